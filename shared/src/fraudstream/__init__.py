@@ -1,0 +1,1 @@
+"""Real-time payment-fraud scoring on Kafka: what the services share."""

@@ -1,0 +1,29 @@
+"""Errors by their consequence: what the caller must do, not where they arose."""
+
+
+class FraudstreamError(Exception):
+    """A condition that a user can cause or mend: reported in one line, without a traceback, and exit code 1."""
+
+
+class SettingsError(FraudstreamError):
+    """An environment variable is missing or wrong; the message names it."""
+
+
+class ModelUnfitError(FraudstreamError):
+    """The model file, its manifest or its output can't be used; nothing was scored with it."""
+
+
+class TrainingDataError(FraudstreamError):
+    """The history can't be learned from; the message names row and column."""
+
+
+class KafkaSetupError(FraudstreamError):
+    """Topics, partitions or rights are not as the service needs them; the message says how to mend it."""
+
+
+class SinkUnavailableError(FraudstreamError):
+    """The sink can't be written now (disk full, folder read-only, file locked): keep the batch, wait, try again."""
+
+
+class JournalForeignError(FraudstreamError):
+    """The journal beside the CSV belongs to another consumer group: never append to its file."""

@@ -1,0 +1,61 @@
+"""A file that the working loop touches: fresh and `ready` means healthy. `python -m fraudstream.heartbeat` checks it.
+
+Standard library only, and light: a container's health check runs it every few seconds.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+FILE_VARIABLE = "HEARTBEAT_FILE"
+DEFAULT_FILE = "/tmp/fraudstream-heartbeat"  # noqa: S108 - a tmpfs of its own in each container
+STALE_AFTER_S = 20.0
+_TOUCH_EVERY_S = 1.0
+READY = "ready"
+
+
+class Heartbeat:
+    """Written by the loop itself, at most once a second unless the state changes, so that a stuck loop goes stale."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._state = ""
+        self._touched_s = 0.0
+
+    def beat(self, state: str = READY) -> None:
+        """Record that the loop is alive; any `state` but `ready` is the reason why it is not healthy."""
+        now = time.monotonic()
+        if state == self._state and now - self._touched_s < _TOUCH_EVERY_S:
+            return
+        part = self._path.with_name(self._path.name + ".part")
+        part.write_text(state, encoding="utf-8")
+        part.replace(self._path)
+        self._state, self._touched_s = state, now
+
+    def remove(self) -> None:
+        """Forget the last state, as at a stop or a fresh start."""
+        self._path.unlink(missing_ok=True)
+
+
+def unhealthy(path: Path) -> str | None:
+    """Why the service whose heartbeat is `path` is not healthy, or None if it is."""
+    try:
+        age_s = time.time() - path.stat().st_mtime
+        state = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return "no heartbeat yet"
+    if age_s > STALE_AFTER_S:
+        return f"no progress for {age_s:.0f} s (last state: {state})"
+    return None if state == READY else state
+
+
+def main() -> int:
+    """Exit code for a health check: 0 healthy, 1 not, with the reason on standard output."""
+    reason = unhealthy(Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE))
+    print(reason or READY)
+    return 1 if reason else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

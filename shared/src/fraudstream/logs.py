@@ -1,0 +1,46 @@
+"""structlog set-up: one line an event, readable on a terminal or JSON; Kafka's client is heard when debugging."""
+
+import logging
+import sys
+
+import structlog
+
+from fraudstream.settings import LogSettings
+
+
+def configure(settings: LogSettings, service: str) -> structlog.stdlib.BoundLogger:
+    """Set up logging for this process and return its logger, bound to the service's name. Call once."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(
+            fmt="%Y-%m-%dT%H:%M:%S.%fZ" if settings.format == "json" else "%H:%M:%S", utc=True
+        ),
+    ]
+    render: list[structlog.typing.Processor]
+    if settings.format == "json":
+        render = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+    else:
+        render = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24, sort_keys=False)]
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    if level > logging.DEBUG:
+        # it repeats ten times a second what our own lines say once, in words that a user can act on
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(service)
+    return logger.bind(service=service) if settings.format == "json" else logger

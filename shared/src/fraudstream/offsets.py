@@ -1,0 +1,94 @@
+"""Where a partition goes on: Kafka's committed offset held against the journal of what the CSV already has."""
+
+import zlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+def fingerprint(timestamp_ms: int, value: bytes | None) -> int:
+    """A checksum that tells a record from another at the same offset of a re-created topic."""
+    return zlib.crc32(value or b"", zlib.crc32(timestamp_ms.to_bytes(8, "little", signed=True)))
+
+
+class Case(StrEnum):
+    """How committed offset and journal stand to each other; docs/operations.md tells what a user sees of each."""
+
+    FIRST_START = "first_start"
+    NEW_PARTITION = "new_partition"
+    NORMAL = "normal"
+    REPLAY = "replay"
+    CSV_LOST = "csv_lost"
+    OFFSETS_EXPIRED = "offsets_expired"
+    RETENTION_PASSED = "retention_passed"
+    GROUP_RESET_BACK = "group_reset_back"
+    GROUP_RESET_FORWARD = "group_reset_forward"
+    TOPIC_RECREATED = "topic_recreated"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decided:
+    """What the journal knows of a partition: the last offset decided, and its batch's first offset.
+
+    The fingerprint is None where the journal was lost and the offset was found in the CSV.
+    """
+
+    offset: int
+    base: int
+    fingerprint: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What Kafka holds of a partition: offsets start ≤ o < end; the fingerprint at `Decided.offset`, if retained."""
+
+    start: int
+    end: int
+    fingerprint: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resume:
+    """Read on at `position`; `lost` records before it were deleted by retention before they were scored."""
+
+    case: Case
+    position: int
+    lost: int = 0
+
+
+def needs_fingerprint(committed: int | None, decided: Decided | None) -> bool:
+    """Whether `resume` must be told the fingerprint that Kafka holds at the last offset decided."""
+    return decided is not None and not (committed is not None and decided.base <= committed <= decided.offset + 1)
+
+
+def resume(committed: int | None, decided: Decided | None, log: Log) -> Resume:
+    """Where to read on, given the group's committed offset, the journal's knowledge and what the log still holds."""
+    if decided is None:
+        return _without_journal(committed, log)
+    following = decided.offset + 1
+    if not needs_fingerprint(committed, decided):
+        assert committed is not None  # noqa: S101 - what needs_fingerprint says
+        case = Case.NORMAL if committed == following else Case.REPLAY
+        return _retained(case, committed, log)
+    if decided.offset >= log.end or _differ(decided.fingerprint, log.fingerprint):
+        return Resume(case=Case.TOPIC_RECREATED, position=log.start)
+    if committed is None:
+        return _retained(Case.OFFSETS_EXPIRED, following, log)
+    if committed < decided.base:
+        return _retained(Case.GROUP_RESET_BACK, following, log)
+    return _retained(Case.GROUP_RESET_FORWARD, committed, log)
+
+
+def _differ(ours: int | None, theirs: int | None) -> bool:
+    return ours is not None and theirs is not None and ours != theirs
+
+
+def _without_journal(committed: int | None, log: Log) -> Resume:
+    if committed is None:
+        return Resume(case=Case.NEW_PARTITION, position=log.start)
+    return _retained(Case.CSV_LOST if committed > log.start else Case.NORMAL, committed, log)
+
+
+def _retained(case: Case, position: int, log: Log) -> Resume:
+    if position < log.start:
+        return Resume(case=Case.RETENTION_PASSED, position=log.start, lost=log.start - position)
+    return Resume(case=case, position=min(position, log.end))

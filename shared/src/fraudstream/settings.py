@@ -1,0 +1,125 @@
+"""Environment → frozen settings, one class for each thing behind them. Read once, by the composition roots."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from fraudstream.errors import SettingsError
+
+Name = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
+
+
+class Settings(BaseModel):
+    """A frozen group of settings; each field's alias is its environment variable."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read this group from `env`; an empty variable counts as unset. Raises SettingsError naming each wrong one."""
+        try:
+            return cls.model_validate({name: env[name] for name in cls.variables() if env.get(name, "") != ""})
+        except ValidationError as error:
+            raise SettingsError(
+                "; ".join(_problem(problem["loc"], problem["msg"]) for problem in error.errors())
+            ) from None
+
+    @classmethod
+    def variables(cls) -> list[str]:
+        """The environment variables that this group reads."""
+        return [field.alias or name for name, field in cls.model_fields.items()]
+
+
+def _problem(location: tuple[int | str, ...], message: str) -> str:
+    message = message.removeprefix("Value error, ")
+    return f"{location[0]}: {message}" if location else message
+
+
+class KafkaSettings(Settings):
+    """How to reach the brokers."""
+
+    bootstrap_servers: str = Field("localhost:29092", alias="KAFKA_BOOTSTRAP_SERVERS", min_length=1)
+
+
+class TopicSettings(Settings):
+    """The three topics and how they are made."""
+
+    input: Name = Field("test-payments", alias="INPUT_TOPIC")
+    scored: Name = Field("scored-payments", alias="SCORED_TOPIC")
+    dlq: Name = Field("payments-dlq", alias="DLQ_TOPIC")
+    partitions: int = Field(6, alias="TOPIC_PARTITIONS", ge=1, le=10_000)
+    replication_factor: int = Field(1, alias="TOPIC_REPLICATION_FACTOR", ge=1, le=100)
+    retention_hours: int = Field(168, alias="TOPIC_RETENTION_HOURS", ge=1)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.input in {self.scored, self.dlq} or self.scored == self.dlq:
+            raise ValueError("INPUT_TOPIC, SCORED_TOPIC and DLQ_TOPIC must be three different topics")
+        return self
+
+
+class GroupSettings(Settings):
+    """The scorers' consumer group and what it promises."""
+
+    group: Name = Field("fraud_group", alias="CONSUMER_GROUP")
+    auto_offset_reset: Literal["latest", "earliest"] = Field("latest", alias="AUTO_OFFSET_RESET")
+    guarantee: Literal["exactly_once", "at_least_once"] = Field("exactly_once", alias="PROCESSING_GUARANTEE")
+    max_records: int = Field(5_000, alias="MAX_BATCH_RECORDS", ge=1, le=100_000)
+
+
+class ModelSettings(Settings):
+    """Where the models are, and who may override their thresholds."""
+
+    models_dir: Path = Field(Path("models"), alias="MODELS_DIR")
+    review_threshold: float | None = Field(None, alias="REVIEW_THRESHOLD", gt=0, lt=1)
+    block_threshold: float | None = Field(None, alias="BLOCK_THRESHOLD", gt=0, lt=1)
+
+
+class CsvSettings(Settings):
+    """The CSV file that people open."""
+
+    path: Path = Field(Path("outputs/fraud_scores_stream.csv"), alias="CSV_PATH")
+
+
+class GeneratorSettings(Settings):
+    """What the producer sends, and how fast."""
+
+    interval_s: float | None = Field(None, alias="PAYMENT_INTERVAL_S", gt=0, le=86_400)
+    per_second: float | None = Field(None, alias="PAYMENTS_PER_SECOND", gt=0, le=10_000_000)
+    limit: int | None = Field(None, alias="PAYMENT_LIMIT", ge=1)
+    file: Path | None = Field(None, alias="PAYMENTS_FILE")
+    malformed_rate: float = Field(0.0, alias="MALFORMED_RATE", ge=0, le=1)
+    seed: int | None = Field(None, alias="SIMULATION_SEED", ge=0)
+
+    @model_validator(mode="after")
+    def _one_pace(self) -> Self:
+        if self.interval_s is not None and self.per_second is not None:
+            raise ValueError("PAYMENT_INTERVAL_S and PAYMENTS_PER_SECOND are two ways to say the same: set only one")
+        return self
+
+    @property
+    def rate_per_s(self) -> float:
+        """Payments a second; one every 3 s unless told otherwise."""
+        return self.per_second if self.per_second is not None else 1.0 / (self.interval_s or 3.0)
+
+
+class TrainingSettings(Settings):
+    """What the trainer learns from."""
+
+    data: Path = Field(Path("data/historical_payments.csv"), alias="TRAINING_DATA")
+    seed: int = Field(0, alias="TRAINING_SEED", ge=0, lt=2**32)
+
+
+class LogSettings(Settings):
+    """How the logs look."""
+
+    format: Literal["console", "json"] = Field("console", alias="LOG_FORMAT")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
+
+
+class HeartbeatSettings(Settings):
+    """The file by which a health check sees that the loop makes progress."""
+
+    file: Path = Field(Path("/tmp/fraudstream-heartbeat"), alias="HEARTBEAT_FILE")  # noqa: S108 - a tmpfs of its own in each container

@@ -1,0 +1,119 @@
+"""What is written of a record."""
+
+import csv
+import io
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fraudstream.events import InvalidPayment, Payment
+from fraudstream.rows import (
+    HEADER,
+    Place,
+    Scored,
+    csv_rows,
+    dead_letter_headers,
+    fitted,
+    rfc3339,
+    scored_values,
+    stored_row,
+    timestamps,
+)
+
+payments = st.builds(
+    Payment,
+    payment_id=st.integers(1, 2**63 - 1),
+    amount=st.floats(0, 1e12, exclude_min=True),
+    country_risk_score=st.floats(0, 1),
+    failed_logins=st.integers(0, 10_000),
+    transaction_hour=st.integers(0, 23),
+    is_new_device=st.integers(0, 1),
+)
+scored = st.builds(
+    Scored,
+    payment=payments,
+    fraud_probability=st.floats(1e-6, 1).map(lambda p: round(p, 6)),
+    decision=st.sampled_from(["approve", "review", "block"]),
+    model_version=st.just("0123456789ab"),
+    timestamp_ms=st.integers(-(2**62), 2**62),
+    partition=st.integers(0, 100),
+    offset=st.integers(0, 2**62),
+)
+
+
+@given(st.lists(scored, max_size=5))
+def test_csv_and_topic_say_the_same(batch: list[Scored]) -> None:
+    """Row and record hold equal numbers, and read back as the payment that came in."""
+    lines = b"".join(csv_rows(batch)).decode()
+    rows = list(csv.DictReader(io.StringIO(HEADER + "\n" + lines)))
+    for one, row, value in zip(batch, rows, scored_values(batch, "2026-01-01T00:00:00.000Z"), strict=True):
+        record = json.loads(value)
+        for name, number in one.payment.items():
+            assert record[name] == number
+            assert json.loads(row[name]) == number
+        assert float(row["fraud_probability"]) == record["fraud_probability"] == one.fraud_probability
+        assert row["decision"] == record["decision"] == one.decision
+        assert row["model_version"] == record["model_version"]
+        assert (int(row["partition"]), int(row["offset"])) == (record["source_partition"], record["source_offset"])
+
+
+@given(scored)
+def test_a_row_is_read_back_for_a_replay(one: Scored) -> None:
+    """What a replay repeats is what was written."""
+    stored = stored_row(csv_rows([one])[0].decode())
+    assert (stored.partition, stored.offset) == (one.partition, one.offset)
+    assert (stored.fraud_probability, stored.decision) == (one.fraud_probability, one.decision)
+
+
+@pytest.mark.parametrize(
+    ("timestamp_ms", "text"),
+    [
+        (0, "1970-01-01T00:00:00.000Z"),
+        (1_790_000_000_123, "2026-09-21T14:13:20.123Z"),
+        (-1, ""),
+        (-1_000, "1969-12-31T23:59:59.000Z"),
+        (253_402_300_799_999, "9999-12-31T23:59:59.999Z"),
+        (253_402_300_800_000, ""),
+        (2**63 - 1, ""),
+        (-(2**63), ""),
+    ],
+)
+def test_timestamps(timestamp_ms: int, text: str) -> None:
+    """Any timestamp that Kafka takes is written, or left empty; none crashes."""
+    assert rfc3339(timestamp_ms) == text
+
+
+@given(
+    st.lists(
+        st.integers(-(2**62), 2**62) | st.integers(1_790_000_000_000, 1_790_000_002_000) | st.just(-1), max_size=20
+    )
+)
+def test_the_remembering_formatter_agrees(stamps: list[int]) -> None:
+    """The fast way writes what the plain way writes."""
+    text = timestamps()
+    assert [text(stamp) for stamp in stamps] == [rfc3339(stamp) for stamp in stamps]
+
+
+def test_a_dead_letter_says_where_it_stood() -> None:
+    """Each header of the contract is there."""
+    headers = dict(dead_letter_headers(Place("in", 3, 42, -1), InvalidPayment(reason="empty", detail="ü\ud800")))
+    assert headers == {
+        "dlq.reason": b"empty",
+        "dlq.detail": "ü\\ud800".encode(),
+        "dlq.topic": b"in",
+        "dlq.partition": b"3",
+        "dlq.offset": b"42",
+        "dlq.timestamp": b"-1",
+    }
+
+
+def test_only_a_value_that_does_not_fit_is_cut() -> None:
+    """A cut value comes with its length and checksum."""
+    assert fitted(b"abc", 3) == (b"abc", [])
+    assert fitted(None, 0) == (None, [])
+    value, headers = fitted(b"abcd", 3)
+    assert value == b"abc"
+    assert dict(headers)["dlq.value_bytes"] == b"4"
+    assert len(dict(headers)["dlq.value_sha256"]) == 64
