@@ -1,0 +1,112 @@
+"""The journal beside the CSV: two checksummed slots, written in turn, so that a torn write leaves the other whole."""
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from fraudstream.sinks.protocol import Identity
+
+_HEADER = struct.Struct("<4sII")
+_MAGIC = b"FSJ1"
+_SLOT_BYTES = 1 << 20
+_MODE = 0o664
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A partition's place: last offset decided (-1: none), its batch's first offset and byte range, owner's token."""
+
+    token: int
+    offset: int = -1
+    base: int = -1
+    start: int = 0
+    end: int = 0
+    fingerprint: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that must hold together: `length` bytes of the CSV are committed, `tail` is the checksum of their end."""
+
+    identity: Identity
+    sequence: int = 0
+    length: int = 0
+    tail: int = 0
+    marks: Mapping[int, Mark] = field(default_factory=dict)
+
+
+class Journal:
+    """Reads and writes the state; the caller holds the lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> State | None:
+        """The newest whole state, or None where there is no journal or no slot of it is readable."""
+        try:
+            with self.path.open("rb") as file:
+                slots = [_unpack(_slot(file.fileno(), number)) for number in (0, 1)]
+        except FileNotFoundError:
+            return None
+        return max((slot for slot in slots if slot), key=lambda state: state.sequence, default=None)
+
+    def write(self, state: State) -> None:
+        """Store `state` in the older slot and force it to disk: the moment at which an append becomes true."""
+        payload = _pack(state)
+        if len(payload) > _SLOT_BYTES:
+            raise OSError(f"{self.path}: the journal holds too many partitions")
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        try:
+            os.pwrite(descriptor, payload, (state.sequence % 2) * _SLOT_BYTES)
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _slot(descriptor: int, number: int) -> bytes:
+    head = os.pread(descriptor, _HEADER.size, number * _SLOT_BYTES)
+    if len(head) < _HEADER.size:
+        return b""
+    size = min(_HEADER.unpack(head)[1], _SLOT_BYTES)
+    return head + os.pread(descriptor, size, number * _SLOT_BYTES + _HEADER.size)
+
+
+def _pack(state: State) -> bytes:
+    body = json.dumps(
+        {
+            "identity": asdict(state.identity),
+            "sequence": state.sequence,
+            "length": state.length,
+            "tail": state.tail,
+            "marks": {
+                str(partition): [mark.token, mark.offset, mark.base, mark.start, mark.end, mark.fingerprint]
+                for partition, mark in state.marks.items()
+            },
+        },
+        separators=(",", ":"),
+    ).encode()
+    return _HEADER.pack(_MAGIC, len(body), zlib.crc32(body)) + body
+
+
+def _unpack(slot: bytes) -> State | None:
+    if len(slot) < _HEADER.size:
+        return None
+    magic, size, checksum = _HEADER.unpack_from(slot)
+    body = slot[_HEADER.size :]
+    if magic != _MAGIC or len(body) != size or zlib.crc32(body) != checksum:
+        return None
+    content = json.loads(body)
+    return State(
+        identity=Identity(**content["identity"]),
+        sequence=content["sequence"],
+        length=content["length"],
+        tail=content["tail"],
+        marks={
+            int(partition): Mark(token=token, offset=offset, base=base, start=start, end=end, fingerprint=fingerprint)
+            for partition, (token, offset, base, start, end, fingerprint) in content["marks"].items()
+        },
+    )

@@ -1,0 +1,70 @@
+"""What the scorer asks of a sink. Calls may block: run them in a thread."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from fraudstream.offsets import Decided
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Identity:
+    """Whose offsets these are; the same numbers of another cluster, topic or group mean nothing here."""
+
+    cluster: str
+    topic: str
+    group: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """What the sink already holds for a record: a replay publishes this, not a new score."""
+
+    fraud_probability: float
+    decision: str
+    model_version: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A partition taken over: what was decided before, the rows of its last batch, and the token to write with."""
+
+    token: int
+    decided: Decided | None = None
+    rows: dict[int, Row] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One partition's share of a cycle: rows by ascending offset, and the range of offsets decided with them.
+
+    `offsets` are those of the rows; records that became dead letters have none but lie within `base` … `last`.
+    """
+
+    partition: int
+    token: int
+    base: int
+    last: int
+    fingerprint: int
+    offsets: Sequence[int]
+    rows: Sequence[bytes]
+
+
+class Sink(Protocol):
+    """Keeps each record's row once. Every call may raise SinkUnavailableError, and then has changed nothing."""
+
+    def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
+        """Take the partitions over from whoever had them: a former owner's token is refused from now on."""
+        ...
+
+    def append(self, batches: Sequence[Batch]) -> frozenset[int]:
+        """Store the batches together; returns the partitions whose token holds. Rows already there are skipped."""
+        ...
+
+    def forget(self, partitions: Collection[int]) -> None:
+        """The topic was made anew: set what is stored aside and start these partitions from nothing."""
+        ...
+
+    def is_new(self) -> bool:
+        """Whether nothing was ever stored under this identity."""
+        ...

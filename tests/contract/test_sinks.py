@@ -1,0 +1,166 @@
+"""One suite on every sink: what the scorer may rely on, whichever it has."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fraudstream.events import Payment
+from fraudstream.rows import Scored, csv_rows
+from fraudstream.sinks.csv import CsvSink
+from fraudstream.sinks.memory import MemorySink
+from fraudstream.sinks.protocol import Batch, Identity, Sink
+
+IDENTITY = Identity(cluster="c", topic="t", group="g")
+PAYMENT = Payment(
+    payment_id=7, amount=12.5, country_risk_score=0.25, failed_logins=1, transaction_hour=3, is_new_device=0
+)
+
+
+def batch(partition: int, token: int, offsets: range, *, last: int | None = None, version: str = "v1") -> Batch:
+    """A batch with a row at each offset; `last` reaches further where dead letters follow."""
+    scored = [Scored(PAYMENT, 0.125, "review", version, 1_790_000_000_000, partition, offset) for offset in offsets]
+    end = last if last is not None else offsets[-1]
+    base = offsets[0] if offsets else end
+    return Batch(
+        partition=partition,
+        token=token,
+        base=base,
+        last=end,
+        fingerprint=end,
+        offsets=list(offsets),
+        rows=csv_rows(scored),
+    )
+
+
+Stored = Callable[[], dict[int, list[int]]]
+
+
+def stored_in_memory(sink: MemorySink) -> dict[int, list[int]]:
+    """Offsets by partition."""
+    return {partition: list(rows) for partition, rows in sink.rows.items()}
+
+
+def stored_in_csv(path: Path) -> dict[int, list[int]]:
+    """Offsets by partition, in the order of the file."""
+    found: dict[int, list[int]] = {}
+    for line in path.read_text().splitlines()[1:]:
+        cells = line.split(",")
+        found.setdefault(int(cells[10]), []).append(int(cells[11]))
+    return found
+
+
+@pytest.fixture(params=["memory", "csv"])
+def sink_and_stored(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Sink, Stored]:
+    """Each sink, and a look at what it holds."""
+    return make(request.param, tmp_path / "scores.csv")
+
+
+def make(kind: str, path: Path) -> tuple[Sink, Stored]:
+    """A sink of this kind."""
+    if kind == "memory":
+        memory = MemorySink()
+        return memory, lambda: stored_in_memory(memory)
+    return CsvSink(path, IDENTITY), lambda: stored_in_csv(path)
+
+
+def test_rows_are_kept_once(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """The same batch again changes nothing, and is accepted."""
+    sink, stored = sink_and_stored
+    assert sink.is_new()
+    token = sink.acquire([3])[3].token
+    for _ in range(2):
+        assert sink.append([batch(3, token, range(5, 8))]) == {3}
+    assert stored() == {3: [5, 6, 7]}
+    assert not sink.is_new()
+
+
+def test_an_overlapping_batch_adds_only_what_is_new(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """A replay that reaches further adds the rest."""
+    sink, stored = sink_and_stored
+    token = sink.acquire([0])[0].token
+    sink.append([batch(0, token, range(5))])
+    sink.append([batch(0, token, range(3, 9))])
+    assert stored() == {0: list(range(9))}
+
+
+def test_a_former_owner_is_refused_and_the_others_are_not(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """A token ends when somebody else takes the partition."""
+    sink, stored = sink_and_stored
+    old = sink.acquire([0, 1])
+    new = sink.acquire([0])
+    assert sink.append([batch(0, old[0].token, range(3)), batch(1, old[1].token, range(2))]) == {1}
+    assert sink.append([batch(0, new[0].token, range(1))]) == {0}
+    assert stored() == {1: [0, 1], 0: [0]}
+
+
+def test_who_never_acquired_is_refused(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """No token, no rows."""
+    sink, _ = sink_and_stored
+    assert sink.append([batch(9, 1, range(1))]) == frozenset()
+
+
+def test_the_next_owner_learns_what_was_decided(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """Last offset (dead letters included), base, fingerprint, and the last batch's rows come with the partition."""
+    sink, _ = sink_and_stored
+    token = sink.acquire([0, 1])[0].token
+    sink.append([batch(0, token, range(2))])
+    sink.append([batch(0, token, range(2, 4), last=6, version="v2"), batch(1, token, range(1))])
+    holding = sink.acquire([0])[0]
+    assert holding.decided is not None
+    assert (holding.decided.base, holding.decided.offset, holding.decided.fingerprint) == (2, 6, 6)
+    assert {offset: row.model_version for offset, row in holding.rows.items()} == {2: "v2", 3: "v2"}
+    assert {row.fraud_probability for row in holding.rows.values()} == {0.125}
+
+
+def test_a_batch_of_dead_letters_only_is_remembered(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """Offsets without rows are decided too."""
+    sink, stored = sink_and_stored
+    token = sink.acquire([0])[0].token
+    assert sink.append([batch(0, token, range(0), last=4)]) == {0}
+    decided = sink.acquire([0])[0].decided
+    assert decided is not None
+    assert decided.offset == 4
+    assert stored().get(0, []) == []
+
+
+def test_a_topic_made_anew_starts_from_nothing(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """Forgotten partitions accept offset 0 again, with the token that took them."""
+    sink, stored = sink_and_stored
+    sink.append([batch(0, sink.acquire([0])[0].token, range(9))])
+    token = sink.acquire([0])[0].token
+    sink.forget([0])
+    assert sink.append([batch(0, token, range(2))]) == {0}
+    assert stored()[0] == [0, 1]
+
+
+steps = st.lists(
+    st.tuples(st.sampled_from(["acquire", "append", "append", "zombie"]), st.integers(0, 2), st.integers(1, 4)),
+    max_size=25,
+)
+
+
+@pytest.mark.parametrize("kind", ["memory", "csv"])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps=steps)
+def test_whatever_happens_each_offset_stands_once(
+    kind: str, steps: list[tuple[str, int, int]], tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Owners, replays and zombies in any order: offsets ascend without gap or repeat in every partition."""
+    sink, stored = make(kind, tmp_path_factory.mktemp("sink") / "scores.csv")
+    assert sink.is_new()
+    tokens: dict[int, list[int]] = {0: [0], 1: [0], 2: [0]}
+    following = {0: 0, 1: 0, 2: 0}
+    for action, partition, size in steps:
+        if action == "acquire":
+            tokens[partition].append(sink.acquire([partition])[partition].token)
+        elif action == "append":
+            start = max(0, following[partition] - 2)
+            if sink.append([batch(partition, tokens[partition][-1], range(start, start + size))]):
+                following[partition] = max(following[partition], start + size)
+        elif len(tokens[partition]) > 1:
+            start = following[partition]
+            assert not sink.append([batch(partition, tokens[partition][-2], range(start, start + size))])
+    assert stored() == {partition: list(range(end)) for partition, end in following.items() if end}

@@ -1,0 +1,176 @@
+"""The CSV and its journal after each thing that can befall them (docs/operations.md, "The CSV on disk")."""
+
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
+
+from fraudstream.errors import JournalForeignError, SinkUnavailableError
+from fraudstream.rows import HEADER
+from fraudstream.sinks.csv import CsvSink
+from fraudstream.sinks.lock import FileLock
+from fraudstream.sinks.protocol import Identity
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """A CSV with offsets 0…4 of partition 0."""
+    path = tmp_path / "scores.csv"
+    write(path, range(5))
+    return path
+
+
+def write(path: Path, offsets: range) -> None:
+    """Append as the partition's next owner."""
+    sink = CsvSink(path, IDENTITY)
+    assert sink.append([batch(0, sink.acquire([0])[0].token, offsets)]) == {0}
+
+
+def aside(path: Path, why: str) -> Path:
+    """The file that was set aside."""
+    return path.with_name(f"{path.stem}.{why}-1.csv")
+
+
+def test_the_header_stands_once(path: Path) -> None:
+    """However often the file is opened."""
+    write(path, range(5, 6))
+    lines = path.read_text().splitlines()
+    assert lines[0] == HEADER
+    assert HEADER not in lines[1:]
+    assert stored_in_csv(path) == {0: list(range(6))}
+
+
+@pytest.mark.parametrize("torn", [b"2026-", b"a,b\n", b"x" * 10_000])
+def test_a_torn_tail_is_cut(path: Path, torn: bytes) -> None:
+    """What a killed writer left behind the committed length goes."""
+    whole = path.read_bytes()
+    path.write_bytes(whole + torn)
+    write(path, range(5, 7))
+    assert path.read_bytes().startswith(whole)
+    assert stored_in_csv(path) == {0: list(range(7))}
+
+
+def test_a_deleted_csv_is_begun_anew_and_nothing_is_scored_twice(path: Path) -> None:
+    """Old offsets stay decided; the file goes on with what follows."""
+    path.unlink()
+    with capture_logs() as logs:
+        write(path, range(3, 7))
+    assert stored_in_csv(path) == {0: [5, 6]}
+    assert [entry["event"] for entry in logs] == ["CSV missing"]
+
+
+@pytest.mark.parametrize("change", ["shorter", "edited"])
+def test_a_changed_csv_is_set_aside(path: Path, change: str) -> None:
+    """Never append to a file that somebody changed; never lose it either."""
+    whole = path.read_bytes()
+    changed = whole[:-3] if change == "shorter" else whole.replace(b"review", b"REVIEW")
+    path.write_bytes(changed)
+    with capture_logs() as logs:
+        write(path, range(5, 7))
+    assert aside(path, "damaged").read_bytes() == changed
+    assert stored_in_csv(path) == {0: [5, 6]}
+    assert [(entry["event"], entry["log_level"]) for entry in logs] == [("CSV damaged", "error")]
+
+
+def test_an_editor_that_saves_by_renaming_does_not_harm(path: Path) -> None:
+    """Another inode with the same content is the same file."""
+    copy = path.with_name("copy")
+    copy.write_bytes(path.read_bytes())
+    copy.replace(path)
+    write(path, range(5, 6))
+    assert stored_in_csv(path) == {0: list(range(6))}
+
+
+def test_a_lost_journal_is_rebuilt_from_the_csv(path: Path) -> None:
+    """One scan finds the last offset of each partition; a torn line is cut."""
+    journal(path).unlink()
+    path.write_bytes(path.read_bytes() + b"torn")
+    with capture_logs() as logs:
+        write(path, range(3, 7))
+    assert stored_in_csv(path) == {0: list(range(7))}
+    assert [entry["event"] for entry in logs] == ["journal lost"]
+
+
+def test_one_torn_journal_slot_leaves_the_other(path: Path) -> None:
+    """The slot before is whole: the append that it doesn't know is cut and done again."""
+    for number in (0, 1):
+        with journal(path).open("r+b") as file:
+            file.seek(number * (1 << 20) + 20)
+            original = file.read(1)
+            file.seek(-1, 1)
+            file.write(bytes([original[0] ^ 1]))
+        token = CsvSink(path, IDENTITY).acquire([0])
+        assert token[0].decided is None or token[0].decided.offset == 4
+        write(path, range(5))
+        assert stored_in_csv(path) == {0: list(range(5))}
+
+
+def test_a_csv_of_something_else_is_set_aside(tmp_path: Path) -> None:
+    """A file with another header is not ours to append to."""
+    path = tmp_path / "scores.csv"
+    path.write_text("a,b\n1,2\n")
+    write(path, range(2))
+    assert aside(path, "damaged").read_text() == "a,b\n1,2\n"
+    assert stored_in_csv(path) == {0: [0, 1]}
+
+
+def test_an_empty_csv_gets_its_header(tmp_path: Path) -> None:
+    """As `touch` leaves it."""
+    path = tmp_path / "scores.csv"
+    path.touch()
+    write(path, range(2))
+    assert path.read_text().startswith(HEADER)
+
+
+def test_another_cluster_sets_the_csv_aside(path: Path) -> None:
+    """Its offsets mean nothing here."""
+    sink = CsvSink(path, Identity(cluster="other", topic="t", group="g"))
+    assert sink.is_new()
+    assert sink.append([batch(0, sink.acquire([0])[0].token, range(2))]) == {0}
+    assert stored_in_csv(aside(path, "former")) == {0: list(range(5))}
+    assert stored_in_csv(path) == {0: [0, 1]}
+
+
+def test_another_group_is_refused_by_name(path: Path) -> None:
+    """Two groups would each write every payment."""
+    with pytest.raises(JournalForeignError, match=r"CSV_PATH.*'g'.*'other'"):
+        CsvSink(path, Identity(cluster="c", topic="t", group="other")).acquire([0])
+
+
+def test_a_folder_in_place_of_the_csv_is_said(tmp_path: Path) -> None:
+    """Nothing is changed, and the message names the path."""
+    path = tmp_path / "scores.csv"
+    path.mkdir()
+    with pytest.raises(SinkUnavailableError, match=r"scores\.csv"):
+        CsvSink(path, IDENTITY).acquire([0])
+
+
+def test_a_missing_folder_is_waited_for(tmp_path: Path) -> None:
+    """The sink works as soon as the folder is there."""
+    path = tmp_path / "outputs" / "scores.csv"
+    sink = CsvSink(path, IDENTITY)
+    with pytest.raises(SinkUnavailableError, match="outputs"):
+        sink.acquire([0])
+    path.parent.mkdir()
+    assert sink.acquire([0])[0].token == 1
+
+
+def test_a_lock_held_elsewhere_is_said(path: Path) -> None:
+    """After its patience, the sink says who is in the way instead of waiting for ever."""
+    with FileLock(path.with_name(f".{path.name}.lock"), 0.1).held(), pytest.raises(SinkUnavailableError, match="lock"):
+        CsvSink(path, IDENTITY, patience_s=0.05).acquire([0])
+
+
+def test_a_deleted_lock_file_is_agreed_on_again(path: Path) -> None:
+    """Whoever held the deleted file's lock excludes nobody, so the path is looked at again."""
+    lock = path.with_name(f".{path.name}.lock")
+    with FileLock(lock, 0.1).held():
+        lock.unlink()
+        with FileLock(lock, 0.1).held():
+            assert lock.exists()
+
+
+def journal(path: Path) -> Path:
+    """The journal beside the CSV."""
+    return path.with_name(f".{path.name}.journal")
