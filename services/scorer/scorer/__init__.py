@@ -1,0 +1,1 @@
+"""The scorer: payments in, fraud probabilities out."""

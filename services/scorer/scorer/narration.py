@@ -1,0 +1,112 @@
+"""The log that people tail: each payment while they come slowly, one line a second when they come fast."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import structlog
+
+from scorer.scoring import Outcome
+
+_LINES_PER_S = 5.0
+_BURST_LINES = 20.0
+_SUMMARY_EVERY_S = 1.0
+_WINDOW = 1_000
+
+
+class Narration:
+    """Words what each cycle did, within a budget of lines."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._log = structlog.get_logger()
+        self._lines = _BURST_LINES
+        self._filled_s = now()
+        self._summary_s = now()
+        self._scored = self._flagged = self._dead = self._cycles = self._left_out = 0
+        self._busy_s = 0.0
+
+    def cycle(self, outcomes: Sequence[Outcome], duration_s: float) -> None:
+        """Tell of a cycle that is committed."""
+        count = sum(len(outcome.scored) + len(outcome.invalid) for outcome in outcomes)
+        self._refill()
+        if count <= self._lines:
+            self._lines -= count
+            self._each(outcomes)
+            return
+        self._cycles += 1
+        self._busy_s += duration_s
+        self._left_out += count
+        for outcome in outcomes:
+            self._scored += len(outcome.scored)
+            self._dead += len(outcome.invalid)
+            self._flagged += sum(scored.decision != "approve" for scored in outcome.scored)
+        self.tick()
+
+    def tick(self) -> None:
+        """Write the summary if one is due."""
+        now = self._now()
+        elapsed_s = now - self._summary_s
+        if not self._cycles or elapsed_s < _SUMMARY_EVERY_S:
+            return
+        self._log.info(
+            "payments scored",
+            scored=self._scored,
+            flagged=self._flagged,
+            dead_letters=self._dead,
+            per_second=round((self._scored + self._dead) / elapsed_s) if elapsed_s < 2 * _SUMMARY_EVERY_S else None,
+            cycles=self._cycles,
+            ms_per_cycle=round(1000 * self._busy_s / self._cycles, 1),
+            lines_left_out=self._left_out,
+        )
+        self._scored = self._flagged = self._dead = self._cycles = self._left_out = 0
+        self._busy_s = 0.0
+        self._summary_s = now
+
+    def _refill(self) -> None:
+        now = self._now()
+        self._lines = min(_BURST_LINES, self._lines + (now - self._filled_s) * _LINES_PER_S)
+        self._filled_s = now
+        if not self._cycles:
+            self._summary_s = max(self._summary_s, now - _SUMMARY_EVERY_S)
+
+    def _each(self, outcomes: Sequence[Outcome]) -> None:
+        for outcome in outcomes:
+            for scored in outcome.scored:
+                self._log.info(
+                    "payment scored",
+                    payment_id=scored.payment["payment_id"],
+                    amount=scored.payment["amount"],
+                    fraud_probability=scored.fraud_probability,
+                    decision=scored.decision,
+                )
+            for offset, invalid in outcome.invalid:
+                self._log.warning(
+                    "dead letter",
+                    partition=outcome.partition,
+                    offset=offset,
+                    reason=invalid.reason,
+                    detail=invalid.detail,
+                )
+
+
+class DeadLetterRatio:
+    """Watches the last 1,000 messages: more than half of them dead is no bad message but a broken producer."""
+
+    def __init__(self) -> None:
+        self._window: deque[bool] = deque(maxlen=_WINDOW)
+        self._log = structlog.get_logger()
+        self.alarming = False
+
+    def cycle(self, outcomes: Sequence[Outcome]) -> None:
+        """Take a cycle's messages in."""
+        for outcome in outcomes:
+            self._window.extend([False] * min(len(outcome.scored), _WINDOW))
+            self._window.extend([True] * min(len(outcome.invalid), _WINDOW))
+        dead = sum(self._window)
+        alarming = len(self._window) == _WINDOW and 2 * dead > _WINDOW
+        if alarming and not self.alarming:
+            self._log.error("most messages are dead letters", dead=dead, of=_WINDOW, action="look at payments-dlq")
+        elif self.alarming and not alarming:
+            self._log.info("messages are mostly valid again", dead=dead, of=_WINDOW)
+        self.alarming = alarming

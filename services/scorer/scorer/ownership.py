@@ -1,0 +1,190 @@
+"""Which partitions are ours, and how one is taken over: nothing of it is touched before all of that is done."""
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field
+
+import structlog
+
+from fraudstream.errors import KafkaSetupError, SinkUnavailableError
+from fraudstream.kafka.connection import BROKEN
+from fraudstream.kafka.consumer import InputConsumer
+from fraudstream.kafka.outlet import Outlet
+from fraudstream.offsets import Case, Decided, Log, Resume, needs_fingerprint, resume
+from fraudstream.sinks.protocol import Holding, Row, Sink
+
+_FIRST_RETRY_S = 0.5
+_LONGEST_RETRY_S = 10.0
+# longer than the group's heartbeat interval: whoever lost the partition to another member has heard of it by then
+_FENCED_WAIT_S = 4.0
+_WORDS = {
+    Case.CSV_LOST: "the CSV and its journal are gone; going on at the committed offset",
+    Case.OFFSETS_EXPIRED: "the group's committed offset is gone; going on behind the last row of the CSV",
+    Case.RETENTION_PASSED: "retention has deleted payments before they were scored",
+    Case.GROUP_RESET_BACK: "the group was reset to what is scored already; going on behind the last row of the CSV",
+    Case.GROUP_RESET_FORWARD: "the group was reset forward; the payments before it are not scored",
+    Case.TOPIC_RECREATED: "the topic was made anew; the former CSV is set aside, going on at the topic's beginning",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Lane:
+    """A partition that is ready: its way out, the token it writes with, and what a replay must repeat."""
+
+    outlet: Outlet
+    token: int
+    rows: Mapping[int, Row] = field(default_factory=dict)
+    replay_until: int = -1
+
+
+class Ownership:
+    """Takes assigned partitions over in the background, and again after each error; `lanes` are ready ones."""
+
+    def __init__(self, sink: Sink, outlet: Callable[[int], Outlet]) -> None:
+        self.lanes: dict[int, Lane] = {}
+        self.joined = False
+        self._sink = sink
+        self._outlet = outlet
+        self._assigned: frozenset[int] = frozenset()
+        self._troubles: dict[int, str] = {}
+        self._setbacks = 0
+        self._consumer: InputConsumer | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._log = structlog.get_logger()
+
+    @property
+    def complete(self) -> bool:
+        """Whether every assigned partition is ready; true for a member that has none."""
+        return self.joined and self.lanes.keys() == self._assigned
+
+    @property
+    def trouble(self) -> str | None:
+        """Why partitions can't be taken over, if there is a reason."""
+        return next(iter(self._troubles.values()), None)
+
+    @property
+    def consumer(self) -> InputConsumer:
+        """The consumer whose partitions these are."""
+        assert self._consumer is not None, "use() comes first"  # noqa: S101
+        return self._consumer
+
+    def use(self, consumer: InputConsumer) -> None:
+        """Work with this consumer from now on."""
+        self._consumer = consumer
+
+    def take(self, partitions: frozenset[int]) -> None:
+        """The group has assigned exactly these partitions; they are paused."""
+        self.joined = True
+        self._assigned = partitions
+        self._log.info("partitions assigned", partitions=sorted(partitions))
+        self._start(partitions, ())
+
+    async def give_up(self) -> None:
+        """Let all partitions go, before others may have them. No cycle may be under way."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        lanes, self.lanes, self._assigned, self._troubles = self.lanes, {}, frozenset(), {}
+        self.joined = False
+        await asyncio.gather(*(lane.outlet.close() for lane in lanes.values()))
+
+    def retake(self, partitions: Collection[int], reason: str, *, fenced: bool = False) -> None:
+        """These partitions failed: drop what we have of them and take them over anew, later each time in a row."""
+        failed = {partition: self.lanes.pop(partition) for partition in partitions if partition in self.lanes}
+        if not failed:
+            return
+        wait_s = min(_FIRST_RETRY_S * 2**self._setbacks, _LONGEST_RETRY_S)
+        self._setbacks += 1
+        self._log.warning("partitions taken over again", partitions=sorted(failed), reason=reason)
+        self.consumer.pause(failed)
+        outlets = [lane.outlet for lane in failed.values()]
+        self._start(frozenset(failed), outlets, max(wait_s, _FENCED_WAIT_S) if fenced else wait_s)
+
+    def succeeded(self) -> None:
+        """A cycle was committed: the next setback is a first one again."""
+        self._setbacks = 0
+
+    def _start(self, partitions: frozenset[int], former: Collection[Outlet], wait_s: float = 0.0) -> None:
+        if partitions:
+            task = asyncio.get_running_loop().create_task(self._take_over(partitions, former, wait_s))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _take_over(self, partitions: frozenset[int], former: Collection[Outlet], wait_s: float) -> None:
+        await asyncio.gather(*(outlet.close() for outlet in former))
+        await asyncio.sleep(wait_s)
+        retry_s = _FIRST_RETRY_S
+        while not await self._taken(partitions):
+            if len(partitions) > 1:  # what ails one must not hold up the others
+                for partition in partitions:
+                    self._start(frozenset({partition}), (), retry_s)
+                return
+            await asyncio.sleep(retry_s)
+            retry_s = min(retry_s * 2, _LONGEST_RETRY_S)
+
+    async def _taken(self, partitions: frozenset[int]) -> bool:
+        outlets = {partition: self._outlet(partition) for partition in partitions}
+        try:
+            lanes, positions = await self._prepare(outlets)
+        except (SinkUnavailableError, KafkaSetupError, *BROKEN) as error:
+            await asyncio.gather(*(outlet.close() for outlet in outlets.values()))
+            self._hindered(partitions, str(error) or type(error).__name__)
+            return False
+        except BaseException:
+            await asyncio.gather(*(outlet.close() for outlet in outlets.values()))
+            raise
+        if any(self._troubles.pop(partition, None) for partition in partitions):
+            self._log.info("partitions ready again", partitions=sorted(partitions))
+        self.lanes.update(lanes)
+        self.consumer.resume(positions)
+        return True
+
+    def _hindered(self, partitions: Collection[int], reason: str) -> None:
+        if reason not in self._troubles.values():
+            self._log.error("partitions not ready", partitions=sorted(partitions), reason=reason)
+        self._troubles.update(dict.fromkeys(partitions, reason))
+
+    async def _prepare(self, outlets: Mapping[int, Outlet]) -> tuple[dict[int, Lane], dict[int, int]]:
+        """In this order: fence the former owner, read what is committed, take the sink's token."""
+        consumer = self.consumer
+        await asyncio.gather(*(outlet.start() for outlet in outlets.values()))
+        committed = {partition: await consumer.committed(partition) for partition in outlets}
+        logs = await consumer.logs(outlets)
+        holdings = await asyncio.to_thread(self._sink.acquire, list(outlets))
+        starts = {
+            partition: await self._resume(partition, committed[partition], holdings[partition].decided, logs[partition])
+            for partition in outlets
+        }
+        renewed = [partition for partition, start in starts.items() if start.case is Case.TOPIC_RECREATED]
+        if renewed:
+            await asyncio.to_thread(self._sink.forget, renewed)
+        lanes = {
+            partition: _lane(outlet, holdings[partition], starts[partition]) for partition, outlet in outlets.items()
+        }
+        return lanes, {partition: start.position for partition, start in starts.items()}
+
+    async def _resume(self, partition: int, committed: int | None, decided: Decided | None, log: Log) -> Resume:
+        if decided is not None and needs_fingerprint(committed, decided) and log.start <= decided.offset < log.end:
+            found = await self.consumer.fingerprint_at(partition, decided.offset)
+            log = Log(start=log.start, end=log.end, fingerprint=found)
+        start = resume(committed, decided, log)
+        words = _WORDS.get(start.case)
+        if words:
+            report = self._log.error if start.lost else self._log.warning
+            report(
+                start.case.value.replace("_", " "),
+                partition=partition,
+                position=start.position,
+                committed=committed,
+                last_row=decided.offset if decided else None,
+                meaning=words,
+                **({"lost": start.lost} if start.lost else {}),
+            )
+        return start
+
+
+def _lane(outlet: Outlet, holding: Holding, start: Resume) -> Lane:
+    if holding.decided is None or start.case is Case.TOPIC_RECREATED:
+        return Lane(outlet=outlet, token=holding.token)
+    return Lane(outlet=outlet, token=holding.token, rows=holding.rows, replay_until=holding.decided.offset)

@@ -1,0 +1,160 @@
+"""fetch → decide → publish → store → commit: one cycle is what one fetch returned."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import structlog
+
+from fraudstream.errors import ModelUnfitError, SinkUnavailableError
+from fraudstream.heartbeat import READY, Heartbeat
+from fraudstream.kafka.connection import BROKEN
+from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
+from fraudstream.kafka.outlet import FENCED_ERRORS
+from fraudstream.sinks.protocol import Batch, Sink
+from scorer.narration import DeadLetterRatio, Narration
+from scorer.ownership import Lane, Ownership
+from scorer.scoring import Outcome, Record, Scorer
+
+_FETCH_TIMEOUT_MS = 200
+_INLINE_RECORDS = 100
+
+
+@dataclass(slots=True, kw_only=True)
+class Pipeline:
+    """Runs cycles until told to stop. `busy` is held by a cycle, and by whoever must not see one under way."""
+
+    consumer: InputConsumer
+    ownership: Ownership
+    scorer: Scorer
+    sink: Sink
+    heartbeat: Heartbeat
+    narration: Narration
+    ratio: DeadLetterRatio
+    busy: asyncio.Lock
+    max_records: int
+    trouble: str | None = None
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Cycle until `stop` is set; raises KafkaError where membership is lost and a new consumer is needed."""
+        while not stop.is_set():
+            self.heartbeat.beat(self._state())
+            self.narration.tick()
+            try:
+                fetched = await self.consumer.fetch(_FETCH_TIMEOUT_MS, self.max_records)
+            except OffsetDeletedError as error:
+                self.ownership.retake(error.partitions, "retention has deleted the position")
+                continue
+            if fetched:
+                async with self.busy:
+                    await self._cycle(fetched)
+
+    def _state(self) -> str:
+        if not self.ownership.joined:
+            return "joining the consumer group"
+        if not self.ownership.complete:
+            return self.ownership.trouble or self.trouble or "taking partitions over"
+        if self.trouble:
+            return self.trouble
+        return "more than half of the last messages are dead letters" if self.ratio.alarming else READY
+
+    async def _cycle(self, fetched: Mapping[int, Sequence[Record]]) -> None:
+        """Records of partitions that are not ready are left: their owner seeks before it resumes."""
+        started_s = time.perf_counter()
+        lanes = {partition: lane for partition, lane in self.ownership.lanes.items() if partition in fetched}
+        if not lanes:
+            return
+        records = self._cut_replays(lanes, fetched)
+        outcomes = await self._decide(lanes, records)
+        published = await self._each(lanes, outcomes, lambda lane, outcome: lane.outlet.send(outcome.messages))
+        stored = await self._store(lanes, published)
+        committed = await self._each(lanes, stored, lambda lane, outcome: lane.outlet.commit(outcome.last + 1))
+        if committed:
+            self._mended()
+            self.ratio.cycle(committed)
+            self.narration.cycle(committed, time.perf_counter() - started_s)
+
+    def _cut_replays(
+        self, lanes: Mapping[int, Lane], fetched: Mapping[int, Sequence[Record]]
+    ) -> dict[int, Sequence[Record]]:
+        """A replay ends with a cycle: the journal knows the rows of one batch, so none may span old and new ones."""
+        records = {}
+        for partition, lane in lanes.items():
+            batch = fetched[partition]
+            if batch[0].offset <= lane.replay_until < batch[-1].offset:
+                batch = [record for record in batch if record.offset <= lane.replay_until]
+                self.consumer.resume({partition: batch[-1].offset + 1})
+            elif batch[0].offset > lane.replay_until:
+                lane.rows = {}
+            records[partition] = batch
+        return records
+
+    async def _decide(self, lanes: Mapping[int, Lane], records: Mapping[int, Sequence[Record]]) -> list[Outcome]:
+        stored = {partition: lane.rows for partition, lane in lanes.items() if lane.rows}
+        scored_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        try:
+            if sum(map(len, records.values())) <= _INLINE_RECORDS:
+                return self.scorer.decide(records, stored, scored_at)
+            # a thread, so that heavy work never holds up the group's heartbeats
+            return await asyncio.to_thread(self.scorer.decide, records, stored, scored_at)
+        except ModelUnfitError as error:
+            self._hindered(lanes, f"the model failed: {error}")
+            return []
+
+    async def _each(
+        self, lanes: Mapping[int, Lane], outcomes: Sequence[Outcome], step: Callable[[Lane, Outcome], Awaitable[None]]
+    ) -> list[Outcome]:
+        """Run a step for all partitions at once; those that fail are taken over anew, the others go on."""
+        results = await asyncio.gather(
+            *(step(lanes[outcome.partition], outcome) for outcome in outcomes), return_exceptions=True
+        )
+        done = []
+        for outcome, result in zip(outcomes, results, strict=True):
+            if result is None:
+                done.append(outcome)
+            elif isinstance(result, BROKEN):
+                reason = str(result) or type(result).__name__
+                self.ownership.retake([outcome.partition], reason, fenced=isinstance(result, FENCED_ERRORS))
+            else:
+                raise result
+        return done
+
+    async def _store(self, lanes: Mapping[int, Lane], outcomes: Sequence[Outcome]) -> list[Outcome]:
+        if not outcomes:
+            return []
+        try:
+            held = await asyncio.to_thread(
+                self.sink.append, [_batch(outcome, lanes[outcome.partition].token) for outcome in outcomes]
+            )
+        except SinkUnavailableError as error:
+            self._hindered([outcome.partition for outcome in outcomes], str(error))
+            return []
+        lost = [outcome.partition for outcome in outcomes if outcome.partition not in held]
+        self.ownership.retake(lost, "another replica has taken the partition over", fenced=True)
+        return [outcome for outcome in outcomes if outcome.partition in held]
+
+    def _hindered(self, partitions: Collection[int], reason: str) -> None:
+        if reason != self.trouble:
+            structlog.get_logger().error("scoring hindered", reason=reason, action="nothing is committed; tried again")
+        self.trouble = reason
+        self.ownership.retake(partitions, reason)
+
+    def _mended(self) -> None:
+        self.ownership.succeeded()
+        if self.trouble:
+            structlog.get_logger().info("scoring goes on", was=self.trouble)
+        self.trouble = None
+
+
+def _batch(outcome: Outcome, token: int) -> Batch:
+    return Batch(
+        partition=outcome.partition,
+        token=token,
+        base=outcome.base,
+        last=outcome.last,
+        fingerprint=outcome.fingerprint,
+        offsets=[scored.offset for scored in outcome.scored],
+        rows=outcome.rows,
+    )

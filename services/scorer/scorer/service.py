@@ -1,0 +1,177 @@
+"""The scorer's life: find the cluster, then be a member of the group, again and again, until told to stop."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Self
+
+import structlog
+
+from fraudstream.errors import SinkUnavailableError
+from fraudstream.heartbeat import Heartbeat
+from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe, message_limit
+from fraudstream.kafka.connection import BROKEN, started, stopped
+from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
+from fraudstream.kafka.outlet import Outlet
+from fraudstream.lifecycle import wait_for_stop
+from fraudstream.model import FraudModel
+from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, ModelSettings, TopicSettings
+from fraudstream.sinks.csv import CsvSink
+from fraudstream.sinks.protocol import Identity, Sink
+from scorer.narration import DeadLetterRatio, Narration
+from scorer.ownership import Ownership
+from scorer.pipeline import Pipeline
+from scorer.scoring import Scorer
+
+_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScorerSettings:
+    """All that the scorer is told."""
+
+    kafka: KafkaSettings
+    topics: TopicSettings
+    group: GroupSettings
+    model: ModelSettings
+    csv: CsvSettings
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read every group; raises SettingsError."""
+        return cls(
+            kafka=KafkaSettings.from_env(env),
+            topics=TopicSettings.from_env(env),
+            group=GroupSettings.from_env(env),
+            model=ModelSettings.from_env(env),
+            csv=CsvSettings.from_env(env),
+        )
+
+
+async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
+    """Score until `stop` is set. Raises FraudstreamError where a user must act."""
+    heartbeat.beat("waiting for Kafka")
+    found = await _found(settings, stop)
+    if found is None:
+        return
+    cluster, dlq_bytes = found
+    check_partitions(cluster, settings.topics)
+    identity = Identity(cluster=cluster.id, topic=settings.topics.input, group=settings.group.group)
+    sink = CsvSink(settings.csv.path, identity)
+    if await _begun(settings, cluster, sink, heartbeat, stop):
+        scorer = Scorer(model=model, topics=settings.topics, dlq_bytes=dlq_bytes)
+        await _belong(settings, scorer, sink, heartbeat, stop)
+
+
+async def _found(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster, int] | None:
+    """The cluster, once it answers, and the largest dead letter that it takes; None when told to stop."""
+    kafka, topics = settings.kafka, settings.topics
+    while not stop.is_set():
+        admin = await started(
+            lambda: admin_client(kafka), stop, structlog.get_logger(), bootstrap=kafka.bootstrap_servers
+        )
+        if admin is None:
+            return None
+        try:
+            cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
+            return cluster, await message_limit(admin, topics.dlq)
+        except BROKEN:
+            await wait_for_stop(stop, _RETRY_S)
+        finally:
+            await stopped(admin)
+    return None
+
+
+async def _begun(
+    settings: ScorerSettings, cluster: Cluster, sink: CsvSink, heartbeat: Heartbeat, stop: asyncio.Event
+) -> bool:
+    """Fix where a new group starts, before anyone joins it; waits for a CSV that can't be written."""
+    log, group = structlog.get_logger(), settings.group
+    told = None
+    while not stop.is_set():
+        try:
+            if await asyncio.to_thread(sink.is_new):
+                starts = await commit_start(
+                    settings.kafka,
+                    settings.topics.input,
+                    group.group,
+                    cluster.partitions[settings.topics.input],
+                    latest=group.auto_offset_reset == "latest",
+                )
+                if starts:
+                    log.info("first start", group=group.group, reading_from=group.auto_offset_reset, offsets=starts)
+        except (SinkUnavailableError, *BROKEN) as error:
+            reason = str(error) or type(error).__name__
+            if reason != told:
+                log.error("not ready", reason=reason, action="tried again every second")
+            told = reason
+            heartbeat.beat(reason)
+            await wait_for_stop(stop, _RETRY_S)
+        else:
+            return True
+    return False
+
+
+async def _belong(
+    settings: ScorerSettings, scorer: Scorer, sink: Sink, heartbeat: Heartbeat, stop: asyncio.Event
+) -> None:
+    """Be a member of the group; where membership breaks, become one anew."""
+    narration, ratio = Narration(), DeadLetterRatio()
+    while not stop.is_set():
+        member = _Member(settings, sink)
+        consumer = await started(
+            member.make_consumer, stop, structlog.get_logger(), bootstrap=settings.kafka.bootstrap_servers
+        )
+        if consumer is None:
+            return
+        pipeline = Pipeline(
+            consumer=consumer,
+            ownership=member.ownership,
+            scorer=scorer,
+            sink=sink,
+            heartbeat=heartbeat,
+            narration=narration,
+            ratio=ratio,
+            busy=member.busy,
+            max_records=settings.group.max_records,
+        )
+        try:
+            await pipeline.run(stop)
+        except BROKEN as error:
+            reason = str(error) or type(error).__name__
+            structlog.get_logger().warning("membership lost", reason=reason, action="joining again")
+            await wait_for_stop(stop, _RETRY_S)
+        finally:
+            await member.ownership.give_up()
+            await stopped(consumer)
+
+
+class _Member:
+    """One membership: the consumer, what it owns, and the lock between a cycle and a rebalance."""
+
+    def __init__(self, settings: ScorerSettings, sink: Sink) -> None:
+        self._settings = settings
+        self.busy = asyncio.Lock()
+        self.ownership = Ownership(sink, self._outlet)
+
+    def make_consumer(self) -> InputConsumer:
+        """A consumer whose rebalances come here."""
+        settings = self._settings
+        assignment = Assignment(assigned=self.ownership.take, revoked=self._revoked)
+        consumer = InputConsumer(settings.kafka, settings.topics.input, settings.group.group, assignment)
+        self.ownership.use(consumer)
+        return consumer
+
+    async def _revoked(self, _: frozenset[int]) -> None:
+        async with self.busy:
+            await self.ownership.give_up()
+
+    def _outlet(self, partition: int) -> Outlet:
+        return Outlet(
+            self._settings.kafka,
+            topics=self._settings.topics,
+            group=self._settings.group.group,
+            partition=partition,
+            guarantee=self._settings.group.guarantee,
+            commit=self.ownership.consumer.commit,
+        )

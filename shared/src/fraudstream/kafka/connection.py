@@ -1,0 +1,152 @@
+"""How every client reaches the brokers, and how it waits for one that is not up yet."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any, Protocol, TypeVar
+
+import structlog
+from aiokafka import errors
+
+from fraudstream.errors import KafkaSetupError
+from fraudstream.lifecycle import wait_for_stop
+from fraudstream.settings import KafkaSettings
+
+Log = structlog.stdlib.BoundLogger
+
+# a broker that is away, in any state; uvloop raises RuntimeError where a transport has just been closed
+BROKEN = (errors.KafkaError, OSError, TimeoutError, RuntimeError, AssertionError)
+# what neither waiting nor a new client mends
+REFUSED = (
+    errors.ClusterAuthorizationFailedError,
+    errors.GroupAuthorizationFailedError,
+    errors.IllegalSaslStateError,
+    errors.SaslAuthenticationFailed,
+    errors.TopicAuthorizationFailedError,
+    errors.TransactionalIdAuthorizationFailed,
+    errors.UnsupportedSaslMechanismError,
+)
+_FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
+_SAY_AFTER_S, _SAY_EVERY_S = 5.0, 10.0
+_STOP_S = 5.0
+# longer than the slowest join of a group; a start can also go on for ever
+_ATTEMPT_S = 90.0
+
+
+class Client(Protocol):
+    """What aiokafka's clients have in common; each also has a `stop`, or a `close` as the admin client."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+
+C = TypeVar("C", bound=Client)
+T = TypeVar("T")
+
+
+def client_options(settings: KafkaSettings) -> dict[str, Any]:
+    """The options that all of aiokafka's clients share; security belongs here too."""
+    # the default, 5 minutes, would leave new partitions unseen for as long
+    return {"bootstrap_servers": settings.bootstrap_servers, "metadata_max_age_ms": 15_000}
+
+
+async def started(make: Callable[[], C], stop: asyncio.Event, log: Log, *, bootstrap: str = "") -> C | None:
+    """A started client, once a broker is there; None if told to stop before. The caller stops it.
+
+    `bootstrap` is for the log. Raises KafkaSetupError where waiting is no use: the broker refuses this user.
+    """
+    waiting = _Waiting(log.bind(bootstrap=bootstrap) if bootstrap else log)
+    pause_s = _FIRST_PAUSE_S
+    with quiet_client():
+        while not stop.is_set():
+            client = make()
+            try:
+                if await _starts(client, stop, waiting):
+                    waiting.over()
+                    return client
+            except BaseException:
+                await stopped(client)
+                raise
+            await stopped(client)
+            await wait_for_stop(stop, pause_s)
+            pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
+    return None
+
+
+async def stopped(client: Client) -> None:
+    """Stop `client` within 5 s, whatever state it is in."""
+    names = (name for name in ("stop", "close") if hasattr(client, name))
+    stop: Callable[[], Coroutine[Any, Any, None]] = getattr(client, next(names))
+    with suppress(*BROKEN):
+        await asyncio.wait_for(stop(), _STOP_S)
+
+
+async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, timeout_s: float) -> T | None:
+    """What `work` returns; it is cancelled, and None returned, when told to stop. TimeoutError after `timeout_s`."""
+    task, told = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    try:
+        await asyncio.wait({task, told}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        if task.done():
+            return task.result()
+        if told.done():
+            return None
+        raise TimeoutError
+    finally:
+        told.cancel()
+        task.cancel()
+        await asyncio.gather(task, told, return_exceptions=True)
+
+
+async def _starts(client: Client, stop: asyncio.Event, waiting: "_Waiting") -> bool:
+    async def start() -> bool:
+        await client.start()
+        return True
+
+    saying = asyncio.get_running_loop().call_later(_SAY_AFTER_S, waiting.say)
+    try:
+        return bool(await unless_stopped(start(), stop, _ATTEMPT_S))
+    except REFUSED as error:
+        raise KafkaSetupError(f"Kafka refuses this client: {error}") from error
+    except BROKEN:
+        waiting.say()
+        return False
+    finally:
+        saying.cancel()
+
+
+class _Waiting:
+    """Says that it waits: at first, then every 10 s, and that it is over."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._since_s = time.monotonic()
+        self._said_s: float | None = None
+
+    def say(self) -> None:
+        now_s = time.monotonic()
+        if self._said_s is None or now_s - self._said_s >= _SAY_EVERY_S:
+            self._said_s = now_s
+            self._log.warning("waiting for Kafka")
+
+    def over(self) -> None:
+        if self._said_s is not None:
+            self._log.info("Kafka is there", waited_s=round(time.monotonic() - self._since_s, 1))
+
+
+_client_log = logging.getLogger("aiokafka")
+_levels: list[int] = []
+
+
+@contextmanager
+def quiet_client() -> Iterator[None]:
+    """Silence aiokafka's own log, which repeats ten times a second what is said here once; may overlap with others."""
+    _levels.append(_client_log.level)
+    _client_log.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        level = _levels.pop()
+        if not _levels:
+            _client_log.setLevel(level)

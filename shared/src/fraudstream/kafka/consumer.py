@@ -1,0 +1,166 @@
+"""The scorer's consumer: membership of the group, and records of the partitions that are ready for them.
+
+aiokafka hands out records while an assignment is still being prepared, and swallows what a rebalance listener raises;
+so every partition starts paused here, and is resumed by its owner only.
+"""
+
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.abc import ConsumerRebalanceListener
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, UnsupportedCodecError
+
+from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.connection import client_options
+from fraudstream.offsets import Log, fingerprint
+from fraudstream.settings import KafkaSettings
+
+_SESSION_TIMEOUT_MS = 15_000
+_REBALANCE_TIMEOUT_MS = 60_000
+_FETCH_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """What to do when partitions come and go. `revoked` is awaited before others may have them; it must be quick."""
+
+    assigned: Callable[[frozenset[int]], None]
+    revoked: Callable[[frozenset[int]], Awaitable[None]]
+
+
+class InputConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
+    """One member of the consumer group, reading one topic."""
+
+    def __init__(self, kafka: KafkaSettings, topic: str, group: str, assignment: Assignment) -> None:
+        self._kafka = kafka
+        self._topic = topic
+        self._assignment = assignment
+        self._consumer = AIOKafkaConsumer(
+            **client_options(kafka),
+            group_id=group,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            session_timeout_ms=_SESSION_TIMEOUT_MS,
+            heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 5,
+            rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
+            max_poll_interval_ms=2**31 - 1,  # our own watchdog judges progress
+            fetch_max_bytes=_FETCH_BYTES,
+            partition_assignment_strategy=[StickyPartitionAssignor],
+        )
+
+    async def start(self) -> None:
+        """Connect; joining the group goes on in the background."""
+        await self._consumer.start()
+        self._consumer.subscribe([self._topic], listener=self)
+
+    async def stop(self) -> None:
+        """Leave the group and disconnect."""
+        await self._consumer.stop()
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        """Pause first: aiokafka already fetches from a position that it read too early."""
+        self._consumer.pause(*assigned)
+        self._assignment.assigned(frozenset(partition.partition for partition in assigned))
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
+        """Tell the owner."""
+        await self._assignment.revoked(frozenset(partition.partition for partition in revoked))
+
+    async def fetch(self, timeout_ms: int, max_records: int) -> dict[int, list[ConsumerRecord]]:
+        """What has arrived, by partition. Must be called even when nothing is assigned, or the member can't rejoin.
+
+        Raises OffsetDeletedError where retention has deleted the position, and KafkaError where membership is lost.
+        """
+        try:
+            records = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+        except NoOffsetForPartitionError:
+            return {}  # the owner is about to seek
+        except OffsetOutOfRangeError as error:
+            raise OffsetDeletedError({partition.partition for partition in error.args[0]}) from None
+        except UnsupportedCodecError as error:
+            raise KafkaSetupError(
+                f"{self._topic}: a batch is compressed in a way this image can't read: {error}"
+            ) from None
+        return {partition.partition: batch for partition, batch in records.items()}
+
+    def pause(self, partitions: Collection[int]) -> None:
+        """Fetch no more from these partitions."""
+        self._consumer.pause(*self._those_assigned(partitions))
+
+    def resume(self, positions: Mapping[int, int]) -> None:
+        """Fetch from these partitions again, from these offsets."""
+        for partition in self._those_assigned(positions):
+            self._consumer.seek(partition, positions[partition.partition])
+            self._consumer.resume(partition)
+
+    async def committed(self, partition: int) -> int | None:
+        """The group's committed offset, asked from the broker."""
+        offset: int | None = await self._consumer.committed(TopicPartition(self._topic, partition))
+        return offset
+
+    async def commit(self, partition: int, offset: int) -> None:
+        """Commit as a member of the group; raises KafkaError when no longer its member."""
+        await self._consumer.commit({TopicPartition(self._topic, partition): offset})
+
+    async def logs(self, partitions: Collection[int]) -> dict[int, Log]:
+        """Each partition's retained range, without fingerprints."""
+        wanted = [TopicPartition(self._topic, partition) for partition in partitions]
+        starts = await self._consumer.beginning_offsets(wanted)
+        ends = await self._consumer.end_offsets(wanted)
+        return {one.partition: Log(start=starts[one], end=ends[one], fingerprint=None) for one in wanted}
+
+    async def fingerprint_at(self, partition: int, offset: int) -> int | None:
+        """The fingerprint of the record at `offset`, or None where it is not retained."""
+        place = TopicPartition(self._topic, partition)
+        reader = AIOKafkaConsumer(**client_options(self._kafka), isolation_level="read_committed")
+        await reader.start()
+        try:
+            reader.assign([place])
+            reader.seek(place, offset)
+            records = await reader.getmany(place, timeout_ms=5_000, max_records=1)
+        finally:
+            await reader.stop()
+        for record in records.get(place, ()):
+            if record.offset == offset:
+                return fingerprint(record.timestamp, record.value)
+        return None
+
+    def _those_assigned(self, partitions: Collection[int]) -> list[TopicPartition]:
+        assigned = self._consumer.assignment()
+        wanted = [TopicPartition(self._topic, partition) for partition in partitions]
+        return [partition for partition in wanted if partition in assigned]
+
+
+class OffsetDeletedError(Exception):
+    """Retention has deleted the position of these partitions."""
+
+    def __init__(self, partitions: set[int]) -> None:
+        super().__init__(partitions)
+        self.partitions = partitions
+
+
+async def commit_start(
+    kafka: KafkaSettings, topic: str, group: str, partitions: int, *, latest: bool
+) -> dict[int, int]:
+    """Commit where a new group starts, for all partitions in one request, before anyone has joined it.
+
+    Does nothing where the group has a committed offset already; returns what it committed.
+    """
+    consumer = AIOKafkaConsumer(
+        **client_options(kafka), group_id=group, enable_auto_commit=False, auto_offset_reset="none"
+    )
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic, partition) for partition in range(partitions)]
+        consumer.assign(places)
+        for place in places:
+            if await consumer.committed(place) is not None:
+                return {}
+        starts = await (consumer.end_offsets(places) if latest else consumer.beginning_offsets(places))
+        await consumer.commit(starts)
+        return {place.partition: offset for place, offset in starts.items()}
+    finally:
+        await consumer.stop()

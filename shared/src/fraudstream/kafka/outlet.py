@@ -1,0 +1,120 @@
+"""A partition's way out: what a cycle publishes for one input partition, acknowledged and committed as one.
+
+Exactly once: each input partition has a transactional producer of its own, whose id fences whoever had the partition
+before (the scheme of Kafka Streams' first exactly-once mode; aiokafka can't fence by the group's generation).
+At least once: the same without a transaction, committed by the consumer.
+After any error or doubtful outcome an outlet is thrown away and made anew: aiokafka's producers don't recover from one.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
+from typing import Literal
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+
+from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.connection import client_options
+from fraudstream.rows import Message
+from fraudstream.settings import KafkaSettings, TopicSettings
+
+_START_TIMEOUT_S = 30.0
+_SEND_TIMEOUT_S = 20.0
+_COMMIT_TIMEOUT_S = 15.0
+_CLOSE_TIMEOUT_S = 5.0
+_TRANSACTION_TIMEOUT_MS = 60_000
+_BATCH_BYTES = 512 << 10
+_REQUEST_BYTES = 4 << 20
+
+FENCED_ERRORS = (ProducerFenced, InvalidProducerEpoch)
+
+Commit = Callable[[int, int], Awaitable[None]]
+
+
+class Outlet:
+    """Publishes for one input partition, to the same partition number of the output topics."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        *,
+        topics: TopicSettings,
+        group: str,
+        partition: int,
+        guarantee: Literal["exactly_once", "at_least_once"],
+        commit: Commit,
+    ) -> None:
+        self._source = TopicPartition(topics.input, partition)
+        self._outputs = (topics.scored, topics.dlq)
+        self._group = group
+        self._transactional = guarantee == "exactly_once"
+        self._commit = commit
+        identity: dict[str, object] = (
+            {
+                "transactional_id": f"{group}-{topics.input}-{partition}",
+                "transaction_timeout_ms": _TRANSACTION_TIMEOUT_MS,
+            }
+            if self._transactional
+            else {"enable_idempotence": True}
+        )
+        self._producer = AIOKafkaProducer(
+            **client_options(kafka),
+            **identity,
+            max_batch_size=_BATCH_BYTES,
+            max_request_size=_REQUEST_BYTES,
+            linger_ms=0,
+        )
+
+    async def start(self) -> None:
+        """Connect; in a transaction's case this fences a former owner and ends its open transaction."""
+        async with asyncio.timeout(_START_TIMEOUT_S):
+            await self._producer.start()
+            for topic in self._outputs:
+                if self._source.partition not in await self._producer.partitions_for(topic):
+                    raise KafkaSetupError(
+                        f"{topic} has no partition {self._source.partition}, as {self._source.topic} has; "
+                        "raise it with: fraudstream topics"
+                    )
+
+    async def send(self, messages: Mapping[str, Sequence[Message]]) -> None:
+        """Publish to each topic; returns when the brokers have all of it.
+
+        A rejected batch doesn't poison aiokafka's transaction, so each acknowledgement is awaited here.
+        """
+        async with asyncio.timeout(_SEND_TIMEOUT_S):
+            if self._transactional:
+                await self._producer.begin_transaction()
+            acknowledgements = [
+                acknowledgement
+                for topic, batch in messages.items()
+                for acknowledgement in await self._enqueue(topic, batch)
+            ]
+            await asyncio.gather(*acknowledgements)
+
+    async def commit(self, offset: int) -> None:
+        """The next offset to read: stored with what was published, or by the consumer where there is no transaction."""
+        async with asyncio.timeout(_COMMIT_TIMEOUT_S):
+            if not self._transactional:
+                await self._commit(self._source.partition, offset)
+                return
+            await self._producer.send_offsets_to_transaction({self._source: offset}, self._group)
+            await self._producer.commit_transaction()
+
+    async def close(self) -> None:
+        """Let go, whatever state it is in; an open transaction ends when the next owner starts, or by its timeout."""
+        with suppress(Exception):
+            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
+                await self._producer.stop()
+
+    async def _enqueue(self, topic: str, messages: Sequence[Message]) -> list[asyncio.Future[object]]:
+        futures: list[asyncio.Future[object]] = []
+        batch = self._producer.create_batch()
+        for key, value, timestamp_ms, headers in messages:
+            if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+                futures.append(await self._producer.send_batch(batch, topic, partition=self._source.partition))
+                batch = self._producer.create_batch()
+                batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
+        if batch.record_count():
+            futures.append(await self._producer.send_batch(batch, topic, partition=self._source.partition))
+        return futures
