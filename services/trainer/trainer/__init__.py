@@ -1,0 +1,1 @@
+"""The trainer: a history of payments → a checked, active model. One-shot."""

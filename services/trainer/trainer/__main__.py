@@ -1,0 +1,46 @@
+"""`python -m trainer [--force]`: trains a model on the history, unless one for it is kept already."""
+
+import argparse
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from fraudstream import logs
+from fraudstream.errors import FraudstreamError
+from fraudstream.settings import LogSettings, ModelSettings, TrainingSettings
+from trainer import history, train
+
+
+def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
+    parser.add_argument("--force", action="store_true", help="train even if a kept version matches")
+    force = parser.parse_args(arguments).force
+    try:
+        logs.configure(LogSettings.from_env(env), "trainer")
+        run(ModelSettings.from_env(env), TrainingSettings.from_env(env), force=force)
+    except FraudstreamError as error:
+        structlog.get_logger().error("stopped", reason=str(error))
+        return 1
+    return 0
+
+
+def run(models: ModelSettings, training: TrainingSettings, *, force: bool) -> None:
+    log = structlog.get_logger("trainer")
+    started = time.monotonic()
+    past = history.read(training.data)
+    log.info("history", file=str(training.data), payments=len(past.labels), frauds=int(past.labels.sum()))
+    match = None if force else train.already_trained(past, training, models.models_dir)
+    if match:
+        active = train.ensure_active(match, models.models_dir)
+        log.info("nothing to train", kept=match.version, active=active, why="same history, settings and libraries")
+        return
+    made = train.train(past, training, models.models_dir)
+    seconds = round(time.monotonic() - started, 1)
+    log.info("model active", version=made.version, kind=made.kind, folder=str(models.models_dir), seconds=seconds)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:], os.environ))

@@ -1,0 +1,41 @@
+"""The end of training: how good the probabilities are on payments that had no part in choosing or fitting the model."""
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+from sklearn.model_selection import train_test_split
+
+from trainer import fit
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_HELD_OUT = 0.2
+_BINS = 20
+
+
+def split(labels: Integers, seed: int) -> tuple[Integers, Integers]:
+    """Row numbers to learn from and to hold out, frauds in both alike."""
+    learn, held_out = train_test_split(np.arange(len(labels)), test_size=_HELD_OUT, stratify=labels, random_state=seed)
+    return learn, held_out
+
+
+def metrics(labels: Integers, fraud: Floats) -> dict[str, float]:
+    """Of probabilities `fraud` and outcomes; lower is better, but for `auc` and `average_precision`."""
+    rate = float(labels.mean())
+    return {
+        "log_loss": float(fit.log_losses(labels, fraud).mean()),
+        "log_loss_of_constant": float(fit.log_losses(labels, np.full(len(labels), rate)).mean()),
+        "auc": float(roc_auc_score(labels, fraud)),
+        "average_precision": float(average_precision_score(labels, fraud)),
+        "calibration_error": calibration_error(labels.astype(np.float64), fraud),
+        "fraud_rate": rate,
+    }
+
+
+def calibration_error(outcomes: Floats, fraud: Floats) -> float:
+    """Mean distance between predicted and observed rate, over 20 bins of as many payments each, ordered by score."""
+    order = np.argsort(fraud, kind="stable")
+    bins = [part for part in np.array_split(order, _BINS) if len(part)]
+    gaps = [abs(float(outcomes[part].mean() - fraud[part].mean())) * len(part) for part in bins]
+    return sum(gaps) / len(outcomes)

@@ -1,0 +1,32 @@
+"""Makes the sample history, `python -m trainer.make_data`: the same bytes each time."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from fraudstream.features import FEATURES
+from fraudstream.settings import TrainingSettings
+from fraudstream.simulation import labels, simulate
+from trainer.history import LABEL
+
+ROWS = 20_000
+SEED = 20_000
+
+
+def write(path: Path, *, rows: int = ROWS, seed: int = SEED) -> None:
+    """Write a simulated history of `rows` payments with their outcomes."""
+    rng = np.random.default_rng(seed)
+    payments = simulate(rng, rows)
+    columns = [getattr(payments, name).tolist() for name in FEATURES]
+    outcomes = labels(rng, payments.matrix()).tolist()
+    lines = [",".join((*FEATURES, LABEL)), *(",".join(map(repr, row)) for row in zip(*columns, outcomes, strict=True))]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes("\n".join([*lines, ""]).encode())
+
+
+if __name__ == "__main__":
+    target = TrainingSettings.from_env(os.environ).data
+    write(target)
+    sys.stdout.write(f"{target}: {ROWS:,} payments\n")

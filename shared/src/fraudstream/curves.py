@@ -1,0 +1,144 @@
+"""The default classifier: log-odds as curves of the five fields and products of pairs of them, in plain NumPy.
+
+As a scikit-learn pipeline the same model costs over a millisecond a call; this one costs a tenth of a millisecond.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+_HOURS = 24
+_LARGEST_EXPONENT = 500.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Basis:
+    """Turns the five fields into `width` columns: each field's own group of them, standardised on the history.
+
+    Amount (as its logarithm) and country risk: natural cubic splines, straight lines with fewer than three knots.
+    Failed logins: ln(1 + n) and whether there were any. Hour: sines and cosines, so that 23 meets 0. A field beyond
+    what the history held counts as the nearest value that it held.
+    """
+
+    low: Floats
+    """(5,) smallest value of each field in the history."""
+    high: Floats
+    """(5,) largest."""
+    amount_knots: Floats
+    """Of ln(amount), ascending."""
+    risk_knots: Floats
+    hours: Floats
+    """(24, 2 * harmonics)"""
+    centre: Floats
+    """(width,)"""
+    scale: Floats
+    """(width,)"""
+
+    @classmethod
+    def of(cls, matrix: Floats, *, knots: int, harmonics: int) -> "Basis":
+        """The basis for the history `matrix`, with up to `knots` knots a spline, at even quantiles."""
+        low, high = matrix.min(axis=0), matrix.max(axis=0)
+        quantiles = np.linspace(0.02, 0.98, knots)
+        angles = np.arange(_HOURS)[:, None] * np.arange(1, harmonics + 1) * (2.0 * np.pi / _HOURS)
+        raw = cls(
+            low=low,
+            high=high,
+            amount_knots=np.unique(np.quantile(np.log(matrix[:, 0]), quantiles)),
+            risk_knots=np.unique(np.quantile(matrix[:, 1], quantiles)),
+            hours=np.hstack([np.sin(angles), np.cos(angles)]),
+            centre=np.zeros(1),
+            scale=np.ones(1),
+        )
+        columns = raw.expand(matrix)
+        spread = columns.std(axis=0)
+        return cls(
+            low=low,
+            high=high,
+            amount_knots=raw.amount_knots,
+            risk_knots=raw.risk_knots,
+            hours=raw.hours,
+            centre=columns.mean(axis=0),
+            scale=np.where(spread > 1e-9, spread, 1.0),  # noqa: PLR2004 - a field that never varies stays at 0
+        )
+
+    @property
+    def groups(self) -> list[slice]:
+        """For each field, in the order of FEATURES, its columns."""
+        widths = (_spline_width(self.amount_knots), _spline_width(self.risk_knots), 2, self.hours.shape[1], 1)
+        edges = np.cumsum([0, *widths]).tolist()
+        return [slice(start, stop) for start, stop in pairwise(edges)]
+
+    def expand(self, matrix: Floats) -> Floats:
+        """Shape (n, width)."""
+        amount, risk, logins, hour, new_device = np.clip(matrix, self.low, self.high).T
+        hours = self.hours[hour.astype(np.intp)].T
+        rows = [
+            *_spline(np.log(amount), self.amount_knots),
+            *_spline(risk, self.risk_knots),
+            np.log1p(logins),
+            (logins > 0.0).astype(np.float64),
+            *hours,
+            new_device,
+        ]
+        columns: Floats = (np.array(rows).T - self.centre) / self.scale
+        return columns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class CurveLogit:
+    """A fitted model: log-odds = intercept + columns · weights + the products of each two fields' curves, weighted.
+
+    A curve is one number a field, the sum of its columns weighted by `curves`, standardised; `pairs` weighs the
+    product of each two of them.
+    """
+
+    basis: Basis
+    intercept: float
+    weights: Floats
+    """(width,)"""
+    curves: Floats
+    """(width, 5), zero outside a field's own columns."""
+    shift: Floats
+    """(5,)"""
+    pairs: Floats
+    """(5, 5), zero on and below the diagonal."""
+
+    @property
+    def classes_(self) -> NDArray[np.int64]:
+        """What the two columns of `predict_proba` stand for, as scikit-learn says it."""
+        return np.array([0, 1])
+
+    def log_odds(self, matrix: Floats) -> Floats:
+        """Log-odds of fraud for each row, shape (n,)."""
+        columns = self.basis.expand(matrix)
+        curves = columns @ self.curves - self.shift
+        log_odds: Floats = self.intercept + columns @ self.weights + ((curves @ self.pairs) * curves).sum(axis=1)
+        return log_odds
+
+    def predict_proba(self, matrix: Floats) -> Floats:
+        """Probabilities of no fraud and of fraud, shape (n, 2)."""
+        exponent = np.clip(-self.log_odds(matrix), -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
+        fraud = 1.0 / (1.0 + np.exp(exponent))
+        return np.column_stack([1.0 - fraud, fraud])
+
+
+def _spline_width(knots: Floats) -> int:
+    return max(1, len(knots) - 1)
+
+
+def _spline(values: Floats, knots: Floats) -> list[Floats]:
+    """A natural cubic spline's columns: the value, and for each knot but the last two a bend that ends straight."""
+    if len(knots) < 3:  # noqa: PLR2004 - two knots make a line
+        return [values]
+    beyond_last = np.maximum(values - knots[-1], 0.0) ** 3
+
+    def bend(knot: float) -> Floats:
+        curve: Floats = (np.maximum(values - knot, 0.0) ** 3 - beyond_last) / (knots[-1] - knot)
+        return curve
+
+    straight = bend(knots[-2])
+    return [values, *(bend(knot) - straight for knot in knots[:-2])]

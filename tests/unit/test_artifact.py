@@ -1,0 +1,262 @@
+"""Models on disk: what is written, in which order, and everything that is refused before a byte of it runs."""
+
+import hashlib
+import json
+import os
+import stat
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+
+from fraudstream import artifact
+from fraudstream.errors import ModelUnfitError
+from fraudstream.features import FEATURES
+from fraudstream.model import Thresholds
+from fraudstream.simulation import simulate
+
+MATRIX = simulate(np.random.default_rng(0), 200).matrix()
+LABELS = (MATRIX[:, 4] > 0).astype(np.int64)
+ran: list[str] = []
+
+
+class Bomb:
+    """Whoever unpickles it runs code."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Leave a trace."""
+        return ran.append, ("boom",)
+
+
+def classifier(strength: float = 1.0, labels: NDArray[Any] = LABELS) -> LogisticRegression:
+    """A small classifier; another strength makes another version."""
+    regression = LogisticRegression(C=strength, solver="newton-cholesky")
+    regression.fit(np.log1p(MATRIX), labels)
+    return regression
+
+
+def save(folder: Path, strength: float = 1.0, model: Any = None) -> artifact.Manifest:
+    """Keep and activate a version."""
+    return artifact.save(
+        folder,
+        model or classifier(strength),
+        kind="test",
+        thresholds=Thresholds(review=0.1, block=0.5),
+        training_sha256="a" * 64,
+        training_rows=len(MATRIX),
+        settings="none",
+        metrics={"auc": 0.9},
+    )
+
+
+def edit(folder: Path, **changes: Any) -> None:
+    """Change fields of the switch by hand."""
+    path = folder / artifact.MANIFEST_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def refused(folder: Path, pins: frozenset[str] = frozenset()) -> str:
+    """The message with which `folder` is refused."""
+    with pytest.raises(ModelUnfitError) as caught:
+        artifact.load(folder, pins)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+    """With its thresholds, version and everything the manifest says."""
+    saved = save(tmp_path)
+    model, manifest = artifact.load(tmp_path)
+    assert manifest == saved
+    assert model.version == saved.sha256[:12] == saved.version
+    assert model.thresholds == Thresholds(review=0.1, block=0.5)
+    expected = classifier().predict_proba(MATRIX)[:, 1]
+    assert model.score(MATRIX) == pytest.approx(expected, abs=1.1e-6)
+
+
+def test_layout(tmp_path: Path) -> None:
+    """The active files under their plain names, each version in its own folder, nothing else."""
+    first, second = save(tmp_path), save(tmp_path, 0.5)
+    files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
+    versions = [
+        f"versions/{m.sha256}/{name}" for m in (first, second) for name in ("fraud_model.json", "fraud_model.pkl")
+    ]
+    assert files == sorted(["fraud_model.json", "fraud_model.pkl", *versions])
+    assert [manifest.sha256 for manifest in artifact.kept(tmp_path)] == sorted([first.sha256, second.sha256])
+    assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
+
+
+def test_joblib_loads_the_active_file(tmp_path: Path) -> None:
+    """It is an ordinary joblib file."""
+    save(tmp_path)
+    loaded = joblib.load(tmp_path / "fraud_model.pkl")
+    assert loaded.predict_proba(MATRIX).shape == (len(MATRIX), 2)
+
+
+def test_the_group_may_write_whatever_the_umask(tmp_path: Path) -> None:
+    """The owner on the host and the container's user share the folder by group."""
+    before = os.umask(0o077)
+    try:
+        save(tmp_path / "models")
+    finally:
+        os.umask(before)
+    for path in (tmp_path / "models", *(tmp_path / "models").rglob("*")):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        assert mode & 0o777 == (0o775 if path.is_dir() else 0o664), path
+
+
+def test_a_rollback_is_one_call(tmp_path: Path) -> None:
+    """Kept versions can be activated again."""
+    first, second = save(tmp_path), save(tmp_path, 0.5)
+    assert artifact.load(tmp_path)[0].version == second.version
+    artifact.activate(tmp_path, first.sha256)
+    assert artifact.load(tmp_path)[0].version == first.version
+
+
+def test_a_crash_between_the_two_files_leaves_the_old_one_active(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The switch still names the old version, whose bytes are kept."""
+    first = save(tmp_path)
+    replace = Path.replace
+
+    def crash(path: Path, target: Path) -> Path:
+        if target == tmp_path / artifact.MANIFEST_FILE:
+            raise KeyboardInterrupt
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", crash)
+    with pytest.raises(KeyboardInterrupt):
+        save(tmp_path, 0.5)
+    monkeypatch.undo()
+    assert artifact.load(tmp_path)[0].version == first.version
+    assert not list(tmp_path.rglob("*.tmp"))
+
+
+def test_a_half_written_version_is_not_kept(tmp_path: Path) -> None:
+    """Nor is one whose bytes have changed."""
+    manifest = save(tmp_path)
+    (tmp_path / "versions" / ("b" * 64)).mkdir()
+    assert artifact.kept(tmp_path) == [manifest]
+    (tmp_path / "versions" / manifest.sha256 / artifact.MODEL_FILE).write_bytes(b"other")
+    assert artifact.kept(tmp_path) == []
+    with pytest.raises(ModelUnfitError, match="damaged"):
+        artifact.activate(tmp_path, manifest.sha256)
+
+
+def test_no_model(tmp_path: Path) -> None:
+    """The message says how to get one."""
+    assert "docker compose run --rm trainer, or make train" in refused(tmp_path)
+
+
+def test_a_changed_file_is_never_unpickled(tmp_path: Path) -> None:
+    """A pickle is code: other bytes than the manifest's do not run."""
+    manifest = save(tmp_path)
+    for folder in (tmp_path, tmp_path / "versions" / manifest.sha256):
+        joblib.dump(Bomb(), folder / artifact.MODEL_FILE)
+    assert "not the file that its manifest describes" in refused(tmp_path)
+    assert ran == []
+
+
+def test_both_copies_missing(tmp_path: Path) -> None:
+    """A switch without bytes is no model."""
+    manifest = save(tmp_path)
+    for folder in (tmp_path, tmp_path / "versions" / manifest.sha256):
+        (folder / artifact.MODEL_FILE).unlink()
+    assert "is missing; train again" in refused(tmp_path)
+
+
+def test_pins(tmp_path: Path) -> None:
+    """With pins, only a pinned model is loaded."""
+    manifest = save(tmp_path)
+    artifact.load(tmp_path, frozenset({manifest.sha256, "c" * 64}))
+    assert "pinned" in refused(tmp_path, frozenset({"c" * 64}))
+
+
+def test_another_scikit_learn(tmp_path: Path) -> None:
+    """Both versions are named."""
+    manifest = save(tmp_path)
+    edit(tmp_path, libraries=manifest.libraries.model_dump() | {"scikit_learn": "0.1"})
+    assert "scikit-learn 0.1" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("features", [FEATURES[::-1], FEATURES[:4], (*FEATURES, "age")])
+def test_other_features(tmp_path: Path, features: tuple[str, ...]) -> None:
+    """Names and order count."""
+    save(tmp_path)
+    edit(tmp_path, features=features)
+    assert "was trained on" in refused(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"sha256": "../../etc"}, "sha256"),
+        ({"thresholds": {"review": 2, "block": 0.5}}, "thresholds.review"),
+        ({"features": None}, "features"),
+    ],
+)
+def test_a_manifest_that_is_none(tmp_path: Path, change: dict[str, Any], field: str) -> None:
+    """The field that is wrong is named."""
+    save(tmp_path)
+    edit(tmp_path, **change)
+    assert field in refused(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
+def test_a_manifest_that_is_no_json_object(tmp_path: Path, text: str) -> None:
+    """A torn or foreign file is refused in one line."""
+    save(tmp_path)
+    (tmp_path / artifact.MANIFEST_FILE).write_text(text)
+    assert "is no manifest" in refused(tmp_path)
+
+
+def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
+    """An older scorer reads a newer trainer's manifest."""
+    save(tmp_path)
+    edit(tmp_path, reasons={"amount": 1})
+    artifact.load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "words"),
+    [
+        ({"not": "a model"}, "no probabilities"),
+        (Bomb(), "no probabilities"),
+        (classifier(labels=LABELS + 1), "labels other than 0 and 1"),
+        (classifier(labels=np.where(LABELS == 1, "yes", "no")), "labels other than 0 and 1"),
+    ],
+)
+def test_a_file_that_is_no_fraud_model(tmp_path: Path, model: Any, words: str) -> None:
+    """Right bytes, wrong thing."""
+    save(tmp_path, model=model)
+    assert words in refused(tmp_path)
+    ran.clear()
+
+
+def test_a_pickle_that_can_not_be_read(tmp_path: Path) -> None:
+    """Such as one of a class that this image does not have."""
+    manifest = save(tmp_path)
+    content = b"\x80\x04cno_such_module\nThing\n."
+    sha256 = hashlib.sha256(content).hexdigest()
+    (tmp_path / artifact.MODEL_FILE).write_bytes(content)
+    edit(tmp_path, sha256=sha256, version=sha256[:12])
+    assert "ModuleNotFoundError" in refused(tmp_path)
+    assert manifest.sha256 != sha256
+
+
+def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
+    """One line, not a traceback."""
+    (tmp_path / "models").write_text("a file where the folder should be")
+    with pytest.raises(ModelUnfitError, match="can't be written"):
+        save(tmp_path / "models")
+
+
+def test_a_manifest_that_can_not_be_read(tmp_path: Path) -> None:
+    """Such as a folder in its place."""
+    (tmp_path / artifact.MANIFEST_FILE).mkdir()
+    assert "can't be read" in refused(tmp_path)

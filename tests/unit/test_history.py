@@ -1,0 +1,205 @@
+"""The history's checks: each mistake is named with its line and column, and what is right by rule is accepted."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fraudstream.errors import TrainingDataError
+from fraudstream.events import InvalidPayment, decode
+from fraudstream.features import matrix
+from fraudstream.settings import TrainingSettings
+from trainer import make_data
+from trainer.history import COLUMNS, History, read
+
+HEADER = ",".join(COLUMNS)
+ROWS = [f"{10 + n}.5,0.{n % 10},{n % 4},{n % 24},{n % 2},{int(n % 5 == 0)}" for n in range(100)]
+
+
+def history(folder: Path, rows: list[str], header: str = HEADER) -> History:
+    """Write and read a history."""
+    path = folder / "history.csv"
+    path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
+    return read(path)
+
+
+def refused(folder: Path, rows: list[str], header: str = HEADER) -> str:
+    """The message with which it is refused."""
+    with pytest.raises(TrainingDataError) as caught:
+        history(folder, rows, header)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def with_cell(line: int, column: str, text: str) -> list[str]:
+    """The rows with one cell changed; line 2 is the first row."""
+    rows = list(ROWS)
+    cells = rows[line - 2].split(",")
+    cells[COLUMNS.index(column)] = text
+    rows[line - 2] = ",".join(cells)
+    return rows
+
+
+def test_a_good_history(tmp_path: Path) -> None:
+    """Matrix in the order of the features, labels beside it."""
+    past = history(tmp_path, ROWS)
+    assert past.matrix.shape == (100, 5)
+    assert past.matrix[1].tolist() == [11.5, 0.1, 1.0, 1.0, 1.0]
+    assert past.labels[:6].tolist() == [1, 0, 0, 0, 0, 1]
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "words"),
+    [
+        ("amount", "12€", "is no number"),
+        ("amount", "", "an empty cell is no number"),
+        ("amount", "nan", "is no number"),
+        ("amount", "inf", "is no number"),
+        ("amount", "1e400", "out of range"),
+        ("amount", "1_000", "is no number"),
+        ("amount", "٣", "is no number"),
+        ("amount", "true", "is no number"),
+        ("amount", "0", "out of range"),
+        ("amount", "-3", "out of range"),
+        ("amount", "1e13", "out of range"),
+        ("country_risk_score", "1.01", "out of range"),
+        ("failed_logins", "2.5", "no whole number"),
+        ("failed_logins", "10001", "out of range"),
+        ("transaction_hour", "24", "out of range"),
+        ("transaction_hour", "noon", "is no number"),
+        ("is_new_device", "2", "out of range"),
+        ("is_fraud", "2", "neither 0 nor 1"),
+        ("is_fraud", "0.5", "neither 0 nor 1"),
+        ("is_fraud", "yes", "is no number"),
+    ],
+)
+def test_a_wrong_cell_is_named(tmp_path: Path, column: str, text: str, words: str) -> None:
+    """By the file's line and the column."""
+    message = refused(tmp_path, with_cell(37, column, text))
+    assert f"line 37, column {column}:" in message
+    assert words in message
+
+
+@pytest.mark.parametrize(
+    ("column", "text", "value"),
+    [
+        ("failed_logins", "3.0", 3.0),
+        ("transaction_hour", "7.", 7.0),
+        ("is_new_device", "true", 1.0),
+        ("is_new_device", "False", 0.0),
+        ("amount", " 1e3 ", 1000.0),
+        ("amount", "+5", 5.0),
+    ],
+)
+def test_what_is_right_by_rule(tmp_path: Path, column: str, text: str, value: float) -> None:
+    """Integers that a table turned into floats, booleans, spaces."""
+    assert history(tmp_path, with_cell(2, column, text)).matrix[0, COLUMNS.index(column)] == value
+
+
+def test_boolean_labels(tmp_path: Path) -> None:
+    """True is fraud."""
+    assert history(tmp_path, with_cell(3, "is_fraud", "TRUE")).labels[1] == 1
+
+
+def test_extra_columns_order_blank_lines_and_a_byte_order_mark(tmp_path: Path) -> None:
+    """As spreadsheets write them."""
+    rows = [f"{row.rsplit(',', 1)[1]},note {n},{row.rsplit(',', 1)[0]}" for n, row in enumerate(ROWS)]
+    header = "\ufeffis_fraud,note," + HEADER.removesuffix(",is_fraud")
+    past = history(tmp_path, [*rows[:50], "", *rows[50:], "", ""], header)
+    np.testing.assert_array_equal(past.matrix, history(tmp_path, ROWS).matrix)
+
+
+def test_lines_are_the_files(tmp_path: Path) -> None:
+    """Blank lines and cells of several lines do not shift what is named."""
+    rows = [f"{row},ok" for row in with_cell(9, "amount", "x")]
+    rows[0] = f'{ROWS[0]},"two\nlines"'
+    rows.insert(3, "")
+    assert "line 11, column amount" in refused(tmp_path, rows, HEADER + ",note")
+
+
+def test_more_mistakes_are_counted(tmp_path: Path) -> None:
+    """One message for a column that is wrong all over."""
+    rows = [f"x{row}" for row in ROWS]
+    assert "line 2, column amount: 'x10.5' is no number (and 99 more" in refused(tmp_path, rows)
+
+
+def test_missing_columns_are_named_with_what_is_there(tmp_path: Path) -> None:
+    """A semicolon file shows itself."""
+    assert "column is_new_device is missing" in refused(tmp_path, ROWS, HEADER.replace("is_new_device", "device"))
+    message = refused(tmp_path, [row.replace(",", ";") for row in ROWS], HEADER.replace(",", ";"))
+    assert "the header has: amount;" in message
+
+
+@pytest.mark.parametrize("text", ["", "\n\n", "  "])
+def test_an_empty_file(tmp_path: Path, text: str) -> None:
+    """Says what line 1 must be."""
+    path = tmp_path / "history.csv"
+    path.write_text(text)
+    with pytest.raises(TrainingDataError, match="empty"):
+        read(path)
+
+
+def test_a_missing_file(tmp_path: Path) -> None:
+    """Says how to get one."""
+    with pytest.raises(TrainingDataError, match="make data"):
+        read(tmp_path / "none.csv")
+    with pytest.raises(TrainingDataError, match="can't be read"):
+        read(tmp_path)
+
+
+def test_too_few_rows_and_one_class_only(tmp_path: Path) -> None:
+    """Nothing can be learned from either."""
+    assert "0 payments are too few" in refused(tmp_path, [])
+    assert "99 payments are too few" in refused(tmp_path, ROWS[:99])
+    assert "0 of 100 payments are fraud" in refused(tmp_path, [row[:-1] + "0" for row in ROWS])
+    assert "0 of 100 payments are legitimate" in refused(tmp_path, [row[:-1] + "1" for row in ROWS])
+
+
+@pytest.mark.parametrize("line", [2, 50])
+def test_a_line_with_too_many_fields(tmp_path: Path, line: int) -> None:
+    """Never cut silently."""
+    rows = list(ROWS)
+    rows[line - 2] += ",9"
+    assert "fields" in refused(tmp_path, rows)
+
+
+def test_a_line_with_too_few_fields(tmp_path: Path) -> None:
+    """The cell that is not there is empty."""
+    rows = list(ROWS)
+    rows[7] = rows[7].rsplit(",", 1)[0]
+    assert "line 9, column is_fraud: an empty cell" in refused(tmp_path, rows)
+
+
+def test_another_encoding(tmp_path: Path) -> None:
+    """UTF-16, as some spreadsheets save."""
+    path = tmp_path / "history.csv"
+    path.write_text("\n".join([HEADER, *ROWS]), encoding="utf-16")
+    with pytest.raises(TrainingDataError, match="not UTF-8"):
+        read(path)
+
+
+@settings(deadline=None, max_examples=50)
+@given(amount=st.floats(5e-324, 1e12), risk=st.floats(0, 1), logins=st.integers(0, 10_000), hour=st.integers(0, 23))
+def test_history_and_wire_give_the_same_bits(
+    tmp_path_factory: pytest.TempPathFactory, amount: float, risk: float, logins: int, hour: int
+) -> None:
+    """A payment looks the same to the model in training and in serving."""
+    rows = [f"{amount!r},{abs(risk)!r},{logins},{hour},1,0", *ROWS]
+    past = history(tmp_path_factory.mktemp("history"), rows)
+    wire = decode(
+        f'{{"payment_id":1,"amount":{amount!r},"country_risk_score":{abs(risk)!r},'
+        f'"failed_logins":{logins},"transaction_hour":{hour},"is_new_device":1}}'.encode()
+    )
+    assert not isinstance(wire, InvalidPayment)
+    assert past.matrix[0].tobytes() == matrix([wire])[0].tobytes()
+
+
+def test_the_sample_history_is_what_make_data_makes(tmp_path: Path) -> None:
+    """The committed file, byte for byte."""
+    path = tmp_path / "made.csv"
+    make_data.write(path)
+    committed = Path(__file__).parents[2] / TrainingSettings.from_env({}).data
+    assert path.read_bytes() == committed.read_bytes()
+    assert len(read(path).labels) == make_data.ROWS
