@@ -1,0 +1,53 @@
+"""The services as processes of their own; their lines appear as they would in `docker compose up`."""
+
+import asyncio
+import os
+import sys
+from asyncio.subprocess import PIPE, STDOUT, Process
+from collections.abc import Mapping
+
+_STOP_S = 30.0
+
+
+class Service:
+    """A service, started with our interpreter and these settings on top of ours."""
+
+    def __init__(self, name: str, process: Process) -> None:
+        self.name = name
+        self._process = process
+        self._lines = asyncio.get_running_loop().create_task(self._show())
+
+    @classmethod
+    async def start(cls, name: str, env: Mapping[str, str]) -> "Service":
+        """Start `python -m name`. In a session of its own: Ctrl-C is for the demo, which stops services in order."""
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", name, env=os.environ | env, stdout=PIPE, stderr=STDOUT, start_new_session=True
+        )
+        return cls(name, process)
+
+    @property
+    def ended(self) -> bool:
+        """Whether it has ended by itself."""
+        return self._process.returncode is not None
+
+    async def wait(self) -> int:
+        """Its exit code, when it ends by itself."""
+        code = await self._process.wait()
+        await self._lines
+        return code
+
+    async def stop(self) -> int:
+        """Ask it to end, as `docker compose stop` does; returns its exit code."""
+        if not self.ended:
+            self._process.terminate()
+        try:
+            async with asyncio.timeout(_STOP_S):
+                return await self.wait()
+        except TimeoutError:
+            self._process.kill()
+            return await self.wait()
+
+    async def _show(self) -> None:
+        assert self._process.stdout is not None  # noqa: S101 - PIPE
+        async for line in self._process.stdout:
+            print(f"{self.name:<8} | {line.decode(errors='replace').rstrip()}", flush=True)
