@@ -8,7 +8,10 @@ from hypothesis import strategies as st
 
 from fraudstream.events import InvalidPayment, Payment, decode, decode_all
 
-GOOD = b'{"payment_id":1,"amount":1200,"country_risk_score":0.68,"failed_logins":3,"transaction_hour":18,"is_new_device":1}'
+GOOD = (
+    b'{"payment_id":1,"amount":1200,"country_risk_score":0.68,'
+    b'"failed_logins":3,"transaction_hour":18,"is_new_device":1}'
+)
 
 
 def with_field(name: str, raw: str) -> bytes:

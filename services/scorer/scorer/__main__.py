@@ -9,7 +9,7 @@ from fraudstream.errors import FraudstreamError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.lifecycle import run
 from fraudstream.settings import HeartbeatSettings, LogSettings
-from scorer.service import ScorerSettings, serve
+from scorer.service import ScorerSettings, serve, thresholds_applied
 
 
 def main() -> int:
@@ -18,7 +18,7 @@ def main() -> int:
         log = logs.configure(LogSettings.from_env(os.environ), "scorer")
         settings = ScorerSettings.from_env(os.environ)
         heartbeat = Heartbeat(HeartbeatSettings.from_env(os.environ).file)
-        model, _ = artifact.load(settings.model.models_dir)
+        model = thresholds_applied(artifact.load(settings.model.models_dir)[0], settings.model)
     except FraudstreamError as error:
         log.error("stopped", reason=str(error))
         return 1

@@ -22,7 +22,7 @@ class Narration:
         self._log = structlog.get_logger()
         self._lines = _BURST_LINES
         self._filled_s = now()
-        self._summary_s = now()
+        self._since_s = now()
         self._scored = self._flagged = self._dead = self._cycles = self._left_out = 0
         self._busy_s = 0.0
 
@@ -34,6 +34,8 @@ class Narration:
             self._lines -= count
             self._each(outcomes)
             return
+        if not self._cycles:
+            self._since_s = self._now() - duration_s
         self._cycles += 1
         self._busy_s += duration_s
         self._left_out += count
@@ -45,30 +47,31 @@ class Narration:
 
     def tick(self) -> None:
         """Write the summary if one is due."""
-        now = self._now()
-        elapsed_s = now - self._summary_s
-        if not self._cycles or elapsed_s < _SUMMARY_EVERY_S:
+        if self._now() - self._since_s >= _SUMMARY_EVERY_S:
+            self.finish()
+
+    def finish(self) -> None:
+        """Write the summary of what no line was written for yet."""
+        if not self._cycles:
             return
+        elapsed_s = self._now() - self._since_s
         self._log.info(
             "payments scored",
             scored=self._scored,
             flagged=self._flagged,
             dead_letters=self._dead,
-            per_second=round((self._scored + self._dead) / elapsed_s) if elapsed_s < 2 * _SUMMARY_EVERY_S else None,
+            per_second=round((self._scored + self._dead) / elapsed_s) if elapsed_s else None,
             cycles=self._cycles,
             ms_per_cycle=round(1000 * self._busy_s / self._cycles, 1),
             lines_left_out=self._left_out,
         )
         self._scored = self._flagged = self._dead = self._cycles = self._left_out = 0
         self._busy_s = 0.0
-        self._summary_s = now
 
     def _refill(self) -> None:
         now = self._now()
         self._lines = min(_BURST_LINES, self._lines + (now - self._filled_s) * _LINES_PER_S)
         self._filled_s = now
-        if not self._cycles:
-            self._summary_s = max(self._summary_s, now - _SUMMARY_EVERY_S)
 
     def _each(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:

@@ -50,6 +50,7 @@ class Pipeline:
             if fetched:
                 async with self.busy:
                     await self._cycle(fetched)
+        self.narration.finish()
 
     def _state(self) -> str:
         if not self.ownership.joined:

@@ -20,15 +20,29 @@ class Record(Protocol):
     """What the scorer reads of a Kafka record; aiokafka's fits."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Its place in the partition."""
+        ...
+
     @property
-    def timestamp(self) -> int: ...
+    def timestamp(self) -> int:
+        """Milliseconds since 1970; any that Kafka takes."""
+        ...
+
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """As sent."""
+        ...
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """As sent; None is a tombstone."""
+        ...
+
     @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """As sent."""
+        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

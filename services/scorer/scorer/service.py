@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import structlog
@@ -14,7 +14,7 @@ from fraudstream.kafka.connection import BROKEN, started, stopped
 from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.lifecycle import wait_for_stop
-from fraudstream.model import FraudModel
+from fraudstream.model import FraudModel, Thresholds
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, ModelSettings, TopicSettings
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
@@ -46,6 +46,17 @@ class ScorerSettings:
             model=ModelSettings.from_env(env),
             csv=CsvSettings.from_env(env),
         )
+
+
+def thresholds_applied(model: FraudModel, settings: ModelSettings) -> FraudModel:
+    """The model with the thresholds that the settings override. Raises ModelUnfitError where they contradict."""
+    return replace(
+        model,
+        thresholds=Thresholds(
+            review=settings.review_threshold or model.thresholds.review,
+            block=settings.block_threshold or model.thresholds.block,
+        ),
+    )
 
 
 async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbeat, stop: asyncio.Event) -> None:

@@ -30,7 +30,7 @@ class Assignment:
     revoked: Callable[[frozenset[int]], Awaitable[None]]
 
 
-class InputConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
+class InputConsumer(ConsumerRebalanceListener):
     """One member of the consumer group, reading one topic."""
 
     def __init__(self, kafka: KafkaSettings, topic: str, group: str, assignment: Assignment) -> None:
@@ -69,7 +69,7 @@ class InputConsumer(ConsumerRebalanceListener):  # type: ignore[misc]
         """Tell the owner."""
         await self._assignment.revoked(frozenset(partition.partition for partition in revoked))
 
-    async def fetch(self, timeout_ms: int, max_records: int) -> dict[int, list[ConsumerRecord]]:
+    async def fetch(self, timeout_ms: int, max_records: int) -> dict[int, list[ConsumerRecord[bytes, bytes]]]:
         """What has arrived, by partition. Must be called even when nothing is assigned, or the member can't rejoin.
 
         Raises OffsetDeletedError where retention has deleted the position, and KafkaError where membership is lost.

@@ -26,6 +26,7 @@ _CLOSE_TIMEOUT_S = 5.0
 _TRANSACTION_TIMEOUT_MS = 60_000
 _BATCH_BYTES = 512 << 10
 _REQUEST_BYTES = 4 << 20
+_NO_TIMESTAMP = -1
 
 FENCED_ERRORS = (ProducerFenced, InvalidProducerEpoch)
 
@@ -108,13 +109,17 @@ class Outlet:
                 await self._producer.stop()
 
     async def _enqueue(self, topic: str, messages: Sequence[Message]) -> list[asyncio.Future[object]]:
+        partition = self._source.partition
         futures: list[asyncio.Future[object]] = []
         batch = self._producer.create_batch()
+        alone = False
         for key, value, timestamp_ms, headers in messages:
-            if batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
-                futures.append(await self._producer.send_batch(batch, topic, partition=self._source.partition))
+            if alone or batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
+                futures.append(await self._producer.send_batch(batch, topic, partition=partition))
                 batch = self._producer.create_batch()
                 batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
+            # aiokafka would give a batch's first record, if it has no timestamp, the second one's
+            alone = timestamp_ms == _NO_TIMESTAMP and batch.record_count() == 1
         if batch.record_count():
-            futures.append(await self._producer.send_batch(batch, topic, partition=self._source.partition))
+            futures.append(await self._producer.send_batch(batch, topic, partition=partition))
         return futures
