@@ -64,7 +64,7 @@ def test_a_second_run_does_nothing_and_keeps_a_rollback(
     artifact.activate(Path(env["MODELS_DIR"]), first.sha256)
     capsys.readouterr()
     assert main([], env | {"TRAINING_SEED": "1"}) == 0
-    assert "nothing_to_train" in capsys.readouterr().out
+    assert "nothing to train" in capsys.readouterr().out
     assert artifact.load(Path(env["MODELS_DIR"]))[0].version == first.version
 
 

@@ -83,9 +83,11 @@ class IdempotentProducer:
 
     def _fail_pending(self, error: BaseException) -> None:
         accumulator: Any = self._producer._message_accumulator  # noqa: SLF001
+        queued = [batch for queue in accumulator._batches.values() for batch in queue]  # noqa: SLF001
+        # a batch on its way to a second try, when failed, wants to be taken off a list that it is not on
+        accumulator._pending_batches.update(batch for batch in queued if batch.retry_count)  # noqa: SLF001
         accumulator.fail_all(error)
-        for queue in accumulator._batches.values():  # noqa: SLF001
-            for batch in queue:
-                # else reported as never retrieved
-                if batch._drain_waiter.done():  # noqa: SLF001
-                    batch._drain_waiter.exception()  # noqa: SLF001
+        for batch in queued:
+            # else reported as never retrieved
+            if batch._drain_waiter.done():  # noqa: SLF001
+                batch._drain_waiter.exception()  # noqa: SLF001

@@ -2,26 +2,21 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
-from aiokafka import errors
-
-from fraudstream.errors import KafkaSetupError
-from fraudstream.kafka.connection import BROKEN, REFUSED, Log, quiet_client, started, stopped, unless_stopped
-from fraudstream.kafka.idempotence import Acknowledged, IdempotentProducer
+from fraudstream.errors import FraudstreamError
+from fraudstream.kafka.connection import Log, quiet_client
+from fraudstream.kafka.link import Link
 from fraudstream.kafka.outage import Outage
 from fraudstream.kafka.partitioning import KeyedMessage, partitions_of
 from fraudstream.settings import KafkaSettings
 
 _MOST_WAITING = 50_000
 _MOST_IN_A_BATCH = 4_000
-_TOPIC_APPEARS_S = 15.0
-_LONGEST_PAUSE_S = 2.0
-_NEVER_ACCEPTED = (*REFUSED, errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.InvalidTopicError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +37,7 @@ async def payment_sender(
 ) -> AsyncIterator["PaymentSender | None"]:
     """A connected sender, once a broker is there; None if told to stop before. `flush` before leaving."""
     with quiet_client():
-        link = _Link(kafka, topic, log)
+        link = Link(kafka, topic, log)
         if not await link.open(stop):
             yield None
             return
@@ -53,6 +48,8 @@ async def payment_sender(
                     yield sender
                 finally:
                     sender.give_up()
+        except BaseExceptionGroup as group:
+            raise _plain(group) from None
         finally:
             await link.close()
 
@@ -62,7 +59,7 @@ class PaymentSender:
 
     def __init__(
         self,
-        link: "_Link",
+        link: Link,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
         on_delivery: OnDelivery,
         log: Log,
@@ -128,7 +125,9 @@ class PaymentSender:
             if partition >= self._link.partition_count():
                 self._route_again(partition)
                 continue
-            done = await self._link.send(partition, lambda: islice(queue, _MOST_IN_A_BATCH))
+            done = await self._link.send(partition, islice(queue, _MOST_IN_A_BATCH))
+            if done is None:
+                continue
             messages = [queue.popleft() for _ in range(done.count)]
             if not queue:
                 filled.clear()
@@ -150,71 +149,11 @@ class PaymentSender:
         _set(self._empty, self._waiting == 0)
 
 
-class _Link:
-    """The current producer; a failed one is replaced, and what it had not delivered is sent again."""
-
-    producer: IdempotentProducer
-
-    def __init__(self, kafka: KafkaSettings, topic: str, log: Log) -> None:
-        self._kafka = kafka
-        self._topic = topic
-        self._log = log
-        self._replacing = asyncio.Lock()
-        self._pause_s = 0.0
-        self._partition_count = 0
-
-    async def open(self, stop: asyncio.Event) -> bool:
-        producer = await self._started(stop)
-        if producer is None:
-            return False
-        self.producer = producer
-        count = None
-        try:
-            count = await unless_stopped(producer.partition_count(), stop, _TOPIC_APPEARS_S)
-        except REFUSED as error:
-            raise KafkaSetupError(f"Kafka refuses this client: {error!r}") from error
-        except (TimeoutError, errors.UnknownTopicOrPartitionError):
-            raise KafkaSetupError(f"no such topic: {self._topic}; make it with: fraudstream topics") from None
-        finally:
-            if count is None:
-                await stopped(producer)
-        self._partition_count = count or 0
-        return count is not None
-
-    async def close(self) -> None:
-        await stopped(self.producer)
-
-    def partition_count(self) -> int:
-        self._partition_count = self.producer.known_partition_count() or self._partition_count
-        return self._partition_count
-
-    async def send(self, partition: int, messages: Callable[[], Iterable[KeyedMessage]]) -> Acknowledged:
-        """Send a batch from the beginning of `messages`, with as many producers and as much time as it takes."""
-        while True:
-            producer = self.producer
-            try:
-                done = await producer.send(partition, messages())
-            except _NEVER_ACCEPTED as error:
-                raise KafkaSetupError(f"Kafka does not accept payments in {self._topic}: {error!r}") from error
-            except BROKEN as error:
-                await self._replace(producer, error)
-            else:
-                self._pause_s = 0.0
-                return done
-
-    async def _replace(self, failed: IdempotentProducer, error: Exception) -> None:
-        async with self._replacing:
-            if self.producer is not failed:
-                return
-            self._log.warning("producer failed, starting another", reason=repr(error))
-            await stopped(failed)
-            await asyncio.sleep(self._pause_s)
-            self._pause_s = min(2 * self._pause_s + 0.1, _LONGEST_PAUSE_S)
-            self.producer = await self._started(asyncio.Event()) or failed
-
-    async def _started(self, stop: asyncio.Event) -> IdempotentProducer | None:
-        bootstrap = self._kafka.bootstrap_servers
-        return await started(lambda: IdempotentProducer(self._kafka, self._topic), stop, self._log, bootstrap=bootstrap)
+def _plain(error: BaseException) -> BaseException:
+    """The error that a user can mend, out of task groups' wrapping; `error` itself if there is none."""
+    if isinstance(error, BaseExceptionGroup) and (mendable := error.subgroup(FraudstreamError)):
+        return _plain(mendable.exceptions[0])
+    return error
 
 
 async def _within(event: asyncio.Event, timeout_s: float) -> bool:
