@@ -1,0 +1,48 @@
+"""Wires the producer: settings → source → sender → loop."""
+
+import asyncio
+import sys
+import time
+from os import environ
+
+from fraudstream import logs
+from fraudstream.errors import FraudstreamError
+from fraudstream.heartbeat import Heartbeat
+from fraudstream.kafka.payments import payment_sender
+from fraudstream.lifecycle import run
+from fraudstream.settings import GeneratorSettings, HeartbeatSettings, KafkaSettings, LogSettings, TopicSettings
+from producer import files
+from producer.identifiers import PaymentIds
+from producer.loop import make_payments
+from producer.pacing import Pace
+from producer.report import Report
+from producer.stream import stream
+
+_FLUSH_S = 8.0
+
+
+async def main(stop: asyncio.Event) -> None:
+    log = logs.configure(LogSettings.from_env(environ), "producer")
+    kafka, topic = KafkaSettings.from_env(environ), TopicSettings.from_env(environ).input
+    settings = GeneratorSettings.from_env(environ)
+    if settings.file:
+        files.check(settings.file)
+    heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
+    heartbeat.beat("waiting for Kafka")
+    report = Report(log, settings.rate_per_s, time.monotonic)
+    async with payment_sender(kafka, topic, on_delivery=report.add, stop=stop, log=log) as sender:
+        if sender is None:
+            return
+        log.info("sending payments", topic=topic, per_second=round(settings.rate_per_s, 3))
+        source = stream(settings, PaymentIds(time.time(), sender.producer_number()))
+        pace = Pace(settings.rate_per_s, time.monotonic())
+        try:
+            end = await make_payments(source, sender, pace=pace, limit=settings.limit, heartbeat=heartbeat, stop=stop)
+        finally:
+            if lost := await sender.flush(_FLUSH_S):
+                raise FraudstreamError(f"{lost} payments could not be delivered before the end: Kafka is away")
+    log.info("all sent", payments=report.delivered, end=end)
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

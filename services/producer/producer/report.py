@@ -1,0 +1,50 @@
+"""What is said about payments that have arrived: each one at a slow pace, one line a second at a fast one."""
+
+from collections.abc import Callable
+
+from fraudstream.events import InvalidPayment, decode
+from fraudstream.kafka.connection import Log
+from fraudstream.kafka.payments import Delivery
+
+_SLOW_PER_S = 10.0
+_SAY_EVERY_S = 1.0
+
+
+class Report:
+    """Counts and logs deliveries; `now` is a monotonic clock in seconds."""
+
+    def __init__(self, log: Log, rate_per_s: float, now: Callable[[], float]) -> None:
+        self.delivered = 0
+        self._log = log
+        self._each = rate_per_s <= _SLOW_PER_S
+        self._now = now
+        self._said, self._said_s = 0, now()
+
+    def add(self, delivery: Delivery) -> None:
+        """Count a delivery, and log what is due."""
+        self.delivered += len(delivery.messages)
+        if self._each:
+            self._say_each(delivery)
+            return
+        passed_s = self._now() - self._said_s
+        if passed_s >= _SAY_EVERY_S:
+            count = self.delivered - self._said
+            self._log.info("payments sent", count=count, per_second=round(count / passed_s), total=self.delivered)
+            self._said, self._said_s = self.delivered, self._now()
+
+    def _say_each(self, delivery: Delivery) -> None:
+        for index, message in enumerate(delivery.messages):
+            offset = delivery.offset + index if delivery.offset >= 0 else None
+            payment = decode(message.value)
+            if isinstance(payment, InvalidPayment):
+                self._log.info(
+                    "malformed message sent", reason=payment.reason, partition=delivery.partition, offset=offset
+                )
+            else:
+                self._log.info(
+                    "payment sent",
+                    payment_id=payment["payment_id"],
+                    amount=payment["amount"],
+                    partition=delivery.partition,
+                    offset=offset,
+                )

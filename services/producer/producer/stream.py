@@ -1,0 +1,24 @@
+"""The source that the settings ask for."""
+
+from random import Random
+
+import numpy as np
+
+from fraudstream.settings import GeneratorSettings
+from producer.files import FileSource
+from producer.generator import SimulatedSource
+from producer.identifiers import PaymentIds
+from producer.malformed import WithMalformed
+from producer.source import Source
+
+
+def stream(settings: GeneratorSettings, ids: PaymentIds) -> Source:
+    """A user's file or the simulation, with broken messages in it where wanted."""
+    source: Source
+    if settings.file:
+        source = FileSource(settings.file, ids)
+    else:
+        source = SimulatedSource(np.random.default_rng(settings.seed), ids)
+    if settings.malformed_rate:
+        source = WithMalformed(source, settings.malformed_rate, ids, Random(settings.seed))
+    return source

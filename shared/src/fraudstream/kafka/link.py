@@ -1,0 +1,91 @@
+"""The link to Kafka that outlives its producers: a failed one is replaced, and what it had in hand is sent again."""
+
+import asyncio
+from collections.abc import Iterable
+from contextlib import suppress
+
+from aiokafka import errors
+
+from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.connection import BROKEN, REFUSED, Log, started, stopped, unless_stopped
+from fraudstream.kafka.idempotence import Acknowledged, IdempotentProducer
+from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.settings import KafkaSettings
+
+_TOPIC_APPEARS_S = 5.0
+_LONGEST_PAUSE_S = 2.0
+_NEVER_ACCEPTED = (*REFUSED, errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.InvalidTopicError)
+
+
+class Link:
+    """The current producer; a failed one is replaced, and what it had not delivered is sent again."""
+
+    producer: IdempotentProducer
+
+    def __init__(self, kafka: KafkaSettings, topic: str, log: Log) -> None:
+        self._kafka = kafka
+        self._topic = topic
+        self._log = log
+        self._replacing = asyncio.Lock()
+        self._pause_s = 0.0
+        self._partition_count = 0
+
+    async def open(self, stop: asyncio.Event) -> bool:
+        """Wait for a broker and the topic; False if told to stop before."""
+        producer = await self._started(stop)
+        if producer is None:
+            return False
+        self.producer = producer
+        count = None
+        try:
+            count = await unless_stopped(producer.partition_count(), stop, _TOPIC_APPEARS_S)
+        except REFUSED as error:
+            raise KafkaSetupError(f"Kafka refuses this client: {error!r}") from error
+        except (TimeoutError, errors.UnknownTopicOrPartitionError):
+            raise KafkaSetupError(f"no such topic: {self._topic}; make it with: fraudstream topics") from None
+        finally:
+            if count is None:
+                await stopped(producer)
+        self._partition_count = count or 0
+        return count is not None
+
+    async def close(self) -> None:
+        """Disconnect."""
+        await stopped(self.producer)
+
+    def partition_count(self) -> int:
+        """The topic's partitions, as far as is known."""
+        self._partition_count = self.producer.known_partition_count() or self._partition_count
+        return self._partition_count
+
+    async def send(self, partition: int, messages: Iterable[KeyedMessage]) -> Acknowledged | None:
+        """Send a batch from the beginning of `messages`, however long the brokers are away.
+
+        None if the producer has failed: there is another one now, and perhaps another number of partitions.
+        """
+        producer = self.producer
+        try:
+            done = await producer.send(partition, messages)
+        except _NEVER_ACCEPTED as error:
+            raise KafkaSetupError(f"Kafka does not accept payments in {self._topic}: {error!r}") from error
+        except BROKEN as error:
+            await self._replace(producer, error)
+            return None
+        self._pause_s = 0.0
+        return done
+
+    async def _replace(self, failed: IdempotentProducer, error: Exception) -> None:
+        async with self._replacing:
+            if self.producer is not failed:
+                return
+            self._log.warning("producer failed, starting another", reason=repr(error))
+            await stopped(failed)
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(2 * self._pause_s + 0.1, _LONGEST_PAUSE_S)
+            self.producer = await self._started(asyncio.Event()) or failed
+            with suppress(*BROKEN):  # without it, the count of a topic made again would stay what it was
+                await asyncio.wait_for(self.producer.partition_count(), _TOPIC_APPEARS_S)
+
+    async def _started(self, stop: asyncio.Event) -> IdempotentProducer | None:
+        bootstrap = self._kafka.bootstrap_servers
+        return await started(lambda: IdempotentProducer(self._kafka, self._topic), stop, self._log, bootstrap=bootstrap)

@@ -1,0 +1,97 @@
+"""The producer's loop."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from fraudstream.heartbeat import Heartbeat
+from fraudstream.kafka.partitioning import KeyedMessage
+from producer.loop import make_payments
+from producer.pacing import Pace
+
+MESSAGE = KeyedMessage(b"1", b"{}", 0)
+
+
+class Endless:
+    """A source without an end, or with one."""
+
+    def __init__(self, left: int = 10**9) -> None:
+        self.left = left
+
+    def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
+        """What is left of it."""
+        assert now_ms > 1_700_000_000_000
+        some = min(count, self.left)
+        self.left -= some
+        return [MESSAGE] * some
+
+
+class FakeSender:
+    """Takes what it is given; away for the first `away_for` times that it is asked for room."""
+
+    def __init__(self, away_for: int = 0, then: Callable[[], None] = lambda: None) -> None:
+        self.got: list[KeyedMessage] = []
+        self.is_away = False
+        self._away_for = away_for
+        self._then = then
+
+    async def has_room(self, timeout_s: float) -> bool:
+        """Asked before each round."""
+        assert 0 < timeout_s <= 1
+        self._then()
+        self._away_for -= 1
+        self.is_away = self._away_for >= 0
+        return not self.is_away
+
+    def put(self, messages: list[KeyedMessage]) -> None:
+        """Messages made while it is away would be too many."""
+        assert not self.is_away
+        self.got += messages
+
+
+def _run(folder: Path, sender: FakeSender, source: Endless, *, limit: int | None = None, stop_set: bool = False) -> str:
+    async def scenario() -> str:
+        stop = asyncio.Event()
+        if stop_set:
+            stop.set()
+        heartbeat = Heartbeat(folder / "heartbeat")
+        loop = make_payments(source, sender, pace=Pace(1e6, 0.0), limit=limit, heartbeat=heartbeat, stop=stop)
+        return await asyncio.wait_for(loop, 10)
+
+    return asyncio.run(scenario())
+
+
+def test_limit(tmp_path: Path) -> None:
+    """Exactly as many, though a round at this pace makes 20,000."""
+    sender = FakeSender()
+    assert _run(tmp_path, sender, Endless(), limit=45_001) == "limit"
+    assert len(sender.got) == 45_001
+
+
+def test_end_of_the_source(tmp_path: Path) -> None:
+    """All that it had, then the end; also where the limit is higher."""
+    for limit in (None, 100):
+        sender = FakeSender()
+        assert _run(tmp_path, sender, Endless(7), limit=limit) == "end of the source"
+        assert len(sender.got) == 7
+
+
+def test_nothing_is_made_while_kafka_is_away(tmp_path: Path) -> None:
+    """And the heartbeat says why."""
+    states = []
+    sender = FakeSender(3, lambda: states.append(_state(tmp_path)))
+    assert _run(tmp_path, sender, Endless(), limit=10) == "limit"
+    assert states[:4] == [None, "Kafka is away", "Kafka is away", "Kafka is away"]
+    assert _state(tmp_path) == "ready"
+
+
+def test_told_to_stop(tmp_path: Path) -> None:
+    """Nothing more is made."""
+    sender = FakeSender()
+    assert _run(tmp_path, sender, Endless(), stop_set=True) == "told to stop"
+    assert sender.got == []
+
+
+def _state(folder: Path) -> str | None:
+    path = folder / "heartbeat"
+    return path.read_text(encoding="utf-8") if path.exists() else None

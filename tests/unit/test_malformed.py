@@ -1,0 +1,74 @@
+"""Broken messages."""
+
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fraudstream.events import InvalidPayment, decode
+from fraudstream.kafka.partitioning import KeyedMessage
+from producer.generator import SimulatedSource
+from producer.identifiers import PaymentIds
+from producer.malformed import BROKEN, WithMalformed
+
+FIELDS = {
+    "payment_id": 7,
+    "amount": 12.5,
+    "country_risk_score": 0.25,
+    "failed_logins": 1,
+    "transaction_hour": 3,
+    "is_new_device": 0,
+}
+NOW_MS = 1_790_000_000_000
+
+
+class Finite:
+    """A source that ends."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
+        """What is left of it."""
+        some = min(count, self.left)
+        self.left -= some
+        return [KeyedMessage(b"good", b"good", now_ms)] * some
+
+
+def _source(rate: float, seed: int = 0) -> WithMalformed:
+    ids = PaymentIds(1.8e9, 5)
+    return WithMalformed(SimulatedSource(np.random.default_rng(seed), ids), rate, ids, Random(seed))
+
+
+@pytest.mark.parametrize("kind", BROKEN)
+def test_each_kind_is_invalid(kind: str) -> None:
+    """No broken message could be scored."""
+    assert isinstance(decode(BROKEN[kind](FIELDS)), InvalidPayment)
+
+
+def test_there_is_variety() -> None:
+    """The kinds give different reasons and different bytes."""
+    results = {kind: decode(make(FIELDS)) for kind, make in BROKEN.items()}
+    assert len({result.reason for result in results.values() if isinstance(result, InvalidPayment)}) >= 6
+    assert len({make(FIELDS) for make in BROKEN.values()}) == len(BROKEN)
+
+
+def test_rate_and_seed() -> None:
+    """About the asked share is broken; the same seed breaks the same."""
+    messages = _source(0.1).take(5_000, NOW_MS)
+    share = sum(isinstance(decode(message.value), InvalidPayment) for message in messages) / len(messages)
+    assert share == pytest.approx(0.1, abs=0.02)
+    assert messages == _source(0.1).take(5_000, NOW_MS)
+    assert len({message.key for message in messages}) == 5_000
+
+
+@given(st.floats(0, 0.95), st.integers(0, 200), st.integers(0, 2**32))
+def test_every_good_message_is_still_sent(rate: float, count: int, seed: int) -> None:
+    """Broken messages come in addition to those of the source, which ends as before."""
+    source = WithMalformed(Finite(count), rate, PaymentIds(1.8e9, 5), Random(seed))
+    messages: list[KeyedMessage] = []
+    while some := source.take(7, NOW_MS):
+        messages += some
+    assert sum(message.key == b"good" for message in messages) == count
