@@ -1,0 +1,92 @@
+"""What all tests share: markers by folder, brokers, unique names, and a last word on what was skipped."""
+
+import asyncio
+import itertools
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from aiokafka.admin import AIOKafkaAdminClient
+
+from tests.integration.broker import Cluster, why_unavailable
+
+_TESTS = Path(__file__).parent
+_FOLDERS = ("unit", "contract", "integration", "faults", "e2e")
+_RUNNING_BROKER = "TEST_KAFKA_BOOTSTRAP_SERVERS"
+_NO_BROKER = "needs real Kafka: "
+_PREFIX = f"test-{uuid.uuid4().hex[:8]}"
+_numbers = itertools.count(1)
+
+Names = Callable[[str], str]
+MakeCluster = Callable[..., Cluster]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark each test by the folder that it is in."""
+    for item in items:
+        folder = item.path.relative_to(_TESTS).parts[0]
+        if folder in _FOLDERS:
+            item.add_marker(folder)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap() -> Iterator[str]:
+    """The broker that tests share: the one in TEST_KAFKA_BOOTSTRAP_SERVERS, else one of our own."""
+    if running := os.environ.get(_RUNNING_BROKER):
+        yield running
+        asyncio.run(_delete_test_topics(running))
+        return
+    _require_jars()
+    with Cluster() as cluster:
+        yield cluster.bootstrap
+
+
+@pytest.fixture
+def make_cluster() -> Iterator[MakeCluster]:
+    """Starts clusters of the test's own, `make_cluster(brokers=3, properties={…})`, for it to break."""
+    _require_jars()
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(Cluster(**options))
+
+
+@pytest.fixture
+def own_cluster(make_cluster: MakeCluster) -> Cluster:
+    """One broker and ZooKeeper of the test's own, for it to break."""
+    return make_cluster()
+
+
+@pytest.fixture
+def names() -> Names:
+    """Names for topics and groups, as `names("payments")`, that no other test has."""
+    number = next(_numbers)
+    return lambda name: f"{_PREFIX}-{number}-{name}"
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say how many broker tests were skipped, and why."""
+    reports = terminalreporter.getreports("skipped")
+    count = sum(_NO_BROKER in str(report.longrepr) for report in reports)
+    if count:
+        text = f"{count} tests on real Kafka were skipped: {why_unavailable()}"
+        terminalreporter.write_line(text, yellow=True)
+
+
+def _require_jars() -> None:
+    reason = why_unavailable()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"{_NO_BROKER}{reason}; in CI this is a failure")
+    if reason:
+        pytest.skip(f"{_NO_BROKER}{reason}")
+
+
+async def _delete_test_topics(bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        ours = [topic for topic in await admin.list_topics() if topic.startswith(_PREFIX)]
+        await admin.delete_topics(ours)
+    finally:
+        await admin.close()

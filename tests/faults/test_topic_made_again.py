@@ -1,0 +1,48 @@
+"""The producer's topic is deleted and made again, with fewer partitions, while it sends."""
+
+import asyncio
+from typing import Any
+from unittest.mock import MagicMock
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.kafka.payments import payment_sender
+from fraudstream.settings import KafkaSettings
+from tests.conftest import Names
+from tests.integration.topic import create, read_all
+
+COUNT = 10_000
+
+
+async def _make_again(bootstrap: str, topic: str) -> None:
+    admin: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.delete_topics([topic])
+        async with asyncio.timeout(20):
+            # refused as long as the deletion is under way
+            while (await admin.create_topics([NewTopic(topic, 1, 1)])).topic_errors[0][1]:  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+    finally:
+        await admin.close()
+
+
+async def _send(bootstrap: str, topic: str) -> None:
+    kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap})
+    stop, log = asyncio.Event(), MagicMock()
+    async with payment_sender(kafka, topic, on_delivery=lambda _: None, stop=stop, log=log) as sender:
+        assert sender is not None
+        sender.put([KeyedMessage(b"%d" % number, b"before", 0) for number in range(100)])
+        assert await sender.flush(20) == 0
+        await _make_again(bootstrap, topic)
+        sender.put([KeyedMessage(b"%d" % number, b"after", 0) for number in range(COUNT)])
+        assert await sender.flush(90) == 0
+
+
+def test_topic_made_again(kafka_bootstrap: str, names: Names) -> None:
+    """What was meant for a partition that is gone arrives in one that is there (once aiokafka has given up, 40 s)."""
+    topic = names("payments")
+    create(kafka_bootstrap, topic, 4)
+    asyncio.run(_send(kafka_bootstrap, topic))
+    assert {record.key for record in read_all(kafka_bootstrap, topic)} == {b"%d" % number for number in range(COUNT)}

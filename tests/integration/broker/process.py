@@ -1,0 +1,105 @@
+"""A child process with a log file, that does not outlive the tests."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from tests.integration.broker.deadline import wait_until
+
+_LOG_TAIL = 3_000
+
+
+class Process:
+    """One command that can be started, killed, paused and started again."""
+
+    def __init__(self, name: str, command: Sequence[str], log: Path, ready: Callable[[], bool]) -> None:
+        self.name = name
+        self.log = log
+        self._command = command
+        self._ready = ready
+        self._child: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process runs (a paused one does)."""
+        return self._child is not None and self._child.poll() is None
+
+    @property
+    def pid(self) -> int:
+        """The process id of the last start."""
+        if self._child is None:
+            raise RuntimeError(f"{self.name} was never started")
+        return self._child.pid
+
+    def launch(self) -> None:
+        """Start the process and return at once."""
+        self._dismiss_guard()
+        with self.log.open("ab") as log:
+            self._child = subprocess.Popen(  # a session of its own: Ctrl-C is for pytest, which then stops it
+                self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        self._guard = _kill_with_us(self._child.pid)
+
+    def wait_ready(self, timeout_s: float = 60) -> None:
+        """Wait until it works. One that has exited is launched again, as a container's restart policy does."""
+        deadline = time.monotonic() + timeout_s
+        try:
+            while not self._ready_or_exited(deadline - time.monotonic()):
+                self.launch()
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}; the end of its log:\n{self._log_tail()}") from None
+
+    def start(self, timeout_s: float = 60) -> None:
+        """Launch it and wait until it works; blocks."""
+        self.launch()
+        self.wait_ready(timeout_s)
+
+    def kill(self) -> None:
+        """SIGKILL, and wait for its end."""
+        self._end(signal.SIGKILL, timeout_s=10)
+
+    def terminate(self, timeout_s: float = 30) -> None:
+        """SIGTERM, and wait for its end; SIGKILL after `timeout_s`."""
+        try:
+            self._end(signal.SIGTERM, timeout_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def pause(self) -> None:
+        """SIGSTOP: it keeps its connections and says nothing."""
+        os.kill(self.pid, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT."""
+        os.kill(self.pid, signal.SIGCONT)
+
+    def _ready_or_exited(self, timeout_s: float) -> bool:
+        """True when it works, False when it has exited."""
+        wait_until(lambda: not self.is_alive or self._ready(), timeout_s, f"{self.name} ready")
+        return self.is_alive
+
+    def _end(self, number: signal.Signals, timeout_s: float) -> None:
+        if self._child is None:
+            return
+        if self.is_alive:
+            os.kill(self.pid, number)
+            self._child.wait(timeout_s)
+        self._dismiss_guard()
+
+    def _dismiss_guard(self) -> None:
+        if self._guard is not None:
+            self._guard.kill()
+            self._guard.communicate()
+            self._guard = None
+
+    def _log_tail(self) -> str:
+        return self.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
+
+
+def _kill_with_us(pid: int) -> subprocess.Popen[bytes]:
+    """A guard that kills `pid` when this process dies, even by SIGKILL: its input then ends."""
+    return subprocess.Popen(["sh", "-c", f"read _; kill -9 {pid}"], stdin=subprocess.PIPE, start_new_session=True)

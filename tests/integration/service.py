@@ -1,0 +1,79 @@
+"""One of our services as a process: its settings, its log, its end."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from tests.integration.broker.deadline import wait_until
+
+_ROOT = Path(__file__).parents[2]
+_END_S = 15
+
+
+class Service:
+    """`python -m <module>` with only the given settings; its log is JSON, and is shown when something is not met."""
+
+    def __init__(self, folder: Path, module: str, settings: Mapping[str, str], *arguments: str) -> None:
+        self._log = folder / f"{module}-{os.urandom(4).hex()}.log"
+        paths = [str(_ROOT / "services" / module), os.environ.get("PYTHONPATH", "")]
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            "PYTHONWARNINGS": "default",
+            "HEARTBEAT_FILE": str(folder / "heartbeat"),
+            "LOG_FORMAT": "json",
+            **settings,
+        }
+        with self._log.open("wb") as log:
+            command = [sys.executable, "-m", module, *arguments]
+            self._process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=subprocess.STDOUT)
+
+    @property
+    def output(self) -> str:
+        """All that it has said."""
+        return self._log.read_text(encoding="utf-8", errors="replace")
+
+    def lines(self, event: str) -> list[dict[str, Any]]:
+        """The log lines of that event so far."""
+        whole = [line for line in self.output.splitlines(keepends=True) if line.endswith("\n") and line[0] == "{"]
+        return [line for line in map(json.loads, whole) if line["event"] == event]
+
+    def wait_for(self, event: str, timeout_s: float = 20, count: int = 1) -> list[dict[str, Any]]:
+        """Wait until that event was logged `count` times."""
+        try:
+            wait_until(lambda: len(self.lines(event)) >= count or self._process.poll() is not None, timeout_s, event)
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n{self.output}") from None
+        assert len(self.lines(event)) >= count, self.output
+        return self.lines(event)
+
+    @property
+    def running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process.poll() is None
+
+    def terminate(self) -> None:
+        """SIGTERM, without waiting."""
+        self._process.send_signal(signal.SIGTERM)
+
+    def wait(self, timeout_s: float = _END_S) -> int:
+        """Wait for its end; returns the exit code."""
+        try:
+            return self._process.wait(timeout_s)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"still running after {timeout_s} s\n{self.output}") from None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._process.kill()
+        self._process.wait()

@@ -1,0 +1,84 @@
+"""The broker fixture itself: it serves, and it survives what the fault tests do to it."""
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from tests.conftest import Names
+from tests.integration.broker import Cluster
+
+
+async def _create(bootstrap: str, topic: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
+    finally:
+        await admin.close()
+
+
+async def _produce(bootstrap: str, topic: str, value: bytes) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True) as producer:
+        await producer.send_and_wait(topic, value)
+
+
+async def _consume(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
+        consumer.assign([TopicPartition(topic, 0)])
+        async with asyncio.timeout(20):
+            return [(await consumer.getone()).value for _ in range(count)]
+
+
+def test_serves(kafka_bootstrap: str, names: Names) -> None:
+    """A record that was sent can be read."""
+
+    async def scenario() -> list[bytes | None]:
+        topic = names("payments")
+        await _create(kafka_bootstrap, topic)
+        await _produce(kafka_bootstrap, topic, b"one")
+        return await _consume(kafka_bootstrap, topic, 1)
+
+    assert asyncio.run(scenario()) == [b"one"]
+
+
+def test_comes_back_after_kill(own_cluster: Cluster, names: Names) -> None:
+    """A broker killed and started again serves on the same port what it had, and more."""
+    topic = names("payments")
+
+    async def before() -> None:
+        await _create(own_cluster.bootstrap, topic)
+        await _produce(own_cluster.bootstrap, topic, b"one")
+
+    async def after() -> list[bytes | None]:
+        await _produce(own_cluster.bootstrap, topic, b"two")
+        return await _consume(own_cluster.bootstrap, topic, 2)
+
+    asyncio.run(before())
+    own_cluster.broker.kill()
+    own_cluster.broker.start()
+    assert asyncio.run(after()) == [b"one", b"two"]
+
+
+def test_survives_a_restart_of_zookeeper(own_cluster: Cluster, names: Names) -> None:
+    """ZooKeeper killed and started again: topics can be made as before."""
+    own_cluster.zookeeper.kill()
+    own_cluster.zookeeper.start()
+    asyncio.run(_create(own_cluster.bootstrap, names("payments")))
+
+
+def test_pause_and_resume(own_cluster: Cluster, names: Names) -> None:
+    """A paused broker answers nothing, and goes on when resumed."""
+
+    async def scenario() -> list[bytes | None]:
+        topic = names("payments")
+        await _create(own_cluster.bootstrap, topic)
+        own_cluster.broker.pause()
+        sending = asyncio.create_task(_produce(own_cluster.bootstrap, topic, b"late"))
+        done, _ = await asyncio.wait([sending], timeout=0.5)
+        assert not done
+        own_cluster.broker.resume()
+        await sending
+        return await _consume(own_cluster.bootstrap, topic, 1)
+
+    assert asyncio.run(scenario()) == [b"late"]
