@@ -1,0 +1,56 @@
+# `make help` lists the targets. All of them make what they need: only Python 3.11 to 3.14 must be there.
+ifeq ($(OS),Windows_NT)
+$(error Not on native Windows: use Docker Desktop (docker compose up --build), or make inside WSL)
+endif
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.SUFFIXES:
+
+# A moved folder or another PYTHON=… needs another environment.
+VENV := .venv/made-$(shell echo '$(CURDIR) $(PYTHON)' | cksum | cut -d ' ' -f 1)
+BIN := .venv/bin
+SERVICES := services/producer:services/scorer:services/trainer:services/demo:services/demo
+RUN := PYTHONPATH=$(SERVICES) $(BIN)/python -m
+PYTEST := $(BIN)/python -m pytest
+CODE := shared/src services tests
+
+$(VENV): requirements.lock shared/pyproject.toml
+	@PYTHON='$(PYTHON)' sh .ci/venv
+	@touch $@
+
+.PHONY: help demo test check faults e2e train data lock clean
+
+help: ## this list
+	@sed -n 's/^\([a-z0-9]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: $(VENV) ## payments scored here and now, without Docker; DEMO_SECONDS=30 stops by itself
+	@$(RUN) demo
+
+test: $(VENV) ## unit, contract and integration tests, these on real Kafka where java and mvn are
+	$(PYTEST) -m 'not faults and not e2e'
+
+check: $(VENV) ## format, lint, types, layers
+	$(BIN)/python -m ruff format --check .
+	$(BIN)/python -m ruff check .
+	$(BIN)/python -m mypy $(CODE)
+	PYTHONPATH=$(SERVICES) $(BIN)/lint-imports
+
+faults: $(VENV) ## every named fault, on brokers of its own
+	$(PYTEST) -m faults
+
+e2e: $(VENV) ## the Compose file itself; needs a Docker engine
+	$(PYTEST) -m e2e
+
+train: $(VENV) ## train a model from data/historical_payments.csv into models/
+	@$(RUN) trainer $(ARGS)
+
+data: $(VENV) ## make data/historical_payments.csv anew from the simulation
+	@$(RUN) trainer.make_data
+
+lock: $(VENV) ## resolve the dependencies again; ARGS=--upgrade for newer ones
+	sh .ci/lock $(ARGS)
+
+clean: ## remove the virtual environment and all caches; outputs/ and models/ stay
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
+	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
