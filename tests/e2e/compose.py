@@ -1,0 +1,98 @@
+"""The Compose file as a user runs it, under a project name of its own."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+from tests.integration.broker.deadline import wait_until
+from tests.integration.broker.ports import Port
+
+_KEPT_VARIABLES = (
+    "PATH",
+    "HOME",
+    "DOCKER_HOST",
+    "DOCKER_CONFIG",
+    "DOCKER_CONTEXT",
+    "DOCKER_CERT_PATH",
+    "DOCKER_TLS_VERIFY",
+)
+_BUILD_TIMEOUT_S = 600
+_LOG_LINES = 40
+
+
+def why_unavailable() -> str | None:
+    """Why Compose can't be used on this machine, or None if it can."""
+    if shutil.which("docker") is None:
+        return "docker not on the PATH"
+    for command in (["docker", "compose", "version"], ["docker", "info"]):
+        done = subprocess.run(command, capture_output=True, timeout=30, check=False)
+        if done.returncode != 0:
+            return f"'{' '.join(command)}' fails"
+    return None
+
+
+class Stack:
+    """One project: its clone, its containers, and what they write."""
+
+    def __init__(self, project: str, folder: Path) -> None:
+        self.folder = folder
+        self._project = project
+        self._port = Port.reserve()
+
+    @property
+    def bootstrap(self) -> str:
+        """Kafka as the host reaches it."""
+        return f"127.0.0.1:{self._port.number}"
+
+    @property
+    def csv(self) -> Path:
+        """The file with the scores."""
+        return self.folder / "outputs" / "fraud_scores_stream.csv"
+
+    def compose(self, *arguments: str, timeout_s: float = 120, **settings: str) -> str:
+        """Run `docker compose` with these settings in its environment; returns what it printed."""
+        env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        env |= {"KAFKA_HOST_PORT": str(self._port.number), **settings}
+        command = ["docker", "compose", "--project-name", self._project, "--ansi", "never", *arguments]
+        done = subprocess.run(
+            command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=timeout_s, check=False
+        )
+        if done.returncode != 0:
+            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}{self._logs(arguments)}")
+        return done.stdout
+
+    def build(self) -> None:
+        """Build the images."""
+        self.compose("build", timeout_s=_BUILD_TIMEOUT_S)
+
+    def up(self, *arguments: str, **settings: str) -> None:
+        """`docker compose up --detach`, which returns when all that others wait for is healthy."""
+        self.compose("up", "--detach", *arguments, timeout_s=180, **settings)
+
+    def exit_codes(self) -> dict[str, int]:
+        """Exit code of each container of this project, by container name."""
+        lines = self.compose("ps", "--all", "--format", "json").splitlines()
+        return {container["Name"]: container["ExitCode"] for container in map(json.loads, lines)}
+
+    def wait_for_rows(self, count: int, timeout_s: float) -> None:
+        """Wait until the CSV has `count` rows below its header."""
+        try:
+            wait_until(lambda: self.rows() >= count, timeout_s, f"{count} rows in the CSV")
+        except TimeoutError as error:
+            raise TimeoutError(f"{error}, but {self.rows()}\n{self._logs()}") from None
+
+    def rows(self) -> int:
+        """How many whole rows the CSV has."""
+        return max(self.csv.read_bytes().count(b"\n") - 1, 0) if self.csv.exists() else 0
+
+    def remove(self) -> None:
+        """Take everything down, with volumes and our own images; those of others stay."""
+        self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
+        self._port.release()
+
+    def _logs(self, arguments: tuple[str, ...] = ()) -> str:
+        if "logs" in arguments:
+            return ""
+        return self.compose("logs", "--tail", str(_LOG_LINES), "--no-color")

@@ -1,0 +1,45 @@
+"""One stack that the Compose tests share, each starting it as it needs it."""
+
+import os
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+
+from tests.e2e.clone import clone
+from tests.e2e.compose import Stack, why_unavailable
+
+MakeStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def make_stack() -> Iterator[MakeStack]:
+    """Clones this repository, as `make_stack(owner=1234, umask=0o077)`, and builds its images."""
+    _require_engine()
+    with ExitStack() as stacks:
+
+        def make(**clone_options: int) -> Stack:
+            folder = Path(stacks.enter_context(TemporaryDirectory(prefix="fraudstream-e2e-")))
+            stack = Stack(f"fraudstream-e2e-{uuid.uuid4().hex[:8]}", clone(folder, **clone_options))
+            stacks.callback(stack.remove)
+            stack.build()
+            return stack
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def stack(make_stack: MakeStack) -> Stack:
+    """A clone of whoever runs the tests, images built, nothing started."""
+    return make_stack()
+
+
+def _require_engine() -> None:
+    reason = why_unavailable()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"needs a Docker engine with Compose: {reason}; in CI this is a failure")
+    if reason:
+        pytest.skip(f"needs a Docker engine with Compose: {reason}")

@@ -1,0 +1,32 @@
+"""How far the stream is, asked from the host."""
+
+import asyncio
+
+from aiokafka import AIOKafkaConsumer
+from aiokafka.admin import AIOKafkaAdminClient
+
+
+def ends(bootstrap: str, topic: str) -> dict[int, int]:
+    """The next offset of each partition."""
+
+    async def ask() -> dict[int, int]:
+        async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap) as consumer:
+            offsets = await consumer.end_offsets(consumer.assignment())
+            return {place.partition: offset for place, offset in offsets.items()}
+
+    return asyncio.run(ask())
+
+
+def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
+    """What the group has committed for each partition."""
+
+    async def ask() -> dict[int, int]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        await admin.start()
+        try:
+            offsets = await admin.list_consumer_group_offsets(group)
+        finally:
+            await admin.close()
+        return {place.partition: kept.offset for place, kept in offsets.items() if place.topic == topic}
+
+    return asyncio.run(ask())

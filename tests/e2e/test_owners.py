@@ -1,0 +1,33 @@
+"""Clones of other owners: our services write, whoever owns the folders, and the owner has the say."""
+
+import os
+import subprocess
+
+import pytest
+
+from tests.e2e.conftest import MakeStack
+
+OWNER = 4321
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a clone to another user")
+def test_a_clone_of_another_user_with_a_private_umask(make_stack: MakeStack) -> None:
+    """Cloned by another uid with umask 077: payments are scored; that user reads and deletes what was written."""
+    stack = make_stack(owner=OWNER, umask=0o077)
+    stack.up()
+    stack.wait_for_rows(1, timeout_s=45)
+    written = ("outputs", "models")
+    for name in written:
+        folder = stack.folder / name
+        assert folder.stat().st_uid == OWNER
+        assert folder.stat().st_mode & 0o7777 == 0o2775
+    _as_owner("cat", str(stack.csv), str(stack.folder / "models" / "fraud_model.json"))
+    stack.compose("stop")
+    for name in written:
+        _as_owner("find", str(stack.folder / name), "-mindepth", "1", "-delete")
+        assert list((stack.folder / name).iterdir()) == []
+
+
+def _as_owner(*command: str) -> None:
+    """Run it as the clone's owner, who has no other rights; CalledProcessError if it may not."""
+    subprocess.run(command, user=OWNER, group=OWNER, extra_groups=[], capture_output=True, check=True)

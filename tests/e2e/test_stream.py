@@ -1,0 +1,104 @@
+"""The stream from a fresh clone: up, restarted, scaled, stopped, started anew. In this order, on one stack."""
+
+import time
+
+from tests import oracle
+from tests.e2e import offsets
+from tests.e2e.compose import Stack
+from tests.integration.broker.deadline import wait_until
+
+TOPICS = {"INPUT_TOPIC": "test-payments", "SCORED_TOPIC": "scored-payments", "DLQ_TOPIC": "payments-dlq"}
+INPUT, SCORED, GROUP = TOPICS["INPUT_TOPIC"], TOPICS["SCORED_TOPIC"], "fraud_group"
+HEADER = (
+    "timestamp,payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device,"
+    "fraud_probability,decision,model_version,partition,offset"
+)
+LOAD, SECONDS, REPLICAS = 500, 60, 4
+OURS = ("scorer", "producer", "trainer", "topics", "volumes")
+GRACE_S = 30
+JAVA_ENDED_BY_SIGTERM = 143
+
+
+def test_first_payments(stack: Stack) -> None:
+    """With built images, `up` alone: a payment is scored within 45 s, and none was missed, in CSV and topic."""
+    began = time.monotonic()
+    stack.up()
+    stack.wait_for_rows(1, timeout_s=45 - (time.monotonic() - began))
+    stack.wait_for_rows(3, timeout_s=20)
+    lines = stack.csv.read_text(encoding="utf-8").splitlines()
+    assert [number for number, line in enumerate(lines) if line == HEADER] == [0]
+    _assert_each_once(stack)
+
+
+def test_down_and_up_keeps_topics_and_offsets(stack: Stack) -> None:
+    """`down` and `up`: what was in Kafka is there, the group goes on where it was."""
+    before = _progress(stack)
+    stack.compose("down")
+    stack.up("kafka", "--wait")
+    assert _progress(stack) == before
+    count = stack.rows()
+    stack.up()
+    stack.wait_for_rows(count + 1, timeout_s=45)
+    _assert_each_once(stack)
+
+
+def test_four_scorers_share_the_load(stack: Stack) -> None:
+    """One scorer, then four, under 500 payments a second for a minute: each payment exactly once, all four at work."""
+    count = sum(offsets.ends(stack.bootstrap, INPUT).values())
+    total = count + LOAD * SECONDS
+    load = {"PAYMENTS_PER_SECOND": str(LOAD), "PAYMENT_LIMIT": str(LOAD * SECONDS)}
+    stack.up(**load)
+    stack.wait_for_rows(count + LOAD * 10, timeout_s=30)
+    stack.up("--no-recreate", "--scale", f"scorer={REPLICAS}", **load)
+    wait_until(lambda: len(_owners(stack)) == REPLICAS, 30, f"{REPLICAS} scorers hold partitions")
+    stack.wait_for_rows(total, timeout_s=SECONDS + 30)
+    assert sum(offsets.ends(stack.bootstrap, INPUT).values()) == total
+    _assert_each_once(stack)
+
+
+def test_stop_is_clean(stack: Stack) -> None:
+    """`stop` under load, with four scorers: all end by themselves, within the grace period."""
+    count = stack.rows()
+    stack.up("--scale", f"scorer={REPLICAS}", PAYMENTS_PER_SECOND=str(LOAD))
+    stack.wait_for_rows(count + LOAD, timeout_s=30)
+    stack.compose("stop", timeout_s=GRACE_S)
+    codes = stack.exit_codes()
+    assert {name: code for name, code in codes.items() if any(f"-{ours}-" in name for ours in OURS) and code} == {}
+    assert set(codes.values()) <= {0, JAVA_ENDED_BY_SIGTERM}
+
+
+def test_a_new_kafka(stack: Stack) -> None:
+    """`down -v` and `up`: an empty Kafka, a CSV of the one before; payments are scored again."""
+    stack.compose("down", "--volumes")
+    stack.up()
+    wait_until(lambda: bool(oracle.scored(stack.bootstrap, SCORED)), 30, "payments scored")
+    places = oracle.scored(stack.bootstrap, SCORED).keys()
+    wait_until(lambda: places <= oracle.csv_rows(stack.csv).keys(), 20, "the same in the CSV")
+
+
+def _assert_each_once(stack: Stack) -> None:
+    """Every payment ever sent is scored once, alike in the CSV and in the topic; all is still while we look."""
+    stack.compose("stop", "producer")
+    wait_until(lambda: _lag(stack) == 0, 30, "all scored")
+    assert oracle.assert_each_once(stack.csv, stack.bootstrap, TOPICS) == stack.rows()
+
+
+def _progress(stack: Stack) -> tuple[dict[int, int], dict[int, int]]:
+    """What is in the topic, and what the group has committed."""
+    return offsets.ends(stack.bootstrap, INPUT), offsets.committed(stack.bootstrap, GROUP, INPUT)
+
+
+def _lag(stack: Stack) -> int:
+    """Payments sent and not yet committed as scored."""
+    ends, done = _progress(stack)
+    return sum(end - done.get(partition, 0) for partition, end in ends.items())
+
+
+def _owners(stack: Stack) -> set[str]:
+    """The members of the group that hold partitions, as Kafka's own tool lists them."""
+    tool = ("kafka-consumer-groups", "--bootstrap-server", "kafka:9092", "--describe", "--group", GROUP)
+    table = [line.split() for line in stack.compose("exec", "-T", "kafka", *tool).splitlines() if line.strip()]
+    column = next((row.index("CONSUMER-ID") for row in table if "CONSUMER-ID" in row), None)
+    if column is None:
+        return set()
+    return {row[column] for row in table if row[0] == GROUP and row[column] != "-"}

@@ -1,0 +1,147 @@
+"""The repository itself: Compose file, Dockerfiles, settings and locks agree."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fraudstream import settings
+
+ROOT = Path(__file__).parents[1]
+COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
+JAVA = {"zookeeper", "kafka"}
+OURS = sorted(SERVICES.keys() - JAVA)
+IMAGES = ("producer", "scorer", "trainer")
+GROUPS = [
+    group for group in vars(settings).values() if isinstance(group, type) and issubclass(group, settings.Settings)
+]
+COMPOSE_ALONE = {"KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}  # where Compose's default isn't the library's
+
+
+def _interpolated() -> dict[str, str]:
+    """Variables that the Compose file reads, with their defaults; a variable has one default everywhere."""
+    found: dict[str, str] = {}
+    for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE):
+        assert found.setdefault(name, default) == default, name
+    return found
+
+
+def _example() -> dict[str, str]:
+    """Variables and values of .env.example."""
+    lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
+    pairs = [line.split("=", 1) for line in lines if line and not line.startswith("#")]
+    assert len({name for name, _ in pairs}) == len(pairs)
+    return dict(pairs)
+
+
+def _library() -> dict[str, str]:
+    """Variables that the library's settings read, with their defaults as one would write them in an environment."""
+    fields = [field for group in GROUPS for field in group.model_fields.values()]
+    return {
+        field.alias: "" if field.default is None else str(field.default).removesuffix(".0")
+        for field in fields
+        if field.alias
+    }
+
+
+def test_example_is_what_compose_does_by_itself() -> None:
+    """.env.example lists each variable of the Compose file with the default that holds without it."""
+    assert _example() == _interpolated()
+
+
+def test_compose_knows_no_variable_without_default() -> None:
+    """Nothing has to be set."""
+    assert re.findall(r"\$\{\w+(?!\w*:-)[^}]*\}", COMPOSE) == []
+
+
+def test_every_setting_can_be_set_in_compose() -> None:
+    """Each variable of the settings classes is in .env.example, with the same default."""
+    example = _example()
+    assert {name: example.get(name) for name in _library()} == _library() | COMPOSE_ALONE
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
+    """`NAME: ${NAME:-default}`, never under another name."""
+    for variable, value in SERVICES[name].get("environment", {}).items():
+        assert re.fullmatch(rf"\$\{{{variable}:-[^}}]*\}}", value), variable
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_services_scale_and_keep_to_themselves(name: str) -> None:
+    """No container name, which would forbid a second one; no host port but Kafka's, for this host alone."""
+    service = SERVICES[name]
+    assert "container_name" not in service
+    assert service.get("ports", []) == (["127.0.0.1:${KAFKA_HOST_PORT:-29092}:29092"] if name == "kafka" else [])
+    assert "restart" in service
+    assert "mem_limit" in service
+    assert service["logging"]["options"]["max-size"]
+    assert service["cap_drop"] == ["ALL"]
+    assert "no-new-privileges:true" in service["security_opt"]
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_our_services_are_hardened(name: str) -> None:
+    """Nothing writable but mounts and /tmp; root and three capabilities for the one without network."""
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert "privileged" not in service
+    if name == "volumes":
+        assert service["cap_add"] == ["CHOWN", "FOWNER", "DAC_OVERRIDE"]
+        assert service["network_mode"] == "none"
+    else:
+        assert "user" not in service
+        assert "cap_add" not in service
+
+
+def test_long_running_services_prove_that_they_work() -> None:
+    """Each has a health check, and those that wait for another wait for its health or its end."""
+    for name in ("zookeeper", "kafka", "scorer", "producer"):
+        assert SERVICES[name]["healthcheck"]["test"]
+    conditions = [wait["condition"] for service in SERVICES.values() for wait in service.get("depends_on", {}).values()]
+    assert set(conditions) == {"service_healthy", "service_completed_successfully"}
+
+
+def test_data_of_kafka_is_kept_whole() -> None:
+    """Named volumes at exactly these three places: with one of them lost, Kafka refuses to start."""
+    mounts = [mount.split(":") for name in sorted(JAVA) for mount in SERVICES[name]["volumes"]]
+    assert dict(mounts) == {
+        "kafka-data": "/var/lib/kafka/data",
+        "zookeeper-data": "/var/lib/zookeeper/data",
+        "zookeeper-log": "/var/lib/zookeeper/log",
+    }
+
+
+def test_images_of_others_are_pinned() -> None:
+    """A tag with a version, never `latest`."""
+    foreign = {service["image"] for service in SERVICES.values() if "build" not in service}
+    assert foreign == {"confluentinc/cp-zookeeper:7.9.1", "confluentinc/cp-kafka:7.9.1"}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_dockerfiles(name: str) -> None:
+    """Two stages on one pinned base, hashed dependencies, a numeric user, an exec-form command."""
+    text = (ROOT / "services" / name / "Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["python:3.13-slim"] * 2
+    assert re.findall(r"^USER (.*)$", text, re.MULTILINE) == ["10001:10001"]
+    assert text.rstrip().endswith(f'CMD ["python", "-m", "{name}"]')
+    installs = re.findall(r"\bpip .*?install .*", text)
+    assert all("--require-hashes" in line or "--no-deps" in line for line in installs), installs
+
+
+@pytest.mark.parametrize("name", [f"services/{image}/requirements.lock" for image in IMAGES] + ["shared/build.lock"])
+def test_images_install_what_the_lock_says(name: str) -> None:
+    """What an image installs is cut out of requirements.lock: same versions, same hashes."""
+    everything = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
+    assert set((ROOT / name).read_text(encoding="utf-8").splitlines()) <= set(everything)
+
+
+def test_lock_has_one_version_for_every_python() -> None:
+    """No fork by Python version: a model made by one library version is foreign to another."""
+    lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+    names = re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)
+    assert len(names) == len(set(names))
+    assert "://" not in lock
