@@ -25,11 +25,11 @@ MakeCluster = Callable[..., Cluster]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the folder that it is in."""
+    """Mark each test by the folder that it is in, and run the fast folders first."""
     for item in items:
-        folder = item.path.relative_to(_TESTS).parts[0]
-        if folder in _FOLDERS:
-            item.add_marker(folder)
+        if _folder(item) in _FOLDERS:
+            item.add_marker(_folder(item))
+    items.sort(key=lambda item: _FOLDERS.index(_folder(item)) if _folder(item) in _FOLDERS else -1)
 
 
 @pytest.fixture(scope="session")
@@ -72,6 +72,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     if count:
         text = f"{count} tests on real Kafka were skipped: {why_unavailable()}"
         terminalreporter.write_line(text, yellow=True)
+
+
+def _folder(item: pytest.Item) -> str:
+    return item.path.relative_to(_TESTS).parts[0]
 
 
 def _require_jars() -> None:

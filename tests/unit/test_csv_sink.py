@@ -174,3 +174,45 @@ def test_a_deleted_lock_file_is_agreed_on_again(path: Path) -> None:
 def journal(path: Path) -> Path:
     """The journal beside the CSV."""
     return path.with_name(f".{path.name}.journal")
+
+
+def test_rotation_keeps_every_row_once(tmp_path: Path) -> None:
+    """At the limit a new file begins; the old ones keep their numbers and rows."""
+    path = tmp_path / "scores.csv"
+    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    token = sink.acquire([0])[0].token
+    for start in range(0, 60, 6):
+        sink.append([batch(0, token, range(start, start + 6))])
+    kept = sorted(path.parent.glob("scores.0*.csv"))
+    assert [file.name for file in kept[:2]] == ["scores.0001.csv", "scores.0002.csv"]
+    offsets = [offset for file in [*kept, path] for offset in stored_in_csv(file).get(0, [])]
+    assert offsets == list(range(60))
+    assert all(file.read_text().startswith(HEADER) for file in [*kept, path])
+
+
+def test_a_replay_finds_its_rows_in_a_rotated_file(tmp_path: Path) -> None:
+    """Another partition's append may rotate the file before this one's transaction is committed."""
+    path = tmp_path / "scores.csv"
+    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    tokens = {partition: holding.token for partition, holding in sink.acquire([0, 1]).items()}
+    sink.append([batch(0, tokens[0], range(20), version="old")])
+    sink.append([batch(1, tokens[1], range(2))])
+    assert path.with_name("scores.0001.csv").exists()
+    assert {row.model_version for row in sink.acquire([0])[0].rows.values()} == {"old"}
+
+
+def test_killed_in_the_middle_of_a_rotation(tmp_path: Path) -> None:
+    """The file is renamed, the journal does not know yet: the next opener finishes."""
+    path = tmp_path / "scores.csv"
+    write(path, range(20))
+    path.rename(path.with_name("scores.0001.csv"))
+    with capture_logs() as logs:
+        write(path, range(20, 22))
+    assert logs == []
+    assert stored_in_csv(path) == {0: [20, 21]}
+    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    token = sink.acquire([0])[0].token
+    for start in range(22, 50, 4):
+        sink.append([batch(0, token, range(start, start + 4))])
+    assert path.with_name("scores.0002.csv").exists()
+    assert stored_in_csv(path.with_name("scores.0001.csv")) == {0: list(range(20))}

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 
-from fraudstream import artifact, logs
+from fraudstream import artifact, failpoints, logs
 from fraudstream.errors import FraudstreamError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.lifecycle import run
@@ -16,6 +16,7 @@ def main() -> int:
     log = logs.configure(LogSettings.from_env({}), "scorer")
     try:
         log = logs.configure(LogSettings.from_env(os.environ), "scorer")
+        failpoints.arm(os.environ.get(failpoints.VARIABLE, ""))
         settings = ScorerSettings.from_env(os.environ)
         heartbeat = Heartbeat(HeartbeatSettings.from_env(os.environ).file)
         model = thresholds_applied(artifact.load(settings.model.models_dir)[0], settings.model)

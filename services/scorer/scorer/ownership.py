@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
+from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.outlet import Outlet
@@ -136,6 +137,7 @@ class Ownership:
             raise
         if any(self._troubles.pop(partition, None) for partition in partitions):
             self._log.info("partitions ready again", partitions=sorted(partitions))
+        failpoint("resuming")
         self.lanes.update(lanes)
         self.consumer.resume(positions)
         return True
@@ -149,9 +151,11 @@ class Ownership:
         """In this order: fence the former owner, read what is committed, take the sink's token."""
         consumer = self.consumer
         await asyncio.gather(*(outlet.start() for outlet in outlets.values()))
+        failpoint("fenced")
         committed = {partition: await consumer.committed(partition) for partition in outlets}
         logs = await consumer.logs(outlets)
         holdings = await asyncio.to_thread(self._sink.acquire, list(outlets))
+        failpoint("token_taken")
         starts = {
             partition: await self._resume(partition, committed[partition], holdings[partition].decided, logs[partition])
             for partition in outlets

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 import structlog
 
 from fraudstream.errors import ModelUnfitError, SinkUnavailableError
+from fraudstream.failpoints import failpoint
 from fraudstream.heartbeat import READY, Heartbeat
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
@@ -17,6 +18,7 @@ from fraudstream.sinks.protocol import Batch, Sink
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Lane, Ownership
 from scorer.scoring import Outcome, Record, Scorer
+from scorer.watchdog import Watchdog
 
 _FETCH_TIMEOUT_MS = 200
 _INLINE_RECORDS = 100
@@ -31,6 +33,7 @@ class Pipeline:
     scorer: Scorer
     sink: Sink
     heartbeat: Heartbeat
+    watchdog: Watchdog
     narration: Narration
     ratio: DeadLetterRatio
     busy: asyncio.Lock
@@ -41,6 +44,8 @@ class Pipeline:
         """Cycle until `stop` is set; raises KafkaError where membership is lost and a new consumer is needed."""
         while not stop.is_set():
             self.heartbeat.beat(self._state())
+            if self.trouble or self.ownership.trouble:
+                self.watchdog.progress()
             self.narration.tick()
             try:
                 fetched = await self.consumer.fetch(_FETCH_TIMEOUT_MS, self.max_records)
@@ -68,10 +73,15 @@ class Pipeline:
         if not lanes:
             return
         records = self._cut_replays(lanes, fetched)
+        failpoint("fetched")
         outcomes = await self._decide(lanes, records)
+        failpoint("decided")
         published = await self._each(lanes, outcomes, lambda lane, outcome: lane.outlet.send(outcome.messages))
+        failpoint("sent")
         stored = await self._store(lanes, published)
+        failpoint("stored")
         committed = await self._each(lanes, stored, lambda lane, outcome: lane.outlet.commit(outcome.last + 1))
+        failpoint("committed")
         if committed:
             self._mended()
             self.ratio.cycle(committed)
@@ -143,6 +153,7 @@ class Pipeline:
         self.ownership.retake(partitions, reason)
 
     def _mended(self) -> None:
+        self.watchdog.progress()
         self.ownership.succeeded()
         if self.trouble:
             structlog.get_logger().info("scoring goes on", was=self.trouble)

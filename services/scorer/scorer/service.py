@@ -22,6 +22,7 @@ from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Ownership
 from scorer.pipeline import Pipeline
 from scorer.scoring import Scorer
+from scorer.watchdog import Watchdog
 
 _RETRY_S = 1.0
 
@@ -68,7 +69,7 @@ async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbea
     cluster, dlq_bytes = found
     check_partitions(cluster, settings.topics)
     identity = Identity(cluster=cluster.id, topic=settings.topics.input, group=settings.group.group)
-    sink = CsvSink(settings.csv.path, identity)
+    sink = CsvSink(settings.csv.path, identity, rotate_bytes=settings.csv.rotate_bytes)
     if await _begun(settings, cluster, sink, heartbeat, stop):
         scorer = Scorer(model=model, topics=settings.topics, dlq_bytes=dlq_bytes)
         await _belong(settings, scorer, sink, heartbeat, stop)
@@ -101,6 +102,7 @@ async def _begun(
     told = None
     while not stop.is_set():
         try:
+            await asyncio.to_thread(sink.prove)
             if await asyncio.to_thread(sink.is_new):
                 starts = await commit_start(
                     settings.kafka,
@@ -128,6 +130,7 @@ async def _belong(
 ) -> None:
     """Be a member of the group; where membership breaks, become one anew."""
     narration, ratio = Narration(), DeadLetterRatio()
+    watchdog = Watchdog(settings.group.stall_timeout_s)
     while not stop.is_set():
         member = _Member(settings, sink)
         consumer = await started(
@@ -141,18 +144,22 @@ async def _belong(
             scorer=scorer,
             sink=sink,
             heartbeat=heartbeat,
+            watchdog=watchdog,
             narration=narration,
             ratio=ratio,
             busy=member.busy,
             max_records=settings.group.max_records,
         )
+        probing = asyncio.create_task(watchdog.probe(consumer.lag))
         try:
-            await pipeline.run(stop)
+            with watchdog.watching():
+                await pipeline.run(stop)
         except BROKEN as error:
             reason = str(error) or type(error).__name__
             structlog.get_logger().warning("membership lost", reason=reason, action="joining again")
             await wait_for_stop(stop, _RETRY_S)
         finally:
+            probing.cancel()
             await member.ownership.give_up()
             await stopped(consumer)
 

@@ -25,5 +25,9 @@ class SinkUnavailableError(FraudstreamError):
     """The sink can't be written now (disk full, folder read-only, file locked): keep the batch, wait, try again."""
 
 
+class LockUnreliableError(FraudstreamError):
+    """Two processes can hold the CSV's lock at once here: nothing must be appended."""
+
+
 class JournalForeignError(FraudstreamError):
     """The journal beside the CSV belongs to another consumer group: never append to its file."""

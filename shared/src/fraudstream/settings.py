@@ -66,6 +66,7 @@ class GroupSettings(Settings):
     group: Name = Field("fraud_group", alias="CONSUMER_GROUP")
     auto_offset_reset: Literal["latest", "earliest"] = Field("latest", alias="AUTO_OFFSET_RESET")
     guarantee: Literal["exactly_once", "at_least_once"] = Field("exactly_once", alias="PROCESSING_GUARANTEE")
+    stall_timeout_s: float = Field(120.0, alias="STALL_TIMEOUT_S", ge=5, le=86_400)
     max_records: int = Field(5_000, alias="MAX_BATCH_RECORDS", ge=1, le=100_000)
 
 
@@ -81,6 +82,7 @@ class CsvSettings(Settings):
     """The CSV file that people open."""
 
     path: Path = Field(Path("outputs/fraud_scores_stream.csv"), alias="CSV_PATH")
+    rotate_bytes: int | None = Field(None, alias="CSV_ROTATE_BYTES", ge=1_000)
 
 
 class GeneratorSettings(Settings):

@@ -4,6 +4,7 @@ aiokafka hands out records while an assignment is still being prepared, and swal
 so every partition starts paused here, and is resumed by its owner only.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass
 
@@ -13,13 +14,15 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, UnsupportedCodecError
 
 from fraudstream.errors import KafkaSetupError
-from fraudstream.kafka.connection import client_options
+from fraudstream.kafka.connection import BROKEN, client_options, stopped
 from fraudstream.offsets import Log, fingerprint
 from fraudstream.settings import KafkaSettings
 
 _SESSION_TIMEOUT_MS = 15_000
 _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
+_PROBE_TIMEOUT_S = 10.0
+_POSITION_TIMEOUT_S = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +114,30 @@ class InputConsumer(ConsumerRebalanceListener):
         starts = await self._consumer.beginning_offsets(wanted)
         ends = await self._consumer.end_offsets(wanted)
         return {one.partition: Log(start=starts[one], end=ends[one], fingerprint=None) for one in wanted}
+
+    async def lag(self) -> int | None:
+        """Last stable offsets minus positions, over what is assigned, asked over a new connection.
+
+        None where the brokers don't answer. Not the committed offsets: a transaction's marker keeps those behind.
+        """
+        assigned = self._consumer.assignment()
+        reader = AIOKafkaConsumer(**client_options(self._kafka), isolation_level="read_committed")
+        try:
+            async with asyncio.timeout(_PROBE_TIMEOUT_S):
+                await reader.start()
+                stable = await reader.end_offsets(assigned)
+        except BROKEN:
+            return None
+        finally:
+            await stopped(reader)
+        lag = 0
+        for place, end in stable.items():
+            try:
+                async with asyncio.timeout(_POSITION_TIMEOUT_S):
+                    lag += max(0, end - await self._consumer.position(place))
+            except BROKEN:
+                lag += 1  # it has no position yet, or has just been taken away
+        return lag
 
     async def fingerprint_at(self, partition: int, offset: int) -> int | None:
         """The fingerprint of the record at `offset`, or None where it is not retained."""

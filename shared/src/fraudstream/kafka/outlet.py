@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
 
 from fraudstream.errors import KafkaSetupError
+from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings, TopicSettings
@@ -86,6 +87,7 @@ class Outlet:
         async with asyncio.timeout(_SEND_TIMEOUT_S):
             if self._transactional:
                 await self._producer.begin_transaction()
+            failpoint("sending")
             acknowledgements = [
                 acknowledgement
                 for topic, batch in messages.items()
@@ -100,6 +102,7 @@ class Outlet:
                 await self._commit(self._source.partition, offset)
                 return
             await self._producer.send_offsets_to_transaction({self._source: offset}, self._group)
+            failpoint("offsets_sent")
             await self._producer.commit_transaction()
 
     async def close(self) -> None:

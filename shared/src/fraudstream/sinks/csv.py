@@ -4,7 +4,6 @@ An append becomes true when the journal says so; what lies beyond the journal's 
 """
 
 import os
-import zlib
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,28 +11,40 @@ from pathlib import Path
 
 import structlog
 
-from fraudstream.errors import JournalForeignError, SinkUnavailableError
+from fraudstream.errors import SinkUnavailableError
+from fraudstream.failpoints import armed, failpoint
 from fraudstream.offsets import Decided
-from fraudstream.rows import HEADER, stored_row
-from fraudstream.sinks.journal import Journal, Mark, State
+from fraudstream.rows import stored_row
+from fraudstream.sinks.csv_file import HEADER_LINE, CsvFile, tail
+from fraudstream.sinks.filesystem import doubtful, prove_lock
+from fraudstream.sinks.journal import Mark, State
 from fraudstream.sinks.lock import FileLock
 from fraudstream.sinks.protocol import Batch, Holding, Identity, Row
 
-_MODE = 0o664
-_TAIL_BYTES = 4096
 _PATIENCE_S = 10.0
-_HEADER_LINE = HEADER.encode() + b"\n"
 
 
 class CsvSink:
-    """One CSV, shared by all replicas that mount its folder."""
+    """One CSV, shared by all replicas that mount its folder; rotated when it has reached `rotate_bytes`, if given."""
 
-    def __init__(self, path: Path, identity: Identity, patience_s: float = _PATIENCE_S) -> None:
-        self.path = path
-        self._identity = identity
+    def __init__(
+        self, path: Path, identity: Identity, *, rotate_bytes: int | None = None, patience_s: float = _PATIENCE_S
+    ) -> None:
+        self._file = CsvFile(path, identity)
         self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
-        self._journal = Journal(path.with_name(f".{path.name}.journal"))
-        self._log = structlog.get_logger()
+        self._rotate_bytes = rotate_bytes
+
+    def prove(self) -> None:
+        """Prove that the lock works here; LockUnreliableError where it doesn't. To be called before anything else."""
+        folder = self._file.path.parent
+        try:
+            prove_lock(folder)
+        except OSError as error:
+            raise SinkUnavailableError(f"{error.filename or folder}: {error.strerror or error}") from error
+        if kind := doubtful(folder):
+            structlog.get_logger().warning(
+                "file system not known", folder=str(folder), kind=kind, advice="let no other machine write to this CSV"
+            )
 
     def is_new(self) -> bool:
         """Whether nothing was ever stored under this identity."""
@@ -42,16 +53,18 @@ class CsvSink:
 
     def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
         """Take the partitions over; the rows of their last batches come back, for a replay."""
-        with self._opened() as (file, state):
-            marks = dict(state.marks)
+        with self._opened() as (_, before):
+            marks = dict(before.marks)
             for partition in partitions:
                 mark = marks.get(partition, Mark(token=0))
                 marks[partition] = replace(mark, token=mark.token + 1)
-            self._journal.write(replace(state, sequence=state.sequence + 1, marks=marks))
-            return {partition: _holding(file, partition, marks[partition]) for partition in partitions}
+            state = replace(before, sequence=before.sequence + 1, marks=marks)
+            self._file.journal.write(state)
+            return {partition: self._holding(state, partition) for partition in partitions}
 
     def append(self, batches: Sequence[Batch]) -> frozenset[int]:
         """One write, one data sync and one journal slot for all batches whose token holds."""
+        self._rotate_if_due()
         with self._opened() as (file, state):
             held = [batch for batch in batches if _token(state, batch.partition) == batch.token]
             fresh = [batch for batch in held if batch.last > state.marks[batch.partition].offset]
@@ -62,15 +75,14 @@ class CsvSink:
     def forget(self, partitions: Collection[int]) -> None:
         """Set the file aside and start these partitions from nothing; their tokens stay."""
         with self._opened() as (_, state):
-            aside = self._set_aside("former")
-            self._log.warning(
-                "CSV set aside", file=aside.name, reason="the topic was made anew", partitions=sorted(partitions)
-            )
-            marks = {
-                partition: Mark(token=mark.token) if partition in partitions else replace(mark, start=0, end=0)
-                for partition, mark in state.marks.items()
-            }
-            self._start_file(replace(state, marks=marks))
+            self._file.renew(state, frozenset(partitions))
+
+    def _rotate_if_due(self) -> None:
+        if self._rotate_bytes is None:
+            return
+        with self._opened() as (_, state):
+            if state.length >= self._rotate_bytes and state.length > len(HEADER_LINE):
+                self._file.rotate(state)
 
     def _store(self, file: int, state: State, batches: Sequence[Batch]) -> None:
         marks = dict(state.marks)
@@ -83,132 +95,53 @@ class CsvSink:
             chunks += rows
             marks[batch.partition] = Mark(
                 token=mark.token,
+                first=batch.base if mark.first < 0 else mark.first,
                 offset=batch.last,
                 base=batch.base,
+                generation=state.generation,
                 start=start,
                 end=start + size,
                 fingerprint=batch.fingerprint,
             )
             start += size
         data = b"".join(chunks)
-        self._write(file, state, data)
-        tail = _tail(file, start) if data else state.tail
-        self._journal.write(replace(state, sequence=state.sequence + 1, length=start, tail=tail, marks=marks))
-
-    def _write(self, file: int, state: State, data: bytes) -> None:
-        try:
-            written, view = 0, memoryview(data)
-            while written < len(view):
-                written += os.pwrite(file, view[written:], state.length + written)
-            if data:
-                os.fdatasync(file)
-        except OSError:
-            os.ftruncate(file, state.length)
-            raise
+        _write(file, state.length, data)
+        checksum = tail(file, start) if data else state.tail
+        failpoint("appended")
+        self._file.journal.write(replace(state, sequence=state.sequence + 1, length=start, tail=checksum, marks=marks))
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[int, State]]:
         """The file and its state, mended, under the lock. An OSError means: the sink is away, nothing changed."""
         try:
             with self._lock.held():
-                state = self._mended()
-                file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-                try:
-                    yield file, state
-                finally:
-                    os.close(file)
+                failpoint("locked")
+                with self._file.opened() as file_and_state:
+                    yield file_and_state
         except OSError as error:
-            raise SinkUnavailableError(f"{error.filename or self.path}: {error.strerror or error}") from error
+            raise SinkUnavailableError(f"{error.filename or self._file.path}: {error.strerror or error}") from error
 
-    def _mended(self) -> State:
-        state = self._journal.read()
-        if state is None:
-            return self._without_journal()
-        if state.identity != self._identity:
-            return self._foreign(state)
-        try:
-            file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        except FileNotFoundError:
-            if state.length > len(_HEADER_LINE):
-                self._log.warning(
-                    "CSV missing", file=str(self.path), action="a new file is begun; nothing is scored again"
-                )
-            return self._start_file(_unplaced(state))
-        try:
-            size = os.fstat(file).st_size
-            whole = size >= state.length and _tail(file, state.length) == state.tail
-            if whole and size > state.length:
-                os.ftruncate(file, state.length)
-        finally:
-            os.close(file)
-        if whole:
-            return state
-        aside = self._set_aside("damaged")
-        self._log.error(
-            "CSV damaged", file=aside.name, reason="changed by someone else; set aside, a new file is begun"
-        )
-        return self._start_file(_unplaced(state))
+    def _holding(self, state: State, partition: int) -> Holding:
+        mark = state.marks[partition]
+        if mark.offset < 0:
+            return Holding(token=mark.token)
+        decided = Decided(offset=mark.offset, base=mark.base, fingerprint=mark.fingerprint)
+        return Holding(token=mark.token, decided=decided, rows=self._rows(state, partition, mark))
 
-    def _foreign(self, state: State) -> State:
-        theirs, ours = state.identity, self._identity
-        if (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
-            raise JournalForeignError(
-                f"CSV_PATH: {self.path} belongs to consumer group {theirs.group!r}, not {ours.group!r}: "
-                "give this group a CSV_PATH of its own"
+    def _rows(self, state: State, partition: int, mark: Mark) -> dict[int, Row]:
+        path = self._file.path if mark.generation == state.generation else self._file.rotated(mark.generation)
+        if mark.end <= mark.start or not path.exists():
+            return {}
+        with path.open("rb") as file:
+            file.seek(mark.start)
+            lines = file.read(mark.end - mark.start).splitlines()
+        stored = [row for row in map(stored_row, map(bytes.decode, lines)) if row.partition == partition]
+        return {
+            row.offset: Row(
+                fraud_probability=row.fraud_probability, decision=row.decision, model_version=row.model_version
             )
-        if self.path.exists():
-            aside = self._set_aside("former")
-            self._log.warning("CSV set aside", file=aside.name, reason="it is of another Kafka cluster or topic")
-        return self._start_file(State(identity=ours, sequence=state.sequence))
-
-    def _without_journal(self) -> State:
-        fresh = State(identity=self._identity)
-        if not self.path.exists():
-            return self._start_file(fresh)
-        with self.path.open("rb") as file:
-            if file.readline() != _HEADER_LINE:
-                known = None
-            else:
-                length, known = _scan(file)
-        if known is None:
-            if self.path.stat().st_size:
-                aside = self._set_aside("damaged")
-                self._log.error("CSV damaged", file=aside.name, reason="its header is not ours; set aside")
-            return self._start_file(fresh)
-        self._log.warning("journal lost", file=str(self.path), action="offsets found by reading the CSV once")
-        marks = {partition: Mark(token=0, offset=offset, base=offset) for partition, offset in known.items()}
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            os.ftruncate(descriptor, length)
-            state = replace(fresh, sequence=1, length=length, tail=_tail(descriptor, length), marks=marks)
-        finally:
-            os.close(descriptor)
-        self._journal.write(state)
-        return state
-
-    def _start_file(self, state: State) -> State:
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
-        try:
-            os.pwrite(file, _HEADER_LINE, 0)
-            os.fdatasync(file)
-            length = len(_HEADER_LINE)
-            state = replace(state, sequence=state.sequence + 1, length=length, tail=_tail(file, length))
-        finally:
-            os.close(file)
-        self._journal.write(state)
-        return state
-
-    def _set_aside(self, why: str) -> Path:
-        number = 1
-        while (aside := self.path.with_name(f"{self.path.stem}.{why}-{number}{self.path.suffix}")).exists():
-            number += 1
-        self.path.rename(aside)
-        return aside
-
-
-def _unplaced(state: State) -> State:
-    """The state without byte ranges: the file that they were in is gone."""
-    return replace(state, marks={partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()})
+            for row in stored
+        }
 
 
 def _token(state: State, partition: int) -> int | None:
@@ -222,36 +155,17 @@ def _unstored(batch: Batch, offset: int) -> Sequence[bytes]:
     return [row for number, row in zip(batch.offsets, batch.rows, strict=True) if number > offset]
 
 
-def _tail(file: int, length: int) -> int:
-    start = max(0, length - _TAIL_BYTES)
-    return zlib.crc32(os.pread(file, length - start, start))
-
-
-def _holding(file: int, partition: int, mark: Mark) -> Holding:
-    if mark.offset < 0:
-        return Holding(token=mark.token)
-    rows: dict[int, Row] = {}
-    for line in os.pread(file, mark.end - mark.start, mark.start).splitlines():
-        stored = stored_row(line.decode())
-        if stored.partition == partition:
-            rows[stored.offset] = Row(
-                fraud_probability=stored.fraud_probability, decision=stored.decision, model_version=stored.model_version
-            )
-    return Holding(
-        token=mark.token, decided=Decided(offset=mark.offset, base=mark.base, fingerprint=mark.fingerprint), rows=rows
-    )
-
-
-def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, int]]:
-    """The length of the whole lines, header included, and each partition's last offset."""
-    length, offsets = len(_HEADER_LINE), dict[int, int]()
-    for line in file:
-        if not line.endswith(b"\n"):
-            break
-        try:
-            stored = stored_row(line.decode())
-        except ValueError:
-            break
-        length += len(line)
-        offsets[stored.partition] = max(stored.offset, offsets.get(stored.partition, -1))
-    return length, offsets
+def _write(file: int, length: int, data: bytes) -> None:
+    """Append at `length`; whatever fails, the file ends at `length` again."""
+    view, written = memoryview(data), 0
+    try:
+        if armed("torn"):
+            os.pwrite(file, view[: len(view) // 2], length)
+        failpoint("torn")
+        while written < len(view):
+            written += os.pwrite(file, view[written:], length + written)
+        if data:
+            os.fdatasync(file)
+    except OSError:
+        os.ftruncate(file, length)
+        raise

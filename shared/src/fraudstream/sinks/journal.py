@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from fraudstream.failpoints import armed, failpoint
 from fraudstream.sinks.protocol import Identity
 
 _HEADER = struct.Struct("<4sII")
@@ -18,11 +19,17 @@ _MODE = 0o664
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A partition's place: last offset decided (-1: none), its batch's first offset and byte range, owner's token."""
+    """A partition's place. Offsets are -1 where nothing was decided yet.
+
+    `first` is the first offset ever decided, `offset` the last one, `base` the first one of the last batch, whose rows
+    are the bytes `start` … `end` of the CSV of that generation; `token` is the present owner's.
+    """
 
     token: int
+    first: int = -1
     offset: int = -1
     base: int = -1
+    generation: int = 0
     start: int = 0
     end: int = 0
     fingerprint: int | None = None
@@ -30,10 +37,14 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """All that must hold together: `length` bytes of the CSV are committed, `tail` is the checksum of their end."""
+    """All that must hold together: `length` bytes of the CSV are committed, `tail` is the checksum of their end.
+
+    `generation` counts the rotations: how many files there were before this one.
+    """
 
     identity: Identity
     sequence: int = 0
+    generation: int = 0
     length: int = 0
     tail: int = 0
     marks: Mapping[int, Mark] = field(default_factory=dict)
@@ -61,6 +72,9 @@ class Journal:
             raise OSError(f"{self.path}: the journal holds too many partitions")
         descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _MODE)
         try:
+            if armed("journal_torn"):
+                os.pwrite(descriptor, payload[: len(payload) // 2], (state.sequence % 2) * _SLOT_BYTES)
+            failpoint("journal_torn")
             os.pwrite(descriptor, payload, (state.sequence % 2) * _SLOT_BYTES)
             os.fdatasync(descriptor)
         finally:
@@ -80,12 +94,10 @@ def _pack(state: State) -> bytes:
         {
             "identity": asdict(state.identity),
             "sequence": state.sequence,
+            "generation": state.generation,
             "length": state.length,
             "tail": state.tail,
-            "marks": {
-                str(partition): [mark.token, mark.offset, mark.base, mark.start, mark.end, mark.fingerprint]
-                for partition, mark in state.marks.items()
-            },
+            "marks": {str(partition): asdict(mark) for partition, mark in state.marks.items()},
         },
         separators=(",", ":"),
     ).encode()
@@ -103,10 +115,8 @@ def _unpack(slot: bytes) -> State | None:
     return State(
         identity=Identity(**content["identity"]),
         sequence=content["sequence"],
+        generation=content["generation"],
         length=content["length"],
         tail=content["tail"],
-        marks={
-            int(partition): Mark(token=token, offset=offset, base=base, start=start, end=end, fingerprint=fingerprint)
-            for partition, (token, offset, base, start, end, fingerprint) in content["marks"].items()
-        },
+        marks={int(partition): Mark(**mark) for partition, mark in content["marks"].items()},
     )

@@ -1,0 +1,74 @@
+"""Named places in the cycle at which a test lets the process die, stop or fail; they do nothing unless armed.
+
+`FAILPOINTS=sent=kill@3,stored=stop` kills the process the third time it has sent, stops it when it has first stored.
+"""
+
+import errno
+import os
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import Literal
+
+from fraudstream.errors import SettingsError
+
+VARIABLE = "FAILPOINTS"
+Name = Literal[
+    "fetched",
+    "decided",
+    "sending",
+    "sent",
+    "locked",
+    "torn",
+    "appended",
+    "journal_torn",
+    "stored",
+    "offsets_sent",
+    "committed",
+    "fenced",
+    "token_taken",
+    "resuming",
+]
+NAMES: tuple[str, ...] = Name.__args__  # type: ignore[attr-defined]
+
+
+def _signal(number: signal.Signals) -> Callable[[], None]:
+    return lambda: os.kill(os.getpid(), number)
+
+
+def _fail() -> None:
+    raise OSError(errno.EIO, "failpoint")
+
+
+_ACTIONS: Mapping[str, Callable[[], None]] = {
+    "kill": _signal(signal.SIGKILL),
+    "stop": _signal(signal.SIGSTOP),
+    "fail": _fail,
+    "block": lambda: time.sleep(3600),
+}
+_armed: dict[str, tuple[int, Callable[[], None]]] = {}
+
+
+def arm(text: str) -> None:
+    """Arm the failpoints that `text` names, `name=action[@n]` each: the n-th time (the first) only."""
+    for part in filter(None, text.split(",")):
+        name, _, rest = part.partition("=")
+        action, _, count = rest.partition("@")
+        if name not in NAMES or action not in _ACTIONS or not (count or "1").isdigit():
+            raise SettingsError(f"{VARIABLE}: {part!r} is not name=action[@n], of {NAMES} and {tuple(_ACTIONS)}")
+        _armed[name] = (int(count or "1"), _ACTIONS[action])
+
+
+def failpoint(name: Name) -> None:
+    """Act if `name` is armed and its time has come."""
+    if _armed and name in _armed:
+        left, action = _armed.pop(name)
+        if left > 1:
+            _armed[name] = (left - 1, action)
+        else:
+            action()
+
+
+def armed(name: Name) -> bool:
+    """Whether the next time is its time: for places that must prepare, such as half a write."""
+    return bool(_armed) and name in _armed and _armed[name][0] == 1

@@ -1,0 +1,187 @@
+"""The CSV on disk, held against its journal: what has befallen it is mended before anyone appends.
+
+docs/operations.md tells what a user sees of each case. The caller holds the lock; any OSError leaves both as they were.
+"""
+
+import os
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from fraudstream.errors import JournalForeignError
+from fraudstream.rows import HEADER, stored_row
+from fraudstream.sinks.journal import Journal, Mark, State
+from fraudstream.sinks.protocol import Identity
+
+HEADER_LINE = HEADER.encode() + b"\n"
+_MODE = 0o664
+_TAIL_BYTES = 4096
+
+
+def tail(file: int, length: int) -> int:
+    """The checksum of the last 4 KiB before `length`: enough to notice that somebody changed the file's end."""
+    start = max(0, length - _TAIL_BYTES)
+    return zlib.crc32(os.pread(file, length - start, start))
+
+
+class CsvFile:
+    """The file beside its journal; both belong to `identity`."""
+
+    def __init__(self, path: Path, identity: Identity) -> None:
+        self.path = path
+        self.journal = Journal(path.with_name(f".{path.name}.journal"))
+        self._identity = identity
+        self._log = structlog.get_logger()
+
+    @contextmanager
+    def opened(self) -> Iterator[tuple[int, State]]:
+        """The file, open for reading and writing, and its state; both mended."""
+        state = self._mended()
+        file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            yield file, state
+        finally:
+            os.close(file)
+
+    def rotated(self, number: int) -> Path:
+        """The name under which the file of that generation is kept once the next one has begun."""
+        return self.path.with_name(f"{self.path.stem}.{number + 1:04d}{self.path.suffix}")
+
+    def rotate(self, state: State) -> State:
+        """Keep the file under its number and begin the next one; byte ranges go on meaning the old one."""
+        self.path.rename(self.rotated(state.generation))
+        self._log.info("CSV rotated", kept=self.rotated(state.generation).name, bytes=state.length)
+        return self._start(replace(state, generation=state.generation + 1))
+
+    def renew(self, state: State, partitions: frozenset[int]) -> State:
+        """The topic was made anew: set the file aside, forget what was decided of `partitions`; tokens stay."""
+        aside = self._set_aside("former")
+        self._log.warning("CSV set aside", file=aside.name, reason="the topic was made anew")
+        marks = {
+            partition: Mark(token=mark.token) if partition in partitions else mark
+            for partition, mark in state.marks.items()
+        }
+        return self._start(_unplaced(replace(state, marks=marks)))
+
+    def _mended(self) -> State:
+        state = self.journal.read()
+        if state is None:
+            return self._without_journal()
+        if state.identity != self._identity:
+            return self._foreign(state)
+        try:
+            file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return self._missing(state)
+        try:
+            size = os.fstat(file).st_size
+            whole = size >= state.length and tail(file, state.length) == state.tail
+            if whole and size > state.length:
+                os.ftruncate(file, state.length)  # a dead writer's torn tail
+        finally:
+            os.close(file)
+        if whole:
+            return state
+        aside = self._set_aside("damaged")
+        self._log.error("CSV damaged", file=aside.name, reason="changed by someone else; set aside, a new one is begun")
+        return self._start(_unplaced(state))
+
+    def _missing(self, state: State) -> State:
+        rotated = self.rotated(state.generation)
+        if rotated.exists() and rotated.stat().st_size == state.length:
+            return self._start(replace(state, generation=state.generation + 1))  # killed in the middle of a rotation
+        if state.length > len(HEADER_LINE):
+            self._log.warning("CSV missing", file=str(self.path), action="a new one is begun; nothing is scored again")
+        return self._start(_unplaced(state))
+
+    def _foreign(self, state: State) -> State:
+        theirs, ours = state.identity, self._identity
+        if (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
+            raise JournalForeignError(
+                f"CSV_PATH: {self.path} belongs to consumer group {theirs.group!r}, not {ours.group!r}: "
+                "give this group a CSV_PATH of its own"
+            )
+        if self.path.exists():
+            aside = self._set_aside("former")
+            self._log.warning("CSV set aside", file=aside.name, reason="it is of another Kafka cluster or topic")
+        return self._start(State(identity=ours, sequence=state.sequence))
+
+    def _without_journal(self) -> State:
+        fresh = State(identity=self._identity)
+        try:
+            file = self.path.open("rb")
+        except FileNotFoundError:
+            return self._start(fresh)
+        with file:
+            ours = file.readline() == HEADER_LINE
+            length, offsets = _scan(file) if ours else (0, {})
+        if ours:
+            return self._recovered(fresh, length, offsets)
+        if self.path.stat().st_size:
+            aside = self._set_aside("damaged")
+            self._log.error("CSV damaged", file=aside.name, reason="its header is not ours; set aside")
+        return self._start(fresh)
+
+    def _recovered(self, fresh: State, length: int, offsets: dict[int, int]) -> State:
+        self._log.warning("journal lost", file=str(self.path), action="offsets found by reading the CSV once")
+        marks = {partition: Mark(token=0, offset=offset, base=offset) for partition, offset in offsets.items()}
+        file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            os.ftruncate(file, length)
+            state = replace(fresh, sequence=1, length=length, tail=tail(file, length), marks=marks)
+        finally:
+            os.close(file)
+        self.journal.write(state)
+        return state
+
+    def _start(self, state: State) -> State:
+        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
+        try:
+            os.pwrite(file, HEADER_LINE, 0)
+            os.fdatasync(file)
+            length = len(HEADER_LINE)
+            state = replace(state, sequence=state.sequence + 1, length=length, tail=tail(file, length))
+        finally:
+            os.close(file)
+        _sync_folder(self.path.parent)
+        self.journal.write(state)
+        return state
+
+    def _set_aside(self, why: str) -> Path:
+        number = 1
+        while (aside := self.path.with_name(f"{self.path.stem}.{why}-{number}{self.path.suffix}")).exists():
+            number += 1
+        self.path.rename(aside)
+        return aside
+
+
+def _unplaced(state: State) -> State:
+    """The state without byte ranges: the file that they were in is not there any more."""
+    return replace(state, marks={partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()})
+
+
+def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, int]]:
+    """The length of the whole lines, header included, and each partition's last offset."""
+    length, offsets = len(HEADER_LINE), dict[int, int]()
+    for line in file:
+        try:
+            stored = stored_row(line.decode())
+        except ValueError:
+            break
+        if not line.endswith(b"\n"):
+            break
+        length += len(line)
+        offsets[stored.partition] = max(stored.offset, offsets.get(stored.partition, -1))
+    return length, offsets
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

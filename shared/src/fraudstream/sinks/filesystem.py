@@ -1,0 +1,73 @@
+"""Whether the folder of the CSV can be trusted with a lock: proven by two processes, doubted by its file system."""
+
+import fcntl
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from fraudstream.errors import LockUnreliableError
+
+_MOUNTS = Path("/proc/self/mountinfo")
+# Docker Desktop's mounts are among them: all its containers are in one virtual machine, and share its locks
+_TRUSTED = frozenset(
+    "ext2 ext3 ext4 xfs btrfs zfs f2fs overlay tmpfs apfs hfs virtiofs fakeowner 9p fuse.grpcfuse".split()
+)
+_ANSWER_TIMEOUT_S = 20
+_OTHER_PROCESS = """
+import fcntl, sys
+file = open(sys.argv[1], "r+")
+for _ in range(2):
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        print("free", flush=True)
+    except OSError:
+        print("busy", flush=True)
+    sys.stdin.readline()
+"""
+
+
+def prove_lock(folder: Path) -> None:
+    """Lock a file here and let another process try: raises LockUnreliableError where it is let in, or never is.
+
+    Raises OSError where the folder can't be written.
+    """
+    probe = folder / f".lock-probe-{os.getpid()}"
+    with probe.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            with _other_process(probe) as other:
+                assert other.stdout is not None  # noqa: S101 - both are pipes
+                while_locked = other.stdout.readline().strip()
+                fcntl.flock(file, fcntl.LOCK_UN)
+                after, _ = other.communicate("\n\n", timeout=_ANSWER_TIMEOUT_S)
+        finally:
+            probe.unlink(missing_ok=True)
+    if (while_locked, after.strip()) != ("busy", "free"):
+        raise LockUnreliableError(
+            f"CSV_PATH: {folder} is on a file system whose locks don't hold between processes: "
+            "put the CSV on a local disk or a named volume"
+        )
+
+
+def doubtful(folder: Path) -> str | None:
+    """The folder's file system if it is none of those known to share locks among all who mount it."""
+    kind = _file_system(folder)
+    return None if kind is None or kind in _TRUSTED else kind
+
+
+def _other_process(probe: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-S", "-c", _OTHER_PROCESS, str(probe)]
+    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+
+
+def _file_system(folder: Path) -> str | None:
+    if not _MOUNTS.exists():
+        return None
+    place, best, kind = folder.resolve(), Path("/"), None
+    for line in _MOUNTS.read_text(encoding="utf-8").splitlines():
+        before, _, after = line.partition(" - ")
+        mount = Path(before.split()[4])
+        if place.is_relative_to(mount) and mount.is_relative_to(best):
+            best, kind = mount, after.split()[0]
+    return kind

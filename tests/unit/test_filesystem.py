@@ -1,0 +1,43 @@
+"""The lock's proof, and the file systems that are doubted."""
+
+import fcntl
+from pathlib import Path
+
+import pytest
+
+from fraudstream.errors import LockUnreliableError
+from fraudstream.sinks import filesystem
+from fraudstream.sinks.filesystem import doubtful, prove_lock
+
+
+def test_a_lock_that_holds_is_proven(tmp_path: Path) -> None:
+    """Two processes agree here, and no probe is left behind."""
+    prove_lock(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_lock_that_does_not_hold_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on a file system that lets everybody in."""
+    monkeypatch.setattr(fcntl, "flock", lambda *_: None)
+    with pytest.raises(LockUnreliableError, match="CSV_PATH"):
+        prove_lock(tmp_path)
+
+
+def test_a_network_file_system_is_doubted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The deepest mount counts."""
+    mounts = tmp_path / "mountinfo"
+    mounts.write_text(
+        "1 0 0:1 / / rw - ext4 /dev/sda rw\n"
+        f"2 1 0:2 / {tmp_path / 'net'} rw shared:1 - nfs4 server:/x rw\n"
+        f"3 1 0:3 / {tmp_path / 'local'} rw - xfs /dev/sdb rw\n"
+    )
+    monkeypatch.setattr(filesystem, "_MOUNTS", mounts)
+    assert doubtful(tmp_path / "net" / "outputs") == "nfs4"
+    assert doubtful(tmp_path / "local") is None
+    assert doubtful(tmp_path) is None
+
+
+def test_without_a_list_of_mounts_nothing_is_doubted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As on macOS; the proof by two processes stands."""
+    monkeypatch.setattr(filesystem, "_MOUNTS", tmp_path / "absent")
+    assert doubtful(tmp_path) is None
