@@ -19,7 +19,7 @@ $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
 	@touch $@
 
-.PHONY: help demo test check faults e2e train data lock clean
+.PHONY: help demo test check faults chaos bench e2e train data lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -38,6 +38,12 @@ check: $(VENV) ## format, lint, types, layers
 
 faults: $(VENV) ## every named fault, on brokers of its own
 	$(PYTEST) -m faults
+
+chaos: $(VENV) ## a seeded storm of kills, pauses and restarts; CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS
+	@PYTHONPATH=$(SERVICES) $(BIN)/python -m tests.chaos
+
+bench: $(VENV) ## this scorer beside other stream processors, into benchmarks/; needs java, mvn and half an hour
+	@PYTHONPATH=$(SERVICES) $(BIN)/python -m benchmarks
 
 e2e: $(VENV) ## the Compose file itself; needs a Docker engine
 	$(PYTEST) -m e2e

@@ -53,6 +53,12 @@ def make_cluster() -> Iterator[MakeCluster]:
 
 
 @pytest.fixture
+def own_cluster_is_possible() -> None:
+    """For tests that make their cluster by hand."""
+    _require_jars()
+
+
+@pytest.fixture
 def own_cluster(make_cluster: MakeCluster) -> Cluster:
     """One broker and ZooKeeper of the test's own, for it to break."""
     return make_cluster()

@@ -30,7 +30,6 @@ def batch(partition: int, token: int, offsets: range, *, last: int | None = None
         base=base,
         last=end,
         fingerprint=end,
-        offsets=list(offsets),
         rows=csv_rows(scored),
     )
 
@@ -77,13 +76,14 @@ def test_rows_are_kept_once(sink_and_stored: tuple[Sink, Stored]) -> None:
     assert not sink.is_new()
 
 
-def test_an_overlapping_batch_adds_only_what_is_new(sink_and_stored: tuple[Sink, Stored]) -> None:
-    """A replay that reaches further adds the rest."""
+def test_a_batch_that_is_new_and_a_replay_at_once_is_refused(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """The scorer ends a replay with a cycle; anything else is a mistake that must not reach the file."""
     sink, stored = sink_and_stored
     token = sink.acquire([0])[0].token
     sink.append([batch(0, token, range(5))])
-    sink.append([batch(0, token, range(3, 9))])
-    assert stored() == {0: list(range(9))}
+    with pytest.raises(ValueError, match="replay"):
+        sink.append([batch(0, token, range(3, 9))])
+    assert stored() == {0: list(range(5))}
 
 
 def test_a_former_owner_is_refused_and_the_others_are_not(sink_and_stored: tuple[Sink, Stored]) -> None:
@@ -137,7 +137,9 @@ def test_a_topic_made_anew_starts_from_nothing(sink_and_stored: tuple[Sink, Stor
 
 
 steps = st.lists(
-    st.tuples(st.sampled_from(["acquire", "append", "append", "zombie"]), st.integers(0, 2), st.integers(1, 4)),
+    st.tuples(
+        st.sampled_from(["acquire", "append", "append", "replay", "zombie"]), st.integers(0, 2), st.integers(1, 4)
+    ),
     max_size=25,
 )
 
@@ -157,10 +159,13 @@ def test_whatever_happens_each_offset_stands_once(
         if action == "acquire":
             tokens[partition].append(sink.acquire([partition])[partition].token)
         elif action == "append":
-            start = max(0, following[partition] - 2)
+            start = following[partition]
             if sink.append([batch(partition, tokens[partition][-1], range(start, start + size))]):
                 following[partition] = max(following[partition], start + size)
-        elif len(tokens[partition]) > 1:
+        elif action == "replay" and following[partition]:
+            start = max(0, following[partition] - size)
+            sink.append([batch(partition, tokens[partition][-1], range(start, following[partition]))])
+        elif action == "zombie" and len(tokens[partition]) > 1:
             start = following[partition]
             assert not sink.append([batch(partition, tokens[partition][-2], range(start, start + size))])
     assert stored() == {partition: list(range(end)) for partition, end in following.items() if end}

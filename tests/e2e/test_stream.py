@@ -3,8 +3,8 @@
 import time
 
 from tests import oracle
-from tests.e2e import offsets
 from tests.e2e.compose import Stack
+from tests.integration import offsets
 from tests.integration.broker.deadline import wait_until
 
 TOPICS = {"INPUT_TOPIC": "test-payments", "SCORED_TOPIC": "scored-payments", "DLQ_TOPIC": "payments-dlq"}

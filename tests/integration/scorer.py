@@ -1,7 +1,12 @@
 """A scorer's surroundings: topics, a small model, a folder for its outputs."""
 
 import asyncio
-from collections.abc import Iterable
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -17,9 +22,14 @@ from fraudstream import artifact
 from fraudstream.model import Thresholds
 from fraudstream.simulation import simulate
 from tests.conftest import Names
+from tests.integration import offsets
+from tests.integration.broker.deadline import wait_until
 from tests.integration.service import Service
+from tests.integration.topic import read_all
+from tests.oracle import assert_each_once
 
 READY = "partitions assigned"
+_ROOT = Path(__file__).parents[2]
 
 
 @cache
@@ -44,6 +54,20 @@ def save_model(folder: Path, strength: float = 1.0) -> artifact.Manifest:
     )
 
 
+def payment(number: int) -> bytes:
+    """A good payment, the same for the same number."""
+    return json.dumps(
+        {
+            "payment_id": number,
+            "amount": 10.5 + number % 90,
+            "country_risk_score": 0.25,
+            "failed_logins": number % 7,
+            "transaction_hour": number % 24,
+            "is_new_device": number % 2,
+        }
+    ).encode()
+
+
 class Surroundings:
     """Settings of a scorer of its own topics, group and folders."""
 
@@ -63,6 +87,7 @@ class Surroundings:
             "MODELS_DIR": str(folder / "models"),
         }
         self.csv.parent.mkdir()
+        self.replication = 1
 
     @property
     def topics(self) -> list[str]:
@@ -72,16 +97,83 @@ class Surroundings:
     def prepare(self) -> "Surroundings":
         """Make the topics and a model."""
         self.make_topics(dict.fromkeys(self.topics, self.partitions))
-        save_model(self.folder / "models")
+        self.model = save_model(self.folder / "models")
         return self
 
     def make_topics(self, partitions: dict[str, int]) -> None:
         """Make topics with these partition counts."""
-        asyncio.run(_make(self.bootstrap, partitions))
+        asyncio.run(_make(self.bootstrap, partitions, self.replication))
 
     def scorer(self, **settings: str) -> Service:
         """Start a scorer; several share the work."""
         return Service(self.folder, "scorer", self.settings | settings)
+
+    def mutant(self, name: str, **settings: str) -> Service:
+        """Start a scorer with one of its rules taken out; "none" is the scorer as it is."""
+        paths = os.pathsep.join(str(_ROOT / folder) for folder in (".", "services/scorer"))
+        return Service(self.folder, "tests.faults.mutant", self.settings | {"PYTHONPATH": paths} | settings, name)
+
+    def send_payments(self, count: int, partitions: int | None = None) -> None:
+        """Send that many good payments, spread over the partitions."""
+        spread = partitions or self.partitions
+        self.send([Message(payment(number + 1), partition=number % spread) for number in range(count)])
+
+    def wait_until_committed(self, timeout_s: float = 90) -> None:
+        """Wait until the group has committed all that the input holds now."""
+        topic, group = self.settings["INPUT_TOPIC"], self.settings["CONSUMER_GROUP"]
+        ends = offsets.ends(self.bootstrap, topic)
+        wait_until(
+            lambda: all(
+                offsets.committed(self.bootstrap, group, topic).get(partition, 0) >= end
+                for partition, end in ends.items()
+            ),
+            timeout_s,
+            "all is committed",
+        )
+
+    def committed(self) -> int:
+        """How many records the group has committed."""
+        topic, group = self.settings["INPUT_TOPIC"], self.settings["CONSUMER_GROUP"]
+        return sum(offset for offset in offsets.committed(self.bootstrap, group, topic).values() if offset > 0)
+
+    def scorer_without_rights(self, **settings: str) -> Service:
+        """Start a scorer as a user who owns nothing here; as ourselves where we are not root."""
+        for folder in (self.folder, *self.folder.parents):
+            if folder.is_relative_to(Path(tempfile.gettempdir())) and os.geteuid() == 0:
+                folder.chmod(folder.stat().st_mode | 0o055)
+        paths = os.pathsep.join(str(_ROOT / folder) for folder in (".", "services/scorer"))
+        heartbeat = {"HEARTBEAT_FILE": str(Path(tempfile.mkdtemp()) / "heartbeat")}
+        Path(heartbeat["HEARTBEAT_FILE"]).parent.chmod(0o777)
+        return Service(self.folder, "tests.faults.nobody", self.settings | {"PYTHONPATH": paths} | heartbeat | settings)
+
+    def send_payments_in_transaction(self, count: int, *, commit: bool) -> None:
+        """Send payments as a transactional producer does, and end its transaction."""
+        asyncio.run(_in_transaction(self.bootstrap, self.settings["INPUT_TOPIC"], count, commit=commit))
+
+    @contextmanager
+    def open_transaction(self, count: int) -> Iterator[None]:
+        """A transaction on every partition of the input that stays open within the block, and is aborted then."""
+        begun, over = threading.Event(), threading.Event()
+        topic = self.settings["INPUT_TOPIC"]
+        thread = threading.Thread(
+            target=lambda: asyncio.run(_hold_transaction(self.bootstrap, topic, count, begun, over))
+        )
+        thread.start()
+        try:
+            assert begun.wait(30)
+            yield
+        finally:
+            over.set()
+            thread.join(30)
+
+    def aborted_records(self) -> int:
+        """How many scored records stand in aborted transactions."""
+        topic = self.settings["SCORED_TOPIC"]
+        return len(read_all(self.bootstrap, topic)) - len(read_all(self.bootstrap, topic, "read_committed"))
+
+    def assert_each_once(self) -> int:
+        """The promise; returns for how many records it was kept."""
+        return assert_each_once(self.csv, self.bootstrap, self.settings)
 
     def send(self, messages: "Iterable[Message]", **options: Any) -> None:
         """Send to the input as any producer might."""
@@ -106,13 +198,13 @@ class Message:
         self.headers = headers or []
 
 
-async def _make(bootstrap: str, partitions: dict[str, int]) -> None:
+async def _make(bootstrap: str, partitions: dict[str, int], replication: int) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         configs = {"max.message.bytes": str(2 << 20)}
         await admin.create_topics(
-            [NewTopic(topic, count, 1, topic_configs=configs) for topic, count in partitions.items()]
+            [NewTopic(topic, count, replication, topic_configs=configs) for topic, count in partitions.items()]
         )
     finally:
         await admin.close()
@@ -136,3 +228,24 @@ async def _send(bootstrap: str, topic: str, messages: Iterable[Message], options
         for partition, batch in batches.items():
             waiting.append(await producer.send_batch(batch, topic, partition=partition))
         await asyncio.gather(*waiting)
+
+
+async def _in_transaction(bootstrap: str, topic: str, count: int, *, commit: bool) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-producer") as producer:
+        await producer.begin_transaction()
+        for number in range(count):
+            await producer.send_and_wait(topic, payment(number + 1))
+        await (producer.commit_transaction() if commit else producer.abort_transaction())
+
+
+async def _hold_transaction(
+    bootstrap: str, topic: str, count: int, begun: threading.Event, over: threading.Event
+) -> None:
+    async with AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-holder") as producer:
+        await producer.begin_transaction()
+        for partition in await producer.partitions_for(topic):
+            for number in range(count):
+                await producer.send_and_wait(topic, payment(number + 1), partition=partition)
+        begun.set()
+        await asyncio.to_thread(over.wait, 50)
+        await producer.abort_transaction()

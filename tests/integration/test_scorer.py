@@ -1,6 +1,5 @@
 """The scorer on real Kafka: what it does with each kind of message, and with each thing that is missing or broken."""
 
-import json
 import time
 from pathlib import Path
 
@@ -10,7 +9,7 @@ from fraudstream.rows import HEADER
 from tests.conftest import Names
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Message, Surroundings, save_model
+from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
 from tests.oracle import assert_each_once, committed_records, csv_rows, dead_letters, scored, wait_until_drained
 from tests.unit.test_events import NO_JSON, WRONG_FIELDS, with_field, with_unknown
 
@@ -19,20 +18,6 @@ from tests.unit.test_events import NO_JSON, WRONG_FIELDS, with_field, with_unkno
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
     """Topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
-
-
-def payment(number: int) -> bytes:
-    """A good payment."""
-    return json.dumps(
-        {
-            "payment_id": number,
-            "amount": 10.5 + number % 90,
-            "country_risk_score": 0.25,
-            "failed_logins": number % 7,
-            "transaction_hour": number % 24,
-            "is_new_device": number % 2,
-        }
-    ).encode()
 
 
 BAD: dict[str, tuple[bytes | None, str]] = {

@@ -1,12 +1,14 @@
 """What a topic holds, read from its beginning to its end."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, RecordsToDelete
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+
+from tests.integration.broker.deadline import wait_until
 
 _DEADLINE_S = 60
 
@@ -77,3 +79,47 @@ async def _config(bootstrap: str, topic: str) -> Mapping[str, str]:
         await admin.close()
     entries = responses[0].to_object()["resources"][0]["config_entries"]
     return {entry["config_names"]: entry["config_value"] for entry in entries}
+
+
+def alter_config(bootstrap: str, topic: str, configs: Mapping[str, str]) -> None:
+    """Change the configuration of `topic`."""
+    wanted = ConfigResource(ConfigResourceType.TOPIC, topic, dict(configs))
+    asyncio.run(_administer(bootstrap, lambda admin: admin.alter_configs([wanted])))
+
+
+def add_partitions(bootstrap: str, topic: str, total: int) -> None:
+    """Raise the partition count of `topic`."""
+    asyncio.run(_administer(bootstrap, lambda admin: admin.create_partitions({topic: NewPartitions(total)})))
+
+
+def delete_records(bootstrap: str, topic: str, before: Mapping[int, int]) -> None:
+    """Delete the records before these offsets, as retention does."""
+    wanted = {TopicPartition(topic, number): RecordsToDelete(offset) for number, offset in before.items()}
+    asyncio.run(_administer(bootstrap, lambda admin: admin.delete_records(wanted)))
+
+
+def delete_topic(bootstrap: str, topic: str) -> None:
+    """Delete `topic`; returns when it is gone."""
+    asyncio.run(_administer(bootstrap, lambda admin: admin.delete_topics([topic])))
+    wait_until(lambda: partition_counts(bootstrap, [topic]) == [0], 30, f"{topic} is gone")
+
+
+def reset_group(bootstrap: str, group: str, topic: str, positions: Mapping[int, int]) -> None:
+    """Commit these offsets for a group that has no members."""
+    asyncio.run(_reset_group(bootstrap, group, topic, positions))
+
+
+async def _reset_group(bootstrap: str, group: str, topic: str, positions: Mapping[int, int]) -> None:
+    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False) as consumer:
+        wanted = {TopicPartition(topic, number): offset for number, offset in positions.items()}
+        consumer.assign(list(wanted))
+        await consumer.commit(wanted)
+
+
+async def _administer(bootstrap: str, task: Callable[[AIOKafkaAdminClient], Awaitable[Any]]) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        await task(admin)
+    finally:
+        await admin.close()

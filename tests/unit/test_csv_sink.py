@@ -55,7 +55,7 @@ def test_a_deleted_csv_is_begun_anew_and_nothing_is_scored_twice(path: Path) -> 
     """Old offsets stay decided; the file goes on with what follows."""
     path.unlink()
     with capture_logs() as logs:
-        write(path, range(3, 7))
+        write(path, range(5, 7))
     assert stored_in_csv(path) == {0: [5, 6]}
     assert [entry["event"] for entry in logs] == ["CSV missing"]
 
@@ -87,7 +87,7 @@ def test_a_lost_journal_is_rebuilt_from_the_csv(path: Path) -> None:
     journal(path).unlink()
     path.write_bytes(path.read_bytes() + b"torn")
     with capture_logs() as logs:
-        write(path, range(3, 7))
+        write(path, range(5, 7))
     assert stored_in_csv(path) == {0: list(range(7))}
     assert [entry["event"] for entry in logs] == ["journal lost"]
 

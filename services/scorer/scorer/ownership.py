@@ -50,6 +50,7 @@ class Ownership:
         self._troubles: dict[int, str] = {}
         self._setbacks = 0
         self._consumer: InputConsumer | None = None
+        self._former: set[Outlet] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger()
 
@@ -78,7 +79,7 @@ class Ownership:
         self.joined = True
         self._assigned = partitions
         self._log.info("partitions assigned", partitions=sorted(partitions))
-        self._start(partitions, ())
+        self._start(partitions)
 
     async def give_up(self) -> None:
         """Let all partitions go, before others may have them. No cycle may be under way."""
@@ -88,7 +89,8 @@ class Ownership:
         await asyncio.gather(*tasks, return_exceptions=True)
         lanes, self.lanes, self._assigned, self._troubles = self.lanes, {}, frozenset(), {}
         self.joined = False
-        await asyncio.gather(*(lane.outlet.close() for lane in lanes.values()))
+        former, self._former = self._former, set()
+        await asyncio.gather(*(outlet.close() for outlet in {lane.outlet for lane in lanes.values()} | former))
 
     def retake(self, partitions: Collection[int], reason: str, *, fenced: bool = False) -> None:
         """These partitions failed: drop what we have of them and take them over anew, later each time in a row."""
@@ -99,27 +101,29 @@ class Ownership:
         self._setbacks += 1
         self._log.warning("partitions taken over again", partitions=sorted(failed), reason=reason)
         self.consumer.pause(failed)
-        outlets = [lane.outlet for lane in failed.values()]
-        self._start(frozenset(failed), outlets, max(wait_s, _FENCED_WAIT_S) if fenced else wait_s)
+        self._former |= {lane.outlet for lane in failed.values()}
+        self._start(frozenset(failed), max(wait_s, _FENCED_WAIT_S) if fenced else wait_s)
 
     def succeeded(self) -> None:
         """A cycle was committed: the next setback is a first one again."""
         self._setbacks = 0
 
-    def _start(self, partitions: frozenset[int], former: Collection[Outlet], wait_s: float = 0.0) -> None:
+    def _start(self, partitions: frozenset[int], wait_s: float = 0.0) -> None:
         if partitions:
-            task = asyncio.get_running_loop().create_task(self._take_over(partitions, former, wait_s))
+            task = asyncio.get_running_loop().create_task(self._take_over(partitions, wait_s))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _take_over(self, partitions: frozenset[int], former: Collection[Outlet], wait_s: float) -> None:
-        await asyncio.gather(*(outlet.close() for outlet in former))
+    async def _take_over(self, partitions: frozenset[int], wait_s: float) -> None:
+        for outlet in list(self._former):
+            await outlet.close()
+            self._former.discard(outlet)
         await asyncio.sleep(wait_s)
         retry_s = _FIRST_RETRY_S
         while not await self._taken(partitions):
             if len(partitions) > 1:  # what ails one must not hold up the others
                 for partition in partitions:
-                    self._start(frozenset({partition}), (), retry_s)
+                    self._start(frozenset({partition}), retry_s)
                 return
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, _LONGEST_RETRY_S)

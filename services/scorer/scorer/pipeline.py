@@ -11,7 +11,7 @@ import structlog
 from fraudstream.errors import ModelUnfitError, SinkUnavailableError
 from fraudstream.failpoints import failpoint
 from fraudstream.heartbeat import READY, Heartbeat
-from fraudstream.kafka.connection import BROKEN
+from fraudstream.kafka.connection import BROKEN, unless_stopped
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.outlet import FENCED_ERRORS
 from fraudstream.sinks.protocol import Batch, Sink
@@ -48,7 +48,8 @@ class Pipeline:
                 self.watchdog.progress()
             self.narration.tick()
             try:
-                fetched = await self.consumer.fetch(_FETCH_TIMEOUT_MS, self.max_records)
+                # aiokafka's fetch lasts as long as a rebalance does: a stop must not wait for that
+                fetched = await unless_stopped(self.consumer.fetch(_FETCH_TIMEOUT_MS, self.max_records), stop)
             except OffsetDeletedError as error:
                 self.ownership.retake(error.partitions, "retention has deleted the position")
                 continue
@@ -167,6 +168,5 @@ def _batch(outcome: Outcome, token: int) -> Batch:
         base=outcome.base,
         last=outcome.last,
         fingerprint=outcome.fingerprint,
-        offsets=[scored.offset for scored in outcome.scored],
         rows=outcome.rows,
     )

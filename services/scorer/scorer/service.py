@@ -1,13 +1,14 @@
 """The scorer's life: find the cluster, then be a member of the group, again and again, until told to stop."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Self
 
 import structlog
 
-from fraudstream.errors import SinkUnavailableError
+from fraudstream.errors import KafkaSetupError, SinkUnavailableError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe, message_limit
 from fraudstream.kafka.connection import BROKEN, started, stopped
@@ -25,6 +26,7 @@ from scorer.scoring import Scorer
 from scorer.watchdog import Watchdog
 
 _RETRY_S = 1.0
+_TOPICS_WITHIN_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,6 @@ async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbea
     if found is None:
         return
     cluster, dlq_bytes = found
-    check_partitions(cluster, settings.topics)
     identity = Identity(cluster=cluster.id, topic=settings.topics.input, group=settings.group.group)
     sink = CsvSink(settings.csv.path, identity, rotate_bytes=settings.csv.rotate_bytes)
     if await _begun(settings, cluster, sink, heartbeat, stop):
@@ -76,22 +77,36 @@ async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbea
 
 
 async def _found(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster, int] | None:
-    """The cluster, once it answers, and the largest dead letter that it takes; None when told to stop."""
-    kafka, topics = settings.kafka, settings.topics
+    """The cluster, once it answers, and the largest dead letter that it takes; None when told to stop.
+
+    A broker that has just started doesn't know its topics yet: only what stays wrong is an error.
+    """
+    deadline = time.monotonic() + _TOPICS_WITHIN_S
     while not stop.is_set():
-        admin = await started(
-            lambda: admin_client(kafka), stop, structlog.get_logger(), bootstrap=kafka.bootstrap_servers
-        )
-        if admin is None:
-            return None
         try:
-            cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
-            return cluster, await message_limit(admin, topics.dlq)
+            found = await _asked(settings, stop)
+            if found is not None:
+                check_partitions(found[0], settings.topics)
+            return found  # noqa: TRY300 - an else would hide that this is the good end
+        except KafkaSetupError:
+            if time.monotonic() > deadline:
+                raise
         except BROKEN:
-            await wait_for_stop(stop, _RETRY_S)
-        finally:
-            await stopped(admin)
+            deadline = time.monotonic() + _TOPICS_WITHIN_S
+        await wait_for_stop(stop, _RETRY_S)
     return None
+
+
+async def _asked(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster, int] | None:
+    kafka, topics = settings.kafka, settings.topics
+    admin = await started(lambda: admin_client(kafka), stop, structlog.get_logger(), bootstrap=kafka.bootstrap_servers)
+    if admin is None:
+        return None
+    try:
+        cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
+        return cluster, await message_limit(admin, topics.dlq)
+    finally:
+        await stopped(admin)
 
 
 async def _begun(

@@ -109,6 +109,8 @@ class Cluster:
             "transaction.state.log.replication.factor": replicas,
             "transaction.state.log.min.isr": "1",
             "controlled.shutdown.max.retries": "1",
+            # retention would look 30 s after the start, and delete records with timestamps of long ago
+            "log.initial.task.delay.ms": "3600000",
         }
         settings = {**defaults, **properties}
         return self._java(f"kafka-{index}", "kafka.Kafka", settings, lambda: index in live_brokers(port))

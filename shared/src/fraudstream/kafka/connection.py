@@ -4,7 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
 import structlog
@@ -76,14 +76,31 @@ async def started(make: Callable[[], C], stop: asyncio.Event, log: Log, *, boots
 
 
 async def stopped(client: Client) -> None:
-    """Stop `client` within 5 s, whatever state it is in."""
+    """Stop `client` within 5 s, whatever state it is in; nothing that it raises comes out.
+
+    Not even the CancelledError of one of aiokafka's own tasks, which its `stop` lets through while a broker is away;
+    it then leaves its connections open, so they are closed here.
+    """
     names = (name for name in ("stop", "close") if hasattr(client, name))
-    stop: Callable[[], Coroutine[Any, Any, None]] = getattr(client, next(names))
-    with suppress(*BROKEN):
-        await asyncio.wait_for(stop(), _STOP_S)
+    if await _ended(getattr(client, next(names))()):
+        return
+    for name in ("_client", "client"):
+        if connections := getattr(client, name, None):
+            await _ended(connections.close())
 
 
-async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, timeout_s: float) -> T | None:
+async def _ended(work: Coroutine[Any, Any, Any]) -> bool:
+    """Whether `work` came to its end within 5 s, and well; it is cancelled otherwise."""
+    task = asyncio.ensure_future(work)
+    try:
+        await asyncio.wait({task}, timeout=_STOP_S)
+    finally:
+        task.cancel()
+    await asyncio.wait({task}, timeout=_STOP_S)
+    return task.done() and not task.cancelled() and task.exception() is None
+
+
+async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, timeout_s: float | None = None) -> T | None:
     """What `work` returns; it is cancelled, and None returned, when told to stop. TimeoutError after `timeout_s`."""
     task, told = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:

@@ -18,7 +18,7 @@ from fraudstream.kafka.connection import BROKEN, client_options, stopped
 from fraudstream.offsets import Log, fingerprint
 from fraudstream.settings import KafkaSettings
 
-_SESSION_TIMEOUT_MS = 15_000
+_SESSION_TIMEOUT_MS = 10_000
 _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
 _PROBE_TIMEOUT_S = 10.0
@@ -47,7 +47,7 @@ class InputConsumer(ConsumerRebalanceListener):
             auto_offset_reset="none",
             isolation_level="read_committed",
             session_timeout_ms=_SESSION_TIMEOUT_MS,
-            heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 5,
+            heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 4,
             rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
             max_poll_interval_ms=2**31 - 1,  # our own watchdog judges progress
             fetch_max_bytes=_FETCH_BYTES,

@@ -8,22 +8,21 @@ After any error or doubtful outcome an outlet is thrown away and made anew: aiok
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
 from typing import Literal
 
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+from aiokafka.producer.message_accumulator import BatchBuilder
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.failpoints import failpoint
-from fraudstream.kafka.connection import client_options
+from fraudstream.kafka.connection import client_options, stopped
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings, TopicSettings
 
 _START_TIMEOUT_S = 30.0
 _SEND_TIMEOUT_S = 20.0
 _COMMIT_TIMEOUT_S = 15.0
-_CLOSE_TIMEOUT_S = 5.0
 _TRANSACTION_TIMEOUT_MS = 60_000
 _BATCH_BYTES = 512 << 10
 _REQUEST_BYTES = 4 << 20
@@ -88,11 +87,9 @@ class Outlet:
             if self._transactional:
                 await self._producer.begin_transaction()
             failpoint("sending")
-            acknowledgements = [
-                acknowledgement
-                for topic, batch in messages.items()
-                for acknowledgement in await self._enqueue(topic, batch)
-            ]
+            acknowledgements: list[asyncio.Future[object]] = []
+            for topic, batch in messages.items():
+                await self._enqueue(topic, batch, acknowledgements)
             await asyncio.gather(*acknowledgements)
 
     async def commit(self, offset: int) -> None:
@@ -107,22 +104,27 @@ class Outlet:
 
     async def close(self) -> None:
         """Let go, whatever state it is in; an open transaction ends when the next owner starts, or by its timeout."""
-        with suppress(Exception):
-            async with asyncio.timeout(_CLOSE_TIMEOUT_S):
-                await self._producer.stop()
+        await stopped(self._producer)
 
-    async def _enqueue(self, topic: str, messages: Sequence[Message]) -> list[asyncio.Future[object]]:
-        partition = self._source.partition
-        futures: list[asyncio.Future[object]] = []
+    async def _enqueue(
+        self, topic: str, messages: Sequence[Message], acknowledgements: list[asyncio.Future[object]]
+    ) -> None:
         batch = self._producer.create_batch()
         alone = False
         for key, value, timestamp_ms, headers in messages:
             if alone or batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
-                futures.append(await self._producer.send_batch(batch, topic, partition=partition))
+                acknowledgements.append(await self._send_batch(topic, batch))
                 batch = self._producer.create_batch()
                 batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
             # aiokafka would give a batch's first record, if it has no timestamp, the second one's
             alone = timestamp_ms == _NO_TIMESTAMP and batch.record_count() == 1
         if batch.record_count():
-            futures.append(await self._producer.send_batch(batch, topic, partition=partition))
-        return futures
+            acknowledgements.append(await self._send_batch(topic, batch))
+
+    async def _send_batch(self, topic: str, batch: BatchBuilder) -> asyncio.Future[object]:
+        acknowledgement: asyncio.Future[object] = await self._producer.send_batch(
+            batch, topic, partition=self._source.partition
+        )
+        # where a later batch can't even be enqueued, nobody awaits this one any more
+        acknowledgement.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return acknowledgement

@@ -67,7 +67,7 @@ class CsvSink:
         self._rotate_if_due()
         with self._opened() as (file, state):
             held = [batch for batch in batches if _token(state, batch.partition) == batch.token]
-            fresh = [batch for batch in held if batch.last > state.marks[batch.partition].offset]
+            fresh = [batch for batch in held if not _is_replay(batch, state)]
             if fresh:
                 self._store(file, state, fresh)
             return frozenset(batch.partition for batch in held)
@@ -90,9 +90,10 @@ class CsvSink:
         start = state.length
         for batch in batches:
             mark = marks[batch.partition]
-            rows = _unstored(batch, mark.offset)
-            size = sum(map(len, rows))
-            chunks += rows
+            if batch.base <= mark.offset:
+                raise ValueError(f"a batch of partition {batch.partition} is new and a replay at once")
+            size = sum(map(len, batch.rows))
+            chunks += batch.rows
             marks[batch.partition] = Mark(
                 token=mark.token,
                 first=batch.base if mark.first < 0 else mark.first,
@@ -144,15 +145,13 @@ class CsvSink:
         }
 
 
+def _is_replay(batch: Batch, state: State) -> bool:
+    return batch.last <= state.marks[batch.partition].offset
+
+
 def _token(state: State, partition: int) -> int | None:
     mark = state.marks.get(partition)
     return mark.token if mark else None
-
-
-def _unstored(batch: Batch, offset: int) -> Sequence[bytes]:
-    if not batch.offsets or batch.offsets[0] > offset:
-        return batch.rows
-    return [row for number, row in zip(batch.offsets, batch.rows, strict=True) if number > offset]
 
 
 def _write(file: int, length: int, data: bytes) -> None:

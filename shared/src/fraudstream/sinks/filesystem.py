@@ -11,19 +11,35 @@ from fraudstream.errors import LockUnreliableError
 _MOUNTS = Path("/proc/self/mountinfo")
 # Docker Desktop's mounts are among them: all its containers are in one virtual machine, and share its locks
 _TRUSTED = frozenset(
-    "ext2 ext3 ext4 xfs btrfs zfs f2fs overlay tmpfs apfs hfs virtiofs fakeowner 9p fuse.grpcfuse".split()
+    [
+        "ext2",
+        "ext3",
+        "ext4",
+        "xfs",
+        "btrfs",
+        "zfs",
+        "f2fs",
+        "overlay",
+        "tmpfs",
+        "apfs",
+        "hfs",
+        "virtiofs",
+        "fakeowner",
+        "9p",
+        "fuse.grpcfuse",
+    ]
 )
 _ANSWER_TIMEOUT_S = 20
 _OTHER_PROCESS = """
 import fcntl, sys
-file = open(sys.argv[1], "r+")
-for _ in range(2):
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        print("free", flush=True)
-    except OSError:
-        print("busy", flush=True)
-    sys.stdin.readline()
+with open(sys.argv[1], "r+") as file:
+    for _ in range(2):
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            print("free", flush=True)
+        except OSError:
+            print("busy", flush=True)
+        sys.stdin.readline()
 """
 
 

@@ -30,13 +30,13 @@ class MemorySink:
         held = [batch for batch in batches if self._tokens.get(batch.partition) == batch.token]
         for batch in held:
             decided = self._decided.get(batch.partition)
-            last = decided.offset if decided else -1
+            if decided is not None and batch.last <= decided.offset:
+                continue
+            if decided is not None and batch.base <= decided.offset:
+                raise ValueError(f"a batch of partition {batch.partition} is new and a replay at once")
             kept = self.rows.setdefault(batch.partition, {})
-            kept.update({offset: row for offset, row in zip(batch.offsets, batch.rows, strict=True) if offset > last})
-            if batch.last > last:
-                self._decided[batch.partition] = Decided(
-                    offset=batch.last, base=batch.base, fingerprint=batch.fingerprint
-                )
+            kept.update({stored_row(row.decode()).offset: row for row in batch.rows})
+            self._decided[batch.partition] = Decided(offset=batch.last, base=batch.base, fingerprint=batch.fingerprint)
         return frozenset(batch.partition for batch in held)
 
     def forget(self, partitions: Collection[int]) -> None:

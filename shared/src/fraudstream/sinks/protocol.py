@@ -36,9 +36,9 @@ class Holding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One partition's share of a cycle: rows by ascending offset, and the range of offsets decided with them.
+    """One partition's share of a cycle: its rows by ascending offset, and the range of offsets decided with them.
 
-    `offsets` are those of the rows; records that became dead letters have none but lie within `base` … `last`.
+    Records that became dead letters have no row but lie within `base` … `last`. A batch is all new or all a replay.
     """
 
     partition: int
@@ -46,7 +46,6 @@ class Batch:
     base: int
     last: int
     fingerprint: int
-    offsets: Sequence[int]
     rows: Sequence[bytes]
 
 
@@ -58,7 +57,7 @@ class Sink(Protocol):
         ...
 
     def append(self, batches: Sequence[Batch]) -> frozenset[int]:
-        """Store the batches together; returns the partitions whose token holds. Rows already there are skipped."""
+        """Store the batches together; returns the partitions whose token holds. A replay is accepted and skipped."""
         ...
 
     def forget(self, partitions: Collection[int]) -> None:

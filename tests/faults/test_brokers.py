@@ -1,0 +1,131 @@
+"""Brokers and ZooKeeper fail: the same scorer process goes on by itself, and each record stands once."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import pytest
+
+from tests.conftest import MakeCluster, Names
+from tests.faults.proxy import EndTxnCutter
+from tests.integration.broker import Cluster
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import READY, Surroundings
+
+
+@contextmanager
+def load(scene: Surroundings, per_round: int = 200) -> Iterator[list[int]]:
+    """Send a round of payments again and again, waiting for a broker that is away; yields the rounds' sizes."""
+    over, sent = Event(), list[int]()
+
+    def send() -> None:
+        while not over.is_set():
+            scene.send_payments(per_round)
+            sent.append(per_round)
+
+    thread = Thread(target=send)
+    thread.start()
+    try:
+        yield sent
+    finally:
+        over.set()
+        thread.join(120)
+        assert not thread.is_alive()
+
+
+def wait_for_rounds(sent: list[int], more: int) -> None:
+    """Wait until `more` further rounds are sent."""
+    target = len(sent) + more
+    wait_until(lambda: len(sent) >= target, 90, f"{more} rounds of payments sent")
+
+
+@pytest.mark.parametrize(
+    ("case", "how"),
+    [(7, "terminate"), (8, "kill"), (9, "pause for 45 s"), (11, "zookeeper away"), (11, "both restarted")],
+)
+def test_cases_7_8_9_11(own: Surroundings, own_cluster: Cluster, case: int, how: str) -> None:
+    """Restarted, killed, paused beyond every request's timeout, without ZooKeeper; under load."""
+    assert case
+    with own.scorer() as scorer:
+        scorer.wait_for(READY)
+        with load(own) as sent:
+            wait_for_rounds(sent, 5)
+            break_it(own_cluster, how)
+            wait_for_rounds(sent, 5)
+        own.wait_until_committed(timeout_s=120)
+        assert scorer.running, scorer.output
+        assert "Traceback" not in scorer.output, scorer.output
+    assert own.assert_each_once() == sum(sent)
+
+
+def break_it(cluster: Cluster, how: str) -> None:
+    """Do this to the cluster, and undo it."""
+    pause = Event()
+    if how == "pause for 45 s":
+        cluster.broker.pause()
+        pause.wait(45)
+        cluster.broker.resume()
+    elif how == "zookeeper away":
+        cluster.zookeeper.pause()
+        pause.wait(30)
+        cluster.zookeeper.resume()
+    elif how == "both restarted":
+        cluster.broker.terminate()
+        cluster.zookeeper.terminate()
+        cluster.zookeeper.start()
+        cluster.broker.start()
+    else:
+        getattr(cluster.broker, how)()
+        cluster.broker.start()
+
+
+def test_case_12_the_coordinators_move(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
+    """Three brokers, each killed and started again in turn, so that every coordinator moves."""
+    cluster = make_cluster(brokers=3)
+    own = Surroundings(cluster.bootstrap, names, tmp_path)
+    own.replication = 3
+    own.prepare()
+    with own.scorer() as scorer:
+        scorer.wait_for(READY)
+        with load(own) as sent:
+            for broker in cluster.brokers:
+                wait_for_rounds(sent, 3)
+                broker.kill()
+                wait_for_rounds(sent, 3)
+                broker.start()
+        own.wait_until_committed(timeout_s=120)
+        assert scorer.running, scorer.output
+        assert "Traceback" not in scorer.output, scorer.output
+    assert own.assert_each_once() == sum(sent)
+
+
+@pytest.mark.usefixtures("own_cluster_is_possible")
+def test_case_13_cut_at_the_end_of_transactions(names: Names, tmp_path: Path) -> None:
+    """The connection breaks just when a transaction is to end, before or after the broker has heard of it."""
+    with EndTxnCutter() as cutter, ExitStack() as stack:
+        cluster = Cluster(properties={"advertised.listeners": f"PLAINTEXT://127.0.0.1:{cutter.port}"})
+        cutter.forward_to(int(cluster.bootstrap.rpartition(":")[2]))
+        stack.enter_context(cluster)
+        own = Surroundings(f"127.0.0.1:{cutter.port}", names, tmp_path).prepare()
+        own.send_payments(4_000)
+        cutter.cut(times=6)
+        with own.scorer(MAX_BATCH_RECORDS="200") as scorer:
+            own.wait_until_committed(timeout_s=120)
+            assert cutter.cuts == 6
+            assert scorer.running, scorer.output
+            assert "Traceback" not in scorer.output, scorer.output
+        assert own.assert_each_once() == 4_000
+
+
+def test_case_14_a_transaction_that_times_out(surroundings: Surroundings) -> None:
+    """Stopped with an open transaction for longer than its 60 s: the broker ends it, and the batch is done again."""
+    surroundings.send_payments(500)
+    with surroundings.scorer(FAILPOINTS="sent=stop") as scorer:
+        scorer.wait_until_paused()
+        Event().wait(75)
+        scorer.resume()
+        surroundings.wait_until_committed()
+        assert scorer.running, scorer.output
+    assert surroundings.assert_each_once() == 500
+    assert surroundings.aborted_records() == 500

@@ -1,0 +1,97 @@
+"""The folder of the CSV fails: no offset moves, the file stays whole, and scoring goes on by itself."""
+
+import os
+import resource
+from pathlib import Path
+
+import pytest
+
+from fraudstream.rows import HEADER
+from fraudstream.sinks.lock import FileLock
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import READY, Surroundings
+from tests.oracle import csv_rows
+
+MEGABYTE = 1 << 20
+
+
+def test_case_18_disk_full(surroundings: Surroundings) -> None:
+    """A limit cuts a write short; the half row goes, and nothing is committed until there is room."""
+    with surroundings.scorer() as scorer:
+        scorer.wait_for(READY)
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        size = surroundings.csv.stat().st_size
+        resource.prlimit(scorer.pid, resource.RLIMIT_FSIZE, (size + 1_000, resource.RLIM_INFINITY))
+        surroundings.send_payments(4_000)
+        scorer.wait_for("scoring hindered")
+        assert surroundings.csv.stat().st_size == size
+        assert surroundings.committed() == 400
+        resource.prlimit(scorer.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        scorer.wait_for("scoring goes on", timeout_s=30)
+        surroundings.wait_until_committed()
+        assert scorer.running
+    assert surroundings.assert_each_once() == 4_400
+    assert surroundings.csv.read_text().count(HEADER) == 1
+
+
+def test_case_19_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
+    """As a user without rights: unready with a clear reason, then on again."""
+    folder = surroundings.csv.parent
+    folder.chmod(0o555)
+    surroundings.send_payments(100)
+    with surroundings.scorer_without_rights() as scorer:
+        (line,) = scorer.wait_for("not ready")
+        assert "Permission denied" in line["reason"]
+        assert str(folder) in line["reason"]
+        assert surroundings.committed() == 0
+        folder.chmod(0o777)
+        surroundings.wait_until_committed()
+    assert surroundings.assert_each_once() == 100
+
+
+@pytest.mark.parametrize("what", ["deleted", "moved", "truncated", "edited"])
+def test_case_20_the_csv_is_changed_while_running(surroundings: Surroundings, what: str) -> None:
+    """Never a silent append: a new file is begun, the changed one is kept, and no row is lost or repeated in them."""
+    with surroundings.scorer() as scorer:
+        scorer.wait_for(READY)
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        moved = surroundings.csv.with_name("moved.csv")
+        before = surroundings.csv.read_text()
+        if what == "deleted":
+            surroundings.csv.unlink()
+        elif what == "moved":
+            surroundings.csv.rename(moved)
+        else:
+            surroundings.csv.write_text(before[:-40] if what == "truncated" else before.replace("approve", "APPROVE"))
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        assert scorer.running
+        events = {"deleted": "CSV missing", "moved": "CSV missing"}
+        scorer.wait_for(events.get(what, "CSV damaged"))
+    assert len(csv_rows(surroundings.csv)) == 400
+    assert all(offset >= 100 for _, offset in csv_rows(surroundings.csv))
+    kept = surroundings.csv.with_name("fraud_scores_stream.damaged-1.csv")
+    assert kept.exists() == (what in {"truncated", "edited"})
+
+
+def test_case_26_a_lock_held_for_long_with_a_backlog(surroundings: Surroundings) -> None:
+    """Memory stays bounded while nothing can be stored, and the group stays as it is."""
+    with surroundings.scorer() as scorer:
+        scorer.wait_for(READY)
+        with FileLock(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), 5).held():
+            surroundings.send_payments(200_000)
+            scorer.wait_for("scoring hindered", timeout_s=30)
+            hindered = len(scorer.lines("partitions taken over again"))
+            wait_until(lambda: len(scorer.lines("partitions not ready")) + hindered > 1, 40, "it is tried again")
+            assert resident_bytes(scorer.pid) < 300 * MEGABYTE
+        surroundings.wait_until_committed(timeout_s=120)
+        assert resident_bytes(scorer.pid) < 300 * MEGABYTE
+        assert len(scorer.lines(READY)) == 1
+    assert surroundings.assert_each_once() == 200_000
+
+
+def resident_bytes(pid: int) -> int:
+    """The process's resident memory."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

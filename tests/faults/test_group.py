@@ -1,0 +1,83 @@
+"""The group changes: members come and go, partitions are added."""
+
+from pathlib import Path
+
+from tests.conftest import Names
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import READY, Message, Surroundings, payment
+from tests.integration.topic import add_partitions
+
+
+def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> None:
+    """1 → 4 → 1 → 6 members on 4 partitions; those without any stand by and rejoin."""
+    total = 0
+    with surroundings.scorer() as first:
+        first.wait_for(READY)
+        for members in (3, 5):
+            more = [surroundings.scorer() for _ in range(members)]
+            try:
+                for _ in range(6):
+                    surroundings.send_payments(1_000)
+                    total += 1_000
+                for service in more:
+                    service.wait_for(READY)
+                for service in more:
+                    service.terminate()
+                assert [service.wait() for service in more] == [0] * members
+            finally:
+                for service in more:
+                    service.kill()
+        surroundings.wait_until_committed()
+        wait_until(lambda: first.lines(READY)[-1]["partitions"] == [0, 1, 2, 3], 30, "the first has all again")
+        assert first.running
+    assert surroundings.assert_each_once() == total
+
+
+def test_case_16_partitions_added_while_running(surroundings: Surroundings) -> None:
+    """New partitions are read from their beginning, by a group that began at the end."""
+    with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
+        scorer.wait_for(READY)
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        for topic in reversed(surroundings.topics):
+            add_partitions(surroundings.bootstrap, topic, 8)
+        surroundings.send_payments(800, partitions=8)
+        wait_until(lambda: scorer.lines(READY)[-1]["partitions"] == list(range(8)), 60, "new partitions are assigned")
+        surroundings.wait_until_committed()
+    assert surroundings.assert_each_once() == 1_200
+
+
+def test_case_16_too_few_partitions_in_an_output_topic(surroundings: Surroundings) -> None:
+    """The new partition waits, with a clear error; the others go on; it goes on by itself when mended."""
+    with surroundings.scorer() as scorer:
+        scorer.wait_for(READY)
+        add_partitions(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], 5)
+        surroundings.send([Message(payment(1), partition=4)])
+        error = scorer.wait_for("partitions not ready", timeout_s=60)[-1]
+        assert "has no partition 4" in error["reason"]
+        assert "fraudstream topics" in error["reason"]
+        surroundings.send_payments(400)
+        for topic in surroundings.topics[1:]:
+            add_partitions(surroundings.bootstrap, topic, 5)
+        surroundings.wait_until_committed()
+    assert surroundings.assert_each_once() == 401
+
+
+def test_more_members_than_partitions_stay_able_to_rejoin(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """Three members, one partition: whoever owns it dies, twice, and another takes over."""
+    scene = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
+    members = [scene.scorer() for _ in range(3)]
+    try:
+        for service in members:
+            service.wait_for(READY)
+        for _ in range(2):
+            owner = next(service for service in members if service.lines(READY)[-1]["partitions"])
+            owner.kill()
+            members.remove(owner)
+            wait_until(lambda: any(s.lines(READY)[-1]["partitions"] for s in members), 40, "another one owns it")
+            scene.send_payments(50)
+            scene.wait_until_committed()
+    finally:
+        for service in members:
+            service.kill()
+    assert scene.assert_each_once() == 100

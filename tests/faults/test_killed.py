@@ -1,0 +1,83 @@
+"""A scorer dies, at every step of the cycle: the next one goes on, and each record stands once."""
+
+import pytest
+
+from fraudstream import failpoints
+from tests.integration.broker import Cluster
+from tests.integration.scorer import READY, Surroundings, save_model
+from tests.oracle import csv_rows
+
+SIGKILLED = -9
+ENDED_AT_ONCE = 130
+
+
+@pytest.mark.parametrize(
+    ("step", "count"), [*((step, 1) for step in failpoints.NAMES), ("torn", 4), ("stored", 4), ("offsets_sent", 4)]
+)
+def test_case_1_killed_at_each_step(surroundings: Surroundings, step: str, count: int) -> None:
+    """At every step of the cycle and of taking a partition over; at some of them later in the stream too."""
+    surroundings.send_payments(8_000)
+    with surroundings.scorer(FAILPOINTS=f"{step}=kill@{count}", MAX_BATCH_RECORDS="500") as first:
+        assert first.wait() == SIGKILLED
+    surroundings.send_payments(1_000)
+    with surroundings.scorer() as second:
+        surroundings.wait_until_committed()
+        assert "Traceback" not in second.output
+    assert surroundings.assert_each_once() == 9_000
+
+
+def test_case_1_the_new_owner_is_there_within_the_session_timeout(surroundings: Surroundings) -> None:
+    """A killed replica's partitions go to the other one after at most 10 s and a rebalance."""
+    with surroundings.scorer() as first, surroundings.scorer() as second:
+        for service in (first, second):
+            service.wait_for(READY)
+        first.kill()
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed(timeout_s=25)
+    assert surroundings.assert_each_once() == 400
+
+
+def test_case_5_sigterm_leaves_no_replay(surroundings: Surroundings) -> None:
+    """Stopped under load: no open transaction, and the next start publishes nothing twice, not even aborted."""
+    surroundings.send_payments(20_000)
+    with surroundings.scorer(MAX_BATCH_RECORDS="50") as first:
+        first.wait_for("payments scored")
+        first.terminate()
+        assert first.wait() == 0, first.output
+    rows = len(csv_rows(surroundings.csv))
+    with surroundings.scorer():
+        surroundings.wait_until_committed()
+    assert 0 < rows < 20_000
+    assert surroundings.assert_each_once() == 20_000
+    assert surroundings.aborted_records() == 0
+
+
+def test_case_6_a_second_sigterm_ends_it_at_once(own: Surroundings, own_cluster: Cluster) -> None:
+    """Even while it waits for a broker that doesn't answer; the next one makes good."""
+    own.send_payments(2_000)
+    with own.scorer(MAX_BATCH_RECORDS="100") as first:
+        first.wait_for("payments scored")
+        own_cluster.broker.pause()
+        first.terminate()
+        first.wait_for("stopping")
+        first.terminate()
+        assert first.wait(timeout_s=3) == ENDED_AT_ONCE
+        own_cluster.broker.resume()
+    with own.scorer():
+        own.wait_until_committed()
+    assert own.assert_each_once() == 2_000
+
+
+def test_case_25_a_replay_keeps_the_scores_of_the_csv(surroundings: Surroundings) -> None:
+    """Killed between the CSV and the commit, started with another model: the topic says what the CSV says."""
+    first_model = surroundings.model
+    surroundings.send_payments(2_000)
+    with surroundings.scorer(FAILPOINTS="stored=kill@2", MAX_BATCH_RECORDS="500") as first:
+        assert first.wait() == SIGKILLED
+    second_model = save_model(surroundings.folder / "models", strength=0.01)
+    with surroundings.scorer():
+        surroundings.wait_until_committed()
+    assert surroundings.assert_each_once() == 2_000
+    versions = [row["model_version"] for rows in csv_rows(surroundings.csv).values() for row in rows]
+    assert versions.count(first_model.version) == 1_000
+    assert versions.count(second_model.version) == 1_000

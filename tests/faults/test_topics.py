@@ -1,0 +1,110 @@
+"""Topics vanish, come back, lose their beginning; offsets are reset by hand."""
+
+import pytest
+
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import READY, Surroundings
+from tests.integration.topic import delete_records, delete_topic, reset_group
+from tests.oracle import csv_rows, scored
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_case_22_the_topic_is_made_anew(surroundings: Surroundings, running: bool) -> None:
+    """The CSV of the former topic is set aside; the new one is read from its beginning, also by `latest`."""
+    with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
+        scorer.wait_for(READY)
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        if not running:
+            scorer.terminate()
+            assert scorer.wait() == 0
+        delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
+        surroundings.make_topics({surroundings.settings["INPUT_TOPIC"]: surroundings.partitions})
+        surroundings.send_payments(80)
+        with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
+            wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 90, "the new topic is scored")
+    former = surroundings.csv.with_name("fraud_scores_stream.former-1.csv")
+    assert len(csv_rows(former)) == 400
+    assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(20)}
+
+
+def test_case_23_the_outputs_are_wiped(surroundings: Surroundings) -> None:
+    """A new CSV and journal are begun at the committed offset, with a warning; nothing is scored again."""
+    surroundings.send_payments(400)
+    with surroundings.scorer() as first:
+        surroundings.wait_until_committed()
+        first.terminate()
+        assert first.wait() == 0
+    for file in surroundings.csv.parent.iterdir():
+        file.unlink()
+    surroundings.send_payments(80)
+    with surroundings.scorer() as second:
+        surroundings.wait_until_committed()
+        assert len(second.lines("csv lost")) == 4
+    assert set(csv_rows(surroundings.csv)) == {
+        (partition, 100 + offset) for partition in range(4) for offset in range(20)
+    }
+    assert len(scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])) == 480
+
+
+def test_retention_deletes_what_was_not_scored(surroundings: Surroundings) -> None:
+    """It goes on at the log's beginning, with an error line that names partition, range and count."""
+    surroundings.send_payments(400)
+    with surroundings.scorer() as first:
+        surroundings.wait_until_committed()
+        first.terminate()
+        assert first.wait() == 0
+    surroundings.send_payments(400)
+    delete_records(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], dict.fromkeys(range(4), 150))
+    with surroundings.scorer() as second:
+        surroundings.wait_until_committed()
+        lines = second.lines("retention passed")
+    assert [
+        (line["partition"], line["committed"], line["position"], line["lost"])
+        for line in sorted(lines, key=lambda line: int(line["partition"]))
+    ] == [(partition, 100, 150, 50) for partition in range(4)]
+    assert {line["level"] for line in lines} == {"error"}
+    assert len(csv_rows(surroundings.csv)) == 600
+
+
+@pytest.mark.parametrize(("to", "event", "rows"), [(0, "group reset back", 400), (150, "group reset forward", 600)])
+def test_the_group_is_reset_by_hand(surroundings: Surroundings, to: int, event: str, rows: int) -> None:
+    """Back: nothing is scored twice. Forward: what lies between is left, as told."""
+    surroundings.send_payments(400)
+    with surroundings.scorer() as first:
+        surroundings.wait_until_committed()
+        first.terminate()
+        assert first.wait() == 0
+    if to:
+        surroundings.send_payments(400)
+    reset_group(
+        surroundings.bootstrap,
+        surroundings.settings["CONSUMER_GROUP"],
+        surroundings.settings["INPUT_TOPIC"],
+        dict.fromkeys(range(4), to),
+    )
+    with surroundings.scorer() as second:
+        assert len(second.wait_for(event, count=4)) == 4
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == rows, 30, f"{rows} rows")
+    assert all(len(found) == 1 for found in csv_rows(surroundings.csv).values())
+    assert all(
+        len(found) == 1 for found in scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"]).values()
+    )
+
+
+@pytest.mark.parametrize("which", ["SCORED_TOPIC", "DLQ_TOPIC"])
+def test_case_38_an_output_topic_vanishes(surroundings: Surroundings, which: str) -> None:
+    """Nothing is committed while it is away; scoring goes on when it is made again."""
+    from tests.integration.scorer import Message
+
+    with surroundings.scorer() as scorer:
+        scorer.wait_for(READY)
+        delete_topic(surroundings.bootstrap, surroundings.settings[which])
+        surroundings.send([Message(b"broken", partition=partition) for partition in range(4)])
+        surroundings.send_payments(400)
+        scorer.wait_for("partitions taken over again", timeout_s=60)
+        assert surroundings.committed() == 0
+        surroundings.make_topics({surroundings.settings[which]: 4})
+        surroundings.wait_until_committed(timeout_s=120)
+        assert scorer.running
+    assert surroundings.assert_each_once() == 404

@@ -1,0 +1,113 @@
+"""A scorer is stopped, not dead, and comes back: it finds that its partitions are another's, and harms nobody."""
+
+import time
+
+import pytest
+
+from scorer.watchdog import EXIT_STALLED
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import READY, Surroundings, save_model
+from tests.oracle import csv_rows
+
+SESSION_TIMEOUT_S = 10
+
+
+@pytest.mark.parametrize("step", ["fetched", "decided", "sent", "stored", "offsets_sent"])
+def test_case_3_paused_past_its_session(surroundings: Surroundings, step: str) -> None:
+    """Stopped at a step, replaced, resumed: it is refused, rejoins by itself, and works again."""
+    surroundings.send_payments(2_000)
+    with surroundings.scorer(FAILPOINTS=f"{step}=stop@2", MAX_BATCH_RECORDS="300") as zombie:
+        zombie.wait_until_paused()
+        with surroundings.scorer() as owner:
+            owner.wait_for(READY, timeout_s=SESSION_TIMEOUT_S + 15)
+            surroundings.wait_until_committed()
+            zombie.resume()
+            wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
+            surroundings.send_payments(1_000)
+            surroundings.wait_until_committed()
+            assert zombie.running
+            assert "Traceback" not in zombie.output + owner.output
+    assert surroundings.assert_each_once() == 3_000
+
+
+def test_case_3_resumed_after_a_shorter_batch(surroundings: Surroundings) -> None:
+    """The zombie's longer batch overlaps what the next owner, with another model, has done: nothing of it is stored."""
+    surroundings.send_payments(400, partitions=1)
+    with surroundings.scorer(FAILPOINTS="sent=stop") as zombie:
+        zombie.wait_until_paused()
+        save_model(surroundings.folder / "models", strength=0.01)
+        with surroundings.scorer(MAX_BATCH_RECORDS="50", FAILPOINTS="committed=stop") as owner:
+            owner.wait_until_paused(timeout_s=40)
+            zombie.resume()
+            (line,) = zombie.wait_for("partitions taken over again")
+            assert "another replica" in line["reason"]
+            zombie.kill()
+            owner.resume()
+            surroundings.wait_until_committed()
+    assert surroundings.assert_each_once() == 400
+
+
+def test_case_4_stopped_inside_the_lock(surroundings: Surroundings) -> None:
+    """The others wait and say so; when it is killed, the kernel frees the lock and they go on."""
+    with surroundings.scorer() as first, surroundings.scorer(FAILPOINTS="torn=stop") as second:
+        for service in (first, second):
+            service.wait_for(READY)
+        wait_until(lambda: len(first.lines(READY)[-1]["partitions"]) == 2, 30, "partitions are shared")
+        surroundings.send_payments(400)
+        second.wait_until_paused()
+        surroundings.send_payments(400)
+        (line,) = first.wait_for("scoring hindered", timeout_s=30)
+        assert "held the lock" in line["reason"]
+        second.kill()
+        surroundings.wait_until_committed()
+        assert first.running
+    assert surroundings.assert_each_once() == 800
+
+
+def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundings) -> None:
+    """No task runs in a blocked loop, so a thread ends the process; the next one goes on."""
+    surroundings.send_payments(1_000)
+    began = time.monotonic()
+    with surroundings.scorer(FAILPOINTS="sent=block", STALL_TIMEOUT_S="6") as first:
+        assert first.wait(timeout_s=40) == EXIT_STALLED
+        (line,) = first.lines("stalled")
+        assert line["no_progress_for_s"] >= 6
+    assert time.monotonic() - began < 30
+    with surroundings.scorer():
+        surroundings.wait_until_committed()
+    assert surroundings.assert_each_once() == 1_000
+
+
+def test_idle_is_no_stall(surroundings: Surroundings) -> None:
+    """Nothing to do for longer than the patience: the process stays."""
+    with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
+        scorer.wait_for(READY)
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
+        assert scorer.running, scorer.output
+
+
+def test_a_transactional_write_to_the_input_is_no_stall(surroundings: Surroundings) -> None:
+    """Its marker keeps the committed offset behind the end for good; the position is what counts."""
+    surroundings.send_payments_in_transaction(100, commit=True)
+    surroundings.send_payments_in_transaction(50, commit=False)
+    with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 30, "the committed ones are scored")
+        began = time.monotonic()
+        wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
+        assert scorer.running, scorer.output
+    assert surroundings.assert_each_once() == 100
+
+
+def test_an_open_transaction_of_another_producer_is_no_stall(surroundings: Surroundings) -> None:
+    """It holds the last stable offset, and all behind it; that is no lag of ours."""
+    with surroundings.open_transaction(10):
+        surroundings.send_payments(100)
+        with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
+            scorer.wait_for(READY)
+            began = time.monotonic()
+            wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
+            assert scorer.running, scorer.output
+    with surroundings.scorer():
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 30, "what was held back is scored")
+    assert surroundings.assert_each_once() == 100
