@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import tempfile
 import threading
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -30,6 +29,7 @@ from tests.oracle import assert_each_once
 
 READY = "partitions assigned"
 _ROOT = Path(__file__).parents[2]
+_PATHS = os.pathsep.join(str(_ROOT / folder) for folder in (".", "services/scorer"))
 
 
 @cache
@@ -110,8 +110,7 @@ class Surroundings:
 
     def mutant(self, name: str, **settings: str) -> Service:
         """Start a scorer with one of its rules taken out; "none" is the scorer as it is."""
-        paths = os.pathsep.join(str(_ROOT / folder) for folder in (".", "services/scorer"))
-        return Service(self.folder, "tests.faults.mutant", self.settings | {"PYTHONPATH": paths} | settings, name)
+        return Service(self.folder, "tests.faults.mutant", self.settings | {"PYTHONPATH": _PATHS} | settings, name)
 
     def send_payments(self, count: int, partitions: int | None = None) -> None:
         """Send that many good payments, spread over the partitions."""
@@ -136,15 +135,9 @@ class Surroundings:
         topic, group = self.settings["INPUT_TOPIC"], self.settings["CONSUMER_GROUP"]
         return sum(offset for offset in offsets.committed(self.bootstrap, group, topic).values() if offset > 0)
 
-    def scorer_without_rights(self, **settings: str) -> Service:
-        """Start a scorer as a user who owns nothing here; as ourselves where we are not root."""
-        for folder in (self.folder, *self.folder.parents):
-            if folder.is_relative_to(Path(tempfile.gettempdir())) and os.geteuid() == 0:
-                folder.chmod(folder.stat().st_mode | 0o055)
-        paths = os.pathsep.join(str(_ROOT / folder) for folder in (".", "services/scorer"))
-        heartbeat = {"HEARTBEAT_FILE": str(Path(tempfile.mkdtemp()) / "heartbeat")}
-        Path(heartbeat["HEARTBEAT_FILE"]).parent.chmod(0o777)
-        return Service(self.folder, "tests.faults.nobody", self.settings | {"PYTHONPATH": paths} | heartbeat | settings)
+    def unprivileged_scorer(self) -> Service:
+        """Start a scorer to whom file modes apply, also where we are root."""
+        return Service(self.folder, "tests.faults.unprivileged", self.settings | {"PYTHONPATH": _PATHS})
 
     def send_payments_in_transaction(self, count: int, *, commit: bool) -> None:
         """Send payments as a transactional producer does, and end its transaction."""

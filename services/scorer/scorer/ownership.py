@@ -115,9 +115,9 @@ class Ownership:
             task.add_done_callback(self._tasks.discard)
 
     async def _take_over(self, partitions: frozenset[int], wait_s: float) -> None:
-        for outlet in list(self._former):
-            await outlet.close()
-            self._former.discard(outlet)
+        former = list(self._former)
+        await asyncio.gather(*(outlet.close() for outlet in former))
+        self._former.difference_update(former)
         await asyncio.sleep(wait_s)
         retry_s = _FIRST_RETRY_S
         while not await self._taken(partitions):
