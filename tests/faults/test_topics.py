@@ -67,12 +67,13 @@ def test_retention_deletes_what_was_not_scored(surroundings: Surroundings) -> No
     assert len(csv_rows(surroundings.csv)) == 600
 
 
-@pytest.mark.parametrize(("to", "event", "rows"), [(0, "group reset back", 400), (150, "group reset forward", 600)])
+@pytest.mark.parametrize(("to", "event", "rows"), [(0, "group reset back", 800), (150, "group reset forward", 600)])
 def test_the_group_is_reset_by_hand(surroundings: Surroundings, to: int, event: str, rows: int) -> None:
     """Back: nothing is scored twice. Forward: what lies between is left, as told."""
-    surroundings.send_payments(400)
     with surroundings.scorer() as first:
-        surroundings.wait_until_committed()
+        for _ in range(1 if to else 2):  # to offsets before the last batch, whose replay a reset can't be told from
+            surroundings.send_payments(400)
+            surroundings.wait_until_committed()
         first.terminate()
         assert first.wait() == 0
     if to:
@@ -103,7 +104,8 @@ def test_case_38_an_output_topic_vanishes(surroundings: Surroundings, which: str
         surroundings.send([Message(b"broken", partition=partition) for partition in range(4)])
         surroundings.send_payments(400)
         scorer.wait_for("partitions taken over again", timeout_s=60)
-        assert surroundings.committed() == 0
+        # the broken messages, first in each partition, need the dead letters' topic only
+        assert surroundings.committed() <= (4 if which == "SCORED_TOPIC" else 0)
         surroundings.make_topics({surroundings.settings[which]: 4})
         surroundings.wait_until_committed(timeout_s=120)
         assert scorer.running

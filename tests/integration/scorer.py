@@ -24,7 +24,7 @@ from tests.conftest import Names
 from tests.integration import offsets
 from tests.integration.broker.deadline import wait_until
 from tests.integration.service import Service
-from tests.integration.topic import read_all
+from tests.integration.topic import partition_counts, read_all
 from tests.oracle import assert_each_once
 
 READY = "partitions assigned"
@@ -101,8 +101,13 @@ class Surroundings:
         return self
 
     def make_topics(self, partitions: dict[str, int]) -> None:
-        """Make topics with these partition counts."""
-        asyncio.run(_make(self.bootstrap, partitions, self.replication))
+        """Make topics with these partition counts; one that is still being deleted is waited for."""
+
+        def made() -> bool:
+            asyncio.run(_make(self.bootstrap, partitions, self.replication))
+            return partition_counts(self.bootstrap, list(partitions)) == list(partitions.values())
+
+        wait_until(made, 30, "topics are made")
 
     def scorer(self, **settings: str) -> Service:
         """Start a scorer; several share the work."""

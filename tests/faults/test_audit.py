@@ -1,0 +1,60 @@
+"""`fraudstream verify` and `fraudstream rebuild` after a scorer was killed."""
+
+import pytest
+
+from tests.integration import tools
+from tests.integration.scorer import Surroundings, save_model
+
+SIGKILLED = -9
+SLOWLY = {"MAX_BATCH_RECORDS": "50"}
+AT_LEAST_ONCE = {"PROCESSING_GUARANTEE": "at_least_once", **SLOWLY}
+
+
+@pytest.mark.parametrize("step", ["stored", "offsets_sent"])
+def test_rebuild_between_append_and_commit(surroundings: Surroundings, step: str) -> None:
+    """What was stored but not committed is scored again: the old journal must not make scorers skip it."""
+    surroundings.send_payments(400)
+    with surroundings.scorer(**SLOWLY, FAILPOINTS=f"{step}=kill@3") as scorer:
+        assert scorer.wait() == SIGKILLED
+    stored = tools.rows(surroundings.csv)
+    tools.wait_until_empty(surroundings)
+    surroundings.csv.unlink()
+    save_model(surroundings.folder / "models", strength=0.01)
+    tools.rebuild(surroundings)
+    assert len(tools.rows(surroundings.csv)) < len(stored)
+    assert set(tools.rows(surroundings.csv)) <= set(stored)
+    tools.goes_on(surroundings, 400)
+
+
+def test_a_rebuilt_row_is_the_last_repeat(surroundings: Surroundings) -> None:
+    """Of a repeated record the row is the one that the CSV had."""
+    surroundings.send_payments(200)
+    with surroundings.scorer(**AT_LEAST_ONCE, FAILPOINTS="sent=kill@2") as scorer:
+        assert scorer.wait() == SIGKILLED
+    save_model(surroundings.folder / "models", strength=0.01)
+    tools.score(surroundings, **AT_LEAST_ONCE)
+    before = tools.rows(surroundings.csv)
+    surroundings.csv.unlink()
+    tools.rebuild(surroundings, PROCESSING_GUARANTEE="at_least_once")
+    assert sorted(tools.rows(surroundings.csv)) == sorted(before)
+
+
+def test_verify_finds_an_at_least_once_repeat(surroundings: Surroundings) -> None:
+    """Killed between sending and committing: the topic repeats a batch, the CSV doesn't."""
+    surroundings.send_payments(200)
+    with surroundings.scorer(**AT_LEAST_ONCE, FAILPOINTS="stored=kill@2") as scorer:
+        assert scorer.wait() == SIGKILLED
+    tools.score(surroundings, **AT_LEAST_ONCE)
+    output = tools.found(surroundings, "twice in the scored topic")
+    assert "twice in the CSV" not in output
+    assert "out of order" not in output
+
+
+def test_verify_between_append_and_commit(surroundings: Surroundings) -> None:
+    """An open transaction and uncommitted rows are no findings: they are behind what is committed."""
+    surroundings.send_payments(400)
+    with surroundings.scorer(**SLOWLY, FAILPOINTS="stored=kill@3") as scorer:
+        assert scorer.wait() == SIGKILLED
+    tools.well(surroundings)
+    tools.score(surroundings)
+    tools.well(surroundings, "each of 400 records")
