@@ -6,7 +6,6 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 
 from fraudstream import logs
 from fraudstream.lifecycle import run
@@ -27,7 +26,7 @@ class Command:
     """A subcommand. Imports what it needs when it runs, so that one works without the others' extras."""
 
     help: str
-    run: Callable[[Invocation], Awaitable[None]]
+    run: Callable[[Invocation], Awaitable[int | None]]
     add_arguments: Callable[[argparse.ArgumentParser], None] = lambda _: None
 
 
@@ -39,8 +38,30 @@ async def _topics(invocation: Invocation) -> None:
     await ensure_topics(kafka, topics, invocation.stop, log)
 
 
+async def _verify(invocation: Invocation) -> int:
+    from fraudstream.audit.commands import run_verify
+
+    return await run_verify(invocation.env, invocation.stop)
+
+
+async def _rebuild(invocation: Invocation) -> int:
+    from fraudstream.audit.commands import run_rebuild
+
+    return await run_rebuild(invocation.env, invocation.stop, invocation.arguments)
+
+
+def _force(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--force", action="store_true", help="set a CSV aside that has rows, instead of refusing")
+
+
 COMMANDS: Mapping[str, Command] = {
     "topics": Command(help="make the three topics, or raise their partition counts to TOPIC_PARTITIONS", run=_topics),
+    "verify": Command(
+        help="say whether every record stands exactly once in CSV and topics, and list what is not", run=_verify
+    ),
+    "rebuild": Command(
+        help="refill a lost CSV from the scored topic; scorers must be stopped", run=_rebuild, add_arguments=_force
+    ),
 }
 
 
@@ -51,11 +72,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, command in COMMANDS.items():
         command.add_arguments(subparsers.add_parser(name, help=command.help, description=command.help))
     parsed = parser.parse_args(arguments)
-    return run(partial(_run, COMMANDS[parsed.command], parsed))
+    results: list[int | None] = []
 
+    async def invoke(stop: asyncio.Event) -> None:
+        invocation = Invocation(arguments=parsed, env=os.environ, stop=stop)
+        results.append(await COMMANDS[parsed.command].run(invocation))
 
-async def _run(command: Command, arguments: argparse.Namespace, stop: asyncio.Event) -> None:
-    await command.run(Invocation(arguments=arguments, env=os.environ, stop=stop))
+    return run(invoke) or next(filter(None, results), 0)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,1 @@
+"""Outputs held against the input: `fraudstream verify`, and `fraudstream rebuild` for a CSV that was lost."""

@@ -1,0 +1,47 @@
+"""The subcommands `verify` and `rebuild`: settings → work → what the user reads, and the exit code."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Mapping
+
+from fraudstream import logs
+from fraudstream.audit.rebuild import rebuild
+from fraudstream.audit.verify import VerifySettings, verify
+from fraudstream.errors import FraudstreamError
+from fraudstream.kafka.connection import unless_stopped
+from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, LogSettings, TopicSettings
+
+_LONGEST_S = 30 * 86_400.0
+
+
+async def run_verify(env: Mapping[str, str], stop: asyncio.Event) -> int:
+    """Print the report; 0 if all is well, else 1."""
+    log = logs.configure(LogSettings.from_env(env), "verify")
+    report = await unless_stopped(verify(_settings(env), log), stop, _LONGEST_S)
+    if report is None:
+        raise FraudstreamError("interrupted before the end: nothing can be said")
+    sys.stdout.write(f"\n{report.text()}\n")
+    return 0 if report.is_clean else 1
+
+
+async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    """Rebuild; 0 if it was done."""
+    log = logs.configure(LogSettings.from_env(env), "rebuild")
+
+    async def work() -> bool:
+        await rebuild(_settings(env), log, force=arguments.force)
+        return True
+
+    if not await unless_stopped(work(), stop, _LONGEST_S):
+        raise FraudstreamError("interrupted before the end: nothing was changed")
+    return 0
+
+
+def _settings(env: Mapping[str, str]) -> VerifySettings:
+    return VerifySettings(
+        kafka=KafkaSettings.from_env(env),
+        topics=TopicSettings.from_env(env),
+        group=GroupSettings.from_env(env),
+        csv=CsvSettings.from_env(env),
+    )

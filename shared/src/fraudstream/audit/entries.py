@@ -1,0 +1,113 @@
+"""Records and rows → entries to merge: the input offset that each speaks of, and what it says."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+import pydantic_core
+
+from fraudstream.audit.merge import Content
+from fraudstream.events import Payment
+from fraudstream.rows import Scored
+
+Unreadable = Callable[[str], None]
+_COLUMNS = 12
+
+
+class Record(Protocol):
+    """What is read of a Kafka record; aiokafka's fits."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in its own topic."""
+        ...
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """As sent."""
+        ...
+
+    @property
+    def headers(self) -> Any:
+        """Pairs of name and value."""
+        ...
+
+
+def scored_entries(records: Iterable[Record], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
+    """Scored payments by the offset of their payment."""
+    entries: list[tuple[int, Content]] = []
+    for record in records:
+        try:
+            event = pydantic_core.from_json(record.value or b"")
+            if event["source_partition"] != partition:
+                raise ValueError(f"its payment is of partition {event['source_partition']}")  # noqa: TRY301
+            content = event["payment_id"], event["fraud_probability"], event["decision"], event["model_version"]
+            entries.append((int(event["source_offset"]), content))
+        except (ValueError, TypeError, KeyError) as error:
+            unreadable(f"scored topic, offset {record.offset}: {_words(error)}")
+    return entries
+
+
+def dead_entries(
+    records: Iterable[Record], topic: str, partition: int, unreadable: Unreadable
+) -> list[tuple[int, int]]:
+    """Dead letters by the offset of their message, with its timestamp; others' records and markers are passed over."""
+    entries: list[tuple[int, int]] = []
+    for record in records:
+        headers = {name: value or b"" for name, value in record.headers}  # ours are the last ones of their name
+        if "dlq.offset" not in headers or headers.get("dlq.topic") != topic.encode():
+            continue
+        try:
+            if int(headers["dlq.partition"]) == partition:
+                entries.append((int(headers["dlq.offset"]), int(headers.get("dlq.timestamp", record.timestamp))))
+        except (ValueError, KeyError) as error:
+            unreadable(f"dead letters, offset {record.offset}: {_words(error)}")
+    return entries
+
+
+def row_entries(lines: Iterable[bytes], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
+    """CSV rows of one partition by offset."""
+    entries: list[tuple[int, Content]] = []
+    wanted = b"%d" % partition
+    for line in lines:
+        cells = line.split(b",")
+        if len(cells) != _COLUMNS or cells[10] != wanted:
+            if cells[-2] == wanted:
+                unreadable(f"CSV row {_shown(line)}: {len(cells)} cells instead of {_COLUMNS}")
+            continue
+        try:
+            content = int(cells[1]), float(cells[7]), cells[8].decode(), cells[9].decode()
+            entries.append((int(cells[11]), content))
+        except ValueError as error:
+            unreadable(f"CSV row {_shown(line)}: {_words(error)}")
+    return entries
+
+
+def scored_again(record: Record) -> Scored:
+    """A scored record as the scorer had it. Raises ValueError where it is none of ours."""
+    try:
+        event = pydantic_core.from_json(record.value or b"")
+        payment = Payment(**{name: event[name] for name in Payment.__annotations__})  # type: ignore[typeddict-item]
+        return Scored(
+            payment,
+            event["fraud_probability"],
+            event["decision"],
+            event["model_version"],
+            record.timestamp,
+            event["source_partition"],
+            event["source_offset"],
+        )
+    except (TypeError, KeyError) as error:
+        raise ValueError(_words(error)) from None
+
+
+def _words(error: Exception) -> str:
+    return f"no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:100].decode(errors="replace"))

@@ -1,0 +1,130 @@
+"""A topic read without a group: what is retained of it, and its records in order."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager
+from typing import Literal
+
+from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
+from fraudstream.lifecycle import wait_for_stop
+from fraudstream.offsets import Log as Retained
+from fraudstream.settings import KafkaSettings
+
+Record = ConsumerRecord[bytes, bytes]
+
+_CONNECT_S = 10.0
+_SILENCE_S = 60.0
+_FETCH_TIMEOUT_MS = 1_000
+_RECORDS = 5_000
+_PARTITION_BYTES = 2 << 20
+_SETTLE_S = 10.0
+_SETTLE_POLL_S = 0.2
+
+
+@asynccontextmanager
+async def connected(make: Callable[[], C], kafka: KafkaSettings, log: Log) -> AsyncIterator[C]:
+    """A started client, stopped in the end. KafkaSetupError where no broker answers within 10 s, or one fails later."""
+    never = asyncio.Event()
+    with quiet_client():
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                client = await started(make, never, log, bootstrap=kafka.bootstrap_servers)
+        except TimeoutError:
+            raise KafkaSetupError(
+                f"KAFKA_BOOTSTRAP_SERVERS: no broker answers at {kafka.bootstrap_servers} within {_CONNECT_S:g} s"
+            ) from None
+        assert client is not None  # noqa: S101 - it was never told to stop
+        try:
+            yield client
+        except (KafkaError, TimeoutError, ConnectionError) as error:
+            raise KafkaSetupError(f"Kafka: {str(error) or type(error).__name__}") from error
+        finally:
+            await stopped(client)
+
+
+class TopicReader:
+    """Reads one partition at a time; start and stop it like a client."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topic: str,
+        isolation: Literal["read_committed", "read_uncommitted"] = "read_committed",
+    ) -> None:
+        self.topic = topic
+        self._consumer = AIOKafkaConsumer(
+            **client_options(kafka),
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level=isolation,
+            max_partition_fetch_bytes=_PARTITION_BYTES,
+        )
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._consumer.start()
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+    async def retained(self, partitions: Collection[int]) -> dict[int, Retained]:
+        """Each partition's range; its end is the last stable offset where read_committed."""
+        places = [TopicPartition(self.topic, partition) for partition in partitions]
+        starts = await self._consumer.beginning_offsets(places)
+        ends = await self._consumer.end_offsets(places)
+        return {one.partition: Retained(start=starts[one], end=ends[one], fingerprint=None) for one in places}
+
+    async def records(self, partition: int, start: int, end: int) -> AsyncGenerator[list[Record], None]:
+        """The records at start ≤ offset < end, in order, up to 5,000 at a time; only one such reading at a time.
+
+        Raises KafkaSetupError where retention deletes what is being read, or the broker falls silent.
+        """
+        if start >= end:
+            return
+        place = TopicPartition(self.topic, partition)
+        self._consumer.assign([place])
+        self._consumer.seek(place, start)
+        heard_s = asyncio.get_running_loop().time()
+        while await self._consumer.position(place) < end:
+            try:
+                fetched = await self._consumer.getmany(place, timeout_ms=_FETCH_TIMEOUT_MS, max_records=_RECORDS)
+            except OffsetOutOfRangeError:
+                raise KafkaSetupError(
+                    f"{self.topic}: retention has deleted what was being read of partition {partition}; run it again"
+                ) from None
+            records = fetched.get(place, [])
+            now_s = asyncio.get_running_loop().time()
+            if records:
+                heard_s = now_s
+                if records[-1].offset >= end:
+                    records = [record for record in records if record.offset < end]
+                yield records
+            elif now_s - heard_s > _SILENCE_S:
+                raise KafkaSetupError(f"{self.topic}: nothing more came of partition {partition} for {_SILENCE_S:g} s")
+
+
+async def settled(
+    stable: TopicReader, whole: TopicReader, partitions: Collection[int], waiting: Callable[[], object]
+) -> dict[int, Retained]:
+    """What is retained once the transactions that are open now have ended, or 10 s later.
+
+    A transaction's offsets may be visible in the group a moment before its records are in the topic. One that stays
+    open for longer was left by a writer that died, and has committed nothing.
+    """
+    ends = {partition: log.end for partition, log in (await whole.retained(partitions)).items()}
+    deadline_s = asyncio.get_running_loop().time() + _SETTLE_S
+    told = False
+    while True:
+        logs = await stable.retained(partitions)
+        open_ones = [partition for partition, log in logs.items() if log.end < ends[partition]]
+        if not open_ones or asyncio.get_running_loop().time() > deadline_s:
+            return logs
+        if not told:
+            waiting()
+            told = True
+        await wait_for_stop(asyncio.Event(), _SETTLE_POLL_S)

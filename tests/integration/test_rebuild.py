@@ -1,0 +1,141 @@
+"""`fraudstream rebuild` on real Kafka: the CSV as it was, and scorers that go on from it exactly once."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Names
+from tests.integration import tools
+from tests.integration.scorer import READY, Message, Surroundings, payment
+from tests.integration.topic import delete_records
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, a model and a folder."""
+    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
+
+
+@pytest.fixture
+def scored(surroundings: Surroundings) -> Surroundings:
+    """A clean run: 400 records, every tenth of them a dead letter, odd numbers and timestamps among them."""
+    messages = [Message(payment(number) if number % 10 else b"no", partition=number % 2) for number in range(396)]
+    odd = [
+        payment(1).replace(b"11.5", amount) for amount in (b"1e-7", b"1000000000000", b"0.1000000000000000055", b"7")
+    ]
+    messages += [
+        Message(value, timestamp_ms=ms)
+        for value, ms in zip(odd, (-86_400_000, 0, 10**15, 1_700_000_000_001), strict=True)
+    ]
+    surroundings.send(messages)
+    tools.score(surroundings)
+    return surroundings
+
+
+def _refused(surroundings: Surroundings, *arguments: str) -> str:
+    """It must end with 1, and have changed nothing."""
+    before = {file: file.read_bytes() for file in surroundings.csv.parent.iterdir()}
+    done = tools.run(surroundings, "rebuild", *arguments)
+    assert done.code == 1, done.output
+    after = {file: file.read_bytes() for file in surroundings.csv.parent.iterdir()}
+    after.pop(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), None)
+    before.pop(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), None)
+    assert after == before
+    return done.output
+
+
+@pytest.mark.parametrize("lost", ["the CSV", "the CSV and its journal"])
+def test_a_lost_csv(scored: Surroundings, lost: str) -> None:
+    """The same rows, byte for byte, by partition in order; then the scorer goes on."""
+    before = scored.csv.read_bytes().splitlines()
+    scored.csv.unlink()
+    if "journal" in lost:
+        scored.csv.with_name(f".{scored.csv.name}.journal").unlink()
+    output = tools.rebuild(scored)
+    assert "CSV rebuilt" in output
+    after = scored.csv.read_bytes().splitlines()
+    assert after[0] == before[0]
+    assert sorted(after) == sorted(before)
+    places = [tuple(map(int, row.rsplit(b",", 2)[1:])) for row in after[1:]]
+    assert places == sorted(places)
+    tools.goes_on(scored, 400)
+
+
+def test_refuses_while_scorers_run(scored: Surroundings) -> None:
+    """Says how to stop them."""
+    before = scored.csv.read_bytes()
+    with scored.scorer() as scorer:
+        scorer.wait_for(READY)
+        done = tools.run(scored, "rebuild", "--force")
+    assert done.code == 1
+    assert "docker compose stop scorer" in done.output
+    assert scored.csv.read_bytes() == before
+
+
+def test_refuses_a_csv_that_has_rows(scored: Surroundings) -> None:
+    """Unless forced: then the old one is set aside, whole, and verify passes it over."""
+    before = scored.csv.read_bytes()
+    assert "--force" in _refused(scored)
+    assert "replaced-1" in tools.rebuild(scored, "--force")
+    assert scored.csv.with_name(f"{scored.csv.stem}.replaced-1.csv").read_bytes() == before
+    assert sorted(tools.rows(scored.csv)) == sorted(before.decode().splitlines(keepends=True)[1:])
+    tools.goes_on(scored, 400)
+
+
+def test_a_damaged_csv(scored: Surroundings) -> None:
+    """Set aside by the scorer, or still in place: forced, both become one whole file."""
+    whole = scored.csv.read_text()
+    scored.csv.write_text(whole[: len(whole) // 2])
+    scored.send_payments(20)
+    tools.score(scored)
+    assert scored.csv.with_name(f"{scored.csv.stem}.damaged-1.csv").exists()
+    assert "damaged" in _refused(scored) or "has rows" in _refused(scored)
+    tools.rebuild(scored, "--force")
+    assert len(tools.rows(scored.csv)) == len(whole.splitlines()) - 1 + 20
+    tools.goes_on(scored, 420)
+
+
+def test_behind_rotated_files(surroundings: Surroundings) -> None:
+    """What stands in them is not written again; the next rotation takes the next number."""
+    for _ in range(3):
+        surroundings.send_payments(100)
+        tools.score(surroundings, CSV_ROTATE_BYTES="5000")
+    rotated = sorted(surroundings.csv.parent.glob("*.0*.csv"))
+    assert len(rotated) == 2
+    lost = tools.rows(surroundings.csv)
+    for file in (surroundings.csv, surroundings.csv.with_name(f".{surroundings.csv.name}.journal")):
+        file.unlink()
+    tools.rebuild(surroundings)
+    assert sorted(tools.rows(surroundings.csv)) == sorted(lost)
+    surroundings.send_payments(40)
+    tools.score(surroundings, CSV_ROTATE_BYTES="5000")
+    assert [file.name[-8:] for file in sorted(surroundings.csv.parent.glob("*.0*.csv"))] == [
+        "0001.csv",
+        "0002.csv",
+        "0003.csv",
+    ]
+    done = tools.run(surroundings, "verify")
+    assert done.code == 0, done.output
+    assert "each of 340 records" in done.output
+
+
+def test_what_the_topic_no_longer_retains(scored: Surroundings) -> None:
+    """Is said; the rest is written."""
+    delete_records(scored.bootstrap, scored.settings["SCORED_TOPIC"], {1: 100})
+    before = tools.rows(scored.csv)
+    shutil.rmtree(scored.csv.parent)
+    scored.csv.parent.mkdir()
+    output = tools.rebuild(scored)
+    assert "does not reach back" in output
+    assert '"partition": 1' in output
+    assert set(tools.rows(scored.csv)) < set(before)
+
+
+def test_a_csv_of_another_group(scored: Surroundings) -> None:
+    """Is not touched."""
+    before = scored.csv.read_bytes()
+    done = tools.run(scored, "rebuild", "--force", CONSUMER_GROUP="nobody")
+    assert done.code == 1
+    assert "belongs to consumer group" in done.output
+    assert scored.csv.read_bytes() == before

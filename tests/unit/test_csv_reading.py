@@ -1,0 +1,93 @@
+"""All files of a CSV as one, by partition."""
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.contract.test_sinks import PAYMENT
+
+from fraudstream.audit.entries import row_entries
+from fraudstream.rows import Scored, csv_rows
+from fraudstream.sinks import csv_reading
+from fraudstream.sinks.csv_file import HEADER_LINE
+from fraudstream.sinks.csv_reading import CsvSnapshot, files
+
+
+def rows(partition: int, offsets: range) -> bytes:
+    """Rows of these offsets."""
+    return b"".join(csv_rows([Scored(PAYMENT, 0.5, "review", "v1", 0, partition, offset) for offset in offsets]))
+
+
+def offsets(snapshot: CsvSnapshot, partition: int) -> list[int]:
+    """The offsets of one partition, in order."""
+    problems: list[str] = []
+    found = [one for lines in snapshot.lines(partition) for one, _ in row_entries(lines, partition, problems.append)]
+    assert not problems
+    return found
+
+
+@given(
+    parts=st.lists(st.tuples(st.integers(0, 12), st.integers(1, 40)), max_size=12),
+    cuts=st.sets(st.integers(0, 12), max_size=2),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+def test_each_partition_whole_and_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: list[tuple[int, int]], cuts: set[int]
+) -> None:
+    """However its rows are spread over blocks and files."""
+    monkeypatch.setattr(csv_reading, "_BLOCK_BYTES", 300)
+    monkeypatch.setattr(csv_reading, "_READ_BYTES", 500)
+    path = tmp_path / "scores.csv"
+    for old in tmp_path.iterdir():
+        old.unlink()
+    written: dict[int, int] = {}
+    texts = [HEADER_LINE]
+    for number, (partition, count) in enumerate(parts):
+        if number in cuts:
+            texts.append(HEADER_LINE)
+        start = written.get(partition, 0)
+        texts[-1] += rows(partition, range(start, start + count))
+        written[partition] = start + count
+    names = ["scores.csv", "scores.damaged-1.csv", "scores.0001.csv"][: len(texts)]
+    for name, text in zip(reversed(names), texts, strict=True):
+        path.with_name(name).write_bytes(text)
+    with CsvSnapshot(files(path)) as snapshot:
+        assert snapshot.unreadable == 0
+        assert snapshot.partitions == set(written)
+        for partition, count in written.items():
+            assert offsets(snapshot, partition) == list(range(count))
+            assert snapshot.first(partition) == 0
+            assert snapshot.last(partition) == count - 1
+        assert snapshot.first(99) is None
+        assert snapshot.last(99) == -1
+
+
+def test_which_files_count(tmp_path: Path) -> None:
+    """Ours by name, the live one first; former and replaced ones don't."""
+    for name in ("a.csv", "a.0002.csv", "a.0010.csv", "a.damaged-2.csv", "a.former-1.csv", "a.replaced-1.csv", "b.csv"):
+        (tmp_path / name).write_bytes(b"")
+    found = [path.name for path in files(tmp_path / "a.csv")]
+    assert found == ["a.csv", "a.0002.csv", "a.0010.csv", "a.damaged-2.csv"]
+    assert files(tmp_path / "none" / "a.csv") == [tmp_path / "none" / "a.csv"]
+
+
+def test_a_rotation_between_two_looks(tmp_path: Path) -> None:
+    """One file under two names is read once, and goes on being read under any."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(HEADER_LINE + rows(0, range(5)))
+    path.with_name("a.0001.csv").hardlink_to(path)
+    with CsvSnapshot(files(path)) as snapshot:
+        path.unlink()
+        assert offsets(snapshot, 0) == list(range(5))
+
+
+def test_lines_that_are_none(tmp_path: Path) -> None:
+    """Are counted, the first ones kept; a last one that is not whole yet is left alone."""
+    path = tmp_path / "a.csv"
+    path.write_bytes(HEADER_LINE + rows(0, range(2)) + b"\nwhat,ever\n" * 30 + rows(0, range(2, 4)) + b"2026-")
+    with CsvSnapshot([path]) as snapshot:
+        assert offsets(snapshot, 0) == list(range(4))
+        assert snapshot.unreadable == 60
+        assert len(snapshot.unreadable_lines) == 20
+        assert snapshot.unreadable_lines[1] == "a.csv: 'what,ever'"

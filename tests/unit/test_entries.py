@@ -1,0 +1,117 @@
+"""What is read of outputs, and what can't be."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fraudstream.audit.entries import dead_entries, row_entries, scored_again, scored_entries
+from fraudstream.events import InvalidPayment, Payment
+from fraudstream.rows import Place, Scored, csv_rows, dead_letter_headers, scored_values
+
+TOPIC = "payments"
+
+
+@dataclass
+class Record:
+    """As Kafka's."""
+
+    value: bytes | None = None
+    offset: int = 5
+    timestamp: int = 1_790_000_000_000
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+
+
+scored = st.builds(
+    Scored,
+    payment=st.fixed_dictionaries(
+        {
+            "payment_id": st.integers(1, 2**63 - 1),
+            "amount": st.floats(min_value=1e-300, max_value=1e12),
+            "country_risk_score": st.floats(0, 1),
+            "failed_logins": st.integers(0, 10_000),
+            "transaction_hour": st.integers(0, 23),
+            "is_new_device": st.integers(0, 1),
+        }
+    ),
+    fraud_probability=st.floats(0, 1).map(lambda value: round(value, 6)),
+    decision=st.sampled_from(["approve", "review", "block"]),
+    model_version=st.text("0123456789abcdef", min_size=1),
+    timestamp_ms=st.integers(-1, 2**60),
+    partition=st.just(3),
+    offset=st.integers(0, 2**62),
+)
+
+
+@given(scored)
+def test_row_and_scored_record_say_the_same(one: Scored) -> None:
+    """Whatever the numbers; and a row made from the scored record is the same, byte for byte."""
+    (row,), (value,) = csv_rows([one]), scored_values([one], "2026-01-01T00:00:00.000Z")
+    record = Record(value, timestamp=one.timestamp_ms)
+    problems: list[str] = []
+    rows = row_entries([row.rstrip()], 3, problems.append)
+    assert rows == scored_entries([record], 3, problems.append)
+    assert rows[0][0] == one.offset
+    assert not problems
+    assert csv_rows([scored_again(record)]) == [row]
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b"{}", b"1", json.dumps({"source_partition": 4}).encode()])
+def test_no_scored_record(value: bytes | None) -> None:
+    """Is named by its place, and left out."""
+    problems: list[str] = []
+    assert scored_entries([Record(value)], 3, problems.append) == []
+    (problem,) = problems
+    assert problem.startswith("scored topic, offset 5: ")
+    with pytest.raises(ValueError, match=r".+"):
+        scored_again(Record(value))
+
+
+@pytest.mark.parametrize(
+    ("line", "problems"),
+    [
+        (b"a,b,3,7", 1),
+        (b"t,x,1,0,0,0,0,0.5,approve,v,3,7", 1),
+        (b"t,7,1,0,0,0,0,half,approve,v,3,7", 1),
+        (b"t,7,1,0,0,0,0,0.5,approve,v,3,seven", 1),
+        (b"t,7,1,0,0,0,0,0.5,approve,v,33,7", 0),
+        (b"t,7,1,0,0,3,0,0.5,approve,v,4,7", 0),
+    ],
+)
+def test_no_row(line: bytes, problems: int) -> None:
+    """Of ours is said; of another partition is passed over."""
+    said: list[str] = []
+    assert row_entries([line], 3, said.append) == []
+    assert len(said) == problems
+
+
+def _letter(**changes: bytes) -> list[tuple[str, bytes | None]]:
+    headers: dict[str, Any] = dict(
+        dead_letter_headers(Place(TOPIC, 3, 7, 1_234), InvalidPayment(reason="empty", detail=""))
+    )
+    return [("dlq.offset", b"the message's own"), *(headers | changes).items()]
+
+
+@pytest.mark.parametrize(
+    ("headers", "entries", "problems"),
+    [
+        (_letter(), [(7, 1_234)], 0),
+        ([("replayed", b"1")], [], 0),
+        (_letter(**{"dlq.topic": b"others"}), [], 0),
+        (_letter(**{"dlq.partition": b"4"}), [], 0),
+        (_letter(**{"dlq.offset": b"x"}), [], 1),
+    ],
+)
+def test_dead_letters(headers: list[tuple[str, bytes | None]], entries: list[tuple[int, int]], problems: int) -> None:
+    """Our headers come last; others' records are passed over."""
+    said: list[str] = []
+    assert dead_entries([Record(b"", headers=headers)], TOPIC, 3, said.append) == entries
+    assert len(said) == problems
+
+
+def test_the_payment_is_whole() -> None:
+    """All six fields."""
+    assert len(Payment.__annotations__) == 6

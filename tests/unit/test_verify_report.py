@@ -1,0 +1,55 @@
+"""What a user reads of a verification."""
+
+from collections import Counter
+
+from fraudstream.audit.merge import Finding, Kind
+from fraudstream.audit.report import Judged, Report
+
+
+def judged(partition: int = 0, **found: object) -> Judged:
+    """A partition of 1,000 records."""
+    return Judged(partition=partition, start=0, end=1_000, records=1_000, once=1_000, scored=990, dead=10, **found)  # type: ignore[arg-type]
+
+
+def test_all_well() -> None:
+    """Table and verdict."""
+    report = Report(partitions=[judged(), judged(11, pending=3)])
+    assert report.is_clean
+    assert report.text().splitlines() == [
+        "partition  judged offsets  records  scored  dead  findings  pending",
+        "        0           0…999    1,000     990    10         0        0",
+        "       11           0…999    1,000     990    10         0        3",
+        "      all                    2,000   1,980    20         0        3",
+        "",
+        "All well: each of 2,000 records stands exactly once (1,980 scored, 20 dead letters).",
+    ]
+
+
+def test_findings() -> None:
+    """By kind, the first ones, the count of all; lines of no partition among what is unreadable."""
+    examples = [Finding(kind=Kind.LOST, offset=offset) for offset in range(20)]
+    one = judged(findings=Counter({Kind.LOST: 25, Kind.UNREADABLE: 1}), notes=["something"])
+    bad = Judged(
+        partition=1,
+        start=0,
+        end=30,
+        records=30,
+        once=5,
+        findings=one.findings,
+        examples=[*examples, Finding(kind=Kind.UNREADABLE, offset=None, detail="what")],
+        notes=["something"],
+    )
+    report = Report(partitions=[judged(), bad], unreadable=2, unreadable_lines=["a.csv: 'x'"], notes=["no CSV"])
+    assert not report.is_clean
+    text = report.text()
+    assert "no CSV\npartition 1: something\n" in text
+    assert "lost: in no output (25):\n  partition 1, offset 0\n" in text
+    assert "offset 19\n  … and 5 more\n" in text
+    assert "unreadable (3):\n  partition 1: what\n  a.csv: 'x'\n  … and 1 more\n" in text
+    assert text.endswith("NOT well: 1,005 of 1,030 records stand exactly once, 25 do not; see above.")
+
+
+def test_nothing_to_judge() -> None:
+    """Is said as such."""
+    assert "Nothing to judge yet" in Report(partitions=[Judged(partition=0, start=5, end=5)]).text()
+    assert not Report(partitions=[], unreadable=1).is_clean
