@@ -1,12 +1,13 @@
 """Brokers and ZooKeeper fail: the same scorer process goes on by itself, and each record stands once."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from threading import Event, Thread
 
 import pytest
 
+from fraudstream.kafka.connection import BROKEN
 from tests.conftest import MakeCluster, Names
 from tests.faults.proxy import EndTxnCutter
 from tests.integration.broker import Cluster
@@ -16,13 +17,14 @@ from tests.integration.scorer import READY, Surroundings
 
 @contextmanager
 def load(scene: Surroundings, per_round: int = 200) -> Iterator[list[int]]:
-    """Send a round of payments again and again, waiting for a broker that is away; yields the rounds' sizes."""
+    """Send rounds of payments through whatever happens; yields the sizes of those acknowledged, at least."""
     over, sent = Event(), list[int]()
 
     def send() -> None:
         while not over.is_set():
-            scene.send_payments(per_round)
-            sent.append(per_round)
+            with suppress(*BROKEN):  # a round may be lost half-way: the oracle counts what is in the topic
+                scene.send_payments(per_round)
+                sent.append(per_round)
 
     thread = Thread(target=send)
     thread.start()
@@ -56,7 +58,7 @@ def test_cases_7_8_9_11(own: Surroundings, own_cluster: Cluster, case: int, how:
         own.wait_until_committed(timeout_s=120)
         assert scorer.running, scorer.output
         assert "Traceback" not in scorer.output, scorer.output
-    assert own.assert_each_once() == sum(sent)
+    assert own.assert_each_once() >= sum(sent)
 
 
 def break_it(cluster: Cluster, how: str) -> None:
@@ -97,7 +99,7 @@ def test_case_12_the_coordinators_move(make_cluster: MakeCluster, names: Names, 
         own.wait_until_committed(timeout_s=120)
         assert scorer.running, scorer.output
         assert "Traceback" not in scorer.output, scorer.output
-    assert own.assert_each_once() == sum(sent)
+    assert own.assert_each_once() >= sum(sent)
 
 
 @pytest.mark.usefixtures("own_cluster_is_possible")

@@ -1,0 +1,214 @@
+"""The scorers that the storm plays with: started, hit, continued; the end of each is judged."""
+
+import itertools
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from random import Random
+
+from tests.chaos.report import Report
+from tests.chaos.schedule import Disturbance
+from tests.integration.broker.process import _kill_with_us
+from tests.integration.service import Service
+
+_ROOT = Path(__file__).parents[2]
+# longer than any gust and its lull, shorter than the default
+_STALL_TIMEOUT_S = 90
+# what docker-compose.yml grants
+_GRACE_S = 30.0
+_LAST_LINES = 5
+_PEACE_S = 20.0
+_RESOURCE_WARNING, _TRACEBACK = "ResourceWarning", "Traceback (most recent call last)"
+_SIGKILLED, _SIGTERMED = -signal.SIGKILL, -signal.SIGTERM
+# nothing in a storm touches the files, deletes records, or resets the group
+_NEVER_SAID = {
+    "CSV damaged",
+    "CSV missing",
+    "CSV set aside",
+    "csv lost",
+    "group reset back",
+    "group reset forward",
+    "journal lost",
+    "offsets expired",
+    "retention passed",
+    "stalled",
+    "topic recreated",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Member:
+    """One scorer process, and what was done to it: `may_end_as` are the exit codes that this explains."""
+
+    name: str
+    service: Service
+    guard: subprocess.Popen[bytes]
+    armed: Disturbance | None = None
+    started_s: float = field(default_factory=time.monotonic)
+    paused: bool = False
+    killed: bool = False
+    terminated_s: float | None = None
+    may_end_as: set[int] = field(default_factory=set)
+
+
+class Crew:
+    """All scorers of a storm; `target` is how many there should be."""
+
+    def __init__(
+        self,
+        folder: Path,
+        settings: Mapping[str, str],
+        models: Sequence[Path],
+        random: Random,
+        report: Report,
+        mutant: str = "",
+    ) -> None:
+        self.target = 0
+        self.members: list[Member] = []
+        self._folder = folder
+        self._settings = settings
+        self._mutant = mutant
+        self._models = models
+        self._random = random
+        self._report = report
+        self._numbers = itertools.count(1)
+        self._started: list[Member] = []
+
+    @property
+    def obeying(self) -> list[Member]:
+        """Those that have not been told to end."""
+        return [member for member in self.members if member.terminated_s is None]
+
+    def start(self, armed: Disturbance | None = None) -> Member:
+        """One more, with one of the models; armed with a failpoint where that is the disturbance."""
+        name = f"scorer-{next(self._numbers):02d}"
+        folder = self._folder / name
+        folder.mkdir()
+        settings = {
+            **self._settings,
+            "MODELS_DIR": str(self._random.choice(self._models)),
+            "STALL_TIMEOUT_S": str(_STALL_TIMEOUT_S),
+            "FAILPOINTS": armed.failpoint if armed else "",
+        }
+        service = self._service(folder, settings)
+        member = Member(name=name, service=service, guard=_kill_with_us(service.pid), armed=armed)
+        if armed and "=kill" in armed.failpoint:
+            member.may_end_as.add(_SIGKILLED)
+        self.members.append(member)
+        self._started.append(member)
+        return member
+
+    def _service(self, folder: Path, settings: Mapping[str, str]) -> Service:
+        if not self._mutant:
+            return Service(folder, "scorer", settings)
+        paths = [str(_ROOT), str(_ROOT / "services" / "scorer"), os.environ.get("PYTHONPATH", "")]
+        return Service(folder, "tests.faults.mutant", {**settings, "PYTHONPATH": os.pathsep.join(paths)}, self._mutant)
+
+    def pick(self, fraction: float) -> Member | None:
+        """One of those that run and obey; one that is armed is left in peace at first, so that it gets there."""
+        there = [member for member in self.obeying if not member.paused and member.service.running]
+        in_peace_since_s = time.monotonic() - _PEACE_S
+        there = [member for member in there if not member.armed or member.started_s < in_peace_since_s] or there
+        return there[int(fraction * len(there))] if there else None
+
+    def kill(self, member: Member) -> None:
+        """SIGKILL."""
+        member.killed = True
+        member.may_end_as.add(_SIGKILLED)
+        member.service.kill()
+        self._ended(member)
+
+    def terminate(self, member: Member) -> None:
+        """SIGTERM: it must end by itself, with 0, in time."""
+        member.terminated_s = time.monotonic()
+        member.may_end_as.add(0)
+        if "scorer starts" not in member.service.output:
+            member.may_end_as.add(_SIGTERMED)  # Python was still importing
+        member.service.terminate()
+
+    def pause(self, member: Member) -> None:
+        """SIGSTOP."""
+        member.paused = True
+        member.service.pause()
+
+    def resume(self, member: Member) -> None:
+        """SIGCONT; nothing where it has been killed meanwhile."""
+        member.paused = False
+        if member.service.running:
+            member.service.resume()
+
+    def inspect(self) -> list[Member]:
+        """Judge those that have ended or should have; returns those that a failpoint has just stopped."""
+        stopped = []
+        for member in list(self.members):
+            if not member.service.running:
+                self._ended(member)
+            elif not member.paused and member.armed and member.service.paused:
+                member.paused = True
+                stopped.append(member)
+            elif member.terminated_s is not None and not member.paused:
+                self._in_time(member, member.terminated_s)
+        return stopped
+
+    def disband(self) -> None:
+        """Kill what is left."""
+        for member in list(self.members):
+            self.kill(member)
+
+    def said(self) -> Counter[str]:
+        """How often the scorers said each thing that is more than information."""
+        said = Counter[str]()
+        for member in self._started:
+            for line in member.service.output.splitlines():
+                if _RESOURCE_WARNING in line:
+                    said[_RESOURCE_WARNING] += 1
+                elif line.startswith("{") and line.endswith("}"):
+                    event = json.loads(line)
+                    if event.get("level") not in {None, "info"}:
+                        said[event["event"].partition("\n")[0]] += 1
+        return said
+
+    def _in_time(self, member: Member, terminated_s: float) -> None:
+        if time.monotonic() - terminated_s > _GRACE_S:
+            self._report.find(f"{member.name} still runs {_GRACE_S:g} s after SIGTERM{_end_of(member)}")
+            self.kill(member)
+
+    def _ended(self, member: Member) -> None:
+        self.members.remove(member)
+        member.guard.kill()
+        member.guard.communicate()
+        code = member.service.wait()
+        if code == _SIGKILLED and member.armed and not member.killed:
+            self._report.tell(f"{member.name} died at {member.armed.failpoint}", "failpoint reached")
+        if code not in member.may_end_as:
+            self._report.find(f"{member.name} ended with {code}{_end_of(member)}")
+        for line in _suspicious(member.service.output):
+            self._report.find(f"{member.name} said: {line}")
+
+
+def _suspicious(output: str) -> Iterator[str]:
+    """Tracebacks, each as one, and what a storm gives no reason to say; what is left open at an end is no matter."""
+    for told, lines in itertools.groupby(output.splitlines(), lambda line: line.startswith("{")):
+        if told:
+            yield from filter(_is_strange, lines)
+        elif _RESOURCE_WARNING not in (text := "\n".join(lines)) or _TRACEBACK in text:
+            yield text
+
+
+def _is_strange(line: str) -> bool:
+    if not line.endswith("}"):
+        return False
+    said = json.loads(line)
+    return "exception" in said or said["event"] in _NEVER_SAID
+
+
+def _end_of(member: Member) -> str:
+    armed = f", armed with {member.armed.failpoint}" if member.armed else ""
+    lines = "".join(f"\n             {line}" for line in member.service.output.splitlines()[-_LAST_LINES:])
+    return f"{armed}; it may end as {sorted(member.may_end_as)}; its last words:{lines}"

@@ -1,0 +1,192 @@
+"""The load: payments, good and broken, in transactions and without, and a ledger of what the brokers acknowledged."""
+
+import json
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from random import Random
+from typing import Any
+
+import numpy as np
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
+
+from fraudstream.simulation import simulate
+from producer.malformed import BROKEN
+from tests.chaos.report import Report
+
+Place = tuple[int, int]
+
+_TICK_S = 0.02
+_BROKEN_SHARE = 0.03
+_SIMULATED = 2_000
+_DELIVERY_TIMEOUT_MS = 300_000
+_TRANSACTIONS_PER_S = 2.0
+_PER_TRANSACTION = 20
+_ABORTED_SHARE = 0.25
+_TRANSACTION_TIMEOUT_S = 30.0
+_RETRY_S = 0.5
+# a broker that has just started does not know its topics yet
+_NOT_YET = {KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
+
+
+def _silent() -> logging.Logger:
+    """A log that nobody hears: librdkafka says for each connection, again and again, that a broker is away."""
+    log = logging.getLogger("tests.chaos.librdkafka")
+    log.addHandler(logging.NullHandler())
+    log.propagate = False
+    return log
+
+
+def client(bootstrap: str, **options: object) -> dict[str, Any]:
+    """Options of a librdkafka client that outlives its brokers."""
+    return {
+        "bootstrap.servers": bootstrap,
+        "reconnect.backoff.max.ms": 1_000,
+        "topic.metadata.refresh.interval.ms": 5_000,
+        "logger": _silent(),
+        "error_cb": lambda _: None,
+        **options,
+    }
+
+
+class Messages:
+    """Endless messages, each with its own number as key: mostly payments, some broken in every way we know."""
+
+    def __init__(self, random: Random, first: int) -> None:
+        self._random = random
+        self._number = first
+        self._payments = self._simulated()
+
+    def take(self) -> tuple[bytes, bytes | None]:
+        """The next key and value."""
+        self._number += 1
+        fields = {"payment_id": self._number, **next(self._payments)}
+        if self._random.random() < _BROKEN_SHARE:
+            return b"%d" % self._number, self._random.choice(tuple(BROKEN.values()))(fields)
+        return b"%d" % self._number, json.dumps(fields).encode()
+
+    def _simulated(self) -> Iterator[dict[str, Any]]:
+        while True:
+            block = simulate(np.random.default_rng(self._random.getrandbits(32)), _SIMULATED)
+            names = ("amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device")
+            for values in zip(*(getattr(block, name).tolist() for name in names), strict=True):
+                yield dict(zip(names, values, strict=True))
+
+
+class Load:
+    """Sends until stopped, through every outage; `ledger` holds the places that were acknowledged.
+
+    `unplaced` holds the keys that were acknowledged on a retry, when librdkafka knows no offset.
+    """
+
+    def __init__(self, bootstrap: str, topic: str, report: Report, *, seed: int, rate: float, partitions: int) -> None:
+        self.ledger: set[Place] = set()
+        self.unplaced: set[bytes] = set()
+        self.refused = 0
+        self.aborted = 0
+        self._bootstrap = bootstrap
+        self._topic = topic
+        self._seed = seed
+        self._rate = rate
+        self._partitions = partitions
+        self._over = threading.Event()
+        self._threads = [report.thread(work) for work in (self._plain, self._transactions)]
+
+    def start(self) -> None:
+        """Send in the background."""
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self, timeout_s: float = 60) -> bool:
+        """Send no more; whether all that was sent is acknowledged. The brokers should be up."""
+        self._over.set()
+        for thread in self._threads:
+            thread.join(timeout_s)
+        return not any(thread.is_alive() for thread in self._threads)
+
+    def _plain(self) -> None:
+        random = Random(self._seed)
+        messages = Messages(random, 0)
+        options = {"enable.idempotence": True, "message.timeout.ms": _DELIVERY_TIMEOUT_MS, "linger.ms": 5}
+        producer = Producer(client(self._bootstrap, **options))
+        due, before_s = 0.0, time.monotonic()
+        while not self._over.wait(_TICK_S):
+            now_s = time.monotonic()
+            due, before_s = due + self._rate * (now_s - before_s), now_s
+            while due >= 1:
+                self._put(producer, random, *messages.take(), self._delivered)
+                due -= 1
+            producer.poll(0)
+        producer.flush(_DELIVERY_TIMEOUT_MS / 1000)
+
+    def _put(
+        self,
+        producer: Producer,
+        random: Random,
+        key: bytes,
+        value: bytes | None,
+        delivered: Callable[[Any, Message], None],
+    ) -> None:
+        while True:
+            try:
+                partition = random.randrange(self._partitions)
+                producer.produce(self._topic, value=value, key=key, partition=partition, on_delivery=delivered)
+            except (BufferError, KafkaException) as error:
+                if isinstance(error, KafkaException) and error.args[0].code() not in _NOT_YET:
+                    raise
+                producer.poll(_TICK_S)
+            else:
+                return
+
+    def _delivered(self, error: object, message: Message) -> None:
+        if error is not None:
+            self.refused += 1
+        else:
+            self._enter(message)
+
+    def _enter(self, message: Message) -> None:
+        partition, offset, key = message.partition(), message.offset(), message.key()
+        if partition is not None and offset is not None and offset >= 0:
+            self.ledger.add((partition, offset))
+        elif isinstance(key, bytes):
+            self.unplaced.add(key)
+
+    def _transactions(self) -> None:
+        """Small transactions, some aborted: gaps between offsets, and records that nobody may score."""
+        random = Random(self._seed + 1)
+        messages = Messages(random, 1 << 40)
+        producer: Producer | None = None
+        while not self._over.wait(1 / _TRANSACTIONS_PER_S):
+            try:
+                producer = producer or self._transactional()
+                self._transaction(producer, random, messages)
+            except KafkaException:
+                producer = None  # its outcome is unknown: a new one ends what is open
+                self._over.wait(_RETRY_S)
+        if producer is None:
+            self._transactional()
+
+    def _transactional(self) -> Producer:
+        options = {
+            "transactional.id": f"load-{self._topic}",
+            "transaction.timeout.ms": round(_TRANSACTION_TIMEOUT_S * 1000),
+        }
+        producer = Producer(client(self._bootstrap, **options))
+        producer.init_transactions(_TRANSACTION_TIMEOUT_S)
+        return producer
+
+    def _transaction(self, producer: Producer, random: Random, messages: Messages) -> None:
+        delivered: list[Message] = []
+        producer.begin_transaction()
+        for _ in range(_PER_TRANSACTION):
+            key, value = messages.take()
+            self._put(producer, random, key, value, lambda _, message: delivered.append(message))
+        if random.random() < _ABORTED_SHARE:
+            producer.flush(_TRANSACTION_TIMEOUT_S)
+            producer.abort_transaction(_TRANSACTION_TIMEOUT_S)
+            self.aborted += len(delivered)
+            return
+        producer.commit_transaction(_TRANSACTION_TIMEOUT_S)
+        for message in delivered:
+            self._enter(message)

@@ -1,0 +1,52 @@
+"""What happens, told line by line as it happens; what went wrong is kept for the verdict."""
+
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+
+_NUMBERS = re.compile(r"[0-9]+")
+_KEPT = 3
+
+
+class Report:
+    """Prints with the storm's clock, counts events by kind, keeps findings. Any thread may call."""
+
+    def __init__(self) -> None:
+        self.findings: list[str] = []
+        self._alike: Counter[str] = Counter()
+        self.events: Counter[str] = Counter()
+        self._since_s = time.monotonic()
+        self._lock = threading.Lock()
+
+    def tell(self, text: str, event: str = "") -> None:
+        """One line; `event` is the kind that the summary counts it as."""
+        with self._lock:
+            if event:
+                self.events[event] += 1
+            print(f"{time.monotonic() - self._since_s:7.1f} s  {text}", flush=True)
+
+    def find(self, text: str) -> None:
+        """A finding: what is promised did not hold. Of those that differ in their numbers only, three are kept."""
+        with self._lock:
+            kind = _NUMBERS.sub("#", text)
+            self._alike[kind] += 1
+            alike = self._alike[kind]
+            if alike <= _KEPT:
+                self.findings.append(text)
+        if alike <= _KEPT:
+            self.tell(f"FINDING: {text}")
+        elif alike == _KEPT + 1:
+            self.tell("FINDING: more of the kind, not listed")
+
+    def thread(self, work: Callable[[], None]) -> threading.Thread:
+        """A thread, not started, whose end by an error is a finding too."""
+
+        def run() -> None:
+            try:
+                work()
+            except Exception as error:  # noqa: BLE001 - nobody else would hear of it
+                self.find(f"{work.__qualname__} ended: {error!r}")
+
+        return threading.Thread(target=run, name=work.__qualname__, daemon=True)

@@ -1,0 +1,184 @@
+"""One storm from beginning to end: servers, scorers, load and onlookers; then the drain and the verdict."""
+
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from random import Random
+
+from tests.chaos.crew import Crew
+from tests.chaos.load import Load
+from tests.chaos.report import Report
+from tests.chaos.schedule import schedule
+from tests.chaos.storm import Storm
+from tests.chaos.verdict import judge
+from tests.chaos.watch import Reader, Tailer
+from tests.integration.broker import Cluster
+from tests.integration.broker.cluster import QUICK_JVM
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import READY, Surroundings, save_model
+from tests.oracle import committed_records
+
+PARTITIONS = 6
+# who joined, who was removed: what else would explain why nothing is scored for a while
+_GROUP_LOG = "-Dorg.slf4j.simpleLogger.log.kafka.coordinator.group.GroupCoordinator=info"
+_CLEAN_SCORERS = 2
+_READY_S = 60.0
+_ENDS_S = 90.0
+_DRAIN_S = 120.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What kind of storm: how many messages a second, whether the CSV is rotated, which rule the scorers lack."""
+
+    seed: int
+    minutes: float = 3.0
+    replicas: int = 3
+    rate: float = 1_500.0
+    rotate_bytes: int = 0
+    mutant: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """How it went: kept what was promised where there are no findings. `folder` is kept only where there are some."""
+
+    plan: Plan
+    seconds: float
+    events: Mapping[str, int]
+    said: Mapping[str, int]
+    records: int
+    during_storm: int
+    dead_letters: int
+    repeats: int
+    lost: int
+    findings: list[str]
+    folder: Path
+
+    def __str__(self) -> str:
+        plan = self.plan
+        rotated = f", CSV rotated at {plan.rotate_bytes} bytes" if plan.rotate_bytes else ""
+        rotated += f", mutant {plan.mutant}" if plan.mutant else ""
+        verdict = "FAILED" if self.findings else "kept"
+        lines = [
+            f"seed {plan.seed}, {plan.minutes:g} minutes, {plan.replicas} replicas, {plan.rate:g} messages/s{rotated}",
+            "events: " + ", ".join(f"{count} {event}" for event, count in sorted(self.events.items())),
+            "scorers said: " + ", ".join(f"{count} {event}" for event, count in sorted(self.said.items())),
+            f"{self.records} records, {self.during_storm} decided during the storm, {self.seconds:.0f} s in all",
+            f"{self.dead_letters} dead letters, {self.repeats} repeats, {self.lost} lost: {verdict}",
+        ]
+        if self.findings:
+            repeat = f"CHAOS_SEED={plan.seed} CHAOS_MINUTES={plan.minutes:g} CHAOS_REPLICAS={plan.replicas}"
+            repeat += f" CHAOS_RATE={plan.rate:g} CHAOS_ROTATE_BYTES={plan.rotate_bytes}"
+            lines += [f"{len(self.findings)} findings; logs and outputs are in {self.folder}; again with {repeat}"]
+            lines += [f"- {finding}" for finding in self.findings]
+        return "\n".join(lines)
+
+
+def run(plan: Plan) -> Result:
+    """Run one storm. Leaves no process behind, and no files where all promises were kept."""
+    began_s = time.monotonic()
+    folder = Path(tempfile.mkdtemp(prefix="fraudstream-chaos-"))
+    report = Report()
+    report.tell(f"seed {plan.seed}, logs and outputs in {folder}")
+    with ExitStack() as stack:
+        cluster = stack.enter_context(Cluster(jvm=(*QUICK_JVM, _GROUP_LOG)))
+        stack.callback(lambda: shutil.copy(cluster.broker.log, folder))
+        surroundings = Surroundings(cluster.bootstrap, "chaos-{}".format, folder, PARTITIONS).prepare()
+        settings = surroundings.settings
+        if plan.rotate_bytes:
+            settings["CSV_ROTATE_BYTES"] = str(plan.rotate_bytes)
+        models = [folder / "models", folder / "models-2"]
+        save_model(models[1], strength=0.01)
+        random = Random(plan.seed)
+        crew = Crew(folder, settings, models, random, report, plan.mutant)
+        stack.callback(crew.disband)
+        reader = Reader(cluster.bootstrap, surroundings.topics, PARTITIONS, report)
+        tailer = Tailer(surroundings.csv, report)
+        load = Load(
+            cluster.bootstrap, surroundings.topics[0], report, seed=plan.seed, rate=plan.rate, partitions=PARTITIONS
+        )
+        for one in (reader, tailer, load):
+            one.start()
+        _storm(plan, cluster, crew, report, reader)
+        during_storm = reader.input.count - reader.undecided
+        _clear(crew, report)
+        if not load.stop():
+            report.find("the load could not deliver what it had sent")
+        _drain(crew, report, reader, surroundings)
+        reader.stop()
+        tailer.stop()
+        lost = judge(report, reader, load, tailer.state(), surroundings.csv, settings)
+    result = Result(
+        plan=plan,
+        seconds=time.monotonic() - began_s,
+        events=report.events,
+        said=crew.said(),
+        records=reader.input.count,
+        during_storm=during_storm,
+        dead_letters=reader.dead.count,
+        repeats=reader.repeats,
+        lost=lost,
+        findings=report.findings,
+        folder=folder,
+    )
+    if not result.findings:
+        shutil.rmtree(folder)
+    return result
+
+
+def _storm(plan: Plan, cluster: Cluster, crew: Crew, report: Report, reader: Reader) -> None:
+    crew.target = plan.replicas
+    for member in [crew.start() for _ in range(plan.replicas)]:
+        member.service.wait_for(READY, _READY_S)
+
+    def decided() -> int:
+        return reader.scored.count + reader.dead.count
+
+    def progress() -> str:
+        return f"{reader.input.count} records, {reader.undecided} undecided, {reader.dead.count} dead letters"
+
+    storm = Storm(cluster, crew, report, decided, progress)
+    storm.run(schedule(plan.seed, plan.replicas, PARTITIONS), plan.minutes * 60)
+    report.tell(f"the storm is over: {progress()}")
+
+
+def _clear(crew: Crew, report: Report) -> None:
+    """Wake the stopped ones, so that what they still have in hand meets its fence; then end them all."""
+    for member in crew.obeying:
+        if member.paused:
+            crew.resume(member)
+    for member in crew.obeying:
+        crew.terminate(member)
+
+    def ended() -> bool:
+        for member in crew.inspect():
+            crew.kill(member)
+        return not crew.members
+
+    try:
+        wait_until(ended, _ENDS_S, "the storm's scorers end")
+    except TimeoutError as error:
+        report.find(str(error))
+
+
+def _drain(crew: Crew, report: Report, reader: Reader, surroundings: Surroundings) -> None:
+    """Clean scorers decide what is left."""
+    expected = len(committed_records(surroundings.bootstrap, surroundings.topics[0]))
+    for _ in range(_CLEAN_SCORERS):
+        crew.start()
+
+    def drained() -> bool:
+        crew.inspect()
+        return reader.input.count >= expected and reader.undecided <= 0
+
+    try:
+        wait_until(drained, _DRAIN_S, f"all {expected} records decided")
+        report.tell(f"drained: {expected} records")
+    except TimeoutError as error:
+        report.find(f"{error}; {reader.undecided} are undecided")
+    _clear(crew, report)

@@ -1,0 +1,135 @@
+"""Which disturbance comes after which. Pure: the same seed makes the same schedule.
+
+Kinds and failpoints are dealt from shuffled decks, so that a storm of a few minutes holds something of each.
+"""
+
+import itertools
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Literal, TypeVar
+
+from fraudstream.failpoints import NAMES
+
+Kind = Literal[
+    "kill",
+    "short stop",
+    "long stop",
+    "terminate",
+    "scale",
+    "failpoint",
+    "broker restart",
+    "broker kill",
+    "ZooKeeper stop",
+]
+SERVERS: frozenset[Kind] = frozenset({"broker restart", "broker kill", "ZooKeeper stop"})
+
+_DECK: Sequence[tuple[Kind, int]] = (
+    ("kill", 4),
+    ("short stop", 2),
+    ("long stop", 2),
+    ("terminate", 2),
+    ("scale", 3),
+    ("failpoint", 9),
+    ("broker restart", 1),
+    ("broker kill", 1),
+    ("ZooKeeper stop", 1),
+)
+_ACTIONS = ("kill", "stop", "fail")
+# gusts, one on top of the other; then a lull, from when the group works again
+_GUSTS = 0.6
+_GUST_GAP_S, _LULL_S = (0.1, 3.0), (1.0, 7.0)
+_BETWEEN_SERVERS = 3
+# seconds until what was done is undone: a restart, a SIGCONT; a long stop outlasts the group's session of 15 s
+_HOLD_S: dict[Kind, tuple[float, float]] = {
+    "kill": (0.0, 8.0),
+    "short stop": (0.3, 6.0),
+    "long stop": (16.0, 22.0),
+    "terminate": (0.0, 5.0),
+    "scale": (0.0, 0.0),
+    "failpoint": (1.0, 22.0),
+    "broker restart": (0.0, 5.0),
+    "broker kill": (0.0, 9.0),
+    "ZooKeeper stop": (10.0, 20.0),
+}
+_RARELY_CROWDED = 0.15
+_HIGHEST_COUNT = 20
+_AT_TAKEOVER = {"fenced", "token_taken", "resuming"}
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disturbance:
+    """What happens `wait_s` after the last one, to which of those there are (`pick`, 0…1), for how long.
+
+    `calm` is whether to wait first until payments are scored again. `replicas` is what a scaling is to; `failpoint` is
+    what a new scorer is armed with, in the words of `FAILPOINTS`, and `mercy` whether one that stops itself is
+    continued or killed.
+    """
+
+    wait_s: float
+    calm: bool
+    kind: Kind
+    pick: float
+    hold_s: float
+    replicas: int = 0
+    failpoint: str = ""
+    mercy: bool = False
+
+
+def schedule(seed: int, replicas: int, partitions: int) -> Iterator[Disturbance]:
+    """The storm of that seed, without end."""
+    random = Random(seed)
+    failpoints = _dealt(random, [(name, action) for name in NAMES for action in _ACTIONS])
+    count = replicas
+    for kind in _kinds(random):
+        calm = random.random() >= _GUSTS
+        name, action = next(failpoints) if kind == "failpoint" else ("", "")
+        if kind == "scale":
+            count = _scaled(random, count, replicas, partitions)
+        yield Disturbance(
+            wait_s=round(random.uniform(*(_LULL_S if calm else _GUST_GAP_S)), 2),
+            calm=calm,
+            kind=kind,
+            pick=random.random(),
+            hold_s=round(random.uniform(*_HOLD_S[kind]), 2),
+            replicas=count if kind == "scale" else 0,
+            failpoint=f"{name}={action}@{_time(random, name)}" if name else "",
+            mercy=random.random() < 0.5,
+        )
+
+
+def _kinds(random: Random) -> Iterator[Kind]:
+    """All kinds, with some others between two that disturb the servers."""
+    postponed: deque[Kind] = deque()
+    others = 0
+    for kind in _dealt(random, [kind for kind, count in _DECK for _ in range(count)]):
+        if kind in SERVERS:
+            postponed.append(kind)
+        else:
+            others += 1
+            yield kind
+        if postponed and others >= _BETWEEN_SERVERS:
+            others = 0
+            yield postponed.popleft()
+
+
+def _dealt(random: Random, cards: Sequence[T]) -> Iterator[T]:
+    """All cards in random order, again and again."""
+    for _ in itertools.count():
+        yield from random.sample(cards, len(cards))
+
+
+def _time(random: Random, name: str) -> int:
+    """At which time a failpoint acts: mostly soon, as a scorer may not live long; takeovers are rare."""
+    if name in _AT_TAKEOVER:
+        return random.choice((1, 1, 2))
+    return min(int(random.expovariate(1 / 4)) + 1, _HIGHEST_COUNT)
+
+
+def _scaled(random: Random, now: int, replicas: int, partitions: int) -> int:
+    """Another number of 1 … replicas + 2; now and then one more than there are partitions."""
+    others = [number for number in range(1, replicas + 3) if number != now]
+    return partitions + 1 if random.random() < _RARELY_CROWDED else random.choice(others)

@@ -1,0 +1,127 @@
+"""What must hold once the storm is over and all is drained."""
+
+import asyncio
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from fraudstream.cli import COMMANDS
+from fraudstream.rows import HEADER
+from fraudstream.sinks.journal import State
+from tests.chaos.load import Load
+from tests.chaos.report import Report
+from tests.chaos.watch import Reader
+from tests.integration import offsets
+from tests.oracle import assert_each_once, committed_records
+
+_NAMED = 20
+_VERIFY_TIMEOUT_S = 180
+
+
+def judge(
+    report: Report, reader: Reader, load: Load, state: State | None, path: Path, settings: Mapping[str, str]
+) -> int:
+    """Every check; each that fails is a finding. Returns how many records were lost."""
+    bootstrap = settings["KAFKA_BOOTSTRAP_SERVERS"]
+    lost = _lost(report, reader, load, bootstrap, settings["INPUT_TOPIC"])
+    _files(report, state, path)
+    _transactions(report, bootstrap, (settings["SCORED_TOPIC"], settings["DLQ_TOPIC"]))
+    _offsets(report, state, bootstrap, settings)
+    try:
+        assert_each_once(_whole(path), bootstrap, settings)
+    except (AssertionError, ValueError, TimeoutError) as error:
+        report.find(f"each once: {str(error)[:400] or type(error).__name__}")
+    if "verify" in COMMANDS:
+        _verify(report, settings)
+    return lost
+
+
+def _lost(report: Report, reader: Reader, load: Load, bootstrap: str, topic: str) -> int:
+    lost = reader.lost()
+    if lost:
+        report.find(f"lost: {len(lost)} records of the input are nowhere: {lost[:_NAMED]}")
+    missing = sorted(place for place in load.ledger if place not in reader.input)
+    if load.unplaced:
+        keys = {record.key for record in committed_records(bootstrap, topic)}
+        missing += sorted((-1, int(key)) for key in load.unplaced - keys)
+    if missing:
+        report.find(
+            f"lost by the brokers: {len(missing)} acknowledged records are not in the input: {missing[:_NAMED]}"
+        )
+    return len(lost)
+
+
+def _rotated(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.stem}.[0-9][0-9][0-9][0-9]{path.suffix}"))
+
+
+def _whole(path: Path) -> Path:
+    """The CSV with those that were rotated before it, as one."""
+    rotated = _rotated(path)
+    if not rotated:
+        return path
+    whole = path.parent.parent / "whole.csv"
+    with whole.open("wb") as file:
+        for number, part in enumerate([*rotated, path]):
+            header, rows = part.read_bytes().split(b"\n", 1)
+            file.write(rows if number else header + b"\n" + rows)
+    return whole
+
+
+def _files(report: Report, state: State | None, path: Path) -> None:
+    rotated = _rotated(path)
+    ours = {path, *rotated, *(path.with_name(f".{path.name}.{kind}") for kind in ("journal", "lock"))}
+    others = sorted(one.name for one in path.parent.iterdir() if one not in ours)
+    if others:
+        report.find(f"files beside the CSV: {others}")
+    for file in (*rotated, path):
+        content = file.read_bytes()
+        if not content.endswith(b"\n"):
+            report.find(f"{file.name} ends with {content[-80:]!r}")
+        if content.count(HEADER.encode()) != 1 or not content.startswith(HEADER.encode()):
+            report.find(f"{file.name} has its header {content.count(HEADER.encode())} times")
+    size = path.stat().st_size
+    if state is None or (state.length, state.generation) != (size, len(rotated)):
+        words = f"{state.length} and generation {state.generation}" if state else "nothing"
+        report.find(f"the CSV has {size} bytes behind {len(rotated)} rotated ones, the journal says {words}")
+
+
+def _transactions(report: Report, bootstrap: str, topics: Sequence[str]) -> None:
+    for topic in topics:
+        stable, ends = (asyncio.run(_ends(bootstrap, topic, level)) for level in ("read_committed", "read_uncommitted"))
+        if stable != ends:
+            report.find(f"an open transaction in {topic}: stable {stable}, end {ends}")
+
+
+async def _ends(bootstrap: str, topic: str, isolation: str) -> dict[int, int]:
+    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, isolation_level=isolation) as consumer:
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(consumer.assignment())
+        return {place.partition: end for place, end in ends.items()}
+
+
+def _offsets(report: Report, state: State | None, bootstrap: str, settings: Mapping[str, str]) -> None:
+    committed = offsets.committed(bootstrap, settings["CONSUMER_GROUP"], settings["INPUT_TOPIC"])
+    decided = (
+        {partition: mark.offset + 1 for partition, mark in state.marks.items() if mark.offset >= 0} if state else {}
+    )
+    if {partition: offset for partition, offset in committed.items() if offset} != decided:
+        report.find(f"the group has committed {committed}, the journal has {decided}")
+
+
+def _verify(report: Report, settings: Mapping[str, str]) -> None:
+    """The product's own judgement must be the same."""
+    environment = {**settings, "PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    done = subprocess.run(
+        [sys.executable, "-m", "fraudstream.cli", "verify"],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=_VERIFY_TIMEOUT_S,
+        check=False,
+    )
+    if done.returncode != 0:
+        report.find(f"fraudstream verify ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2_000:]}")
