@@ -13,7 +13,7 @@ BIN := .venv/bin
 SERVICES := services/producer:services/scorer:services/trainer:services/demo:services/demo
 RUN := PYTHONPATH=$(SERVICES) $(BIN)/python -m
 PYTEST := $(BIN)/python -m pytest
-CODE := shared/src services tests
+CODE := shared/src services tests benchmarks
 
 $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv

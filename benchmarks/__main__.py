@@ -1,0 +1,66 @@
+"""`python -m benchmarks`, from the project's root: settings → models, frameworks, broker → sections → results."""
+
+import json
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+from shutil import rmtree
+
+from benchmarks import broker, contenders, latency, machine, memory, models, readme, replicas, throughput, warming
+from benchmarks.job import Bench
+from benchmarks.results import Measured, results
+from benchmarks.settings import BenchSettings
+from fraudstream.errors import FraudstreamError
+
+_CACHE = Path(".cache/benchmarks")
+
+
+def main() -> int:
+    """Measure, and write results.json and README.md."""
+    try:
+        settings = BenchSettings.from_env(os.environ)
+    except FraudstreamError as error:
+        print(error, file=sys.stderr)
+        return 1
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # so that all processes are stopped
+    _CACHE.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="run-", dir=_CACHE)).resolve()
+    try:
+        measured = _measure(settings, folder)
+    finally:
+        rmtree(folder, ignore_errors=True)
+    _write(settings, measured)
+    return 0
+
+
+def _measure(settings: BenchSettings, folder: Path) -> Measured:
+    """On one broker; what a section needs is on the same disk as the project, as its outputs would be."""
+    known = contenders.all_of_them(models.make(folder / "models"))
+    with broker.cluster() as cluster:
+        bench = Bench(bootstrap=cluster.bootstrap, folder=folder, settings=settings, contenders=known)
+        warming.warm_up(bench)
+        wanted = settings.sections
+        return Measured(
+            throughput=throughput.measure(bench) if "throughput" in wanted else None,
+            latency=latency.measure(bench) if "latency" in wanted else None,
+            replicas=replicas.measure(bench) if "replicas" in wanted else None,
+            memory=memory.measure(bench) if "memory" in wanted else None,
+        )
+
+
+def _write(settings: BenchSettings, measured: Measured) -> None:
+    run = settings.model_dump(include={"payments", "repeats", "latency_repeats", "latency_s"})
+    run |= {"partitions": throughput.PARTITIONS, "slow_s": contenders.SLOW_S}
+    content = results(measured, machine.describe(), run)
+    folder = settings.results_folder
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "results.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "README.md").write_text(readme.render(content), encoding="utf-8")
+    print(json.dumps({"ratios": content["ratios"]}, indent=2))
+    print(f"written: {folder}/results.json and {folder}/README.md")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,16 @@
+"""The broker that all are measured on: the tests' cluster, with the JVM options of Kafka's own start script."""
+
+from tests.integration.broker import Cluster
+
+_JVM = (
+    "-Xmx1g",
+    "-XX:+UseG1GC",
+    "-XX:MaxGCPauseMillis=20",
+    "-XX:InitiatingHeapOccupancyPercent=35",
+    "-XX:+ExplicitGCInvokesConcurrent",
+)
+
+
+def cluster() -> Cluster:
+    """ZooKeeper and one Kafka broker."""
+    return Cluster(jvm=_JVM)

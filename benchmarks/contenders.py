@@ -1,0 +1,86 @@
+"""Who is compared, and how each is started."""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from benchmarks import frameworks, models
+
+_ROOT = Path(__file__).parents[1]
+_PROGRAMS = Path(__file__).with_name("programs")
+_JVM = ("-Xmx1g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
+SLOW_S = 16
+"""How long slow contenders are measured; several of quixstreams' commits, one every 5 s."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A program, what it is told beyond the scorer's variables, and what is measured of it."""
+
+    name: str
+    command: Sequence[str]
+    variables: Mapping[str, str]
+    writes: Literal["topic", "topic and csv", "csv"]
+    most_s: float | None = None
+    """A slow one is stopped that long after its first output: its rate is known by then. None: it does all."""
+
+
+def all_of_them(models_folders: Mapping[str, Path]) -> dict[str, Contender]:
+    """By name."""
+    python, classpath = str(frameworks.python()), frameworks.streams_classpath()
+    parameters = models.parameters(models_folders["logistic"])
+    found = [
+        *(_scorer(f"scorer_{model}", folder) for model, folder in models_folders.items()),
+        _scorer("scorer_default_at_least_once", models_folders["default"], PROCESSING_GUARANTEE="at_least_once"),
+        Contender(
+            name="ceiling",
+            command=[sys.executable, str(_PROGRAMS / "ceiling.py")],
+            variables={},
+            writes="topic",
+        ),
+        _streams("kafka_streams", classpath, parameters, commit_ms=100),
+        _streams("kafka_streams_10ms", classpath, parameters, commit_ms=10),
+        *(_quixstreams(python, model, models_folders[model]) for model in ("hgb", "logistic")),
+        *(_plain_loop(python, model, models_folders[model]) for model in ("hgb", "logistic")),
+    ]
+    return {contender.name: contender for contender in found}
+
+
+def _scorer(name: str, models_dir: Path, **variables: str) -> Contender:
+    return Contender(
+        name=name,
+        command=[sys.executable, "-m", "scorer"],
+        variables={"PYTHONPATH": str(_ROOT / "services" / "scorer"), "MODELS_DIR": str(models_dir), **variables},
+        writes="topic and csv",
+    )
+
+
+def _streams(name: str, classpath: str, parameters: Path, *, commit_ms: int) -> Contender:
+    return Contender(
+        name=name,
+        command=["java", *_JVM, "-cp", classpath, "fraudstream.bench.Main"],
+        variables={"MODEL_PARAMETERS": str(parameters), "COMMIT_INTERVAL_MS": str(commit_ms)},
+        writes="topic",
+    )
+
+
+def _quixstreams(python: str, model: str, models_dir: Path) -> Contender:
+    return Contender(
+        name=f"quixstreams_{model}",
+        command=[python, str(_PROGRAMS / "quixstreams_scorer.py")],
+        variables={"MODELS_DIR": str(models_dir), "OMP_NUM_THREADS": "1"},
+        writes="topic",
+        most_s=SLOW_S,
+    )
+
+
+def _plain_loop(python: str, model: str, models_dir: Path) -> Contender:
+    return Contender(
+        name=f"plain_loop_{model}",
+        command=[python, str(_PROGRAMS / "plain_loop.py")],
+        variables={"MODELS_DIR": str(models_dir), "OMP_NUM_THREADS": "1"},
+        writes="csv",
+        most_s=SLOW_S,
+    )

@@ -1,0 +1,52 @@
+"""The ratios that a run is judged by."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from operator import ge, le
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """A ratio's name in results.json, what it compares, and the bound it should keep."""
+
+    name: str
+    meaning: str
+    sign: str
+    bound: float
+
+    def is_met(self, value: float) -> bool:
+        """Whether `value` keeps the bound."""
+        compare: Callable[[float, float], bool] = ge if self.sign == "≥" else le
+        return compare(value, self.bound)
+
+
+THROUGHPUT = {
+    "default_vs_kafka_streams": ("scorer_default", "kafka_streams"),
+    "logistic_vs_kafka_streams": ("scorer_logistic", "kafka_streams"),
+    "hgb_vs_ceiling": ("scorer_hgb", "ceiling"),
+    "logistic_vs_ceiling": ("scorer_logistic", "ceiling"),
+    "hgb_vs_quixstreams": ("scorer_hgb", "quixstreams_hgb"),
+    "logistic_vs_quixstreams": ("scorer_logistic", "quixstreams_logistic"),
+    "hgb_vs_plain_loop": ("scorer_hgb", "plain_loop_hgb"),
+    "logistic_vs_plain_loop": ("scorer_logistic", "plain_loop_logistic"),
+    "exactly_once_vs_at_least_once": ("scorer_default", "scorer_default_at_least_once"),
+}
+"""Ratio → the two contenders whose rates it compares."""
+
+LATENCY = "latency_p99_vs_kafka_streams_at_1000"
+
+GOALS = (
+    Goal("default_vs_kafka_streams", "throughput, the shipped model; Kafka Streams with a logistic one", "≥", 1.2),
+    Goal("logistic_vs_kafka_streams", "throughput, the same logistic model", "≥", 1.5),
+    Goal("hgb_vs_ceiling", "throughput with boosting, of what the client can do", "≥", 0.45),
+    Goal("logistic_vs_ceiling", "throughput with a logistic model, of what the client can do", "≥", 0.8),
+    Goal("hgb_vs_quixstreams", "throughput, the same boosting model", "≥", 40.0),
+    Goal("logistic_vs_quixstreams", "throughput, the same logistic model", "≥", 12.0),
+    Goal("hgb_vs_plain_loop", "throughput, the same boosting model", "≥", 80.0),
+    Goal("logistic_vs_plain_loop", "throughput, the same logistic model", "≥", 80.0),
+    Goal(LATENCY, "p99 latency at 1,000 payments/s, 6 partitions, Kafka Streams at its 100 ms", "≤", 0.5),
+    Goal("exactly_once_vs_at_least_once", "throughput: what the guarantee costs", "≥", 0.8),
+)
+
+MOST_MEMORY_MB = 300
+"""Of a scorer draining a backlog."""

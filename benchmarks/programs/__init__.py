@@ -1,0 +1,1 @@
+"""What runs beside the scorer, each as a process of its own, told by the scorer's environment variables."""

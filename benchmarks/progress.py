@@ -1,0 +1,57 @@
+"""A contender's output as it grows → its rate. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+WARM_UP = 0.2
+"""The share of the output that is not measured: connecting, joining the group, and what a JVM needs to compile."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What was to be seen at one moment: seconds on one clock, size of the output, CPU time until then, memory."""
+
+    at_s: float
+    total: int
+    cpu_s: float = 0.0
+    resident_mb: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """Records a second, and CPU seconds for a thousand records."""
+
+    per_s: float
+    cpu_s_per_1000: float
+
+
+def window(samples: Sequence[Sample]) -> tuple[Sample, Sample]:
+    """From the first sample past the warm-up to the first one that shows all.
+
+    Output appears in steps, one a commit; both ends are taken right behind a step, with the size then reached, so a
+    contender with few large steps is judged as exactly as one with many small ones.
+    """
+    end = samples[-1].total
+    start = next(sample for sample in samples if sample.total >= WARM_UP * end)
+    finish = next(sample for sample in samples if sample.total >= end)
+    if start.total >= finish.total:
+        raise ValueError("the whole output appeared at once, so it has no rate: raise BENCH_PAYMENTS")
+    return start, finish
+
+
+def pace(samples: Sequence[Sample], records_per_size: float = 1.0) -> Pace:
+    """The rate within the window. `records_per_size`: a topic's size also counts transaction markers, records don't."""
+    start, finish = window(samples)
+    records = (finish.total - start.total) * records_per_size
+    return Pace(
+        per_s=records / (finish.at_s - start.at_s),
+        cpu_s_per_1000=1_000 * (finish.cpu_s - start.cpu_s) / records,
+    )
+
+
+def resident_by_tenth(samples: Sequence[Sample]) -> list[float]:
+    """The resident memory at each tenth of the output."""
+    end = samples[-1].total
+    return [
+        next(sample for sample in samples if sample.total * 10 >= tenth * end).resident_mb for tenth in range(1, 11)
+    ]

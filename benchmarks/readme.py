@@ -1,0 +1,184 @@
+"""results.json → README.md: what was compared, how, and what came of it. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from benchmarks import goals
+from benchmarks.progress import WARM_UP
+
+Results = Mapping[str, Any]
+
+_WORDS = {
+    "scorer_default": "scorer, shipped model",
+    "scorer_logistic": "scorer, logistic regression",
+    "scorer_hgb": "scorer, gradient boosting (100 trees)",
+    "scorer_default_at_least_once": "scorer, shipped model, at least once",
+    "ceiling": "ceiling: the same client, bytes forwarded",
+    "kafka_streams": "Kafka Streams, logistic regression",
+    "kafka_streams_10ms": "Kafka Streams, commit interval 10 ms",
+    "quixstreams_hgb": "quixstreams, gradient boosting",
+    "quixstreams_logistic": "quixstreams, logistic regression",
+    "plain_loop_hgb": "plain loop, gradient boosting",
+    "plain_loop_logistic": "plain loop, logistic regression",
+}
+
+_HEAD = """\
+# Benchmarks
+Made by `make bench`; the figures are in `results.json`. One run measures everything side by side: on one real Kafka
+broker, on the same payments, in turn and again and again. A ratio is taken between neighbours of the same round, and
+its median stands here with the least and the greatest; so it holds where the figures themselves depend on the machine.
+"""
+
+_METHOD = """\
+## How it is measured
+- **One broker**: Kafka {kafka} with ZooKeeper on the same machine as the contender, Kafka's own JVM options (1 GB,
+  G1). All topics have {partitions} partitions and one replica; messages are not compressed.
+- **Warmed up**: the broker is a JVM as well; before anything is measured it serves three unmeasured runs, then
+  ten seconds of small transactions.
+- **The same input**: {payments:,} simulated payments, put into a topic once. Each contender reads them from the
+  beginning, with a new consumer group, into new output topics.
+- **From outside, the same for all**: 50 times a second, the end of the scored topic as a read_committed reader sees it
+  (the CSV's rows, where a contender has no topic). The rate is that between {warm_up:.0%} and 100 % of the output. The
+  first {warm_up:.0%} are warm-up for all: connecting, joining the group, and what a JVM needs to compile.
+- **Counted**: at the end all committed outputs are read, and must be as many as the payments; for the scorer its CSV's
+  rows, too.
+- **Slow ones**: quixstreams and the plain loop are stopped after {slow_s} s: their rate is known by then.
+- **Latency**: payments are sent one by one on a schedule that waits for nobody; measured is from when one was due until
+  a read_committed reader has its score, in one process, on one clock. {latency_s:g} s at each rate, after a burst of
+  30,000 payments that warms up both Python and the JVM.
+
+**Who is compared**
+| | |
+|---|---|
+| scorer | this project, one process, `exactly_once`, writing the scored topic and the CSV |
+| ceiling | the scorer's own client: the same fetches forwarded in the same transactions; no decoding, model or CSV |
+| Kafka Streams | {streams}, Java, `exactly_once_v2`, one thread, Jackson, range checks, \
+the same logistic model in plain Java, scored topic, no CSV; default settings (commit interval 100 ms) |
+| quixstreams | {quixstreams}, exactly once, the same scikit-learn model called for each message, scored topic, no CSV |
+| plain loop | kafka-python {kafka_python}, a one-row DataFrame and `predict_proba` for each message, CSV, auto-commit |
+
+All scikit-learn models run in one thread everywhere: with two, one-row predictions of quixstreams and the plain loop
+would be up to ten times slower.
+"""
+
+_LIMITS = """\
+## Limits
+- Broker, contender and measuring share {cores} cores. Where the broker is the limit, all that is above it looks alike,
+  and replicas add little.
+- One broker with one replica on one disk: no network, no second broker to wait for.
+- Payments come from a simulation; all are valid.
+"""
+
+
+def render(results: Results) -> str:
+    """The whole page; sections that were not run are left out."""
+    parts = [_HEAD, _ratios(results), *_throughput(results), *_latency(results), *_replicas(results)]
+    return "\n".join([*parts, *_memory(results), _method(results), _machine(results), _limits(results)])
+
+
+def _ratios(results: Results) -> str:
+    rows = []
+    for goal in goals.GOALS:
+        if goal.name in results["ratios"]:
+            value, spread = results["ratios"][goal.name], results["spreads"][goal.name]
+            met = "" if goal.is_met(value) else " (missed)"
+            between = f"{_number(spread['least'])} to {_number(spread['greatest'])}"
+            rows.append((f"`{goal.name}`", goal.meaning, _number(value), between, f"{goal.sign} {goal.bound:g}{met}"))
+    return "## Ratios\n" + _table(("ratio", "of what", "median", "spread", "goal"), rows)
+
+
+def _throughput(results: Results) -> list[str]:
+    if "throughput" not in results:
+        return []
+    rows = [
+        (
+            _WORDS[name],
+            _figure(found["per_s"]),
+            _figure(found["cpu_ms_per_1000"]),
+            _figure(found["peak_mb"]),
+            f"{found['payments']:,}",
+        )
+        for name, found in results["throughput"].items()
+    ]
+    heads = ("", "payments/s", "CPU ms per 1,000", "most memory, MB", "payments")
+    return ["## Throughput\n" + _table(heads, rows)]
+
+
+def _latency(results: Results) -> list[str]:
+    if "latency" not in results:
+        return []
+    rows = [
+        (
+            f"{found['rate_per_s']:,}",
+            str(found["partitions"]),
+            _WORDS[found["contender"]],
+            *(_figure(found[name]) for name in ("p50_ms", "p95_ms", "p99_ms")),
+        )
+        for found in sorted(results["latency"], key=lambda found: (found["rate_per_s"], found["partitions"]))
+    ]
+    heads = ("payments/s", "partitions", "", "p50, ms", "p95, ms", "p99, ms")
+    return ["## Latency: sent → to be read, committed\n" + _table(heads, rows)]
+
+
+def _replicas(results: Results) -> list[str]:
+    if "replicas" not in results:
+        return []
+    one = results["replicas"]["1"]["median"]
+    rows = [(count, _figure(found), f"{found['median'] / one:.2f}") for count, found in results["replicas"].items()]
+    text = (
+        "Scorers that share a backlog, 4 partitions and one CSV; it appears at once, when all of them are ready.\n"
+        f"With {results['machine']['cores']} cores for scorers and broker together, the processors are the limit.\n\n"
+    )
+    return ["## Replicas\n" + text + _table(("replicas", "payments/s, together", "of one"), rows)]
+
+
+def _memory(results: Results) -> list[str]:
+    if "memory" not in results:
+        return []
+    found = results["memory"]
+    tenths = ", ".join(f"{value:.0f}" for value in found["resident_mb_by_tenth"])
+    rows = [
+        ("most resident memory", f"{found['peak_mb']:.0f} MB (goal: ≤ {goals.MOST_MEMORY_MB} MB, flat)"),
+        ("resident at each tenth of the backlog", f"{tenths} MB"),
+        ("CPU for 1,000 payments", f"{1_000 * found['cpu_s_per_1000']:.1f} ms"),
+        ("CPU when idle", f"{100 * found['idle_share']:.1f} % of a core"),
+    ]
+    heads = (f"one scorer, shipped model, 6 partitions, a backlog of {found['payments']:,} payments", "")
+    return ["## Memory and CPU\n" + _table(heads, rows)]
+
+
+def _method(results: Results) -> str:
+    machine, run = results["machine"], results["run"]
+    return _METHOD.format(
+        kafka=machine["kafka"],
+        streams=machine["kafka-streams"],
+        quixstreams=machine["quixstreams"],
+        kafka_python=machine["kafka-python"],
+        warm_up=WARM_UP,
+        **run,
+    )
+
+
+def _machine(results: Results) -> str:
+    rows = [(name.replace("_", " "), str(value)) for name, value in results["machine"].items()]
+    run = results["run"]
+    text = f"{run['repeats']} rounds of throughput, {run['latency_repeats']} of latency and replicas.\n\n"
+    return "## The machine and the versions\n" + text + _table(("", ""), rows)
+
+
+def _limits(results: Results) -> str:
+    return _LIMITS.format(cores=results["machine"]["cores"])
+
+
+def _figure(spread: Mapping[str, float]) -> str:
+    return f"{_number(spread['median'])} ({_number(spread['least'])} to {_number(spread['greatest'])})"
+
+
+def _number(value: float) -> str:
+    """Three significant digits at least, thousands apart."""
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

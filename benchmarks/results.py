@@ -1,0 +1,85 @@
+"""Measurements → results.json: the ratios by name, their spreads, the figures behind them. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from benchmarks import goals
+from benchmarks.figures import Spread, ratio
+from benchmarks.latency import Case, Percentiles
+from benchmarks.memory import Footprint
+from benchmarks.throughput import Run
+
+_DEFAULT_PARTITIONS = 6
+_JUDGED_RATE_PER_S = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What the sections brought; None where one was left out."""
+
+    throughput: Mapping[str, Sequence[Run]] | None = None
+    latency: Mapping[Case, Sequence[Percentiles]] | None = None
+    replicas: Mapping[int, Sequence[float]] | None = None
+    memory: Footprint | None = None
+
+
+def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str, object]) -> dict[str, Any]:
+    """All of it, ready for JSON."""
+    found = ratios(measured)
+    content: dict[str, Any] = {
+        "ratios": {name: _rounded(spread.median) for name, spread in found.items()},
+        "spreads": {name: _spread(spread) for name, spread in found.items()},
+    }
+    if measured.throughput:
+        content["throughput"] = {name: _throughput(runs) for name, runs in measured.throughput.items()}
+    if measured.latency:
+        content["latency"] = [_latency(case, runs) for case, runs in measured.latency.items()]
+    if measured.replicas:
+        content["replicas"] = {str(count): _spread(Spread.of(rates)) for count, rates in measured.replicas.items()}
+    if measured.memory:
+        content["memory"] = asdict(measured.memory)
+    return content | {"run": dict(run), "machine": dict(machine)}
+
+
+def ratios(measured: Measured) -> dict[str, Spread]:
+    """Every ratio that the measured sections allow, in the order of the goals."""
+    found: dict[str, Spread] = {}
+    if measured.throughput:
+        rates = {name: [run.pace.per_s for run in runs] for name, runs in measured.throughput.items()}
+        found |= {name: ratio(rates[above], rates[below]) for name, (above, below) in goals.THROUGHPUT.items()}
+    if measured.latency:
+        found[goals.LATENCY] = ratio(_p99(measured.latency, "scorer_default"), _p99(measured.latency, "kafka_streams"))
+    return {goal.name: found[goal.name] for goal in goals.GOALS if goal.name in found}
+
+
+def _p99(latency: Mapping[Case, Sequence[Percentiles]], contender: str) -> list[float]:
+    case = Case(contender=contender, partitions=_DEFAULT_PARTITIONS, rate_per_s=_JUDGED_RATE_PER_S)
+    return [run.p99_ms for run in latency[case]]
+
+
+def _throughput(runs: Sequence[Run]) -> dict[str, Any]:
+    return {
+        "per_s": _spread(Spread.of([run.pace.per_s for run in runs])),
+        "cpu_ms_per_1000": _spread(Spread.of([1_000 * run.pace.cpu_s_per_1000 for run in runs])),
+        "peak_mb": _spread(Spread.of([run.peak_mb for run in runs])),
+        "payments": min(run.records for run in runs),
+    }
+
+
+def _latency(case: Case, runs: Sequence[Percentiles]) -> dict[str, Any]:
+    return {
+        **asdict(case),
+        "p50_ms": _spread(Spread.of([run.p50_ms for run in runs])),
+        "p95_ms": _spread(Spread.of([run.p95_ms for run in runs])),
+        "p99_ms": _spread(Spread.of([run.p99_ms for run in runs])),
+    }
+
+
+def _spread(spread: Spread) -> dict[str, float]:
+    return {name: _rounded(value) for name, value in asdict(spread).items()}
+
+
+def _rounded(value: float) -> float:
+    """Four significant digits: no measurement here knows more."""
+    return float(f"{value:.4g}")

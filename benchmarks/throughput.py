@@ -1,0 +1,72 @@
+"""Throughput: every contender reads the whole input, one after the other, again and again."""
+
+from dataclasses import dataclass
+
+from benchmarks import topics, usage, workload
+from benchmarks.job import Bench, Job, job, running
+from benchmarks.progress import Pace, pace
+from benchmarks.watching import output, rows, watch
+
+PARTITIONS = 4
+ORDER = (
+    "scorer_default",
+    "kafka_streams",
+    "scorer_logistic",
+    "ceiling",
+    "scorer_hgb",
+    "scorer_default_at_least_once",
+    "quixstreams_hgb",
+    "quixstreams_logistic",
+    "plain_loop_hgb",
+    "plain_loop_logistic",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one run of one contender showed."""
+
+    pace: Pace
+    records: int
+    peak_mb: float
+
+
+def measure(bench: Bench) -> dict[str, list[Run]]:
+    """Each contender's runs, in the order of the rounds."""
+    count, topic = bench.settings.payments, "throughput-payments"
+    topics.make(bench.bootstrap, [topic], PARTITIONS)
+    workload.fill(bench.bootstrap, topic, count)
+    runs: dict[str, list[Run]] = {name: [] for name in ORDER}
+    for number in range(1, bench.settings.repeats + 1):
+        for name in ORDER:
+            with job(bench, name, input_topic=topic, partitions=PARTITIONS) as new:
+                one = run(new, count)
+            runs[name].append(one)
+            print(f"throughput {number}: {name:<30} {one.pace.per_s:>10,.0f}/s {one.peak_mb:>6.0f} MB", flush=True)
+    topics.delete(bench.bootstrap, [topic])
+    return runs
+
+
+def run(new: Job, count: int) -> Run:
+    """One run of one contender over all `count` payments, or as many as its time allows."""
+    seen = output(new)
+    with running(new) as process:
+        samples = watch(seen, process, count, new.contender.most_s)
+        peak_mb = usage.peak_resident_mb(process.pid)
+    records = check(new, count)
+    size = seen.total()
+    seen.close()
+    return Run(pace(samples, records / size), records, peak_mb)
+
+
+def check(job: Job, count: int) -> int:
+    """The records that it has really put out; RuntimeError where it has not done all, or done too much."""
+    stored = rows(job)
+    if job.contender.writes == "csv":
+        records = stored
+    else:
+        records = topics.committed_records(job.bootstrap, job.scored, job.partitions)
+    enough = 0 < records <= count if job.contender.most_s else records == count
+    if not enough or (job.contender.writes == "topic and csv" and stored != count):
+        raise RuntimeError(f"{job.contender.name}: {records} records and {stored} rows out of {count} payments")
+    return records

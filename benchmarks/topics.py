@@ -1,0 +1,68 @@
+"""Topics of one run: made, counted, deleted; and the groups that read them."""
+
+from collections.abc import Collection
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupState, TopicPartition
+from confluent_kafka.admin import AdminClient
+from confluent_kafka.cimpl import NewTopic
+
+_TIMEOUT_S = 30.0
+_END = "_PARTITION_EOF"
+_AT_ONCE = 10_000
+
+
+def make(bootstrap: str, names: Collection[str], partitions: int) -> None:
+    """Make topics with the broker's defaults."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
+    for done in admin.create_topics(new, operation_timeout=_TIMEOUT_S).values():
+        done.result(_TIMEOUT_S)
+
+
+def delete(bootstrap: str, names: Collection[str]) -> None:
+    """Delete topics."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    for done in admin.delete_topics(list(names), operation_timeout=_TIMEOUT_S).values():
+        done.result(_TIMEOUT_S)
+
+
+def committed_records(bootstrap: str, topic: str, partitions: int) -> int:
+    """How many records a read_committed reader finds in `topic`, by reading all of it."""
+    reader = Consumer(
+        {
+            "bootstrap.servers": bootstrap,
+            "group.id": "count",
+            "isolation.level": "read_committed",
+            "enable.partition.eof": True,
+            "enable.auto.commit": False,
+            "log_level": 0,
+        }
+    )
+    reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
+    try:
+        return _count(reader, partitions)
+    finally:
+        reader.close()
+
+
+def _count(reader: Consumer, partitions: int) -> int:
+    records, ended = 0, set[int | None]()
+    while len(ended) < partitions:
+        messages = reader.consume(_AT_ONCE, timeout=0.5)
+        for message in messages:
+            if (error := message.error()) is None:
+                records += 1
+            elif error.name() == _END:
+                ended.add(message.partition())
+            else:
+                raise RuntimeError(f"counting failed: {error}")
+    return records
+
+
+def members(bootstrap: str, group: str) -> int:
+    """How many members a settled group has, each with partitions; 0 while it is rebalancing."""
+    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+    description = admin.describe_consumer_groups([group])[group].result(_TIMEOUT_S)
+    if description.state is not ConsumerGroupState.STABLE:
+        return 0
+    return sum(bool(member.assignment.topic_partitions) for member in description.members)

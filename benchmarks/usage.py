@@ -1,0 +1,31 @@
+"""CPU time and memory of a process, as Linux tells them."""
+
+import os
+from pathlib import Path
+
+_TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+_KB_PER_MB = 1024
+
+
+def cpu_s(pid: int) -> float:
+    """CPU seconds used since its start, all threads, user and system."""
+    after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+    return (int(after_name[11]) + int(after_name[12])) / _TICKS_PER_S
+
+
+def resident_mb(pid: int) -> float:
+    """Resident memory now."""
+    return _status_mb(pid, "VmRSS")
+
+
+def peak_resident_mb(pid: int) -> float:
+    """The most resident memory since its start."""
+    return _status_mb(pid, "VmHWM")
+
+
+def _status_mb(pid: int, field: str) -> float:
+    for line in Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines():
+        name, _, value = line.partition(":")
+        if name == field:
+            return int(value.split()[0]) / _KB_PER_MB
+    raise ProcessLookupError(f"process {pid} has ended")

@@ -1,0 +1,21 @@
+"""Before anything is measured: the broker is a JVM too, and slow until its own paths are compiled."""
+
+from benchmarks import latency, throughput, topics, workload
+from benchmarks.job import Bench, job
+
+_BULK = ("kafka_streams", "ceiling", "scorer_default")
+_SMALL_TRANSACTIONS_S = 10.0
+
+
+def warm_up(bench: Bench) -> None:
+    """Large transactions of three clients, then many small ones; nothing of it is kept."""
+    print("warming the broker up ...", flush=True)
+    topic = "warm-up-payments"
+    topics.make(bench.bootstrap, [topic], throughput.PARTITIONS)
+    workload.fill(bench.bootstrap, topic, bench.settings.payments)
+    for name in _BULK:
+        with job(bench, name, input_topic=topic, partitions=throughput.PARTITIONS) as new:
+            throughput.run(new, bench.settings.payments)
+    topics.delete(bench.bootstrap, [topic])
+    with job(bench, "scorer_default", partitions=max(latency.PARTITIONS)) as new:
+        latency.run(new, _SMALL_TRANSACTIONS_S)

@@ -1,0 +1,56 @@
+"""Watches a contender's output grow, from outside, in the same way for all."""
+
+import time
+
+from tests.integration.broker.process import Process
+
+from benchmarks import usage
+from benchmarks.job import Job
+from benchmarks.progress import Sample
+from benchmarks.visible import CsvOutput, Output, TopicOutput
+
+_LOOK_EVERY_S = 0.02
+_STILL_S = 1.0
+_STUCK_S = 60.0
+_LONGEST_S = 900.0
+
+
+def output(job: Job) -> Output:
+    """Where what the contender has done is to be seen."""
+    if job.contender.writes == "csv":
+        return CsvOutput(job.csv)
+    return TopicOutput(job.bootstrap, job.scored, job.partitions)
+
+
+def watch(seen: Output, process: Process, records: int, most_s: float | None) -> list[Sample]:
+    """Look 50 times a second, until all `records` are there and nothing more comes, or for `most_s` from the first.
+
+    Raises RuntimeError where the process ends, TimeoutError where it gets stuck.
+    """
+    samples = [_look(seen, process)]
+    grew_s = first_s = samples[0].at_s
+    while True:
+        time.sleep(_LOOK_EVERY_S)
+        sample = _look(seen, process)
+        if sample.total > samples[-1].total:
+            grew_s = sample.at_s
+            first_s = first_s if samples[-1].total else sample.at_s
+        samples.append(sample)
+        if sample.total and most_s is not None and sample.at_s - first_s > most_s:
+            return samples
+        if sample.total >= records and sample.at_s - grew_s > _STILL_S:
+            return samples
+        if sample.at_s - grew_s > _STUCK_S or sample.at_s - samples[0].at_s > _LONGEST_S:
+            raise TimeoutError(f"{process.name} is stuck, or far too slow, at {sample.total} of {records}")
+
+
+def _look(seen: Output, process: Process) -> Sample:
+    if not process.is_alive:
+        raise RuntimeError(f"{process.name} has ended")
+    total = seen.total()
+    return Sample(time.perf_counter(), total, usage.cpu_s(process.pid), usage.resident_mb(process.pid))
+
+
+def rows(job: Job) -> int:
+    """How many rows its CSV has."""
+    return CsvOutput(job.csv).total()

@@ -1,0 +1,92 @@
+"""The input: simulated payments, as fast as they can be sent."""
+
+from collections.abc import Iterator
+
+import numpy as np
+from confluent_kafka import Producer
+
+from fraudstream.simulation import simulate
+
+_CHUNK = 50_000
+_SEED = 2026
+_FLUSH_S = 120.0
+_TRANSACTION_MS = 900_000
+
+Payment = tuple[bytes, bytes]
+"""Key and value of a record."""
+
+
+def payments(count: int, first: int = 1) -> Iterator[Payment]:
+    """`count` payments, numbered from `first` on; the key is the number. The same ones each time."""
+    rng = np.random.default_rng(_SEED)
+    for start in range(first, first + count, _CHUNK):
+        yield from _chunk(rng, start, min(_CHUNK, first + count - start))
+
+
+def producer(bootstrap: str, **more: object) -> Producer:
+    """A producer of librdkafka, which puts keys where Java's would."""
+    return Producer(
+        {
+            "bootstrap.servers": bootstrap,
+            "partitioner": "murmur2_random",
+            "enable.idempotence": True,
+            "log_level": 0,
+            **more,
+        }
+    )
+
+
+def fill(bootstrap: str, topic: str, count: int) -> None:
+    """Put `count` payments into `topic`; returns when the broker has all of them."""
+    sender = producer(bootstrap, **_BULK)
+    send(sender, topic, payments(count))
+    if sender.flush(_FLUSH_S):
+        raise TimeoutError(f"{topic}: not filled within {_FLUSH_S:g} s")
+
+
+class HiddenBacklog:
+    """Payments in an open transaction: nobody sees one of them before `reveal`, and then all at once."""
+
+    def __init__(self, bootstrap: str, topic: str, count: int) -> None:
+        bulk = {**_BULK, "transactional.id": topic, "transaction.timeout.ms": _TRANSACTION_MS}
+        self._producer = producer(bootstrap, **bulk)
+        self._producer.init_transactions(_FLUSH_S)
+        self._producer.begin_transaction()
+        send(self._producer, topic, payments(count))
+        self._producer.flush(_FLUSH_S)
+
+    def reveal(self) -> None:
+        """Commit."""
+        self._producer.commit_transaction(_FLUSH_S)
+
+
+def send(sender: Producer, topic: str, messages: Iterator[Payment]) -> None:
+    """Hand messages to `sender`, waiting while its queue is full."""
+    for key, value in messages:
+        while True:
+            try:
+                sender.produce(topic, value=value, key=key)
+                break
+            except BufferError:
+                sender.poll(0.1)
+    sender.poll(0)
+
+
+_BULK: dict[str, object] = {"linger.ms": 20, "batch.size": 256 << 10, "queue.buffering.max.messages": 200_000}
+
+
+def _chunk(rng: np.random.Generator, first: int, count: int) -> Iterator[Payment]:
+    simulated = simulate(rng, count)
+    columns = (
+        simulated.amount.tolist(),
+        simulated.country_risk_score.tolist(),
+        simulated.failed_logins.tolist(),
+        simulated.transaction_hour.tolist(),
+        simulated.is_new_device.tolist(),
+    )
+    for number, (amount, risk, logins, hour, device) in enumerate(zip(*columns, strict=True), first):
+        yield (
+            str(number).encode(),
+            f'{{"payment_id":{number},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
+            f'"transaction_hour":{hour},"is_new_device":{device}}}'.encode(),
+        )

@@ -1,0 +1,171 @@
+"""The benchmarks' arithmetic: spreads, ratios, rates, and the page made of them."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from benchmarks import goals
+from benchmarks.figures import Spread, percentile, ratio
+from benchmarks.latency import Case, Percentiles
+from benchmarks.memory import Footprint
+from benchmarks.progress import Pace, Sample, pace, resident_by_tenth, window
+from benchmarks.readme import render
+from benchmarks.results import Measured, results
+from benchmarks.settings import SECTIONS, BenchSettings
+from benchmarks.throughput import ORDER, Run
+from benchmarks.visible import CsvOutput
+
+from fraudstream.errors import SettingsError
+
+ROOT = Path(__file__).parents[2]
+NAMES = [
+    "default_vs_kafka_streams",
+    "logistic_vs_kafka_streams",
+    "hgb_vs_ceiling",
+    "logistic_vs_ceiling",
+    "hgb_vs_quixstreams",
+    "logistic_vs_quixstreams",
+    "hgb_vs_plain_loop",
+    "logistic_vs_plain_loop",
+    "latency_p99_vs_kafka_streams_at_1000",
+    "exactly_once_vs_at_least_once",
+]
+RUN = {"payments": 500_000, "repeats": 2, "latency_repeats": 2, "latency_s": 20.0, "partitions": 4, "slow_s": 16}
+MACHINE = {"cores": 2, "kafka": "3", "kafka-streams": "3", "quixstreams": "3", "kafka-python": "3"}
+
+
+def test_ratios_compare_neighbours() -> None:
+    """A round in which all were slow counts as much as the others."""
+    assert ratio([100.0, 10.0, 90.0], [50.0, 5.0, 30.0]) == Spread(2.0, 2.0, 3.0)
+
+
+def test_ratios_want_whole_rounds() -> None:
+    """A missing run is no ratio."""
+    with pytest.raises(ValueError, match="argument"):
+        ratio([1.0, 2.0], [1.0])
+
+
+def test_percentiles() -> None:
+    """Nearest rank: always one of the values."""
+    values = [float(value) for value in range(1, 201)]
+    assert [percentile(values, share) for share in (0.5, 0.95, 0.99, 1.0)] == [100.0, 190.0, 198.0, 200.0]
+    assert percentile([7.0], 0.01) == 7.0
+    with pytest.raises(ValueError, match="share"):
+        percentile(values, 0.0)
+
+
+def test_pace_between_steps() -> None:
+    """Output in two steps: the first one ends the warm-up, the wait before it and after the last don't count."""
+    totals = [(0.0, 0), (9.0, 0), (10.0, 300), (11.0, 300), (12.0, 900), (20.0, 900)]
+    samples = [Sample(at_s, total, cpu_s=at_s / 2) for at_s, total in totals]
+    assert pace(samples) == Pace(per_s=300.0, cpu_s_per_1000=1_000 / 600)
+    assert pace(samples, records_per_size=0.5).per_s == 150.0
+
+
+def test_pace_skips_the_warm_up() -> None:
+    """Ten equal steps: the first two are not measured."""
+    samples = [Sample(float(number), 10 * number) for number in range(11)]
+    assert [sample.total for sample in window(samples)] == [20, 100]
+
+
+def test_one_step_is_no_pace() -> None:
+    """Nothing can be measured between one point."""
+    with pytest.raises(ValueError, match="at once"):
+        window([Sample(0.0, 0), Sample(1.0, 500)])
+
+
+def test_resident_by_tenth() -> None:
+    """The first sample that reaches each tenth."""
+    samples = [Sample(float(number), 5 * number, resident_mb=float(number)) for number in range(21)]
+    assert resident_by_tenth(samples) == [float(number) for number in range(2, 21, 2)]
+
+
+def test_csv_rows_are_counted_as_they_come(tmp_path: Path) -> None:
+    """No header, no half row; none where there is no file yet."""
+    path = tmp_path / "scores.csv"
+    output = CsvOutput(path)
+    assert output.total() == 0
+    path.write_text("header\n1\n2", encoding="utf-8")
+    assert output.total() == 1
+    with path.open("a", encoding="utf-8") as file:
+        file.write("\n3\n")
+    assert output.total() == 3
+
+
+def test_all_promised_ratios() -> None:
+    """Exactly these names, flat, and each with a goal."""
+    content = _content()
+    assert list(content["ratios"]) == [goal.name for goal in goals.GOALS]
+    assert sorted(content["ratios"]) == sorted(NAMES)
+    assert content["ratios"]["default_vs_kafka_streams"] == 2.0
+    assert content["ratios"]["latency_p99_vs_kafka_streams_at_1000"] == 0.25
+    assert json.loads(json.dumps(content)) == content
+
+
+def test_page_shows_ratios_beside_goals() -> None:
+    """And says which are missed."""
+    page = render(_content())
+    assert "| 2 | 2 to 2 | ≥ 1.2 |" in page
+    assert "| 0.25 | 0.25 to 0.25 | ≤ 0.5 |" in page
+    assert "≥ 80 (missed)" in page
+    assert all(heading in page for heading in ("## Throughput", "## Latency", "## Replicas", "## Memory"))
+
+
+def test_page_of_some_sections() -> None:
+    """Sections that were not run are left out."""
+    page = render(results(Measured(replicas={1: [100.0], 2: [150.0]}), MACHINE, RUN))
+    assert "## Replicas" in page
+    assert "## Throughput" not in page
+
+
+def test_goals_have_directions() -> None:
+    """A rate should be high, a latency low."""
+    rate, latency = (next(goal for goal in goals.GOALS if goal.sign == sign) for sign in "≥≤")
+    assert rate.is_met(rate.bound)
+    assert not rate.is_met(rate.bound - 0.01)
+    assert latency.is_met(latency.bound)
+    assert not latency.is_met(latency.bound + 0.01)
+
+
+def test_a_partial_run_replaces_nothing() -> None:
+    """Its figures go elsewhere."""
+    assert BenchSettings.from_env({}).sections == list(SECTIONS)
+    assert BenchSettings.from_env({}).results_folder == Path("benchmarks")
+    for variables in ({"BENCH_PAYMENTS": "50000"}, {"BENCH_ONLY": "latency, memory"}):
+        assert BenchSettings.from_env(variables).results_folder == Path(".cache/benchmarks")
+    with pytest.raises(SettingsError, match="BENCH_ONLY"):
+        BenchSettings.from_env({"BENCH_ONLY": "speed"})
+
+
+def test_models_fit_the_frameworks_environment() -> None:
+    """What makes the models and what loads them elsewhere are the same versions."""
+    ours, theirs = (_pins(ROOT / path) for path in ("requirements.lock", "benchmarks/requirements.lock"))
+    for package in ("joblib", "numpy", "pandas", "scikit-learn", "scipy", "threadpoolctl"):
+        assert ours[package] == theirs[package]
+
+
+def _pins(lock: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([\w.-]+)==(\S+)", lock.read_text(encoding="utf-8"), flags=re.MULTILINE))
+
+
+def _content() -> dict[str, Any]:
+    """Every contender as fast as the other, but the shipped model, which is twice as fast."""
+    speeds = {name: 200.0 if name.startswith("scorer_default") else 100.0 for name in ORDER}
+    throughput = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in speeds.items()}
+    latency = {
+        Case(contender=contender, partitions=partitions, rate_per_s=rate): [_percentiles(p99_ms)] * 2
+        for contender, p99_ms in (("scorer_default", 20.0), ("kafka_streams", 80.0))
+        for partitions in (4, 6)
+        for rate in (100, 1_000)
+    }
+    footprint = Footprint(
+        payments=1_000_000, resident_mb_by_tenth=[90.0] * 10, peak_mb=91.0, cpu_s_per_1000=0.007, idle_share=0.002
+    )
+    measured = Measured(throughput=throughput, latency=latency, replicas={1: [100.0], 2: [150.0]}, memory=footprint)
+    return results(measured, MACHINE, RUN)
+
+
+def _percentiles(p99_ms: float) -> Percentiles:
+    return Percentiles(p50_ms=p99_ms / 4, p95_ms=p99_ms / 2, p99_ms=p99_ms)
