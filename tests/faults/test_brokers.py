@@ -14,6 +14,14 @@ from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Surroundings
 
+_BETWEEN_ROUNDS_S = 0.2
+
+# the load's own clients are torn from brokers that die, and never get to close
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
 
 @contextmanager
 def load(scene: Surroundings, per_round: int = 200) -> Iterator[list[int]]:
@@ -21,7 +29,7 @@ def load(scene: Surroundings, per_round: int = 200) -> Iterator[list[int]]:
     over, sent = Event(), list[int]()
 
     def send() -> None:
-        while not over.is_set():
+        while not over.wait(_BETWEEN_ROUNDS_S):
             with suppress(*BROKEN):  # a round may be lost half-way: the oracle counts what is in the topic
                 scene.send_payments(per_round)
                 sent.append(per_round)

@@ -4,6 +4,7 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import GroupCoordinatorNotAvailableError
 
 
 def ends(bootstrap: str, topic: str) -> dict[int, int]:
@@ -25,6 +26,8 @@ def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
         await admin.start()
         try:
             offsets = await admin.list_consumer_group_offsets(group)
+        except GroupCoordinatorNotAvailableError:
+            return {}  # nobody has ever committed here
         finally:
             await admin.close()
         return {place.partition: kept.offset for place, kept in offsets.items() if place.topic == topic}

@@ -216,3 +216,34 @@ def test_killed_in_the_middle_of_a_rotation(tmp_path: Path) -> None:
         sink.append([batch(0, token, range(start, start + 4))])
     assert path.with_name("scores.0002.csv").exists()
     assert stored_in_csv(path.with_name("scores.0001.csv")) == {0: list(range(20))}
+
+
+def test_a_lost_journal_never_costs_a_kept_file(tmp_path: Path) -> None:
+    """Rotation goes on behind the highest number that is there, and the first offset is known again."""
+    path = tmp_path / "scores.csv"
+    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    token = sink.acquire([0])[0].token
+    for start in range(0, 40, 8):
+        sink.append([batch(0, token, range(start, start + 8))])
+    before = {file.name: file.read_bytes() for file in tmp_path.glob("scores.0*.csv")}
+    journal(path).unlink()
+    token = sink.acquire([0])[0].token
+    for start in range(40, 80, 8):
+        sink.append([batch(0, token, range(start, start + 8))])
+    kept = sorted(tmp_path.glob("scores.0*.csv"))
+    assert len(kept) > len(before) >= 2
+    assert {name: (tmp_path / name).read_bytes() for name in before} == before
+    assert [offset for file in [*kept, path] for offset in stored_in_csv(file).get(0, [])] == list(range(80))
+
+
+def test_a_topic_made_anew_sets_kept_files_aside_too(tmp_path: Path) -> None:
+    """Numbers begin anew, and old rows are not mixed with new ones."""
+    path = tmp_path / "scores.csv"
+    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    sink.append([batch(0, sink.acquire([0])[0].token, range(20))])
+    token = sink.acquire([0])[0].token
+    sink.append([batch(0, token, range(20, 22))])
+    sink.forget([0])
+    assert not list(tmp_path.glob("scores.0*.csv"))
+    former = sorted(tmp_path.glob("scores.former-*.csv"))
+    assert [offset for file in former for offset in stored_in_csv(file)[0]] == list(range(22))

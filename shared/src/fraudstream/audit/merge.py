@@ -15,7 +15,7 @@ from fraudstream.audit.offset_set import OffsetSet
 T = TypeVar("T")
 
 EXAMPLES = 20
-_CONTENTS_KEPT = 100_000
+_CONTENTS_KEPT = 50_000
 
 Content = tuple[int, float, str, str]
 """What CSV and scored topic must agree on: payment_id, probability, decision, model_version."""

@@ -21,6 +21,8 @@ _SILENCE_S = 60.0
 _FETCH_TIMEOUT_MS = 1_000
 _RECORDS = 5_000
 _PARTITION_BYTES = 2 << 20
+# the fetch that waits at one partition's end holds up the next partition's first one
+_FETCH_WAIT_MS = 20
 _SETTLE_S = 10.0
 _SETTLE_POLL_S = 0.2
 
@@ -62,6 +64,7 @@ class TopicReader:
             auto_offset_reset="none",
             isolation_level=isolation,
             max_partition_fetch_bytes=_PARTITION_BYTES,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
         )
 
     async def start(self) -> None:

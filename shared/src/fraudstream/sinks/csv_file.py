@@ -3,6 +3,8 @@
 docs/operations.md tells what a user sees of each case. The caller holds the lock; any OSError leaves both as they were.
 """
 
+import errno
+import glob
 import os
 import zlib
 from collections.abc import Iterator
@@ -51,21 +53,27 @@ class CsvFile:
         """The name under which the file of that generation is kept once the next one has begun."""
         return self.path.with_name(f"{self.path.stem}.{number + 1:04d}{self.path.suffix}")
 
+    def highest(self) -> int:
+        """The highest number under which a file is kept, 0 if there is none: generations begin there."""
+        return max((int(file.stem.rpartition(".")[2]) for file in self._numbered()), default=0)
+
     def rotate(self, state: State) -> State:
         """Keep the file under its number and begin the next one; byte ranges go on meaning the old one."""
+        if self.rotated(state.generation).exists():
+            raise FileExistsError(errno.EEXIST, "kept files are never overwritten", str(self.rotated(state.generation)))
         self.path.rename(self.rotated(state.generation))
         self._log.info("CSV rotated", kept=self.rotated(state.generation).name, bytes=state.length)
         return self._start(replace(state, generation=state.generation + 1))
 
     def renew(self, state: State, partitions: frozenset[int]) -> State:
         """The topic was made anew: set the file aside, forget what was decided of `partitions`; tokens stay."""
-        aside = self._set_aside("former")
+        aside = self._set_all_aside()
         self._log.warning("CSV set aside", file=aside.name, reason="the topic was made anew")
         marks = {
             partition: Mark(token=mark.token) if partition in partitions else mark
             for partition, mark in state.marks.items()
         }
-        return self._start(_unplaced(replace(state, marks=marks)))
+        return self._start(_unplaced(replace(state, generation=0, marks=marks)))
 
     def _mended(self) -> State:
         state = self.journal.read()
@@ -106,29 +114,31 @@ class CsvFile:
                 "give this group a CSV_PATH of its own"
             )
         if self.path.exists():
-            aside = self._set_aside("former")
+            aside = self._set_all_aside()
             self._log.warning("CSV set aside", file=aside.name, reason="it is of another Kafka cluster or topic")
-        return self._start(State(identity=ours, sequence=state.sequence))
+        return self._start(State(identity=ours, sequence=state.sequence, generation=self.highest()))
 
     def _without_journal(self) -> State:
-        fresh = State(identity=self._identity)
+        fresh = State(identity=self._identity, generation=self.highest())
         try:
             file = self.path.open("rb")
         except FileNotFoundError:
             return self._start(fresh)
         with file:
             ours = file.readline() == HEADER_LINE
-            length, offsets = _scan(file) if ours else (0, {})
+            length, ranges = _scan(file) if ours else (0, {})
         if ours:
-            return self._recovered(fresh, length, offsets)
+            return self._recovered(fresh, length, ranges)
         if self.path.stat().st_size:
             aside = self._set_aside("damaged")
             self._log.error("CSV damaged", file=aside.name, reason="its header is not ours; set aside")
         return self._start(fresh)
 
-    def _recovered(self, fresh: State, length: int, offsets: dict[int, int]) -> State:
+    def _recovered(self, fresh: State, length: int, ranges: dict[int, tuple[int, int]]) -> State:
         self._log.warning("journal lost", file=str(self.path), action="offsets found by reading the CSV once")
-        marks = {partition: Mark(token=0, offset=offset, base=offset) for partition, offset in offsets.items()}
+        marks = {
+            partition: Mark(token=0, first=first, offset=last, base=last) for partition, (first, last) in ranges.items()
+        }
         file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
         try:
             os.ftruncate(file, length)
@@ -151,11 +161,21 @@ class CsvFile:
         self.journal.write(state)
         return state
 
-    def _set_aside(self, why: str) -> Path:
+    def _numbered(self) -> list[Path]:
+        """The kept files, in order."""
+        return sorted(self.path.parent.glob(f"{glob.escape(self.path.stem)}.[0-9][0-9][0-9][0-9]{self.path.suffix}"))
+
+    def _set_all_aside(self) -> Path:
+        """Set the numbered files and the live one aside; returns the live one's new name."""
+        for file in self._numbered():
+            self._set_aside("former", file)
+        return self._set_aside("former")
+
+    def _set_aside(self, why: str, file: Path | None = None) -> Path:
         number = 1
         while (aside := self.path.with_name(f"{self.path.stem}.{why}-{number}{self.path.suffix}")).exists():
             number += 1
-        self.path.rename(aside)
+        (file or self.path).rename(aside)
         return aside
 
 
@@ -164,9 +184,9 @@ def _unplaced(state: State) -> State:
     return replace(state, marks={partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()})
 
 
-def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, int]]:
-    """The length of the whole lines, header included, and each partition's last offset."""
-    length, offsets = len(HEADER_LINE), dict[int, int]()
+def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, tuple[int, int]]]:
+    """The length of the whole lines, header included, and each partition's first and last offset."""
+    length, ranges = len(HEADER_LINE), dict[int, tuple[int, int]]()
     for line in file:
         try:
             stored = stored_row(line.decode())
@@ -175,8 +195,9 @@ def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, int]]:
         if not line.endswith(b"\n"):
             break
         length += len(line)
-        offsets[stored.partition] = max(stored.offset, offsets.get(stored.partition, -1))
-    return length, offsets
+        first, last = ranges.get(stored.partition, (stored.offset, stored.offset))
+        ranges[stored.partition] = (min(first, stored.offset), max(last, stored.offset))
+    return length, ranges
 
 
 def _sync_folder(folder: Path) -> None:
