@@ -8,19 +8,22 @@ import pytest
 from fraudstream.errors import LockUnreliableError
 from fraudstream.sinks import filesystem
 from fraudstream.sinks.filesystem import doubtful, prove_lock
+from fraudstream.sinks.lock import FileLock
 
 
 def test_a_lock_that_holds_is_proven(tmp_path: Path) -> None:
-    """Two processes agree here, and no probe is left behind."""
-    prove_lock(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    """Two processes agree here, and nothing but the lock is left."""
+    path = tmp_path / ".lock"
+    prove_lock(FileLock(path, 1), path)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_lock_that_does_not_hold_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """As on a file system that lets everybody in."""
+    path = tmp_path / ".lock"
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     with pytest.raises(LockUnreliableError, match="CSV_PATH"):
-        prove_lock(tmp_path)
+        prove_lock(FileLock(path, 1), path)
 
 
 def test_a_network_file_system_is_doubted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,6 +49,7 @@ class Ownership:
         self._assigned: frozenset[int] = frozenset()
         self._troubles: dict[int, str] = {}
         self._setbacks = 0
+        self._failure: BaseException | None = None
         self._consumer: InputConsumer | None = None
         self._former: set[Outlet] = set()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -112,7 +113,17 @@ class Ownership:
         if partitions:
             task = asyncio.get_running_loop().create_task(self._take_over(partitions, wait_s))
             self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            task.add_done_callback(self._over)
+
+    def _over(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (failure := task.exception()):
+            self._failure = failure
+
+    def check(self) -> None:
+        """Raise what ended a takeover for which there is no rule."""
+        if self._failure:
+            raise self._failure
 
     async def _take_over(self, partitions: frozenset[int], wait_s: float) -> None:
         former = list(self._former)
@@ -132,6 +143,8 @@ class Ownership:
         outlets = {partition: self._outlet(partition) for partition in partitions}
         try:
             lanes, positions = await self._prepare(outlets)
+            failpoint("resuming")
+            self.consumer.resume(positions)
         except (SinkUnavailableError, KafkaSetupError, *BROKEN) as error:
             await asyncio.gather(*(outlet.close() for outlet in outlets.values()))
             self._hindered(partitions, str(error) or type(error).__name__)
@@ -141,9 +154,7 @@ class Ownership:
             raise
         if any(self._troubles.pop(partition, None) for partition in partitions):
             self._log.info("partitions ready again", partitions=sorted(partitions))
-        failpoint("resuming")
         self.lanes.update(lanes)
-        self.consumer.resume(positions)
         return True
 
     def _hindered(self, partitions: Collection[int], reason: str) -> None:

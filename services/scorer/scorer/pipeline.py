@@ -43,6 +43,7 @@ class Pipeline:
     async def run(self, stop: asyncio.Event) -> None:
         """Cycle until `stop` is set; raises KafkaError where membership is lost and a new consumer is needed."""
         while not stop.is_set():
+            self.ownership.check()
             self.heartbeat.beat(self._state())
             if self.trouble or self.ownership.trouble:
                 self.watchdog.progress()

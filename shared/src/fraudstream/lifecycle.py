@@ -39,9 +39,18 @@ async def _with_signals(main: Main) -> None:
         stop.set()
 
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(_on_loop_error)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, on_signal, number)
     await main(stop)
+
+
+def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    if "never retrieved" in context["message"]:
+        # aiokafka drops futures that fail after it has told us of the same error; our own tasks are all awaited
+        structlog.get_logger().debug("error left unread", error=repr(context.get("exception")))
+    else:
+        loop.default_exception_handler(context)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

@@ -92,6 +92,7 @@ async def stopped(client: Client) -> None:
 async def _ended(work: Coroutine[Any, Any, Any]) -> bool:
     """Whether `work` came to its end within 5 s, and well; it is cancelled otherwise."""
     task = asyncio.ensure_future(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
         await asyncio.wait({task}, timeout=_STOP_S)
     finally:

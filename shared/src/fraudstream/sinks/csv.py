@@ -38,7 +38,7 @@ class CsvSink:
         """Prove that the lock works here; LockUnreliableError where it doesn't. To be called before anything else."""
         folder = self._file.path.parent
         try:
-            prove_lock(folder)
+            prove_lock(self._lock, self._lock.path)
         except OSError as error:
             raise SinkUnavailableError(f"{error.filename or folder}: {error.strerror or error}") from error
         if kind := doubtful(folder):

@@ -1,12 +1,11 @@
 """Whether the folder of the CSV can be trusted with a lock: proven by two processes, doubted by its file system."""
 
-import fcntl
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 from fraudstream.errors import LockUnreliableError
+from fraudstream.sinks.lock import FileLock
 
 _MOUNTS = Path("/proc/self/mountinfo")
 # Docker Desktop's mounts are among them: all its containers are in one virtual machine, and share its locks
@@ -31,37 +30,37 @@ _TRUSTED = frozenset(
 )
 _ANSWER_TIMEOUT_S = 20
 _OTHER_PROCESS = """
-import fcntl, sys
+import fcntl, sys, time
+def may_lock(file):
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True
 with open(sys.argv[1], "r+") as file:
-    for _ in range(2):
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            print("free", flush=True)
-        except OSError:
-            print("busy", flush=True)
-        sys.stdin.readline()
+    print("free" if may_lock(file) else "busy", flush=True)
+    sys.stdin.readline()
+    deadline = time.monotonic() + 10
+    while not may_lock(file) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    print("free" if time.monotonic() < deadline else "busy", flush=True)
 """
 
 
-def prove_lock(folder: Path) -> None:
-    """Lock a file here and let another process try: raises LockUnreliableError where it is let in, or never is.
+def prove_lock(lock: FileLock, path: Path) -> None:
+    """Hold `lock`, whose file is `path`, and let another process try, then again when it is released.
 
-    Raises OSError where the folder can't be written.
+    Raises LockUnreliableError where it is let in at once, or never; OSError where the folder can't be written.
     """
-    probe = folder / f".lock-probe-{os.getpid()}"
-    with probe.open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            with _other_process(probe) as other:
-                assert other.stdout is not None  # noqa: S101 - both are pipes
-                while_locked = other.stdout.readline().strip()
-                fcntl.flock(file, fcntl.LOCK_UN)
-                after, _ = other.communicate("\n\n", timeout=_ANSWER_TIMEOUT_S)
-        finally:
-            probe.unlink(missing_ok=True)
+    with lock.held():
+        other = _other_process(path)
+        assert other.stdout is not None  # noqa: S101 - a pipe
+        while_locked = other.stdout.readline().strip()
+    after, _ = other.communicate("\n", timeout=_ANSWER_TIMEOUT_S)
     if (while_locked, after.strip()) != ("busy", "free"):
         raise LockUnreliableError(
-            f"CSV_PATH: {folder} is on a file system whose locks don't hold between processes: "
+            f"CSV_PATH: {path.parent} is on a file system whose locks don't hold between processes: "
             "put the CSV on a local disk or a named volume"
         )
 

@@ -19,7 +19,7 @@ class FileLock:
     """A lock file that is never renamed or deleted by us; where somebody else deleted it, a new one is agreed on."""
 
     def __init__(self, path: Path, patience_s: float) -> None:
-        self._path = path
+        self.path = path
         self._patience_s = patience_s
         # flock belongs to the open file, so threads of one process need a lock of their own
         self._threads = threading.Lock()
@@ -38,7 +38,7 @@ class FileLock:
         deadline = time.monotonic() + self._patience_s
         wait_s = _FIRST_WAIT_S
         while True:
-            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._is_current(descriptor):
@@ -50,14 +50,12 @@ class FileLock:
                 raise
             os.close(descriptor)
             if time.monotonic() > deadline:
-                raise SinkUnavailableError(
-                    f"{self._path}: another process has held the lock for {self._patience_s:g} s"
-                )
+                raise SinkUnavailableError(f"{self.path}: another process has held the lock for {self._patience_s:g} s")
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
     def _is_current(self, descriptor: int) -> bool:
         try:
-            return os.path.samestat(os.fstat(descriptor), self._path.stat())
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
         except FileNotFoundError:
             return False
