@@ -30,10 +30,15 @@ _WORDS = {
 
 @dataclass(slots=True, kw_only=True)
 class Lane:
-    """A partition that is ready: its way out, the token it writes with, and what a replay must repeat."""
+    """A partition that is ready: its way out, the token it writes with, and what a replay must repeat.
+
+    `position` is what the group has committed, or will go on from: where the next batch begins, which is before its
+    first record where other producers' transactions have left offsets without one.
+    """
 
     outlet: Outlet
     token: int
+    position: int
     rows: Mapping[int, Row] = field(default_factory=dict)
     replay_until: int = -1
 
@@ -175,6 +180,11 @@ class Ownership:
             partition: await self._resume(partition, committed[partition], holdings[partition].decided, logs[partition])
             for partition in outlets
         }
+        # before anything is decided: the journal's next batch begins there, and must be found within reach of it
+        for partition, start in starts.items():
+            if start.position != committed[partition]:
+                await consumer.commit(partition, start.position)
+        failpoint("position_committed")
         renewed = [partition for partition, start in starts.items() if start.case is Case.TOPIC_RECREATED]
         if renewed:
             await asyncio.to_thread(self._sink.forget, renewed)
@@ -205,5 +215,11 @@ class Ownership:
 
 def _lane(outlet: Outlet, holding: Holding, start: Resume) -> Lane:
     if holding.decided is None or start.case is Case.TOPIC_RECREATED:
-        return Lane(outlet=outlet, token=holding.token)
-    return Lane(outlet=outlet, token=holding.token, rows=holding.rows, replay_until=holding.decided.offset)
+        return Lane(outlet=outlet, token=holding.token, position=start.position)
+    return Lane(
+        outlet=outlet,
+        token=holding.token,
+        position=start.position,
+        rows=holding.rows,
+        replay_until=holding.decided.offset,
+    )

@@ -84,6 +84,8 @@ class Pipeline:
         failpoint("stored")
         committed = await self._each(lanes, stored, lambda lane, outcome: lane.outlet.commit(outcome.last + 1))
         failpoint("committed")
+        for outcome in committed:
+            lanes[outcome.partition].position = outcome.last + 1
         if committed:
             self._mended()
             self.ratio.cycle(committed)
@@ -139,7 +141,7 @@ class Pipeline:
             return []
         try:
             held = await asyncio.to_thread(
-                self.sink.append, [_batch(outcome, lanes[outcome.partition].token) for outcome in outcomes]
+                self.sink.append, [_batch(outcome, lanes[outcome.partition]) for outcome in outcomes]
             )
         except SinkUnavailableError as error:
             self._hindered([outcome.partition for outcome in outcomes], str(error))
@@ -162,11 +164,11 @@ class Pipeline:
         self.trouble = None
 
 
-def _batch(outcome: Outcome, token: int) -> Batch:
+def _batch(outcome: Outcome, lane: Lane) -> Batch:
     return Batch(
         partition=outcome.partition,
-        token=token,
-        base=outcome.base,
+        token=lane.token,
+        base=lane.position,
         last=outcome.last,
         fingerprint=outcome.fingerprint,
         rows=outcome.rows,

@@ -50,7 +50,6 @@ class Outcome:
     """One partition's share of a cycle, decided: what to publish, what to store, how far it reaches."""
 
     partition: int
-    base: int
     last: int
     fingerprint: int
     scored: Sequence[Scored]
@@ -115,7 +114,6 @@ class Scorer:
         last = records[-1]
         return Outcome(
             partition=partition,
-            base=records[0].offset,
             last=last.offset,
             fingerprint=fingerprint(last.timestamp, last.value),
             scored=scored,

@@ -27,6 +27,7 @@ Name = Literal[
     "committed",
     "fenced",
     "token_taken",
+    "position_committed",
     "resuming",
 ]
 NAMES: tuple[str, ...] = Name.__args__  # type: ignore[attr-defined]

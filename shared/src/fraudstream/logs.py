@@ -19,7 +19,9 @@ def configure(settings: LogSettings, service: str) -> structlog.stdlib.BoundLogg
     ]
     render: list[structlog.typing.Processor]
     if settings.format == "json":
-        render = [structlog.processors.dict_tracebacks, structlog.processors.JSONRenderer()]
+        # without local variables: they hold payments
+        traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        render = [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
     else:
         render = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24, sort_keys=False)]
     level = logging.getLevelNamesMapping()[settings.level.upper()]

@@ -27,7 +27,7 @@ class Case(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decided:
-    """What the journal knows of a partition: the last offset decided, and its batch's first offset.
+    """What the journal knows of a partition: the last offset decided, and the position at which its batch began.
 
     The fingerprint is None where the journal was lost and the offset was found in the CSV.
     """
@@ -57,7 +57,7 @@ class Resume:
 
 def needs_fingerprint(committed: int | None, decided: Decided | None) -> bool:
     """Whether `resume` must be told the fingerprint that Kafka holds at the last offset decided."""
-    return decided is not None and not (committed is not None and decided.base <= committed <= decided.offset + 1)
+    return decided is not None and committed != decided.offset + 1
 
 
 def resume(committed: int | None, decided: Decided | None, log: Log) -> Resume:
@@ -65,17 +65,15 @@ def resume(committed: int | None, decided: Decided | None, log: Log) -> Resume:
     if decided is None:
         return _without_journal(committed, log)
     following = decided.offset + 1
-    if not needs_fingerprint(committed, decided):
-        assert committed is not None  # noqa: S101 - what needs_fingerprint says
-        case = Case.NORMAL if committed == following else Case.REPLAY
-        return _retained(case, committed, log)
+    if committed == following:
+        return _retained(Case.NORMAL, following, log)
     if decided.offset >= log.end or _differ(decided.fingerprint, log.fingerprint):
         return Resume(case=Case.TOPIC_RECREATED, position=log.start)
     if committed is None:
         return _retained(Case.OFFSETS_EXPIRED, following, log)
     if committed < decided.base:
         return _retained(Case.GROUP_RESET_BACK, following, log)
-    return _retained(Case.GROUP_RESET_FORWARD, committed, log)
+    return _retained(Case.REPLAY if committed < following else Case.GROUP_RESET_FORWARD, committed, log)
 
 
 def _differ(ours: int | None, theirs: int | None) -> bool:

@@ -38,7 +38,9 @@ class Holding:
 class Batch:
     """One partition's share of a cycle: its rows by ascending offset, and the range of offsets decided with them.
 
-    Records that became dead letters have no row but lie within `base` … `last`. A batch is all new or all a replay.
+    `base` is the position at which the batch began: the committed offset, which is before its first record where other
+    producers' transactions left offsets without one. Records that became dead letters have no row but lie within
+    `base` … `last`. A batch is all new or all a replay.
     """
 
     partition: int
