@@ -23,13 +23,14 @@ from scorer.scoring import Outcome, Record
 
 
 def no_lock() -> None:
-    """Everybody may append at once."""
+    """Everybody may append at once; the proof at start, which would refuse this, is out with it."""
 
     @contextmanager
     def held(_: FileLock) -> Iterator[None]:
         yield
 
     FileLock.held = held  # type: ignore[method-assign, assignment]
+    csv.CsvSink.prove = lambda _: None  # type: ignore[method-assign, assignment]
 
 
 def no_skip() -> None:

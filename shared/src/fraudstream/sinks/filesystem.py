@@ -73,7 +73,9 @@ def doubtful(folder: Path) -> str | None:
 
 def _other_process(probe: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-S", "-c", _OTHER_PROCESS, str(probe)]
-    return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
+    return subprocess.Popen(  # noqa: S603 - our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
 
 
 def _file_system(folder: Path) -> str | None:
