@@ -47,8 +47,8 @@ class Forwarder:
     async def cycle(self) -> None:
         """Fetch, publish, commit."""
         fetched = await self.consumer.fetch(_FETCH_TIMEOUT_MS, self.group.max_records)
-        messages = {
-            partition: [Message(record.key, record.value, record.timestamp, []) for record in records]
+        messages: dict[int, list[Message]] = {
+            partition: [(record.key, record.value, record.timestamp, []) for record in records]
             for partition, records in fetched.items()
             if partition in self.outlets
         }

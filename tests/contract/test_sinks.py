@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.scores import One, csv_chunk
 
 from fraudstream.events import Payment
-from fraudstream.rows import Scored, csv_rows
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.memory import MemorySink
 from fraudstream.sinks.protocol import Batch, Identity, Sink
@@ -21,7 +21,7 @@ PAYMENT = Payment(
 
 def batch(partition: int, token: int, offsets: range, *, last: int | None = None, version: str = "v1") -> Batch:
     """A batch with a row at each offset; `last` reaches further where dead letters follow."""
-    scored = [Scored(PAYMENT, 0.125, "review", version, 1_790_000_000_000, partition, offset) for offset in offsets]
+    scored = [One(PAYMENT, 0.125, "review", version, 1_790_000_000_000, partition, offset) for offset in offsets]
     end = last if last is not None else offsets[-1]
     base = offsets[0] if offsets else end
     return Batch(
@@ -30,7 +30,7 @@ def batch(partition: int, token: int, offsets: range, *, last: int | None = None
         base=base,
         last=end,
         fingerprint=end,
-        rows=csv_rows(scored),
+        rows=csv_chunk(scored),
     )
 
 

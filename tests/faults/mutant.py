@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from fraudstream.failpoints import failpoint
 from fraudstream.kafka.outlet import Outlet
+from fraudstream.records import Record
 from fraudstream.rows import Message
 from fraudstream.sinks import csv
 from fraudstream.sinks.journal import State
@@ -19,7 +20,7 @@ from fraudstream.sinks.protocol import Batch
 from scorer.__main__ import main
 from scorer.ownership import Lane
 from scorer.pipeline import Pipeline
-from scorer.scoring import Outcome, Record
+from scorer.scoring import Outcome
 
 
 def no_lock() -> None:

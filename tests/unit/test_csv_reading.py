@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.contract.test_sinks import PAYMENT
+from tests.scores import One, csv_chunk
 
 from fraudstream.audit.entries import row_entries
-from fraudstream.rows import Scored, csv_rows
 from fraudstream.sinks import csv_reading
 from fraudstream.sinks.csv_file import HEADER_LINE
 from fraudstream.sinks.csv_reading import CsvSnapshot, files
@@ -16,7 +16,7 @@ from fraudstream.sinks.csv_reading import CsvSnapshot, files
 
 def rows(partition: int, offsets: range) -> bytes:
     """Rows of these offsets."""
-    return b"".join(csv_rows([Scored(PAYMENT, 0.5, "review", "v1", 0, partition, offset) for offset in offsets]))
+    return csv_chunk([One(PAYMENT, 0.5, "review", "v1", 0, partition, offset) for offset in offsets])
 
 
 def offsets(snapshot: CsvSnapshot, partition: int) -> list[int]:

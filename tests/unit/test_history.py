@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraudstream.errors import TrainingDataError
-from fraudstream.events import InvalidPayment, decode
+from fraudstream.events import InvalidPayment, columns, decode
 from fraudstream.features import matrix
 from fraudstream.settings import TrainingSettings
 from trainer import make_data
@@ -193,7 +193,7 @@ def test_history_and_wire_give_the_same_bits(
         f'"failed_logins":{logins},"transaction_hour":{hour},"is_new_device":1}}'.encode()
     )
     assert not isinstance(wire, InvalidPayment)
-    assert past.matrix[0].tobytes() == matrix([wire])[0].tobytes()
+    assert past.matrix[0].tobytes() == matrix(columns([wire]))[0].tobytes()
 
 
 def test_the_sample_history_is_what_make_data_makes(tmp_path: Path) -> None:

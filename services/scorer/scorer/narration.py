@@ -42,7 +42,7 @@ class Narration:
         for outcome in outcomes:
             self._scored += len(outcome.scored)
             self._dead += len(outcome.invalid)
-            self._flagged += sum(scored.decision != "approve" for scored in outcome.scored)
+            self._flagged += len(outcome.scored) - outcome.scored.decision.count("approve")
         self.tick()
 
     def tick(self) -> None:
@@ -75,13 +75,20 @@ class Narration:
 
     def _each(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
-            for scored in outcome.scored:
+            scored = outcome.scored
+            for payment_id, amount, probability, decision in zip(
+                scored.payments.payment_id,
+                scored.payments.amount,
+                scored.fraud_probability,
+                scored.decision,
+                strict=True,
+            ):
                 self._log.info(
                     "payment scored",
-                    payment_id=scored.payment["payment_id"],
-                    amount=scored.payment["amount"],
-                    fraud_probability=scored.fraud_probability,
-                    decision=scored.decision,
+                    payment_id=payment_id,
+                    amount=amount,
+                    fraud_probability=probability,
+                    decision=decision,
                 )
             for offset, invalid in outcome.invalid:
                 self._log.warning(

@@ -14,10 +14,11 @@ from fraudstream.heartbeat import READY, Heartbeat
 from fraudstream.kafka.connection import BROKEN, unless_stopped
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.outlet import FENCED_ERRORS
+from fraudstream.records import Record
 from fraudstream.sinks.protocol import Batch, Sink
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Lane, Ownership
-from scorer.scoring import Outcome, Record, Scorer
+from scorer.scoring import Outcome, Scorer
 from scorer.watchdog import Watchdog
 
 _FETCH_TIMEOUT_MS = 200

@@ -1,48 +1,22 @@
 """Records → what is published and stored of them. Pure: no Kafka, no file, no clock."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from itertools import repeat
 
-from fraudstream.events import InvalidPayment, Payment, decode_all
+import numpy as np
+
+from fraudstream.events import InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
 from fraudstream.model import FraudModel
 from fraudstream.offsets import fingerprint
-from fraudstream.rows import Message, Place, Scored, csv_rows, dead_letter_headers, fitted, scored_values
+from fraudstream.records import Record
+from fraudstream.rows import Message, Place, Scored, Texts, dead_letter_headers, fitted
 from fraudstream.settings import TopicSettings
 from fraudstream.sinks.protocol import Row
 
 _ENVELOPE_BYTES = 512
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
-
-
-class Record(Protocol):
-    """What the scorer reads of a Kafka record; aiokafka's fits."""
-
-    @property
-    def offset(self) -> int:
-        """Its place in the partition."""
-        ...
-
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds since 1970; any that Kafka takes."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """As sent."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """As sent; None is a tombstone."""
-        ...
-
-    @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]:
-        """As sent."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +26,9 @@ class Outcome:
     partition: int
     last: int
     fingerprint: int
-    scored: Sequence[Scored]
+    scored: Scored
     invalid: Sequence[tuple[int, InvalidPayment]]
-    rows: Sequence[bytes]
+    rows: bytes
     messages: Mapping[str, Sequence[Message]]
 
 
@@ -73,53 +47,42 @@ class Scorer:
 
         `stored` holds, by partition and offset, what the sink has already: a replay publishes that, not a new score.
         """
-        decoded = {partition: decode_all([record.value for record in batch]) for partition, batch in records.items()}
-        payments = [event for events in decoded.values() for event in events if not isinstance(event, InvalidPayment)]
-        probabilities = self.model.score(matrix(payments))
-        verdicts = iter(zip(probabilities.tolist(), self.model.decide(probabilities), strict=True))
-        version = self.model.version
-        outcomes = []
-        for partition, events in decoded.items():
-            scored: list[Scored] = []
-            invalid: list[tuple[Record, InvalidPayment]] = []
-            known = stored.get(partition, {})
-            for record, event in zip(records[partition], events, strict=True):
-                if isinstance(event, InvalidPayment):
-                    invalid.append((record, event))
-                    continue
-                probability, decision = next(verdicts)
-                scored.append(
-                    _scored(event, record, partition, known.get(record.offset), probability, decision, version)
-                )
-            outcomes.append(self._outcome(partition, records[partition], scored, invalid, scored_at))
+        decoded = {partition: _decoded(batch) for partition, batch in records.items()}
+        probabilities = self.model.score(np.concatenate([matrix(one.payments) for one in decoded.values()]))
+        decisions = self.model.decide(probabilities)
+        outcomes, first = [], 0
+        for partition, one in decoded.items():
+            these = slice(first, first + len(one.valid))
+            first = these.stop
+            scored = Scored(
+                payments=one.payments,
+                fraud_probability=probabilities[these].tolist(),
+                decision=decisions[these],
+                model_version=[self.model.version] * len(one.valid),
+                timestamp_ms=[record.timestamp for record in one.valid],
+                partition=[partition] * len(one.valid),
+                offset=[record.offset for record in one.valid],
+            )
+            scored = _as_stored(scored, stored.get(partition, {}))
+            outcomes.append(self._outcome(partition, records[partition][-1], one, scored, scored_at))
         return outcomes
 
-    def _outcome(
-        self,
-        partition: int,
-        records: Sequence[Record],
-        scored: Sequence[Scored],
-        invalid: Sequence[tuple[Record, InvalidPayment]],
-        scored_at: str,
-    ) -> Outcome:
-        dead = {id(record) for record, _ in invalid}
-        valid = (record for record in records if id(record) not in dead) if dead else iter(records)
-        messages = {
-            self.topics.scored: [
-                Message(record.key, value, record.timestamp, _NO_HEADERS)
-                for record, value in zip(valid, scored_values(scored, scored_at), strict=True)
-            ],
-            self.topics.dlq: [self._dead_letter(partition, record, reason) for record, reason in invalid],
-        }
-        last = records[-1]
+    def _outcome(self, partition: int, last: Record, decoded: "_Decoded", scored: Scored, scored_at: str) -> Outcome:
+        texts = Texts.of(scored)
+        keys = [record.key for record in decoded.valid]
         return Outcome(
             partition=partition,
             last=last.offset,
             fingerprint=fingerprint(last.timestamp, last.value),
             scored=scored,
-            invalid=[(record.offset, reason) for record, reason in invalid],
-            rows=csv_rows(scored),
-            messages=messages,
+            invalid=[(record.offset, reason) for record, reason in decoded.invalid],
+            rows=texts.csv_chunk(),
+            messages={
+                self.topics.scored: list(
+                    zip(keys, texts.scored_values(scored_at), scored.timestamp_ms, repeat(_NO_HEADERS))
+                ),
+                self.topics.dlq: [self._dead_letter(partition, record, reason) for record, reason in decoded.invalid],
+            },
         )
 
     def _dead_letter(self, partition: int, record: Record, invalid: InvalidPayment) -> Message:
@@ -128,12 +91,41 @@ class Scorer:
         around = sum(len(name) + len(value or b"") + 10 for name, value in (*record.headers, *headers))
         room = self.dlq_bytes - len(record.key or b"") - around - _ENVELOPE_BYTES
         value, cut = fitted(record.value, room)
-        return Message(record.key, value, record.timestamp, [*record.headers, *headers, *cut])
+        return record.key, value, record.timestamp, [*record.headers, *headers, *cut]
 
 
-def _scored(
-    payment: Payment, record: Record, partition: int, known: Row | None, probability: float, decision: str, version: str
-) -> Scored:
-    if known is not None:
-        probability, decision, version = known.fraud_probability, known.decision, known.model_version
-    return Scored(payment, probability, decision, version, record.timestamp, partition, record.offset)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Decoded:
+    """A partition's records, the payments among them as columns."""
+
+    valid: Sequence[Record]
+    payments: Payments
+    invalid: Sequence[tuple[Record, InvalidPayment]]
+
+
+def _decoded(records: Sequence[Record]) -> _Decoded:
+    events = decode_all([record.value for record in records])
+    invalid = [
+        (record, event) for record, event in zip(records, events, strict=True) if isinstance(event, InvalidPayment)
+    ]
+    dead = {record.offset for record, _ in invalid}
+    return _Decoded(
+        valid=[record for record in records if record.offset not in dead] if dead else records,
+        payments=columns(event for event in events if not isinstance(event, InvalidPayment)),
+        invalid=invalid,
+    )
+
+
+def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:
+    """Where the sink has a payment's score already, that one."""
+    if not stored:
+        return scored
+    known = [stored.get(offset) for offset in scored.offset]
+    return replace(
+        scored,
+        fraud_probability=[
+            row.fraud_probability if row else new for row, new in zip(known, scored.fraud_probability, strict=True)
+        ],
+        decision=[row.decision if row else new for row, new in zip(known, scored.decision, strict=True)],
+        model_version=[row.model_version if row else new for row, new in zip(known, scored.model_version, strict=True)],
+    )

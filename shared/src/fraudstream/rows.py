@@ -1,12 +1,12 @@
 """What is written of a record: its CSV row, its scored payment, its dead letter. Pure text, made once, in bulk."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
-from fraudstream.events import InvalidPayment, Payment
+from fraudstream.events import InvalidPayment, Payments
 
 HEADER = (
     "timestamp,payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device,"
@@ -14,25 +14,28 @@ HEADER = (
 )
 
 
-class Scored(NamedTuple):
-    """A payment with its score, at its place in the input topic. The probability has 6 decimals."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scored:
+    """Payments with their scores and their places in the input topic, column by column, all of one length.
 
-    payment: Payment
-    fraud_probability: float
-    decision: str
-    model_version: str
-    timestamp_ms: int
-    partition: int
-    offset: int
+    Probabilities have 6 decimals.
+    """
+
+    payments: Payments
+    fraud_probability: Sequence[float]
+    decision: Sequence[str]
+    model_version: Sequence[str]
+    timestamp_ms: Sequence[int]
+    partition: Sequence[int]
+    offset: Sequence[int]
+
+    def __len__(self) -> int:
+        """How many payments."""
+        return len(self.offset)
 
 
-class Message(NamedTuple):
-    """A record to publish."""
-
-    key: bytes | None
-    value: bytes | None
-    timestamp_ms: int
-    headers: list[tuple[str, bytes | None]]
+Message = tuple[bytes | None, bytes | None, int, list[tuple[str, bytes | None]]]
+"""A record to publish: key, value, timestamp in milliseconds since 1970, headers."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,39 +74,104 @@ def rfc3339(timestamp_ms: int) -> str:
         return ""
 
 
-def timestamps() -> Callable[[int], str]:
-    """`rfc3339` that remembers the last second: records of one batch mostly share it."""
-    known_second, prefix = None, ""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Texts:
+    """Scored payments in words, column by column: each number is turned into text once, for the CSV and the topic."""
 
-    def text(timestamp_ms: int) -> str:
-        nonlocal known_second, prefix
-        second = timestamp_ms // 1000
-        if second != known_second:
-            known_second, prefix = second, rfc3339(second * 1000)[:-4]
-        return f"{prefix}{timestamp_ms % 1000:03d}Z" if prefix and timestamp_ms != -1 else ""
+    timestamp: Sequence[str]
+    payment_id: Sequence[str]
+    amount: Sequence[str]
+    country_risk_score: Sequence[str]
+    failed_logins: Sequence[str]
+    transaction_hour: Sequence[str]
+    is_new_device: Sequence[str]
+    fraud_probability: Sequence[str]
+    decision: Sequence[str]
+    model_version: Sequence[str]
+    partition: Sequence[str]
+    offset: Sequence[str]
 
-    return text
+    @classmethod
+    def of(cls, scored: Scored) -> Self:
+        """Each of `scored`, in order."""
+        payments = scored.payments
+        return cls(
+            timestamp=list(map(_Timestamps().__getitem__, scored.timestamp_ms)),
+            payment_id=list(map(repr, payments.payment_id)),
+            amount=list(map(repr, payments.amount)),
+            country_risk_score=list(map(repr, payments.country_risk_score)),
+            failed_logins=list(map(repr, payments.failed_logins)),
+            transaction_hour=list(map(repr, payments.transaction_hour)),
+            is_new_device=list(map(repr, payments.is_new_device)),
+            fraud_probability=[f"{probability:.6f}" for probability in scored.fraud_probability],
+            decision=scored.decision,
+            model_version=scored.model_version,
+            partition=list(map(repr, scored.partition)),
+            offset=list(map(repr, scored.offset)),
+        )
+
+    def csv_lines(self) -> list[str]:
+        """A line of the CSV for each, without its line end."""
+        cells = zip(
+            self.timestamp,
+            self.payment_id,
+            self.amount,
+            self.country_risk_score,
+            self.failed_logins,
+            self.transaction_hour,
+            self.is_new_device,
+            self.fraud_probability,
+            self.decision,
+            self.model_version,
+            self.partition,
+            self.offset,
+            strict=True,
+        )
+        return list(map(",".join, cells))
+
+    def csv_chunk(self) -> bytes:
+        """All lines, each with its line end."""
+        lines = self.csv_lines()
+        return "\n".join([*lines, ""]).encode()
+
+    def scored_values(self, scored_at: str) -> list[bytes]:
+        """One JSON object for each, as `scored-payments` carries it."""
+        return [
+            f'{{"payment_id":{number},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
+            f'"transaction_hour":{hour},"is_new_device":{device},"fraud_probability":{probability},'
+            f'"decision":"{decision}","model_version":"{version}","reasons":[],'
+            f'"source_partition":{partition},"source_offset":{offset},"scored_at":"{scored_at}"}}'.encode()
+            for number, amount, risk, logins, hour, device, probability, decision, version, partition, offset in zip(
+                self.payment_id,
+                self.amount,
+                self.country_risk_score,
+                self.failed_logins,
+                self.transaction_hour,
+                self.is_new_device,
+                self.fraud_probability,
+                self.decision,
+                self.model_version,
+                self.partition,
+                self.offset,
+                strict=True,
+            )
+        ]
 
 
-def csv_rows(scored: Sequence[Scored]) -> list[bytes]:
-    """One CSV line for each, with its line end."""
-    text = timestamps()
-    return [
-        f"{text(timestamp_ms)},{p['payment_id']},{p['amount']},{p['country_risk_score']},{p['failed_logins']},"
-        f"{p['transaction_hour']},{p['is_new_device']},{probability:.6f},{decision},{version},{partition},{offset}\n".encode()
-        for p, probability, decision, version, timestamp_ms, partition, offset in scored
-    ]
+class _Timestamps(dict[int, str]):
+    """`rfc3339` that remembers: records of one batch mostly share their second, and often all of it."""
 
+    def __init__(self) -> None:
+        super().__init__({-1: ""})
+        self._second: int | None = None
+        self._prefix = ""
 
-def scored_values(scored: Sequence[Scored], scored_at: str) -> list[bytes]:
-    """One JSON object for each, as `scored-payments` carries it."""
-    return [
-        f'{{"payment_id":{p["payment_id"]},"amount":{p["amount"]},"country_risk_score":{p["country_risk_score"]},'
-        f'"failed_logins":{p["failed_logins"]},"transaction_hour":{p["transaction_hour"]},"is_new_device":{p["is_new_device"]},'
-        f'"fraud_probability":{probability:.6f},"decision":"{decision}","model_version":"{version}","reasons":[],'
-        f'"source_partition":{partition},"source_offset":{offset},"scored_at":"{scored_at}"}}'.encode()
-        for p, probability, decision, version, _, partition, offset in scored
-    ]
+    def __missing__(self, timestamp_ms: int) -> str:
+        second, millisecond = divmod(timestamp_ms, 1000)
+        if second != self._second:
+            self._second, self._prefix = second, rfc3339(second * 1000)[:-4]
+        text = self[timestamp_ms] = f"{self._prefix}{millisecond:03d}Z" if self._prefix else ""
+        return text
 
 
 class Place(NamedTuple):

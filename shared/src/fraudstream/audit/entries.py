@@ -1,40 +1,16 @@
 """Records and rows → entries to merge: the input offset that each speaks of, and what it says."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
 
 import pydantic_core
 
 from fraudstream.audit.merge import Content
-from fraudstream.events import Payment
+from fraudstream.events import Payment, columns
+from fraudstream.records import Record
 from fraudstream.rows import Scored
 
 Unreadable = Callable[[str], None]
 _COLUMNS = 12
-
-
-class Record(Protocol):
-    """What is read of a Kafka record; aiokafka's fits."""
-
-    @property
-    def offset(self) -> int:
-        """Its place in its own topic."""
-        ...
-
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds since 1970."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """As sent."""
-        ...
-
-    @property
-    def headers(self) -> Any:
-        """Pairs of name and value."""
-        ...
 
 
 def scored_entries(records: Iterable[Record], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
@@ -87,22 +63,29 @@ def row_entries(lines: Iterable[bytes], partition: int, unreadable: Unreadable) 
     return entries
 
 
-def scored_again(record: Record) -> Scored:
-    """A scored record as the scorer had it. Raises ValueError where it is none of ours."""
-    try:
-        event = pydantic_core.from_json(record.value or b"")
-        payment = Payment(**{name: event[name] for name in Payment.__annotations__})  # type: ignore[typeddict-item]
-        return Scored(
-            payment,
-            event["fraud_probability"],
-            event["decision"],
-            event["model_version"],
-            record.timestamp,
-            event["source_partition"],
-            event["source_offset"],
-        )
-    except (TypeError, KeyError) as error:
-        raise ValueError(_words(error)) from None
+def scored_again(records: Iterable[Record], unreadable: Unreadable) -> Scored:
+    """Scored records as the scorer had them, without those that are none of ours."""
+    payments, places = [], []
+    for record in records:
+        try:
+            event = pydantic_core.from_json(record.value or b"")
+            payment = Payment(**{name: event[name] for name in Payment.__annotations__})  # type: ignore[typeddict-item]
+            score = float(event["fraud_probability"]), str(event["decision"]), str(event["model_version"])
+            place = record.timestamp, int(event["source_partition"]), int(event["source_offset"])
+            places.append((*score, *place))
+            payments.append(payment)
+        except (ValueError, TypeError, KeyError) as error:
+            unreadable(f"scored topic, offset {record.offset}: {_words(error)}")
+    probability, decision, version, timestamp_ms, partition, offset = zip(*places, strict=True) if places else [()] * 6
+    return Scored(
+        payments=columns(payments),
+        fraud_probability=probability,
+        decision=decision,
+        model_version=version,
+        timestamp_ms=timestamp_ms,
+        partition=partition,
+        offset=offset,
+    )
 
 
 def _words(error: Exception) -> str:

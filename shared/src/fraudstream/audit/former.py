@@ -3,8 +3,9 @@
 from contextlib import aclosing
 
 from fraudstream.audit.entries import scored_entries
-from fraudstream.kafka.reading import Record, TopicReader
+from fraudstream.kafka.reading import TopicReader
 from fraudstream.offsets import Log
+from fraudstream.records import Record
 
 _LOG_APPEND_TIME = 1
 

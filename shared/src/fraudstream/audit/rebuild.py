@@ -1,6 +1,6 @@
 """`fraudstream rebuild`: the CSV written anew from the scored topic, byte for byte as the scorers wrote it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,9 +14,10 @@ from fraudstream.kafka.cluster import admin_client, check_partitions, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.group import committed_offsets, member_count
 from fraudstream.kafka.outlet import Outlet
-from fraudstream.kafka.reading import Record, TopicReader, connected
+from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.offsets import Log as Retained
-from fraudstream.rows import csv_rows
+from fraudstream.records import Record
+from fraudstream.rows import Texts
 from fraudstream.sinks.csv_reading import CsvSnapshot, rotated_files
 from fraudstream.sinks.csv_refill import CsvRefill, Reached
 from fraudstream.sinks.journal import State
@@ -183,22 +184,20 @@ class _Rows:
         self._repeats_within = repeats_within
         self._held: dict[int, bytes] = {}
 
-    def add(self, records: list[Record]) -> list[bytes]:
+    def add(self, records: Sequence[Record]) -> list[bytes]:
         """Take records in; returns the rows that no repeat can change any more."""
-        scored = []
-        for record in records:
-            try:
-                scored.append(scored_again(record))
-            except ValueError:
-                self.unreadable += 1
-        for one, row in zip(scored, csv_rows(scored), strict=True):
-            if self._behind < one.offset < self._end:
-                self._held[one.offset] = row
+        scored = scored_again(records, self._count_unreadable)
+        for offset, line in zip(scored.offset, Texts.of(scored).csv_lines(), strict=True):
+            if self._behind < offset < self._end:
+                self._held[offset] = f"{line}\n".encode()
         if self.first is None and self._held:
             self.first = min(self._held)
         return (
             self._released(len(self._held) - self._repeats_within) if len(self._held) > 2 * self._repeats_within else []
         )
+
+    def _count_unreadable(self, _: str) -> None:
+        self.unreadable += 1
 
     def rest(self) -> list[bytes]:
         """The rows that are left."""

@@ -5,17 +5,19 @@ so every partition starts paused here, and is resumed by its owner only.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, UnsupportedCodecError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import BROKEN, client_options, stopped
+from fraudstream.kafka.unwrapped import hand_out_unwrapped_records
 from fraudstream.offsets import Log, fingerprint
+from fraudstream.records import Record
 from fraudstream.settings import KafkaSettings
 
 _SESSION_TIMEOUT_MS = 10_000
@@ -40,6 +42,7 @@ class InputConsumer(ConsumerRebalanceListener):
         self._kafka = kafka
         self._topic = topic
         self._assignment = assignment
+        hand_out_unwrapped_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
             group_id=group,
@@ -72,7 +75,7 @@ class InputConsumer(ConsumerRebalanceListener):
         """Tell the owner."""
         await self._assignment.revoked(frozenset(partition.partition for partition in revoked))
 
-    async def fetch(self, timeout_ms: int, max_records: int) -> dict[int, list[ConsumerRecord[bytes, bytes]]]:
+    async def fetch(self, timeout_ms: int, max_records: int) -> dict[int, Sequence[Record]]:
         """What has arrived, by partition. Must be called even when nothing is assigned, or the member can't rejoin.
 
         Raises OffsetDeletedError where retention has deleted the position, and KafkaError where membership is lost.

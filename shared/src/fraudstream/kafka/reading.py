@@ -1,20 +1,20 @@
 """A topic read without a group: what is retained of it, and its records in order."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Literal
 
-from aiokafka import AIOKafkaConsumer, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
+from fraudstream.kafka.unwrapped import hand_out_unwrapped_records
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.offsets import Log as Retained
+from fraudstream.records import Record
 from fraudstream.settings import KafkaSettings
-
-Record = ConsumerRecord[bytes, bytes]
 
 _CONNECT_S = 10.0
 _SILENCE_S = 60.0
@@ -58,6 +58,7 @@ class TopicReader:
         isolation: Literal["read_committed", "read_uncommitted"] = "read_committed",
     ) -> None:
         self.topic = topic
+        hand_out_unwrapped_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
             enable_auto_commit=False,
@@ -82,7 +83,7 @@ class TopicReader:
         ends = await self._consumer.end_offsets(places)
         return {one.partition: Retained(start=starts[one], end=ends[one], fingerprint=None) for one in places}
 
-    async def records(self, partition: int, start: int, end: int) -> AsyncGenerator[list[Record], None]:
+    async def records(self, partition: int, start: int, end: int) -> AsyncGenerator[Sequence[Record], None]:
         """The records at start ≤ offset < end, in order, up to 5,000 at a time; only one such reading at a time.
 
         Raises KafkaSetupError where retention deletes what is being read, or the broker falls silent.
@@ -100,7 +101,7 @@ class TopicReader:
                 raise KafkaSetupError(
                     f"{self.topic}: retention has deleted what was being read of partition {partition}; run it again"
                 ) from None
-            records = fetched.get(place, [])
+            records: Sequence[Record] = fetched.get(place, [])
             now_s = asyncio.get_running_loop().time()
             if records:
                 heard_s = now_s

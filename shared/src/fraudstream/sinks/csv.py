@@ -92,8 +92,8 @@ class CsvSink:
             mark = marks[batch.partition]
             if batch.base <= mark.offset:
                 raise ValueError(f"a batch of partition {batch.partition} is new and a replay at once")
-            size = sum(map(len, batch.rows))
-            chunks += batch.rows
+            size = len(batch.rows)
+            chunks.append(batch.rows)
             marks[batch.partition] = Mark(
                 token=mark.token,
                 first=batch.base if mark.first < 0 else mark.first,

@@ -36,7 +36,7 @@ class Holding:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """One partition's share of a cycle: its rows by ascending offset, and the range of offsets decided with them.
+    """One partition's share of a cycle: its CSV lines by ascending offset, and the range of offsets decided with them.
 
     `base` is the position at which the batch began: the committed offset, which is before its first record where other
     producers' transactions left offsets without one. Records that became dead letters have no row but lie within
@@ -48,7 +48,7 @@ class Batch:
     base: int
     last: int
     fingerprint: int
-    rows: Sequence[bytes]
+    rows: bytes
 
 
 class Sink(Protocol):

@@ -1,0 +1,42 @@
+"""Scored payments for tests, one by one; the product has them column by column."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from fraudstream.events import Payment, columns
+from fraudstream.rows import Scored, Texts
+
+
+class One(NamedTuple):
+    """A payment with its score, at its place in the input topic."""
+
+    payment: Payment
+    fraud_probability: float
+    decision: str
+    model_version: str
+    timestamp_ms: int
+    partition: int
+    offset: int
+
+
+def scored(ones: Sequence[One]) -> Scored:
+    """As columns."""
+    return Scored(
+        payments=columns(one.payment for one in ones),
+        fraud_probability=[one.fraud_probability for one in ones],
+        decision=[one.decision for one in ones],
+        model_version=[one.model_version for one in ones],
+        timestamp_ms=[one.timestamp_ms for one in ones],
+        partition=[one.partition for one in ones],
+        offset=[one.offset for one in ones],
+    )
+
+
+def csv_chunk(ones: Sequence[One]) -> bytes:
+    """Their lines in the CSV."""
+    return Texts.of(scored(ones)).csv_chunk()
+
+
+def scored_values(ones: Sequence[One]) -> list[bytes]:
+    """Their records in the scored topic."""
+    return Texts.of(scored(ones)).scored_values("2026-01-01T00:00:00.000Z")

@@ -1,0 +1,120 @@
+"""Records → outcomes: what is published and stored of each, in order, whatever stands between."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from fraudstream.events import InvalidPayment, decode
+from fraudstream.model import FraudModel, Thresholds
+from fraudstream.rows import stored_row
+from fraudstream.settings import TopicSettings
+from fraudstream.sinks.protocol import Row
+from scorer.scoring import Outcome, Scorer
+
+TOPICS = TopicSettings.from_env({})
+AT = "2026-01-01T00:00:00.000Z"
+
+
+class ByRisk:
+    """The probability is the country's risk."""
+
+    def predict_proba(self, matrix: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Shape (n, 2)."""
+        return np.column_stack([1 - matrix[:, 1], matrix[:, 1]])
+
+
+@dataclass
+class Record:
+    """As Kafka's."""
+
+    offset: int
+    value: bytes | None
+    key: bytes | None = b"k"
+    timestamp: int = 1_790_000_000_000
+    timestamp_type: int = 0
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+
+
+def decide(records: Mapping[int, list[Record]], stored: Mapping[int, Mapping[int, Row]]) -> list[Outcome]:
+    """Through a scorer."""
+    model = FraudModel(version="0123456789ab", classifier=ByRisk(), thresholds=Thresholds(0.1, 0.5))
+    return Scorer(model=model, topics=TOPICS, dlq_bytes=1 << 20).decide(records, stored, AT)
+
+
+good = st.builds(
+    lambda number, risk: json.dumps(
+        {
+            "payment_id": number,
+            "amount": 9.5,
+            "country_risk_score": risk,
+            "failed_logins": 1,
+            "transaction_hour": 3,
+            "is_new_device": 0,
+        }
+    ).encode(),
+    st.integers(1, 2**63 - 1),
+    st.integers(1, 999).map(lambda n: n / 1000),
+)
+values = good | st.sampled_from([None, b"", b"{}", b"no", b"[1]"])
+batches = st.dictionaries(st.integers(0, 9), st.lists(values, min_size=1, max_size=6), min_size=1, max_size=3)
+
+
+def _records(batches: Mapping[int, list[bytes | None]]) -> dict[int, list[Record]]:
+    return {
+        partition: [Record(2 * number + 10, value, b"%d" % number) for number, value in enumerate(batch)]
+        for partition, batch in batches.items()
+    }
+
+
+@given(batches)
+def test_each_record_is_published_once_and_stored_where_it_is_valid(batches: dict[int, list[bytes | None]]) -> None:
+    """With its own key, place and score; partitions don't mix."""
+    records = _records(batches)
+    outcomes = decide(records, {})
+    assert [outcome.partition for outcome in outcomes] == list(records)
+    for outcome in outcomes:
+        batch = records[outcome.partition]
+        payments = [record for record in batch if not isinstance(decode(record.value), InvalidPayment)]
+        letters = [record for record in batch if record not in payments]
+        rows = outcome.rows.decode().splitlines()
+        scored = outcome.messages[TOPICS.scored]
+        assert outcome.last == batch[-1].offset
+        assert [stored_row(row).offset for row in rows] == [record.offset for record in payments]
+        assert [key for key, *_ in scored] == [record.key for record in payments]
+        for record, row, (_, value, *_) in zip(payments, map(stored_row, rows), scored, strict=True):
+            event, payment = json.loads(value or b""), json.loads(record.value or b"")
+            assert event.items() >= payment.items()
+            assert (event["source_partition"], event["source_offset"]) == (outcome.partition, record.offset)
+            assert event["fraud_probability"] == row.fraud_probability == payment["country_risk_score"]
+            risk = payment["country_risk_score"]
+            assert event["decision"] == ("block" if risk >= 0.5 else "review" if risk >= 0.1 else "approve")
+        assert [value for _, value, *_ in outcome.messages[TOPICS.dlq]] == [record.value for record in letters]
+        assert [offset for offset, _ in outcome.invalid] == [record.offset for record in letters]
+
+
+@given(batches)
+def test_a_replay_repeats_what_is_stored(batches: dict[int, list[bytes | None]]) -> None:
+    """Probability, decision and version come from the sink for the records that it has, and for those only."""
+    records = _records(batches)
+    stored = {
+        partition: {10: Row(fraud_probability=0.25, decision="block", model_version="old")} for partition in records
+    }
+    for outcome, plain in zip(decide(records, stored), decide(records, {}), strict=True):
+        for value, row, new in zip(
+            (value for _, value, *_ in outcome.messages[TOPICS.scored]),
+            outcome.rows.decode().splitlines(),
+            plain.rows.decode().splitlines(),
+            strict=True,
+        ):
+            event, found = json.loads(value or b""), stored_row(row)
+            expected = (0.25, "block", "old") if found.offset == 10 else tuple(new.split(",")[7:10])
+            assert (event["fraud_probability"], event["decision"], event["model_version"]) == (
+                float(expected[0]),
+                *expected[1:],
+            )
+            assert (found.fraud_probability, found.decision, found.model_version) == (float(expected[0]), *expected[1:])
