@@ -15,7 +15,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, Un
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import BROKEN, client_options, stopped
-from fraudstream.kafka.unwrapped import hand_out_unwrapped_records
+from fraudstream.kafka.patches import hand_out_unwrapped_records
 from fraudstream.offsets import Log, fingerprint
 from fraudstream.records import Record
 from fraudstream.settings import KafkaSettings

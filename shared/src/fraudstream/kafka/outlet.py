@@ -17,6 +17,7 @@ from aiokafka.producer.message_accumulator import BatchBuilder
 from fraudstream.errors import KafkaSetupError
 from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options, stopped
+from fraudstream.kafka.patches import retry_begin_soon
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings, TopicSettings
 
@@ -51,6 +52,7 @@ class Outlet:
         self._group = group
         self._transactional = guarantee == "exactly_once"
         self._commit = commit
+        retry_begin_soon()
         identity: dict[str, object] = (
             {
                 "transactional_id": f"{group}-{topics.input}-{partition}",

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
-from fraudstream.kafka.unwrapped import hand_out_unwrapped_records
+from fraudstream.kafka.patches import hand_out_unwrapped_records
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.offsets import Log as Retained
 from fraudstream.records import Record
