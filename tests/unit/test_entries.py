@@ -14,6 +14,9 @@ from fraudstream.events import InvalidPayment, Payment
 from fraudstream.rows import Place, Texts, dead_letter_headers
 
 TOPIC = "payments"
+PAYMENT = Payment(
+    payment_id=7, amount=12.5, country_risk_score=0.25, failed_logins=1, transaction_hour=3, is_new_device=0
+)
 
 
 @dataclass
@@ -70,6 +73,16 @@ def test_no_scored_record(value: bytes | None) -> None:
     assert len(scored_again([Record(value)], problems.append)) == 0
     assert len(problems) == 2
     assert all(problem.startswith("scored topic, offset 5: ") for problem in problems)
+
+
+@pytest.mark.parametrize(("name", "value"), [("failed_logins", -1), ("amount", "5"), ("fraud_probability", 1.5)])
+def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -> None:
+    """Is left out of what is scored again, with the field that is wrong."""
+    one = One(PAYMENT, 0.5, "review", "v", 0, 3, 7)
+    event = json.loads(scored_values([one])[0])
+    problems: list[str] = []
+    assert len(scored_again([Record(json.dumps(event | {name: value}).encode())], problems.append)) == 0
+    assert name.removeprefix("fraud_") in problems[0]
 
 
 @pytest.mark.parametrize(

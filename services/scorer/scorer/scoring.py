@@ -104,16 +104,14 @@ class _Decoded:
 
 
 def _decoded(records: Sequence[Record]) -> _Decoded:
-    events = decode_all([record.value for record in records])
-    invalid = [
-        (record, event) for record, event in zip(records, events, strict=True) if isinstance(event, InvalidPayment)
-    ]
-    dead = {record.offset for record, _ in invalid}
-    return _Decoded(
-        valid=[record for record in records if record.offset not in dead] if dead else records,
-        payments=columns(event for event in events if not isinstance(event, InvalidPayment)),
-        invalid=invalid,
-    )
+    valid, payments, invalid = [], [], []
+    for record, event in zip(records, decode_all([record.value for record in records]), strict=True):
+        if isinstance(event, InvalidPayment):
+            invalid.append((record, event))
+        else:
+            valid.append(record)
+            payments.append(event)
+    return _Decoded(valid=valid, payments=columns(payments), invalid=invalid)
 
 
 def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:

@@ -6,12 +6,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
+import numpy as np
+
 from fraudstream.events import InvalidPayment, Payments
 
 HEADER = (
     "timestamp,payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device,"
     "fraud_probability,decision,model_version,partition,offset"
 )
+
+# numbers that come again and again, in words
+_SMALL = [str(number) for number in range(10_001)]
+_TAILS = [f"{number:03d}" for number in range(1_000)]
+_HEADS = [*(f"0.{tail}" for tail in _TAILS), "1.000"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,10 +107,10 @@ class Texts:
             payment_id=list(map(repr, payments.payment_id)),
             amount=list(map(repr, payments.amount)),
             country_risk_score=list(map(repr, payments.country_risk_score)),
-            failed_logins=list(map(repr, payments.failed_logins)),
-            transaction_hour=list(map(repr, payments.transaction_hour)),
-            is_new_device=list(map(repr, payments.is_new_device)),
-            fraud_probability=[f"{probability:.6f}" for probability in scored.fraud_probability],
+            failed_logins=list(map(_SMALL.__getitem__, payments.failed_logins)),
+            transaction_hour=list(map(_SMALL.__getitem__, payments.transaction_hour)),
+            is_new_device=list(map(_SMALL.__getitem__, payments.is_new_device)),
+            fraud_probability=_six_decimals(scored.fraud_probability),
             decision=scored.decision,
             model_version=scored.model_version,
             partition=list(map(repr, scored.partition)),
@@ -156,6 +163,12 @@ class Texts:
                 strict=True,
             )
         ]
+
+
+def _six_decimals(probabilities: Sequence[float]) -> list[str]:
+    """Each as `f"{probability:.6f}"` would write it, in half the time."""
+    thousandths, rest = np.divmod(np.rint(np.multiply(probabilities, 1e6)).astype(np.int64), 1_000)
+    return [_HEADS[head] + _TAILS[tail] for head, tail in zip(thousandths.tolist(), rest.tolist(), strict=True)]
 
 
 class _Timestamps(dict[int, str]):

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 import pydantic_core
 
 from fraudstream.audit.merge import Content
-from fraudstream.events import Payment, columns
+from fraudstream.events import InvalidPayment, columns, decode
 from fraudstream.records import Record
 from fraudstream.rows import Scored
 
@@ -69,8 +69,12 @@ def scored_again(records: Iterable[Record], unreadable: Unreadable) -> Scored:
     for record in records:
         try:
             event = pydantic_core.from_json(record.value or b"")
-            payment = Payment(**{name: event[name] for name in Payment.__annotations__})  # type: ignore[typeddict-item]
+            payment = decode(record.value)
+            if isinstance(payment, InvalidPayment):
+                raise ValueError(payment.detail)  # noqa: TRY004, TRY301
             score = float(event["fraud_probability"]), str(event["decision"]), str(event["model_version"])
+            if not 0.0 <= score[0] <= 1.0:
+                raise ValueError(f"its probability is {score[0]}")  # noqa: TRY301
             place = record.timestamp, int(event["source_partition"]), int(event["source_offset"])
             places.append((*score, *place))
             payments.append(payment)
