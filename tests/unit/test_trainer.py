@@ -12,7 +12,6 @@ import pytest
 import structlog
 from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
-from threadpoolctl import threadpool_limits
 
 from fraudstream import artifact
 from fraudstream.curves import Basis
@@ -163,21 +162,32 @@ def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
     """Not the best by a hair."""
     lines, curves, boosting = (fit.Candidate(name=name, fit=fit.candidates()[0].fit) for name in "abc")
     compared = [
-        fit.Comparison(candidate=lines, log_loss=0.3, excess=0.2, standard_error=0.1),
-        fit.Comparison(candidate=curves, log_loss=0.15, excess=0.05, standard_error=0.1),
-        fit.Comparison(candidate=boosting, log_loss=0.1, excess=0.0, standard_error=0.0),
+        fit.Comparison(candidate=one, log_loss=0.1 + excess, excess=excess, standard_error=error, fraud=np.empty(0))
+        for one, excess, error in ((lines, 0.2, 0.1), (curves, 0.05, 0.1), (boosting, 0.0, 0.0))
     ]
-    assert fit.choose(compared) is curves
+    assert fit.choose(compared).candidate is curves
 
 
-def test_a_large_history_is_compared_on_a_part_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_history_is_compared_on_a_part_of_it() -> None:
     """Frauds keep their share in that part."""
-    monkeypatch.setattr(fit, "_MOST_ROWS_COMPARED", 500)
-    rng = np.random.default_rng(4)
-    matrix = simulate(rng, 2_000).matrix()
-    with threadpool_limits(1):
-        compared = fit.compare(matrix, (matrix[:, 4] > 0).astype(np.int64), 0)
-    assert len(compared) == len(fit.candidates())
+    matrix = simulate(np.random.default_rng(4), 2_000).matrix()
+    outcomes = (np.arange(2_000) < 100).astype(np.int64)
+    part, labelled = fit.at_most(500, matrix, outcomes, 0)
+    assert part.shape == (500, 5)
+    assert labelled.sum() == 25
+
+
+def test_other_costs_give_other_thresholds(env: dict[str, str]) -> None:
+    """Of the same model; the manifest says which costs they are for."""
+    main([], env)
+    before = artifact.load(Path(env["MODELS_DIR"]))[1]
+    assert main([], env | {"COST_OF_REVIEW": "0.5"}) == 0
+    after = artifact.load(Path(env["MODELS_DIR"]))[1]
+    assert before.reference["costs"] == {"review": 5.0, "wrong_block": 25.0}
+    assert after.reference["costs"] == {"review": 0.5, "wrong_block": 25.0}
+    assert after.version == before.version
+    assert after.thresholds.review < before.thresholds.review
+    assert (before.thresholds.block, after.thresholds.block) == (0.8, 0.98)
 
 
 @pytest.mark.parametrize("candidate", fit.candidates(), ids=lambda candidate: candidate.name)

@@ -5,7 +5,9 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from trainer import fit
+from fraudstream.model import Thresholds
+from trainer import fit, thresholds
+from trainer.thresholds import Costs
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -30,6 +32,17 @@ def metrics(labels: Integers, fraud: Floats) -> dict[str, float]:
         "average_precision": float(average_precision_score(labels, fraud)),
         "calibration_error": calibration_error(labels.astype(np.float64), fraud),
         "fraud_rate": rate,
+    }
+
+
+def costs(labels: Integers, fraud: Floats, amounts: Floats, limits: Thresholds, prices: Costs) -> dict[str, float]:
+    """Per payment, in the payments' currency: as it was and as expected, and without thresholds; and shares stopped."""
+    return {
+        "cost_per_payment": thresholds.actual_cost(labels, fraud, amounts, limits, prices),
+        "cost_per_payment_expected": thresholds.expected_cost(fraud, amounts, limits, prices),
+        "cost_per_payment_all_approved": float((labels * amounts).mean()),
+        "share_reviewed": float(((fraud >= limits.review) & (fraud < limits.block)).mean()),
+        "share_blocked": float((fraud >= limits.block).mean()),
     }
 
 

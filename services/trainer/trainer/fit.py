@@ -18,10 +18,11 @@ Integers = NDArray[np.int64]
 Fit = Callable[[Floats, Integers, int], Classifier]
 
 # raise it when the same history and seed would give another model than before: kept versions then no longer match
-RECIPE = 1
+RECIPE = 2
+
+MOST_ROWS_COMPARED = 200_000
 
 _FOLDS, _REPEATS = 5, 2
-_MOST_ROWS_COMPARED = 200_000
 _STRENGTH = 0.1
 # riskier country, more failed logins, a new device: never less suspicious; amount and hour may go either way
 _RISING = {"country_risk_score": 1, "failed_logins": 1, "is_new_device": 1}
@@ -35,7 +36,7 @@ class Candidate:
     fit: Fit
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
     """A candidate's mean log loss on payments that it was not fitted to, and how far that is from the best's."""
 
@@ -44,6 +45,8 @@ class Comparison:
     excess: float
     standard_error: float
     """Of `excess`, from the payments' paired differences."""
+    fraud: Floats
+    """Each payment's probability under a model that was not fitted to it."""
 
     @property
     def as_good_as_the_best(self) -> bool:
@@ -63,22 +66,34 @@ def candidates() -> list[Candidate]:
 
 def compare(matrix: Floats, labels: Integers, seed: int) -> list[Comparison]:
     """Cross-validate each candidate on the same folds, in the order of `candidates`."""
-    matrix, labels = _at_most(_MOST_ROWS_COMPARED, matrix, labels, seed)
     tried = candidates()
-    losses = np.array([_out_of_fold(candidate, matrix, labels, seed) for candidate in tried])
+    fraud = np.array([_out_of_fold(candidate, matrix, labels, seed) for candidate in tried])
+    losses = np.array([[log_losses(labels, repeat) for repeat in one] for one in fraud]).mean(axis=1)
     differences = losses - losses[np.argmin(losses.mean(axis=1))]
     errors = differences.std(axis=1) / np.sqrt(len(labels))
     return [
-        Comparison(candidate=candidate, log_loss=float(loss), excess=float(excess), standard_error=float(error))
-        for candidate, loss, excess, error in zip(
-            tried, losses.mean(axis=1), differences.mean(axis=1), errors, strict=True
+        Comparison(
+            candidate=candidate,
+            log_loss=float(losses[index].mean()),
+            excess=float(differences[index].mean()),
+            standard_error=float(errors[index]),
+            fraud=fraud[index, 0],
         )
+        for index, candidate in enumerate(tried)
     ]
 
 
-def choose(comparisons: list[Comparison]) -> Candidate:
+def choose(comparisons: list[Comparison]) -> Comparison:
     """The first, so simplest, that is as good as the best."""
-    return next(comparison.candidate for comparison in comparisons if comparison.as_good_as_the_best)
+    return next(comparison for comparison in comparisons if comparison.as_good_as_the_best)
+
+
+def at_most(rows: int, matrix: Floats, labels: Integers, seed: int) -> tuple[Floats, Integers]:
+    """A part of `rows` payments where there are more, frauds with their share in it."""
+    if len(labels) <= rows:
+        return matrix, labels
+    kept, _ = train_test_split(np.arange(len(labels)), train_size=rows, stratify=labels, random_state=seed)
+    return matrix[kept], labels[kept]
 
 
 def log_losses(labels: Integers, fraud: Floats) -> Floats:
@@ -89,26 +104,19 @@ def log_losses(labels: Integers, fraud: Floats) -> Floats:
 
 
 def _out_of_fold(candidate: Candidate, matrix: Floats, labels: Integers, seed: int) -> Floats:
-    """Each payment's log loss under models fitted without it, averaged over the repeats."""
+    """Probabilities under models fitted without the payment, shape (repeats, n)."""
     folds = min(_FOLDS, int(labels.sum()), int((1 - labels).sum()))
-    losses = np.zeros(len(labels))
+    fraud = np.empty((_REPEATS, len(labels)))
     for repeat in range(_REPEATS):
         for train, test in _folds(folds, seed + repeat, labels):
             classifier = candidate.fit(matrix[train], labels[train], seed)
-            losses[test] += log_losses(labels[test], classifier.predict_proba(matrix[test])[:, 1])
-    return losses / _REPEATS
+            fraud[repeat, test] = classifier.predict_proba(matrix[test])[:, 1]
+    return fraud
 
 
 def _folds(count: int, seed: int, labels: Integers) -> list[tuple[Integers, Integers]]:
     splitter = StratifiedKFold(count, shuffle=True, random_state=seed)
     return list(splitter.split(labels, labels))
-
-
-def _at_most(rows: int, matrix: Floats, labels: Integers, seed: int) -> tuple[Floats, Integers]:
-    if len(labels) <= rows:
-        return matrix, labels
-    kept, _ = train_test_split(np.arange(len(labels)), train_size=rows, stratify=labels, random_state=seed)
-    return matrix[kept], labels[kept]
 
 
 def _curve_logit(*, knots: int, harmonics: int, products: bool) -> Fit:

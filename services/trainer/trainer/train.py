@@ -1,4 +1,4 @@
-"""The whole of training: history → compare → evaluate → fit on everything → keep and activate."""
+"""The whole of training: history → compare → thresholds → evaluate → fit on everything → keep and activate."""
 
 from pathlib import Path
 
@@ -8,12 +8,10 @@ from threadpoolctl import threadpool_limits
 from fraudstream import artifact
 from fraudstream.artifact import Libraries, Manifest
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model import Thresholds
 from fraudstream.settings import TrainingSettings
-from trainer import evaluate, fit
+from trainer import evaluate, fit, thresholds
 from trainer.history import History
-
-DEFAULT_THRESHOLDS = Thresholds(review=0.10, block=0.50)
+from trainer.thresholds import Costs
 
 log = structlog.get_logger()
 
@@ -26,8 +24,10 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
     with threadpool_limits(1):
         learn, held_out = evaluate.split(history.labels, settings.seed)
         matrix, labels = history.matrix[learn], history.labels[learn]
-        comparisons = fit.compare(matrix, labels, settings.seed)
-        chosen = fit.choose(comparisons)
+        compared, outcomes = fit.at_most(fit.MOST_ROWS_COMPARED, matrix, labels, settings.seed)
+        comparisons = fit.compare(compared, outcomes, settings.seed)
+        best = fit.choose(comparisons)
+        chosen = best.candidate
         for comparison in comparisons:
             log.info(
                 "candidate",
@@ -37,20 +37,25 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
                 standard_error=round(comparison.standard_error, 5),
                 chosen=comparison.candidate is chosen,
             )
+        costs = Costs(review=settings.cost_of_review, wrong_block=settings.cost_of_wrong_block)
+        limits = thresholds.choose(best.fraud, compared[:, 0], costs)
+        log.info("thresholds", review=limits.review, block=limits.block)
         trial = chosen.fit(matrix, labels, settings.seed)
         scores = trial.predict_proba(history.matrix[held_out])[:, 1]
         metrics = evaluate.metrics(history.labels[held_out], scores)
+        metrics |= evaluate.costs(history.labels[held_out], scores, history.matrix[held_out, 0], limits, costs)
         log.info("held out", payments=len(held_out), **{name: round(value, 4) for name, value in metrics.items()})
         classifier = chosen.fit(history.matrix, history.labels, settings.seed)
     return artifact.save(
         models_dir,
         classifier,
         kind=chosen.name,
-        thresholds=DEFAULT_THRESHOLDS,
+        thresholds=limits,
         training_sha256=history.sha256,
         training_rows=len(history.labels),
         settings=fingerprint(settings),
         metrics=metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in comparisons},
+        reference={"costs": {"review": costs.review, "wrong_block": costs.wrong_block}},
     )
 
 
@@ -74,5 +79,5 @@ def ensure_active(manifest: Manifest, models_dir: Path) -> str:
 
 def fingerprint(settings: TrainingSettings) -> str:
     """All but the history and the libraries that decides what training makes."""
-    thresholds = f"{DEFAULT_THRESHOLDS.review:g}/{DEFAULT_THRESHOLDS.block:g}"
-    return f"recipe {fit.RECIPE}, seed {settings.seed}, thresholds {thresholds}"
+    costs = f"cost of a review {settings.cost_of_review!r}, of a wrong block {settings.cost_of_wrong_block!r}"
+    return f"recipe {fit.RECIPE}, seed {settings.seed}, {costs}"
