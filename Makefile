@@ -19,7 +19,7 @@ $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
 	@touch $@
 
-.PHONY: help demo test check faults chaos bench e2e train data lock clean
+.PHONY: help demo test check faults chaos bench e2e train quality data lock clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
@@ -50,6 +50,9 @@ e2e: $(VENV) ## the Compose file itself; needs a Docker engine
 
 train: $(VENV) ## train a model from data/historical_payments.csv into models/
 	@$(RUN) trainer $(ARGS)
+
+quality: $(VENV) ## how close the trained model comes to the simulation's truth, beside its goals
+	@$(RUN) trainer.quality
 
 data: $(VENV) ## make data/historical_payments.csv anew from the simulation
 	@$(RUN) trainer.make_data

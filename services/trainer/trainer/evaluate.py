@@ -6,14 +6,13 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from fraudstream.model import Thresholds
-from trainer import fit, thresholds
+from trainer import calibrate, fit, thresholds
 from trainer.thresholds import Costs
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _HELD_OUT = 0.2
-_BINS = 20
 
 
 def split(labels: Integers, seed: int) -> tuple[Integers, Integers]:
@@ -25,12 +24,14 @@ def split(labels: Integers, seed: int) -> tuple[Integers, Integers]:
 def metrics(labels: Integers, fraud: Floats) -> dict[str, float]:
     """Of probabilities `fraud` and outcomes; lower is better, but for `auc` and `average_precision`."""
     rate = float(labels.mean())
+    reliability = calibrate.reliability(labels.astype(np.float64), fraud)
     return {
         "log_loss": float(fit.log_losses(labels, fraud).mean()),
         "log_loss_of_constant": float(fit.log_losses(labels, np.full(len(labels), rate)).mean()),
         "auc": float(roc_auc_score(labels, fraud)),
         "average_precision": float(average_precision_score(labels, fraud)),
-        "calibration_error": calibration_error(labels.astype(np.float64), fraud),
+        "calibration_error": reliability.error,
+        "calibration_error_by_chance": reliability.by_chance,
         "fraud_rate": rate,
     }
 
@@ -44,11 +45,3 @@ def costs(labels: Integers, fraud: Floats, amounts: Floats, limits: Thresholds, 
         "share_reviewed": float(((fraud >= limits.review) & (fraud < limits.block)).mean()),
         "share_blocked": float((fraud >= limits.block).mean()),
     }
-
-
-def calibration_error(outcomes: Floats, fraud: Floats) -> float:
-    """Mean distance between predicted and observed rate, over 20 bins of as many payments each, ordered by score."""
-    order = np.argsort(fraud, kind="stable")
-    bins = [part for part in np.array_split(order, _BINS) if len(part)]
-    gaps = [abs(float(outcomes[part].mean() - fraud[part].mean())) * len(part) for part in bins]
-    return sum(gaps) / len(outcomes)

@@ -1,19 +1,16 @@
-"""The whole of training: history → compare → thresholds → evaluate → fit on everything → keep and activate."""
+"""The whole of training: history → what it teaches → the model fitted to all of it → kept and active."""
 
 from pathlib import Path
 
-import structlog
 from threadpoolctl import threadpool_limits
 
 from fraudstream import artifact
 from fraudstream.artifact import Libraries, Manifest
 from fraudstream.errors import ModelUnfitError
 from fraudstream.settings import TrainingSettings
-from trainer import evaluate, fit, thresholds
+from trainer import fit
 from trainer.history import History
-from trainer.thresholds import Costs
-
-log = structlog.get_logger()
+from trainer.study import fitted, mended, study
 
 
 def train(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest:
@@ -22,40 +19,19 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
     One thread: sums in another order would give other bytes on a machine with another number of cores.
     """
     with threadpool_limits(1):
-        learn, held_out = evaluate.split(history.labels, settings.seed)
-        matrix, labels = history.matrix[learn], history.labels[learn]
-        compared, outcomes = fit.at_most(fit.MOST_ROWS_COMPARED, matrix, labels, settings.seed)
-        comparisons = fit.compare(compared, outcomes, settings.seed)
-        best = fit.choose(comparisons)
-        chosen = best.candidate
-        for comparison in comparisons:
-            log.info(
-                "candidate",
-                name=comparison.candidate.name,
-                log_loss=round(comparison.log_loss, 5),
-                above_best=round(comparison.excess, 5),
-                standard_error=round(comparison.standard_error, 5),
-                chosen=comparison.candidate is chosen,
-            )
-        costs = Costs(review=settings.cost_of_review, wrong_block=settings.cost_of_wrong_block)
-        limits = thresholds.choose(best.fraud, compared[:, 0], costs)
-        log.info("thresholds", review=limits.review, block=limits.block)
-        trial = chosen.fit(matrix, labels, settings.seed)
-        scores = trial.predict_proba(history.matrix[held_out])[:, 1]
-        metrics = evaluate.metrics(history.labels[held_out], scores)
-        metrics |= evaluate.costs(history.labels[held_out], scores, history.matrix[held_out, 0], limits, costs)
-        log.info("held out", payments=len(held_out), **{name: round(value, 4) for name, value in metrics.items()})
-        classifier = chosen.fit(history.matrix, history.labels, settings.seed)
+        found = study(history, settings)
+        candidate = found.chosen.candidate
+        classifier = mended(fitted(candidate, history.matrix, history.labels, settings.seed), found.mend)
     return artifact.save(
         models_dir,
         classifier,
-        kind=chosen.name,
-        thresholds=limits,
+        kind=candidate.name,
+        thresholds=found.thresholds,
         training_sha256=history.sha256,
         training_rows=len(history.labels),
         settings=fingerprint(settings),
-        metrics=metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in comparisons},
-        reference={"costs": {"review": costs.review, "wrong_block": costs.wrong_block}},
+        metrics=found.metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in found.comparisons},
+        reference={"costs": {"review": found.costs.review, "wrong_block": found.costs.wrong_block}},
     )
 
 

@@ -93,8 +93,8 @@ class Basis:
 class CurveLogit:
     """A fitted model: log-odds = intercept + columns · weights + the products of each two fields' curves, weighted.
 
-    A curve is one number a field, the sum of its columns weighted by `curves`, standardised; `pairs` weighs the
-    product of each two of them.
+    A curve is one number, a sum of columns weighted by `curves`: either one a field, or each column by itself. `pairs`
+    weighs the product of each two curves of different fields.
     """
 
     basis: Basis
@@ -102,11 +102,11 @@ class CurveLogit:
     weights: Floats
     """(width,)"""
     curves: Floats
-    """(width, 5), zero outside a field's own columns."""
+    """(width, number of curves), each curve's columns all of one field."""
     shift: Floats
-    """(5,)"""
+    """(number of curves,)"""
     pairs: Floats
-    """(5, 5), zero on and below the diagonal."""
+    """(number of curves, number of curves), zero on and below the diagonal."""
 
     @property
     def classes_(self) -> NDArray[np.int64]:

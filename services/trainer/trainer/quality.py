@@ -1,0 +1,117 @@
+"""How close the trained model comes to the truth, `python -m trainer.quality`: on payments whose truth is known."""
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+from threadpoolctl import threadpool_limits
+
+from fraudstream import logs
+from fraudstream.calibration import Calibrated
+from fraudstream.curves import CurveLogit
+from fraudstream.model import SMALLEST, Classifier, FraudModel
+from fraudstream.settings import LogSettings, TrainingSettings
+from fraudstream.simulation import labels, simulate, true_probability
+from trainer import calibrate, history
+from trainer.study import fitted, mended, study
+
+Floats = NDArray[np.float64]
+
+FRESH_PAYMENTS = 1_000_000
+_SEED = 777
+_BLOCK = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Figure:
+    """One measure of a model, with the goal that it has."""
+
+    name: str
+    value: float
+    goal: float
+    higher_is_better: bool
+    note: str = ""
+
+    @property
+    def reached(self) -> bool:
+        """Whether the goal is met."""
+        return self.value >= self.goal if self.higher_is_better else self.value <= self.goal
+
+
+def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
+    """Train on the simulated history `data` and compare with the true probabilities of fresh payments."""
+    past, settings = history.read(data), TrainingSettings.from_env({})
+    with threadpool_limits(1):
+        found = study(past, settings)
+        classifier = mended(fitted(found.chosen.candidate, past.matrix, past.labels, settings.seed), found.mend)
+    model = FraudModel(version="-" * 12, classifier=classifier, thresholds=found.thresholds)
+    rng = np.random.default_rng(_SEED)
+    matrix = simulate(rng, payments).matrix()
+    truth, outcomes = np.clip(true_probability(matrix), SMALLEST, 1.0 - SMALLEST), labels(rng, matrix)
+    scores = np.concatenate([model.score(matrix[start : start + _BLOCK]) for start in range(0, payments, _BLOCK)])
+    entropy = _expected_log_loss(truth, truth)
+    numbers = _fitted_numbers(classifier)
+    theory = 100.0 * numbers / (2 * len(past.labels)) / entropy
+    return [
+        Figure(
+            name="AUC, of the truth's",
+            value=float(roc_auc_score(outcomes, scores) / roc_auc_score(outcomes, truth)),
+            goal=0.995,
+            higher_is_better=True,
+        ),
+        Figure(
+            name="average precision, of the truth's",
+            value=float(average_precision_score(outcomes, scores) / average_precision_score(outcomes, truth)),
+            goal=0.97,
+            higher_is_better=True,
+        ),
+        Figure(
+            name="log loss above the truth's, %",
+            value=100.0 * (_expected_log_loss(truth, scores) / entropy - 1.0),
+            goal=1.0,
+            higher_is_better=False,
+            note=f"d/2n of {numbers} fitted numbers: {theory:.2f} %" if numbers else "",
+        ),
+        Figure(
+            name="calibration error",
+            value=calibrate.reliability(truth, scores).error,
+            goal=0.005,
+            higher_is_better=False,
+        ),
+    ]
+
+
+def table(figures: list[Figure]) -> str:
+    """Lines to read: each figure, its goal, whether it is met, and what theory expects."""
+    head = f"{'':36}{'measured':>10}{'goal':>10}"
+    rows = [
+        f"{figure.name:36}{figure.value:>10.4f}{'>= ' if figure.higher_is_better else '<= ':>5}{figure.goal:<5g}"
+        f"  {'met' if figure.reached else 'MISSED'}  {figure.note}".rstrip()
+        for figure in figures
+    ]
+    return "\n".join([head, *rows, ""])
+
+
+def _expected_log_loss(truth: Floats, fraud: Floats) -> float:
+    """Over all outcomes that the payments could have had."""
+    return float(-(truth * np.log(fraud) + (1.0 - truth) * np.log1p(-fraud)).mean())
+
+
+def _fitted_numbers(classifier: Classifier) -> int:
+    """How many a curve model has, 0 for one that can't be counted; each costs half a nat of the whole history."""
+    if isinstance(classifier, Calibrated):
+        return _fitted_numbers(classifier.classifier)
+    if isinstance(classifier, CurveLogit):
+        return 1 + int(np.count_nonzero(classifier.weights)) + int(np.count_nonzero(classifier.pairs))
+    return 0
+
+
+if __name__ == "__main__":
+    logs.configure(LogSettings.from_env(os.environ), "quality")
+    found = measure(TrainingSettings.from_env(os.environ).data)
+    sys.stdout.write(table(found))
+    sys.exit(not all(figure.reached for figure in found))

@@ -1,0 +1,53 @@
+"""A study of histories that are hard: few frauds, amounts from cents to millions, another mechanism."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from fraudstream.settings import TrainingSettings
+from fraudstream.simulation import labels, simulate
+from trainer.history import History
+from trainer.study import fitted, mended, study
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+
+def wide_and_rare(rng: np.random.Generator) -> tuple[Floats, Integers]:
+    """Amounts over eight orders of magnitude, one fraud in a hundred, most of them large."""
+    matrix = simulate(rng, 2_000).matrix()
+    matrix[:, 0] = np.round(10 ** rng.uniform(-1, 7, 2_000), 2)
+    outcomes = np.zeros(2_000, dtype=np.int64)
+    outcomes[np.argsort(matrix[:, 0] * rng.exponential(size=2_000))[-20:]] = 1
+    return matrix, outcomes
+
+
+def one_in_a_thousand(rng: np.random.Generator) -> tuple[Floats, Integers]:
+    """Ten frauds in ten thousand."""
+    matrix = simulate(rng, 10_000).matrix()
+    outcomes = np.zeros(10_000, dtype=np.int64)
+    outcomes[np.flatnonzero(labels(rng, matrix))[:10]] = 1
+    return matrix, outcomes
+
+
+def separable(rng: np.random.Generator) -> tuple[Floats, Integers]:
+    """A rule decides: fraud from three failed logins on."""
+    matrix = simulate(rng, 2_000).matrix()
+    return matrix, (matrix[:, 2] >= 3).astype(np.int64)
+
+
+@pytest.mark.parametrize("draw", [wide_and_rare, one_in_a_thousand, separable])
+def test_a_hard_history_still_gives_a_model(draw: Callable[[np.random.Generator], tuple[Floats, Integers]]) -> None:
+    """Probabilities that are ones, and thresholds that decide."""
+    matrix, outcomes = draw(np.random.default_rng(11))
+    found = study(History(matrix=matrix, labels=outcomes, sha256="0" * 64), TrainingSettings.from_env({}))
+    with threadpool_limits(1):
+        classifier = mended(fitted(found.chosen.candidate, matrix, outcomes, 0), found.mend)
+    fraud = classifier.predict_proba(matrix)[:, 1]
+    assert ((fraud >= 0) & (fraud <= 1)).all()
+    assert fraud[outcomes == 1].mean() > 3 * fraud[outcomes == 0].mean()
+    assert 0 < found.thresholds.review <= found.thresholds.block < 1
+    assert all(np.isfinite(value) for value in found.metrics.values())
