@@ -14,7 +14,7 @@ import structlog
 from fraudstream import artifact
 from fraudstream.curves import Basis
 from fraudstream.simulation import simulate
-from trainer import candidates, fit, make_data, quality
+from trainer import candidates, fit, make_data, quality, train
 from trainer.__main__ import main
 
 ROWS = 1_000
@@ -27,6 +27,12 @@ def _plain_logs() -> Iterator[None]:
     structlog.reset_defaults()
     yield
     structlog.reset_defaults()
+
+
+@pytest.fixture(autouse=True)
+def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes longer than these small trainings, and has tests of its own."""
+    monkeypatch.setattr(train, "_report", lambda *_: None)
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """Makes the sample history, `python -m trainer.make_data`: the same bytes each time."""
 
+import hashlib
 import os
 import sys
 from pathlib import Path
@@ -17,13 +18,23 @@ SEED = 20_000
 
 def write(path: Path, *, rows: int = ROWS, seed: int = SEED) -> None:
     """Write a simulated history of `rows` payments with their outcomes."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content(rows=rows, seed=seed))
+
+
+def sha256() -> str:
+    """By which the sample history is known again: its payments' true probabilities are known."""
+    return hashlib.sha256(content(rows=ROWS, seed=SEED)).hexdigest()
+
+
+def content(*, rows: int, seed: int) -> bytes:
+    """The file's bytes."""
     rng = np.random.default_rng(seed)
     payments = simulate(rng, rows)
     columns = [getattr(payments, name).tolist() for name in FEATURES]
     outcomes = labels(rng, payments.matrix()).tolist()
     lines = [",".join((*FEATURES, LABEL)), *(",".join(map(repr, row)) for row in zip(*columns, outcomes, strict=True))]
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes("\n".join([*lines, ""]).encode())
+    return "\n".join([*lines, ""]).encode()
 
 
 if __name__ == "__main__":

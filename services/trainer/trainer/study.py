@@ -31,6 +31,11 @@ class Study:
 
     comparisons: list[Comparison]
     chosen: Comparison
+    compared_matrix: Floats
+    """The payments that the candidates were compared on."""
+    compared_labels: Integers
+    compared_fraud: Floats
+    """Their calibrated probabilities under models of the chosen candidate that were not fitted to them."""
     mend: Mend | None
     costs: Costs
     thresholds: Thresholds
@@ -45,8 +50,7 @@ class Study:
 def study(history: History, settings: TrainingSettings) -> Study:
     """Compare, choose, calibrate, set thresholds, evaluate; says each finding."""
     learn, held_out = evaluate.split(history.labels, settings.seed)
-    part = at_most(fit.MOST_ROWS_COMPARED, history.matrix[learn], history.labels[learn], settings.seed)
-    matrix, labels = part
+    matrix, labels = at_most(fit.MOST_ROWS_COMPARED, history.matrix[learn], history.labels[learn], settings.seed)
     comparisons = fit.compare(matrix, labels, settings.seed, _Progress().say)
     chosen = fit.choose(comparisons)
     _say_compared(comparisons, chosen)
@@ -64,6 +68,9 @@ def study(history: History, settings: TrainingSettings) -> Study:
     return Study(
         comparisons=comparisons,
         chosen=chosen,
+        compared_matrix=matrix,
+        compared_labels=labels,
+        compared_fraud=right,
         mend=found,
         costs=costs,
         thresholds=limits,

@@ -2,15 +2,19 @@
 
 from pathlib import Path
 
+import structlog
 from threadpoolctl import threadpool_limits
 
 from fraudstream import artifact
 from fraudstream.artifact import Libraries, Manifest
 from fraudstream.errors import ModelUnfitError
+from fraudstream.model import Classifier
 from fraudstream.settings import TrainingSettings
 from trainer import fit
 from trainer.history import History
-from trainer.study import fitted, mended, study
+from trainer.study import Study, fitted, mended, study
+
+log = structlog.get_logger()
 
 
 def train(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest:
@@ -22,7 +26,7 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         found = study(history, settings)
         candidate = found.chosen.candidate
         classifier = mended(fitted(candidate, history.matrix, history.labels, settings.seed), found.mend)
-    return artifact.save(
+    manifest = artifact.save(
         models_dir,
         classifier,
         kind=candidate.name,
@@ -33,6 +37,21 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         metrics=found.metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in found.comparisons},
         reference={"costs": {"review": found.costs.review, "wrong_block": found.costs.wrong_block}},
     )
+    _report(history, found, classifier, manifest, models_dir)
+    return manifest
+
+
+def _report(history: History, found: Study, classifier: Classifier, manifest: Manifest, models_dir: Path) -> None:
+    """Write the report; the model is active already, so whatever goes wrong here is a warning."""
+    try:
+        from trainer.report import files  # matplotlib is slow to load, and where it fails the model is still good
+
+        with threadpool_limits(1):
+            page = files.write(models_dir, history, found, classifier, manifest)
+    except Exception as error:  # noqa: BLE001 - from a full disk to a broken font cache
+        log.warning("no report", reason=f"{type(error).__name__}: {error}", model="is active all the same")
+    else:
+        log.info("report", file=str(page))
 
 
 def already_trained(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest | None:

@@ -1,0 +1,1 @@
+"""The report beside the model: what was learned, in pictures and a model card. Facts, then pictures, then a page."""

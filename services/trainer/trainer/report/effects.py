@@ -1,0 +1,116 @@
+"""Picture of what each field does to the probability."""
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
+from numpy.typing import NDArray
+
+from fraudstream.features import FEATURES
+from trainer.fit import log_losses
+from trainer.report import style
+from trainer.report.facts import Facts
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_PAYMENTS = 2_000
+_POINTS = 40
+_SHUFFLES = 3
+_MOST_SHUFFLED = 20_000
+_LABELS = {
+    "amount": "amount (payments' currency)",
+    "country_risk_score": "country risk score (0 to 1)",
+    "failed_logins": "failed logins before the payment",
+    "transaction_hour": "hour of the payment (UTC)",
+    "is_new_device": "device",
+}
+_SHORT = {
+    "amount": "amount",
+    "country_risk_score": "country",
+    "failed_logins": "logins",
+    "transaction_hour": "hour",
+    "is_new_device": "device",
+}
+
+
+def picture(facts: Facts) -> Figure:
+    """For each field the mean probability when all payments have this value, and what is lost without the field."""
+    figure, panels = style.panels(2, 3, width=12, height=7)
+    payments = facts.matrix[_spread(len(facts.matrix), _PAYMENTS)]
+    top = 0.0
+    for column, axes in enumerate(panels[:-1]):
+        values = _values(FEATURES[column], facts.matrix[:, column])
+        mean = np.array([_mean(facts, payments, column, value) for value in values])
+        top = max(top, 100 * float(mean.max()))
+        _draw(axes, FEATURES[column], values, 100 * mean)
+    for axes in panels[:-1]:
+        axes.set_ylim(0, 1.08 * top)
+    for axes in (panels[0], panels[3]):
+        axes.set_ylabel("mean probability of fraud, %")
+    _importance(panels[-1], facts)
+    return figure
+
+
+def _values(name: str, column: Floats) -> Floats:
+    low, high = np.quantile(column, [0.005, 0.995])
+    if name == "amount":
+        return np.geomspace(low, high, _POINTS)
+    if name == "country_risk_score":
+        return np.linspace(low, high, _POINTS)
+    return np.arange(low, high + 1) if high - low < _POINTS else np.unique(np.linspace(low, high, _POINTS).round())
+
+
+def _mean(facts: Facts, payments: Floats, column: int, value: float) -> float:
+    changed = payments.copy()
+    changed[:, column] = value
+    return float(facts.classifier.predict_proba(changed)[:, 1].mean())
+
+
+def _draw(axes: Axes, name: str, values: Floats, percent: Floats) -> None:
+    axes.set(title=name, xlabel=_LABELS[name])
+    if name == "is_new_device":
+        axes.bar(values, percent, width=0.5, color=style.MODEL)
+        axes.set_xticks(values, ["new" if value else "known" for value in values])
+        axes.set_xlim(-0.6, 1.6)
+        return
+    axes.plot(values, percent, color=style.MODEL, marker="o" if name == "failed_logins" else "", markersize=5)
+    axes.fill_between(values, percent, color=style.MODEL, alpha=0.08)
+    if name == "amount":
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
+    if name == "transaction_hour":
+        axes.set_xticks([0, 6, 12, 18, 23])
+
+
+def _importance(axes: Axes, facts: Facts) -> None:
+    rng = np.random.default_rng(0)
+    rows = _spread(len(facts.matrix), _MOST_SHUFFLED)
+    matrix, labels = facts.matrix[rows], facts.labels[rows]
+    right = _loss(facts, matrix, labels)
+    lost = []
+    for column in range(len(FEATURES)):
+        losses = []
+        for _ in range(_SHUFFLES):
+            shuffled = matrix.copy()
+            shuffled[:, column] = rng.permutation(matrix[:, column])
+            losses.append(_loss(facts, shuffled, labels))
+        lost.append(100 * (np.mean(losses) / right - 1))
+    order = np.argsort(lost)
+    axes.barh(
+        [_SHORT[FEATURES[column]] for column in order],
+        [lost[column] for column in order],
+        color=style.MODEL,
+        height=0.6,
+    )
+    axes.set(title="Without the field", xlabel="log loss rises by, %")
+    axes.grid(visible=False, axis="y")
+
+
+def _loss(facts: Facts, matrix: Floats, labels: Integers) -> float:
+    return float(log_losses(labels, facts.classifier.predict_proba(matrix)[:, 1]).mean())
+
+
+def _spread(count: int, most: int) -> Integers:
+    """At most `most` row numbers out of `count`, evenly spaced."""
+    return np.linspace(0, count - 1, min(most, count)).astype(np.int64)

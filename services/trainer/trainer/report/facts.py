@@ -1,0 +1,65 @@
+"""All that the report shows, as numbers: taken from the study, drawn elsewhere."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraudstream.artifact import Manifest
+from fraudstream.model import SMALLEST, Classifier, Thresholds
+from fraudstream.simulation import true_probability
+from trainer import make_data
+from trainer.fit import Comparison
+from trainer.history import History
+from trainer.study import Study
+from trainer.thresholds import Costs
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_MOST_PAYMENTS = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Facts:
+    """What the pictures and the page are made of; its payments were scored by models that had not seen them."""
+
+    manifest: Manifest
+    history: History
+    held_out: int
+    """How many payments had no part in choosing, calibrating or fitting."""
+    classifier: Classifier
+    """Fitted to the whole history."""
+    comparisons: list[Comparison]
+    chosen: Comparison
+    matrix: Floats
+    labels: Integers
+    fraud: Floats
+    truth: Floats | None
+    """True probabilities of the same payments, where they are known: those of the simulated history."""
+    thresholds: Thresholds
+    costs: Costs
+
+
+def gather(history: History, study: Study, classifier: Classifier, manifest: Manifest) -> Facts:
+    """The facts; of more than 100,000 payments, evenly spaced ones."""
+    held_out = history.matrix[study.held_out]
+    matrix = np.concatenate([study.compared_matrix, held_out])
+    labels = np.concatenate([study.compared_labels, history.labels[study.held_out]])
+    fraud = np.clip(np.concatenate([study.compared_fraud, study.scores]), SMALLEST, 1.0 - SMALLEST)
+    kept = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), _MOST_PAYMENTS)).astype(np.int64))
+    simulated = history.sha256 == make_data.sha256()
+    return Facts(
+        manifest=manifest,
+        history=history,
+        held_out=len(study.held_out),
+        classifier=classifier,
+        comparisons=study.comparisons,
+        chosen=study.chosen,
+        matrix=matrix[kept],
+        labels=labels[kept],
+        fraud=fraud[kept],
+        truth=true_probability(matrix[kept]) if simulated else None,
+        thresholds=study.thresholds,
+        costs=study.costs,
+    )

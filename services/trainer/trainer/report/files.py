@@ -1,0 +1,61 @@
+"""Writes the report: models/report.html, whole in itself, and the same pictures in models/report/."""
+
+import io
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from fraudstream.artifact import Manifest
+from fraudstream.model import Classifier
+from trainer.history import History
+from trainer.report import contest, costs, effects, page, ranking, reliability, scores, style
+from trainer.report.facts import Facts, gather
+from trainer.study import Study
+
+PAGE = "report.html"
+FOLDER = "report"
+
+_FILE_MODE = 0o664
+_PICTURES: dict[str, Callable[[Facts], Figure]] = {
+    "ranking": ranking.picture,
+    "reliability": reliability.picture,
+    "scores": scores.picture,
+    "costs": costs.picture,
+    "effects": effects.picture,
+    "candidates": contest.picture,
+}
+
+
+def write(models_dir: Path, history: History, study: Study, classifier: Classifier, manifest: Manifest) -> Path:
+    """Draw and write everything anew; returns the page's path. Raises OSError where the folder can't be written."""
+    facts = gather(history, study, classifier, manifest)
+    drawn = draw(facts)
+    folder = models_dir / FOLDER
+    folder.mkdir(exist_ok=True)
+    for name, content in drawn.items():
+        _replace(folder / f"{name}.png", content)
+    _replace(models_dir / PAGE, page.html(facts, drawn, datetime.now(UTC)).encode())
+    return models_dir / PAGE
+
+
+def draw(facts: Facts) -> dict[str, bytes]:
+    """Each picture's PNG by its name."""
+    drawn = {}
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)
+    with style.applied():
+        for name, picture in _PICTURES.items():
+            buffer = io.BytesIO()
+            picture(facts).savefig(buffer, format="png")
+            drawn[name] = buffer.getvalue()
+    return drawn
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """At once, so that a reader sees the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_bytes(content)
+    temporary.chmod(_FILE_MODE)
+    temporary.replace(path)

@@ -1,0 +1,167 @@
+"""The report's page: HTML that needs nothing but itself."""
+
+import base64
+import html as markup
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import numpy as np
+
+from fraudstream.features import FEATURES
+from trainer.report.facts import Facts
+from trainer.report.style import percent
+
+_STYLE = """
+:root { color-scheme: light; }
+body { font: 16px/1.55 system-ui, "Segoe UI", Roboto, sans-serif; color: #22303c; background: #f5f7f9; margin: 0; }
+main { max-width: 1060px; margin: 0 auto; padding: 32px 20px 64px; }
+h1 { font-size: 28px; margin: 0 0 4px; } h2 { font-size: 20px; margin: 0 0 6px; }
+.sub { color: #5b6874; margin: 0 0 24px; } code { font-size: 0.92em; overflow-wrap: anywhere; }
+section { background: #fff; border: 1px solid #e1e6ea; border-radius: 10px; padding: 20px 24px; margin: 18px 0; }
+section p { margin: 4px 0 14px; max-width: 80ch; } img { max-width: 100%; height: auto; display: block; margin: auto; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 18px 0; }
+.tile { background: #fff; border: 1px solid #e1e6ea; border-radius: 10px; padding: 12px 16px; }
+.tile b { display: block; font-size: 23px; font-weight: 600; } .tile span { color: #5b6874; font-size: 13px; }
+.wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid #e9edf0; white-space: nowrap; }
+th:first-child, td:first-child { text-align: left; } th { color: #5b6874; font-weight: 600; font-size: 14px; }
+dl { display: grid; grid-template-columns: minmax(130px, 190px) 1fr; gap: 6px 16px; margin: 0; }
+dt { color: #5b6874; } dd { margin: 0; }
+"""
+
+_TITLES = {
+    "ranking": "Which payments come first",
+    "reliability": "Whether probabilities are true",
+    "scores": "How far apart they are",
+    "costs": "What thresholds cost",
+    "effects": "What each field does",
+    "candidates": "What else was tried",
+}
+_CAPTIONS = {
+    "ranking": """How many of the stopped payments are frauds, and how many of all frauds are stopped, for every
+        possible threshold; the dots are the two that were chosen.""",
+    "reliability": """Payments in 20 groups of the same size by score. On the dotted line, five of a hundred payments
+        scored 5 % are frauds.""",
+    "scores": "Each class by itself: both areas are 100 %.",
+    "costs": """A missed fraud costs its amount. The expected cost weighs each outcome by its probability, so that a few
+        large amounts do not decide; the thresholds are where it is least.""",
+    "effects": """The mean probability when all payments have this one value and keep their others. Last: how much worse
+        the model is when the field's values are dealt out at random.""",
+    "candidates": """Cross-validated on the same payments. The simplest and fastest within one standard error of the
+        best wins.""",
+}
+
+_LIMITS = (
+    """It knows five fields of one payment: no customer, no merchant, no history of either. What they hide, it can't
+        see.""",
+    """It learned from the past: when fraud changes, train again on newer payments. A probability is only as true as the
+        outcomes in the history; fraud that nobody noticed counts as legitimate.""",
+    "A value beyond what the history held is scored as the nearest that it held.",
+    "The thresholds take a reviewer to be right and a missed fraud to cost its amount. They are for these costs alone.",
+    "Country risk can stand for where people come from: whether that is fair and lawful is for people to judge.",
+)
+
+
+def html(facts: Facts, pictures: Mapping[str, bytes], made: datetime) -> str:
+    """The whole page, with the pictures inside."""
+    manifest = facts.manifest
+    subtitle = f"{_words(manifest.kind)}, version {manifest.version}, made {made:%Y-%m-%d %H:%M} UTC"
+    parts = [
+        f"<h1>Fraud model</h1><p class=sub>{subtitle}</p>",
+        _tiles(facts),
+        *(_picture(name, content) for name, content in pictures.items()),
+        _data(facts),
+        _card(facts),
+    ]
+    return (
+        '<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f"<title>Fraud model {manifest.version}</title><style>{_STYLE}</style></head>"
+        f"<body><main>{''.join(parts)}</main></body></html>\n"
+    )
+
+
+def _tiles(facts: Facts) -> str:
+    metrics = facts.manifest.metrics
+    shown = [
+        (f"{metrics['auc']:.3f}", "area under ROC"),
+        (f"{metrics['average_precision']:.3f}", f"average precision (chance: {metrics['fraud_rate']:.3f})"),
+        (
+            f"{metrics['calibration_error']:.4f}",
+            f"calibration error ({metrics['calibration_error_by_chance']:.4f} by chance)",
+        ),
+        (
+            percent(round(metrics["share_reviewed"], 3)),
+            f"reviewed, from {percent(round(facts.thresholds.review, 4))} on",
+        ),
+        (percent(round(metrics["share_blocked"], 3)), f"blocked, from {percent(round(facts.thresholds.block, 4))} on"),
+        (
+            f"{metrics['cost_per_payment']:.2f}",
+            f"cost a payment; {metrics['cost_per_payment_all_approved']:.2f} without",
+        ),
+    ]
+    tiles = "".join(f"<div class=tile><b>{value}</b><span>{words}</span></div>" for value, words in shown)
+    return (
+        f"<div class=tiles>{tiles}</div><p class=sub>On {facts.held_out:,} payments that had no part in training.</p>"
+    )
+
+
+def _picture(name: str, content: bytes) -> str:
+    title, caption = _TITLES[name], _CAPTIONS[name]
+    data = base64.b64encode(content).decode("ascii")
+    image = f'<img alt="{title}" src="data:image/png;base64,{data}">'
+    return f"<section><h2>{title}</h2><p>{caption}</p>{image}</section>"
+
+
+def _data(facts: Facts) -> str:
+    history = facts.history
+    frauds = history.matrix[history.labels == 1]
+    levels = [0, 0.01, 0.5, 0.99, 1]
+    rows = [
+        [name, *map(_number, [*np.quantile(column, levels), column.mean(), frauds[:, place].mean()])]
+        for place, (name, column) in enumerate(zip(FEATURES, history.matrix.T, strict=True))
+    ]
+    head = ["field", "least", "1 %", "median", "99 %", "most", "mean", "mean of frauds"]
+    count = int(history.labels.sum())
+    words = (
+        f"{len(history.labels):,} payments, {count:,} of them frauds ({percent(round(history.labels.mean(), 4))}); "
+        f"{facts.held_out:,} were held out. The pictures show {len(facts.labels):,} payments, each scored by a model "
+        "that had not seen it."
+    )
+    return f"<section><h2>The history</h2><p>{words}</p><div class=wide>{_table(head, rows)}</div></section>"
+
+
+def _card(facts: Facts) -> str:
+    manifest, costs = facts.manifest, facts.costs
+    libraries = manifest.libraries
+    rows = {
+        "What it is for": "To give each payment a probability of fraud, and to propose approve, review or block.",
+        "Kind": _words(manifest.kind),
+        "SHA-256": f"<code>{manifest.sha256}</code>",
+        "History's SHA-256": f"<code>{manifest.training_sha256}</code>",
+        "Made with": f"scikit-learn {libraries.scikit_learn}, NumPy {libraries.numpy}, Python {libraries.python}, "
+        f"fraudstream {libraries.fraudstream}",
+        "Settings": markup.escape(manifest.settings),
+        "Costs": f"{costs.review:g} for a review, {costs.wrong_block:g} for a wrong block, in the payments' currency",
+        "Thresholds": f"review from {facts.thresholds.review:g}, block from {facts.thresholds.block:g}",
+        "Limits": "<br>".join(markup.escape(limit) for limit in _LIMITS),
+    }
+    listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows.items())
+    metrics = _table(
+        ["held out", "value"], [[_words(name), _number(value)] for name, value in manifest.metrics.items()]
+    )
+    return f"<section><h2>Model card</h2><dl>{listed}</dl></section><section><h2>All figures</h2>{metrics}</section>"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    top = "".join(f"<th>{markup.escape(cell)}</th>" for cell in head)
+    body = "".join("<tr>" + "".join(f"<td>{markup.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _words(name: str) -> str:
+    return markup.escape(name.replace("_", " "))
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == round(value) or abs(value) >= 10_000 else f"{value:.4g}"  # noqa: PLR2004

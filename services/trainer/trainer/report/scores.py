@@ -1,0 +1,47 @@
+"""Picture of how far apart frauds and legitimate payments are scored."""
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from trainer.report import style
+from trainer.report.facts import Facts
+
+_BINS = 40
+
+
+def picture(facts: Facts) -> Figure:
+    """Each class's own shares over the probability, on the scale of log-odds; the thresholds are marked."""
+    figure, (axes,) = style.panels(1, 1, width=9, height=4.4)
+    log_odds = np.log(facts.fraud / (1.0 - facts.fraud))
+    edges = np.linspace(log_odds.min(), log_odds.max() + 1e-9, _BINS + 1)
+    for label, name, colour in ((0, "legitimate", style.LEGITIMATE), (1, "fraud", style.FRAUD)):
+        own = log_odds[facts.labels == label]
+        axes.hist(
+            own,
+            edges.tolist(),
+            weights=np.full(len(own), 1 / len(own)),
+            color=colour,
+            alpha=0.55,
+            label=f"{name} ({len(own):,} payments)",
+        )
+    for threshold, name, colour in (
+        (facts.thresholds.review, "review from", style.REVIEW),
+        (facts.thresholds.block, "block from", style.BLOCK),
+    ):
+        place = float(np.log(threshold / (1.0 - threshold)))
+        axes.axvline(
+            place,
+            color=colour,
+            linewidth=1.4,
+            linestyle=(0, (4, 2)),
+            label=f"{name} {style.percent(round(threshold, 4))}",
+        )
+    ticks = np.array([1e-5, 1e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999])
+    places = np.log(ticks / (1 - ticks))
+    within = (places > edges[0]) & (places < edges[-1])
+    axes.set_xticks(places[within], [style.percent(tick) for tick in ticks[within]])
+    axes.set(title="Scores of frauds and of legitimate payments", xlabel="probability of fraud (scale of log-odds)")
+    axes.set_ylabel("share of the class")
+    axes.yaxis.set_major_formatter(style.percent)
+    axes.legend(loc="best")
+    return figure

@@ -1,0 +1,133 @@
+"""The report beside the model: whole in itself, drawn for poor histories too, and never worth a model."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+import structlog
+from threadpoolctl import threadpool_limits
+
+from fraudstream import artifact
+from fraudstream.settings import TrainingSettings
+from fraudstream.simulation import simulate
+from trainer import history, make_data, train
+from trainer.report import facts, files
+from trainer.study import Study, fitted, study
+
+PICTURES = {"ranking", "reliability", "scores", "costs", "effects", "candidates"}
+SETTINGS = TrainingSettings.from_env({})
+VOID = {"meta", "img", "br"}
+
+
+class Balance(HTMLParser):
+    """Follows which elements are open."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Opens; an image must have words and its own bytes."""
+        if tag == "img":
+            found = dict(attrs)
+            assert found["alt"]
+            assert (found["src"] or "").startswith("data:image/png;base64,")
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        """Closes what was opened last."""
+        assert self.open.pop() == tag
+
+
+def small(folder: Path) -> history.History:
+    """A simulated history of 1,000 payments."""
+    make_data.write(folder / "history.csv", rows=1_000, seed=1)
+    return history.read(folder / "history.csv")
+
+
+def test_training_writes_a_page_and_its_pictures(tmp_path: Path) -> None:
+    """Nothing on the page comes from elsewhere; a second training replaces it."""
+    models = tmp_path / "models"
+    for _ in range(2):
+        manifest = train.train(small(tmp_path), SETTINGS, models)
+    page = (models / files.PAGE).read_text(encoding="utf-8")
+    parser = Balance()
+    parser.feed(page)
+    assert parser.open == []
+    assert page.count("<img") == len(PICTURES)
+    assert not re.search(r"https?:|<script|<link|url\(", page)
+    assert manifest.version in page
+    assert manifest.training_sha256 in page
+    assert {path.name for path in (models / files.FOLDER).iterdir()} == {f"{name}.png" for name in PICTURES}
+    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (models / files.FOLDER).iterdir())
+
+
+def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The trainer warns, with the reason."""
+    structlog.reset_defaults()
+    models = tmp_path / "models"
+    models.mkdir()
+    (models / files.FOLDER).write_text("in the way")
+    manifest = train.train(small(tmp_path), SETTINGS, models)
+    assert artifact.load(models)[0].version == manifest.version
+    assert "no report" in capsys.readouterr().out
+    assert not (models / files.PAGE).exists()
+
+
+def gathered(past: history.History, folder: Path) -> tuple[facts.Facts, Study]:
+    """The facts of a history, and the study that they are of."""
+    with threadpool_limits(1):
+        found = study(past, SETTINGS)
+        classifier = fitted(found.chosen.candidate, past.matrix, past.labels, 0)
+    manifest = artifact.save(
+        folder / "models",
+        classifier,
+        kind=found.chosen.candidate.name,
+        thresholds=found.thresholds,
+        training_sha256=past.sha256,
+        training_rows=len(past.labels),
+        settings="test",
+        metrics=found.metrics,
+    )
+    return facts.gather(past, found, classifier, manifest), found
+
+
+def test_the_truth_is_known_of_the_sample_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is known again by its bytes."""
+    past = small(tmp_path)
+    assert gathered(past, tmp_path)[0].truth is None
+    monkeypatch.setattr(make_data, "sha256", lambda: past.sha256)
+    known, found = gathered(past, tmp_path)
+    assert known.truth is not None
+    assert len(known.truth) == len(past.labels) == len(found.compared_labels) + len(found.held_out)
+    assert files.draw(known).keys() == PICTURES
+
+
+def test_the_sample_is_known_again() -> None:
+    """The shipped file has the bytes that the generator makes."""
+    shipped = Path(__file__).parents[2] / "data" / "historical_payments.csv"
+    assert history.read(shipped).sha256 == make_data.sha256()
+
+
+def test_a_poor_history_is_drawn(tmp_path: Path) -> None:
+    """Ten frauds in a hundred payments, one hour, one amount, one device, no failed logins."""
+    matrix = simulate(np.random.default_rng(5), 100).matrix()
+    matrix[:, 0], matrix[:, 2], matrix[:, 3], matrix[:, 4] = 10.0, 0.0, 7.0, 0.0
+    labels = (np.arange(100) % 10 == 0).astype(np.int64)
+    poor, _ = gathered(history.History(matrix=matrix, labels=labels, sha256="0" * 64), tmp_path)
+    assert files.draw(poor).keys() == PICTURES
+
+
+def test_a_wide_history_is_drawn(tmp_path: Path) -> None:
+    """Amounts over ten orders of magnitude, thousands of failed logins, frauds that a rule tells apart."""
+    rng = np.random.default_rng(6)
+    matrix = simulate(rng, 1_000).matrix()
+    matrix[:, 0] = 10 ** rng.uniform(-2, 8, 1_000)
+    matrix[:, 2] = np.floor(10 ** rng.uniform(0, 4, 1_000))
+    labels = (matrix[:, 0] > 1e7).astype(np.int64)
+    wide, _ = gathered(history.History(matrix=matrix, labels=labels, sha256="0" * 64), tmp_path)
+    for name, content in files.draw(wide).items():
+        (tmp_path / f"{name}.png").write_bytes(content)
