@@ -14,7 +14,7 @@ import structlog
 from fraudstream import artifact
 from fraudstream.curves import Basis
 from fraudstream.simulation import simulate
-from trainer import candidates, fit, make_data, quality, train
+from trainer import calibrate, candidates, fit, make_data, quality, train
 from trainer.__main__ import main
 
 ROWS = 1_000
@@ -154,6 +154,19 @@ def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
         for one, excess, error in ((lines, 0.2, 0.1), (curves, 0.05, 0.1), (boosting, 0.0, 0.0))
     ]
     assert fit.choose(compared).candidate is curves
+
+
+def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """The function that was found is part of the model that is kept."""
+    found = calibrate.Mend(rise=0.5, fall=0.5, shift=-1.0)
+    main([], env)
+    plain = artifact.load(Path(env["MODELS_DIR"]))[0]
+    monkeypatch.setattr(calibrate, "mend", lambda *_: found)
+    assert main(["--force"], env) == 0
+    mended = artifact.load(Path(env["MODELS_DIR"]))[0]
+    matrix = simulate(np.random.default_rng(0), 100).matrix()
+    assert mended.score(matrix) == pytest.approx(calibrate.apply(found, plain.score(matrix)), abs=1e-3)
+    assert mended.version != plain.version
 
 
 def test_other_costs_give_other_thresholds(env: dict[str, str]) -> None:
