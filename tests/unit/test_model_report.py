@@ -13,7 +13,8 @@ from fraudstream import artifact
 from fraudstream.settings import TrainingSettings
 from fraudstream.simulation import simulate
 from trainer import history, make_data, train
-from trainer.report import facts, files
+from trainer.candidates import candidates
+from trainer.report import facts, files, page
 from trainer.study import Study, fitted, study
 
 PICTURES = {"ranking", "reliability", "scores", "costs", "effects", "candidates"}
@@ -53,14 +54,14 @@ def test_training_writes_a_page_and_its_pictures(tmp_path: Path) -> None:
     models = tmp_path / "models"
     for _ in range(2):
         manifest = train.train(small(tmp_path), SETTINGS, models)
-    page = (models / files.PAGE).read_text(encoding="utf-8")
+    written = (models / files.PAGE).read_text(encoding="utf-8")
     parser = Balance()
-    parser.feed(page)
+    parser.feed(written)
     assert parser.open == []
-    assert page.count("<img") == len(PICTURES)
-    assert not re.search(r"https?:|<script|<link|url\(", page)
-    assert manifest.version in page
-    assert manifest.training_sha256 in page
+    assert written.count("<img") == len(PICTURES)
+    assert not re.search(r"https?:|<script|<link|url\(", written)
+    assert manifest.version in written
+    assert manifest.training_sha256 in written
     assert {path.name for path in (models / files.FOLDER).iterdir()} == {f"{name}.png" for name in PICTURES}
     assert all(path.read_bytes().startswith(b"\x89PNG") for path in (models / files.FOLDER).iterdir())
 
@@ -104,6 +105,11 @@ def test_the_truth_is_known_of_the_sample_alone(tmp_path: Path, monkeypatch: pyt
     assert known.truth is not None
     assert len(known.truth) == len(past.labels) == len(found.compared_labels) + len(found.held_out)
     assert files.draw(known).keys() == PICTURES
+
+
+def test_the_page_says_what_each_candidate_is() -> None:
+    """None is left without words."""
+    assert all(page._kind(candidate.name) != page._kind("another") for candidate in candidates())
 
 
 def test_the_sample_is_known_again() -> None:

@@ -19,14 +19,14 @@ h1 { font-size: 28px; margin: 0 0 4px; } h2 { font-size: 20px; margin: 0 0 6px; 
 .sub { color: #5b6874; margin: 0 0 24px; } code { font-size: 0.92em; overflow-wrap: anywhere; }
 section { background: #fff; border: 1px solid #e1e6ea; border-radius: 10px; padding: 20px 24px; margin: 18px 0; }
 section p { margin: 4px 0 14px; max-width: 80ch; } img { max-width: 100%; height: auto; display: block; margin: auto; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); gap: 12px; margin: 18px 0; }
-.tile { background: #fff; border: 1px solid #e1e6ea; border-radius: 10px; padding: 12px 16px; }
+.tiles { display: flex; flex-wrap: wrap; gap: 12px; margin: 18px 0; }
+.tile { background: #fff; border: 1px solid #e1e6ea; border-radius: 10px; padding: 12px 16px; flex: 1 1 240px; }
 .tile b { display: block; font-size: 23px; font-weight: 600; } .tile span { color: #5b6874; font-size: 13px; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: right; padding: 5px 10px; border-bottom: 1px solid #e9edf0; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; } th { color: #5b6874; font-weight: 600; font-size: 14px; }
 dl { display: grid; grid-template-columns: minmax(130px, 190px) 1fr; gap: 6px 16px; margin: 0; }
-dt { color: #5b6874; } dd { margin: 0; }
+dt { color: #5b6874; } dd { margin: 0; } ul { margin: 0; padding-left: 18px; }
 """
 
 _TITLES = {
@@ -51,6 +51,15 @@ _CAPTIONS = {
         best wins.""",
 }
 
+_KINDS = {
+    "lines": "logistic regression on straight lines",
+    "curves_and_products": "logistic regression on a curve for each field, and on the products of each two curves",
+    "curves": "logistic regression on a curve for each field",
+    "all_products": "logistic regression on curves, and on all products of curves of different fields",
+    "monotonic_boosting": "gradient-boosted trees that never fall with risk, failed logins or a new device",
+    "boosting": "gradient-boosted trees",
+    "forest": "a random forest",
+}
 _LIMITS = (
     """It knows five fields of one payment: no customer, no merchant, no history of either. What they hide, it can't
         see.""",
@@ -97,7 +106,7 @@ def _tiles(facts: Facts) -> str:
         (percent(round(metrics["share_blocked"], 3)), f"blocked, from {percent(round(facts.thresholds.block, 4))} on"),
         (
             f"{metrics['cost_per_payment']:.2f}",
-            f"cost a payment; {metrics['cost_per_payment_all_approved']:.2f} without",
+            f"cost a payment; {metrics['cost_per_payment_all_approved']:.2f} if all were approved",
         ),
     ]
     tiles = "".join(f"<div class=tile><b>{value}</b><span>{words}</span></div>" for value, words in shown)
@@ -136,7 +145,7 @@ def _card(facts: Facts) -> str:
     libraries = manifest.libraries
     rows = {
         "What it is for": "To give each payment a probability of fraud, and to propose approve, review or block.",
-        "Kind": _words(manifest.kind),
+        "Kind": f"{_words(manifest.kind)}: {_kind(manifest.kind)}",
         "SHA-256": f"<code>{manifest.sha256}</code>",
         "History's SHA-256": f"<code>{manifest.training_sha256}</code>",
         "Made with": f"scikit-learn {libraries.scikit_learn}, NumPy {libraries.numpy}, Python {libraries.python}, "
@@ -144,7 +153,7 @@ def _card(facts: Facts) -> str:
         "Settings": markup.escape(manifest.settings),
         "Costs": f"{costs.review:g} for a review, {costs.wrong_block:g} for a wrong block, in the payments' currency",
         "Thresholds": f"review from {facts.thresholds.review:g}, block from {facts.thresholds.block:g}",
-        "Limits": "<br>".join(markup.escape(limit) for limit in _LIMITS),
+        "Limits": "<ul>" + "".join(f"<li>{markup.escape(limit)}</li>" for limit in _LIMITS) + "</ul>",
     }
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows.items())
     metrics = _table(
@@ -157,6 +166,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     top = "".join(f"<th>{markup.escape(cell)}</th>" for cell in head)
     body = "".join("<tr>" + "".join(f"<td>{markup.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _kind(name: str) -> str:
+    """What a candidate's name means; the first beginning that fits counts."""
+    return next((words for start, words in _KINDS.items() if name.startswith(start)), "see its manifest")
 
 
 def _words(name: str) -> str:
