@@ -140,7 +140,11 @@ def test_a_mistake_is_one_line_and_exit_code_1(
 
 
 def test_the_default_model_reaches_its_goals() -> None:
-    """Trained on the shipped history, on 300,000 fresh payments, against the probabilities that generated them."""
+    """Trained on the shipped history, on 300,000 fresh payments, against the probabilities that generated them.
+
+    The log loss is near its goal (0.97 of 1 %; theory for 22 fitted numbers says 0.83): another history may miss
+    it, and so may this one after a change that is no mistake. Curves without products are at 2.7 %.
+    """
     figures = quality.measure(SAMPLE, payments=300_000)
     assert [figure.name for figure in figures if not figure.reached] == []
     assert "log loss" in quality.table(figures)
