@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 from itertools import repeat
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fraudstream.events import InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
-from fraudstream.model import FraudModel
+from fraudstream.model import APPROVE, FraudModel
 from fraudstream.offsets import fingerprint
+from fraudstream.reasons import worded
 from fraudstream.records import Record
 from fraudstream.rows import Message, Place, Scored, Texts, dead_letter_headers, fitted
 from fraudstream.settings import TopicSettings
@@ -48,7 +50,8 @@ class Scorer:
         `stored` holds, by partition and offset, what the sink has already: a replay publishes that, not a new score.
         """
         decoded = {partition: _decoded(batch) for partition, batch in records.items()}
-        probabilities = self.model.score(np.concatenate([matrix(one.payments) for one in decoded.values()]))
+        features = np.concatenate([matrix(one.payments) for one in decoded.values()])
+        probabilities = self.model.score(features)
         decisions = self.model.decide(probabilities)
         outcomes, first = [], 0
         for partition, one in decoded.items():
@@ -63,9 +66,22 @@ class Scorer:
                 partition=[partition] * len(one.valid),
                 offset=[record.offset for record in one.valid],
             )
-            scored = _as_stored(scored, stored.get(partition, {}))
+            scored = self._explained(_as_stored(scored, stored.get(partition, {})), features[these])
             outcomes.append(self._outcome(partition, records[partition][-1], one, scored, scored_at))
         return outcomes
+
+    def _explained(self, scored: Scored, features: NDArray[np.float64]) -> Scored:
+        """With reasons for what is reviewed or blocked by this model; a replay of another one's has none."""
+        flagged = [
+            number
+            for number, (decision, version) in enumerate(zip(scored.decision, scored.model_version, strict=True))
+            if decision != APPROVE and version == self.model.version
+        ]
+        shares = self.model.explain(features[flagged]) if flagged else None
+        if shares is None:
+            return scored
+        words = map(worded, features[flagged].tolist(), shares.tolist())
+        return replace(scored, reasons=dict(zip(flagged, words, strict=True)))
 
     def _outcome(self, partition: int, last: Record, decoded: "_Decoded", scored: Scored, scored_at: str) -> Outcome:
         texts = Texts.of(scored)

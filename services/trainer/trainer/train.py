@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import numpy as np
 import structlog
 from threadpoolctl import threadpool_limits
 
@@ -50,8 +51,16 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         training_sha256=history.sha256,
         training_rows=len(history.labels),
         settings=fingerprint(settings),
+        reference={"payment": artifact.reference_payment(usual(history))},
         metrics=metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in comparisons},
     )
+
+
+def usual(history: History) -> list[float]:
+    """Each field's median over the legitimate payments: the payment against which scores are explained."""
+    legitimate = history.matrix[history.labels == 0]
+    medians: list[float] = np.quantile(legitimate, 0.5, axis=0, method="lower").tolist()
+    return medians
 
 
 def already_trained(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest | None:

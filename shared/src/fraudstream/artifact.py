@@ -16,7 +16,7 @@ import os
 import platform
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +24,7 @@ from typing import Annotated, Any
 import joblib
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fraudstream.errors import ModelUnfitError
@@ -189,7 +190,28 @@ def load(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudMod
             "model file differs", file=str(models_dir / MODEL_FILE), used=str(folder / MODEL_FILE)
         )
     thresholds = Thresholds(manifest.thresholds.review, manifest.thresholds.block)
-    return FraudModel(version=manifest.version, classifier=_unpickle(path, content), thresholds=thresholds), manifest
+    model = FraudModel(
+        version=manifest.version,
+        classifier=_unpickle(path, content),
+        thresholds=thresholds,
+        reference=_reference(path, manifest),
+    )
+    return model, manifest
+
+
+def reference_payment(payment: Sequence[float]) -> dict[str, float]:
+    """The payment against which scores are explained, as the manifest's `reference["payment"]`."""
+    return dict(zip(FEATURES, map(float, payment), strict=True))
+
+
+def _reference(path: Path, manifest: Manifest) -> NDArray[np.float64] | None:
+    payment = manifest.reference.get("payment")
+    if payment is None:
+        return None
+    try:
+        return np.array([float(payment[name]) for name in FEATURES])
+    except (TypeError, KeyError, ValueError) as error:
+        raise ModelUnfitError(f"{path}: reference.payment is no payment ({error!r}); {_TRAIN_AGAIN}") from None
 
 
 def read_manifest(path: Path) -> Manifest:

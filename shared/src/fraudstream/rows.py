@@ -1,8 +1,8 @@
 """What is written of a record: its CSV row, its scored payment, its dead letter. Pure text, made once, in bulk."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
@@ -35,6 +35,8 @@ class Scored:
     timestamp_ms: Sequence[int]
     partition: Sequence[int]
     offset: Sequence[int]
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    """JSON, by row number; of rows that are not here there are none."""
 
     def __len__(self) -> int:
         """How many payments."""
@@ -97,11 +99,15 @@ class Texts:
     model_version: Sequence[str]
     partition: Sequence[str]
     offset: Sequence[str]
+    reasons: Sequence[str]
 
     @classmethod
     def of(cls, scored: Scored) -> Self:
         """Each of `scored`, in order."""
         payments = scored.payments
+        reasons = ["[]"] * len(scored)
+        for number, words in scored.reasons.items():
+            reasons[number] = words
         return cls(
             timestamp=list(map(_Timestamps().__getitem__, scored.timestamp_ms)),
             payment_id=list(map(repr, payments.payment_id)),
@@ -115,6 +121,7 @@ class Texts:
             model_version=scored.model_version,
             partition=list(map(repr, scored.partition)),
             offset=list(map(repr, scored.offset)),
+            reasons=reasons,
         )
 
     def csv_lines(self) -> list[str]:
@@ -145,10 +152,10 @@ class Texts:
         """One JSON object for each, as `scored-payments` carries it."""
         return [
             f'{{"payment_id":{number},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
-            f'"transaction_hour":{hour},"is_new_device":{device},"fraud_probability":{probability},'
-            f'"decision":"{decision}","model_version":"{version}","reasons":[],'
+            f'"transaction_hour":{hour},"is_new_device":{device},"fraud_probability":{score},'
+            f'"decision":"{decision}","model_version":"{version}","reasons":{why},'
             f'"source_partition":{partition},"source_offset":{offset},"scored_at":"{scored_at}"}}'.encode()
-            for number, amount, risk, logins, hour, device, probability, decision, version, partition, offset in zip(
+            for number, amount, risk, logins, hour, device, score, decision, version, why, partition, offset in zip(
                 self.payment_id,
                 self.amount,
                 self.country_risk_score,
@@ -158,6 +165,7 @@ class Texts:
                 self.fraud_probability,
                 self.decision,
                 self.model_version,
+                self.reasons,
                 self.partition,
                 self.offset,
                 strict=True,
