@@ -9,6 +9,8 @@ from typing import Self
 
 import structlog
 
+from fraudstream import artifact
+from fraudstream.artifact import Manifest
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe, message_limit
@@ -20,6 +22,7 @@ from fraudstream.model import FraudModel, Thresholds
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, ModelSettings, TopicSettings
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
+from scorer.champion import Champion
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Ownership
 from scorer.pipeline import Pipeline
@@ -53,6 +56,16 @@ class ScorerSettings:
         )
 
 
+def champion(settings: ModelSettings) -> Champion:
+    """The active model of the folder, and whichever becomes it. Raises ModelUnfitError where there is none."""
+
+    def load() -> tuple[FraudModel, Manifest]:
+        model, manifest = artifact.load(settings.models_dir, settings.pinned)
+        return thresholds_applied(model, settings), manifest
+
+    return Champion(load, (settings.models_dir / artifact.MANIFEST_FILE).read_bytes)
+
+
 def thresholds_applied(model: FraudModel, settings: ModelSettings) -> FraudModel:
     """The model with the thresholds that the settings override. Raises ModelUnfitError where they contradict."""
     return replace(
@@ -64,7 +77,7 @@ def thresholds_applied(model: FraudModel, settings: ModelSettings) -> FraudModel
     )
 
 
-async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
+async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
     """Score until `stop` is set. Raises FraudstreamError where a user must act."""
     heartbeat.beat("waiting for Kafka")
     found = await _found(settings, stop)
@@ -75,8 +88,12 @@ async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbea
     sink = CsvSink(settings.csv.path, identity, rotate_bytes=settings.csv.rotate_bytes)
     if await _begun(settings, cluster, sink, heartbeat, stop):
         _settle_heap()
-        scorer = Scorer(model=model, topics=settings.topics, dlq_bytes=dlq_bytes)
-        await _belong(settings, scorer, sink, heartbeat, stop)
+        scorer = Scorer(model=champion.model, topics=settings.topics, dlq_bytes=dlq_bytes)
+        watching = asyncio.create_task(champion.watch())
+        try:
+            await _belong(settings, champion, scorer, sink, heartbeat, stop)
+        finally:
+            watching.cancel()
 
 
 def _settle_heap() -> None:
@@ -154,7 +171,12 @@ async def _begun(
 
 
 async def _belong(
-    settings: ScorerSettings, scorer: Scorer, sink: Sink, heartbeat: Heartbeat, stop: asyncio.Event
+    settings: ScorerSettings,
+    champion: Champion,
+    scorer: Scorer,
+    sink: Sink,
+    heartbeat: Heartbeat,
+    stop: asyncio.Event,
 ) -> None:
     """Be a member of the group; where membership breaks, become one anew."""
     narration, ratio = Narration(), DeadLetterRatio()
@@ -169,6 +191,7 @@ async def _belong(
         pipeline = Pipeline(
             consumer=consumer,
             ownership=member.ownership,
+            champion=champion,
             scorer=scorer,
             sink=sink,
             heartbeat=heartbeat,

@@ -98,6 +98,8 @@ class Manifest(BaseModel):
     metrics: Mapping[str, float]
     reference: Mapping[str, Any] = Field(default_factory=dict)
     """What scores are explained against and drift is measured from."""
+    previous: Sha256 | None = None
+    """The version that was active before this one was: where a rollback leads."""
 
 
 def save(
@@ -139,13 +141,38 @@ def save(
 
 
 def activate(models_dir: Path, sha256: str) -> Manifest:
-    """Make a kept version the active one; atomic, and safe while scorers read."""
+    """Make a kept version the active one; atomic, and safe while scorers read. It remembers which was active before."""
     folder = models_dir / VERSIONS / sha256
     manifest = read_manifest(folder / MANIFEST_FILE)
+    before = active(models_dir)
+    if before is not None and before.sha256 not in {sha256, manifest.previous}:
+        manifest = manifest.model_copy(update={"previous": before.sha256})
+    return _switch(models_dir, manifest)
+
+
+def rollback(models_dir: Path) -> Manifest:
+    """Make the version active that was so before. Raises ModelUnfitError where none was."""
+    now = read_manifest(models_dir / MANIFEST_FILE)
+    if now.previous is None:
+        raise ModelUnfitError(f"model {now.version} is the first one: there is none to go back to")
+    return _switch(models_dir, read_manifest(models_dir / VERSIONS / now.previous / MANIFEST_FILE))
+
+
+def active(models_dir: Path) -> Manifest | None:
+    """The active version's manifest, if there is one that can be read."""
+    try:
+        return read_manifest(models_dir / MANIFEST_FILE)
+    except ModelUnfitError:
+        return None
+
+
+def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
+    folder = models_dir / VERSIONS / manifest.sha256
     content = _content(folder, manifest)
     if content is None:
         raise ModelUnfitError(f"{folder / MODEL_FILE} is missing or damaged; {_TRAIN_AGAIN}")
     try:
+        _replace(folder / MANIFEST_FILE, _encode(manifest))
         _replace(models_dir / MODEL_FILE, content)
         _replace(models_dir / MANIFEST_FILE, _encode(manifest))
     except OSError as error:

@@ -50,11 +50,30 @@ async def _rebuild(invocation: Invocation) -> int:
     return await run_rebuild(invocation.env, invocation.stop, invocation.arguments)
 
 
+async def _model(invocation: Invocation) -> None:
+    from fraudstream import model_commands
+
+    model_commands.run(invocation.env, invocation.arguments)
+
+
+def _model_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_subparsers(dest="what", required=True, metavar="what")
+    what.add_parser("list", help="the kept versions; * is the one that scores")
+    show = what.add_parser("show", help="all that is known of a version")
+    show.add_argument("version", nargs="?", help="its beginning is enough; the active one if none is given")
+    promote = what.add_parser("promote", help="let a kept version score from now on")
+    promote.add_argument("version", help="its beginning is enough")
+    what.add_parser("rollback", help="let the version score again that did so before")
+
+
 def _force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="set a CSV aside that has rows, instead of refusing")
 
 
 COMMANDS: Mapping[str, Command] = {
+    "model": Command(
+        help="list the kept models, show one, promote one, or roll back", run=_model, add_arguments=_model_arguments
+    ),
     "topics": Command(help="make the three topics, or raise their partition counts to TOPIC_PARTITIONS", run=_topics),
     "verify": Command(
         help="say whether every record stands exactly once in CSV and topics, and list what is not", run=_verify
