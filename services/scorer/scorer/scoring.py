@@ -1,15 +1,15 @@
 """Records → what is published and stored of them. Pure: no Kafka, no file, no clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fraudstream.events import InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
-from fraudstream.model import APPROVE, FraudModel
+from fraudstream.model import APPROVE, Floats, FraudModel
 from fraudstream.offsets import fingerprint
 from fraudstream.reasons import worded
 from fraudstream.records import Record
@@ -19,6 +19,17 @@ from fraudstream.sinks.protocol import Row
 
 _ENVELOPE_BYTES = 512
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
+
+
+class Shadow(NamedTuple):
+    """What a second model says of a batch; it is published, and decides nothing."""
+
+    probabilities: Floats
+    version: str
+
+
+Challenge = Callable[[Floats, FraudModel, Floats], Shadow | None]
+"""Asked with a batch's matrix, the model that decides and its probabilities; None: nobody challenges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +52,7 @@ class Scorer:
     model: FraudModel
     topics: TopicSettings
     dlq_bytes: int
+    challenger: Challenge = lambda *_: None
 
     def decide(
         self, records: Mapping[int, Sequence[Record]], stored: Mapping[int, Mapping[int, Row]], scored_at: str
@@ -53,6 +65,7 @@ class Scorer:
         features = np.concatenate([matrix(one.payments) for one in decoded.values()])
         probabilities = self.model.score(features)
         decisions = self.model.decide(probabilities)
+        shadow = self.challenger(features, self.model, probabilities)
         outcomes, first = [], 0
         for partition, one in decoded.items():
             these = slice(first, first + len(one.valid))
@@ -65,12 +78,14 @@ class Scorer:
                 timestamp_ms=[record.timestamp for record in one.valid],
                 partition=[partition] * len(one.valid),
                 offset=[record.offset for record in one.valid],
+                challenger_probability=shadow.probabilities[these].tolist() if shadow else (),
+                challenger_version=shadow.version if shadow else "",
             )
             scored = self._explained(_as_stored(scored, stored.get(partition, {})), features[these])
             outcomes.append(self._outcome(partition, records[partition][-1], one, scored, scored_at))
         return outcomes
 
-    def _explained(self, scored: Scored, features: NDArray[np.float64]) -> Scored:
+    def _explained(self, scored: Scored, features: Floats) -> Scored:
         """With reasons for what is reviewed or blocked by this model; a replay of another one's has none."""
         flagged = [
             number

@@ -22,6 +22,7 @@ from fraudstream.model import FraudModel, Thresholds
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, ModelSettings, TopicSettings
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
+from scorer.challenger import Challenger
 from scorer.champion import Champion
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Ownership
@@ -88,12 +89,14 @@ async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbe
     sink = CsvSink(settings.csv.path, identity, rotate_bytes=settings.csv.rotate_bytes)
     if await _begun(settings, cluster, sink, heartbeat, stop):
         _settle_heap()
-        scorer = Scorer(model=champion.model, topics=settings.topics, dlq_bytes=dlq_bytes)
-        watching = asyncio.create_task(champion.watch())
+        challenger = Challenger(load=lambda: artifact.load_challenger(settings.model.models_dir, settings.model.pinned))
+        scorer = Scorer(model=champion.model, topics=settings.topics, dlq_bytes=dlq_bytes, challenger=challenger.score)
+        watching = [asyncio.create_task(one.watch()) for one in (champion, challenger)]
         try:
             await _belong(settings, champion, scorer, sink, heartbeat, stop)
         finally:
-            watching.cancel()
+            for one in watching:
+                one.cancel()
 
 
 def _settle_heap() -> None:

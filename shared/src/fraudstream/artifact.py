@@ -4,6 +4,7 @@
     models/versions/<sha256>/fraud_model.json
     models/fraud_model.pkl                      the active one's bytes, under a name that is easy to find
     models/fraud_model.json                     the switch: the active one's manifest, replaced last
+    models/challenger.json                      the manifest of the version that scores in the shadow, if one does
 
 Each file is replaced by a rename, so a reader sees the old or the new one whole. Between the last two renames (or after
 a crash there) `fraud_model.pkl` is newer than the switch; a reader then takes the bytes that the switch names from
@@ -33,6 +34,7 @@ from fraudstream.model import Classifier, FraudModel, Thresholds
 
 MODEL_FILE = "fraud_model.pkl"
 MANIFEST_FILE = "fraud_model.json"
+CHALLENGER_FILE = "challenger.json"
 VERSIONS = "versions"
 SHORT = 12
 
@@ -199,6 +201,31 @@ def kept(models_dir: Path) -> list[Manifest]:
     return manifests
 
 
+def challenge(models_dir: Path, sha256: str | None) -> None:
+    """Let a kept version score in the shadow of the active one; None: no version."""
+    try:
+        if sha256 is None:
+            (models_dir / CHALLENGER_FILE).unlink(missing_ok=True)
+        else:
+            manifest = read_manifest(models_dir / VERSIONS / sha256 / MANIFEST_FILE)
+            _replace(models_dir / CHALLENGER_FILE, _encode(manifest))
+    except OSError as error:
+        raise _unwritable(models_dir, error) from error
+
+
+def load_challenger(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudModel, Manifest] | None:
+    """The version that scores in the shadow, checked as `load` checks the active one; None where there is none."""
+    path = models_dir / CHALLENGER_FILE
+    if not path.exists():
+        return None
+    manifest = read_manifest(path)
+    _check(path, manifest, pins)
+    content = _content(models_dir / VERSIONS / manifest.sha256, manifest)
+    if content is None:
+        raise ModelUnfitError(f"{path} names model {manifest.version}, whose bytes are missing or damaged")
+    return _made(path, manifest, content), manifest
+
+
 def load(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudModel, Manifest]:
     """The active model, once everything about it has been checked; with `pins`, only one of these SHA-256s.
 
@@ -216,14 +243,16 @@ def load(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudMod
         structlog.get_logger().warning(
             "model file differs", file=str(models_dir / MODEL_FILE), used=str(folder / MODEL_FILE)
         )
-    thresholds = Thresholds(manifest.thresholds.review, manifest.thresholds.block)
-    model = FraudModel(
+    return _made(path, manifest, content), manifest
+
+
+def _made(path: Path, manifest: Manifest, content: bytes) -> FraudModel:
+    return FraudModel(
         version=manifest.version,
         classifier=_unpickle(path, content),
-        thresholds=thresholds,
+        thresholds=Thresholds(manifest.thresholds.review, manifest.thresholds.block),
         reference=_reference(path, manifest),
     )
-    return model, manifest
 
 
 def reference_payment(payment: Sequence[float]) -> dict[str, float]:

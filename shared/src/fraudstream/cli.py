@@ -63,6 +63,8 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     show.add_argument("version", nargs="?", help="its beginning is enough; the active one if none is given")
     promote = what.add_parser("promote", help="let a kept version score from now on")
     promote.add_argument("version", help="its beginning is enough")
+    challenge = what.add_parser("challenge", help="let a kept version score in the shadow of the active one")
+    challenge.add_argument("version", nargs="?", help="its beginning is enough; without it, no version does any more")
     what.add_parser("rollback", help="let the version score again that did so before")
 
 

@@ -42,11 +42,18 @@ def _rollback(models_dir: Path, _: argparse.Namespace) -> None:
     _say(artifact.rollback(models_dir))
 
 
+def _challenge(models_dir: Path, arguments: argparse.Namespace) -> None:
+    manifest = _named(models_dir, arguments.version) if arguments.version else None
+    artifact.challenge(models_dir, manifest.sha256 if manifest else None)
+    sys.stdout.write(f"challenger: {f'{manifest.version} ({manifest.kind})' if manifest else 'none'}\n")
+
+
 _COMMANDS: Mapping[str, Callable[[Path, argparse.Namespace], None]] = {
     "list": _list,
     "show": _show,
     "promote": _promote,
     "rollback": _rollback,
+    "challenge": _challenge,
 }
 
 
