@@ -51,9 +51,14 @@ async def _rebuild(invocation: Invocation) -> int:
 
 
 async def _model(invocation: Invocation) -> None:
-    from fraudstream import model_commands
+    if invocation.arguments.what == "compare":
+        from fraudstream.audit.commands import run_compare
 
-    model_commands.run(invocation.env, invocation.arguments)
+        await run_compare(invocation.env, invocation.stop, invocation.arguments)
+    else:
+        from fraudstream import model_commands
+
+        model_commands.run(invocation.env, invocation.arguments)
 
 
 def _model_arguments(parser: argparse.ArgumentParser) -> None:
@@ -65,6 +70,8 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     promote.add_argument("version", help="its beginning is enough")
     challenge = what.add_parser("challenge", help="let a kept version score in the shadow of the active one")
     challenge.add_argument("version", nargs="?", help="its beginning is enough; without it, no version does any more")
+    compare = what.add_parser("compare", help="how champion and challenger differ in what the scored topic holds")
+    compare.add_argument("--last", type=int, default=100_000, help="so many payments of each partition (100,000)")
     what.add_parser("rollback", help="let the version score again that did so before")
 
 
@@ -74,7 +81,9 @@ def _force(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS: Mapping[str, Command] = {
     "model": Command(
-        help="list the kept models, show one, promote one, or roll back", run=_model, add_arguments=_model_arguments
+        help="list the kept models, show, promote or challenge with one, compare two, roll back",
+        run=_model,
+        add_arguments=_model_arguments,
     ),
     "topics": Command(help="make the three topics, or raise their partition counts to TOPIC_PARTITIONS", run=_topics),
     "verify": Command(

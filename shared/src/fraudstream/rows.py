@@ -175,8 +175,8 @@ class Texts:
             f'{{"payment_id":{key},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
             f'"transaction_hour":{hour},"is_new_device":{device},"fraud_probability":{score},'
             f'"decision":"{verdict}","model_version":"{model}","reasons":{why},'
-            f'"source_partition":{partition},"source_offset":{offset},"scored_at":"{scored_at}"{shadow}}}'.encode()
-            for key, amount, risk, logins, hour, device, score, verdict, model, why, partition, offset, shadow in columns
+            f'"source_partition":{partition},"source_offset":{offset},"scored_at":"{scored_at}"{other}}}'.encode()
+            for key, amount, risk, logins, hour, device, score, verdict, model, why, partition, offset, other in columns
         ]
 
 
