@@ -5,6 +5,7 @@ import os
 import sys
 
 from fraudstream import artifact, failpoints, logs
+from fraudstream.drift.reference import Reference
 from fraudstream.errors import FraudstreamError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.lifecycle import run
@@ -19,14 +20,16 @@ def main() -> int:
         failpoints.arm(os.environ.get(failpoints.VARIABLE, ""))
         settings = ScorerSettings.from_env(os.environ)
         heartbeat = Heartbeat(HeartbeatSettings.from_env(os.environ).file)
-        model = thresholds_applied(artifact.load(settings.model.models_dir)[0], settings.model)
+        model, manifest = artifact.load(settings.model.models_dir)
+        model = thresholds_applied(model, settings.model)
+        reference = Reference.read(manifest.reference)
     except FraudstreamError as error:
         log.error("stopped", reason=str(error))
         return 1
 
     async def scorer(stop: asyncio.Event) -> None:
         log.info("scorer starts", guarantee=settings.group.guarantee, model=model.version)
-        await serve(settings, model, heartbeat, stop)
+        await serve(settings, model, reference, heartbeat, stop)
         log.info("scorer stopped")
 
     try:

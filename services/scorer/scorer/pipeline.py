@@ -16,6 +16,7 @@ from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.outlet import FENCED_ERRORS
 from fraudstream.records import Record
 from fraudstream.sinks.protocol import Batch, Sink
+from scorer.drift_alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Lane, Ownership
 from scorer.scoring import Outcome, Scorer
@@ -37,6 +38,7 @@ class Pipeline:
     watchdog: Watchdog
     narration: Narration
     ratio: DeadLetterRatio
+    drift: DriftAlarm
     busy: asyncio.Lock
     max_records: int
     trouble: str | None = None
@@ -90,6 +92,7 @@ class Pipeline:
         if committed:
             self._mended()
             self.ratio.cycle(committed)
+            self.drift.cycle(committed)
             self.narration.cycle(committed, time.perf_counter() - started_s)
 
     def _cut_replays(

@@ -8,7 +8,7 @@ import numpy as np
 
 from fraudstream.events import InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
-from fraudstream.model import FraudModel
+from fraudstream.model import Floats, FraudModel
 from fraudstream.offsets import fingerprint
 from fraudstream.records import Record
 from fraudstream.rows import Message, Place, Scored, Texts, dead_letter_headers, fitted
@@ -27,6 +27,10 @@ class Outcome:
     last: int
     fingerprint: int
     scored: Scored
+    matrix: Floats
+    """(n, 5), of the scored payments, columns as FEATURES."""
+    probabilities: Floats
+    """(n,), the model's own, also where the sink had one already."""
     invalid: Sequence[tuple[int, InvalidPayment]]
     rows: bytes
     messages: Mapping[str, Sequence[Message]]
@@ -48,7 +52,8 @@ class Scorer:
         `stored` holds, by partition and offset, what the sink has already: a replay publishes that, not a new score.
         """
         decoded = {partition: _decoded(batch) for partition, batch in records.items()}
-        probabilities = self.model.score(np.concatenate([matrix(one.payments) for one in decoded.values()]))
+        features = np.concatenate([one.matrix for one in decoded.values()])
+        probabilities = self.model.score(features)
         decisions = self.model.decide(probabilities)
         outcomes, first = [], 0
         for partition, one in decoded.items():
@@ -64,10 +69,20 @@ class Scorer:
                 offset=[record.offset for record in one.valid],
             )
             scored = _as_stored(scored, stored.get(partition, {}))
-            outcomes.append(self._outcome(partition, records[partition][-1], one, scored, scored_at))
+            outcomes.append(
+                self._outcome(partition, records[partition][-1], one, scored, probabilities[these], scored_at)
+            )
         return outcomes
 
-    def _outcome(self, partition: int, last: Record, decoded: "_Decoded", scored: Scored, scored_at: str) -> Outcome:
+    def _outcome(
+        self,
+        partition: int,
+        last: Record,
+        decoded: "_Decoded",
+        scored: Scored,
+        probabilities: Floats,
+        scored_at: str,
+    ) -> Outcome:
         texts = Texts.of(scored)
         keys = [record.key for record in decoded.valid]
         return Outcome(
@@ -75,6 +90,8 @@ class Scorer:
             last=last.offset,
             fingerprint=fingerprint(last.timestamp, last.value),
             scored=scored,
+            matrix=decoded.matrix,
+            probabilities=probabilities,
             invalid=[(record.offset, reason) for record, reason in decoded.invalid],
             rows=texts.csv_chunk(),
             messages={
@@ -100,6 +117,7 @@ class _Decoded:
 
     valid: Sequence[Record]
     payments: Payments
+    matrix: Floats
     invalid: Sequence[tuple[Record, InvalidPayment]]
 
 
@@ -111,7 +129,8 @@ def _decoded(records: Sequence[Record]) -> _Decoded:
         else:
             valid.append(record)
             payments.append(event)
-    return _Decoded(valid=valid, payments=columns(payments), invalid=invalid)
+    by_field = columns(payments)
+    return _Decoded(valid=valid, payments=by_field, matrix=matrix(by_field), invalid=invalid)
 
 
 def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:

@@ -9,6 +9,7 @@ from typing import Self
 
 import structlog
 
+from fraudstream.drift.reference import Reference
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe, message_limit
@@ -20,6 +21,7 @@ from fraudstream.model import FraudModel, Thresholds
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, ModelSettings, TopicSettings
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
+from scorer.drift_alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Ownership
 from scorer.pipeline import Pipeline
@@ -64,8 +66,10 @@ def thresholds_applied(model: FraudModel, settings: ModelSettings) -> FraudModel
     )
 
 
-async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
-    """Score until `stop` is set. Raises FraudstreamError where a user must act."""
+async def serve(
+    settings: ScorerSettings, model: FraudModel, reference: Reference | None, heartbeat: Heartbeat, stop: asyncio.Event
+) -> None:
+    """Score until `stop` is set; drift is measured from `reference`. Raises FraudstreamError where a user must act."""
     heartbeat.beat("waiting for Kafka")
     found = await _found(settings, stop)
     if found is None:
@@ -76,7 +80,7 @@ async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbea
     if await _begun(settings, cluster, sink, heartbeat, stop):
         _settle_heap()
         scorer = Scorer(model=model, topics=settings.topics, dlq_bytes=dlq_bytes)
-        await _belong(settings, scorer, sink, heartbeat, stop)
+        await _belong(settings, scorer, DriftAlarm(reference), sink, heartbeat, stop)
 
 
 def _settle_heap() -> None:
@@ -154,7 +158,12 @@ async def _begun(
 
 
 async def _belong(
-    settings: ScorerSettings, scorer: Scorer, sink: Sink, heartbeat: Heartbeat, stop: asyncio.Event
+    settings: ScorerSettings,
+    scorer: Scorer,
+    drift: DriftAlarm,
+    sink: Sink,
+    heartbeat: Heartbeat,
+    stop: asyncio.Event,
 ) -> None:
     """Be a member of the group; where membership breaks, become one anew."""
     narration, ratio = Narration(), DeadLetterRatio()
@@ -175,6 +184,7 @@ async def _belong(
             watchdog=watchdog,
             narration=narration,
             ratio=ratio,
+            drift=drift,
             busy=member.busy,
             max_records=settings.group.max_records,
         )
