@@ -10,7 +10,7 @@ from fraudstream.errors import FraudstreamError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.lifecycle import run
 from fraudstream.settings import HeartbeatSettings, LogSettings
-from scorer.service import ScorerSettings, serve, thresholds_applied
+from scorer.service import ScorerSettings, serve
 
 
 def main() -> int:
@@ -21,7 +21,7 @@ def main() -> int:
         settings = ScorerSettings.from_env(os.environ)
         heartbeat = Heartbeat(HeartbeatSettings.from_env(os.environ).file)
         model, manifest = artifact.load(settings.model.models_dir)
-        model = thresholds_applied(model, settings.model)
+        model = model.with_thresholds(settings.model.review_threshold, settings.model.block_threshold)
         reference = Reference.read(manifest.reference)
     except FraudstreamError as error:
         log.error("stopped", reason=str(error))

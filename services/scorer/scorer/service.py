@@ -4,7 +4,7 @@ import asyncio
 import gc
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import structlog
@@ -17,7 +17,7 @@ from fraudstream.kafka.connection import BROKEN, started, stopped
 from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.lifecycle import wait_for_stop
-from fraudstream.model import FraudModel, Thresholds
+from fraudstream.model import FraudModel
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, ModelSettings, TopicSettings
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
@@ -53,17 +53,6 @@ class ScorerSettings:
             model=ModelSettings.from_env(env),
             csv=CsvSettings.from_env(env),
         )
-
-
-def thresholds_applied(model: FraudModel, settings: ModelSettings) -> FraudModel:
-    """The model with the thresholds that the settings override. Raises ModelUnfitError where they contradict."""
-    return replace(
-        model,
-        thresholds=Thresholds(
-            review=settings.review_threshold or model.thresholds.review,
-            block=settings.block_threshold or model.thresholds.block,
-        ),
-    )
 
 
 async def serve(
