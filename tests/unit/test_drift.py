@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 AMOUNT, RISK, LOGINS, HOUR_COLUMN, DEVICE = range(len(FEATURES))
 MIDNIGHT_MS = 1_790_000_000_000 // 86_400_000 * 86_400_000
 HISTORY = simulate(np.random.default_rng(20_000), 20_000).matrix()
+BEGIN = 11_300
 REFERENCE = Reference.of(HISTORY, true_probability(HISTORY))
 
 
@@ -71,16 +72,18 @@ def test_a_shift_is_found_within_5_000_payments(
     """Begun once, by name, since about when it began; ended once when it is over."""
     drift, rng, changes = Drift(REFERENCE), np.random.default_rng(batch), []
     for number in range(30_000 // batch):
-        matrix = simulate(rng, batch).matrix()
-        if 10_000 <= number * batch < 20_000:
-            shift(rng, matrix)
+        matrix, numbers = simulate(rng, batch).matrix(), number * batch + np.arange(batch)
+        shifted = (numbers >= BEGIN) & (numbers < BEGIN + 10_000)
+        part = matrix[shifted]
+        shift(rng, part)
+        matrix[shifted] = part
         found = take(drift, matrix, MIDNIGHT_MS + number * batch)
-        changes += [((number + 1) * batch - 10_000, one) for one in found if one.finding.field == FEATURES[column]]
+        changes += [((number + 1) * batch - BEGIN, one) for one in found if one.finding.field == FEATURES[column]]
     assert [change.begins for _, change in changes] == [True, False]
     seen, change = changes[0]
     assert 0 < seen <= 5_000
     assert change.finding.psi > change.finding.limit
-    assert -WINDOW <= change.since_ms - MIDNIGHT_MS - 10_000 < seen
+    assert -WINDOW <= change.since_ms - MIDNIGHT_MS - BEGIN < seen
     assert changes[1][1].since_ms == change.since_ms
 
 
@@ -151,6 +154,14 @@ def test_nothing_is_said_before_the_window_is_full() -> None:
     assert take(drift, matrix) == take(drift, matrix[:0]) == []
     assert take(drift, matrix[:1]) == []
     assert take(drift, matrix[:250])[0].begins
+
+
+def test_empty_batches_are_not_kept() -> None:
+    """A topic of dead letters only must not fill the memory."""
+    drift = Drift(REFERENCE)
+    for _ in range(10):
+        assert take(drift, HISTORY[:0]) == []
+    assert drift._waiting == []
 
 
 @settings(deadline=None, max_examples=30)

@@ -1,5 +1,6 @@
 """Payments as they are committed → when drift begins, and when it ends."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -43,12 +44,16 @@ class Drift:
 
     def take(self, matrix: Floats, scores: Floats, timestamps_ms: Integers) -> list[Change]:
         """Take payments in, `matrix` with columns as FEATURES, timestamps as Kafka's; returns what has changed."""
-        self._waiting.append((matrix, scores, timestamps_ms))
+        if len(scores):
+            self._waiting.append((matrix, scores, timestamps_ms))
         if sum(len(waiting) for _, waiting, _ in self._waiting) < BLOCK:
             return []
-        parts = self._waiting[0] if len(self._waiting) == 1 else map(np.concatenate, zip(*self._waiting, strict=True))
+        matrix, scores, timestamps_ms = map(np.concatenate, zip(*self._waiting, strict=True))
         self._waiting = []
-        return self._judge(*parts)
+        changes = []
+        for block in _blocks(len(scores)):
+            changes += self._judge(matrix[block], scores[block], timestamps_ms[block])
+        return changes
 
     def _judge(self, matrix: Floats, scores: Floats, timestamps_ms: Integers) -> list[Change]:
         self._window.push(len(scores), self._reference.histogram(matrix, scores))
@@ -64,6 +69,13 @@ class Drift:
 
     def _alarm(self, finding: Finding, event_ms: int) -> Change | None:
         return self._alarms.setdefault(finding.field, _Alarm()).judge(finding, event_ms)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """The fewest that are no larger than the window, all about as large."""
+    blocks = -(-count // WINDOW)
+    for number in range(blocks):
+        yield slice(number * count // blocks, (number + 1) * count // blocks)
 
 
 @dataclass(slots=True)
