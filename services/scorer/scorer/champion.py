@@ -6,22 +6,32 @@ the model in use as it is.
 
 import asyncio
 from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 import structlog
 
-from fraudstream.artifact import Manifest
+from fraudstream.drift.reference import Reference
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import HIGHEST, LOWEST, FraudModel
 
-Load = Callable[[], tuple[FraudModel, Manifest]]
+
+class Loaded(NamedTuple):
+    """A model that is fit for use, what kind it is, and what its payments looked like."""
+
+    model: FraudModel
+    kind: str
+    reference: Reference | None
+
+
+Load = Callable[[], Loaded]
 
 _LOOK_EVERY_S = 2.0
 _WARM_UP_ROWS = (1, 1_000)
 
 
 class Champion:
-    """Holds `model`; `watch` replaces it. `refused` says why the model that is active on disk is not the one in use."""
+    """Holds the model in use; `watch` replaces it. `refused` says why it is not the one that is active on disk."""
 
     def __init__(self, load: Load, switch: Callable[[], bytes]) -> None:
         """`load` gives the active model of the folder, `switch` the bytes that change whenever that changes.
@@ -31,8 +41,18 @@ class Champion:
         self._load = load
         self._switch = switch
         self._seen = self._look()
-        self.model, _ = load()
+        self._loaded = load()
         self.refused: str | None = None
+
+    @property
+    def model(self) -> FraudModel:
+        """The model in use."""
+        return self._loaded.model
+
+    @property
+    def reference(self) -> Reference | None:
+        """What drift is measured from, if the model brought it."""
+        return self._loaded.reference
 
     async def watch(self) -> None:
         """Look every 2 s, until cancelled."""
@@ -46,18 +66,19 @@ class Champion:
         if seen == self._seen and not self.refused:
             return
         try:
-            model, manifest = await asyncio.to_thread(self._warm)
+            loaded = await asyncio.to_thread(self._warm)
         except ModelUnfitError as error:
             self._refuse(str(error))
             return
-        former, self.model = self.model, model
+        former, self._loaded = self.model, loaded
+        model = loaded.model
         self._seen, self.refused = seen, None
         if model.version != former.version or model.thresholds != former.thresholds:
             structlog.get_logger().info(
                 "model swapped",
                 version=model.version,
                 was=former.version,
-                kind=manifest.kind,
+                kind=loaded.kind,
                 review=model.thresholds.review,
                 block=model.thresholds.block,
             )
@@ -68,11 +89,11 @@ class Champion:
         except OSError:
             return None  # `load` says what is wrong with it
 
-    def _warm(self) -> tuple[FraudModel, Manifest]:
-        model, manifest = self._load()
+    def _warm(self) -> Loaded:
+        loaded = self._load()
         for rows in _WARM_UP_ROWS:  # the first calls import and allocate what the later ones use
-            model.score(np.random.default_rng(0).uniform(LOWEST, np.minimum(HIGHEST, 1e6), (rows, len(LOWEST))))
-        return model, manifest
+            loaded.model.score(np.random.default_rng(0).uniform(LOWEST, np.minimum(HIGHEST, 1e6), (rows, len(LOWEST))))
+        return loaded
 
     def _refuse(self, reason: str) -> None:
         if reason != self.refused:

@@ -17,6 +17,7 @@ from fraudstream.kafka.outlet import FENCED_ERRORS
 from fraudstream.records import Record
 from fraudstream.sinks.protocol import Batch, Sink
 from scorer.champion import Champion
+from scorer.drift_alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Lane, Ownership
 from scorer.scoring import Outcome, Scorer
@@ -39,6 +40,7 @@ class Pipeline:
     watchdog: Watchdog
     narration: Narration
     ratio: DeadLetterRatio
+    drift: DriftAlarm
     busy: asyncio.Lock
     max_records: int
     trouble: str | None = None
@@ -94,6 +96,7 @@ class Pipeline:
         if committed:
             self._mended()
             self.ratio.cycle(committed)
+            self.drift.cycle(committed, self.champion.reference)
             self.narration.cycle(committed, time.perf_counter() - started_s)
 
     def _cut_replays(

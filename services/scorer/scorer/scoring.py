@@ -40,6 +40,10 @@ class Outcome:
     last: int
     fingerprint: int
     scored: Scored
+    matrix: Floats
+    """(n, 5), of the scored payments, columns as FEATURES."""
+    probabilities: Floats
+    """(n,), the model's own, also where the sink had one already."""
     invalid: Sequence[tuple[int, InvalidPayment]]
     rows: bytes
     messages: Mapping[str, Sequence[Message]]
@@ -62,7 +66,7 @@ class Scorer:
         `stored` holds, by partition and offset, what the sink has already: a replay publishes that, not a new score.
         """
         decoded = {partition: _decoded(batch) for partition, batch in records.items()}
-        features = np.concatenate([matrix(one.payments) for one in decoded.values()])
+        features = np.concatenate([one.matrix for one in decoded.values()])
         probabilities = self.model.score(features)
         decisions = self.model.decide(probabilities)
         shadow = self.challenger(features, self.model, probabilities)
@@ -82,7 +86,9 @@ class Scorer:
                 challenger_version=shadow.version if shadow else "",
             )
             scored = self._explained(_as_stored(scored, stored.get(partition, {})), features[these])
-            outcomes.append(self._outcome(partition, records[partition][-1], one, scored, scored_at))
+            outcomes.append(
+                self._outcome(partition, records[partition][-1], one, scored, probabilities[these], scored_at)
+            )
         return outcomes
 
     def _explained(self, scored: Scored, features: Floats) -> Scored:
@@ -98,7 +104,15 @@ class Scorer:
         words = map(worded, features[flagged].tolist(), shares.tolist())
         return replace(scored, reasons=dict(zip(flagged, words, strict=True)))
 
-    def _outcome(self, partition: int, last: Record, decoded: "_Decoded", scored: Scored, scored_at: str) -> Outcome:
+    def _outcome(
+        self,
+        partition: int,
+        last: Record,
+        decoded: "_Decoded",
+        scored: Scored,
+        probabilities: Floats,
+        scored_at: str,
+    ) -> Outcome:
         texts = Texts.of(scored)
         keys = [record.key for record in decoded.valid]
         return Outcome(
@@ -106,6 +120,8 @@ class Scorer:
             last=last.offset,
             fingerprint=fingerprint(last.timestamp, last.value),
             scored=scored,
+            matrix=decoded.matrix,
+            probabilities=probabilities,
             invalid=[(record.offset, reason) for record, reason in decoded.invalid],
             rows=texts.csv_chunk(),
             messages={
@@ -131,6 +147,7 @@ class _Decoded:
 
     valid: Sequence[Record]
     payments: Payments
+    matrix: Floats
     invalid: Sequence[tuple[Record, InvalidPayment]]
 
 
@@ -142,7 +159,8 @@ def _decoded(records: Sequence[Record]) -> _Decoded:
         else:
             valid.append(record)
             payments.append(event)
-    return _Decoded(valid=valid, payments=columns(payments), invalid=invalid)
+    by_field = columns(payments)
+    return _Decoded(valid=valid, payments=by_field, matrix=matrix(by_field), invalid=invalid)
 
 
 def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:

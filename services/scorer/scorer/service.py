@@ -4,13 +4,13 @@ import asyncio
 import gc
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import structlog
 
 from fraudstream import artifact
-from fraudstream.artifact import Manifest
+from fraudstream.drift.reference import Reference
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe, message_limit
@@ -18,12 +18,12 @@ from fraudstream.kafka.connection import BROKEN, started, stopped
 from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.lifecycle import wait_for_stop
-from fraudstream.model import FraudModel, Thresholds
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, ModelSettings, TopicSettings
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
 from scorer.challenger import Challenger
-from scorer.champion import Champion
+from scorer.champion import Champion, Loaded
+from scorer.drift_alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Ownership
 from scorer.pipeline import Pipeline
@@ -60,22 +60,12 @@ class ScorerSettings:
 def champion(settings: ModelSettings) -> Champion:
     """The active model of the folder, and whichever becomes it. Raises ModelUnfitError where there is none."""
 
-    def load() -> tuple[FraudModel, Manifest]:
+    def load() -> Loaded:
         model, manifest = artifact.load(settings.models_dir, settings.pinned)
-        return thresholds_applied(model, settings), manifest
+        model = model.with_thresholds(settings.review_threshold, settings.block_threshold)
+        return Loaded(model, manifest.kind, Reference.read(manifest.reference))
 
     return Champion(load, (settings.models_dir / artifact.MANIFEST_FILE).read_bytes)
-
-
-def thresholds_applied(model: FraudModel, settings: ModelSettings) -> FraudModel:
-    """The model with the thresholds that the settings override. Raises ModelUnfitError where they contradict."""
-    return replace(
-        model,
-        thresholds=Thresholds(
-            review=settings.review_threshold or model.thresholds.review,
-            block=settings.block_threshold or model.thresholds.block,
-        ),
-    )
 
 
 async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
@@ -93,7 +83,7 @@ async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbe
         scorer = Scorer(model=champion.model, topics=settings.topics, dlq_bytes=dlq_bytes, challenger=challenger.score)
         watching = [asyncio.create_task(one.watch()) for one in (champion, challenger)]
         try:
-            await _belong(settings, champion, scorer, sink, heartbeat, stop)
+            await _belong(settings, champion, scorer, DriftAlarm(), sink, heartbeat, stop)
         finally:
             for one in watching:
                 one.cancel()
@@ -177,6 +167,7 @@ async def _belong(
     settings: ScorerSettings,
     champion: Champion,
     scorer: Scorer,
+    drift: DriftAlarm,
     sink: Sink,
     heartbeat: Heartbeat,
     stop: asyncio.Event,
@@ -201,6 +192,7 @@ async def _belong(
             watchdog=watchdog,
             narration=narration,
             ratio=ratio,
+            drift=drift,
             busy=member.busy,
             max_records=settings.group.max_records,
         )

@@ -1,6 +1,7 @@
 """The whole of training: history → compare → evaluate → fit on everything → keep and activate."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import structlog
@@ -8,12 +9,15 @@ from threadpoolctl import threadpool_limits
 
 from fraudstream import artifact
 from fraudstream.artifact import Libraries, Manifest
+from fraudstream.drift import reference as drift
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model import Thresholds
+from fraudstream.model import Classifier, FraudModel, Thresholds
 from fraudstream.settings import TrainingSettings
 from trainer import evaluate, fit
 from trainer.history import History
 
+# raise it when the manifest's reference is made in another way than before: kept versions then no longer match
+REFERENCE = 1
 DEFAULT_THRESHOLDS = Thresholds(review=0.10, block=0.50)
 
 log = structlog.get_logger()
@@ -43,6 +47,7 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         metrics = evaluate.metrics(history.labels[held_out], scores)
         log.info("held out", payments=len(held_out), **{name: round(value, 4) for name, value in metrics.items()})
         classifier = chosen.fit(history.matrix, history.labels, settings.seed)
+        reference = _reference(classifier, history)
     return artifact.save(
         models_dir,
         classifier,
@@ -51,8 +56,8 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         training_sha256=history.sha256,
         training_rows=len(history.labels),
         settings=fingerprint(settings),
-        reference={"payment": artifact.reference_payment(usual(history))},
         metrics=metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in comparisons},
+        reference=reference | {"payment": artifact.reference_payment(usual(history))},
     )
 
 
@@ -84,4 +89,10 @@ def ensure_active(manifest: Manifest, models_dir: Path) -> str:
 def fingerprint(settings: TrainingSettings) -> str:
     """All but the history and the libraries that decides what training makes."""
     thresholds = f"{DEFAULT_THRESHOLDS.review:g}/{DEFAULT_THRESHOLDS.block:g}"
-    return f"recipe {fit.RECIPE}, seed {settings.seed}, thresholds {thresholds}"
+    return f"recipe {fit.RECIPE}, seed {settings.seed}, thresholds {thresholds}, reference {REFERENCE}"
+
+
+def _reference(classifier: Classifier, history: History) -> dict[str, Any]:
+    """What the scorer measures drift from: the history's payments, and their scores as it would give them."""
+    model = FraudModel(version="in training", classifier=classifier, thresholds=DEFAULT_THRESHOLDS)
+    return {drift.KEY: drift.Reference.of(history.matrix, model.score(history.matrix)).as_json()}

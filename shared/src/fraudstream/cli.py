@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fraudstream import logs
 from fraudstream.lifecycle import run
@@ -75,8 +76,20 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     what.add_parser("rollback", help="let the version score again that did so before")
 
 
+async def _score(invocation: Invocation) -> int:
+    from fraudstream.offline.score import run_score
+
+    return await run_score(invocation.env, invocation.stop, invocation.arguments)
+
+
 def _force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="set a CSV aside that has rows, instead of refusing")
+
+
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a CSV (.csv) or JSON Lines (.jsonl, .ndjson) file")
+    parser.add_argument("--out", type=Path, help="the CSV to write; else NAME.scored.csv in the folder of CSV_PATH")
+    parser.add_argument("--force", action="store_true", help="replace the CSV to write if it is there")
 
 
 COMMANDS: Mapping[str, Command] = {
@@ -92,6 +105,7 @@ COMMANDS: Mapping[str, Command] = {
     "rebuild": Command(
         help="refill a lost CSV from the scored topic; scorers must be stopped", run=_rebuild, add_arguments=_force
     ),
+    "score": Command(help="score the payments of a CSV or JSON Lines file", run=_score, add_arguments=_file),
 }
 
 

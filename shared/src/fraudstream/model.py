@@ -1,7 +1,7 @@
 """The matrix of a batch → probabilities of fraud → decisions. Pure: files are `artifact`'s."""
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,6 +60,12 @@ class FraudModel:
     """The payment, shape (5,), against which scores are explained; None: nothing is explained."""
     # one thread each: OpenMP's spinning threads cost more at the tail than they save (docs/performance.md)
     _threads: ThreadpoolController = field(default_factory=ThreadpoolController, init=False, repr=False, compare=False)
+
+    def with_thresholds(self, review: float | None, block: float | None) -> Self:
+        """With these instead of its own, where they are given. Raises ModelUnfitError where they contradict."""
+        return replace(
+            self, thresholds=Thresholds(review=review or self.thresholds.review, block=block or self.thresholds.block)
+        )
 
     def score(self, matrix: Floats) -> Floats:
         """The probability of fraud for each row of `matrix` (n, 5), rounded to 6 decimals, never 0 or 1.
