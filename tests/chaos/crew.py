@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from fraudstream import artifact
 from tests.chaos.report import Report
 from tests.chaos.schedule import Disturbance
 from tests.integration.broker.process import _kill_with_us
@@ -84,6 +85,15 @@ class Crew:
     def obeying(self) -> list[Member]:
         """Those that have not been told to end."""
         return [member for member in self.members if member.terminated_s is None]
+
+    def swap(self, pick: float) -> list[str]:
+        """Let another kept version be the active one in each models folder; running scorers take it."""
+        swapped = []
+        for folder in self._models:
+            active = artifact.load(folder)[0].version
+            others = [manifest.sha256 for manifest in artifact.kept(folder) if manifest.version != active]
+            swapped.append(artifact.activate(folder, others[int(pick * len(others))]).version)
+        return swapped
 
     def start(self, armed: Disturbance | None = None) -> Member:
         """One more, with one of the models; armed with a failpoint where that is the disturbance."""

@@ -1,5 +1,6 @@
 """One storm from beginning to end: servers, scorers, load and onlookers; then the drain and the verdict."""
 
+import itertools
 import shutil
 import tempfile
 import time
@@ -93,7 +94,8 @@ def run(plan: Plan) -> Result:
         if plan.rotate_bytes:
             settings["CSV_ROTATE_BYTES"] = str(plan.rotate_bytes)
         models = [folder / "models", folder / "models-2"]
-        save_model(models[1], strength=0.01)
+        for place, strength in itertools.product(models, (0.1, 0.01)):
+            save_model(place, strength)
         random = Random(plan.seed)
         crew = Crew(folder, settings, models, random, report, plan.mutant)
         stack.callback(crew.disband)

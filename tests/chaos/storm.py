@@ -43,6 +43,7 @@ class Storm:
             "terminate": self._terminate,
             "scale": self._scale,
             "failpoint": self._arm,
+            "model swap": self._swap,
             **dict.fromkeys(SERVERS, self._disturb_servers),
         }
 
@@ -137,6 +138,9 @@ class Storm:
         self._report.tell(
             f"{self._crew.start(one).name} starts, armed with {one.failpoint}", f"failpoint {_action(one)}"
         )
+
+    def _swap(self, one: Disturbance) -> None:
+        self._report.tell(f"models swapped: {', '.join(self._crew.swap(one.pick))} now", one.kind)
 
     def _resume(self, member: Member) -> None:
         if member.service.running:

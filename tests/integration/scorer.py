@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -40,8 +40,8 @@ def _classifier(strength: float) -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength)).fit(matrix, labels)
 
 
-def save_model(folder: Path, strength: float = 1.0) -> artifact.Manifest:
-    """Make a quick model the active one; another strength is another version."""
+def save_model(folder: Path, strength: float = 1.0, usual: Sequence[float] | None = None) -> artifact.Manifest:
+    """Make a quick model the active one; another strength is another version. Explained against `usual`, if given."""
     return artifact.save(
         folder,
         _classifier(strength),
@@ -51,6 +51,7 @@ def save_model(folder: Path, strength: float = 1.0) -> artifact.Manifest:
         training_rows=4_000,
         settings="test",
         metrics={},
+        reference={"payment": artifact.reference_payment(usual)} if usual else None,
     )
 
 

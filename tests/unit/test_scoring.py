@@ -42,7 +42,12 @@ class Record:
 
 def decide(records: Mapping[int, list[Record]], stored: Mapping[int, Mapping[int, Row]]) -> list[Outcome]:
     """Through a scorer."""
-    model = FraudModel(version="0123456789ab", classifier=ByRisk(), thresholds=Thresholds(0.1, 0.5))
+    model = FraudModel(
+        version="0123456789ab",
+        classifier=ByRisk(),
+        thresholds=Thresholds(0.1, 0.5),
+        reference=np.array([9.5, 0.05, 0.0, 12.0, 0.0]),
+    )
     return Scorer(model=model, topics=TOPICS, dlq_bytes=1 << 20).decide(records, stored, AT)
 
 
@@ -93,6 +98,7 @@ def test_each_record_is_published_once_and_stored_where_it_is_valid(batches: dic
             assert event["fraud_probability"] == row.fraud_probability == payment["country_risk_score"]
             risk = payment["country_risk_score"]
             assert event["decision"] == ("block" if risk >= 0.5 else "review" if risk >= 0.1 else "approve")
+            assert [reason["field"] for reason in event["reasons"]] == ["country_risk_score"] * (risk >= 0.1)
         assert [value for _, value, *_ in outcome.messages[TOPICS.dlq]] == [record.value for record in letters]
         assert [offset for offset, _ in outcome.invalid] == [record.offset for record in letters]
 
@@ -117,4 +123,5 @@ def test_a_replay_repeats_what_is_stored(batches: dict[int, list[bytes | None]])
                 float(expected[0]),
                 *expected[1:],
             )
+            assert event["reasons"] == [] or event["model_version"] != "old"
             assert (found.fraud_probability, found.decision, found.model_version) == (float(expected[0]), *expected[1:])

@@ -13,6 +13,7 @@ import structlog
 
 from fraudstream import artifact
 from fraudstream.curves import Basis
+from fraudstream.drift.reference import Reference
 from fraudstream.simulation import simulate
 from trainer import calibrate, candidates, fit, make_data, quality, train
 from trainer.__main__ import main
@@ -54,6 +55,9 @@ def test_from_history_to_active_model(env: dict[str, str], capsys: pytest.Captur
     assert model.score(simulate(np.random.default_rng(0), 10).matrix()).shape == (10,)
     assert manifest.training_rows == ROWS
     assert {"log_loss", "auc", "average_precision", "calibration_error"} <= manifest.metrics.keys()
+    reference = Reference.read(manifest.reference)
+    assert reference is not None
+    assert reference.hours.sum() == ROWS
     assert f"version={manifest.version}" in capsys.readouterr().out
 
 

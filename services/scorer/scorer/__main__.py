@@ -4,12 +4,12 @@ import asyncio
 import os
 import sys
 
-from fraudstream import artifact, failpoints, logs
+from fraudstream import failpoints, logs
 from fraudstream.errors import FraudstreamError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.lifecycle import run
 from fraudstream.settings import HeartbeatSettings, LogSettings
-from scorer.service import ScorerSettings, serve, thresholds_applied
+from scorer.service import ScorerSettings, champion, serve
 
 
 def main() -> int:
@@ -19,13 +19,13 @@ def main() -> int:
         failpoints.arm(os.environ.get(failpoints.VARIABLE, ""))
         settings = ScorerSettings.from_env(os.environ)
         heartbeat = Heartbeat(HeartbeatSettings.from_env(os.environ).file)
-        model = thresholds_applied(artifact.load(settings.model.models_dir)[0], settings.model)
+        model = champion(settings.model)
     except FraudstreamError as error:
         log.error("stopped", reason=str(error))
         return 1
 
     async def scorer(stop: asyncio.Event) -> None:
-        log.info("scorer starts", guarantee=settings.group.guarantee, model=model.version)
+        log.info("scorer starts", guarantee=settings.group.guarantee, model=model.model.version)
         await serve(settings, model, heartbeat, stop)
         log.info("scorer stopped")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
+from fraudstream.model import APPROVE
 from scorer.scoring import Outcome
 
 _LINES_PER_S = 5.0
@@ -42,7 +43,7 @@ class Narration:
         for outcome in outcomes:
             self._scored += len(outcome.scored)
             self._dead += len(outcome.invalid)
-            self._flagged += len(outcome.scored) - outcome.scored.decision.count("approve")
+            self._flagged += len(outcome.scored) - outcome.scored.decision.count(APPROVE)
         self.tick()
 
     def tick(self) -> None:

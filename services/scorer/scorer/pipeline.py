@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 import structlog
@@ -16,6 +16,8 @@ from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.outlet import FENCED_ERRORS
 from fraudstream.records import Record
 from fraudstream.sinks.protocol import Batch, Sink
+from scorer.champion import Champion
+from scorer.drift_alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Lane, Ownership
 from scorer.scoring import Outcome, Scorer
@@ -31,12 +33,14 @@ class Pipeline:
 
     consumer: InputConsumer
     ownership: Ownership
+    champion: Champion
     scorer: Scorer
     sink: Sink
     heartbeat: Heartbeat
     watchdog: Watchdog
     narration: Narration
     ratio: DeadLetterRatio
+    drift: DriftAlarm
     busy: asyncio.Lock
     max_records: int
     trouble: str | None = None
@@ -67,7 +71,9 @@ class Pipeline:
             return self.ownership.trouble or self.trouble or "taking partitions over"
         if self.trouble:
             return self.trouble
-        return "more than half of the last messages are dead letters" if self.ratio.alarming else READY
+        if self.ratio.alarming:
+            return "more than half of the last messages are dead letters"
+        return f"{READY}; model refused: {self.champion.refused}" if self.champion.refused else READY
 
     async def _cycle(self, fetched: Mapping[int, Sequence[Record]]) -> None:
         """Records of partitions that are not ready are left: their owner seeks before it resumes."""
@@ -90,6 +96,7 @@ class Pipeline:
         if committed:
             self._mended()
             self.ratio.cycle(committed)
+            self.drift.cycle(committed, self.champion.reference)
             self.narration.cycle(committed, time.perf_counter() - started_s)
 
     def _cut_replays(
@@ -109,12 +116,13 @@ class Pipeline:
 
     async def _decide(self, lanes: Mapping[int, Lane], records: Mapping[int, Sequence[Record]]) -> list[Outcome]:
         stored = {partition: lane.rows for partition, lane in lanes.items() if lane.rows}
+        scorer = replace(self.scorer, model=self.champion.model)
         scored_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         try:
             if sum(map(len, records.values())) <= _INLINE_RECORDS:
-                return self.scorer.decide(records, stored, scored_at)
+                return scorer.decide(records, stored, scored_at)
             # a thread, so that heavy work never holds up the group's heartbeats
-            return await asyncio.to_thread(self.scorer.decide, records, stored, scored_at)
+            return await asyncio.to_thread(scorer.decide, records, stored, scored_at)
         except ModelUnfitError as error:
             self._hindered(lanes, f"the model failed: {error}")
             return []

@@ -1,15 +1,17 @@
 """Records → what is published and stored of them. Pure: no Kafka, no file, no clock."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import repeat
+from typing import NamedTuple
 
 import numpy as np
 
 from fraudstream.events import InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
-from fraudstream.model import FraudModel
+from fraudstream.model import APPROVE, Floats, FraudModel
 from fraudstream.offsets import fingerprint
+from fraudstream.reasons import worded
 from fraudstream.records import Record
 from fraudstream.rows import Message, Place, Scored, Texts, dead_letter_headers, fitted
 from fraudstream.settings import TopicSettings
@@ -17,6 +19,17 @@ from fraudstream.sinks.protocol import Row
 
 _ENVELOPE_BYTES = 512
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
+
+
+class Shadow(NamedTuple):
+    """What a second model says of a batch; it is published, and decides nothing."""
+
+    probabilities: Floats
+    version: str
+
+
+Challenge = Callable[[Floats, FraudModel, Floats], Shadow | None]
+"""Asked with a batch's matrix, the model that decides and its probabilities; None: nobody challenges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +40,10 @@ class Outcome:
     last: int
     fingerprint: int
     scored: Scored
+    matrix: Floats
+    """(n, 5), of the scored payments, columns as FEATURES."""
+    probabilities: Floats
+    """(n,), the model's own, also where the sink had one already."""
     invalid: Sequence[tuple[int, InvalidPayment]]
     rows: bytes
     messages: Mapping[str, Sequence[Message]]
@@ -39,6 +56,7 @@ class Scorer:
     model: FraudModel
     topics: TopicSettings
     dlq_bytes: int
+    challenger: Challenge = lambda *_: None
 
     def decide(
         self, records: Mapping[int, Sequence[Record]], stored: Mapping[int, Mapping[int, Row]], scored_at: str
@@ -48,8 +66,10 @@ class Scorer:
         `stored` holds, by partition and offset, what the sink has already: a replay publishes that, not a new score.
         """
         decoded = {partition: _decoded(batch) for partition, batch in records.items()}
-        probabilities = self.model.score(np.concatenate([matrix(one.payments) for one in decoded.values()]))
+        features = np.concatenate([one.matrix for one in decoded.values()])
+        probabilities = self.model.score(features)
         decisions = self.model.decide(probabilities)
+        shadow = self.challenger(features, self.model, probabilities)
         outcomes, first = [], 0
         for partition, one in decoded.items():
             these = slice(first, first + len(one.valid))
@@ -62,12 +82,37 @@ class Scorer:
                 timestamp_ms=[record.timestamp for record in one.valid],
                 partition=[partition] * len(one.valid),
                 offset=[record.offset for record in one.valid],
+                challenger_probability=shadow.probabilities[these].tolist() if shadow else (),
+                challenger_version=shadow.version if shadow else "",
             )
-            scored = _as_stored(scored, stored.get(partition, {}))
-            outcomes.append(self._outcome(partition, records[partition][-1], one, scored, scored_at))
+            scored = self._explained(_as_stored(scored, stored.get(partition, {})), features[these])
+            outcomes.append(
+                self._outcome(partition, records[partition][-1], one, scored, probabilities[these], scored_at)
+            )
         return outcomes
 
-    def _outcome(self, partition: int, last: Record, decoded: "_Decoded", scored: Scored, scored_at: str) -> Outcome:
+    def _explained(self, scored: Scored, features: Floats) -> Scored:
+        """With reasons for what is reviewed or blocked by this model; a replay of another one's has none."""
+        flagged = [
+            number
+            for number, (decision, version) in enumerate(zip(scored.decision, scored.model_version, strict=True))
+            if decision != APPROVE and version == self.model.version
+        ]
+        shares = self.model.explain(features[flagged]) if flagged else None
+        if shares is None:
+            return scored
+        words = map(worded, features[flagged].tolist(), shares.tolist())
+        return replace(scored, reasons=dict(zip(flagged, words, strict=True)))
+
+    def _outcome(
+        self,
+        partition: int,
+        last: Record,
+        decoded: "_Decoded",
+        scored: Scored,
+        probabilities: Floats,
+        scored_at: str,
+    ) -> Outcome:
         texts = Texts.of(scored)
         keys = [record.key for record in decoded.valid]
         return Outcome(
@@ -75,6 +120,8 @@ class Scorer:
             last=last.offset,
             fingerprint=fingerprint(last.timestamp, last.value),
             scored=scored,
+            matrix=decoded.matrix,
+            probabilities=probabilities,
             invalid=[(record.offset, reason) for record, reason in decoded.invalid],
             rows=texts.csv_chunk(),
             messages={
@@ -100,6 +147,7 @@ class _Decoded:
 
     valid: Sequence[Record]
     payments: Payments
+    matrix: Floats
     invalid: Sequence[tuple[Record, InvalidPayment]]
 
 
@@ -111,7 +159,8 @@ def _decoded(records: Sequence[Record]) -> _Decoded:
         else:
             valid.append(record)
             payments.append(event)
-    return _Decoded(valid=valid, payments=columns(payments), invalid=invalid)
+    by_field = columns(payments)
+    return _Decoded(valid=valid, payments=by_field, matrix=matrix(by_field), invalid=invalid)
 
 
 def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:

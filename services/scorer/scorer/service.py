@@ -4,11 +4,13 @@ import asyncio
 import gc
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Self
 
 import structlog
 
+from fraudstream import artifact
+from fraudstream.drift.reference import Reference
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe, message_limit
@@ -16,10 +18,12 @@ from fraudstream.kafka.connection import BROKEN, started, stopped
 from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.lifecycle import wait_for_stop
-from fraudstream.model import FraudModel, Thresholds
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, ModelSettings, TopicSettings
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
+from scorer.challenger import Challenger
+from scorer.champion import Champion, Loaded
+from scorer.drift_alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Ownership
 from scorer.pipeline import Pipeline
@@ -53,18 +57,18 @@ class ScorerSettings:
         )
 
 
-def thresholds_applied(model: FraudModel, settings: ModelSettings) -> FraudModel:
-    """The model with the thresholds that the settings override. Raises ModelUnfitError where they contradict."""
-    return replace(
-        model,
-        thresholds=Thresholds(
-            review=settings.review_threshold or model.thresholds.review,
-            block=settings.block_threshold or model.thresholds.block,
-        ),
-    )
+def champion(settings: ModelSettings) -> Champion:
+    """The active model of the folder, and whichever becomes it. Raises ModelUnfitError where there is none."""
+
+    def load() -> Loaded:
+        model, manifest = artifact.load(settings.models_dir, settings.pinned)
+        model = model.with_thresholds(settings.review_threshold, settings.block_threshold)
+        return Loaded(model, manifest.kind, Reference.read(manifest.reference))
+
+    return Champion(load, (settings.models_dir / artifact.MANIFEST_FILE).read_bytes)
 
 
-async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
+async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
     """Score until `stop` is set. Raises FraudstreamError where a user must act."""
     heartbeat.beat("waiting for Kafka")
     found = await _found(settings, stop)
@@ -75,8 +79,14 @@ async def serve(settings: ScorerSettings, model: FraudModel, heartbeat: Heartbea
     sink = CsvSink(settings.csv.path, identity, rotate_bytes=settings.csv.rotate_bytes)
     if await _begun(settings, cluster, sink, heartbeat, stop):
         _settle_heap()
-        scorer = Scorer(model=model, topics=settings.topics, dlq_bytes=dlq_bytes)
-        await _belong(settings, scorer, sink, heartbeat, stop)
+        challenger = Challenger(load=lambda: artifact.load_challenger(settings.model.models_dir, settings.model.pinned))
+        scorer = Scorer(model=champion.model, topics=settings.topics, dlq_bytes=dlq_bytes, challenger=challenger.score)
+        watching = [asyncio.create_task(one.watch()) for one in (champion, challenger)]
+        try:
+            await _belong(settings, champion, scorer, DriftAlarm(), sink, heartbeat, stop)
+        finally:
+            for one in watching:
+                one.cancel()
 
 
 def _settle_heap() -> None:
@@ -154,7 +164,13 @@ async def _begun(
 
 
 async def _belong(
-    settings: ScorerSettings, scorer: Scorer, sink: Sink, heartbeat: Heartbeat, stop: asyncio.Event
+    settings: ScorerSettings,
+    champion: Champion,
+    scorer: Scorer,
+    drift: DriftAlarm,
+    sink: Sink,
+    heartbeat: Heartbeat,
+    stop: asyncio.Event,
 ) -> None:
     """Be a member of the group; where membership breaks, become one anew."""
     narration, ratio = Narration(), DeadLetterRatio()
@@ -169,12 +185,14 @@ async def _belong(
         pipeline = Pipeline(
             consumer=consumer,
             ownership=member.ownership,
+            champion=champion,
             scorer=scorer,
             sink=sink,
             heartbeat=heartbeat,
             watchdog=watchdog,
             narration=narration,
             ratio=ratio,
+            drift=drift,
             busy=member.busy,
             max_records=settings.group.max_records,
         )

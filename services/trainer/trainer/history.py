@@ -2,7 +2,6 @@
 
 import hashlib
 import io
-import re
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from fraudstream.cells import number
 from fraudstream.errors import TrainingDataError
 from fraudstream.features import FEATURES
 from fraudstream.model import HIGHEST, LOWEST
@@ -25,8 +25,6 @@ FEWEST_OF_A_CLASS = 10
 
 _WHOLE = ("failed_logins", "transaction_hour", "is_new_device", LABEL)
 _RANGES = dict(zip(COLUMNS, zip([*LOWEST, 0.0], [*HIGHEST, 1.0], strict=True), strict=True))
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_BOOLEANS = {"true": 1.0, "false": 0.0}
 _SHOWN = 40
 _HEADER_LINES = 1
 
@@ -110,7 +108,8 @@ def _line_numbers(table: pd.DataFrame) -> Integers:
 
 def _column(path: Path, name: str, texts: "pd.Series[str]", lines: Integers) -> Floats:
     codes, distinct = pd.factorize(texts)
-    parsed = np.array([_parse(str(text), whole=name in _WHOLE) for text in distinct], dtype=np.float64)
+    numbers = [number(str(text), whole=name in _WHOLE) for text in distinct]
+    parsed = np.array([np.nan if one is None else one for one in numbers], dtype=np.float64)
     problems = np.array([_problem(name, value) for value in parsed], dtype=object)
     wrong = np.flatnonzero(problems[codes] != "") if len(codes) else codes
     if len(wrong):
@@ -120,14 +119,6 @@ def _column(path: Path, name: str, texts: "pd.Series[str]", lines: Integers) -> 
         others = f" (and {len(wrong) - 1:,} more in this column)" if len(wrong) > 1 else ""
         raise TrainingDataError(f"{path}, line {lines[first]}, column {name}: {shown} {problems[codes[first]]}{others}")
     return parsed[codes]
-
-
-def _parse(text: str, *, whole: bool) -> float:
-    """NaN where the text is no number; the same double that the wire's parser makes of it otherwise."""
-    text = text.strip()
-    if whole and text.lower() in _BOOLEANS:
-        return _BOOLEANS[text.lower()]
-    return float(text) if _NUMBER.fullmatch(text) else float("nan")
 
 
 def _problem(name: str, value: float) -> str:

@@ -1,18 +1,24 @@
 """The whole of training: history → what it teaches → the model fitted to all of it → kept and active."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import structlog
 from threadpoolctl import threadpool_limits
 
 from fraudstream import artifact
 from fraudstream.artifact import Libraries, Manifest
+from fraudstream.drift import reference as drift
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model import Classifier
+from fraudstream.model import Classifier, FraudModel
 from fraudstream.settings import TrainingSettings
 from trainer import fit
 from trainer.history import History
 from trainer.study import Study, fitted, mended, study
+
+# raise it when the manifest's reference is made in another way than before: kept versions then no longer match
+REFERENCE = 1
 
 log = structlog.get_logger()
 
@@ -26,6 +32,7 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         found = study(history, settings)
         candidate = found.chosen.candidate
         classifier = mended(fitted(candidate, history.matrix, history.labels, settings.seed), found.mend)
+        reference = _reference(classifier, history, found)
     manifest = artifact.save(
         models_dir,
         classifier,
@@ -35,7 +42,7 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         training_rows=len(history.labels),
         settings=fingerprint(settings),
         metrics=found.metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in found.comparisons},
-        reference={"costs": {"review": found.costs.review, "wrong_block": found.costs.wrong_block}},
+        reference=reference | {"payment": artifact.reference_payment(usual(history))},
     )
     _report(history, found, classifier, manifest, models_dir)
     return manifest
@@ -52,6 +59,13 @@ def _report(history: History, found: Study, classifier: Classifier, manifest: Ma
         log.warning("no report", reason=f"{type(error).__name__}: {error}", model="is active all the same")
     else:
         log.info("report", file=str(page))
+
+
+def usual(history: History) -> list[float]:
+    """Each field's median over the legitimate payments: the payment against which scores are explained."""
+    legitimate = history.matrix[history.labels == 0]
+    medians: list[float] = np.quantile(legitimate, 0.5, axis=0, method="lower").tolist()
+    return medians
 
 
 def already_trained(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest | None:
@@ -75,4 +89,11 @@ def ensure_active(manifest: Manifest, models_dir: Path) -> str:
 def fingerprint(settings: TrainingSettings) -> str:
     """All but the history and the libraries that decides what training makes."""
     costs = f"cost of a review {settings.cost_of_review!r}, of a wrong block {settings.cost_of_wrong_block!r}"
-    return f"recipe {fit.RECIPE}, seed {settings.seed}, {costs}"
+    return f"recipe {fit.RECIPE}, seed {settings.seed}, {costs}, reference {REFERENCE}"
+
+
+def _reference(classifier: Classifier, history: History, found: Study) -> dict[str, Any]:
+    """What the thresholds are for, and what drift is measured from: the history as the scorer would score it."""
+    model = FraudModel(version="in training", classifier=classifier, thresholds=found.thresholds)
+    costs = {"review": found.costs.review, "wrong_block": found.costs.wrong_block}
+    return {"costs": costs, drift.KEY: drift.Reference.of(history.matrix, model.score(history.matrix)).as_json()}

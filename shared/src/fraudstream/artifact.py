@@ -4,6 +4,7 @@
     models/versions/<sha256>/fraud_model.json
     models/fraud_model.pkl                      the active one's bytes, under a name that is easy to find
     models/fraud_model.json                     the switch: the active one's manifest, replaced last
+    models/challenger.json                      the manifest of the version that scores in the shadow, if one does
 
 Each file is replaced by a rename, so a reader sees the old or the new one whole. Between the last two renames (or after
 a crash there) `fraud_model.pkl` is newer than the switch; a reader then takes the bytes that the switch names from
@@ -16,7 +17,7 @@ import os
 import platform
 import stat
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
@@ -24,6 +25,7 @@ from typing import Annotated, Any
 import joblib
 import numpy as np
 import structlog
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fraudstream.errors import ModelUnfitError
@@ -32,6 +34,7 @@ from fraudstream.model import Classifier, FraudModel, Thresholds
 
 MODEL_FILE = "fraud_model.pkl"
 MANIFEST_FILE = "fraud_model.json"
+CHALLENGER_FILE = "challenger.json"
 VERSIONS = "versions"
 SHORT = 12
 
@@ -97,6 +100,8 @@ class Manifest(BaseModel):
     metrics: Mapping[str, float]
     reference: Mapping[str, Any] = Field(default_factory=dict)
     """What scores are explained against and drift is measured from."""
+    previous: Sha256 | None = None
+    """The version that was active before this one was: where a rollback leads."""
 
 
 def save(
@@ -138,13 +143,38 @@ def save(
 
 
 def activate(models_dir: Path, sha256: str) -> Manifest:
-    """Make a kept version the active one; atomic, and safe while scorers read."""
+    """Make a kept version the active one; atomic, and safe while scorers read. It remembers which was active before."""
     folder = models_dir / VERSIONS / sha256
     manifest = read_manifest(folder / MANIFEST_FILE)
+    before = active(models_dir)
+    if before is not None and before.sha256 not in {sha256, manifest.previous}:
+        manifest = manifest.model_copy(update={"previous": before.sha256})
+    return _switch(models_dir, manifest)
+
+
+def rollback(models_dir: Path) -> Manifest:
+    """Make the version active that was so before. Raises ModelUnfitError where none was."""
+    now = read_manifest(models_dir / MANIFEST_FILE)
+    if now.previous is None:
+        raise ModelUnfitError(f"model {now.version} is the first one: there is none to go back to")
+    return _switch(models_dir, read_manifest(models_dir / VERSIONS / now.previous / MANIFEST_FILE))
+
+
+def active(models_dir: Path) -> Manifest | None:
+    """The active version's manifest, if there is one that can be read."""
+    try:
+        return read_manifest(models_dir / MANIFEST_FILE)
+    except ModelUnfitError:
+        return None
+
+
+def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
+    folder = models_dir / VERSIONS / manifest.sha256
     content = _content(folder, manifest)
     if content is None:
         raise ModelUnfitError(f"{folder / MODEL_FILE} is missing or damaged; {_TRAIN_AGAIN}")
     try:
+        _replace(folder / MANIFEST_FILE, _encode(manifest))
         _replace(models_dir / MODEL_FILE, content)
         _replace(models_dir / MANIFEST_FILE, _encode(manifest))
     except OSError as error:
@@ -171,6 +201,31 @@ def kept(models_dir: Path) -> list[Manifest]:
     return manifests
 
 
+def challenge(models_dir: Path, sha256: str | None) -> None:
+    """Let a kept version score in the shadow of the active one; None: no version."""
+    try:
+        if sha256 is None:
+            (models_dir / CHALLENGER_FILE).unlink(missing_ok=True)
+        else:
+            manifest = read_manifest(models_dir / VERSIONS / sha256 / MANIFEST_FILE)
+            _replace(models_dir / CHALLENGER_FILE, _encode(manifest))
+    except OSError as error:
+        raise _unwritable(models_dir, error) from error
+
+
+def load_challenger(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudModel, Manifest] | None:
+    """The version that scores in the shadow, checked as `load` checks the active one; None where there is none."""
+    path = models_dir / CHALLENGER_FILE
+    if not path.exists():
+        return None
+    manifest = read_manifest(path)
+    _check(path, manifest, pins)
+    content = _content(models_dir / VERSIONS / manifest.sha256, manifest)
+    if content is None:
+        raise ModelUnfitError(f"{path} names model {manifest.version}, whose bytes are missing or damaged")
+    return _made(path, manifest, content), manifest
+
+
 def load(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudModel, Manifest]:
     """The active model, once everything about it has been checked; with `pins`, only one of these SHA-256s.
 
@@ -188,8 +243,31 @@ def load(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudMod
         structlog.get_logger().warning(
             "model file differs", file=str(models_dir / MODEL_FILE), used=str(folder / MODEL_FILE)
         )
-    thresholds = Thresholds(manifest.thresholds.review, manifest.thresholds.block)
-    return FraudModel(version=manifest.version, classifier=_unpickle(path, content), thresholds=thresholds), manifest
+    return _made(path, manifest, content), manifest
+
+
+def _made(path: Path, manifest: Manifest, content: bytes) -> FraudModel:
+    return FraudModel(
+        version=manifest.version,
+        classifier=_unpickle(path, content),
+        thresholds=Thresholds(manifest.thresholds.review, manifest.thresholds.block),
+        reference=_reference(path, manifest),
+    )
+
+
+def reference_payment(payment: Sequence[float]) -> dict[str, float]:
+    """The payment against which scores are explained, as the manifest's `reference["payment"]`."""
+    return dict(zip(FEATURES, map(float, payment), strict=True))
+
+
+def _reference(path: Path, manifest: Manifest) -> NDArray[np.float64] | None:
+    payment = manifest.reference.get("payment")
+    if payment is None:
+        return None
+    try:
+        return np.array([float(payment[name]) for name in FEATURES])
+    except (TypeError, KeyError, ValueError) as error:
+        raise ModelUnfitError(f"{path}: reference.payment is no payment ({error!r}); {_TRAIN_AGAIN}") from None
 
 
 def read_manifest(path: Path) -> Manifest:

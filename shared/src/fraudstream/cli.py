@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from fraudstream import logs
 from fraudstream.lifecycle import run
@@ -50,11 +51,53 @@ async def _rebuild(invocation: Invocation) -> int:
     return await run_rebuild(invocation.env, invocation.stop, invocation.arguments)
 
 
+async def _model(invocation: Invocation) -> None:
+    if invocation.arguments.what == "compare":
+        from fraudstream.audit.commands import run_compare
+
+        await run_compare(invocation.env, invocation.stop, invocation.arguments)
+    else:
+        from fraudstream import model_commands
+
+        model_commands.run(invocation.env, invocation.arguments)
+
+
+def _model_arguments(parser: argparse.ArgumentParser) -> None:
+    what = parser.add_subparsers(dest="what", required=True, metavar="what")
+    what.add_parser("list", help="the kept versions; * is the one that scores")
+    show = what.add_parser("show", help="all that is known of a version")
+    show.add_argument("version", nargs="?", help="its beginning is enough; the active one if none is given")
+    promote = what.add_parser("promote", help="let a kept version score from now on")
+    promote.add_argument("version", help="its beginning is enough")
+    challenge = what.add_parser("challenge", help="let a kept version score in the shadow of the active one")
+    challenge.add_argument("version", nargs="?", help="its beginning is enough; without it, no version does any more")
+    compare = what.add_parser("compare", help="how champion and challenger differ in what the scored topic holds")
+    compare.add_argument("--last", type=int, default=100_000, help="so many payments of each partition (100,000)")
+    what.add_parser("rollback", help="let the version score again that did so before")
+
+
+async def _score(invocation: Invocation) -> int:
+    from fraudstream.offline.score import run_score
+
+    return await run_score(invocation.env, invocation.stop, invocation.arguments)
+
+
 def _force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="set a CSV aside that has rows, instead of refusing")
 
 
+def _file(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", type=Path, metavar="FILE", help="a CSV (.csv) or JSON Lines (.jsonl, .ndjson) file")
+    parser.add_argument("--out", type=Path, help="the CSV to write; else NAME.scored.csv in the folder of CSV_PATH")
+    parser.add_argument("--force", action="store_true", help="replace the CSV to write if it is there")
+
+
 COMMANDS: Mapping[str, Command] = {
+    "model": Command(
+        help="list the kept models, show, promote or challenge with one, compare two, roll back",
+        run=_model,
+        add_arguments=_model_arguments,
+    ),
     "topics": Command(help="make the three topics, or raise their partition counts to TOPIC_PARTITIONS", run=_topics),
     "verify": Command(
         help="say whether every record stands exactly once in CSV and topics, and list what is not", run=_verify
@@ -62,6 +105,7 @@ COMMANDS: Mapping[str, Command] = {
     "rebuild": Command(
         help="refill a lost CSV from the scored topic; scorers must be stopped", run=_rebuild, add_arguments=_force
     ),
+    "score": Command(help="score the payments of a CSV or JSON Lines file", run=_score, add_arguments=_file),
 }
 
 

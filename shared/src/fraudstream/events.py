@@ -1,15 +1,17 @@
 """Bytes ⇄ events: a payment as it comes in, a scored payment as it goes out, and why a message is neither."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
-from typing import Annotated, NamedTuple
+from typing import Annotated, NamedTuple, TypeVar
 
 import pydantic_core
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on only
 
 _DETAIL_CHARACTERS = 300
+
+V = TypeVar("V")
 
 
 @with_config(ConfigDict(strict=True, allow_inf_nan=False, extra="ignore"))
@@ -60,22 +62,34 @@ def decode_all(values: Sequence[bytes | None]) -> list[Payment | InvalidPayment]
     Message by message on purpose: parsing a joined batch is no faster (docs/performance.md), and a message's bytes
     could complete or split those of its neighbour.
     """
-    events: list[Payment | InvalidPayment] = []
-    payments = map(_validate, values)
-    while len(events) < len(values):
-        try:
-            events.extend(payments)  # up to the first one that is invalid: those before it stay
-        except ValidationError as error:
-            events.append(_invalid(values[len(events)], error))
+    events = _each(values, _validate, _invalid)
     if _has_non_finite(b"".join(filter(None, values))):
         return [_strictly(value, event) for value, event in zip(values, events, strict=True)]
     return events
+
+
+def check_all(fields: Sequence[Mapping[str, object]]) -> list[Payment | InvalidPayment]:
+    """The payment of each, or why it is none: what did not come by the wire, held to the wire's rules."""
+    return _each(fields, _PAYMENT.validator.validate_python, lambda _, error: _invalid_fields(error))
 
 
 def columns(payments: Iterable[Payment]) -> Payments:
     """Payments, column by column."""
     by_field = list(zip(*map(_FIELDS, payments), strict=True))
     return Payments(*by_field) if by_field else Payments((), (), (), (), (), ())
+
+
+def _each(
+    values: Sequence[V], validate: Callable[[V], Payment], invalid: Callable[[V, ValidationError], InvalidPayment]
+) -> list[Payment | InvalidPayment]:
+    events: list[Payment | InvalidPayment] = []
+    payments = map(validate, values)
+    while len(events) < len(values):
+        try:
+            events.extend(payments)  # up to the first one that is invalid: those before it stay
+        except ValidationError as error:
+            events.append(invalid(values[len(events)], error))
+    return events
 
 
 def _has_non_finite(text: bytes) -> bool:
@@ -97,14 +111,18 @@ def _strictly(value: bytes | None, event: Payment | InvalidPayment) -> Payment |
 def _invalid(value: bytes | None, error: ValidationError) -> InvalidPayment:
     if value is None:
         return InvalidPayment(reason="tombstone", detail="the message has no value")
-    problems = error.errors(include_url=False, include_input=False, include_context=False)
-    first = problems[0]
+    first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if not value.strip():
         return InvalidPayment(reason="empty", detail="the message's value is empty")
     if first["type"] == "json_invalid":
         return InvalidPayment(reason="invalid_json", detail=first["msg"][:_DETAIL_CHARACTERS])
     if not first["loc"]:
         return InvalidPayment(reason="not_an_object", detail="the message is JSON, but no object")
+    return _invalid_fields(error)
+
+
+def _invalid_fields(error: ValidationError) -> InvalidPayment:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
     missing = all(problem["type"] == "missing" for problem in problems)
     detail = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)
     return InvalidPayment(reason="missing_field" if missing else "invalid_field", detail=detail[:_DETAIL_CHARACTERS])

@@ -24,7 +24,7 @@ class Heartbeat:
         self._touched_s = 0.0
 
     def beat(self, state: str = READY) -> None:
-        """Record that the loop is alive; any `state` but `ready` is the reason why it is not healthy."""
+        """Record that the loop is alive; any `state` but `ready`, or `ready; remark`, says why it is not healthy."""
         now = time.monotonic()
         if state == self._state and now - self._touched_s < _TOUCH_EVERY_S:
             return
@@ -47,13 +47,14 @@ def unhealthy(path: Path) -> str | None:
         return "no heartbeat yet"
     if age_s > STALE_AFTER_S:
         return f"no progress for {age_s:.0f} s (last state: {state})"
-    return None if state == READY else state
+    return None if state.partition(";")[0] == READY else state
 
 
 def main() -> int:
     """Exit code for a health check: 0 healthy, 1 not, with the reason on standard output."""
-    reason = unhealthy(Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE))
-    print(reason or READY)
+    path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
+    reason = unhealthy(path)
+    print(reason or path.read_text(encoding="utf-8"))
     return 1 if reason else 0
 
 

@@ -1,7 +1,7 @@
 """The matrix of a batch → probabilities of fraud → decisions. Pure: files are `artifact`'s."""
 
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,10 +9,12 @@ from threadpoolctl import ThreadpoolController
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.features import FEATURES
+from fraudstream.reasons import contributions
 
 Floats = NDArray[np.float64]
 
-DECISIONS = ("approve", "review", "block")
+APPROVE = "approve"
+DECISIONS = (APPROVE, "review", "block")
 DECIMALS = 6
 SMALLEST = 10.0**-DECIMALS
 
@@ -54,8 +56,16 @@ class FraudModel:
     """The first 12 hex digits of the artifact's SHA-256."""
     classifier: Classifier
     thresholds: Thresholds
+    reference: Floats | None = None
+    """The payment, shape (5,), against which scores are explained; None: nothing is explained."""
     # one thread each: OpenMP's spinning threads cost more at the tail than they save (docs/performance.md)
     _threads: ThreadpoolController = field(default_factory=ThreadpoolController, init=False, repr=False, compare=False)
+
+    def with_thresholds(self, review: float | None, block: float | None) -> Self:
+        """With these instead of its own, where they are given. Raises ModelUnfitError where they contradict."""
+        return replace(
+            self, thresholds=Thresholds(review=review or self.thresholds.review, block=block or self.thresholds.block)
+        )
 
     def score(self, matrix: Floats) -> Floats:
         """The probability of fraud for each row of `matrix` (n, 5), rounded to 6 decimals, never 0 or 1.
@@ -65,6 +75,23 @@ class FraudModel:
         _check(matrix)
         if len(matrix) == 0:
             return np.empty(0)
+        return np.clip(np.round(self._fraud(matrix), DECIMALS), SMALLEST, 1.0 - SMALLEST)
+
+    def explain(self, matrix: Floats) -> Floats | None:
+        """Each field's share of the log-odds of each row, shape (n, 5); None without a reference.
+
+        Raises ModelUnfitError as `score` does.
+        """
+        if self.reference is None or len(matrix) == 0:
+            return None
+        return contributions(self._log_odds, matrix, self.reference)
+
+    def _log_odds(self, matrix: Floats) -> Floats:
+        fraud = np.clip(self._fraud(matrix), SMALLEST, 1.0 - SMALLEST)
+        log_odds: Floats = np.log(fraud / (1.0 - fraud))
+        return log_odds
+
+    def _fraud(self, matrix: Floats) -> Floats:
         try:
             with self._threads.limit(limits=1):
                 fraud = np.asarray(self.classifier.predict_proba(matrix), dtype=np.float64)
@@ -75,7 +102,7 @@ class FraudModel:
         fraud = fraud[:, 1]
         if not ((fraud >= 0.0) & (fraud <= 1.0)).all():
             raise ModelUnfitError(f"model {self.version} returned values that are no probabilities")
-        return np.clip(np.round(fraud, DECIMALS), SMALLEST, 1.0 - SMALLEST)
+        return fraud
 
     def decide(self, probabilities: Floats) -> list[str]:
         """What to do with each payment, from its rounded probability; at a threshold, the stricter."""

@@ -1,8 +1,8 @@
 """What is written of a record: its CSV row, its scored payment, its dead letter. Pure text, made once, in bulk."""
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
@@ -35,6 +35,11 @@ class Scored:
     timestamp_ms: Sequence[int]
     partition: Sequence[int]
     offset: Sequence[int]
+    reasons: Mapping[int, str] = field(default_factory=dict)
+    """JSON, by row number; of rows that are not here there are none."""
+    challenger_probability: Sequence[float] = ()
+    """Of each row, or of none."""
+    challenger_version: str = ""
 
     def __len__(self) -> int:
         """How many payments."""
@@ -97,11 +102,16 @@ class Texts:
     model_version: Sequence[str]
     partition: Sequence[str]
     offset: Sequence[str]
+    reasons: Sequence[str]
+    challenger: Sequence[str]
 
     @classmethod
     def of(cls, scored: Scored) -> Self:
         """Each of `scored`, in order."""
         payments = scored.payments
+        reasons = ["[]"] * len(scored)
+        for number, words in scored.reasons.items():
+            reasons[number] = words
         return cls(
             timestamp=list(map(_Timestamps().__getitem__, scored.timestamp_ms)),
             payment_id=list(map(repr, payments.payment_id)),
@@ -115,6 +125,8 @@ class Texts:
             model_version=scored.model_version,
             partition=list(map(repr, scored.partition)),
             offset=list(map(repr, scored.offset)),
+            reasons=reasons,
+            challenger=_challenger(scored),
         )
 
     def csv_lines(self) -> list[str]:
@@ -143,26 +155,36 @@ class Texts:
 
     def scored_values(self, scored_at: str) -> list[bytes]:
         """One JSON object for each, as `scored-payments` carries it."""
+        columns = zip(
+            self.payment_id,
+            self.amount,
+            self.country_risk_score,
+            self.failed_logins,
+            self.transaction_hour,
+            self.is_new_device,
+            self.fraud_probability,
+            self.decision,
+            self.model_version,
+            self.reasons,
+            self.partition,
+            self.offset,
+            self.challenger,
+            strict=True,
+        )
         return [
-            f'{{"payment_id":{number},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
-            f'"transaction_hour":{hour},"is_new_device":{device},"fraud_probability":{probability},'
-            f'"decision":"{decision}","model_version":"{version}","reasons":[],'
-            f'"source_partition":{partition},"source_offset":{offset},"scored_at":"{scored_at}"}}'.encode()
-            for number, amount, risk, logins, hour, device, probability, decision, version, partition, offset in zip(
-                self.payment_id,
-                self.amount,
-                self.country_risk_score,
-                self.failed_logins,
-                self.transaction_hour,
-                self.is_new_device,
-                self.fraud_probability,
-                self.decision,
-                self.model_version,
-                self.partition,
-                self.offset,
-                strict=True,
-            )
+            f'{{"payment_id":{key},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
+            f'"transaction_hour":{hour},"is_new_device":{device},"fraud_probability":{score},'
+            f'"decision":"{verdict}","model_version":"{model}","reasons":{why},'
+            f'"source_partition":{partition},"source_offset":{offset},"scored_at":"{scored_at}"{other}}}'.encode()
+            for key, amount, risk, logins, hour, device, score, verdict, model, why, partition, offset, other in columns
         ]
+
+
+def _challenger(scored: Scored) -> list[str]:
+    if not scored.challenger_probability:
+        return [""] * len(scored)
+    after = f',"challenger_version":"{scored.challenger_version}"'
+    return [f',"challenger_probability":{text}{after}' for text in _six_decimals(scored.challenger_probability)]
 
 
 def _six_decimals(probabilities: Sequence[float]) -> list[str]:

@@ -1,5 +1,6 @@
 """Environment → frozen settings, one class for each thing behind them. Read once, by the composition roots."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from fraudstream.errors import SettingsError
 
 Name = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
+
+_SHA256 = "[0-9a-f]{64}"
 
 
 class Settings(BaseModel):
@@ -76,6 +79,12 @@ class ModelSettings(Settings):
     models_dir: Path = Field(Path("models"), alias="MODELS_DIR")
     review_threshold: float | None = Field(None, alias="REVIEW_THRESHOLD", gt=0, lt=1)
     block_threshold: float | None = Field(None, alias="BLOCK_THRESHOLD", gt=0, lt=1)
+    pins: str = Field("", alias="MODEL_SHA256", pattern=rf"^\s*({_SHA256}(\s*,\s*{_SHA256})*)?\s*$")
+
+    @property
+    def pinned(self) -> frozenset[str]:
+        """The SHA-256s of which one must be the model's; empty: any."""
+        return frozenset(re.findall(_SHA256, self.pins))
 
 
 class CsvSettings(Settings):

@@ -6,11 +6,12 @@ import sys
 from collections.abc import Mapping
 
 from fraudstream import logs
+from fraudstream.audit.compare import compare
 from fraudstream.audit.rebuild import rebuild
 from fraudstream.audit.verify import VerifySettings, verify
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.connection import unless_stopped
-from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, LogSettings, TopicSettings
+from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, LogSettings, ModelSettings, TopicSettings
 
 _LONGEST_S = 30 * 86_400.0
 
@@ -23,6 +24,17 @@ async def run_verify(env: Mapping[str, str], stop: asyncio.Event) -> int:
         raise FraudstreamError("interrupted before the end: nothing can be said")
     sys.stdout.write(f"\n{report.text()}\n")
     return 0 if report.is_clean else 1
+
+
+async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> None:
+    """Print how champion and challenger differ."""
+    log = logs.configure(LogSettings.from_env(env), "compare")
+    models_dir, topic = ModelSettings.from_env(env).models_dir, TopicSettings.from_env(env).scored
+    work = compare(KafkaSettings.from_env(env), topic, models_dir, arguments.last, log)
+    text = await unless_stopped(work, stop, _LONGEST_S)
+    if text is None:
+        raise FraudstreamError("interrupted before the end: nothing can be said")
+    sys.stdout.write(f"\n{text}\n")
 
 
 async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:

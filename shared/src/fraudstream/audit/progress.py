@@ -41,8 +41,8 @@ class Progress:
         """Records a second, from the beginning."""
         return round(self._count / max(self._now() - self._began_s, 0.001))
 
-    def advance(self, partition: int, records: int) -> None:
-        """So many more records of that partition are done; says so if it is time."""
+    def advance(self, partition: int | None, records: int) -> None:
+        """So many more records are done, of that partition if they have one; says so if it is time."""
         self._count += records
         now_s = self._now()
         passed_s = now_s - self._said_s
@@ -51,11 +51,13 @@ class Progress:
         rate = round((self._count - self._said_count) / passed_s)
         self._said_count, self._said_s = self._count, now_s
         if self._terminal:
-            text = f"{self._verb}: partition {partition}, {self._count:,} of {self._total:,} records, {rate:,}/s"
+            place = "" if partition is None else f"partition {partition}, "
+            text = f"{self._verb}: {place}{self._count:,} of {self._total:,} records, {rate:,}/s"
             self._terminal.write(f"\r{text:<78}")
             self._terminal.flush()
         else:
-            self._log.info(self._verb, partition=partition, records=self._count, of=self._total, per_second=rate)
+            fields = {} if partition is None else {"partition": partition}
+            self._log.info(self._verb, **fields, records=self._count, of=self._total, per_second=rate)
 
     def finish(self) -> None:
         """Clear the terminal's line."""

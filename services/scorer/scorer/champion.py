@@ -1,0 +1,101 @@
+"""The model in use. Another one takes its place between two batches, once it is loaded, checked and warm.
+
+The manifest is looked at again and again: file events don't cross the mounts of Docker Desktop. What is refused leaves
+the model in use as it is.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+import structlog
+
+from fraudstream.drift.reference import Reference
+from fraudstream.errors import ModelUnfitError
+from fraudstream.model import HIGHEST, LOWEST, FraudModel
+
+
+class Loaded(NamedTuple):
+    """A model that is fit for use, what kind it is, and what its payments looked like."""
+
+    model: FraudModel
+    kind: str
+    reference: Reference | None
+
+
+Load = Callable[[], Loaded]
+
+_LOOK_EVERY_S = 2.0
+_WARM_UP_ROWS = (1, 1_000)
+
+
+class Champion:
+    """Holds the model in use; `watch` replaces it. `refused` says why it is not the one that is active on disk."""
+
+    def __init__(self, load: Load, switch: Callable[[], bytes]) -> None:
+        """`load` gives the active model of the folder, `switch` the bytes that change whenever that changes.
+
+        Raises ModelUnfitError where there is none to begin with.
+        """
+        self._load = load
+        self._switch = switch
+        self._seen = self._look()
+        self._loaded = load()
+        self.refused: str | None = None
+
+    @property
+    def model(self) -> FraudModel:
+        """The model in use."""
+        return self._loaded.model
+
+    @property
+    def reference(self) -> Reference | None:
+        """What drift is measured from, if the model brought it."""
+        return self._loaded.reference
+
+    async def watch(self) -> None:
+        """Look every 2 s, until cancelled."""
+        while True:
+            await asyncio.sleep(_LOOK_EVERY_S)
+            await self.look()
+
+    async def look(self) -> None:
+        """Take the active model into use if it is another one. All that takes time is done in a thread."""
+        seen = await asyncio.to_thread(self._look)
+        if seen == self._seen and not self.refused:
+            return
+        try:
+            loaded = await asyncio.to_thread(self._warm)
+        except ModelUnfitError as error:
+            self._refuse(str(error))
+            return
+        former, self._loaded = self.model, loaded
+        model = loaded.model
+        self._seen, self.refused = seen, None
+        if model.version != former.version or model.thresholds != former.thresholds:
+            structlog.get_logger().info(
+                "model swapped",
+                version=model.version,
+                was=former.version,
+                kind=loaded.kind,
+                review=model.thresholds.review,
+                block=model.thresholds.block,
+            )
+
+    def _look(self) -> bytes | None:
+        try:
+            return self._switch()
+        except OSError:
+            return None  # `load` says what is wrong with it
+
+    def _warm(self) -> Loaded:
+        loaded = self._load()
+        for rows in _WARM_UP_ROWS:  # the first calls import and allocate what the later ones use
+            loaded.model.score(np.random.default_rng(0).uniform(LOWEST, np.minimum(HIGHEST, 1e6), (rows, len(LOWEST))))
+        return loaded
+
+    def _refuse(self, reason: str) -> None:
+        if reason != self.refused:
+            structlog.get_logger().error("model refused", reason=reason, stays=self.model.version)
+        self.refused = reason

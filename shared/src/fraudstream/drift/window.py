@@ -1,0 +1,33 @@
+"""The histogram of the last payments, block by block: a new one comes in, the oldest ones go."""
+
+from collections import deque
+
+import numpy as np
+from numpy.typing import NDArray
+
+Integers = NDArray[np.int64]
+
+
+class Window:
+    """The fewest last blocks that hold at least `payments` payments; the memory is that of their histograms."""
+
+    def __init__(self, payments: int) -> None:
+        self._payments = payments
+        self._blocks: deque[tuple[int, Integers]] = deque()
+        self._count = 0
+        self._sum: Integers | None = None
+
+    @property
+    def histogram(self) -> Integers | None:
+        """The sum of the window's blocks; None while there are fewer than `payments` payments."""
+        return self._sum if self._count >= self._payments else None
+
+    def push(self, count: int, histogram: Integers) -> None:
+        """Take a block of `count` payments in; its histogram must not be changed afterwards."""
+        self._blocks.append((count, histogram))
+        self._count += count
+        self._sum = histogram if self._sum is None else self._sum + histogram
+        while self._count - self._blocks[0][0] >= self._payments:
+            gone, oldest = self._blocks.popleft()
+            self._count -= gone
+            self._sum = self._sum - oldest

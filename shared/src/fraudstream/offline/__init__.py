@@ -1,0 +1,1 @@
+"""Scoring a file, without Kafka: the same rules, the same model, the same columns."""

@@ -1,0 +1,98 @@
+"""`fraudstream score`: settings → file → rows, what the user reads, and the exit code."""
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from fraudstream import artifact, logs
+from fraudstream.audit.progress import Progress
+from fraudstream.errors import FraudstreamError
+from fraudstream.events import InvalidPayment, columns
+from fraudstream.features import matrix
+from fraudstream.model import FraudModel
+from fraudstream.offline.batch import Batch, UnreadableFileError
+from fraudstream.offline.reading import batches
+from fraudstream.offline.writing import Results, UnwritableFileError, rejected_beside
+from fraudstream.rows import Scored, Texts
+from fraudstream.settings import CsvSettings, LogSettings, ModelSettings
+
+_ROWS = 5_000
+_CHUNK_BYTES = 1 << 20
+_NO_TIMESTAMP = -1
+
+
+async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    """Score the file; 0 if it was done, whatever was rejected. Raises FraudstreamError, and leaves nothing then."""
+    log = logs.configure(LogSettings.from_env(env), "score")
+    file, live = arguments.file, CsvSettings.from_env(env).path
+    out = arguments.out or live.with_name(f"{file.stem}.scored.csv")
+    lines = _count_lines(file)
+    _check_out(out, file, live, force=arguments.force)
+    settings = ModelSettings.from_env(env)
+    model = artifact.load(settings.models_dir)[0]
+    model = model.with_thresholds(settings.review_threshold, settings.block_threshold)
+    progress = Progress("scoring", lines, log)
+    with ExitStack() as stack:
+        stack.callback(progress.finish)
+        results = stack.enter_context(Results(out))
+        for batch in batches(file, _ROWS):
+            _score(batch, model, results)
+            progress.advance(None, len(batch.lines))
+            await asyncio.sleep(0)  # a signal is heard
+            if stop.is_set():
+                raise FraudstreamError("interrupted before the end: nothing was written")
+        results.keep()
+    if results.rejected:
+        log.warning("rows rejected", rows=results.rejected, file=str(results.rejected_out))
+    log.info(
+        "file scored",
+        file=str(out),
+        rows=progress.count - results.rejected,
+        model=model.version,
+        per_second=progress.per_second,
+    )
+    return 0
+
+
+def _count_lines(file: Path) -> int:
+    """About as many as there are rows: for the progress only."""
+    try:
+        with file.open("rb") as content:
+            return sum(chunk.count(b"\n") for chunk in iter(lambda: content.read(_CHUNK_BYTES), b""))
+    except OSError as error:
+        raise UnreadableFileError(f"{file} can't be read: {error.strerror}") from None
+
+
+def _check_out(out: Path, file: Path, live: Path, *, force: bool) -> None:
+    if out.is_dir():
+        raise UnwritableFileError(f"{out} is a folder; --out must name a file")
+    for written in (out, rejected_beside(out)):
+        for taken, whose in ((file, "the file to be scored"), (live, "the scorers' own CSV")):
+            if written.resolve() == taken.resolve():
+                raise UnwritableFileError(f"{written} is {whose}; --out must name another file")
+        if written.exists() and not force:
+            raise UnwritableFileError(f"{written} is there already; --force replaces it, --out names another")
+
+
+def _score(batch: Batch, model: FraudModel, results: Results) -> None:
+    payments, lines = [], []
+    for line, event in zip(batch.lines, batch.events, strict=True):
+        if isinstance(event, InvalidPayment):
+            results.reject(line, event.reason, event.detail)
+        else:
+            payments.append(event)
+            lines.append(line)
+    by_field = columns(payments)
+    probabilities = model.score(matrix(by_field))
+    scored = Scored(
+        payments=by_field,
+        fraud_probability=probabilities.tolist(),
+        decision=model.decide(probabilities),
+        model_version=[model.version] * len(lines),
+        timestamp_ms=[_NO_TIMESTAMP] * len(lines),
+        partition=[0] * len(lines),
+        offset=lines,
+    )
+    results.write(Texts.of(scored).csv_chunk())

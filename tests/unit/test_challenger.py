@@ -1,0 +1,126 @@
+"""A challenger in the shadow: heard, compared, and never in the way."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from structlog.testing import capture_logs
+from tests.integration.scorer import save_model
+
+from fraudstream import artifact
+from fraudstream.artifact import Manifest
+from fraudstream.model import FraudModel, Thresholds
+from fraudstream.simulation import simulate
+from scorer.challenger import Challenger
+
+MATRIX = simulate(np.random.default_rng(0), 1_000).matrix()
+Predict = Callable[[int], float]
+
+
+class Constant:
+    """The same probability for all; `told` may raise or take its time."""
+
+    def __init__(self, fraud: float, told: Callable[[], None] = lambda: None) -> None:
+        self.fraud, self.told = fraud, told
+
+    def predict_proba(self, matrix: NDArray[np.float64], /) -> NDArray[np.float64]:
+        """Shape (n, 2)."""
+        self.told()
+        return np.full((len(matrix), 2), [1 - self.fraud, self.fraud])
+
+
+def model(version: str, fraud: float, told: Callable[[], None] = lambda: None) -> FraudModel:
+    """A model of one opinion."""
+    return FraudModel(version=version, classifier=Constant(fraud, told), thresholds=Thresholds(0.1, 0.5))
+
+
+class Clock:
+    """Time that passes when told."""
+
+    def __init__(self) -> None:
+        self.s = 1_000.0
+
+    def __call__(self) -> float:
+        """Seconds."""
+        return self.s
+
+    def go(self, seconds: float) -> None:
+        """Later."""
+        self.s += seconds
+
+
+CHAMPION = model("champion", 0.05)
+
+
+def none() -> tuple[FraudModel, Manifest] | None:
+    """No challenger in the folder."""
+    return None
+
+
+def test_compared_once_a_minute() -> None:
+    """Agreement, shift of the log-odds and cost, over the payments since the last time."""
+    clock = Clock()
+    challenger = Challenger(load=none, now=clock, model=model("challenger", 0.2, lambda: clock.go(0.001)))
+    challenger._reported_s = clock()
+    shadow = challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
+    assert shadow is not None
+    assert shadow.version == "challenger"
+    assert shadow.probabilities.tolist() == [0.2] * len(MATRIX)
+    clock.go(60)
+    with capture_logs() as lines:
+        challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
+    (line,) = lines
+    assert (line["payments"], line["same_decision"]) == (2_000, 0.0)
+    assert line["log_odds_shift"] == pytest.approx(np.log(0.25) - np.log(0.05 / 0.95), abs=1e-3)
+    assert line["us_per_payment"] == pytest.approx(1.0, abs=0.01)
+
+
+@pytest.mark.parametrize("trouble", ["fails", "slow"])
+def test_left_out_for_a_minute(trouble: str) -> None:
+    """Then tried again; said each time it is left out."""
+    clock = Clock()
+
+    def told() -> None:
+        if trouble == "fails":
+            raise RuntimeError("no")
+        clock.go(0.5)
+
+    challenger = Challenger(load=none, now=clock, model=model("challenger", 0.2, told))
+    for _ in range(2):
+        with capture_logs() as lines:
+            challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
+            assert challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX)) is None
+        assert [line["event"] for line in lines if line["event"] != "challenger compared"] == ["challenger left out"]
+        clock.go(61)
+
+
+def test_follows_the_folder(tmp_path: Path) -> None:
+    """Begins, is not asked where it is the champion itself, and ends; a damaged one is refused once."""
+    first, second = save_model(tmp_path), save_model(tmp_path, strength=0.01)
+    challenger = Challenger(load=lambda: artifact.load_challenger(tmp_path))
+
+    def looked() -> list[str]:
+        with capture_logs() as lines:
+            asyncio.run(challenger.look())
+        return [line["event"] for line in lines]
+
+    assert looked() == []
+    artifact.challenge(tmp_path, first.sha256)
+    assert looked() == ["challenger"]
+    champion = artifact.load(tmp_path)[0]
+    assert champion.version == second.version
+    shadow = challenger.score(MATRIX, champion, champion.score(MATRIX))
+    assert shadow is not None
+    assert shadow.version == first.version
+    artifact.challenge(tmp_path, second.sha256)
+    assert looked() == ["challenger"]
+    assert challenger.score(MATRIX, champion, champion.score(MATRIX)) is None
+    (tmp_path / artifact.VERSIONS / second.sha256 / artifact.MODEL_FILE).write_bytes(b"no")
+    assert looked() == ["challenger refused"]
+    assert looked() == []
+    artifact.challenge(tmp_path, None)
+    assert looked() == []
+    assert challenger.model is None

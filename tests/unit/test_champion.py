@@ -1,0 +1,72 @@
+"""Another model takes over while running, or is refused and leaves the one in use alone."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+from tests.integration.scorer import save_model
+
+from fraudstream import artifact
+from fraudstream.errors import ModelUnfitError
+from fraudstream.settings import ModelSettings
+from scorer.champion import Champion
+from scorer.service import champion
+
+
+def made(folder: Path, **env: str) -> Champion:
+    """Over the models in `folder`."""
+    return champion(ModelSettings.from_env({"MODELS_DIR": str(folder), **env}))
+
+
+def looked(holder: Champion) -> list[str]:
+    """What it logs when it looks."""
+    with capture_logs() as lines:
+        asyncio.run(holder.look())
+    return [line["event"] for line in lines]
+
+
+def test_another_model_takes_over(tmp_path: Path) -> None:
+    """Once, with its version; a rollback does the same."""
+    first = save_model(tmp_path)
+    holder = made(tmp_path)
+    assert looked(holder) == []
+    second = save_model(tmp_path, strength=0.01)
+    assert looked(holder) == ["model swapped"]
+    assert holder.model.version == second.version
+    assert looked(holder) == []
+    artifact.rollback(tmp_path)
+    assert looked(holder) == ["model swapped"]
+    assert holder.model.version == first.version
+
+
+def test_what_is_refused_changes_nothing(tmp_path: Path) -> None:
+    """Said once; mended, it takes over."""
+    first = save_model(tmp_path)
+    holder = made(tmp_path)
+    second = save_model(tmp_path, strength=0.01)
+    places = [tmp_path / artifact.MODEL_FILE, tmp_path / artifact.VERSIONS / second.sha256 / artifact.MODEL_FILE]
+    content = places[0].read_bytes()
+    for place in places:
+        place.write_bytes(content + b"no")
+    assert looked(holder) == ["model refused"]
+    assert looked(holder) == []
+    assert holder.model.version == first.version
+    assert "not the file that its manifest describes" in (holder.refused or "")
+    places[0].write_bytes(content)
+    assert looked(holder) == ["model swapped"]
+    assert holder.refused is None
+    (tmp_path / artifact.MANIFEST_FILE).unlink()
+    assert looked(holder) == ["model refused"]
+    assert holder.model.version == second.version
+
+
+def test_only_a_pinned_model_is_used(tmp_path: Path) -> None:
+    """At start and while running."""
+    first = save_model(tmp_path)
+    holder = made(tmp_path, MODEL_SHA256=f"{first.sha256}, {'0' * 64}")
+    save_model(tmp_path, strength=0.01)
+    assert looked(holder) == ["model refused"]
+    assert "not among the pinned ones" in (holder.refused or "")
+    with pytest.raises(ModelUnfitError, match="pinned"):
+        made(tmp_path, MODEL_SHA256="0" * 64)

@@ -1,0 +1,39 @@
+"""Champion beside challenger, from scored records."""
+
+import numpy as np
+import pytest
+from tests.scores import One, scored_values
+from tests.unit.test_entries import PAYMENT, Record
+
+from fraudstream.comparison import Comparisons
+from fraudstream.model import Thresholds
+
+SHADOW = b',"challenger_probability":%.6f,"challenger_version":"%b"}'
+
+
+def record(champion: float, decision: str, challenger: float, version: bytes = b"new") -> Record:
+    """A scored payment that both have scored."""
+    value = scored_values([One(PAYMENT, champion, decision, "old", 0, 3, 7)])[0]
+    return Record(value[:-1] + SHADOW % (challenger, version))
+
+
+def test_agreement_shift_and_table() -> None:
+    """Decisions by the challenger's own thresholds; what no challenger scored doesn't count."""
+    found = Comparisons({"new": Thresholds(0.2, 0.6)}.get)
+    alone = scored_values([One(PAYMENT, 0.5, "review", "old", 0, 3, 7)])[0]
+    records = [
+        record(0.3, "review", 0.1),
+        record(0.7, "block", 0.7),
+        Record(alone),
+        record(0.5, "review", 0.6, b"gone"),
+    ]
+    found.add([*records, Record(b"no")])
+    (pair,) = found.pairs
+    comparison = found.pairs[pair]
+    assert pair == ("old", "new")
+    assert (comparison.payments, comparison.agreement, found.left_out) == (2, 0.5, 2)
+    assert comparison.decisions == {("review", "approve"): 1, ("block", "block"): 1}
+    assert comparison.shift == pytest.approx(np.log(0.1 / 0.9) - np.log(0.3 / 0.7))
+    text = comparison.text(*pair)
+    assert "same decision: 50.00%" in text
+    assert len(text.splitlines()) == 8

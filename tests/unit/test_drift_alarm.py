@@ -1,0 +1,66 @@
+"""What the scorer says of drift: one warning where it begins, one line where it ends."""
+
+import json
+
+import numpy as np
+from structlog.testing import capture_logs
+from tests.unit.test_scoring import AT, TOPICS, ByRisk, Record
+
+from fraudstream.drift.reference import Reference
+from fraudstream.features import FEATURES
+from fraudstream.model import FraudModel, Thresholds
+from fraudstream.simulation import simulate
+from scorer.drift_alarm import DriftAlarm
+from scorer.scoring import Outcome, Scorer
+
+SCORER = Scorer(
+    model=FraudModel(version="0123456789ab", classifier=ByRisk(), thresholds=Thresholds(0.1, 0.5)),
+    topics=TOPICS,
+    dlq_bytes=1 << 20,
+)
+HISTORY = simulate(np.random.default_rng(1), 20_000).matrix()
+REFERENCE = Reference.of(HISTORY, SCORER.model.score(HISTORY))
+
+
+def cycle(rng: np.random.Generator, second: int, *, richer: float) -> list[Outcome]:
+    """What a cycle of 1,000 payments and a dead letter made, of two partitions, at that second."""
+    payments = simulate(rng, 1_000)
+    columns = [getattr(payments, name).tolist() for name in FEATURES]
+    columns[0] = [amount * richer for amount in columns[0]]
+    values = [
+        json.dumps(dict(zip(FEATURES, row, strict=True), payment_id=1)).encode() for row in zip(*columns, strict=True)
+    ]
+    records = [Record(offset, value, timestamp=second * 1_000) for offset, value in enumerate([b"no", *values])]
+    return SCORER.decide({0: records[:300], 1: records[300:]}, {}, AT)
+
+
+def test_drift_is_told_once_at_either_end() -> None:
+    """Amounts are doubled for a while."""
+    rng, alarm = np.random.default_rng(2), DriftAlarm()
+    with capture_logs() as lines:
+        for second in range(30):
+            alarm.cycle(cycle(rng, 1_790_000_000 + second, richer=2.0 if 10 <= second < 20 else 1.0), REFERENCE)
+        alarm.cycle([], REFERENCE)
+    begins, ends = lines
+    assert (begins["event"], begins["log_level"]) == ("drift begins", "warning")
+    assert (ends["event"], ends["log_level"]) == ("drift ends", "info")
+    assert begins["field"] == ends["field"] == "amount"
+    assert begins["psi"] > begins["limit"] == 0.05
+    assert begins["since"] == ends["since"] == "2026-09-21T14:13:30.000Z"
+    assert ends["psi"] < 0.025
+
+
+def test_a_model_without_reference_is_not_watched() -> None:
+    """It says so once."""
+    with capture_logs() as lines:
+        alarm = DriftAlarm()
+        for _ in range(2):
+            alarm.cycle(cycle(np.random.default_rng(3), 0, richer=1e3), None)
+    assert [line["event"] for line in lines] == ["drift not watched"]
+
+
+def test_payments_and_scores_are_those_that_are_published() -> None:
+    """Row by row, without the dead letters."""
+    for outcome in cycle(np.random.default_rng(4), 0, richer=1.0):
+        np.testing.assert_array_equal(outcome.probabilities, outcome.scored.fraud_probability)
+        np.testing.assert_array_equal(outcome.matrix[:, 0], outcome.scored.payments.amount)

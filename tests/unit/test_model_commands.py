@@ -1,0 +1,51 @@
+"""`fraudstream model …` on real folders."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.integration.scorer import save_model
+
+from fraudstream import artifact
+from fraudstream.cli import main
+
+
+@pytest.fixture(autouse=True)
+def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The models folder that the command sees."""
+    monkeypatch.setenv("MODELS_DIR", str(tmp_path))
+    return tmp_path
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    """What the command prints."""
+    assert main(["model", *arguments]) == code
+    return capsys.readouterr().out
+
+
+def test_promote_and_roll_back(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The star moves, the files are those of the version, and each rollback leads one further back."""
+    first, second, third = (save_model(models, strength) for strength in (1.0, 0.1, 0.01))
+    assert [line.split()[0] for line in said(capsys, "list").splitlines()].count("*") == 1
+    assert third.version in said(capsys, "show")
+    for expected in (second, first):
+        assert expected.version in said(capsys, "rollback")
+        assert artifact.load(models)[0].version == expected.version
+    assert "there is none to go back to" in said(capsys, "rollback", code=1)
+    assert third.version in said(capsys, "promote", third.sha256[:8])
+    assert artifact.load(models)[0].version == third.version
+    assert json.loads(said(capsys, "show", first.version))["sha256"] == first.sha256
+
+
+@pytest.mark.parametrize("arguments", [("list",), ("show",), ("promote", "abc"), ("rollback",)])
+def test_without_models(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """One line that says what to do."""
+    assert main(["model", *arguments]) == 1
+    assert "Traceback" not in "".join(capsys.readouterr())
+
+
+def test_a_beginning_that_names_none_or_many(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Lists what there is."""
+    made = [save_model(models, strength) for strength in (1.0, 0.1)]
+    assert all(manifest.version in said(capsys, "promote", "zz", code=1) for manifest in made)
+    assert "more than one version" in said(capsys, "promote", "", code=1)

@@ -1,0 +1,261 @@
+"""`fraudstream score`: a file scored as the scorer would, what is refused, and what is left on the disk."""
+
+import argparse
+import asyncio
+import csv
+import io
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.test_artifact import save
+from tests.unit.test_rows import payments
+
+from fraudstream import artifact, cli
+from fraudstream.errors import FraudstreamError
+from fraudstream.events import InvalidPayment, Payment, check_all, columns, decode
+from fraudstream.features import matrix
+from fraudstream.offline import batch, json_lines, table
+from fraudstream.offline.reading import batches
+from fraudstream.offline.score import run_score
+from fraudstream.rows import HEADER
+
+COLUMNS = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device"
+GOOD = "1,1200,0.68,3,18,1"
+fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> Iterator[None]:
+    """Each test configures logging anew."""
+    structlog.reset_defaults()
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """A small model, and a folder for what is written."""
+    save(tmp_path / "models")
+    (tmp_path / "outputs").mkdir()
+    return {"MODELS_DIR": str(tmp_path / "models"), "CSV_PATH": str(tmp_path / "outputs" / "live.csv")}
+
+
+def score(
+    env: dict[str, str], file: Path, *, out: Path | None = None, force: bool = False, stopped: bool = False
+) -> int:
+    """As the command line would."""
+
+    async def work() -> int:
+        stop = asyncio.Event()
+        if stopped:
+            stop.set()
+        return await run_score(env, stop, argparse.Namespace(file=file, out=out, force=force))
+
+    return asyncio.run(work())
+
+
+def refused(env: dict[str, str], file: Path, out: Path | None = None) -> str:
+    """The message with which it ends; nothing new is on the disk then."""
+    before = sorted(file.parent.rglob("*"))
+    with pytest.raises(FraudstreamError) as caught:
+        score(env, file, out=out)
+    assert sorted(file.parent.rglob("*")) == before
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def written(path: Path, content: str | bytes) -> Path:
+    """A file with that content."""
+    path.write_bytes(content.encode() if isinstance(content, str) else content)
+    return path
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    """The rows of a CSV."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def as_csv(rows: Sequence[Payment]) -> str:
+    """As Python writes them."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS.split(","))
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
+
+
+@fresh_folders
+@given(rows=st.lists(payments, max_size=8), name=st.sampled_from(["csv", "jsonl"]))
+def test_scores_are_those_of_the_stream(tmp_path: Path, env: dict[str, str], rows: list[Payment], name: str) -> None:
+    """The same payments, probabilities and decisions, in the same columns; the offset is the file's line."""
+    lines = "\n".join(json.dumps(row) for row in rows)
+    file = written(tmp_path / f"mine.{name}", as_csv(rows) if name == "csv" else lines)
+    assert score(env, file, force=True) == 0
+    out = tmp_path / "outputs" / "mine.scored.csv"
+    assert out.read_text().splitlines()[0] == HEADER
+    model = artifact.load(tmp_path / "models")[0]
+    probabilities = model.score(matrix(columns(rows)))
+    found = read(out)
+    assert [{field: json.loads(row[field]) for field in COLUMNS.split(",")} for row in found] == rows
+    assert [float(row["fraud_probability"]) for row in found] == probabilities.tolist()
+    assert [row["decision"] for row in found] == model.decide(probabilities)
+    assert {(row["timestamp"], row["partition"], row["model_version"]) for row in found} <= {("", "0", model.version)}
+    first = 2 if name == "csv" else 1
+    assert [int(row["offset"]) for row in found] == list(range(first, first + len(rows)))
+
+
+@pytest.mark.parametrize(
+    ("row", "reason", "detail"),
+    [
+        ("1,12OO,0.68,3,18,1", "invalid_field", "amount: Input should be a valid number"),
+        ("1,nan,0.68,3,18,1", "invalid_field", "amount: Input should be a valid number"),
+        ("1,1e400,0.68,3,18,1", "invalid_field", "amount: Input should be a finite number"),
+        ("1,-5,0.68,3,18,1", "invalid_field", "amount: Input should be greater than 0"),
+        ("1,5,0.5,2.5,18,1", "invalid_field", "failed_logins: Input should be a valid integer"),
+        ("1,5,true,3,24,1", "invalid_field", "country_risk_score: Input should be a valid number; transaction_hour: "),
+        ("0,5,0.5,3,18,1", "invalid_field", "payment_id: Input should be greater than or equal to 1"),
+        (",5,0.5,3,18,1", "missing_field", "payment_id: Field required"),
+        ("1,5,0,5,3,18,1", "invalid_csv", "7 values, but 6 columns"),
+        ("1,5", "invalid_csv", "2 values, but 6 columns"),
+        ("1,\udcff,0.5,3,18,1", "invalid_field", "amount: Input should be a valid number"),
+        ("1," + "9" * 200_000 + ",0.5,3,18,1", "invalid_csv", "field larger than field limit (131072)"),
+    ],
+)
+def test_bad_rows_go_aside(tmp_path: Path, env: dict[str, str], row: str, reason: str, detail: str) -> None:
+    """With line and reason; what is around them is scored."""
+    content = f"{COLUMNS}\n{GOOD}\n\n{row}\n{GOOD}\n".encode(errors="surrogateescape")
+    assert score(env, written(tmp_path / "mine.csv", content)) == 0
+    assert [line["offset"] for line in read(tmp_path / "outputs" / "mine.scored.csv")] == ["2", "5"]
+    (rejected,) = read(tmp_path / "outputs" / "mine.scored.rejected.csv")
+    assert (rejected["line"], rejected["reason"]) == ("4", reason)
+    assert rejected["detail"].startswith(detail)
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (b"no", "invalid_json"),
+        (b"[1]", "not_an_object"),
+        (b"{}", "missing_field"),
+        (b'{"payment_id":1,"amount":5,"country_risk_score":0,"failed_logins":3.0,"transaction_hour":1,"is_new_device":0}',
+         "invalid_field"),
+        (b" " * batch.LONGEST_LINE + b"{}" * batch.LONGEST_LINE, "too_long"),
+        (b"x" * 3 * batch.LONGEST_LINE, "too_long"),
+    ],
+)  # fmt: skip
+def test_bad_lines_go_aside(tmp_path: Path, env: dict[str, str], line: bytes, reason: str) -> None:
+    """JSON has types: the wire's rules hold."""
+    good = json.dumps(dict(zip(COLUMNS.split(","), json.loads(f"[{GOOD}]"), strict=True))).encode()
+    file = written(tmp_path / "mine.ndjson", b"\xef\xbb\xbf" + good + b"\n" + line + b"\r\n\n" + good)
+    assert score(env, file) == 0
+    assert [row["offset"] for row in read(tmp_path / "outputs" / "mine.scored.csv")] == ["1", "4"]
+    assert [(row["line"], row["reason"]) for row in read(tmp_path / "outputs" / "mine.scored.rejected.csv")] == [
+        ("2", reason)
+    ]
+
+
+def test_what_spreadsheets_write(tmp_path: Path, env: dict[str, str]) -> None:
+    """Byte-order mark, other columns in any order, cells of two lines, floats and booleans for integers, no id."""
+    content = (
+        '\ufeffnote,is_new_device,amount,country_risk_score,failed_logins,transaction_hour\r\n'
+        '"two\r\nlines",TRUE,5,.5,3.0, 7 \r\n,,,,,\r\nx,false,6,0,0,23'
+    )  # fmt: skip
+    assert score(env, written(tmp_path / "Mine.CSV", content)) == 0
+    rows = [list(row.values())[1:7] for row in read(tmp_path / "outputs" / "Mine.scored.csv")]
+    assert rows == [["2", "5.0", "0.5", "3", "7", "1"], ["5", "6.0", "0.0", "0", "23", "0"]]
+    assert not (tmp_path / "outputs" / "Mine.scored.rejected.csv").exists()
+
+
+def test_mistakes(tmp_path: Path, env: dict[str, str]) -> None:
+    """Each is one line, and leaves nothing behind."""
+    good = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\n")
+    assert "No such file" in refused(env, tmp_path / "none.csv")
+    assert "must end in .csv" in refused(env, written(tmp_path / "mine.xlsx", "x"))
+    assert "no column amount" in refused(env, written(tmp_path / "bad.csv", COLUMNS.replace("amount", "sum")))
+    assert "nothing" in refused(env, written(tmp_path / "bad.csv", ""))
+    assert "two columns amount" in refused(env, written(tmp_path / "bad.csv", f"{COLUMNS},amount"))
+    long = f"{COLUMNS}\n{'9' * batch.LONGEST_LINE}\n"
+    assert "line 2: longer than" in refused(env, written(tmp_path / "bad.csv", long))
+    assert "line 1: field larger" in refused(env, written(tmp_path / "bad.csv", "9" * 200_000))
+    assert "is the file to be scored" in refused(env, good, out=good)
+    assert "is the scorers' own CSV" in refused(env, good, out=Path(env["CSV_PATH"]))
+    assert "is a folder" in refused(env, good, out=tmp_path)
+    assert "can't be written: No such file" in refused(env, good, out=tmp_path / "no" / "out.csv")
+    assert "no model" in refused(env | {"MODELS_DIR": str(tmp_path)}, good)
+    rejected = written(tmp_path / "out.rejected.csv", f"{COLUMNS}\n{GOOD}\n")
+    assert "is the file to be scored" in refused(env, rejected, out=tmp_path / "out.csv")
+
+
+def test_a_file_that_is_there_is_replaced_when_told_to(tmp_path: Path, env: dict[str, str]) -> None:
+    """And the rejected rows of the last time go with it."""
+    file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\nbad\n")
+    out, rejected = tmp_path / "out.csv", tmp_path / "out.rejected.csv"
+    assert score(env, file, out=out) == 0
+    assert rejected.exists()
+    assert "--force" in refused(env, file, out=out)
+    written(file, f"{COLUMNS}\n{GOOD}\n{GOOD}\n")
+    assert score(env, file, out=out, force=True) == 0
+    assert len(read(out)) == 2
+    assert not rejected.exists()
+
+
+def test_an_interrupted_run_leaves_nothing(tmp_path: Path, env: dict[str, str]) -> None:
+    """Not even a part of it."""
+    file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\n")
+    with pytest.raises(FraudstreamError, match="nothing was written"):
+        score(env, file, stopped=True)
+    assert list((tmp_path / "outputs").iterdir()) == []
+
+
+def test_thresholds_may_be_set(tmp_path: Path, env: dict[str, str]) -> None:
+    """As the scorer's."""
+    file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\n")
+    score(env | {"REVIEW_THRESHOLD": "0.000001", "BLOCK_THRESHOLD": "0.000001"}, file)
+    assert [row["decision"] for row in read(tmp_path / "outputs" / "mine.scored.csv")] == ["block"]
+
+
+def test_exit_codes(
+    tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On the command line: 0 when it is done, 1 and one line when it can't be."""
+    for name, value in env.items():
+        monkeypatch.setenv(name, value)
+    file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\nbad\n")
+    assert cli.main(["score", str(file)]) == 0
+    said = capsys.readouterr().out
+    assert "rows rejected" in said
+    assert "rows=1" in said.splitlines()[-1]
+    assert cli.main(["score", str(tmp_path / "none.csv")]) == 1
+    assert len(capsys.readouterr().out.splitlines()) == 1
+
+
+def test_batches_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By rows, and by their size where they are long."""
+    file = written(tmp_path / "mine.csv", f"{COLUMNS},note\n" + f"{GOOD},{'x' * 1000}\n" * 50)
+    lines = written(tmp_path / "mine.jsonl", b'{"note":"%s"}\n' % (b"x" * 1000) * 50)
+    assert [len(one.lines) for path in (file, lines) for one in batches(path, 20)] == [20, 20, 10] * 2
+    for module in (table, json_lines):
+        monkeypatch.setattr(module, "LARGEST", 3_000)
+    assert {len(one.lines) for path in (file, lines) for one in batches(path, 20)} <= {2, 3, 4}
+    assert [line for one in batches(file, 20) for line in one.lines] == list(range(2, 52))
+
+
+json_values = st.none() | st.booleans() | st.integers(-5, 30) | st.floats(-1, 30) | st.just("x")
+
+
+@given(st.dictionaries(st.sampled_from([*COLUMNS.split(","), "note"]), json_values))
+def test_fields_are_checked_as_the_wire_is(fields: dict[str, object]) -> None:
+    """The same payment, or the same reason."""
+    (found,) = check_all([fields])
+    wire = decode(json.dumps(fields).encode())
+    if isinstance(wire, InvalidPayment):
+        assert isinstance(found, InvalidPayment)
+        assert found.reason == wire.reason
+    else:
+        assert found == wire

@@ -1,0 +1,95 @@
+"""Shares of the log-odds: the axioms that make them Shapley's, brute force, and their words."""
+
+import json
+from itertools import permutations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from fraudstream.features import FEATURES
+from fraudstream.reasons import contributions, worded
+
+Floats = NDArray[np.float64]
+
+REFERENCE = np.array([45.0, 0.2, 0.0, 13.0, 0.0])
+rows = st.lists(
+    st.tuples(st.floats(0.01, 1e6), st.floats(0, 1), st.integers(0, 50), st.integers(0, 23), st.integers(0, 1)),
+    min_size=1,
+    max_size=4,
+).map(lambda found: np.array(found, dtype=np.float64))
+
+
+def crooked(matrix: Floats) -> Floats:
+    """Log-odds with interactions of two and three fields, and a kink."""
+    amount, risk, logins, hour, device = matrix.T
+    bends: Floats = np.log(amount) + 3 * risk * device + np.minimum(logins, 4) * risk * device - np.abs(hour - 3) / 5
+    return bends
+
+
+def brute_force(row: Floats) -> list[float]:
+    """The mean over all orders in which the fields could be told, of what each adds when it is told."""
+    shares = np.zeros(5)
+    orders = list(permutations(range(5)))
+    for order in orders:
+        mixed = REFERENCE.copy()
+        before = crooked(mixed[None])[0]
+        for field in order:
+            mixed[field] = row[field]
+            after = crooked(mixed[None])[0]
+            shares[field] += after - before
+            before = after
+    mean: list[float] = (shares / len(orders)).tolist()
+    return mean
+
+
+@given(rows)
+def test_equals_brute_force(matrix: Floats) -> None:
+    """All 120 orders, one by one."""
+    found = contributions(crooked, matrix, REFERENCE)
+    assert found == pytest.approx(np.array([brute_force(row) for row in matrix]), abs=1e-9)
+
+
+@given(rows)
+def test_shares_add_up(matrix: Floats) -> None:
+    """To the log-odds minus the reference's; a field that is as in the reference has none."""
+    found = contributions(crooked, matrix, REFERENCE)
+    assert found.sum(axis=1) == pytest.approx(crooked(matrix) - crooked(REFERENCE[None]), abs=1e-9)
+    assert np.abs(found[matrix == REFERENCE]).max(initial=0) < 1e-9
+
+
+def test_words_are_those_that_push_up_strongest_first() -> None:
+    """With the field, its share and a text."""
+    reasons = json.loads(worded([1200.5, 0.68, 7, 23, 1], [0.5, -0.2, 1.25, 0.0004, 0.75]))
+    assert reasons == [
+        {"field": "failed_logins", "contribution": 1.25, "text": "7 failed logins"},
+        {"field": "is_new_device", "contribution": 0.75, "text": "new device"},
+        {"field": "amount", "contribution": 0.5, "text": "amount 1,200.50"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("payment", "texts"),
+    [
+        (
+            [1e12, 0.0, 0, 0, 0],
+            [
+                "amount 1,000,000,000,000.00",
+                "country risk 0.00",
+                "no failed logins",
+                "between 00:00 and 01:00",
+                "known device",
+            ],
+        ),
+        (
+            [0.01, 1.0, 1, 23, 1],
+            ["amount 0.01", "country risk 1.00", "1 failed login", "between 23:00 and 00:00", "new device"],
+        ),
+    ],
+)
+def test_each_field_has_words(payment: list[float], texts: list[str]) -> None:
+    """Whatever its value."""
+    reasons = {reason["field"]: reason["text"] for reason in json.loads(worded(payment, [1.0] * 5))}
+    assert reasons == dict(zip(FEATURES, texts, strict=True))
