@@ -2,6 +2,7 @@
 
 import io
 import logging
+import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ PAGE = "report.html"
 FOLDER = "report"
 
 _FILE_MODE = 0o664
+_FOLDER_MODE = 0o775
 _PICTURES: dict[str, Callable[[Facts], Figure]] = {
     "ranking": ranking.picture,
     "reliability": reliability.picture,
@@ -34,7 +36,10 @@ def write(models_dir: Path, history: History, study: Study, classifier: Classifi
     facts = gather(history, study, classifier, manifest)
     drawn = draw(facts)
     folder = models_dir / FOLDER
-    folder.mkdir(exist_ok=True)
+    if not folder.is_dir():
+        folder.mkdir()
+        # as models/ itself: the owner on the host and the container's user share a group
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | _FOLDER_MODE)
     for name, content in drawn.items():
         _replace(folder / f"{name}.png", content)
     _replace(models_dir / PAGE, page.html(facts, drawn, datetime.now(UTC)).encode())
