@@ -9,12 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fraudstream.curves import CurveLogit
 from fraudstream.features import FEATURES
 from fraudstream.reasons import contributions, worded
+from fraudstream.simulation import labels, simulate
+from trainer.candidates import candidates
 
 Floats = NDArray[np.float64]
 
 REFERENCE = np.array([45.0, 0.2, 0.0, 13.0, 0.0])
+_RNG = np.random.default_rng(0)
+_MATRIX = simulate(_RNG, 3_000).matrix()
+HISTORY = (_MATRIX, labels(_RNG, _MATRIX))
 rows = st.lists(
     st.tuples(st.floats(0.01, 1e6), st.floats(0, 1), st.integers(0, 50), st.integers(0, 23), st.integers(0, 1)),
     min_size=1,
@@ -93,3 +99,14 @@ def test_each_field_has_words(payment: list[float], texts: list[str]) -> None:
     """Whatever its value."""
     reasons = {reason["field"]: reason["text"] for reason in json.loads(worded(payment, [1.0] * 5))}
     assert reasons == dict(zip(FEATURES, texts, strict=True))
+
+
+@pytest.mark.parametrize("name", ["lines", "curves", "curves_and_products", "all_products"])
+def test_closed_form_equals_all_coalitions(name: str) -> None:
+    """For each kind of curves that the trainer fits."""
+    (candidate,) = [one for one in candidates() if one.name == name]
+    classifier = candidate.fit(*HISTORY, 0)
+    assert isinstance(classifier, CurveLogit)
+    matrix = HISTORY[0][:200]
+    slow = contributions(classifier.log_odds, matrix, REFERENCE)
+    assert classifier.contributions(matrix, REFERENCE) == pytest.approx(slow, abs=1e-9)

@@ -124,6 +124,22 @@ class CurveLogit:
         log_odds: Floats = self.intercept + columns @ self.weights + ((curves @ self.pairs) * curves).sum(axis=1)
         return log_odds
 
+    def contributions(self, matrix: Floats, reference: Floats) -> Floats:
+        """What `reasons.contributions` says of `log_odds`, in closed form: shape (n, 5).
+
+        A field's own columns count in full. Of a product of two fields' curves, a field has its curve's change times
+        the mean of the other curve here and in the reference: the average over the two orders in which they may change.
+        """
+        columns, usual = self.basis.expand(matrix), self.basis.expand(reference[None, :])
+        curves, usual_curves = columns @ self.curves - self.shift, usual @ self.curves - self.shift
+        products = (curves - usual_curves) * ((curves + usual_curves) @ (self.pairs + self.pairs.T) / 2.0)
+        of_column = np.zeros((len(self.weights), len(self.basis.groups)))
+        for field, group in enumerate(self.basis.groups):
+            of_column[group, field] = 1.0
+        of_curve = (np.abs(self.curves).T @ of_column) > 0.0
+        shares: Floats = ((columns - usual) * self.weights) @ of_column + products @ of_curve
+        return shares
+
     def predict_proba(self, matrix: Floats) -> Floats:
         """Probabilities of no fraud and of fraud, shape (n, 2)."""
         exponent = np.clip(-self.log_odds(matrix), -_LARGEST_EXPONENT, _LARGEST_EXPONENT)

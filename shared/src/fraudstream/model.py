@@ -84,6 +84,11 @@ class FraudModel:
         """
         if self.reference is None or len(matrix) == 0:
             return None
+        closed_form = getattr(self.classifier, "contributions", None)
+        if closed_form is not None:
+            with self._threads.limit(limits=1):
+                shares: Floats = closed_form(matrix, self.reference)
+            return shares
         return contributions(self._log_odds, matrix, self.reference)
 
     def _log_odds(self, matrix: Floats) -> Floats:
