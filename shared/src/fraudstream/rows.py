@@ -81,9 +81,8 @@ def rfc3339(timestamp_ms: int) -> str:
         return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Texts:
-    """Scored payments in words, column by column: each number is turned into text once, for the CSV and the topic."""
+class Texts(NamedTuple):
+    """Scored payments in words, in the CSV's columns and order. Each number becomes text once, for CSV and topic."""
 
     timestamp: Sequence[str]
     payment_id: Sequence[str]
@@ -119,22 +118,7 @@ class Texts:
 
     def csv_lines(self) -> list[str]:
         """A line of the CSV for each, without its line end."""
-        cells = zip(
-            self.timestamp,
-            self.payment_id,
-            self.amount,
-            self.country_risk_score,
-            self.failed_logins,
-            self.transaction_hour,
-            self.is_new_device,
-            self.fraud_probability,
-            self.decision,
-            self.model_version,
-            self.partition,
-            self.offset,
-            strict=True,
-        )
-        return list(map(",".join, cells))
+        return list(map(",".join, zip(*self, strict=True)))
 
     def csv_chunk(self) -> bytes:
         """All lines, each with its line end."""
@@ -148,19 +132,8 @@ class Texts:
             f'"transaction_hour":{hour},"is_new_device":{device},"fraud_probability":{probability},'
             f'"decision":"{decision}","model_version":"{version}","reasons":[],'
             f'"source_partition":{partition},"source_offset":{offset},"scored_at":"{scored_at}"}}'.encode()
-            for number, amount, risk, logins, hour, device, probability, decision, version, partition, offset in zip(
-                self.payment_id,
-                self.amount,
-                self.country_risk_score,
-                self.failed_logins,
-                self.transaction_hour,
-                self.is_new_device,
-                self.fraud_probability,
-                self.decision,
-                self.model_version,
-                self.partition,
-                self.offset,
-                strict=True,
+            for _, number, amount, risk, logins, hour, device, probability, decision, version, partition, offset in zip(
+                *self, strict=True
             )
         ]
 
