@@ -1,10 +1,27 @@
-"""Scored payments for tests, one by one; the product has them column by column."""
+"""Records and scored payments for tests, one by one; the product has payments column by column."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from fraudstream.events import Payment, columns
 from fraudstream.rows import Scored, Texts
+
+PAYMENT = Payment(
+    payment_id=7, amount=12.5, country_risk_score=0.25, failed_logins=1, transaction_hour=3, is_new_device=0
+)
+
+
+@dataclass
+class Record:
+    """As Kafka's."""
+
+    value: bytes | None = None
+    offset: int = 5
+    timestamp: int = 1_790_000_000_000
+    timestamp_type: int = 0
+    key: bytes | None = None
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
 
 
 class One(NamedTuple):

@@ -151,7 +151,7 @@ def _storm(plan: Plan, cluster: Cluster, crew: Crew, report: Report, reader: Rea
 
 def _clear(crew: Crew, report: Report) -> None:
     """Wake the stopped ones, so that what they still have in hand meets its fence; then end them all."""
-    for member in crew.obeying:
+    for member in crew.members:  # also one that stopped itself when it had been told to end
         if member.paused:
             crew.resume(member)
     for member in crew.obeying:

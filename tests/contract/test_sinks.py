@@ -6,17 +6,13 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.scores import One, csv_chunk
+from tests.scores import PAYMENT, One, csv_chunk
 
-from fraudstream.events import Payment
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.memory import MemorySink
 from fraudstream.sinks.protocol import Batch, Identity, Sink
 
 IDENTITY = Identity(cluster="c", topic="t", group="g")
-PAYMENT = Payment(
-    payment_id=7, amount=12.5, country_risk_score=0.25, failed_logins=1, transaction_hour=3, is_new_device=0
-)
 
 
 def batch(partition: int, token: int, offsets: range, *, last: int | None = None, version: str = "v1") -> Batch:

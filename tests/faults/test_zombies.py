@@ -7,7 +7,7 @@ import pytest
 from scorer.watchdog import EXIT_STALLED
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Surroundings, save_model
-from tests.oracle import csv_rows
+from tests.oracle import csv_rows, scored
 
 SESSION_TIMEOUT_S = 10
 
@@ -108,6 +108,7 @@ def test_an_open_transaction_of_another_producer_is_no_stall(surroundings: Surro
             began = time.monotonic()
             wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
             assert scorer.running, scorer.output
+    topic = surroundings.settings["SCORED_TOPIC"]
     with surroundings.scorer():
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 30, "what was held back is scored")
+        wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 100, 30, "what was held back is scored")
     assert surroundings.assert_each_once() == 100

@@ -20,13 +20,15 @@ class Service:
     """`python -m <module>` with only the given settings; its log is JSON, and is shown when something is not met."""
 
     def __init__(self, folder: Path, module: str, settings: Mapping[str, str], *arguments: str) -> None:
-        self._log = folder / f"{module}-{os.urandom(4).hex()}.log"
+        name = f"{module}-{os.urandom(4).hex()}"
+        self._log = folder / f"{name}.log"
+        self._heartbeat = folder / f"{name}.heartbeat"
         paths = [str(_ROOT / "services" / module), os.environ.get("PYTHONPATH", "")]
         environment = {
             "PATH": os.environ["PATH"],
             "PYTHONPATH": os.pathsep.join(path for path in paths if path),
             "PYTHONWARNINGS": "default",
-            "HEARTBEAT_FILE": str(folder / "heartbeat"),
+            "HEARTBEAT_FILE": str(self._heartbeat),
             "LOG_FORMAT": "json",
             **settings,
         }
@@ -38,6 +40,11 @@ class Service:
     def output(self) -> str:
         """All that it has said."""
         return self._log.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def heartbeat(self) -> str:
+        """The state its health check sees."""
+        return self._heartbeat.read_text(encoding="utf-8")
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """The log lines of that event so far."""

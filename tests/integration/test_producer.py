@@ -105,7 +105,7 @@ def test_told_to_stop(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Non
         service.wait_for("payments sent", count=2)
         service.terminate()
         assert service.wait(10) == 0, service.output
-    assert (tmp_path / "heartbeat").read_text(encoding="utf-8") == "ready"
+    assert service.heartbeat == "ready"
     ids = _ids(kafka_bootstrap, topic)
     assert len(ids) == ids.total() == service.lines("all sent")[0]["payments"] >= 20_000
 
@@ -162,9 +162,7 @@ def test_told_to_stop_while_the_broker_is_away(own_cluster: Cluster, names: Name
         service.wait_for("payments sent")
         own_cluster.broker.pause()
         service.wait_for("Kafka is away: waiting, nothing is lost")
-        wait_until(
-            lambda: (tmp_path / "heartbeat").read_text(encoding="utf-8") == "Kafka is away", 5, "heartbeat says so"
-        )
+        wait_until(lambda: service.heartbeat == "Kafka is away", 5, "heartbeat says so")
         service.terminate()
         assert service.wait(15) == 1
     assert "could not be delivered" in service.lines("stopped")[0]["reason"]

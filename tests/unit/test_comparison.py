@@ -2,8 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.scores import One, scored_values
-from tests.unit.test_entries import PAYMENT, Record
+from tests.scores import PAYMENT, One, Record, scored_values
 
 from fraudstream.comparison import Comparisons
 from fraudstream.model import Thresholds

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.contract.test_sinks import PAYMENT
-from tests.scores import One, csv_chunk
+from tests.scores import PAYMENT, One, csv_chunk
 
 from fraudstream.audit.entries import row_entries
 from fraudstream.sinks import csv_reading

@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 from structlog.testing import capture_logs
-from tests.unit.test_scoring import AT, TOPICS, ByRisk, Record
+from tests.scores import Record
+from tests.unit.test_scoring import AT, TOPICS, ByRisk
 
 from fraudstream.drift.reference import Reference
 from fraudstream.features import FEATURES
@@ -30,7 +31,7 @@ def cycle(rng: np.random.Generator, second: int, *, richer: float) -> list[Outco
     values = [
         json.dumps(dict(zip(FEATURES, row, strict=True), payment_id=1)).encode() for row in zip(*columns, strict=True)
     ]
-    records = [Record(offset, value, timestamp=second * 1_000) for offset, value in enumerate([b"no", *values])]
+    records = [Record(value, offset=offset, timestamp=second * 1_000) for offset, value in enumerate([b"no", *values])]
     return SCORER.decide({0: records[:300], 1: records[300:]}, {}, AT)
 
 

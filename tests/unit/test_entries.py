@@ -1,35 +1,18 @@
 """What is read of outputs, and what can't be."""
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import One, csv_chunk, scored_values
+from tests.scores import PAYMENT, One, Record, csv_chunk, scored_values
 
 from fraudstream.audit.entries import dead_entries, row_entries, scored_again, scored_entries
 from fraudstream.events import InvalidPayment, Payment
 from fraudstream.rows import Place, Texts, dead_letter_headers
 
 TOPIC = "payments"
-PAYMENT = Payment(
-    payment_id=7, amount=12.5, country_risk_score=0.25, failed_logins=1, transaction_hour=3, is_new_device=0
-)
-
-
-@dataclass
-class Record:
-    """As Kafka's."""
-
-    value: bytes | None = None
-    offset: int = 5
-    timestamp: int = 1_790_000_000_000
-    timestamp_type: int = 0
-    key: bytes | None = None
-    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
-
 
 scored = st.builds(
     One,

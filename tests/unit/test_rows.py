@@ -8,14 +8,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import One, csv_chunk, scored_values
+from tests.scores import PAYMENT, One, csv_chunk, scored_values
 
 from fraudstream.events import InvalidPayment, Payment
 from fraudstream.rows import HEADER, Place, dead_letter_headers, fitted, rfc3339, stored_row
 
-PAYMENT = Payment(
-    payment_id=1, amount=1.0, country_risk_score=0.0, failed_logins=0, transaction_hour=0, is_new_device=0
-)
 payments = st.builds(
     Payment,
     payment_id=st.integers(1, 2**63 - 1),

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.scores import Record
 
 from fraudstream.events import InvalidPayment, decode
 from fraudstream.model import FraudModel, Thresholds
@@ -26,18 +26,6 @@ class ByRisk:
     def predict_proba(self, matrix: NDArray[np.float64], /) -> NDArray[np.float64]:
         """Shape (n, 2)."""
         return np.column_stack([1 - matrix[:, 1], matrix[:, 1]])
-
-
-@dataclass
-class Record:
-    """As Kafka's."""
-
-    offset: int
-    value: bytes | None
-    key: bytes | None = b"k"
-    timestamp: int = 1_790_000_000_000
-    timestamp_type: int = 0
-    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
 
 
 def decide(records: Mapping[int, list[Record]], stored: Mapping[int, Mapping[int, Row]]) -> list[Outcome]:
@@ -71,7 +59,7 @@ batches = st.dictionaries(st.integers(0, 9), st.lists(values, min_size=1, max_si
 
 def _records(batches: Mapping[int, list[bytes | None]]) -> dict[int, list[Record]]:
     return {
-        partition: [Record(2 * number + 10, value, b"%d" % number) for number, value in enumerate(batch)]
+        partition: [Record(value, offset=2 * number + 10, key=b"%d" % number) for number, value in enumerate(batch)]
         for partition, batch in batches.items()
     }
 

@@ -147,9 +147,9 @@ class Ownership:
     async def _taken(self, partitions: frozenset[int]) -> bool:
         outlets = {partition: self._outlet(partition) for partition in partitions}
         try:
-            lanes, positions = await self._prepare(outlets)
+            lanes = await self._prepare(outlets)
             failpoint("resuming")
-            self.consumer.resume(positions)
+            self.consumer.resume({partition: lane.position for partition, lane in lanes.items()})
         except (SinkUnavailableError, KafkaSetupError, *BROKEN) as error:
             await asyncio.gather(*(outlet.close() for outlet in outlets.values()))
             self._hindered(partitions, str(error) or type(error).__name__)
@@ -167,7 +167,7 @@ class Ownership:
             self._log.error("partitions not ready", partitions=sorted(partitions), reason=reason)
         self._troubles.update(dict.fromkeys(partitions, reason))
 
-    async def _prepare(self, outlets: Mapping[int, Outlet]) -> tuple[dict[int, Lane], dict[int, int]]:
+    async def _prepare(self, outlets: Mapping[int, Outlet]) -> dict[int, Lane]:
         """In this order: fence the former owner, read what is committed, take the sink's token."""
         consumer = self.consumer
         await asyncio.gather(*(outlet.start() for outlet in outlets.values()))
@@ -188,10 +188,9 @@ class Ownership:
         renewed = [partition for partition, start in starts.items() if start.case is Case.TOPIC_RECREATED]
         if renewed:
             await asyncio.to_thread(self._sink.forget, renewed)
-        lanes = {
+        return {
             partition: _lane(outlet, holdings[partition], starts[partition]) for partition, outlet in outlets.items()
         }
-        return lanes, {partition: start.position for partition, start in starts.items()}
 
     async def _resume(self, partition: int, committed: int | None, decided: Decided | None, log: Log) -> Resume:
         if decided is not None and needs_fingerprint(committed, decided) and log.start <= decided.offset < log.end:
@@ -214,12 +213,7 @@ class Ownership:
 
 
 def _lane(outlet: Outlet, holding: Holding, start: Resume) -> Lane:
-    if holding.decided is None or start.case is Case.TOPIC_RECREATED:
-        return Lane(outlet=outlet, token=holding.token, position=start.position)
-    return Lane(
-        outlet=outlet,
-        token=holding.token,
-        position=start.position,
-        rows=holding.rows,
-        replay_until=holding.decided.offset,
-    )
+    lane = Lane(outlet=outlet, token=holding.token, position=start.position)
+    if holding.decided is not None and start.case is not Case.TOPIC_RECREATED:
+        lane.rows, lane.replay_until = holding.rows, holding.decided.offset
+    return lane

@@ -8,6 +8,8 @@ import sys
 import time
 from pathlib import Path
 
+from fraudstream.errors import SettingsError
+
 FILE_VARIABLE = "HEARTBEAT_FILE"
 DEFAULT_FILE = "/tmp/fraudstream-heartbeat"  # noqa: S108 - a tmpfs of its own in each container
 STALE_AFTER_S = 20.0
@@ -19,6 +21,9 @@ class Heartbeat:
     """Written by the loop itself, at most once a second unless the state changes, so that a stuck loop goes stale."""
 
     def __init__(self, path: Path) -> None:
+        """Raises SettingsError if no file can be made there."""
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise SettingsError(f"{FILE_VARIABLE}: the folder {path.parent} is not there, or not writable")
         self._path = path
         self._state = ""
         self._touched_s = 0.0
@@ -28,7 +33,8 @@ class Heartbeat:
         now = time.monotonic()
         if state == self._state and now - self._touched_s < _TOUCH_EVERY_S:
             return
-        part = self._path.with_name(self._path.name + ".part")
+        # by process: two of one machine may share the default file, and must not take each other's part away
+        part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
         part.write_text(state, encoding="utf-8")
         part.replace(self._path)
         self._state, self._touched_s = state, now

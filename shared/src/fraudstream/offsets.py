@@ -55,9 +55,9 @@ class Resume:
     lost: int = 0
 
 
-def needs_fingerprint(committed: int | None, decided: Decided | None) -> bool:
+def needs_fingerprint(committed: int | None, decided: Decided) -> bool:
     """Whether `resume` must be told the fingerprint that Kafka holds at the last offset decided."""
-    return decided is not None and committed != decided.offset + 1
+    return committed != decided.offset + 1
 
 
 def resume(committed: int | None, decided: Decided | None, log: Log) -> Resume:
@@ -65,7 +65,7 @@ def resume(committed: int | None, decided: Decided | None, log: Log) -> Resume:
     if decided is None:
         return _without_journal(committed, log)
     following = decided.offset + 1
-    if committed == following:
+    if not needs_fingerprint(committed, decided):
         return _retained(Case.NORMAL, following, log)
     if decided.offset >= log.end or _differ(decided.fingerprint, log.fingerprint):
         return Resume(case=Case.TOPIC_RECREATED, position=log.start)

@@ -14,6 +14,7 @@ HEADER = (
     "timestamp,payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device,"
     "fraud_probability,decision,model_version,partition,offset"
 )
+_CELLS = HEADER.count(",") + 1
 
 # numbers that come again and again, in words
 _SMALL = [str(number) for number in range(10_001)]
@@ -64,7 +65,7 @@ class StoredRow:
 def stored_row(line: str) -> StoredRow:
     """Read one row of the CSV back. Raises ValueError where the line is none of ours."""
     cells = line.rstrip("\r\n").split(",")
-    if len(cells) != HEADER.count(",") + 1:
+    if len(cells) != _CELLS:
         raise ValueError("not a row of this file")
     return StoredRow(
         partition=int(cells[10]),
@@ -86,9 +87,11 @@ def rfc3339(timestamp_ms: int) -> str:
         return ""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Texts:
-    """Scored payments in words, column by column: each number is turned into text once, for the CSV and the topic."""
+class Texts(NamedTuple):
+    """Scored payments in words: the CSV's columns in their order, then what only the topic carries.
+
+    Each number becomes text once, for CSV and topic.
+    """
 
     timestamp: Sequence[str]
     payment_id: Sequence[str]
@@ -131,22 +134,7 @@ class Texts:
 
     def csv_lines(self) -> list[str]:
         """A line of the CSV for each, without its line end."""
-        cells = zip(
-            self.timestamp,
-            self.payment_id,
-            self.amount,
-            self.country_risk_score,
-            self.failed_logins,
-            self.transaction_hour,
-            self.is_new_device,
-            self.fraud_probability,
-            self.decision,
-            self.model_version,
-            self.partition,
-            self.offset,
-            strict=True,
-        )
-        return list(map(",".join, cells))
+        return list(map(",".join, zip(*self[:_CELLS], strict=True)))
 
     def csv_chunk(self) -> bytes:
         """All lines, each with its line end."""
@@ -155,28 +143,13 @@ class Texts:
 
     def scored_values(self, scored_at: str) -> list[bytes]:
         """One JSON object for each, as `scored-payments` carries it."""
-        columns = zip(
-            self.payment_id,
-            self.amount,
-            self.country_risk_score,
-            self.failed_logins,
-            self.transaction_hour,
-            self.is_new_device,
-            self.fraud_probability,
-            self.decision,
-            self.model_version,
-            self.reasons,
-            self.partition,
-            self.offset,
-            self.challenger,
-            strict=True,
-        )
+        columns = zip(*self, strict=True)
         return [
             f'{{"payment_id":{key},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
             f'"transaction_hour":{hour},"is_new_device":{device},"fraud_probability":{score},'
             f'"decision":"{verdict}","model_version":"{model}","reasons":{why},'
-            f'"source_partition":{partition},"source_offset":{offset},"scored_at":"{scored_at}"{other}}}'.encode()
-            for key, amount, risk, logins, hour, device, score, verdict, model, why, partition, offset, other in columns
+            f'"source_partition":{place},"source_offset":{offset},"scored_at":"{scored_at}"{other}}}'.encode()
+            for _, key, amount, risk, logins, hour, device, score, verdict, model, place, offset, why, other in columns
         ]
 
 
