@@ -45,6 +45,7 @@ def _measure(settings: BenchSettings, folder: Path) -> Measured:
         return Measured(
             throughput=throughput.measure(bench) if "throughput" in wanted else None,
             latency=latency.measure(bench) if "latency" in wanted else None,
+            companions=throughput.measure(bench, throughput.COMPANIONS) if "companions" in wanted else None,
             replicas=replicas.measure(bench) if "replicas" in wanted else None,
             memory=memory.measure(bench) if "memory" in wanted else None,
         )

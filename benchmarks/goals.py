@@ -33,6 +33,13 @@ THROUGHPUT = {
 }
 """Ratio → the two contenders whose rates it compares."""
 
+COMPANIONS = {
+    "watched_vs_bare_default": ("scorer_default_watched", "scorer_default_bare"),
+    "watched_vs_bare_hgb": ("scorer_hgb_watched", "scorer_hgb_bare"),
+    "challenged_vs_bare_default": ("scorer_default_challenged", "scorer_default_bare"),
+}
+"""Likewise: what reasons, drift and a challenger cost."""
+
 LATENCY = "latency_p99_vs_kafka_streams_at_1000"
 
 GOALS = (
@@ -46,6 +53,9 @@ GOALS = (
     Goal("logistic_vs_plain_loop", "throughput, the same logistic model", "≥", 80.0),
     Goal(LATENCY, "p99 latency at 1,000 payments/s, 6 partitions, Kafka Streams at its 100 ms", "≤", 0.5),
     Goal("exactly_once_vs_at_least_once", "throughput: what the guarantee costs", "≥", 0.8),
+    Goal("watched_vs_bare_default", "throughput with reasons and drift, 3 % flagged, shipped model", "≥", 0.9),
+    Goal("watched_vs_bare_hgb", "throughput with reasons and drift, 3 % flagged, boosting", "≥", 0.85),
+    Goal("challenged_vs_bare_default", "throughput with a challenger of its kind as well", "≥", 0.75),
 )
 
 MOST_MEMORY_MB = 300

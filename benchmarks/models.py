@@ -1,10 +1,17 @@
-"""The three models: the shipped default, boosting, and a plain logistic regression."""
+"""The three models: the shipped default, boosting, and a plain logistic regression; and what accompanies a model.
+
+A `bare` model has no reference, so the scorer gives no reasons and watches no drift; a `watched` one has; a
+`challenged` one has a challenger of its own kind as well. These flag 3 % of the payments.
+"""
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -13,26 +20,34 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fraudstream import artifact
-from fraudstream.model import Classifier, Thresholds
+from fraudstream.artifact import Manifest
+from fraudstream.drift import reference as drift
+from fraudstream.model import Classifier, Floats, Thresholds
 from fraudstream.simulation import labels, simulate
+from trainer.candidates import candidates
 
 _ROWS = 20_000
 _THRESHOLDS = Thresholds(review=0.10, block=0.50)
+_REVIEWED, _BLOCKED = 0.97, 0.99
+"""Quantiles of the scores."""
 _TRAINING_TIMEOUT_S = 300
 
 
 def make(folder: Path) -> dict[str, Path]:
-    """Train all three, each into a models folder of its own; returns the folders by name."""
+    """Train all three, each into a models folder of its own, and their companions; returns the folders by name."""
     rng = np.random.default_rng(0)
     matrix = simulate(rng, _ROWS).matrix()
     fraud = labels(rng, matrix)
     boosting = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=0).fit(matrix, fraud)
     logistic = Pipeline([("scaler", StandardScaler()), ("regression", LogisticRegression())]).fit(matrix, fraud)
-    folders = {name: folder / name for name in ("default", "hgb", "logistic")}
+    alone = ("default", "hgb", "logistic")
+    accompanied = ("default_bare", "default_watched", "default_challenged", "hgb_bare", "hgb_watched")
+    folders = {name: folder / name for name in (*alone, *accompanied)}
     _train_default(folders["default"])
     _save(folders["hgb"], boosting, "hgb")
-    version = _save(folders["logistic"], logistic, "logistic")
+    version = _save(folders["logistic"], logistic, "logistic").version
     parameters(folders["logistic"]).write_text(json.dumps(_parameters(logistic, version)), encoding="utf-8")
+    _accompany(folders, matrix)
     return folders
 
 
@@ -41,18 +56,50 @@ def parameters(folder: Path) -> Path:
     return folder / "parameters.json"
 
 
-def _save(folder: Path, classifier: Classifier, kind: str) -> str:
+def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
+    for name in ("default", "hgb"):
+        model, manifest = artifact.load(folders[name])
+        scores = model.score(matrix)
+        thresholds = Thresholds(*np.quantile(scores, [_REVIEWED, _BLOCKED]).tolist())
+        reference = {
+            "payment": artifact.reference_payment(np.median(matrix, axis=0).tolist()),
+            drift.KEY: drift.Reference.of(matrix, scores).as_json(),
+        }
+        for companion, known in (("bare", {}), ("watched", reference)):
+            _save(folders[f"{name}_{companion}"], model.classifier, manifest.kind, thresholds, known)
+    _challenge(folders["default_watched"], folders["default_challenged"])
+
+
+def _challenge(champion: Path, folder: Path) -> None:
+    """The champion's folder once more, with a challenger of its kind, learned from other payments."""
+    _, manifest = artifact.load(champion)
+    rng = np.random.default_rng(1)
+    matrix = simulate(rng, _ROWS).matrix()
+    fit = next(candidate.fit for candidate in candidates() if candidate.name == manifest.kind)
+    challenger = _save(folder, fit(matrix, labels(rng, matrix), 1), manifest.kind)
+    shutil.copytree(champion, folder, dirs_exist_ok=True)
+    artifact.challenge(folder, challenger.sha256)
+
+
+def _save(
+    folder: Path,
+    classifier: Classifier,
+    kind: str,
+    thresholds: Thresholds = _THRESHOLDS,
+    reference: Mapping[str, Any] | None = None,
+) -> Manifest:
     folder.mkdir(parents=True)
     return artifact.save(
         folder,
         classifier,
         kind=kind,
-        thresholds=_THRESHOLDS,
+        thresholds=thresholds,
         training_sha256="0" * 64,
         training_rows=_ROWS,
         settings="benchmark",
         metrics={},
-    ).version
+        reference=reference,
+    )
 
 
 def _train_default(folder: Path) -> None:

@@ -13,6 +13,11 @@ _WORDS = {
     "scorer_logistic": "scorer, logistic regression",
     "scorer_hgb": "scorer, gradient boosting (100 trees)",
     "scorer_default_at_least_once": "scorer, shipped model, at least once",
+    "scorer_default_bare": "shipped model, alone",
+    "scorer_default_watched": "shipped model, reasons and drift",
+    "scorer_default_challenged": "shipped model, reasons, drift and a challenger of its kind",
+    "scorer_hgb_bare": "boosting, alone",
+    "scorer_hgb_watched": "boosting, reasons and drift",
     "ceiling": "ceiling: the same client, bytes forwarded",
     "kafka_streams": "Kafka Streams, logistic regression",
     "kafka_streams_10ms": "Kafka Streams, commit interval 10 ms",
@@ -72,8 +77,14 @@ _LIMITS = """\
 
 def render(results: Results) -> str:
     """The whole page; sections that were not run are left out."""
-    parts = [_HEAD, _ratios(results), *_throughput(results), *_latency(results), *_replicas(results)]
-    return "\n".join([*parts, *_memory(results), _method(results), _machine(results), _limits(results)])
+    rates = [
+        *_throughput(results, "throughput", "Throughput"),
+        *_latency(results),
+        *_throughput(results, "companions", "What reasons, drift and a challenger cost, at 3 % flagged"),
+        *_replicas(results),
+    ]
+    parts = [_HEAD, _ratios(results), *rates, *_memory(results)]
+    return "\n".join([*parts, _method(results), _machine(results), _limits(results)])
 
 
 def _ratios(results: Results) -> str:
@@ -87,8 +98,8 @@ def _ratios(results: Results) -> str:
     return "## Ratios\n" + _table(("ratio", "of what", "median", "spread", "goal"), rows)
 
 
-def _throughput(results: Results) -> list[str]:
-    if "throughput" not in results:
+def _throughput(results: Results, section: str, title: str) -> list[str]:
+    if section not in results:
         return []
     rows = [
         (
@@ -98,10 +109,10 @@ def _throughput(results: Results) -> list[str]:
             _figure(found["peak_mb"]),
             f"{found['payments']:,}",
         )
-        for name, found in results["throughput"].items()
+        for name, found in results[section].items()
     ]
     heads = ("", "payments/s", "CPU ms per 1,000", "most memory, MB", "payments")
-    return ["## Throughput\n" + _table(heads, rows)]
+    return [f"## {title}\n" + _table(heads, rows)]
 
 
 def _latency(results: Results) -> list[str]:

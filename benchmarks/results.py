@@ -20,6 +20,7 @@ class Measured:
 
     throughput: Mapping[str, Sequence[Run]] | None = None
     latency: Mapping[Case, Sequence[Percentiles]] | None = None
+    companions: Mapping[str, Sequence[Run]] | None = None
     replicas: Mapping[int, Sequence[float]] | None = None
     memory: Footprint | None = None
 
@@ -35,6 +36,8 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
         content["throughput"] = {name: _throughput(runs) for name, runs in measured.throughput.items()}
     if measured.latency:
         content["latency"] = [_latency(case, runs) for case, runs in measured.latency.items()]
+    if measured.companions:
+        content["companions"] = {name: _throughput(runs) for name, runs in measured.companions.items()}
     if measured.replicas:
         content["replicas"] = {str(count): _spread(Spread.of(rates)) for count, rates in measured.replicas.items()}
     if measured.memory:
@@ -45,9 +48,10 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
 def ratios(measured: Measured) -> dict[str, Spread]:
     """Every ratio that the measured sections allow, in the order of the goals."""
     found: dict[str, Spread] = {}
-    if measured.throughput:
-        rates = {name: [run.pace.per_s for run in runs] for name, runs in measured.throughput.items()}
-        found |= {name: ratio(rates[above], rates[below]) for name, (above, below) in goals.THROUGHPUT.items()}
+    for section, compared in ((measured.throughput, goals.THROUGHPUT), (measured.companions, goals.COMPANIONS)):
+        if section:
+            rates = {name: [run.pace.per_s for run in runs] for name, runs in section.items()}
+            found |= {name: ratio(rates[above], rates[below]) for name, (above, below) in compared.items()}
     if measured.latency:
         found[goals.LATENCY] = ratio(_p99(measured.latency, "scorer_default"), _p99(measured.latency, "kafka_streams"))
     return {goal.name: found[goal.name] for goal in goals.GOALS if goal.name in found}

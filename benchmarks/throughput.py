@@ -1,5 +1,6 @@
 """Throughput: every contender reads the whole input, one after the other, again and again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from benchmarks import topics, usage, workload
@@ -20,6 +21,13 @@ ORDER = (
     "plain_loop_hgb",
     "plain_loop_logistic",
 )
+COMPANIONS = (
+    "scorer_default_bare",
+    "scorer_default_watched",
+    "scorer_default_challenged",
+    "scorer_hgb_bare",
+    "scorer_hgb_watched",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +39,14 @@ class Run:
     peak_mb: float
 
 
-def measure(bench: Bench) -> dict[str, list[Run]]:
+def measure(bench: Bench, order: Sequence[str] = ORDER) -> dict[str, list[Run]]:
     """Each contender's runs, in the order of the rounds."""
     count, topic = bench.settings.payments, "throughput-payments"
     topics.make(bench.bootstrap, [topic], PARTITIONS)
     workload.fill(bench.bootstrap, topic, count)
-    runs: dict[str, list[Run]] = {name: [] for name in ORDER}
+    runs: dict[str, list[Run]] = {name: [] for name in order}
     for number in range(1, bench.settings.repeats + 1):
-        for name in ORDER:
+        for name in order:
             with job(bench, name, input_topic=topic, partitions=PARTITIONS) as new:
                 one = run(new, count)
             runs[name].append(one)

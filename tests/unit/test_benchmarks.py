@@ -14,7 +14,7 @@ from benchmarks.progress import Pace, Sample, pace, resident_by_tenth, window
 from benchmarks.readme import render
 from benchmarks.results import Measured, results
 from benchmarks.settings import SECTIONS, BenchSettings
-from benchmarks.throughput import ORDER, Run
+from benchmarks.throughput import COMPANIONS, ORDER, Run
 from benchmarks.visible import CsvOutput
 
 from fraudstream.errors import SettingsError
@@ -31,6 +31,9 @@ NAMES = [
     "logistic_vs_plain_loop",
     "latency_p99_vs_kafka_streams_at_1000",
     "exactly_once_vs_at_least_once",
+    "watched_vs_bare_default",
+    "watched_vs_bare_hgb",
+    "challenged_vs_bare_default",
 ]
 RUN = {"payments": 500_000, "repeats": 2, "latency_repeats": 2, "latency_s": 20.0, "partitions": 4, "slow_s": 16}
 MACHINE = {"cores": 2, "kafka": "3", "kafka-streams": "3", "quixstreams": "3", "kafka-python": "3"}
@@ -100,6 +103,7 @@ def test_all_promised_ratios() -> None:
     assert list(content["ratios"]) == [goal.name for goal in goals.GOALS]
     assert sorted(content["ratios"]) == sorted(NAMES)
     assert content["ratios"]["default_vs_kafka_streams"] == 2.0
+    assert content["ratios"]["watched_vs_bare_hgb"] == 0.5
     assert content["ratios"]["latency_p99_vs_kafka_streams_at_1000"] == 0.25
     assert json.loads(json.dumps(content)) == content
 
@@ -154,6 +158,8 @@ def _content() -> dict[str, Any]:
     """Every contender as fast as the other, but the shipped model, which is twice as fast."""
     speeds = {name: 200.0 if name.startswith("scorer_default") else 100.0 for name in ORDER}
     throughput = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in speeds.items()}
+    slower = {name: 50.0 if name == "scorer_hgb_watched" else 100.0 for name in COMPANIONS}
+    companions = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in slower.items()}
     latency = {
         Case(contender=contender, partitions=partitions, rate_per_s=rate): [_percentiles(p99_ms)] * 2
         for contender, p99_ms in (("scorer_default", 20.0), ("kafka_streams", 80.0))
@@ -163,7 +169,13 @@ def _content() -> dict[str, Any]:
     footprint = Footprint(
         payments=1_000_000, resident_mb_by_tenth=[90.0] * 10, peak_mb=91.0, cpu_s_per_1000=0.007, idle_share=0.002
     )
-    measured = Measured(throughput=throughput, latency=latency, replicas={1: [100.0], 2: [150.0]}, memory=footprint)
+    measured = Measured(
+        throughput=throughput,
+        latency=latency,
+        companions=companions,
+        replicas={1: [100.0], 2: [150.0]},
+        memory=footprint,
+    )
     return results(measured, MACHINE, RUN)
 
 
