@@ -41,7 +41,7 @@ def make(folder: Path) -> dict[str, Path]:
     boosting = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=0).fit(matrix, fraud)
     logistic = Pipeline([("scaler", StandardScaler()), ("regression", LogisticRegression())]).fit(matrix, fraud)
     alone = ("default", "hgb", "logistic")
-    accompanied = ("default_bare", "default_watched", "default_challenged", "hgb_bare", "hgb_watched")
+    accompanied = ("default_bare", "default_watched", "default_challenged", "hgb_bare", "hgb_watched", "swapped")
     folders = {name: folder / name for name in (*alone, *accompanied)}
     _train_default(folders["default"])
     _save(folders["hgb"], boosting, "hgb")
@@ -68,6 +68,8 @@ def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
         for companion, known in (("bare", {}), ("watched", reference)):
             _save(folders[f"{name}_{companion}"], model.classifier, manifest.kind, thresholds, known)
     _challenge(folders["default_watched"], folders["default_challenged"])
+    for kept in ("default_watched", "hgb_watched"):
+        shutil.copytree(folders[kept], folders["swapped"], dirs_exist_ok=True)
 
 
 def _challenge(champion: Path, folder: Path) -> None:

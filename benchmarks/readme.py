@@ -81,6 +81,7 @@ def render(results: Results) -> str:
         *_throughput(results, "throughput", "Throughput"),
         *_latency(results),
         *_throughput(results, "companions", "What reasons, drift and a challenger cost, at 3 % flagged"),
+        *_swaps(results),
         *_replicas(results),
     ]
     parts = [_HEAD, _ratios(results), *rates, *_memory(results)]
@@ -129,6 +130,23 @@ def _latency(results: Results) -> list[str]:
     ]
     heads = ("payments/s", "partitions", "", "p50, ms", "p95, ms", "p99, ms")
     return ["## Latency: sent → to be read, committed\n" + _table(heads, rows)]
+
+
+def _swaps(results: Results) -> list[str]:
+    if "swaps" not in results:
+        return []
+    rows = [
+        (
+            f"{found['swaps']} swaps" if found["swaps"] else "no swap",
+            *(_figure(found[name]) for name in ("p50_ms", "p99_ms", "longest_ms")),
+        )
+        for found in results["swaps"]
+    ]
+    text = (
+        f"{results['swaps'][0]['rate_per_s']:,} payments/s, the shipped model and boosting in turn; none lost, none "
+        "twice.\n\n"
+    )
+    return ["## Models swapped under load\n" + text + _table(("", "p50, ms", "p99, ms", "longest wait, ms"), rows)]
 
 
 def _replicas(results: Results) -> list[str]:

@@ -8,6 +8,7 @@ from benchmarks import goals
 from benchmarks.figures import Spread, ratio
 from benchmarks.latency import Case, Percentiles
 from benchmarks.memory import Footprint
+from benchmarks.swaps import RATE_PER_S, Waits
 from benchmarks.throughput import Run
 
 _DEFAULT_PARTITIONS = 6
@@ -21,6 +22,7 @@ class Measured:
     throughput: Mapping[str, Sequence[Run]] | None = None
     latency: Mapping[Case, Sequence[Percentiles]] | None = None
     companions: Mapping[str, Sequence[Run]] | None = None
+    swaps: Mapping[bool, Sequence[Waits]] | None = None
     replicas: Mapping[int, Sequence[float]] | None = None
     memory: Footprint | None = None
 
@@ -38,6 +40,8 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
         content["latency"] = [_latency(case, runs) for case, runs in measured.latency.items()]
     if measured.companions:
         content["companions"] = {name: _throughput(runs) for name, runs in measured.companions.items()}
+    if measured.swaps:
+        content["swaps"] = [_waits(runs) for runs in measured.swaps.values()]
     if measured.replicas:
         content["replicas"] = {str(count): _spread(Spread.of(rates)) for count, rates in measured.replicas.items()}
     if measured.memory:
@@ -68,6 +72,16 @@ def _throughput(runs: Sequence[Run]) -> dict[str, Any]:
         "cpu_ms_per_1000": _spread(Spread.of([1_000 * run.pace.cpu_s_per_1000 for run in runs])),
         "peak_mb": _spread(Spread.of([run.peak_mb for run in runs])),
         "payments": min(run.records for run in runs),
+    }
+
+
+def _waits(runs: Sequence[Waits]) -> dict[str, Any]:
+    return {
+        "swaps": min(run.swaps for run in runs),
+        "rate_per_s": RATE_PER_S,
+        "p50_ms": _spread(Spread.of([run.p50_ms for run in runs])),
+        "p99_ms": _spread(Spread.of([run.p99_ms for run in runs])),
+        "longest_ms": _spread(Spread.of([run.longest_ms for run in runs])),
     }
 
 

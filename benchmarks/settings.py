@@ -7,8 +7,8 @@ from pydantic import Field, model_validator
 
 from fraudstream.settings import Settings
 
-Section = Literal["throughput", "latency", "companions", "replicas", "memory"]
-SECTIONS: tuple[Section, ...] = ("throughput", "latency", "companions", "replicas", "memory")
+Section = Literal["throughput", "latency", "companions", "swaps", "replicas", "memory"]
+SECTIONS: tuple[Section, ...] = ("throughput", "latency", "companions", "swaps", "replicas", "memory")
 
 _PAYMENTS = 500_000
 

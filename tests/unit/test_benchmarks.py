@@ -14,6 +14,7 @@ from benchmarks.progress import Pace, Sample, pace, resident_by_tenth, window
 from benchmarks.readme import render
 from benchmarks.results import Measured, results
 from benchmarks.settings import SECTIONS, BenchSettings
+from benchmarks.swaps import Waits
 from benchmarks.throughput import COMPANIONS, ORDER, Run
 from benchmarks.visible import CsvOutput
 
@@ -114,6 +115,7 @@ def test_page_shows_ratios_beside_goals() -> None:
     assert "| 2 | 2 to 2 | ≥ 1.2 |" in page
     assert "| 0.25 | 0.25 to 0.25 | ≤ 0.5 |" in page
     assert "≥ 80 (missed)" in page
+    assert "| 6 swaps | 9 (9 to 9) | 30 (30 to 30) | 80 (80 to 80) |" in page
     assert all(heading in page for heading in ("## Throughput", "## Latency", "## Replicas", "## Memory"))
 
 
@@ -173,6 +175,9 @@ def _content() -> dict[str, Any]:
         throughput=throughput,
         latency=latency,
         companions=companions,
+        swaps={
+            swapped: [Waits(swaps=6 * swapped, p50_ms=9.0, p99_ms=30.0, longest_ms=80.0)] for swapped in (False, True)
+        },
         replicas={1: [100.0], 2: [150.0]},
         memory=footprint,
     )

@@ -1,0 +1,96 @@
+"""How long payments wait for a model that is swapped under load, beside the same load without swaps."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks import topics, workload
+from benchmarks.arrivals import Arrivals
+from benchmarks.figures import percentile
+from benchmarks.job import Bench, Job, job, running
+from benchmarks.pacing import send_paced
+from fraudstream import artifact
+
+RATE_PER_S = 10_000
+PARTITIONS = 6
+_SWAP_EVERY_S = 3.0
+_WARM_UP_PAYMENTS = 30_000
+_WARM_UP_TIMEOUT_S = 90.0
+_SETTLE_S = 2.0
+_ARRIVE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waits:
+    """Of one run: how many swaps, and within how many milliseconds the scores were there."""
+
+    swaps: int
+    p50_ms: float
+    p99_ms: float
+    longest_ms: float
+
+
+def measure(bench: Bench) -> dict[bool, list[Waits]]:
+    """Runs with swaps and runs without, in turn."""
+    found: dict[bool, list[Waits]] = {False: [], True: []}
+    for number in range(1, bench.settings.latency_repeats + 1):
+        for swapped, runs in found.items():
+            with job(bench, "scorer_swapped", partitions=PARTITIONS) as new:
+                waits = _run(new, bench.settings.latency_s, swapped=swapped)
+            runs.append(waits)
+            print(
+                f"swaps {number}: {waits.swaps} swaps at {RATE_PER_S:,}/s  p50 {waits.p50_ms:6.1f}"
+                f"  p99 {waits.p99_ms:6.1f}  longest {waits.longest_ms:6.1f} ms",
+                flush=True,
+            )
+    return found
+
+
+def _run(new: Job, seconds: float, *, swapped: bool) -> Waits:
+    """RuntimeError where a payment was scored twice; TimeoutError where one was not."""
+    sender = workload.producer(new.bootstrap, **{"linger.ms": 0})
+    settling, measured = int(_SETTLE_S * RATE_PER_S), int(seconds * RATE_PER_S)
+    with running(new) as process, Arrivals(new.bootstrap, new.scored, new.partitions) as arrivals:
+        workload.send(sender, new.input, workload.payments(_WARM_UP_PAYMENTS))
+        arrivals.wait_for(range(1, _WARM_UP_PAYMENTS + 1), _WARM_UP_TIMEOUT_S)
+        messages = workload.payments(settling + measured, _WARM_UP_PAYMENTS + 1)
+        with _swapping(Path(new.contender.variables["MODELS_DIR"])) if swapped else nullcontext():
+            due_s = send_paced(sender, new.input, messages, RATE_PER_S)
+        numbers = range(_WARM_UP_PAYMENTS + 1, _WARM_UP_PAYMENTS + 1 + len(due_s))
+        arrived_s = arrivals.wait_for(numbers, _ARRIVE_S)
+        swaps = process.log.read_text(encoding="utf-8").count('"event": "model swapped"')
+    scored = topics.committed_records(new.bootstrap, new.scored, new.partitions)
+    if scored != _WARM_UP_PAYMENTS + len(due_s):
+        raise RuntimeError(f"{scored} scored records for {_WARM_UP_PAYMENTS + len(due_s)} payments")
+    pairs = zip(due_s[settling:], arrived_s[settling:], strict=True)
+    waits_ms = sorted(1_000 * (arrived - due) for due, arrived in pairs)
+    return Waits(
+        swaps=swaps,
+        p50_ms=percentile(waits_ms, 0.50),
+        p99_ms=percentile(waits_ms, 0.99),
+        longest_ms=waits_ms[-1],
+    )
+
+
+@contextmanager
+def _swapping(models_dir: Path) -> Iterator[None]:
+    """The folder's versions become active one after the other, round and round."""
+    over = threading.Event()
+    active = artifact.active(models_dir)
+    others = [manifest.sha256 for manifest in artifact.kept(models_dir) if manifest != active]
+
+    def swap() -> None:
+        versions = itertools.cycle([*others, *([active.sha256] if active else [])])
+        while not over.wait(_SWAP_EVERY_S):
+            artifact.activate(models_dir, next(versions))
+
+    thread = threading.Thread(target=swap, name="swaps", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
