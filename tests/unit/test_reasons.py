@@ -68,7 +68,11 @@ def test_shares_add_up(matrix: Floats) -> None:
 
 def test_words_are_those_that_push_up_strongest_first() -> None:
     """With the field, its share and a text."""
-    reasons = json.loads(worded([1200.5, 0.68, 7, 23, 1], [0.5, -0.2, 1.25, 0.0004, 0.75]))
+    matrix = np.array([[1200.5, 0.68, 7, 23, 1], [10, 0, 0, 12, 0], [8e3, 0, 0, 12, 0]])
+    shares = np.array([[0.5, -0.2, 1.25, 0.0004, 0.75], [-1, -1, -1, -1, -1], [12.3456, 0, 0, 0, 0]])
+    reasons, none, only = map(json.loads, worded(matrix, shares))
+    assert none == []
+    assert only == [{"field": "amount", "contribution": 12.346, "text": "amount 8,000.00"}]
     assert reasons == [
         {"field": "failed_logins", "contribution": 1.25, "text": "7 failed logins"},
         {"field": "is_new_device", "contribution": 0.75, "text": "new device"},
@@ -97,7 +101,8 @@ def test_words_are_those_that_push_up_strongest_first() -> None:
 )
 def test_each_field_has_words(payment: list[float], texts: list[str]) -> None:
     """Whatever its value."""
-    reasons = {reason["field"]: reason["text"] for reason in json.loads(worded(payment, [1.0] * 5))}
+    (found,) = worded(np.array([payment]), np.ones((1, 5)))
+    reasons = {reason["field"]: reason["text"] for reason in json.loads(found)}
     assert reasons == dict(zip(FEATURES, texts, strict=True))
 
 

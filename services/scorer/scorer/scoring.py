@@ -101,8 +101,7 @@ class Scorer:
         shares = self.model.explain(features[flagged]) if flagged else None
         if shares is None:
             return scored
-        words = map(worded, features[flagged].tolist(), shares.tolist())
-        return replace(scored, reasons=dict(zip(flagged, words, strict=True)))
+        return replace(scored, reasons=dict(zip(flagged, worded(features[flagged], shares), strict=True)))
 
     def _outcome(
         self,

@@ -7,6 +7,7 @@ a hundred keeps it cheap and easy to say: compared with *this* payment.
 """
 
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from math import factorial
 
 import numpy as np
@@ -52,28 +53,57 @@ def contributions(log_odds: LogOdds, matrix: Floats, reference: Floats) -> Float
     return shares
 
 
-def worded(payment: Sequence[float], shares: Sequence[float]) -> str:
-    """The fields that pushed the score up, strongest first, as JSON: field, share of the log-odds, and words.
+def worded(matrix: Floats, shares: Floats) -> list[str]:
+    """For each payment the fields that pushed its score up, strongest first, as JSON: field, share, and words.
 
-    `payment` holds the five fields, `shares` what `contributions` says of them; a share that rounds to 0.000 is none.
+    `matrix` (n, 5) holds the payments, `shares` (n, 5) what `contributions` says of them. A share that rounds to 0.000
+    is none. Field by field, then sorted: less than half the time that payment by payment takes.
     """
-    pushing = [
-        (share, f'{{"field":"{name}","contribution":{share:.3f},"text":"{_WORDS[name](value)}"}}')
-        for share, name, value in zip(shares, FEATURES, payment, strict=True)
-        if share >= _SMALLEST_SHARE
-    ]
-    pushing.sort(reverse=True)
-    return f"[{','.join([words for _, words in pushing])}]"
+    texts, payments, pushes = list[str](), [], []
+    for number, (name, words) in enumerate(_WORDS.items()):
+        pushed = np.flatnonzero(shares[:, number] >= _SMALLEST_SHARE)
+        push = shares[pushed, number]
+        values = zip(_thousandths(push), words(matrix[pushed, number].tolist()), strict=True)
+        opening = f'{{"field":"{name}","contribution":'
+        texts += [f'{opening}{share},"text":"{text}"}}' for share, text in values]
+        payments.append(pushed)
+        pushes.append(push)
+    payment = np.concatenate(payments)
+    ordered = [texts[place] for place in np.lexsort((-np.concatenate(pushes), payment)).tolist()]
+    ends = np.bincount(payment, minlength=len(matrix)).cumsum().tolist()
+    return [f"[{','.join(ordered[start:end])}]" for start, end in pairwise([0, *ends])]
+
+
+class _Remembered(dict[float, str]):
+    """A number in words; those of `common` are remembered."""
+
+    def __init__(self, words: Callable[[float], str], common: range) -> None:
+        super().__init__((number, words(number)) for number in common)
+        self._words = words
+
+    def __missing__(self, number: float) -> str:
+        return self._words(number)
+
+    def __call__(self, numbers: Sequence[float]) -> list[str]:
+        """Each in words."""
+        return list(map(self.__getitem__, numbers))
+
+
+_SHARES = _Remembered(lambda thousandths: f"{thousandths / 1_000:.3f}", range(10_000))
+
+
+def _thousandths(shares: Floats) -> list[str]:
+    return _SHARES(np.rint(1_000 * shares).tolist())
 
 
 def _logins(count: float) -> str:
     return f"{count:.0f} failed login{'' if count == 1 else 's'}" if count else "no failed logins"
 
 
-_WORDS: dict[str, Callable[[float], str]] = {
-    "amount": lambda amount: f"amount {amount:,.2f}",
-    "country_risk_score": lambda risk: f"country risk {risk:.2f}",
-    "failed_logins": _logins,
-    "transaction_hour": lambda hour: f"between {hour:02.0f}:00 and {(hour + 1) % 24:02.0f}:00",
-    "is_new_device": lambda new: "new device" if new else "known device",
+_WORDS: dict[str, Callable[[Sequence[float]], list[str]]] = {
+    "amount": lambda amounts: [f"amount {amount:,.2f}" for amount in amounts],
+    "country_risk_score": lambda risks: [f"country risk {risk:.2f}" for risk in risks],
+    "failed_logins": _Remembered(_logins, range(100)),
+    "transaction_hour": _Remembered(lambda hour: f"between {hour:02.0f}:00 and {(hour + 1) % 24:02.0f}:00", range(24)),
+    "is_new_device": _Remembered(lambda new: "new device" if new else "known device", range(2)),
 }
