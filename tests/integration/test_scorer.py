@@ -201,6 +201,7 @@ def test_latest_is_for_the_very_first_start_only(surroundings: Surroundings) -> 
         scorer.wait_for(READY)
         scorer.terminate()
         assert scorer.wait() == 0
+        assert not scorer.lines("csv lost")
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(11, 31)])
     with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
         wait_until(lambda: len(csv_rows(surroundings.csv)) == 20, 30, "20 rows")

@@ -56,9 +56,13 @@ def test_what_is_refused_changes_nothing(tmp_path: Path) -> None:
     places[0].write_bytes(content)
     assert looked(holder) == ["model swapped"]
     assert holder.refused is None
+    switch = (tmp_path / artifact.MANIFEST_FILE).read_bytes()
     (tmp_path / artifact.MANIFEST_FILE).unlink()
     assert looked(holder) == ["model refused"]
     assert holder.model.version == second.version
+    (tmp_path / artifact.MANIFEST_FILE).write_bytes(switch)
+    assert looked(holder) == ["model stays"]
+    assert holder.refused is None
 
 
 def test_only_a_pinned_model_is_used(tmp_path: Path) -> None:

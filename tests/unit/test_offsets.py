@@ -46,6 +46,13 @@ def test_each_case(
     assert resume(committed, decided, held) == Resume(case=case, position=position, lost=lost)
 
 
+def test_a_first_start_in_the_middle_has_lost_nothing() -> None:
+    """The offset is the one just committed for the new group; with any other, the CSV that led to it is missing."""
+    assert resume(150, None, log(), first=150) == Resume(case=Case.FIRST_START, position=150)
+    assert resume(150, None, log(), first=140) == Resume(case=Case.CSV_LOST, position=150)
+    assert resume(5, None, log(start=9), first=5) == Resume(case=Case.RETENTION_PASSED, position=9, lost=4)
+
+
 @given(
     st.none() | st.integers(0, 300), st.integers(0, 299), st.integers(0, 20), st.integers(0, 300), st.integers(1, 50)
 )

@@ -71,7 +71,7 @@ class Champion:
             self._refuse(str(error))
             return
         former, self._loaded = self.model, loaded
-        model = loaded.model
+        model, was_refused = loaded.model, self.refused
         self._seen, self.refused = seen, None
         if model.version != former.version or model.thresholds != former.thresholds:
             structlog.get_logger().info(
@@ -82,6 +82,8 @@ class Champion:
                 review=model.thresholds.review,
                 block=model.thresholds.block,
             )
+        elif was_refused:
+            structlog.get_logger().info("model stays", version=model.version, reason="it is the active one again")
 
     def _look(self) -> bytes | None:
         try:

@@ -19,7 +19,7 @@ _LONGEST_RETRY_S = 10.0
 # longer than the group's heartbeat interval: whoever lost the partition to another member has heard of it by then
 _FENCED_WAIT_S = 4.0
 _WORDS = {
-    Case.CSV_LOST: "the CSV and its journal are gone; going on at the committed offset",
+    Case.CSV_LOST: "neither CSV nor journal knows the partition; going on at the committed offset",
     Case.OFFSETS_EXPIRED: "the group's committed offset is gone; going on behind the last row of the CSV",
     Case.RETENTION_PASSED: "retention has deleted payments before they were scored",
     Case.GROUP_RESET_BACK: "the group was reset to what is scored already; going on behind the last row of the CSV",
@@ -46,11 +46,13 @@ class Lane:
 class Ownership:
     """Takes assigned partitions over in the background, and again after each error; `lanes` are ready ones."""
 
-    def __init__(self, sink: Sink, outlet: Callable[[int], Outlet]) -> None:
+    def __init__(self, sink: Sink, outlet: Callable[[int], Outlet], first: Mapping[int, int]) -> None:
+        """`first` holds the offsets, by partition, from which this process has made a new group begin."""
         self.lanes: dict[int, Lane] = {}
         self.joined = False
         self._sink = sink
         self._outlet = outlet
+        self._first = first
         self._assigned: frozenset[int] = frozenset()
         self._troubles: dict[int, str] = {}
         self._setbacks = 0
@@ -196,7 +198,7 @@ class Ownership:
         if decided is not None and needs_fingerprint(committed, decided) and log.start <= decided.offset < log.end:
             found = await self.consumer.fingerprint_at(partition, decided.offset)
             log = Log(start=log.start, end=log.end, fingerprint=found)
-        start = resume(committed, decided, log)
+        start = resume(committed, decided, log, self._first.get(partition))
         words = _WORDS.get(start.case)
         if words:
             report = self._log.error if start.lost else self._log.warning

@@ -76,13 +76,14 @@ async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbe
     cluster, dlq_bytes = found
     identity = Identity(cluster=cluster.id, topic=settings.topics.input, group=settings.group.group)
     sink = CsvSink(settings.csv.path, identity, rotate_bytes=settings.csv.rotate_bytes)
-    if await _begun(settings, cluster, sink, heartbeat, stop):
+    first = await _begun(settings, cluster, sink, heartbeat, stop)
+    if first is not None:
         _settle_heap()
         challenger = Challenger(load=lambda: artifact.load_challenger(settings.model.models_dir, settings.model.pinned))
         scorer = Scorer(model=champion.model, topics=settings.topics, dlq_bytes=dlq_bytes, challenger=challenger.score)
         watching = [asyncio.create_task(one.watch()) for one in (champion, challenger)]
         try:
-            await _belong(settings, champion, scorer, DriftAlarm(), sink, heartbeat, stop)
+            await _belong(settings, champion, scorer, DriftAlarm(), sink, first, heartbeat, stop)
         finally:
             for one in watching:
                 one.cancel()
@@ -134,10 +135,13 @@ async def _asked(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster
 
 async def _begun(
     settings: ScorerSettings, cluster: Cluster, sink: CsvSink, heartbeat: Heartbeat, stop: asyncio.Event
-) -> bool:
-    """Fix where a new group starts, before anyone joins it; waits for a CSV that can't be written."""
+) -> Mapping[int, int] | None:
+    """Fix where a new group starts, before anyone joins it; waits for a CSV that can't be written.
+
+    Returns the offsets that it has fixed, by partition, none where the group is not new; None when told to stop.
+    """
     log, group = structlog.get_logger(), settings.group
-    told = None
+    told, starts = None, dict[int, int]()
     while not stop.is_set():
         try:
             await asyncio.to_thread(sink.prove)
@@ -159,8 +163,8 @@ async def _begun(
             heartbeat.beat(reason)
             await wait_for_stop(stop, _RETRY_S)
         else:
-            return True
-    return False
+            return starts
+    return None
 
 
 async def _belong(
@@ -169,6 +173,7 @@ async def _belong(
     scorer: Scorer,
     drift: DriftAlarm,
     sink: Sink,
+    first: Mapping[int, int],
     heartbeat: Heartbeat,
     stop: asyncio.Event,
 ) -> None:
@@ -176,7 +181,7 @@ async def _belong(
     narration, ratio = Narration(), DeadLetterRatio()
     watchdog = Watchdog(settings.group.stall_timeout_s)
     while not stop.is_set():
-        member = _Member(settings, sink)
+        member = _Member(settings, sink, first)
         consumer = await started(
             member.make_consumer, stop, structlog.get_logger(), bootstrap=settings.kafka.bootstrap_servers
         )
@@ -213,10 +218,10 @@ async def _belong(
 class _Member:
     """One membership: the consumer, what it owns, and the lock between a cycle and a rebalance."""
 
-    def __init__(self, settings: ScorerSettings, sink: Sink) -> None:
+    def __init__(self, settings: ScorerSettings, sink: Sink, first: Mapping[int, int]) -> None:
         self._settings = settings
         self.busy = asyncio.Lock()
-        self.ownership = Ownership(sink, self._outlet)
+        self.ownership = Ownership(sink, self._outlet, first)
 
     def make_consumer(self) -> InputConsumer:
         """A consumer whose rebalances come here."""

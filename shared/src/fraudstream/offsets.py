@@ -60,10 +60,13 @@ def needs_fingerprint(committed: int | None, decided: Decided) -> bool:
     return committed != decided.offset + 1
 
 
-def resume(committed: int | None, decided: Decided | None, log: Log) -> Resume:
-    """Where to read on, given the group's committed offset, the journal's knowledge and what the log still holds."""
+def resume(committed: int | None, decided: Decided | None, log: Log, first: int | None = None) -> Resume:
+    """Where to read on, given the group's committed offset, the journal's knowledge and what the log still holds.
+
+    `first` is the offset that this process has just committed for a new group, if it has.
+    """
     if decided is None:
-        return _without_journal(committed, log)
+        return _without_journal(committed, log, first)
     following = decided.offset + 1
     if not needs_fingerprint(committed, decided):
         return _retained(Case.NORMAL, following, log)
@@ -80,9 +83,11 @@ def _differ(ours: int | None, theirs: int | None) -> bool:
     return ours is not None and theirs is not None and ours != theirs
 
 
-def _without_journal(committed: int | None, log: Log) -> Resume:
+def _without_journal(committed: int | None, log: Log, first: int | None) -> Resume:
     if committed is None:
         return Resume(case=Case.NEW_PARTITION, position=log.start)
+    if committed == first:
+        return _retained(Case.FIRST_START, committed, log)
     return _retained(Case.CSV_LOST if committed > log.start else Case.NORMAL, committed, log)
 
 
