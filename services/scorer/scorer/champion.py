@@ -75,7 +75,7 @@ class Champion:
         self._seen, self.refused = seen, None
         if model.version != former.version or model.thresholds != former.thresholds:
             structlog.get_logger().info(
-                "model swapped",
+                "model swapped" if model.version != former.version else "thresholds swapped",
                 version=model.version,
                 was=former.version,
                 kind=loaded.kind,
