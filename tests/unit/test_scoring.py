@@ -86,7 +86,8 @@ def test_each_record_is_published_once_and_stored_where_it_is_valid(batches: dic
             assert event["fraud_probability"] == row.fraud_probability == payment["country_risk_score"]
             risk = payment["country_risk_score"]
             assert event["decision"] == ("block" if risk >= 0.5 else "review" if risk >= 0.1 else "approve")
-            assert [reason["field"] for reason in event["reasons"]] == ["country_risk_score"] * (risk >= 0.1)
+            reasons = [(reason["field"], reason["text"]) for reason in event["reasons"]]
+            assert reasons == [("country_risk_score", f"country risk {risk:.2f}")] * (risk >= 0.1)
         assert [value for _, value, *_ in outcome.messages[TOPICS.dlq]] == [record.value for record in letters]
         assert [offset for offset, _ in outcome.invalid] == [record.offset for record in letters]
 

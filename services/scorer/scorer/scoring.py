@@ -70,11 +70,11 @@ class Scorer:
         probabilities = self.model.score(features)
         decisions = self.model.decide(probabilities)
         shadow = self.challenger(features, self.model, probabilities)
-        outcomes, first = [], 0
+        places, scored, first = {}, {}, 0
         for partition, one in decoded.items():
-            these = slice(first, first + len(one.valid))
+            these = places[partition] = slice(first, first + len(one.valid))
             first = these.stop
-            scored = Scored(
+            new = Scored(
                 payments=one.payments,
                 fraud_probability=probabilities[these].tolist(),
                 decision=decisions[these],
@@ -85,23 +85,33 @@ class Scorer:
                 challenger_probability=shadow.probabilities[these].tolist() if shadow else (),
                 challenger_version=shadow.version if shadow else "",
             )
-            scored = self._explained(_as_stored(scored, stored.get(partition, {})), features[these])
-            outcomes.append(
-                self._outcome(partition, records[partition][-1], one, scored, probabilities[these], scored_at)
+            scored[partition] = _as_stored(new, stored.get(partition, {}))
+        reasons = self._reasons(scored, places, features)
+        return [
+            self._outcome(
+                partition,
+                records[partition][-1],
+                one,
+                replace(scored[partition], reasons=reasons.get(partition, {})),
+                probabilities[places[partition]],
+                scored_at,
             )
-        return outcomes
-
-    def _explained(self, scored: Scored, features: Floats) -> Scored:
-        """With reasons for what is reviewed or blocked by this model; a replay of another one's has none."""
-        flagged = [
-            number
-            for number, (decision, version) in enumerate(zip(scored.decision, scored.model_version, strict=True))
-            if decision != APPROVE and version == self.model.version
+            for partition, one in decoded.items()
         ]
-        shares = self.model.explain(features[flagged]) if flagged else None
+
+    def _reasons(
+        self, scored: Mapping[int, Scored], places: Mapping[int, slice], features: Floats
+    ) -> dict[int, dict[int, str]]:
+        """By partition and row, of what this model reviews or blocks; a replay of another one's has none."""
+        if self.model.reference is None:
+            return {}
+        flagged = {partition: _flagged(one, self.model.version) for partition, one in scored.items()}
+        rows = [places[partition].start + number for partition, numbers in flagged.items() for number in numbers]
+        shares = self.model.explain(features[rows]) if rows else None
         if shares is None:
-            return scored
-        return replace(scored, reasons=dict(zip(flagged, worded(features[flagged], shares), strict=True)))
+            return {}
+        words = iter(worded(features[rows], shares))  # all partitions at once: a call costs as much as fifty payments
+        return {partition: dict(zip(numbers, words)) for partition, numbers in flagged.items()}  # noqa: B905
 
     def _outcome(
         self,
@@ -160,6 +170,14 @@ def _decoded(records: Sequence[Record]) -> _Decoded:
             payments.append(event)
     by_field = columns(payments)
     return _Decoded(valid=valid, payments=by_field, matrix=matrix(by_field), invalid=invalid)
+
+
+def _flagged(scored: Scored, version: str) -> list[int]:
+    return [
+        number
+        for number, decision in enumerate(scored.decision)
+        if decision != APPROVE and scored.model_version[number] == version
+    ]
 
 
 def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:
