@@ -92,7 +92,7 @@ class Scorer:
                 partition,
                 records[partition][-1],
                 one,
-                replace(scored[partition], reasons=reasons.get(partition, {})),
+                replace(scored[partition], reasons=reasons[partition]),
                 probabilities[places[partition]],
                 scored_at,
             )
@@ -102,16 +102,25 @@ class Scorer:
     def _reasons(
         self, scored: Mapping[int, Scored], places: Mapping[int, slice], features: Floats
     ) -> dict[int, dict[int, str]]:
-        """By partition and row, of what this model reviews or blocks; a replay of another one's has none."""
+        """By partition and row, of what this model reviews or blocks; a replay of another one's has none.
+
+        All partitions at once: a call costs as much as fifty payments.
+        """
+        reasons: dict[int, dict[int, str]] = {partition: {} for partition in scored}
         if self.model.reference is None:
-            return {}
-        flagged = {partition: _flagged(one, self.model.version) for partition, one in scored.items()}
-        rows = [places[partition].start + number for partition, numbers in flagged.items() for number in numbers]
-        shares = self.model.explain(features[rows]) if rows else None
-        if shares is None:
-            return {}
-        words = iter(worded(features[rows], shares))  # all partitions at once: a call costs as much as fifty payments
-        return {partition: dict(zip(numbers, words)) for partition, numbers in flagged.items()}  # noqa: B905
+            return reasons
+        flagged = [
+            (partition, number)
+            for partition, one in scored.items()
+            for number, decision in enumerate(one.decision)
+            if decision != APPROVE and one.model_version[number] == self.model.version
+        ]
+        rows = [places[partition].start + number for partition, number in flagged]
+        shares = self.model.explain(features[rows])
+        if shares is not None:
+            for (partition, number), words in zip(flagged, worded(features[rows], shares), strict=True):
+                reasons[partition][number] = words
+        return reasons
 
     def _outcome(
         self,
@@ -170,14 +179,6 @@ def _decoded(records: Sequence[Record]) -> _Decoded:
             payments.append(event)
     by_field = columns(payments)
     return _Decoded(valid=valid, payments=by_field, matrix=matrix(by_field), invalid=invalid)
-
-
-def _flagged(scored: Scored, version: str) -> list[int]:
-    return [
-        number
-        for number, decision in enumerate(scored.decision)
-        if decision != APPROVE and scored.model_version[number] == version
-    ]
 
 
 def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:

@@ -60,10 +60,11 @@ def worded(matrix: Floats, shares: Floats) -> list[str]:
     is none. Field by field, then sorted: less than half the time that payment by payment takes.
     """
     texts, payments, pushes = list[str](), [], []
-    for number, (name, words) in enumerate(_WORDS.items()):
+    for number, name in enumerate(FEATURES):
         pushed = np.flatnonzero(shares[:, number] >= _SMALLEST_SHARE)
         push = shares[pushed, number]
-        values = zip(_thousandths(push), words(matrix[pushed, number].tolist()), strict=True)
+        thousandths = _THOUSANDTHS(np.rint(1_000 * push).tolist())
+        values = zip(thousandths, _WORDS[name](matrix[pushed, number].tolist()), strict=True)
         opening = f'{{"field":"{name}","contribution":'
         texts += [f'{opening}{share},"text":"{text}"}}' for share, text in values]
         payments.append(pushed)
@@ -89,11 +90,7 @@ class _Remembered(dict[float, str]):
         return list(map(self.__getitem__, numbers))
 
 
-_SHARES = _Remembered(lambda thousandths: f"{thousandths / 1_000:.3f}", range(10_000))
-
-
-def _thousandths(shares: Floats) -> list[str]:
-    return _SHARES(np.rint(1_000 * shares).tolist())
+_THOUSANDTHS = _Remembered(lambda thousandths: f"{thousandths / 1_000:.3f}", range(10_000))
 
 
 def _logins(count: float) -> str:
