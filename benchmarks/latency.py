@@ -7,6 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from confluent_kafka import Producer
+
 from benchmarks import workload
 from benchmarks.arrivals import Arrivals
 from benchmarks.figures import percentile
@@ -17,9 +19,9 @@ PARTITIONS = (4, 6)
 RATES_PER_S = (100, 1_000)
 ORDER = ("scorer_default", "kafka_streams", "kafka_streams_10ms")
 
-_WARM_UP_PAYMENTS = 30_000
+WARM_UP_PAYMENTS = 30_000
 _WARM_UP_TIMEOUT_S = 90.0
-_SETTLE_S = 2.0
+SETTLE_S = 2.0
 _ARRIVE_S = 15.0
 
 
@@ -58,27 +60,39 @@ def measure(bench: Bench) -> dict[Case, list[Percentiles]]:
 
 def run(new: Job, seconds: float) -> dict[int, Percentiles]:
     """Warm up with a burst, then each rate for `seconds`, after a while in which it settles."""
-    sender = workload.producer(new.bootstrap, **{"linger.ms": 0})
+    sender = one_by_one(new)
     with running(new), Arrivals(new.bootstrap, new.scored, new.partitions) as arrivals:
-        workload.send(sender, new.input, workload.payments(_WARM_UP_PAYMENTS))
-        arrivals.wait_for(range(1, _WARM_UP_PAYMENTS + 1), _WARM_UP_TIMEOUT_S)
-        time.sleep(_SETTLE_S)
-        first, found = _WARM_UP_PAYMENTS + 1, {}
+        warm_up(new, sender, arrivals)
+        time.sleep(SETTLE_S)
+        first, found = WARM_UP_PAYMENTS + 1, {}
         for rate_per_s in RATES_PER_S:
-            settling, measured = int(_SETTLE_S * rate_per_s), int(seconds * rate_per_s)
+            settling, measured = int(SETTLE_S * rate_per_s), int(seconds * rate_per_s)
             due_s = send_paced(sender, new.input, workload.payments(settling + measured, first), rate_per_s)
             numbers = range(first, first + len(due_s))
             arrived_s = arrivals.wait_for(numbers, _ARRIVE_S)
-            found[rate_per_s] = _percentiles(due_s[settling:], arrived_s[settling:])
+            found[rate_per_s] = _percentiles(waits_ms(due_s[settling:], arrived_s[settling:]))
             first += len(due_s)
         return found
 
 
-def _percentiles(due_s: Sequence[float], arrived_s: Sequence[float]) -> Percentiles:
-    waits_ms = sorted(1_000 * (arrived - due) for due, arrived in zip(due_s, arrived_s, strict=True))
-    return Percentiles(
-        p50_ms=percentile(waits_ms, 0.50), p95_ms=percentile(waits_ms, 0.95), p99_ms=percentile(waits_ms, 0.99)
-    )
+def one_by_one(new: Job) -> Producer:
+    """A producer that sends each payment at once."""
+    return workload.producer(new.bootstrap, **{"linger.ms": 0})
+
+
+def warm_up(new: Job, sender: Producer, arrivals: Arrivals) -> None:
+    """A burst, the payments 1 to `WARM_UP_PAYMENTS`; returns when all are scored."""
+    workload.send(sender, new.input, workload.payments(WARM_UP_PAYMENTS))
+    arrivals.wait_for(range(1, WARM_UP_PAYMENTS + 1), _WARM_UP_TIMEOUT_S)
+
+
+def waits_ms(due_s: Sequence[float], arrived_s: Sequence[float]) -> list[float]:
+    """How long each payment's score took, ascending."""
+    return sorted(1_000 * (arrived - due) for due, arrived in zip(due_s, arrived_s, strict=True))
+
+
+def _percentiles(waits: Sequence[float]) -> Percentiles:
+    return Percentiles(p50_ms=percentile(waits, 0.50), p95_ms=percentile(waits, 0.95), p99_ms=percentile(waits, 0.99))
 
 
 def _say(number: int, case: Case, found: Percentiles) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
@@ -35,9 +36,7 @@ _TRAINING_TIMEOUT_S = 300
 
 def make(folder: Path) -> dict[str, Path]:
     """Train all three, each into a models folder of its own, and their companions; returns the folders by name."""
-    rng = np.random.default_rng(0)
-    matrix = simulate(rng, _ROWS).matrix()
-    fraud = labels(rng, matrix)
+    matrix, fraud = _history(seed=0)
     boosting = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=0).fit(matrix, fraud)
     logistic = Pipeline([("scaler", StandardScaler()), ("regression", LogisticRegression())]).fit(matrix, fraud)
     alone = ("default", "hgb", "logistic")
@@ -54,6 +53,13 @@ def make(folder: Path) -> dict[str, Path]:
 def parameters(folder: Path) -> Path:
     """The logistic model's coefficients, for those who can't load the model itself."""
     return folder / "parameters.json"
+
+
+def _history(seed: int) -> tuple[Floats, NDArray[np.int64]]:
+    """Payments, and which of them are frauds."""
+    rng = np.random.default_rng(seed)
+    matrix = simulate(rng, _ROWS).matrix()
+    return matrix, labels(rng, matrix)
 
 
 def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
@@ -74,11 +80,9 @@ def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
 
 def _challenge(champion: Path, folder: Path) -> None:
     """The champion's folder once more, with a challenger of its kind, learned from other payments."""
-    _, manifest = artifact.load(champion)
-    rng = np.random.default_rng(1)
-    matrix = simulate(rng, _ROWS).matrix()
+    manifest = artifact.read_manifest(champion / artifact.MANIFEST_FILE)
     fit = next(candidate.fit for candidate in candidates() if candidate.name == manifest.kind)
-    challenger = _save(folder, fit(matrix, labels(rng, matrix), 1), manifest.kind)
+    challenger = _save(folder, fit(*_history(seed=1), 1), manifest.kind)
     shutil.copytree(champion, folder, dirs_exist_ok=True)
     artifact.challenge(folder, challenger.sha256)
 

@@ -11,15 +11,13 @@ from benchmarks import topics, workload
 from benchmarks.arrivals import Arrivals
 from benchmarks.figures import percentile
 from benchmarks.job import Bench, Job, job, running
+from benchmarks.latency import SETTLE_S, WARM_UP_PAYMENTS, one_by_one, waits_ms, warm_up
 from benchmarks.pacing import send_paced
 from fraudstream import artifact
 
 RATE_PER_S = 10_000
 PARTITIONS = 6
 _SWAP_EVERY_S = 3.0
-_WARM_UP_PAYMENTS = 30_000
-_WARM_UP_TIMEOUT_S = 90.0
-_SETTLE_S = 2.0
 _ARRIVE_S = 30.0
 
 
@@ -51,27 +49,25 @@ def measure(bench: Bench) -> dict[bool, list[Waits]]:
 
 def _run(new: Job, seconds: float, *, swapped: bool) -> Waits:
     """RuntimeError where a payment was scored twice; TimeoutError where one was not."""
-    sender = workload.producer(new.bootstrap, **{"linger.ms": 0})
-    settling, measured = int(_SETTLE_S * RATE_PER_S), int(seconds * RATE_PER_S)
+    sender = one_by_one(new)
+    settling, measured = int(SETTLE_S * RATE_PER_S), int(seconds * RATE_PER_S)
     with running(new) as process, Arrivals(new.bootstrap, new.scored, new.partitions) as arrivals:
-        workload.send(sender, new.input, workload.payments(_WARM_UP_PAYMENTS))
-        arrivals.wait_for(range(1, _WARM_UP_PAYMENTS + 1), _WARM_UP_TIMEOUT_S)
-        messages = workload.payments(settling + measured, _WARM_UP_PAYMENTS + 1)
+        warm_up(new, sender, arrivals)
+        messages = workload.payments(settling + measured, WARM_UP_PAYMENTS + 1)
         with _swapping(Path(new.contender.variables["MODELS_DIR"])) if swapped else nullcontext():
             due_s = send_paced(sender, new.input, messages, RATE_PER_S)
-        numbers = range(_WARM_UP_PAYMENTS + 1, _WARM_UP_PAYMENTS + 1 + len(due_s))
+        numbers = range(WARM_UP_PAYMENTS + 1, WARM_UP_PAYMENTS + 1 + len(due_s))
         arrived_s = arrivals.wait_for(numbers, _ARRIVE_S)
         swaps = process.log.read_text(encoding="utf-8").count('"event": "model swapped"')
     scored = topics.committed_records(new.bootstrap, new.scored, new.partitions)
-    if scored != _WARM_UP_PAYMENTS + len(due_s):
-        raise RuntimeError(f"{scored} scored records for {_WARM_UP_PAYMENTS + len(due_s)} payments")
-    pairs = zip(due_s[settling:], arrived_s[settling:], strict=True)
-    waits_ms = sorted(1_000 * (arrived - due) for due, arrived in pairs)
+    if scored != WARM_UP_PAYMENTS + len(due_s):
+        raise RuntimeError(f"{scored} scored records for {WARM_UP_PAYMENTS + len(due_s)} payments")
+    waits = waits_ms(due_s[settling:], arrived_s[settling:])
     return Waits(
         swaps=swaps,
-        p50_ms=percentile(waits_ms, 0.50),
-        p99_ms=percentile(waits_ms, 0.99),
-        longest_ms=waits_ms[-1],
+        p50_ms=percentile(waits, 0.50),
+        p99_ms=percentile(waits, 0.99),
+        longest_ms=waits[-1],
     )
 
 
