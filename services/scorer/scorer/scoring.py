@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fraudstream.events import InvalidPayment, Payments, columns, decode_all
+from fraudstream.events import APPROVE, InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
-from fraudstream.model import APPROVE, Floats, FraudModel
+from fraudstream.model import Floats, FraudModel
 from fraudstream.offsets import fingerprint
 from fraudstream.reasons import worded
 from fraudstream.records import Record

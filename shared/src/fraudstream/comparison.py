@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import pydantic_core
 
-from fraudstream.model import DECISIONS, Thresholds
+from fraudstream.events import DECISIONS
+from fraudstream.model import Thresholds
 from fraudstream.records import Record
 
 

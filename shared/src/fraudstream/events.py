@@ -9,6 +9,9 @@ import pydantic_core
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on only
 
+DECISIONS = (APPROVE := "approve", REVIEW := "review", BLOCK := "block")
+REASONS = ("tombstone", "empty", "invalid_json", "not_an_object", "missing_field", "invalid_field")
+"""Why a message can't be scored."""
 _DETAIL_CHARACTERS = 300
 
 V = TypeVar("V")

@@ -8,13 +8,12 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from fraudstream.errors import ModelUnfitError
+from fraudstream.events import DECISIONS
 from fraudstream.features import FEATURES
 from fraudstream.reasons import contributions
 
 Floats = NDArray[np.float64]
 
-APPROVE = "approve"
-DECISIONS = (APPROVE, "review", "block")
 DECIMALS = 6
 SMALLEST = 10.0**-DECIMALS
 
