@@ -6,11 +6,20 @@ import time
 from os import environ
 
 from fraudstream import logs
+from fraudstream.endpoint import endpoint
 from fraudstream.errors import FraudstreamError
 from fraudstream.heartbeat import Heartbeat
-from fraudstream.kafka.payments import payment_sender
+from fraudstream.kafka.payments import Delivery, payment_sender
 from fraudstream.lifecycle import run
-from fraudstream.settings import GeneratorSettings, HeartbeatSettings, KafkaSettings, LogSettings, TopicSettings
+from fraudstream.metrics import ProducerMetrics
+from fraudstream.settings import (
+    GeneratorSettings,
+    HeartbeatSettings,
+    KafkaSettings,
+    LogSettings,
+    MetricsSettings,
+    TopicSettings,
+)
 from producer import files
 from producer.identifiers import PaymentIds
 from producer.loop import make_payments
@@ -29,10 +38,19 @@ async def main(stop: asyncio.Event) -> None:
         files.check(settings.file)
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
     heartbeat.beat("waiting for Kafka")
-    report = Report(log, settings.rate_per_s, time.monotonic)
-    async with payment_sender(kafka, topic, on_delivery=report.add, stop=stop, log=log) as sender:
+    metrics, report = ProducerMetrics(), Report(log, settings.rate_per_s, time.monotonic)
+
+    def delivered(delivery: Delivery) -> None:
+        report.add(delivery)
+        metrics.messages_sent.inc(len(delivery.messages))
+
+    async with (
+        endpoint(MetricsSettings.from_env(environ), metrics, heartbeat.path),
+        payment_sender(kafka, topic, on_delivery=delivered, stop=stop, log=log) as sender,
+    ):
         if sender is None:
             return
+        metrics.messages_waiting.set_function(lambda: sender.waiting)
         log.info("sending payments", topic=topic, per_second=round(settings.rate_per_s, 3))
         source = stream(settings, PaymentIds(time.time(), sender.producer_number()))
         pace = Pace(settings.rate_per_s, time.monotonic())

@@ -39,11 +39,14 @@ class Challenger:
 
     load: Load
     now: Callable[[], float] = time.monotonic
+    compared: Callable[[int, int], object] = lambda *_: None
+    """Told of each batch: how many payments, and of how many both models decide the same."""
     model: FraudModel | None = None
     _refused: str | None = None
     _left_out_until_s: float = 0.0
     _reported_s: float = 0.0
     _tally: _Tally = field(default_factory=_Tally)
+    kind: str = ""
 
     async def watch(self) -> None:
         """Look every 2 s, until cancelled."""
@@ -68,6 +71,7 @@ class Challenger:
         structlog.get_logger().info(
             "challenger", version=model.version if model else None, was=self.model.version if self.model else None
         )
+        self.kind = found[1].kind if found else ""
         self.model, self._tally, self._reported_s, self._left_out_until_s = model, _Tally(), self.now(), 0.0
 
     def score(self, matrix: Floats, champion: FraudModel, probabilities: Floats) -> Shadow | None:
@@ -94,8 +98,10 @@ class Challenger:
         self, champion: FraudModel, model: FraudModel, probabilities: Floats, shadow: Floats, seconds: float
     ) -> None:
         tally = self._tally
+        agreed = sum(map(str.__eq__, champion.decide(probabilities), model.decide(shadow)))
         tally.payments += len(shadow)
-        tally.agreed += sum(map(str.__eq__, champion.decide(probabilities), model.decide(shadow)))
+        tally.agreed += agreed
+        self.compared(len(shadow), agreed)
         tally.shift += float((_log_odds(shadow) - _log_odds(probabilities)).sum())
         tally.seconds += seconds
         if self.now() - self._reported_s < _REPORT_EVERY_S:

@@ -50,6 +50,11 @@ class Champion:
         return self._loaded.model
 
     @property
+    def kind(self) -> str:
+        """What kind of model it is."""
+        return self._loaded.kind
+
+    @property
     def reference(self) -> Reference | None:
         """What drift is measured from, if the model brought it."""
         return self._loaded.reference

@@ -1,12 +1,11 @@
 """Says when payments begin to look unlike those that the model learned from, and when that ends."""
 
-from collections.abc import Sequence
-from itertools import chain
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import structlog
 
-from fraudstream.drift.reference import Reference
+from fraudstream.drift.reference import Finding, Reference
 from fraudstream.drift.watch import Change, Drift
 from fraudstream.rows import rfc3339
 from scorer.scoring import Outcome
@@ -21,6 +20,11 @@ class DriftAlarm:
         self._told = False
         self._log = structlog.get_logger()
 
+    @property
+    def findings(self) -> Mapping[str, tuple[Finding, bool]]:
+        """What was last found of each field, and whether it drifts; empty until there are payments enough."""
+        return self._drift.findings if self._drift else {}
+
     def cycle(self, outcomes: Sequence[Outcome], reference: Reference | None) -> None:
         """Take in the payments of a cycle that is committed; with another reference than before, all begins anew."""
         if reference is None and not self._told:
@@ -30,11 +34,10 @@ class DriftAlarm:
             self._reference, self._drift = reference, Drift(reference) if reference else None
         if self._drift is None or not outcomes:
             return
-        stamps = chain.from_iterable(outcome.scored.timestamp_ms for outcome in outcomes)
         changes = self._drift.take(
             np.concatenate([outcome.matrix for outcome in outcomes]),
             np.concatenate([outcome.probabilities for outcome in outcomes]),
-            np.fromiter(stamps, dtype=np.int64),
+            np.concatenate([outcome.timestamps_ms for outcome in outcomes]),
         )
         for change in changes:
             self._say(change)

@@ -11,6 +11,7 @@ from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.outlet import Outlet
+from fraudstream.metrics import FAILED, FENCED, ScorerMetrics
 from fraudstream.offsets import Case, Decided, Log, Resume, needs_fingerprint, resume
 from fraudstream.sinks.protocol import Holding, Row, Sink
 
@@ -46,13 +47,16 @@ class Lane:
 class Ownership:
     """Takes assigned partitions over in the background, and again after each error; `lanes` are ready ones."""
 
-    def __init__(self, sink: Sink, outlet: Callable[[int], Outlet], first: Mapping[int, int]) -> None:
+    def __init__(
+        self, sink: Sink, outlet: Callable[[int], Outlet], first: Mapping[int, int], metrics: ScorerMetrics
+    ) -> None:
         """`first` holds the offsets, by partition, from which this process has made a new group begin."""
         self.lanes: dict[int, Lane] = {}
         self.joined = False
         self._sink = sink
         self._outlet = outlet
         self._first = first
+        self._metrics = metrics
         self._assigned: frozenset[int] = frozenset()
         self._troubles: dict[int, str] = {}
         self._setbacks = 0
@@ -61,6 +65,11 @@ class Ownership:
         self._former: set[Outlet] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger()
+
+    @property
+    def assigned(self) -> frozenset[int]:
+        """The partitions that the group has given us, ready or not."""
+        return self._assigned
 
     @property
     def complete(self) -> bool:
@@ -107,6 +116,7 @@ class Ownership:
             return
         wait_s = min(_FIRST_RETRY_S * 2**self._setbacks, _LONGEST_RETRY_S)
         self._setbacks += 1
+        self._metrics.producers_replaced.labels(FENCED if fenced else FAILED).inc(len(failed))
         self._log.warning("partitions taken over again", partitions=sorted(failed), reason=reason)
         self.consumer.pause(failed)
         self._former |= {lane.outlet for lane in failed.values()}
@@ -199,6 +209,7 @@ class Ownership:
             found = await self.consumer.fingerprint_at(partition, decided.offset)
             log = Log(start=log.start, end=log.end, fingerprint=found)
         start = resume(committed, decided, log, self._first.get(partition))
+        self._metrics.records_lost.inc(start.lost)
         words = _WORDS.get(start.case)
         if words:
             report = self._log.error if start.lost else self._log.warning

@@ -2,10 +2,13 @@
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import chain
 
+import numpy as np
 import structlog
 
 from fraudstream.errors import ModelUnfitError, SinkUnavailableError
@@ -14,6 +17,7 @@ from fraudstream.heartbeat import READY, Heartbeat
 from fraudstream.kafka.connection import BROKEN, unless_stopped
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.outlet import FENCED_ERRORS
+from fraudstream.metrics import ScorerMetrics
 from fraudstream.records import Record
 from fraudstream.sinks.protocol import Batch, Sink
 from scorer.champion import Champion
@@ -21,6 +25,7 @@ from scorer.drift_alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Lane, Ownership
 from scorer.scoring import Outcome, Scorer
+from scorer.summary import Summary
 from scorer.watchdog import Watchdog
 
 _FETCH_TIMEOUT_MS = 200
@@ -39,6 +44,8 @@ class Pipeline:
     heartbeat: Heartbeat
     watchdog: Watchdog
     narration: Narration
+    summary: Summary
+    metrics: ScorerMetrics
     ratio: DeadLetterRatio
     drift: DriftAlarm
     busy: asyncio.Lock
@@ -53,6 +60,7 @@ class Pipeline:
             if self.trouble or self.ownership.trouble:
                 self.watchdog.progress()
             self.narration.tick()
+            self.summary.tick()
             try:
                 # aiokafka's fetch lasts as long as a rebalance does: a stop must not wait for that
                 fetched = await unless_stopped(self.consumer.fetch(_FETCH_TIMEOUT_MS, self.max_records), stop)
@@ -85,19 +93,24 @@ class Pipeline:
         failpoint("fetched")
         outcomes = await self._decide(lanes, records)
         failpoint("decided")
+        begun_s = time.perf_counter()
         published = await self._each(lanes, outcomes, lambda lane, outcome: lane.outlet.send(outcome.messages))
         failpoint("sent")
         stored = await self._store(lanes, published)
         failpoint("stored")
         committed = await self._each(lanes, stored, lambda lane, outcome: lane.outlet.commit(outcome.last + 1))
         failpoint("committed")
+        ended_s = time.perf_counter()
         for outcome in committed:
             lanes[outcome.partition].position = outcome.last + 1
         if committed:
             self._mended()
             self.ratio.cycle(committed)
             self.drift.cycle(committed, self.champion.reference)
-            self.narration.cycle(committed, time.perf_counter() - started_s)
+            self.narration.cycle(committed, ended_s - started_s)
+            self.metrics.transaction_duration.observe(ended_s - begun_s)
+            self.metrics.cycle_duration.observe(ended_s - started_s)
+            self._count(committed)
 
     def _cut_replays(
         self, lanes: Mapping[int, Lane], fetched: Mapping[int, Sequence[Record]]
@@ -158,6 +171,19 @@ class Pipeline:
         lost = [outcome.partition for outcome in outcomes if outcome.partition not in held]
         self.ownership.retake(lost, "another replica has taken the partition over", fenced=True)
         return [outcome for outcome in outcomes if outcome.partition in held]
+
+    def _count(self, outcomes: Sequence[Outcome]) -> None:
+        metrics = self.metrics
+        metrics.end_to_end_latency.observe(
+            np.concatenate([outcome.timestamps_ms for outcome in outcomes]), time.time_ns() // 1_000_000
+        )
+        decisions = Counter(chain.from_iterable(outcome.scored.decision for outcome in outcomes))
+        for decision, count in decisions.items():
+            metrics.payments_scored.labels(decision).inc(count)
+        reasons = Counter(invalid.reason for outcome in outcomes for _, invalid in outcome.invalid)
+        for reason, count in reasons.items():
+            metrics.dead_letters.labels(reason).inc(count)
+        metrics.cycle_records.observe(decisions.total() + reasons.total())
 
     def _hindered(self, partitions: Collection[int], reason: str) -> None:
         if reason != self.trouble:

@@ -6,6 +6,7 @@ from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 from fraudstream.events import APPROVE, InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
@@ -16,6 +17,8 @@ from fraudstream.records import Record
 from fraudstream.rows import Message, Place, Scored, Texts, dead_letter_headers, fitted
 from fraudstream.settings import TopicSettings
 from fraudstream.sinks.protocol import Row
+
+Integers = NDArray[np.int64]
 
 _ENVELOPE_BYTES = 512
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
@@ -40,6 +43,8 @@ class Outcome:
     last: int
     fingerprint: int
     scored: Scored
+    timestamps_ms: Integers
+    """(n,), Kafka's, of the scored payments."""
     matrix: Floats
     """(n, 5), of the scored payments, columns as FEATURES."""
     probabilities: Floats
@@ -138,6 +143,7 @@ class Scorer:
             last=last.offset,
             fingerprint=fingerprint(last.timestamp, last.value),
             scored=scored,
+            timestamps_ms=np.array(scored.timestamp_ms, dtype=np.int64),
             matrix=decoded.matrix,
             probabilities=probabilities,
             invalid=[(record.offset, reason) for record, reason in decoded.invalid],

@@ -10,23 +10,35 @@ import structlog
 
 from fraudstream import artifact
 from fraudstream.drift.reference import Reference
+from fraudstream.endpoint import endpoint
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe, message_limit
 from fraudstream.kafka.connection import BROKEN, started, stopped
 from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
+from fraudstream.kafka.lag import LagProbe
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.lifecycle import wait_for_stop
-from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, ModelSettings, TopicSettings
+from fraudstream.metrics import ScorerMetrics
+from fraudstream.settings import (
+    CsvSettings,
+    GroupSettings,
+    KafkaSettings,
+    MetricsSettings,
+    ModelSettings,
+    TopicSettings,
+)
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
 from scorer.challenger import Challenger
 from scorer.champion import Champion, Loaded
 from scorer.drift_alarm import DriftAlarm
+from scorer.gauges import Gauges
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Ownership
 from scorer.pipeline import Pipeline
 from scorer.scoring import Scorer
+from scorer.summary import Summary
 from scorer.watchdog import Watchdog
 
 _RETRY_S = 1.0
@@ -43,6 +55,7 @@ class ScorerSettings:
     group: GroupSettings
     model: ModelSettings
     csv: CsvSettings
+    metrics: MetricsSettings
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -53,6 +66,7 @@ class ScorerSettings:
             group=GroupSettings.from_env(env),
             model=ModelSettings.from_env(env),
             csv=CsvSettings.from_env(env),
+            metrics=MetricsSettings.from_env(env),
         )
 
 
@@ -70,20 +84,36 @@ def champion(settings: ModelSettings) -> Champion:
 async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
     """Score until `stop` is set. Raises FraudstreamError where a user must act."""
     heartbeat.beat("waiting for Kafka")
+    metrics = ScorerMetrics()
+    challenger = Challenger(
+        load=lambda: artifact.load_challenger(settings.model.models_dir, settings.model.pinned),
+        compared=metrics.shadow_scored,
+    )
+    gauges = Gauges(metrics, champion, challenger, DriftAlarm(), settings.csv.path.parent)
+    async with endpoint(settings.metrics, metrics, heartbeat.path, gauges.refresh):
+        await _score(settings, gauges, heartbeat, stop)
+
+
+async def _score(settings: ScorerSettings, gauges: Gauges, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
     found = await _found(settings, stop)
     if found is None:
         return
     cluster, dlq_bytes = found
     identity = Identity(cluster=cluster.id, topic=settings.topics.input, group=settings.group.group)
-    sink = CsvSink(settings.csv.path, identity, rotate_bytes=settings.csv.rotate_bytes)
+    sink = CsvSink(
+        settings.csv.path,
+        identity,
+        rotate_bytes=settings.csv.rotate_bytes,
+        waited=gauges.metrics.csv_lock_wait.observe,
+    )
     first = await _begun(settings, cluster, sink, heartbeat, stop)
     if first is not None:
         _settle_heap()
-        challenger = Challenger(load=lambda: artifact.load_challenger(settings.model.models_dir, settings.model.pinned))
+        champion, challenger = gauges.champion, gauges.challenger
         scorer = Scorer(model=champion.model, topics=settings.topics, dlq_bytes=dlq_bytes, challenger=challenger.score)
         watching = [asyncio.create_task(one.watch()) for one in (champion, challenger)]
         try:
-            await _belong(settings, champion, scorer, DriftAlarm(), sink, first, heartbeat, stop)
+            await _belong(settings, gauges, scorer, sink, first, heartbeat, stop)
         finally:
             for one in watching:
                 one.cancel()
@@ -169,19 +199,18 @@ async def _begun(
 
 async def _belong(
     settings: ScorerSettings,
-    champion: Champion,
+    gauges: Gauges,
     scorer: Scorer,
-    drift: DriftAlarm,
     sink: Sink,
     first: Mapping[int, int],
     heartbeat: Heartbeat,
     stop: asyncio.Event,
 ) -> None:
     """Be a member of the group; where membership breaks, become one anew."""
-    narration, ratio = Narration(), DeadLetterRatio()
+    narration, ratio, summary = Narration(), DeadLetterRatio(), Summary(gauges)
     watchdog = Watchdog(settings.group.stall_timeout_s)
     while not stop.is_set():
-        member = _Member(settings, sink, first)
+        member = _Member(settings, sink, first, gauges.metrics)
         consumer = await started(
             member.make_consumer, stop, structlog.get_logger(), bootstrap=settings.kafka.bootstrap_servers
         )
@@ -190,18 +219,21 @@ async def _belong(
         pipeline = Pipeline(
             consumer=consumer,
             ownership=member.ownership,
-            champion=champion,
+            champion=gauges.champion,
             scorer=scorer,
             sink=sink,
             heartbeat=heartbeat,
             watchdog=watchdog,
             narration=narration,
+            summary=summary,
+            metrics=gauges.metrics,
             ratio=ratio,
-            drift=drift,
+            drift=gauges.drift,
             busy=member.busy,
             max_records=settings.group.max_records,
         )
-        probing = asyncio.create_task(watchdog.probe(consumer.lag))
+        gauges.ownership, lags = member.ownership, LagProbe(settings.kafka, consumer)
+        probing = [asyncio.create_task(watchdog.probe(lags.total)), asyncio.create_task(gauges.follow(lags.read))]
         try:
             with watchdog.watching():
                 await pipeline.run(stop)
@@ -210,7 +242,9 @@ async def _belong(
             structlog.get_logger().warning("membership lost", reason=reason, action="joining again")
             await wait_for_stop(stop, _RETRY_S)
         finally:
-            probing.cancel()
+            for one in probing:
+                one.cancel()
+            await lags.close()
             await member.ownership.give_up()
             await stopped(consumer)
 
@@ -218,10 +252,10 @@ async def _belong(
 class _Member:
     """One membership: the consumer, what it owns, and the lock between a cycle and a rebalance."""
 
-    def __init__(self, settings: ScorerSettings, sink: Sink, first: Mapping[int, int]) -> None:
+    def __init__(self, settings: ScorerSettings, sink: Sink, first: Mapping[int, int], metrics: ScorerMetrics) -> None:
         self._settings = settings
         self.busy = asyncio.Lock()
-        self.ownership = Ownership(sink, self._outlet, first)
+        self.ownership = Ownership(sink, self._outlet, first, metrics)
 
     def make_consumer(self) -> InputConsumer:
         """A consumer whose rebalances come here."""

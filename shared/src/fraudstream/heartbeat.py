@@ -24,7 +24,7 @@ class Heartbeat:
         """Raises SettingsError if no file can be made there."""
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise SettingsError(f"{FILE_VARIABLE}: the folder {path.parent} is not there, or not writable")
-        self._path = path
+        self.path = path
         self._state = ""
         self._touched_s = 0.0
 
@@ -34,26 +34,32 @@ class Heartbeat:
         if state == self._state and now - self._touched_s < _TOUCH_EVERY_S:
             return
         # by process: two of one machine may share the default file, and must not take each other's part away
-        part = self._path.with_name(f"{self._path.name}.{os.getpid()}.part")
+        part = self.path.with_name(f"{self.path.name}.{os.getpid()}.part")
         part.write_text(state, encoding="utf-8")
-        part.replace(self._path)
+        part.replace(self.path)
         self._state, self._touched_s = state, now
 
     def remove(self) -> None:
         """Forget the last state, as at a stop or a fresh start."""
-        self._path.unlink(missing_ok=True)
+        self.path.unlink(missing_ok=True)
 
 
 def unhealthy(path: Path) -> str | None:
     """Why the service whose heartbeat is `path` is not healthy, or None if it is."""
+    if reason := stalled(path):
+        return reason
+    state = path.read_text(encoding="utf-8")
+    return None if state.partition(";")[0] == READY else state
+
+
+def stalled(path: Path) -> str | None:
+    """Why its loop does not turn, or None if it does, whatever it may be waiting for."""
     try:
         age_s = time.time() - path.stat().st_mtime
         state = path.read_text(encoding="utf-8")
     except FileNotFoundError:
         return "no heartbeat yet"
-    if age_s > STALE_AFTER_S:
-        return f"no progress for {age_s:.0f} s (last state: {state})"
-    return None if state.partition(";")[0] == READY else state
+    return f"no progress for {age_s:.0f} s (last state: {state})" if age_s > STALE_AFTER_S else None
 
 
 def main() -> int:

@@ -37,6 +37,11 @@ class AgeHistogram(Collector):
         self._sum_ms = 0
         registry.register(self)
 
+    @property
+    def counts(self) -> Integers:
+        """How many there were in each of BUCKETS_MS, and above."""
+        return self._counts.copy()
+
     def observe(self, stamps_ms: Integers, now_ms: int) -> None:
         """Take in what was stamped at `stamps_ms` (n,), any numbers that Kafka takes; negative ones are no stamps.
 
@@ -162,6 +167,11 @@ class ScorerMetrics(ServiceMetrics):
         self.disk_size = Gauge(
             "fraudstream_disk_size_bytes", "Size of the disk that the CSV is written to.", registry=registry
         )
+
+    def shadow_scored(self, payments: int, agreed: int) -> None:
+        """Count what a challenger was asked, and where it agreed."""
+        self.challenger_payments.inc(payments)
+        self.challenger_agreed.inc(agreed)
 
 
 class ProducerMetrics(ServiceMetrics):

@@ -136,3 +136,11 @@ class HeartbeatSettings(Settings):
     """The file by which a health check sees that the loop makes progress."""
 
     file: Path = Field(Path("/tmp/fraudstream-heartbeat"), alias="HEARTBEAT_FILE")  # noqa: S108 - a tmpfs of its own in each container
+
+
+class MetricsSettings(Settings):
+    """Where a service shows its metrics and its health; nowhere unless there is a port."""
+
+    host: str = Field("127.0.0.1", alias="METRICS_HOST", min_length=1)
+    port: int | None = Field(None, alias="METRICS_PORT", ge=0, le=65_535)
+    """0: any that is free."""

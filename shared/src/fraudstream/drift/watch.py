@@ -1,6 +1,6 @@
 """Payments as they are committed → when drift begins, and when it ends."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,11 @@ class Drift:
         self._days = Days()
         self._alarms: dict[str, _Alarm] = {}
         self._waiting: list[tuple[Floats, Floats, Integers]] = []
+
+    @property
+    def findings(self) -> Mapping[str, tuple[Finding, bool]]:
+        """What was last found of each field, and whether it drifts."""
+        return {name: (alarm.last, alarm.on) for name, alarm in self._alarms.items() if alarm.last}
 
     def take(self, matrix: Floats, scores: Floats, timestamps_ms: Integers) -> list[Change]:
         """Take payments in, `matrix` with columns as FEATURES, timestamps as Kafka's; returns what has changed."""
@@ -84,9 +89,11 @@ class _Alarm:
 
     on: bool = False
     since_ms: int | None = None
+    last: Finding | None = None
 
     def judge(self, finding: Finding, event_ms: int) -> Change | None:
         """What changes with a finding on payments from `event_ms` on."""
+        self.last = finding
         near = 2.0 * finding.psi >= finding.limit
         since_ms = event_ms if self.since_ms is None else self.since_ms
         self.since_ms = since_ms if near else None

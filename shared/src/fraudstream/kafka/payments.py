@@ -84,6 +84,11 @@ class PaymentSender:
         """Whether the brokers have acknowledged nothing for a while, though something waits."""
         return self._outage.is_on
 
+    @property
+    def waiting(self) -> int:
+        """How many messages the brokers don't have yet."""
+        return self._waiting
+
     async def has_room(self, timeout_s: float) -> bool:
         """Whether more may be put in; waits for it up to `timeout_s`. Never while the brokers are away."""
         return self._room.is_set() or await _within(self._room, timeout_s)

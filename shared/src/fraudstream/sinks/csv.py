@@ -4,7 +4,7 @@ An append becomes true when the journal says so; what lies beyond the journal's 
 """
 
 import os
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -28,10 +28,17 @@ class CsvSink:
     """One CSV, shared by all replicas that mount its folder; rotated when it has reached `rotate_bytes`, if given."""
 
     def __init__(
-        self, path: Path, identity: Identity, *, rotate_bytes: int | None = None, patience_s: float = _PATIENCE_S
+        self,
+        path: Path,
+        identity: Identity,
+        *,
+        rotate_bytes: int | None = None,
+        patience_s: float = _PATIENCE_S,
+        waited: Callable[[float], object] = lambda _: None,
     ) -> None:
+        """`waited` is told how many seconds it took to get the lock, each time."""
         self._file = CsvFile(path, identity)
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s, waited)
         self._rotate_bytes = rotate_bytes
 
     def prove(self) -> None:

@@ -4,7 +4,7 @@ import fcntl
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,17 +18,21 @@ _LONGEST_WAIT_S = 0.02
 class FileLock:
     """A lock file that is never renamed or deleted by us; where somebody else deleted it, a new one is agreed on."""
 
-    def __init__(self, path: Path, patience_s: float) -> None:
+    def __init__(self, path: Path, patience_s: float, waited: Callable[[float], object] = lambda _: None) -> None:
+        """`waited` is told how many seconds it took each time."""
         self.path = path
         self._patience_s = patience_s
+        self._waited = waited
         # flock belongs to the open file, so threads of one process need a lock of their own
         self._threads = threading.Lock()
 
     @contextmanager
     def held(self) -> Iterator[None]:
         """Hold the lock; raises SinkUnavailableError when another process keeps it for longer than our patience."""
+        began_s = time.monotonic()
         with self._threads:
             descriptor = self._acquire()
+            self._waited(time.monotonic() - began_s)
             try:
                 yield
             finally:

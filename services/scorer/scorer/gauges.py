@@ -1,0 +1,80 @@
+"""What is only known when asked: who we are now, as numbers. Brought up to date before anybody reads them."""
+
+import asyncio
+import shutil
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+
+from fraudstream.metrics import ScorerMetrics
+from scorer.challenger import Challenger
+from scorer.champion import Champion
+from scorer.drift_alarm import DriftAlarm
+from scorer.ownership import Ownership
+
+_ASK_EVERY_S = 2.0
+
+Lags = Mapping[int, int | None]
+
+
+class Gauges:
+    """Reads what a scorer's metrics tell of; `ownership` is that of the present membership, if there is one."""
+
+    def __init__(
+        self, metrics: ScorerMetrics, champion: Champion, challenger: Challenger, drift: DriftAlarm, folder: Path
+    ) -> None:
+        """`folder` is that of the CSV."""
+        self.metrics = metrics
+        self.champion = champion
+        self.challenger = challenger
+        self.drift = drift
+        self.ownership: Ownership | None = None
+        self.lags: Lags | None = None
+        self._folder = folder
+
+    async def follow(self, read: Callable[[], Awaitable[Lags | None]]) -> None:
+        """Ask for the lags, again and again, until cancelled."""
+        try:
+            while True:
+                self.lags = await read()
+                await asyncio.sleep(_ASK_EVERY_S)
+        finally:
+            self.lags = None
+
+    def refresh(self) -> None:
+        """Bring the metrics up to date."""
+        self._partitions()
+        self._models()
+        self._drift()
+        self._disk()
+
+    def _partitions(self) -> None:
+        metrics, ownership = self.metrics, self.ownership
+        metrics.partition_ready.clear()
+        metrics.lag.clear()
+        for partition in ownership.assigned if ownership else ():
+            metrics.partition_ready.labels(partition).set(partition in ownership.lanes if ownership else 0)
+            lag = self.lags.get(partition) if self.lags else None
+            if lag is not None:
+                metrics.lag.labels(partition).set(lag)
+
+    def _models(self) -> None:
+        model = self.metrics.model
+        model.clear()
+        model.labels("champion", self.champion.model.version, self.champion.kind).set(1)
+        if self.challenger.model:
+            model.labels("challenger", self.challenger.model.version, self.challenger.kind).set(1)
+        self.metrics.model_refused.set(self.champion.refused is not None)
+
+    def _drift(self) -> None:
+        for field, (finding, drifting) in self.drift.findings.items():
+            self.metrics.drift_psi.labels(field).set(finding.psi)
+            self.metrics.drift_limit.labels(field).set(finding.limit)
+            self.metrics.drifting.labels(field).set(drifting)
+
+    def _disk(self) -> None:
+        try:
+            usage = shutil.disk_usage(self._folder)
+        except OSError:
+            return  # the sink says what is wrong with it
+        self.metrics.disk_free.set(usage.free)
+        self.metrics.disk_size.set(usage.total)

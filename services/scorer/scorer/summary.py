@@ -1,0 +1,63 @@
+"""One line every 10 s for those who only tail the log: what the metrics say of these seconds."""
+
+import time
+from collections.abc import Callable
+
+import structlog
+from prometheus_client import Counter
+
+from fraudstream.events import APPROVE
+from fraudstream.latency import quantile
+from scorer.gauges import Gauges
+
+_EVERY_S = 10.0
+
+
+class Summary:
+    """Says it once the group is joined, also when nothing came: silence would look like a stall."""
+
+    def __init__(self, gauges: Gauges, now: Callable[[], float] = time.monotonic) -> None:
+        self._gauges = gauges
+        self._now = now
+        self._since_s = now()
+        self._before = self._counts()
+        self._ages = gauges.metrics.end_to_end_latency.counts
+        self._log = structlog.get_logger()
+
+    def tick(self) -> None:
+        """Write the line if it is due."""
+        now_s = self._now()
+        lags, ownership = self._gauges.lags, self._gauges.ownership
+        if now_s - self._since_s < _EVERY_S or ownership is None or not ownership.joined:
+            return
+        before, self._before = self._before, self._counts()
+        scored, approved, dead = (now - then for now, then in zip(self._before, before, strict=True))
+        ages, self._ages = self._ages, self._gauges.metrics.end_to_end_latency.counts
+        told = {
+            "scored": scored,
+            "flagged": scored - approved,
+            "dead_letters": dead,
+            "per_second": round((scored + dead) / (now_s - self._since_s), 1),
+            "p50_ms": _rounded(quantile(0.5, self._ages - ages)),
+            "p99_ms": _rounded(quantile(0.99, self._ages - ages)),
+            "lag": None if lags is None else sum(lag or 0 for lag in lags.values()),
+            "partitions": len(ownership.lanes),
+        }
+        self._log.info("last 10 s", **{name: value for name, value in told.items() if value is not None})
+        self._since_s = now_s
+
+    def _counts(self) -> tuple[int, int, int]:
+        """Payments scored, those approved, and dead letters, since the start."""
+        metrics = self._gauges.metrics
+        scored = _by_label(metrics.payments_scored)
+        return sum(scored.values()), scored[APPROVE], sum(_by_label(metrics.dead_letters).values())
+
+
+def _by_label(counter: Counter) -> dict[str, int]:
+    """A counter's values, by the value of its only label."""
+    samples = (sample for family in counter.collect() for sample in family.samples)
+    return {next(iter(sample.labels.values())): round(sample.value) for sample in samples}
+
+
+def _rounded(milliseconds: float | None) -> float | None:
+    return None if milliseconds is None else round(milliseconds, 1)
