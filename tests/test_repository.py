@@ -13,12 +13,24 @@ ROOT = Path(__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 JAVA = {"zookeeper", "kafka"}
-OURS = sorted(SERVICES.keys() - JAVA)
-IMAGES = ("producer", "scorer", "trainer")
+OURS = sorted(SERVICES.keys() - JAVA - {"prometheus"})
+IMAGES = ("producer", "scorer", "trainer", "dashboard")
 GROUPS = [
     group for group in vars(settings).values() if isinstance(group, type) and issubclass(group, settings.Settings)
 ]
-COMPOSE_ALONE = {"KAFKA_BOOTSTRAP_SERVERS": "kafka:9092"}  # where Compose's default isn't the library's
+# where Compose's default isn't the library's
+COMPOSE_ALONE = {
+    "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+    "METRICS_HOST": "0.0.0.0",
+    "METRICS_PORT": "9400",
+    "METRICS_TARGETS": "scorer:9400,producer:9400",
+    "DASHBOARD_HOST": "0.0.0.0",
+}
+PORTS = {
+    "kafka": ["127.0.0.1:${KAFKA_HOST_PORT:-29092}:29092"],
+    "dashboard": ["127.0.0.1:${DASHBOARD_PORT:-8080}:${DASHBOARD_PORT:-8080}"],
+    "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
+}
 
 
 def _interpolated() -> dict[str, str]:
@@ -72,10 +84,10 @@ def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_services_scale_and_keep_to_themselves(name: str) -> None:
-    """No container name, which would forbid a second one; no host port but Kafka's, for this host alone."""
+    """No container name, which would forbid a second one; host ports for this host alone, of three services."""
     service = SERVICES[name]
     assert "container_name" not in service
-    assert service.get("ports", []) == (["127.0.0.1:${KAFKA_HOST_PORT:-29092}:29092"] if name == "kafka" else [])
+    assert service.get("ports", []) == PORTS.get(name, [])
     assert "restart" in service
     assert "mem_limit" in service
     assert service["logging"]["options"]["max-size"]
@@ -99,7 +111,7 @@ def test_our_services_are_hardened(name: str) -> None:
 
 def test_long_running_services_prove_that_they_work() -> None:
     """Each has a health check, and those that wait for another wait for its health or its end."""
-    for name in ("zookeeper", "kafka", "scorer", "producer"):
+    for name in ("zookeeper", "kafka", "scorer", "producer", "dashboard"):
         assert SERVICES[name]["healthcheck"]["test"]
     conditions = [wait["condition"] for service in SERVICES.values() for wait in service.get("depends_on", {}).values()]
     assert set(conditions) == {"service_healthy", "service_completed_successfully"}
@@ -118,7 +130,11 @@ def test_data_of_kafka_is_kept_whole() -> None:
 def test_images_of_others_are_pinned() -> None:
     """A tag with a version, never `latest`."""
     foreign = {service["image"] for service in SERVICES.values() if "build" not in service}
-    assert foreign == {"confluentinc/cp-zookeeper:7.9.1", "confluentinc/cp-kafka:7.9.1"}
+    assert foreign == {
+        "confluentinc/cp-zookeeper:7.9.1",
+        "confluentinc/cp-kafka:7.9.1",
+        "prom/prometheus:v3.5.0",
+    }
 
 
 @pytest.mark.parametrize("name", IMAGES)

@@ -39,12 +39,22 @@ class Stack:
     def __init__(self, project: str, folder: Path) -> None:
         self.folder = folder
         self._project = project
-        self._port = Port.reserve()
+        self._port, self._page, self._prometheus = Port.reserve(), Port.reserve(), Port.reserve()
 
     @property
     def bootstrap(self) -> str:
         """Kafka as the host reaches it."""
         return f"127.0.0.1:{self._port.number}"
+
+    @property
+    def page(self) -> str:
+        """The dashboard's address."""
+        return f"http://127.0.0.1:{self._page.number}"
+
+    @property
+    def prometheus(self) -> str:
+        """Prometheus' address."""
+        return f"http://127.0.0.1:{self._prometheus.number}"
 
     @property
     def csv(self) -> Path:
@@ -54,7 +64,12 @@ class Stack:
     def compose(self, *arguments: str, timeout_s: float = 120, **settings: str) -> str:
         """Run `docker compose` with these settings in its environment; returns what it printed."""
         env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        env |= {"KAFKA_HOST_PORT": str(self._port.number), **settings}
+        env |= {
+            "KAFKA_HOST_PORT": str(self._port.number),
+            "DASHBOARD_PORT": str(self._page.number),
+            "PROMETHEUS_PORT": str(self._prometheus.number),
+            **settings,
+        }
         command = ["docker", "compose", "--project-name", self._project, "--ansi", "never", *arguments]
         done = subprocess.run(
             command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=timeout_s, check=False
@@ -90,7 +105,8 @@ class Stack:
     def remove(self) -> None:
         """Take everything down, with volumes and our own images; those of others stay."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
-        self._port.release()
+        for port in (self._port, self._page, self._prometheus):
+            port.release()
 
     def _logs(self, arguments: tuple[str, ...] = ()) -> str:
         if "logs" in arguments:

@@ -1,4 +1,4 @@
-"""Train if needed → embedded broker → scorer → producer → stop in order, and say what came of it."""
+"""Train if needed → embedded broker → scorer → dashboard → producer → stop in order, and say what came of it."""
 
 import asyncio
 import os
@@ -8,14 +8,14 @@ from pathlib import Path
 
 from demo.broker import PARTITIONS, EmbeddedBroker
 from demo.children import Service
+from demo.ports import free_port
 from fraudstream.errors import SettingsError
 from fraudstream.heartbeat import unhealthy
 from fraudstream.lifecycle import run, wait_for_stop
-from fraudstream.settings import GeneratorSettings, TopicSettings
+from fraudstream.settings import DashboardSettings, GeneratorSettings, TopicSettings
 
 FOLDER = Path("outputs/demo")
 CSV = FOLDER / "fraud_scores_stream.csv"
-HEARTBEAT = FOLDER / ".scorer-heartbeat"
 _READY_S = 60.0
 _DRAIN_S = 15.0
 _LOOK_EVERY_S = 0.1
@@ -36,16 +36,23 @@ async def demo(stop: asyncio.Event) -> None:
         sys.exit(code)
     broker = EmbeddedBroker()
     settings = _settings(broker.address)
-    scorer = await Service.start("scorer", settings)
+    ports = {name: free_port() for name in ("scorer", "producer")}
+    page = free_port(DashboardSettings.from_env(os.environ).port)
+    scorer = await Service.start("scorer", settings | _own("scorer", METRICS_PORT=ports["scorer"]))
+    dashboard = None
     try:
         if await _ready(scorer, stop):
-            producer = await Service.start(
-                "producer", settings | {"HEARTBEAT_FILE": str(FOLDER / ".producer-heartbeat")}
+            targets = ",".join(f"127.0.0.1:{port}" for port in ports.values())
+            dashboard = await Service.start(
+                "dashboard", settings | _own("dashboard", DASHBOARD_PORT=page, METRICS_TARGETS=targets, METRICS_PORT="")
             )
-            await _watch(stop, seconds, scorer, producer)
+            producer = await Service.start("producer", settings | _own("producer", METRICS_PORT=ports["producer"]))
+            await _watch(stop, seconds, scorer, producer, dashboard)
             await producer.stop()
             await _drained(broker)
     finally:
+        if dashboard:
+            await dashboard.stop()
         code = await scorer.stop()
     _report(broker)
     if code:
@@ -55,6 +62,15 @@ async def demo(stop: asyncio.Event) -> None:
 def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
+
+
+def _own(service: str, **settings: object) -> dict[str, str]:
+    """What only this service is told."""
+    return {name: str(value) for name, value in settings.items()} | {"HEARTBEAT_FILE": str(_heartbeat(service))}
+
+
+def _heartbeat(service: str) -> Path:
+    return FOLDER / f".{service}-heartbeat"
 
 
 def _settings(address: str) -> dict[str, str]:
@@ -68,7 +84,6 @@ def _settings(address: str) -> dict[str, str]:
         "TOPIC_PARTITIONS": str(PARTITIONS),
         "PROCESSING_GUARANTEE": "at_least_once",  # the embedded broker keeps no offsets of transactions
         "CSV_PATH": str(CSV),
-        "HEARTBEAT_FILE": str(HEARTBEAT),
     }
 
 
@@ -82,7 +97,7 @@ def _seconds(text: str) -> float | None:
 async def _ready(scorer: Service, stop: asyncio.Event) -> bool:
     """Wait until the scorer is ready to score; False if told to stop before."""
     async with asyncio.timeout(_READY_S):
-        while unhealthy(HEARTBEAT):
+        while unhealthy(_heartbeat("scorer")):
             if scorer.ended:
                 sys.exit(1)
             if await wait_for_stop(stop, _LOOK_EVERY_S):

@@ -50,4 +50,4 @@ class Service:
     async def _show(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - PIPE
         async for line in self._process.stdout:
-            print(f"{self.name:<8} | {line.decode(errors='replace').rstrip()}", flush=True)
+            print(f"{self.name:<9} | {line.decode(errors='replace').rstrip()}", flush=True)

@@ -144,3 +144,17 @@ class MetricsSettings(Settings):
     host: str = Field("127.0.0.1", alias="METRICS_HOST", min_length=1)
     port: int | None = Field(None, alias="METRICS_PORT", ge=0, le=65_535)
     """0: any that is free."""
+
+
+class DashboardSettings(Settings):
+    """Where the page is shown, and whose metrics it shows."""
+
+    host: str = Field("127.0.0.1", alias="DASHBOARD_HOST", min_length=1)
+    port: int = Field(8080, alias="DASHBOARD_PORT", ge=0, le=65_535)
+    targets: str = Field("", alias="METRICS_TARGETS", pattern=r"^\s*([^\s,:]+:\d{1,5}\s*(,\s*[^\s,:]+:\d{1,5}\s*)*)?$")
+
+    @property
+    def metrics_of(self) -> tuple[tuple[str, int], ...]:
+        """Host and port of each service; all addresses of a host are replicas of one."""
+        pairs = (target.strip().rsplit(":", 1) for target in self.targets.split(",") if target.strip())
+        return tuple((host, int(port)) for host, port in pairs)

@@ -1,0 +1,72 @@
+"""Wires the dashboard: settings → followers of Kafka and metrics → board → pages."""
+
+import asyncio
+import sys
+import time
+from collections.abc import Coroutine
+from os import environ
+from typing import Any
+
+from dashboard.board import Board
+from dashboard.find import Finder
+from dashboard.follow import Follower
+from dashboard.replicas import Replicas
+from dashboard.scrape import Scraper
+from dashboard.viewers import Viewers
+from dashboard.web import application
+from fraudstream import logs
+from fraudstream.endpoint import endpoint, served
+from fraudstream.heartbeat import Heartbeat
+from fraudstream.lifecycle import run
+from fraudstream.metrics import DashboardMetrics
+from fraudstream.settings import (
+    DashboardSettings,
+    HeartbeatSettings,
+    KafkaSettings,
+    LogSettings,
+    MetricsSettings,
+    TopicSettings,
+)
+
+
+async def main(stop: asyncio.Event) -> None:
+    log = logs.configure(LogSettings.from_env(environ), "dashboard")
+    kafka, topics = KafkaSettings.from_env(environ), TopicSettings.from_env(environ)
+    settings = DashboardSettings.from_env(environ)
+    heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
+    heartbeat.beat("waiting for Kafka")
+    replicas, metrics = Replicas(), DashboardMetrics()
+    board = Board(kafka.bootstrap_servers, replicas, time.time())
+    viewers, finder = Viewers(board), Finder(kafka, topics.scored, board)
+    metrics.viewers.set_function(viewers.__len__)
+    follower = Follower(kafka, topics, board, heartbeat, metrics)
+    scraper = Scraper(settings.metrics_of, replicas, lambda: board.measure(time.time()))
+    async with (
+        endpoint(MetricsSettings.from_env(environ), metrics, heartbeat.path),
+        served(application(viewers, finder), settings.host, settings.port, "DASHBOARD_PORT") as address,
+    ):
+        log.info("dashboard", url=_clickable(address))
+        await _until_first_ends(follower.run(stop), viewers.run(), scraper.run())
+    log.info("dashboard stopped")
+
+
+async def _until_first_ends(*works: Coroutine[Any, Any, None]) -> None:
+    """Run all until one of them ends, as the first does when told to stop; what it raises comes out."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _clickable(address: str) -> str:
+    """In a container it listens on all addresses, and the host reaches it by its own."""
+    return address.replace("//0.0.0.0:", "//127.0.0.1:")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

@@ -1,0 +1,197 @@
+"""All that a page shows, in fixed memory: filled by those who follow Kafka and metrics, read once a second. Pure."""
+
+from collections import deque
+from collections.abc import Collection, Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from dashboard.recent import Recent
+from dashboard.records import ScoredPayment, dead_letter, dead_reason, scored_payment, second_of, shown
+from dashboard.replicas import Replicas
+from dashboard.sampling import Sampling
+from dashboard.window import SECONDS, Scores, Window, decision_numbers
+from fraudstream.events import APPROVE
+from fraudstream.records import Record
+
+FLAGGED_ON_A_PAGE, DEAD_ON_A_PAGE = 200, 100
+FLAGGED_A_TICK, DEAD_A_TICK = 50, 20
+_TICK_SECONDS = 10
+_MOST_REMEMBERED = 10_000
+
+KafkaState = Literal["connecting", "catching_up", "reading", "away"]
+
+
+class Board:
+    """Times are in seconds since 1970, the caller's."""
+
+    def __init__(self, servers: str, replicas: Replicas, now_s: float) -> None:
+        """`servers` is where Kafka is looked for."""
+        self.kafka_state: KafkaState = "connecting"
+        self.recent = Recent()
+        self.replicas = replicas
+        self.sampling = Sampling()
+        self._window = Window(int(now_s))
+        self._servers = servers
+        self._state_since_s = now_s
+        self._history_s: int | None = None
+        self._found_since_s: int | None = None
+        self._cut: set[int] = set()
+        self._measured_s = int(now_s)
+        self._remembered: dict[str, int] = {}
+        self._flagged: deque[dict[str, Any]] = deque(maxlen=FLAGGED_ON_A_PAGE)
+        self._dead: deque[dict[str, Any]] = deque(maxlen=DEAD_ON_A_PAGE)
+        self._new_flagged = self._new_dead = 0
+
+    @property
+    def reading(self) -> bool:
+        """Whether it shows what is now."""
+        return self.kafka_state == "reading"
+
+    def connected(self, now_s: float, *, caught_up: bool) -> None:
+        """Kafka answers; `caught_up`: what comes is news."""
+        self._enter("reading" if caught_up else "catching_up", now_s)
+
+    def away(self, now_s: float) -> None:
+        """Kafka does not answer any more."""
+        self._enter("connecting" if self.kafka_state == "connecting" else "away", now_s)
+
+    def begins(self, now_s: float, cut: Collection[int]) -> None:
+        """Reading begins 15 minutes ago, but in partitions that are `cut` only with their first record that comes."""
+        if self._history_s is None:
+            self._history_s = int(now_s) - SECONDS
+        self._cut |= set(cut)
+
+    def take_scored(self, partition: int, records: Sequence[Record], now_s: float) -> None:
+        """Take in what came of one partition of the scored topic."""
+        self._window.advance(int(now_s))
+        self.sampling.read(len(records), now_s)
+        payments, kept = list[ScoredPayment](), list[Record]()
+        for record in records:
+            payment = scored_payment(record.value)
+            if payment is not None:
+                payments.append(payment)
+                kept.append(record)
+        if not payments:
+            return
+        seconds = np.array([self._second(payment["scored_at"]) for payment in payments], dtype=np.int64)
+        probabilities = np.array([payment["fraud_probability"] for payment in payments])
+        decisions = decision_numbers([payment["decision"] for payment in payments])
+        self._window.add(Scores(seconds, decisions, probabilities))
+        self._by_version(payments, seconds, probabilities)
+        self.recent.add(partition, [payment["payment_id"] for payment in payments], [record.offset for record in kept])
+        if partition in self._cut:
+            self._cut.discard(partition)
+            self._history_s = max(self._history_s or 0, int(seconds[0]))
+        if self._found_since_s is None:
+            self._found_since_s = int(seconds[0])
+        flagged = [
+            (payment, record) for payment, record in zip(payments, kept, strict=True) if payment["decision"] != APPROVE
+        ]
+        self._new_flagged += len(flagged)
+        self._flagged.extend(shown(payment, record.timestamp) for payment, record in flagged[-FLAGGED_ON_A_PAGE:])
+
+    def take_dead(self, partition: int, records: Sequence[Record], now_s: float) -> None:
+        """Take in what came of one partition of the dead-letter topic.
+
+        Their own times are anybody's: they count as of now, and only those of the past as of when they say.
+        """
+        self._window.advance(int(now_s))
+        letters = [dead_letter(partition, record) for record in records[-DEAD_ON_A_PAGE:]]
+        for record in records:
+            second = int(now_s) if self.reading else record.timestamp // 1_000
+            self._window.add_dead(second, dead_reason(record))
+        self._new_dead += len(records)
+        self._dead.extend(letters)
+
+    def pass_over(self, count: int, now_s: float) -> None:
+        """So many payments were not read, to keep up."""
+        self._window.advance(int(now_s))
+        self._window.pass_over(count, self.sampling.pass_over(count, now_s))
+
+    def measure(self, now_s: float) -> None:
+        """Write down what the scorers measured since this was last asked."""
+        self._window.advance(int(now_s))
+        self._window.measure(self._measured_s, **self.replicas.measure()._asdict())
+        self._measured_s = int(now_s)
+
+    def snapshot(self, now_s: float) -> dict[str, Any]:
+        """All that a new page needs."""
+        return {
+            **self._state(now_s, SECONDS),
+            "flagged": list(reversed(self._flagged)),
+            "flagged_left_out": 0,
+            "dead_letters": list(reversed(self._dead)),
+        }
+
+    def tick(self, now_s: float) -> dict[str, Any]:
+        """What has changed since the last tick, and the last 10 seconds again."""
+        flagged, dead = min(self._new_flagged, FLAGGED_A_TICK), min(self._new_dead, DEAD_A_TICK)
+        tick = {
+            **self._state(now_s, _TICK_SECONDS),
+            "flagged": [self._flagged[-number] for number in range(1, flagged + 1)],
+            "flagged_left_out": self._new_flagged - flagged,
+            "dead_letters": [self._dead[-number] for number in range(1, dead + 1)],
+        }
+        self._new_flagged = self._new_dead = 0
+        return tick
+
+    def found_since(self) -> int | None:
+        """From which second on payments can be found by their id."""
+        return self._found_since_s
+
+    def dead_with_key(self, key: str) -> list[dict[str, Any]]:
+        """Of the latest dead letters, those with this key."""
+        return [letter for letter in reversed(self._dead) if letter["key"] == key]
+
+    def _state(self, now_s: float, seconds: int) -> dict[str, Any]:
+        window, replicas = self._window, self.replicas
+        window.advance(int(now_s))
+        said = window.versions()
+        return {
+            "now": window.now - 1,
+            "window_s": SECONDS,
+            "kafka": {"state": self.kafka_state, "since": int(self._state_since_s), "servers": self._servers},
+            "history_since": self._history_s,
+            "sampling": self.sampling.shown(now_s),
+            "series": {"first": window.first(seconds), **window.series(seconds)},
+            "scores": window.scores(),
+            "dead_reasons": window.dead_reasons(),
+            "models": [
+                {"role": role, "version": version, "kind": kind, "replicas": count, **_said(said.get(version))}
+                for (role, version, kind), count in sorted(replicas.models().items())
+            ],
+            "agreement": replicas.agreement(),
+            "model_refused": replicas.model_refused,
+            "replicas": replicas.shown(),
+            "drift": replicas.drift(),
+        }
+
+    def _by_version(self, payments: Sequence[ScoredPayment], seconds: Any, probabilities: Any) -> None:
+        versions = np.array([payment["model_version"] for payment in payments])
+        for version in dict.fromkeys(versions.tolist()):
+            ours = versions == version
+            self._window.add_version(version, seconds[ours], probabilities[ours])
+        shadows = np.array([payment.get("challenger_version", "") for payment in payments])
+        for version in filter(None, dict.fromkeys(shadows.tolist())):
+            ours = shadows == version
+            shadow = np.array([payment.get("challenger_probability", np.nan) for payment in payments])
+            self._window.add_version(version, seconds[ours], shadow[ours])
+
+    def _second(self, scored_at: str) -> int:
+        """Payments of one cycle have one time: it is remembered."""
+        second = self._remembered.get(scored_at)
+        if second is None:
+            if len(self._remembered) >= _MOST_REMEMBERED:
+                self._remembered.clear()
+            second = self._remembered[scored_at] = second_of(scored_at)
+        return second
+
+    def _enter(self, state: KafkaState, now_s: float) -> None:
+        if state != self.kafka_state:
+            self.kafka_state, self._state_since_s = state, now_s
+
+
+def _said(said: tuple[int, float | None] | None) -> dict[str, Any]:
+    payments, mean = said or (0, None)
+    return {"payments": payments, "mean": mean}

@@ -1,0 +1,117 @@
+"""Records of the scored and the dead-letter topic → what the page shows of them. Pure, and safe against any bytes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from typing_extensions import TypedDict
+
+from fraudstream.records import Record
+from fraudstream.rows import rfc3339
+
+_VALUE_CHARACTERS = 2_000
+_TEXT_CHARACTERS = 500
+
+Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Reason(TypedDict):
+    """A field that pushed the score up."""
+
+    field: Text
+    contribution: float
+    text: Text
+
+
+@with_config(ConfigDict(allow_inf_nan=False, extra="ignore"))
+class ScoredPayment(TypedDict):
+    """A record's value, as the scorer writes it."""
+
+    payment_id: int
+    amount: float
+    country_risk_score: float
+    failed_logins: int
+    transaction_hour: int
+    is_new_device: int
+    fraud_probability: Share
+    decision: Literal["approve", "review", "block"]
+    model_version: Text
+    reasons: Annotated[list[Reason], Field(max_length=20)]
+    source_partition: int
+    source_offset: int
+    scored_at: Text
+    challenger_probability: NotRequired[Share]
+    challenger_version: NotRequired[Text]
+
+
+_validate: Callable[[bytes | None], ScoredPayment] = TypeAdapter(ScoredPayment).validator.validate_json  # type: ignore[assignment]
+
+
+def scored_payment(value: bytes | None) -> ScoredPayment | None:
+    """A scored payment, or None where another writer has put in something else."""
+    try:
+        return _validate(value)
+    except ValidationError:
+        return None
+
+
+def second_of(scored_at: str) -> int:
+    """When that was, in whole seconds since 1970; 0 where it is no time."""
+    try:
+        return int(datetime.fromisoformat(scored_at).timestamp())
+    except (ValueError, OverflowError):
+        return 0
+
+
+def shown(payment: ScoredPayment, timestamp_ms: int) -> dict[str, Any]:
+    """A scored payment as the page gets it; the id is text, as a browser's numbers end at 2^53."""
+    fields = ("amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device")
+    judged = ("fraud_probability", "decision", "model_version", "reasons", "scored_at")
+    return {
+        "payment_id": str(payment["payment_id"]),
+        **{name: payment[name] for name in (*fields, *judged)},  # type: ignore[literal-required]
+        "partition": payment["source_partition"],
+        "offset": payment["source_offset"],
+        "timestamp": rfc3339(timestamp_ms),
+        "challenger_probability": payment.get("challenger_probability"),
+        "challenger_version": payment.get("challenger_version"),
+    }
+
+
+def dead_letter(partition: int, record: Record) -> dict[str, Any]:
+    """A dead letter as the page gets it: every text of it is somebody else's, and cut."""
+    headers = _texts(record.headers)
+    value = record.value
+    return {
+        "partition": partition,
+        "offset": record.offset,
+        "source_partition": _number(headers, "dlq.partition"),
+        "source_offset": _number(headers, "dlq.offset"),
+        "timestamp": rfc3339(record.timestamp),
+        "reason": headers.get("dlq.reason", "unknown"),
+        "detail": headers.get("dlq.detail", ""),
+        "key": None if record.key is None else _text(record.key, _TEXT_CHARACTERS),
+        "value": None if value is None else _text(value, _VALUE_CHARACTERS),
+        "value_bytes": len(value or b""),
+    }
+
+
+def dead_reason(record: Record) -> str:
+    """Why it is one."""
+    return _texts(record.headers).get("dlq.reason", "unknown")
+
+
+def _texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
+    # a later one of the same name is ours: the original's come first
+    return {name: _text(value or b"", _TEXT_CHARACTERS) for name, value in headers if name.startswith("dlq.")}
+
+
+def _number(headers: Mapping[str, str], name: str) -> int | None:
+    text = headers.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else None
+
+
+def _text(value: bytes, most: int) -> str:
+    return value[: 4 * most].decode("utf-8", errors="backslashreplace")[:most]

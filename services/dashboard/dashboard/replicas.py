@@ -1,0 +1,172 @@
+"""The services' replicas as their metrics show them, and what these say together. Pure."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal, NamedTuple
+
+from dashboard.exposition import Reading
+from fraudstream.latency import BUCKETS_MS, quantile
+
+_FORGET_AFTER_S = 60.0
+_RATE_OVER_S = 10.0
+
+
+class Answer(NamedTuple):
+    """What one address said: a reading, or why there is none."""
+
+    name: str
+    reading: Reading | None
+    reason: str = ""
+
+
+class Measured(NamedTuple):
+    """Of all scorers together; None is unknown."""
+
+    p50: float | None
+    p99: float | None
+    lag: int | None
+
+
+@dataclass(slots=True, kw_only=True)
+class Replica:
+    """One address of a service."""
+
+    address: str
+    name: str
+    heard_s: float
+    reading: Reading = field(default_factory=Reading)
+    state: Literal["ready", "not_ready", "away"] = "away"
+    reason: str = ""
+    per_second: float | None = None
+    cpu: float | None = None
+    history: list[tuple[float, float, float]] = field(default_factory=list)
+    """Of the last 10 s: time, messages handled, seconds of CPU."""
+    ages: list[int] = field(default_factory=list)
+    """Latencies counted since they were last measured."""
+
+    def take(self, now_s: float, answer: Answer) -> None:
+        """Take an answer in."""
+        self.name = answer.name
+        if answer.reading is None:
+            self.state, self.reason, self.per_second, self.cpu = "away", answer.reason, None, None
+            self.history.clear()
+            return
+        before, self.reading, self.heard_s = self.reading, answer.reading, now_s
+        self.state = "ready" if self.reading.ready else "not_ready"
+        self.reason = answer.reason
+        again = self.reading.started_s == before.started_s
+        if not again:
+            self.history.clear()
+        self._rate(now_s)
+        counts, former = _counts(self.reading.ages), _counts(before.ages) if again else []
+        fresh = [count - then for count, then in zip(counts, former, strict=True)] if former else []
+        self.ages = _sum(self.ages, fresh)
+
+    def _rate(self, now_s: float) -> None:
+        self.history.append((now_s, self.reading.handled, self.reading.cpu_s))
+        while len(self.history) > 1 and now_s - self.history[0][0] > _RATE_OVER_S:
+            self.history.pop(0)
+        then_s, handled, cpu_s = self.history[0]
+        passed_s = now_s - then_s
+        self.per_second = (self.reading.handled - handled) / passed_s if passed_s else None
+        self.cpu = (self.reading.cpu_s - cpu_s) / passed_s if passed_s else None
+
+    def shown(self) -> dict[str, Any]:
+        """As the page gets it."""
+        return {
+            "name": self.name or f"{self.reading.kind} {self.address}",
+            "kind": self.reading.kind,
+            "state": self.state,
+            "reason": self.reason,
+            "partitions": [
+                {"partition": partition, "ready": ready, "lag": self.reading.lags.get(partition)}
+                for partition, ready in sorted(self.reading.partitions.items())
+                if self.state != "away"
+            ],
+            "per_second": self.per_second,
+            "memory_bytes": self.reading.memory_bytes,
+            "cpu": self.cpu,
+        }
+
+
+class Replicas:
+    """All that answered within the last minute."""
+
+    def __init__(self) -> None:
+        self._replicas: dict[tuple[str, str], Replica] = {}
+
+    def update(self, target: str, answers: Mapping[str, Answer], now_s: float) -> None:
+        """Take in what the addresses of `target` said now; one that is gone is away, and forgotten a minute later."""
+        for address, answer in answers.items():
+            if answer.reading is not None or (target, address) in self._replicas:
+                replica = Replica(address=address, name=answer.name, heard_s=now_s)
+                self._replicas.setdefault((target, address), replica).take(now_s, answer)
+        for (owner, address), replica in list(self._replicas.items()):
+            if owner == target and address not in answers:
+                replica.take(now_s, Answer(replica.name, None, "gone"))
+            if now_s - replica.heard_s > _FORGET_AFTER_S:
+                del self._replicas[owner, address]
+
+    def measure(self) -> Measured:
+        """What the scorers measured since this was last asked."""
+        ages = list[int]()
+        for replica in self._replicas.values():
+            ages, replica.ages = _sum(ages, replica.ages), []
+        lags = [lag for reading in self._scorers() for lag in reading.lags.values()]
+        return Measured(quantile(0.5, ages), quantile(0.99, ages), sum(lags) if lags else None)
+
+    def shown(self) -> list[dict[str, Any]]:
+        """As the page gets them, by name."""
+        return [replica.shown() for replica in sorted(self._replicas.values(), key=_order)]
+
+    def models(self) -> Counter[tuple[str, str, str]]:
+        """How many scorers use a model: role, version, kind."""
+        return Counter(model for reading in self._scorers() for model in reading.models)
+
+    @property
+    def model_refused(self) -> bool:
+        """Whether any scorer refuses the active model."""
+        return any(reading.model_refused for reading in self._scorers())
+
+    def agreement(self) -> float | None:
+        """Of the payments that a challenger scored, the share with the champion's decision."""
+        asked = sum(reading.challenged for reading in self._scorers())
+        return sum(reading.agreed for reading in self._scorers()) / asked if asked else None
+
+    def drift(self) -> list[dict[str, Any]]:
+        """Of each field what the scorer says that sees most of it."""
+        worst: dict[str, dict[str, Any]] = {}
+        for reading in self._scorers():
+            for name, psi in reading.psi.items():
+                limit = reading.limit.get(name, 0.0)
+                found = {"field": name, "psi": psi, "limit": limit, "drifting": reading.drifting.get(name, False)}
+                if name not in worst or psi * worst[name]["limit"] > worst[name]["psi"] * limit:
+                    worst[name] = found
+        return list(worst.values())
+
+    def _scorers(self) -> Iterable[Reading]:
+        return (
+            replica.reading
+            for replica in self._replicas.values()
+            if replica.state != "away" and replica.reading.kind == "scorer"
+        )
+
+
+def _counts(ages: Mapping[float, float]) -> list[int]:
+    """Cumulative counts by upper bound → counts; nothing where the buckets are another version's."""
+    if len(ages) != len(BUCKETS_MS) + 1:
+        return []
+    return [round(high - low) for low, high in pairwise([0.0, *(ages[bound] for bound in sorted(ages))])]
+
+
+def _sum(one: list[int], other: list[int]) -> list[int]:
+    return [here + there for here, there in zip(one, other, strict=True)] if one and other else one or other
+
+
+def _order(replica: Replica) -> tuple[bool, str, list[tuple[bool, int | str]]]:
+    """Scorers first; `scorer-10` after `scorer-9`."""
+    parts = (replica.name or replica.address).replace("-", " ").replace(":", " ").split()
+    kind = replica.reading.kind
+    return kind != "scorer", kind, [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]

@@ -1,0 +1,76 @@
+"""The pages that are open: each gets a snapshot, then what is new once a second, made once for all of them."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import contextmanager
+
+import pydantic_core
+
+from dashboard.board import Board
+
+_TICK_AT_S = 0.7
+"""After the full second: by then its payments have come."""
+_MOST_WAITING = 10
+MOST_VIEWERS = 100
+
+
+class Viewers:
+    """A page that does not take its events is let go: it comes again, and gets a snapshot."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+        self._queues: set[asyncio.Queue[bytes | None]] = set()
+
+    def __len__(self) -> int:
+        """How many pages are open."""
+        return len(self._queues)
+
+    async def run(self) -> None:
+        """Tell all what is new, once a second, until cancelled."""
+        while True:
+            await asyncio.sleep((_TICK_AT_S - time.time()) % 1.0 or 1.0)
+            self._tell()
+
+    async def events(self) -> AsyncIterator[bytes]:
+        """One page's events, as they go over the wire; ends where it is let go."""
+        with self._joined() as queue:
+            yield _event("snapshot", self._board.snapshot(time.time()))
+            while (event := await queue.get()) is not None:
+                yield event
+
+    def let_all_go(self) -> None:
+        """End every page's events, as at a stop."""
+        for queue in list(self._queues):
+            self._let_go(queue)
+
+    @contextmanager
+    def _joined(self) -> Iterator[asyncio.Queue[bytes | None]]:
+        self._tell()  # what is new until now: the newcomer's snapshot has it
+        queue = asyncio.Queue[bytes | None](_MOST_WAITING)
+        self._queues.add(queue)
+        try:
+            yield queue
+        finally:
+            self._queues.discard(queue)
+
+    def _tell(self) -> None:
+        event = self._board.tick(time.time())
+        if not self._queues:
+            return
+        told = _event("tick", event)
+        for queue in list(self._queues):
+            try:
+                queue.put_nowait(told)
+            except asyncio.QueueFull:
+                self._let_go(queue)
+
+    def _let_go(self, queue: asyncio.Queue[bytes | None]) -> None:
+        self._queues.discard(queue)
+        while not queue.empty():
+            queue.get_nowait()
+        queue.put_nowait(None)
+
+
+def _event(name: str, data: object) -> bytes:
+    return b"event: %b\ndata: %b\n\n" % (name.encode(), pydantic_core.to_json(data, inf_nan_mode="null"))

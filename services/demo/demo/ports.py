@@ -1,0 +1,17 @@
+"""Ports of this machine that are free now."""
+
+import socket
+
+
+def free_port(wanted: int = 0) -> int:
+    """`wanted` if it is free, else any other."""
+    for port in (wanted, 0):
+        with socket.socket() as one:
+            one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                one.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            number: int = one.getsockname()[1]
+            return number
+    raise OSError("no port is free")

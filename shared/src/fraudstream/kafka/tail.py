@@ -1,0 +1,126 @@
+"""Topics read without a group, all partitions at once, from some time ago on and then as records come."""
+
+from collections.abc import Collection, Mapping, Sequence
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+
+from fraudstream.kafka.connection import client_options
+from fraudstream.kafka.patches import hand_out_unwrapped_records
+from fraudstream.records import Record
+from fraudstream.settings import KafkaSettings
+
+_FETCH_MIN_BYTES = 64 << 10
+_FETCH_WAIT_MS = 250
+_PARTITION_BYTES = 2 << 20
+
+Place = tuple[str, int]
+"""Topic and partition."""
+
+
+class Tail:
+    """Start and stop it like a client; `extend` comes before the first `fetch`. Only what is committed is read."""
+
+    def __init__(self, kafka: KafkaSettings, topics: Sequence[str]) -> None:
+        self._topics = topics
+        hand_out_unwrapped_records()
+        self._consumer = AIOKafkaConsumer(
+            **client_options(kafka),
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            isolation_level="read_committed",
+            fetch_min_bytes=_FETCH_MIN_BYTES,
+            fetch_max_wait_ms=_FETCH_WAIT_MS,
+            max_partition_fetch_bytes=_PARTITION_BYTES,
+        )
+        self._positions: dict[TopicPartition, int] = {}
+
+    async def start(self) -> None:
+        """Connect."""
+        await self._consumer.start()
+        self._consumer.assign([TopicPartition(topic, 0) for topic in self._topics])
+
+    async def stop(self) -> None:
+        """Disconnect."""
+        await self._consumer.stop()
+
+    @property
+    def positions(self) -> Mapping[Place, int]:
+        """The next offset of each partition that is read."""
+        return {(place.topic, place.partition): offset for place, offset in self._positions.items()}
+
+    async def ends(self) -> dict[Place, int]:
+        """The last stable offset of every partition, also of those that `extend` does not know yet."""
+        ends = await self._consumer.end_offsets(self._known() | self._consumer.assignment())
+        return {(place.topic, place.partition): offset for place, offset in ends.items()}
+
+    async def extend(self, since_ms: int, most: int) -> Collection[Place]:
+        """Read those partitions too that are not read yet, from the first record of `since_ms` on.
+
+        At most the last `most` records of each; returns the partitions of which that leaves records out.
+        Where the brokers know no times, all records count as of then.
+        """
+        new = self._known() - self._positions.keys()
+        if not new:
+            return ()
+        starts, ends = await self._consumer.beginning_offsets(new), await self._consumer.end_offsets(new)
+        try:
+            times = await self._consumer.offsets_for_times(dict.fromkeys(new, since_ms))
+            firsts = {place: found.offset if found else ends[place] for place, found in times.items()}
+        except KafkaError:
+            firsts = starts
+        self._positions |= {place: max(starts[place], firsts[place], ends[place] - most) for place in new}
+        self._consumer.assign(list(self._positions))
+        for place, offset in self._positions.items():
+            self._consumer.seek(place, offset)
+        return [
+            (place.topic, place.partition) for place in new if max(starts[place], firsts[place]) < ends[place] - most
+        ]
+
+    def jump(self, offsets: Mapping[Place, int]) -> None:
+        """Go on at these offsets."""
+        for (topic, partition), offset in offsets.items():
+            place = TopicPartition(topic, partition)
+            self._positions[place] = offset
+            self._consumer.seek(place, offset)
+
+    async def fetch(self, timeout_ms: int, most: int) -> dict[Place, Sequence[Record]]:
+        """What has come, at most `most` records; where a position is no more, that partition is `extend`'s again."""
+        try:
+            fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=most)
+        except OffsetOutOfRangeError as error:
+            self._forget(error.args[0])
+            return {}
+        for place, records in fetched.items():
+            self._positions[place] = records[-1].offset + 1
+        return {(place.topic, place.partition): records for place, records in fetched.items()}
+
+    def _known(self) -> set[TopicPartition]:
+        return {
+            TopicPartition(topic, partition)
+            for topic in self._topics
+            for partition in self._consumer.partitions_for_topic(topic) or ()
+        }
+
+    def _forget(self, places: Collection[TopicPartition]) -> None:
+        for place in places:
+            self._positions.pop(place, None)
+        self._consumer.assign(list(self._positions) or [TopicPartition(topic, 0) for topic in self._topics])
+        for place, offset in self._positions.items():
+            self._consumer.seek(place, offset)
+
+
+async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: int) -> Record | None:
+    """The record at that place, or None where it is not retained. Raises KafkaError where the brokers are away."""
+    place = TopicPartition(topic, partition)
+    reader = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="none", isolation_level="read_committed")
+    await reader.start()
+    try:
+        reader.assign([place])
+        reader.seek(place, offset)
+        records: Sequence[Record] = (await reader.getmany(place, timeout_ms=2_000, max_records=1)).get(place, ())
+    except OffsetOutOfRangeError:
+        return None
+    finally:
+        await reader.stop()
+    return next((record for record in records if record.offset == offset), None)
