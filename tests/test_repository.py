@@ -21,10 +21,10 @@ GROUPS = [
 # where Compose's default isn't the library's
 COMPOSE_ALONE = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
-    "METRICS_HOST": "0.0.0.0",
+    "METRICS_HOST": "0.0.0.0",  # noqa: S104 - inside its container
     "METRICS_PORT": "9400",
     "METRICS_TARGETS": "scorer:9400,producer:9400",
-    "DASHBOARD_HOST": "0.0.0.0",
+    "DASHBOARD_HOST": "0.0.0.0",  # noqa: S104 - published to this machine alone
 }
 PORTS = {
     "kafka": ["127.0.0.1:${KAFKA_HOST_PORT:-29092}:29092"],

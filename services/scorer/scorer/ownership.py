@@ -19,6 +19,7 @@ _FIRST_RETRY_S = 0.5
 _LONGEST_RETRY_S = 10.0
 # longer than the group's heartbeat interval: whoever lost the partition to another member has heard of it by then
 _FENCED_WAIT_S = 4.0
+_COMMITTED_TIMEOUT_S = 5.0
 _WORDS = {
     Case.CSV_LOST: "neither CSV nor journal knows the partition; going on at the committed offset",
     Case.OFFSETS_EXPIRED: "the group's committed offset is gone; going on behind the last row of the CSV",
@@ -70,6 +71,20 @@ class Ownership:
     def assigned(self) -> frozenset[int]:
         """The partitions that the group has given us, ready or not."""
         return self._assigned
+
+    async def position(self, partition: int) -> int | None:
+        """The offset that is to be scored next; None if unknown.
+
+        The consumer's, which is past transactions' markers; but where a partition is not ready, what has been fetched
+        of it counts for nothing, and the committed offset says how far it is.
+        """
+        if partition in self.lanes:
+            return await self.consumer.position(partition)
+        try:
+            async with asyncio.timeout(_COMMITTED_TIMEOUT_S):
+                return await self.consumer.committed(partition)
+        except BROKEN:
+            return None
 
     @property
     def complete(self) -> bool:

@@ -232,7 +232,7 @@ async def _belong(
             busy=member.busy,
             max_records=settings.group.max_records,
         )
-        gauges.ownership, lags = member.ownership, LagProbe(settings.kafka, consumer)
+        gauges.ownership, lags = member.ownership, LagProbe(settings.kafka, settings.topics.input, member.ownership)
         probing = [asyncio.create_task(watchdog.probe(lags.total)), asyncio.create_task(gauges.follow(lags.read))]
         try:
             with watchdog.watching():

@@ -39,7 +39,7 @@ class InputConsumer(ConsumerRebalanceListener):
 
     def __init__(self, kafka: KafkaSettings, topic: str, group: str, assignment: Assignment) -> None:
         self._kafka = kafka
-        self.topic = topic
+        self._topic = topic
         self._assignment = assignment
         hand_out_unwrapped_records()
         self._consumer = AIOKafkaConsumer(
@@ -59,7 +59,7 @@ class InputConsumer(ConsumerRebalanceListener):
     async def start(self) -> None:
         """Connect; joining the group goes on in the background."""
         await self._consumer.start()
-        self._consumer.subscribe([self.topic], listener=self)
+        self._consumer.subscribe([self._topic], listener=self)
 
     async def stop(self) -> None:
         """Leave the group and disconnect."""
@@ -87,7 +87,7 @@ class InputConsumer(ConsumerRebalanceListener):
             raise OffsetDeletedError({partition.partition for partition in error.args[0]}) from None
         except UnsupportedCodecError as error:
             raise KafkaSetupError(
-                f"{self.topic}: a batch is compressed in a way this image can't read: {error}"
+                f"{self._topic}: a batch is compressed in a way this image can't read: {error}"
             ) from None
         return {partition.partition: batch for partition, batch in records.items()}
 
@@ -103,37 +103,32 @@ class InputConsumer(ConsumerRebalanceListener):
 
     async def committed(self, partition: int) -> int | None:
         """The group's committed offset, asked from the broker."""
-        offset: int | None = await self._consumer.committed(TopicPartition(self.topic, partition))
+        offset: int | None = await self._consumer.committed(TopicPartition(self._topic, partition))
         return offset
 
     async def commit(self, partition: int, offset: int) -> None:
         """Commit as a member of the group; raises KafkaError when no longer its member."""
-        await self._consumer.commit({TopicPartition(self.topic, partition): offset})
+        await self._consumer.commit({TopicPartition(self._topic, partition): offset})
 
     async def logs(self, partitions: Collection[int]) -> dict[int, Log]:
         """Each partition's retained range, without fingerprints."""
-        wanted = [TopicPartition(self.topic, partition) for partition in partitions]
+        wanted = [TopicPartition(self._topic, partition) for partition in partitions]
         starts = await self._consumer.beginning_offsets(wanted)
         ends = await self._consumer.end_offsets(wanted)
         return {one.partition: Log(start=starts[one], end=ends[one], fingerprint=None) for one in wanted}
-
-    @property
-    def assigned(self) -> frozenset[int]:
-        """The partitions that the group has given this member."""
-        return frozenset(place.partition for place in self._consumer.assignment())
 
     async def position(self, partition: int) -> int | None:
         """The offset after the last record fetched; None where there is none yet, or the partition has just gone."""
         try:
             async with asyncio.timeout(_POSITION_TIMEOUT_S):
-                offset: int = await self._consumer.position(TopicPartition(self.topic, partition))
+                offset: int = await self._consumer.position(TopicPartition(self._topic, partition))
                 return offset
         except BROKEN:
             return None
 
     async def fingerprint_at(self, partition: int, offset: int) -> int | None:
         """The fingerprint of the record at `offset`, or None where it is not retained."""
-        place = TopicPartition(self.topic, partition)
+        place = TopicPartition(self._topic, partition)
         reader = AIOKafkaConsumer(**client_options(self._kafka), isolation_level="read_committed")
         await reader.start()
         try:
@@ -149,7 +144,7 @@ class InputConsumer(ConsumerRebalanceListener):
 
     def _those_assigned(self, partitions: Collection[int]) -> list[TopicPartition]:
         assigned = self._consumer.assignment()
-        wanted = [TopicPartition(self.topic, partition) for partition in partitions]
+        wanted = [TopicPartition(self._topic, partition) for partition in partitions]
         return [partition for partition in wanted if partition in assigned]
 
 

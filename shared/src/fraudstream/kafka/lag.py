@@ -1,4 +1,4 @@
-"""How far a consumer is behind: last stable offset minus position, of each partition that it has.
+"""How far an owner of partitions is behind: last stable offset minus position, of each partition that it has.
 
 Not minus the committed offset: a transaction's marker keeps that behind for good. Asked over a connection of its own:
 a stuck consumer would answer from what it knew.
@@ -15,33 +15,30 @@ from fraudstream.settings import KafkaSettings
 _TIMEOUT_S = 10.0
 
 
-class Consumer(Protocol):
+class Owner(Protocol):
     """Whose lag it is."""
-
-    @property
-    def topic(self) -> str:
-        """What it reads."""
 
     @property
     def assigned(self) -> frozenset[int]:
         """Its partitions."""
 
     async def position(self, partition: int) -> int | None:
-        """The offset that it reads next; None if unknown."""
+        """The offset that is next; None if unknown."""
 
 
 class LagProbe:
     """Keeps its connection until that fails."""
 
-    def __init__(self, kafka: KafkaSettings, consumer: Consumer) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, owner: Owner) -> None:
         self._kafka = kafka
-        self._consumer = consumer
+        self._topic = topic
+        self._owner = owner
         self._reader: AIOKafkaConsumer | None = None
         self._asking = asyncio.Lock()
 
     async def read(self) -> dict[int, int | None] | None:
         """The lag by partition, None where the position is unknown; None altogether if the brokers don't answer."""
-        places = [TopicPartition(self._consumer.topic, partition) for partition in sorted(self._consumer.assigned)]
+        places = [TopicPartition(self._topic, partition) for partition in sorted(self._owner.assigned)]
         if not places:
             return {}
         async with self._asking:
@@ -53,7 +50,7 @@ class LagProbe:
                 return None
         lags: dict[int, int | None] = {}
         for place, end in ends.items():
-            position = await self._consumer.position(place.partition)
+            position = await self._owner.position(place.partition)
             lags[place.partition] = None if position is None else max(0, end - position)
         return lags
 

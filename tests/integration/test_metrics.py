@@ -1,0 +1,99 @@
+"""What a running scorer and producer say of themselves over HTTP is what they did."""
+
+import json
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from dashboard.exposition import Reading, reading
+from tests.conftest import MakeCluster, Names
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import READY, Message, Surroundings, payment
+from tests.integration.service import Service
+
+
+def test_a_scorer_counts_what_it_did(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """Decisions, dead letters, latencies, lag, partitions and model, after 400 payments and 3 broken messages."""
+    surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
+    with surroundings.scorer(METRICS_PORT="0") as scorer:
+        scorer.wait_for(READY)
+        surroundings.send_payments(400)
+        surroundings.send([Message(b"{"), Message(None), Message(payment(1)[:-1] + b',"amount":-1}')])
+        surroundings.wait_until_committed()
+        wait_until(lambda: answer(scorer, "/readyz")[0] == 200, 20, "ready")
+        text = answer(scorer, "/metrics")[1]
+        found = reading(text)
+        assert found.handled == 403
+        for reason in ("tombstone", "invalid_json", "invalid_field"):
+            assert f'fraudstream_dead_letters_total{{reason="{reason}"}} 1.0' in text
+        assert found.ages[float("inf")] == 400
+        assert found.partitions == dict.fromkeys(range(4), True)
+        wait_until(lambda: metrics(scorer).lags == dict.fromkeys(range(4), 0), 20, "no lag, after transactions too")
+        assert found.models == [("champion", surroundings.model.version, "test")]
+        scorer.wait_for("last 10 s", timeout_s=30)
+        assert sum(line["scored"] + line["dead_letters"] for line in scorer.lines("last 10 s")) == 403
+
+
+def test_health_tells_what_hinders(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """A CSV that can't be locked: alive, not ready, and why; the lag grows meanwhile, and goes when it is mended."""
+    surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
+    with surroundings.scorer(METRICS_PORT="0") as scorer:
+        scorer.wait_for(READY)
+        wait_until(lambda: answer(scorer, "/readyz")[0] == 200, 20, "ready")
+        surroundings.csv.parent.rename(tmp_path / "elsewhere")
+        surroundings.send_payments(200)
+        wait_until(lambda: answer(scorer, "/readyz")[0] == 503, 30, "not ready")
+        assert "outputs" in json.loads(answer(scorer, "/readyz")[1])["status"]
+        assert answer(scorer, "/healthz")[0] == 200
+        wait_until(lambda: sum(metrics(scorer).lags.values()) > 0, 30, "lag is seen")
+        (tmp_path / "elsewhere").rename(surroundings.csv.parent)
+        surroundings.wait_until_committed()
+        wait_until(lambda: answer(scorer, "/readyz")[0] == 200, 30, "ready again")
+        wait_until(lambda: sum(metrics(scorer).lags.values()) == 0, 30, "no lag")
+        assert "fraudstream_producers_replaced_total" in answer(scorer, "/metrics")[1]
+
+
+def test_a_producer_without_kafka_is_alive_and_not_ready(make_cluster: MakeCluster, tmp_path: Path) -> None:
+    """It says what it waits for; with a broker it counts what that has."""
+    cluster = make_cluster()
+    settings = {"KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap, "PAYMENTS_PER_SECOND": "50", "METRICS_PORT": "0"}
+    with Service(tmp_path, "fraudstream.cli", settings, "topics") as topics:
+        assert topics.wait(60) == 0
+    cluster.broker.pause()
+    with Service(tmp_path, "producer", settings) as producer:
+        producer.wait_for("metrics")
+        wait_until(lambda: answer(producer, "/readyz")[0] == 503, 20, "not ready")
+        assert "Kafka" in json.loads(answer(producer, "/readyz")[1])["status"]
+        cluster.broker.resume()
+        wait_until(lambda: metrics(producer).handled > 50, 60, "payments sent")
+        assert answer(producer, "/readyz")[0] == 200
+
+
+def test_a_taken_port_is_named(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """The second of two that want the same port stops at once, with the variable's name."""
+    surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
+    with surroundings.scorer(METRICS_PORT="0") as first:
+        port = address(first).rpartition(":")[2]
+        with surroundings.scorer(METRICS_PORT=port) as second:
+            assert second.wait() == 1
+            assert "METRICS_PORT" in second.lines("stopped")[0]["reason"]
+
+
+def address(service: Service) -> str:
+    """Where it answers."""
+    url: str = service.wait_for("metrics")[0]["url"]
+    return url.removesuffix("/metrics")
+
+
+def answer(service: Service, path: str) -> tuple[int, str]:
+    """Status and text."""
+    try:
+        with urllib.request.urlopen(address(service) + path, timeout=10) as response:  # noqa: S310 - http, and ours
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def metrics(service: Service) -> Reading:
+    """As the dashboard reads them."""
+    return reading(answer(service, "/metrics")[1])

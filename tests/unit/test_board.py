@@ -1,0 +1,157 @@
+"""The board: what is shown equals what came, and no text of a stranger harms it."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.board import DEAD_A_TICK, FLAGGED_A_TICK, FLAGGED_ON_A_PAGE, Board
+from dashboard.replicas import Replicas
+
+NOW = 1_800_000_000.0
+STAMP = "2027-01-15T08:00:00.000Z"  # NOW
+
+
+@dataclass
+class Record:
+    """As Kafka hands it out."""
+
+    offset: int = 0
+    timestamp: int = int(NOW * 1000)
+    timestamp_type: int | None = 0
+    key: bytes | None = None
+    value: bytes | None = b""
+    headers: list[tuple[str, bytes | None]] = field(default_factory=list)
+
+
+def scored(payment_id: int, decision: str = "approve", **more: Any) -> bytes:
+    """A value of the scored topic."""
+    value: dict[str, Any] = {
+        "payment_id": payment_id,
+        "amount": 10.0,
+        "country_risk_score": 0.5,
+        "failed_logins": 1,
+        "transaction_hour": 3,
+        "is_new_device": 0,
+        "fraud_probability": 0.5,
+        "decision": decision,
+        "model_version": "v1",
+        "reasons": [],
+        "source_partition": 0,
+        "source_offset": payment_id,
+        "scored_at": STAMP,
+    }
+    return json.dumps(value | more).encode()
+
+
+def board() -> Board:
+    """One that reads what is now."""
+    made = Board("kafka:9092", Replicas(), NOW)
+    made.connected(NOW, caught_up=True)
+    return made
+
+
+def test_flagged_payments_are_told_once_newest_first() -> None:
+    """A tick has what came since the last one; what does not fit is counted."""
+    one = board()
+    one.take_scored(0, [Record(number, value=scored(number + 1, "review")) for number in range(60)], NOW)
+    tick = one.tick(NOW + 1)
+    assert [payment["payment_id"] for payment in tick["flagged"]] == [str(60 - n) for n in range(FLAGGED_A_TICK)]
+    assert tick["flagged_left_out"] == 60 - FLAGGED_A_TICK
+    assert one.tick(NOW + 2)["flagged"] == []
+    one.take_scored(0, [Record(60, value=scored(61, "block")), Record(61, value=scored(62))], NOW)
+    assert [payment["payment_id"] for payment in one.tick(NOW + 3)["flagged"]] == ["61"]
+    assert [payment["payment_id"] for payment in one.snapshot(NOW + 3)["flagged"]][:2] == ["61", "60"]
+
+
+def test_a_page_is_bounded_whatever_comes() -> None:
+    """A flood of flagged payments and dead letters."""
+    one = board()
+    for _ in range(5):
+        one.take_scored(0, [Record(number, value=scored(number + 1, "block")) for number in range(1_000)], NOW)
+        one.take_dead(0, [Record(number, value=b"x" * 100_000) for number in range(200)], NOW)
+    assert len(one.snapshot(NOW)["flagged"]) == FLAGGED_ON_A_PAGE
+    assert len(one.tick(NOW)["dead_letters"]) == DEAD_A_TICK
+    assert all(len(letter["value"]) == 2_000 for letter in one.snapshot(NOW)["dead_letters"])
+
+
+def test_ids_are_text() -> None:
+    """A browser's numbers end at 2^53."""
+    one = board()
+    one.take_scored(0, [Record(value=scored(2**63 - 1, "block"))], NOW)
+    assert one.snapshot(NOW)["flagged"][0]["payment_id"] == "9223372036854775807"
+
+
+def test_what_others_write_into_the_topic_is_passed_over() -> None:
+    """Values that are no scored payment, beside one that is."""
+    one = board()
+    strange: list[bytes | None] = [None, b"", b"[]", b"{", b"\xff", scored(1, "maybe"), scored(1, scored_at="never")]
+    one.take_scored(0, [Record(value=value) for value in strange] + [Record(value=scored(2, "block"))], NOW)
+    assert [payment["payment_id"] for payment in one.snapshot(NOW)["flagged"]] == ["2"]
+    assert sum(one.snapshot(NOW)["scores"]) == 1
+
+
+@given(
+    key=st.none() | st.binary(max_size=600),
+    value=st.none() | st.binary(max_size=3_000),
+    headers=st.lists(
+        st.tuples(
+            st.sampled_from(["dlq.reason", "dlq.detail", "dlq.partition", "dlq.offset", "x"]),
+            st.none() | st.binary(max_size=600),
+        )
+    ),
+    timestamp=st.integers(-(2**63), 2**63 - 1),
+)
+def test_any_dead_letter_is_shown(
+    key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]], timestamp: int
+) -> None:
+    """Whatever bytes are in it, it becomes JSON, and is counted."""
+    one = board()
+    one.take_dead(3, [Record(5, timestamp, 0, key, value, headers)], NOW)
+    shown = json.loads(json.dumps(one.snapshot(NOW)))
+    assert len(shown["dead_letters"]) == 1
+    assert shown["dead_letters"][0]["value_bytes"] == len(value or b"")
+    assert sum(shown["dead_reasons"].values()) == 1
+
+
+def test_a_header_of_the_sender_does_not_pass_for_ours() -> None:
+    """The scorer's headers come after the message's own."""
+    one = board()
+    headers: list[tuple[str, bytes | None]] = [("dlq.reason", b"forged"), ("dlq.reason", b"empty")]
+    one.take_dead(0, [Record(headers=headers)], NOW)
+    assert one.snapshot(NOW)["dead_reasons"] == {"empty": 1}
+
+
+def test_payments_not_read_are_said() -> None:
+    """Read and published, of the last 10 s; then no more."""
+    one = board()
+    one.take_scored(0, [Record(number, value=scored(number + 1)) for number in range(100)], NOW)
+    one.pass_over(900, NOW)
+    assert one.snapshot(NOW + 1)["sampling"] == {"read": 100, "of": 1_000}
+    assert one.snapshot(NOW + 1)["series"]["approve"][-1] == 1_000
+    assert one.snapshot(NOW + 20)["sampling"] is None
+
+
+def test_kafka_is_away_since() -> None:
+    """A state keeps its beginning; before the first answer it is connecting, not away."""
+    one = Board("kafka:9092", Replicas(), NOW)
+    one.away(NOW + 5)
+    assert one.snapshot(NOW + 6)["kafka"] == {"state": "connecting", "since": NOW, "servers": "kafka:9092"}
+    one.connected(NOW + 10, caught_up=False)
+    assert one.kafka_state == "catching_up"
+    one.connected(NOW + 11, caught_up=True)
+    one.away(NOW + 20)
+    one.away(NOW + 25)
+    assert one.snapshot(NOW + 30)["kafka"] == {"state": "away", "since": NOW + 20, "servers": "kafka:9092"}
+
+
+def test_history_begins_where_reading_did() -> None:
+    """All of the 15 minutes, or from the first record of a partition that was cut."""
+    one = board()
+    one.begins(NOW, ())
+    assert one.snapshot(NOW)["history_since"] == NOW - 900
+    one.begins(NOW, (1,))
+    one.take_scored(1, [Record(value=scored(1, scored_at="2027-01-15T07:59:00.500Z"))], NOW)
+    assert one.snapshot(NOW)["history_since"] == NOW - 60

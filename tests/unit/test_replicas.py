@@ -1,0 +1,88 @@
+"""Replicas as their metrics show them."""
+
+import numpy as np
+import pytest
+from prometheus_client import generate_latest
+
+from dashboard.exposition import Reading, reading
+from dashboard.replicas import Answer, Replicas
+from fraudstream.metrics import ProducerMetrics, ScorerMetrics
+
+
+def exposition(metrics: ScorerMetrics | ProducerMetrics, started_s: float = 1.0) -> Reading:
+    """What a service with these metrics answers."""
+    found = reading(generate_latest(metrics.registry).decode())
+    found.started_s = started_s
+    return found
+
+
+def scorer(scored: int, ages_ms: list[int]) -> ScorerMetrics:
+    """One that has scored so many."""
+    metrics = ScorerMetrics()
+    metrics.ready.set(1)
+    metrics.payments_scored.labels("approve").inc(scored)
+    metrics.end_to_end_latency.observe(1_000_000 - np.array(ages_ms), 1_000_000)
+    metrics.partition_ready.labels(0).set(1)
+    metrics.partition_ready.labels(3).set(0)
+    metrics.lag.labels(0).set(7)
+    metrics.model.labels("champion", "v1", "hgb").set(1)
+    metrics.drift_psi.labels("amount").set(0.5)
+    metrics.drift_limit.labels("amount").set(0.25)
+    metrics.drifting.labels("amount").set(1)
+    return metrics
+
+
+def test_a_scorer_is_read_as_it_shows_itself() -> None:
+    """Through Prometheus' own text format."""
+    replicas = Replicas()
+    replicas.update("scorer:9400", {"10.0.0.1:9400": Answer("fraud-scorer-1", exposition(scorer(5, [])))}, 0.0)
+    shown = replicas.shown()[0]
+    assert (shown["name"], shown["kind"], shown["state"]) == ("fraud-scorer-1", "scorer", "ready")
+    assert shown["partitions"] == [
+        {"partition": 0, "ready": True, "lag": 7},
+        {"partition": 3, "ready": False, "lag": None},
+    ]
+    assert replicas.models() == {("champion", "v1", "hgb"): 1}
+    assert replicas.drift() == [{"field": "amount", "psi": 0.5, "limit": 0.25, "drifting": True}]
+
+
+def test_rates_and_latencies_are_of_what_happened_since() -> None:
+    """The first answer tells of the past and counts for nothing; a restart begins anew."""
+    replicas, first, later = Replicas(), scorer(1_000, [5] * 1_000), scorer(1_500, [5] * 1_000 + [250] * 500)
+    replicas.update("t", {"a": Answer("one", exposition(first))}, 100.0)
+    assert replicas.measure() == (None, None, 7)
+    replicas.update("t", {"a": Answer("one", exposition(later))}, 105.0)
+    assert replicas.shown()[0]["per_second"] == pytest.approx(100.0)
+    p50, p99, _ = replicas.measure()
+    assert p50 is not None and 200 <= p50 <= 300  # noqa: PT018 - one thing
+    assert p99 is not None and 200 <= p99 <= 300  # noqa: PT018 - one thing
+    replicas.update("t", {"a": Answer("one", exposition(scorer(3, [1]), started_s=2.0))}, 107.0)
+    assert replicas.shown()[0]["per_second"] is None
+    assert replicas.measure() == (None, None, 7)
+
+
+def test_one_that_is_gone_is_away_and_then_forgotten() -> None:
+    """Its partitions are nobody's at once; a minute later there is no trace."""
+    replicas = Replicas()
+    replicas.update("t", {"a": Answer("one", exposition(scorer(1, [])))}, 100.0)
+    replicas.update("t", {}, 102.0)
+    assert [(one["state"], one["partitions"]) for one in replicas.shown()] == [("away", [])]
+    assert replicas.measure().lag is None
+    replicas.update("t", {}, 161.0)
+    assert replicas.shown() == []
+
+
+def test_scorers_come_first_and_ten_after_nine() -> None:
+    """As people count."""
+    replicas = Replicas()
+    replicas.update("p", {"p": Answer("x-producer-1", exposition(ProducerMetrics()))}, 0.0)
+    for number in (10, 9, 1):
+        replicas.update(f"s{number}", {"s": Answer(f"x-scorer-{number}", exposition(scorer(1, [])))}, 0.0)
+    names = [one["name"] for one in replicas.shown()]
+    assert names == ["x-scorer-1", "x-scorer-9", "x-scorer-10", "x-producer-1"]
+
+
+def test_what_is_no_exposition_is_no_reading() -> None:
+    """An error that the scraper knows."""
+    with pytest.raises(ValueError, match=r"."):
+        reading("<html>not found</html>\n{}")

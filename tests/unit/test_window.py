@@ -1,0 +1,96 @@
+"""Fifteen minutes of seconds, in fixed memory: what is counted is what was put in."""
+
+from collections import Counter
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dashboard.window import BINS, SECONDS, Scores, Window, decision_numbers
+from fraudstream.events import DECISIONS
+
+START = 1_000_000
+
+
+def add(window: Window, payments: list[tuple[int, str, float]]) -> None:
+    """Second, decision, probability."""
+    seconds, decisions, probabilities = zip(*payments, strict=True) if payments else ((), (), ())
+    window.add(
+        Scores(np.array(seconds, dtype=np.int64), decision_numbers(decisions), np.array(probabilities, dtype=float))
+    )
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 2_500), st.lists(st.tuples(st.integers(-20, 3), st.sampled_from(DECISIONS), st.floats(0, 1)))
+        ),
+        max_size=12,
+    )
+)
+def test_each_second_holds_what_came_in_it(arrivals: list[tuple[int, list[tuple[int, str, float]]]]) -> None:
+    """Against a plain list of all that ever came: series, bins and totals agree, however time goes on."""
+    window, all_of_them, now = Window(START), list[tuple[int, str, float]](), START
+    for passed, payments in arrivals:
+        now += passed
+        window.advance(now)
+        batch = [(now + ago, decision, probability) for ago, decision, probability in payments]
+        add(window, batch)
+        all_of_them += [(min(second, now), decision, probability) for second, decision, probability in batch]
+    held = [payment for payment in all_of_them if payment[0] > now - SECONDS]
+    window.advance(now := now + 1)
+    held = [payment for payment in held if payment[0] > now - SECONDS]
+    series = window.series(SECONDS - 1)
+    first = window.first(SECONDS - 1)
+    for decision in DECISIONS:
+        counts = Counter(second for second, one, _ in held if one == decision)
+        assert series[decision] == [counts[first + number] for number in range(SECONDS - 1)]
+    bins = Counter(min(int(probability * BINS), BINS - 1) for _, _, probability in held)
+    assert window.scores() == [bins[number] for number in range(BINS)]
+
+
+def test_models_are_told_apart_and_forgotten() -> None:
+    """Count and mean of each; gone with its last payment."""
+    window = Window(START)
+    window.add_version("one", np.array([START, START]), np.array([0.25, 0.75]))
+    window.add_version("two", np.array([START]), np.array([0.125]))
+    assert window.versions() == {"one": (2, 0.5), "two": (1, 0.125)}
+    window.advance(START + SECONDS)
+    assert window.versions() == {}
+
+
+def test_more_models_than_there_is_room_for() -> None:
+    """A topic full of invented versions takes no more memory than sixteen."""
+    window = Window(START)
+    for number in range(100):
+        window.add_version(f"invented-{number}", np.array([START]), np.array([0.5]))
+    assert len(window.versions()) == 16
+
+
+def test_dead_letters_by_reason() -> None:
+    """Reasons that are none of ours are one; those of no second of the window are left out."""
+    window = Window(START)
+    for second, reason in ((START, "empty"), (START, "<b>"), (START, "other"), (START - SECONDS, "empty")):
+        window.add_dead(second, reason)
+    assert window.dead_reasons() == {"empty": 1, "other": 2}
+    window.advance(START + 1)
+    assert window.series(1)["dead"] == [3]
+
+
+def test_measurements_last_until_the_next() -> None:
+    """What is measured every 2 s is drawn for each second; None is a gap."""
+    window = Window(START)
+    window.measure(START, p50=5.0, p99=9.0, lag=3)
+    window.advance(START + 2)
+    window.measure(START + 1, p50=None, p99=None, lag=4)
+    window.advance(START + 3)
+    assert window.series(3) == window.series(3) | {"p50": [5.0, None, None], "lag": [3.0, 4.0, 4.0]}
+
+
+def test_payments_passed_over_are_taken_to_be_as_the_others() -> None:
+    """The rate is that of all; the shares stay."""
+    window = Window(START)
+    add(window, [(START, "approve", 0.0)] * 90 + [(START, "block", 0.9)] * 10)
+    window.pass_over(900, START)
+    window.advance(START + 1)
+    assert window.series(1) == window.series(1) | {"approve": [900], "review": [0], "block": [100]}
