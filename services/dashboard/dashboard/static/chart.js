@@ -1,0 +1,93 @@
+// A chart over the window's seconds: axes, the part without data, paths, and the cursor. What it draws is the plot's matter.
+
+import { timeTicks } from './axis.js';
+import { Cursor } from './cursor.js';
+import { keyed, setAttribute, setText, svg } from './dom.js';
+import { clockMinute, clock } from './format.js';
+
+const LEFT = 46;
+const RIGHT = 8;
+const TOP = 8;
+const BOTTOM = 22;
+
+/**
+ * Draws a plot: an object with `marks` (class names of its paths, from back to front) and `draw(store, area)`, which returns
+ * `paths` (one `d` a mark), `ticks` ([y, text] each), `label` (the present value in words) and `slots` with `lines(slot)`.
+ */
+export class TimeChart {
+  constructor(host, plot) {
+    this.host = host;
+    this.plot = plot;
+    this.shade = svg('rect', { class: 'no-data', y: TOP });
+    this.shadeText = svg('text', { class: 'no-data-text' });
+    this.grid = svg('g', { class: 'grid-lines' });
+    this.times = svg('g', { class: 'axis' });
+    this.paths = plot.marks.map((mark) => svg('path', { class: mark }));
+    this.picture = svg('svg', { class: 'picture', role: 'img', tabindex: '0', 'aria-label': 'No data yet' });
+    this.cursor = new Cursor(host, this.picture, {
+      slots: () => this.drawn?.slots ?? 0,
+      slotAt: (x) => Math.floor(((x - LEFT) / this.area.width) * this.drawn.slots),
+      xOf: (slot) => LEFT + ((slot + 0.5) / this.drawn.slots) * this.area.width,
+      lines: (slot) => this.drawn.lines(slot),
+    });
+    this.picture.append(this.grid, this.times, this.shade, ...this.paths, this.shadeText, this.cursor.line);
+    host.prepend(this.picture);
+    new ResizeObserver(() => this.#resize()).observe(host);
+  }
+
+  /** Draws the store's present state. */
+  render(store) {
+    this.store = store;
+    const { clientWidth, clientHeight } = this.host;
+    const width = Math.max(40, clientWidth - LEFT - RIGHT);
+    const height = Math.max(40, clientHeight - TOP - BOTTOM);
+    const x = (second) => LEFT + ((second - store.first) / store.size) * width;
+    this.area = { left: LEFT, top: TOP, width, height, bottom: TOP + height, x };
+    setAttribute(this.picture, 'viewBox', `0 0 ${clientWidth} ${clientHeight}`);
+    this.drawn = this.plot.draw(store, this.area);
+    this.paths.forEach((path, i) => setAttribute(path, 'd', this.drawn.paths[i]));
+    setAttribute(this.picture, 'aria-label', this.drawn.label);
+    this.#axes(store);
+    this.#shade(store);
+    setAttribute(this.cursor.line, 'y1', TOP);
+    setAttribute(this.cursor.line, 'y2', TOP + height);
+    this.cursor.refresh();
+  }
+
+  #resize() {
+    if (this.store) this.render(this.store);
+  }
+
+  #axes(store) {
+    const { left, width, bottom, x } = this.area;
+    keyed(this.grid, this.drawn.ticks, ([, text]) => text, () => svg('g', {}, svg('line'), svg('text', { x: left - 8, dy: '0.32em' })),
+      (group, [y, text]) => {
+        const [line, label] = group.children;
+        setAttribute(line, 'x1', left);
+        setAttribute(line, 'x2', left + width);
+        setAttribute(group, 'transform', `translate(0 ${y.toFixed(1)})`);
+        setText(label, text);
+      });
+    const minutes = timeTicks(store.first, store.now, width).filter((second) => x(second) < left + width - 14);
+    keyed(this.times, minutes, (second) => second, (second) => svg('text', { y: bottom + 16 }, clockMinute(second)),
+      (label, second) => {
+        setAttribute(label, 'x', x(second).toFixed(1));
+        setAttribute(label, 'y', bottom + 16);
+      });
+  }
+
+  /** Marks the seconds before the history's begin, so that nobody takes "not known" for "none". */
+  #shade(store) {
+    const { left, width, height, x } = this.area;
+    const since = store.historySince === null ? store.now + 1 : store.historySince;
+    const end = Math.min(left + width, x(since));
+    const shown = since > store.first;
+    setAttribute(this.shade, 'x', left);
+    setAttribute(this.shade, 'width', shown ? Math.max(0, end - left).toFixed(1) : 0);
+    setAttribute(this.shade, 'height', height);
+    const text = store.historySince === null ? 'no data yet' : `no data before ${clock(since)}`;
+    setText(this.shadeText, shown && end - left > 130 ? text : '');
+    setAttribute(this.shadeText, 'x', ((left + end) / 2).toFixed(1));
+    setAttribute(this.shadeText, 'y', TOP + height / 2);
+  }
+}
