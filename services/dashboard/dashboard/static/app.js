@@ -35,7 +35,7 @@ const tiles = new Tiles(at('tiles'));
 const payments = new TimeChart(at('chart-payments'), new PaymentsPlot());
 const paymentsLegend = new PaymentsLegend(at('payments-legend'), at('chart-payments'), at('payments-unit'));
 const latency = new TimeChart(at('chart-latency'), new LatencyPlot());
-const latencyLegend = new LatencyLegend(at('latency-legend'));
+const latencyLegend = new LatencyLegend(at('latency-legend'), at('latency-unit'));
 const panels = [
   new ScoresChart(at('chart-scores')),
   new DeadReasons(at('chart-dead'), at('dead-aside')),

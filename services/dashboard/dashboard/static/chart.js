@@ -12,7 +12,8 @@ const BOTTOM = 22;
 
 /**
  * Draws a plot: an object with `marks` (class names of its paths, from back to front) and `draw(store, area)`, which returns
- * `paths` (one `d` a mark), `ticks` ([y, text] each), `label` (the present value in words) and `slots` with `lines(slot)`.
+ * `paths` (one `d` a mark), `ticks` ([y, text] each), `label` (the present value in words) and `spans` ({from, to} in seconds), which the
+ * cursor steps through, with `lines(span)` for the tooltip.
  */
 export class TimeChart {
   constructor(host, plot) {
@@ -25,10 +26,10 @@ export class TimeChart {
     this.paths = plot.marks.map((mark) => svg('path', { class: mark }));
     this.picture = svg('svg', { class: 'picture', role: 'img', tabindex: '0', 'aria-label': 'No data yet' });
     this.cursor = new Cursor(host, this.picture, {
-      slots: () => this.drawn?.slots ?? 0,
-      slotAt: (x) => Math.floor(((x - LEFT) / this.area.width) * this.drawn.slots),
-      xOf: (slot) => LEFT + ((slot + 0.5) / this.drawn.slots) * this.area.width,
-      lines: (slot) => this.drawn.lines(slot),
+      slots: () => this.drawn?.spans.length ?? 0,
+      slotAt: (x) => this.drawn.spans.findLastIndex((span) => this.area.x(span.from) <= x),
+      xOf: (slot) => this.area.x((this.drawn.spans[slot].from + this.drawn.spans[slot].to) / 2),
+      lines: (slot) => this.drawn.lines(this.drawn.spans[slot]),
     });
     this.picture.append(this.grid, this.times, this.shade, ...this.paths, this.shadeText, this.cursor.line);
     host.prepend(this.picture);
@@ -86,7 +87,8 @@ export class TimeChart {
     setAttribute(this.shade, 'width', shown ? Math.max(0, end - left).toFixed(1) : 0);
     setAttribute(this.shade, 'height', height);
     const text = store.historySince === null ? 'no data yet' : `no data before ${clock(since)}`;
-    setText(this.shadeText, shown && end - left > 130 ? text : '');
+    const room = end - left;
+    setText(this.shadeText, !shown || room < 56 ? '' : room < 140 ? 'no data' : text);
     setAttribute(this.shadeText, 'x', ((left + end) / 2).toFixed(1));
     setAttribute(this.shadeText, 'y', TOP + height / 2);
   }

@@ -2,13 +2,13 @@
 
 import { el } from './dom.js';
 import { facts, moment } from './facts.js';
-import { bytes, NONE, words } from './format.js';
+import { bytes, NONE } from './format.js';
 import { plain, revealed } from './untrusted.js';
 
 /** Makes the detail of a dead letter. */
 export function deadLetterDetail(letter) {
   return el('article', { class: 'record' },
-    el('div', { class: 'verdict' }, el('span', { class: 'badge dead' }, el('i', { 'aria-hidden': 'true' }, '✕'), plain(words(letter.reason)))),
+    el('div', { class: 'verdict' }, el('span', { class: 'badge dead' }, el('i', { 'aria-hidden': 'true' }, '✕'), plain(letter.reason))),
     el('p', { class: 'letter-detail' }, revealed(letter.detail)),
     el('h3', {}, 'The message'),
     message(letter),

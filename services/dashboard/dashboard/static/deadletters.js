@@ -1,7 +1,7 @@
 // The latest messages that could not be scored. Every text in them is a stranger's.
 
 import { el } from './dom.js';
-import { bytes, isoClock, words } from './format.js';
+import { bytes, isoClock } from './format.js';
 import { LiveTable } from './tables.js';
 import { plain, revealed } from './untrusted.js';
 
@@ -16,7 +16,7 @@ export function deadLettersTable(panel, { open, held }) {
 }
 
 function row(letter, open) {
-  const button = el('button', { type: 'button', class: 'link' }, plain(words(letter.reason)));
+  const button = el('button', { type: 'button', class: 'link' }, plain(letter.reason));
   const node = el('tr', { role: 'row', 'data-testid': 'dead-row', 'data-reason': letter.reason },
     cell('time', el('time', { datetime: letter.timestamp, title: `${letter.timestamp} (UTC)` }, isoClock(letter.timestamp))),
     cell('reason', button),

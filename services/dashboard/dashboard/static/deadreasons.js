@@ -1,7 +1,7 @@
 // The window's dead letters, by what is wrong with them.
 
 import { el, keyed, setAttribute, setText } from './dom.js';
-import { count, integer, words } from './format.js';
+import { count, integer } from './format.js';
 import { plain } from './untrusted.js';
 
 const SHOWN = 7;
@@ -21,7 +21,7 @@ export class DeadReasons {
     const rows = reasons.length ? reasons.slice(0, SHOWN) : [[null, 0]];
     keyed(this.host, rows, ([reason]) => reason ?? '', ([reason]) => (reason === null ? none() : row(reason)), (node, [reason, number]) => {
       if (reason === null) return;
-      const [, value, track] = node.children;
+      const [, track, value] = node.children;
       setText(value, integer(number));
       setAttribute(node, 'data-count', number);
       track.firstChild.style.width = `${(number / most) * 100}%`;
@@ -29,7 +29,7 @@ export class DeadReasons {
     const hidden = reasons.slice(SHOWN).reduce((sum, [, number]) => sum + number, 0);
     setText(this.aside, hidden ? `15 min; ${integer(hidden)} of ${count(reasons.length - SHOWN, 'other reason')}` : '15 min');
     setAttribute(this.host, 'aria-label', all
-      ? `${count(all, 'dead letter')}: ${rows.map(([reason, number]) => `${plain(words(reason))} ${integer(number)}`).join(', ')}` : 'No dead letters');
+      ? `${count(all, 'dead letter')}: ${rows.map(([reason, number]) => `${plain(reason)} ${integer(number)}`).join(', ')}` : 'No dead letters');
   }
 }
 
@@ -38,7 +38,7 @@ function none() {
 }
 
 function row(reason) {
-  const name = plain(words(reason));
+  const name = plain(reason);
   return el('div', { class: 'bar-row', 'data-reason': reason },
-    el('span', { class: 'bar-name', title: name }, name), el('span', { class: 'bar-value' }), el('span', { class: 'track' }, el('i')));
+    el('span', { class: 'bar-name', title: name }, name), el('span', { class: 'track' }, el('i')), el('span', { class: 'bar-value' }));
 }

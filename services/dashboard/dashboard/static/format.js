@@ -36,12 +36,13 @@ export function probability(share) {
   return share.toFixed(3);
 }
 
-/** A share as a percentage: "2.13%"; null is a dash. */
+/** A share as a percentage, three or four digits: "2.13%", "96.7%"; null is a dash. */
 export function percent(share) {
   if (share === null) return NONE;
   if (share > 0 && share < 0.0001) return '<0.01%';
-  if (share < 1 && share > 0.9999) return '>99.99%';
-  return `${upTo2.format(share * 100)}%`;
+  if (share < 1 && share >= 0.9995) return '>99.9%';
+  if (share === 0 || share === 1) return `${share * 100}%`;
+  return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)}%`;
 }
 
 /** Milliseconds as [number, unit]: ["12.3", "ms"], ["1.24", "s"]. */

@@ -19,7 +19,7 @@ export class Models {
     const cards = models.length ? models : [null];
     keyed(this.host, cards, (model) => (model ? `${model.role} ${model.version}` : ''), (model) => (model ? card(model) : none()), update);
     const alone = models.length > 0 && !models.some((model) => model.role === 'challenger');
-    setText(this.aside, agreement !== null ? `agree on ${percent(agreement)}` : alone ? 'no challenger' : '');
+    setText(this.aside, agreement !== null ? `agree on ${percent(agreement)} of decisions` : alone ? 'no challenger' : '');
     this.aside.title = agreement !== null ? 'Payments that both scored, with the same decision' : '';
   }
 }

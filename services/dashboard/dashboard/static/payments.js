@@ -10,6 +10,7 @@ const ORDER = Object.keys(DECISIONS);
 
 const SLOW_PER_SECOND = 2;
 const PIXELS_A_BAR = 3.5;
+const LEAST_TOP = 3;
 
 /** The plot for TimeChart: bars of whole buckets, aligned to the clock so that they do not flicker while time passes. */
 export class PaymentsPlot {
@@ -20,32 +21,33 @@ export class PaymentsPlot {
     const all = ORDER.reduce((sum, decision) => sum + totals[decision], 0);
     const slow = all / store.size < SLOW_PER_SECOND;
     const step = slow ? 30 : [5, 10, 15, 30].find((seconds) => (area.width / store.size) * seconds >= PIXELS_A_BAR) ?? 30;
-    const unit = all / store.size < 1 ? 60 : 1;
+    // A rate of a few payments jumps about, above all that of a bar just begun: at a slow pace bars are plain counts.
+    const height = slow ? (number) => number : (number, bucket) => number / (bucket.to - bucket.from);
     const buckets = bucketed(store, step);
-    const axis = linearAxis(Math.max(...buckets.map((bucket) => (bucket.all / bucket.seconds) * unit)));
-    const suffix = unit === 60 ? '/min' : '/s';
+    const axis = linearAxis(Math.max(LEAST_TOP, ...buckets.map((bucket) => height(bucket.all, bucket))));
     return {
-      unit: `payments${suffix}, ${step} s a bar`,
+      unit: slow ? `payments in ${step} s` : `payments/s, ${step} s a bar`,
       totals,
-      paths: bars(buckets, axis, unit, area, store),
+      paths: bars(buckets, (number, bucket) => axis.share(height(number, bucket)) * area.height, area),
       ticks: axis.ticks.map((tick) => [area.bottom - axis.share(tick) * area.height, short(tick)]),
       label: `Payments of the last 15 minutes: ${ORDER.map((name) => `${name} ${integer(totals[name])}`).join(', ')}`,
-      slots: buckets.length,
-      lines: (slot) => tooltip(buckets[slot], unit, suffix),
+      spans: buckets,
+      lines: (bucket) => tooltip(bucket, slow),
     };
   }
 }
 
 function bucketed(store, step) {
   const buckets = [];
-  for (let i = 0; i < store.size; i += 1) {
+  const known = store.historySince === null ? store.size : Math.max(0, store.historySince - store.first);
+  for (let i = known; i < store.size; i += 1) {
     const second = store.first + i;
     let bucket = buckets.at(-1);
     if (!bucket || second % step === 0) {
-      bucket = { from: second, seconds: 0, all: 0, block: 0, review: 0, approve: 0 };
+      bucket = { from: second, to: second, all: 0, block: 0, review: 0, approve: 0 };
       buckets.push(bucket);
     }
-    bucket.seconds += 1;
+    bucket.to += 1;
     for (const decision of ORDER) {
       const value = store.series[decision][i] ?? 0;
       bucket[decision] += value;
@@ -55,15 +57,16 @@ function bucketed(store, step) {
   return buckets;
 }
 
-function bars(buckets, axis, unit, area, store) {
-  const gap = area.width / buckets.length > 5 ? 1 : 0.6;
+function bars(buckets, rise, area) {
+  // Thin bars touch, as a stepped area: gaps of less than a pixel would only shimmer.
+  const gap = area.width / buckets.length > 6 ? 1 : -0.2;
   const paths = ORDER.map(() => '');
   for (const bucket of buckets) {
     const left = area.x(bucket.from);
-    const width = Math.max(0.5, (area.width / store.size) * bucket.seconds - gap);
+    const width = Math.max(0.5, area.x(bucket.to) - left - gap);
     let base = area.bottom;
     ORDER.forEach((decision, i) => {
-      const height = axis.share((bucket[decision] / bucket.seconds) * unit) * area.height;
+      const height = rise(bucket[decision], bucket);
       if (!height) return;
       paths[i] += `M${left.toFixed(1)} ${base.toFixed(1)}h${width.toFixed(1)}v${(-height).toFixed(2)}h${(-width).toFixed(1)}z`;
       base -= height;
@@ -72,12 +75,12 @@ function bars(buckets, axis, unit, area, store) {
   return paths;
 }
 
-function tooltip(bucket, unit, suffix) {
-  const pace = (number) => `${decimal(Math.round((number / bucket.seconds) * unit * 100) / 100)}${suffix}`;
+function tooltip(bucket, slow) {
+  const value = (number) => integer(number) + (slow ? '' : ` · ${decimal(number / (bucket.to - bucket.from))}/s`);
   return [
-    `${clock(bucket.from)} – ${clock(bucket.from + bucket.seconds)}`,
-    ...ORDER.toReversed().map((decision) => [decision, decision, `${integer(bucket[decision])} · ${pace(bucket[decision])}`]),
-    ['all', 'all', `${integer(bucket.all)} · ${pace(bucket.all)}`],
+    `${clock(bucket.from)} – ${clock(bucket.to)}`,
+    ...ORDER.toReversed().map((decision) => [decision, decision, value(bucket[decision])]),
+    ['all', 'all', value(bucket.all)],
   ];
 }
 

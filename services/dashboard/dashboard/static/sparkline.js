@@ -20,7 +20,10 @@ export class Sparkline {
     const values = [];
     // Spans end on round seconds of the clock, so that the shape moves as a whole.
     const skip = (SECONDS_A_POINT - (store.first % SECONDS_A_POINT)) % SECONDS_A_POINT;
-    for (let from = skip; from + SECONDS_A_POINT <= store.size; from += SECONDS_A_POINT) values.push(valueOf(from, from + SECONDS_A_POINT));
+    for (let from = skip; from + SECONDS_A_POINT <= store.size; from += SECONDS_A_POINT) {
+      const known = store.historySince !== null && store.first + from >= store.historySince;
+      values.push(known ? valueOf(from, from + SECONDS_A_POINT) : null);
+    }
     const top = values.reduce((most, value) => Math.max(most, value ?? 0), 0) || 1;
     let line = '';
     let area = '';

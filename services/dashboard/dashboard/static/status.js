@@ -20,13 +20,12 @@ const MESSAGES = {
     ? ['Connecting to Kafka', `at ${store.kafka.servers}, since ${clock(store.kafka.since)}.`, 'docker compose ps kafka']
     : ['Connecting', 'to the dashboard’s server.']),
   catching_up: () => ['Catching up', 'with the payments of the last 15 minutes: the numbers grow until that is done.'],
-  away: (store) => [`Kafka is away since ${clock(store.kafka.since)}.`,
-    `Nothing is lost: payments wait in Kafka, and the scorers go on by themselves when it is back. It is looked for at ${store.kafka.servers}.`,
+  away: (store) => [`Kafka is away since ${clock(store.kafka.since)}`, `(${store.kafka.servers}). Nothing is lost: payments wait in Kafka, and the scorers go on by themselves.`,
     'docker compose ps kafka', 'docker compose up -d kafka'],
   offline: (store) => ['The dashboard’s server does not answer; trying again.',
     store.loaded ? `What you see is from ${clock(store.now)}.` : '', 'docker compose up -d dashboard'],
   empty: (store) => [store.flagged.length ? 'No payments in the last 15 minutes.' : 'No payments yet.',
-    'The producer sends one every 3 s, and others may send to the topic test-payments. If nothing comes:', 'docker compose logs producer'],
+    'The producer sends one every 3 s; others may send to the topic test-payments. If nothing comes:', 'docker compose logs producer'],
 };
 
 /** Shows the state wherever the page tells it. Only changes are spoken, since live regions change only with the state. */

@@ -37,7 +37,8 @@ function largest(values) {
   return values.reduce((most, value) => (value !== null && (most === null || value > most) ? value : most), null);
 }
 
-function median(values) {
+/** The middle of the values that are known; null if none is. */
+export function median(values) {
   const known = values.filter((value) => value !== null).sort((a, b) => a - b);
   return known.length ? known[known.length >> 1] : null;
 }

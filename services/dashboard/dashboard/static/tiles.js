@@ -22,13 +22,13 @@ const TILES = [
   { id: 'fraud-rate', title: 'Fraud rate', show: (s) => [percent(s.fraudRate), ''], raw: (s) => s.fraudRate,
     below: (s) => `blocked ${percent(s.blockRate)}`, course: flaggedShare },
   { id: 'p50', title: 'Latency p50', show: (s) => duration(s.p50), raw: (s) => s.p50,
-    below: (s) => `median of 15 min ${time(s.medianP50)}`, course: span('p50') },
+    below: (s) => `median ${time(s.medianP50)}`, course: span('p50') },
   { id: 'p99', title: 'Latency p99', show: (s) => duration(s.p99), raw: (s) => s.p99,
     below: (s) => `worst second ${time(s.worstP99)}`, course: span('p99') },
   { id: 'lag', title: 'Lag', show: (s) => (s.lag === null ? [NONE, ''] : [integer(s.lag), s.lag === 1 ? 'record' : 'records']),
-    raw: (s) => s.lag, below: (s) => `most ${s.worstLag === null ? NONE : integer(s.worstLag)}, waiting in Kafka`, course: span('lag') },
+    raw: (s) => s.lag, below: (s) => `at most ${s.worstLag === null ? NONE : integer(s.worstLag)} in 15 min`, course: span('lag') },
   { id: 'dead', title: 'Dead letters', show: (s) => [integer(s.dead), ''], raw: (s) => s.dead,
-    below: (s) => `${percent(s.deadRate)} of all in 15 min`, course: span('dead') },
+    below: (s) => (s.dead ? `${percent(s.deadRate)} of all in 15 min` : 'none in 15 min'), course: span('dead') },
 ];
 
 /** The row of tiles. */
