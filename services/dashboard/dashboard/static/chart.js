@@ -33,18 +33,19 @@ export class TimeChart {
     });
     this.picture.append(this.grid, this.times, this.shade, ...this.paths, this.shadeText, this.cursor.line);
     host.prepend(this.picture);
-    new ResizeObserver(() => this.#resize()).observe(host);
+    // The size is kept, since asking for it at each drawing makes the browser lay out the whole page.
+    this.size = { width: host.clientWidth, height: host.clientHeight };
+    new ResizeObserver(([entry]) => this.#resize(entry.contentRect)).observe(host);
   }
 
   /** Draws the store's present state. */
   render(store) {
     this.store = store;
-    const { clientWidth, clientHeight } = this.host;
-    const width = Math.max(40, clientWidth - LEFT - RIGHT);
-    const height = Math.max(40, clientHeight - TOP - BOTTOM);
+    const width = Math.max(40, this.size.width - LEFT - RIGHT);
+    const height = Math.max(40, this.size.height - TOP - BOTTOM);
     const x = (second) => LEFT + ((second - store.first) / store.size) * width;
     this.area = { left: LEFT, top: TOP, width, height, bottom: TOP + height, x };
-    setAttribute(this.picture, 'viewBox', `0 0 ${clientWidth} ${clientHeight}`);
+    setAttribute(this.picture, 'viewBox', `0 0 ${this.size.width} ${this.size.height}`);
     this.drawn = this.plot.draw(store, this.area);
     this.paths.forEach((path, i) => setAttribute(path, 'd', this.drawn.paths[i]));
     setAttribute(this.picture, 'aria-label', this.drawn.label);
@@ -55,7 +56,8 @@ export class TimeChart {
     this.cursor.refresh();
   }
 
-  #resize() {
+  #resize({ width, height }) {
+    this.size = { width, height };
     if (this.store) this.render(this.store);
   }
 

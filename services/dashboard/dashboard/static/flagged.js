@@ -1,7 +1,7 @@
 // The latest payments that were reviewed or blocked, and why.
 
 import { el } from './dom.js';
-import { amount, isoClock, probability } from './format.js';
+import { amount, amountShort, isoClock, probability } from './format.js';
 import { DECISIONS } from './payments.js';
 import { LiveTable } from './tables.js';
 import { plain } from './untrusted.js';
@@ -38,7 +38,7 @@ function row(payment, open) {
   const node = el('tr', { role: 'row', 'data-testid': 'flagged-row', 'data-payment-id': payment.payment_id, 'data-decision': payment.decision },
     cell('time', el('time', { datetime: time, title: `${time} (UTC)` }, isoClock(time))),
     cell('id', link),
-    cell('number', amount(payment.amount)),
+    cell('number', el('span', { title: amount(payment.amount) }, amountShort(payment.amount))),
     cell('decision', decisionBadge(payment.decision)),
     cell('probability', el('span', { class: `meter ${payment.decision}`, 'aria-hidden': 'true' }, meter), probability(payment.fraud_probability)),
     cell('reasons', ...payment.reasons.slice(0, CHIPS).map((reason) => el('span', { class: 'chip' }, plain(reason.text))),

@@ -23,6 +23,9 @@ export const short = (number) => compact.format(number);
 /** An amount, which has no currency: "1,200.00". */
 export const amount = (number) => two.format(number);
 
+/** An amount for a narrow column: a cut number would read as a smaller one, so a large one is rounded: "1.23B". */
+export const amountShort = (number) => (number < 1e7 ? two.format(number) : compact.format(number));
+
 /** At most two decimals: "0.68". */
 export const decimal = (number) => upTo2.format(number);
 

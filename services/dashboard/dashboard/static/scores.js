@@ -28,21 +28,21 @@ export class ScoresChart {
     });
     this.picture.append(this.grid, this.axis, this.cursor.line, this.bars);
     host.prepend(this.picture);
-    new ResizeObserver(() => this.render({ scores: this.#counts })).observe(host);
+    this.size = { width: host.clientWidth, height: host.clientHeight };
+    new ResizeObserver(([entry]) => this.#resize(entry.contentRect)).observe(host);
   }
 
   /** Draws the store's counts. */
   render({ scores }) {
     this.#counts = scores;
-    const { clientWidth, clientHeight } = this.host;
-    if (!clientWidth || !scores.length) return;
-    const height = clientHeight - TOP - BOTTOM;
+    if (!scores.length) return;
+    const height = this.size.height - TOP - BOTTOM;
     const bottom = TOP + height;
     const decades = Math.max(1, Math.ceil(Math.log10(Math.max(...scores, 1) + 1)));
     // One payment must be seen, so the axis begins below 1.
     const rise = (number) => (number ? ((Math.log10(number) + 0.3) / (decades + 0.3)) * height : 0);
     const width = this.#binWidth();
-    setAttribute(this.picture, 'viewBox', `0 0 ${clientWidth} ${clientHeight}`);
+    setAttribute(this.picture, 'viewBox', `0 0 ${this.size.width} ${this.size.height}`);
     setAttribute(this.bars, 'd', scores.map((number, bin) => (number
       ? `M${(LEFT + bin * width + 1).toFixed(1)} ${bottom}v${(-rise(number)).toFixed(1)}h${(width - 2).toFixed(1)}V${bottom}z` : '')).join(''));
     const every = decades > 4 ? 2 : 1;
@@ -50,7 +50,7 @@ export class ScoresChart {
     keyed(this.grid, ticks, (tick) => tick, () => svg('g', {}, svg('line', { x1: LEFT }), svg('text', { x: LEFT - 8, dy: '0.32em' })),
       (group, tick) => {
         setAttribute(group, 'transform', `translate(0 ${(bottom - rise(tick)).toFixed(1)})`);
-        setAttribute(group.firstChild, 'x2', clientWidth - RIGHT);
+        setAttribute(group.firstChild, 'x2', this.size.width - RIGHT);
         setText(group.lastChild, short(tick));
       });
     keyed(this.axis, EDGES, (edge) => edge, (edge) => svg('text', {}, String(edge)), (label, edge) => {
@@ -63,8 +63,13 @@ export class ScoresChart {
     this.cursor.refresh();
   }
 
+  #resize({ width, height }) {
+    this.size = { width, height };
+    this.render({ scores: this.#counts });
+  }
+
   #binWidth() {
-    return (this.host.clientWidth - LEFT - RIGHT) / (this.#counts.length || 1);
+    return Math.max(40, this.size.width - LEFT - RIGHT) / (this.#counts.length || 1);
   }
 
   #describe(scores) {

@@ -15,6 +15,7 @@ export class LiveTable {
   #limit = PAGE;
   #painted = null;
   #pointed = false;
+  #scrolled = false; // kept here, since asking the element makes the browser lay out the whole page
 
   constructor(panel, { key, row, none, held, filter }) {
     Object.assign(this, { key, row, none, held, filter });
@@ -22,6 +23,7 @@ export class LiveTable {
     const { scroll, pause, fresh, more } = this.parts;
     scroll.addEventListener('pointerenter', (event) => { this.#pointed = event.pointerType === 'mouse'; });
     scroll.addEventListener('pointerleave', () => { this.#pointed = false; });
+    scroll.addEventListener('scroll', () => { this.#scrolled = scroll.scrollTop > 4; }, { passive: true });
     pause.addEventListener('click', () => this.#togglePause());
     fresh.addEventListener('click', () => this.#showLatest());
     more.addEventListener('click', () => {
@@ -45,7 +47,7 @@ export class LiveTable {
     const { scroll, pause } = this.parts;
     // Nothing to disturb yet: the first rows may come at once.
     if (!this.#shown.length) return false;
-    return pause.ariaPressed === 'true' || this.#pointed || scroll.scrollTop > 4 || scroll.contains(document.activeElement) || this.held();
+    return pause.ariaPressed === 'true' || this.#pointed || this.#scrolled || scroll.contains(document.activeElement) || this.held();
   }
 
   #togglePause() {
@@ -58,6 +60,7 @@ export class LiveTable {
 
   #showLatest() {
     this.parts.scroll.scrollTop = 0;
+    this.#scrolled = false;
     this.#shown = this.#latest;
     this.#paint();
   }

@@ -2,7 +2,7 @@
 
 const KEY = 'fraudstream-theme';
 const THEMES = ['system', 'light', 'dark'];
-const LABELS = { system: '◐ System', light: '☀ Light', dark: '☾ Dark' };
+const ICONS = { system: '◐', light: '☀', dark: '☾' };
 
 function remembered() {
   try {
@@ -27,8 +27,10 @@ function apply(theme) {
 
 /** Makes a button step through the themes. */
 export function bindThemeToggle(button) {
+  const [icon, word] = button.children;
   const show = (theme) => {
-    button.textContent = LABELS[theme];
+    icon.textContent = ICONS[theme];
+    word.textContent = theme;
     button.setAttribute('aria-label', `Theme: ${theme}. Change it`);
     button.title = `Theme: ${theme}`;
   };
