@@ -1,0 +1,91 @@
+// The wiring: the server's events go into the store, and the store's state to the panels.
+
+import { TimeChart } from './chart.js';
+import { deadLettersTable } from './deadletters.js';
+import { DeadReasons } from './deadreasons.js';
+import { Detail } from './detail.js';
+import { Drift } from './drift.js';
+import { flaggedTable } from './flagged.js';
+import { LatencyLegend, LatencyPlot } from './latency.js';
+import { Models } from './models.js';
+import { PaymentsLegend, PaymentsPlot } from './payments.js';
+import { Replicas } from './replicas.js';
+import { ScoresChart } from './scores.js';
+import { Search } from './search.js';
+import { Status } from './status.js';
+import { Store } from './store.js';
+import { Stream } from './stream.js';
+import { summarize } from './summary.js';
+import { bindThemeToggle } from './theme.js';
+import { Tiles } from './tiles.js';
+
+const at = (id) => document.getElementById(id);
+
+const store = new Store();
+let offline = false;
+let scheduled = false;
+
+const detail = new Detail(at('detail'));
+const search = new Search({ form: at('search-form'), input: at('search'), answer: at('search-answer'), detail, store });
+const status = new Status({
+  pill: at('pill'), pillText: at('pill-text'), clock: at('clock'), banner: at('banner'),
+  noScorer: at('no-scorer'), modelRefused: at('model-refused'), samplingNote: at('sampling-note'),
+});
+const tiles = new Tiles(at('tiles'));
+const payments = new TimeChart(at('chart-payments'), new PaymentsPlot());
+const paymentsLegend = new PaymentsLegend(at('payments-legend'), at('chart-payments'), at('payments-unit'));
+const latency = new TimeChart(at('chart-latency'), new LatencyPlot());
+const latencyLegend = new LatencyLegend(at('latency-legend'), at('latency-unit'));
+const panels = [
+  new ScoresChart(at('chart-scores')),
+  new DeadReasons(at('chart-dead'), at('dead-aside')),
+  new Drift(at('drift'), at('drift-aside')),
+  new Models(at('models'), at('agreement')),
+  new Replicas(at('replicas'), at('replicas-aside')),
+];
+const held = () => detail.open;
+const flagged = flaggedTable(at('flagged'), at('flagged-filter'), { open: (payment) => detail.payment(payment), held });
+const deadLetters = deadLettersTable(at('dead-letters'), { open: (letter) => detail.deadLetter(letter), held });
+
+function render() {
+  scheduled = false;
+  const summary = store.loaded ? summarize(store) : null;
+  status.render(store, offline, summary);
+  if (!store.loaded) return;
+  document.body.removeAttribute('data-loading');
+  tiles.render(store, summary);
+  payments.render(store);
+  paymentsLegend.render(payments.drawn);
+  latency.render(store);
+  latencyLegend.render(latency.drawn);
+  for (const panel of panels) panel.render(store);
+  flagged.render(store.flagged);
+  deadLetters.render(store.deadLetters);
+}
+
+/** At most one drawing a frame; a hidden tab has no frames, so it draws nothing until it is shown. */
+function schedule() {
+  if (scheduled) return;
+  scheduled = true;
+  requestAnimationFrame(render);
+}
+
+status.onPatience = schedule;
+bindThemeToggle(at('theme-toggle'));
+new Stream({
+  onSnapshot: (message) => {
+    store.snapshot(message);
+    offline = false;
+    schedule();
+  },
+  onTick: (message) => {
+    store.tick(message);
+    schedule();
+  },
+  onOffline: () => {
+    offline = true;
+    schedule();
+  },
+});
+schedule();
+search.follow();

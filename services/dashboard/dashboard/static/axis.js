@@ -1,0 +1,50 @@
+// Scales with round numbers on them.
+
+const ROUND = [1, 2, 5, 10];
+const FINE = [1, 1.5, 2, 3, 5, 7, 10];
+
+/** A linear axis from 0 that holds `max`, which is above 0: its top, and about three round ticks. */
+export function linearAxis(max) {
+  const rough = max / 3;
+  const power = 10 ** Math.floor(Math.log10(rough));
+  const step = ROUND.find((factor) => factor * power >= rough * 0.999) * power;
+  const steps = Math.max(1, Math.ceil(max / step - 1e-9));
+  const top = steps * step;
+  return {
+    ticks: Array.from({ length: steps + 1 }, (_, i) => i * step),
+    share: (value) => value / top,
+  };
+}
+
+/** A logarithmic axis that holds `min` to `max` between round numbers. */
+export function logAxis(min, max) {
+  const low = roundBelow(min);
+  const high = Math.max(roundAbove(max), low * 4);
+  const decades = Math.log10(high / low);
+  const ticks = [];
+  for (let power = 10 ** Math.floor(Math.log10(low)); power <= high * 1.001; power *= 10) {
+    for (const factor of decades > 2.2 ? [1] : decades > 1.2 ? [1, 3] : [1, 2, 5]) {
+      const tick = factor * power;
+      if (tick >= low * 0.999 && tick <= high * 1.001) ticks.push(tick);
+    }
+  }
+  return { ticks, share: (value) => Math.log10(Math.max(value, low) / low) / decades };
+}
+
+function roundBelow(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return FINE.findLast((factor) => factor * power <= value * 1.001) * power;
+}
+
+function roundAbove(value) {
+  const power = 10 ** Math.floor(Math.log10(value));
+  return FINE.find((factor) => factor * power >= value * 0.999) * power;
+}
+
+/** The whole minutes to mark between two seconds, as many as the width has room for. */
+export function timeTicks(first, last, width) {
+  const every = width < 420 ? 300 : width < 800 ? 180 : 120;
+  const ticks = [];
+  for (let second = Math.ceil(first / every) * every; second <= last; second += every) ticks.push(second);
+  return ticks;
+}

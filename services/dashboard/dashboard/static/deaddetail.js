@@ -1,0 +1,31 @@
+// One dead letter in full, with the message as it was sent.
+
+import { el } from './dom.js';
+import { facts, moment } from './facts.js';
+import { bytes, NONE } from './format.js';
+import { plain, revealed } from './untrusted.js';
+
+/** Makes the detail of a dead letter. */
+export function deadLetterDetail(letter) {
+  return el('article', { class: 'record' },
+    el('div', { class: 'verdict' }, el('span', { class: 'badge dead' }, el('i', { 'aria-hidden': 'true' }, '✕'), plain(letter.reason))),
+    el('p', { class: 'letter-detail' }, revealed(letter.detail)),
+    el('h3', {}, 'The message'),
+    message(letter),
+    el('h3', {}, 'Where and when'),
+    facts([
+      ['Key', letter.key === null ? 'none' : revealed(letter.key)],
+      ['Size', bytes(letter.value_bytes)],
+      ['Sent to', `partition ${letter.source_partition}, offset ${letter.source_offset}`],
+      ['Dead letter', `payments-dlq, partition ${letter.partition}, offset ${letter.offset}`],
+      ['Time', letter.timestamp ? moment(letter.timestamp) : NONE],
+    ]));
+}
+
+function message(letter) {
+  if (letter.value === null) return el('p', { class: 'calm' }, 'It has no value: a tombstone.');
+  const cut = new TextEncoder().encode(letter.value).length < letter.value_bytes;
+  return el('div', {},
+    el('pre', { class: 'raw', tabindex: '0', 'aria-label': 'The message as it was sent' }, revealed(letter.value, { lines: true })),
+    cut ? el('p', { class: 'key' }, `Only its beginning: the whole message has ${bytes(letter.value_bytes)}.`) : '');
+}

@@ -1,0 +1,37 @@
+// The latest messages that could not be scored. Every text in them is a stranger's.
+
+import { el } from './dom.js';
+import { bytes, isoClock } from './format.js';
+import { LiveTable } from './tables.js';
+import { plain, revealed } from './untrusted.js';
+
+/** Makes the table; `open(letter)` shows one in detail, `held()` keeps rows still. */
+export function deadLettersTable(panel, { open, held }) {
+  return new LiveTable(panel, {
+    key: (letter) => `${letter.partition}/${letter.offset}`,
+    row: (letter) => row(letter, open),
+    none: 'No dead letters: every message could be scored.',
+    held,
+  });
+}
+
+function row(letter, open) {
+  const button = el('button', { type: 'button', class: 'link' }, plain(letter.reason));
+  const node = el('tr', { role: 'row', 'data-testid': 'dead-row', 'data-reason': letter.reason },
+    cell('time', el('time', { datetime: letter.timestamp, title: `${letter.timestamp} (UTC)` }, isoClock(letter.timestamp))),
+    cell('reason', button),
+    cell('detail', revealed(letter.detail)),
+    cell('key', letter.key === null ? '–' : revealed(letter.key)),
+    cell('place', `${letter.source_partition} / ${letter.source_offset}`),
+    cell('number', bytes(letter.value_bytes)));
+  node.addEventListener('click', () => {
+    if (String(getSelection())) return;
+    button.focus({ preventScroll: true });
+    open(letter);
+  });
+  return node;
+}
+
+function cell(kind, ...children) {
+  return el('td', { role: 'cell', class: kind }, ...children);
+}

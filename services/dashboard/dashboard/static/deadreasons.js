@@ -1,0 +1,44 @@
+// The window's dead letters, by what is wrong with them.
+
+import { el, keyed, setAttribute, setText } from './dom.js';
+import { count, integer } from './format.js';
+import { plain } from './untrusted.js';
+
+const SHOWN = 7;
+
+/** Horizontal bars, the longest first. */
+export class DeadReasons {
+  constructor(host, aside) {
+    this.host = host;
+    this.aside = aside;
+  }
+
+  /** Shows the counts by reason. */
+  render({ deadReasons }) {
+    const reasons = Object.entries(deadReasons).sort((a, b) => b[1] - a[1]);
+    const all = reasons.reduce((sum, [, number]) => sum + number, 0);
+    const most = reasons[0]?.[1] ?? 1;
+    const rows = reasons.length ? reasons.slice(0, SHOWN) : [[null, 0]];
+    keyed(this.host, rows, ([reason]) => reason ?? '', ([reason]) => (reason === null ? none() : row(reason)), (node, [reason, number]) => {
+      if (reason === null) return;
+      const [, track, value] = node.children;
+      setText(value, integer(number));
+      setAttribute(node, 'data-count', number);
+      track.firstChild.style.width = `${(number / most) * 100}%`;
+    });
+    const hidden = reasons.slice(SHOWN).reduce((sum, [, number]) => sum + number, 0);
+    setText(this.aside, hidden ? `15 min; ${integer(hidden)} of ${count(reasons.length - SHOWN, 'other reason')}` : '15 min');
+    setAttribute(this.host, 'aria-label', all
+      ? `${count(all, 'dead letter')}: ${rows.map(([reason, number]) => `${plain(reason)} ${integer(number)}`).join(', ')}` : 'No dead letters');
+  }
+}
+
+function none() {
+  return el('p', { class: 'calm' }, 'None in the last 15 minutes: every message could be scored.');
+}
+
+function row(reason) {
+  const name = plain(reason);
+  return el('div', { class: 'bar-row', 'data-reason': reason },
+    el('span', { class: 'bar-name', title: name }, name), el('span', { class: 'track' }, el('i')), el('span', { class: 'bar-value' }));
+}

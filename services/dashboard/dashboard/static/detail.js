@@ -1,0 +1,76 @@
+// The dialog that tells all about one payment or one dead letter.
+
+import { deadLetterDetail } from './deaddetail.js';
+import { el } from './dom.js';
+import { count } from './format.js';
+import { paymentDetail } from './paymentdetail.js';
+import { plain } from './untrusted.js';
+
+const COPIED_MS = 2_000;
+
+/** Opens and closes the dialog, and keeps the page's address in step with it: #payment=<id> leads back here. */
+export class Detail {
+  constructor(dialog) {
+    this.dialog = dialog;
+    this.title = dialog.querySelector('#detail-title');
+    this.body = dialog.querySelector('#detail-body');
+    this.link = dialog.querySelector('#detail-link');
+    dialog.querySelector('#detail-close').addEventListener('click', () => dialog.close());
+    dialog.addEventListener('close', () => this.#closed());
+    // The backdrop belongs to the dialog itself; everything inside is a child.
+    dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
+    this.link.addEventListener('click', () => this.#copy());
+  }
+
+  get open() {
+    return this.dialog.open;
+  }
+
+  /** Shows one payment. */
+  payment(payment) {
+    this.records(payment.payment_id, [payment], []);
+  }
+
+  /** Shows one dead letter. */
+  deadLetter(letter) {
+    this.#show('Dead letter', [deadLetterDetail(letter)], null);
+  }
+
+  /** Shows all records with one payment id. */
+  records(id, payments, letters) {
+    const all = [...payments.map(paymentDetail), ...letters.map(deadLetterDetail)];
+    const several = all.length > 1 ? [el('p', { class: 'several' }, `${count(all.length, 'record')} with this id`)] : [];
+    this.#show(`Payment ${plain(id)}`, [...several, ...all], id);
+  }
+
+  close() {
+    if (this.dialog.open) this.dialog.close();
+  }
+
+  #show(title, content, id) {
+    this.title.textContent = title;
+    this.body.replaceChildren(...content);
+    this.link.hidden = id === null;
+    this.link.textContent = 'Copy link';
+    const hash = id === null ? '' : `#payment=${encodeURIComponent(id)}`;
+    if (hash && location.hash !== hash) history.pushState(null, '', hash);
+    if (!this.dialog.open) this.dialog.showModal();
+    this.dialog.scrollTop = 0;
+    this.title.focus();
+  }
+
+  #closed() {
+    this.body.replaceChildren();
+    if (location.hash.startsWith('#payment=')) history.replaceState(null, '', location.pathname + location.search);
+  }
+
+  async #copy() {
+    try {
+      await navigator.clipboard.writeText(location.href);
+      this.link.textContent = 'Copied';
+    } catch {
+      this.link.textContent = 'Copy it from the address bar'; // the clipboard needs https or localhost
+    }
+    setTimeout(() => { this.link.textContent = 'Copy link'; }, COPIED_MS);
+  }
+}

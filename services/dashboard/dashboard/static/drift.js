@@ -1,0 +1,44 @@
+// How far each field of today's payments is from the history that the model learned from.
+
+import { el, keyed, setAttribute, setText } from './dom.js';
+import { count, words } from './format.js';
+
+// The limit has the same place on every track, so that rows compare at a glance.
+const LIMIT_AT = 60;
+
+/** One bar a field, against its limit. */
+export class Drift {
+  constructor(list, aside) {
+    this.list = list;
+    this.aside = aside;
+  }
+
+  /** Shows the population stability index of each field. */
+  render({ drift }) {
+    const drifting = drift.filter((field) => field.drifting).length;
+    setText(this.aside, drift.length ? (drifting ? `▲ ${count(drifting, 'field')} drifting` : 'PSI against its limit') : '');
+    this.aside.classList.toggle('alert', drifting > 0);
+    keyed(this.list, drift.length ? drift : [null], (field) => field?.field ?? '', (field) => (field ? row(field) : none()), update);
+  }
+}
+
+function none() {
+  return el('li', { class: 'calm' }, 'Not known yet: it takes some payments to compare them with the history.');
+}
+
+function row(field) {
+  const limit = el('i', { class: 'limit' });
+  limit.style.left = `${LIMIT_AT}%`;
+  return el('li', { class: 'bar-row', 'data-testid': 'drift-row', 'data-field': field.field },
+    el('span', { class: 'bar-name' }, words(field.field)), el('span', { class: 'bar-value' }),
+    el('span', { class: 'track' }, el('i'), limit));
+}
+
+function update(node, field) {
+  if (!field) return;
+  const [, value, track] = node.children;
+  node.classList.toggle('alert', field.drifting);
+  setAttribute(node, 'data-drifting', field.drifting);
+  setText(value, `${field.psi.toFixed(3)} of ${field.limit} ${field.drifting ? '▲ drifting' : '✓ steady'}`);
+  track.firstChild.style.width = `${Math.min(100, (field.psi / field.limit) * LIMIT_AT)}%`;
+}

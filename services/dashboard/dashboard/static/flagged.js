@@ -1,0 +1,58 @@
+// The latest payments that were reviewed or blocked, and why.
+
+import { el } from './dom.js';
+import { amount, amountShort, isoClock, probability } from './format.js';
+import { DECISIONS } from './payments.js';
+import { LiveTable } from './tables.js';
+import { plain } from './untrusted.js';
+
+const CHIPS = 4;
+
+/** Makes the table; `open(payment)` shows one in detail, `held()` keeps rows still. */
+export function flaggedTable(panel, input, { open, held }) {
+  return new LiveTable(panel, {
+    key: (payment) => `${payment.partition}/${payment.offset}`,
+    row: (payment) => row(payment, open),
+    none: 'No payment was reviewed or blocked yet.',
+    held,
+    filter: { input, text: haystack },
+  });
+}
+
+/** A decision in words, icon and colour. */
+export function decisionBadge(decision) {
+  return el('span', { class: `badge ${decision}` }, el('i', { 'aria-hidden': 'true' }, DECISIONS[decision] ?? ''), plain(decision));
+}
+
+function haystack(payment) {
+  return `${payment.payment_id} ${payment.decision} ${payment.reasons.map((reason) => reason.text).join(' ')}`.toLowerCase();
+}
+
+function row(payment, open) {
+  // A real link: it can be copied, and opened in another tab.
+  const link = el('a', { href: `#payment=${encodeURIComponent(payment.payment_id)}` }, plain(payment.payment_id));
+  const meter = el('i');
+  meter.style.width = `${payment.fraud_probability * 100}%`;
+  const time = payment.timestamp || payment.scored_at;
+  const more = payment.reasons.length - CHIPS;
+  const node = el('tr', { role: 'row', 'data-testid': 'flagged-row', 'data-payment-id': payment.payment_id, 'data-decision': payment.decision },
+    cell('time', el('time', { datetime: time, title: `${time} (UTC)` }, isoClock(time))),
+    cell('id', link),
+    cell('number', el('span', { title: amount(payment.amount) }, amountShort(payment.amount))),
+    cell('decision', decisionBadge(payment.decision)),
+    cell('probability', el('span', { class: `meter ${payment.decision}`, 'aria-hidden': 'true' }, meter), probability(payment.fraud_probability)),
+    cell('reasons', ...payment.reasons.slice(0, CHIPS).map((reason) => el('span', { class: 'chip' }, plain(reason.text))),
+      more > 0 ? el('span', { class: 'chip' }, `+${more}`) : ''));
+  node.addEventListener('click', (event) => {
+    if (event.metaKey || event.ctrlKey || event.shiftKey || String(getSelection())) return;
+    event.preventDefault();
+    // The dialog gives the focus back to where it was: to this row's link.
+    link.focus({ preventScroll: true });
+    open(payment);
+  });
+  return node;
+}
+
+function cell(kind, ...children) {
+  return el('td', { role: 'cell', class: kind }, ...children);
+}

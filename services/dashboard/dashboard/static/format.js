@@ -1,0 +1,95 @@
+// Numbers and times for people. English separators everywhere, since the page is in English; times are the reader's own.
+
+const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
+const upTo2 = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+const two = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const threeDigits = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
+const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
+const seconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
+const minutes = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit' });
+const dateTime = new Intl.DateTimeFormat('en-GB', {
+  year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3,
+});
+
+/** What is shown where there is no value. */
+export const NONE = '–';
+
+/** 1234567 → "1,234,567". */
+export const integer = (number) => whole.format(number);
+
+/** A count for an axis: 12000 → "12K". */
+export const short = (number) => compact.format(number);
+
+/** An amount, which has no currency: "1,200.00". */
+export const amount = (number) => two.format(number);
+
+/** An amount for a narrow column: a cut number would read as a smaller one, so a large one is rounded: "1.23B". */
+export const amountShort = (number) => (number < 1e7 ? two.format(number) : compact.format(number));
+
+/** At most two decimals: "0.68". */
+export const decimal = (number) => upTo2.format(number);
+
+/** A count and its noun: "1 payment", "2 payments". */
+export const count = (number, noun) => `${integer(number)} ${noun}${number === 1 ? '' : 's'}`;
+
+/** A probability: "0.912", and never a rounded 1 or 0 for what is not. */
+export function probability(share) {
+  if (share > 0 && share < 0.0005) return '<0.001';
+  if (share < 1 && share >= 0.9995) return '>0.999';
+  return share.toFixed(3);
+}
+
+/** A share as a percentage, three or four digits: "2.13%", "96.7%"; null is a dash. */
+export function percent(share) {
+  if (share === null) return NONE;
+  if (share > 0 && share < 0.0001) return '<0.01%';
+  if (share < 1 && share >= 0.9995) return '>99.9%';
+  if (share === 0 || share === 1) return `${share * 100}%`;
+  return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)}%`;
+}
+
+/** Milliseconds as [number, unit]: ["12.3", "ms"], ["1.24", "s"]. */
+export function duration(ms) {
+  if (ms === null) return [NONE, ''];
+  if (ms < 999.5) return [threeDigits.format(ms), 'ms'];
+  if (ms < 120_000) return [threeDigits.format(ms / 1000), 's'];
+  return [threeDigits.format(ms / 60_000), 'min'];
+}
+
+/** Payments a second as [number, unit]; below one a second, a minute is the better unit. */
+export function pace(perSecond) {
+  if (perSecond > 0 && perSecond < 1) return [whole.format(perSecond * 60), '/min'];
+  return [perSecond < 10 ? upTo2.format(perSecond) : whole.format(perSecond), '/s'];
+}
+
+/** "120 MB". */
+export function bytes(number) {
+  if (number < 1000) return `${integer(number)} B`;
+  if (number < 1e6) return `${threeDigits.format(number / 1e3)} kB`;
+  if (number < 1e9) return `${threeDigits.format(number / 1e6)} MB`;
+  return `${threeDigits.format(number / 1e9)} GB`;
+}
+
+/** Seconds since 1970 as local "02:14:05". */
+export const clock = (second) => seconds.format(second * 1000);
+
+/** Seconds since 1970 as local "02:14". */
+export const clockMinute = (second) => minutes.format(second * 1000);
+
+/** An ISO time as local "02:14:05"; what is no time is a dash. */
+export function isoClock(iso) {
+  const time = Date.parse(iso);
+  return Number.isNaN(time) ? NONE : seconds.format(time);
+}
+
+/** An ISO time as local date and time to the millisecond; what is no time is a dash. */
+export function isoFull(iso) {
+  const time = Date.parse(iso);
+  return Number.isNaN(time) ? NONE : dateTime.format(time);
+}
+
+/** A field's name in words: "failed_logins" → "failed logins". */
+export const words = (name) => name.replaceAll('_', ' ');
+
+/** The beginning of a long text. */
+export const shortened = (text, length) => (text.length > length ? `${text.slice(0, length)}…` : text);

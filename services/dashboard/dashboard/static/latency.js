@@ -1,0 +1,94 @@
+// End-to-end latency over time: half of the payments are faster than p50, all but one in a hundred faster than p99.
+
+import { logAxis } from './axis.js';
+import { el, setText } from './dom.js';
+import { clock, duration } from './format.js';
+import { median } from './summary.js';
+
+const NAMES = ['p99', 'p50'];
+const SMALLEST_MS = 0.1;
+const PIXELS_A_POINT = 2.2;
+
+const text = (ms) => duration(ms).join(' ').trim();
+
+/** The plot for TimeChart: a line each, broken where no payment came. A point spans some seconds: their median p50, their worst p99. */
+export class LatencyPlot {
+  marks = NAMES.map((name) => `line ${name}`);
+
+  draw(store, area) {
+    const step = [1, 5, 10, 15].find((seconds) => (area.width / store.size) * seconds >= PIXELS_A_POINT) ?? 15;
+    const points = bucketed(store, step);
+    const known = points.filter((point) => point.p50 !== null);
+    const axis = known.length
+      ? logAxis(Math.max(SMALLEST_MS, Math.min(...known.map((point) => point.p50))), Math.max(SMALLEST_MS, ...known.map((point) => point.p99)))
+      : logAxis(1, 100);
+    const y = (ms) => area.bottom - axis.share(ms) * area.height;
+    const now = Object.fromEntries(NAMES.map((name) => [name, store.latest(name, 60)]));
+    return {
+      now,
+      unit: `log scale, ${step} s a point`,
+      paths: NAMES.map((name) => line(points, name, area, y)),
+      ticks: axis.ticks.map((tick) => [y(tick), text(tick)]),
+      label: `Latency now: p50 ${text(now.p50)}, p99 ${text(now.p99)}`,
+      spans: points,
+      lines: tooltip,
+    };
+  }
+}
+
+function bucketed(store, step) {
+  const points = [];
+  let seconds = { p50: [], p99: [] };
+  let from = store.first;
+  for (let i = 0; i < store.size; i += 1) {
+    for (const name of NAMES) {
+      const value = store.series[name][i];
+      if (value !== null) seconds[name].push(value);
+    }
+    const next = store.first + i + 1;
+    // Aligned to the clock, so that a point stays what it is while time passes.
+    if (next % step === 0 || i === store.size - 1) {
+      points.push({ from, to: next, p50: median(seconds.p50), p99: seconds.p99.length ? Math.max(...seconds.p99) : null });
+      seconds = { p50: [], p99: [] };
+      from = next;
+    }
+  }
+  return points;
+}
+
+function line(points, name, area, y) {
+  let path = '';
+  let joined = false;
+  for (const point of points) {
+    const value = point[name];
+    if (value !== null) {
+      const place = `${area.x((point.from + point.to) / 2).toFixed(1)} ${y(value).toFixed(1)}`;
+      // A lone point would be invisible as a line; with a round cap, one of no length is a dot.
+      path += joined ? `L${place}` : `M${place}h0`;
+    }
+    joined = value !== null;
+  }
+  return path;
+}
+
+function tooltip(point) {
+  return [`${clock(point.from)} – ${clock(point.to)}`, ['p99', 'p99, worst second', text(point.p99)], ['p50', 'p50, median', text(point.p50)]];
+}
+
+/** Shows the present values as a legend. */
+export class LatencyLegend {
+  constructor(list, unit) {
+    this.unit = unit;
+    this.items = NAMES.toReversed().map((name) => {
+      const value = el('b');
+      list.append(el('li', { class: name }, el('i', { 'aria-hidden': 'true' }, '━'), name, value));
+      return { name, value };
+    });
+  }
+
+  /** Shows what the plot has drawn. */
+  render({ now, unit }) {
+    setText(this.unit, unit);
+    for (const { name, value } of this.items) setText(value, text(now[name]));
+  }
+}

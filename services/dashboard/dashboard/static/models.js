@@ -1,0 +1,46 @@
+// The model that decides, beside the one that is tried in its shadow.
+
+import { el, keyed, setText } from './dom.js';
+import { count, integer, NONE, percent, probability, shortened } from './format.js';
+import { plain } from './untrusted.js';
+
+const SHORT = 12;
+const FACTS = ['kind', 'payments', 'mean probability', 'replicas'];
+
+/** One card a model. */
+export class Models {
+  constructor(host, aside) {
+    this.host = host;
+    this.aside = aside;
+  }
+
+  /** Shows the models of the window, and how often two of them agree. */
+  render({ models, agreement }) {
+    const cards = models.length ? models : [null];
+    keyed(this.host, cards, (model) => (model ? `${model.role} ${model.version}` : ''), (model) => (model ? card(model) : none()), update);
+    const alone = models.length > 0 && !models.some((model) => model.role === 'challenger');
+    setText(this.aside, agreement !== null ? `agree on ${percent(agreement)} of decisions` : alone ? 'no challenger' : '');
+    this.aside.title = agreement !== null ? 'Payments that both scored, with the same decision' : '';
+  }
+}
+
+function none() {
+  return el('p', { class: 'calm' }, 'No payment of the last 15 minutes says which model scored it.');
+}
+
+function card(model) {
+  const version = plain(model.version);
+  const name = version.length > SHORT
+    ? el('details', {}, el('summary', { title: version }, shortened(version, SHORT)), el('code', {}, version))
+    : el('code', {}, version);
+  return el('article', { class: `model ${model.role}`, 'data-testid': 'model-card', 'data-role': model.role },
+    el('h3', {}, `${model.role === 'champion' ? '★' : '☆'} ${model.role}`), name,
+    el('dl', {}, ...FACTS.map((fact) => el('div', {}, el('dt', {}, fact), el('dd')))));
+}
+
+function update(node, model) {
+  if (!model) return;
+  const values = [plain(model.kind), integer(model.payments), model.mean === null ? NONE : probability(model.mean), integer(model.replicas)];
+  node.querySelectorAll('dd').forEach((cell, i) => setText(cell, values[i]));
+  node.title = `${count(model.payments, 'payment')} of the last 15 minutes`;
+}

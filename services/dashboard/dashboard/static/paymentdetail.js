@@ -1,0 +1,61 @@
+// One payment in full: what was decided, why, by which model, and where it stands.
+
+import { el } from './dom.js';
+import { facts, moment } from './facts.js';
+import { decisionBadge } from './flagged.js';
+import { amount, decimal, duration, integer, NONE, words } from './format.js';
+import { plain } from './untrusted.js';
+
+/** Makes the detail of a payment. */
+export function paymentDetail(payment) {
+  return el('article', { class: 'record' },
+    verdict(payment),
+    el('h3', {}, 'Why'),
+    reasons(payment.reasons),
+    el('h3', {}, 'What the model saw'),
+    facts([
+      ['Amount', amount(payment.amount)],
+      ['Country risk score', decimal(payment.country_risk_score)],
+      ['Failed logins', integer(payment.failed_logins)],
+      ['Hour of the day', `${payment.transaction_hour}:00 – ${payment.transaction_hour}:59`],
+      ['New device', payment.is_new_device ? 'yes' : 'no'],
+    ]),
+    el('h3', {}, 'Where and when'),
+    facts([
+      ['Place in the topic', `partition ${payment.partition}, offset ${payment.offset}`],
+      ['Sent', moment(payment.timestamp)],
+      ['Scored', moment(payment.scored_at)],
+      ['Took', took(payment)],
+      ['Model', el('code', {}, plain(payment.model_version))],
+      ...(payment.challenger_version === null ? [] : [['Challenger', el('code', {}, plain(payment.challenger_version))]]),
+    ]));
+}
+
+function verdict(payment) {
+  const scores = [['champion', payment.fraud_probability]];
+  if (payment.challenger_probability !== null) scores.push(['challenger', payment.challenger_probability]);
+  return el('div', { class: 'verdict' }, decisionBadge(payment.decision),
+    el('div', { class: 'scales' }, ...scores.map(([role, value]) => {
+      const bar = el('i');
+      bar.style.width = `${value * 100}%`;
+      return el('p', { class: `scale ${role}` }, el('span', {}, scores.length > 1 ? role : 'fraud probability'),
+        el('b', {}, value.toFixed(6)), el('span', { class: `track ${role === 'champion' ? payment.decision : ''}` }, bar));
+    })));
+}
+
+function reasons(list) {
+  if (!list.length) return el('p', { class: 'calm' }, 'This record has no reasons: approved payments carry none.');
+  const most = Math.max(...list.map((reason) => Math.abs(reason.contribution)));
+  return el('ul', { class: 'contributions' }, ...list.map((reason) => {
+    const bar = el('i', { class: reason.contribution < 0 ? 'down' : 'up' });
+    bar.style.width = `${most ? (Math.abs(reason.contribution) / most) * 100 : 0}%`;
+    const sign = reason.contribution < 0 ? '−' : '+';
+    return el('li', { title: `${plain(words(reason.field))}: its share of the log-odds` },
+      el('span', {}, plain(reason.text)), el('b', {}, `${sign}${Math.abs(reason.contribution).toFixed(2)}`), el('span', { class: 'track' }, bar));
+  }), el('li', { class: 'key' }, 'Shares of the log-odds: + makes fraud likelier, − less likely.'));
+}
+
+function took(payment) {
+  const ms = Date.parse(payment.scored_at) - Date.parse(payment.timestamp);
+  return Number.isNaN(ms) ? NONE : `${duration(ms).join(' ')} from sent to scored`;
+}

@@ -1,0 +1,109 @@
+// Payments over time, stacked by decision. The rare ones lie at the bottom, where their shape can be read.
+
+import { linearAxis } from './axis.js';
+import { el, setAttribute, setText } from './dom.js';
+import { clock, decimal, integer, percent, short } from './format.js';
+
+/** The decisions in the order of their seriousness, with the icon that stands for each. */
+export const DECISIONS = { block: '■', review: '▲', approve: '●' };
+const ORDER = Object.keys(DECISIONS);
+
+const SLOW_PER_SECOND = 2;
+const PIXELS_A_BAR = 3.5;
+const LEAST_TOP = 3;
+
+/** The plot for TimeChart: bars of whole buckets, aligned to the clock so that they do not flicker while time passes. */
+export class PaymentsPlot {
+  marks = ORDER.map((decision) => `mark ${decision}`);
+
+  draw(store, area) {
+    const totals = Object.fromEntries(ORDER.map((decision) => [decision, store.sum(decision)]));
+    const all = ORDER.reduce((sum, decision) => sum + totals[decision], 0);
+    const slow = all / store.size < SLOW_PER_SECOND;
+    const step = slow ? 30 : [5, 10, 15, 30].find((seconds) => (area.width / store.size) * seconds >= PIXELS_A_BAR) ?? 30;
+    // A rate of a few payments jumps about, above all that of a bar just begun: at a slow pace bars are plain counts.
+    const height = slow ? (number) => number : (number, bucket) => number / (bucket.to - bucket.from);
+    const buckets = bucketed(store, step);
+    const axis = linearAxis(Math.max(LEAST_TOP, ...buckets.map((bucket) => height(bucket.all, bucket))));
+    return {
+      unit: slow ? `payments in ${step} s` : `payments/s, ${step} s a bar`,
+      totals,
+      paths: bars(buckets, (number, bucket) => axis.share(height(number, bucket)) * area.height, area),
+      ticks: axis.ticks.map((tick) => [area.bottom - axis.share(tick) * area.height, short(tick)]),
+      label: `Payments of the last 15 minutes: ${ORDER.map((name) => `${name} ${integer(totals[name])}`).join(', ')}`,
+      spans: buckets,
+      lines: (bucket) => tooltip(bucket, slow),
+    };
+  }
+}
+
+function bucketed(store, step) {
+  const buckets = [];
+  const known = store.historySince === null ? store.size : Math.max(0, store.historySince - store.first);
+  for (let i = known; i < store.size; i += 1) {
+    const second = store.first + i;
+    let bucket = buckets.at(-1);
+    if (!bucket || second % step === 0) {
+      bucket = { from: second, to: second, all: 0, block: 0, review: 0, approve: 0 };
+      buckets.push(bucket);
+    }
+    bucket.to += 1;
+    for (const decision of ORDER) {
+      const value = store.series[decision][i] ?? 0;
+      bucket[decision] += value;
+      bucket.all += value;
+    }
+  }
+  return buckets;
+}
+
+function bars(buckets, rise, area) {
+  // Thin bars touch, as a stepped area: gaps of less than a pixel would only shimmer.
+  const gap = area.width / buckets.length > 6 ? 1 : -0.2;
+  const paths = ORDER.map(() => '');
+  for (const bucket of buckets) {
+    const left = area.x(bucket.from);
+    const width = Math.max(0.5, area.x(bucket.to) - left - gap);
+    let base = area.bottom;
+    ORDER.forEach((decision, i) => {
+      const height = rise(bucket[decision], bucket);
+      if (!height) return;
+      paths[i] += `M${left.toFixed(1)} ${base.toFixed(1)}h${width.toFixed(1)}v${(-height).toFixed(2)}h${(-width).toFixed(1)}z`;
+      base -= height;
+    });
+  }
+  return paths;
+}
+
+function tooltip(bucket, slow) {
+  const value = (number) => integer(number) + (slow ? '' : ` · ${decimal(number / (bucket.to - bucket.from))}/s`);
+  return [
+    `${clock(bucket.from)} – ${clock(bucket.to)}`,
+    ...ORDER.toReversed().map((decision) => [decision, decision, value(bucket[decision])]),
+    ['all', 'all', value(bucket.all)],
+  ];
+}
+
+/** Shows the window's totals as a legend, and as exact numbers on the chart's element. */
+export class PaymentsLegend {
+  constructor(list, host, unit) {
+    Object.assign(this, { host, unit });
+    this.items = ORDER.toReversed().map((decision) => {
+      const value = el('b');
+      const share = el('span', { class: 'share' });
+      list.append(el('li', { class: decision }, el('i', { 'aria-hidden': 'true' }, DECISIONS[decision]), decision, value, share));
+      return { decision, value, share };
+    });
+  }
+
+  /** Shows what the plot has drawn. */
+  render({ totals, unit }) {
+    const all = ORDER.reduce((sum, decision) => sum + totals[decision], 0);
+    for (const { decision, value, share } of this.items) {
+      setText(value, integer(totals[decision]));
+      setText(share, all ? percent(totals[decision] / all) : '');
+      setAttribute(this.host, `data-${decision}`, totals[decision]);
+    }
+    setText(this.unit, unit);
+  }
+}

@@ -1,0 +1,82 @@
+// What the page knows: the window's seconds, and the latest of everything else.
+
+const SERIES = ['approve', 'review', 'block', 'dead', 'p50', 'p99', 'lag'];
+const FLAGGED_HELD = 500;
+const DEAD_LETTERS_HELD = 100;
+
+/** Holds the 15-minute window and merges each event of the server into it. */
+export class Store {
+  loaded = false;
+
+  /** Takes the whole state, forgetting what was held. */
+  snapshot(message) {
+    this.size = message.window_s;
+    this.now = message.now;
+    this.series = Object.fromEntries(SERIES.map((name) => [name, new Array(this.size).fill(null)]));
+    this.flagged = message.flagged.slice(0, FLAGGED_HELD);
+    this.deadLetters = message.dead_letters.slice(0, DEAD_LETTERS_HELD);
+    this.#take(message);
+    this.loaded = true;
+  }
+
+  /** Takes one second's news. */
+  tick(message) {
+    this.#advance(message.now);
+    // New arrays each time, so that a table that holds still keeps what it shows.
+    if (message.flagged.length) this.flagged = [...message.flagged, ...this.flagged].slice(0, FLAGGED_HELD);
+    if (message.dead_letters.length) {
+      this.deadLetters = [...message.dead_letters, ...this.deadLetters].slice(0, DEAD_LETTERS_HELD);
+    }
+    this.#take(message);
+  }
+
+  /** The first second of the window. */
+  get first() {
+    return this.now - this.size + 1;
+  }
+
+  /** The sum of a series over the window, or over its last `seconds`. */
+  sum(name, seconds = this.size) {
+    const values = this.series[name];
+    let total = 0;
+    for (let i = Math.max(0, this.size - seconds); i < this.size; i += 1) total += values[i] ?? 0;
+    return total;
+  }
+
+  /** The last value of a series that is known, if it is not older than `seconds`. */
+  latest(name, seconds) {
+    return this.series[name].slice(-seconds).findLast((value) => value !== null) ?? null;
+  }
+
+  #advance(now) {
+    const passed = Math.min(now - this.now, this.size);
+    if (passed <= 0) return;
+    for (const values of Object.values(this.series)) {
+      values.splice(0, passed);
+      // Seconds that no event tells of stay null: a gap in the charts.
+      for (let i = 0; i < passed; i += 1) values.push(null);
+    }
+    this.now = now;
+  }
+
+  #take(message) {
+    const start = message.series.first - this.first;
+    for (const name of SERIES) {
+      message.series[name].forEach((value, i) => {
+        const at = start + i;
+        if (at >= 0 && at < this.size) this.series[name][at] = value;
+      });
+    }
+    this.kafka = message.kafka;
+    this.historySince = message.history_since;
+    this.sampling = message.sampling;
+    this.scores = message.scores;
+    this.deadReasons = message.dead_reasons;
+    this.models = message.models;
+    this.agreement = message.agreement;
+    this.modelRefused = message.model_refused;
+    this.replicas = message.replicas;
+    this.drift = message.drift;
+    this.leftOut = message.flagged_left_out;
+  }
+}

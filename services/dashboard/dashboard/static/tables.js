@@ -1,0 +1,97 @@
+// A list of the latest that holds still while somebody reads it.
+
+import { keyed, setText } from './dom.js';
+import { count, integer } from './format.js';
+
+const PAGE = 50;
+
+/**
+ * Shows items as table rows, newest first. New ones wait while the pointer is over the rows, the focus is inside, the list is
+ * scrolled down, `held()` says so, or the reader paused it.
+ */
+export class LiveTable {
+  #shown = [];
+  #latest = [];
+  #limit = PAGE;
+  #painted = null;
+  #pointed = false;
+  #scrolled = false; // kept here, since asking the element makes the browser lay out the whole page
+
+  constructor(panel, { key, row, none, held, filter }) {
+    Object.assign(this, { key, row, none, held, filter });
+    this.parts = Object.fromEntries([...panel.querySelectorAll('[data-part]')].map((node) => [node.dataset.part, node]));
+    const { scroll, pause, fresh, more } = this.parts;
+    scroll.addEventListener('pointerenter', (event) => { this.#pointed = event.pointerType === 'mouse'; });
+    scroll.addEventListener('pointerleave', () => { this.#pointed = false; });
+    scroll.addEventListener('scroll', () => { this.#scrolled = scroll.scrollTop > 4; }, { passive: true });
+    pause.addEventListener('click', () => this.#togglePause());
+    fresh.addEventListener('click', () => this.#showLatest());
+    more.addEventListener('click', () => {
+      this.#limit += PAGE;
+      this.#paint();
+    });
+    filter?.input.addEventListener('input', () => {
+      this.#limit = PAGE;
+      this.#paint();
+    });
+  }
+
+  /** Takes the latest items: shows them, or tells how many wait. */
+  render(items) {
+    this.#latest = items;
+    if (!this.#holds()) this.#shown = items;
+    this.#paint();
+  }
+
+  #holds() {
+    const { scroll, pause } = this.parts;
+    // Nothing to disturb yet: the first rows may come at once.
+    if (!this.#shown.length) return false;
+    return pause.ariaPressed === 'true' || this.#pointed || this.#scrolled || scroll.contains(document.activeElement) || this.held();
+  }
+
+  #togglePause() {
+    const { pause } = this.parts;
+    const paused = pause.ariaPressed !== 'true';
+    pause.ariaPressed = String(paused);
+    setText(pause, paused ? 'Resume' : 'Pause');
+    if (!paused) this.#showLatest();
+  }
+
+  #showLatest() {
+    this.parts.scroll.scrollTop = 0;
+    this.#scrolled = false;
+    this.#shown = this.#latest;
+    this.#paint();
+  }
+
+  #paint() {
+    this.#announce();
+    const query = this.filter?.input.value.trim().toLowerCase() ?? '';
+    const state = [this.#shown, query, this.#limit];
+    if (this.#painted?.every((part, i) => part === state[i])) return;
+    this.#painted = state;
+    const { body, more, none, note } = this.parts;
+    const matching = query ? this.#shown.filter((item) => this.filter.text(item).includes(query)) : this.#shown;
+    keyed(body, matching.slice(0, this.#limit), this.key, this.row);
+    more.hidden = matching.length <= this.#limit;
+    setText(more, `Show ${Math.min(PAGE, matching.length - this.#limit)} more of ${integer(matching.length)}`);
+    none.hidden = matching.length > 0;
+    setText(none, query && this.#shown.length ? `None of the ${integer(this.#shown.length)} listed matches.` : this.none);
+    const listed = this.#shown.length ? `latest ${integer(this.#shown.length)}` : '';
+    setText(note, query ? `${integer(matching.length)} of ${listed}` : listed);
+  }
+
+  #announce() {
+    const { fresh } = this.parts;
+    const first = this.#shown[0];
+    const at = first ? this.#latest.findIndex((item) => this.key(item) === this.key(first)) : 0;
+    const waiting = this.#shown === this.#latest ? 0 : at < 0 ? this.#latest.length : at;
+    fresh.classList.toggle('waiting', waiting > 0);
+    fresh.disabled = waiting === 0;
+    if (waiting) {
+      setText(fresh, `↑ ${integer(waiting)}${at < 0 ? '+' : ''} new`);
+      fresh.title = `Show ${count(waiting, 'new row')}`;
+    }
+  }
+}
