@@ -1,0 +1,142 @@
+"""The alerts: what they ask for is shown by some service, and each has tests of its own, for both outcomes."""
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from fraudstream.metrics import DashboardMetrics, ProducerMetrics, ScorerMetrics, ServiceMetrics
+
+FOLDER = Path(__file__).parents[2] / "services/prometheus"
+SERVICES: dict[str, type[ServiceMetrics]] = {
+    "scorer": ScorerMetrics,
+    "producer": ProducerMetrics,
+    "dashboard": DashboardMetrics,
+}
+PROMETHEUS_ITSELF = re.compile(r"up|process_\w+")
+SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
+WORDS = {"and", "or", "unless", "offset", "by", "without", "on", "ignoring", "bool"}
+TEXTS = {"summary", "description", "action"}
+
+
+def _load(name: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load((FOLDER / name).read_text(encoding="utf-8"))
+    return loaded
+
+
+RULES: list[dict[str, Any]] = [rule for group in _load("alerts.yml")["groups"] for rule in group["rules"]]
+ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in RULES if "alert" in rule}
+RECORDED = {rule["record"] for rule in RULES if "record" in rule}
+TESTS: list[dict[str, Any]] = _load("alerts.test.yml")["tests"]
+JOBS = {job["job_name"] for job in _load("prometheus.yml")["scrape_configs"]}
+
+
+def _shown() -> Iterator[str]:
+    """Names of all series that the services show."""
+    for service in SERVICES.values():
+        for metric in service().registry.collect():
+            yield from (metric.name + suffix for suffix in SUFFIXES.get(metric.type, ("",)))
+
+
+def _asked(expression: str) -> set[str]:
+    """Names of all series that `expression` selects."""
+    bare = re.sub(r'"[^"]*"', "", expression)
+    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on|without|ignoring)\s*\([^)]*\)", " ", bare)
+    return set(re.findall(r"(?<![\w:.])[a-zA-Z_:][\w:]*(?![\w:]*\s*\()", bare)) - WORDS
+
+
+def _asserted(test: dict[str, Any]) -> Iterator[tuple[str, bool]]:
+    """Each alert that a promtool test names, and whether it is to fire."""
+    for case in test.get("alert_rule_test", []):
+        yield case["alertname"], bool(case.get("exp_alerts"))
+
+
+FIRING = {name for test in TESTS for name, fires in _asserted(test) if fires}
+SILENT = {  # all along, not only until it fires
+    name
+    for test in TESTS
+    for name, _ in _asserted(test)
+    if test["name"].startswith("silent: ") and (name, True) not in set(_asserted(test))
+}
+
+
+@pytest.mark.parametrize("arguments", [("check", "config"), ("check", "rules"), ("test", "rules")], ids=" ".join)
+def test_promtool_has_no_objection(arguments: tuple[str, str]) -> None:
+    """Prometheus's own tool takes the settings and the rules, and every alert fires when it must, and only then."""
+    tool = shutil.which("promtool")
+    if tool is None and os.environ.get("CI"):
+        pytest.fail("needs promtool, which comes with Prometheus; in CI this is a failure")
+    if tool is None:
+        pytest.skip("needs promtool, which comes with Prometheus")
+    file = {"check config": "prometheus.yml", "check rules": "alerts.yml", "test rules": "alerts.test.yml"}
+    command = [tool, *arguments, str(FOLDER / file[" ".join(arguments)])]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_names_are_found_in_an_expression() -> None:
+    """Neither functions, labels and durations nor what stands in quotes is a series."""
+    expression = 'sum by (le) (rate(a_bucket{b="c d"}[5m])) / on (e) f:g:h > 2 * 1e3 and max_over_time(i[2m] offset 4m)'
+    assert _asked(expression) == {"a_bucket", "f:g:h", "i"}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
+def test_what_a_rule_asks_for_is_there(rule: dict[str, Any]) -> None:
+    """A series of a service or of Prometheus itself, or a recorded one: on any other it would be silent for ever."""
+    asked = _asked(rule["expr"])
+    assert asked
+    assert {name for name in asked if not PROMETHEUS_ITSELF.fullmatch(name)} <= set(_shown()) | RECORDED
+
+
+def test_recorded_series_are_used() -> None:
+    """By an alert, or by another recorded one."""
+    assert set.union(*(_asked(rule["expr"]) for rule in RULES)) >= RECORDED
+
+
+def test_labels_that_rules_name_are_there() -> None:
+    """A value that no service shows would select nothing; one that is only excluded would exclude nothing."""
+    shown = {
+        (sample.name, label, value)
+        for service in SERVICES.values()
+        for metric in service().registry.collect()
+        for sample in metric.samples
+        for label, value in sample.labels.items()
+    }
+    named = [each for rule in RULES for each in re.findall(r'([\w:]+)\{(\w+)!?="([^"]*)"\}', rule["expr"])]
+    assert len(named) == sum(rule["expr"].count("{") for rule in RULES)
+    assert {value for _, label, value in named if label == "job"} <= JOBS
+    assert {each for each in named if each[1] != "job"} <= shown
+
+
+def test_every_service_is_scraped() -> None:
+    """Under its own name, which is the Compose service's too."""
+    assert SERVICES.keys() | {"prometheus"} == JOBS
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_says_what_to_do(name: str) -> None:
+    """How bad it is, what is the matter, what to do; and it waits for a while before it wakes anybody."""
+    alert = ALERTS[name]
+    assert alert["labels"]["severity"] in {"warning", "critical"}
+    assert alert["annotations"].keys() == TEXTS
+    assert all(alert["annotations"].values())
+    assert alert["for"]
+
+
+@pytest.mark.parametrize("name", ALERTS)
+def test_an_alert_is_tested_for_both_outcomes(name: str) -> None:
+    """That it fires, and that it stays silent throughout where nothing is amiss."""
+    assert name in FIRING
+    assert name in SILENT
+
+
+def test_the_readme_lists_every_alert() -> None:
+    """In the table, once each."""
+    readme = (FOLDER / "README.md").read_text(encoding="utf-8")
+    assert sorted(re.findall(r"^\| `(\w+)`", readme, flags=re.MULTILINE)) == sorted(ALERTS)
