@@ -14,7 +14,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from tests.integration.broker import Cluster, why_unavailable
 
 _TESTS = Path(__file__).parent
-_FOLDERS = ("unit", "contract", "integration", "faults", "e2e")
+_FOLDERS = ("unit", "contract", "integration", "browser", "faults", "e2e")
 _RUNNING_BROKER = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 _NO_BROKER = "needs real Kafka: "
 _PREFIX = f"test-{uuid.uuid4().hex[:8]}"

@@ -174,9 +174,9 @@ class Surroundings:
         """The promise; returns for how many records it was kept."""
         return assert_each_once(self.csv, self.bootstrap, self.settings)
 
-    def send(self, messages: "Iterable[Message]", **options: Any) -> None:
-        """Send to the input as any producer might."""
-        asyncio.run(_send(self.bootstrap, self.settings["INPUT_TOPIC"], messages, options))
+    def send(self, messages: "Iterable[Message]", topic: str = "INPUT_TOPIC", **options: Any) -> None:
+        """Send to the input, or to another of the topics, as any producer might."""
+        asyncio.run(_send(self.bootstrap, self.settings[topic], messages, options))
 
 
 class Message:

@@ -62,14 +62,17 @@ def test_rates_and_latencies_are_of_what_happened_since() -> None:
 
 
 def test_one_that_is_gone_is_away_and_then_forgotten() -> None:
-    """Its partitions are nobody's at once; a minute later there is no trace."""
+    """Its partitions are nobody's at once; a minute later only the service is told of, until somebody answers again."""
     replicas = Replicas()
-    replicas.update("t", {"a": Answer("one", exposition(scorer(1, [])))}, 100.0)
-    replicas.update("t", {}, 102.0)
-    assert [(one["state"], one["partitions"]) for one in replicas.shown()] == [("away", [])]
+    replicas.update("scorer:1", {"a": Answer("one", exposition(scorer(1, [])))}, 100.0)
+    replicas.update("scorer:1", {}, 102.0)
+    assert [(one["name"], one["state"], one["partitions"]) for one in replicas.shown()] == [("one", "away", [])]
     assert replicas.measure().lag is None
-    replicas.update("t", {}, 161.0)
-    assert replicas.shown() == []
+    replicas.update("scorer:1", {}, 161.0)
+    replicas.update("scorer:1", {}, 300.0)
+    assert [(one["name"], one["kind"], one["state"]) for one in replicas.shown()] == [("scorer", "scorer", "away")]
+    replicas.update("scorer:1", {"b": Answer("two", exposition(scorer(1, [])))}, 301.0)
+    assert [(one["name"], one["state"]) for one in replicas.shown()] == [("two", "ready")]
 
 
 def test_scorers_come_first_and_ten_after_nine() -> None:

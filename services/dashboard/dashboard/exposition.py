@@ -7,6 +7,7 @@ from typing import Literal
 from prometheus_client.parser import text_string_to_metric_families
 
 Kind = Literal["scorer", "producer", "service"]
+KINDS: tuple[Kind, ...] = ("scorer", "producer")
 
 
 @dataclass(slots=True, kw_only=True)

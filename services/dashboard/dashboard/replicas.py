@@ -6,11 +6,12 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
-from dashboard.exposition import Reading
+from dashboard.exposition import KINDS, Kind, Reading
 from fraudstream.latency import BUCKETS_MS, quantile
 
 _FORGET_AFTER_S = 60.0
 _RATE_OVER_S = 10.0
+_NOBODY = ""
 
 
 class Answer(NamedTuple):
@@ -92,7 +93,7 @@ class Replica:
 
 
 class Replicas:
-    """All that answered within the last minute."""
+    """All that answered within the last minute, and for a service of which none did that it is away."""
 
     def __init__(self) -> None:
         self._replicas: dict[tuple[str, str], Replica] = {}
@@ -106,8 +107,10 @@ class Replicas:
         for (owner, address), replica in list(self._replicas.items()):
             if owner == target and address not in answers:
                 replica.take(now_s, Answer(replica.name, None, "gone"))
-            if now_s - replica.heard_s > _FORGET_AFTER_S:
+            if now_s - replica.heard_s > _FORGET_AFTER_S or (answers and address == _NOBODY):
                 del self._replicas[owner, address]
+        if not any(owner == target for owner, _ in self._replicas):
+            self._replicas[target, _NOBODY] = _nobody(target, now_s)
 
     def measure(self) -> Measured:
         """What the scorers measured since this was last asked."""
@@ -152,6 +155,13 @@ class Replicas:
             for replica in self._replicas.values()
             if replica.state != "away" and replica.reading.kind == "scorer"
         )
+
+
+def _nobody(target: str, now_s: float) -> Replica:
+    host = target.rpartition(":")[0]
+    kind: Kind = host if host in KINDS else "service"
+    reading = Reading(kind=kind)
+    return Replica(address=target, name=host, heard_s=now_s, reading=reading, reason="does not run, or does not answer")
 
 
 def _counts(ages: Mapping[float, float]) -> list[int]:

@@ -1,0 +1,111 @@
+"""A real headless Chromium, and a dashboard for it to look at."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
+
+from tests.browser.dashboard import Dashboard
+from tests.conftest import Names
+from tests.integration.scorer import Surroundings
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_ARGUMENTS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+_WHERE = "install chromium, or: .venv/bin/playwright install chromium"
+
+T = TypeVar("T")
+MakePage = Callable[..., Page]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def run_aside() -> Iterator[None]:
+    """Playwright's loop runs in this thread, so `asyncio.run` of what other tests share goes to another one."""
+    original = asyncio.run
+
+    def run(main: Coroutine[Any, Any, T]) -> T:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(original, main).result()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(asyncio, "run", run)
+        yield
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """Chromium, of the machine or of Playwright."""
+    with sync_playwright() as playwright:
+        own = Path(playwright.chromium.executable_path)
+        path = next(filter(None, map(shutil.which, _NAMES)), str(own) if own.exists() else None)
+        if path is None:
+            reason = f"needs a browser: {_WHERE}"
+            if os.environ.get("CI"):
+                pytest.fail(f"{reason}; in CI this is a failure")
+            pytest.skip(reason)
+        with playwright.chromium.launch(executable_path=path, args=_ARGUMENTS) as chromium:
+            yield chromium
+
+
+@contextmanager
+def _watched(browser: Browser, width: int = 1_440, height: int = 900, **options: Any) -> Iterator[Page]:
+    context = browser.new_context(viewport={"width": width, "height": height}, **options)
+    page = context.new_page()
+    problems, hosts = list[str](), set[str]()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.on("dialog", lambda dialog: _refuse(dialog, problems))
+    page.on("console", lambda message: _note(message, problems))
+    page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
+    try:
+        yield page
+        assert problems == []
+        assert len(hosts) <= 1, hosts
+    finally:
+        context.close()
+
+
+def _refuse(dialog: Dialog, problems: list[str]) -> None:
+    problems.append(f"dialog: {dialog.message}")
+    dialog.dismiss()
+
+
+def _note(message: ConsoleMessage, problems: list[str]) -> None:
+    """Errors of the page's own code; that a server is away is no fault of the page."""
+    if message.type == "error" and "Failed to load resource" not in message.text and "ERR_" not in message.text:
+        problems.append(message.text)
+
+
+@pytest.fixture
+def make_page(browser: Browser) -> Iterator[MakePage]:
+    """Opens pages, `make_page(width=390)`; in the end none may have logged an error or asked another host."""
+    with ExitStack() as stack:
+        yield lambda **options: stack.enter_context(_watched(browser, **options))
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, a model, a folder."""
+    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
+
+
+@pytest.fixture
+def dashboard(surroundings: Surroundings) -> Iterator[Dashboard]:
+    """A dashboard of these topics, which knows of no service."""
+    with Dashboard(surroundings) as running:
+        yield running

@@ -1,0 +1,67 @@
+"""A dashboard process, and what it asks and is told."""
+
+import json
+from collections.abc import Iterable
+from types import TracebackType
+from typing import Any, Self
+
+from tests.integration.broker.ports import Port
+from tests.integration.scorer import Message, Surroundings
+from tests.integration.service import Service
+
+MODEL = "0123456789ab"
+
+
+class Dashboard:
+    """On a port of its own, which stays the same when it is started again."""
+
+    def __init__(self, surroundings: Surroundings, scorers: Iterable[Service] = (), **settings: str) -> None:
+        self._surroundings = surroundings
+        self._port = Port.reserve()
+        targets = ",".join(_target(scorer) for scorer in scorers)
+        self._settings = surroundings.settings | {
+            "DASHBOARD_PORT": str(self._port.number),
+            "METRICS_TARGETS": targets,
+            **settings,
+        }
+        self.url = f"http://127.0.0.1:{self._port.number}"
+        self.start()
+
+    def start(self) -> None:
+        """Start it, again."""
+        self.service = Service(self._surroundings.folder, "dashboard", self._settings)
+        self.service.wait_for("dashboard")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.service.__exit__(kind, error, trace)
+        self._port.release()
+
+
+def scored(number: int, scored_at: str, **more: Any) -> Message:
+    """A record of the scored topic, as a scorer writes it."""
+    value: dict[str, Any] = {
+        "payment_id": number,
+        "amount": 1_234.5,
+        "country_risk_score": 0.25,
+        "failed_logins": 2,
+        "transaction_hour": 23,
+        "is_new_device": 1,
+        "fraud_probability": 0.04,
+        "decision": "approve",
+        "model_version": MODEL,
+        "reasons": [],
+        "source_partition": number % 4,
+        "source_offset": number,
+        "scored_at": scored_at,
+    }
+    return Message(json.dumps(value | more).encode(), key=str(number).encode(), partition=number % 4)
+
+
+def _target(scorer: Service) -> str:
+    url: str = scorer.wait_for("metrics")[0]["url"]
+    return url.removeprefix("http://").removesuffix("/metrics")

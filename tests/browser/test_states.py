@@ -1,0 +1,171 @@
+"""Empty, away, offline: the page says how things stand, and what to do. And no text of a stranger is ever executed."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from fraudstream.rows import rfc3339
+from tests.browser.conftest import MakePage
+from tests.browser.dashboard import Dashboard, scored
+from tests.conftest import MakeCluster, Names
+from tests.integration.scorer import READY, Message, Surroundings
+
+SECONDS = 20_000
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(2)</script>",
+    "javascript:alert(3)",
+    "\u202egnp.exe",
+    "{{constructor.constructor('alert(4)')()}}",
+    "x" * 2_000,
+)
+
+
+def now() -> str:
+    """As a scorer stamps it."""
+    return rfc3339(int(datetime.now(UTC).timestamp() * 1000))
+
+
+def test_kafka_goes_away_and_comes_back(
+    make_cluster: MakeCluster, names: Names, tmp_path: Path, make_page: MakePage
+) -> None:
+    """The page says since when and what to do, keeps what it has, and goes on by itself without losing a payment."""
+    cluster = make_cluster()
+    surroundings = Surroundings(cluster.bootstrap, names, tmp_path).prepare()
+    surroundings.send([scored(number, now()) for number in range(1, 51)], "SCORED_TOPIC")
+    with Dashboard(surroundings) as dashboard:
+        page = make_page()
+        page.goto(dashboard.url)
+        chart, banner = page.get_by_test_id("chart-payments"), page.get_by_test_id("banner")
+        expect(chart).to_have_attribute("data-approve", "50", timeout=SECONDS)
+        cluster.broker.kill()
+        expect(banner).to_have_attribute("data-state", "away", timeout=2 * SECONDS)
+        for text in ("Kafka is away since", "Nothing is lost", "docker compose up -d kafka"):
+            expect(banner).to_contain_text(text)
+        expect(chart).to_have_attribute("data-approve", "50")
+        cluster.broker.start()
+        expect(banner).to_have_attribute("data-state", "reading", timeout=3 * SECONDS)
+        surroundings.send([scored(number, now()) for number in range(51, 81)], "SCORED_TOPIC")
+        expect(chart).to_have_attribute("data-approve", "80", timeout=2 * SECONDS)
+
+
+def test_no_kafka_at_the_start(names: Names, tmp_path: Path, make_page: MakePage) -> None:
+    """The page is there before Kafka is, and names the address that it tries."""
+    surroundings = Surroundings("127.0.0.1:1", names, tmp_path)
+    with Dashboard(surroundings) as dashboard:
+        page = make_page()
+        page.goto(dashboard.url)
+        banner = page.get_by_test_id("banner")
+        expect(banner).to_have_attribute("data-state", "connecting", timeout=SECONDS)
+        expect(banner).to_contain_text("127.0.0.1:1")
+
+
+def test_nothing_was_sent_yet(dashboard: Dashboard, make_page: MakePage) -> None:
+    """An empty page says where payments come from."""
+    page = make_page()
+    page.goto(dashboard.url)
+    banner = page.get_by_test_id("banner")
+    expect(banner).to_have_attribute("data-state", "empty", timeout=SECONDS)
+    expect(banner).to_contain_text("No payments yet")
+    expect(banner).to_contain_text("docker compose logs producer")
+
+
+def test_no_scorer_answers(surroundings: Surroundings, make_page: MakePage) -> None:
+    """Told when the last one is gone, and taken back when one is there."""
+    with surroundings.scorer(METRICS_PORT="0") as scorer:
+        scorer.wait_for(READY)
+        with Dashboard(surroundings, [scorer]) as dashboard:
+            page = make_page()
+            page.goto(dashboard.url)
+            expect(page.get_by_test_id("replica-row")).to_contain_text("ready", timeout=SECONDS)
+            expect(page.get_by_test_id("no-scorer")).to_be_hidden()
+            scorer.kill()
+            expect(page.get_by_test_id("no-scorer")).to_be_visible(timeout=SECONDS)
+            expect(page.get_by_test_id("no-scorer")).to_contain_text("docker compose up -d scorer")
+
+
+def test_the_server_goes_away_and_comes_back(
+    dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage
+) -> None:
+    """An open page says so, and goes on without being loaded again."""
+    surroundings.send([scored(1, now())], "SCORED_TOPIC")
+    page = make_page()
+    page.goto(dashboard.url)
+    chart, banner = page.get_by_test_id("chart-payments"), page.get_by_test_id("banner")
+    expect(chart).to_have_attribute("data-approve", "1", timeout=SECONDS)
+    dashboard.service.kill()
+    expect(banner).to_have_attribute("data-state", "offline", timeout=SECONDS)
+    expect(banner).to_contain_text("docker compose up -d dashboard")
+    surroundings.send([scored(2, now())], "SCORED_TOPIC")
+    dashboard.start()
+    expect(banner).to_have_attribute("data-state", "reading", timeout=SECONDS)
+    expect(chart).to_have_attribute("data-approve", "2", timeout=SECONDS)
+
+
+@pytest.mark.parametrize("width", [390, 1_440])
+def test_hostile_text_is_shown_and_not_executed(surroundings: Surroundings, make_page: MakePage, width: int) -> None:
+    """Dead letters of a real scorer, and scored payments of a stranger: no script runs, nothing breaks the layout."""
+    with surroundings.scorer() as scorer, Dashboard(surroundings) as dashboard:
+        scorer.wait_for(READY)
+        values = [text.encode() for text in HOSTILE] + [json.dumps({"payment_id": text}).encode() for text in HOSTILE]
+        surroundings.send([Message(value, key=value) for value in values])
+        reasons = [{"field": text[:400], "contribution": 1.0, "text": text[:400]} for text in HOSTILE]
+        surroundings.send(
+            [scored(5, now(), decision="block", reasons=reasons, model_version=HOSTILE[0])], "SCORED_TOPIC"
+        )
+        page = make_page(width=width)
+        page.goto(dashboard.url)
+        rows = page.get_by_test_id("dead-row")
+        expect(rows).to_have_count(len(values), timeout=SECONDS)
+        expect(page.get_by_test_id("flagged-row")).to_have_count(1, timeout=SECONDS)
+        for number in range(len(values)):
+            rows.nth(number).get_by_role("button").first.click()
+            detail = page.get_by_test_id("detail")
+            expect(detail.locator("pre").first).to_be_visible()
+            page.keyboard.press("Escape")
+            expect(detail).to_be_hidden()
+        assert page.evaluate("document.querySelectorAll('#dead-letters img, #dead-letters script').length") == 0
+        assert page.evaluate("document.body.innerText.includes('\\u202e')") is False
+        assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth") is True
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_light_and_dark(dashboard: Dashboard, make_page: MakePage, scheme: str) -> None:
+    """As the system wants it, or as the reader chose: the choice outlives a visit."""
+    page = make_page(color_scheme=scheme)
+    page.goto(dashboard.url)
+    paper = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
+    light = sum(page.evaluate(paper)) > 3 * 128
+    assert light is (scheme == "light")
+    toggle = page.get_by_test_id("theme-toggle")
+    for _ in range(3):
+        toggle.click()
+        if (sum(page.evaluate(paper)) > 3 * 128) is not light:
+            break
+    assert (sum(page.evaluate(paper)) > 3 * 128) is not light
+    page.reload()
+    assert (sum(page.evaluate(paper)) > 3 * 128) is not light
+
+
+def test_all_is_reached_by_the_keyboard(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
+    """Tab after Tab comes by search, theme, filter and a row, whose detail opens, closes, and gives the focus back."""
+    surroundings.send([scored(41, now(), decision="review")], "SCORED_TOPIC")
+    page = make_page()
+    page.goto(dashboard.url)
+    expect(page.get_by_test_id("flagged-row")).to_have_count(1, timeout=SECONDS)
+    seen = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("document.activeElement.dataset.testid ?? document.activeElement.textContent.trim()"))
+        if seen[-1] == "41":
+            break
+    assert {"search", "theme-toggle", "flagged-filter"} <= set(seen)
+    assert seen[-1] == "41"
+    page.keyboard.press("Enter")
+    expect(page.get_by_test_id("detail")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.get_by_test_id("detail")).to_be_hidden()
+    assert page.evaluate("document.activeElement.textContent.trim()") == "41"
