@@ -1,11 +1,10 @@
 // Payments over time, stacked by decision. The rare ones lie at the bottom, where their shape can be read.
 
 import { linearAxis } from './axis.js';
+import { DECISIONS } from './decisions.js';
 import { el, setAttribute, setText } from './dom.js';
 import { clock, decimal, integer, percent, short } from './format.js';
 
-/** The decisions in the order of their seriousness, with the icon that stands for each. */
-export const DECISIONS = { block: '■', review: '▲', approve: '●' };
 const ORDER = Object.keys(DECISIONS);
 
 const SLOW_PER_SECOND = 2;
