@@ -41,7 +41,7 @@ export class DeadReasons {
 }
 
 function row(reason) {
-  const name = plain(reason);
+  const name = plain(reason) || '(no reason given)';
   return el('div', { class: 'bar-row', 'data-reason': reason },
     el('span', { class: 'bar-name', title: name }, name), el('span', { class: 'track' }, el('i')), el('span', { class: 'bar-value' }));
 }

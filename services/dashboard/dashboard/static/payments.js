@@ -27,7 +27,7 @@ export class PaymentsPlot {
     return {
       unit: slow ? `payments in ${step} s` : `payments/s, ${step} s a bar`,
       totals,
-      paths: bars(buckets, (number, bucket) => axis.share(height(number, bucket)) * area.height, area),
+      paths: bars(buckets, (number, bucket) => axis.share(height(number, bucket)) * area.height, slow, area),
       ticks: axis.ticks.map((tick) => [area.bottom - axis.share(tick) * area.height, short(tick)]),
       label: `Payments of the last 15 minutes: ${ORDER.map((name) => `${name} ${integer(totals[name])}`).join(', ')}`,
       spans: buckets,
@@ -56,9 +56,9 @@ function bucketed(store, step) {
   return buckets;
 }
 
-function bars(buckets, rise, area) {
+function bars(buckets, rise, wide, area) {
   // Thin bars touch, as a stepped area: gaps of less than a pixel would only shimmer.
-  const gap = area.width / buckets.length > 6 ? 1 : -0.2;
+  const gap = wide ? 1 : -0.2;
   const paths = ORDER.map(() => '');
   for (const bucket of buckets) {
     const left = area.x(bucket.from);
