@@ -59,7 +59,7 @@ function render() {
   latency.render(store);
   latencyLegend.render(latency.drawn);
   for (const panel of panels) panel.render(store);
-  flagged.render(store.flagged);
+  flagged.render(store.flagged, store.leftOut);
   deadLetters.render(store.deadLetters);
 }
 

@@ -10,7 +10,7 @@ export function deadLettersTable(panel, { open, held }) {
   return new LiveTable(panel, {
     key: (letter) => `${letter.partition}/${letter.offset}`,
     row: (letter) => row(letter, open),
-    none: 'No dead letters: every message could be scored.',
+    none: 'No dead letters yet.',
     held,
   });
 }

@@ -14,13 +14,20 @@ export class DeadReasons {
   }
 
   /** Shows the counts by reason. */
-  render({ deadReasons }) {
+  render({ deadReasons, historySince }) {
     const reasons = Object.entries(deadReasons).sort((a, b) => b[1] - a[1]);
     const all = reasons.reduce((sum, [, number]) => sum + number, 0);
     const most = reasons[0]?.[1] ?? 1;
     const rows = reasons.length ? reasons.slice(0, SHOWN) : [[null, 0]];
-    keyed(this.host, rows, ([reason]) => reason ?? '', ([reason]) => (reason === null ? none() : row(reason)), (node, [reason, number]) => {
-      if (reason === null) return;
+    const none = historySince === null ? 'Nothing read yet.' : 'None in the last 15 minutes: every message could be scored.';
+    // A reason may be any text, also an empty one: its key is never that of the row for none.
+    const keyOf = ([reason]) => (reason === null ? 'none' : `reason ${reason}`);
+    const create = ([reason]) => (reason === null ? el('p', { class: 'calm' }) : row(reason));
+    keyed(this.host, rows, keyOf, create, (node, [reason, number]) => {
+      if (reason === null) {
+        setText(node, none);
+        return;
+      }
       const [, track, value] = node.children;
       setText(value, integer(number));
       setAttribute(node, 'data-count', number);
@@ -29,16 +36,12 @@ export class DeadReasons {
     const hidden = reasons.slice(SHOWN).reduce((sum, [, number]) => sum + number, 0);
     setText(this.aside, hidden ? `15 min; ${integer(hidden)} of ${count(reasons.length - SHOWN, 'other reason')}` : '15 min');
     setAttribute(this.host, 'aria-label', all
-      ? `${count(all, 'dead letter')}: ${rows.map(([reason, number]) => `${plain(reason)} ${integer(number)}`).join(', ')}` : 'No dead letters');
+      ? `${count(all, 'dead letter')}: ${rows.map(([reason, number]) => `${plain(reason)} ${integer(number)}`).join(', ')}` : none);
   }
 }
 
-function none() {
-  return el('p', { class: 'calm' }, 'None in the last 15 minutes: every message could be scored.');
-}
-
 function row(reason) {
-  const name = plain(reason);
+  const name = plain(reason) || '(no reason given)';
   return el('div', { class: 'bar-row', 'data-reason': reason },
     el('span', { class: 'bar-name', title: name }, name), el('span', { class: 'track' }, el('i')), el('span', { class: 'bar-value' }));
 }

@@ -1,8 +1,8 @@
 // The latest payments that were reviewed or blocked, and why.
 
+import { decisionBadge } from './decisions.js';
 import { el } from './dom.js';
 import { amount, amountShort, isoClock, probability } from './format.js';
-import { DECISIONS } from './payments.js';
 import { LiveTable } from './tables.js';
 import { plain } from './untrusted.js';
 
@@ -17,11 +17,6 @@ export function flaggedTable(panel, input, { open, held }) {
     held,
     filter: { input, text: haystack },
   });
-}
-
-/** A decision in words, icon and colour. */
-export function decisionBadge(decision) {
-  return el('span', { class: `badge ${decision}` }, el('i', { 'aria-hidden': 'true' }, DECISIONS[decision] ?? ''), plain(decision));
 }
 
 function haystack(payment) {

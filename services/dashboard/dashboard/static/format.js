@@ -58,6 +58,7 @@ export function duration(ms) {
 
 /** Payments a second as [number, unit]; below one a second, a minute is the better unit. */
 export function pace(perSecond) {
+  if (perSecond === null) return [NONE, ''];
   if (perSecond > 0 && perSecond < 1) return [whole.format(perSecond * 60), '/min'];
   return [perSecond < 10 ? upTo2.format(perSecond) : whole.format(perSecond), '/s'];
 }

@@ -1,8 +1,8 @@
 // One payment in full: what was decided, why, by which model, and where it stands.
 
+import { decisionBadge } from './decisions.js';
 import { el } from './dom.js';
 import { facts, moment } from './facts.js';
-import { decisionBadge } from './flagged.js';
 import { amount, decimal, duration, integer, NONE, words } from './format.js';
 import { plain } from './untrusted.js';
 

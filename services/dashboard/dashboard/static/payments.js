@@ -1,11 +1,10 @@
 // Payments over time, stacked by decision. The rare ones lie at the bottom, where their shape can be read.
 
 import { linearAxis } from './axis.js';
+import { DECISIONS } from './decisions.js';
 import { el, setAttribute, setText } from './dom.js';
 import { clock, decimal, integer, percent, short } from './format.js';
 
-/** The decisions in the order of their seriousness, with the icon that stands for each. */
-export const DECISIONS = { block: '■', review: '▲', approve: '●' };
 const ORDER = Object.keys(DECISIONS);
 
 const SLOW_PER_SECOND = 2;
@@ -28,7 +27,7 @@ export class PaymentsPlot {
     return {
       unit: slow ? `payments in ${step} s` : `payments/s, ${step} s a bar`,
       totals,
-      paths: bars(buckets, (number, bucket) => axis.share(height(number, bucket)) * area.height, area),
+      paths: bars(buckets, (number, bucket) => axis.share(height(number, bucket)) * area.height, slow, area),
       ticks: axis.ticks.map((tick) => [area.bottom - axis.share(tick) * area.height, short(tick)]),
       label: `Payments of the last 15 minutes: ${ORDER.map((name) => `${name} ${integer(totals[name])}`).join(', ')}`,
       spans: buckets,
@@ -57,9 +56,9 @@ function bucketed(store, step) {
   return buckets;
 }
 
-function bars(buckets, rise, area) {
+function bars(buckets, rise, wide, area) {
   // Thin bars touch, as a stepped area: gaps of less than a pixel would only shimmer.
-  const gap = area.width / buckets.length > 6 ? 1 : -0.2;
+  const gap = wide ? 1 : -0.2;
   const paths = ORDER.map(() => '');
   for (const bucket of buckets) {
     const left = area.x(bucket.from);

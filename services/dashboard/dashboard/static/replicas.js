@@ -53,6 +53,7 @@ function chip({ partition }) {
 
 function updateChip(node, { partition, ready, lag }) {
   setText(node.lastChild, `${ready ? '' : '◌ '}${lag === null ? NONE : integer(lag)}`);
-  setAttribute(node, 'title', `Partition ${partition}: ${ready ? 'ready' : 'not ready yet'}, lag ${lag === null ? 'not known' : count(lag, 'record')}`);
+  const behind = lag === null ? 'not known' : count(lag, 'record');
+  setAttribute(node, 'title', `Partition ${partition}: ${ready ? 'ready' : 'not ready yet'}, lag ${behind}`);
   node.classList.toggle('waiting', !ready);
 }

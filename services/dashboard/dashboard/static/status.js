@@ -7,7 +7,7 @@ const PATIENCE_MS = 1_500;
 const PILLS = { connecting: 'Connecting', catching_up: 'Catching up', reading: 'Live', away: 'Kafka is away', offline: 'Offline', empty: 'Waiting' };
 
 /** The state of the whole: the server's, or of the connection to it. */
-export function stateOf(store, offline) {
+function stateOf(store, offline) {
   if (offline) return 'offline';
   if (!store.loaded) return 'connecting';
   if (store.kafka.state !== 'reading') return store.kafka.state;
@@ -20,7 +20,8 @@ const MESSAGES = {
     ? ['Connecting to Kafka', `at ${store.kafka.servers}, since ${clock(store.kafka.since)}.`, 'docker compose ps kafka']
     : ['Connecting', 'to the dashboard’s server.']),
   catching_up: () => ['Catching up', 'with the payments of the last 15 minutes: the numbers grow until that is done.'],
-  away: (store) => [`Kafka is away since ${clock(store.kafka.since)}`, `(${store.kafka.servers}). Nothing is lost: payments wait in Kafka, and the scorers go on by themselves.`,
+  away: (store) => [`Kafka is away since ${clock(store.kafka.since)}`,
+    `(${store.kafka.servers}). Nothing is lost: payments wait in Kafka, and the scorers go on by themselves.`,
     'docker compose ps kafka', 'docker compose up -d kafka'],
   offline: (store) => ['The dashboard’s server does not answer; trying again.',
     store.loaded ? `What you see is from ${clock(store.now)}.` : '', 'docker compose up -d dashboard'],

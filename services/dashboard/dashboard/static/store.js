@@ -77,6 +77,6 @@ export class Store {
     this.modelRefused = message.model_refused;
     this.replicas = message.replicas;
     this.drift = message.drift;
-    this.leftOut = message.flagged_left_out;
+    this.leftOut = message.flagged_left_out ?? 0;
   }
 }

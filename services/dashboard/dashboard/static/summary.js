@@ -7,12 +7,15 @@ const FRESH_SECONDS = 10;
 /** Computes the window's totals and present values. */
 export function summarize(store) {
   const totals = { approve: store.sum('approve'), review: store.sum('review'), block: store.sum('block'), dead: store.sum('dead') };
+  const known = store.historySince !== null;
   const payments = totals.approve + totals.review + totals.block;
   const share = (number) => (payments ? number / payments : null);
   return {
-    ...totals,
+    // Nothing read yet is not the same as none.
+    known,
     payments,
-    rate: rate(store),
+    dead: totals.dead,
+    rate: known ? rate(store) : null,
     fraudRate: share(totals.review + totals.block),
     blockRate: share(totals.block),
     deadRate: totals.dead + payments ? totals.dead / (totals.dead + payments) : null,
@@ -28,7 +31,7 @@ export function summarize(store) {
 function rate(store) {
   const mean = (seconds) => (store.sum('approve', seconds) + store.sum('review', seconds) + store.sum('block', seconds)) / seconds;
   // Five seconds hold one payment or two at one in three seconds: a minute is steadier, once it is whole.
-  const known = store.historySince === null ? 0 : store.now - store.historySince + 1;
+  const known = store.now - store.historySince + 1;
   const minute = mean(Math.max(RATE_SECONDS, Math.min(MINUTE, known)));
   return minute < 1 ? minute : mean(RATE_SECONDS);
 }

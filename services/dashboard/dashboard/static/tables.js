@@ -12,6 +12,8 @@ const PAGE = 50;
 export class LiveTable {
   #shown = [];
   #latest = [];
+  #matching = [];
+  #leftOut = 0;
   #limit = PAGE;
   #painted = null;
   #pointed = false;
@@ -36,9 +38,10 @@ export class LiveTable {
     });
   }
 
-  /** Takes the latest items: shows them, or tells how many wait. */
-  render(items) {
+  /** Takes the latest items: shows them, or tells how many wait. `leftOut` more came than the server lists. */
+  render(items, leftOut = 0) {
     this.#latest = items;
+    this.#leftOut = leftOut;
     if (!this.#holds()) this.#shown = items;
     this.#paint();
   }
@@ -47,13 +50,12 @@ export class LiveTable {
     const { scroll, pause } = this.parts;
     // Nothing to disturb yet: the first rows may come at once.
     if (!this.#shown.length) return false;
-    return pause.ariaPressed === 'true' || this.#pointed || this.#scrolled || scroll.contains(document.activeElement) || this.held();
+    return 'paused' in pause.dataset || this.#pointed || this.#scrolled || scroll.contains(document.activeElement) || this.held();
   }
 
   #togglePause() {
     const { pause } = this.parts;
-    const paused = pause.ariaPressed !== 'true';
-    pause.ariaPressed = String(paused);
+    const paused = pause.toggleAttribute('data-paused');
     setText(pause, paused ? 'Resume' : 'Pause');
     if (!paused) this.#showLatest();
   }
@@ -66,24 +68,33 @@ export class LiveTable {
   }
 
   #paint() {
-    this.#announce();
     const query = this.filter?.input.value.trim().toLowerCase() ?? '';
     const state = [this.#shown, query, this.#limit];
-    if (this.#painted?.every((part, i) => part === state[i])) return;
-    this.#painted = state;
-    const { body, more, none, note } = this.parts;
-    const matching = query ? this.#shown.filter((item) => this.filter.text(item).includes(query)) : this.#shown;
-    keyed(body, matching.slice(0, this.#limit), this.key, this.row);
-    more.hidden = matching.length <= this.#limit;
-    setText(more, `Show ${Math.min(PAGE, matching.length - this.#limit)} more of ${integer(matching.length)}`);
-    none.hidden = matching.length > 0;
-    setText(none, query && this.#shown.length ? `None of the ${integer(this.#shown.length)} listed matches.` : this.none);
-    const listed = this.#shown.length ? `latest ${integer(this.#shown.length)}` : '';
-    setText(note, query ? `${integer(matching.length)} of ${listed}` : listed);
+    if (!this.#painted?.every((part, i) => part === state[i])) {
+      this.#painted = state;
+      this.#matching = query ? this.#shown.filter((item) => this.filter.text(item).includes(query)) : this.#shown;
+      this.#rows(query);
+    }
+    this.#announce(query);
   }
 
-  #announce() {
-    const { fresh } = this.parts;
+  #rows(query) {
+    const { body, more, none } = this.parts;
+    const matching = this.#matching.length;
+    keyed(body, this.#matching.slice(0, this.#limit), this.key, this.row);
+    more.hidden = matching <= this.#limit;
+    setText(more, `Show ${Math.min(PAGE, matching - this.#limit)} more of ${integer(matching)}`);
+    none.hidden = matching > 0;
+    setText(none, query && this.#shown.length
+      ? `None of the ${integer(this.#shown.length)} listed matches. The search above goes further back, by the whole id.`
+      : this.none);
+  }
+
+  #announce(query) {
+    const { fresh, note } = this.parts;
+    const listed = this.#shown.length ? `latest ${integer(this.#shown.length)}` : '';
+    const leftOut = this.#leftOut ? `, ${integer(this.#leftOut)} more left out just now` : '';
+    setText(note, query ? `${integer(this.#matching.length)} of ${listed}` : listed + leftOut);
     const first = this.#shown[0];
     const at = first ? this.#latest.findIndex((item) => this.key(item) === this.key(first)) : 0;
     const waiting = this.#shown === this.#latest ? 0 : at < 0 ? this.#latest.length : at;

@@ -18,7 +18,7 @@ const time = (ms) => duration(ms).join(' ').trim();
 // Each: how its value reads (number and unit), the raw number, what stands beneath, and its course.
 const TILES = [
   { id: 'rate', title: 'Payments', show: (s) => pace(s.rate), raw: (s) => s.rate,
-    below: (s) => `${integer(s.payments)} in 15 min`, course: total },
+    below: (s) => (s.known ? `${integer(s.payments)} in 15 min` : ''), course: total },
   { id: 'fraud-rate', title: 'Fraud rate', show: (s) => [percent(s.fraudRate), ''], raw: (s) => s.fraudRate,
     below: (s) => `blocked ${percent(s.blockRate)}`, course: flaggedShare },
   { id: 'p50', title: 'Latency p50', show: (s) => duration(s.p50), raw: (s) => s.p50,
@@ -26,9 +26,9 @@ const TILES = [
   { id: 'p99', title: 'Latency p99', show: (s) => duration(s.p99), raw: (s) => s.p99,
     below: (s) => `worst second ${time(s.worstP99)}`, course: span('p99') },
   { id: 'lag', title: 'Lag', show: (s) => (s.lag === null ? [NONE, ''] : [integer(s.lag), s.lag === 1 ? 'record' : 'records']),
-    raw: (s) => s.lag, below: (s) => `at most ${s.worstLag === null ? NONE : integer(s.worstLag)} in 15 min`, course: span('lag') },
-  { id: 'dead', title: 'Dead letters', show: (s) => [integer(s.dead), ''], raw: (s) => s.dead,
-    below: (s) => (s.dead ? `${percent(s.deadRate)} of all in 15 min` : 'none in 15 min'), course: span('dead') },
+    raw: (s) => s.lag, below: (s) => (s.worstLag === null ? '' : `at most ${integer(s.worstLag)} in 15 min`), course: span('lag') },
+  { id: 'dead', title: 'Dead letters', show: (s) => [s.known ? integer(s.dead) : NONE, ''], raw: (s) => (s.known ? s.dead : null),
+    below: (s) => (s.dead ? `${percent(s.deadRate)} of all in 15 min` : s.known ? 'none in 15 min' : ''), course: span('dead') },
 ];
 
 /** The row of tiles. */
