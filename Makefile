@@ -27,7 +27,7 @@ help: ## this list
 demo: $(VENV) ## payments scored here and now, without Docker; DEMO_SECONDS=30 stops by itself
 	@$(RUN) demo
 
-test: $(VENV) ## unit, contract and integration tests, these on real Kafka where java and mvn are
+test: $(VENV) ## unit, contract, integration and browser tests, on real Kafka where java and mvn are
 	$(PYTEST) -m 'not faults and not e2e'
 
 check: $(VENV) ## format, lint, types, layers
