@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import contextmanager
 
 import pydantic_core
@@ -30,31 +30,17 @@ class Viewers:
         """Tell all what is new, once a second, until cancelled."""
         while True:
             await asyncio.sleep((_TICK_AT_S - time.time()) % 1.0 or 1.0)
-            self._tell()
+            self.tell()
 
-    async def events(self) -> AsyncIterator[bytes]:
+    async def events(self) -> AsyncGenerator[bytes, None]:
         """One page's events, as they go over the wire; ends where it is let go."""
         with self._joined() as queue:
             yield _event("snapshot", self._board.snapshot(time.time()))
             while (event := await queue.get()) is not None:
                 yield event
 
-    def let_all_go(self) -> None:
-        """End every page's events, as at a stop."""
-        for queue in list(self._queues):
-            self._let_go(queue)
-
-    @contextmanager
-    def _joined(self) -> Iterator[asyncio.Queue[bytes | None]]:
-        self._tell()  # what is new until now: the newcomer's snapshot has it
-        queue = asyncio.Queue[bytes | None](_MOST_WAITING)
-        self._queues.add(queue)
-        try:
-            yield queue
-        finally:
-            self._queues.discard(queue)
-
-    def _tell(self) -> None:
+    def tell(self) -> None:
+        """Tell all what is new since the last time."""
         event = self._board.tick(time.time())
         if not self._queues:
             return
@@ -64,6 +50,21 @@ class Viewers:
                 queue.put_nowait(told)
             except asyncio.QueueFull:
                 self._let_go(queue)
+
+    def let_all_go(self) -> None:
+        """End every page's events, as at a stop."""
+        for queue in list(self._queues):
+            self._let_go(queue)
+
+    @contextmanager
+    def _joined(self) -> Iterator[asyncio.Queue[bytes | None]]:
+        self.tell()  # what is new until now: the newcomer's snapshot has it
+        queue = asyncio.Queue[bytes | None](_MOST_WAITING)
+        self._queues.add(queue)
+        try:
+            yield queue
+        finally:
+            self._queues.discard(queue)
 
     def _let_go(self, queue: asyncio.Queue[bytes | None]) -> None:
         self._queues.discard(queue)

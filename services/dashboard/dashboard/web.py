@@ -1,6 +1,7 @@
 """The page, its events, and the search by payment id, over HTTP."""
 
 from collections.abc import Awaitable, Callable
+from contextlib import aclosing, suppress
 from pathlib import Path
 
 from aiohttp import web
@@ -35,8 +36,10 @@ def application(viewers: Viewers, finder: Finder) -> web.Application:
             raise web.HTTPServiceUnavailable(text=f"{MOST_VIEWERS} pages are open: close one\n")
         response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
         await response.prepare(request)
-        async for event in viewers.events():
-            await response.write(event)
+        async with aclosing(viewers.events()) as coming:
+            with suppress(ConnectionError):  # the page was closed
+                async for event in coming:
+                    await response.write(event)
         return response
 
     async def payment(request: web.Request) -> web.StreamResponse:

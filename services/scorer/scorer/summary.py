@@ -33,13 +33,14 @@ class Summary:
         before, self._before = self._before, self._counts()
         scored, approved, dead = (now - then for now, then in zip(self._before, before, strict=True))
         ages, self._ages = self._ages, self._gauges.metrics.end_to_end_latency.counts
+        fresh: list[int] = (self._ages - ages).tolist()
         told = {
             "scored": scored,
             "flagged": scored - approved,
             "dead_letters": dead,
             "per_second": round((scored + dead) / (now_s - self._since_s), 1),
-            "p50_ms": _rounded(quantile(0.5, self._ages - ages)),
-            "p99_ms": _rounded(quantile(0.99, self._ages - ages)),
+            "p50_ms": _rounded(quantile(0.5, fresh)),
+            "p99_ms": _rounded(quantile(0.99, fresh)),
             "lag": None if lags is None else sum(lag or 0 for lag in lags.values()),
             "partitions": len(ownership.lanes),
         }

@@ -39,6 +39,6 @@ function update(node, field) {
   const [, value, track] = node.children;
   node.classList.toggle('alert', field.drifting);
   setAttribute(node, 'data-drifting', field.drifting);
-  setText(value, `${field.psi.toFixed(3)} of ${field.limit} ${field.drifting ? '▲ drifting' : '✓ steady'}`);
+  setText(value, `${field.psi.toFixed(3)} of ${field.limit.toFixed(3)} ${field.drifting ? '▲ drifting' : '✓ steady'}`);
   track.firstChild.style.width = `${Math.min(100, (field.psi / field.limit) * LIMIT_AT)}%`;
 }

@@ -1,0 +1,59 @@
+"""The line that a scorer says every 10 s."""
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import numpy as np
+from structlog.testing import capture_logs
+from tests.unit.test_challenger import Clock
+
+from fraudstream.metrics import ScorerMetrics
+from scorer.gauges import Gauges
+from scorer.ownership import Ownership
+from scorer.summary import Summary
+
+
+def gauges(*, joined: bool = True) -> Gauges:
+    """Of a scorer that has two partitions ready."""
+    made = Gauges(ScorerMetrics(), cast("Any", None), cast("Any", None), cast("Any", None), Path())
+    made.ownership = cast("Ownership", SimpleNamespace(joined=joined, lanes={0: None, 3: None}))
+    made.lags = {0: 4, 3: None}
+    return made
+
+
+def test_it_says_what_happened_since_the_last_one() -> None:
+    """Counts and latencies of these seconds alone; what is unknown is left out."""
+    scorer, clock = gauges(), Clock()
+    summary = Summary(scorer, clock)
+    with capture_logs() as lines:
+        for payments in (100, 50):
+            scorer.metrics.payments_scored.labels("approve").inc(payments)
+            scorer.metrics.payments_scored.labels("review").inc(2)
+            scorer.metrics.dead_letters.labels("empty").inc(1)
+            scorer.metrics.end_to_end_latency.observe(np.full(payments, 1_000_000 - payments), 1_000_000)
+            clock.go(9)
+            summary.tick()
+            clock.go(1)
+            summary.tick()
+        scorer.lags = None
+        clock.go(10)
+        summary.tick()
+    first, second, third = lines
+    assert (first["scored"], first["flagged"], first["dead_letters"], first["per_second"]) == (102, 2, 1, 10.3)
+    assert 70 < first["p50_ms"] <= 100
+    assert (second["scored"], second["flagged"], second["dead_letters"], second["per_second"]) == (52, 2, 1, 5.3)
+    assert 30 < second["p50_ms"] <= second["p99_ms"] <= 50
+    assert (first["lag"], first["partitions"]) == (4, 2)
+    assert third.keys() & {"p50_ms", "p99_ms", "lag"} == set()
+    assert "float64" not in repr(first)
+
+
+def test_it_is_silent_until_the_group_is_joined() -> None:
+    """Before that, the log says what is waited for."""
+    clock = Clock()
+    summary = Summary(gauges(joined=False), clock)
+    clock.go(60)
+    with capture_logs() as lines:
+        summary.tick()
+    assert lines == []

@@ -1,0 +1,78 @@
+"""Pages get a snapshot, then what is new; one that does not take its events is let go."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+
+from tests.unit.test_board import NOW, Record, scored
+
+from dashboard.board import Board
+from dashboard.replicas import Replicas
+from dashboard.viewers import Viewers
+
+
+def board() -> Board:
+    """With one flagged payment."""
+    made = Board("kafka:9092", Replicas(), NOW)
+    made.take_scored(0, [Record(value=scored(1, "review"))], NOW)
+    return made
+
+
+async def ids(events: AsyncGenerator[bytes, None]) -> tuple[str, list[str]]:
+    """The next event's name, and the flagged payments that it tells of."""
+    name, data = (await asyncio.wait_for(anext(events), 5)).decode().split("\n", 1)
+    told = json.loads(data.removeprefix("data: "))
+    return name.removeprefix("event: "), [payment["payment_id"] for payment in told["flagged"]]
+
+
+def test_each_page_is_told_of_each_payment_once() -> None:
+    """By its snapshot or by a tick, never by both, whenever it comes."""
+
+    async def two_pages() -> None:
+        one = board()
+        viewers = Viewers(one)
+        first = viewers.events()
+        assert await ids(first) == ("snapshot", ["1"])
+        one.take_scored(0, [Record(1, value=scored(2, "block"))], NOW)
+        second = viewers.events()
+        assert await ids(second) == ("snapshot", ["2", "1"])
+        assert await ids(first) == ("tick", ["2"])
+        one.take_scored(0, [Record(2, value=scored(3, "block"))], NOW)
+        running = asyncio.ensure_future(viewers.run())
+        assert await ids(first) == ("tick", ["3"])
+        assert await ids(second) == ("tick", ["3"])
+        assert len(viewers) == 2
+        await first.aclose()
+        assert len(viewers) == 1
+        running.cancel()
+        await second.aclose()
+
+    asyncio.run(two_pages())
+
+
+def test_a_page_that_does_not_listen_is_let_go() -> None:
+    """Its memory is freed, and its stream ends: it will come again."""
+
+    async def one_page() -> None:
+        viewers = Viewers(board())
+        deaf = viewers.events()
+        await anext(deaf)
+        for _ in range(30):
+            viewers.tell()
+        assert len(viewers) == 0
+        assert [event async for event in deaf] == []
+
+    asyncio.run(one_page())
+
+
+def test_at_a_stop_all_streams_end() -> None:
+    """So that the server can go at once."""
+
+    async def one_page() -> None:
+        viewers = Viewers(board())
+        page = viewers.events()
+        await anext(page)
+        viewers.let_all_go()
+        assert [event async for event in page] == []
+
+    asyncio.run(one_page())
