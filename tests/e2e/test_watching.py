@@ -1,0 +1,85 @@
+"""The page and Prometheus beside the stream: both see every replica, by itself. After the stream's own tests."""
+
+import json
+import re
+import urllib.request
+from typing import Any
+
+from tests.e2e.compose import Stack
+from tests.integration.broker.deadline import wait_until
+
+REPLICAS, PARTITIONS = 4, 6
+OURS = ("scorer", "producer", "dashboard")
+MEGABYTES = {"KiB": 2**10 / 1e6, "MiB": 2**20 / 1e6, "GiB": 2**30 / 1e6}
+
+
+def test_the_page_shows_every_replica(stack: Stack) -> None:
+    """Four scorers are found by their name in the network; they hold all partitions, and what they score shows."""
+    stack.up("--scale", f"scorer={REPLICAS}", PAYMENTS_PER_SECOND="50")
+    wait_until(lambda: len(_scorers(stack)) == REPLICAS, 60, "four scorers are shown ready, holding all partitions")
+    names = {replica["name"] for replica in _scorers(stack)}
+    assert all(re.fullmatch(r".*-scorer-\d", name) for name in names), names
+    wait_until(lambda: sum(_snapshot(stack)["series"]["approve"]) > 100, 30, "payments are shown")
+    shown = _snapshot(stack)
+    assert shown["kafka"]["state"] == "reading"
+    assert [model["role"] for model in shown["models"]] == ["champion"]
+    with urllib.request.urlopen(stack.page, timeout=10) as response:  # noqa: S310 - http, and ours
+        assert "default-src 'none'" in response.headers["Content-Security-Policy"]
+
+
+def test_prometheus_finds_them_and_has_its_rules(stack: Stack) -> None:
+    """With the profile: each replica is a target and answers; every rule is loaded and can be evaluated."""
+    load = {"PAYMENTS_PER_SECOND": "50"}
+    stack.compose("--profile", "monitoring", "up", "--detach", "--scale", f"scorer={REPLICAS}", timeout_s=180, **load)
+    wanted = sorted(["scorer"] * REPLICAS + ["producer", "dashboard", "prometheus"])
+    wait_until(lambda: _up(stack) == wanted, 60, f"these answer: {wanted}")
+    groups = _ask(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]
+    rules = [rule for group in groups for rule in group["rules"]]
+    assert len(rules) > 15
+    assert [rule["name"] for rule in rules if rule["health"] == "err"] == []
+
+
+def test_memory_of_what_is_ours(stack: Stack) -> None:
+    """One of each, at the default pace: at most 600 MB, ZooKeeper and Kafka aside."""
+    stack.up("--scale", "scorer=1")
+    wait_until(lambda: len([one for one in _snapshot(stack)["replicas"] if one["state"] == "ready"]) == 2, 60, "ready")
+    stats = stack.compose("stats", "--no-stream", "--format", "json").splitlines()
+    used = {one["Name"]: _megabytes(one["MemUsage"].partition(" ")[0]) for one in map(json.loads, stats)}
+    ours = {name: size for name, size in used.items() if any(f"-{service}-" in name for service in OURS)}
+    assert len(ours) == len(OURS)
+    assert sum(ours.values()) <= 600, ours
+
+
+def _scorers(stack: Stack) -> list[dict[str, Any]]:
+    """The scorers that the page shows ready, once they hold all partitions and each only once."""
+    scorers = [one for one in _snapshot(stack)["replicas"] if one["kind"] == "scorer" and one["state"] == "ready"]
+    held = [place["partition"] for one in scorers for place in one["partitions"] if place["ready"]]
+    return scorers if sorted(held) == list(range(PARTITIONS)) else []
+
+
+def _snapshot(stack: Stack) -> dict[str, Any]:
+    """What a page gets first."""
+    with urllib.request.urlopen(f"{stack.page}/events", timeout=10) as response:  # noqa: S310 - http, and ours
+        assert response.readline() == b"event: snapshot\n"
+        found: dict[str, Any] = json.loads(response.readline().removeprefix(b"data: "))
+        return found
+
+
+def _up(stack: Stack) -> list[str]:
+    """The job of each target that answers."""
+    targets = _ask(f"{stack.prometheus}/api/v1/targets?state=active")["data"]["activeTargets"]
+    return sorted(target["labels"]["job"] for target in targets if target["health"] == "up")
+
+
+def _ask(url: str) -> dict[str, Any]:
+    try:
+        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - http, and ours
+            found: dict[str, Any] = json.load(response)
+            return found
+    except OSError:
+        return {"data": {"activeTargets": [], "groups": []}}
+
+
+def _megabytes(text: str) -> float:
+    number, unit = re.fullmatch(r"([\d.]+)(\w+)", text).groups()  # type: ignore[union-attr]
+    return float(number) * MEGABYTES[unit]
