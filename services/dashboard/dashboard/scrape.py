@@ -14,7 +14,6 @@ from dashboard.replicas import Answer, Replicas
 
 _EVERY_S = 2.0
 _ANSWER_S = 1.5
-_MOST_NAMES = 1_000
 
 Target = tuple[str, int]
 
@@ -26,7 +25,6 @@ class Scraper:
         self._targets = targets
         self._replicas = replicas
         self._measured = measured
-        self._names: dict[str, str] = {}
 
     async def run(self) -> None:
         """Ask, again and again."""
@@ -46,7 +44,7 @@ class Scraper:
         self._replicas.update(f"{host}:{port}", dict(zip(keys, answers, strict=True)), time.time())
 
     async def _ask(self, session: aiohttp.ClientSession, address: str, port: int) -> Answer:
-        name = await self._name(address)
+        name = await _name(address)
         base = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
         try:
             async with session.get(f"{base}/metrics") as response:
@@ -60,20 +58,17 @@ class Scraper:
             return Answer(name, None, "does not answer")
         return Answer(name, found, reason)
 
-    async def _name(self, address: str) -> str:
-        """What the network calls it, as `fraud-scorer-1`; nothing for this machine itself."""
-        if ipaddress.ip_address(address).is_loopback:
-            return ""
-        if address not in self._names:
-            try:
-                async with asyncio.timeout(_ANSWER_S):
-                    name, _ = await asyncio.get_running_loop().getnameinfo((address, 0), socket.NI_NAMEREQD)
-            except (OSError, TimeoutError):
-                return address
-            if len(self._names) >= _MOST_NAMES:
-                self._names.clear()
-            self._names[address] = name.partition(".")[0]
-        return self._names[address]
+
+async def _name(address: str) -> str:
+    """What the network calls it now, as `fraud-scorer-1`; nothing for this machine itself. Addresses change hands."""
+    if ipaddress.ip_address(address).is_loopback:
+        return ""
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            name, _ = await asyncio.get_running_loop().getnameinfo((address, 0), socket.NI_NAMEREQD)
+    except (OSError, TimeoutError):
+        return address
+    return name.partition(".")[0]
 
 
 async def _addresses(host: str, port: int) -> list[str]:
