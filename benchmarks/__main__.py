@@ -58,6 +58,7 @@ def _measure(settings: BenchSettings, folder: Path) -> Measured:
             throughput=throughput.measure(bench) if "throughput" in wanted else None,
             latency=latency.measure(bench) if "latency" in wanted else None,
             companions=throughput.measure(bench, throughput.COMPANIONS) if "companions" in wanted else None,
+            metrics=throughput.measure_metrics(bench) if "metrics" in wanted else None,
             swaps=swaps.measure(bench) if "swaps" in wanted else None,
             replicas=replicas.measure(bench) if "replicas" in wanted else None,
             memory=memory.measure(bench) if "memory" in wanted else None,

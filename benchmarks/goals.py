@@ -40,6 +40,12 @@ COMPANIONS = {
 }
 """Likewise: what reasons, drift and a challenger cost."""
 
+METRICS = {
+    "with_vs_without_metrics_default": ("scorer_default_with_metrics", "scorer_default_without_metrics"),
+    "with_vs_without_metrics_logistic": ("scorer_logistic_with_metrics", "scorer_logistic_without_metrics"),
+}
+"""Likewise: what metrics cost."""
+
 LATENCY = "latency_p99_vs_kafka_streams_at_1000"
 
 GOALS = (
@@ -56,6 +62,8 @@ GOALS = (
     Goal("watched_vs_bare_default", "throughput with reasons and drift, 3 % flagged, shipped model", "≥", 0.9),
     Goal("watched_vs_bare_hgb", "throughput with reasons and drift, 3 % flagged, boosting", "≥", 0.85),
     Goal("challenged_vs_bare_default", "throughput with a challenger of its kind as well", "≥", 0.75),
+    Goal("with_vs_without_metrics_default", "throughput with metrics that two ask for, shipped model", "≥", 0.97),
+    Goal("with_vs_without_metrics_logistic", "throughput with metrics that two ask for, logistic model", "≥", 0.97),
 )
 
 MOST_MEMORY_MB = 300

@@ -18,6 +18,10 @@ _WORDS = {
     "scorer_default_challenged": "shipped model, reasons, drift and a challenger of its kind",
     "scorer_hgb_bare": "boosting, alone",
     "scorer_hgb_watched": "boosting, reasons and drift",
+    "scorer_default_with_metrics": "shipped model, metrics",
+    "scorer_default_without_metrics": "shipped model, no metrics",
+    "scorer_logistic_with_metrics": "logistic regression, metrics",
+    "scorer_logistic_without_metrics": "logistic regression, no metrics",
     "ceiling": "ceiling: the same client, bytes forwarded",
     "kafka_streams": "Kafka Streams, logistic regression",
     "kafka_streams_10ms": "Kafka Streams, commit interval 10 ms",
@@ -75,12 +79,20 @@ _LIMITS = """\
 """
 
 
+_METRICS = """\
+Metrics: all is counted and timed, and two ask for it, one every 2 s, one every 5 s. No metrics: the same scorer with
+the counting and timing taken out, and nobody to ask. One after the other and then in the other order.
+
+"""
+
+
 def render(results: Results) -> str:
     """The whole page; sections that were not run are left out."""
     rates = [
         *_throughput(results, "throughput", "Throughput"),
         *_latency(results),
         *_throughput(results, "companions", "What reasons, drift and a challenger cost, at 3 % flagged"),
+        *_throughput(results, "metrics", "What metrics cost", _METRICS),
         *_swaps(results),
         *_replicas(results),
     ]
@@ -99,7 +111,7 @@ def _ratios(results: Results) -> str:
     return "## Ratios\n" + _table(("ratio", "of what", "median", "spread", "goal"), rows)
 
 
-def _throughput(results: Results, section: str, title: str) -> list[str]:
+def _throughput(results: Results, section: str, title: str, text: str = "") -> list[str]:
     if section not in results:
         return []
     rows = [
@@ -113,7 +125,7 @@ def _throughput(results: Results, section: str, title: str) -> list[str]:
         for name, found in results[section].items()
     ]
     heads = ("", "payments/s", "CPU ms per 1,000", "most memory, MB", "payments")
-    return [f"## {title}\n" + _table(heads, rows)]
+    return [f"## {title}\n" + text + _table(heads, rows)]
 
 
 def _latency(results: Results) -> list[str]:

@@ -22,6 +22,7 @@ class Measured:
     throughput: Mapping[str, Sequence[Run]] | None = None
     latency: Mapping[Case, Sequence[Percentiles]] | None = None
     companions: Mapping[str, Sequence[Run]] | None = None
+    metrics: Mapping[str, Sequence[Run]] | None = None
     swaps: Mapping[bool, Sequence[Waits]] | None = None
     replicas: Mapping[int, Sequence[float]] | None = None
     memory: Footprint | None = None
@@ -40,6 +41,8 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
         content["latency"] = [_latency(case, runs) for case, runs in measured.latency.items()]
     if measured.companions:
         content["companions"] = {name: _throughput(runs) for name, runs in measured.companions.items()}
+    if measured.metrics:
+        content["metrics"] = {name: _throughput(runs) for name, runs in measured.metrics.items()}
     if measured.swaps:
         content["swaps"] = [_waits(runs) for runs in measured.swaps.values()]
     if measured.replicas:
@@ -52,7 +55,11 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
 def ratios(measured: Measured) -> dict[str, Spread]:
     """Every ratio that the measured sections allow, in the order of the goals."""
     found: dict[str, Spread] = {}
-    for section, compared in ((measured.throughput, goals.THROUGHPUT), (measured.companions, goals.COMPANIONS)):
+    for section, compared in (
+        (measured.throughput, goals.THROUGHPUT),
+        (measured.companions, goals.COMPANIONS),
+        (measured.metrics, goals.METRICS),
+    ):
         if section:
             rates = {name: [run.pace.per_s for run in runs] for name, runs in section.items()}
             found |= {name: ratio(rates[above], rates[below]) for name, (above, below) in compared.items()}

@@ -1,14 +1,14 @@
 """What a run is told."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from fraudstream.settings import Settings
 
-Section = Literal["throughput", "latency", "companions", "swaps", "replicas", "memory"]
-SECTIONS: tuple[Section, ...] = ("throughput", "latency", "companions", "swaps", "replicas", "memory")
+Section = Literal["throughput", "latency", "companions", "metrics", "swaps", "replicas", "memory"]
+SECTIONS: tuple[Section, ...] = get_args(Section)
 
 _PAYMENTS = 500_000
 

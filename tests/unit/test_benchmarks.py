@@ -2,6 +2,8 @@
 
 import json
 import re
+from collections.abc import Callable
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,13 @@ from benchmarks import goals
 from benchmarks.figures import Spread, percentile, ratio
 from benchmarks.latency import Case, Percentiles
 from benchmarks.memory import Footprint
+from benchmarks.programs.without_metrics import RECORDING
 from benchmarks.progress import Pace, Sample, pace, resident_by_tenth, window
 from benchmarks.readme import render
 from benchmarks.results import Measured, results
 from benchmarks.settings import SECTIONS, BenchSettings
 from benchmarks.swaps import Waits
-from benchmarks.throughput import COMPANIONS, ORDER, Run
+from benchmarks.throughput import COMPANIONS, METRICS, ORDER, Run
 from benchmarks.visible import CsvOutput
 
 from fraudstream.errors import SettingsError
@@ -35,6 +38,8 @@ NAMES = [
     "watched_vs_bare_default",
     "watched_vs_bare_hgb",
     "challenged_vs_bare_default",
+    "with_vs_without_metrics_default",
+    "with_vs_without_metrics_logistic",
 ]
 RUN = {"payments": 500_000, "repeats": 2, "latency_repeats": 2, "latency_s": 20.0, "partitions": 4, "slow_s": 16}
 MACHINE = {"cores": 2, "kafka": "3", "kafka-streams": "3", "quixstreams": "3", "kafka-python": "3"}
@@ -105,6 +110,7 @@ def test_all_promised_ratios() -> None:
     assert sorted(content["ratios"]) == sorted(NAMES)
     assert content["ratios"]["default_vs_kafka_streams"] == 2.0
     assert content["ratios"]["watched_vs_bare_hgb"] == 0.5
+    assert content["ratios"]["with_vs_without_metrics_default"] == 0.98
     assert content["ratios"]["latency_p99_vs_kafka_streams_at_1000"] == 0.25
     assert json.loads(json.dumps(content)) == content
 
@@ -145,6 +151,12 @@ def test_a_partial_run_replaces_nothing() -> None:
         BenchSettings.from_env({"BENCH_ONLY": "speed"})
 
 
+@pytest.mark.parametrize(("owner", "method", "nothing"), RECORDING)
+def test_without_metrics_nothing_else_is_taken_out(owner: type, method: str, nothing: Callable[..., object]) -> None:
+    """What is replaced is there, and is waited for where its replacement is."""
+    assert iscoroutinefunction(vars(owner)[method]) == iscoroutinefunction(nothing)
+
+
 def test_models_fit_the_frameworks_environment() -> None:
     """What makes the models and what loads them elsewhere are the same versions."""
     ours, theirs = (_pins(ROOT / path) for path in ("requirements.lock", "benchmarks/requirements.lock"))
@@ -162,6 +174,8 @@ def _content() -> dict[str, Any]:
     throughput = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in speeds.items()}
     slower = {name: 50.0 if name == "scorer_hgb_watched" else 100.0 for name in COMPANIONS}
     companions = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in slower.items()}
+    hindered = {name: 98.0 if name == "scorer_default_with_metrics" else 100.0 for name in METRICS}
+    metrics = {name: [Run(Pace(speed, 0.01), 1_000_000, 100.0)] * 4 for name, speed in hindered.items()}
     latency = {
         Case(contender=contender, partitions=partitions, rate_per_s=rate): [_percentiles(p99_ms)] * 2
         for contender, p99_ms in (("scorer_default", 20.0), ("kafka_streams", 80.0))
@@ -175,6 +189,7 @@ def _content() -> dict[str, Any]:
         throughput=throughput,
         latency=latency,
         companions=companions,
+        metrics=metrics,
         swaps={
             swapped: [Waits(swaps=6 * swapped, p50_ms=9.0, p99_ms=30.0, longest_ms=80.0)] for swapped in (False, True)
         },
