@@ -7,7 +7,7 @@ from operator import ge, le
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A ratio's name in results.json, what it compares, and the bound it should keep."""
+    """A figure's name, a ratio's in results.json, what it means, and the bound it should keep."""
 
     name: str
     meaning: str
@@ -18,6 +18,10 @@ class Goal:
         """Whether `value` keeps the bound."""
         compare: Callable[[float, float], bool] = ge if self.sign == "≥" else le
         return compare(value, self.bound)
+
+    def judge(self, value: float) -> str:
+        """The bound, and whether `value` misses it."""
+        return f"{self.sign} {self.bound:g}{'' if self.is_met(value) else ' (missed)'}"
 
 
 THROUGHPUT = {
@@ -68,3 +72,10 @@ GOALS = (
 
 MOST_MEMORY_MB = 300
 """Of a scorer draining a backlog."""
+
+DASHBOARD_CPU = Goal("cpu_share_most", "% of a core, most over 10 s", "≤", 50)
+DASHBOARD_MEMORY = Goal("peak_mb", "most resident memory, MB", "≤", 250)
+DASHBOARD_GROWTH = Goal("growth", "the most resident memory from some time on, of that at that time", "≤", 1.05)
+DASHBOARD_DELAY = Goal("p99_s", "p99 of the delay of flagged payments, s", "≤", 2)
+DASHBOARD_PAINT = Goal("first_paint_ms", "median, ms", "≤", 1_000)
+"""Of the dashboard at 10,000 payments/s."""

@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks import goals
+from benchmarks.dashboard import Screen
 from benchmarks.figures import Spread, ratio
 from benchmarks.latency import Case, Percentiles
 from benchmarks.memory import Footprint
+from benchmarks.settings import SECTIONS
 from benchmarks.swaps import RATE_PER_S, Waits
 from benchmarks.throughput import Run
 
@@ -26,6 +28,7 @@ class Measured:
     swaps: Mapping[bool, Sequence[Waits]] | None = None
     replicas: Mapping[int, Sequence[float]] | None = None
     memory: Footprint | None = None
+    dashboard: Screen | None = None
 
 
 def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str, object]) -> dict[str, Any]:
@@ -49,7 +52,29 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
         content["replicas"] = {str(count): _spread(Spread.of(rates)) for count, rates in measured.replicas.items()}
     if measured.memory:
         content["memory"] = asdict(measured.memory)
+    if measured.dashboard:
+        content["dashboard"] = asdict(measured.dashboard)
     return content | {"run": dict(run), "machine": dict(machine)}
+
+
+def added(former: Mapping[str, Any], new: Mapping[str, Any], on: str) -> dict[str, Any]:
+    """The sections of `new` among the `former` ones, which stay as they are; what came later says when and where."""
+    sections: dict[str, Any] = {
+        name: (new if name in new else former)[name] for name in SECTIONS if name in new or name in former
+    }
+    later = {name: {"on": on, "run": new["run"], "machine": new["machine"]} for name in sections if name in new}
+    ratios, spreads = (
+        {goal.name: figures[goal.name] for goal in goals.GOALS if goal.name in figures}
+        for figures in ({**former[kind], **new[kind]} for kind in ("ratios", "spreads"))
+    )
+    return {
+        "ratios": ratios,
+        "spreads": spreads,
+        **sections,
+        "run": former["run"],
+        "machine": former["machine"],
+        "later": {**former.get("later", {}), **later},
+    }
 
 
 def ratios(measured: Measured) -> dict[str, Spread]:
