@@ -82,7 +82,8 @@ _LIMITS = """\
 
 _METRICS = """\
 Metrics: all is counted and timed, and two ask for it, one every 2 s, one every 5 s. No metrics: the same scorer with
-the counting and timing taken out, and nobody to ask. One after the other and then in the other order.
+the counting and timing taken out, and nobody to ask. Twice as many rounds, every second one in the other order, and
+twice as many payments.
 
 """
 
