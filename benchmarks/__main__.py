@@ -5,12 +5,14 @@ import os
 import signal
 import sys
 import tempfile
+from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
 
 from benchmarks import (
     broker,
     contenders,
+    dashboard,
     latency,
     machine,
     memory,
@@ -22,7 +24,7 @@ from benchmarks import (
     warming,
 )
 from benchmarks.job import Bench
-from benchmarks.results import Measured, results
+from benchmarks.results import Measured, added, results
 from benchmarks.settings import BenchSettings
 from fraudstream.errors import FraudstreamError
 
@@ -58,9 +60,11 @@ def _measure(settings: BenchSettings, folder: Path) -> Measured:
             throughput=throughput.measure(bench) if "throughput" in wanted else None,
             latency=latency.measure(bench) if "latency" in wanted else None,
             companions=throughput.measure(bench, throughput.COMPANIONS) if "companions" in wanted else None,
+            metrics=throughput.measure_metrics(bench) if "metrics" in wanted else None,
             swaps=swaps.measure(bench) if "swaps" in wanted else None,
             replicas=replicas.measure(bench) if "replicas" in wanted else None,
             memory=memory.measure(bench) if "memory" in wanted else None,
+            dashboard=dashboard.measure(bench) if "dashboard" in wanted else None,
         )
 
 
@@ -70,7 +74,11 @@ def _write(settings: BenchSettings, measured: Measured) -> None:
     content = results(measured, machine.describe(), run)
     folder = settings.results_folder
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "results.json").write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    file = folder / "results.json"
+    if settings.keep and file.exists():
+        today = datetime.now(UTC).date().isoformat()
+        content = added(json.loads(file.read_text(encoding="utf-8")), content, today)
+    file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(readme.render(content), encoding="utf-8")
     print(json.dumps({"ratios": content["ratios"]}, indent=2))
     print(f"written: {folder}/results.json and {folder}/README.md")

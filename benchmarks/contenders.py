@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -25,6 +25,8 @@ class Contender:
     writes: Literal["topic", "topic and csv", "csv"]
     most_s: float | None = None
     """A slow one is stopped that long after its first output: its rate is known by then. None: it does all."""
+    scraped: bool = False
+    """Whether it is asked for its metrics meanwhile."""
 
 
 def all_of_them(models_folders: Mapping[str, Path]) -> dict[str, Contender]:
@@ -34,6 +36,9 @@ def all_of_them(models_folders: Mapping[str, Path]) -> dict[str, Contender]:
     found = [
         *(_scorer(f"scorer_{model}", folder) for model, folder in models_folders.items()),
         _scorer("scorer_default_at_least_once", models_folders["default"], PROCESSING_GUARANTEE="at_least_once"),
+        *(_with_metrics(model, models_folders[model]) for model in ("default", "logistic")),
+        *(_without_metrics(model, models_folders[model]) for model in ("default", "logistic")),
+        _dashboard(),
         Contender(
             name="ceiling",
             command=[sys.executable, str(_PROGRAMS / "ceiling.py")],
@@ -54,6 +59,24 @@ def _scorer(name: str, models_dir: Path, **variables: str) -> Contender:
         command=[sys.executable, "-m", "scorer"],
         variables={"PYTHONPATH": str(_ROOT / "services" / "scorer"), "MODELS_DIR": str(models_dir), **variables},
         writes="topic and csv",
+    )
+
+
+def _with_metrics(model: str, models_dir: Path) -> Contender:
+    return replace(_scorer(f"scorer_{model}_with_metrics", models_dir, METRICS_PORT="0"), scraped=True)
+
+
+def _without_metrics(model: str, models_dir: Path) -> Contender:
+    command = [sys.executable, str(_PROGRAMS / "without_metrics.py")]
+    return replace(_scorer(f"scorer_{model}_without_metrics", models_dir), command=command)
+
+
+def _dashboard() -> Contender:
+    return Contender(
+        name="dashboard",
+        command=[sys.executable, "-m", "dashboard"],
+        variables={"PYTHONPATH": str(_ROOT / "services" / "dashboard"), "DASHBOARD_PORT": "0", "METRICS_PORT": "0"},
+        writes="topic",
     )
 
 

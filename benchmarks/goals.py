@@ -7,7 +7,7 @@ from operator import ge, le
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A ratio's name in results.json, what it compares, and the bound it should keep."""
+    """A figure's name, a ratio's in results.json, what it means, and the bound it should keep."""
 
     name: str
     meaning: str
@@ -18,6 +18,10 @@ class Goal:
         """Whether `value` keeps the bound."""
         compare: Callable[[float, float], bool] = ge if self.sign == "≥" else le
         return compare(value, self.bound)
+
+    def judge(self, value: float) -> str:
+        """The bound, and whether `value` misses it."""
+        return f"{self.sign} {self.bound:g}{'' if self.is_met(value) else ' (missed)'}"
 
 
 THROUGHPUT = {
@@ -40,6 +44,12 @@ COMPANIONS = {
 }
 """Likewise: what reasons, drift and a challenger cost."""
 
+METRICS = {
+    "with_vs_without_metrics_default": ("scorer_default_with_metrics", "scorer_default_without_metrics"),
+    "with_vs_without_metrics_logistic": ("scorer_logistic_with_metrics", "scorer_logistic_without_metrics"),
+}
+"""Likewise: what metrics cost."""
+
 LATENCY = "latency_p99_vs_kafka_streams_at_1000"
 
 GOALS = (
@@ -56,7 +66,16 @@ GOALS = (
     Goal("watched_vs_bare_default", "throughput with reasons and drift, 3 % flagged, shipped model", "≥", 0.9),
     Goal("watched_vs_bare_hgb", "throughput with reasons and drift, 3 % flagged, boosting", "≥", 0.85),
     Goal("challenged_vs_bare_default", "throughput with a challenger of its kind as well", "≥", 0.75),
+    Goal("with_vs_without_metrics_default", "throughput with metrics that two ask for, shipped model", "≥", 0.97),
+    Goal("with_vs_without_metrics_logistic", "throughput with metrics that two ask for, logistic model", "≥", 0.97),
 )
 
 MOST_MEMORY_MB = 300
 """Of a scorer draining a backlog."""
+
+DASHBOARD_CPU = Goal("cpu_share_most", "% of a core, most over 10 s", "≤", 50)
+DASHBOARD_MEMORY = Goal("peak_mb", "most resident memory, MB", "≤", 250)
+DASHBOARD_GROWTH = Goal("growth", "the most resident memory from some time on, of that at that time", "≤", 1.05)
+DASHBOARD_DELAY = Goal("p99_s", "p99 of the delay of flagged payments, s", "≤", 2)
+DASHBOARD_PAINT = Goal("first_paint_ms", "median, ms", "≤", 1_000)
+"""Of the dashboard at 10,000 payments/s."""

@@ -100,9 +100,9 @@ def job(bench: Bench, contender: str, *, input_topic: str | None = None, partiti
 
 
 @contextmanager
-def running(job: Job, replica: int = 0) -> Iterator[Process]:
-    """The contender as a process, told to stop at the end."""
-    variables = [f"{name}={value}" for name, value in job.environment(replica).items()]
+def running(job: Job, replica: int = 0, **more: str) -> Iterator[Process]:
+    """The contender as a process, told to stop at the end; `more` are variables known only now."""
+    variables = [f"{name}={value}" for name, value in (job.environment(replica) | more).items()]
     command = ["env", "-i", *variables, *job.contender.command]
     process = Process(job.contender.name, command, job.folder / f"log-{replica}.txt", lambda: True)
     process.launch()

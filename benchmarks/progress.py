@@ -55,3 +55,15 @@ def resident_by_tenth(samples: Sequence[Sample]) -> list[float]:
     return [
         next(sample for sample in samples if sample.total * 10 >= tenth * end).resident_mb for tenth in range(1, 11)
     ]
+
+
+def cpu_shares(samples: Sequence[Sample], over_s: float) -> list[float]:
+    """Of one core, over each `over_s` that the samples span; over all of them where that is less."""
+    shares, start = list[float](), 0
+    for finish in samples:
+        while finish.at_s - samples[start + 1].at_s >= over_s:
+            start += 1
+        first = samples[start]
+        if finish.at_s - first.at_s >= over_s or (finish is samples[-1] and not shares):
+            shares.append((finish.cpu_s - first.cpu_s) / (finish.at_s - first.at_s))
+    return shares

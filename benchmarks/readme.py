@@ -1,10 +1,11 @@
 """results.json → README.md: what was compared, how, and what came of it. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-from benchmarks import goals
+from benchmarks import goals, screen
 from benchmarks.progress import WARM_UP
+from benchmarks.tables import number, table
 
 Results = Mapping[str, Any]
 
@@ -18,6 +19,10 @@ _WORDS = {
     "scorer_default_challenged": "shipped model, reasons, drift and a challenger of its kind",
     "scorer_hgb_bare": "boosting, alone",
     "scorer_hgb_watched": "boosting, reasons and drift",
+    "scorer_default_with_metrics": "shipped model, metrics",
+    "scorer_default_without_metrics": "shipped model, no metrics",
+    "scorer_logistic_with_metrics": "logistic regression, metrics",
+    "scorer_logistic_without_metrics": "logistic regression, no metrics",
     "ceiling": "ceiling: the same client, bytes forwarded",
     "kafka_streams": "Kafka Streams, logistic regression",
     "kafka_streams_10ms": "Kafka Streams, commit interval 10 ms",
@@ -75,16 +80,25 @@ _LIMITS = """\
 """
 
 
+_METRICS = """\
+Metrics: all is counted and timed, and two ask for it, one every 2 s, one every 5 s. No metrics: the same scorer with
+the counting and timing taken out, and nobody to ask. Twice as many rounds, every second one in the other order, and
+twice as many payments.
+
+"""
+
+
 def render(results: Results) -> str:
     """The whole page; sections that were not run are left out."""
     rates = [
         *_throughput(results, "throughput", "Throughput"),
         *_latency(results),
         *_throughput(results, "companions", "What reasons, drift and a challenger cost, at 3 % flagged"),
+        *_throughput(results, "metrics", "What metrics cost", _METRICS),
         *_swaps(results),
         *_replicas(results),
     ]
-    parts = [_HEAD, _ratios(results), *rates, *_memory(results)]
+    parts = [_HEAD, _ratios(results), *rates, *_memory(results), *screen.section(results)]
     return "\n".join([*parts, _method(results), _machine(results), _limits(results)])
 
 
@@ -93,13 +107,12 @@ def _ratios(results: Results) -> str:
     for goal in goals.GOALS:
         if goal.name in results["ratios"]:
             value, spread = results["ratios"][goal.name], results["spreads"][goal.name]
-            met = "" if goal.is_met(value) else " (missed)"
-            between = f"{_number(spread['least'])} to {_number(spread['greatest'])}"
-            rows.append((f"`{goal.name}`", goal.meaning, _number(value), between, f"{goal.sign} {goal.bound:g}{met}"))
-    return "## Ratios\n" + _table(("ratio", "of what", "median", "spread", "goal"), rows)
+            between = f"{number(spread['least'])} to {number(spread['greatest'])}"
+            rows.append((f"`{goal.name}`", goal.meaning, number(value), between, goal.judge(value)))
+    return "## Ratios\n" + table(("ratio", "of what", "median", "spread", "goal"), rows)
 
 
-def _throughput(results: Results, section: str, title: str) -> list[str]:
+def _throughput(results: Results, section: str, title: str, text: str = "") -> list[str]:
     if section not in results:
         return []
     rows = [
@@ -113,7 +126,7 @@ def _throughput(results: Results, section: str, title: str) -> list[str]:
         for name, found in results[section].items()
     ]
     heads = ("", "payments/s", "CPU ms per 1,000", "most memory, MB", "payments")
-    return [f"## {title}\n" + _table(heads, rows)]
+    return [f"## {title}\n" + text + table(heads, rows)]
 
 
 def _latency(results: Results) -> list[str]:
@@ -129,7 +142,7 @@ def _latency(results: Results) -> list[str]:
         for found in sorted(results["latency"], key=lambda found: (found["rate_per_s"], found["partitions"]))
     ]
     heads = ("payments/s", "partitions", "", "p50, ms", "p95, ms", "p99, ms")
-    return ["## Latency: sent → to be read, committed\n" + _table(heads, rows)]
+    return ["## Latency: sent → to be read, committed\n" + table(heads, rows)]
 
 
 def _swaps(results: Results) -> list[str]:
@@ -146,7 +159,7 @@ def _swaps(results: Results) -> list[str]:
         f"{results['swaps'][0]['rate_per_s']:,} payments/s, the shipped model and boosting in turn; none lost, none "
         "twice.\n\n"
     )
-    return ["## Models swapped under load\n" + text + _table(("", "p50, ms", "p99, ms", "longest wait, ms"), rows)]
+    return ["## Models swapped under load\n" + text + table(("", "p50, ms", "p99, ms", "longest wait, ms"), rows)]
 
 
 def _replicas(results: Results) -> list[str]:
@@ -158,7 +171,7 @@ def _replicas(results: Results) -> list[str]:
         "Scorers that share a backlog, 4 partitions and one CSV; it appears at once, when all of them are ready.\n"
         f"With {results['machine']['cores']} cores for scorers and broker together, the processors are the limit.\n\n"
     )
-    return ["## Replicas\n" + text + _table(("replicas", "payments/s, together", "of one"), rows)]
+    return ["## Replicas\n" + text + table(("replicas", "payments/s, together", "of one"), rows)]
 
 
 def _memory(results: Results) -> list[str]:
@@ -173,7 +186,7 @@ def _memory(results: Results) -> list[str]:
         ("CPU when idle", f"{100 * found['idle_share']:.1f} % of a core"),
     ]
     heads = (f"one scorer, shipped model, 6 partitions, a backlog of {found['payments']:,} payments", "")
-    return ["## Memory and CPU\n" + _table(heads, rows)]
+    return ["## Memory and CPU\n" + table(heads, rows)]
 
 
 def _method(results: Results) -> str:
@@ -192,7 +205,17 @@ def _machine(results: Results) -> str:
     rows = [(name.replace("_", " "), str(value)) for name, value in results["machine"].items()]
     run = results["run"]
     text = f"{run['repeats']} rounds of throughput, {run['latency_repeats']} of latency and replicas.\n\n"
-    return "## The machine and the versions\n" + text + _table(("", ""), rows)
+    return "## The machine and the versions\n" + text + _later(results) + table(("", ""), rows)
+
+
+def _later(results: Results) -> str:
+    """Which sections are not of the same run as the others, and what was another there."""
+    lines = []
+    for section, later in results.get("later", {}).items():
+        usual, there = ({**of["run"], **of["machine"]} for of in (results, later))
+        others = [f"{name.replace('_', ' ')} {there[name]}" for name in there if there[name] != usual.get(name)]
+        lines.append(f"- `{section}`: {', '.join([later['on'], *others])}\n")
+    return "".join(["Measured later, when the others were not measured again:\n", *lines, "\n"]) if lines else ""
 
 
 def _limits(results: Results) -> str:
@@ -200,14 +223,4 @@ def _limits(results: Results) -> str:
 
 
 def _figure(spread: Mapping[str, float]) -> str:
-    return f"{_number(spread['median'])} ({_number(spread['least'])} to {_number(spread['greatest'])})"
-
-
-def _number(value: float) -> str:
-    """Three significant digits at least, thousands apart."""
-    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
+    return f"{number(spread['median'])} ({number(spread['least'])} to {number(spread['greatest'])})"

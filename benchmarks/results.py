@@ -5,9 +5,11 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks import goals
+from benchmarks.dashboard import Screen
 from benchmarks.figures import Spread, ratio
 from benchmarks.latency import Case, Percentiles
 from benchmarks.memory import Footprint
+from benchmarks.settings import SECTIONS
 from benchmarks.swaps import RATE_PER_S, Waits
 from benchmarks.throughput import Run
 
@@ -22,9 +24,11 @@ class Measured:
     throughput: Mapping[str, Sequence[Run]] | None = None
     latency: Mapping[Case, Sequence[Percentiles]] | None = None
     companions: Mapping[str, Sequence[Run]] | None = None
+    metrics: Mapping[str, Sequence[Run]] | None = None
     swaps: Mapping[bool, Sequence[Waits]] | None = None
     replicas: Mapping[int, Sequence[float]] | None = None
     memory: Footprint | None = None
+    dashboard: Screen | None = None
 
 
 def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str, object]) -> dict[str, Any]:
@@ -40,19 +44,47 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
         content["latency"] = [_latency(case, runs) for case, runs in measured.latency.items()]
     if measured.companions:
         content["companions"] = {name: _throughput(runs) for name, runs in measured.companions.items()}
+    if measured.metrics:
+        content["metrics"] = {name: _throughput(runs) for name, runs in measured.metrics.items()}
     if measured.swaps:
         content["swaps"] = [_waits(runs) for runs in measured.swaps.values()]
     if measured.replicas:
         content["replicas"] = {str(count): _spread(Spread.of(rates)) for count, rates in measured.replicas.items()}
     if measured.memory:
         content["memory"] = asdict(measured.memory)
+    if measured.dashboard:
+        content["dashboard"] = asdict(measured.dashboard)
     return content | {"run": dict(run), "machine": dict(machine)}
+
+
+def added(former: Mapping[str, Any], new: Mapping[str, Any], on: str) -> dict[str, Any]:
+    """The sections of `new` among the `former` ones, which stay as they are; what came later says when and where."""
+    sections: dict[str, Any] = {
+        name: (new if name in new else former)[name] for name in SECTIONS if name in new or name in former
+    }
+    later = {name: {"on": on, "run": new["run"], "machine": new["machine"]} for name in sections if name in new}
+    ratios, spreads = (
+        {goal.name: figures[goal.name] for goal in goals.GOALS if goal.name in figures}
+        for figures in ({**former[kind], **new[kind]} for kind in ("ratios", "spreads"))
+    )
+    return {
+        "ratios": ratios,
+        "spreads": spreads,
+        **sections,
+        "run": former["run"],
+        "machine": former["machine"],
+        "later": {**former.get("later", {}), **later},
+    }
 
 
 def ratios(measured: Measured) -> dict[str, Spread]:
     """Every ratio that the measured sections allow, in the order of the goals."""
     found: dict[str, Spread] = {}
-    for section, compared in ((measured.throughput, goals.THROUGHPUT), (measured.companions, goals.COMPANIONS)):
+    for section, compared in (
+        (measured.throughput, goals.THROUGHPUT),
+        (measured.companions, goals.COMPANIONS),
+        (measured.metrics, goals.METRICS),
+    ):
         if section:
             rates = {name: [run.pace.per_s for run in runs] for name, runs in section.items()}
             found |= {name: ratio(rates[above], rates[below]) for name, (above, below) in compared.items()}

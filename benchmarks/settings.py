@@ -1,26 +1,31 @@
 """What a run is told."""
 
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
 from fraudstream.settings import Settings
 
-Section = Literal["throughput", "latency", "companions", "swaps", "replicas", "memory"]
-SECTIONS: tuple[Section, ...] = ("throughput", "latency", "companions", "swaps", "replicas", "memory")
+Section = Literal["throughput", "latency", "companions", "metrics", "swaps", "replicas", "memory", "dashboard"]
+SECTIONS: tuple[Section, ...] = get_args(Section)
 
 _PAYMENTS = 500_000
+_DASHBOARD_S = 300.0
+_BOARD_PAYMENTS = 36_000_000
 
 
 class BenchSettings(Settings):
-    """How large a run is and what it measures."""
+    """How large a run is and what it measures; `keep`: sections that it does not measure keep their former figures."""
 
     payments: int = Field(_PAYMENTS, alias="BENCH_PAYMENTS", ge=50_000, le=5_000_000)
     repeats: int = Field(5, alias="BENCH_REPEATS", ge=1, le=50)
     latency_repeats: int = Field(3, alias="BENCH_LATENCY_REPEATS", ge=1, le=50)
     latency_s: float = Field(20.0, alias="BENCH_LATENCY_S", ge=2, le=600)
+    dashboard_s: float = Field(_DASHBOARD_S, alias="BENCH_DASHBOARD_S", ge=5, le=600)
+    board_payments: int = Field(_BOARD_PAYMENTS, alias="BENCH_BOARD_PAYMENTS", ge=100_000)
     only: str = Field(",".join(SECTIONS), alias="BENCH_ONLY")
+    keep: bool = Field(default=False, alias="BENCH_KEEP")
     folder: Path | None = Field(None, alias="BENCH_FOLDER")
 
     @model_validator(mode="after")
@@ -40,8 +45,11 @@ class BenchSettings(Settings):
 
     @property
     def is_whole(self) -> bool:
-        """Whether the figures may stand in the repository: everything, at full size."""
-        return self.sections == list(SECTIONS) and self.payments >= _PAYMENTS
+        """Whether the figures may stand in the repository: at full size, and everything or beside what is kept."""
+        full = (
+            self.payments >= _PAYMENTS and self.dashboard_s >= _DASHBOARD_S and self.board_payments >= _BOARD_PAYMENTS
+        )
+        return full and (self.keep or self.sections == list(SECTIONS))
 
     @property
     def results_folder(self) -> Path:

@@ -1,11 +1,13 @@
 """Throughput: every contender reads the whole input, one after the other, again and again."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 from benchmarks import topics, usage, workload
 from benchmarks.job import Bench, Job, job, running
 from benchmarks.progress import Pace, pace
+from benchmarks.scraping import scraped
 from benchmarks.watching import output, rows, watch
 
 PARTITIONS = 4
@@ -28,6 +30,12 @@ COMPANIONS = (
     "scorer_hgb_bare",
     "scorer_hgb_watched",
 )
+METRICS = (
+    "scorer_default_with_metrics",
+    "scorer_default_without_metrics",
+    "scorer_logistic_without_metrics",
+    "scorer_logistic_with_metrics",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +49,25 @@ class Run:
 
 def measure(bench: Bench, order: Sequence[str] = ORDER) -> dict[str, list[Run]]:
     """Each contender's runs, in the order of the rounds."""
-    count, topic = bench.settings.payments, "throughput-payments"
+    return _rounds(bench, [order] * bench.settings.repeats, bench.settings.payments)
+
+
+def measure_metrics(bench: Bench) -> dict[str, list[Run]]:
+    """With and without metrics: small differences, so twice the payments and twice the rounds, there and back."""
+    return _rounds(bench, [METRICS, METRICS[::-1]] * bench.settings.repeats, 2 * bench.settings.payments)
+
+
+def _rounds(bench: Bench, orders: Sequence[Sequence[str]], count: int) -> dict[str, list[Run]]:
+    topic = "throughput-payments"
     topics.make(bench.bootstrap, [topic], PARTITIONS)
     workload.fill(bench.bootstrap, topic, count)
-    runs: dict[str, list[Run]] = {name: [] for name in order}
-    for number in range(1, bench.settings.repeats + 1):
+    runs: dict[str, list[Run]] = {name: [] for name in orders[0]}
+    for number, order in enumerate(orders, 1):
         for name in order:
             with job(bench, name, input_topic=topic, partitions=PARTITIONS) as new:
                 one = run(new, count)
             runs[name].append(one)
-            print(f"throughput {number}: {name:<30} {one.pace.per_s:>10,.0f}/s {one.peak_mb:>6.0f} MB", flush=True)
+            print(f"throughput {number}: {name:<31} {one.pace.per_s:>10,.0f}/s {one.peak_mb:>6.0f} MB", flush=True)
     topics.delete(bench.bootstrap, [topic])
     return runs
 
@@ -58,7 +75,7 @@ def measure(bench: Bench, order: Sequence[str] = ORDER) -> dict[str, list[Run]]:
 def run(new: Job, count: int) -> Run:
     """One run of one contender over all `count` payments, or as many as its time allows."""
     seen = output(new)
-    with running(new) as process:
+    with running(new) as process, scraped(process) if new.contender.scraped else nullcontext():
         samples = watch(seen, process, count, new.contender.most_s)
         peak_mb = usage.peak_resident_mb(process.pid)
     records = check(new, count)

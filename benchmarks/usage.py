@@ -1,7 +1,10 @@
 """CPU time and memory of a process, as Linux tells them."""
 
 import os
+import time
 from pathlib import Path
+
+from benchmarks.progress import Sample
 
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _KB_PER_MB = 1024
@@ -21,6 +24,11 @@ def resident_mb(pid: int) -> float:
 def peak_resident_mb(pid: int) -> float:
     """The most resident memory since its start."""
     return _status_mb(pid, "VmHWM")
+
+
+def sample(pid: int, total: int) -> Sample:
+    """Now, with the size `total` of what was done until then."""
+    return Sample(time.perf_counter(), total, cpu_s(pid), resident_mb(pid))
 
 
 def _status_mb(pid: int, field: str) -> float:

@@ -47,8 +47,7 @@ def watch(seen: Output, process: Process, records: int, most_s: float | None) ->
 def _look(seen: Output, process: Process) -> Sample:
     if not process.is_alive:
         raise RuntimeError(f"{process.name} has ended")
-    total = seen.total()
-    return Sample(time.perf_counter(), total, usage.cpu_s(process.pid), usage.resident_mb(process.pid))
+    return usage.sample(process.pid, seen.total())
 
 
 def rows(job: Job) -> int:

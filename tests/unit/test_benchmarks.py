@@ -2,20 +2,24 @@
 
 import json
 import re
+from collections.abc import Callable
+from inspect import iscoroutinefunction
 from pathlib import Path
 from typing import Any
 
 import pytest
 from benchmarks import goals
+from benchmarks.dashboard import Flow, Idle, Screen, Told
 from benchmarks.figures import Spread, percentile, ratio
 from benchmarks.latency import Case, Percentiles
 from benchmarks.memory import Footprint
-from benchmarks.progress import Pace, Sample, pace, resident_by_tenth, window
+from benchmarks.programs.without_metrics import RECORDING
+from benchmarks.progress import Pace, Sample, cpu_shares, pace, resident_by_tenth, window
 from benchmarks.readme import render
-from benchmarks.results import Measured, results
+from benchmarks.results import Measured, added, results
 from benchmarks.settings import SECTIONS, BenchSettings
 from benchmarks.swaps import Waits
-from benchmarks.throughput import COMPANIONS, ORDER, Run
+from benchmarks.throughput import COMPANIONS, METRICS, ORDER, Run
 from benchmarks.visible import CsvOutput
 
 from fraudstream.errors import SettingsError
@@ -35,6 +39,8 @@ NAMES = [
     "watched_vs_bare_default",
     "watched_vs_bare_hgb",
     "challenged_vs_bare_default",
+    "with_vs_without_metrics_default",
+    "with_vs_without_metrics_logistic",
 ]
 RUN = {"payments": 500_000, "repeats": 2, "latency_repeats": 2, "latency_s": 20.0, "partitions": 4, "slow_s": 16}
 MACHINE = {"cores": 2, "kafka": "3", "kafka-streams": "3", "quixstreams": "3", "kafka-python": "3"}
@@ -86,6 +92,13 @@ def test_resident_by_tenth() -> None:
     assert resident_by_tenth(samples) == [float(number) for number in range(2, 21, 2)]
 
 
+def test_cpu_shares() -> None:
+    """Over each stretch that is long enough; over all where none is."""
+    samples = [Sample(float(number), 0, cpu_s=cpu_s) for number, cpu_s in enumerate((0.0, 0.5, 1.0, 1.0, 2.0))]
+    assert cpu_shares(samples, 2.0) == [0.5, 0.25, 0.5]
+    assert cpu_shares(samples, 10.0) == [0.5]
+
+
 def test_csv_rows_are_counted_as_they_come(tmp_path: Path) -> None:
     """No header, no half row; none where there is no file yet."""
     path = tmp_path / "scores.csv"
@@ -105,6 +118,7 @@ def test_all_promised_ratios() -> None:
     assert sorted(content["ratios"]) == sorted(NAMES)
     assert content["ratios"]["default_vs_kafka_streams"] == 2.0
     assert content["ratios"]["watched_vs_bare_hgb"] == 0.5
+    assert content["ratios"]["with_vs_without_metrics_default"] == 0.98
     assert content["ratios"]["latency_p99_vs_kafka_streams_at_1000"] == 0.25
     assert json.loads(json.dumps(content)) == content
 
@@ -116,7 +130,22 @@ def test_page_shows_ratios_beside_goals() -> None:
     assert "| 0.25 | 0.25 to 0.25 | ≤ 0.5 |" in page
     assert "≥ 80 (missed)" in page
     assert "| 6 swaps | 9 (9 to 9) | 30 (30 to 30) | 80 (80 to 80) |" in page
-    assert all(heading in page for heading in ("## Throughput", "## Latency", "## Replicas", "## Memory"))
+    headings = ("## Throughput", "## Latency", "## What metrics cost", "## Replicas", "## Memory", "## Dashboard")
+    assert all(heading in page for heading in headings)
+
+
+def test_page_judges_the_dashboard() -> None:
+    """What is told must be all that was written; what could not be measured says why."""
+    page = render(_content())
+    assert "| CPU, % of a core, median (most) over 10 s | 20.0 (60.0) | ≤ 50 (missed) |" in page
+    assert "| payments told, at the end | 2,999 | 3,000 (missed) |" in page
+    assert "| dead letters told, at the end | 3 | 3 |" in page
+    assert "| 0.80, 1.20, 1.50 | p99 ≤ 2 |" in page
+    assert "| first paint, ms | 900, longest 1,100 | ≤ 1000 |" in page
+    assert "some never" in page
+    content = _content()
+    content["dashboard"] |= {"first_paint_ms": [], "unpainted": "no Chromium"}
+    assert "| first paint, ms | not measured: no Chromium |" in render(content)
 
 
 def test_page_of_some_sections() -> None:
@@ -124,6 +153,31 @@ def test_page_of_some_sections() -> None:
     page = render(results(Measured(replicas={1: [100.0], 2: [150.0]}), MACHINE, RUN))
     assert "## Replicas" in page
     assert "## Throughput" not in page
+
+
+def test_page_of_the_committed_results() -> None:
+    """It is made of them, and of nothing else."""
+    content = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
+    assert render(content) == (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
+
+
+def test_sections_measured_later_leave_the_others_as_they_are() -> None:
+    """They say when it was, and what was another then; once more, they replace themselves alone."""
+    former = _content()
+    metrics = {name: [Run(Pace(100.0, 0.01), 1_000_000, 100.0)] for name in METRICS}
+    new = results(Measured(metrics=metrics), MACHINE | {"kafka": "4"}, RUN)
+    content = added(former, new, "2026-12-01")
+    assert content["throughput"] == former["throughput"]
+    assert content["ratios"] == former["ratios"] | {"with_vs_without_metrics_default": 1.0}
+    assert "Measured later, when the others were not measured again:\n- `metrics`: 2026-12-01, kafka 4\n" in render(
+        content
+    )
+    again = added(content, results(Measured(replicas={1: [1.0]}), MACHINE, RUN), "2026-12-02")
+    assert {section: later["on"] for section, later in again["later"].items()} == {
+        "metrics": "2026-12-01",
+        "replicas": "2026-12-02",
+    }
+    assert "- `replicas`: 2026-12-02\n" in render(again)
 
 
 def test_goals_have_directions() -> None:
@@ -139,10 +193,21 @@ def test_a_partial_run_replaces_nothing() -> None:
     """Its figures go elsewhere."""
     assert BenchSettings.from_env({}).sections == list(SECTIONS)
     assert BenchSettings.from_env({}).results_folder == Path("benchmarks")
-    for variables in ({"BENCH_PAYMENTS": "50000"}, {"BENCH_ONLY": "latency, memory"}):
+    assert BenchSettings.from_env({"BENCH_ONLY": "metrics", "BENCH_KEEP": "1"}).results_folder == Path("benchmarks")
+    for variables in (
+        {"BENCH_PAYMENTS": "50000"},
+        {"BENCH_ONLY": "latency, memory"},
+        {"BENCH_KEEP": "1", "BENCH_DASHBOARD_S": "10"},
+    ):
         assert BenchSettings.from_env(variables).results_folder == Path(".cache/benchmarks")
     with pytest.raises(SettingsError, match="BENCH_ONLY"):
         BenchSettings.from_env({"BENCH_ONLY": "speed"})
+
+
+@pytest.mark.parametrize(("owner", "method", "nothing"), RECORDING)
+def test_without_metrics_nothing_else_is_taken_out(owner: type, method: str, nothing: Callable[..., object]) -> None:
+    """What is replaced is there, and is waited for where its replacement is."""
+    assert iscoroutinefunction(vars(owner)[method]) == iscoroutinefunction(nothing)
 
 
 def test_models_fit_the_frameworks_environment() -> None:
@@ -162,6 +227,8 @@ def _content() -> dict[str, Any]:
     throughput = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in speeds.items()}
     slower = {name: 50.0 if name == "scorer_hgb_watched" else 100.0 for name in COMPANIONS}
     companions = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in slower.items()}
+    hindered = {name: 98.0 if name == "scorer_default_with_metrics" else 100.0 for name in METRICS}
+    metrics = {name: [Run(Pace(speed, 0.01), 1_000_000, 100.0)] * 4 for name, speed in hindered.items()}
     latency = {
         Case(contender=contender, partitions=partitions, rate_per_s=rate): [_percentiles(p99_ms)] * 2
         for contender, p99_ms in (("scorer_default", 20.0), ("kafka_streams", 80.0))
@@ -175,13 +242,47 @@ def _content() -> dict[str, Any]:
         throughput=throughput,
         latency=latency,
         companions=companions,
+        metrics=metrics,
         swaps={
             swapped: [Waits(swaps=6 * swapped, p50_ms=9.0, p99_ms=30.0, longest_ms=80.0)] for swapped in (False, True)
         },
         replicas={1: [100.0], 2: [150.0]},
         memory=footprint,
+        dashboard=_screen(),
     )
     return results(measured, MACHINE, RUN)
+
+
+def _screen() -> Screen:
+    return Screen(
+        idle=Idle(cpu_share=0.01, resident_mb=70.0),
+        flow=Flow(
+            seconds=300.0,
+            rate_per_s=10_000.0,
+            cpu_share=0.2,
+            cpu_share_most=0.6,
+            resident_mb_by_tenth=[90.0] * 10,
+            peak_mb=91.0,
+        ),
+        told=Told(
+            viewers=5,
+            flagged=1_000,
+            p50_s=0.8,
+            p99_s=1.2,
+            longest_s=1.5,
+            counts_longest_s=None,
+            kb_per_s=40.0,
+            events_sampled=0,
+            payments=3_000,
+            payments_told=2_999,
+            dead_letters=3,
+            dead_letters_told=3,
+        ),
+        first_paint_ms=[800.0, 900.0, 1_100.0],
+        unpainted="",
+        board_payments=36_000_000,
+        board_mb_by_quarter=[80.0] * 4,
+    )
 
 
 def _percentiles(p99_ms: float) -> Percentiles:

@@ -1,0 +1,36 @@
+"""The scorer with nothing counted, timed or asked for its metrics; all else is as it is."""
+
+import sys
+from contextlib import ExitStack
+from unittest.mock import patch
+
+from prometheus_client import Histogram
+
+from scorer.__main__ import main
+from scorer.gauges import Gauges
+from scorer.pipeline import Pipeline
+from scorer.summary import Summary
+
+
+def _nothing(*_: object) -> None:
+    pass
+
+
+async def _never(*_: object) -> None:
+    pass
+
+
+RECORDING = (
+    (Pipeline, "_count", _nothing),
+    (Histogram, "observe", _nothing),
+    (Summary, "tick", _nothing),
+    (Gauges, "follow", _never),
+)
+"""Whose method does it, and what does nothing instead."""
+
+
+if __name__ == "__main__":
+    with ExitStack() as replaced:
+        for owner, method, nothing in RECORDING:
+            replaced.enter_context(patch.object(owner, method, nothing))  # AttributeError where it is gone
+        sys.exit(main())

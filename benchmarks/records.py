@@ -1,0 +1,62 @@
+"""Records of the scored and the dead-letter topic, as the scorer writes them and as a client hands them out."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from fraudstream.events import InvalidPayment
+from fraudstream.rows import Place, dead_letter_headers
+
+_UNSCORABLE = b'{"payment_id":'
+_WHY = InvalidPayment(reason="invalid_json", detail="Invalid JSON: EOF while parsing a value at line 1 column 14")
+
+
+class Record(NamedTuple):
+    """A record that has been read."""
+
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: list[tuple[str, bytes | None]]
+    timestamp_type: int | None = 0
+
+
+class Template(NamedTuple):
+    """A scored payment before it is scored: its key, and its value on both sides of when that was."""
+
+    key: bytes
+    head: bytes
+    tail: bytes
+
+    @classmethod
+    def of(cls, key: bytes, value: bytes, mark: bytes) -> Self:
+        """`mark` stands where the time should."""
+        head, _, tail = value.partition(mark)
+        return cls(key, head, tail)
+
+    def value(self, scored_at: bytes) -> bytes:
+        """The payment, scored then."""
+        return self.head + scored_at + self.tail
+
+
+def scored_at(now_s: float) -> bytes:
+    """A time (s since 1970) as the scorer writes it."""
+    return datetime.fromtimestamp(now_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
+
+
+def dead_letter(offset: int, timestamp_ms: int) -> Record:
+    """A message that was no JSON."""
+    headers = dead_letter_headers(Place("payments", 0, offset, timestamp_ms), _WHY)
+    return Record(offset, timestamp_ms, b"%d" % offset, _UNSCORABLE, headers)
+
+
+def save(templates: Sequence[Template], file: Path) -> None:
+    """A line each."""
+    file.write_bytes(b"\n".join(b"\t".join(template) for template in templates))
+
+
+def load(file: Path) -> list[Template]:
+    """What was saved."""
+    return [Template(*line.split(b"\t")) for line in file.read_bytes().split(b"\n")]

@@ -1,0 +1,37 @@
+"""Asks a scorer for its metrics, as those do who watch it: the dashboard every 2 s, Prometheus every 5 s."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from urllib.request import urlopen
+
+from tests.integration.broker.process import Process
+
+from benchmarks.addresses import address
+
+EVERY_S = (2.0, 5.0)
+_ANSWER_S = 10.0
+
+
+@contextmanager
+def scraped(process: Process) -> Iterator[None]:
+    """Within the block, as soon as it says where it answers; what goes wrong comes out at the end."""
+    over = threading.Event()
+
+    def ask(every_s: float) -> None:
+        url = address(process.log, "metrics")
+        while True:
+            with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own
+                response.read()
+            if over.wait(every_s):
+                return
+
+    with ThreadPoolExecutor(len(EVERY_S)) as pool:
+        asking = [pool.submit(ask, every_s) for every_s in EVERY_S]
+        try:
+            yield
+        finally:
+            over.set()
+        for one in asking:
+            one.result()
