@@ -2,15 +2,14 @@
 
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing, suppress
-from pathlib import Path
 
 from aiohttp import web
 
+from dashboard.assets import Assets
 from dashboard.find import Finder
 from dashboard.viewers import MOST_VIEWERS, Viewers
 from fraudstream.kafka.connection import BROKEN
 
-_STATIC = Path(__file__).parent / "static"
 _LARGEST_ID = 2**63 - 1
 _HEADERS = {
     "Content-Security-Policy": (
@@ -27,9 +26,18 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 def application(viewers: Viewers, finder: Finder) -> web.Application:
     """What the dashboard answers; no request changes anything."""
+    assets = Assets.read()
 
     async def page(_: web.Request) -> web.StreamResponse:
-        return web.FileResponse(_STATIC / "index.html", headers={"Cache-Control": "no-cache"})
+        return web.Response(text=assets.index, content_type="text/html", headers={"Cache-Control": "no-cache"})
+
+    async def asset(request: web.Request) -> web.StreamResponse:
+        found = assets.files.get(request.match_info["name"])
+        if found is None or request.match_info["version"] != assets.version:
+            raise web.HTTPNotFound(text="no such file; load the page again\n")
+        body, content_type = found
+        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
 
     async def events(request: web.Request) -> web.StreamResponse:
         if len(viewers) >= MOST_VIEWERS:
@@ -56,7 +64,7 @@ def application(viewers: Viewers, finder: Finder) -> web.Application:
     app.router.add_get("/", page)
     app.router.add_get("/events", events)
     app.router.add_get("/api/payments/{payment_id}", payment)
-    app.router.add_static("/static", _STATIC)
+    app.router.add_get("/static/{version}/{name}", asset)
 
     async def let_go(_: web.Application) -> None:
         viewers.let_all_go()

@@ -1,0 +1,36 @@
+"""The page's files: one address for what is the same, another for what is not."""
+
+import re
+from pathlib import Path
+
+from dashboard.assets import Assets
+
+
+def test_all_that_the_page_names_is_there() -> None:
+    """Every file of index.html and every import of a module; nothing of another host, nothing inline."""
+    assets = Assets.read()
+    named = re.findall(r'(?:src|href)="([^"#]+)"', assets.index)
+    assert len(named) > 30
+    for address in named:
+        assert address.removeprefix(f"/static/{assets.version}/") in assets.files, address
+    for name, (content, kind) in assets.files.items():
+        if name.endswith(".js"):
+            assert kind == "text/javascript"
+            imports = re.findall(r"from '\./([^']+)'", content.decode())
+            assert set(imports) <= assets.files.keys(), name
+            assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(", content.decode()), (
+                name
+            )
+    assert not re.search(r"<script(?![^>]*\bsrc=)|<style|\son\w+=|\sstyle=", assets.index)
+
+
+def test_another_content_has_another_address(tmp_path: Path) -> None:
+    """A browser that keeps files for a year gets new ones at once."""
+    (tmp_path / "index.html").write_text('<head><script src="/static/a.js"></script></head>')
+    (tmp_path / "a.js").write_text("1")
+    before = Assets.read(tmp_path)
+    (tmp_path / "a.js").write_text("2")
+    after = Assets.read(tmp_path)
+    assert before.version != after.version
+    assert f'src="/static/{after.version}/a.js"' in after.index
+    assert f'<link rel="modulepreload" href="/static/{after.version}/a.js">' in after.index
