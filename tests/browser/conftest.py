@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 
-from tests.browser.dashboard import Dashboard
 from tests.conftest import Names
+from tests.integration.dashboard import Dashboard
 from tests.integration.scorer import Surroundings
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")

@@ -10,8 +10,8 @@ from playwright.sync_api import Page, expect
 
 from fraudstream.rows import rfc3339
 from tests.browser.conftest import MakePage
-from tests.browser.dashboard import MODEL, Dashboard, scored
 from tests.integration.broker.deadline import wait_until
+from tests.integration.dashboard import MODEL, Dashboard, scored
 from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
 from tests.integration.tools import run
 from tests.integration.topic import read_all

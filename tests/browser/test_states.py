@@ -9,8 +9,8 @@ from playwright.sync_api import expect
 
 from fraudstream.rows import rfc3339
 from tests.browser.conftest import MakePage
-from tests.browser.dashboard import Dashboard, scored
 from tests.conftest import MakeCluster, Names
+from tests.integration.dashboard import Dashboard, scored
 from tests.integration.scorer import READY, Message, Surroundings
 
 SECONDS = 20_000

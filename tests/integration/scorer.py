@@ -114,6 +114,10 @@ class Surroundings:
         """Start a scorer; several share the work."""
         return Service(self.folder, "scorer", self.settings | settings)
 
+    def service(self, module: str, **settings: str) -> Service:
+        """Start another service on the same topics."""
+        return Service(self.folder, module, self.settings | settings)
+
     def mutant(self, name: str, **settings: str) -> Service:
         """Start a scorer with one of its rules taken out; "none" is the scorer as it is."""
         return Service(self.folder, "tests.faults.mutant", self.settings | {"PYTHONPATH": _PATHS} | settings, name)

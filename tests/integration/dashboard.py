@@ -42,8 +42,9 @@ class Dashboard:
         self._port.release()
 
 
-def scored(number: int, scored_at: str, **more: Any) -> Message:
-    """A record of the scored topic, as a scorer writes it."""
+def scored(number: int, scored_at: str, partition: int | None = None, **more: Any) -> Message:
+    """A record of the scored topic, as a scorer writes it; by itself in one of four partitions."""
+    place = number % 4 if partition is None else partition
     value: dict[str, Any] = {
         "payment_id": number,
         "amount": 1_234.5,
@@ -55,11 +56,11 @@ def scored(number: int, scored_at: str, **more: Any) -> Message:
         "decision": "approve",
         "model_version": MODEL,
         "reasons": [],
-        "source_partition": number % 4,
+        "source_partition": place,
         "source_offset": number,
         "scored_at": scored_at,
     }
-    return Message(json.dumps(value | more).encode(), key=str(number).encode(), partition=number % 4)
+    return Message(json.dumps(value | more).encode(), key=str(number).encode(), partition=place)
 
 
 def _target(scorer: Service) -> str:

@@ -1,0 +1,99 @@
+"""A dashboard outlives what becomes of the topics; what it tells over HTTP, without a browser."""
+
+import json
+import urllib.request
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fraudstream.rows import rfc3339
+from tests.conftest import Names
+from tests.integration.broker.deadline import wait_until
+from tests.integration.dashboard import Dashboard, scored
+from tests.integration.scorer import Surroundings
+from tests.integration.topic import add_partitions, delete_records, delete_topic
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, a model, a folder."""
+    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
+
+
+def now() -> str:
+    """As a scorer stamps it."""
+    return rfc3339(int(datetime.now(UTC).timestamp() * 1000))
+
+
+def snapshot(dashboard: Dashboard) -> dict[str, Any]:
+    """What a page gets first."""
+    with urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as response:  # noqa: S310 - http, and ours
+        assert response.readline() == b"event: snapshot\n"
+        found: dict[str, Any] = json.loads(response.readline().removeprefix(b"data: "))
+        return found
+
+
+def shown(dashboard: Dashboard) -> int:
+    """How many approved payments it shows."""
+    return sum(snapshot(dashboard)["series"]["approve"])
+
+
+def test_partitions_that_are_added_are_read(surroundings: Surroundings) -> None:
+    """Without a restart."""
+    with Dashboard(surroundings) as dashboard:
+        surroundings.send([scored(number, now()) for number in range(8)], "SCORED_TOPIC")
+        wait_until(lambda: shown(dashboard) == 8, 30, "those of the first partitions")
+        for topic in surroundings.topics:
+            add_partitions(surroundings.bootstrap, topic, 6)
+        surroundings.send([scored(number, now(), partition=5) for number in range(8, 11)], "SCORED_TOPIC")
+        wait_until(lambda: shown(dashboard) == 11, 60, "those of a new partition")
+
+
+def test_a_topic_made_again(surroundings: Surroundings) -> None:
+    """Its new records are read, and what was shown of the former ones stays."""
+    with Dashboard(surroundings) as dashboard:
+        surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
+        wait_until(lambda: shown(dashboard) == 40, 30, "those of the former topic")
+        delete_topic(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
+        surroundings.make_topics({surroundings.settings["SCORED_TOPIC"]: surroundings.partitions})
+        surroundings.send([scored(number, now()) for number in range(3)], "SCORED_TOPIC")
+        wait_until(lambda: shown(dashboard) == 43, 60, "those of the new one")
+
+
+def test_retention_that_is_faster_than_the_dashboard(surroundings: Surroundings) -> None:
+    """A dashboard that slept finds its place deleted, and goes on with what is there."""
+    topic = surroundings.settings["SCORED_TOPIC"]
+    with Dashboard(surroundings) as dashboard:
+        surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
+        wait_until(lambda: shown(dashboard) == 40, 30, "those before")
+        dashboard.service.pause()
+        surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
+        delete_records(surroundings.bootstrap, topic, dict.fromkeys(range(4), 15))
+        dashboard.service.resume()
+        wait_until(lambda: shown(dashboard) == 60, 60, "5 more of each partition")
+
+
+def test_what_is_wrong_with_its_settings_is_named(surroundings: Surroundings) -> None:
+    """At start, with the variable."""
+    with Dashboard(surroundings) as first:
+        port = first.url.rpartition(":")[2]
+        for settings, variable in (
+            ({"DASHBOARD_PORT": port}, "DASHBOARD_PORT"),
+            ({"METRICS_TARGETS": "scorer"}, "METRICS_TARGETS"),
+            ({"DASHBOARD_PORT": "70000"}, "DASHBOARD_PORT"),
+        ):
+            with surroundings.service("dashboard", **settings) as second:
+                assert second.wait() == 1
+                assert variable in second.lines("stopped")[0]["reason"]
+
+
+def test_it_ends_at_once_when_told_to(surroundings: Surroundings) -> None:
+    """Also while pages are open."""
+    with Dashboard(surroundings) as dashboard:
+        with urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as page:  # noqa: S310 - http, and ours
+            assert page.readline() == b"event: snapshot\n"
+            dashboard.service.terminate()
+            assert dashboard.service.wait(10) == 0
+        assert "Traceback" not in dashboard.service.output
