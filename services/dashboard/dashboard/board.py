@@ -159,7 +159,7 @@ class Board:
             "dead_reasons": window.dead_reasons(),
             "models": [
                 {"role": role, "version": version, "kind": kind, "replicas": count, **_said(said.get(version))}
-                for (role, version, kind), count in sorted(replicas.models().items())
+                for (role, version, kind), count in sorted(replicas.models().items(), key=_champion_first)
             ],
             "agreement": replicas.agreement(),
             "model_refused": replicas.model_refused,
@@ -190,6 +190,11 @@ class Board:
     def _enter(self, state: KafkaState, now_s: float) -> None:
         if state != self.kafka_state:
             self.kafka_state, self._state_since_s = state, now_s
+
+
+def _champion_first(entry: tuple[tuple[str, str, str], int]) -> tuple[bool, tuple[str, str, str]]:
+    (role, version, kind), _ = entry
+    return role != "champion", (role, version, kind)
 
 
 def _said(said: tuple[int, float | None] | None) -> dict[str, Any]:

@@ -58,11 +58,11 @@ class Gauges:
                 metrics.lag.labels(partition).set(lag)
 
     def _models(self) -> None:
-        model = self.metrics.model
+        model, champion, challenger = self.metrics.model, self.champion.model, self.challenger.model
         model.clear()
-        model.labels("champion", self.champion.model.version, self.champion.kind).set(1)
-        if self.challenger.model:
-            model.labels("challenger", self.challenger.model.version, self.challenger.kind).set(1)
+        model.labels("champion", champion.version, self.champion.kind).set(1)
+        if challenger and challenger.version != champion.version:  # else it is not asked
+            model.labels("challenger", challenger.version, self.challenger.kind).set(1)
         self.metrics.model_refused.set(self.champion.refused is not None)
 
     def _drift(self) -> None:
