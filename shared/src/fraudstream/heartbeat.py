@@ -46,20 +46,25 @@ class Heartbeat:
 
 def unhealthy(path: Path) -> str | None:
     """Why the service whose heartbeat is `path` is not healthy, or None if it is."""
-    if reason := stalled(path):
+    reason, state = _look(path)
+    if reason or state.partition(";")[0] == READY:
         return reason
-    state = path.read_text(encoding="utf-8")
-    return None if state.partition(";")[0] == READY else state
+    return state
 
 
 def stalled(path: Path) -> str | None:
     """Why its loop does not turn, or None if it does, whatever it may be waiting for."""
+    return _look(path)[0]
+
+
+def _look(path: Path) -> tuple[str | None, str]:
+    """Why the loop does not turn, and its last state; read once, as the file may be gone the next moment."""
     try:
         age_s = time.time() - path.stat().st_mtime
         state = path.read_text(encoding="utf-8")
     except FileNotFoundError:
-        return "no heartbeat yet"
-    return f"no progress for {age_s:.0f} s (last state: {state})" if age_s > STALE_AFTER_S else None
+        return "no heartbeat yet", ""
+    return (f"no progress for {age_s:.0f} s (last state: {state})" if age_s > STALE_AFTER_S else None), state
 
 
 def main() -> int:
