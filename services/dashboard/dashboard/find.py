@@ -5,12 +5,13 @@ from typing import Any
 
 from dashboard.board import Board
 from dashboard.records import scored_payment, shown
-from fraudstream.kafka.tail import record_at
+from fraudstream.kafka.reading import record_at
 from fraudstream.settings import KafkaSettings
 
 _MOST = 20
 _AT_ONCE = 4
 _ANSWER_S = 5.0
+_RECORD_MS = 2_000
 
 
 class Finder:
@@ -28,7 +29,7 @@ class Finder:
         payments = []
         async with self._turn, asyncio.timeout(_ANSWER_S):
             for place in self._board.recent.find(payment_id, _MOST):
-                record = await record_at(self._kafka, self._topic, place.partition, place.offset)
+                record = await record_at(self._kafka, self._topic, place.partition, place.offset, _RECORD_MS)
                 payment = scored_payment(record.value) if record else None
                 if record and payment and payment["payment_id"] == payment_id:
                     payments.append(shown(payment, record.timestamp))

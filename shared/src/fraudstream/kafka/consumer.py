@@ -16,6 +16,7 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, Un
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import BROKEN, client_options
 from fraudstream.kafka.patches import hand_out_unwrapped_records
+from fraudstream.kafka.reading import record_at
 from fraudstream.offsets import Log, fingerprint
 from fraudstream.records import Record
 from fraudstream.settings import KafkaSettings
@@ -24,6 +25,7 @@ _SESSION_TIMEOUT_MS = 10_000
 _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
 _POSITION_TIMEOUT_S = 1.0
+_FINGERPRINT_TIMEOUT_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,19 +130,8 @@ class InputConsumer(ConsumerRebalanceListener):
 
     async def fingerprint_at(self, partition: int, offset: int) -> int | None:
         """The fingerprint of the record at `offset`, or None where it is not retained."""
-        place = TopicPartition(self._topic, partition)
-        reader = AIOKafkaConsumer(**client_options(self._kafka), isolation_level="read_committed")
-        await reader.start()
-        try:
-            reader.assign([place])
-            reader.seek(place, offset)
-            records = await reader.getmany(place, timeout_ms=5_000, max_records=1)
-        finally:
-            await reader.stop()
-        for record in records.get(place, ()):
-            if record.offset == offset:
-                return fingerprint(record.timestamp, record.value)
-        return None
+        record = await record_at(self._kafka, self._topic, partition, offset, _FINGERPRINT_TIMEOUT_MS)
+        return fingerprint(record.timestamp, record.value) if record else None
 
     def _those_assigned(self, partitions: Collection[int]) -> list[TopicPartition]:
         assigned = self._consumer.assignment()

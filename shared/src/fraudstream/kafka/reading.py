@@ -112,6 +112,25 @@ class TopicReader:
                 raise KafkaSetupError(f"{self.topic}: nothing more came of partition {partition} for {_SILENCE_S:g} s")
 
 
+async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: int, timeout_ms: int) -> Record | None:
+    """The record at that place, or None where it is not retained, or does not come in time.
+
+    Raises KafkaError where the brokers are away.
+    """
+    place = TopicPartition(topic, partition)
+    reader = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="none", isolation_level="read_committed")
+    await reader.start()
+    try:
+        reader.assign([place])
+        reader.seek(place, offset)
+        records: Sequence[Record] = (await reader.getmany(place, timeout_ms=timeout_ms, max_records=1)).get(place, ())
+    except OffsetOutOfRangeError:
+        return None
+    finally:
+        await reader.stop()
+    return next((record for record in records if record.offset == offset), None)
+
+
 async def settled(
     stable: TopicReader, whole: TopicReader, partitions: Collection[int], waiting: Callable[[], object]
 ) -> dict[int, Retained]:

@@ -108,19 +108,3 @@ class Tail:
         self._consumer.assign(list(self._positions) or [TopicPartition(topic, 0) for topic in self._topics])
         for place, offset in self._positions.items():
             self._consumer.seek(place, offset)
-
-
-async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: int) -> Record | None:
-    """The record at that place, or None where it is not retained. Raises KafkaError where the brokers are away."""
-    place = TopicPartition(topic, partition)
-    reader = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="none", isolation_level="read_committed")
-    await reader.start()
-    try:
-        reader.assign([place])
-        reader.seek(place, offset)
-        records: Sequence[Record] = (await reader.getmany(place, timeout_ms=2_000, max_records=1)).get(place, ())
-    except OffsetOutOfRangeError:
-        return None
-    finally:
-        await reader.stop()
-    return next((record for record in records if record.offset == offset), None)
