@@ -51,8 +51,10 @@ class Gauges:
         metrics, ownership = self.metrics, self.ownership
         metrics.partition_ready.clear()
         metrics.lag.clear()
-        for partition in ownership.assigned if ownership else ():
-            metrics.partition_ready.labels(partition).set(partition in ownership.lanes if ownership else 0)
+        if ownership is None:
+            return
+        for partition in ownership.assigned:
+            metrics.partition_ready.labels(partition).set(partition in ownership.lanes)
             lag = self.lags.get(partition) if self.lags else None
             if lag is not None:
                 metrics.lag.labels(partition).set(lag)

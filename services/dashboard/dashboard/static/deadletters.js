@@ -2,7 +2,7 @@
 
 import { el } from './dom.js';
 import { bytes, isoClock } from './format.js';
-import { LiveTable } from './tables.js';
+import { cell, LiveTable } from './tables.js';
 import { plain, revealed } from './untrusted.js';
 
 /** Makes the table; `open(letter)` shows one in detail, `held()` keeps rows still. */
@@ -30,8 +30,4 @@ function row(letter, open) {
     open(letter);
   });
   return node;
-}
-
-function cell(kind, ...children) {
-  return el('td', { role: 'cell', class: kind }, ...children);
 }

@@ -3,7 +3,7 @@
 import { decisionBadge } from './decisions.js';
 import { el } from './dom.js';
 import { amount, amountShort, isoClock, probability } from './format.js';
-import { LiveTable } from './tables.js';
+import { cell, LiveTable } from './tables.js';
 import { plain } from './untrusted.js';
 
 const CHIPS = 4;
@@ -46,8 +46,4 @@ function row(payment, open) {
     open(payment);
   });
   return node;
-}
-
-function cell(kind, ...children) {
-  return el('td', { role: 'cell', class: kind }, ...children);
 }

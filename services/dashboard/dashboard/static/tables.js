@@ -1,9 +1,14 @@
 // A list of the latest that holds still while somebody reads it.
 
-import { keyed, setText } from './dom.js';
+import { el, keyed, setText } from './dom.js';
 import { count, integer } from './format.js';
 
 const PAGE = 50;
+
+/** Makes a cell of a row; `kind` is its class. */
+export function cell(kind, ...children) {
+  return el('td', { role: 'cell', class: kind }, ...children);
+}
 
 /**
  * Shows items as table rows, newest first. New ones wait while the pointer is over the rows, the focus is inside, the list is
