@@ -3,18 +3,11 @@
 import shutil
 from typing import TYPE_CHECKING
 
+from tests.browser.chromium import ARGUMENTS
+
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
-_CHROMIUM = (
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-)
 _LONGEST_MS = 10_000
 _NOTE_WHEN = """
 const look = () => {
@@ -39,7 +32,7 @@ def paints_ms(url: str, loads: int) -> list[float]:
     if executable is None:
         raise NotImplementedError("no Chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=_CHROMIUM)
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         try:
             return [_paint_ms(browser, url) for _ in range(loads)]
         finally:

@@ -13,21 +13,12 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 
+from tests.browser.chromium import ARGUMENTS
 from tests.conftest import Names
 from tests.integration.dashboard import Dashboard
 from tests.integration.scorer import Surroundings
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_ARGUMENTS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 _WHERE = "install chromium, or: .venv/bin/playwright install chromium"
 
 T = TypeVar("T")
@@ -59,7 +50,7 @@ def browser() -> Iterator[Browser]:
             if os.environ.get("CI"):
                 pytest.fail(f"{reason}; in CI this is a failure")
             pytest.skip(reason)
-        with playwright.chromium.launch(executable_path=path, args=_ARGUMENTS) as chromium:
+        with playwright.chromium.launch(executable_path=path, args=ARGUMENTS) as chromium:
             yield chromium
 
 

@@ -3,15 +3,13 @@
 import json
 from collections import Counter
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from fraudstream.rows import rfc3339
 from tests.browser.conftest import MakePage
 from tests.integration.broker.deadline import wait_until
-from tests.integration.dashboard import MODEL, Dashboard, scored
+from tests.integration.dashboard import MODEL, Dashboard, now, scored
 from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
 from tests.integration.tools import run
 from tests.integration.topic import read_all
@@ -19,11 +17,6 @@ from tests.integration.topic import read_all
 SECONDS = 20_000
 BROKEN = [b"{", b"[]", b"", None, payment(1)[:-1] + b',"amount":-1}', b'{"payment_id":1}']
 REASONS = ("invalid_json", "not_an_object", "empty", "tombstone", "invalid_field", "missing_field")
-
-
-def now(seconds_ago: int = 0) -> str:
-    """As a scorer stamps it."""
-    return rfc3339(int(datetime.now(UTC).timestamp() * 1000) - 1000 * seconds_ago)
 
 
 def totals(page: Page) -> dict[str, int]:

@@ -1,16 +1,14 @@
 """Empty, away, offline: the page says how things stand, and what to do. And no text of a stranger is ever executed."""
 
 import json
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
-from fraudstream.rows import rfc3339
 from tests.browser.conftest import MakePage
 from tests.conftest import MakeCluster, Names
-from tests.integration.dashboard import Dashboard, scored
+from tests.integration.dashboard import Dashboard, now, scored
 from tests.integration.scorer import READY, Message, Surroundings
 
 SECONDS = 20_000
@@ -22,11 +20,6 @@ HOSTILE = (
     "{{constructor.constructor('alert(4)')()}}",
     "x" * 2_000,
 )
-
-
-def now() -> str:
-    """As a scorer stamps it."""
-    return rfc3339(int(datetime.now(UTC).timestamp() * 1000))
 
 
 def test_kafka_goes_away_and_comes_back(

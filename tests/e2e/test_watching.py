@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.e2e.compose import Stack
 from tests.integration.broker.deadline import wait_until
+from tests.integration.dashboard import snapshot
 
 REPLICAS, PARTITIONS = 4, 6
 OURS = ("scorer", "producer", "dashboard")
@@ -19,8 +20,8 @@ def test_the_page_shows_every_replica(stack: Stack) -> None:
     wait_until(lambda: len(_scorers(stack)) == REPLICAS, 60, "four scorers are shown ready, holding all partitions")
     names = {replica["name"] for replica in _scorers(stack)}
     assert all(re.fullmatch(r".*-scorer-\d", name) for name in names), names
-    wait_until(lambda: sum(_snapshot(stack)["series"]["approve"]) > 100, 30, "payments are shown")
-    shown = _snapshot(stack)
+    wait_until(lambda: sum(snapshot(stack.page)["series"]["approve"]) > 100, 30, "payments are shown")
+    shown = snapshot(stack.page)
     assert shown["kafka"]["state"] == "reading"
     assert [model["role"] for model in shown["models"]] == ["champion"]
     with urllib.request.urlopen(stack.page, timeout=10) as response:  # noqa: S310 - http, and ours
@@ -42,7 +43,9 @@ def test_prometheus_finds_them_and_has_its_rules(stack: Stack) -> None:
 def test_memory_of_what_is_ours(stack: Stack) -> None:
     """One of each, at the default pace: at most 600 MB, ZooKeeper and Kafka aside."""
     stack.up("--scale", "scorer=1")
-    wait_until(lambda: len([one for one in _snapshot(stack)["replicas"] if one["state"] == "ready"]) == 2, 60, "ready")
+    wait_until(
+        lambda: len([one for one in snapshot(stack.page)["replicas"] if one["state"] == "ready"]) == 2, 60, "ready"
+    )
     stats = stack.compose("stats", "--no-stream", "--format", "json").splitlines()
     used = {one["Name"]: _megabytes(one["MemUsage"].partition(" ")[0]) for one in map(json.loads, stats)}
     ours = {name: size for name, size in used.items() if any(f"-{service}-" in name for service in OURS)}
@@ -50,19 +53,16 @@ def test_memory_of_what_is_ours(stack: Stack) -> None:
     assert sum(ours.values()) <= 600, ours
 
 
+def _states(stack: Stack) -> list[str]:
+    """Of all replicas that the page shows."""
+    return [replica["state"] for replica in snapshot(stack.page)["replicas"]]
+
+
 def _scorers(stack: Stack) -> list[dict[str, Any]]:
     """The scorers that the page shows ready, once they hold all partitions and each only once."""
-    scorers = [one for one in _snapshot(stack)["replicas"] if one["kind"] == "scorer" and one["state"] == "ready"]
+    scorers = [one for one in snapshot(stack.page)["replicas"] if one["kind"] == "scorer" and one["state"] == "ready"]
     held = [place["partition"] for one in scorers for place in one["partitions"] if place["ready"]]
     return scorers if sorted(held) == list(range(PARTITIONS)) else []
-
-
-def _snapshot(stack: Stack) -> dict[str, Any]:
-    """What a page gets first."""
-    with urllib.request.urlopen(f"{stack.page}/events", timeout=10) as response:  # noqa: S310 - http, and ours
-        assert response.readline() == b"event: snapshot\n"
-        found: dict[str, Any] = json.loads(response.readline().removeprefix(b"data: "))
-        return found
 
 
 def _up(stack: Stack) -> list[str]:

@@ -1,10 +1,13 @@
 """A dashboard process, and what it asks and is told."""
 
 import json
+import urllib.request
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
+from fraudstream.rows import rfc3339
 from tests.integration.broker.ports import Port
 from tests.integration.scorer import Message, Surroundings
 from tests.integration.service import Service
@@ -40,6 +43,19 @@ class Dashboard:
     ) -> None:
         self.service.__exit__(kind, error, trace)
         self._port.release()
+
+
+def now(seconds_ago: int = 0) -> str:
+    """As a scorer stamps it."""
+    return rfc3339(int(datetime.now(UTC).timestamp() * 1000) - 1000 * seconds_ago)
+
+
+def snapshot(url: str) -> dict[str, Any]:
+    """What a page of the dashboard at `url` gets first."""
+    with urllib.request.urlopen(f"{url}/events", timeout=10) as response:  # noqa: S310 - http, and ours
+        assert response.readline() == b"event: snapshot\n"
+        found: dict[str, Any] = json.loads(response.readline().removeprefix(b"data: "))
+        return found
 
 
 def scored(number: int, scored_at: str, partition: int | None = None, **more: Any) -> Message:

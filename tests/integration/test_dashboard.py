@@ -1,17 +1,13 @@
 """A dashboard outlives what becomes of the topics; what it tells over HTTP, without a browser."""
 
-import json
 import urllib.request
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from fraudstream.rows import rfc3339
 from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
-from tests.integration.dashboard import Dashboard, scored
+from tests.integration.dashboard import Dashboard, now, scored, snapshot
 from tests.integration.scorer import Surroundings
 from tests.integration.topic import add_partitions, delete_records, delete_topic
 
@@ -22,22 +18,9 @@ def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surround
     return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
-def now() -> str:
-    """As a scorer stamps it."""
-    return rfc3339(int(datetime.now(UTC).timestamp() * 1000))
-
-
-def snapshot(dashboard: Dashboard) -> dict[str, Any]:
-    """What a page gets first."""
-    with urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as response:  # noqa: S310 - http, and ours
-        assert response.readline() == b"event: snapshot\n"
-        found: dict[str, Any] = json.loads(response.readline().removeprefix(b"data: "))
-        return found
-
-
 def shown(dashboard: Dashboard) -> int:
     """How many approved payments it shows."""
-    return sum(snapshot(dashboard)["series"]["approve"])
+    return sum(snapshot(dashboard.url)["series"]["approve"])
 
 
 def test_partitions_that_are_added_are_read(surroundings: Surroundings) -> None:
