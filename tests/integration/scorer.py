@@ -215,7 +215,7 @@ async def _make(bootstrap: str, partitions: dict[str, int], replication: int) ->
 
 async def _send(bootstrap: str, topic: str, messages: Iterable[Message], options: dict[str, Any]) -> None:
     async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap, max_request_size=4 << 20, max_batch_size=64 << 10, **options
+        bootstrap_servers=bootstrap, acks="all", max_request_size=4 << 20, max_batch_size=64 << 10, **options
     ) as producer:
         await producer.partitions_for(topic)
         waiting = []
