@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, Record, csv_chunk, scored_values
 
 from fraudstream.audit.entries import dead_entries, row_entries, scored_again, scored_entries
+from fraudstream.dead_letters import Place, dead_letter_headers
 from fraudstream.events import InvalidPayment, Payment
-from fraudstream.rows import Place, Texts, dead_letter_headers
+from fraudstream.rows import Texts
 
 TOPIC = "payments"
 

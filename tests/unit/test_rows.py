@@ -1,7 +1,6 @@
 """What is written of a record."""
 
 import csv
-import hashlib
 import io
 import json
 
@@ -10,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, csv_chunk, scored_values
 
-from fraudstream.events import InvalidPayment, Payment
-from fraudstream.rows import HEADER, Place, dead_letter_headers, fitted, rfc3339, stored_row
+from fraudstream.events import Payment
+from fraudstream.rows import HEADER, rfc3339, stored_row
 
 payments = st.builds(
     Payment,
@@ -85,26 +84,3 @@ def test_the_remembering_formatter_agrees(stamps: list[int]) -> None:
     """The fast way writes what the plain way writes."""
     lines = csv_chunk([One(PAYMENT, 0.5, "review", "v", stamp, 0, 0) for stamp in stamps]).decode().splitlines()
     assert [line.split(",")[0] for line in lines] == [rfc3339(stamp) for stamp in stamps]
-
-
-def test_a_dead_letter_says_where_it_stood() -> None:
-    """Each header of the contract is there."""
-    headers = dict(dead_letter_headers(Place("in", 3, 42, -1), InvalidPayment(reason="empty", detail="ü\ud800")))
-    assert headers == {
-        "dlq.reason": b"empty",
-        "dlq.detail": "ü\\ud800".encode(),
-        "dlq.topic": b"in",
-        "dlq.partition": b"3",
-        "dlq.offset": b"42",
-        "dlq.timestamp": b"-1",
-    }
-
-
-def test_only_a_value_that_does_not_fit_is_cut() -> None:
-    """A cut value comes with its length and checksum."""
-    assert fitted(b"abc", 3) == (b"abc", [])
-    assert fitted(None, 0) == (None, [])
-    value, headers = fitted(b"abcd", 3)
-    assert value == b"abc"
-    assert dict(headers)["dlq.value_bytes"] == b"4"
-    assert dict(headers)["dlq.value_sha256"] == hashlib.sha256(b"abcd").hexdigest().encode()

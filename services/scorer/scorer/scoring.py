@@ -8,13 +8,14 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fraudstream.dead_letters import Place, dead_letter_headers, fitted
 from fraudstream.events import APPROVE, InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
 from fraudstream.model import Floats, FraudModel
 from fraudstream.offsets import fingerprint
 from fraudstream.reasons import worded
 from fraudstream.records import Record
-from fraudstream.rows import Message, Place, Scored, Texts, dead_letter_headers, fitted
+from fraudstream.rows import Message, Scored, Texts
 from fraudstream.settings import TopicSettings
 from fraudstream.sinks.protocol import Row
 

@@ -1,6 +1,5 @@
-"""What is written of a record: its CSV row, its scored payment, its dead letter. Pure text, made once, in bulk."""
+"""What is written of a scored payment: its CSV row and its record. Pure text, made once, in bulk."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,7 +7,7 @@ from typing import NamedTuple, Self
 
 import numpy as np
 
-from fraudstream.events import InvalidPayment, Payments
+from fraudstream.events import Payments
 
 HEADER = (
     "timestamp,payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device,"
@@ -180,35 +179,3 @@ class _Timestamps(dict[int, str]):
             self._second, self._prefix = second, rfc3339(second * 1000)[:-4]
         text = self[timestamp_ms] = f"{self._prefix}{millisecond:03d}Z" if self._prefix else ""
         return text
-
-
-class Place(NamedTuple):
-    """Where a record stands in Kafka."""
-
-    topic: str
-    partition: int
-    offset: int
-    timestamp_ms: int
-
-
-def dead_letter_headers(place: Place, invalid: InvalidPayment) -> list[tuple[str, bytes | None]]:
-    """The headers that tell why a message could not be scored, and where it stood."""
-    return [
-        ("dlq.reason", invalid.reason.encode()),
-        ("dlq.detail", invalid.detail.encode(errors="backslashreplace")),
-        ("dlq.topic", place.topic.encode()),
-        ("dlq.partition", str(place.partition).encode()),
-        ("dlq.offset", str(place.offset).encode()),
-        ("dlq.timestamp", str(place.timestamp_ms).encode()),
-    ]
-
-
-def fitted(value: bytes | None, room: int) -> tuple[bytes | None, list[tuple[str, bytes | None]]]:
-    """The value, cut to `room` bytes where it must be, with the headers that then tell its length and SHA-256."""
-    if value is None or len(value) <= room:
-        return value, []
-    headers: list[tuple[str, bytes | None]] = [
-        ("dlq.value_bytes", str(len(value)).encode()),
-        ("dlq.value_sha256", hashlib.sha256(value).hexdigest().encode()),
-    ]
-    return value[: max(room, 0)], headers

@@ -1,0 +1,156 @@
+"""The dead-letter topic's records: letters, each with why and whence, and markers that say which letter was replayed.
+
+A letter is the original, byte for byte, followed by headers of ours; a marker has no value, stands in its letter's
+partition, and names the letter by its offset there. Pure.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from fraudstream.events import InvalidPayment
+from fraudstream.records import Record
+
+Headers = list[tuple[str, bytes | None]]
+
+REPLAY_OF = "replay.of"
+"""The header by which a replayed message links to its letter: topic/partition/offset."""
+_REPLAYED_OFFSET, _REPLAYED_AS, _REPLAYED_AGAIN = "dlq.replayed_offset", "dlq.replayed_as", "dlq.replayed_again"
+_MENDED, _UNCHANGED = b"mended", b"unchanged"
+
+
+class Place(NamedTuple):
+    """Where a record stands in Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeadLetter:
+    """A message that could not be scored. `partition` and `offset` are the letter's own, `source` is the message's.
+
+    `key`, `value` and `headers` are the original's; a value that was too large is cut, and `value_bytes` its length.
+    """
+
+    partition: int
+    offset: int
+    source: Place
+    reason: str
+    detail: str
+    key: bytes | None
+    value: bytes | None
+    value_bytes: int
+    headers: Headers
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the topic holds only the value's beginning."""
+        return self.value_bytes > len(self.value or b"")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replayed:
+    """A marker: the letter at `letter_offset` of the marker's partition was sent to the input again.
+
+    `again` is True where it had been replayed before, and somebody wanted that.
+    """
+
+    partition: int
+    offset: int
+    letter_offset: int
+    timestamp_ms: int
+    mended: bool
+    again: bool
+
+
+def dead_letter_headers(place: Place, invalid: InvalidPayment) -> Headers:
+    """The headers that tell why a message could not be scored, and where it stood."""
+    return [
+        ("dlq.reason", invalid.reason.encode()),
+        ("dlq.detail", invalid.detail.encode(errors="backslashreplace")),
+        ("dlq.topic", place.topic.encode()),
+        ("dlq.partition", str(place.partition).encode()),
+        ("dlq.offset", str(place.offset).encode()),
+        ("dlq.timestamp", str(place.timestamp_ms).encode()),
+    ]
+
+
+def fitted(value: bytes | None, room: int) -> tuple[bytes | None, Headers]:
+    """The value, cut to `room` bytes where it must be, with the headers that then tell its length and SHA-256."""
+    if value is None or len(value) <= room:
+        return value, []
+    headers: Headers = [
+        ("dlq.value_bytes", str(len(value)).encode()),
+        ("dlq.value_sha256", hashlib.sha256(value).hexdigest().encode()),
+    ]
+    return value[: max(room, 0)], headers
+
+
+def dead_letter(partition: int, record: Record) -> DeadLetter | None:
+    """A record of the dead-letter topic as a letter; None where it is a marker, or none of ours."""
+    headers = list(record.headers)
+    begin = _beginning_of_ours(headers)
+    if begin is None:
+        return None
+    ours = {name: (value or b"").decode(errors="backslashreplace") for name, value in headers[begin:]}
+    try:
+        source = Place(
+            topic=ours["dlq.topic"],
+            partition=int(ours["dlq.partition"]),
+            offset=int(ours["dlq.offset"]),
+            timestamp_ms=int(ours.get("dlq.timestamp", record.timestamp)),
+        )
+        value_bytes = int(ours.get("dlq.value_bytes", len(record.value or b"")))
+    except (KeyError, ValueError):
+        return None
+    return DeadLetter(
+        partition=partition,
+        offset=record.offset,
+        source=source,
+        reason=ours["dlq.reason"],
+        detail=ours.get("dlq.detail", ""),
+        key=record.key,
+        value=record.value,
+        value_bytes=value_bytes,
+        headers=headers[:begin],
+    )
+
+
+def replayed(partition: int, record: Record) -> Replayed | None:
+    """A record of the dead-letter topic as a marker; None where it is a letter, or none of ours."""
+    headers = {name: value or b"" for name, value in record.headers}
+    # a letter may carry such a header: its own message's
+    if record.value is not None or "dlq.reason" in headers or not headers.get(_REPLAYED_OFFSET, b"").isdigit():
+        return None
+    return Replayed(
+        partition=partition,
+        offset=record.offset,
+        letter_offset=int(headers[_REPLAYED_OFFSET]),
+        timestamp_ms=record.timestamp,
+        mended=headers.get(_REPLAYED_AS) == _MENDED,
+        again=headers.get(_REPLAYED_AGAIN) == b"yes",
+    )
+
+
+def marker_headers(letter: DeadLetter, *, mended: bool, again: bool) -> Headers:
+    """The headers of the marker that goes with a replay of `letter`."""
+    return [
+        (_REPLAYED_OFFSET, str(letter.offset).encode()),
+        (_REPLAYED_AS, _MENDED if mended else _UNCHANGED),
+        (_REPLAYED_AGAIN, b"yes" if again else b"no"),
+    ]
+
+
+def replay_headers(letter: DeadLetter, topic: str) -> Headers:
+    """The original's headers and the link to its letter in `topic`, instead of one to an earlier letter."""
+    kept = [(name, value) for name, value in letter.headers if name != REPLAY_OF]
+    return [*kept, (REPLAY_OF, f"{topic}/{letter.partition}/{letter.offset}".encode())]
+
+
+def _beginning_of_ours(headers: Sequence[tuple[str, bytes | None]]) -> int | None:
+    # ours are the last ones of their names: the message may have had the same
+    return next((index for index in reversed(range(len(headers))) if headers[index][0] == "dlq.reason"), None)

@@ -1,0 +1,92 @@
+"""Letters and markers: written, read back, and not taken for each other."""
+
+import hashlib
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.scores import Record
+
+from fraudstream.dead_letters import (
+    REPLAY_OF,
+    Headers,
+    Place,
+    dead_letter,
+    dead_letter_headers,
+    fitted,
+    marker_headers,
+    replay_headers,
+    replayed,
+)
+from fraudstream.events import InvalidPayment
+
+names = st.sampled_from(["dlq.reason", "dlq.offset", "dlq.replayed_offset", REPLAY_OF]) | st.text(max_size=20)
+originals = st.lists(st.tuples(names, st.none() | st.binary(max_size=20)), max_size=5)
+
+
+def test_a_dead_letter_says_where_it_stood() -> None:
+    """Each header of the contract is there."""
+    headers = dict(dead_letter_headers(Place("in", 3, 42, -1), InvalidPayment(reason="empty", detail="ü\ud800")))
+    assert headers == {
+        "dlq.reason": b"empty",
+        "dlq.detail": "ü\\ud800".encode(),
+        "dlq.topic": b"in",
+        "dlq.partition": b"3",
+        "dlq.offset": b"42",
+        "dlq.timestamp": b"-1",
+    }
+
+
+def test_only_a_value_that_does_not_fit_is_cut() -> None:
+    """A cut value comes with its length and checksum."""
+    assert fitted(b"abc", 3) == (b"abc", [])
+    assert fitted(None, 0) == (None, [])
+    value, headers = fitted(b"abcd", 3)
+    assert value == b"abc"
+    assert dict(headers)["dlq.value_bytes"] == b"4"
+    assert dict(headers)["dlq.value_sha256"] == hashlib.sha256(b"abcd").hexdigest().encode()
+
+
+def _letter(headers: Headers, value: bytes | None) -> Record:
+    ours = dead_letter_headers(Place("in", 3, 42, 5), InvalidPayment(reason="empty", detail="why"))
+    kept, cut = fitted(value, 10)
+    return Record(kept, headers=[*headers, *ours, *cut], offset=7, timestamp=5)
+
+
+@given(originals, st.none() | st.binary(max_size=30))
+def test_a_letter_is_read_back(headers: Headers, value: bytes | None) -> None:
+    """Whatever headers the message had, also such as ours; it never passes for a marker."""
+    record = _letter(headers, value)
+    letter = dead_letter(3, record)
+    assert letter is not None
+    assert (letter.partition, letter.offset, letter.source) == (3, 7, Place("in", 3, 42, 5))
+    assert (letter.reason, letter.detail, letter.headers) == ("empty", "why", headers)
+    assert letter.value_bytes == len(value or b"")
+    assert letter.is_cut == (len(value or b"") > 10)
+    assert replayed(3, record) is None
+
+
+@given(originals, st.booleans(), st.booleans())
+def test_a_marker_is_read_back(headers: Headers, mended: bool, again: bool) -> None:
+    """It names its letter, and never passes for one."""
+    letter = dead_letter(3, _letter(headers, b"x"))
+    assert letter is not None
+    record = Record(None, headers=marker_headers(letter, mended=mended, again=again), offset=9, timestamp=6)
+    marker = replayed(3, record)
+    assert marker is not None
+    assert (marker.partition, marker.offset, marker.letter_offset, marker.timestamp_ms) == (3, 9, 7, 6)
+    assert (marker.mended, marker.again) == (mended, again)
+    assert dead_letter(3, record) is None
+
+
+@given(originals)
+def test_what_is_none_of_ours_is_neither(headers: Headers) -> None:
+    """A record of somebody else's, or with half of our headers."""
+    assert dead_letter(3, Record(b"x", headers=headers)) is None
+    assert replayed(3, Record(b"x", headers=headers)) is None
+
+
+def test_a_replay_links_to_its_own_letter() -> None:
+    """Not to an earlier one, where a replayed message could not be scored either."""
+    letter = dead_letter(3, _letter([("a", b"1"), (REPLAY_OF, b"dlq/3/1")], b"x"))
+    assert letter is not None
+    assert replay_headers(letter, "dlq") == [("a", b"1"), (REPLAY_OF, b"dlq/3/7")]
