@@ -1,6 +1,7 @@
 """The repository itself: Compose file, Dockerfiles, settings and locks agree."""
 
 import re
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,15 @@ def test_data_of_kafka_is_kept_whole() -> None:
         "zookeeper-data": "/var/lib/zookeeper/data",
         "zookeeper-log": "/var/lib/zookeeper/log",
     }
+
+
+def test_windows_checks_out_the_same_bytes(tmp_path: Path) -> None:
+    """Where Git would make Windows' line ends, scripts in containers would fail, and the history's checksum differ."""
+    as_windows = ["-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
+    subprocess.run(["git", "clone", "--quiet", *as_windows, str(ROOT), str(tmp_path)], check=True)
+    files = [path for path in tmp_path.rglob("*") if path.is_file() and ".git" not in path.parts]
+    assert len(files) > 100
+    assert [path.name for path in files if path.suffix != ".png" and b"\r" in path.read_bytes()] == []
 
 
 def test_images_of_others_are_pinned() -> None:
