@@ -50,6 +50,25 @@ def test_case_19_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
     assert surroundings.assert_each_once() == 100
 
 
+def test_case_19_a_csv_that_a_program_holds(surroundings: Surroundings) -> None:
+    """As a spreadsheet does on Windows: the file can't be opened for writing; it is waited for, and nothing is lost."""
+    with surroundings.unprivileged_scorer() as scorer:
+        scorer.wait_for(READY)
+        surroundings.send_payments(100)
+        surroundings.wait_until_committed()
+        surroundings.csv.chmod(0o444)
+        surroundings.send_payments(100)
+        (line,) = scorer.wait_for("scoring hindered")
+        assert f"{surroundings.csv}: Permission denied" in line["reason"]
+        assert "spreadsheet" in line["reason"]
+        assert surroundings.committed() == 100
+        surroundings.csv.chmod(0o664)
+        scorer.wait_for("scoring goes on")
+        surroundings.wait_until_committed()
+        assert scorer.running
+    assert surroundings.assert_each_once() == 200
+
+
 @pytest.mark.parametrize("what", ["deleted", "moved", "truncated", "edited"])
 def test_case_20_the_csv_is_changed_while_running(surroundings: Surroundings, what: str) -> None:
     """Never a silent append: a new file is begun, the changed one is kept, and no row is lost or repeated in them."""

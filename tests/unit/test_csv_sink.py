@@ -1,5 +1,7 @@
 """The CSV and its journal after each thing that can befall them (docs/operations.md, "The CSV on disk")."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
@@ -247,3 +249,20 @@ def test_a_topic_made_anew_sets_kept_files_aside_too(tmp_path: Path) -> None:
     assert not list(tmp_path.glob("scores.0*.csv"))
     former = sorted(tmp_path.glob("scores.former-*.csv"))
     assert [offset for file in former for offset in stored_in_csv(file)[0]] == list(range(22))
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
+def test_a_folder_that_can_not_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """Some mounts can't do that, and are used all the same; a failing disk is said."""
+
+    def fsync(_: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    sink = CsvSink(tmp_path / "scores.csv", IDENTITY)
+    if number == errno.EIO:
+        with pytest.raises(SinkUnavailableError):
+            sink.acquire([0])
+    else:
+        sink.append([batch(0, sink.acquire([0])[0].token, range(20))])
+        assert stored_in_csv(tmp_path / "scores.csv") == {0: list(range(20))}

@@ -3,6 +3,7 @@
 An append becomes true when the journal says so; what lies beyond the journal's length is a dead writer's torn tail.
 """
 
+import errno
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from fraudstream.sinks.lock import FileLock
 from fraudstream.sinks.protocol import Batch, Holding, Identity, Row
 
 _PATIENCE_S = 10.0
+_REFUSED = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
 
 
 class CsvSink:
@@ -127,7 +129,14 @@ class CsvSink:
                 with self._file.opened() as file_and_state:
                     yield file_and_state
         except OSError as error:
-            raise SinkUnavailableError(f"{error.filename or self._file.path}: {error.strerror or error}") from error
+            place = error.filename or self._file.path
+            raise SinkUnavailableError(f"{place}: {error.strerror or error}{self._held(error)}") from error
+
+    def _held(self, error: OSError) -> str:
+        # on Windows a spreadsheet locks the file that it shows, and the container is told no more than this
+        if error.errno in _REFUSED and error.filename == str(self._file.path):
+            return "; if a program such as a spreadsheet has it open, close it there"
+        return ""
 
     def _holding(self, state: State, partition: int) -> Holding:
         mark = state.marks[partition]

@@ -22,6 +22,8 @@ from fraudstream.sinks.protocol import Identity
 HEADER_LINE = HEADER.encode() + b"\n"
 _MODE = 0o664
 _TAIL_BYTES = 4096
+# some mounts of Windows' folders can't sync a folder: the journal then finds a name that was lost, as one deleted
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
 def tail(file: int, length: int) -> int:
@@ -204,5 +206,8 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
     finally:
         os.close(descriptor)
