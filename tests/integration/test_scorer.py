@@ -201,11 +201,38 @@ def test_latest_is_for_the_very_first_start_only(surroundings: Surroundings) -> 
         scorer.wait_for(READY)
         scorer.terminate()
         assert scorer.wait() == 0
-        assert not scorer.lines("csv lost")
+        assert not scorer.lines("csv begins here")
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(11, 31)])
     with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
         wait_until(lambda: len(csv_rows(surroundings.csv)) == 20, 30, "20 rows")
     assert {int(rows[0]["payment_id"]) for rows in csv_rows(surroundings.csv).values()} == set(range(11, 31))
+
+
+def test_two_hosts_with_a_csv_each(surroundings: Surroundings, tmp_path: Path) -> None:
+    """One group, two CSVs that know nothing of each other: the topic has each payment once, each CSV what it scored."""
+    theirs = tmp_path / "there" / surroundings.csv.name
+    theirs.parent.mkdir()
+    hosts: list[tuple[Path, dict[str, str]]] = [
+        (surroundings.csv, {}),
+        (theirs, {"CSV_PATH": str(theirs)}),
+        (surroundings.csv, {}),
+    ]
+    said = []
+    for turn, (csv, settings) in enumerate(hosts):
+        with surroundings.scorer(**settings) as scorer:
+            scorer.wait_for(READY)
+            surroundings.send_payments(400)
+            surroundings.wait_until_committed()
+            scorer.terminate()
+            assert scorer.wait() == 0
+            said.append([event for event in ("csv begins here", "group ahead") if scorer.lines(event)])
+        assert len(csv_rows(csv)) == 400 * (turn // 2 + 1)
+    assert said == [[], ["csv begins here"], ["group ahead"]]
+    everywhere = [*csv_rows(surroundings.csv), *csv_rows(theirs)]
+    assert len(everywhere) == len(set(everywhere)) == 1_200
+    events = scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
+    assert {len(found) for found in events.values()} == {1}
+    assert set(events) == set(everywhere)
 
 
 def test_at_least_once_keeps_the_csv_exactly_once(surroundings: Surroundings) -> None:

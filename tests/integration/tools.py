@@ -78,7 +78,7 @@ def goes_on(surroundings: Surroundings, count: int) -> None:
     surroundings.send_payments(40)
     with surroundings.scorer() as scorer:
         surroundings.wait_until_committed()
-        for strange in ("group reset forward", "group reset back", "topic recreated", "CSV damaged", "CSV missing"):
+        for strange in ("group ahead", "group reset back", "topic recreated", "CSV damaged", "CSV missing"):
             assert not scorer.lines(strange), scorer.output
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output

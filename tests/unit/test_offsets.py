@@ -27,11 +27,11 @@ CASES = [
     (None, DECIDED, log(found=8), Case.TOPIC_RECREATED, 0, 0),
     (10, DECIDED, log(), Case.GROUP_RESET_BACK, 100, 0),
     (10, DECIDED, log(found=8), Case.TOPIC_RECREATED, 0, 0),
-    (150, DECIDED, log(), Case.GROUP_RESET_FORWARD, 150, 0),
+    (150, DECIDED, log(), Case.GROUP_AHEAD, 150, 0),
     (95, DECIDED, log(found=8), Case.TOPIC_RECREATED, 0, 0),
     (95, DECIDED, log(end=97), Case.TOPIC_RECREATED, 0, 0),
     (95, DECIDED, log(start=120, found=None), Case.RETENTION_PASSED, 120, 25),
-    (150, None, log(), Case.CSV_LOST, 150, 0),
+    (150, None, log(), Case.CSV_BEGINS_HERE, 150, 0),
     (0, None, log(), Case.NORMAL, 0, 0),
     (5, None, log(start=9), Case.RETENTION_PASSED, 9, 4),
     (None, Decided(offset=99, base=99, fingerprint=None), log(), Case.OFFSETS_EXPIRED, 100, 0),
@@ -49,7 +49,7 @@ def test_each_case(
 def test_a_first_start_in_the_middle_has_lost_nothing() -> None:
     """The offset is the one just committed for the new group; with any other, the CSV that led to it is missing."""
     assert resume(150, None, log(), first=150) == Resume(case=Case.FIRST_START, position=150)
-    assert resume(150, None, log(), first=140) == Resume(case=Case.CSV_LOST, position=150)
+    assert resume(150, None, log(), first=140) == Resume(case=Case.CSV_BEGINS_HERE, position=150)
     assert resume(5, None, log(start=9), first=5) == Resume(case=Case.RETENTION_PASSED, position=9, lost=4)
 
 
@@ -64,7 +64,7 @@ def test_nothing_jumps_silently(committed: int | None, last: int, length: int, s
     result = resume(committed, decided, Log(start=start, end=end, fingerprint=found))
     assert start <= result.position <= end
     if result.position > last + 1:
-        assert result.case is Case.GROUP_RESET_FORWARD or result.lost > 0
+        assert result.case is Case.GROUP_AHEAD or result.lost > 0
 
 
 def test_a_fingerprint_tells_records_apart() -> None:

@@ -17,11 +17,11 @@ class Case(StrEnum):
     NEW_PARTITION = "new_partition"
     NORMAL = "normal"
     REPLAY = "replay"
-    CSV_LOST = "csv_lost"
+    CSV_BEGINS_HERE = "csv_begins_here"
     OFFSETS_EXPIRED = "offsets_expired"
     RETENTION_PASSED = "retention_passed"
     GROUP_RESET_BACK = "group_reset_back"
-    GROUP_RESET_FORWARD = "group_reset_forward"
+    GROUP_AHEAD = "group_ahead"
     TOPIC_RECREATED = "topic_recreated"
 
 
@@ -76,7 +76,7 @@ def resume(committed: int | None, decided: Decided | None, log: Log, first: int 
         return _retained(Case.OFFSETS_EXPIRED, following, log)
     if committed < decided.base:
         return _retained(Case.GROUP_RESET_BACK, following, log)
-    return _retained(Case.REPLAY if committed < following else Case.GROUP_RESET_FORWARD, committed, log)
+    return _retained(Case.REPLAY if committed < following else Case.GROUP_AHEAD, committed, log)
 
 
 def _differ(ours: int | None, theirs: int | None) -> bool:
@@ -88,7 +88,7 @@ def _without_journal(committed: int | None, log: Log, first: int | None) -> Resu
         return Resume(case=Case.NEW_PARTITION, position=log.start)
     if committed == first:
         return _retained(Case.FIRST_START, committed, log)
-    return _retained(Case.CSV_LOST if committed > log.start else Case.NORMAL, committed, log)
+    return _retained(Case.CSV_BEGINS_HERE if committed > log.start else Case.NORMAL, committed, log)
 
 
 def _retained(case: Case, position: int, log: Log) -> Resume:
