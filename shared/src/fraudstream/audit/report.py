@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fraudstream.audit.merge import EXAMPLES, Finding, Kind
+from fraudstream.tables import aligned
 
 _HEAD = ("partition", "judged offsets", "records", "scored", "dead", "findings", "pending")
 
@@ -89,8 +90,7 @@ def _place(finding: Finding) -> str:
 
 def _table(partitions: Sequence[Judged]) -> str:
     rows = [_HEAD, *(_cells(judged) for judged in partitions), _total(partitions)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    return "\n".join("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(aligned(rows, right=range(len(_HEAD))))
 
 
 def _cells(judged: Judged) -> tuple[str, ...]:
