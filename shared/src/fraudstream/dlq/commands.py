@@ -96,8 +96,10 @@ async def _replay(call: _Call) -> int:
     arguments, box, choice = call.arguments, call.box, given.choice(call.arguments)
     if choice.status == "replayed" and not arguments.again:
         raise FraudstreamError("--replayed letters were sent before: --again sends them once more; nothing was sent")
+    if not box.target.keeps_transactions:
+        raise FraudstreamError("the broker of make demo keeps no transactions: a replay needs real Kafka")
     edited = Edited(arguments.file) if arguments.file else None
-    index = await _unless_interrupted(call, box.index())
+    index = await _unless_interrupted(call, box.index(judged=edited is None))
     if place := absent(index, choice.places):
         raise _no_letter(place, box.topic)
     if edited and (place := absent(index, edited.edits)):
@@ -120,7 +122,7 @@ async def _replay(call: _Call) -> int:
 
 def _done(replay: Replay, took_s: float) -> str:
     into, mended = f"into {replay.plan.target.topic} in {took_s:.1f} s", f"{replay.mended:,} mended"
-    lines = [f"{replay.done:,} letters replayed {into}: {mended}, {replay.done - replay.mended:,} unchanged."]
+    lines = [f"{replay.done:,} replayed {into}: {mended}, {replay.done - replay.mended:,} unchanged."]
     if replay.meanwhile:
         lines.append(f"{replay.meanwhile:,} were replayed by somebody else meanwhile, and left out.")
     lines.append("Next: fraudstream dlq list shows those that came back, fraudstream verify judges all.")

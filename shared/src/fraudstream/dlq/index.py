@@ -8,15 +8,16 @@ from fraudstream.dlq.choosing import LetterPlace
 from fraudstream.events import InvalidPayment, decode
 from fraudstream.records import Record
 
-_DETAILS_SHARED = 10_000
+_TEXTS_SHARED = 10_000
 # Kafka's record format adds at most 10 bytes to each key, value, header name and value; around all of them stands this
 _PART_BYTES, _ENVELOPE_BYTES = 10, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
-    """A letter without its bytes. `verdict` is why its value is no payment by today's rules; None: it is one.
+    """A letter without its bytes.
 
+    `verdict` is why its value is no payment by today's rules; None: it is one, or was not judged.
     `around_bytes` is the most that a message of it takes beside its value, `value_hash` good for this process alone.
     """
 
@@ -36,11 +37,12 @@ class Entry:
 class Index:
     """Takes in records of the topic, partition by partition in order; letters come out in the order they came in."""
 
-    def __init__(self) -> None:
-        self.strangers = 0
+    def __init__(self, *, judged: bool = False) -> None:
+        """`judged`: each letter's value is held against today's rules."""
+        self._judged = judged
         self._entries: dict[LetterPlace, Entry] = {}
         self._replays: dict[LetterPlace, tuple[Replayed, ...]] = {}
-        self._details: dict[str, str] = {}
+        self._texts: dict[str, str] = {}
 
     def __len__(self) -> int:
         """How many letters."""
@@ -50,7 +52,7 @@ class Index:
         return iter(self._entries.values())
 
     def add(self, partition: int, records: Iterable[Record]) -> None:
-        """Take in letters and markers; what others wrote is counted as strangers'."""
+        """Take in letters and markers; what others wrote is passed over."""
         for record in records:
             if letter := dead_letter(partition, record):
                 entry = self._entry(letter, record.timestamp)
@@ -58,8 +60,6 @@ class Index:
             elif marker := replayed(partition, record):
                 place = LetterPlace(partition, marker.letter_offset)
                 self._replays[place] = (*self._replays.get(place, ()), marker)
-            else:
-                self.strangers += 1
 
     def get(self, place: LetterPlace) -> Entry | None:
         """The letter there, if there is one."""
@@ -70,22 +70,23 @@ class Index:
         return self._replays.get(place, ())
 
     def _entry(self, letter: DeadLetter, timestamp_ms: int) -> Entry:
-        detail = letter.detail
-        if len(self._details) < _DETAILS_SHARED:
-            detail = self._details.setdefault(detail, detail)
         return Entry(
             place=LetterPlace(letter.partition, letter.offset),
             timestamp_ms=timestamp_ms,
-            reason=letter.reason,
-            detail=detail,
-            source=letter.source,
+            reason=self._shared(letter.reason),
+            detail=self._shared(letter.detail),
+            source=letter.source._replace(topic=self._shared(letter.source.topic)),
             is_cut=letter.is_cut,
             stored_bytes=len(letter.value or b""),
             value_bytes=letter.value_bytes,
             around_bytes=_around_bytes(letter),
             value_hash=hash(letter.value),
-            verdict=verdict(letter.value),
+            verdict=verdict(letter.value) if self._judged else None,
         )
+
+    def _shared(self, text: str) -> str:
+        """The same text, held once for all letters that have it."""
+        return self._texts.setdefault(text, text) if len(self._texts) < _TEXTS_SHARED else text
 
 
 def verdict(value: bytes | None) -> str | None:

@@ -42,10 +42,10 @@ class Letterbox:
         self._log = log
         self._positions: dict[int, int] = {}
 
-    async def index(self, partitions: Collection[int] | None = None) -> Index:
+    async def index(self, partitions: Collection[int] | None = None, *, judged: bool = False) -> Index:
         """All that is committed and not behind an open transaction, of all partitions or of these."""
         wanted = [one for one in self._partitions if partitions is None or one in partitions]
-        return await self._read_on(await self._stable.retained(wanted))
+        return await self._read_on(await self._stable.retained(wanted), Index(judged=judged))
 
     async def since(self, partitions: Iterable[int]) -> Index:
         """What `index` has not seen of these partitions, until now, whatever transactions are open meanwhile.
@@ -54,7 +54,7 @@ class Letterbox:
         """
         told = partial(self._log.info, "waiting for open transactions", at_most_s=int(_SETTLE_S))
         ends = await all_settled(self._stable, self._whole, list(partitions), told, at_most_s=_SETTLE_S)
-        return await self._read_on(ends)
+        return await self._read_on(ends, Index())
 
     async def letter(self, place: LetterPlace) -> Found | None:
         """The letter at that place."""
@@ -89,8 +89,7 @@ class Letterbox:
                     if record.offset in wanted and (letter := dead_letter(partition, record)):
                         yield Found(letter, record.timestamp)
 
-    async def _read_on(self, logs: Mapping[int, Retained]) -> Index:
-        index = Index()
+    async def _read_on(self, logs: Mapping[int, Retained], index: Index) -> Index:
         starts = {partition: self._positions.get(partition, log.start) for partition, log in logs.items()}
         total = sum(max(0, log.end - starts[partition]) for partition, log in logs.items())
         progress = Progress("reading", total, self._log)
@@ -109,7 +108,8 @@ async def letterbox(kafka: KafkaSettings, topics: TopicSettings, log: Log) -> As
     """Opened within the block. Raises KafkaSetupError where there are no such topics, or no brokers."""
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
-        counts = (await describe(admin, (topics.input, topics.dlq))).partitions
+        cluster = await describe(admin, (topics.input, topics.dlq))
+        counts = cluster.partitions
         for variable, topic in (("DLQ_TOPIC", topics.dlq), ("INPUT_TOPIC", topics.input)):
             if not counts[topic]:
                 raise KafkaSetupError(f"{variable}: there is no topic {topic}; make it with: fraudstream topics")
@@ -117,6 +117,7 @@ async def letterbox(kafka: KafkaSettings, topics: TopicSettings, log: Log) -> As
             topic=topics.input,
             partitions=counts[topics.input],
             message_bytes=await message_limit(admin, topics.input),
+            keeps_transactions=cluster.keeps_transactions,
         )
         stable, whole = [
             await stack.enter_async_context(connected(partial(TopicReader, kafka, topics.dlq, isolation), kafka, log))

@@ -25,6 +25,7 @@ class Target:
     topic: str
     partitions: int
     message_bytes: int
+    keeps_transactions: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
