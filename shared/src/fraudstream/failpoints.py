@@ -29,6 +29,7 @@ Name = Literal[
     "token_taken",
     "position_committed",
     "resuming",
+    "replay_begins",
     "replay_sent",
     "replay_committed",
 ]

@@ -20,6 +20,7 @@ from fraudstream.dlq.index import Index
 from fraudstream.dlq.letterbox import Found, Letterbox
 from fraudstream.dlq.plan import Plan
 from fraudstream.errors import FraudstreamError
+from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import BROKEN, Log, unless_stopped
 from fraudstream.kafka.producing import FENCED_ERRORS
 from fraudstream.kafka.reading import connected
@@ -76,6 +77,7 @@ class Replay:
     async def _send(
         self, transactions: Transactions, places: Sequence[LetterPlace], file: BinaryIO | None, stop: asyncio.Event
     ) -> None:
+        failpoint("replay_begins")
         progress = Progress("replaying", len(places), self.log)
         async for chunk in self.box.chunks(places):
             if stop.is_set():

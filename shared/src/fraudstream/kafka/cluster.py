@@ -46,7 +46,7 @@ async def message_limit(admin: AIOKafkaAdminClient, topic: str) -> int:
     """The largest batch, in bytes, that `topic` takes; Kafka's default where the broker doesn't say."""
     try:
         responses = await admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, topic, ["max.message.bytes"])]
+            [ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": None})]
         )
     except (KafkaError, ValueError, AttributeError):
         return _DEFAULT_MESSAGE_BYTES
