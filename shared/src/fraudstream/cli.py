@@ -92,6 +92,18 @@ def _file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace the CSV to write if it is there")
 
 
+async def _dlq(invocation: Invocation) -> int:
+    from fraudstream.dlq.commands import run_dlq
+
+    return await run_dlq(invocation.env, invocation.stop, invocation.arguments)
+
+
+def _dlq_arguments(parser: argparse.ArgumentParser) -> None:
+    from fraudstream.dlq import arguments
+
+    arguments.add(parser)
+
+
 COMMANDS: Mapping[str, Command] = {
     "model": Command(
         help="list the kept models, show, promote or challenge with one, compare two, roll back",
@@ -104,6 +116,11 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "rebuild": Command(
         help="refill a lost CSV from the scored topic; scorers must be stopped", run=_rebuild, add_arguments=_force
+    ),
+    "dlq": Command(
+        help="dead letters: list, show, export, and send them to the input again",
+        run=_dlq,
+        add_arguments=_dlq_arguments,
     ),
     "score": Command(help="score the payments of a CSV or JSON Lines file", run=_score, add_arguments=_file),
 }

@@ -34,6 +34,8 @@ class Kind(StrEnum):
     SCORED_AND_DEAD = "scored, and a dead letter too"
     OUT_OF_ORDER = "out of order"
     NO_INPUT = "an output of no input record"
+    REPLAYED_TWICE = "replayed twice, the second time without --again"
+    NO_LETTER = "a replay of no dead letter"
     UNREADABLE = "unreadable"
 
 
@@ -120,9 +122,9 @@ class Merge:
                 self._find(Kind.NO_INPUT, offset, _PLACE[output])
         self._pass(inputs)
 
-    def unreadable(self, detail: str) -> None:
-        """Something in an output can't be read."""
-        self._find(Kind.UNREADABLE, None, detail)
+    def found(self, kind: Kind, detail: str) -> None:
+        """Something was found that is of no record of the input."""
+        self._find(kind, None, detail)
 
     def finish(self) -> None:
         """Judge what stayed incomplete until the end."""

@@ -9,8 +9,9 @@ from functools import partial
 from fraudstream.audit.cursor import Cursor
 from fraudstream.audit.entries import dead_entries, row_entries, scored_entries
 from fraudstream.audit.former import first_of_present_topic
-from fraudstream.audit.merge import Bounds, Content, Merge
+from fraudstream.audit.merge import Bounds, Content, Kind, Merge
 from fraudstream.audit.progress import Progress
+from fraudstream.audit.replays import Replays
 from fraudstream.audit.report import Judged, Report
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.cluster import admin_client, check_partitions, describe
@@ -120,7 +121,9 @@ class _Audit:
         merge = Merge(Bounds(start=start, end=end, topic_from=await self._topic_from(partition, readings.scored, end)))
         await self._merge(partition, merge, readings)
         for detail in unreadable:
-            merge.unreadable(detail)
+            merge.found(Kind.UNREADABLE, detail)
+        for kind, detail in readings.replays.findings:
+            merge.found(kind, detail)
         merge.finish()
         return Judged(
             partition=partition,
@@ -130,6 +133,7 @@ class _Audit:
             once=merge.once,
             scored=merge.scored + merge.unretained,
             dead=merge.dead,
+            replayed=readings.replays.count,
             pending=await self._pending(partition, end, retained.end),
             findings=merge.findings,
             examples=merge.examples,
@@ -151,9 +155,12 @@ class _Audit:
             async for records in self.readers[scored].records(partition, begin, log.end):
                 yield scored_entries(records, partition, unreadable)
 
+        replays = Replays(partition, self.logs[dead][partition].start)
+
         async def letters() -> AsyncIterator[list[tuple[int, int]]]:
             log = self.logs[dead][partition]
             async for records in self.readers[dead].records(partition, log.start, log.end):
+                replays.add(records)
                 yield dead_entries(records, self.topics.input, partition, unreadable)
 
         async def rows() -> AsyncIterator[list[tuple[int, Content]]]:
@@ -161,7 +168,13 @@ class _Audit:
                 yield row_entries(lines, partition, unreadable)
                 await asyncio.sleep(0)
 
-        return _Readings(scored=Cursor(events()), dead=Cursor(letters()), rows=Cursor(rows()), former=begin - log.start)
+        return _Readings(
+            scored=Cursor(events()),
+            dead=Cursor(letters()),
+            rows=Cursor(rows()),
+            former=begin - log.start,
+            replays=replays,
+        )
 
     async def _first(self, partition: int, readings: "_Readings") -> int | None:
         """The first offset that was ever decided: as the journal has it, else the lowest one seen; None: none yet."""
@@ -229,3 +242,4 @@ class _Readings:
     dead: Cursor[int]
     rows: Cursor[Content]
     former: int
+    replays: Replays
