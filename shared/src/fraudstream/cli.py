@@ -42,7 +42,7 @@ async def _topics(invocation: Invocation) -> None:
 async def _verify(invocation: Invocation) -> int:
     from fraudstream.audit.commands import run_verify
 
-    return await run_verify(invocation.env, invocation.stop)
+    return await run_verify(invocation.env, invocation.stop, invocation.arguments)
 
 
 async def _rebuild(invocation: Invocation) -> int:
@@ -82,6 +82,10 @@ async def _score(invocation: Invocation) -> int:
     return await run_score(invocation.env, invocation.stop, invocation.arguments)
 
 
+def _without_csv(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--without-csv", action="store_true", help="judge the topics alone: each host has its own CSV")
+
+
 def _force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="set a CSV aside that has rows, instead of refusing")
 
@@ -112,7 +116,9 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "topics": Command(help="make the three topics, or raise their partition counts to TOPIC_PARTITIONS", run=_topics),
     "verify": Command(
-        help="say whether every record stands exactly once in CSV and topics, and list what is not", run=_verify
+        help="say whether every record stands exactly once in CSV and topics, and list what is not",
+        run=_verify,
+        add_arguments=_without_csv,
     ),
     "rebuild": Command(
         help="refill a lost CSV from the scored topic; scorers must be stopped", run=_rebuild, add_arguments=_force

@@ -35,6 +35,8 @@ class VerifySettings:
     topics: TopicSettings
     group: GroupSettings
     csv: CsvSettings
+    with_csv: bool = True
+    """Whether `verify` holds the topics against the CSV; where each host has one of its own, no single one has all."""
 
 
 async def verify(settings: VerifySettings, log: Log) -> Report:
@@ -44,7 +46,8 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
         cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
         check_partitions(cluster, topics)
-        state = known(settings.csv.path, Identity(cluster=cluster.id, topic=topics.input, group=group))
+        identity = Identity(cluster=cluster.id, topic=topics.input, group=group)
+        state = known(settings.csv.path, identity) if settings.with_csv else None
         partitions = range(cluster.partitions[topics.input])
         readers = {
             topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
@@ -55,7 +58,7 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
         if all(offset is None for offset in committed.values()):
             raise KafkaSetupError(f"CONSUMER_GROUP: {group} has not committed anything of {topics.input} yet")
         logs = await _logs(settings, readers, partitions, log)
-        csv = stack.enter_context(CsvSnapshot(files(settings.csv.path)))
+        csv = stack.enter_context(CsvSnapshot(files(settings.csv.path) if settings.with_csv else []))
         audit = _Audit(
             topics=topics,
             readers=readers,
@@ -63,6 +66,7 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
             committed=committed,
             first={one: mark.first for one, mark in state.marks.items()} if state else {},
             csv=csv,
+            with_csv=settings.with_csv,
             progress=Progress("verifying", _total(logs[topics.input], committed), log),
         )
         judged = [await audit.partition(partition) for partition in partitions]
@@ -72,8 +76,14 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
             partitions=judged,
             unreadable=csv.unreadable,
             unreadable_lines=csv.unreadable_lines,
-            notes=[] if csv.names else [f"There is no CSV at {settings.csv.path}: fraudstream rebuild refills it."],
+            notes=[] if csv.names else [_without(settings)],
         )
+
+
+def _without(settings: VerifySettings) -> str:
+    if settings.with_csv:
+        return f"There is no CSV at {settings.csv.path}: fraudstream rebuild refills it."
+    return "Judged by the topics alone, without a CSV."
 
 
 async def _logs(
@@ -103,6 +113,7 @@ class _Audit:
     committed: Mapping[int, int | None]
     first: Mapping[int, int]
     csv: CsvSnapshot
+    with_csv: bool
     progress: Progress
 
     async def partition(self, partition: int) -> Judged:
@@ -118,7 +129,10 @@ class _Audit:
         first = await self._first(partition, readings)
         end = min(committed, retained.end)
         start = max(retained.start, min(first, end) if first is not None else end)
-        merge = Merge(Bounds(start=start, end=end, topic_from=await self._topic_from(partition, readings.scored, end)))
+        topic_from = await self._topic_from(partition, readings.scored, end)
+        if not self.with_csv:  # nothing else says what became of them
+            start = max(start, min(topic_from, end))
+        merge = Merge(Bounds(start=start, end=end, topic_from=topic_from), csv=self.with_csv)
         await self._merge(partition, merge, readings)
         for detail in unreadable:
             merge.found(Kind.UNREADABLE, detail)
