@@ -1,11 +1,13 @@
 """`fraudstream dlq` as a user runs it: letters seen, taken out, mended, replayed, scored."""
 
 import json
+import os
 import subprocess
 import sys
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -36,19 +38,25 @@ def broken(number: int) -> bytes:
 
 
 def send_broken(surroundings: Surroundings) -> None:
-    """20 payments with a field that is wrong, and one message that is no text; good ones among them."""
+    """20 payments with a field that is wrong, and one message that is no text; a good one among them."""
     messages = [
         Message(broken(number + 1), b"key-%d" % number, number % 2, headers=[("trace", b"\x00\xff")])
         for number in range(COUNT)
     ]
     surroundings.send([*messages, Message(NO_TEXT, partition=1), Message(payment(999), partition=1)])
-    tools.score(surroundings)
+    decided(surroundings)
 
 
-def score_replays(surroundings: Surroundings) -> None:
-    """Score until all is decided: behind a transaction, the committed offset never comes to the topic's end."""
+def decided(surroundings: Surroundings) -> None:
+    """Wait until each record is: behind a transaction, the committed offset never comes to the topic's end."""
+    wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+
+
+@pytest.fixture
+def scored(surroundings: Surroundings) -> Iterator[Surroundings]:
+    """The same with a scorer at work."""
     with surroundings.scorer() as scorer:
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+        yield surroundings
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output
 
@@ -59,20 +67,40 @@ def replays(surroundings: Surroundings) -> list[Record]:
     return [record for record in records if REPLAY_OF in dict(record.headers)]
 
 
-def test_letters_are_mended_replayed_and_scored(surroundings: Surroundings) -> None:
+def asked(surroundings: Surroundings, answer: bytes, *arguments: str) -> str:
+    """What a replay says that asks at a terminal, and is answered."""
+    ours, its = os.openpty()
+    try:
+        os.write(ours, answer)
+        done = subprocess.run(
+            [sys.executable, "-m", "fraudstream.cli", "dlq", "replay", *arguments],
+            env=surroundings.settings | {"PATH": os.environ["PATH"]},
+            stdin=its,
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(ours)
+        os.close(its)
+    assert b"Traceback" not in done.stderr
+    return done.stdout.decode()
+
+
+def test_letters_are_mended_replayed_and_scored(scored: Surroundings) -> None:
     """The whole story, by the commands alone; then nothing is left to be replayed, and all is well."""
-    send_broken(surroundings)
-    listed = tools.run(surroundings, "dlq", "list", "--last", "3").output
+    send_broken(scored)
+    listed = tools.run(scored, "dlq", "list", "--last", "3").output
     assert "21 dead letters, 21 of them not replayed" in listed
     assert "amount: Input should be a valid number" in listed
-    lines = tools.run(surroundings, "dlq", "list", "--json", "--reason", "invalid_json").output.splitlines()
+    lines = tools.run(scored, "dlq", "list", "--json", "--reason", "invalid_json").output.splitlines()
     (line,) = map(json.loads, lines)
-    shown = tools.run(surroundings, "dlq", "show", f"{line['partition']}/{line['offset']}").output
+    shown = tools.run(scored, "dlq", "show", f"{line['partition']}/{line['offset']}").output
     assert "\\xff{" in shown
-    file = surroundings.folder / "letters.jsonl"
-    tools.run(surroundings, "dlq", "export", "--out", str(file))
+    file = scored.folder / "letters.jsonl"
+    tools.run(scored, "dlq", "export", "--out", str(file))
     assert len(file.read_text().splitlines()) == COUNT + 1
-    refused = tools.run(surroundings, "dlq", "export", "--out", str(file))
+    refused = tools.run(scored, "dlq", "export", "--out", str(file))
     assert (refused.code, "--force" in refused.output) == (1, True)
     # what the documentation does with sed
     text = file.read_text()
@@ -80,12 +108,12 @@ def test_letters_are_mended_replayed_and_scored(surroundings: Surroundings) -> N
         amount = json.loads(broken(number + 1))["amount"]
         text = text.replace(f'\\"amount\\": \\"{amount}\\"', f'\\"amount\\": {amount}')
     file.write_text(text)
-    done = tools.run(surroundings, "dlq", "replay", "--from", str(file), "--reason", "invalid_field", "--yes")
+    done = tools.run(scored, "dlq", "replay", "--from", str(file), "--reason", "invalid_field", "--yes")
     assert done.code == 0, done.output
     assert "All of them can be scored now." in done.output
     assert "20 mended, 0 unchanged" in done.output
-    sent = replays(surroundings)
-    dlq = surroundings.settings["DLQ_TOPIC"]
+    sent = replays(scored)
+    dlq = scored.settings["DLQ_TOPIC"]
     assert len(sent) == len({dict(record.headers)[REPLAY_OF] for record in sent}) == COUNT
     for record in sent:
         headers = dict(record.headers)
@@ -93,56 +121,58 @@ def test_letters_are_mended_replayed_and_scored(surroundings: Surroundings) -> N
         assert (headers[REPLAY_OF] or b"").startswith(f"{dlq}/{record.partition}/".encode())
         assert abs(record.timestamp / 1_000 - time.time()) < 60
         assert (record.key or b"").startswith(b"key-")
-    score_replays(surroundings)
-    assert surroundings.assert_each_once() == 2 * COUNT + 2
-    tools.well(surroundings, f"({COUNT + 1} scored, {COUNT + 1} dead letters)", "20 dead letters were replayed")
-    nothing = tools.run(surroundings, "dlq", "replay", "--from", str(file), "--reason", "invalid_field", "--yes")
+    decided(scored)
+    assert scored.assert_each_once() == 2 * COUNT + 2
+    tools.well(scored, f"({COUNT + 1} scored, {COUNT + 1} dead letters)", "20 dead letters were replayed")
+    nothing = tools.run(scored, "dlq", "replay", "--from", str(file), "--reason", "invalid_field", "--yes")
     assert (nothing.code, "20 replayed before" in nothing.output) == (0, True)
-    assert "20 dead letters, 0 of them not" in tools.run(surroundings, "dlq", "list", "--replayed").output
-    assert len(replays(surroundings)) == COUNT
-    markers = [record for record in read_all(surroundings.bootstrap, dlq) if record.value is None]
+    assert "20 dead letters, 0 of them not" in tools.run(scored, "dlq", "list", "--replayed").output
+    assert len(replays(scored)) == COUNT
+    markers = [record for record in read_all(scored.bootstrap, dlq) if record.value is None]
     assert Counter(record.partition for record in markers) == {0: COUNT // 2, 1: COUNT // 2}
 
 
-def test_a_replay_unchanged_comes_back(surroundings: Surroundings) -> None:
+def test_a_replay_unchanged_comes_back(scored: Surroundings) -> None:
     """As a letter of its own that links to the first; `--again` sends the first once more, also where it is named."""
-    send_broken(surroundings)
-    refused = tools.run(surroundings, "dlq", "replay")
+    send_broken(scored)
+    refused = tools.run(scored, "dlq", "replay")
     assert (refused.code, "--yes goes on" in refused.output) == (1, True)
-    assert not replays(surroundings)
-    assert tools.run(surroundings, "dlq", "replay", "1/0", "--yes").code == 0
-    score_replays(surroundings)
-    assert "22 dead letters, 21 of them not" in tools.run(surroundings, "dlq", "list").output
-    assert "1 replayed before" in tools.run(surroundings, "dlq", "replay", "1/0", "--yes").output
-    assert "--again" in tools.run(surroundings, "dlq", "replay", "--replayed", "--yes").output
-    assert len(replays(surroundings)) == 1
-    assert tools.run(surroundings, "dlq", "replay", "1/0", "--yes", "--again").code == 0
-    assert len(replays(surroundings)) == 2
-    score_replays(surroundings)
-    tools.well(surroundings, "1 dead letters were replayed")
-    last = json.loads(tools.run(surroundings, "dlq", "list", "--json", "--last", "1").output)
-    assert "replay of" in tools.run(surroundings, "dlq", "show", f"{last['partition']}/{last['offset']}").output
+    for answer in (b"n\n", b"\x04"):
+        assert asked(scored, answer).endswith("[y/N] Nothing was sent.\n")
+    assert not replays(scored)
+    assert "1 replayed into" in asked(scored, b"y\n", "1/0")
+    decided(scored)
+    assert "22 dead letters, 21 of them not" in tools.run(scored, "dlq", "list").output
+    assert "1 replayed before" in tools.run(scored, "dlq", "replay", "1/0", "--yes").output
+    assert "--again" in tools.run(scored, "dlq", "replay", "--replayed", "--yes").output
+    assert len(replays(scored)) == 1
+    assert tools.run(scored, "dlq", "replay", "1/0", "--yes", "--again").code == 0
+    assert len(replays(scored)) == 2
+    decided(scored)
+    tools.well(scored, "1 dead letters were replayed")
+    last = json.loads(tools.run(scored, "dlq", "list", "--json", "--last", "1").output)
+    assert "replay of" in tools.run(scored, "dlq", "show", f"{last['partition']}/{last['offset']}").output
 
 
-def test_what_can_not_go_back_is_left_out(surroundings: Surroundings) -> None:
+def test_what_can_not_go_back_is_left_out(scored: Surroundings) -> None:
     """Too large by now, or of another topic; and what names no letter sends nothing at all."""
-    surroundings.send([Message(b"x" * 200_000), Message(b"{"), Message(b"[]", partition=1)])
-    tools.score(surroundings)
-    alter_config(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], {"max.message.bytes": "100000"})
+    scored.send([Message(b"x" * 200_000), Message(b"{"), Message(b"[]", partition=1)])
+    decided(scored)
+    alter_config(scored.bootstrap, scored.settings["INPUT_TOPIC"], {"max.message.bytes": "100000"})
     for arguments, words in (
         (["0/9"], "no dead letter at 0/9"),
         (["--from", "absent.jsonl"], "can't be read"),
-        (["--from", str(_file(surroundings, '{"partition":0,"offset":1,"value":"{}"}', "x"))], "line 2: no JSON"),
-        (["--from", str(_file(surroundings, '{"partition":7,"offset":1,"value":"{}"}'))], "line 1: there is no dead"),
+        (["--from", str(_file(scored, '{"partition":0,"offset":1,"value":"{}"}', "x"))], "line 2: no JSON"),
+        (["--from", str(_file(scored, '{"partition":7,"offset":1,"value":"{}"}'))], "line 1: there is no dead"),
     ):
-        done = tools.run(surroundings, "dlq", "replay", "--yes", *arguments)
+        done = tools.run(scored, "dlq", "replay", "--yes", *arguments)
         assert (done.code, words in done.output) == (1, True), done.output
-    assert not replays(surroundings)
-    done = tools.run(surroundings, "dlq", "replay", "--yes")
+    assert not replays(scored)
+    done = tools.run(scored, "dlq", "replay", "--yes")
     assert done.code == 0, done.output
     assert "1 larger than" in done.output
-    assert Counter(record.value for record in replays(surroundings)) == {b"{": 1, b"[]": 1}
-    absent = tools.run(surroundings, "dlq", "list", DLQ_TOPIC="absent")
+    assert Counter(record.value for record in replays(scored)) == {b"{": 1, b"[]": 1}
+    absent = tools.run(scored, "dlq", "list", DLQ_TOPIC="absent")
     assert (absent.code, "fraudstream topics" in absent.output) == (1, True)
 
 
@@ -152,22 +182,22 @@ def _file(surroundings: Surroundings, *lines: str) -> Path:
     return path
 
 
-def test_a_marker_behind_an_open_transaction_is_waited_for(surroundings: Surroundings) -> None:
+def test_a_marker_behind_an_open_transaction_is_waited_for(scored: Surroundings) -> None:
     """A scorer's open transaction hides a marker that stands behind it: without waiting, its letter would go twice."""
-    send_broken(surroundings)
-    settings = surroundings.settings | {"FAILPOINTS": "replay_begins=stop"}
-    with Service(surroundings.folder, "fraudstream.cli", settings, "dlq", "replay", "0/0", "--yes") as first:
+    send_broken(scored)
+    settings = scored.settings | {"FAILPOINTS": "replay_begins=stop"}
+    with Service(scored.folder, "fraudstream.cli", settings, "dlq", "replay", "0/0", "--yes") as first:
         first.wait_until_paused()
-        with surroundings.open_transaction(1, "DLQ_TOPIC"):
+        with scored.open_transaction(1, "DLQ_TOPIC"):
             first.resume()
             assert first.wait() == 0, first.output
-            threading.Timer(3, surroundings.end_transaction).start()
-            second = tools.run(surroundings, "dlq", "replay", "0/0", "0/1", "--yes")
+            threading.Timer(3, scored.end_transaction).start()
+            second = tools.run(scored, "dlq", "replay", "0/0", "0/1", "--yes")
     assert second.code == 0, second.output
     assert "waiting for open transactions" in second.output
     assert "1 were replayed by somebody else" in second.output
-    assert len({dict(record.headers)[REPLAY_OF] for record in replays(surroundings)}) == 2
-    assert len(replays(surroundings)) == 2
+    assert len({dict(record.headers)[REPLAY_OF] for record in replays(scored)}) == 2
+    assert len(replays(scored)) == 2
 
 
 def test_the_embedded_broker_is_refused(surroundings: Surroundings) -> None:
@@ -177,14 +207,14 @@ def test_the_embedded_broker_is_refused(surroundings: Surroundings) -> None:
     assert (done.code, "needs real Kafka" in done.output) == (1, True), done.output
 
 
-def test_letters_go_down_a_pipe(surroundings: Surroundings) -> None:
+def test_letters_go_down_a_pipe(scored: Surroundings) -> None:
     """A reader that has enough is no error."""
-    surroundings.send([Message(b"x" * 1_000) for _ in range(500)])
-    tools.score(surroundings)
+    scored.send([Message(b"x" * 1_000) for _ in range(500)])
+    decided(scored)
     command = f"{sys.executable} -m fraudstream.cli dlq export | head -n 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
-        env=surroundings.settings | {"PATH": "/usr/bin:/bin"},
+        env=scored.settings | {"PATH": "/usr/bin:/bin"},
         capture_output=True,
         timeout=60,
         check=False,

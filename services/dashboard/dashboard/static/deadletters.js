@@ -12,6 +12,7 @@ export function deadLettersTable(panel, { open, held }) {
     key: (letter) => `${letter.partition}/${letter.offset}`,
     row: (letter) => row(letter, open),
     update: (node, letter) => {
+      node.letter = letter; // after a new connection another object than the row was made of
       const badge = node.querySelector('.badge');
       if (letter.replayed && badge.hidden) badge.replaceWith(replayedBadge(letter));
     },
@@ -32,7 +33,7 @@ function row(letter, open) {
   node.addEventListener('click', () => {
     if (String(getSelection())) return;
     button.focus({ preventScroll: true });
-    open(letter);
+    open(node.letter);
   });
   return node;
 }

@@ -22,7 +22,7 @@ from fraudstream.dlq.plan import Plan
 from fraudstream.errors import FraudstreamError
 from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import BROKEN, Log, unless_stopped
-from fraudstream.kafka.producing import FENCED_ERRORS
+from fraudstream.kafka.producing import FENCED_ERRORS, TRANSACTION_TIMEOUT_S
 from fraudstream.kafka.reading import connected
 from fraudstream.kafka.transactions import Transactions
 from fraudstream.rows import Message
@@ -62,7 +62,8 @@ class Replay:
                     file = stack.enter_context(self.edited.opened()) if self.edited else None
                     await self._send(transactions, places, file, stop)
             except FENCED_ERRORS:
-                raise self._stopped("another replay has begun since, and takes over from this one") from None
+                paused = f"or this one was paused for more than {TRANSACTION_TIMEOUT_S} s"
+                raise self._stopped(f"another replay has begun since, {paused}") from None
             except BROKEN as error:
                 problem = f"the outcome of the last transaction is not known ({str(error) or type(error).__name__})"
                 raise self._stopped(problem) from error
