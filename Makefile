@@ -10,7 +10,7 @@ endif
 # A moved folder or another PYTHON=… needs another environment.
 VENV := .venv/made-$(shell echo '$(CURDIR) $(PYTHON)' | cksum | cut -d ' ' -f 1)
 BIN := .venv/bin
-SERVICES := services/producer:services/scorer:services/trainer:services/dashboard:services/demo
+SERVICES := services/producer:services/scorer:services/trainer:services/dashboard:services/archiver:services/demo
 RUN := PYTHONPATH=$(SERVICES) $(BIN)/python -m
 PYTEST := $(BIN)/python -m pytest
 CODE := shared/src services tests benchmarks

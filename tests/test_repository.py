@@ -14,8 +14,8 @@ ROOT = Path(__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 JAVA = {"zookeeper", "kafka"}
-OURS = sorted(SERVICES.keys() - JAVA - {"prometheus"})
-IMAGES = ("producer", "scorer", "trainer", "dashboard")
+OURS = sorted(SERVICES.keys() - JAVA - {"prometheus", "postgres"})
+IMAGES = ("producer", "scorer", "trainer", "dashboard", "archiver")
 GROUPS = [
     group for group in vars(settings).values() if isinstance(group, type) and issubclass(group, settings.Settings)
 ]
@@ -31,6 +31,7 @@ PORTS = {
     "kafka": ["127.0.0.1:${KAFKA_HOST_PORT:-29092}:29092"],
     "dashboard": ["127.0.0.1:${DASHBOARD_PORT:-8080}:${DASHBOARD_PORT:-8080}"],
     "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
+    "postgres": ["127.0.0.1:${POSTGRES_HOST_PORT:-5432}:5432"],
 }
 
 
@@ -85,7 +86,7 @@ def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_services_scale_and_keep_to_themselves(name: str) -> None:
-    """No container name, which would forbid a second one; host ports for this host alone, of three services."""
+    """No container name, which would forbid a second one; host ports for this host alone, of four services."""
     service = SERVICES[name]
     assert "container_name" not in service
     assert service.get("ports", []) == PORTS.get(name, [])
@@ -112,7 +113,7 @@ def test_our_services_are_hardened(name: str) -> None:
 
 def test_long_running_services_prove_that_they_work() -> None:
     """Each has a health check, and those that wait for another wait for its health or its end."""
-    for name in ("zookeeper", "kafka", "scorer", "producer", "dashboard"):
+    for name in ("zookeeper", "kafka", "scorer", "producer", "dashboard", "archiver", "postgres"):
         assert SERVICES[name]["healthcheck"]["test"]
     conditions = [wait["condition"] for service in SERVICES.values() for wait in service.get("depends_on", {}).values()]
     assert set(conditions) == {"service_healthy", "service_completed_successfully"}
@@ -144,6 +145,7 @@ def test_images_of_others_are_pinned() -> None:
         "confluentinc/cp-zookeeper:7.9.1",
         "confluentinc/cp-kafka:7.9.1",
         "prom/prometheus:v3.5.0",
+        "postgres:17",
     }
 
 

@@ -14,7 +14,7 @@ HEADER = (
     "fraud_probability,decision,model_version,partition,offset"
 )
 LOAD, SECONDS, REPLICAS = 500, 60, 4
-OURS = ("scorer", "producer", "dashboard", "trainer", "topics", "volumes")
+OURS = ("scorer", "producer", "dashboard", "archiver", "trainer", "topics", "volumes")
 GRACE_S = 30
 JAVA_ENDED_BY_SIGTERM = 143
 

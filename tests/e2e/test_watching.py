@@ -32,7 +32,7 @@ def test_prometheus_finds_them_and_has_its_rules(stack: Stack) -> None:
     """With the profile: each replica is a target and answers; every rule is loaded and can be evaluated."""
     load = {"PAYMENTS_PER_SECOND": "50"}
     stack.compose("--profile", "monitoring", "up", "--detach", "--scale", f"scorer={REPLICAS}", timeout_s=180, **load)
-    wanted = sorted(["scorer"] * REPLICAS + ["producer", "dashboard", "prometheus"])
+    wanted = sorted(["scorer"] * REPLICAS + ["producer", "dashboard", "archiver", "prometheus"])
     wait_until(lambda: _up(stack) == wanted, 60, f"these answer: {wanted}")
     groups = _ask(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]

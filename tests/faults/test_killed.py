@@ -12,7 +12,8 @@ ENDED_AT_ONCE = 130
 
 
 @pytest.mark.parametrize(
-    ("step", "count"), [*((step, 1) for step in failpoints.NAMES), ("torn", 4), ("stored", 4), ("offsets_sent", 4)]
+    ("step", "count"),
+    [*((step, 1) for step in failpoints.SCORER_NAMES), ("torn", 4), ("stored", 4), ("offsets_sent", 4)],
 )
 def test_case_1_killed_at_each_step(surroundings: Surroundings, step: str, count: int) -> None:
     """At every step of the cycle and of taking a partition over; at some of them later in the stream too."""

@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 import yaml
 
-from fraudstream.metrics import DashboardMetrics, ProducerMetrics, ScorerMetrics, ServiceMetrics
+from fraudstream.metrics import ArchiverMetrics, DashboardMetrics, ProducerMetrics, ScorerMetrics, ServiceMetrics
 
 FOLDER = Path(__file__).parents[2] / "services/prometheus"
 SERVICES: dict[str, type[ServiceMetrics]] = {
     "scorer": ScorerMetrics,
     "producer": ProducerMetrics,
     "dashboard": DashboardMetrics,
+    "archiver": ArchiverMetrics,
 }
 PROMETHEUS_ITSELF = re.compile(r"up|process_\w+")
 SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from fraudstream.metrics import DashboardMetrics, ProducerMetrics, ScorerMetrics
+from fraudstream.metrics import ArchiverMetrics, DashboardMetrics, ProducerMetrics, ScorerMetrics
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
-REGISTRIES = [ScorerMetrics().registry, ProducerMetrics().registry, DashboardMetrics().registry]
+REGISTRIES = [metrics().registry for metrics in (ScorerMetrics, ProducerMetrics, DashboardMetrics, ArchiverMetrics)]
 
 
 def _names(registry: CollectorRegistry) -> set[str]:

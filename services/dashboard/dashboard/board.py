@@ -7,7 +7,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dashboard.recent import Recent
-from dashboard.records import ScoredPayment, dead_letter, dead_reason, scored_payment, second_of, shown
+from dashboard.records import dead_letter, dead_reason, second_of, shown
 from dashboard.replicas import Replicas
 from dashboard.sampling import Sampling
 from dashboard.window import SECONDS, Scores, Window, decision_numbers
@@ -15,6 +15,7 @@ from fraudstream.dead_letters import Replayed, replayed
 from fraudstream.events import APPROVE
 from fraudstream.records import Record
 from fraudstream.rows import rfc3339
+from fraudstream.scored_payments import ScoredPayment, scored_payment
 
 FLAGGED_ON_A_PAGE, DEAD_ON_A_PAGE = 200, 100
 FLAGGED_A_TICK, DEAD_A_TICK = 50, 20

@@ -4,8 +4,9 @@ import asyncio
 from typing import Any
 
 from dashboard.board import Board
-from dashboard.records import scored_payment, shown
+from dashboard.records import shown
 from fraudstream.kafka.reading import record_at
+from fraudstream.scored_payments import scored_payment
 from fraudstream.settings import KafkaSettings
 
 _MOST = 20

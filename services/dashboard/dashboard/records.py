@@ -1,60 +1,15 @@
 """Records of the scored and the dead-letter topic → what the page shows of them. Pure, and safe against any bytes."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Annotated, Any, Literal, NotRequired
-
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
-from typing_extensions import TypedDict
+from typing import Any
 
 from fraudstream.records import Record
 from fraudstream.rows import rfc3339
+from fraudstream.scored_payments import ScoredPayment
 
 _VALUE_CHARACTERS = 2_000
 _TEXT_CHARACTERS = 500
-
-Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Reason(TypedDict):
-    """A field that pushed the score up."""
-
-    field: Text
-    contribution: float
-    text: Text
-
-
-@with_config(ConfigDict(allow_inf_nan=False, extra="ignore"))
-class ScoredPayment(TypedDict):
-    """A record's value, as the scorer writes it."""
-
-    payment_id: int
-    amount: float
-    country_risk_score: float
-    failed_logins: int
-    transaction_hour: int
-    is_new_device: int
-    fraud_probability: Share
-    decision: Literal["approve", "review", "block"]
-    model_version: Text
-    reasons: Annotated[list[Reason], Field(max_length=20)]
-    source_partition: int
-    source_offset: int
-    scored_at: Text
-    challenger_probability: NotRequired[Share]
-    challenger_version: NotRequired[Text]
-
-
-_validate: Callable[[bytes | None], ScoredPayment] = TypeAdapter(ScoredPayment).validator.validate_json  # type: ignore[assignment]
-
-
-def scored_payment(value: bytes | None) -> ScoredPayment | None:
-    """A scored payment, or None where another writer has put in something else."""
-    try:
-        return _validate(value)
-    except ValidationError:
-        return None
 
 
 def second_of(scored_at: str) -> int:

@@ -1,4 +1,4 @@
-"""Named places in the cycle at which a test lets the process die, stop or fail; they do nothing unless armed.
+"""Named places in a service's cycle at which a test lets the process die, stop or fail; they do nothing unless armed.
 
 `FAILPOINTS=sent=kill@3,stored=stop` kills the process the third time it has sent, stops it when it has first stored.
 """
@@ -13,7 +13,7 @@ from typing import Literal
 from fraudstream.errors import SettingsError
 
 VARIABLE = "FAILPOINTS"
-Name = Literal[
+ScorerPlace = Literal[
     "fetched",
     "decided",
     "sending",
@@ -33,7 +33,11 @@ Name = Literal[
     "replay_sent",
     "replay_committed",
 ]
-NAMES: tuple[str, ...] = Name.__args__  # type: ignore[attr-defined]
+ArchiverPlace = Literal["moved", "written", "archived"]
+Name = ScorerPlace | ArchiverPlace
+SCORER_NAMES: tuple[str, ...] = ScorerPlace.__args__  # type: ignore[attr-defined]
+ARCHIVER_NAMES: tuple[str, ...] = ArchiverPlace.__args__  # type: ignore[attr-defined]
+NAMES = SCORER_NAMES + ARCHIVER_NAMES
 
 
 def _signal(number: signal.Signals) -> Callable[[], None]:

@@ -22,6 +22,8 @@ _DURATION_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 
 _WAIT_BUCKETS = (0.0001, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0)
 
 FENCED, FAILED = "fenced", "failed"
+OUTPUT_TOPICS = ("scored", "dlq")
+ARCHIVE_TABLES = ("scored_payments", "dead_letters", "replays")
 
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
@@ -194,7 +196,7 @@ class DashboardMetrics(ServiceMetrics):
         registry = self.registry
         self.records_read = _all(
             Counter("fraudstream_dashboard_records_read", "Records read.", ["topic"], registry=registry),
-            ("scored", "dlq"),
+            OUTPUT_TOPICS,
         )
         self.records_passed_over = Counter(
             "fraudstream_dashboard_records_passed_over",
@@ -202,6 +204,70 @@ class DashboardMetrics(ServiceMetrics):
             registry=registry,
         )
         self.viewers = Gauge("fraudstream_dashboard_viewers", "Pages that are open.", registry=registry)
+
+
+class ArchiverMetrics(ServiceMetrics):
+    """What an archiver knows of itself."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        registry = self.registry
+        self.rows = _all(
+            Counter("fraudstream_archive_rows", "Rows written.", ["table"], registry=registry), ARCHIVE_TABLES
+        )
+        self.rows_there = _all(
+            Counter(
+                "fraudstream_archive_rows_there",
+                "Rows that the database had already: records that their topic repeats.",
+                ["table"],
+                registry=registry,
+            ),
+            ARCHIVE_TABLES,
+        )
+        self.records_passed_over = _all(
+            Counter(
+                "fraudstream_archive_records_passed_over",
+                "Records that are none of ours.",
+                ["topic"],
+                registry=registry,
+            ),
+            OUTPUT_TOPICS,
+        )
+        self.records_lost = _all(
+            Counter(
+                "fraudstream_archive_records_lost",
+                "Offsets that retention deleted before they were archived, those of transaction markers included.",
+                ["topic"],
+                registry=registry,
+            ),
+            OUTPUT_TOPICS,
+        )
+        self.rows_deleted = _all(
+            Counter(
+                "fraudstream_archive_rows_deleted",
+                "Rows that ARCHIVE_RETENTION_DAYS has deleted.",
+                ["table"],
+                registry=registry,
+            ),
+            ARCHIVE_TABLES,
+        )
+        self.transaction_duration = Histogram(
+            "fraudstream_archive_transaction_duration_seconds",
+            "A transaction of the database, from its records until it was committed.",
+            buckets=_DURATION_BUCKETS,
+            registry=registry,
+        )
+        self.lag = Gauge(
+            "fraudstream_archive_lag_records",
+            "Last stable offset minus position, of each partition.",
+            ["topic", "partition"],
+            registry=registry,
+        )
+        self.overtaken = Counter(
+            "fraudstream_archive_overtaken",
+            "Transactions given up since another archiver had moved the positions.",
+            registry=registry,
+        )
 
 
 def _all(counter: Counter, values: Iterable[str]) -> Counter:

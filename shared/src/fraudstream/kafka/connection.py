@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
@@ -13,6 +12,7 @@ from aiokafka import errors
 from fraudstream.errors import KafkaSetupError
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.settings import KafkaSettings
+from fraudstream.waiting import Waiting
 
 Log = structlog.stdlib.BoundLogger
 
@@ -29,7 +29,7 @@ REFUSED = (
     errors.UnsupportedSaslMechanismError,
 )
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
-_SAY_AFTER_S, _SAY_EVERY_S = 5.0, 10.0
+_SAY_AFTER_S = 5.0
 _STOP_S = 5.0
 # longer than the slowest join of a group; a start can also go on for ever
 _ATTEMPT_S = 90.0
@@ -57,7 +57,7 @@ async def started(make: Callable[[], C], stop: asyncio.Event, log: Log, *, boots
 
     `bootstrap` is for the log. Raises KafkaSetupError where waiting is no use: the broker refuses this user.
     """
-    waiting = _Waiting(log.bind(bootstrap=bootstrap) if bootstrap else log)
+    waiting = Waiting(log.bind(bootstrap=bootstrap) if bootstrap else log, "waiting for Kafka", "Kafka is there")
     pause_s = _FIRST_PAUSE_S
     with quiet_client():
         while not stop.is_set():
@@ -117,7 +117,7 @@ async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, time
         await asyncio.gather(task, told, return_exceptions=True)
 
 
-async def _starts(client: Client, stop: asyncio.Event, waiting: "_Waiting") -> bool:
+async def _starts(client: Client, stop: asyncio.Event, waiting: Waiting) -> bool:
     async def start() -> bool:
         await client.start()
         return True
@@ -132,25 +132,6 @@ async def _starts(client: Client, stop: asyncio.Event, waiting: "_Waiting") -> b
         return False
     finally:
         saying.cancel()
-
-
-class _Waiting:
-    """Says that it waits: at first, then every 10 s, and that it is over."""
-
-    def __init__(self, log: Log) -> None:
-        self._log = log
-        self._since_s = time.monotonic()
-        self._said_s: float | None = None
-
-    def say(self) -> None:
-        now_s = time.monotonic()
-        if self._said_s is None or now_s - self._said_s >= _SAY_EVERY_S:
-            self._said_s = now_s
-            self._log.warning("waiting for Kafka")
-
-    def over(self) -> None:
-        if self._said_s is not None:
-            self._log.info("Kafka is there", waited_s=round(time.monotonic() - self._since_s, 1))
 
 
 _client_log = logging.getLogger("aiokafka")

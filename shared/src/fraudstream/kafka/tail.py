@@ -1,4 +1,4 @@
-"""Topics read without a group, all partitions at once, from some time ago on and then as records come."""
+"""Topics read without a group, all partitions at once, from places of the reader's own and then as records come."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -19,7 +19,7 @@ Place = tuple[str, int]
 
 
 class Tail:
-    """Start and stop it like a client; `extend` comes before the first `fetch`. Only what is committed is read."""
+    """Start and stop it like a client; `extend` or `jump` comes before the first `fetch`. Reads what is committed."""
 
     def __init__(self, kafka: KafkaSettings, topics: Sequence[str]) -> None:
         self._topics = topics
@@ -49,6 +49,11 @@ class Tail:
         """The next offset of each partition that is read."""
         return {(place.topic, place.partition): offset for place, offset in self._positions.items()}
 
+    async def starts(self, places: Collection[Place]) -> dict[Place, int]:
+        """The first offset that is retained of each."""
+        starts = await self._consumer.beginning_offsets([TopicPartition(*place) for place in places])
+        return {(place.topic, place.partition): offset for place, offset in starts.items()}
+
     async def ends(self) -> dict[Place, int]:
         """The last stable offset of every partition, also of those that `extend` does not know yet."""
         ends = await self._consumer.end_offsets(self._known() | self._consumer.assignment())
@@ -70,29 +75,32 @@ class Tail:
         except KafkaError:
             firsts = starts
         self._positions |= {place: max(starts[place], firsts[place], ends[place] - most) for place in new}
-        self._consumer.assign(list(self._positions))
-        for place, offset in self._positions.items():
-            self._consumer.seek(place, offset)
+        self._read_anew()
         return [
             (place.topic, place.partition) for place in new if max(starts[place], firsts[place]) < ends[place] - most
         ]
 
     def jump(self, offsets: Mapping[Place, int]) -> None:
-        """Go on at these offsets."""
-        for (topic, partition), offset in offsets.items():
-            place = TopicPartition(topic, partition)
-            self._positions[place] = offset
-            self._consumer.seek(place, offset)
+        """Go on at these offsets; partitions that are not read yet are from now on."""
+        places = {TopicPartition(*place): offset for place, offset in offsets.items()}
+        are_new = bool(places.keys() - self._positions.keys())
+        self._positions |= places
+        if are_new:
+            self._read_anew()
+        else:
+            for place, offset in places.items():
+                self._consumer.seek(place, offset)
 
     async def fetch(self, timeout_ms: int, most: int) -> dict[Place, Sequence[Record]]:
-        """What has come, at most `most` records; where a position is no more, that partition is `extend`'s again."""
+        """What has come, at most `most` records; where a position is no more, that partition is new again."""
         try:
             fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=most)
         except OffsetOutOfRangeError as error:
             self._forget(error.args[0])
             return {}
-        for place, records in fetched.items():
-            self._positions[place] = records[-1].offset + 1
+        for place in self._positions:
+            # behind the last record there may be markers of transactions, or what was aborted
+            self._positions[place] = await self._consumer.position(place)
         return {(place.topic, place.partition): records for place, records in fetched.items()}
 
     def _known(self) -> set[TopicPartition]:
@@ -105,6 +113,9 @@ class Tail:
     def _forget(self, places: Collection[TopicPartition]) -> None:
         for place in places:
             self._positions.pop(place, None)
+        self._read_anew()
+
+    def _read_anew(self) -> None:
         self._consumer.assign(list(self._positions) or [TopicPartition(topic, 0) for topic in self._topics])
         for place, offset in self._positions.items():
             self._consumer.seek(place, offset)

@@ -1,0 +1,52 @@
+"""Wires the archiver: settings → logs → database → loop."""
+
+import asyncio
+import sys
+from os import environ
+
+from archiver.database import Database, address, shown
+from archiver.loop import Archiver, ArchiverSettings
+from archiver.patience import Patience
+from archiver.store import Store
+from archiver.worker import Worker
+from fraudstream import failpoints, logs
+from fraudstream.endpoint import endpoint
+from fraudstream.heartbeat import Heartbeat
+from fraudstream.lifecycle import run
+from fraudstream.metrics import ArchiverMetrics
+from fraudstream.settings import (
+    ArchiveSettings,
+    HeartbeatSettings,
+    KafkaSettings,
+    LogSettings,
+    MetricsSettings,
+    TopicSettings,
+)
+
+
+async def main(stop: asyncio.Event) -> None:
+    log = logs.configure(LogSettings.from_env(environ), "archiver")
+    failpoints.arm(environ.get(failpoints.VARIABLE, ""))
+    settings = ArchiverSettings(
+        kafka=KafkaSettings.from_env(environ),
+        topics=TopicSettings.from_env(environ),
+        archive=ArchiveSettings.from_env(environ),
+    )
+    url = address(settings.archive.database_url)
+    heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
+    heartbeat.beat("waiting for Kafka")
+    metrics = ArchiverMetrics()
+    archiver = Archiver(
+        settings, Store(database=Database(url)), Patience(Worker("database"), shown(url)), heartbeat, metrics
+    )
+    async with endpoint(MetricsSettings.from_env(environ), metrics, heartbeat.path):
+        log.info("archiver starts", database=shown(url), topics=[settings.topics.scored, settings.topics.dlq])
+        try:
+            await archiver.run(stop)
+        finally:
+            heartbeat.remove()
+    log.info("archiver stopped")
+
+
+if __name__ == "__main__":
+    sys.exit(run(main))

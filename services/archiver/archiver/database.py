@@ -1,0 +1,106 @@
+"""The database: its address, its one connection, its transactions, and its errors in words that a user can act on.
+
+All but `address` and `shown` block: they belong to the worker's thread.
+"""
+
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+
+import psycopg
+import structlog
+from sqlalchemy import URL, Connection, make_url
+from sqlalchemy.exc import ArgumentError, DataError, SQLAlchemyError
+
+from archiver.dialects import DIALECTS, Row
+from archiver.schema import METADATA, dead_letters, replays, scored_payments
+from archiver.upgrade import upgrade
+from fraudstream.errors import SettingsError, SinkUnavailableError
+
+_FAILED = (SQLAlchemyError, sqlite3.Error, psycopg.Error, OSError)
+_POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
+_WORDS = 300
+_EXAMPLES = "sqlite:///outputs/payments.db or postgresql://user:password@host:5432/database"
+
+
+def address(text: str) -> URL:
+    """What DATABASE_URL says. Raises SettingsError, which never quotes it: it may hold a password."""
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise SettingsError(f"DATABASE_URL: not the address of a database, as {_EXAMPLES}") from None
+    if url.drivername in _POSTGRES:
+        return url.set(drivername="postgresql+psycopg")
+    if url.drivername != "sqlite":
+        raise SettingsError(f"DATABASE_URL: {url.drivername} is none of the kinds known: {_EXAMPLES}")
+    if not url.database or ":memory:" in url.database:
+        raise SettingsError(
+            "DATABASE_URL: names no file; in memory nothing would be kept: sqlite:///outputs/payments.db"
+        )
+    return url
+
+
+def shown(url: URL) -> str:
+    """The address for the log: without its password, and without options, which may hold one too."""
+    place = url.set(drivername=url.get_backend_name(), query={})
+    return place.render_as_string(hide_password=True)
+
+
+class Database:
+    """Connected when first used, and again after each error; the schema is brought up to date each time."""
+
+    def __init__(self, url: URL) -> None:
+        self._dialect = DIALECTS[url.get_backend_name()]
+        self._engine = self._dialect.engine(url)
+        self._connection: Connection | None = None
+        self._log = structlog.get_logger()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """Committed at the end of the block, rolled back where that raises.
+
+        Raises SinkUnavailableError where the database can't do it now; whether it was committed is not known then.
+        """
+        try:
+            connection = self._connection or self._connect()
+            with connection.begin():
+                yield connection
+        except _FAILED as error:
+            self.close()
+            raise SinkUnavailableError(_words(error)) from error
+
+    def insert_new(self, connection: Connection, table: str, rows: Sequence[Row]) -> int:
+        """Insert those rows whose key the table does not have; how many these were."""
+        return self._dialect.insert_new(connection, METADATA.tables[table], rows) if rows else 0
+
+    def close(self) -> None:
+        """Disconnect."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(*_FAILED):
+                connection.close()
+
+    def _connect(self) -> Connection:
+        connection = self._engine.connect()
+        try:
+            with connection.begin():
+                made = upgrade(connection)
+            if made:
+                self._log.info("schema made", version=made)
+            with connection.begin():
+                self._dialect.prepare(connection, (scored_payments, dead_letters, replays))
+        except BaseException:
+            with suppress(*_FAILED):
+                connection.close()
+            raise
+        self._connection = connection
+        return connection
+
+
+def _words(error: BaseException) -> str:
+    """What went wrong, in one line, without data: neither statements nor values."""
+    original = getattr(error, "orig", None) or error
+    if isinstance(error, DataError) or isinstance(original, psycopg.DataError | psycopg.IntegrityError):
+        return f"it refuses a row: {type(original).__name__}"
+    text = " ".join(str(original).split()).partition(" DETAIL:")[0]
+    return (text or type(original).__name__)[:_WORDS]

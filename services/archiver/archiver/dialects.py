@@ -1,0 +1,113 @@
+"""All in which SQLite and Postgres differ: how each is connected to, locked, filled, and told the hour."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.pool import NullPool
+
+Row = tuple[Any, ...]
+
+_LOCK_WAIT_S = 5.0
+_CACHE_KB = 16_384
+_SCHEMA_LOCK = 7_203_144_501  # any number, the same for every archiver
+_CONNECT: Mapping[str, Any] = {
+    "connect_timeout": 5,
+    "application_name": "fraudstream-archiver",
+    # a server that is gone without a word is noticed within half a minute
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """One kind of database."""
+
+    engine: Callable[[URL], Engine]
+    prepare: Callable[[Connection, Sequence[Table]], None]
+    """Once a connection."""
+    lock_schema: Callable[[Connection], None]
+    """Within a transaction, until its end."""
+    insert_new: Callable[[Connection, Table, Sequence[Row]], int]
+    """Insert the rows whose key is not there yet; how many these were."""
+    hour: str
+    """SQL: the hour, in UTC, of the moment {}."""
+
+
+def _sqlite_engine(url: URL) -> Engine:
+    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S})
+
+    @event.listens_for(engine, "connect")
+    def _(connection: Any, _: object) -> None:
+        connection.isolation_level = None  # the driver would begin transactions by itself, and late
+        # Not WAL: it shares memory between processes through a mapped file, which Docker Desktop's mounts don't offer.
+        # A journal that is cut to nothing and synced at each commit needs no more than writes in order.
+        for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+
+    @event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _insert_into_sqlite(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+    statement = str(sqlite.insert(table).on_conflict_do_nothing().compile(dialect=connection.dialect))
+    return connection.exec_driver_sql(statement, list(rows)).rowcount
+
+
+def _postgres_engine(url: URL) -> Engine:
+    options = {name: value for name, value in _CONNECT.items() if name not in url.query}
+    return create_engine(url, poolclass=NullPool, connect_args=options)
+
+
+def _prepare_postgres(connection: Connection, tables: Sequence[Table]) -> None:
+    for table in tables:
+        connection.execute(
+            text(
+                f"CREATE TEMP TABLE incoming_{table.name} (LIKE {table.name} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
+            )
+        )
+
+
+def _lock_postgres(connection: Connection) -> None:
+    connection.execute(text(f"SELECT pg_advisory_xact_lock({_SCHEMA_LOCK})"))
+
+
+def _copy_into_postgres(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+    columns = ", ".join(connection.dialect.identifier_preparer.quote(column.name) for column in table.columns)
+    cursor = connection.connection.cursor()
+    with cursor.copy(f"COPY incoming_{table.name} ({columns}) FROM STDIN") as copy:
+        for row in rows:
+            copy.write_row(row)
+    cursor.execute(
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM incoming_{table.name} ON CONFLICT DO NOTHING"  # noqa: S608 - names of ours
+    )
+    inserted: int = cursor.rowcount
+    cursor.close()
+    return inserted
+
+
+DIALECTS: Mapping[str, Dialect] = {
+    "sqlite": Dialect(
+        engine=_sqlite_engine,
+        prepare=lambda *_: None,
+        lock_schema=lambda _: None,  # BEGIN IMMEDIATE has it
+        insert_new=_insert_into_sqlite,
+        hour="strftime('%Y-%m-%dT%H:00:00Z', {})",
+    ),
+    "postgresql": Dialect(
+        engine=_postgres_engine,
+        prepare=_prepare_postgres,
+        lock_schema=_lock_postgres,
+        insert_new=_copy_into_postgres,
+        hour="date_trunc('hour', {}, 'UTC')",
+    ),
+}
+"""By SQLAlchemy's name."""

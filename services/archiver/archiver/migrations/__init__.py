@@ -1,0 +1,1 @@
+"""The versions of the database's schema, each a step from the one before; Alembic applies what is missing."""

@@ -1,0 +1,184 @@
+"""Kafka's records → rows of the archive, whatever bytes they are; none of ours makes no row. Pure."""
+
+import base64
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from fraudstream.dead_letters import DeadLetter, Headers, dead_letter, replayed
+from fraudstream.kafka.tail import Place
+from fraudstream.records import Record
+from fraudstream.rows import rfc3339
+from fraudstream.scored_payments import Reason, scored_payment
+from fraudstream.settings import TopicSettings
+
+Row = tuple[Any, ...]
+"""A table's columns, in their order."""
+R = TypeVar("R", bound=Row)
+
+_LARGE, _SMALL = range(2**63), range(2**31)
+_STAMPS = range(-(2**63), 2**63)
+_LAST_STAMP_MS = 253_402_300_799_999  # the year 9999
+# a key of the table: longer ones don't fit into Postgres' index, and are no topic
+_TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_NUL, _NUL_SHOWN = "\x00", "\\x00"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Rows by table, and how many records of each topic are none of ours: `scored` or `dlq`."""
+
+    rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
+    passed_over: Mapping[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        """How many rows."""
+        return sum(map(len, self.rows.values()))
+
+
+def batch(fetched: Mapping[Place, Sequence[Record]], topics: TopicSettings, archived_at: str) -> Batch:
+    """All that was fetched; `archived_at` is now, in RFC 3339."""
+    scored, letters, replays = list[Row](), list[Row](), list[Row]()
+    passed_over = {"scored": 0, "dlq": 0}
+    for (topic, partition), records in fetched.items():
+        if topic == topics.scored:
+            rows = _made(lambda record: scored_row(topics.input, record), records)
+            scored += rows
+            passed_over["scored"] += len(records) - len(rows)
+            continue
+        for record in records:
+            if row := letter_row(topic, partition, record, archived_at):
+                letters.append(row)
+            elif row := replay_row(topic, partition, record, archived_at):
+                replays.append(row)
+            else:
+                passed_over["dlq"] += 1
+    return Batch(rows={"scored_payments": scored, "dead_letters": letters, "replays": replays}, passed_over=passed_over)
+
+
+def _made(make: Callable[[Record], Row | None], records: Sequence[Record]) -> list[Row]:
+    return [row for row in map(make, records) if row is not None]
+
+
+def scored_row(input_topic: str, record: Record) -> Row | None:
+    """A row of scored_payments, or None."""
+    payment = scored_payment(record.value)
+    if payment is None:
+        return None
+    scored_at = _utc(payment["scored_at"])
+    if scored_at is None:
+        return None
+    challenger = payment.get("challenger_version")
+    return (
+        input_topic,
+        payment["source_partition"],
+        payment["source_offset"],
+        record.timestamp,
+        _moment(record.timestamp),
+        payment["payment_id"],
+        payment["amount"],
+        payment["country_risk_score"],
+        payment["failed_logins"],
+        payment["transaction_hour"],
+        payment["is_new_device"],
+        payment["fraud_probability"],
+        payment["decision"],
+        _clean(payment["model_version"]),
+        _reasons(payment["reasons"]) if payment["reasons"] else "[]",
+        scored_at,
+        payment.get("challenger_probability"),
+        None if challenger is None else _clean(challenger),
+    )
+
+
+def letter_row(topic: str, partition: int, record: Record, archived_at: str) -> Row | None:
+    """A row of dead_letters, or None; `topic` and `partition` are the letter's own."""
+    letter = dead_letter(partition, record)
+    if letter is None or not _fits(letter):
+        return None
+    return (
+        *letter.source,
+        topic,
+        partition,
+        letter.offset,
+        _clean(letter.reason),
+        _clean(letter.detail),
+        letter.key,
+        letter.value,
+        letter.value_bytes,
+        _headers(letter.headers),
+        archived_at,
+    )
+
+
+def replay_row(topic: str, partition: int, record: Record, archived_at: str) -> Row | None:
+    """A row of replays, or None."""
+    try:
+        marker = replayed(partition, record)
+    except ValueError:  # more digits than Python reads
+        return None
+    if marker is None or marker.letter_offset not in _LARGE:
+        return None
+    at = _moment(marker.timestamp_ms)
+    place = topic, partition, marker.letter_offset, marker.offset, marker.timestamp_ms
+    return (*place, at, marker.mended, marker.again, archived_at)
+
+
+def _fits(letter: DeadLetter) -> bool:
+    source = letter.source
+    return (
+        _TOPIC.fullmatch(source.topic) is not None
+        and source.partition in _SMALL
+        and source.offset in _LARGE
+        and source.timestamp_ms in _STAMPS
+        and letter.value_bytes in _LARGE
+    )
+
+
+def _headers(headers: Headers) -> str:
+    return json.dumps([_header(name, value) for name, value in headers]) if headers else "[]"
+
+
+def _header(name: str, value: bytes | None) -> dict[str, str | None]:
+    """As text where it is some, else in Base64: nothing is lost."""
+    known = {"name": _clean(name)}
+    try:
+        text = None if value is None else value.decode()
+    except UnicodeDecodeError:
+        text = _NUL
+    if text is None or _NUL not in text:
+        return {**known, "text": text}
+    return {**known, "base64": base64.b64encode(value or b"").decode()}
+
+
+def _reasons(reasons: Sequence[Reason]) -> str:
+    cleaned = [
+        {"field": _clean(reason["field"]), "contribution": reason["contribution"], "text": _clean(reason["text"])}
+        for reason in reasons
+    ]
+    return json.dumps(cleaned)
+
+
+def _clean(text: str) -> str:
+    """Without NUL, which Postgres has in no text, and at which SQLite's own tools stop reading."""
+    return text.replace(_NUL, _NUL_SHOWN) if _NUL in text else text
+
+
+def _moment(timestamp_ms: int) -> str | None:
+    return rfc3339(timestamp_ms) if 0 <= timestamp_ms <= _LAST_STAMP_MS else None
+
+
+@lru_cache(maxsize=1_024)
+def _utc(text: str) -> str | None:
+    """The same moment in UTC with milliseconds; None where it is none. All of a scorer's cycle have the same one."""
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            return None
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError):
+        return None

@@ -1,0 +1,76 @@
+"""The views over the tables: the same names and columns in every database. A migration makes them, by `create`."""
+
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from archiver.dialects import DIALECTS
+
+_VIEWS: Mapping[str, str] = {
+    "hourly_fraud": """
+        SELECT {hour} AS hour,
+               COUNT(*) AS payments,
+               COUNT(*) FILTER (WHERE decision <> 'approve') AS flagged,
+               COUNT(*) FILTER (WHERE decision = 'block') AS blocked,
+               COUNT(*) FILTER (WHERE decision <> 'approve') * 1.0 / COUNT(*) AS fraud_rate,
+               SUM(amount) AS amount,
+               COALESCE(SUM(amount) FILTER (WHERE decision = 'block'), 0) AS amount_blocked
+        FROM scored_payments
+        GROUP BY 1""",
+    "top_blocked": """
+        SELECT payment_id, amount, fraud_probability, reasons, paid_at, scored_at, model_version,
+               source_topic, source_partition, source_offset
+        FROM scored_payments
+        WHERE decision = 'block'
+        ORDER BY amount DESC
+        LIMIT 100""",
+    # a model's limits stand nowhere in its payments: the least probabilities that it reviewed or blocked come close
+    "model_comparison": """
+        WITH limits AS (
+            SELECT model_version AS version,
+                   MIN(fraud_probability) FILTER (WHERE decision <> 'approve') AS review,
+                   MIN(fraud_probability) FILTER (WHERE decision = 'block') AS block
+            FROM scored_payments
+            GROUP BY model_version
+        )
+        SELECT model_version,
+               challenger_version,
+               COUNT(*) AS payments,
+               COUNT(*) FILTER (WHERE decision = 'approve') AS approved,
+               COUNT(*) FILTER (WHERE decision = 'review') AS reviewed,
+               COUNT(*) FILTER (WHERE decision = 'block') AS blocked,
+               AVG(fraud_probability) AS mean_probability,
+               AVG(challenger_probability) AS challenger_mean_probability,
+               AVG(ABS(fraud_probability - challenger_probability)) AS mean_difference,
+               AVG(CASE
+                       WHEN challenger_probability IS NULL THEN NULL
+                       WHEN decision = CASE
+                           WHEN challenger_probability >= limits.block THEN 'block'
+                           WHEN challenger_probability >= limits.review THEN 'review'
+                           ELSE 'approve'
+                       END THEN 1.0
+                       ELSE 0.0
+                   END) AS agreement
+        FROM scored_payments
+        JOIN limits ON limits.version = model_version
+        GROUP BY model_version, challenger_version""",
+    # in a topic made anew a letter may have the place of a former one, whose marker was archived before it
+    "open_dead_letters": """
+        SELECT *
+        FROM dead_letters
+        WHERE NOT EXISTS (
+            SELECT 1
+            FROM replays
+            WHERE replays.letter_topic = dead_letters.letter_topic
+              AND replays.letter_partition = dead_letters.letter_partition
+              AND replays.letter_offset = dead_letters.letter_offset
+              AND replays.archived_at >= dead_letters.archived_at
+        )""",
+}
+
+
+def create(connection: Connection) -> None:
+    """Make all views, in the database's own words."""
+    hour = DIALECTS[connection.dialect.name].hour.format("COALESCE(paid_at, scored_at)")
+    for name, query in _VIEWS.items():
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {query.replace('{hour}', hour)}")

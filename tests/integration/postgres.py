@@ -1,0 +1,118 @@
+"""A real Postgres for tests, in a folder of its own, that can be killed, paused and started again on the same data."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from functools import cache
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from tests.integration.broker.ports import Port
+from tests.integration.broker.process import Process
+
+USER, PASSWORD = "archive", "s3cret:p@ss/w%rd"
+_DEBIAN = Path("/usr/lib/postgresql")
+_NOBODY = 65_534
+_INITDB_S = 60
+
+
+def why_unavailable() -> str | None:
+    """Why Postgres can't be started on this machine, or None if it can."""
+    if _binaries() is None:
+        return "postgres is neither on the PATH nor in /usr/lib/postgresql"
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        return "postgres does not run as root, and setpriv is not on the PATH"
+    return None
+
+
+class Postgres:
+    """One server; `database` makes a database, and returns its address."""
+
+    def __init__(self, **settings: str) -> None:
+        """`settings` are the server's."""
+        self._folder = Path(tempfile.mkdtemp(prefix="fraudstream-postgres-"))
+        self._port = Port.reserve()
+        self._data = self._folder / "data"
+        options = {
+            "listen_addresses": "127.0.0.1",
+            "port": str(self._port.number),
+            "unix_socket_directories": "",
+            **settings,
+        }
+        command = [*_as_nobody(), str(self._binary("postgres")), "-D", str(self._data)]
+        command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
+        self.server = Process("postgres", command, self._folder / "postgres.log", self._answers)
+
+    def start(self) -> None:
+        """Make its data, start it, and wait until it answers."""
+        password = self._folder / "password"
+        password.write_text(PASSWORD, encoding="utf-8")
+        if os.geteuid() == 0:
+            for path in (self._folder, password):
+                os.chown(path, _NOBODY, _NOBODY)
+        command = [*_as_nobody(), str(self._binary("initdb")), "-D", str(self._data), "-U", USER, "-E", "UTF8"]
+        command += ["--locale=C", "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"]
+        subprocess.run(command, check=True, capture_output=True, timeout=_INITDB_S, cwd=self._folder)
+        self.server.start()
+
+    def stop(self) -> None:
+        """End it at once and delete its data."""
+        self.server.kill()
+        self._port.release()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def database(self, name: str) -> str:
+        """Make a database of that name."""
+        with psycopg.connect(self.address("postgres"), autocommit=True) as connection:
+            connection.execute(f'CREATE DATABASE "{name}"'.encode())
+        return self.address(name)
+
+    def address(self, database: str, password: str = PASSWORD) -> str:
+        """As DATABASE_URL says it."""
+        quoted = password.replace("%", "%25").replace("@", "%40").replace("/", "%2F").replace(":", "%3A")
+        return f"postgresql://{USER}:{quoted}@127.0.0.1:{self._port.number}/{database}"
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.address("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    @staticmethod
+    def _binary(name: str) -> Path:
+        folder = _binaries()
+        assert folder is not None, why_unavailable()
+        return folder / name
+
+
+@cache
+def _binaries() -> Path | None:
+    if found := shutil.which("postgres"):
+        return Path(found).parent
+    versions = [path for path in _DEBIAN.glob("*/bin") if (path / "postgres").exists()]
+    return max(versions, key=lambda path: int(path.parent.name), default=None)
+
+
+def _as_nobody() -> list[str]:
+    """Postgres refuses to run as root."""
+    if os.geteuid() != 0:
+        return []
+    return ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]
