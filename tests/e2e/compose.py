@@ -39,7 +39,8 @@ class Stack:
     def __init__(self, project: str, folder: Path) -> None:
         self.folder = folder
         self._project = project
-        self._port, self._page, self._prometheus = Port.reserve(), Port.reserve(), Port.reserve()
+        self._port, self._page = Port.reserve(), Port.reserve()
+        self._prometheus, self._postgres = Port.reserve(), Port.reserve()
 
     @property
     def bootstrap(self) -> str:
@@ -68,6 +69,7 @@ class Stack:
             "KAFKA_HOST_PORT": str(self._port.number),
             "DASHBOARD_PORT": str(self._page.number),
             "PROMETHEUS_PORT": str(self._prometheus.number),
+            "POSTGRES_HOST_PORT": str(self._postgres.number),
             **settings,
         }
         command = ["docker", "compose", "--project-name", self._project, "--ansi", "never", *arguments]
@@ -82,9 +84,10 @@ class Stack:
         """Build the images."""
         self.compose("build", timeout_s=_BUILD_TIMEOUT_S)
 
-    def up(self, *arguments: str, **settings: str) -> None:
+    def up(self, *arguments: str, profile: str = "", **settings: str) -> None:
         """`docker compose up --detach`, which returns when all that others wait for is healthy."""
-        self.compose("up", "--detach", *arguments, timeout_s=180, **settings)
+        profiles = ("--profile", profile) if profile else ()
+        self.compose(*profiles, "up", "--detach", *arguments, timeout_s=180, **settings)
 
     def exit_codes(self) -> dict[str, int]:
         """Exit code of each container of this project, by container name."""
@@ -105,7 +108,7 @@ class Stack:
     def remove(self) -> None:
         """Take everything down, with volumes and our own images; those of others stay."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
-        for port in (self._port, self._page, self._prometheus):
+        for port in (self._port, self._page, self._prometheus, self._postgres):
             port.release()
 
     def _logs(self, arguments: tuple[str, ...] = ()) -> str:

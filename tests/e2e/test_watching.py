@@ -10,7 +10,7 @@ from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import snapshot
 
 REPLICAS, PARTITIONS = 4, 6
-OURS = ("scorer", "producer", "dashboard")
+OURS = ("scorer", "producer", "dashboard", "archiver")
 MEGABYTES = {"KiB": 2**10 / 1e6, "MiB": 2**20 / 1e6, "GiB": 2**30 / 1e6}
 
 
@@ -31,7 +31,7 @@ def test_the_page_shows_every_replica(stack: Stack) -> None:
 def test_prometheus_finds_them_and_has_its_rules(stack: Stack) -> None:
     """With the profile: each replica is a target and answers; every rule is loaded and can be evaluated."""
     load = {"PAYMENTS_PER_SECOND": "50"}
-    stack.compose("--profile", "monitoring", "up", "--detach", "--scale", f"scorer={REPLICAS}", timeout_s=180, **load)
+    stack.up("--scale", f"scorer={REPLICAS}", profile="monitoring", **load)
     wanted = sorted(["scorer"] * REPLICAS + ["producer", "dashboard", "archiver", "prometheus"])
     wait_until(lambda: _up(stack) == wanted, 60, f"these answer: {wanted}")
     groups = _ask(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]

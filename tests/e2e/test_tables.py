@@ -1,0 +1,51 @@
+"""The archiver beside the stream: SQLite in the mounted folder by itself, Postgres where asked for."""
+
+import sqlite3
+from contextlib import closing
+
+from tests import oracle
+from tests.e2e.compose import Stack
+from tests.integration.broker.deadline import wait_until
+
+SCORED = "scored-payments"
+POSTGRES = "postgresql://fraudstream:fraudstream@postgres:5432/fraudstream"
+QUERY = "SELECT source_partition, source_offset, payment_id FROM scored_payments"
+
+Row = tuple[int, int, int]
+
+
+def test_sqlite_has_what_the_topic_has(stack: Stack) -> None:
+    """From the host, while the archiver is at work."""
+    stack.up(PAYMENTS_PER_SECOND="50")
+    stack.wait_for_rows(stack.rows() + 200, timeout_s=60)
+    stack.compose("stop", "producer")
+    wait_until(lambda: _scored(stack) <= set(_in_sqlite(stack)), 30, "all in the database")
+    rows = _in_sqlite(stack)
+    assert len(rows) == len(set(rows)) > 200
+
+
+def test_postgres_has_what_the_topic_has(stack: Stack) -> None:
+    """Another database begins with all that the topic holds; each payment stands in it once."""
+    stack.up("postgres", "archiver", profile="postgres", DATABASE_URL=POSTGRES)
+    wait_until(lambda: set(_in_postgres(stack)) == _scored(stack), 60, "all in the database")
+    assert len(_in_postgres(stack)) == len(_scored(stack)) > 200
+
+
+def _scored(stack: Stack) -> set[Row]:
+    """Place and payment of each record in the topic."""
+    events = oracle.scored(stack.bootstrap, SCORED)
+    return {(*place, int(str(found[0]["payment_id"]))) for place, found in events.items()}
+
+
+def _in_sqlite(stack: Stack) -> list[Row]:
+    with closing(sqlite3.connect(f"file:{stack.folder}/outputs/payments.db?mode=ro", uri=True, timeout=10)) as database:
+        return database.execute(QUERY).fetchall()
+
+
+def _in_postgres(stack: Stack) -> list[Row]:
+    command = ("psql", "--username", "fraudstream", "--tuples-only", "--csv", "--command", QUERY)
+    try:
+        lines = stack.compose("--profile", "postgres", "exec", "-T", "postgres", *command).split()
+    except RuntimeError:  # it is still being made
+        return []
+    return [(int(cells[0]), int(cells[1]), int(cells[2])) for cells in (line.split(",") for line in lines)]
