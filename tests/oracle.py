@@ -48,7 +48,8 @@ def dead_letters(bootstrap: str, topic: str) -> dict[Place, list[Record]]:
     letters: dict[Place, list[Record]] = {}
     for record in committed_records(bootstrap, topic):
         headers = dict(record.headers)
-        letters.setdefault((int(headers["dlq.partition"]), int(headers["dlq.offset"])), []).append(record)
+        if "dlq.offset" in headers:  # else it is a replay's marker
+            letters.setdefault((int(headers["dlq.partition"]), int(headers["dlq.offset"])), []).append(record)
     return letters
 
 

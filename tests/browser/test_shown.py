@@ -82,6 +82,17 @@ def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: 
             for partition in range(4):
                 expect(replica).to_contain_text(f"p{partition}")
             assert surroundings.model.version[:8] in page.get_by_test_id("model-card").inner_text()
+            replayed = page.locator('[data-testid="dead-row"] [data-testid="replayed"]:visible')
+            expect(replayed).to_have_count(0)
+            page.locator('[data-testid="dead-row"] button').first.focus()  # rows hold still, and say it all the same
+            assert run(surroundings, "dlq", "replay", "--reason", "missing_field", "--yes").code == 0
+            expect(replayed).to_have_count(3, timeout=SECONDS)
+            expect(replayed.first).to_contain_text("replayed ")
+            until(page, lambda: value(page, "dead") == 3 * len(BROKEN) + 3, "markers are no dead letters")
+            badge = page.locator('[data-testid="replayed"]:visible')
+            row = page.get_by_test_id("dead-row").filter(has=badge).first
+            row.get_by_role("button").click()
+            expect(page.get_by_test_id("detail").get_by_test_id("replayed")).to_be_visible()
 
 
 def test_flagged_payments_with_their_reasons(surroundings: Surroundings, make_page: MakePage) -> None:

@@ -146,6 +146,8 @@ class Reader:
             self.input.note((partition, offset), offset)
             return
         source = _scored_place(message) if topic == self._scored else _dead_place(message)
+        if source is None:
+            return
         if source[0] != partition:
             self._report.find(f"{topic}/{partition} at {offset} is of partition {source[0]}")
         seen, other = (self.scored, self.dead) if topic == self._scored else (self.dead, self.scored)
@@ -163,8 +165,11 @@ def _scored_place(message: Message) -> Place:
     return event["source_partition"], event["source_offset"]
 
 
-def _dead_place(message: Message) -> Place:
+def _dead_place(message: Message) -> Place | None:
+    """Of the message that could not be scored; None: it is the marker of a replay."""
     headers = dict(message.headers() or [])
+    if "dlq.replayed_offset" in headers and "dlq.offset" not in headers:
+        return None
     return int(headers["dlq.partition"] or -1), int(headers["dlq.offset"] or -1)
 
 

@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from fraudstream.failpoints import failpoint
 from fraudstream.kafka.outlet import Outlet
+from fraudstream.kafka.producing import enqueue
 from fraudstream.records import Record
 from fraudstream.rows import Message
 from fraudstream.sinks import csv
@@ -85,7 +86,7 @@ def not_awaited() -> None:
     async def send(self: Outlet, messages: Mapping[str, Sequence[Message]]) -> None:
         await self._producer.begin_transaction()
         for topic, batch in messages.items():
-            await self._enqueue(topic, batch, [])
+            await enqueue(self._producer, topic, self._source.partition, batch)
 
     Outlet.send = send  # type: ignore[method-assign]
 

@@ -154,10 +154,14 @@ class Surroundings:
         asyncio.run(_in_transaction(self.bootstrap, self.settings["INPUT_TOPIC"], count, commit=commit))
 
     @contextmanager
-    def open_transaction(self, count: int) -> Iterator[None]:
-        """A transaction on every partition of the input that stays open within the block, and is aborted then."""
+    def open_transaction(self, count: int, topic: str = "INPUT_TOPIC") -> Iterator[None]:
+        """A transaction on every partition of the input, or of another of the topics, that stays open within the block.
+
+        It is aborted then, or by `end_transaction`.
+        """
         begun, over = threading.Event(), threading.Event()
-        topic = self.settings["INPUT_TOPIC"]
+        self.end_transaction = over.set
+        topic = self.settings[topic]
         thread = threading.Thread(
             target=lambda: asyncio.run(_hold_transaction(self.bootstrap, topic, count, begun, over))
         )

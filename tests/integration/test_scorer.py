@@ -7,6 +7,7 @@ import pytest
 
 from fraudstream.rows import HEADER
 from tests.conftest import Names
+from tests.integration import tools
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
@@ -233,6 +234,8 @@ def test_two_hosts_with_a_csv_each(surroundings: Surroundings, tmp_path: Path) -
     events = scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
     assert {len(found) for found in events.values()} == {1}
     assert set(events) == set(everywhere)
+    assert "each of 1,200 records" in tools.run(surroundings, "verify", "--without-csv").output
+    tools.found(surroundings, "in the scored topic only (400)")
 
 
 def test_at_least_once_keeps_the_csv_exactly_once(surroundings: Surroundings) -> None:

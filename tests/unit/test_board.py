@@ -9,6 +9,8 @@ from hypothesis import strategies as st
 
 from dashboard.board import DEAD_A_TICK, FLAGGED_A_TICK, FLAGGED_ON_A_PAGE, Board
 from dashboard.replicas import Replicas
+from fraudstream.dead_letters import Place, dead_letter, dead_letter_headers, marker_headers
+from fraudstream.events import InvalidPayment
 
 NOW = 1_800_000_000.0
 STAMP = "2027-01-15T08:00:00.000Z"  # NOW
@@ -122,6 +124,26 @@ def test_a_header_of_the_sender_does_not_pass_for_ours() -> None:
     headers: list[tuple[str, bytes | None]] = [("dlq.reason", b"forged"), ("dlq.reason", b"empty")]
     one.take_dead(0, [Record(headers=headers)], NOW)
     assert one.snapshot(NOW)["dead_reasons"] == {"empty": 1}
+
+
+def test_a_marker_is_no_dead_letter() -> None:
+    """It is not counted; the letter that it names says when it was replayed, on open pages and on new ones."""
+    one = board()
+    ours = dead_letter_headers(Place("in", 0, 7, 0), InvalidPayment(reason="empty", detail=""))
+    letter = Record(5, headers=[*ours])
+    found = dead_letter(2, letter)
+    assert found is not None
+    marked = Record(6, value=None, headers=marker_headers(found, mended=False, again=False))
+    one.take_dead(2, [letter], NOW)
+    assert one.tick(NOW)["dead_letters"][0]["replayed"] is None
+    one.take_dead(2, [marked, Record(7, value=None, headers=[*marked.headers])], NOW)
+    one.take_dead(1, [marked], NOW)
+    assert one.snapshot(NOW)["dead_reasons"] == {"empty": 1}
+    tick = one.tick(NOW)
+    assert tick["dead_letters"] == []
+    assert tick["replays"] == [{"partition": 2, "offset": 5, "replayed": STAMP}]
+    assert [shown["replayed"] for shown in one.snapshot(NOW)["dead_letters"]] == [STAMP]
+    assert one.tick(NOW)["replays"] == []
 
 
 def test_payments_not_read_are_said() -> None:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 import pytest
@@ -26,9 +26,11 @@ class Outputs:
     dead: list[tuple[int, int]] = field(default_factory=lambda: [(offset, offset) for offset in (8, 9)])
 
 
-def judged(outputs: Outputs, window: int = 4, *, topic_from: int = 0, start: int = 0, end: int = 10) -> Merge:
+def judged(
+    outputs: Outputs, window: int = 4, *, topic_from: int = 0, start: int = 0, end: int = 10, csv: bool = True
+) -> Merge:
     """Merge in windows of so many records, as the driver does: outputs up to the first one behind the window."""
-    merge = Merge(Bounds(start=start, end=end, topic_from=topic_from))
+    merge = Merge(Bounds(start=start, end=end, topic_from=topic_from), csv=csv)
     rows, scored, dead = list(outputs.rows), list(outputs.scored), list(outputs.dead)
     inputs = [offset for offset in outputs.inputs if start <= offset < end]
     for first in range(0, len(inputs), window):
@@ -76,6 +78,17 @@ def test_each_kind_of_finding() -> None:
             merge = judged(outputs, window)
             assert found(merge) == expected, (name, window)
             assert merge.once == (9 if Kind.NO_INPUT not in expected else len(outputs.inputs)), (name, window)
+
+
+def test_without_the_csv() -> None:
+    """The same faults, as far as the topics show them; what is a matter of the CSV is none."""
+    of_the_csv = {"no row", "row twice", "row again at the end", "dead, a row too", "different", "rows out of order"}
+    other = {"no scored record": {Kind.LOST: 1}, "no record of this offset": {Kind.NO_INPUT: 1}}
+    for window in (1, 2, 4, 100):
+        for name, (outputs, expected) in _faults().items():
+            merge = judged(replace(outputs, rows=[]), window, csv=False)
+            assert found(merge) == ({} if name in of_the_csv else other.get(name, expected)), (name, window)
+            assert merge.uncompared == merge.unretained == 0
 
 
 def _faults() -> dict[str, tuple[Outputs, dict[Kind, int]]]:

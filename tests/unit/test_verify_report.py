@@ -25,6 +25,12 @@ def test_all_well() -> None:
     ]
 
 
+def test_replays_are_told() -> None:
+    """How many dead letters were sent once more."""
+    text = Report(partitions=[judged(replayed=2), judged(1, replayed=1)]).text()
+    assert text.splitlines()[-1] == "3 dead letters were replayed; each replay is a record of its own."
+
+
 def test_findings() -> None:
     """By kind, the first ones, the count of all; lines of no partition among what is unreadable."""
     examples = [Finding(kind=Kind.LOST, offset=offset) for offset in range(20)]

@@ -11,8 +11,10 @@ from dashboard.records import ScoredPayment, dead_letter, dead_reason, scored_pa
 from dashboard.replicas import Replicas
 from dashboard.sampling import Sampling
 from dashboard.window import SECONDS, Scores, Window, decision_numbers
+from fraudstream.dead_letters import Replayed, replayed
 from fraudstream.events import APPROVE
 from fraudstream.records import Record
+from fraudstream.rows import rfc3339
 
 FLAGGED_ON_A_PAGE, DEAD_ON_A_PAGE = 200, 100
 FLAGGED_A_TICK, DEAD_A_TICK = 50, 20
@@ -42,6 +44,7 @@ class Board:
         self._flagged: deque[dict[str, Any]] = deque(maxlen=FLAGGED_ON_A_PAGE)
         self._dead: deque[dict[str, Any]] = deque(maxlen=DEAD_ON_A_PAGE)
         self._new_flagged = self._new_dead = 0
+        self._new_replays: dict[tuple[int, int], str] = {}
 
     @property
     def reading(self) -> bool:
@@ -97,12 +100,19 @@ class Board:
         Their own times are anybody's: they count as of now, and only those of the past as of when they say.
         """
         self._window.advance(int(now_s))
-        letters = [dead_letter(partition, record) for record in records[-DEAD_ON_A_PAGE:]]
+        letters, markers = list[Record](), list[Replayed]()
         for record in records:
+            if marker := replayed(partition, record):
+                markers.append(marker)
+            else:
+                letters.append(record)
+        for record in letters:
             second = int(now_s) if self.reading else record.timestamp // 1_000
             self._window.add_dead(second, dead_reason(record))
-        self._new_dead += len(records)
-        self._dead.extend(letters)
+        self._new_dead += len(letters)
+        self._dead.extend(dead_letter(partition, record) for record in letters[-DEAD_ON_A_PAGE:])
+        if markers:
+            self._mark(markers)
 
     def pass_over(self, count: int, now_s: float) -> None:
         """So many payments were not read, to keep up."""
@@ -132,8 +142,13 @@ class Board:
             "flagged": [self._flagged[-number] for number in range(1, flagged + 1)],
             "flagged_left_out": self._new_flagged - flagged,
             "dead_letters": [self._dead[-number] for number in range(1, dead + 1)],
+            "replays": [
+                {"partition": partition, "offset": offset, "replayed": at}
+                for (partition, offset), at in self._new_replays.items()
+            ],
         }
         self._new_flagged = self._new_dead = 0
+        self._new_replays = {}
         return tick
 
     def found_since(self) -> int | None:
@@ -143,6 +158,14 @@ class Board:
     def dead_with_key(self, key: str) -> list[dict[str, Any]]:
         """Of the latest dead letters, those with this key."""
         return [letter for letter in reversed(self._dead) if letter["key"] == key]
+
+    def _mark(self, markers: Sequence[Replayed]) -> None:
+        """Where the page has a letter that was replayed, it says so from now on."""
+        letters = {(letter["partition"], letter["offset"]): letter for letter in self._dead}
+        for marker in markers:
+            place = marker.partition, marker.letter_offset
+            if letter := letters.get(place):
+                letter["replayed"] = self._new_replays[place] = rfc3339(marker.timestamp_ms)
 
     def _state(self, now_s: float, seconds: int) -> dict[str, Any]:
         window, replicas = self._window, self.replicas

@@ -95,6 +95,7 @@ def dead_letter(partition: int, record: Record) -> dict[str, Any]:
         "key": None if record.key is None else _text(record.key, _TEXT_CHARACTERS),
         "value": None if value is None else _text(value, _VALUE_CHARACTERS),
         "value_bytes": len(value or b""),
+        "replayed": None,
     }
 
 

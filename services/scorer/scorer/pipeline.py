@@ -16,7 +16,7 @@ from fraudstream.failpoints import failpoint
 from fraudstream.heartbeat import READY, Heartbeat
 from fraudstream.kafka.connection import BROKEN, unless_stopped
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
-from fraudstream.kafka.outlet import FENCED_ERRORS
+from fraudstream.kafka.producing import FENCED_ERRORS
 from fraudstream.metrics import ScorerMetrics
 from fraudstream.records import Record
 from fraudstream.sinks.protocol import Batch, Sink

@@ -42,7 +42,7 @@ async def _topics(invocation: Invocation) -> None:
 async def _verify(invocation: Invocation) -> int:
     from fraudstream.audit.commands import run_verify
 
-    return await run_verify(invocation.env, invocation.stop)
+    return await run_verify(invocation.env, invocation.stop, invocation.arguments)
 
 
 async def _rebuild(invocation: Invocation) -> int:
@@ -82,6 +82,10 @@ async def _score(invocation: Invocation) -> int:
     return await run_score(invocation.env, invocation.stop, invocation.arguments)
 
 
+def _without_csv(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--without-csv", action="store_true", help="judge the topics alone: each host has its own CSV")
+
+
 def _force(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="set a CSV aside that has rows, instead of refusing")
 
@@ -92,6 +96,18 @@ def _file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--force", action="store_true", help="replace the CSV to write if it is there")
 
 
+async def _dlq(invocation: Invocation) -> int:
+    from fraudstream.dlq.commands import run_dlq
+
+    return await run_dlq(invocation.env, invocation.stop, invocation.arguments)
+
+
+def _dlq_arguments(parser: argparse.ArgumentParser) -> None:
+    from fraudstream.dlq import arguments
+
+    arguments.add(parser)
+
+
 COMMANDS: Mapping[str, Command] = {
     "model": Command(
         help="list the kept models, show, promote or challenge with one, compare two, roll back",
@@ -100,10 +116,17 @@ COMMANDS: Mapping[str, Command] = {
     ),
     "topics": Command(help="make the three topics, or raise their partition counts to TOPIC_PARTITIONS", run=_topics),
     "verify": Command(
-        help="say whether every record stands exactly once in CSV and topics, and list what is not", run=_verify
+        help="say whether every record stands exactly once in CSV and topics, and list what is not",
+        run=_verify,
+        add_arguments=_without_csv,
     ),
     "rebuild": Command(
         help="refill a lost CSV from the scored topic; scorers must be stopped", run=_rebuild, add_arguments=_force
+    ),
+    "dlq": Command(
+        help="dead letters: list, show, export, and send them to the input again",
+        run=_dlq,
+        add_arguments=_dlq_arguments,
     ),
     "score": Command(help="score the payments of a CSV or JSON Lines file", run=_score, add_arguments=_file),
 }

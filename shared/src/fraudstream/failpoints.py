@@ -29,6 +29,9 @@ Name = Literal[
     "token_taken",
     "position_committed",
     "resuming",
+    "replay_begins",
+    "replay_sent",
+    "replay_committed",
 ]
 NAMES: tuple[str, ...] = Name.__args__  # type: ignore[attr-defined]
 

@@ -2,14 +2,19 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 
 from fraudstream.settings import LogSettings
 
 
-def configure(settings: LogSettings, service: str) -> structlog.stdlib.BoundLogger:
-    """Set up logging for this process and return its logger, bound to the service's name. Call once."""
+def configure(settings: LogSettings, service: str, stream: TextIO | None = None) -> structlog.stdlib.BoundLogger:
+    """Set up logging for this process and return its logger, bound to the service's name. Call once.
+
+    It goes to standard output, or to `stream` where that is for something else.
+    """
+    stream = stream or sys.stdout
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -23,7 +28,7 @@ def configure(settings: LogSettings, service: str) -> structlog.stdlib.BoundLogg
         traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
         render = [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
     else:
-        render = [structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), pad_event_to=24, sort_keys=False)]
+        render = [structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=24, sort_keys=False)]
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -31,7 +36,7 @@ def configure(settings: LogSettings, service: str) -> structlog.stdlib.BoundLogg
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(stream)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

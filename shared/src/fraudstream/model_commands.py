@@ -9,6 +9,7 @@ from fraudstream import artifact
 from fraudstream.artifact import Manifest
 from fraudstream.errors import ModelUnfitError
 from fraudstream.settings import ModelSettings
+from fraudstream.tables import aligned
 
 _COLUMNS = ("", "version", "kind", "rows", "log loss", "auc", "review", "block", "scikit-learn")
 
@@ -23,7 +24,8 @@ def _list(models_dir: Path, _: argparse.Namespace) -> None:
     manifests = artifact.kept(models_dir)
     if not manifests:
         raise ModelUnfitError(f"{models_dir} holds no version; run the trainer: docker compose run --rm trainer")
-    _table([_COLUMNS, *(_row(manifest, active) for manifest in manifests)])
+    rows = [_COLUMNS, *(_row(manifest, active) for manifest in manifests)]
+    sys.stdout.write("\n".join(aligned(rows)) + "\n")
 
 
 def _show(models_dir: Path, arguments: argparse.Namespace) -> None:
@@ -85,10 +87,3 @@ def _row(manifest: Manifest, active: Manifest | None) -> Sequence[str]:
         f"{manifest.thresholds.block:.3f}",
         manifest.libraries.scikit_learn,
     )
-
-
-def _table(rows: Sequence[Sequence[str]]) -> None:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        sys.stdout.write("  ".join(cells).rstrip() + "\n")

@@ -60,7 +60,7 @@ function render() {
   latencyLegend.render(latency.drawn);
   for (const panel of panels) panel.render(store);
   flagged.render(store.flagged, store.leftOut);
-  deadLetters.render(store.deadLetters);
+  deadLetters.render(store.deadLetters, 0, store.replays);
 }
 
 /** At most one drawing a frame; a hidden tab has no frames, so it draws nothing until it is shown. */

@@ -2,13 +2,21 @@
 
 import { el } from './dom.js';
 import { facts, moment } from './facts.js';
-import { bytes, NONE } from './format.js';
+import { bytes, isoClock, NONE } from './format.js';
 import { plain, revealed } from './untrusted.js';
+
+/** Says that a letter was replayed, and when; hidden where it was not. */
+export function replayedBadge({ replayed }) {
+  const badge = el('span', { class: 'badge replayed', 'data-testid': 'replayed' }, el('i', { 'aria-hidden': 'true' }, '↻'));
+  badge.append(`replayed ${replayed ? isoClock(replayed) : ''}`);
+  badge.hidden = !replayed;
+  return badge;
+}
 
 /** Makes the detail of a dead letter. */
 export function deadLetterDetail(letter) {
   return el('article', { class: 'record' },
-    el('div', { class: 'verdict' }, el('span', { class: 'badge dead' }, el('i', { 'aria-hidden': 'true' }, '✕'), plain(letter.reason))),
+    el('div', { class: 'verdict' }, el('span', { class: 'badge dead' }, el('i', { 'aria-hidden': 'true' }, '✕'), plain(letter.reason)), replayedBadge(letter)),
     el('p', { class: 'letter-detail' }, revealed(letter.detail)),
     el('h3', {}, 'The message'),
     message(letter),
@@ -19,6 +27,7 @@ export function deadLetterDetail(letter) {
       ['Sent to', `partition ${letter.source_partition}, offset ${letter.source_offset}`],
       ['Dead letter', `payments-dlq, partition ${letter.partition}, offset ${letter.offset}`],
       ['Time', letter.timestamp ? moment(letter.timestamp) : NONE],
+      ['Replayed', letter.replayed ? moment(letter.replayed) : 'no'],
     ]));
 }
 

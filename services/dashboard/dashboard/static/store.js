@@ -7,6 +7,7 @@ const DEAD_LETTERS_HELD = 100;
 /** Holds the 15-minute window and merges each event of the server into it. */
 export class Store {
   loaded = false;
+  replays = 0;
 
   /** Takes the whole state, forgetting what was held. */
   snapshot(message) {
@@ -27,6 +28,7 @@ export class Store {
     if (message.dead_letters.length) {
       this.deadLetters = [...message.dead_letters, ...this.deadLetters].slice(0, DEAD_LETTERS_HELD);
     }
+    this.#mark(message.replays);
     this.#take(message);
   }
 
@@ -46,6 +48,15 @@ export class Store {
   /** The last value of a series that is known, if it is not older than `seconds`. */
   latest(name, seconds) {
     return this.series[name].slice(-seconds).findLast((value) => value !== null) ?? null;
+  }
+
+  /** A letter is the same object wherever it is shown: also where rows hold still. */
+  #mark(replays) {
+    for (const { partition, offset, replayed } of replays) {
+      const letter = this.deadLetters.find((one) => one.partition === partition && one.offset === offset);
+      if (letter) letter.replayed = replayed;
+    }
+    if (replays.length) this.replays += 1;
   }
 
   #advance(now) {

@@ -21,11 +21,12 @@ export class LiveTable {
   #leftOut = 0;
   #limit = PAGE;
   #painted = null;
+  #version = 0;
   #pointed = false;
   #scrolled = false; // kept here, since asking the element makes the browser lay out the whole page
 
-  constructor(panel, { key, row, none, held, filter }) {
-    Object.assign(this, { key, row, none, held, filter });
+  constructor(panel, { key, row, update, none, held, filter }) {
+    Object.assign(this, { key, row, update, none, held, filter });
     this.parts = Object.fromEntries([...panel.querySelectorAll('[data-part]')].map((node) => [node.dataset.part, node]));
     const { scroll, pause, fresh, more } = this.parts;
     scroll.addEventListener('pointerenter', (event) => { this.#pointed = event.pointerType === 'mouse'; });
@@ -43,9 +44,13 @@ export class LiveTable {
     });
   }
 
-  /** Takes the latest items: shows them, or tells how many wait. `leftOut` more came than the server lists. */
-  render(items, leftOut = 0) {
+  /**
+   * Takes the latest items: shows them, or tells how many wait. `leftOut` more came than the server lists. Another `version`: items
+   * themselves have changed, and `update` is called for those shown.
+   */
+  render(items, leftOut = 0, version = 0) {
     this.#latest = items;
+    this.#version = version;
     this.#leftOut = leftOut;
     if (!this.#holds()) this.#shown = items;
     this.#paint();
@@ -74,7 +79,7 @@ export class LiveTable {
 
   #paint() {
     const query = this.filter?.input.value.trim().toLowerCase() ?? '';
-    const state = [this.#shown, query, this.#limit];
+    const state = [this.#shown, query, this.#limit, this.#version];
     if (!this.#painted?.every((part, i) => part === state[i])) {
       this.#painted = state;
       this.#matching = query ? this.#shown.filter((item) => this.filter.text(item).includes(query)) : this.#shown;
@@ -86,7 +91,7 @@ export class LiveTable {
   #rows(query) {
     const { body, more, none } = this.parts;
     const matching = this.#matching.length;
-    keyed(body, this.#matching.slice(0, this.#limit), this.key, this.row);
+    keyed(body, this.#matching.slice(0, this.#limit), this.key, this.row, this.update);
     more.hidden = matching <= this.#limit;
     setText(more, `Show ${Math.min(PAGE, matching - this.#limit)} more of ${integer(matching)}`);
     none.hidden = matching > 0;

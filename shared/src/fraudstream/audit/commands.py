@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 
 from fraudstream import logs
 from fraudstream.audit.compare import compare
@@ -16,10 +17,12 @@ from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, LogS
 _LONGEST_S = 30 * 86_400.0
 
 
-async def run_verify(env: Mapping[str, str], stop: asyncio.Event) -> int:
+async def run_verify(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     """Print the report; 0 if all is well, else 1."""
     log = logs.configure(LogSettings.from_env(env), "verify")
-    report = await unless_stopped(verify(_settings(env), log), stop, _LONGEST_S)
+    report = await unless_stopped(
+        verify(replace(_settings(env), with_csv=not arguments.without_csv), log), stop, _LONGEST_S
+    )
     if report is None:
         raise FraudstreamError("interrupted before the end: nothing can be said")
     sys.stdout.write(f"\n{report.text()}\n")

@@ -34,6 +34,8 @@ class Kind(StrEnum):
     SCORED_AND_DEAD = "scored, and a dead letter too"
     OUT_OF_ORDER = "out of order"
     NO_INPUT = "an output of no input record"
+    REPLAYED_TWICE = "replayed twice, the second time without --again"
+    NO_LETTER = "a replay of no dead letter"
     UNREADABLE = "unreadable"
 
 
@@ -74,8 +76,10 @@ class Merge:
     `window` in ascending order, then `finish`; then `findings` holds the counts and `examples` the first of each kind.
     """
 
-    def __init__(self, bounds: Bounds) -> None:
+    def __init__(self, bounds: Bounds, *, csv: bool = True) -> None:
+        """Without the CSV, which may be on several hosts, the scored topic alone says what was scored."""
         self.bounds = bounds
+        self._csv = csv
         self.records = self.scored = self.dead = self.unretained = self.former = self.uncompared = 0
         self.findings: Counter[Kind] = Counter()
         self.examples: list[Finding] = []
@@ -85,6 +89,8 @@ class Merge:
         self._troubled = OffsetSet()
         self._odd = OffsetSet()
         self._found = {output: OffsetSet() for output in Output}
+        if not csv:
+            self._found[Output.CSV] = self._found[Output.TOPIC]
         self._contents: dict[int, Content] = {}
 
     @property
@@ -103,8 +109,8 @@ class Merge:
 
         Dead letters come with the timestamp of the message that they name.
         """
-        file = self._fresh(Output.CSV, rows, inputs)
         topic = self._fresh(Output.TOPIC, scored, inputs)
+        file = self._fresh(Output.CSV, rows, inputs) if self._csv else topic.copy()
         dead = self._fresh(Output.DEAD, letters, inputs)
         if dead:
             dead = self._without_former(inputs, dead)
@@ -115,21 +121,22 @@ class Merge:
             else:
                 self._unusual(offset, row, event, dead=dead.pop(offset, None) is not None)
         self.records += len(inputs)
-        for output, left in ((Output.CSV, file), (Output.TOPIC, topic), (Output.DEAD, dead)):
+        for output, left in ((Output.CSV, file if self._csv else {}), (Output.TOPIC, topic), (Output.DEAD, dead)):
             for offset in left:
                 self._find(Kind.NO_INPUT, offset, _PLACE[output])
         self._pass(inputs)
 
-    def unreadable(self, detail: str) -> None:
-        """Something in an output can't be read."""
-        self._find(Kind.UNREADABLE, None, detail)
+    def found(self, kind: Kind, detail: str) -> None:
+        """Something was found that is of no record of the input."""
+        self._find(kind, None, detail)
 
     def finish(self) -> None:
         """Judge what stayed incomplete until the end."""
         for offset in self._odd:
             row, event, dead = (offset in self._found[output] for output in Output)
             if dead and (row or event):
-                where = " and ".join(_PLACE[one] for one, there in ((Output.CSV, row), (Output.TOPIC, event)) if there)
+                there = (Output.CSV, row and self._csv), (Output.TOPIC, event)
+                where = " and ".join(_PLACE[one] for one, is_there in there if is_there)
                 self._find(Kind.SCORED_AND_DEAD, offset, f"scored in the {where}")
             elif dead:
                 self.dead += 1
@@ -202,7 +209,7 @@ class Merge:
 
     def _compare_late(self, output: Output, offset: int, content: object) -> None:
         other = Output.TOPIC if output is Output.CSV else Output.CSV
-        if offset not in self._found[other]:
+        if not self._csv or offset not in self._found[other]:
             return
         known = self._contents.pop(offset, None)
         if known is None:

@@ -5,13 +5,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fraudstream.audit.merge import EXAMPLES, Finding, Kind
+from fraudstream.tables import aligned
 
 _HEAD = ("partition", "judged offsets", "records", "scored", "dead", "findings", "pending")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A partition's result. `notes` say what could not be judged, and why; `pending` wait for the scorers."""
+    """A partition's result. `notes` say what could not be judged, and why; `pending` wait for the scorers.
+
+    `replayed` of all dead letters that are kept were sent to the input again.
+    """
 
     partition: int
     start: int
@@ -20,6 +24,7 @@ class Judged:
     once: int = 0
     scored: int = 0
     dead: int = 0
+    replayed: int = 0
     pending: int = 0
     findings: Counter[Kind] = field(default_factory=Counter)
     examples: Sequence[Finding] = ()
@@ -78,8 +83,13 @@ class Report:
             scored, dead = (sum(getattr(one, name) for one in self.partitions) for name in ("scored", "dead"))
             return (
                 f"All well: each of {records:,} records stands exactly once ({scored:,} scored, {dead:,} dead letters)."
+                + self._replayed()
             )
         return f"NOT well: {once:,} of {records:,} records stand exactly once, {records - once:,} do not; see above."
+
+    def _replayed(self) -> str:
+        replayed = sum(judged.replayed for judged in self.partitions)
+        return f"\n{replayed:,} dead letters were replayed; each replay is a record of its own." if replayed else ""
 
 
 def _place(finding: Finding) -> str:
@@ -89,8 +99,7 @@ def _place(finding: Finding) -> str:
 
 def _table(partitions: Sequence[Judged]) -> str:
     rows = [_HEAD, *(_cells(judged) for judged in partitions), _total(partitions)]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(_HEAD))]
-    return "\n".join("  ".join(f"{cell:>{width}}" for cell, width in zip(row, widths, strict=True)) for row in rows)
+    return "\n".join(aligned(rows, right=range(len(_HEAD))))
 
 
 def _cells(judged: Judged) -> tuple[str, ...]:

@@ -9,8 +9,9 @@ from functools import partial
 from fraudstream.audit.cursor import Cursor
 from fraudstream.audit.entries import dead_entries, row_entries, scored_entries
 from fraudstream.audit.former import first_of_present_topic
-from fraudstream.audit.merge import Bounds, Content, Merge
+from fraudstream.audit.merge import Bounds, Content, Kind, Merge
 from fraudstream.audit.progress import Progress
+from fraudstream.audit.replays import Replays
 from fraudstream.audit.report import Judged, Report
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.cluster import admin_client, check_partitions, describe
@@ -34,6 +35,8 @@ class VerifySettings:
     topics: TopicSettings
     group: GroupSettings
     csv: CsvSettings
+    with_csv: bool = True
+    """Whether `verify` holds the topics against the CSV; where each host has one of its own, no single one has all."""
 
 
 async def verify(settings: VerifySettings, log: Log) -> Report:
@@ -43,7 +46,8 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
         cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
         check_partitions(cluster, topics)
-        state = known(settings.csv.path, Identity(cluster=cluster.id, topic=topics.input, group=group))
+        identity = Identity(cluster=cluster.id, topic=topics.input, group=group)
+        state = known(settings.csv.path, identity) if settings.with_csv else None
         partitions = range(cluster.partitions[topics.input])
         readers = {
             topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
@@ -54,7 +58,7 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
         if all(offset is None for offset in committed.values()):
             raise KafkaSetupError(f"CONSUMER_GROUP: {group} has not committed anything of {topics.input} yet")
         logs = await _logs(settings, readers, partitions, log)
-        csv = stack.enter_context(CsvSnapshot(files(settings.csv.path)))
+        csv = stack.enter_context(CsvSnapshot(files(settings.csv.path) if settings.with_csv else []))
         audit = _Audit(
             topics=topics,
             readers=readers,
@@ -62,6 +66,7 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
             committed=committed,
             first={one: mark.first for one, mark in state.marks.items()} if state else {},
             csv=csv,
+            with_csv=settings.with_csv,
             progress=Progress("verifying", _total(logs[topics.input], committed), log),
         )
         judged = [await audit.partition(partition) for partition in partitions]
@@ -71,8 +76,14 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
             partitions=judged,
             unreadable=csv.unreadable,
             unreadable_lines=csv.unreadable_lines,
-            notes=[] if csv.names else [f"There is no CSV at {settings.csv.path}: fraudstream rebuild refills it."],
+            notes=[] if csv.names else [_without(settings)],
         )
+
+
+def _without(settings: VerifySettings) -> str:
+    if settings.with_csv:
+        return f"There is no CSV at {settings.csv.path}: fraudstream rebuild refills it."
+    return "Judged by the topics alone, without a CSV."
 
 
 async def _logs(
@@ -102,6 +113,7 @@ class _Audit:
     committed: Mapping[int, int | None]
     first: Mapping[int, int]
     csv: CsvSnapshot
+    with_csv: bool
     progress: Progress
 
     async def partition(self, partition: int) -> Judged:
@@ -117,10 +129,15 @@ class _Audit:
         first = await self._first(partition, readings)
         end = min(committed, retained.end)
         start = max(retained.start, min(first, end) if first is not None else end)
-        merge = Merge(Bounds(start=start, end=end, topic_from=await self._topic_from(partition, readings.scored, end)))
+        topic_from = await self._topic_from(partition, readings.scored, end)
+        if not self.with_csv:  # nothing else says what became of them
+            start = max(start, min(topic_from, end))
+        merge = Merge(Bounds(start=start, end=end, topic_from=topic_from), csv=self.with_csv)
         await self._merge(partition, merge, readings)
         for detail in unreadable:
-            merge.unreadable(detail)
+            merge.found(Kind.UNREADABLE, detail)
+        for kind, detail in readings.replays.findings:
+            merge.found(kind, detail)
         merge.finish()
         return Judged(
             partition=partition,
@@ -130,6 +147,7 @@ class _Audit:
             once=merge.once,
             scored=merge.scored + merge.unretained,
             dead=merge.dead,
+            replayed=readings.replays.count,
             pending=await self._pending(partition, end, retained.end),
             findings=merge.findings,
             examples=merge.examples,
@@ -151,9 +169,12 @@ class _Audit:
             async for records in self.readers[scored].records(partition, begin, log.end):
                 yield scored_entries(records, partition, unreadable)
 
+        replays = Replays(partition, self.logs[dead][partition].start)
+
         async def letters() -> AsyncIterator[list[tuple[int, int]]]:
             log = self.logs[dead][partition]
             async for records in self.readers[dead].records(partition, log.start, log.end):
+                replays.add(records)
                 yield dead_entries(records, self.topics.input, partition, unreadable)
 
         async def rows() -> AsyncIterator[list[tuple[int, Content]]]:
@@ -161,7 +182,13 @@ class _Audit:
                 yield row_entries(lines, partition, unreadable)
                 await asyncio.sleep(0)
 
-        return _Readings(scored=Cursor(events()), dead=Cursor(letters()), rows=Cursor(rows()), former=begin - log.start)
+        return _Readings(
+            scored=Cursor(events()),
+            dead=Cursor(letters()),
+            rows=Cursor(rows()),
+            former=begin - log.start,
+            replays=replays,
+        )
 
     async def _first(self, partition: int, readings: "_Readings") -> int | None:
         """The first offset that was ever decided: as the journal has it, else the lowest one seen; None: none yet."""
@@ -229,3 +256,4 @@ class _Readings:
     dead: Cursor[int]
     rows: Cursor[Content]
     former: int
+    replays: Replays

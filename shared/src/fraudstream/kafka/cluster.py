@@ -13,6 +13,7 @@ from fraudstream.settings import KafkaSettings, TopicSettings
 
 _DEFAULT_MESSAGE_BYTES = 1_048_588
 _CALL_TIMEOUT_MS = 20_000
+_MOCK = "mockCluster"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +22,11 @@ class Cluster:
 
     id: str
     partitions: Mapping[str, int]
+
+    @property
+    def keeps_transactions(self) -> bool:
+        """Whether a transaction is all or nothing there: librdkafka's mock, which `make demo` embeds, only says so."""
+        return not self.id.startswith(_MOCK)
 
 
 def admin_client(kafka: KafkaSettings) -> AIOKafkaAdminClient:
@@ -40,7 +46,7 @@ async def message_limit(admin: AIOKafkaAdminClient, topic: str) -> int:
     """The largest batch, in bytes, that `topic` takes; Kafka's default where the broker doesn't say."""
     try:
         responses = await admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, topic, ["max.message.bytes"])]
+            [ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": None})]
         )
     except (KafkaError, ValueError, AttributeError):
         return _DEFAULT_MESSAGE_BYTES

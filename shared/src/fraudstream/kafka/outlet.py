@@ -11,25 +11,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Literal
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
-from aiokafka.producer.message_accumulator import BatchBuilder
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options, stopped
 from fraudstream.kafka.patches import retry_begin_soon
+from fraudstream.kafka.producing import enqueue, transactional
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings, TopicSettings
 
 _START_TIMEOUT_S = 30.0
 _SEND_TIMEOUT_S = 20.0
 _COMMIT_TIMEOUT_S = 15.0
-_TRANSACTION_TIMEOUT_MS = 60_000
 _BATCH_BYTES = 512 << 10
 _REQUEST_BYTES = 4 << 20
-_NO_TIMESTAMP = -1
-
-FENCED_ERRORS = (ProducerFenced, InvalidProducerEpoch)
 
 Commit = Callable[[int, int], Awaitable[None]]
 
@@ -54,10 +49,7 @@ class Outlet:
         self._commit = commit
         retry_begin_soon()
         identity: dict[str, object] = (
-            {
-                "transactional_id": f"{group}-{topics.input}-{partition}",
-                "transaction_timeout_ms": _TRANSACTION_TIMEOUT_MS,
-            }
+            transactional(f"{group}-{topics.input}-{partition}")
             if self._transactional
             else {"enable_idempotence": True}
         )
@@ -89,9 +81,11 @@ class Outlet:
             if self._transactional:
                 await self._producer.begin_transaction()
             failpoint("sending")
-            acknowledgements: list[asyncio.Future[object]] = []
-            for topic, batch in messages.items():
-                await self._enqueue(topic, batch, acknowledgements)
+            acknowledgements = [
+                acknowledgement
+                for topic, some in messages.items()
+                for acknowledgement in await enqueue(self._producer, topic, self._source.partition, some)
+            ]
             await asyncio.gather(*acknowledgements)
 
     async def commit(self, offset: int) -> None:
@@ -107,26 +101,3 @@ class Outlet:
     async def close(self) -> None:
         """Let go, whatever state it is in; an open transaction ends when the next owner starts, or by its timeout."""
         await stopped(self._producer)
-
-    async def _enqueue(
-        self, topic: str, messages: Sequence[Message], acknowledgements: list[asyncio.Future[object]]
-    ) -> None:
-        batch = self._producer.create_batch()
-        alone = False
-        for key, value, timestamp_ms, headers in messages:
-            if alone or batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
-                acknowledgements.append(await self._send_batch(topic, batch))
-                batch = self._producer.create_batch()
-                batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
-            # aiokafka would give a batch's first record, if it has no timestamp, the second one's
-            alone = timestamp_ms == _NO_TIMESTAMP and batch.record_count() == 1
-        if batch.record_count():
-            acknowledgements.append(await self._send_batch(topic, batch))
-
-    async def _send_batch(self, topic: str, batch: BatchBuilder) -> asyncio.Future[object]:
-        acknowledgement: asyncio.Future[object] = await self._producer.send_batch(
-            batch, topic, partition=self._source.partition
-        )
-        # where a later batch can't even be enqueued, nobody awaits this one any more
-        acknowledgement.add_done_callback(lambda done: done.cancelled() or done.exception())
-        return acknowledgement

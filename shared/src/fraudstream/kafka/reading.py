@@ -132,15 +132,20 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
 
 
 async def settled(
-    stable: TopicReader, whole: TopicReader, partitions: Collection[int], waiting: Callable[[], object]
+    stable: TopicReader,
+    whole: TopicReader,
+    partitions: Collection[int],
+    waiting: Callable[[], object],
+    *,
+    at_most_s: float = _SETTLE_S,
 ) -> dict[int, Retained]:
-    """What is retained once the transactions that are open now have ended, or 10 s later.
+    """What is retained once the transactions that are open now have ended, or `at_most_s` later.
 
     A transaction's offsets may be visible in the group a moment before its records are in the topic. One that stays
     open for longer was left by a writer that died, and has committed nothing.
     """
     ends = {partition: log.end for partition, log in (await whole.retained(partitions)).items()}
-    deadline_s = asyncio.get_running_loop().time() + _SETTLE_S
+    deadline_s = asyncio.get_running_loop().time() + at_most_s
     told = False
     while True:
         logs = await stable.retained(partitions)
@@ -151,3 +156,19 @@ async def settled(
             waiting()
             told = True
         await wait_for_stop(asyncio.Event(), _SETTLE_POLL_S)
+
+
+async def all_settled(
+    stable: TopicReader,
+    whole: TopicReader,
+    partitions: Collection[int],
+    waiting: Callable[[], object],
+    *,
+    at_most_s: float,
+) -> dict[int, Retained]:
+    """The same, for those who must have seen all that is committed now. KafkaSetupError where that can't be had."""
+    ends = {partition: log.end for partition, log in (await whole.retained(partitions)).items()}
+    logs = await settled(stable, whole, partitions, waiting, at_most_s=at_most_s)
+    if any(log.end < ends[partition] for partition, log in logs.items()):
+        raise KafkaSetupError(f"{stable.topic}: a transaction has been open for {at_most_s:g} s; run it again later")
+    return logs

@@ -1,0 +1,86 @@
+"""Which letters a command is about: by place, reason, time, partition, and whether they were replayed. Pure."""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, NamedTuple, Protocol, Self
+
+Status = Literal["open", "replayed", "all"]
+
+_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_PLACE = re.compile(r"(\d{1,9})/(\d{1,18})", re.ASCII)
+
+
+class LetterPlace(NamedTuple):
+    """Where a letter stands in the dead-letter topic."""
+
+    partition: int
+    offset: int
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """From PARTITION/OFFSET. Raises ValueError."""
+        if found := _PLACE.fullmatch(text):
+            return cls(int(found[1]), int(found[2]))
+        raise ValueError(f"{text!r} is no place: it is PARTITION/OFFSET, such as 3/1234")
+
+    def __str__(self) -> str:
+        return f"{self.partition}/{self.offset}"
+
+
+class Letter(Protocol):
+    """What is chosen by."""
+
+    @property
+    def place(self) -> LetterPlace:
+        """In the dead-letter topic."""
+        ...
+
+    @property
+    def timestamp_ms(self) -> int:
+        """The letter's own."""
+        ...
+
+    @property
+    def reason(self) -> str:
+        """Why it is one."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """All that is said must hold; what is empty or None says nothing. Times are since ≤ timestamp < until."""
+
+    status: Status = "all"
+    reasons: Collection[str] = frozenset()
+    partitions: Collection[int] = frozenset()
+    places: Collection[LetterPlace] = frozenset()
+    since_ms: int | None = None
+    until_ms: int | None = None
+
+    def matches(self, letter: Letter) -> bool:
+        """Whether it is meant, were it not for the status."""
+        return (
+            (not self.reasons or letter.reason in self.reasons)
+            and (not self.partitions or letter.place.partition in self.partitions)
+            and (not self.places or letter.place in self.places)
+            and (self.since_ms is None or letter.timestamp_ms >= self.since_ms)
+            and (self.until_ms is None or letter.timestamp_ms < self.until_ms)
+        )
+
+    def wants(self, *, replayed: bool) -> bool:
+        """Whether a letter that was replayed, or was not, has the status that is meant."""
+        return self.status == "all" or replayed == (self.status == "replayed")
+
+
+def moment_ms(text: str, now_ms: int) -> int:
+    """A time in RFC 3339 (UTC where it names no zone), or so long before now: 90s, 30m, 2h, 3d. Raises ValueError."""
+    if found := _DURATION.fullmatch(text):
+        return now_ms - int(found[1]) * _MS[found[2]]
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        raise ValueError(f"{text!r} is neither a time, such as 2026-09-21T14:00:00Z, nor a span, such as 2h") from None
+    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1_000)

@@ -1,0 +1,34 @@
+"""Text that a stranger wrote, made safe for a terminal: nothing in it moves the cursor, or hides. Pure."""
+
+import unicodedata
+
+_HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+_SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+
+
+def visible(text: str) -> str:
+    """The text with control characters, what reorders or hides text, and what no font has, as backslash escapes."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_escaped(character) for character in text)
+
+
+def visible_bytes(value: bytes) -> str:
+    """The same of bytes; those that are no UTF-8 become escapes too."""
+    return visible(value.decode(errors="backslashreplace"))
+
+
+def visible_lines(value: bytes) -> list[str]:
+    """The same, line by line."""
+    return [visible(line) for line in value.decode(errors="backslashreplace").split("\n")]
+
+
+def shortened(text: str, most: int) -> str:
+    """The beginning of a text that is longer."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
+def _escaped(character: str) -> str:
+    if unicodedata.category(character) not in _HIDDEN:
+        return character
+    return _SHORT.get(character) or character.encode("unicode_escape").decode()

@@ -1,0 +1,70 @@
+"""`dlq show` in words: everything of one letter. Pure."""
+
+from collections.abc import Sequence
+
+from fraudstream.dead_letters import REPLAY_OF, DeadLetter, Replayed
+from fraudstream.dlq.escaping import visible, visible_bytes, visible_lines
+from fraudstream.events import InvalidPayment, decode
+from fraudstream.rows import rfc3339
+from fraudstream.tables import aligned
+
+
+def text(letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_ms: int) -> str:
+    """What a person reads; `topic` is that of the dead letters, `timestamp_ms` the letter's own."""
+    source = letter.source
+    facts = [
+        ("reason", visible(letter.reason)),
+        ("detail", visible(letter.detail)),
+        ("sent to", f"{visible(source.topic)}, partition {source.partition}, offset {source.offset}"),
+        ("time", rfc3339(timestamp_ms) or "none"),
+        ("key", "none" if letter.key is None else visible_bytes(letter.key)),
+        ("size", _size(letter)),
+        *_headers(letter),
+        *_replayed(letter, replays),
+        ("today", _today(letter)),
+    ]
+    lines = [f"dead letter {letter.partition}/{letter.offset} of {topic}", "", *aligned(facts), "", *_value(letter)]
+    return "\n".join(lines)
+
+
+def _size(letter: DeadLetter) -> str:
+    if letter.value is None:
+        return "no value: a tombstone"
+    if letter.is_cut:
+        return f"{letter.value_bytes:,} bytes, of which only the first {len(letter.value):,} are kept"
+    return f"{letter.value_bytes:,} bytes"
+
+
+def _headers(letter: DeadLetter) -> list[tuple[str, str]]:
+    shown = [("replay of" if name == REPLAY_OF else "header", _header(name, value)) for name, value in letter.headers]
+    return shown or [("headers", "none")]
+
+
+def _header(name: str, value: bytes | None) -> str:
+    content = "null" if value is None else visible_bytes(value)
+    return content if name == REPLAY_OF else f"{visible(name)}: {content}"
+
+
+def _replayed(letter: DeadLetter, replays: Sequence[Replayed]) -> list[tuple[str, str]]:
+    if not replays:
+        return [("replayed", "not yet")]
+    where = f"to {visible(letter.source.topic)}, partition {letter.partition}"
+    return [
+        ("replayed", f"{rfc3339(one.timestamp_ms)} {where}, {'mended' if one.mended else 'unchanged'}")
+        for one in replays
+    ]
+
+
+def _today(letter: DeadLetter) -> str:
+    if letter.is_cut:
+        return "can't be replayed as it is: its value was cut"
+    event = decode(letter.value)
+    if isinstance(event, InvalidPayment):
+        return f"still a dead letter: {event.reason}: {visible(event.detail)}"
+    return "can be scored"
+
+
+def _value(letter: DeadLetter) -> list[str]:
+    if letter.value is None:
+        return []
+    return ["value:", *(f"  {line}" for line in visible_lines(letter.value))]

@@ -1,0 +1,63 @@
+"""Messages to several places, all or none: one transaction after the other, by one producer."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+from aiokafka import AIOKafkaProducer
+
+from fraudstream.failpoints import failpoint
+from fraudstream.kafka.connection import client_options
+from fraudstream.kafka.patches import retry_begin_soon
+from fraudstream.kafka.producing import enqueue, transactional
+from fraudstream.rows import Message
+from fraudstream.settings import KafkaSettings
+
+_BATCH_BYTES = 256 << 10
+_REQUEST_BYTES = 4 << 20
+# less than the transaction's own time all together
+_SEND_TIMEOUT_S = 40.0
+_COMMIT_TIMEOUT_S = 15.0
+
+Topic = str
+Partition = int
+
+
+class Transactions:
+    """Start and stop it like a client. Its start fences whoever had this identity, and ends their open transaction.
+
+    Once `publish` has raised, it must be thrown away: what it was about to publish is there as a whole, or not at all.
+    """
+
+    def __init__(self, kafka: KafkaSettings, identity: str, *, message_limit: int) -> None:
+        """`message_limit`: the largest batch, in bytes, that all topics take; a single message may be larger."""
+        retry_begin_soon()
+        self._producer = AIOKafkaProducer(
+            **client_options(kafka),
+            **transactional(identity),
+            max_batch_size=min(_BATCH_BYTES, message_limit),
+            max_request_size=_REQUEST_BYTES,
+            linger_ms=0,
+        )
+
+    async def start(self) -> None:
+        """Connect; all that a former one has committed is to be seen from now on, and it commits no more."""
+        await self._producer.start()
+
+    async def stop(self) -> None:
+        """Disconnect; an open transaction ends at the next start, or by its timeout."""
+        await self._producer.stop()
+
+    async def publish(self, messages: Mapping[tuple[Topic, Partition], Sequence[Message]]) -> None:
+        """One transaction; returns when it is committed."""
+        async with asyncio.timeout(_SEND_TIMEOUT_S):
+            await self._producer.begin_transaction()
+            acknowledgements = [
+                acknowledgement
+                for (topic, partition), some in messages.items()
+                for acknowledgement in await enqueue(self._producer, topic, partition, some)
+            ]
+            await asyncio.gather(*acknowledgements)
+        failpoint("replay_sent")
+        async with asyncio.timeout(_COMMIT_TIMEOUT_S):
+            await self._producer.commit_transaction()
+        failpoint("replay_committed")

@@ -1,0 +1,89 @@
+"""`fraudstream dlq replay`, killed, doubled, cut off from its broker: each letter goes back exactly once."""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from fraudstream.dead_letters import REPLAY_OF, Place, dead_letter_headers
+from fraudstream.events import InvalidPayment
+from tests.integration import tools
+from tests.integration.broker import Cluster
+from tests.integration.scorer import Message, Surroundings
+from tests.integration.service import Service
+from tests.oracle import committed_records
+
+SIGKILLED = -9
+REPLAY = ("dlq", "replay", "--yes")
+WHY = InvalidPayment(reason="not_an_object", detail="the message is JSON, but no object")
+
+
+def letters(surroundings: Surroundings, count: int) -> Iterator[Message]:
+    """As a scorer leaves them."""
+    topic, partitions = surroundings.settings["INPUT_TOPIC"], surroundings.partitions
+    for number in range(count):
+        partition, offset = number % partitions, number // partitions
+        headers = dead_letter_headers(Place(topic, partition, offset, 0), WHY)
+        yield Message(b"[%d]" % number, partition=partition, headers=[(name, value or b"") for name, value in headers])
+
+
+def assert_each_once(surroundings: Surroundings, count: int) -> None:
+    """Each letter's value stands in the input once, and links to a letter of its own, which has one marker."""
+    sent = committed_records(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
+    assert Counter(record.value for record in sent) == Counter(b"[%d]" % number for number in range(count))
+    links = Counter(dict(record.headers)[REPLAY_OF] for record in sent)
+    assert set(links.values()) == {1}
+    dlq = surroundings.settings["DLQ_TOPIC"]
+    markers = Counter(
+        f"{dlq}/{record.partition}/{int(dict(record.headers)['dlq.replayed_offset'])}".encode()
+        for record in committed_records(surroundings.bootstrap, dlq)
+        if record.value is None
+    )
+    assert markers == links
+
+
+def replay(surroundings: Surroundings, **settings: str) -> Service:
+    """Begin a replay."""
+    return Service(surroundings.folder, "fraudstream.cli", surroundings.settings | settings, *REPLAY)
+
+
+def test_killed_within_and_between_transactions(surroundings: Surroundings) -> None:
+    """100,000 letters: killed with a transaction open, killed behind a commit, then run to its end, and once more."""
+    surroundings.send(letters(surroundings, 100_000), "DLQ_TOPIC")
+    for failpoint in ("replay_sent=kill@12", "replay_committed=kill@12"):
+        with replay(surroundings, FAILPOINTS=failpoint) as killed:
+            assert killed.wait(60) == SIGKILLED
+    done = tools.run(surroundings, *REPLAY)
+    assert done.code == 0, done.output
+    # 11 transactions of the first, 12 of the second: of 2,000 letters each, but the last one of a partition has 1,000
+    assert "55,000 replayed into" in done.output
+    assert_each_once(surroundings, 100_000)
+    assert "100,000 replayed before" in tools.run(surroundings, *REPLAY, "--all").output
+
+
+def test_two_at_once(surroundings: Surroundings) -> None:
+    """The second takes over; the first, paused within a transaction, says so in one line, and has sent nothing more."""
+    surroundings.send(letters(surroundings, 20_000), "DLQ_TOPIC")
+    with replay(surroundings, FAILPOINTS="replay_sent=stop@3") as first:
+        first.wait_until_paused()
+        second = tools.run(surroundings, *REPLAY)
+        assert second.code == 0, second.output
+        assert "16,000 replayed into" in second.output
+        first.resume()
+        assert first.wait() == 1
+        assert "another replay has begun" in first.lines("stopped")[0]["reason"]
+        assert "Traceback" not in first.output
+    assert_each_once(surroundings, 20_000)
+
+
+def test_the_broker_is_restarted(own: Surroundings, own_cluster: Cluster) -> None:
+    """In the middle: it goes on by itself, or says what to do, and that mends it."""
+    own.send(letters(own, 20_000), "DLQ_TOPIC")
+    with replay(own, FAILPOINTS="replay_sent=stop@3") as first:
+        first.wait_until_paused()
+        own_cluster.broker.kill()
+        first.resume()
+        own_cluster.broker.start()
+        code = first.wait(90)
+        assert code == 0 or "run it again" in first.lines("stopped")[0]["reason"], first.output
+        assert "Traceback" not in first.output
+    assert tools.run(own, *REPLAY).code == 0
+    assert_each_once(own, 20_000)

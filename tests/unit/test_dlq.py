@@ -1,0 +1,330 @@
+"""Dead letters chosen, listed, shown, exported and planned: what is done to them without Kafka."""
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.scores import Record
+
+from fraudstream.dead_letters import (
+    REPLAY_OF,
+    DeadLetter,
+    Headers,
+    Place,
+    Replayed,
+    dead_letter,
+    dead_letter_headers,
+    fitted,
+    marker_headers,
+)
+from fraudstream.dlq import listing, showing
+from fraudstream.dlq.choosing import Choice, LetterPlace, Status, moment_ms
+from fraudstream.dlq.edited import Edited, EditedFileError
+from fraudstream.dlq.escaping import visible, visible_bytes, visible_lines
+from fraudstream.dlq.index import Index
+from fraudstream.dlq.lines import export_line, mended
+from fraudstream.dlq.plan import CUT, FOREIGN, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, Target, planned
+from fraudstream.events import InvalidPayment
+
+GOOD = b'{"payment_id":1,"amount":1,"country_risk_score":0,"failed_logins":0,"transaction_hour":0,"is_new_device":0}'
+TARGET = Target(topic="in", partitions=4, message_bytes=10_000)
+
+headers = st.lists(st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8)), max_size=3)
+values = st.none() | st.binary(max_size=40) | st.text(max_size=20).map(str.encode)
+
+
+def letter_record(
+    offset: int,
+    value: bytes | None = b"{",
+    *,
+    reason: str = "invalid_json",
+    topic: str = "in",
+    timestamp: int = 1_000,
+    room: int = 5_000,
+    own: Sequence[tuple[str, bytes | None]] = (),
+    key: bytes | None = b"k",
+) -> Record:
+    """A letter as Kafka hands it out."""
+    why = dead_letter_headers(Place(topic, 0, 70 + offset, timestamp), InvalidPayment(reason=reason, detail="d\x1b[1m"))
+    kept, cut = fitted(value, room)
+    return Record(kept, offset, timestamp, key=key, headers=[*own, *why, *cut])
+
+
+def letter_of(record: Record, partition: int = 0) -> DeadLetter:
+    """Read back."""
+    found = dead_letter(partition, record)
+    assert found is not None
+    return found
+
+
+def marker_record(offset: int, letter: Record, *, again: bool = False) -> Record:
+    """Says that `letter` was replayed."""
+    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), mended=True, again=again))
+
+
+def indexed(*records: Record, partition: int = 0, judged: bool = True) -> Index:
+    """Of one partition."""
+    index = Index(judged=judged)
+    index.add(partition, records)
+    return index
+
+
+def test_letters_and_the_markers_of_their_replays() -> None:
+    """A marker is no letter, and others' records are neither."""
+    letters = [letter_record(0), letter_record(1)]
+    index = indexed(*letters, marker_record(2, letters[1]), Record(b"x", 3), marker_record(4, letters[1], again=True))
+    assert [entry.place for entry in index] == [(0, 0), (0, 1)]
+    assert len(index) == 2
+    assert not index.replays(LetterPlace(0, 0))
+    assert [marker.again for marker in index.replays(LetterPlace(0, 1))] == [False, True]
+    assert index.get(LetterPlace(0, 2)) is None
+
+
+@given(
+    status=st.sampled_from(["open", "replayed", "all"]),
+    reasons=st.frozensets(st.sampled_from(["empty", "invalid_json"])),
+    partitions=st.frozensets(st.integers(0, 3)),
+    since=st.none() | st.integers(0, 20),
+    until=st.none() | st.integers(0, 20),
+    stamps=st.lists(st.integers(0, 20), max_size=8),
+)
+def test_a_choice_is_all_that_was_said(
+    status: Status,
+    reasons: frozenset[str],
+    partitions: frozenset[int],
+    since: int | None,
+    until: int | None,
+    stamps: list[int],
+) -> None:
+    """What holds for none of the filters' opposites; and the three statuses part the letters."""
+    letters = [
+        letter_record(number, timestamp=stamp, reason=("empty", "invalid_json")[number % 2])
+        for number, stamp in enumerate(stamps)
+    ]
+    markers = [marker_record(100 + number, letter) for number, letter in enumerate(letters) if number % 3 == 0]
+    index = indexed(*letters, *markers, partition=2)
+    choice = Choice(status=status, reasons=reasons, partitions=partitions, since_ms=since, until_ms=until)
+    expected = [
+        (2, number)
+        for number, stamp in enumerate(stamps)
+        if (not reasons or ("empty", "invalid_json")[number % 2] in reasons)
+        and (not partitions or 2 in partitions)
+        and (since is None or stamp >= since)
+        and (until is None or stamp < until)
+        and (status == "all" or (status == "replayed") == (number % 3 == 0))
+    ]
+    assert [entry.place for entry, _ in listing.listed(index, choice)] == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("90s", 10_000),
+        ("1m", 40_000),
+        ("1970-01-01T00:00:01Z", 1_000),
+        ("1970-01-01T01:00:01.5+01:00", 1_500),
+        ("1970-01-01T00:00:02", 2_000),
+        ("1970-01-02", 86_400_000),
+    ],
+)
+def test_times(text: str, moment: int) -> None:
+    """Absolute ones, and spans before now."""
+    assert moment_ms(text, 100_000) == moment
+
+
+@pytest.mark.parametrize("text", ["", "h", "2w", "-1h", "tomorrow", "1.5h", "٣h"])
+def test_what_is_no_time(text: str) -> None:
+    """Is said, with examples."""
+    with pytest.raises(ValueError, match="such as"):
+        moment_ms(text, 0)
+
+
+@pytest.mark.parametrize("text", ["", "3", "3/", "/4", "3/4/5", "-1/4", "3/ 4", "٣/4"])
+def test_what_is_no_place(text: str) -> None:
+    """Is said, with an example; one is read as it is written."""
+    assert str(LetterPlace.parse("3/1234")) == "3/1234"
+    with pytest.raises(ValueError, match="3/1234"):
+        LetterPlace.parse(text)
+
+
+@given(st.text() | st.text("\x00\x1b\x9b\u202e\u200b\n\ra"), st.binary())
+def test_nothing_shown_moves_the_cursor(text: str, value: bytes) -> None:
+    """No control character, nothing that hides or reorders, whatever a stranger wrote; plain text stays as it is."""
+    for shown in (visible(text), visible_bytes(value), *visible_lines(value)):
+        assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    assert visible("12,50 € für Ärzte \\n") == "12,50 € für Ärzte \\n"
+
+
+@given(values, st.none() | st.binary(max_size=8), headers)
+def test_an_exported_letter_comes_back_byte_for_byte(value: bytes | None, key: bytes | None, own: Headers) -> None:
+    """Any bytes, in one line of ASCII without control characters."""
+    letter = letter_of(letter_record(7, value, own=own, key=key), 3)
+    line = export_line(letter, 1_000, ())
+    assert line.isascii()
+    assert line.isprintable()
+    back = mended(line.encode())
+    assert (back.place, back.value) == ((3, 7), value)
+    said = json.loads(line)
+    assert [header["name"] for header in said["headers"]] == [name for name, _ in own]
+    assert said["source_offset"] == 77
+
+
+@given(st.lists(values, min_size=1, max_size=5), st.sampled_from([b"\n", b"\r\n", b"\n\n"]), st.booleans())
+def test_an_edited_file_gives_each_value(contents: list[bytes | None], end: bytes, mark: bool) -> None:
+    """With any line ends, empty lines, and a byte order mark."""
+    lines = [export_line(letter_of(letter_record(number, value)), 0, ()) for number, value in enumerate(contents)]
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "edited.jsonl"
+        path.write_bytes((b"\xef\xbb\xbf" if mark else b"") + b"".join(line.encode() + end for line in lines))
+        edited = Edited(path)
+        with edited.opened() as file:
+            assert [edited.value(LetterPlace(0, number), file) for number in range(len(contents))] == contents
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        (b"{", "no JSON"),
+        (b"\xff\xfe", "no JSON"),
+        (b"[]", "no object"),
+        (b'{"partition":0}', "must name a dead letter"),
+        (b'{"partition":true,"offset":0,"value":""}', "must name a dead letter"),
+        (b'{"partition":0,"offset":-1,"value":""}', "must name a dead letter"),
+        (b'{"partition":0,"offset":9}', "must be there"),
+        (b'{"partition":0,"offset":9,"value":"","value_base64":""}', "not both"),
+        (b'{"partition":0,"offset":9,"value":{"a":1}}', "must be a text"),
+        (b'{"partition":0,"offset":9,"value_base64":"?"}', "no base64"),
+        (b'{"partition":0,"offset":9,"value_base64":5}', "must be a text"),
+        (b'{"partition":0,"offset":9,"value":"\\ud800"}', "surrogate"),
+        (b'{"partition":0,"offset":1,"value":""}', "line 1 already"),
+    ],
+)
+def test_a_wrong_line_is_named(tmp_path: Path, line: bytes, words: str) -> None:
+    """With its number; nothing of it is quoted."""
+    file = tmp_path / "edited.jsonl"
+    file.write_bytes(b'{"partition":0,"offset":1,"value":"x"}\n' + line + b"\n")
+    with pytest.raises(EditedFileError, match=r"edited.jsonl, line 2: .*nothing was sent") as raised:
+        Edited(file)
+    assert words in str(raised.value)
+
+
+def test_a_file_that_is_not_there_or_changes(tmp_path: Path) -> None:
+    """Is said as such."""
+    with pytest.raises(EditedFileError, match="can't be read"):
+        Edited(tmp_path / "absent")
+    file = tmp_path / "edited.jsonl"
+    file.write_bytes(b'{"partition":0,"offset":1,"value":"x"}\n')
+    edited = Edited(file)
+    file.write_bytes(b'{"partition":0,"offset":1,"value":"y"}\n')
+    with edited.opened() as opened, pytest.raises(EditedFileError, match="changed"):
+        edited.value(LetterPlace(0, 1), opened)
+
+
+def plan(index: Index, *, status: Status = "open", again: bool = False, limit: int | None = None) -> Plan:
+    """Without a file."""
+    return planned(index, Choice(status=status), None, TARGET, again=again, limit=limit)
+
+
+def places(one: Plan) -> list[LetterPlace]:
+    """Of what is sent."""
+    return [entry.place for entry in one.entries]
+
+
+def test_what_is_left_out_of_a_replay() -> None:
+    """And why, in words."""
+    letters = [
+        letter_record(0),
+        letter_record(1, topic="another"),
+        letter_record(2, b"x" * 6_000),
+        letter_record(3, b"x" * 9_900, room=20_000),
+        letter_record(4, GOOD, reason="empty"),
+    ]
+    index = indexed(*letters, marker_record(5, letters[0]))
+    first = plan(index)
+    assert places(first) == [(0, 4)]
+    assert first.left_out == {
+        REPLAYED: 1,
+        FOREIGN.format(topic="in"): 1,
+        CUT: 1,
+        TOO_LARGE.format(topic="in"): 1,
+    }
+    assert "It can be scored now." in first.text("dlq")
+    again = plan(index, again=True)
+    assert places(again) == [(0, 0), (0, 4)]
+    assert again.verdicts == {"invalid_json": 1}
+    assert "1 of them would come back as dead letters: invalid_json 1." in again.text("dlq")
+    assert "unchanged makes sense where" in again.text("dlq")
+    assert places(plan(index, status="replayed", again=True)) == [(0, 0)]
+    beyond = plan(indexed(letter_record(0), partition=4))
+    assert beyond.left_out == {NO_PARTITION.format(topic="in"): 1}
+    assert "none" in beyond.text("dlq")
+
+
+def test_a_limit_takes_the_oldest() -> None:
+    """And says how many are left for later."""
+    index = indexed(*[letter_record(number, timestamp=100 - number) for number in range(5)])
+    limited = plan(index, limit=2)
+    assert places(limited) == [(0, 3), (0, 4)]
+    assert "left for later: 3 more" in limited.text("dlq")
+
+
+def test_a_plan_with_a_file(tmp_path: Path) -> None:
+    """Only its letters, judged by its values; a letter that was cut is whole again if its value is another."""
+    letters = [letter_record(0), letter_record(1), letter_record(2, b"x" * 6_000), letter_record(3, b"x" * 6_000)]
+    index = indexed(*letters, judged=False)
+    file = tmp_path / "edited.jsonl"
+    file.write_text(
+        "".join(
+            json.dumps({"partition": 0, "offset": offset, "value": value}) + "\n"
+            for offset, value in ((1, GOOD.decode()), (2, "x" * 5_000), (3, "{}"))
+        )
+    )
+    one = planned(index, Choice(status="open"), Edited(file).edits, TARGET, again=False, limit=None)
+    assert places(one) == [(0, 1), (0, 3)]
+    assert one.left_out == {CUT: 1}
+    assert (one.mended, one.verdicts) == (2, {"missing_field": 1})
+    assert "2 mended, 0 unchanged" in one.text("dlq")
+    assert "unchanged makes sense where" not in one.text("dlq")
+
+
+def test_a_list_says_what_was_replayed() -> None:
+    """Counts by reason, the newest first, no raw escape; the same as JSON."""
+    letters = [letter_record(number, timestamp=1_000 * number, reason="empty") for number in range(3)]
+    index = indexed(*letters, marker_record(3, letters[1]))
+    text = listing.text(listing.listed(index, Choice()), "dlq", 2)
+    assert "dlq: 3 dead letters, 2 of them not replayed" in text
+    assert text.index("0/2 ") < text.index("0/1 ")
+    assert "0/0 " not in text
+    assert "1970-01-01T00:00:09.000Z" in text
+    assert "\x1b" not in text
+    assert listing.text([], "dlq", 2) == "No such dead letter in dlq."
+    lines = [json.loads(listing.json_line(*one)) for one in listing.listed(index, Choice())]
+    assert [line["replayed"] for line in lines] == [[], ["1970-01-01T00:00:09.000Z"], []]
+
+
+def test_everything_of_a_letter() -> None:
+    """Where it stood, its headers and bytes made visible, its replays, and what it would be today."""
+    own: Headers = [("trace", b"a\x1b"), ("null", None), (REPLAY_OF, b"dlq/0/1")]
+    letter = letter_of(letter_record(7, b"{\n\x1b[2J\xff", own=own), 3)
+    marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, mended=True, again=False)
+    text = showing.text(letter, [marker], "dlq", 1_000)
+    for words in (
+        "dead letter 3/7 of dlq",
+        "in, partition 0, offset 77",
+        "trace: a\\x1b",
+        "null: null",
+        "dlq/0/1",
+        "1970-01-01T00:00:09.000Z to in, partition 3, mended",
+        "still a dead letter: invalid_json",
+        "  {\n  \\x1b[2J\\xff",
+    ):
+        assert words in text
+    assert "not yet" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
+    assert "can be scored" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
+    assert "a tombstone" in showing.text(letter_of(letter_record(1, None)), [], "dlq", 0)
+    assert "only the first 5,000" in showing.text(letter_of(letter_record(1, b"x" * 6_000)), [], "dlq", 0)

@@ -1,0 +1,39 @@
+"""Markers held against their letters, as verify does."""
+
+from tests.scores import Record
+
+from fraudstream.audit.merge import Kind
+from fraudstream.audit.replays import Replays
+from fraudstream.dead_letters import Place, dead_letter, dead_letter_headers, marker_headers
+from fraudstream.events import InvalidPayment
+
+
+def letter(offset: int) -> Record:
+    """At that offset of the dead-letter topic."""
+    why = dead_letter_headers(Place("in", 0, offset, 0), InvalidPayment(reason="empty", detail=""))
+    return Record(b"", offset, headers=why)
+
+
+def marker(offset: int, of: int, *, again: bool = False) -> Record:
+    """Says that the letter at `of` was replayed."""
+    named = dead_letter(0, letter(of))
+    assert named is not None
+    return Record(None, offset, headers=marker_headers(named, mended=False, again=again))
+
+
+def test_replays_once_and_again() -> None:
+    """Each letter counts once; a second replay that was wanted is none to be found."""
+    replays = Replays(0, 0)
+    replays.add([letter(0), letter(1), letter(2), marker(3, 0), marker(4, 1), marker(5, 1, again=True)])
+    assert (replays.count, replays.findings) == (2, [])
+
+
+def test_a_replay_by_accident_and_one_of_nothing() -> None:
+    """Both are found; a letter that retention has deleted is not missed."""
+    replays = Replays(0, 5)
+    replays.add([letter(5), marker(6, 5), marker(7, 2), Record(b"x", 8)])
+    replays.add([marker(9, 5), marker(10, 8)])
+    assert replays.count == 2
+    assert [kind for kind, _ in replays.findings] == [Kind.REPLAYED_TWICE, Kind.NO_LETTER]
+    assert "offset 5" in replays.findings[0][1]
+    assert "offset 8" in replays.findings[1][1]
