@@ -86,7 +86,9 @@ async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: Mag
 
 
 @pytest.mark.parametrize(
-    "break_it", [None, _connection_lost, _transport_closed, _batch_expired, _sequence_broken], ids=str
+    "break_it",
+    [None, _connection_lost, _transport_closed, _batch_expired, _sequence_broken],
+    ids=lambda break_it: break_it.__name__.lstrip("_") if break_it else "nothing",
 )
 def test_nothing_is_lost(kafka_bootstrap: str, names: Names, break_it: Break | None) -> None:
     """All arrive, in order within a partition, where it was told; the failed producer is replaced quietly."""
