@@ -29,15 +29,13 @@ ScorerPlace = Literal[
     "token_taken",
     "position_committed",
     "resuming",
-    "replay_begins",
-    "replay_sent",
-    "replay_committed",
 ]
+ReplayPlace = Literal["replay_begins", "replay_sent", "replay_committed"]
 ArchiverPlace = Literal["moved", "written", "archived"]
-Name = ScorerPlace | ArchiverPlace
+Name = ScorerPlace | ReplayPlace | ArchiverPlace
 SCORER_NAMES: tuple[str, ...] = ScorerPlace.__args__  # type: ignore[attr-defined]
 ARCHIVER_NAMES: tuple[str, ...] = ArchiverPlace.__args__  # type: ignore[attr-defined]
-NAMES = SCORER_NAMES + ARCHIVER_NAMES
+NAMES: tuple[str, ...] = SCORER_NAMES + ReplayPlace.__args__ + ARCHIVER_NAMES  # type: ignore[attr-defined]
 
 
 def _signal(number: signal.Signals) -> Callable[[], None]:
