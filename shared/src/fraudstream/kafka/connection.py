@@ -11,6 +11,9 @@ import structlog
 from aiokafka import errors
 
 from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.attempts import attempts
+from fraudstream.kafka.patches import note_attempts
+from fraudstream.kafka.tls import tls_context
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.settings import KafkaSettings
 
@@ -30,6 +33,8 @@ REFUSED = (
 )
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _SAY_AFTER_S, _SAY_EVERY_S = 5.0, 10.0
+# a broker that is about to stop or has just started may do once what a wrong setting does each time
+_GUESS_AFTER_S = 3.0
 _STOP_S = 5.0
 # longer than the slowest join of a group; a start can also go on for ever
 _ATTEMPT_S = 90.0
@@ -47,15 +52,28 @@ T = TypeVar("T")
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
-    """The options that all of aiokafka's clients share; security belongs here too."""
-    # the default, 5 minutes, would leave new partitions unseen for as long
-    return {"bootstrap_servers": settings.bootstrap_servers, "metadata_max_age_ms": 15_000}
+    """The options that all of aiokafka's clients share. Raises SettingsError where a certificate's file is unfit."""
+    note_attempts()
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        # the default, 5 minutes, would leave new partitions unseen for as long
+        "metadata_max_age_ms": 15_000,
+        "security_protocol": settings.security_protocol,
+        "ssl_context": tls_context(settings),
+    }
+    if settings.uses_sasl:
+        options |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": settings.sasl_password.get_secret_value(),
+        }
+    return options
 
 
 async def started(make: Callable[[], C], stop: asyncio.Event, log: Log, *, bootstrap: str = "") -> C | None:
     """A started client, once a broker is there; None if told to stop before. The caller stops it.
 
-    `bootstrap` is for the log. Raises KafkaSetupError where waiting is no use: the broker refuses this user.
+    `bootstrap` is for the log. Raises KafkaSetupError where waiting is no use: a broker refuses this client for good.
     """
     waiting = _Waiting(log.bind(bootstrap=bootstrap) if bootstrap else log)
     pause_s = _FIRST_PAUSE_S
@@ -126,8 +144,9 @@ async def _starts(client: Client, stop: asyncio.Event, waiting: "_Waiting") -> b
     try:
         return bool(await unless_stopped(start(), stop, _ATTEMPT_S))
     except REFUSED as error:
-        raise KafkaSetupError(f"Kafka refuses this client: {error}") from error
+        raise KafkaSetupError(f"Kafka refuses this client: {error!r}") from error
     except BROKEN:
+        attempts.check()
         waiting.say()
         return False
     finally:
@@ -141,12 +160,14 @@ class _Waiting:
         self._log = log
         self._since_s = time.monotonic()
         self._said_s: float | None = None
+        self._guess: str | None = None
 
     def say(self) -> None:
         now_s = time.monotonic()
-        if self._said_s is None or now_s - self._said_s >= _SAY_EVERY_S:
-            self._said_s = now_s
-            self._log.warning("waiting for Kafka")
+        guess = attempts.guess() if now_s - self._since_s > _GUESS_AFTER_S else None
+        if self._said_s is None or now_s - self._said_s >= _SAY_EVERY_S or guess != self._guess:
+            self._said_s, self._guess = now_s, guess
+            self._log.warning("waiting for Kafka", **({"reason": guess} if guess else {}))
 
     def over(self) -> None:
         if self._said_s is not None:
