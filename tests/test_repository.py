@@ -65,11 +65,15 @@ def _written(default: object) -> str:
 
 
 class _Overrides(yaml.SafeLoader):
-    """Reads what Compose's `!override` and `!reset` stand before, and keeps that they stood there."""
+    """Reads also what stands behind Compose's `!override` and `!reset`."""
 
 
-_Overrides.add_constructor("!override", lambda loader, node: loader.construct_mapping(node, deep=True))
-_Overrides.add_constructor("!reset", lambda _, __: {})
+def _mapping(loader: _Overrides, node: yaml.Node) -> dict[Any, Any]:
+    return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else {}
+
+
+_Overrides.add_constructor("!override", _mapping)
+_Overrides.add_constructor("!reset", _mapping)
 
 
 def test_example_is_what_compose_does_by_itself() -> None:

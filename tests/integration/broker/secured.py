@@ -55,7 +55,7 @@ class Secured:
         self.folder = folder
         self.authority = authority
         self._ports = ports
-        self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap})
+        self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
 
     def address(self, listener: str) -> str:
         """A listener's address."""
