@@ -52,7 +52,7 @@ def make_cluster() -> Iterator[MakeCluster]:
         yield lambda **options: stack.enter_context(Cluster(**options))
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def own_cluster_is_possible() -> None:
     """For tests that make their cluster by hand."""
     _require_jars()

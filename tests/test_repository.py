@@ -12,6 +12,7 @@ from fraudstream import settings
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
+OWN_KAFKA = (ROOT / "docker-compose.own-kafka.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 JAVA = {"zookeeper", "kafka"}
 OURS = sorted(SERVICES.keys() - JAVA - {"prometheus", "postgres"})
@@ -54,11 +55,27 @@ def _example() -> dict[str, str]:
 def _library() -> dict[str, str]:
     """Variables that the library's settings read, with their defaults as one would write them in an environment."""
     fields = [field for group in GROUPS for field in group.model_fields.values()]
-    return {
-        field.alias: "" if field.default is None else str(field.default).removesuffix(".0")
-        for field in fields
-        if field.alias
-    }
+    defaults = {field.alias: _written(field.default) for field in fields if field.alias}
+    return defaults | {f"{name}_FILE": "" for group in GROUPS for name in group.secrets()}
+
+
+def _written(default: object) -> str:
+    """A default as one would write it."""
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "" if default is None else str(default).removesuffix(".0")
+
+
+class _Overrides(yaml.SafeLoader):
+    """Reads also what stands behind Compose's `!override` and `!reset`."""
+
+
+def _mapping(loader: _Overrides, node: yaml.Node) -> dict[Any, Any]:
+    return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else {}
+
+
+_Overrides.add_constructor("!override", _mapping)
+_Overrides.add_constructor("!reset", _mapping)
 
 
 def test_example_is_what_compose_does_by_itself() -> None:
@@ -136,6 +153,26 @@ def test_windows_checks_out_the_same_bytes(tmp_path: Path) -> None:
     files = [path for path in tmp_path.rglob("*") if path.is_file() and ".git" not in path.parts]
     assert len(files) > 100
     assert [path.name for path in files if path.suffix != ".png" and b"\r" in path.read_bytes()] == []
+
+
+def test_own_kafka_replaces_the_bundled_one_everywhere() -> None:
+    """The override lets each service that waits for our Kafka wait for all else but that, and read the secrets."""
+    override = yaml.load(OWN_KAFKA, _Overrides)["services"]  # noqa: S506 - a safe loader, with two tags more
+    waiting = {name: service["depends_on"] for name, service in SERVICES.items() if "depends_on" in service}
+    ours = {name for name, waits in waiting.items() if "kafka" in waits} - JAVA
+    assert override.keys() == ours | JAVA
+    for name in ours:
+        left = {one: wait for one, wait in waiting[name].items() if one not in JAVA}
+        assert override[name]["depends_on"] == left, name
+        assert override[name]["volumes"] == ["./secrets:/app/secrets:ro"]
+    assert all(override[name] == {"profiles": ["bundled-kafka"]} for name in JAVA)
+    assert OWN_KAFKA.count("depends_on: !") == len(ours)
+
+
+def test_secrets_stay_on_this_machine() -> None:
+    """Neither git nor an image's build takes the folder of secrets."""
+    assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()[1:4] == ["*", "!shared/", "!services/"]
 
 
 def test_images_of_others_are_pinned() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal, TypeVar
 
-from fraudstream.failpoints import NAMES
+from fraudstream.failpoints import SCORER_NAMES
 
 Kind = Literal[
     "kill",
@@ -85,7 +85,7 @@ class Disturbance:
 def schedule(seed: int, replicas: int, partitions: int) -> Iterator[Disturbance]:
     """The storm of that seed, without end."""
     random = Random(seed)
-    failpoints = _dealt(random, [(name, action) for name in NAMES for action in _ACTIONS])
+    failpoints = _dealt(random, [(name, action) for name in SCORER_NAMES for action in _ACTIONS])
     count = replicas
     for kind in _kinds(random):
         calm = random.random() >= _GUSTS

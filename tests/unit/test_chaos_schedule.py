@@ -50,4 +50,4 @@ def test_servers_not_one_after_the_other(seed: int) -> None:
 def test_all_failpoints_come_in_time() -> None:
     """Every name with every action, within a few storms."""
     armed = {one.failpoint.split("@")[0] for seed in SEEDS for one in first(40, seed) if one.failpoint}
-    assert armed == {f"{name}={action}" for name in failpoints.NAMES for action in ("kill", "stop", "fail")}
+    assert armed == {f"{name}={action}" for name in failpoints.SCORER_NAMES for action in ("kill", "stop", "fail")}

@@ -9,6 +9,7 @@ import structlog
 from dashboard.board import Board
 from dashboard.window import SECONDS
 from fraudstream.heartbeat import Heartbeat
+from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stopped
 from fraudstream.kafka.tail import Place, Tail
 from fraudstream.lifecycle import wait_for_stop
@@ -61,7 +62,8 @@ class Follower:
                 try:
                     await self._read(tail, stop)
                 except BROKEN as error:
-                    self._log.warning("Kafka is away", reason=str(error) or type(error).__name__)
+                    reason = attempts.standing() or str(error) or type(error).__name__
+                    self._log.warning("Kafka is away", reason=reason)
                     self._board.away(time.time())
                 finally:
                     self._positions = tail.positions or self._positions

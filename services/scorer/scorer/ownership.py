@@ -124,15 +124,19 @@ class Ownership:
         former, self._former = self._former, set()
         await asyncio.gather(*(outlet.close() for outlet in {lane.outlet for lane in lanes.values()} | former))
 
-    def retake(self, partitions: Collection[int], reason: str, *, fenced: bool = False) -> None:
-        """These partitions failed: drop what we have of them and take them over anew, later each time in a row."""
+    def retake(self, partitions: Collection[int], reason: str, *, fenced: bool = False, told: bool = False) -> None:
+        """These partitions failed: drop what we have of them and take them over anew, later each time in a row.
+
+        Where the reason was `told` already, it is not told again.
+        """
         failed = {partition: self.lanes.pop(partition) for partition in partitions if partition in self.lanes}
         if not failed:
             return
         wait_s = min(_FIRST_RETRY_S * 2**self._setbacks, _LONGEST_RETRY_S)
         self._setbacks += 1
         self._metrics.producers_replaced.labels(FENCED if fenced else FAILED).inc(len(failed))
-        self._log.warning("partitions taken over again", partitions=sorted(failed), reason=reason)
+        report = self._log.debug if told else self._log.warning
+        report("partitions taken over again", partitions=sorted(failed), reason=reason)
         self.consumer.pause(failed)
         self._former |= {lane.outlet for lane in failed.values()}
         self._start(frozenset(failed), max(wait_s, _FENCED_WAIT_S) if fenced else wait_s)
@@ -197,7 +201,10 @@ class Ownership:
     async def _prepare(self, outlets: Mapping[int, Outlet]) -> dict[int, Lane]:
         """In this order: fence the former owner, read what is committed, take the sink's token."""
         consumer = self.consumer
-        await asyncio.gather(*(outlet.start() for outlet in outlets.values()))
+        # all come to an end, or one that fails would be closed while the others still open connections
+        starts_done = await asyncio.gather(*(outlet.start() for outlet in outlets.values()), return_exceptions=True)
+        for error in (done for done in starts_done if done is not None):
+            raise error
         failpoint("fenced")
         committed = {partition: await consumer.committed(partition) for partition in outlets}
         logs = await consumer.logs(outlets)

@@ -11,9 +11,10 @@ from itertools import chain
 import numpy as np
 import structlog
 
-from fraudstream.errors import ModelUnfitError, SinkUnavailableError
+from fraudstream.errors import AccessRefusedError, ModelUnfitError, SinkUnavailableError
 from fraudstream.failpoints import failpoint
 from fraudstream.heartbeat import READY, Heartbeat
+from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, unless_stopped
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.producing import FENCED_ERRORS
@@ -51,11 +52,13 @@ class Pipeline:
     busy: asyncio.Lock
     max_records: int
     trouble: str | None = None
+    refused: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Cycle until `stop` is set; raises KafkaError where membership is lost and a new consumer is needed."""
         while not stop.is_set():
             self.ownership.check()
+            self._hear_refusals()
             self.heartbeat.beat(self._state())
             if self.trouble or self.ownership.trouble:
                 self.watchdog.progress()
@@ -72,7 +75,16 @@ class Pipeline:
                     await self._cycle(fetched)
         self.narration.finish()
 
+    def _hear_refusals(self) -> None:
+        """Brokers that let us in before may do so no longer; the client only goes on trying."""
+        refused = attempts.standing()
+        if refused and refused != self.refused:
+            structlog.get_logger().error("Kafka refuses a connection", reason=refused, action="tried again")
+        self.refused = refused
+
     def _state(self) -> str:
+        if self.refused:
+            return self.refused
         if not self.ownership.joined:
             return "joining the consumer group"
         if not self.ownership.complete:
@@ -148,14 +160,19 @@ class Pipeline:
             *(step(lanes[outcome.partition], outcome) for outcome in outcomes), return_exceptions=True
         )
         done = []
+        refused: dict[str, list[int]] = {}
         for outcome, result in zip(outcomes, results, strict=True):
             if result is None:
                 done.append(outcome)
+            elif isinstance(result, AccessRefusedError):
+                refused.setdefault(str(result), []).append(outcome.partition)
             elif isinstance(result, BROKEN):
                 reason = str(result) or type(result).__name__
                 self.ownership.retake([outcome.partition], reason, fenced=isinstance(result, FENCED_ERRORS))
             else:
                 raise result
+        for reason, partitions in refused.items():
+            self._hindered(partitions, reason, retold=False)
         return done
 
     async def _store(self, lanes: Mapping[int, Lane], outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -185,11 +202,11 @@ class Pipeline:
             metrics.dead_letters.labels(reason).inc(count)
         metrics.cycle_records.observe(decisions.total() + reasons.total())
 
-    def _hindered(self, partitions: Collection[int], reason: str) -> None:
+    def _hindered(self, partitions: Collection[int], reason: str, *, retold: bool = True) -> None:
         if reason != self.trouble:
             structlog.get_logger().error("scoring hindered", reason=reason, action="nothing is committed; tried again")
         self.trouble = reason
-        self.ownership.retake(partitions, reason)
+        self.ownership.retake(partitions, reason, told=not retold)
 
     def _mended(self) -> None:
         self.watchdog.progress()

@@ -11,13 +11,15 @@ import structlog
 from fraudstream import artifact
 from fraudstream.drift.reference import Reference
 from fraudstream.endpoint import endpoint
-from fraudstream.errors import KafkaSetupError, SinkUnavailableError
+from fraudstream.errors import AccessRefusedError, KafkaSetupError, SinkUnavailableError
 from fraudstream.heartbeat import Heartbeat
+from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe, message_limit
 from fraudstream.kafka.connection import BROKEN, started, stopped
 from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
 from fraudstream.kafka.lag import LagProbe
 from fraudstream.kafka.outlet import Outlet
+from fraudstream.kafka.rights import Rights
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.metrics import ScorerMetrics
 from fraudstream.settings import (
@@ -141,11 +143,14 @@ async def _found(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster
             if found is not None:
                 check_partitions(found[0], settings.topics)
             return found  # noqa: TRY300 - an else would hide that this is the good end
+        except AccessRefusedError:
+            raise
         except KafkaSetupError:
             wrong += 1
             if wrong >= _MOST_WRONG_ANSWERS:
                 raise
         except BROKEN:
+            attempts.check()
             wrong = 0
         await wait_for_stop(stop, _RETRY_S)
     return None
@@ -157,7 +162,11 @@ async def _asked(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster
     if admin is None:
         return None
     try:
-        cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
+        rights = Rights(
+            kafka=kafka, topics={topics.input: ("Read",), topics.scored: ("Write",), topics.dlq: ("Write",)}
+        )
+        with rights.needed():
+            cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
         return cluster, await message_limit(admin, topics.dlq)
     finally:
         await stopped(admin)
@@ -238,7 +247,7 @@ async def _belong(
             with watchdog.watching():
                 await pipeline.run(stop)
         except BROKEN as error:
-            reason = str(error) or type(error).__name__
+            reason = attempts.standing() or str(error) or type(error).__name__
             structlog.get_logger().warning("membership lost", reason=reason, action="joining again")
             await wait_for_stop(stop, _RETRY_S)
         finally:

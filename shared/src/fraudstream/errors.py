@@ -21,6 +21,10 @@ class KafkaSetupError(FraudstreamError):
     """Topics, partitions or rights are not as the service needs them; the message says how to mend it."""
 
 
+class AccessRefusedError(KafkaSetupError):
+    """Kafka does not let this user do what is needed; the message says what to grant, and to whom."""
+
+
 class SinkUnavailableError(FraudstreamError):
     """The sink can't be written now (disk full, folder read-only, file locked): keep the batch, wait, try again."""
 

@@ -46,8 +46,16 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    # it would show the password of a login, and what a password could be found by
+    logging.getLogger("aiokafka.conn").addFilter(_tells_no_secret)
     if level > logging.DEBUG:
         # it repeats ten times a second what our own lines say once, in words that a user can act on
         logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(service)
     return logger.bind(service=service) if settings.format == "json" else logger
+
+
+def _tells_no_secret(record: logging.LogRecord) -> bool:
+    """Whether none of what is to be logged is a request or an answer of a login."""
+    values = record.args if isinstance(record.args, tuple) else ()
+    return not any(type(value).__name__.startswith("Sasl") for value in values)

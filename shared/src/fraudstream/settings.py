@@ -5,25 +5,36 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from fraudstream.errors import SettingsError
 
 Name = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
 
 _SHA256 = "[0-9a-f]{64}"
+_FILE = "_FILE"
+_HOST = r"(\[[^\s,\[\]]+\]|[^\s,:/]+)(:\d{1,5})?"
 
 
 class Settings(BaseModel):
-    """A frozen group of settings; each field's alias is its environment variable."""
+    """A frozen group of settings; each field's alias is its environment variable.
+
+    A secret, which is a field of type SecretStr, can stand in a file instead, which the variable NAME_FILE names.
+    """
 
     model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True, hide_input_in_errors=True)
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
         """Read this group from `env`; an empty variable counts as unset. Raises SettingsError naming each wrong one."""
+        values: dict[str, str] = {name: env[name] for name in cls.variables() if env.get(name, "") != ""}
+        for name in cls.secrets():
+            if file := values.pop(name + _FILE, None):
+                if name in values:
+                    raise SettingsError(f"{name} and {name}{_FILE} are two ways to say the same: set only one")
+                values[name] = _secret(name + _FILE, Path(file))
         try:
-            return cls.model_validate({name: env[name] for name in cls.variables() if env.get(name, "") != ""})
+            return cls.model_validate(values)
         except ValidationError as error:
             raise SettingsError(
                 "; ".join(_problem(problem["loc"], problem["msg"]) for problem in error.errors())
@@ -32,7 +43,26 @@ class Settings(BaseModel):
     @classmethod
     def variables(cls) -> list[str]:
         """The environment variables that this group reads."""
-        return [field.alias or name for name, field in cls.model_fields.items()]
+        names = [field.alias or name for name, field in cls.model_fields.items()]
+        return names + [name + _FILE for name in cls.secrets()]
+
+    @classmethod
+    def secrets(cls) -> list[str]:
+        """Those of the variables that hold a secret."""
+        return [field.alias or name for name, field in cls.model_fields.items() if field.annotation is SecretStr]
+
+
+def _secret(variable: str, file: Path) -> str:
+    """What the file holds, without the line end that editors put behind it."""
+    try:
+        secret = file.read_text(encoding="utf-8").removesuffix("\n").removesuffix("\r")
+    except OSError as error:
+        raise SettingsError(f"{variable}: {file} can't be read: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{variable}: {file} is no text in UTF-8") from None
+    if not secret:
+        raise SettingsError(f"{variable}: {file} is empty")
+    return secret
 
 
 def _problem(location: tuple[int | str, ...], message: str) -> str:
@@ -41,9 +71,65 @@ def _problem(location: tuple[int | str, ...], message: str) -> str:
 
 
 class KafkaSettings(Settings):
-    """How to reach the brokers."""
+    """How to reach the brokers, and who we are to them."""
 
-    bootstrap_servers: str = Field("localhost:29092", alias="KAFKA_BOOTSTRAP_SERVERS", min_length=1)
+    bootstrap_servers: str = Field("localhost:29092", alias="KAFKA_BOOTSTRAP_SERVERS")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", alias="KAFKA_SECURITY_PROTOCOL"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, alias="KAFKA_SASL_MECHANISM"
+    )
+    sasl_username: str = Field("", alias="KAFKA_SASL_USERNAME")
+    sasl_password: SecretStr = Field(SecretStr(""), alias="KAFKA_SASL_PASSWORD")
+    ssl_cafile: Path | None = Field(None, alias="KAFKA_SSL_CAFILE")
+    ssl_certfile: Path | None = Field(None, alias="KAFKA_SSL_CERTFILE")
+    ssl_keyfile: Path | None = Field(None, alias="KAFKA_SSL_KEYFILE")
+    ssl_key_password: SecretStr = Field(SecretStr(""), alias="KAFKA_SSL_KEY_PASSWORD")
+    ssl_check_hostname: bool = Field(default=True, alias="KAFKA_SSL_CHECK_HOSTNAME")
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether we log in by name and password."""
+        return self.security_protocol.startswith("SASL_")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.security_protocol.endswith("SSL")
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        if not re.fullmatch(rf"\s*{_HOST}(\s*,\s*{_HOST})*\s*", text):
+            raise ValueError("host:port, or several of these separated by commas")
+        return text
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        sasl = {
+            "KAFKA_SASL_MECHANISM": self.sasl_mechanism,
+            "KAFKA_SASL_USERNAME": self.sasl_username,
+            "KAFKA_SASL_PASSWORD": self.sasl_password.get_secret_value(),
+        }
+        for name, value in sasl.items():
+            if self.uses_sasl and not value:
+                raise ValueError(f"{name}: KAFKA_SECURITY_PROTOCOL={self.security_protocol} needs it")
+            if value and not self.uses_sasl:
+                raise ValueError(f"{name}: only for KAFKA_SECURITY_PROTOCOL=SASL_SSL or SASL_PLAINTEXT")
+        tls: dict[str, Path | str | None] = {
+            "KAFKA_SSL_CAFILE": self.ssl_cafile,
+            "KAFKA_SSL_CERTFILE": self.ssl_certfile,
+            "KAFKA_SSL_KEYFILE": self.ssl_keyfile,
+            "KAFKA_SSL_KEY_PASSWORD": self.ssl_key_password.get_secret_value(),
+        }
+        for name, given in tls.items():
+            if given and not self.uses_tls:
+                raise ValueError(f"{name}: only for KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL")
+        for name in ("KAFKA_SSL_KEYFILE", "KAFKA_SSL_KEY_PASSWORD"):
+            if tls[name] and not self.ssl_certfile:
+                raise ValueError(f"{name}: of no use without KAFKA_SSL_CERTFILE")
+        return self
 
 
 class TopicSettings(Settings):

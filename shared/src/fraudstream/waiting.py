@@ -27,13 +27,14 @@ class Waiting:
         self._now = now
         self._since_s = now()
         self._said_s: float | None = None
+        self._reason: str | None = None
 
-    def say(self, **details: object) -> None:
-        """It goes on; a line is written if one is due."""
+    def say(self, *, reason: str | None = None, **details: object) -> None:
+        """It goes on; a line is written if one is due, or the reason is another one."""
         now_s = self._now()
-        if self._said_s is None or now_s - self._said_s >= self._every_s:
-            self._said_s = now_s
-            self._log.warning(self._begins, **details)
+        if self._said_s is None or now_s - self._said_s >= self._every_s or reason != self._reason:
+            self._said_s, self._reason = now_s, reason
+            self._log.warning(self._begins, **({"reason": reason} if reason else {}), **details)
 
     def over(self) -> None:
         """It has ended; a line is written if one was before. The next waiting begins now."""

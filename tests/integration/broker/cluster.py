@@ -21,16 +21,22 @@ QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare
 class Cluster:
     """A cluster for tests, on fixed ports, whose processes can be killed, paused and started again on the same data.
 
-    `properties` are added to each broker's, `jvm` replaces its JVM's options. Starting and stopping block.
+    `properties` are added to each broker's, `jvm` replaces its JVM's options; `listeners` are more ports of the one
+    broker, by name. Starting and stopping block.
     """
 
     def __init__(
-        self, brokers: int = 1, properties: Mapping[str, str] | None = None, jvm: Sequence[str] = QUICK_JVM
+        self,
+        brokers: int = 1,
+        properties: Mapping[str, str] | None = None,
+        jvm: Sequence[str] = QUICK_JVM,
+        listeners: Mapping[str, int] | None = None,
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="fraudstream-broker-"))
         self._ports = [Port.reserve() for _ in range(brokers + 1)]
         self._classpath = f"{jars.folder()}/*"
         self._jvm = jvm
+        self._more_listeners = "".join(f",{name}://127.0.0.1:{port}" for name, port in (listeners or {}).items())
         self.zookeeper = self._zookeeper(self._ports[0].number)
         self.brokers = [self._broker(index, brokers, properties or {}) for index in range(brokers)]
 
@@ -96,7 +102,7 @@ class Cluster:
         replicas = str(min(brokers, 3))
         defaults = {
             "broker.id": str(index),
-            "listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{port}{self._more_listeners}",
             "zookeeper.connect": f"127.0.0.1:{self._ports[0].number}",
             "zookeeper.session.timeout.ms": "6000",  # a killed broker may come back after that
             "log.dirs": f"{self._folder}/kafka-{index}",

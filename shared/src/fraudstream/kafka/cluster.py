@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import client_options
@@ -14,6 +14,7 @@ from fraudstream.settings import KafkaSettings, TopicSettings
 _DEFAULT_MESSAGE_BYTES = 1_048_588
 _CALL_TIMEOUT_MS = 20_000
 _MOCK = "mockCluster"
+_NOT_AUTHORIZED = TopicAuthorizationFailedError.errno
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,9 +36,11 @@ def admin_client(kafka: KafkaSettings) -> AIOKafkaAdminClient:
 
 
 async def describe(admin: AIOKafkaAdminClient, topics: Collection[str]) -> Cluster:
-    """Ask a started admin client."""
+    """Ask a started admin client. Raises TopicAuthorizationFailedError where this user may not know of a topic."""
     cluster = await admin.describe_cluster()
     described = await admin.describe_topics(list(topics))
+    if hidden := {entry["topic"] for entry in described if entry["error_code"] == _NOT_AUTHORIZED}:
+        raise TopicAuthorizationFailedError(hidden)
     counts = {entry["topic"]: len(entry["partitions"]) for entry in described if not entry["error_code"]}
     return Cluster(id=cluster.get("cluster_id") or "", partitions={topic: counts.get(topic, 0) for topic in topics})
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
@@ -10,6 +11,9 @@ import structlog
 from aiokafka import errors
 
 from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.attempts import attempts
+from fraudstream.kafka.patches import note_attempts
+from fraudstream.kafka.tls import tls_context
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.settings import KafkaSettings
 from fraudstream.waiting import Waiting
@@ -30,6 +34,8 @@ REFUSED = (
 )
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _SAY_AFTER_S = 5.0
+# a broker that is about to stop or has just started may do once what a wrong setting does each time
+_GUESS_AFTER_S = 3.0
 _STOP_S = 5.0
 # longer than the slowest join of a group; a start can also go on for ever
 _ATTEMPT_S = 90.0
@@ -47,17 +53,30 @@ T = TypeVar("T")
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
-    """The options that all of aiokafka's clients share; security belongs here too."""
-    # the default, 5 minutes, would leave new partitions unseen for as long
-    return {"bootstrap_servers": settings.bootstrap_servers, "metadata_max_age_ms": 15_000}
+    """The options that all of aiokafka's clients share. Raises SettingsError where a certificate's file is unfit."""
+    note_attempts()
+    options: dict[str, Any] = {
+        "bootstrap_servers": settings.bootstrap_servers,
+        # the default, 5 minutes, would leave new partitions unseen for as long
+        "metadata_max_age_ms": 15_000,
+        "security_protocol": settings.security_protocol,
+        "ssl_context": tls_context(settings),
+    }
+    if settings.uses_sasl:
+        options |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": settings.sasl_password.get_secret_value(),
+        }
+    return options
 
 
 async def started(make: Callable[[], C], stop: asyncio.Event, log: Log, *, bootstrap: str = "") -> C | None:
     """A started client, once a broker is there; None if told to stop before. The caller stops it.
 
-    `bootstrap` is for the log. Raises KafkaSetupError where waiting is no use: the broker refuses this user.
+    `bootstrap` is for the log. Raises KafkaSetupError where waiting is no use: a broker refuses this client for good.
     """
-    waiting = Waiting(log.bind(bootstrap=bootstrap) if bootstrap else log, "waiting for Kafka", "Kafka is there")
+    waiting = _Waiting(log.bind(bootstrap=bootstrap) if bootstrap else log)
     pause_s = _FIRST_PAUSE_S
     with quiet_client():
         while not stop.is_set():
@@ -117,7 +136,7 @@ async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, time
         await asyncio.gather(task, told, return_exceptions=True)
 
 
-async def _starts(client: Client, stop: asyncio.Event, waiting: Waiting) -> bool:
+async def _starts(client: Client, stop: asyncio.Event, waiting: "_Waiting") -> bool:
     async def start() -> bool:
         await client.start()
         return True
@@ -126,12 +145,28 @@ async def _starts(client: Client, stop: asyncio.Event, waiting: Waiting) -> bool
     try:
         return bool(await unless_stopped(start(), stop, _ATTEMPT_S))
     except REFUSED as error:
-        raise KafkaSetupError(f"Kafka refuses this client: {error}") from error
+        raise KafkaSetupError(f"Kafka refuses this client: {error!r}") from error
     except BROKEN:
+        attempts.check()
         waiting.say()
         return False
     finally:
         saying.cancel()
+
+
+class _Waiting:
+    """Says that it waits, and why where the failed attempts tell."""
+
+    def __init__(self, log: Log) -> None:
+        self._waiting = Waiting(log, "waiting for Kafka", "Kafka is there")
+        self._since_s = time.monotonic()
+
+    def say(self) -> None:
+        guess = attempts.guess() if time.monotonic() - self._since_s > _GUESS_AFTER_S else None
+        self._waiting.say(reason=guess)
+
+    def over(self) -> None:
+        self._waiting.over()
 
 
 _client_log = logging.getLogger("aiokafka")

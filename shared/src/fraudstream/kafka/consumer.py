@@ -17,6 +17,7 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import BROKEN, client_options
 from fraudstream.kafka.patches import hand_out_unwrapped_records
 from fraudstream.kafka.reading import record_at
+from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import Log, fingerprint
 from fraudstream.records import Record
 from fraudstream.settings import KafkaSettings
@@ -43,6 +44,7 @@ class InputConsumer(ConsumerRebalanceListener):
         self._kafka = kafka
         self._topic = topic
         self._assignment = assignment
+        self._rights = _rights(kafka, topic, group)
         hand_out_unwrapped_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
@@ -60,7 +62,8 @@ class InputConsumer(ConsumerRebalanceListener):
 
     async def start(self) -> None:
         """Connect; joining the group goes on in the background."""
-        await self._consumer.start()
+        with self._rights.needed():
+            await self._consumer.start()
         self._consumer.subscribe([self._topic], listener=self)
 
     async def stop(self) -> None:
@@ -79,10 +82,12 @@ class InputConsumer(ConsumerRebalanceListener):
     async def fetch(self, timeout_ms: int, max_records: int) -> dict[int, Sequence[Record]]:
         """What has arrived, by partition. Must be called even when nothing is assigned, or the member can't rejoin.
 
-        Raises OffsetDeletedError where retention has deleted the position, and KafkaError where membership is lost.
+        Raises OffsetDeletedError where retention has deleted the position, KafkaError where membership is lost, and
+        AccessRefusedError where this user may not be a member, or not read the topic.
         """
         try:
-            records = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+            with self._rights.needed():
+                records = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
         except NoOffsetForPartitionError:
             return {}  # the owner is about to seek
         except OffsetOutOfRangeError as error:
@@ -105,18 +110,21 @@ class InputConsumer(ConsumerRebalanceListener):
 
     async def committed(self, partition: int) -> int | None:
         """The group's committed offset, asked from the broker."""
-        offset: int | None = await self._consumer.committed(TopicPartition(self._topic, partition))
-        return offset
+        with self._rights.needed():
+            offset: int | None = await self._consumer.committed(TopicPartition(self._topic, partition))
+            return offset
 
     async def commit(self, partition: int, offset: int) -> None:
         """Commit as a member of the group; raises KafkaError when no longer its member."""
-        await self._consumer.commit({TopicPartition(self._topic, partition): offset})
+        with self._rights.needed():
+            await self._consumer.commit({TopicPartition(self._topic, partition): offset})
 
     async def logs(self, partitions: Collection[int]) -> dict[int, Log]:
         """Each partition's retained range, without fingerprints."""
         wanted = [TopicPartition(self._topic, partition) for partition in partitions]
-        starts = await self._consumer.beginning_offsets(wanted)
-        ends = await self._consumer.end_offsets(wanted)
+        with self._rights.needed():
+            starts = await self._consumer.beginning_offsets(wanted)
+            ends = await self._consumer.end_offsets(wanted)
         return {one.partition: Log(start=starts[one], end=ends[one], fingerprint=None) for one in wanted}
 
     async def position(self, partition: int) -> int | None:
@@ -161,11 +169,16 @@ async def commit_start(
     try:
         places = [TopicPartition(topic, partition) for partition in range(partitions)]
         consumer.assign(places)
-        for place in places:
-            if await consumer.committed(place) is not None:
-                return {}
-        starts = await (consumer.end_offsets(places) if latest else consumer.beginning_offsets(places))
-        await consumer.commit(starts)
+        with _rights(kafka, topic, group).needed():
+            for place in places:
+                if await consumer.committed(place) is not None:
+                    return {}
+            starts = await (consumer.end_offsets(places) if latest else consumer.beginning_offsets(places))
+            await consumer.commit(starts)
         return {place.partition: offset for place, offset in starts.items()}
     finally:
         await consumer.stop()
+
+
+def _rights(kafka: KafkaSettings, topic: str, group: str) -> Rights:
+    return Rights(kafka=kafka, topics={topic: ("Read",)}, group=group)

@@ -1,12 +1,12 @@
 """A consumer group seen from outside: who is in it, and what it has committed."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, for_code
+from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, for_code
 
 T = TypeVar("T")
 _PATIENCE_S = 20.0
@@ -18,7 +18,14 @@ async def committed_offsets(
 ) -> dict[int, int | None]:
     """The group's committed offset of each partition; None where it has none."""
     places = [TopicPartition(topic, partition) for partition in partitions]
-    found = await _patiently(lambda: admin.list_consumer_group_offsets(group, partitions=places))
+
+    async def ask() -> Mapping[TopicPartition, Any]:
+        try:
+            return await admin.list_consumer_group_offsets(group, partitions=places)
+        except GroupAuthorizationFailedError:
+            raise GroupAuthorizationFailedError(group) from None
+
+    found = await _patiently(ask)
     offsets = {place.partition: entry.offset for place, entry in found.items()}
     return {partition: offset if (offset := offsets.get(partition, -1)) >= 0 else None for partition in partitions}
 

@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaProducer
 
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.kafka.rights import Rights
 from fraudstream.settings import KafkaSettings
 
 _BATCH_BYTES = 256 << 10
@@ -28,13 +29,15 @@ class IdempotentProducer:
 
     def __init__(self, kafka: KafkaSettings, topic: str) -> None:
         self._topic = topic
+        self._rights = Rights(kafka=kafka, topics={topic: ("Write",)})
         self._producer = AIOKafkaProducer(
             **client_options(kafka), enable_idempotence=True, acks="all", max_batch_size=_BATCH_BYTES, linger_ms=0
         )
 
     async def start(self) -> None:
         """Connect and get a producer id; may go on for ever."""
-        await self._producer.start()
+        with self._rights.needed():
+            await self._producer.start()
         sender = self._producer._sender  # noqa: SLF001
         # aiokafka's own callback fails by itself where there is no transaction
         sender.sender_task.remove_done_callback(sender._fail_all)  # noqa: SLF001
@@ -58,7 +61,8 @@ class IdempotentProducer:
 
     async def partition_count(self) -> int:
         """The topic's partitions, waiting for it to exist; raises UnknownTopicOrPartitionError in the end."""
-        return len(await self._producer.partitions_for(self._topic))
+        with self._rights.needed():
+            return len(await self._producer.partitions_for(self._topic))
 
     def known_partition_count(self) -> int:
         """The same as far as known, 0 if not."""
@@ -74,7 +78,8 @@ class IdempotentProducer:
             if batch.append(timestamp=timestamp_ms, key=key, value=value) is None:
                 break
         count = batch.record_count()
-        stored = await (await self._producer.send_batch(batch, self._topic, partition=partition))
+        with self._rights.needed():
+            stored = await (await self._producer.send_batch(batch, self._topic, partition=partition))
         return Acknowledged(count, stored.offset)
 
     def _sender_ended(self, task: "asyncio.Task[None]") -> None:

@@ -7,14 +7,14 @@ from contextlib import suppress
 from aiokafka import errors
 
 from fraudstream.errors import KafkaSetupError
-from fraudstream.kafka.connection import BROKEN, REFUSED, Log, started, stopped, unless_stopped
+from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
 from fraudstream.kafka.idempotence import Acknowledged, IdempotentProducer
 from fraudstream.kafka.partitioning import KeyedMessage
 from fraudstream.settings import KafkaSettings
 
 _TOPIC_APPEARS_S = 5.0
 _LONGEST_PAUSE_S = 2.0
-_NEVER_ACCEPTED = (*REFUSED, errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.InvalidTopicError)
+_NEVER_ACCEPTED = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.InvalidTopicError)
 
 
 class Link:
@@ -39,8 +39,6 @@ class Link:
         count = None
         try:
             count = await unless_stopped(producer.partition_count(), stop, _TOPIC_APPEARS_S)
-        except REFUSED as error:
-            raise KafkaSetupError(f"Kafka refuses this client: {error!r}") from error
         except (TimeoutError, errors.UnknownTopicOrPartitionError):
             raise KafkaSetupError(f"no such topic: {self._topic}; make it with: fraudstream topics") from None
         finally:

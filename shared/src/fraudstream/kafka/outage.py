@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Callable
 
+from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import Log
 
 _SILENCE_S = 2.0
@@ -44,5 +45,6 @@ class Outage:
     def _begin(self) -> None:
         self._timer = None
         self.is_on = True
-        self._log.warning("Kafka is away: waiting, nothing is lost")
+        refused = attempts.standing()
+        self._log.warning("Kafka is away: waiting, nothing is lost", **({"reason": refused} if refused else {}))
         self._changed()

@@ -7,7 +7,8 @@ After any error or doubtful outcome an outlet is thrown away and made anew: aiok
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from typing import Literal
 
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -17,6 +18,7 @@ from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options, stopped
 from fraudstream.kafka.patches import retry_begin_soon
 from fraudstream.kafka.producing import enqueue, transactional
+from fraudstream.kafka.rights import Rights
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings, TopicSettings
 
@@ -47,11 +49,16 @@ class Outlet:
         self._group = group
         self._transactional = guarantee == "exactly_once"
         self._commit = commit
+        ids = f"{group}-{topics.input}-"
+        self._rights = Rights(
+            kafka=kafka,
+            topics=dict.fromkeys(self._outputs, ("Write",)),
+            group=group,
+            transactional_ids=ids,
+        )
         retry_begin_soon()
         identity: dict[str, object] = (
-            transactional(f"{group}-{topics.input}-{partition}")
-            if self._transactional
-            else {"enable_idempotence": True}
+            transactional(f"{ids}{partition}") if self._transactional else {"enable_idempotence": True}
         )
         self._producer = AIOKafkaProducer(
             **client_options(kafka),
@@ -63,7 +70,7 @@ class Outlet:
 
     async def start(self) -> None:
         """Connect; in a transaction's case this fences a former owner and ends its open transaction."""
-        async with asyncio.timeout(_START_TIMEOUT_S):
+        async with self._within(_START_TIMEOUT_S):
             await self._producer.start()
             for topic in self._outputs:
                 if self._source.partition not in await self._producer.partitions_for(topic):
@@ -77,7 +84,7 @@ class Outlet:
 
         A rejected batch doesn't poison aiokafka's transaction, so each acknowledgement is awaited here.
         """
-        async with asyncio.timeout(_SEND_TIMEOUT_S):
+        async with self._within(_SEND_TIMEOUT_S):
             if self._transactional:
                 await self._producer.begin_transaction()
             failpoint("sending")
@@ -90,7 +97,7 @@ class Outlet:
 
     async def commit(self, offset: int) -> None:
         """The next offset to read: stored with what was published, or by the consumer where there is no transaction."""
-        async with asyncio.timeout(_COMMIT_TIMEOUT_S):
+        async with self._within(_COMMIT_TIMEOUT_S):
             if not self._transactional:
                 await self._commit(self._source.partition, offset)
                 return
@@ -101,3 +108,9 @@ class Outlet:
     async def close(self) -> None:
         """Let go, whatever state it is in; an open transaction ends when the next owner starts, or by its timeout."""
         await stopped(self._producer)
+
+    @asynccontextmanager
+    async def _within(self, timeout_s: float) -> AsyncIterator[None]:
+        with self._rights.needed():
+            async with asyncio.timeout(timeout_s):
+                yield

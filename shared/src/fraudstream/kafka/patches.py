@@ -2,10 +2,14 @@
 
 from typing import Any
 
+from aiokafka import client, conn
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.producer import sender
 
+from fraudstream.kafka.attempts import attempts
+
 _BEGIN_RETRY_S = 0.002
+_client: Any = client
 
 
 def hand_out_unwrapped_records() -> None:
@@ -23,6 +27,23 @@ def retry_begin_soon() -> None:
     It has told the client by then that the transaction is committed, and needs a few ms to say so in each partition.
     """
     sender.BACKOFF_OVERRIDE = _BEGIN_RETRY_S
+
+
+def note_attempts() -> None:
+    """All clients note how each attempt to connect ends, in `fraudstream.kafka.attempts`, and close at once under TLS.
+
+    They drop the error, and say the same of a wrong password as of a broker that is away.
+    """
+    _client.create_conn = attempts.noting(_quick_to_close)
+
+
+async def _quick_to_close(host: str, port: int, **options: Any) -> Any:
+    connection = await conn.create_conn(host, port, **options)
+    if options["ssl_context"] is not None:
+        # uvloop waits for up to 30 s for the farewell of a TLS 1.3 connection on which an answer is under way
+        writer = connection._writer  # noqa: SLF001
+        writer.close = writer.transport.abort
+    return connection
 
 
 def _unwrapped(_: PartitionRecords, __: object, record: Any) -> Any:

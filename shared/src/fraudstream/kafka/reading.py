@@ -9,8 +9,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
 from fraudstream.kafka.patches import hand_out_unwrapped_records
+from fraudstream.kafka.rights import Rights
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.offsets import Log as Retained
 from fraudstream.records import Record
@@ -36,13 +38,15 @@ async def connected(make: Callable[[], C], kafka: KafkaSettings, log: Log) -> As
             async with asyncio.timeout(_CONNECT_S):
                 client = await started(make, never, log, bootstrap=kafka.bootstrap_servers)
         except TimeoutError:
-            raise KafkaSetupError(
-                f"KAFKA_BOOTSTRAP_SERVERS: no broker answers at {kafka.bootstrap_servers} within {_CONNECT_S:g} s"
-            ) from None
+            nobody = f"no broker answers at {kafka.bootstrap_servers} within {_CONNECT_S:g} s"
+            guess = f"; {words}" if (words := attempts.guess()) else ""
+            raise KafkaSetupError(f"KAFKA_BOOTSTRAP_SERVERS: {nobody}{guess}") from None
         assert client is not None  # noqa: S101 - it was never told to stop
         try:
-            yield client
+            with Rights(kafka=kafka).needed():
+                yield client
         except (KafkaError, TimeoutError, ConnectionError) as error:
+            attempts.check()
             raise KafkaSetupError(f"Kafka: {str(error) or type(error).__name__}") from error
         finally:
             await stopped(client)
@@ -58,6 +62,7 @@ class TopicReader:
         isolation: Literal["read_committed", "read_uncommitted"] = "read_committed",
     ) -> None:
         self.topic = topic
+        self._rights = _rights(kafka, topic)
         hand_out_unwrapped_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
@@ -79,8 +84,9 @@ class TopicReader:
     async def retained(self, partitions: Collection[int]) -> dict[int, Retained]:
         """Each partition's range; its end is the last stable offset where read_committed."""
         places = [TopicPartition(self.topic, partition) for partition in partitions]
-        starts = await self._consumer.beginning_offsets(places)
-        ends = await self._consumer.end_offsets(places)
+        with self._rights.needed():
+            starts = await self._consumer.beginning_offsets(places)
+            ends = await self._consumer.end_offsets(places)
         return {one.partition: Retained(start=starts[one], end=ends[one], fingerprint=None) for one in places}
 
     async def records(self, partition: int, start: int, end: int) -> AsyncGenerator[Sequence[Record], None]:
@@ -96,7 +102,8 @@ class TopicReader:
         heard_s = asyncio.get_running_loop().time()
         while await self._consumer.position(place) < end:
             try:
-                fetched = await self._consumer.getmany(place, timeout_ms=_FETCH_TIMEOUT_MS, max_records=_RECORDS)
+                with self._rights.needed():
+                    fetched = await self._consumer.getmany(place, timeout_ms=_FETCH_TIMEOUT_MS, max_records=_RECORDS)
             except OffsetOutOfRangeError:
                 raise KafkaSetupError(
                     f"{self.topic}: retention has deleted what was being read of partition {partition}; run it again"
@@ -123,12 +130,18 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
     try:
         reader.assign([place])
         reader.seek(place, offset)
-        records: Sequence[Record] = (await reader.getmany(place, timeout_ms=timeout_ms, max_records=1)).get(place, ())
+        with _rights(kafka, topic).needed():
+            fetched = await reader.getmany(place, timeout_ms=timeout_ms, max_records=1)
     except OffsetOutOfRangeError:
         return None
     finally:
         await reader.stop()
+    records: Sequence[Record] = fetched.get(place, ())
     return next((record for record in records if record.offset == offset), None)
+
+
+def _rights(kafka: KafkaSettings, topic: str) -> Rights:
+    return Rights(kafka=kafka, topics={topic: ("Read",)})
 
 
 async def settled(

@@ -3,10 +3,11 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.patches import hand_out_unwrapped_records
+from fraudstream.kafka.rights import Rights
 from fraudstream.records import Record
 from fraudstream.settings import KafkaSettings
 
@@ -23,6 +24,7 @@ class Tail:
 
     def __init__(self, kafka: KafkaSettings, topics: Sequence[str]) -> None:
         self._topics = topics
+        self._rights = Rights(kafka=kafka, topics=dict.fromkeys(topics, ("Read",)))
         hand_out_unwrapped_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
@@ -36,9 +38,11 @@ class Tail:
         self._positions: dict[TopicPartition, int] = {}
 
     async def start(self) -> None:
-        """Connect."""
+        """Connect. Raises AccessRefusedError where this user may not read the topics."""
         await self._consumer.start()
         self._consumer.assign([TopicPartition(topic, 0) for topic in self._topics])
+        with self._rights.needed():
+            await self._refuse_hidden()
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -56,7 +60,8 @@ class Tail:
 
     async def ends(self) -> dict[Place, int]:
         """The last stable offset of every partition, also of those that `extend` does not know yet."""
-        ends = await self._consumer.end_offsets(self._known() | self._consumer.assignment())
+        with self._rights.needed():
+            ends = await self._consumer.end_offsets(self._known() | self._consumer.assignment())
         return {(place.topic, place.partition): offset for place, offset in ends.items()}
 
     async def extend(self, since_ms: int, most: int) -> Collection[Place]:
@@ -94,7 +99,8 @@ class Tail:
     async def fetch(self, timeout_ms: int, most: int) -> dict[Place, Sequence[Record]]:
         """What has come, at most `most` records; where a position is no more, that partition is new again."""
         try:
-            fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=most)
+            with self._rights.needed():
+                fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=most)
         except OffsetOutOfRangeError as error:
             self._forget(error.args[0])
             return {}
@@ -102,6 +108,13 @@ class Tail:
             # behind the last record there may be markers of transactions, or what was aborted
             self._positions[place] = await self._consumer.position(place)
         return {(place.topic, place.partition): records for place, records in fetched.items()}
+
+    async def _refuse_hidden(self) -> None:
+        """Of a topic that this user may not know of, the client would wait for ever."""
+        client = self._consumer._client  # noqa: SLF001
+        await client.force_metadata_update()
+        if hidden := client.cluster.unauthorized_topics & set(self._topics):
+            raise TopicAuthorizationFailedError(hidden)
 
     def _known(self) -> set[TopicPartition]:
         return {

@@ -5,10 +5,12 @@ from collections.abc import Collection, Mapping
 from typing import Any
 
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic
-from aiokafka.errors import InvalidPartitionsError, for_code
+from aiokafka.errors import InvalidPartitionsError, TopicAuthorizationFailedError, for_code
 
-from fraudstream.errors import KafkaSetupError
-from fraudstream.kafka.connection import BROKEN, REFUSED, Log, client_options, started, stopped
+from fraudstream.errors import AccessRefusedError, KafkaSetupError
+from fraudstream.kafka.attempts import attempts
+from fraudstream.kafka.connection import BROKEN, Log, client_options, started, stopped
+from fraudstream.kafka.rights import NOT_ALLOWED, Rights
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.settings import KafkaSettings, TopicSettings
 
@@ -23,7 +25,7 @@ _CALL_TIMEOUT_MS = 20_000
 
 
 async def ensure_topics(kafka: KafkaSettings, topics: TopicSettings, stop: asyncio.Event, log: Log) -> None:
-    """Make what is missing; waits for a broker. Others may do the same at the same time.
+    """Make what is missing; waits for a broker. Others may do the same at the same time, or have done it before.
 
     Raises KafkaSetupError where the brokers will not have it, naming the setting.
     """
@@ -34,15 +36,17 @@ async def ensure_topics(kafka: KafkaSettings, topics: TopicSettings, stop: async
         if admin is None:
             return
         try:
-            if await _all_as_wanted(admin, topics, log, told):
+            if await _all_as_wanted(admin, kafka, topics, log, told):
                 return
-        except REFUSED as error:
-            raise KafkaSetupError(f"Kafka refuses to let this user make topics: {error!r}") from error
         except (*BROKEN, AttributeError) as error:  # aiokafka's AttributeError: the cluster has no controller yet
+            attempts.check()
             problem = error
         finally:
             await stopped(admin)
         await wait_for_stop(stop, _PAUSE_S)
+    if problem is None:  # they are there, and yet not to be seen
+        rights = Rights(kafka=kafka, topics=dict.fromkeys(_configs(topics), ("Describe",)))
+        raise AccessRefusedError(rights.missing(TopicAuthorizationFailedError()))
     raise KafkaSetupError(f"the topics could not be made: {problem!r}")
 
 
@@ -50,7 +54,9 @@ def _admin(kafka: KafkaSettings) -> AIOKafkaAdminClient:
     return AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=_CALL_TIMEOUT_MS)
 
 
-async def _all_as_wanted(admin: AIOKafkaAdminClient, topics: TopicSettings, log: Log, told: set[str]) -> bool:
+async def _all_as_wanted(
+    admin: AIOKafkaAdminClient, kafka: KafkaSettings, topics: TopicSettings, log: Log, told: set[str]
+) -> bool:
     """Make one round; True if there was nothing to do. A next round sees what others did meanwhile."""
     configs = _configs(topics)
     counts = await _partition_counts(admin, configs)
@@ -62,9 +68,12 @@ async def _all_as_wanted(admin: AIOKafkaAdminClient, topics: TopicSettings, log:
     for topic, count in counts.items():
         if count == 0:
             new = NewTopic(topic, wanted, topics.replication_factor, topic_configs=configs[topic])
-            made = await _create(admin, new, log)
+            unseen = [one for one, partitions in counts.items() if partitions == 0]
+            with Rights(kafka=kafka, topics=dict.fromkeys(unseen, ("Describe", "Create"))).needed():
+                made = await _create(admin, new, log)
         else:
-            made = count < wanted and await _grow(admin, topic, count, wanted, log)
+            with Rights(kafka=kafka, topics={topic: ("Alter",)}).needed():
+                made = count < wanted and await _grow(admin, topic, count, wanted, log)
         if made:
             told.add(topic)
     return False
@@ -98,13 +107,15 @@ async def _grow(admin: AIOKafkaAdminClient, topic: str, count: int, wanted: int,
         await admin.create_partitions({topic: NewPartitions(wanted)})
     except InvalidPartitionsError:
         return False  # somebody else has raised it meanwhile
+    except TopicAuthorizationFailedError:
+        raise TopicAuthorizationFailedError(topic) from None
     log.info("partitions added", topic=topic, before=count, partitions=wanted)
     return True
 
 
 def _raise(topic: str, code: int, message: str | None) -> None:
     error = for_code(code)
-    if error.retriable or issubclass(error, REFUSED):
-        raise error(message)
+    if error.retriable or issubclass(error, NOT_ALLOWED):
+        raise error
     hint = "; set TOPIC_REPLICATION_FACTOR to at most the number of brokers" if "eplication" in error.__name__ else ""
     raise KafkaSetupError(f"topic {topic} can't be made: {message or error.__name__}{hint}")

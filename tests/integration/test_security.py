@@ -1,0 +1,329 @@
+"""A Kafka that asks who we are: good and bad logins, certificates and rights, each with the words for it."""
+
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from fraudstream.heartbeat import READY
+from tests.conftest import Names
+from tests.integration.broker.certificates import Authority
+from tests.integration.broker.deadline import wait_until
+from tests.integration.broker.secured import Right, Secured, secured_cluster
+from tests.integration.scorer import Surroundings, save_model
+from tests.integration.secrets import KEY_PASSWORD, USERS, assert_discreet, ended, password_of
+from tests.integration.service import Service
+
+AT_ONCE = 3
+WRONG = "Wr0ng-guess-9932"
+
+
+@pytest.fixture(scope="module")
+def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001 - skips where there are no jars
+    """A cluster with users, and certificates of all kinds for their clients."""
+    with secured_cluster({"plain": password_of("plain")}) as cluster:
+        for user in USERS:
+            cluster.add_user(user, password_of(user))
+        cluster.authority.issue("client")
+        cluster.authority.issue("looker", password=KEY_PASSWORD)
+        cluster.authority.issue("client-expired", expired=True)
+        Authority(cluster.folder, "stranger").issue("client-untrusted")
+        yield cluster
+
+
+def login(cluster: Secured, user: str, mechanism: str = "SCRAM-SHA-512", listener: str = "SCRAM") -> dict[str, str]:
+    """Settings of a user with a password."""
+    tls = {"KAFKA_SSL_CAFILE": str(cluster.authority.file)} if listener != "PASSWORD" else {}
+    return tls | {
+        "KAFKA_BOOTSTRAP_SERVERS": cluster.address(listener),
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL" if tls else "SASL_PLAINTEXT",
+        "KAFKA_SASL_MECHANISM": mechanism,
+        "KAFKA_SASL_USERNAME": user,
+        "KAFKA_SASL_PASSWORD": password_of(user),
+    }
+
+
+def shown(cluster: Secured, certificate: str, password: str = "") -> dict[str, str]:
+    """Settings of a client with a certificate."""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": cluster.address("MUTUAL"),
+        "KAFKA_SECURITY_PROTOCOL": "SSL",
+        "KAFKA_SSL_CAFILE": str(cluster.authority.file),
+        "KAFKA_SSL_CERTFILE": str(cluster.folder / f"{certificate}.pem") if certificate else "",
+        "KAFKA_SSL_KEYFILE": str(cluster.folder / f"{certificate}.key") if certificate else "",
+        "KAFKA_SSL_KEY_PASSWORD": password,
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """A client that does not get in. Where `waits`, it says what it may be and goes on trying; else it ends."""
+
+    words: str
+    listener: str = "SCRAM"
+    user: str = "newcomer"
+    mechanism: str = "SCRAM-SHA-256"
+    certificate: str | None = None
+    settings: Mapping[str, str] = field(default_factory=dict)
+    waits: bool = False
+
+    def start(self, cluster: Secured, folder: Path) -> Service:
+        """`fraudstream topics`, the lightest of all that talk to Kafka."""
+        settings = (
+            login(cluster, self.user, self.mechanism) if self.certificate is None else shown(cluster, self.certificate)
+        )
+        address = cluster.bootstrap if self.listener == "PLAINTEXT" else cluster.address(self.listener)
+        more = {name: value.format(folder=cluster.folder) for name, value in self.settings.items()}
+        return Service(folder, "fraudstream.cli", settings | {"KAFKA_BOOTSTRAP_SERVERS": address} | more, "topics")
+
+
+NO_LOGIN = {"KAFKA_SASL_MECHANISM": "", "KAFKA_SASL_USERNAME": "", "KAFKA_SASL_PASSWORD": ""}
+OPEN = NO_LOGIN | {"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT", "KAFKA_SSL_CAFILE": ""}
+CASES = {
+    "wrong password": Case(
+        settings={"KAFKA_SASL_PASSWORD": WRONG},
+        words="refuses user 'newcomer': wrong KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD",
+    ),
+    "wrong password by PLAIN": Case(
+        listener="PASSWORD",
+        mechanism="PLAIN",
+        settings={"KAFKA_SASL_PASSWORD": WRONG, "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SSL_CAFILE": ""},
+        words="refuses user 'newcomer': wrong KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD",
+    ),
+    "unknown user": Case(user="nobody", words="refuses user 'nobody'"),
+    "mechanism not enabled": Case(mechanism="PLAIN", words="has not enabled KAFKA_SASL_MECHANISM=PLAIN"),
+    "no users on that port": Case(
+        listener="MUTUAL",
+        settings={"KAFKA_SSL_CERTFILE": "{folder}/client.pem", "KAFKA_SSL_KEYFILE": "{folder}/client.key"},
+        words="knows no users there: KAFKA_SECURITY_PROTOCOL=SSL",
+    ),
+    "broker certificate expired": Case(listener="EXPIRED", words="has expired: the broker needs a new one"),
+    "broker certificate of another host": Case(listener="ELSEWHERE", words="is of another host name: use a name"),
+    "unknown authority": Case(
+        settings={"KAFKA_SSL_CAFILE": "{folder}/stranger.pem"}, words="of an unknown authority: set KAFKA_SSL_CAFILE"
+    ),
+    "authorities of the system": Case(
+        settings={"KAFKA_SSL_CAFILE": ""}, words="of an unknown authority: set KAFKA_SSL_CAFILE"
+    ),
+    "no client certificate": Case(
+        listener="MUTUAL", certificate="", words="wants a client certificate: set KAFKA_SSL_CERTFILE"
+    ),
+    "client certificate expired": Case(
+        listener="MUTUAL", certificate="client-expired", words="refuses the certificate in KAFKA_SSL_CERTFILE"
+    ),
+    "client certificate untrusted": Case(
+        listener="MUTUAL", certificate="client-untrusted", words="refuses the certificate in KAFKA_SSL_CERTFILE"
+    ),
+    "no TLS to a TLS port": Case(settings=OPEN, words="wants TLS: KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL"),
+    "login without TLS to a TLS port": Case(
+        settings={"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SSL_CAFILE": ""},
+        words="wants TLS: KAFKA_SECURITY_PROTOCOL=SASL_SSL",
+    ),
+    "TLS to a port without": Case(
+        listener="PLAINTEXT", words="does not answer in TLS: KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT", waits=True
+    ),
+    "no login to a port that wants one": Case(
+        settings=NO_LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SSL"},
+        words="may want a user: KAFKA_SECURITY_PROTOCOL=SASL_SSL",
+        waits=True,
+    ),
+    "password file missing": Case(
+        settings={"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": "{folder}/missing"},
+        words="KAFKA_SASL_PASSWORD_FILE: ",
+    ),
+    "no right to know or make a topic": Case(
+        words="User:newcomer lacks Describe and Create on topic test-payments, Describe and Create on topic scored-pay"
+    ),
+    "no right, by PLAIN, everything logged": Case(
+        listener="PASSWORD",
+        user="plain",
+        mechanism="PLAIN",
+        settings={"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SSL_CAFILE": "", "LOG_LEVEL": "debug"},
+        words="User:plain lacks Describe and Create on topic test-payments",
+    ),
+    "no right, by certificate": Case(
+        listener="MUTUAL", certificate="client", words="lacks Describe and Create on topic test-payments"
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
+    """What each client says, a few of them at a time."""
+    folder = tmp_path_factory.mktemp("clients")
+
+    def reason(case: Case) -> str:
+        with case.start(secured, folder) as client:
+            if not case.waits:
+                return ended(client, secured.folder)
+            lines = client.wait_for("waiting for Kafka", count=2)
+            assert_discreet(client.output, secured.folder)
+            client.terminate()
+            assert client.wait() == 0
+            return str(lines[-1]["reason"])
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield {name: pool.submit(reason, case) for name, case in CASES.items()}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_who_does_not_get_in_is_told_why(name: str, reasons: dict[str, Future[str]]) -> None:
+    """In one line that names what to set, to change or to grant; no traceback, no secret."""
+    assert CASES[name].words in reasons[name].result(120)
+
+
+class Place(Surroundings):
+    """A scorer's surroundings in the secured cluster, where each service is a user with only the rights it needs."""
+
+    def __init__(self, cluster: Secured, names: Names, folder: Path) -> None:
+        super().__init__(cluster.bootstrap, names, folder)
+        self.cluster = cluster
+        self.payments, self.scored, self.dead = self.topics
+        self.group = self.settings["CONSUMER_GROUP"]
+        self.ids = f"{self.group}-{self.payments}-"
+        self.settings |= {"TOPIC_PARTITIONS": "4"}
+        self.model = save_model(folder / "models")
+
+    def rights(self, service: str) -> list[Right]:
+        """What docs/own-kafka.md says that this service needs."""
+        read = [Right(operation="Read", resource="topic", name=name) for name in self.topics]
+        write = [Right(operation="Write", resource="topic", name=name) for name in self.topics]
+        member = Right(operation="Read", resource="group", name=self.group)
+        transactions = Right(operation="Write", resource="transactional-id", name=self.ids, prefixed=True)
+        return {
+            "topics": [
+                Right(operation=operation, resource="topic", name=name)
+                for operation in ("Describe", "Create")
+                for name in self.topics
+            ],
+            "producer": write[:1],
+            "scorer": [read[0], *write[1:], member, transactions],
+            "dashboard": read[1:],
+            "cli": [*read, *write[1:], member, transactions],
+        }[service]
+
+    def start(self, module: str, settings: Mapping[str, str], *arguments: str) -> Service:
+        """Start a service, or a command of `fraudstream`, as somebody."""
+        return Service(self.folder, module, {**self.settings, **settings}, *arguments)
+
+    def scorer_of(self, user: str) -> Service:
+        """Start a scorer as this user."""
+        return self.start("scorer", login(self.cluster, user))
+
+    def make_topics_quietly(self) -> "Place":
+        """As an administrator."""
+        self.make_topics(dict.fromkeys(self.topics, self.partitions))
+        return self
+
+
+@pytest.fixture
+def place(secured: Secured, names: Names, tmp_path: Path) -> Place:
+    """Topics, group and folders of a test's own."""
+    return Place(secured, names, tmp_path)
+
+
+def succeeds(service: Service, folder: Path) -> None:
+    """It ends well, and discreetly."""
+    with service:
+        assert service.wait(60) == 0, service.output
+        assert_discreet(service.output, folder)
+
+
+def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Path) -> None:
+    """From the topics to the proof: PLAIN, SCRAM of both kinds, a client certificate, a password from a file."""
+    cluster = place.cluster
+    for principal, role in {
+        "plain": "topics",
+        "payer": "producer",
+        "scorer": "scorer",
+        "CN=looker": "dashboard",
+        "auditor": "cli",
+    }.items():
+        cluster.grant(principal, *place.rights(role))
+    succeeds(place.start("fraudstream.cli", login(cluster, "plain", "PLAIN", "PASSWORD"), "topics"), cluster.folder)
+    pace = {"PAYMENT_LIMIT": "40", "PAYMENTS_PER_SECOND": "400", "MALFORMED_RATE": "0.2"}
+    succeeds(place.start("producer", login(cluster, "payer", "SCRAM-SHA-256") | pace), cluster.folder)
+    file = tmp_path / "password"
+    file.write_text(f"{password_of('auditor')}\n", encoding="utf-8")
+    auditor = login(cluster, "auditor") | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
+    looker = shown(cluster, "looker", KEY_PASSWORD) | {"DASHBOARD_PORT": "0"}
+    with place.scorer_of("scorer") as scorer, place.start("dashboard", looker) as dashboard:
+        place.wait_until_committed()
+        wait_until(lambda: _state(dashboard) == READY, 20, "the dashboard reads")
+        for service in (scorer, dashboard):
+            service.terminate()
+            assert service.wait() == 0, service.output
+            assert_discreet(service.output, cluster.folder)
+    assert place.assert_each_once() == 40
+    succeeds(place.start("fraudstream.cli", auditor, "verify"), cluster.folder)
+    place.csv.unlink()
+    succeeds(place.start("fraudstream.cli", auditor, "rebuild"), cluster.folder)
+    assert place.assert_each_once() == 40
+
+
+def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
+    """The scorer says each once, commits nothing meanwhile, goes on when it is granted; without its group it ends."""
+    cluster = place.make_topics_quietly().cluster
+    read, scored, dead, member, transactions = place.rights("scorer")
+    cluster.grant("newcomer", read, scored, dead, member)
+    place.send_payments(40)
+    with place.scorer_of("newcomer") as scorer:
+        (line,) = scorer.wait_for("partitions not ready")
+        assert f"lacks Write on transactional ids that begin with {place.ids}; grant it: " in line["reason"]
+        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+        cluster.grant("newcomer", transactions)
+        place.wait_until_committed()
+        cluster.revoke("newcomer", scored)
+        cluster.grant("newcomer", Right(operation="Describe", resource="topic", name=place.scored))
+        place.send_payments(40)
+        (line,) = scorer.wait_for("scoring hindered")
+        assert f"User:newcomer lacks Write on topic {place.scored}; grant it: kafka-acls " in line["reason"]
+        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+        assert place.committed() == 40
+        cluster.grant("newcomer", scored)
+        place.wait_until_committed()
+        assert len(scorer.lines("partitions not ready")) == len(scorer.lines("scoring hindered")) == 1
+        assert scorer.lines("partitions taken over again") == []
+        cluster.revoke("newcomer", member)
+        assert f"User:newcomer lacks Read on group {place.group}; grant it: " in ended(scorer, cluster.folder)
+    assert place.assert_each_once() == 80
+
+
+def test_a_service_without_its_right_ends(place: Place) -> None:
+    """Producer, scorer, dashboard and verify say what is missing, each about its own."""
+    cluster = place.make_topics_quietly().cluster
+    read, scored, *_ = place.rights("scorer")
+    user = "auditor"
+    settings = login(cluster, user)
+    pace = {"PAYMENTS_PER_SECOND": "100"}
+    with (
+        place.start("producer", settings | pace) as producer,
+        place.start("dashboard", settings | {"DASHBOARD_PORT": "0"}) as dashboard,
+        place.scorer_of(user) as blind,
+    ):
+        assert f"User:{user} lacks Write on topic {place.payments};" in ended(producer, cluster.folder)
+        assert f"Read on topic {place.scored}" in ended(dashboard, cluster.folder)
+        assert f"Read on topic {place.payments}" in ended(blind, cluster.folder)
+    cluster.grant(user, read, scored)
+    with place.scorer_of(user) as halfway, place.start("fraudstream.cli", settings, "verify") as audit:
+        assert f"User:{user} lacks Write on topic {place.dead};" in ended(halfway, cluster.folder)
+        assert f"User:{user} lacks Read on topic {place.dead};" in ended(audit, cluster.folder)
+
+
+def test_topics_that_are_there_need_no_right_to_make_them(place: Place) -> None:
+    """To know of them is enough where their partitions are as many as asked for; to add some wants a right."""
+    cluster = place.make_topics_quietly().cluster
+    cluster.grant("maker", *(Right(operation="Describe", resource="topic", name=name) for name in place.topics))
+    maker = login(cluster, "maker")
+    succeeds(place.start("fraudstream.cli", maker, "topics"), cluster.folder)
+    with place.start("fraudstream.cli", maker | {"TOPIC_PARTITIONS": "5"}, "topics") as growing:
+        assert f"User:maker lacks Alter on topic {place.payments};" in ended(growing, cluster.folder)
+
+
+def _state(service: Service) -> str:
+    with suppress(FileNotFoundError):
+        return service.heartbeat
+    return ""

@@ -1,0 +1,156 @@
+"""Who we are to Kafka: which settings go together, secrets from files, and that nobody gets to see one."""
+
+import ssl
+from pathlib import Path
+
+import pytest
+from tests.integration.broker.certificates import Authority, Certificate
+
+from fraudstream.errors import SettingsError
+from fraudstream.kafka.connection import client_options
+from fraudstream.kafka.tls import tls_context
+from fraudstream.settings import KafkaSettings
+
+PASSWORD = "correct horse"  # noqa: S105 - not one of anybody's
+SASL = {
+    "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+    "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
+    "KAFKA_SASL_USERNAME": "alice",
+    "KAFKA_SASL_PASSWORD": PASSWORD,
+}
+TLS = {"KAFKA_SECURITY_PROTOCOL": "SSL"}
+
+
+@pytest.fixture
+def authority(tmp_path: Path) -> Authority:
+    """Signs what a test needs."""
+    return Authority(tmp_path, "authority")
+
+
+def shown(authority: Authority, certificate: Path, key: Path, password: str = "") -> KafkaSettings:
+    """Settings that show this certificate."""
+    return KafkaSettings.from_env(
+        TLS
+        | {
+            "KAFKA_SSL_CAFILE": str(authority.file),
+            "KAFKA_SSL_CERTFILE": str(certificate),
+            "KAFKA_SSL_KEYFILE": str(key),
+            "KAFKA_SSL_KEY_PASSWORD": password,
+        }
+    )
+
+
+def test_nothing_set_is_a_broker_that_asks_nothing() -> None:
+    """The default needs no security at all."""
+    options = client_options(KafkaSettings.from_env({}))
+    assert options["security_protocol"] == "PLAINTEXT"
+    assert options["ssl_context"] is None
+    assert not any(name.startswith("sasl") for name in options)
+
+
+@pytest.mark.parametrize(
+    ("env", "variable"),
+    [
+        (SASL | {"KAFKA_SASL_MECHANISM": ""}, "KAFKA_SASL_MECHANISM"),
+        (SASL | {"KAFKA_SASL_USERNAME": ""}, "KAFKA_SASL_USERNAME"),
+        (SASL | {"KAFKA_SASL_PASSWORD": ""}, "KAFKA_SASL_PASSWORD"),
+        (SASL | {"KAFKA_SASL_MECHANISM": "GSSAPI"}, "KAFKA_SASL_MECHANISM"),
+        (SASL | {"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT"}, "KAFKA_SASL_MECHANISM"),
+        (SASL | {"KAFKA_SECURITY_PROTOCOL": "TLS"}, "KAFKA_SECURITY_PROTOCOL"),
+        ({"KAFKA_SASL_PASSWORD": PASSWORD}, "KAFKA_SASL_PASSWORD"),
+        ({"KAFKA_SSL_CAFILE": "ca.pem"}, "KAFKA_SSL_CAFILE"),
+        ({"KAFKA_SSL_CERTFILE": "client.pem"}, "KAFKA_SSL_CERTFILE"),
+        (TLS | {"KAFKA_SSL_KEYFILE": "client.key"}, "KAFKA_SSL_KEYFILE"),
+        (TLS | {"KAFKA_SSL_KEY_PASSWORD": PASSWORD}, "KAFKA_SSL_KEY_PASSWORD"),
+        (TLS | {"KAFKA_SSL_CHECK_HOSTNAME": "perhaps"}, "KAFKA_SSL_CHECK_HOSTNAME"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "SASL_SSL://broker:9093"}, "KAFKA_BOOTSTRAP_SERVERS"),
+        ({"KAFKA_BOOTSTRAP_SERVERS": "broker:kafka"}, "KAFKA_BOOTSTRAP_SERVERS"),
+    ],
+)
+def test_what_does_not_go_together_is_named(env: dict[str, str], variable: str) -> None:
+    """In one line, which begins with the variable and never holds a secret."""
+    with pytest.raises(SettingsError, match=rf"^{variable}: ") as error:
+        KafkaSettings.from_env(env)
+    assert PASSWORD not in str(error.value)
+
+
+@pytest.mark.parametrize("servers", ["kafka", "kafka:9092", "a:1, b:2 ,c", "[::1]:9092", "10.0.0.1:9092"])
+def test_addresses_of_all_kinds(servers: str) -> None:
+    """Names and numbers, with and without a port, one or several."""
+    assert KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": servers}).bootstrap_servers == servers
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_a_password_from_a_file(tmp_path: Path, end: str) -> None:
+    """Without the line end that an editor leaves, but with everything else."""
+    file = tmp_path / "password"
+    file.write_text(f" {PASSWORD} {end}", newline="", encoding="utf-8")
+    env = SASL | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
+    assert KafkaSettings.from_env(env).sasl_password.get_secret_value() == f" {PASSWORD} "
+
+
+@pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])
+def test_an_unfit_file_is_named(tmp_path: Path, content: bytes | None) -> None:
+    """Missing, empty or no text: the variable and the file say so."""
+    file = tmp_path / "password"
+    if content is not None:
+        file.write_bytes(content)
+    env = SASL | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
+    with pytest.raises(SettingsError, match=rf"^KAFKA_SASL_PASSWORD_FILE: {file} "):
+        KafkaSettings.from_env(env)
+
+
+def test_a_password_given_twice_is_an_error() -> None:
+    """Nobody could say which one counts."""
+    with pytest.raises(SettingsError, match="KAFKA_SASL_PASSWORD_FILE"):
+        KafkaSettings.from_env(SASL | {"KAFKA_SASL_PASSWORD_FILE": "secrets/password"})
+
+
+def test_no_secret_is_shown() -> None:
+    """However settings are printed."""
+    settings = KafkaSettings.from_env(SASL)
+    for text in (repr(settings), str(settings), settings.model_dump_json(), f"{settings!r}"):
+        assert PASSWORD not in text
+        assert "alice" in text
+
+
+def test_the_context_trusts_and_shows_what_is_set(authority: Authority) -> None:
+    """One context for the whole process, which checks certificates and, unless told otherwise, names."""
+    client = authority.issue("client", password=PASSWORD)
+    settings = shown(authority, client.certificate, client.key, PASSWORD)
+    context = tls_context(settings)
+    assert context is not None
+    assert context is client_options(settings)["ssl_context"]
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+    unchecked = tls_context(settings.model_copy(update={"ssl_check_hostname": False}))
+    assert unchecked is not None
+    assert (unchecked.verify_mode, unchecked.check_hostname) == (ssl.CERT_REQUIRED, False)
+
+
+def test_a_key_in_the_certificate_s_file(authority: Authority) -> None:
+    """One file for both will do."""
+    settings = TLS | {"KAFKA_SSL_CERTFILE": str(authority.issue("client").both)}
+    assert tls_context(KafkaSettings.from_env(settings)) is not None
+
+
+def test_unfit_files_are_named(authority: Authority, tmp_path: Path) -> None:
+    """Each with its variable: unreadable, no PEM, of another pair, encrypted."""
+    client, other = authority.issue("client"), authority.issue("other")
+    locked, missing = authority.issue("locked", password=PASSWORD), tmp_path / "missing"
+    broken = Certificate(tmp_path, "broken")
+    broken.certificate.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", encoding="ascii")
+    for settings, words in (
+        (shown(authority, missing, client.key), "KAFKA_SSL_CERTFILE: .*can't be read: No such file"),
+        (shown(authority, client.certificate, missing), "KAFKA_SSL_KEYFILE: .*can't be read: No such file"),
+        (shown(authority, client.key, client.key), "KAFKA_SSL_CERTFILE: .*no certificate"),
+        (shown(authority, broken.certificate, client.key), "KAFKA_SSL_KEYFILE: .*damaged"),
+        (shown(authority, client.certificate, client.certificate), "KAFKA_SSL_KEYFILE: .*no private key"),
+        (shown(authority, client.certificate, other.key), "KAFKA_SSL_KEYFILE: .*is not that of the certificate"),
+        (shown(authority, locked.certificate, locked.key), "KAFKA_SSL_KEY_PASSWORD: is needed"),
+        (shown(authority, locked.certificate, locked.key, "wrong"), "KAFKA_SSL_KEY_PASSWORD: is not the right one"),
+        (KafkaSettings.from_env(TLS | {"KAFKA_SSL_CAFILE": str(client.key)}), "KAFKA_SSL_CAFILE: .*no certificates"),
+        (KafkaSettings.from_env(TLS | {"KAFKA_SSL_CAFILE": str(missing)}), "KAFKA_SSL_CAFILE: .*can't be read"),
+    ):
+        with pytest.raises(SettingsError, match=f"^{words}") as error:
+            tls_context(settings)
+        assert PASSWORD not in str(error.value)

@@ -1,0 +1,226 @@
+"""What a refused connection and a missing right are called, and how long a refusal stands."""
+
+import asyncio
+import logging
+import ssl
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import errors
+from aiokafka.protocol.admin import SaslAuthenticateRequest_v0
+
+from fraudstream import logs
+from fraudstream.errors import AccessRefusedError, KafkaSetupError
+from fraudstream.kafka.attempts import Attempts
+from fraudstream.kafka.refusals import Client, refusal
+from fraudstream.kafka.rights import Rights
+from fraudstream.settings import KafkaSettings, LogSettings
+
+CLIENT = Client(address="k:9093", protocol="SASL_SSL", mechanism="SCRAM-SHA-512", user="alice")
+PLAIN = Client(address="k:9092", protocol="PLAINTEXT", mechanism="PLAIN", user="")
+ALICE = KafkaSettings.from_env(
+    {
+        "KAFKA_BOOTSTRAP_SERVERS": "k:9093",
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
+        "KAFKA_SASL_MECHANISM": "PLAIN",
+        "KAFKA_SASL_USERNAME": "alice",
+        "KAFKA_SASL_PASSWORD": "a secret",
+    }
+)
+
+
+def failed(words: str) -> ssl.SSLError:
+    """What OpenSSL raises for an alert or a failed handshake."""
+    error = ssl.SSLError(1, words)
+    error.reason = words.upper()
+    return error
+
+
+def unverified(code: int) -> ssl.SSLCertVerificationError:
+    """What OpenSSL raises for a certificate that it does not take."""
+    error = ssl.SSLCertVerificationError(1, "certificate verify failed")
+    error.verify_code, error.verify_message = code, "for some reason"
+    return error
+
+
+def closed(cause: BaseException) -> errors.KafkaConnectionError:
+    """What aiokafka makes of an alert or an end in the middle of an answer."""
+    error = errors.KafkaConnectionError("Connection at k:9093 closed")
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("error", "client", "words", "is_final"),
+    [
+        (errors.SaslAuthenticationFailed("no"), CLIENT, "refuses user 'alice': wrong KAFKA_SASL_USERNAME or", True),
+        (errors.UnsupportedSaslMechanismError(), CLIENT, "not enabled KAFKA_SASL_MECHANISM=SCRAM-SHA-512", True),
+        (errors.IllegalSaslStateError(), CLIENT, "knows no users there: KAFKA_SECURITY_PROTOCOL=SSL", True),
+        (unverified(10), CLIENT, "has expired: the broker needs a new one", True),
+        (unverified(9), CLIENT, "is not valid yet", True),
+        (unverified(62), CLIENT, "is of another host name: use a name that it has in KAFKA_BOOTSTRAP_SERVERS", True),
+        (unverified(64), CLIENT, "is of another host name", True),
+        (unverified(20), CLIENT, "is of an unknown authority: set KAFKA_SSL_CAFILE", True),
+        (unverified(99), CLIENT, "can't be trusted: for some reason", True),
+        (closed(failed("sslv3 alert bad certificate")), CLIENT, "wants a client certificate", True),
+        (closed(failed("tlsv13 alert certificate required")), CLIENT, "wants a client certificate", True),
+        (closed(failed("sslv3 alert certificate unknown")), CLIENT, "refuses the certificate in", True),
+        (closed(failed("tlsv1 alert unknown ca")), CLIENT, "refuses the certificate in", True),
+        (failed("wrong version number"), CLIENT, "does not answer in TLS", True),
+        (failed("no protocols available"), CLIENT, "TLS with Kafka at k:9093 fails", False),
+        (ConnectionResetError(), CLIENT, "KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT, or another port", False),
+        (
+            closed(asyncio.IncompleteReadError(b"abc", 0x15030300)),
+            PLAIN,
+            "wants TLS: KAFKA_SECURITY_PROTOCOL=SSL",
+            True,
+        ),
+    ],
+)
+def test_each_refusal_has_its_words(error: Exception, client: Client, words: str, is_final: bool) -> None:
+    """Which name the broker, and the setting or what the broker needs."""
+    found = refusal(error, client)
+    assert found is not None
+    assert client.address in found.words
+    assert words in found.words
+    assert found.is_final is is_final
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        ConnectionRefusedError(),
+        TimeoutError(),
+        errors.KafkaConnectionError("closed"),
+        closed(asyncio.IncompleteReadError(b"", 4)),
+        ConnectionResetError(),
+    ],
+)
+def test_a_broker_that_is_away_is_no_refusal(error: Exception) -> None:
+    """It is waited for."""
+    assert refusal(error, PLAIN) is None
+
+
+class Clock:
+    """A clock that a test moves."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        """The time."""
+        return self.now_s
+
+
+def tried(attempts: Attempts, outcome: Exception | None) -> None:
+    """An attempt to connect that ends so."""
+
+    async def connect(_: str, __: int, **___: Any) -> str:
+        if outcome:
+            raise outcome
+        return "connected"
+
+    options = {"security_protocol": "SSL", "sasl_mechanism": "PLAIN", "sasl_plain_username": None}
+
+    async def attempt() -> Any:
+        return await attempts.noting(connect)("k", 9093, **options)
+
+    if outcome is None:
+        assert asyncio.run(attempt()) == "connected"
+        return
+    with pytest.raises((OSError, errors.KafkaError)):
+        asyncio.run(attempt())
+
+
+def test_a_refusal_stands_until_a_connection_is_there() -> None:
+    """And is raised for those who ask; the same for one that is not tried any longer."""
+    clock = Clock()
+    attempts = Attempts(clock)
+    attempts.check()
+    tried(attempts, unverified(10))
+    with pytest.raises(KafkaSetupError, match="k:9093 has expired"):
+        attempts.check()
+    tried(attempts, None)
+    attempts.check()
+    tried(attempts, unverified(10))
+    clock.now_s = 31.0
+    attempts.check()
+
+
+def test_a_login_that_the_broker_breaks_off_is_a_refused_one() -> None:
+    """The client lets a ValueError through, which would end as a traceback."""
+    attempts = Attempts(Clock())
+    tried(attempts, ValueError("Server sent wrong signature!"))
+    assert "refuses user" in (attempts.standing() or "")
+
+
+def test_guesses_are_for_those_who_have_waited() -> None:
+    """They end nothing."""
+    attempts = Attempts(Clock())
+    assert attempts.guess() is None
+    tried(attempts, None)
+    assert "may want a user: KAFKA_SECURITY_PROTOCOL=SASL_SSL" in (attempts.guess() or "")
+    tried(attempts, ConnectionResetError())
+    assert "does not answer in TLS" in (attempts.guess() or "")
+    assert attempts.standing() is None
+
+
+RIGHTS = Rights(
+    kafka=ALICE,
+    topics={"scored": ("Write",), "dlq": ("Write",)},
+    group="scorers",
+    transactional_ids="scorers-in-",
+)
+
+
+@pytest.mark.parametrize(
+    ("error", "what", "grant"),
+    [
+        (errors.TopicAuthorizationFailedError("dlq"), "Write on topic dlq;", "--operation Write --topic dlq"),
+        (
+            errors.TopicAuthorizationFailedError({"scored"}),
+            "Write on topic scored;",
+            "--operation Write --topic scored",
+        ),
+        (errors.TopicAuthorizationFailedError("other"), "Read on topic other;", "--operation Read --topic other"),
+        (errors.TopicAuthorizationFailedError(), "Write on topic scored, Write on topic dlq;", "--topic dlq"),
+        (errors.ClusterAuthorizationFailedError(), "Write on topic scored, Write on topic dlq;", "--topic dlq"),
+        (errors.GroupAuthorizationFailedError("scorers"), "Read on group scorers;", "--operation Read --group scorers"),
+        (
+            errors.TransactionalIdAuthorizationFailed("scorers-in-3"),
+            "Write on transactional ids that begin with scorers-in-;",
+            "--operation Write --transactional-id scorers-in- --resource-pattern-type prefixed",
+        ),
+    ],
+)
+def test_a_missing_right_says_what_to_grant(error: errors.KafkaError, what: str, grant: str) -> None:
+    """To whom, on what, and the command that does it."""
+    with pytest.raises(AccessRefusedError) as raised, RIGHTS.needed():
+        raise error
+    words = str(raised.value)
+    assert words.startswith(f"User:alice lacks {what} grant it: kafka-acls --bootstrap-server k:9093 --add ")
+    assert "--allow-principal User:alice " in words
+    assert words.endswith(grant)
+
+
+def test_who_asks_about_a_group_is_told_of_describe() -> None:
+    """An audit is no member."""
+    words = Rights(kafka=ALICE).missing(errors.GroupAuthorizationFailedError("scorers"))
+    assert "--operation Describe --group scorers" in words
+
+
+def test_the_client_s_own_log_tells_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At the level debug it shows requests: those of a login are left out, the others are not."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    try:
+        logs.configure(LogSettings.from_env({"LOG_LEVEL": "debug"}), "test")
+        log = logging.getLogger("aiokafka.conn")
+        log.debug("Request to %s:%d %d: %s", "k", 9093, 1, SaslAuthenticateRequest_v0(b"\0alice\0a secret"))
+        log.debug("Request to %s:%d %d: %s", "k", 9093, 2, tmp_path)
+    finally:
+        root.handlers[:] = handlers
+        root.setLevel(level)
+    output = capsys.readouterr().out
+    assert "secret" not in output
+    assert str(tmp_path) in output
