@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
+from hypothesis import HealthCheck, settings
 
 from tests.integration.broker import Cluster, why_unavailable
 
@@ -19,6 +20,10 @@ _RUNNING_BROKER = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 _NO_BROKER = "needs real Kafka: "
 _PREFIX = f"test-{uuid.uuid4().hex[:8]}"
 _numbers = itertools.count(1)
+
+# how long an example takes says how busy the machine is
+settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("unhurried")
 
 Names = Callable[[str], str]
 MakeCluster = Callable[..., Cluster]

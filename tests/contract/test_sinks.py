@@ -141,7 +141,7 @@ steps = st.lists(
 
 
 @pytest.mark.parametrize("kind", ["memory", "csv"])
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
 def test_whatever_happens_each_offset_stands_once(
     kind: str, steps: list[tuple[str, int, int]], tmp_path_factory: pytest.TempPathFactory

@@ -5,7 +5,7 @@ import io
 import joblib
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -78,7 +78,6 @@ def test_even_the_reverse_of_the_truth_gets_a_rising_function() -> None:
     assert found.fall > 0
 
 
-@settings(deadline=None)
 @given(st.floats(1e-6, 5), st.floats(1e-6, 5), st.floats(-20, 20), st.lists(st.floats(0, 1), min_size=2, max_size=20))
 def test_a_mended_probability_is_one_and_keeps_the_order(
     rise: float, fall: float, shift: float, values: list[float]

@@ -30,7 +30,7 @@ def offsets(snapshot: CsvSnapshot, partition: int) -> list[int]:
     parts=st.lists(st.tuples(st.integers(0, 12), st.integers(1, 40)), max_size=12),
     cuts=st.sets(st.integers(0, 12), max_size=2),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 def test_each_partition_whole_and_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: list[tuple[int, int]], cuts: set[int]
 ) -> None:

@@ -164,7 +164,7 @@ def test_empty_batches_are_not_kept() -> None:
     assert drift._waiting == []
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 1_000))
 def test_histograms_of_replicas_add_up(one: int, other: int, seed: int) -> None:
     """Counts of parts are those of the whole; each field counts each payment."""

@@ -180,7 +180,7 @@ def test_another_encoding(tmp_path: Path) -> None:
         read(path)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(amount=st.floats(5e-324, 1e12), risk=st.floats(0, 1), logins=st.integers(0, 10_000), hour=st.integers(0, 23))
 def test_history_and_wire_give_the_same_bits(
     tmp_path_factory: pytest.TempPathFactory, amount: float, risk: float, logins: int, hour: int

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -45,7 +45,6 @@ def payments(count: int) -> Floats:
     return simulate(np.random.default_rng(0), count).matrix()
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_probabilities_have_six_decimals_and_are_never_certain(values: list[float]) -> None:
     """Rounded and clipped, so that text and number are the same everywhere."""
@@ -56,7 +55,6 @@ def test_probabilities_have_six_decimals_and_are_never_certain(values: list[floa
         assert score == round(score, 6)
 
 
-@settings(deadline=None)
 @given(st.lists(st.floats(0, 1), max_size=30))
 def test_decisions_follow_the_rounded_probability(values: list[float]) -> None:
     """As a reader of the CSV would decide."""

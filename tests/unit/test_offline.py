@@ -26,7 +26,7 @@ from fraudstream.rows import HEADER
 
 COLUMNS = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device"
 GOOD = "1,1200,0.68,3,18,1"
-fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=50)
+fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
@@ -16,7 +16,6 @@ from fraudstream.simulation import labels, simulate, true_probability
 MANY = 200_000
 
 
-@settings(deadline=None)
 @given(seed=st.integers(0, 2**32), hour=st.none() | st.integers(0, 23))
 def test_every_payment_is_valid_on_the_wire(seed: int, hour: int | None) -> None:
     """Values as they are, without conversion, make valid messages."""
@@ -28,7 +27,6 @@ def test_every_payment_is_valid_on_the_wire(seed: int, hour: int | None) -> None
         assert hour is None or row[3] == hour
 
 
-@settings(deadline=None)
 @given(count=st.integers(0, 50), seed=st.integers(0, 1000))
 def test_the_same_seed_makes_the_same_payments(count: int, seed: int) -> None:
     """Nothing but the generator decides; any count is possible."""

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fraudstream.model import Thresholds
@@ -12,7 +12,6 @@ PRICES = st.floats(0.01, 1e4)
 PAYMENTS = st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 1e6)), min_size=1, max_size=12)
 
 
-@settings(deadline=None)
 @given(PAYMENTS, PRICES, PRICES)
 def test_no_other_thresholds_cost_less(payments: list[tuple[float, float]], review: float, wrong_block: float) -> None:
     """Tried: every pair between two neighbouring probabilities, and the formula's own."""
@@ -30,7 +29,6 @@ def test_no_other_thresholds_cost_less(payments: list[tuple[float, float]], revi
     assert expected_cost(fraud, amounts, chosen, costs) <= least * (1 + 1e-9) + 1e-9
 
 
-@settings(deadline=None)
 @given(PAYMENTS, PRICES, PRICES)
 def test_always_thresholds(payments: list[tuple[float, float]], review: float, wrong_block: float) -> None:
     """Within 0 and 1, the lower first, in six decimals, whatever the order of the payments."""
