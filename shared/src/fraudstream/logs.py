@@ -48,9 +48,8 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
     root.setLevel(level)
     # it would show the password of a login, and what a password could be found by
     logging.getLogger("aiokafka.conn").addFilter(_tells_no_secret)
-    if level > logging.DEBUG:
-        # it repeats ten times a second what our own lines say once, in words that a user can act on
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
+    # it repeats ten times a second what our own lines say once, in words that a user can act on
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if level > logging.DEBUG else logging.NOTSET)
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(service)
     return logger.bind(service=service) if settings.format == "json" else logger
 
