@@ -13,11 +13,14 @@ from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import HealthCheck, settings
 
 from tests.integration.broker import Cluster, why_unavailable
+from tests.integration.postgres import Postgres
+from tests.integration.postgres import why_unavailable as postgres_why_unavailable
 
 _TESTS = Path(__file__).parent
 _FOLDERS = ("unit", "contract", "integration", "browser", "faults", "e2e")
 _RUNNING_BROKER = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 _NO_BROKER = "needs real Kafka: "
+_NO_POSTGRES = "needs real Postgres: "
 _PREFIX = f"test-{uuid.uuid4().hex[:8]}"
 _numbers = itertools.count(1)
 
@@ -58,6 +61,14 @@ def make_cluster() -> Iterator[MakeCluster]:
 
 
 @pytest.fixture(scope="session")
+def postgres() -> Iterator[Postgres]:
+    """The server that tests share, each with a database of its own."""
+    require_postgres()
+    with Postgres(fsync="off") as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def own_cluster_is_possible() -> None:
     """For tests that make their cluster by hand."""
     _require_jars()
@@ -95,6 +106,15 @@ def _require_jars() -> None:
         pytest.fail(f"{_NO_BROKER}{reason}; in CI this is a failure")
     if reason:
         pytest.skip(f"{_NO_BROKER}{reason}")
+
+
+def require_postgres() -> None:
+    """Skip the test where there is no Postgres; in CI it fails."""
+    reason = postgres_why_unavailable()
+    if reason and os.environ.get("CI"):
+        pytest.fail(f"{_NO_POSTGRES}{reason}; in CI this is a failure")
+    if reason:
+        pytest.skip(f"{_NO_POSTGRES}{reason}")
 
 
 async def _delete_test_topics(bootstrap: str) -> None:

@@ -40,7 +40,7 @@ def test_case_19_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
     folder = surroundings.csv.parent
     folder.chmod(0o555)
     surroundings.send_payments(100)
-    with surroundings.unprivileged_scorer() as scorer:
+    with surroundings.unprivileged("scorer") as scorer:
         (line,) = scorer.wait_for("not ready")
         assert "Permission denied" in line["reason"]
         assert str(folder) in line["reason"]

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from functools import cache
@@ -59,6 +60,18 @@ class Postgres:
         subprocess.run(command, check=True, capture_output=True, timeout=_INITDB_S, cwd=self._folder)
         self.server.start()
 
+    def pause(self) -> None:
+        """SIGSTOP to all of it: its sessions are processes of their own, which would go on."""
+        self.server.pause()
+        for child in self._children():
+            os.kill(child, signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT to all of it."""
+        for child in self._children():
+            os.kill(child, signal.SIGCONT)
+        self.server.resume()
+
     def stop(self) -> None:
         """End it at once and delete its data."""
         self.server.kill()
@@ -88,6 +101,10 @@ class Postgres:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+    def _children(self) -> list[int]:
+        pid = self.server.pid
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def _answers(self) -> bool:
         try:

@@ -145,9 +145,10 @@ class Surroundings:
         topic, group = self.settings["INPUT_TOPIC"], self.settings["CONSUMER_GROUP"]
         return sum(offset for offset in offsets.committed(self.bootstrap, group, topic).values() if offset > 0)
 
-    def unprivileged_scorer(self) -> Service:
-        """Start a scorer to whom file modes apply, also where we are root."""
-        return Service(self.folder, "tests.faults.unprivileged", self.settings | {"PYTHONPATH": _PATHS})
+    def unprivileged(self, module: str, **settings: str) -> Service:
+        """Start a service to whom file modes apply, also where we are root."""
+        own = {"PYTHONPATH": os.pathsep.join((str(_ROOT), str(_ROOT / "services" / module)))}
+        return Service(self.folder, "tests.faults.unprivileged", self.settings | own | settings, module)
 
     def send_payments_in_transaction(self, count: int, *, commit: bool) -> None:
         """Send payments as a transactional producer does, and end its transaction."""

@@ -102,5 +102,7 @@ def _words(error: BaseException) -> str:
     original = getattr(error, "orig", None) or error
     if isinstance(error, DataError) or isinstance(original, psycopg.DataError | psycopg.IntegrityError):
         return f"it refuses a row: {type(original).__name__}"
-    text = " ".join(str(original).split()).partition(" DETAIL:")[0]
+    # a server's own message; what follows it quotes statements and rows
+    told = original.diag.message_primary if isinstance(original, psycopg.Error) else None
+    text = " ".join((told or str(original)).split())
     return (text or type(original).__name__)[:_WORDS]

@@ -68,6 +68,9 @@ def _postgres_engine(url: URL) -> Engine:
 
 
 def _prepare_postgres(connection: Connection, tables: Sequence[Table]) -> None:
+    # an archiver that is frozen in the middle of a transaction must not hold up the next one for ever
+    for limit in ("idle_in_transaction_session_timeout = '15s'", "statement_timeout = '60s'"):
+        connection.execute(text(f"SET {limit}"))
     for table in tables:
         connection.execute(
             text(

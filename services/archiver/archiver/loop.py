@@ -140,8 +140,10 @@ class Archiver:
                 looked_s = time.monotonic()
                 await self._look(tail, stop)
             fetched = await unless_stopped(tail.fetch(_FETCH_MS, self._settings.archive.max_records), stop)
+            if fetched is None:
+                return  # cut short: its records are lost to us, so its positions must not be written
             if fetched or looks:  # behind the last record there may be no more than markers: once a second is enough
-                await self._archive(tail, fetched or {}, stop)
+                await self._archive(tail, fetched, stop)
             await self._expire(stop)
             if tail.positions:
                 self._kafka_state = ""

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, delete, select, tuple_, update
+from sqlalchemy import Connection, Table, and_, delete, literal, select, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from archiver.database import Database
@@ -66,7 +66,7 @@ class Store:
         rows = METADATA.tables[table]
         age = rows.c[_AGES[table]]
         key = list(rows.primary_key.columns)
-        old = select(*key).where(age < before).order_by(age).limit(most)
+        old = select(*key).where(age < literal(before, age.type)).order_by(age).limit(most)
         with self.database.transaction() as connection:
             return connection.execute(delete(rows).where(tuple_(*key).in_(old))).rowcount
 

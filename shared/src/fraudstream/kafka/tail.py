@@ -104,9 +104,8 @@ class Tail:
         except OffsetOutOfRangeError as error:
             self._forget(error.args[0])
             return {}
-        for place in self._positions:
-            # behind the last record there may be markers of transactions, or what was aborted
-            self._positions[place] = await self._consumer.position(place)
+        # behind the last record there may be markers of transactions, or what was aborted
+        self._positions |= {place: await self._consumer.position(place) for place in self._positions}
         return {(place.topic, place.partition): records for place, records in fetched.items()}
 
     async def _refuse_hidden(self) -> None:

@@ -1,0 +1,264 @@
+"""The archiver, its database and Kafka die, in every order: each committed record is a row once, and no aborted one."""
+
+import resource
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from fraudstream import failpoints
+from tests.conftest import MakeCluster, Names, require_postgres
+from tests.integration.archive import Archive, Stream, is_ready
+from tests.integration.broker import Cluster
+from tests.integration.broker.deadline import wait_until
+from tests.integration.postgres import Postgres
+from tests.integration.scorer import Surroundings
+from tests.integration.service import Service
+
+SQLITE = "sqlite:///outputs/payments.db"
+PARTITIONS = 2
+SIGKILLED = -9
+SMALL = "100"
+
+
+def topics(bootstrap: str, names: Names, folder: Path) -> Surroundings:
+    """Both output topics, empty."""
+    made = Surroundings(bootstrap, names, folder, PARTITIONS)
+    made.make_topics(dict.fromkeys(made.topics, PARTITIONS))
+    return made
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """On the broker that all share."""
+    return topics(kafka_bootstrap, names, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def own_postgres() -> Iterator[Postgres]:
+    """A server that may be broken, as long as it is whole again at the end of a test; its commits are synced."""
+    require_postgres()
+    with Postgres() as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
+    """One of each kind."""
+    if request.param == "sqlite":
+        return Archive(surroundings, SQLITE)
+    server: Postgres = request.getfixturevalue("own_postgres")
+    return Archive(surroundings, server.database(names("archive")))
+
+
+def goes_on(archive: Archive, count: int) -> None:
+    """A next archiver finds nothing strange; all that was committed is there once."""
+    with archive.archiver() as service:
+        wait_until(lambda: is_ready(service), 30, "ready")
+        archive.wait_until_archived(service)
+        for strange in ("retention passed", "topic made anew", "another Kafka cluster", "another archiver"):
+            assert not service.lines(strange), service.output
+        service.terminate()
+        assert service.wait() == 0, service.output
+        assert "Traceback" not in service.output
+    assert archive.assert_each_once() >= count
+
+
+@pytest.mark.parametrize("step", failpoints.ARCHIVER_NAMES)
+def test_killed_at_each_step(archive: Archive, surroundings: Surroundings, step: str) -> None:
+    """Within the transaction, with all rows written, and behind the commit; at the first one and later."""
+    stream = Stream(surroundings)
+    stream.write(1_000)
+    stream.write(100, commit=False)
+    for count in (1, 3):
+        with archive.archiver(FAILPOINTS=f"{step}=kill@{count}", ARCHIVE_BATCH_RECORDS=SMALL) as service:
+            assert service.wait() == SIGKILLED
+    goes_on(archive, 1_000)
+
+
+def test_a_database_that_dies_and_sleeps(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
+    """Killed under load, stopped for longer than any patience, then both killed: waited for, and nothing lost."""
+    archive, server = Archive(surroundings, own_postgres.database(names("archive"))), own_postgres.server
+    stream = Stream(surroundings)
+    with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
+        _grows(archive, service)
+        server.kill()
+        service.wait_for("waiting for the database")
+        server.start()
+        service.wait_for("the database is there")
+        _grows(archive, service)
+        own_postgres.pause()
+        service.wait_for("waiting for the database", count=2)
+        assert service.lines("waiting for the database")[-1]["reason"] == "no answer"
+        wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, and why")
+        own_postgres.resume()
+        service.wait_for("the database is there", count=2)
+        _grows(archive, service)
+        service.kill()
+        server.kill()
+        server.start()
+    goes_on(archive, stream.written)
+
+
+def test_told_to_stop_while_the_database_sleeps(
+    surroundings: Surroundings, own_postgres: Postgres, names: Names
+) -> None:
+    """It leaves within its grace period, and the next one goes on."""
+    archive = Archive(surroundings, own_postgres.database(names("archive")))
+    stream = Stream(surroundings)
+    with archive.archiver() as service:
+        stream.write(100)
+        archive.wait_until_archived(service)
+        own_postgres.pause()
+        stream.write(100)
+        service.wait_for("waiting for the database")
+        service.terminate()
+        assert service.wait(20) == 0, service.output
+        own_postgres.resume()
+    goes_on(archive, 200)
+
+
+def test_two_archivers_at_once(archive: Archive, surroundings: Surroundings) -> None:
+    """They take turns, and write nothing twice; one is killed, the other goes on. Said once."""
+    stream = Stream(surroundings)
+    with stream.writing(100), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as first:
+        _grows(archive, first)
+        with archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as second:
+            wait_until(lambda: bool(first.lines("another archiver") + second.lines("another archiver")), 30, "noticed")
+            _grows(archive, second)
+            assert len(first.lines("another archiver")) <= 1
+            assert len(second.lines("another archiver")) <= 1
+            first.kill()
+            _grows(archive, second)
+    goes_on(archive, stream.written)
+
+
+def test_a_file_that_others_use(surroundings: Surroundings) -> None:
+    """A reader in the middle of its query, then a writer, for longer than SQLite waits; neither breaks anything."""
+    archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
+    stream.write(500)
+    with archive.archiver() as service:
+        archive.wait_until_archived(service)
+        for statement in ("BEGIN; SELECT COUNT(*) FROM scored_payments", "BEGIN IMMEDIATE"):
+            before = len(service.lines("waiting for the database"))
+            other = sqlite3.connect(archive.file, isolation_level=None)
+            for part in statement.split("; "):
+                cursor = other.execute(part)
+                cursor.fetchone() if part.startswith("SELECT") else None
+            stream.write(50)
+            line = service.wait_for("waiting for the database", count=before + 1)[-1]
+            assert line["reason"] in {"database is locked", "no answer"}
+            other.close()
+            archive.wait_until_archived(service)
+    goes_on(archive, 600)
+
+
+def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
+    """Waited for, with the reason; then on, with nothing lost."""
+    archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
+    with archive.archiver() as service:
+        stream.write(100)
+        archive.wait_until_archived(service)
+        limit = archive.file.stat().st_size + 1_000
+        resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
+        stream.write(2_000)
+        (line,) = service.wait_for("waiting for the database")
+        assert "disk" in line["reason"]
+        resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        service.wait_for("the database is there")
+        archive.wait_until_archived(service)
+    goes_on(archive, 2_100)
+
+
+def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
+    """As a user without rights: waited for; and a file that somebody deletes while it is in use is made anew."""
+    archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
+    stream.write(100)
+    archive.file.parent.chmod(0o555)
+    with surroundings.unprivileged("archiver", DATABASE_URL=archive.url) as service:
+        (line,) = service.wait_for("waiting for the database")
+        assert "unable to open database file" in line["reason"]
+        archive.file.parent.chmod(0o777)
+        archive.wait_until_archived(service)
+        archive.file.unlink()
+        stream.write(100)
+        archive.wait_until_archived(service)
+    goes_on(archive, 200)
+
+
+def test_kafka_restarts(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
+    """Killed and started again under load, then with a database of its own state: nothing lost, nothing twice."""
+    archive = Archive(topics(own_cluster.bootstrap, names, tmp_path), SQLITE)
+    stream = Stream(archive.surroundings)
+    with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
+        _grows(archive, service)
+        own_cluster.broker.kill()
+        own_cluster.broker.start()
+        _grows(archive, service, timeout_s=60)
+    goes_on(archive, stream.written)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+def test_a_storm(make_cluster: MakeCluster, names: Names, tmp_path: Path, kind: str) -> None:
+    """Archivers killed, paused and doubled, the database killed and paused, both at once, a broker killed; seeded."""
+    with ExitStack() as stack:
+        server = None
+        if kind == "postgres":
+            require_postgres()
+            server = stack.enter_context(Postgres())
+        cluster = make_cluster()
+        surroundings = topics(cluster.bootstrap, names, tmp_path)
+        archive = Archive(surroundings, server.database("archive") if server else SQLITE)
+        stream = Stream(surroundings)
+        with stream.writing(150):
+            _storm(Random(5), archive, cluster, server)
+        goes_on(archive, stream.written)
+        assert stream.written > 3_000
+
+
+def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres | None) -> None:
+    """Each blow falls when some more rows are there, or after a while without."""
+    blows = ["kill", "kill", "pause", "double", "kafka", "both", "database", "sleep", "kill", "pause"]
+    random.shuffle(blows)
+    with ExitStack() as stack:
+        start: Callable[[], Service] = lambda: stack.enter_context(  # noqa: E731 - it needs the stack
+            archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL)
+        )
+        service = start()
+        for blow in blows:
+            _grows(archive, service, rows=random.randrange(1, 600), timeout_s=60)
+            if blow in {"kill", "both"}:
+                service.kill()
+            if blow in {"database", "both"} and server:
+                server.server.kill()
+                server.server.start()
+            if blow == "sleep" and server:
+                server.pause()
+                service.wait_for("waiting for the database", count=len(service.lines("waiting for the database")) + 1)
+                server.resume()
+            if blow == "kafka":
+                cluster.broker.kill()
+                cluster.broker.start()
+            if blow == "pause":
+                service.pause()
+                other = start()
+                _grows(archive, other, timeout_s=100)
+                service.resume()
+                _grows(archive, service, timeout_s=60)
+                other.kill()
+            if blow == "double":
+                start()
+            if not service.running:
+                service = start()
+
+
+def _grows(archive: Archive, service: Service, rows: int = 300, timeout_s: float = 30) -> None:
+    """Wait until so many more rows are there."""
+    before = archive.count()
+    try:
+        wait_until(lambda: archive.count() >= before + rows, timeout_s, f"{rows} more rows")
+    except TimeoutError as error:
+        raise AssertionError(f"{error}\n{service.output}") from None

@@ -1,0 +1,276 @@
+"""The archiver on real Kafka, into SQLite and into real Postgres."""
+
+import json
+import sqlite3
+from pathlib import Path
+from urllib.request import urlopen
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from archiver.database import Database, address
+from archiver.schema import METADATA
+from tests.conftest import Names
+from tests.integration.archive import STAMP_MS, Archive, Stream, is_ready
+from tests.integration.broker.deadline import wait_until
+from tests.integration.dashboard import scored
+from tests.integration.postgres import PASSWORD, Postgres
+from tests.integration.scorer import Message, Surroundings
+from tests.integration.service import Service
+from tests.integration.topic import add_partitions, delete_records, delete_topic
+
+SQLITE = "sqlite:///outputs/payments.db"
+PARTITIONS = 2
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, and a folder."""
+    made = Surroundings(kafka_bootstrap, names, tmp_path, PARTITIONS)
+    made.make_topics(dict.fromkeys(made.topics, PARTITIONS))
+    return made
+
+
+@pytest.fixture
+def sqlite(surroundings: Surroundings) -> Archive:
+    """An archive in a file."""
+    return Archive(surroundings, SQLITE)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
+    """One of each kind."""
+    if request.param == "sqlite":
+        return Archive(surroundings, SQLITE)
+    server: Postgres = request.getfixturevalue("postgres")
+    return Archive(surroundings, server.database(names("archive")))
+
+
+def ended(service: Service) -> str:
+    """Told to stop, it ends well; returns what it said."""
+    service.terminate()
+    assert service.wait() == 0, service.output
+    assert "Traceback" not in service.output
+    return service.output
+
+
+def metric(service: Service, name: str) -> float:
+    """The sum of a metric's series."""
+    url = service.lines("metrics")[0]["url"]
+    with urlopen(url, timeout=10) as response:  # noqa: S310 - http, and ours
+        lines = response.read().decode().splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
+
+
+def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surroundings) -> None:
+    """Payments, dead letters and markers as a scorer writes them, none of what was aborted; and what the views say."""
+    stream = Stream(surroundings)
+    stream.write(300)
+    stream.write(200, commit=False)
+    others = [Message(b"\xff\x00{", headers=[("dlq.reason", b"\x00")]), Message(None), Message(b'{"payment_id":1}')]
+    for topic in ("SCORED_TOPIC", "DLQ_TOPIC"):
+        surroundings.send(others, topic)
+    with archive.archiver(METRICS_PORT="0") as first:
+        stream.write(100)
+        archive.wait_until_archived(first)
+        assert is_ready(first)
+        wait_until(lambda: metric(first, "fraudstream_archive_lag_records") == 0, 10, "no lag")
+        assert metric(first, "fraudstream_archive_records_passed_over_total") == 6
+        assert metric(first, "fraudstream_archive_rows_total") == 408
+        ended(first)
+    with archive.archiver() as second:
+        stream.write(50)
+        archive.wait_until_archived(second)
+        ended(second)
+    assert archive.assert_each_once() == 450 + 3 * 3 + 3
+    assert archive.query("SELECT SUM(payments), SUM(blocked), SUM(flagged) FROM hourly_fraud") == archive.query(
+        "SELECT COUNT(*), SUM(CASE decision WHEN 'block' THEN 1 ELSE 0 END), "
+        "SUM(CASE decision WHEN 'approve' THEN 0 ELSE 1 END) FROM scored_payments"
+    )
+    ((hour,),) = archive.query("SELECT DISTINCT CAST(hour AS text) FROM hourly_fraud")
+    assert hour[:13].replace(" ", "T") == "2026-09-21T14"
+    amounts = [amount for (amount,) in archive.query("SELECT amount FROM top_blocked")]
+    assert len(amounts) == 100
+    assert amounts == sorted(amounts, reverse=True)
+    assert archive.query("SELECT model_version, payments, challenger_version FROM model_comparison") == [
+        ("0123456789ab", 450, None)
+    ]
+    assert archive.query("SELECT COUNT(*) FROM open_dead_letters") == [(6,)]
+    headers = archive.query("SELECT DISTINCT CAST(headers AS text) FROM dead_letters")
+    assert [json.loads(text) for (text,) in headers] == [[{"name": "own", "base64": "/w=="}]]
+
+
+def test_a_challenger_is_compared(archive: Archive, surroundings: Surroundings) -> None:
+    """Where it would have decided the same, by the least probabilities that the champion reviewed and blocked."""
+    at = "2026-09-21T14:13:30.000Z"
+    verdicts = [(0.1, "approve", 0.2), (0.5, "review", 0.95), (0.9, "block", 0.95), (0.95, "block", 0.1)]
+    surroundings.send(
+        [
+            scored(
+                number,
+                at,
+                partition=0,
+                fraud_probability=ours,
+                decision=decision,
+                challenger_probability=theirs,
+                challenger_version="next",
+                reasons=[{"field": "amount", "contribution": 1.5, "text": "so \u0000 \u00fc"}],
+            )
+            for number, (ours, decision, theirs) in enumerate(verdicts)
+        ],
+        "SCORED_TOPIC",
+    )
+    with archive.archiver() as service:
+        archive.wait_until_archived(service)
+        ended(service)
+    ((agreement, difference),) = archive.query("SELECT agreement, mean_difference FROM model_comparison")
+    assert (float(agreement), round(float(difference), 6)) == (0.5, 0.3625)
+    (reasons,) = archive.query("SELECT CAST(reasons AS text) FROM top_blocked LIMIT 1")[0]
+    assert json.loads(reasons)[0]["text"] == "so \\x00 \u00fc"
+
+
+def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surroundings) -> None:
+    """As after a doubtful end of a transaction; the same place with another timestamp is another topic's payment."""
+    record = scored(7, "2026-09-21T14:13:30.000Z", partition=0)
+    record.timestamp_ms = STAMP_MS
+    other = scored(7, "2026-09-21T14:13:30.000Z", partition=0)
+    other.timestamp_ms = STAMP_MS + 1
+    surroundings.send([record, record, other, record], "SCORED_TOPIC")
+    with sqlite.archiver(METRICS_PORT="0") as service:
+        wait_until(lambda: sqlite.count() == 2, 20, "two rows")
+        assert metric(service, "fraudstream_archive_rows_there_total") == 2
+        ended(service)
+
+
+def test_what_retention_deleted_is_said(sqlite: Archive, surroundings: Surroundings) -> None:
+    """With partition, range and count; then it goes on at what is there. Partitions that come are read from 0."""
+    stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
+    stream.write(40)
+    with sqlite.archiver() as first:
+        sqlite.wait_until_archived(first)
+        ended(first)
+    stream.write(40)
+    delete_records(surroundings.bootstrap, topic, {0: 30})
+    with sqlite.archiver() as second:
+        (line,) = second.wait_for("retention passed")
+        assert (line["topic"], line["partition"], line["level"]) == (topic, 0, "error")
+        assert line["first"] in {20, 21}  # behind the last payment, or behind its transaction's marker
+        assert (line["last"], line["lost"]) == (29, 30 - line["first"])
+        for name in surroundings.topics:
+            add_partitions(surroundings.bootstrap, name, PARTITIONS + 1)
+        surroundings.send([scored(9, "2026-09-21T14:13:30.000Z", partition=PARTITIONS)], "SCORED_TOPIC")
+        wait_until(lambda: sqlite.count() == 40 + 20 + 11 + 1, 40, "the rest, and what came to the new partition")
+        ended(second)
+
+
+@pytest.mark.parametrize("longer", [False, True], ids=["shorter", "longer"])
+def test_a_topic_made_anew_is_read_from_its_beginning(
+    sqlite: Archive, surroundings: Surroundings, *, longer: bool
+) -> None:
+    """Known by an end before our position, or by another record where we had read the last one."""
+    stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
+    stream.write(40)
+    with sqlite.archiver() as first:
+        sqlite.wait_until_archived(first)
+        ended(first)
+    delete_topic(surroundings.bootstrap, topic)
+    surroundings.make_topics({topic: PARTITIONS})
+    count = 100 if longer else 10
+    Stream(surroundings).write(count, stamp_ms=STAMP_MS + 1_000_000)
+    with sqlite.archiver() as second:
+        second.wait_for("topic made anew", count=PARTITIONS)
+        wait_until(lambda: sqlite.count() == 40 + count, 20, "both topics' rows")
+        assert "retention passed" not in ended(second)
+
+
+def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
+    """What the code writes is what Alembic makes; made once, though two archivers start at once."""
+    with archive.archiver() as first, archive.archiver() as second:
+        wait_until(lambda: is_ready(first) and is_ready(second), 30, "ready")
+        made = [line for service in (first, second) for line in service.lines("schema made")]
+        assert [line["version"] for line in made] == ["0001"]
+        assert "Traceback" not in ended(first) + ended(second)
+    url = archive.url if archive.url.startswith("postgres") else f"sqlite:///{archive.file}"
+    with Database(address(url)).transaction() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+
+
+def test_a_newer_schema_is_refused(archive: Archive) -> None:
+    """With a clear line and exit code 1, and nothing is changed."""
+    with archive.archiver() as first:
+        wait_until(lambda: is_ready(first), 30, "ready")
+        ended(first)
+    statement = "UPDATE alembic_version SET version_num = '9999'"
+    if archive.url.startswith("postgres"):
+        with psycopg.connect(archive.url) as connection:
+            connection.execute(statement)
+    else:
+        with sqlite3.connect(archive.file) as file:
+            file.execute(statement)
+        file.close()
+    with archive.archiver() as second:
+        assert second.wait() == 1
+        assert "9999" in second.lines("stopped")[0]["reason"]
+        assert "Traceback" not in second.output
+
+
+@pytest.mark.parametrize(
+    ("settings", "variable"),
+    [
+        ({"DATABASE_URL": "secret"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "mysql://a:secret@h/d"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "postgresql://a:secret@h:port/d"}, "DATABASE_URL"),
+        ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL"),
+        ({"DATABASE_URL_FILE": "nowhere"}, "DATABASE_URL_FILE"),
+        ({"ARCHIVE_RETENTION_DAYS": "secret"}, "ARCHIVE_RETENTION_DAYS"),
+    ],
+    ids=str,
+)
+def test_what_is_wrong_with_its_settings_is_named(tmp_path: Path, settings: dict[str, str], variable: str) -> None:
+    """At start, without what was set: it may hold a password."""
+    with Service(tmp_path, "archiver", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **settings}) as service:
+        assert service.wait() == 1
+        assert service.lines("stopped")[0]["reason"].startswith(f"{variable}: ")
+        assert "secret" not in service.output
+        assert "Traceback" not in service.output
+
+
+def test_a_password_is_waited_for_and_never_told(surroundings: Surroundings, postgres: Postgres, names: Names) -> None:
+    """A wrong one, then a database that is not there: it waits, says why, and goes on. The address in a file."""
+    stream = Stream(surroundings)
+    stream.write(20)
+    name = names("later")
+    archive = Archive(surroundings, postgres.address(name))
+    file = surroundings.folder / "address"
+    file.write_text(postgres.address(name, "wr0ng"), encoding="utf-8")
+    with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as wrong:
+        (line, *_) = wrong.wait_for("waiting for the database")
+        assert "password authentication failed" in line["reason"]
+        wait_until(lambda: "password authentication failed" in wrong.heartbeat, 10, "its health says so")
+        assert "wr0ng" not in wrong.output + wrong.heartbeat
+        ended(wrong)
+    file.write_text(archive.url + "\n", encoding="utf-8")
+    with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as right:
+        (line, *_) = right.wait_for("waiting for the database")
+        assert "does not exist" in line["reason"]
+        postgres.database(name)
+        right.wait_for("the database is there")
+        archive.wait_until_archived(right)
+        assert PASSWORD not in ended(right)
+    archive.assert_each_once()
+
+
+def test_old_rows_are_deleted(archive: Archive, surroundings: Surroundings) -> None:
+    """By when they were scored, and only those; more than one piece of them."""
+    days = ["2020-01-01T00:00:00.000Z"] * 6_000 + ["2999-01-01T00:00:00.000Z"] * 10
+    surroundings.send([scored(number, day, partition=0) for number, day in enumerate(days)], "SCORED_TOPIC")
+    with archive.archiver() as first:
+        wait_until(lambda: archive.count() == 6_010, 20, "all are there")
+        ended(first)
+    with archive.archiver(ARCHIVE_RETENTION_DAYS="30") as second:
+        second.wait_for("old rows deleted", count=2)
+        assert [line["rows"] for line in second.lines("old rows deleted")] == [5_000, 1_000]
+        assert archive.count() == 10
+        ended(second)
