@@ -6,6 +6,7 @@ from tests.integration.service import Service
 
 USERS = ("maker", "payer", "scorer", "auditor", "newcomer")
 KEY_PASSWORD = "Key-Pass-5512"  # noqa: S105 - made for the tests
+WRONG = "Wr0ng-guess-9932"
 
 
 def password_of(user: str) -> str:

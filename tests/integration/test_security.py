@@ -13,12 +13,11 @@ from tests.conftest import Names
 from tests.integration.broker.certificates import Authority
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.secured import Right, Secured, secured_cluster
-from tests.integration.scorer import Surroundings, save_model
-from tests.integration.secrets import KEY_PASSWORD, USERS, assert_discreet, ended, password_of
+from tests.integration.logins import Place, login, shown
+from tests.integration.secrets import KEY_PASSWORD, USERS, WRONG, assert_discreet, ended, password_of
 from tests.integration.service import Service
 
 AT_ONCE = 3
-WRONG = "Wr0ng-guess-9932"
 
 
 @pytest.fixture(scope="module")
@@ -34,36 +33,13 @@ def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001
         yield cluster
 
 
-def login(cluster: Secured, user: str, mechanism: str = "SCRAM-SHA-512", listener: str = "SCRAM") -> dict[str, str]:
-    """Settings of a user with a password."""
-    tls = {"KAFKA_SSL_CAFILE": str(cluster.authority.file)} if listener != "PASSWORD" else {}
-    return tls | {
-        "KAFKA_BOOTSTRAP_SERVERS": cluster.address(listener),
-        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL" if tls else "SASL_PLAINTEXT",
-        "KAFKA_SASL_MECHANISM": mechanism,
-        "KAFKA_SASL_USERNAME": user,
-        "KAFKA_SASL_PASSWORD": password_of(user),
-    }
-
-
-def shown(cluster: Secured, certificate: str, password: str = "") -> dict[str, str]:
-    """Settings of a client with a certificate."""
-    return {
-        "KAFKA_BOOTSTRAP_SERVERS": cluster.address("MUTUAL"),
-        "KAFKA_SECURITY_PROTOCOL": "SSL",
-        "KAFKA_SSL_CAFILE": str(cluster.authority.file),
-        "KAFKA_SSL_CERTFILE": str(cluster.folder / f"{certificate}.pem") if certificate else "",
-        "KAFKA_SSL_KEYFILE": str(cluster.folder / f"{certificate}.key") if certificate else "",
-        "KAFKA_SSL_KEY_PASSWORD": password,
-    }
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
     """A client that does not get in. Where `waits`, it says what it may be and goes on trying; else it ends."""
 
     words: str
     listener: str = "SCRAM"
+    host: str = "127.0.0.1"
     user: str = "newcomer"
     mechanism: str = "SCRAM-SHA-256"
     certificate: str | None = None
@@ -75,7 +51,7 @@ class Case:
         settings = (
             login(cluster, self.user, self.mechanism) if self.certificate is None else shown(cluster, self.certificate)
         )
-        address = cluster.bootstrap if self.listener == "PLAINTEXT" else cluster.address(self.listener)
+        address = cluster.bootstrap if self.listener == "PLAINTEXT" else cluster.address(self.listener, self.host)
         more = {name: value.format(folder=cluster.folder) for name, value in self.settings.items()}
         return Service(folder, "fraudstream.cli", settings | {"KAFKA_BOOTSTRAP_SERVERS": address} | more, "topics")
 
@@ -102,6 +78,9 @@ CASES = {
     ),
     "broker certificate expired": Case(listener="EXPIRED", words="has expired: the broker needs a new one"),
     "broker certificate of another host": Case(listener="ELSEWHERE", words="is of another host name: use a name"),
+    "the host that it advertises is another": Case(
+        listener="ELSEWHERE", host="localhost", words="is of another host name: use a name"
+    ),
     "unknown authority": Case(
         settings={"KAFKA_SSL_CAFILE": "{folder}/stranger.pem"}, words="of an unknown authority: set KAFKA_SSL_CAFILE"
     ),
@@ -173,50 +152,6 @@ def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Itera
 def test_who_does_not_get_in_is_told_why(name: str, reasons: dict[str, Future[str]]) -> None:
     """In one line that names what to set, to change or to grant; no traceback, no secret."""
     assert CASES[name].words in reasons[name].result(120)
-
-
-class Place(Surroundings):
-    """A scorer's surroundings in the secured cluster, where each service is a user with only the rights it needs."""
-
-    def __init__(self, cluster: Secured, names: Names, folder: Path) -> None:
-        super().__init__(cluster.bootstrap, names, folder)
-        self.cluster = cluster
-        self.payments, self.scored, self.dead = self.topics
-        self.group = self.settings["CONSUMER_GROUP"]
-        self.ids = f"{self.group}-{self.payments}-"
-        self.settings |= {"TOPIC_PARTITIONS": "4"}
-        self.model = save_model(folder / "models")
-
-    def rights(self, service: str) -> list[Right]:
-        """What docs/own-kafka.md says that this service needs."""
-        read = [Right(operation="Read", resource="topic", name=name) for name in self.topics]
-        write = [Right(operation="Write", resource="topic", name=name) for name in self.topics]
-        member = Right(operation="Read", resource="group", name=self.group)
-        transactions = Right(operation="Write", resource="transactional-id", name=self.ids, prefixed=True)
-        return {
-            "topics": [
-                Right(operation=operation, resource="topic", name=name)
-                for operation in ("Describe", "Create")
-                for name in self.topics
-            ],
-            "producer": write[:1],
-            "scorer": [read[0], *write[1:], member, transactions],
-            "dashboard": read[1:],
-            "cli": [*read, *write[1:], member, transactions],
-        }[service]
-
-    def start(self, module: str, settings: Mapping[str, str], *arguments: str) -> Service:
-        """Start a service, or a command of `fraudstream`, as somebody."""
-        return Service(self.folder, module, {**self.settings, **settings}, *arguments)
-
-    def scorer_of(self, user: str) -> Service:
-        """Start a scorer as this user."""
-        return self.start("scorer", login(self.cluster, user))
-
-    def make_topics_quietly(self) -> "Place":
-        """As an administrator."""
-        self.make_topics(dict.fromkeys(self.topics, self.partitions))
-        return self
 
 
 @pytest.fixture

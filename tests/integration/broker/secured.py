@@ -52,14 +52,15 @@ class Secured:
 
     def __init__(self, cluster: Cluster, ports: Mapping[str, int], folder: Path, authority: Authority) -> None:
         self.bootstrap = cluster.bootstrap
+        self.broker = cluster.broker
         self.folder = folder
         self.authority = authority
         self._ports = ports
         self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
 
-    def address(self, listener: str) -> str:
-        """A listener's address."""
-        return f"127.0.0.1:{self._ports[listener]}"
+    def address(self, listener: str, host: str = "127.0.0.1") -> str:
+        """A listener's address; the broker itself says 127.0.0.1."""
+        return f"{host}:{self._ports[listener]}"
 
     def add_user(self, name: str, password: str) -> None:
         """Let a user in with this password, by SCRAM."""
@@ -112,7 +113,7 @@ def _properties(authority: Authority, plain_users: Mapping[str, str]) -> dict[st
         "scram": authority.issue("broker"),
         "mutual": authority.issue("broker-mutual"),
         "expired": authority.issue("broker-expired", expired=True),
-        "elsewhere": authority.issue("broker-elsewhere", hosts=("kafka.elsewhere.example",)),
+        "elsewhere": authority.issue("broker-elsewhere", hosts=("localhost",)),
     }
     protocols = ",".join(f"{name}:{protocol}" for name, protocol in {"PLAINTEXT": "PLAINTEXT", **_LISTENERS}.items())
     users = " ".join(f'user_{name}="{password}"' for name, password in plain_users.items())

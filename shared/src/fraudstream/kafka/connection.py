@@ -36,6 +36,7 @@ _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _SAY_AFTER_S = 5.0
 # a broker that is about to stop or has just started may do once what a wrong setting does each time
 _GUESS_AFTER_S = 3.0
+_LOOK_EVERY_S = 3.0
 _STOP_S = 5.0
 # longer than the slowest join of a group; a start can also go on for ever
 _ATTEMPT_S = 90.0
@@ -137,13 +138,9 @@ async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, time
 
 
 async def _starts(client: Client, stop: asyncio.Event, waiting: "_Waiting") -> bool:
-    async def start() -> bool:
-        await client.start()
-        return True
-
     saying = asyncio.get_running_loop().call_later(_SAY_AFTER_S, waiting.say)
     try:
-        return bool(await unless_stopped(start(), stop, _ATTEMPT_S))
+        return bool(await unless_stopped(_unless_refused(client), stop, _ATTEMPT_S))
     except REFUSED as error:
         raise KafkaSetupError(f"Kafka refuses this client: {error!r}") from error
     except BROKEN:
@@ -152,6 +149,19 @@ async def _starts(client: Client, stop: asyncio.Event, waiting: "_Waiting") -> b
         return False
     finally:
         saying.cancel()
+
+
+async def _unless_refused(client: Client) -> bool:
+    """Start it. One that knows the brokers but does not get to them would try for ever."""
+    work = asyncio.ensure_future(client.start())
+    try:
+        while not (await asyncio.wait({work}, timeout=_LOOK_EVERY_S))[0]:
+            attempts.check()
+        work.result()
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+    return True
 
 
 class _Waiting:

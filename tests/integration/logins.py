@@ -1,0 +1,78 @@
+"""How a service logs in to the secured cluster, and which rights each one needs there."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from tests.conftest import Names
+from tests.integration.broker.secured import Right, Secured
+from tests.integration.scorer import Surroundings, save_model
+from tests.integration.secrets import password_of
+from tests.integration.service import Service
+
+
+def login(cluster: Secured, user: str, mechanism: str = "SCRAM-SHA-512", listener: str = "SCRAM") -> dict[str, str]:
+    """Settings of a user with a password."""
+    tls = {"KAFKA_SSL_CAFILE": str(cluster.authority.file)} if listener != "PASSWORD" else {}
+    return tls | {
+        "KAFKA_BOOTSTRAP_SERVERS": cluster.address(listener),
+        "KAFKA_SECURITY_PROTOCOL": "SASL_SSL" if tls else "SASL_PLAINTEXT",
+        "KAFKA_SASL_MECHANISM": mechanism,
+        "KAFKA_SASL_USERNAME": user,
+        "KAFKA_SASL_PASSWORD": password_of(user),
+    }
+
+
+def shown(cluster: Secured, certificate: str, password: str = "") -> dict[str, str]:
+    """Settings of a client with a certificate."""
+    return {
+        "KAFKA_BOOTSTRAP_SERVERS": cluster.address("MUTUAL"),
+        "KAFKA_SECURITY_PROTOCOL": "SSL",
+        "KAFKA_SSL_CAFILE": str(cluster.authority.file),
+        "KAFKA_SSL_CERTFILE": str(cluster.folder / f"{certificate}.pem") if certificate else "",
+        "KAFKA_SSL_KEYFILE": str(cluster.folder / f"{certificate}.key") if certificate else "",
+        "KAFKA_SSL_KEY_PASSWORD": password,
+    }
+
+
+class Place(Surroundings):
+    """A scorer's surroundings in the secured cluster, where each service is a user with only the rights it needs."""
+
+    def __init__(self, cluster: Secured, names: Names, folder: Path) -> None:
+        super().__init__(cluster.bootstrap, names, folder)
+        self.cluster = cluster
+        self.payments, self.scored, self.dead = self.topics
+        self.group = self.settings["CONSUMER_GROUP"]
+        self.ids = f"{self.group}-{self.payments}-"
+        self.settings |= {"TOPIC_PARTITIONS": "4"}
+        self.model = save_model(folder / "models")
+
+    def rights(self, service: str) -> list[Right]:
+        """What docs/own-kafka.md says that this service needs."""
+        read = [Right(operation="Read", resource="topic", name=name) for name in self.topics]
+        write = [Right(operation="Write", resource="topic", name=name) for name in self.topics]
+        member = Right(operation="Read", resource="group", name=self.group)
+        transactions = Right(operation="Write", resource="transactional-id", name=self.ids, prefixed=True)
+        return {
+            "topics": [
+                Right(operation=operation, resource="topic", name=name)
+                for operation in ("Describe", "Create")
+                for name in self.topics
+            ],
+            "producer": write[:1],
+            "scorer": [read[0], *write[1:], member, transactions],
+            "dashboard": read[1:],
+            "cli": [*read, *write[1:], member, transactions],
+        }[service]
+
+    def start(self, module: str, settings: Mapping[str, str], *arguments: str) -> Service:
+        """Start a service, or a command of `fraudstream`, as somebody."""
+        return Service(self.folder, module, {**self.settings, **settings}, *arguments)
+
+    def scorer_of(self, user: str) -> Service:
+        """Start a scorer as this user."""
+        return self.start("scorer", login(self.cluster, user))
+
+    def make_topics_quietly(self) -> "Place":
+        """As an administrator."""
+        self.make_topics(dict.fromkeys(self.topics, self.partitions))
+        return self
