@@ -52,7 +52,7 @@ def test_case_19_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
 
 def test_case_19_a_csv_that_a_program_holds(surroundings: Surroundings) -> None:
     """As a spreadsheet does on Windows: the file can't be opened for writing; it is waited for, and nothing is lost."""
-    with surroundings.unprivileged_scorer() as scorer:
+    with surroundings.unprivileged("scorer") as scorer:
         scorer.wait_for(READY)
         surroundings.send_payments(100)
         surroundings.wait_until_committed()
