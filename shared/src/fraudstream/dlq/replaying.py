@@ -51,7 +51,8 @@ class Replay:
 
     async def run(self, kafka: KafkaSettings, identity: str, stop: asyncio.Event) -> None:
         """Send all of the plan. Raises ReplayStoppedError, KafkaSetupError."""
-        make = partial(Transactions, kafka, identity, message_limit=self.plan.target.message_bytes)
+        topics = self.plan.target.topic, self.box.topic
+        make = partial(Transactions, kafka, identity, topics, message_limit=self.plan.target.message_bytes)
         async with connected(make, kafka, self.log) as transactions:
             try:
                 # from here on nobody else replays: what they have, is to be seen

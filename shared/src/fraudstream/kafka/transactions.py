@@ -1,7 +1,7 @@
 """Messages to several places, all or none: one transaction after the other, by one producer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
@@ -9,6 +9,7 @@ from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.patches import retry_begin_soon
 from fraudstream.kafka.producing import enqueue, transactional
+from fraudstream.kafka.rights import Rights
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings
 
@@ -28,8 +29,9 @@ class Transactions:
     Once `publish` has raised, it must be thrown away: what it was about to publish is there as a whole, or not at all.
     """
 
-    def __init__(self, kafka: KafkaSettings, identity: str, *, message_limit: int) -> None:
-        """`message_limit`: the largest batch, in bytes, that all topics take; a single message may be larger."""
+    def __init__(self, kafka: KafkaSettings, identity: str, topics: Collection[str], *, message_limit: int) -> None:
+        """`message_limit`: the largest batch, in bytes, that all `topics` take; a single message may be larger."""
+        self._rights = Rights(kafka=kafka, topics=dict.fromkeys(topics, ("Write",)), transactional_ids=identity)
         retry_begin_soon()
         self._producer = AIOKafkaProducer(
             **client_options(kafka),
@@ -40,8 +42,12 @@ class Transactions:
         )
 
     async def start(self) -> None:
-        """Connect; all that a former one has committed is to be seen from now on, and it commits no more."""
-        await self._producer.start()
+        """Connect; all that a former one has committed is to be seen from now on, and it commits no more.
+
+        Raises AccessRefusedError, as `publish` does, where this user may not write so.
+        """
+        with self._rights.needed():
+            await self._producer.start()
 
     async def stop(self) -> None:
         """Disconnect; an open transaction ends at the next start, or by its timeout."""
@@ -49,6 +55,10 @@ class Transactions:
 
     async def publish(self, messages: Mapping[tuple[Topic, Partition], Sequence[Message]]) -> None:
         """One transaction; returns when it is committed."""
+        with self._rights.needed():
+            await self._publish(messages)
+
+    async def _publish(self, messages: Mapping[tuple[Topic, Partition], Sequence[Message]]) -> None:
         async with asyncio.timeout(_SEND_TIMEOUT_S):
             await self._producer.begin_transaction()
             acknowledgements = [
