@@ -10,6 +10,7 @@ from pathlib import Path
 from shutil import rmtree
 
 from benchmarks import (
+    archive,
     broker,
     contenders,
     dashboard,
@@ -65,6 +66,7 @@ def _measure(settings: BenchSettings, folder: Path) -> Measured:
             replicas=replicas.measure(bench) if "replicas" in wanted else None,
             memory=memory.measure(bench) if "memory" in wanted else None,
             dashboard=dashboard.measure(bench) if "dashboard" in wanted else None,
+            archive=archive.measure(bench) if "archive" in wanted else None,
         )
 
 

@@ -39,6 +39,7 @@ def all_of_them(models_folders: Mapping[str, Path]) -> dict[str, Contender]:
         *(_with_metrics(model, models_folders[model]) for model in ("default", "logistic")),
         *(_without_metrics(model, models_folders[model]) for model in ("default", "logistic")),
         _dashboard(),
+        _archiver(),
         Contender(
             name="ceiling",
             command=[sys.executable, str(_PROGRAMS / "ceiling.py")],
@@ -76,6 +77,15 @@ def _dashboard() -> Contender:
         name="dashboard",
         command=[sys.executable, "-m", "dashboard"],
         variables={"PYTHONPATH": str(_ROOT / "services" / "dashboard"), "DASHBOARD_PORT": "0", "METRICS_PORT": "0"},
+        writes="topic",
+    )
+
+
+def _archiver() -> Contender:
+    return Contender(
+        name="archiver",
+        command=[sys.executable, "-m", "archiver"],
+        variables={"PYTHONPATH": str(_ROOT / "services" / "archiver"), "METRICS_PORT": "0"},
         writes="topic",
     )
 

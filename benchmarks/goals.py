@@ -73,6 +73,10 @@ GOALS = (
 MOST_MEMORY_MB = 300
 """Of a scorer draining a backlog."""
 
+ARCHIVE_PACE = Goal("per_s", "rows a second, one process", "≥", 20_000)
+ARCHIVE_MEMORY = Goal("peak_mb", "most resident memory, MB", "≤", 200)
+"""Of an archiver draining a backlog."""
+
 DASHBOARD_CPU = Goal("cpu_share_most", "% of a core, most over 10 s", "≤", 50)
 DASHBOARD_MEMORY = Goal("peak_mb", "most resident memory, MB", "≤", 250)
 DASHBOARD_GROWTH = Goal("growth", "the most resident memory from some time on, of that at that time", "≤", 1.05)

@@ -98,7 +98,7 @@ def render(results: Results) -> str:
         *_swaps(results),
         *_replicas(results),
     ]
-    parts = [_HEAD, _ratios(results), *rates, *_memory(results), *screen.section(results)]
+    parts = [_HEAD, _ratios(results), *rates, *_memory(results), *screen.section(results), *_archive(results)]
     return "\n".join([*parts, _method(results), _machine(results), _limits(results)])
 
 
@@ -187,6 +187,25 @@ def _memory(results: Results) -> list[str]:
     ]
     heads = (f"one scorer, shipped model, 6 partitions, a backlog of {found['payments']:,} payments", "")
     return ["## Memory and CPU\n" + table(heads, rows)]
+
+
+def _archive(results: Results) -> list[str]:
+    if "archive" not in results:
+        return []
+    rows = [
+        (
+            {"sqlite": "SQLite", "postgres": "Postgres"}[kind],
+            f"{number(found['per_s'])} ({goals.ARCHIVE_PACE.judge(found['per_s'])})",
+            f"{1_000 * found['cpu_s_per_1000']:.1f}",
+            f"{found['peak_mb']:.0f} ({goals.ARCHIVE_MEMORY.judge(found['peak_mb'])})",
+            ", ".join(f"{value:.0f}" for value in found["resident_mb_by_tenth"]),
+        )
+        for kind, found in results["archive"].items()
+    ]
+    count = next(iter(results["archive"].values()))["rows"]
+    text = f"One archiver, a backlog of {count:,} scored payments, 6 partitions; the databases sync every commit.\n\n"
+    heads = ("", "rows/s", "CPU ms per 1,000", "most memory, MB", "resident at each tenth, MB")
+    return ["## Archive\n" + text + table(heads, rows)]
 
 
 def _method(results: Results) -> str:

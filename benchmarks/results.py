@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from benchmarks import goals
+from benchmarks.archive import Filled
 from benchmarks.dashboard import Screen
 from benchmarks.figures import Spread, ratio
 from benchmarks.latency import Case, Percentiles
@@ -29,6 +30,7 @@ class Measured:
     replicas: Mapping[int, Sequence[float]] | None = None
     memory: Footprint | None = None
     dashboard: Screen | None = None
+    archive: Mapping[str, Filled] | None = None
 
 
 def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str, object]) -> dict[str, Any]:
@@ -54,6 +56,8 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
         content["memory"] = asdict(measured.memory)
     if measured.dashboard:
         content["dashboard"] = asdict(measured.dashboard)
+    if measured.archive:
+        content["archive"] = {kind: asdict(filled) for kind, filled in measured.archive.items()}
     return content | {"run": dict(run), "machine": dict(machine)}
 
 

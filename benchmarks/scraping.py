@@ -1,4 +1,4 @@
-"""Asks a scorer for its metrics, as those do who watch it: the dashboard every 2 s, Prometheus every 5 s."""
+"""Asks a service for its metrics, as those do who watch it: the dashboard every 2 s, Prometheus every 5 s."""
 
 import threading
 from collections.abc import Iterator
@@ -35,3 +35,10 @@ def scraped(process: Process) -> Iterator[None]:
             over.set()
         for one in asking:
             one.result()
+
+
+def total(url: str, series: str) -> int:
+    """The sum of a counter over its labels."""
+    with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own
+        lines = response.read().decode().splitlines()
+    return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(series))

@@ -7,7 +7,9 @@ from pydantic import Field, model_validator
 
 from fraudstream.settings import Settings
 
-Section = Literal["throughput", "latency", "companions", "metrics", "swaps", "replicas", "memory", "dashboard"]
+Section = Literal[
+    "throughput", "latency", "companions", "metrics", "swaps", "replicas", "memory", "dashboard", "archive"
+]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 
 _PAYMENTS = 500_000

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from benchmarks import goals
+from benchmarks.archive import Filled
 from benchmarks.dashboard import Flow, Idle, Screen, Told
 from benchmarks.figures import Spread, percentile, ratio
 from benchmarks.latency import Case, Percentiles
@@ -129,8 +130,18 @@ def test_page_shows_ratios_beside_goals() -> None:
     assert "| 2 | 2 to 2 | ≥ 1.2 |" in page
     assert "| 0.25 | 0.25 to 0.25 | ≤ 0.5 |" in page
     assert "≥ 80 (missed)" in page
+    assert "| SQLite | 25,000 (≥ 20000) | 30.0 | 91 (≤ 200) |" in page
+    assert "| Postgres | 15,000 (≥ 20000 (missed)) |" in page
     assert "| 6 swaps | 9 (9 to 9) | 30 (30 to 30) | 80 (80 to 80) |" in page
-    headings = ("## Throughput", "## Latency", "## What metrics cost", "## Replicas", "## Memory", "## Dashboard")
+    headings = (
+        "## Throughput",
+        "## Latency",
+        "## What metrics cost",
+        "## Replicas",
+        "## Memory",
+        "## Dashboard",
+        "## Archive",
+    )
     assert all(heading in page for heading in headings)
 
 
@@ -249,8 +260,20 @@ def _content() -> dict[str, Any]:
         replicas={1: [100.0], 2: [150.0]},
         memory=footprint,
         dashboard=_screen(),
+        archive={"sqlite": _filled(25_000.0), "postgres": _filled(15_000.0)},
     )
     return results(measured, MACHINE, RUN)
+
+
+def _filled(per_s: float) -> Filled:
+    return Filled(
+        rows=1_000_000,
+        per_s=per_s,
+        cpu_s_per_1000=0.03,
+        resident_mb_by_tenth=[90.0] * 10,
+        peak_mb=91.0,
+        bytes_per_row=300.0,
+    )
 
 
 def _screen() -> Screen:

@@ -10,7 +10,7 @@ from sqlalchemy.pool import NullPool
 
 Row = tuple[Any, ...]
 
-_LOCK_WAIT_S = 5.0
+_LOCK_WAIT_S = 4.0
 _CACHE_KB = 16_384
 _SCHEMA_LOCK = 7_203_144_501  # any number, the same for every archiver
 _CONNECT: Mapping[str, Any] = {

@@ -1,0 +1,168 @@
+"""Records → rows of the archive: any bytes, any headers; what is ours is kept whole, what is not makes no row."""
+
+import base64
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.scores import PAYMENT, One, Record, scored_values
+
+from archiver.positions import Case, Position, Resume, resume
+from archiver.retention import PIECE, Retention
+from archiver.rows import batch, letter_row, replay_row, scored_row
+from archiver.schema import dead_letters, replays, scored_payments
+from fraudstream.dead_letters import Place, dead_letter_headers, marker_headers
+from fraudstream.dead_letters import dead_letter as letter_of
+from fraudstream.events import InvalidPayment
+from fraudstream.offsets import Log
+from fraudstream.settings import TopicSettings
+
+NOW = "2026-01-01T00:00:00.000Z"
+TOPICS = TopicSettings.from_env({})
+stamps = st.integers(-(2**63), 2**63 - 1)
+values = st.none() | st.binary(max_size=40)
+names = st.sampled_from(
+    [
+        "dlq.replayed_offset",
+        "dlq.reason",
+        "dlq.topic",
+        "dlq.partition",
+        "dlq.offset",
+        "dlq.timestamp",
+        "dlq.value_bytes",
+    ]
+)
+numbers = st.integers(-(2**70), 2**70).map(lambda number: b"%d" % number) | st.just(b"9" * 5_000)
+headers = st.lists(
+    st.tuples(
+        names | st.just("dlq.replayed_offset") | st.text(max_size=9), st.none() | st.binary(max_size=9) | numbers
+    ),
+    max_size=12,
+)
+moments = st.sampled_from([NOW, "2026-01-01", "x", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "\x00"])
+fields = {
+    "payment_id": st.integers(-1, 2**64),
+    "amount": st.floats() | st.integers(-(2**70), 2**70),
+    "country_risk_score": st.floats(),
+    "failed_logins": st.integers(-1, 2**40),
+    "transaction_hour": st.integers(-1, 2**33),
+    "is_new_device": st.booleans() | st.integers(0, 1),
+    "fraud_probability": st.floats(0, 1) | st.floats(),
+    "decision": st.sampled_from(["approve", "review", "block", "other"]),
+    "model_version": st.text(max_size=20) | st.just("\x00\ud800"),
+    "reasons": st.lists(
+        st.fixed_dictionaries({"field": st.text(max_size=9), "contribution": st.floats(), "text": st.text(max_size=9)}),
+        max_size=3,
+    ),
+    "source_partition": st.integers(-1, 2**33),
+    "source_offset": st.integers(-1, 2**64),
+    "scored_at": moments,
+    "challenger_probability": st.floats(0, 1),
+    "challenger_version": st.text(max_size=9),
+}
+events = st.fixed_dictionaries(fields).map(lambda event: json.dumps(event).encode())
+
+
+def assert_storable(row: tuple[object, ...], columns: int) -> None:
+    """What every database takes: numbers in range, text without NUL that is UTF-8."""
+    assert len(row) == columns
+    for cell in row:
+        if isinstance(cell, int):
+            assert -(2**63) <= cell < 2**63
+        if isinstance(cell, str):
+            cell.encode()
+            assert "\x00" not in cell
+
+
+@given(events | values, stamps)
+def test_any_value_is_a_row_or_none(value: bytes | None, stamp: int) -> None:
+    """Whatever another writer has put into the scored topic."""
+    row = scored_row("payments", Record(value, timestamp=stamp))
+    if row is not None:
+        assert_storable(row, len(scored_payments.columns))
+        assert all(2**31 > row[index] >= 0 for index in (1, 8, 9, 10))
+        json.loads(row[14], parse_constant=lambda _: 1 / 0)
+
+
+@given(headers, values, values, stamps)
+def test_any_headers_are_a_row_or_none(
+    some: list[tuple[str, bytes | None]], key: bytes | None, value: bytes | None, stamp: int
+) -> None:
+    """Whatever another writer has put into the dead-letter topic; never both a letter and a marker."""
+    record = Record(value, key=key, headers=some, timestamp=stamp)
+    letter, replay = letter_row("dlq", 3, record, NOW), replay_row("dlq", 3, record, NOW)
+    assert letter is None or replay is None
+    if letter is not None:
+        assert_storable(letter, len(dead_letters.columns))
+        assert len(letter[0]) <= 249
+    if replay is not None:
+        assert_storable(replay, len(replays.columns))
+
+
+@given(st.lists(st.tuples(st.text(max_size=9), st.none() | st.binary(max_size=9)), max_size=5), values, values)
+def test_a_letter_is_kept_whole(own: list[tuple[str, bytes | None]], key: bytes | None, value: bytes | None) -> None:
+    """Key, value and headers can be had back byte for byte."""
+    ours = dead_letter_headers(Place("in", 3, 42, -5), InvalidPayment(reason="empty", detail="why"))
+    row = letter_row("dlq", 1, Record(value, key=key, headers=[*own, *ours], offset=7), NOW)
+    assert row is not None
+    assert row[:7] == ("in", 3, 42, -5, "dlq", 1, 7)
+    assert row[9:12] == (key, value, len(value or b""))
+    back = [
+        (one["name"], base64.b64decode(one["base64"]) if "base64" in one else one["text"] and one["text"].encode())
+        for one in json.loads(row[12])
+    ]
+    assert back == [(name.replace("\x00", "\\x00"), data if data is None else data or "") for name, data in own]
+
+
+def test_a_batch_is_sorted_by_table() -> None:
+    """Payments, letters, markers; and the others are counted."""
+    one = One(PAYMENT, 0.5, "block", "v", 1_790_000_000_000, 3, 9)
+    ours = dead_letter_headers(Place("in", 3, 42, 5), InvalidPayment(reason="empty", detail="why"))
+    letter = Record(b"x", headers=list(ours))
+    read = letter_of(2, letter)
+    assert read is not None
+    marker = Record(None, headers=list(marker_headers(read, mended=True, again=False)))
+    fetched = {
+        (TOPICS.scored, 3): [Record(scored_values([one])[0], timestamp=one.timestamp_ms), Record(b"{}")],
+        (TOPICS.dlq, 2): [letter, marker, Record(b"y"), Record(None)],
+    }
+    made = batch(fetched, TOPICS, NOW)
+    assert {table: len(rows) for table, rows in made.rows.items()} == {
+        "scored_payments": 1,
+        "dead_letters": 1,
+        "replays": 1,
+    }
+    assert made.passed_over == {"scored": 1, "dlq": 2}
+    (row,) = made.rows["scored_payments"]
+    assert row[:6] == (TOPICS.input, 3, 9, 1_790_000_000_000, "2026-09-21T14:13:20.000Z", 7)
+
+
+def test_where_a_partition_goes_on() -> None:
+    """At its position; at the log's beginning where that is not to be had, or the topic is another one."""
+    log = Log(start=10, end=20, fingerprint=None)
+    assert resume(None, log) == Resume(case=Case.NEW, offset=10)
+    assert resume(Position(next_offset=20), log) == Resume(case=Case.NORMAL, offset=20)
+    assert resume(Position(next_offset=4), log) == Resume(case=Case.RETENTION_PASSED, offset=10, lost=6)
+    assert resume(Position(next_offset=21), log) == Resume(case=Case.MADE_ANEW, offset=10)
+    read = Position(next_offset=15, last_offset=13, last_fingerprint=1)
+    for fingerprint, case in ((1, Case.NORMAL), (2, Case.MADE_ANEW), (None, Case.NORMAL)):
+        assert resume(read, Log(start=10, end=20, fingerprint=fingerprint)).case is case
+
+
+def test_retention_is_due_once_an_hour_a_piece_at_a_time() -> None:
+    """Each table until it has no more; the bound is so many days ago."""
+    retention = Retention(2.0)
+    now_s = 1_790_000_000.0
+    piece = retention.due(now_s)
+    assert piece is not None
+    assert (piece.table, piece.before) == ("scored_payments", "2026-09-19T14:13:20.000Z")
+    retention.deleted(piece, PIECE)
+    assert retention.due(now_s) == piece
+    for table in ("scored_payments", "dead_letters", "replays"):
+        due = retention.due(now_s)
+        assert due is not None
+        assert due.table == table
+        retention.deleted(due, 3)
+    assert retention.due(now_s + 3_599) is None
+    assert retention.due(now_s + 3_600) == Retention(2.0).due(now_s + 3_600)
+    assert Retention(None).due(now_s) is None
