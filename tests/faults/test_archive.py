@@ -4,6 +4,7 @@ import resource
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from random import Random
 
@@ -245,7 +246,7 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
                 service.pause()
                 other = start()
                 # one that is frozen within a transaction may hold SQLite's lock until it goes on
-                wait_until(lambda other=other: _knows(other), 60, "the other works, or waits")
+                wait_until(partial(_knows, other), 60, "the other works, or waits")
                 service.resume()
                 _grows(archive, service, timeout_s=60)
                 other.kill()
