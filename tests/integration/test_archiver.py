@@ -9,9 +9,14 @@ import psycopg
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from archiver.database import Database, address
+from archiver.rows import batch
 from archiver.schema import METADATA
+from archiver.store import Store
+from fraudstream.settings import TopicSettings
 from tests.conftest import Names
 from tests.integration.archive import STAMP_MS, Archive, Stream, is_ready
 from tests.integration.broker.deadline import wait_until
@@ -20,6 +25,8 @@ from tests.integration.postgres import PASSWORD, Postgres
 from tests.integration.scorer import Message, Surroundings
 from tests.integration.service import Service
 from tests.integration.topic import add_partitions, delete_records, delete_topic
+from tests.scores import Record
+from tests.strange import NOW, letter_records, scored_records
 
 SQLITE = "sqlite:///outputs/payments.db"
 PARTITIONS = 2
@@ -185,6 +192,20 @@ def test_a_topic_made_anew_is_read_from_its_beginning(
         assert "retention passed" not in ended(second)
 
 
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(scored_records, max_size=20), st.lists(letter_records, max_size=20))
+def test_any_record_is_taken_or_passed_over(archive: Archive, payments: list[Record], letters: list[Record]) -> None:
+    """Whatever it is: what makes a row makes one that the database takes, or has."""
+    file = f"sqlite:///{archive.file}" if archive.url.startswith("sqlite") else archive.url
+    topics = TopicSettings.from_env({})
+    made = batch({(topics.scored, 0): payments, (topics.dlq, 1): letters}, topics, NOW)
+    database = Database(address(file))
+    new = Store(database=database).write("cluster", made, [], NOW)
+    database.close()
+    assert all(0 <= new[table] <= len(rows) for table, rows in made.rows.items())
+    assert len(made) + sum(made.passed_over.values()) == len(payments) + len(letters)
+
+
 def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
     """What the code writes is what Alembic makes; made once, though two archivers start at once."""
     with archive.archiver() as first, archive.archiver() as second:
@@ -217,7 +238,7 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "variable"),
+    ("wrong", "variable"),
     [
         ({"DATABASE_URL": "secret"}, "DATABASE_URL"),
         ({"DATABASE_URL": "mysql://a:secret@h/d"}, "DATABASE_URL"),
@@ -228,9 +249,9 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_with_its_settings_is_named(tmp_path: Path, settings: dict[str, str], variable: str) -> None:
+def test_what_is_wrong_with_its_settings_is_named(tmp_path: Path, wrong: dict[str, str], variable: str) -> None:
     """At start, without what was set: it may hold a password."""
-    with Service(tmp_path, "archiver", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **settings}) as service:
+    with Service(tmp_path, "archiver", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **wrong}) as service:
         assert service.wait() == 1
         assert service.lines("stopped")[0]["reason"].startswith(f"{variable}: ")
         assert "secret" not in service.output

@@ -6,6 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, Record, scored_values
+from tests.strange import events, headers, stamps, values
 
 from archiver.positions import Case, Position, Resume, resume
 from archiver.retention import PIECE, Retention
@@ -19,48 +20,6 @@ from fraudstream.settings import TopicSettings
 
 NOW = "2026-01-01T00:00:00.000Z"
 TOPICS = TopicSettings.from_env({})
-stamps = st.integers(-(2**63), 2**63 - 1)
-values = st.none() | st.binary(max_size=40)
-names = st.sampled_from(
-    [
-        "dlq.replayed_offset",
-        "dlq.reason",
-        "dlq.topic",
-        "dlq.partition",
-        "dlq.offset",
-        "dlq.timestamp",
-        "dlq.value_bytes",
-    ]
-)
-numbers = st.integers(-(2**70), 2**70).map(lambda number: b"%d" % number) | st.just(b"9" * 5_000)
-headers = st.lists(
-    st.tuples(
-        names | st.just("dlq.replayed_offset") | st.text(max_size=9), st.none() | st.binary(max_size=9) | numbers
-    ),
-    max_size=12,
-)
-moments = st.sampled_from([NOW, "2026-01-01", "x", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "\x00"])
-fields = {
-    "payment_id": st.integers(-1, 2**64),
-    "amount": st.floats() | st.integers(-(2**70), 2**70),
-    "country_risk_score": st.floats(),
-    "failed_logins": st.integers(-1, 2**40),
-    "transaction_hour": st.integers(-1, 2**33),
-    "is_new_device": st.booleans() | st.integers(0, 1),
-    "fraud_probability": st.floats(0, 1) | st.floats(),
-    "decision": st.sampled_from(["approve", "review", "block", "other"]),
-    "model_version": st.text(max_size=20) | st.just("\x00\ud800"),
-    "reasons": st.lists(
-        st.fixed_dictionaries({"field": st.text(max_size=9), "contribution": st.floats(), "text": st.text(max_size=9)}),
-        max_size=3,
-    ),
-    "source_partition": st.integers(-1, 2**33),
-    "source_offset": st.integers(-1, 2**64),
-    "scored_at": moments,
-    "challenger_probability": st.floats(0, 1),
-    "challenger_version": st.text(max_size=9),
-}
-events = st.fixed_dictionaries(fields).map(lambda event: json.dumps(event).encode())
 
 
 def assert_storable(row: tuple[object, ...], columns: int) -> None:
