@@ -69,7 +69,7 @@ def closed(cause: BaseException) -> errors.KafkaConnectionError:
         (closed(failed("tlsv1 alert unknown ca")), CLIENT, "refuses the certificate in", True),
         (failed("wrong version number"), CLIENT, "does not answer in TLS", True),
         (failed("no protocols available"), CLIENT, "TLS with Kafka at k:9093 fails", False),
-        (ConnectionResetError(), CLIENT, "KAFKA_SECURITY_PROTOCOL=SASL_PLAINTEXT, or another port", False),
+        (ConnectionResetError(), CLIENT, "does not answer in TLS: it needs another port, or", False),
         (
             closed(asyncio.IncompleteReadError(b"abc", 0x15030300)),
             PLAIN,
@@ -184,7 +184,11 @@ RIGHTS = Rights(
         ),
         (errors.TopicAuthorizationFailedError("other"), "Read on topic other;", "--operation Read --topic other"),
         (errors.TopicAuthorizationFailedError(), "Write on topic scored, Write on topic dlq;", "--topic dlq"),
-        (errors.ClusterAuthorizationFailedError(), "Write on topic scored, Write on topic dlq;", "--topic dlq"),
+        (
+            errors.ClusterAuthorizationFailedError(),
+            "Write on topic scored, Write on topic dlq;",
+            "(brokers before 2.8 also want: --operation IdempotentWrite --cluster)",
+        ),
         (errors.GroupAuthorizationFailedError("scorers"), "Read on group scorers;", "--operation Read --group scorers"),
         (
             errors.TransactionalIdAuthorizationFailed("scorers-in-3"),

@@ -12,7 +12,7 @@ from demo.ports import free_port
 from fraudstream.errors import SettingsError
 from fraudstream.heartbeat import unhealthy
 from fraudstream.lifecycle import run, wait_for_stop
-from fraudstream.settings import DashboardSettings, GeneratorSettings, TopicSettings
+from fraudstream.settings import DashboardSettings, GeneratorSettings, KafkaSettings, TopicSettings
 
 FOLDER = Path("outputs/demo")
 CSV = FOLDER / "fraud_scores_stream.csv"
@@ -79,12 +79,17 @@ def _settings(address: str) -> dict[str, str]:
         if {"PAYMENT_INTERVAL_S", "PAYMENTS_PER_SECOND"} & os.environ.keys()
         else {"PAYMENT_INTERVAL_S": _DEFAULT_INTERVAL_S}
     )
-    return pace | {
-        "KAFKA_BOOTSTRAP_SERVERS": address,
-        "TOPIC_PARTITIONS": str(PARTITIONS),
-        "PROCESSING_GUARANTEE": "at_least_once",  # the embedded broker keeps no offsets of transactions
-        "CSV_PATH": str(CSV),
-    }
+    bundled = dict.fromkeys(KafkaSettings.variables(), "")  # whatever Kafka is meant otherwise, this one asks nothing
+    return (
+        pace
+        | bundled
+        | {
+            "KAFKA_BOOTSTRAP_SERVERS": address,
+            "TOPIC_PARTITIONS": str(PARTITIONS),
+            "PROCESSING_GUARANTEE": "at_least_once",  # the embedded broker keeps no offsets of transactions
+            "CSV_PATH": str(CSV),
+        }
+    )
 
 
 def _seconds(text: str) -> float | None:

@@ -83,7 +83,7 @@ class Ownership:
         try:
             async with asyncio.timeout(_COMMITTED_TIMEOUT_S):
                 return await self.consumer.committed(partition)
-        except BROKEN:
+        except (KafkaSetupError, *BROKEN):
             return None
 
     @property

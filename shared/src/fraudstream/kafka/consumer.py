@@ -165,11 +165,11 @@ async def commit_start(
     consumer = AIOKafkaConsumer(
         **client_options(kafka), group_id=group, enable_auto_commit=False, auto_offset_reset="none"
     )
-    await consumer.start()
+    places = [TopicPartition(topic, partition) for partition in range(partitions)]
     try:
-        places = [TopicPartition(topic, partition) for partition in range(partitions)]
-        consumer.assign(places)
         with _rights(kafka, topic, group).needed():
+            await consumer.start()
+            consumer.assign(places)
             for place in places:
                 if await consumer.committed(place) is not None:
                     return {}

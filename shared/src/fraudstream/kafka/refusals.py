@@ -114,7 +114,8 @@ def _by_protocol(error: BaseException | None, client: Client) -> Refusal | None:
 
 
 def _no_tls(client: Client) -> str:
+    without = "SASL_PLAINTEXT" if client.protocol.startswith("SASL") else "PLAINTEXT"
     return (
-        f"Kafka at {client.address} does not answer in TLS: "
-        f"KAFKA_SECURITY_PROTOCOL={client.protocol.replace('SSL', 'PLAINTEXT')}, or another port"
+        f"Kafka at {client.address} does not answer in TLS: it needs another port, or, if you want no TLS, "
+        f"KAFKA_SECURITY_PROTOCOL={without}"
     )

@@ -20,6 +20,8 @@ NOT_ALLOWED = (
     errors.TransactionalIdAuthorizationFailed,
 )
 
+_OLD_BROKERS = " (brokers before 2.8 also want: --operation IdempotentWrite --cluster)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
@@ -51,6 +53,7 @@ class Rights:
             prefix = self.transactional_ids
             option = f"--operation Write --transactional-id {_quoted(prefix)} --resource-pattern-type prefixed"
             return self._words([f"Write on transactional ids that begin with {prefix}"], [option])
+        old = _OLD_BROKERS if isinstance(error, errors.ClusterAuthorizationFailedError) else ""
         wanted = {name: self.topics.get(name, ("Read",)) for name in sorted(_topics(error)) or self.topics}
         return self._words(
             [f"{' and '.join(operations)} on topic {name}" for name, operations in wanted.items()],
@@ -58,15 +61,16 @@ class Rights:
                 f"{' '.join(f'--operation {one}' for one in operations)} --topic {_quoted(name)}"
                 for name, operations in wanted.items()
             ],
+            old,
         )
 
-    def _words(self, whats: Iterable[str], options: Iterable[str]) -> str:
+    def _words(self, whats: Iterable[str], options: Iterable[str], more: str = "") -> str:
         server, principal = self.kafka.bootstrap_servers, principal_of(self.kafka)
         commands = " && ".join(
             f"kafka-acls --bootstrap-server {server} --add --allow-principal {_quoted(principal)} {option}"
             for option in options
         )
-        return f"{principal} lacks {', '.join(whats)}; grant it: {commands}"
+        return f"{principal} lacks {', '.join(whats)}; grant it: {commands}{more}"
 
 
 def principal_of(kafka: KafkaSettings) -> str:
