@@ -43,6 +43,7 @@ class Place(Surroundings):
         self.payments, self.scored, self.dead = self.topics
         self.group = self.settings["CONSUMER_GROUP"]
         self.ids = f"{self.group}-{self.payments}-"
+        self.replays = f"{self.group}-{self.dead}-replay"
         self.settings |= {"TOPIC_PARTITIONS": "4"}
         self.model = save_model(folder / "models")
 
@@ -61,6 +62,13 @@ class Place(Surroundings):
             "producer": write[:1],
             "scorer": [read[0], *write[1:], member, transactions],
             "dashboard": read[1:],
+            "archiver": read[1:],
+            "replay": [
+                Right(operation="Write", resource="topic", name=self.payments),
+                Right(operation="Read", resource="topic", name=self.dead),
+                Right(operation="Write", resource="topic", name=self.dead),
+                Right(operation="Write", resource="transactional-id", name=self.replays, prefixed=True),
+            ],
             "cli": [*read, *write[1:], member, transactions],
         }[service]
 

@@ -14,8 +14,10 @@ from tests.integration.broker.certificates import Authority
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.secured import Right, Secured, secured_cluster
 from tests.integration.logins import Place, login, shown
+from tests.integration.scorer import Message
 from tests.integration.secrets import KEY_PASSWORD, USERS, WRONG, assert_discreet, ended, password_of
 from tests.integration.service import Service
+from tests.oracle import committed_records
 
 AT_ONCE = 3
 
@@ -178,6 +180,7 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
         "payer": "producer",
         "scorer": "scorer",
         "CN=looker": "dashboard",
+        "maker": "archiver",
         "auditor": "cli",
     }.items():
         cluster.grant(principal, *place.rights(role))
@@ -188,10 +191,14 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
     file.write_text(f"{password_of('auditor')}\n", encoding="utf-8")
     auditor = login(cluster, "auditor") | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
     looker = shown(cluster, "looker", KEY_PASSWORD) | {"DASHBOARD_PORT": "0"}
-    with place.scorer_of("scorer") as scorer, place.start("dashboard", looker) as dashboard:
+    with (
+        place.scorer_of("scorer") as scorer,
+        place.start("dashboard", looker) as dashboard,
+        place.start("archiver", login(cluster, "maker")) as archiver,
+    ):
         place.wait_until_committed()
-        wait_until(lambda: _state(dashboard) == READY, 20, "the dashboard reads")
-        for service in (scorer, dashboard):
+        wait_until(lambda: _state(dashboard) == _state(archiver) == READY, 20, "both read")
+        for service in (scorer, dashboard, archiver):
             service.terminate()
             assert service.wait() == 0, service.output
             assert_discreet(service.output, cluster.folder)
@@ -249,6 +256,29 @@ def test_a_service_without_its_right_ends(place: Place) -> None:
     with place.scorer_of(user) as halfway, place.start("fraudstream.cli", settings, "verify") as audit:
         assert f"User:{user} lacks Write on topic {place.dead};" in ended(halfway, cluster.folder)
         assert f"User:{user} lacks Read on topic {place.dead};" in ended(audit, cluster.folder)
+
+
+def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
+    """Without them it says which, and has sent nothing; with no others it replays."""
+    cluster = place.make_topics_quietly().cluster
+    place.send([Message(b"broken")])
+    with place.scorer_of("scorer") as scorer:
+        cluster.grant("scorer", *place.rights("scorer"))
+        place.wait_until_committed()
+        scorer.terminate()
+        assert scorer.wait() == 0, scorer.output
+    message, read, marker, transactions = place.rights("replay")
+    replayer = login(cluster, "payer")
+    for wanted, rights in (
+        (f"Read and Write on topic {place.dead}, Write on topic {place.payments}", (read, message)),
+        (f"Write on transactional ids that begin with {place.replays}", (transactions,)),
+        (f"Write on topic {place.dead}", (marker,)),
+    ):
+        with place.start("fraudstream.cli", replayer, "dlq", "replay", "--yes") as refused:
+            assert f"User:payer lacks {wanted}; grant it: " in ended(refused, cluster.folder)
+        cluster.grant("payer", *rights)
+    succeeds(place.start("fraudstream.cli", replayer, "dlq", "replay", "--yes"), cluster.folder)
+    assert len(committed_records(cluster.bootstrap, place.payments)) == 2
 
 
 def test_topics_that_are_there_need_no_right_to_make_them(place: Place) -> None:

@@ -47,7 +47,7 @@ async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argpar
     log = logs.configure(LogSettings.from_env(env), "dlq", sys.stderr)
     kafka, topics = KafkaSettings.from_env(env), TopicSettings.from_env(env)
     group = GroupSettings.from_env(env).group
-    async with letterbox(kafka, topics, log) as box:
+    async with letterbox(kafka, topics, log, replays=arguments.what == "replay") as box:
         call = _Call(
             box=box,
             arguments=arguments,

@@ -15,6 +15,7 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.cluster import admin_client, describe, message_limit
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.reading import TopicReader, all_settled, connected
+from fraudstream.kafka.rights import Operation, Rights
 from fraudstream.offsets import Log as Retained
 from fraudstream.settings import KafkaSettings, TopicSettings
 
@@ -104,11 +105,19 @@ class Letterbox:
 
 
 @asynccontextmanager
-async def letterbox(kafka: KafkaSettings, topics: TopicSettings, log: Log) -> AsyncIterator[Letterbox]:
-    """Opened within the block. Raises KafkaSetupError where there are no such topics, or no brokers."""
+async def letterbox(
+    kafka: KafkaSettings, topics: TopicSettings, log: Log, *, replays: bool
+) -> AsyncIterator[Letterbox]:
+    """Opened within the block; who `replays` needs more rights. Raises KafkaSetupError where topics or brokers are not.
+
+    Whether they may be written to, only writing tells.
+    """
+    needed: dict[str, tuple[Operation, ...]] = {topics.input: ("Write",) if replays else ("Describe",)}
+    needed[topics.dlq] = ("Read", "Write") if replays else ("Read",)
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
-        cluster = await describe(admin, (topics.input, topics.dlq))
+        with Rights(kafka=kafka, topics=needed).needed():
+            cluster = await describe(admin, (topics.input, topics.dlq))
         counts = cluster.partitions
         for variable, topic in (("DLQ_TOPIC", topics.dlq), ("INPUT_TOPIC", topics.input)):
             if not counts[topic]:
