@@ -241,11 +241,8 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
     ("wrong", "variable"),
     [
         ({"DATABASE_URL": "secret"}, "DATABASE_URL"),
-        ({"DATABASE_URL": "mysql://a:secret@h/d"}, "DATABASE_URL"),
         ({"DATABASE_URL": "postgresql://a:secret@h:port/d"}, "DATABASE_URL"),
-        ({"DATABASE_URL": "sqlite://"}, "DATABASE_URL"),
         ({"DATABASE_URL_FILE": "nowhere"}, "DATABASE_URL_FILE"),
-        ({"ARCHIVE_RETENTION_DAYS": "secret"}, "ARCHIVE_RETENTION_DAYS"),
     ],
     ids=str,
 )
