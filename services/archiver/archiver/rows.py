@@ -9,10 +9,12 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
 
+from pydantic_core import to_json
+
 from fraudstream.dead_letters import DeadLetter, Headers, dead_letter, replayed
 from fraudstream.kafka.tail import Place
 from fraudstream.records import Record
-from fraudstream.rows import rfc3339
+from fraudstream.rows import Timestamps, rfc3339
 from fraudstream.scored_payments import Reason, scored_payment
 from fraudstream.settings import TopicSettings
 
@@ -22,7 +24,7 @@ R = TypeVar("R", bound=Row)
 
 _LARGE, _SMALL = range(2**63), range(2**31)
 _STAMPS = range(-(2**63), 2**63)
-_LAST_STAMP_MS = 253_402_300_799_999  # the year 9999
+_SHOWN_STAMPS = range(253_402_300_800_000)  # up to the year 9999
 # a key of the table: longer ones don't fit into Postgres' index, and are no topic
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _NUL, _NUL_SHOWN = "\x00", "\\x00"
@@ -44,9 +46,10 @@ def batch(fetched: Mapping[Place, Sequence[Record]], topics: TopicSettings, arch
     """All that was fetched; `archived_at` is now, in RFC 3339."""
     scored, letters, replays = list[Row](), list[Row](), list[Row]()
     passed_over = {"scored": 0, "dlq": 0}
+    moment = Timestamps().__getitem__
     for (topic, partition), records in fetched.items():
         if topic == topics.scored:
-            rows = _made(lambda record: scored_row(topics.input, record), records)
+            rows = _made(lambda record: scored_row(topics.input, record, moment), records)
             scored += rows
             passed_over["scored"] += len(records) - len(rows)
             continue
@@ -64,8 +67,8 @@ def _made(make: Callable[[Record], Row | None], records: Sequence[Record]) -> li
     return [row for row in map(make, records) if row is not None]
 
 
-def scored_row(input_topic: str, record: Record) -> Row | None:
-    """A row of scored_payments, or None."""
+def scored_row(input_topic: str, record: Record, moment: Callable[[int], str] = rfc3339) -> Row | None:
+    """A row of scored_payments, or None; `moment` writes a Kafka timestamp in RFC 3339."""
     payment = scored_payment(record.value)
     if payment is None:
         return None
@@ -78,7 +81,7 @@ def scored_row(input_topic: str, record: Record) -> Row | None:
         payment["source_partition"],
         payment["source_offset"],
         record.timestamp,
-        _moment(record.timestamp),
+        moment(record.timestamp) if record.timestamp in _SHOWN_STAMPS else None,
         payment["payment_id"],
         payment["amount"],
         payment["country_risk_score"],
@@ -117,13 +120,10 @@ def letter_row(topic: str, partition: int, record: Record, archived_at: str) -> 
 
 def replay_row(topic: str, partition: int, record: Record, archived_at: str) -> Row | None:
     """A row of replays, or None."""
-    try:
-        marker = replayed(partition, record)
-    except ValueError:  # more digits than Python reads
+    marker = replayed(partition, record)
+    if marker is None:
         return None
-    if marker is None or marker.letter_offset not in _LARGE:
-        return None
-    at = _moment(marker.timestamp_ms)
+    at = rfc3339(marker.timestamp_ms) if marker.timestamp_ms in _SHOWN_STAMPS else None
     place = topic, partition, marker.letter_offset, marker.offset, marker.timestamp_ms
     return (*place, at, marker.mended, marker.again, archived_at)
 
@@ -160,16 +160,12 @@ def _reasons(reasons: Sequence[Reason]) -> str:
         {"field": _clean(reason["field"]), "contribution": reason["contribution"], "text": _clean(reason["text"])}
         for reason in reasons
     ]
-    return json.dumps(cleaned)
+    return to_json(cleaned).decode()
 
 
 def _clean(text: str) -> str:
     """Without NUL, which Postgres has in no text, and at which SQLite's own tools stop reading."""
     return text.replace(_NUL, _NUL_SHOWN) if _NUL in text else text
-
-
-def _moment(timestamp_ms: int) -> str | None:
-    return rfc3339(timestamp_ms) if 0 <= timestamp_ms <= _LAST_STAMP_MS else None
 
 
 @lru_cache(maxsize=1_024)

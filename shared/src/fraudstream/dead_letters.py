@@ -18,6 +18,8 @@ REPLAY_OF = "replay.of"
 """The header by which a replayed message links to its letter: topic/partition/offset."""
 _REPLAYED_OFFSET, _REPLAYED_AS, _REPLAYED_AGAIN = "dlq.replayed_offset", "dlq.replayed_as", "dlq.replayed_again"
 _MENDED, _UNCHANGED = b"mended", b"unchanged"
+_DIGITS = 18
+"""Of an offset, at most."""
 
 
 class Place(NamedTuple):
@@ -124,12 +126,13 @@ def replayed(partition: int, record: Record) -> Replayed | None:
     """A record of the dead-letter topic as a marker; None where it is a letter, or none of ours."""
     headers = {name: value or b"" for name, value in record.headers}
     # a letter may carry such a header: its own message's
-    if record.value is not None or "dlq.reason" in headers or not headers.get(_REPLAYED_OFFSET, b"").isdigit():
+    offset = headers.get(_REPLAYED_OFFSET, b"")
+    if record.value is not None or "dlq.reason" in headers or not (offset.isdigit() and len(offset) <= _DIGITS):
         return None
     return Replayed(
         partition=partition,
         offset=record.offset,
-        letter_offset=int(headers[_REPLAYED_OFFSET]),
+        letter_offset=int(offset),
         timestamp_ms=record.timestamp,
         mended=headers.get(_REPLAYED_AS) == _MENDED,
         again=headers.get(_REPLAYED_AGAIN) == b"yes",

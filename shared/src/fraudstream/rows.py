@@ -115,7 +115,7 @@ class Texts(NamedTuple):
         for number, words in scored.reasons.items():
             reasons[number] = words
         return cls(
-            timestamp=list(map(_Timestamps().__getitem__, scored.timestamp_ms)),
+            timestamp=list(map(Timestamps().__getitem__, scored.timestamp_ms)),
             payment_id=list(map(repr, payments.payment_id)),
             amount=list(map(repr, payments.amount)),
             country_risk_score=list(map(repr, payments.country_risk_score)),
@@ -165,7 +165,7 @@ def _six_decimals(probabilities: Sequence[float]) -> list[str]:
     return [_HEADS[head] + _TAILS[tail] for head, tail in zip(thousandths.tolist(), rest.tolist(), strict=True)]
 
 
-class _Timestamps(dict[int, str]):
+class Timestamps(dict[int, str]):
     """`rfc3339` that remembers: records of one batch mostly share their second, and often all of it."""
 
     def __init__(self) -> None:
