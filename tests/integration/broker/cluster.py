@@ -22,7 +22,7 @@ class Cluster:
     """A cluster for tests, on fixed ports, whose processes can be killed, paused and started again on the same data.
 
     `properties` are added to each broker's, `jvm` replaces its JVM's options; `listeners` are more ports of the one
-    broker, by name. Starting and stopping block.
+    broker, by name, at this machine's address `host`. Starting and stopping block.
     """
 
     def __init__(
@@ -31,12 +31,13 @@ class Cluster:
         properties: Mapping[str, str] | None = None,
         jvm: Sequence[str] = QUICK_JVM,
         listeners: Mapping[str, int] | None = None,
+        host: str = "127.0.0.1",
     ) -> None:
         self._folder = Path(tempfile.mkdtemp(prefix="fraudstream-broker-"))
         self._ports = [Port.reserve() for _ in range(brokers + 1)]
         self._classpath = f"{jars.folder()}/*"
         self._jvm = jvm
-        self._more_listeners = "".join(f",{name}://127.0.0.1:{port}" for name, port in (listeners or {}).items())
+        self._more_listeners = "".join(f",{name}://{host}:{port}" for name, port in (listeners or {}).items())
         self.zookeeper = self._zookeeper(self._ports[0].number)
         self.brokers = [self._broker(index, brokers, properties or {}) for index in range(brokers)]
 

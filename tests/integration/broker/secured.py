@@ -50,17 +50,20 @@ class Right:
 class Secured:
     """Addresses and files of a secured cluster, and who may do what in it; its plain listener is for administration."""
 
-    def __init__(self, cluster: Cluster, ports: Mapping[str, int], folder: Path, authority: Authority) -> None:
+    def __init__(
+        self, cluster: Cluster, host: str, ports: Mapping[str, int], folder: Path, authority: Authority
+    ) -> None:
         self.bootstrap = cluster.bootstrap
+        self._host = host
         self.broker = cluster.broker
         self.folder = folder
         self.authority = authority
         self._ports = ports
         self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
 
-    def address(self, listener: str, host: str = "127.0.0.1") -> str:
-        """A listener's address; the broker itself says 127.0.0.1."""
-        return f"{host}:{self._ports[listener]}"
+    def address(self, listener: str, host: str = "") -> str:
+        """A listener's address, or another name for it; the broker itself says the address."""
+        return f"{host or self._host}:{self._ports[listener]}"
 
     def add_user(self, name: str, password: str) -> None:
         """Let a user in with this password, by SCRAM."""
@@ -93,24 +96,27 @@ class Secured:
 
 
 @contextmanager
-def secured_cluster(plain_users: Mapping[str, str]) -> Iterator[Secured]:
-    """Start one; `plain_users` are those of the listener PASSWORD, with their passwords."""
+def secured_cluster(plain_users: Mapping[str, str], host: str = "127.0.0.1") -> Iterator[Secured]:
+    """Start one; `plain_users` are those of the listener PASSWORD, with their passwords.
+
+    `host` is the address of this machine at which all but the plain listener are.
+    """
     ports = {name: Port.reserve() for name in _LISTENERS}
     numbers = {name: port.number for name, port in ports.items()}
     with tempfile.TemporaryDirectory(prefix="fraudstream-secured-") as folder:
         authority = Authority(Path(folder), "authority")
-        properties = _properties(authority, plain_users)
+        properties = _properties(authority, plain_users, host)
         try:
-            with Cluster(properties=properties, listeners=numbers) as cluster:
-                yield Secured(cluster, numbers, Path(folder), authority)
+            with Cluster(properties=properties, listeners=numbers, host=host) as cluster:
+                yield Secured(cluster, host, numbers, Path(folder), authority)
         finally:
             for port in ports.values():
                 port.release()
 
 
-def _properties(authority: Authority, plain_users: Mapping[str, str]) -> dict[str, str]:
+def _properties(authority: Authority, plain_users: Mapping[str, str], host: str) -> dict[str, str]:
     stores = {
-        "scram": authority.issue("broker"),
+        "scram": authority.issue("broker", hosts=(host,)),
         "mutual": authority.issue("broker-mutual"),
         "expired": authority.issue("broker-expired", expired=True),
         "elsewhere": authority.issue("broker-elsewhere", hosts=("localhost",)),
