@@ -38,6 +38,7 @@ class Stack:
 
     def __init__(self, project: str, folder: Path) -> None:
         self.folder = folder
+        self.settings: dict[str, str] = {}
         self._project = project
         self._port, self._page = Port.reserve(), Port.reserve()
         self._prometheus, self._postgres = Port.reserve(), Port.reserve()
@@ -70,6 +71,7 @@ class Stack:
             "DASHBOARD_PORT": str(self._page.number),
             "PROMETHEUS_PORT": str(self._prometheus.number),
             "POSTGRES_HOST_PORT": str(self._postgres.number),
+            **self.settings,
             **settings,
         }
         command = ["docker", "compose", "--project-name", self._project, "--ansi", "never", *arguments]

@@ -2,7 +2,6 @@
 
 import subprocess
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -12,7 +11,6 @@ from tests.integration.broker.secured import Right, Secured, secured_cluster
 USER, PASSWORD = "fraud", "S3cret-of-a-whole-stack"
 TOPICS = ("test-payments", "scored-payments", "payments-dlq")
 OURS = {"archiver", "dashboard", "producer", "scorer", "topics", "trainer", "volumes"}
-FILES = ("--file", "docker-compose.yml", "--file", "docker-compose.own-kafka.yml")
 
 
 @pytest.fixture
@@ -34,28 +32,18 @@ def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001
         yield cluster
 
 
-def test_scram_over_tls(stack: Stack, secured: Secured) -> None:
-    """With one more file, certificates and a password in a folder: no Kafka of ours, each payment scored once."""
+@pytest.fixture
+def elsewhere(stack: Stack, secured: Secured) -> Iterator[Stack]:
+    """The stack as docs/own-kafka.md sets it up, in a folder that holds nothing of another Kafka."""
     stack.compose("down", "--volumes")
-    stack.csv.unlink()
-    settings = _settings(secured, stack.folder / "secrets")
-    stack.compose(*FILES, "up", "--detach", timeout_s=180, **settings)
-    stack.wait_for_rows(5, timeout_s=60)
-    names = set(stack.compose(*FILES, "ps", "--all", "--services", **settings).split())
-    assert names == OURS
-    stack.compose(*FILES, "stop", "producer", **settings)
-    assert "All well" in stack.compose(*FILES, "run", "--rm", "-T", "cli", "verify", **settings)
-    assert PASSWORD not in stack.compose(*FILES, "logs", "--no-color", **settings)
-    stack.compose(*FILES, "down", "--volumes", **settings)
-
-
-def _settings(cluster: Secured, secrets: Path) -> dict[str, str]:
+    stack.csv.unlink(missing_ok=True)
+    secrets = stack.folder / "secrets"
     secrets.mkdir()
-    for name, content in (("ca.pem", cluster.authority.file.read_text()), ("kafka.password", PASSWORD)):
-        (secrets / name).write_text(content, encoding="utf-8")
-        (secrets / name).chmod(0o644)
-    return {
-        "KAFKA_BOOTSTRAP_SERVERS": cluster.address("SCRAM"),
+    for name, content in (("ca.pem", secured.authority.file.read_text("ascii")), ("kafka.password", PASSWORD)):
+        (secrets / name).write_text(content, encoding="ascii")
+    stack.settings = {
+        "COMPOSE_FILE": "docker-compose.yml:docker-compose.own-kafka.yml",
+        "KAFKA_BOOTSTRAP_SERVERS": secured.address("SCRAM"),
         "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
         "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
         "KAFKA_SASL_USERNAME": USER,
@@ -63,3 +51,16 @@ def _settings(cluster: Secured, secrets: Path) -> dict[str, str]:
         "KAFKA_SSL_CAFILE": "secrets/ca.pem",
         "PAYMENT_INTERVAL_S": "1",
     }
+    yield stack
+    stack.compose("down", "--volumes")
+    stack.settings = {}
+
+
+def test_scram_over_tls(elsewhere: Stack) -> None:
+    """With one more file, a certificate and a password in a folder: no Kafka of ours, each payment scored once."""
+    elsewhere.up()
+    elsewhere.wait_for_rows(5, timeout_s=60)
+    assert set(elsewhere.compose("ps", "--all", "--services").split()) == OURS
+    elsewhere.compose("stop", "producer")
+    assert "All well" in elsewhere.compose("run", "--rm", "-T", "cli", "verify")
+    assert PASSWORD not in elsewhere.compose("logs", "--no-color")
