@@ -217,6 +217,9 @@ def test_the_client_s_own_log_tells_no_secret(tmp_path: Path, capsys: pytest.Cap
     """At the level debug it shows requests: those of a login are left out, the others are not."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    client = logging.getLogger("aiokafka")
+    silent = client.level
+    client.setLevel(logging.NOTSET)
     try:
         logs.configure(LogSettings.from_env({"LOG_LEVEL": "debug"}), "test")
         log = logging.getLogger("aiokafka.conn")
@@ -225,6 +228,7 @@ def test_the_client_s_own_log_tells_no_secret(tmp_path: Path, capsys: pytest.Cap
     finally:
         root.handlers[:] = handlers
         root.setLevel(level)
+        client.setLevel(silent)
     output = capsys.readouterr().out
     assert "secret" not in output
     assert str(tmp_path) in output
