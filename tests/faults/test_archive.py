@@ -12,7 +12,7 @@ import pytest
 
 from fraudstream import failpoints
 from tests.conftest import MakeCluster, Names, require_postgres
-from tests.integration.archive import Archive, Stream, is_ready
+from tests.integration.archive import Archive, Stream
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.postgres import Postgres
@@ -58,7 +58,7 @@ def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: N
 def goes_on(archive: Archive, count: int) -> None:
     """A next archiver finds nothing strange; all that was committed is there once."""
     with archive.archiver() as service:
-        wait_until(lambda: is_ready(service), 30, "ready")
+        service.wait_until_ready()
         archive.wait_until_archived(service)
         for strange in ("retention passed", "topic made anew", "another Kafka cluster", "another archiver"):
             assert not service.lines(strange), service.output
@@ -258,7 +258,7 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
 
 def _knows(service: Service) -> bool:
     """Whether it archives, or says what it waits for."""
-    return is_ready(service) or bool(service.lines("waiting for the database"))
+    return service.is_ready or bool(service.lines("waiting for the database"))
 
 
 def _grows(archive: Archive, service: Service, rows: int = 300, timeout_s: float = 30) -> None:

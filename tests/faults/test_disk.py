@@ -98,7 +98,7 @@ def test_case_20_the_csv_is_changed_while_running(surroundings: Surroundings, wh
 def test_case_26_a_lock_held_for_long_with_a_backlog(surroundings: Surroundings) -> None:
     """Memory stays bounded while nothing can be stored, and the group stays as it is."""
     with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
+        scorer.wait_until_ready()
         with FileLock(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), 5).held():
             surroundings.send_payments(200_000)
             scorer.wait_for("scoring hindered", timeout_s=30)

@@ -99,7 +99,7 @@ def test_case_38_an_output_topic_vanishes(surroundings: Surroundings, which: str
     from tests.integration.scorer import Message
 
     with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
+        scorer.wait_until_ready()
         delete_topic(surroundings.bootstrap, surroundings.settings[which])
         surroundings.send([Message(b"broken", partition=partition) for partition in range(4)])
         surroundings.send_payments(400)

@@ -102,13 +102,6 @@ _COLUMNS = {
 }
 
 
-def is_ready(service: Service) -> bool:
-    """Whether its health check says so."""
-    with suppress(FileNotFoundError):
-        return service.heartbeat == "ready"
-    return False
-
-
 class Stream:
     """Writes to both output topics as scorers do: transactions, some of them aborted."""
 

@@ -6,10 +6,12 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from fraudstream.heartbeat import READY
 from tests.integration.broker.deadline import wait_until
 
 _ROOT = Path(__file__).parents[2]
@@ -45,6 +47,20 @@ class Service:
     def heartbeat(self) -> str:
         """The state its health check sees."""
         return self._heartbeat.read_text(encoding="utf-8")
+
+    def wait_until_ready(self, timeout_s: float = 30) -> None:
+        """Wait until its health check sees that it is ready."""
+        try:
+            wait_until(lambda: self.is_ready, timeout_s, "ready")
+        except TimeoutError as error:
+            raise AssertionError(f"{error}\n{self.output}") from None
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its health check says so."""
+        with suppress(FileNotFoundError):
+            return self.heartbeat == READY
+        return False
 
     def lines(self, event: str) -> list[dict[str, Any]]:
         """The log lines of that event so far."""

@@ -18,7 +18,7 @@ from archiver.schema import METADATA
 from archiver.store import Store
 from fraudstream.settings import TopicSettings
 from tests.conftest import Names
-from tests.integration.archive import STAMP_MS, Archive, Stream, is_ready
+from tests.integration.archive import STAMP_MS, Archive, Stream
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import scored
 from tests.integration.postgres import PASSWORD, Postgres
@@ -82,7 +82,7 @@ def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surr
     with archive.archiver(METRICS_PORT="0") as first:
         stream.write(100)
         archive.wait_until_archived(first)
-        assert is_ready(first)
+        assert first.is_ready
         wait_until(lambda: metric(first, "fraudstream_archive_lag_records") == 0, 10, "no lag")
         assert metric(first, "fraudstream_archive_records_passed_over_total") == 6
         assert metric(first, "fraudstream_archive_rows_total") == 408
@@ -209,7 +209,7 @@ def test_any_record_is_taken_or_passed_over(archive: Archive, payments: list[Rec
 def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
     """What the code writes is what Alembic makes; made once, though two archivers start at once."""
     with archive.archiver() as first, archive.archiver() as second:
-        wait_until(lambda: is_ready(first) and is_ready(second), 30, "ready")
+        wait_until(lambda: first.is_ready and second.is_ready, 30, "ready")
         made = [line for service in (first, second) for line in service.lines("schema made")]
         assert [line["version"] for line in made] == ["0001"]
         assert "Traceback" not in ended(first) + ended(second)
@@ -221,7 +221,7 @@ def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
 def test_a_newer_schema_is_refused(archive: Archive) -> None:
     """With a clear line and exit code 1, and nothing is changed."""
     with archive.archiver() as first:
-        wait_until(lambda: is_ready(first), 30, "ready")
+        first.wait_until_ready()
         ended(first)
     statement = "UPDATE alembic_version SET version_num = '9999'"
     if archive.url.startswith("postgres"):

@@ -2,13 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from fraudstream.heartbeat import READY
 from tests.conftest import Names
 from tests.integration.broker.certificates import Authority
 from tests.integration.broker.deadline import wait_until
@@ -197,7 +195,8 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
         place.start("archiver", login(cluster, "maker")) as archiver,
     ):
         place.wait_until_committed()
-        wait_until(lambda: _state(dashboard) == _state(archiver) == READY, 20, "both read")
+        for service in (dashboard, archiver):
+            service.wait_until_ready()
         for service in (scorer, dashboard, archiver):
             service.terminate()
             assert service.wait() == 0, service.output
@@ -289,9 +288,3 @@ def test_topics_that_are_there_need_no_right_to_make_them(place: Place) -> None:
     succeeds(place.start("fraudstream.cli", maker, "topics"), cluster.folder)
     with place.start("fraudstream.cli", maker | {"TOPIC_PARTITIONS": "5"}, "topics") as growing:
         assert f"User:maker lacks Alter on topic {place.payments};" in ended(growing, cluster.folder)
-
-
-def _state(service: Service) -> str:
-    with suppress(FileNotFoundError):
-        return service.heartbeat
-    return ""

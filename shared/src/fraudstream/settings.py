@@ -183,24 +183,14 @@ class CsvSettings(Settings):
 class ArchiveSettings(Settings):
     """The database that the archiver fills, and for how long it keeps what is in it."""
 
-    url: str = Field("sqlite:///outputs/payments.db", alias="DATABASE_URL", min_length=1, repr=False)
-    url_file: Path | None = Field(None, alias="DATABASE_URL_FILE")
+    url: SecretStr = Field(SecretStr(""), alias="DATABASE_URL")
     retention_days: float | None = Field(None, alias="ARCHIVE_RETENTION_DAYS", gt=0, le=36_500)
     max_records: int = Field(10_000, alias="ARCHIVE_BATCH_RECORDS", ge=1, le=100_000)
 
     @property
     def database_url(self) -> str:
-        """The content of DATABASE_URL_FILE if that is set, else DATABASE_URL; raises SettingsError."""
-        if self.url_file is None:
-            return self.url
-        try:
-            url = self.url_file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            reason = (error.strerror if isinstance(error, OSError) else None) or "no text"
-            raise SettingsError(f"DATABASE_URL_FILE: {self.url_file} can't be read: {reason}") from None
-        if not url:
-            raise SettingsError(f"DATABASE_URL_FILE: {self.url_file} is empty")
-        return url
+        """The address, which may hold a password; a file in `outputs/` unless told otherwise."""
+        return self.url.get_secret_value() or "sqlite:///outputs/payments.db"
 
 
 class GeneratorSettings(Settings):
