@@ -28,7 +28,7 @@ demo: $(VENV) ## payments scored here and now, without Docker; DEMO_SECONDS=30 s
 	@$(RUN) demo
 
 test: $(VENV) ## unit, contract, integration and browser tests, on real Kafka where java and mvn are
-	$(PYTEST) -n 2 --dist loadfile -m 'not faults and not e2e'
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m 'not faults and not e2e'
 
 check: $(VENV) ## format, lint, types, layers
 	$(BIN)/python -m ruff format --check .

@@ -25,7 +25,7 @@ T = TypeVar("T")
 MakePage = Callable[..., Page]
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def run_aside() -> Iterator[None]:
     """Playwright's loop runs in this thread, so `asyncio.run` of what other tests share goes to another one."""
     original = asyncio.run
@@ -39,9 +39,9 @@ def run_aside() -> Iterator[None]:
         yield
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, of the machine or of Playwright."""
+    """Chromium, of the machine or of Playwright; its loop ends with the module, so that others can have theirs."""
     with sync_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
         path = next(filter(None, map(shutil.which, _NAMES)), str(own) if own.exists() else None)
