@@ -90,11 +90,10 @@ def test_a_database_that_dies_and_sleeps(surroundings: Surroundings, own_postgre
         server.start()
         service.wait_for("the database is there")
         _grows(archive, service)
-        own_postgres.pause()
-        service.wait_for("waiting for the database", count=2)
-        assert service.lines("waiting for the database")[-1]["reason"] == "no answer"
-        wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, and why")
-        own_postgres.resume()
+        with own_postgres.paused():
+            waits = partial(service.lines, "waiting for the database")
+            wait_until(lambda: waits()[-1]["reason"] == "no answer", 30, "no answer is said")
+            wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, and why")
         service.wait_for("the database is there", count=2)
         _grows(archive, service)
         service.kill()
@@ -112,12 +111,11 @@ def test_told_to_stop_while_the_database_sleeps(
     with archive.archiver() as service:
         stream.write(100)
         archive.wait_until_archived(service)
-        own_postgres.pause()
-        stream.write(100)
-        service.wait_for("waiting for the database")
-        service.terminate()
-        assert service.wait(20) == 0, service.output
-        own_postgres.resume()
+        with own_postgres.paused():
+            stream.write(100)
+            service.wait_for("waiting for the database")
+            service.terminate()
+            assert service.wait(20) == 0, service.output
     goes_on(archive, 200)
 
 

@@ -5,6 +5,8 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from types import TracebackType
@@ -59,6 +61,15 @@ class Postgres:
         command += ["--locale=C", "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"]
         subprocess.run(command, check=True, capture_output=True, timeout=_INITDB_S, cwd=self._folder)
         self.server.start()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It does not answer within the block."""
+        self.pause()
+        try:
+            yield
+        finally:
+            self.resume()
 
     def pause(self) -> None:
         """SIGSTOP to all of it: its sessions are processes of their own, which would go on."""
