@@ -172,7 +172,7 @@ class Pipeline:
             else:
                 raise result
         for reason, partitions in refused.items():
-            self._hindered(partitions, reason, retold=False)
+            self._hindered(partitions, reason, told=True)
         return done
 
     async def _store(self, lanes: Mapping[int, Lane], outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -202,11 +202,11 @@ class Pipeline:
             metrics.dead_letters.labels(reason).inc(count)
         metrics.cycle_records.observe(decisions.total() + reasons.total())
 
-    def _hindered(self, partitions: Collection[int], reason: str, *, retold: bool = True) -> None:
+    def _hindered(self, partitions: Collection[int], reason: str, *, told: bool = False) -> None:
         if reason != self.trouble:
             structlog.get_logger().error("scoring hindered", reason=reason, action="nothing is committed; tried again")
         self.trouble = reason
-        self.ownership.retake(partitions, reason, told=not retold)
+        self.ownership.retake(partitions, reason, told=told)
 
     def _mended(self) -> None:
         self.watchdog.progress()
