@@ -105,13 +105,20 @@ def test_flagged_payments_with_their_reasons(surroundings: Surroundings, make_pa
         surroundings.send_payments(400)
         surroundings.wait_until_committed()
         events = scored_events(surroundings)
-        flagged = {str(event["payment_id"]): event for event in events if event["decision"] != "approve"}
+        decisions = Counter(event["decision"] for event in events)
+        until(page, lambda: totals(page) == dict(decisions), "all are shown, so that rows stay where they are")
+        latest = sorted(events, key=lambda event: event["source_offset"], reverse=True)
+        flagged = [event for event in latest if event["decision"] != "approve"]
         assert len(flagged) > 50
         rows = page.get_by_test_id("flagged-row")
-        expect(rows).to_have_count(50, timeout=SECONDS)
+        expect(rows).to_have_count(50)
+        of_partition = [iter([event for event in flagged if event["source_partition"] == at]) for at in range(4)]
+        place = {str(event["payment_id"]): event["source_partition"] for event in flagged}
         for number in range(50):
             row = rows.nth(number)
-            event = flagged[row.get_attribute("data-payment-id") or ""]
+            shown_id = row.get_attribute("data-payment-id") or ""
+            event = next(of_partition[place[shown_id]])
+            assert shown_id == str(event["payment_id"])
             assert row.get_attribute("data-decision") == event["decision"]
             text = row.inner_text()
             assert f"{min(event['fraud_probability'], 0.999):.3f}" in text
