@@ -43,8 +43,8 @@ def separable(rng: np.random.Generator) -> tuple[Floats, Integers]:
 def test_a_hard_history_still_gives_a_model(draw: Callable[[np.random.Generator], tuple[Floats, Integers]]) -> None:
     """Probabilities that are ones, and thresholds that decide."""
     matrix, outcomes = draw(np.random.default_rng(11))
-    found = study(History(matrix=matrix, labels=outcomes, sha256="0" * 64), TrainingSettings.from_env({}))
-    with threadpool_limits(1):
+    with threadpool_limits(1):  # as the trainer does
+        found = study(History(matrix=matrix, labels=outcomes, sha256="0" * 64), TrainingSettings.from_env({}))
         classifier = mended(fitted(found.chosen.candidate, matrix, outcomes, 0), found.mend)
     fraud = classifier.predict_proba(matrix)[:, 1]
     assert ((fraud >= 0) & (fraud <= 1)).all()
