@@ -12,30 +12,21 @@ import pytest
 
 from fraudstream import failpoints
 from tests.conftest import MakeCluster, Names, require_postgres
-from tests.integration.archive import Archive, Stream
+from tests.integration.archive import SQLITE, Archive, Stream, output_topics
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.postgres import Postgres
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 
-SQLITE = "sqlite:///outputs/payments.db"
-PARTITIONS = 2
 SIGKILLED = -9
 SMALL = "100"
-
-
-def topics(bootstrap: str, names: Names, folder: Path) -> Surroundings:
-    """Both output topics, empty."""
-    made = Surroundings(bootstrap, names, folder, PARTITIONS)
-    made.make_topics(dict.fromkeys(made.topics, PARTITIONS))
-    return made
 
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
     """On the broker that all share."""
-    return topics(kafka_bootstrap, names, tmp_path)
+    return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +180,7 @@ def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
 
 def test_kafka_restarts(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
     """Killed and started again under load, then with a database of its own state: nothing lost, nothing twice."""
-    archive = Archive(topics(own_cluster.bootstrap, names, tmp_path), SQLITE)
+    archive = Archive(output_topics(own_cluster.bootstrap, names, tmp_path), SQLITE)
     stream = Stream(archive.surroundings)
     with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
         _grows(archive, service)
@@ -208,7 +199,7 @@ def test_a_storm(make_cluster: MakeCluster, names: Names, tmp_path: Path, kind: 
             require_postgres()
             server = stack.enter_context(Postgres())
         cluster = make_cluster()
-        surroundings = topics(cluster.bootstrap, names, tmp_path)
+        surroundings = output_topics(cluster.bootstrap, names, tmp_path)
         archive = Archive(surroundings, server.database("archive") if server else SQLITE)
         stream = Stream(surroundings)
         with stream.writing(150):

@@ -17,16 +17,26 @@ from aiokafka.errors import KafkaError
 from fraudstream.dead_letters import Place, dead_letter, dead_letter_headers, marker_headers, replayed
 from fraudstream.events import DECISIONS, InvalidPayment, Payment
 from fraudstream.scored_payments import scored_payment
+from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 from tests.oracle import committed_records
 from tests.scores import One, Record, scored_values
 
+SQLITE = "sqlite:///outputs/payments.db"
+PARTITIONS = 2
 STAMP_MS = 1_790_000_000_000
 _LETTERS_A_ROUND = 3
 _WHY = InvalidPayment(reason="invalid_json", detail="Invalid JSON: EOF")
 _KAFKA_TIMEOUT_S = 20
+
+
+def output_topics(bootstrap: str, names: Names, folder: Path) -> Surroundings:
+    """What a scorer would fill, empty."""
+    made = Surroundings(bootstrap, names, folder, PARTITIONS)
+    made.make_topics(dict.fromkeys(made.topics, PARTITIONS))
+    return made
 
 
 class Archive:

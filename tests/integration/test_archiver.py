@@ -18,7 +18,7 @@ from archiver.schema import METADATA
 from archiver.store import Store
 from fraudstream.settings import TopicSettings
 from tests.conftest import Names
-from tests.integration.archive import STAMP_MS, Archive, Stream
+from tests.integration.archive import PARTITIONS, SQLITE, STAMP_MS, Archive, Stream, output_topics
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import scored
 from tests.integration.postgres import PASSWORD, Postgres
@@ -28,16 +28,11 @@ from tests.integration.topic import add_partitions, delete_records, delete_topic
 from tests.scores import Record
 from tests.strange import NOW, letter_records, scored_records
 
-SQLITE = "sqlite:///outputs/payments.db"
-PARTITIONS = 2
-
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
     """Topics, and a folder."""
-    made = Surroundings(kafka_bootstrap, names, tmp_path, PARTITIONS)
-    made.make_topics(dict.fromkeys(made.topics, PARTITIONS))
-    return made
+    return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @pytest.fixture

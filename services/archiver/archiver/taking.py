@@ -6,13 +6,11 @@ from collections.abc import Collection, Mapping
 import structlog
 
 from archiver.positions import Case, Position, Resume, resume
-from fraudstream.kafka.reading import record_at
+from fraudstream.kafka.reading import fingerprint_at
 from fraudstream.kafka.tail import Place, Tail
 from fraudstream.metrics import ArchiverMetrics
-from fraudstream.offsets import Log, fingerprint
+from fraudstream.offsets import Log
 from fraudstream.settings import KafkaSettings, TopicSettings
-
-_RECORD_TIMEOUT_MS = 5_000
 
 
 class Taking:
@@ -38,8 +36,7 @@ class Taking:
     async def _resume(self, place: Place, start: int, end: int, position: Position | None) -> Resume:
         mark = None
         if position and position.last_offset is not None and start <= position.last_offset < end:
-            record = await record_at(self._kafka, *place, position.last_offset, _RECORD_TIMEOUT_MS)
-            mark = fingerprint(record.timestamp, record.value) if record else None
+            mark = await fingerprint_at(self._kafka, *place, position.last_offset)
         return resume(position, Log(start=start, end=end, fingerprint=mark))
 
     def _say(self, place: Place, found: Resume, position: Position | None) -> None:

@@ -16,9 +16,9 @@ from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, Un
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import BROKEN, client_options
 from fraudstream.kafka.patches import hand_out_unwrapped_records
-from fraudstream.kafka.reading import record_at
+from fraudstream.kafka.reading import fingerprint_at
 from fraudstream.kafka.rights import Rights
-from fraudstream.offsets import Log, fingerprint
+from fraudstream.offsets import Log
 from fraudstream.records import Record
 from fraudstream.settings import KafkaSettings
 
@@ -26,7 +26,6 @@ _SESSION_TIMEOUT_MS = 10_000
 _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
 _POSITION_TIMEOUT_S = 1.0
-_FINGERPRINT_TIMEOUT_MS = 5_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +137,7 @@ class InputConsumer(ConsumerRebalanceListener):
 
     async def fingerprint_at(self, partition: int, offset: int) -> int | None:
         """The fingerprint of the record at `offset`, or None where it is not retained."""
-        record = await record_at(self._kafka, self._topic, partition, offset, _FINGERPRINT_TIMEOUT_MS)
-        return fingerprint(record.timestamp, record.value) if record else None
+        return await fingerprint_at(self._kafka, self._topic, partition, offset)
 
     def _those_assigned(self, partitions: Collection[int]) -> list[TopicPartition]:
         assigned = self._consumer.assignment()

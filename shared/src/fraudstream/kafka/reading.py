@@ -15,6 +15,7 @@ from fraudstream.kafka.patches import hand_out_unwrapped_records
 from fraudstream.kafka.rights import Rights
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.offsets import Log as Retained
+from fraudstream.offsets import fingerprint
 from fraudstream.records import Record
 from fraudstream.settings import KafkaSettings
 
@@ -25,6 +26,7 @@ _RECORDS = 5_000
 _PARTITION_BYTES = 2 << 20
 # the fetch that waits at one partition's end holds up the next partition's first one
 _FETCH_WAIT_MS = 20
+_FINGERPRINT_TIMEOUT_MS = 5_000
 _SETTLE_S = 10.0
 _SETTLE_POLL_S = 0.2
 
@@ -126,8 +128,8 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
     """
     place = TopicPartition(topic, partition)
     reader = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="none", isolation_level="read_committed")
-    await reader.start()
     try:
+        await reader.start()
         reader.assign([place])
         reader.seek(place, offset)
         with _rights(kafka, topic).needed():
@@ -138,6 +140,12 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
         await reader.stop()
     records: Sequence[Record] = fetched.get(place, ())
     return next((record for record in records if record.offset == offset), None)
+
+
+async def fingerprint_at(kafka: KafkaSettings, topic: str, partition: int, offset: int) -> int | None:
+    """The fingerprint of the record at that place, or None where it is not retained, or does not come in 5 s."""
+    record = await record_at(kafka, topic, partition, offset, _FINGERPRINT_TIMEOUT_MS)
+    return fingerprint(record.timestamp, record.value) if record else None
 
 
 def _rights(kafka: KafkaSettings, topic: str) -> Rights:
