@@ -16,6 +16,7 @@ from tests.integration.topic import read_all
 
 SECONDS = 20_000
 BROKEN = [b"{", b"[]", b"", None, payment(1)[:-1] + b',"amount":-1}', b'{"payment_id":1}']
+NAMES = ("scorer", "archiver")
 REASONS = ("invalid_json", "not_an_object", "empty", "tombstone", "invalid_field", "missing_field")
 
 
@@ -48,10 +49,13 @@ def until(page: Page, condition: Callable[[], bool], what: str) -> None:
 
 
 def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: MakePage) -> None:
-    """Payments and broken messages through a real scorer, while the page is open and never loaded again."""
-    with surroundings.scorer(METRICS_PORT="0") as scorer:
+    """Payments and broken messages, scored and archived, while the page is open and never loaded again."""
+    with (
+        surroundings.scorer(METRICS_PORT="0") as scorer,
+        surroundings.service("archiver", METRICS_PORT="0") as archiver,
+    ):
         scorer.wait_for(READY)
-        with Dashboard(surroundings, [scorer]) as dashboard:
+        with Dashboard(surroundings, [scorer, archiver]) as dashboard:
             page = make_page()
             page.goto(dashboard.url)
             expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty", timeout=SECONDS)
@@ -77,10 +81,10 @@ def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: 
             assert p50 is not None
             assert p99 is not None
             assert 0 < p50 <= p99
-            replica = page.get_by_test_id("replica-row")
-            expect(replica).to_have_count(1)
+            holder, archive = (page.locator(f'[data-testid="replica-row"]:has-text("{name}")') for name in NAMES)
             for partition in range(4):
-                expect(replica).to_contain_text(f"p{partition}")
+                expect(holder).to_contain_text(f"p{partition}")
+            expect(archive.locator(".partitions")).to_have_text("dlq0scored0", timeout=SECONDS)
             assert surroundings.model.version[:8] in page.get_by_test_id("model-card").inner_text()
             replayed = page.locator('[data-testid="dead-row"] [data-testid="replayed"]:visible')
             expect(replayed).to_have_count(0)

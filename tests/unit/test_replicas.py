@@ -6,10 +6,10 @@ from prometheus_client import generate_latest
 
 from dashboard.exposition import Reading, reading
 from dashboard.replicas import Answer, Replicas
-from fraudstream.metrics import ProducerMetrics, ScorerMetrics
+from fraudstream.metrics import ArchiverMetrics, ProducerMetrics, ScorerMetrics, ServiceMetrics
 
 
-def exposition(metrics: ScorerMetrics | ProducerMetrics, started_s: float = 1.0) -> Reading:
+def exposition(metrics: ServiceMetrics, started_s: float = 1.0) -> Reading:
     """What a service with these metrics answers."""
     found = reading(generate_latest(metrics.registry).decode())
     found.started_s = started_s
@@ -44,6 +44,23 @@ def test_a_scorer_is_read_as_it_shows_itself() -> None:
     ]
     assert replicas.models() == {("champion", "v1", "hgb"): 1}
     assert replicas.drift() == [{"field": "amount", "psi": 0.5, "limit": 0.25, "drifting": True}]
+
+
+def test_an_archiver_shows_how_far_it_is_behind() -> None:
+    """Partitions of a topic together; nothing while it is away."""
+    metrics, replicas = ArchiverMetrics(), Replicas()
+    metrics.ready.set(1)
+    for topic, partition, lag in (("scored", 0, 5), ("scored", 1, 6), ("dlq", 0, 0)):
+        metrics.lag.labels(topic, partition).set(lag)
+    for rows, now_s in ((10, 100.0), (40, 110.0)):
+        metrics.rows.labels("scored_payments").inc(rows)
+        replicas.update("archiver:9400", {"a": Answer("x-archiver-1", exposition(metrics))}, now_s)
+    shown = replicas.shown()[0]
+    assert (shown["kind"], shown["state"], shown["per_second"]) == ("archiver", "ready", pytest.approx(4.0))
+    assert shown["archive_lags"] == {"scored": 11, "dlq": 0}
+    assert replicas.measure().lag is None
+    replicas.update("archiver:9400", {}, 112.0)
+    assert replicas.shown()[0]["archive_lags"] == {}
 
 
 def test_rates_and_latencies_are_of_what_happened_since() -> None:

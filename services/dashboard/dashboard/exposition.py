@@ -1,13 +1,14 @@
 """What a service's /metrics says, as the page needs it. Pure."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
 from prometheus_client.parser import text_string_to_metric_families
 
-Kind = Literal["scorer", "producer", "service"]
-KINDS: tuple[Kind, ...] = ("scorer", "producer")
+Kind = Literal["scorer", "producer", "archiver", "service"]
+KINDS: tuple[Kind, ...] = ("scorer", "producer", "archiver")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -17,13 +18,15 @@ class Reading:
     kind: Kind = "service"
     ready: bool = False
     handled: float = 0.0
-    """Messages scored, or sent, since its start."""
+    """Messages scored, or sent, or rows archived, since its start."""
     cpu_s: float = 0.0
     memory_bytes: float = 0.0
     started_s: float = 0.0
     partitions: dict[int, bool] = field(default_factory=dict)
     """Whether it is ready for each partition that it holds."""
     lags: dict[int, int] = field(default_factory=dict)
+    archive_lags: Counter[str] = field(default_factory=Counter)
+    """Of each topic, all its partitions together."""
     ages: dict[float, float] = field(default_factory=dict)
     """End-to-end latencies counted: upper bound in seconds → how many were at most so long."""
     models: list[tuple[str, str, str]] = field(default_factory=list)
@@ -53,6 +56,11 @@ def _take(found: Reading, name: str, labels: Mapping[str, str], value: float) ->
         case "messages_sent_total":
             found.kind = "producer"
             found.handled += value
+        case "archive_rows_total":
+            found.kind = "archiver"
+            found.handled += value
+        case "archive_lag_records":
+            found.archive_lags[labels["topic"]] += int(value)
         case "ready":
             found.ready = bool(value)
         case "process_cpu_seconds_total":

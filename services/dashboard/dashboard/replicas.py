@@ -86,6 +86,7 @@ class Replica:
                 for partition, ready in sorted(self.reading.partitions.items())
                 if self.state != "away"
             ],
+            "archive_lags": {} if self.state == "away" else dict(sorted(self.reading.archive_lags.items())),
             "per_second": self.per_second,
             "memory_bytes": self.reading.memory_bytes,
             "cpu": self.cpu,

@@ -13,7 +13,7 @@ export class Replicas {
     this.aside = aside;
   }
 
-  /** Shows scorers and producers. */
+  /** Shows all of them, scorers first. */
   render({ replicas }) {
     const scorers = replicas.filter((replica) => replica.kind === 'scorer');
     const ready = scorers.filter((replica) => replica.state === 'ready').length;
@@ -29,7 +29,7 @@ function none() {
 function row(replica) {
   return el('li', { class: 'replica', 'data-testid': 'replica-row', 'data-name': replica.name },
     el('strong', {}, plain(replica.name)), el('span', { class: 'state' }), el('span', { class: 'costs' }),
-    el('span', { class: 'reason' }), el('ul', { class: 'partitions', 'aria-label': 'Partitions and their lag' }));
+    el('span', { class: 'reason' }), el('ul', { class: 'partitions', 'aria-label': 'Partitions or topics, and their lag' }));
 }
 
 function update(node, replica) {
@@ -44,16 +44,24 @@ function update(node, replica) {
   ];
   setText(costs, replica.state === 'away' ? '' : cost.filter(Boolean).join(' · '));
   setText(reason, replica.state === 'ready' ? '' : plain(replica.reason ?? ''));
-  keyed(partitions, replica.partitions ?? [], (partition) => partition.partition, chip, updateChip);
+  keyed(partitions, places(replica), (place) => place.short, chip, updateChip);
 }
 
-function chip({ partition }) {
-  return el('li', {}, el('span', {}, `p${partition}`), el('b'));
+/** What it is behind in: its partitions, or the topics that it archives. */
+function places({ partitions, archive_lags: lags }) {
+  return [
+    ...partitions.map(({ partition, ready, lag }) => (
+      { short: `p${partition}`, long: `Partition ${partition}: ${ready ? 'ready' : 'not ready yet'}`, ready, lag })),
+    ...Object.entries(lags).map(([topic, lag]) => ({ short: plain(topic), long: `Topic ${plain(topic)}: being archived`, ready: true, lag })),
+  ];
 }
 
-function updateChip(node, { partition, ready, lag }) {
+function chip({ short }) {
+  return el('li', {}, el('span', {}, short), el('b'));
+}
+
+function updateChip(node, { long, ready, lag }) {
   setText(node.lastChild, `${ready ? '' : '◌ '}${lag === null ? NONE : integer(lag)}`);
-  const behind = lag === null ? 'not known' : count(lag, 'record');
-  setAttribute(node, 'title', `Partition ${partition}: ${ready ? 'ready' : 'not ready yet'}, lag ${behind}`);
+  setAttribute(node, 'title', `${long}, lag ${lag === null ? 'not known' : count(lag, 'record')}`);
   node.classList.toggle('waiting', !ready);
 }
