@@ -127,9 +127,44 @@ def test_a_topic_made_anew_starts_from_nothing(sink_and_stored: tuple[Sink, Stor
     sink, stored = sink_and_stored
     sink.append([batch(0, sink.acquire([0])[0].token, range(9))])
     token = sink.acquire([0])[0].token
-    sink.forget([0])
+    sink.forget({0: token})
     assert sink.append([batch(0, token, range(2))]) == {0}
     assert stored()[0] == [0, 1]
+
+
+def test_partitions_of_a_topic_made_anew_are_found_one_after_the_other(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """What one has stored anew stays when the next one is found; and when the topic is made anew once more, it goes."""
+    sink, stored = sink_and_stored
+    former = sink.acquire([0, 1, 2])
+    sink.append([batch(partition, former[partition].token, range(9)) for partition in (0, 1, 2)])
+    holdings = sink.acquire([0, 1, 2])
+    tokens = {partition: holding.token for partition, holding in holdings.items()}
+    for partition in (1, 0):
+        sink.forget({partition: tokens[partition]})
+        assert sink.append([batch(partition, tokens[partition], range(2))]) == {partition}
+    assert {partition: stored()[partition] for partition in (0, 1)} == {0: [0, 1], 1: [0, 1]}
+    sink.forget({0: tokens[0]})
+    sink.append([batch(0, tokens[0], range(3))])
+    for partition in (1, 2):
+        sink.forget({partition: tokens[partition]})
+    sink.append([batch(2, tokens[2], range(1))])
+    assert stored() == {0: [0, 1, 2], 2: [0]}
+
+
+def test_a_former_owner_can_not_make_forgotten(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """It had found the topic made anew and was slow; the next owner had, too, and has stored rows since."""
+    sink, stored = sink_and_stored
+    sink.append([batch(0, sink.acquire([0])[0].token, range(9))])
+    former = sink.acquire([0])[0].token
+    token = sink.acquire([0])[0].token
+    sink.forget({0: token})
+    sink.append([batch(0, token, range(2))])
+    sink.forget({0: former})
+    assert stored() == {0: [0, 1]}
+    assert sink.append([batch(0, token, range(2, 3))]) == {0}
+    decided = sink.acquire([0])[0].decided
+    assert decided is not None
+    assert decided.offset == 2
 
 
 steps = st.lists(

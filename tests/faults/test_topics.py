@@ -8,6 +8,11 @@ from tests.integration.topic import delete_records, delete_topic, reset_group
 from tests.oracle import csv_rows, scored
 
 
+def set_aside(surroundings: Surroundings) -> list[int]:
+    """How many rows each former CSV has."""
+    return [len(csv_rows(file)) for file in sorted(surroundings.csv.parent.glob("*.former-*.csv"))]
+
+
 @pytest.mark.parametrize("running", [False, True])
 def test_case_22_the_topic_is_made_anew(surroundings: Surroundings, running: bool) -> None:
     """The CSV of the former topic is set aside; the new one is read from its beginning, also by `latest`."""
@@ -23,9 +28,30 @@ def test_case_22_the_topic_is_made_anew(surroundings: Surroundings, running: boo
         surroundings.send_payments(80)
         with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
             wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 90, "the new topic is scored")
-    former = surroundings.csv.with_name("fraud_scores_stream.former-1.csv")
-    assert len(csv_rows(former)) == 400
     assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(20)}
+    assert set_aside(surroundings) == [400]
+
+
+def test_a_replica_that_is_slow_to_find_the_topic_made_anew(surroundings: Surroundings) -> None:
+    """Paused before it sets the former CSV aside, it comes back when another one has, and has scored the new topic."""
+    with surroundings.scorer(FAILPOINTS="position_committed=stop@2") as slow:
+        slow.wait_for(READY)
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
+        surroundings.make_topics({surroundings.settings["INPUT_TOPIC"]: surroundings.partitions})
+        surroundings.send_payments(80)
+        slow.wait_until_paused(60)
+        with surroundings.scorer() as other:
+            wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 60, "the new topic is scored")
+            assert len(other.lines("CSV set aside")) == 1
+            slow.resume()
+            slow.wait_for("partitions assigned", timeout_s=60, count=2)
+            surroundings.send_payments(80)
+            surroundings.wait_until_committed()
+            assert not slow.lines("CSV set aside")
+    assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(40)}
+    assert set_aside(surroundings) == [400]
 
 
 def test_case_23_the_outputs_are_wiped(surroundings: Surroundings) -> None:

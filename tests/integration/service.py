@@ -16,6 +16,7 @@ from tests.integration.broker.deadline import wait_until
 
 _ROOT = Path(__file__).parents[2]
 _END_S = 15
+_NOTED = 8_000
 
 
 class Service:
@@ -128,5 +129,6 @@ class Service:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._process.kill()
-        self._process.wait()
+        self.kill()
+        if error is not None:
+            error.add_note(f"{self._log.name}:\n{self.output[-_NOTED:]}")

@@ -245,7 +245,7 @@ def test_a_topic_made_anew_sets_kept_files_aside_too(tmp_path: Path) -> None:
     sink.append([batch(0, sink.acquire([0])[0].token, range(20))])
     token = sink.acquire([0])[0].token
     sink.append([batch(0, token, range(20, 22))])
-    sink.forget([0])
+    sink.forget({0: token})
     assert not list(tmp_path.glob("scores.0*.csv"))
     former = sorted(tmp_path.glob("scores.former-*.csv"))
     assert [offset for file in former for offset in stored_in_csv(file)[0]] == list(range(22))

@@ -221,7 +221,7 @@ class Ownership:
         failpoint("position_committed")
         renewed = [partition for partition, start in starts.items() if start.case is Case.TOPIC_RECREATED]
         if renewed:
-            await asyncio.to_thread(self._sink.forget, renewed)
+            await asyncio.to_thread(self._sink.forget, {partition: holdings[partition].token for partition in renewed})
         return {
             partition: _lane(outlet, holdings[partition], starts[partition]) for partition, outlet in outlets.items()
         }

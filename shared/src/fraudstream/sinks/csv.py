@@ -5,7 +5,7 @@ An append becomes true when the journal says so; what lies beyond the journal's 
 
 import errno
 import os
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -81,10 +81,12 @@ class CsvSink:
                 self._store(file, state, fresh)
             return frozenset(batch.partition for batch in held)
 
-    def forget(self, partitions: Collection[int]) -> None:
-        """Set the file aside and start these partitions from nothing; their tokens stay."""
+    def forget(self, tokens: Mapping[int, int]) -> None:
+        """Start these partitions from nothing; the file is set aside, unless that was done for others of the topic."""
         with self._opened() as (_, state):
-            self._file.renew(state, frozenset(partitions))
+            held = frozenset(partition for partition, token in tokens.items() if _token(state, partition) == token)
+            if held:
+                self._file.renew(state, held)
 
     def _rotate_if_due(self) -> None:
         if self._rotate_bytes is None:
@@ -112,6 +114,7 @@ class CsvSink:
                 start=start,
                 end=start + size,
                 fingerprint=batch.fingerprint,
+                era=state.era,
             )
             start += size
         data = b"".join(chunks)

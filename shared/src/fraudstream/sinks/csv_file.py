@@ -67,15 +67,22 @@ class CsvFile:
         self._log.info("CSV rotated", kept=self.rotated(state.generation).name, bytes=state.length)
         return self._start(replace(state, generation=state.generation + 1))
 
-    def renew(self, state: State, partitions: frozenset[int]) -> State:
-        """The topic was made anew: set the file aside, forget what was decided of `partitions`; tokens stay."""
-        aside = self._set_all_aside()
-        self._log.warning("CSV set aside", file=aside.name, reason="the topic was made anew")
-        marks = {
-            partition: Mark(token=mark.token) if partition in partitions else mark
-            for partition, mark in state.marks.items()
-        }
-        return self._start(_unplaced(replace(state, generation=0, marks=marks)))
+    def renew(self, state: State, partitions: frozenset[int]) -> None:
+        """The topic was made anew: forget what was decided of `partitions`; tokens stay.
+
+        The first of a topic's partitions that are found anew begin an era and set the file aside; those found later,
+        by another replica maybe, must not: it has rows of the new topic already.
+        """
+        begins = any(state.marks[partition].era == state.era for partition in partitions)
+        era = state.era + 1 if begins else state.era
+        renewed = {partition: Mark(token=state.marks[partition].token, era=era) for partition in partitions}
+        state = replace(state, era=era, marks={**state.marks, **renewed})
+        if begins:
+            aside = self._set_all_aside()
+            self._log.warning("CSV set aside", file=aside.name, reason="the topic was made anew")
+            self._start(_unplaced(replace(state, generation=0)))
+        else:
+            self.journal.write(replace(state, sequence=state.sequence + 1))
 
     def _mended(self) -> State:
         state = self.journal.read()

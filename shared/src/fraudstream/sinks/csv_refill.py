@@ -102,6 +102,7 @@ class CsvRefill:
                 identity=self._identity,
                 sequence=state.sequence + 1,
                 generation=generation,
+                era=state.era,
                 length=length,
                 tail=checksum,
                 marks=_marks(state, reached),
@@ -131,14 +132,16 @@ class CsvRefill:
 
 def _marks(state: State, reached: Mapping[int, Reached]) -> dict[int, Mark]:
     unplaced = {partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()}
-    return unplaced | {partition: _mark(state.marks.get(partition), there) for partition, there in reached.items()}
+    return unplaced | {
+        partition: _mark(state.marks.get(partition), there, state.era) for partition, there in reached.items()
+    }
 
 
-def _mark(former: Mark | None, reached: Reached) -> Mark:
+def _mark(former: Mark | None, reached: Reached, era: int) -> Mark:
     """Decided is what is committed, and no more: what was stored but never committed is scored again."""
     first = former.first if former and former.first >= 0 else reached.first
     last = reached.end - 1
-    return Mark(token=(former.token if former else 0) + 1, first=first, offset=last, base=last)
+    return Mark(token=(former.token if former else 0) + 1, first=first, offset=last, base=last, era=era)
 
 
 def _number(path: Path, rotated: Path) -> int:

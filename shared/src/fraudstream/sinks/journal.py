@@ -22,7 +22,8 @@ class Mark:
     """A partition's place. Offsets are -1 where nothing was decided yet.
 
     `first` is the first offset ever decided, `offset` the last one, `base` the first one of the last batch, whose rows
-    are the bytes `start` … `end` of the CSV of that generation; `token` is the present owner's.
+    are the bytes `start` … `end` of the CSV of that generation; `token` is the present owner's. `era` is the file's at
+    the last batch, or when the partition was forgotten.
     """
 
     token: int
@@ -33,18 +34,21 @@ class Mark:
     start: int = 0
     end: int = 0
     fingerprint: int | None = None
+    era: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """All that must hold together: `length` bytes of the CSV are committed, `tail` is the checksum of their end.
 
-    `generation` counts the rotations: how many files there were before this one.
+    `generation` counts the rotations: how many files there were before this one. `era` counts how often the topic was
+    made anew: a partition of an earlier era has no rows in the files, and its topic's end was not noticed yet.
     """
 
     identity: Identity
     sequence: int = 0
     generation: int = 0
+    era: int = 0
     length: int = 0
     tail: int = 0
     marks: Mapping[int, Mark] = field(default_factory=dict)
@@ -95,6 +99,7 @@ def _pack(state: State) -> bytes:
             "identity": asdict(state.identity),
             "sequence": state.sequence,
             "generation": state.generation,
+            "era": state.era,
             "length": state.length,
             "tail": state.tail,
             "marks": {str(partition): asdict(mark) for partition, mark in state.marks.items()},
@@ -116,6 +121,7 @@ def _unpack(slot: bytes) -> State | None:
         identity=Identity(**content["identity"]),
         sequence=content["sequence"],
         generation=content["generation"],
+        era=content.get("era", 0),
         length=content["length"],
         tail=content["tail"],
         marks={int(partition): Mark(**mark) for partition, mark in content["marks"].items()},

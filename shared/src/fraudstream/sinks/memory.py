@@ -1,6 +1,6 @@
 """The sink's promises without a file: for tests of what stands on them."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from fraudstream.offsets import Decided
 from fraudstream.rows import stored_row
@@ -39,11 +39,12 @@ class MemorySink:
             self._decided[batch.partition] = Decided(offset=batch.last, base=batch.base, fingerprint=batch.fingerprint)
         return frozenset(batch.partition for batch in held)
 
-    def forget(self, partitions: Collection[int]) -> None:
+    def forget(self, tokens: Mapping[int, int]) -> None:
         """Drop what is kept of these partitions."""
-        for partition in partitions:
-            self.rows.pop(partition, None)
-            self._decided.pop(partition, None)
+        for partition, token in tokens.items():
+            if self._tokens.get(partition) == token:
+                self.rows.pop(partition, None)
+                self._decided.pop(partition, None)
 
     def _holding(self, partition: int) -> Holding:
         decided = self._decided.get(partition)

@@ -1,6 +1,6 @@
 """What the scorer asks of a sink. Calls may block: run them in a thread."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -62,8 +62,12 @@ class Sink(Protocol):
         """Store the batches together; returns the partitions whose token holds. A replay is accepted and skipped."""
         ...
 
-    def forget(self, partitions: Collection[int]) -> None:
-        """The topic was made anew: set what is stored aside and start these partitions from nothing."""
+    def forget(self, tokens: Mapping[int, int]) -> None:
+        """The topic was made anew: set what is stored aside and start these partitions from nothing.
+
+        `tokens` by partition: one that somebody else has taken meanwhile is passed over, as it may have rows anew. What
+        others of the same topic have stored since they were forgotten stays.
+        """
         ...
 
     def is_new(self) -> bool:
