@@ -143,6 +143,8 @@ class Stream:
     async def _once(self, payments: int, *, commit: bool, stamp_ms: int) -> None:
         async with self._producer() as producer:
             await self._transaction(producer, payments, commit=commit, stamp_ms=stamp_ms)
+        async with self._producer():  # lets no one in before the transaction's markers are written
+            pass
 
     async def _on(self, payments: int, over: threading.Event) -> None:
         while not over.is_set():

@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -191,10 +190,11 @@ def test_a_marker_behind_an_open_transaction_is_waited_for(scored: Surroundings)
         with scored.open_transaction(1, "DLQ_TOPIC"):
             first.resume()
             assert first.wait() == 0, first.output
-            threading.Timer(3, scored.end_transaction).start()
-            second = tools.run(scored, "dlq", "replay", "0/0", "0/1", "--yes")
-    assert second.code == 0, second.output
-    assert "waiting for open transactions" in second.output
+            both = "dlq", "replay", "0/0", "0/1", "--yes"
+            with Service(scored.folder, "fraudstream.cli", scored.settings, *both) as second:
+                second.wait_for("waiting for open transactions")
+                scored.end_transaction()
+                assert second.wait() == 0, second.output
     assert "1 were replayed by somebody else" in second.output
     assert len({dict(record.headers)[REPLAY_OF] for record in replays(scored)}) == 2
     assert len(replays(scored)) == 2

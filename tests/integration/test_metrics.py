@@ -30,8 +30,7 @@ def test_a_scorer_counts_what_it_did(kafka_bootstrap: str, names: Names, tmp_pat
         assert found.partitions == dict.fromkeys(range(4), True)
         wait_until(lambda: metrics(scorer).lags == dict.fromkeys(range(4), 0), 20, "no lag, after transactions too")
         assert found.models == [("champion", surroundings.model.version, "test")]
-        scorer.wait_for("last 10 s", timeout_s=30)
-        assert sum(line["scored"] + line["dead_letters"] for line in scorer.lines("last 10 s")) == 403
+        wait_until(lambda: _told(scorer) == 403, 30, "lines that sum up all of them")
 
 
 def test_health_tells_what_hinders(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
@@ -77,6 +76,11 @@ def test_a_taken_port_is_named(kafka_bootstrap: str, names: Names, tmp_path: Pat
         with surroundings.scorer(METRICS_PORT=port) as second:
             assert second.wait() == 1
             assert "METRICS_PORT" in second.lines("stopped")[0]["reason"]
+
+
+def _told(scorer: Service) -> int:
+    """How many its lines of every 10 s sum up."""
+    return sum(line["scored"] + line["dead_letters"] for line in scorer.lines("last 10 s"))
 
 
 def address(service: Service) -> str:

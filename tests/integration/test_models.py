@@ -38,6 +38,8 @@ def test_swapped_under_load(surroundings: Surroundings) -> None:
     assert first is not None
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
+        surroundings.send_payments(1_000)
+        surroundings.wait_until_committed()
         expected = [first.version]
         for number in range(5):
             surroundings.send_payments(10_000)
@@ -45,8 +47,8 @@ def test_swapped_under_load(surroundings: Surroundings) -> None:
             scorer.wait_for("model swapped", timeout_s=20, count=number + 1)
             expected.append(made.version)
             surroundings.send_payments(1_000)
-        surroundings.wait_until_committed()
-    assert surroundings.assert_each_once() == 55_000
+            surroundings.wait_until_committed()
+    assert surroundings.assert_each_once() == 56_000
     by_partition: dict[int, list[str]] = {}
     for (partition, _), (row,) in sorted(csv_rows(surroundings.csv).items()):
         by_partition.setdefault(partition, []).append(row["model_version"])
@@ -62,11 +64,13 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
     heartbeat = surroundings.folder / "heartbeat"
     with surroundings.scorer(HEARTBEAT_FILE=str(heartbeat)) as scorer:
         scorer.wait_for(READY)
+        scorer.pause()  # it must not see the model before it is damaged
         made = save_model(models, strength=0.01)
         kept = models / artifact.VERSIONS / made.sha256 / artifact.MODEL_FILE
         content = kept.read_bytes()
         for place in (models / artifact.MODEL_FILE, kept):
             place.write_bytes(content[:-1])
+        scorer.resume()
         (line,) = scorer.wait_for("model refused", timeout_s=20)
         assert "not the file that its manifest describes" in line["reason"]
         surroundings.send_payments(400)

@@ -102,7 +102,7 @@ def test_told_to_stop(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Non
     topic = names("payments")
     create(kafka_bootstrap, topic, PARTITIONS)
     with _producer(tmp_path, kafka_bootstrap, topic, PAYMENTS_PER_SECOND="20000") as service:
-        service.wait_for("payments sent", count=2)
+        wait_until(lambda: any(line["total"] >= 20_000 for line in service.lines("payments sent")), 30, "20,000")
         service.terminate()
         assert service.wait(10) == 0, service.output
     assert service.heartbeat == "ready"
@@ -133,10 +133,11 @@ def test_broker_restarted(own_cluster: Cluster, names: Names, tmp_path: Path, en
         assert service.wait(60) == 0, service.output
     records = read_all(own_cluster.bootstrap, topic)
     assert len({record.key for record in records}) == limit
-    a_second = Counter(record.timestamp // 1_000 for record in records)
-    assert max(a_second.values()) <= 1.2 * rate
     assert len(service.lines("Kafka is away: waiting, nothing is lost")) == 1
-    assert len(service.lines("Kafka is back")) == 1
+    (back,) = service.lines("Kafka is back")
+    stamps = [record.timestamp for record in records]
+    # for 2 s it makes payments without knowing, and delays of up to 1 s are made up for
+    assert (max(stamps) - min(stamps)) / 1_000 >= limit / rate + back["away_s"] - 2 - 1
     assert "Traceback" not in service.output
     assert "aiokafka" not in service.output
 

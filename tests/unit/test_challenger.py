@@ -63,7 +63,7 @@ def none() -> tuple[FraudModel, Manifest] | None:
 def test_compared_once_a_minute() -> None:
     """Agreement, shift of the log-odds and cost, over the payments since the last time."""
     clock = Clock()
-    challenger = Challenger(load=none, now=clock, model=model("challenger", 0.2, lambda: clock.go(0.001)))
+    challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, lambda: clock.go(0.001)))
     challenger._reported_s = clock()
     shadow = challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
     assert shadow is not None
@@ -88,7 +88,7 @@ def test_left_out_for_a_minute(trouble: str) -> None:
             raise RuntimeError("no")
         clock.go(0.5)
 
-    challenger = Challenger(load=none, now=clock, model=model("challenger", 0.2, told))
+    challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, told))
     for _ in range(2):
         with capture_logs() as lines:
             challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))

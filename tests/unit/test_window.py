@@ -94,3 +94,25 @@ def test_payments_passed_over_are_taken_to_be_as_the_others() -> None:
     window.pass_over(900, START)
     window.advance(START + 1)
     assert window.series(1) == window.series(1) | {"approve": [900], "review": [0], "block": [100]}
+
+
+def test_payments_passed_over_where_none_was_read() -> None:
+    """They count where payments were read last, as when the scorer's clock is behind; or where the next ones are."""
+    window = Window(START)
+    window.pass_over(30, START)
+    assert sum(map(sum, _decisions(window))) == 0
+    window.advance(START + 2)
+    add(window, [(START + 1, "review", 0.5)] * 10)
+    window.advance(START + 20)
+    assert _decisions(window)[1][-19] == 40
+    window.pass_over(60, START + 15)
+    assert [sum(counts) for counts in _decisions(window)] == [0, 100, 0]
+    window.advance(START + SECONDS + 30)
+    window.pass_over(5, START + SECONDS + 30)
+    assert sum(map(sum, _decisions(window))) == 0
+
+
+def _decisions(window: Window) -> list[list[int]]:
+    """Of the last 900 s: approve, review, block."""
+    series = window.series(SECONDS)
+    return [[round(count or 0) for count in series[name]] for name in ("approve", "review", "block")]

@@ -48,6 +48,7 @@ class Window:
         self._dead = np.zeros((SECONDS, len(REASONS) + 1), dtype=np.int64)
         self._measured = {name: np.full(SECONDS, np.nan) for name in ("p50", "p99", "lag")}
         self._versions: dict[str, _Version] = {}
+        self._unplaced = 0
 
     def advance(self, now: int) -> None:
         """Time has come to `now`: what is older than 15 minutes goes."""
@@ -74,6 +75,8 @@ class Window:
         np.add.at(self._decisions, (slots, scores.decision[inside]), 1)
         bins = np.clip((scores.probability[inside] * BINS).astype(np.int64), 0, BINS - 1)
         np.add.at(self._scores, (slots, bins), 1)
+        if self._unplaced:
+            self.pass_over(0, self.now)
 
     def add_version(self, version: str, seconds: Integers, probabilities: Floats) -> None:
         """Count what a model said of payments; of more than 16 models, the first 16."""
@@ -97,11 +100,19 @@ class Window:
             self._measured[name][seconds % SECONDS] = np.nan if value is None else value
 
     def pass_over(self, count: int, first: int) -> None:
-        """`count` payments since the second `first` were not looked at: they are taken to be as the others."""
-        slots = np.arange(max(first, self.now - SECONDS + 1), self.now + 1) % SECONDS
-        seen = self._decisions[slots].sum()
-        if seen:
-            self._decisions[slots] *= (seen + count) / seen
+        """`count` payments since the second `first` were not looked at: they are taken to be as the others.
+
+        Where there are no others since then, they are as the latest before, or as the next ones.
+        """
+        self._unplaced += count
+        slots = np.arange(self.now - SECONDS + 1, self.now + 1) % SECONDS
+        seen = self._decisions[slots].sum(axis=1)
+        if not seen.any():
+            return
+        begin = min(max(first - self.now + SECONDS - 1, 0), int(np.flatnonzero(seen)[-1]))
+        total = seen[begin:].sum()
+        self._decisions[slots[begin:]] *= (total + self._unplaced) / total
+        self._unplaced = 0
 
     def series(self, seconds: int) -> dict[str, list[int] | list[float | None]]:
         """The last `seconds` whole seconds before now, one entry each."""

@@ -39,6 +39,8 @@ class Challenger:
 
     load: Load
     now: Callable[[], float] = time.monotonic
+    spent: Callable[[], float] = time.thread_time
+    """CPU of this thread in seconds, by which it is judged: that the machine is busy is not its fault."""
     compared: Callable[[int, int], object] = lambda *_: None
     """Told of each batch: how many payments, and of how many both models decide the same."""
     model: FraudModel | None = None
@@ -76,15 +78,16 @@ class Challenger:
 
     def score(self, matrix: Floats, champion: FraudModel, probabilities: Floats) -> Shadow | None:
         """The same payments' probabilities; None where there is no challenger, or it is left out. Never raises."""
-        model, started_s = self.model, self.now()
-        if model is None or model.version == champion.version or not len(matrix) or started_s < self._left_out_until_s:
+        model = self.model
+        if model is None or model.version == champion.version or not len(matrix) or self.now() < self._left_out_until_s:
             return None
+        began_s = self.spent()
         try:
             shadow = model.score(matrix)
         except ModelUnfitError as error:
             self._leave_out(str(error))
             return None
-        seconds = self.now() - started_s
+        seconds = self.spent() - began_s
         self._compare(champion, model, probabilities, shadow, seconds)
         if seconds > max(_MOST_S, _MOST_S_PER_PAYMENT * len(matrix)):
             self._leave_out(f"{1000 * seconds:.0f} ms for {len(matrix)} payments")
