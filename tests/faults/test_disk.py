@@ -28,7 +28,7 @@ def test_case_18_disk_full(surroundings: Surroundings) -> None:
         assert surroundings.csv.stat().st_size == size
         assert surroundings.committed() == 400
         resource.prlimit(scorer.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        scorer.wait_for("scoring goes on", timeout_s=30)
+        scorer.wait_for("scoring goes on")
         surroundings.wait_until_committed()
         assert scorer.running
     assert surroundings.assert_each_once() == 4_400
@@ -101,7 +101,7 @@ def test_case_26_a_lock_held_for_long_with_a_backlog(surroundings: Surroundings)
         scorer.wait_until_ready()
         with FileLock(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), 5).held():
             surroundings.send_payments(200_000)
-            scorer.wait_for("scoring hindered", timeout_s=30)
+            scorer.wait_for("scoring hindered")
             hindered = len(scorer.lines("partitions taken over again"))
             wait_until(lambda: len(scorer.lines("partitions not ready")) + hindered > 1, 40, "it is tried again")
             assert resident_bytes(scorer.pid) < 300 * MEGABYTE

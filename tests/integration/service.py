@@ -49,7 +49,7 @@ class Service:
         """The state its health check sees."""
         return self._heartbeat.read_text(encoding="utf-8")
 
-    def wait_until_ready(self, timeout_s: float = 30) -> None:
+    def wait_until_ready(self, timeout_s: float = 60) -> None:
         """Wait until its health check sees that it is ready."""
         try:
             wait_until(lambda: self.is_ready, timeout_s, "ready")
@@ -68,7 +68,7 @@ class Service:
         whole = [line for line in self.output.splitlines(keepends=True) if line.endswith("\n") and line[0] == "{"]
         return [line for line in map(json.loads, whole) if line["event"] == event]
 
-    def wait_for(self, event: str, timeout_s: float = 20, count: int = 1) -> list[dict[str, Any]]:
+    def wait_for(self, event: str, timeout_s: float = 60, count: int = 1) -> list[dict[str, Any]]:
         """Wait until that event was logged `count` times."""
         try:
             wait_until(lambda: len(self.lines(event)) >= count or self._process.poll() is not None, timeout_s, event)

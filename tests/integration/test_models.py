@@ -44,7 +44,7 @@ def test_swapped_under_load(surroundings: Surroundings) -> None:
         for number in range(5):
             surroundings.send_payments(10_000)
             made = save_model(surroundings.folder / "models", strength=10.0 ** -(number + 1))
-            scorer.wait_for("model swapped", timeout_s=20, count=number + 1)
+            scorer.wait_for("model swapped", count=number + 1)
             expected.append(made.version)
             surroundings.send_payments(1_000)
             surroundings.wait_until_committed()
@@ -71,7 +71,7 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
         for place in (models / artifact.MODEL_FILE, kept):
             place.write_bytes(content[:-1])
         scorer.resume()
-        (line,) = scorer.wait_for("model refused", timeout_s=20)
+        (line,) = scorer.wait_for("model refused")
         assert "not the file that its manifest describes" in line["reason"]
         surroundings.send_payments(400)
         surroundings.wait_until_committed()
@@ -80,7 +80,7 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
         assert first is not None
         assert {row["model_version"] for rows in csv_rows(surroundings.csv).values() for row in rows} == {first.version}
         kept.write_bytes(content)
-        scorer.wait_for("model swapped", timeout_s=20)
+        scorer.wait_for("model swapped")
         wait_until(lambda: heartbeat.read_text() == "ready", 20, "health is well again")
     assert surroundings.assert_each_once() == 400
 
@@ -99,7 +99,7 @@ def test_a_challenger_is_heard_and_promoted(surroundings: Surroundings) -> None:
         surroundings.wait_until_committed()
         assert "400 payments scored by" in tool(surroundings, "model", "compare").output
         assert tool(surroundings, "model", "promote", challenger.version).code == 0
-        scorer.wait_for("model swapped", timeout_s=20)
+        scorer.wait_for("model swapped")
         surroundings.send_payments(400)
         surroundings.wait_until_committed()
     assert surroundings.assert_each_once() == 800

@@ -257,8 +257,8 @@ def test_a_broker_that_is_not_up_yet_is_waited_for(names: Names, tmp_path: Path)
             cluster.start()
             surroundings.prepare()
             surroundings.send([Message(payment(number)) for number in range(1, 11)])
-            with surroundings.scorer():
-                wait_until_drained(surroundings.csv, cluster.bootstrap, surroundings.settings)
+            wait_until_drained(surroundings.csv, cluster.bootstrap, surroundings.settings)
+            assert scorer.running
     finally:
         cluster.stop()
 
@@ -357,7 +357,7 @@ def test_too_few_partitions_are_said_at_start(surroundings: Surroundings, names:
     few = names("few")
     surroundings.make_topics({few: 2})
     with surroundings.scorer(SCORED_TOPIC=few) as scorer:
-        assert scorer.wait() == 1
+        assert scorer.wait(60) == 1
         (line,) = scorer.lines("stopped")
     assert few in line["reason"]
     assert "TOPIC_PARTITIONS=4 fraudstream topics" in line["reason"]
@@ -366,6 +366,6 @@ def test_too_few_partitions_are_said_at_start(surroundings: Surroundings, names:
 def test_a_missing_topic_is_said_at_start(surroundings: Surroundings, names: Names) -> None:
     """The message has the command that makes it."""
     with surroundings.scorer(DLQ_TOPIC=names("absent")) as scorer:
-        assert scorer.wait() == 1
+        assert scorer.wait(60) == 1
         (line,) = scorer.lines("stopped")
     assert "fraudstream topics" in line["reason"]

@@ -261,8 +261,8 @@ def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
     """Without them it says which, and has sent nothing; with no others it replays."""
     cluster = place.make_topics_quietly().cluster
     place.send([Message(b"broken")])
+    cluster.grant("scorer", *place.rights("scorer"))
     with place.scorer_of("scorer") as scorer:
-        cluster.grant("scorer", *place.rights("scorer"))
         place.wait_until_committed()
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output
@@ -277,6 +277,7 @@ def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
             assert f"User:payer lacks {wanted}; grant it: " in ended(refused, cluster.folder)
         cluster.grant("payer", *rights)
     succeeds(place.start("fraudstream.cli", replayer, "dlq", "replay", "--yes"), cluster.folder)
+    wait_until(lambda: len(committed_records(cluster.bootstrap, place.payments)) >= 2, 30, "the replay is to be seen")
     assert len(committed_records(cluster.bootstrap, place.payments)) == 2
 
 

@@ -100,9 +100,9 @@ def test_probabilities_are_finite_on_every_valid_payment() -> None:
 
 
 def test_it_keeps_up_with_the_fastest_producer() -> None:
-    """300,000 payments a second in chunks; a small part of what one core does, so that a busy machine passes."""
+    """300,000 payments a second in chunks, by the time that the processor takes: a small part of what one core does."""
     rng = np.random.default_rng(3)
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(20):
         simulate(rng, 5_000)
-    assert 100_000 / (time.perf_counter() - started) > 300_000
+    assert 100_000 / (time.process_time() - started) > 300_000
