@@ -154,8 +154,7 @@ def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
         limit = archive.file.stat().st_size + 1_000
         resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         stream.write(2_000)
-        (line,) = service.wait_for("waiting for the database")
-        assert "disk" in line["reason"]
+        _waits(service, "disk")
         resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         service.wait_for("the database is there")
         archive.wait_until_archived(service)
@@ -168,8 +167,7 @@ def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
     stream.write(100)
     archive.file.parent.chmod(0o555)
     with surroundings.unprivileged("archiver", DATABASE_URL=archive.url) as service:
-        (line,) = service.wait_for("waiting for the database")
-        assert "unable to open database file" in line["reason"]
+        _waits(service, "unable to open database file")
         archive.file.parent.chmod(0o777)
         archive.wait_until_archived(service)
         archive.file.unlink()
@@ -243,6 +241,12 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
                 start()
             if not service.running:
                 service = start()
+
+
+def _waits(service: Service, reason: str) -> None:
+    """Wait until it says that it waits for the database, and why; before that it may just have had no answer."""
+    lines = partial(service.lines, "waiting for the database")
+    wait_until(lambda: any(reason in line["reason"] for line in lines()), 60, f"it says: {reason}")
 
 
 def _knows(service: Service) -> bool:

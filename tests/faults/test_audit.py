@@ -15,7 +15,7 @@ def test_rebuild_between_append_and_commit(surroundings: Surroundings, step: str
     """What was stored but not committed is scored again: the old journal must not make scorers skip it."""
     surroundings.send_payments(400)
     with surroundings.scorer(**SLOWLY, FAILPOINTS=f"{step}=kill@3") as scorer:
-        assert scorer.wait() == SIGKILLED
+        assert scorer.wait(60) == SIGKILLED
     stored = tools.rows(surroundings.csv)
     tools.wait_until_empty(surroundings)
     surroundings.csv.unlink()
@@ -30,7 +30,7 @@ def test_a_rebuilt_row_is_the_last_repeat(surroundings: Surroundings) -> None:
     """Of a repeated record the row is the one that the CSV had."""
     surroundings.send_payments(200)
     with surroundings.scorer(**AT_LEAST_ONCE, FAILPOINTS="sent=kill@2") as scorer:
-        assert scorer.wait() == SIGKILLED
+        assert scorer.wait(60) == SIGKILLED
     save_model(surroundings.folder / "models", strength=0.01)
     tools.score(surroundings, **AT_LEAST_ONCE)
     before = tools.rows(surroundings.csv)
@@ -43,7 +43,7 @@ def test_verify_finds_an_at_least_once_repeat(surroundings: Surroundings) -> Non
     """Killed between sending and committing: the topic repeats a batch, the CSV doesn't."""
     surroundings.send_payments(200)
     with surroundings.scorer(**AT_LEAST_ONCE, FAILPOINTS="stored=kill@2") as scorer:
-        assert scorer.wait() == SIGKILLED
+        assert scorer.wait(60) == SIGKILLED
     tools.score(surroundings, **AT_LEAST_ONCE)
     output = tools.found(surroundings, "twice in the scored topic")
     assert "twice in the CSV" not in output
@@ -54,7 +54,7 @@ def test_verify_between_append_and_commit(surroundings: Surroundings) -> None:
     """An open transaction and uncommitted rows are no findings: they are behind what is committed."""
     surroundings.send_payments(400)
     with surroundings.scorer(**SLOWLY, FAILPOINTS="stored=kill@3") as scorer:
-        assert scorer.wait() == SIGKILLED
+        assert scorer.wait(60) == SIGKILLED
     tools.well(surroundings)
     tools.score(surroundings)
     tools.well(surroundings, "each of 400 records")

@@ -8,7 +8,6 @@ import pytest
 
 from fraudstream.rows import HEADER
 from fraudstream.sinks.lock import FileLock
-from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Surroundings
 from tests.oracle import csv_rows
 
@@ -102,8 +101,8 @@ def test_case_26_a_lock_held_for_long_with_a_backlog(surroundings: Surroundings)
         with FileLock(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), 5).held():
             surroundings.send_payments(200_000)
             scorer.wait_for("scoring hindered")
-            hindered = len(scorer.lines("partitions taken over again"))
-            wait_until(lambda: len(scorer.lines("partitions not ready")) + hindered > 1, 40, "it is tried again")
+            scorer.wait_for("partitions taken over again")
+            scorer.wait_for("partitions not ready")
             assert resident_bytes(scorer.pid) < 300 * MEGABYTE
         surroundings.wait_until_committed(timeout_s=120)
         assert resident_bytes(scorer.pid) < 300 * MEGABYTE

@@ -19,7 +19,7 @@ def test_case_1_killed_at_each_step(surroundings: Surroundings, step: str, count
     """At every step of the cycle and of taking a partition over; at some of them later in the stream too."""
     surroundings.send_payments(8_000)
     with surroundings.scorer(FAILPOINTS=f"{step}=kill@{count}", MAX_BATCH_RECORDS="500") as first:
-        assert first.wait() == SIGKILLED
+        assert first.wait(60) == SIGKILLED
     surroundings.send_payments(1_000)
     with surroundings.scorer() as second:
         surroundings.wait_until_committed()
@@ -74,7 +74,7 @@ def test_case_25_a_replay_keeps_the_scores_of_the_csv(surroundings: Surroundings
     first_model = surroundings.model
     surroundings.send_payments(2_000)
     with surroundings.scorer(FAILPOINTS="stored=kill@2", MAX_BATCH_RECORDS="500") as first:
-        assert first.wait() == SIGKILLED
+        assert first.wait(60) == SIGKILLED
     second_model = save_model(surroundings.folder / "models", strength=0.01)
     with surroundings.scorer():
         surroundings.wait_until_committed()

@@ -45,8 +45,9 @@ def test_a_replica_that_is_slow_to_find_the_topic_made_anew(surroundings: Surrou
         with surroundings.scorer() as other:
             wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 60, "the new topic is scored")
             assert len(other.lines("CSV set aside")) == 1
+            told = len(slow.lines(READY))
             slow.resume()
-            slow.wait_for("partitions assigned", timeout_s=60, count=2)
+            slow.wait_for(READY, count=told + 1)
             surroundings.send_payments(80)
             surroundings.wait_until_committed()
             assert not slow.lines("CSV set aside")

@@ -6,7 +6,7 @@ import pytest
 
 from scorer.watchdog import EXIT_STALLED
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Surroundings, save_model
+from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
 from tests.oracle import csv_rows, scored
 
 SESSION_TIMEOUT_S = 10
@@ -53,6 +53,10 @@ def test_case_4_stopped_inside_the_lock(surroundings: Surroundings) -> None:
         for service in (first, second):
             service.wait_for(READY)
         wait_until(lambda: len(first.lines(READY)[-1]["partitions"]) == 2, 30, "partitions are shared")
+        # until the first is ready for its partitions it would be hindered in taking them over, and say that
+        own = first.lines(READY)[-1]["partitions"]
+        surroundings.send([Message(payment(number), partition=own[number % 2]) for number in range(1, 101)])
+        surroundings.wait_until_committed()
         surroundings.send_payments(400)
         second.wait_until_paused()
         surroundings.send_payments(400)
@@ -61,7 +65,7 @@ def test_case_4_stopped_inside_the_lock(surroundings: Surroundings) -> None:
         second.kill()
         surroundings.wait_until_committed()
         assert first.running
-    assert surroundings.assert_each_once() == 800
+    assert surroundings.assert_each_once() == 900
 
 
 def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundings) -> None:

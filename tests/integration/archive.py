@@ -149,11 +149,17 @@ class Stream:
     async def _on(self, payments: int, over: threading.Event) -> None:
         while not over.is_set():
             with suppress(KafkaError, TimeoutError, OSError):
-                async with asyncio.timeout(_KAFKA_TIMEOUT_S), self._producer() as producer:
+                producer = self._producer()
+                try:
+                    async with asyncio.timeout(_KAFKA_TIMEOUT_S):
+                        await producer.start()
                     while not over.is_set():
                         commit = next(self._numbers) % 5 > 0
                         async with asyncio.timeout(_KAFKA_TIMEOUT_S):
                             await self._transaction(producer, payments, commit=commit, stamp_ms=STAMP_MS)
+                finally:  # also one that could not be started
+                    async with asyncio.timeout(_KAFKA_TIMEOUT_S):
+                        await producer.stop()
 
     def _producer(self) -> AIOKafkaProducer:
         return AIOKafkaProducer(
