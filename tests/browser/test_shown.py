@@ -184,8 +184,10 @@ def test_a_flood_is_sampled_and_said(dashboard: Dashboard, surroundings: Surroun
     dashboard.service.resume()
     expect(page.get_by_test_id("sampling-note")).to_be_visible(timeout=SECONDS)
     expect(page.get_by_test_id("sampling-note")).to_contain_text("sample")
-    until(page, lambda: totals(page)["approve"] >= count - 4, "all are counted")
-    assert totals(page)["approve"] <= count + 16  # transactions' markers and the like stand in the topic too
+    late = make_page()  # an open one is told of the last ten seconds only, and these are older if sending was slow
+    late.goto(dashboard.url)
+    until(late, lambda: totals(late)["approve"] >= count - 4, "all are counted")
+    assert totals(late)["approve"] <= count + 16  # transactions' markers and the like stand in the topic too
     expect(page.get_by_test_id("sampling-note")).to_be_hidden(timeout=SECONDS)
 
 
