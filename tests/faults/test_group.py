@@ -53,7 +53,7 @@ def test_case_16_too_few_partitions_in_an_output_topic(surroundings: Surrounding
         scorer.wait_for(READY)
         add_partitions(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], 5)
         surroundings.send([Message(payment(1), partition=4)])
-        error = scorer.wait_for("partitions not ready", timeout_s=60)[-1]
+        error = scorer.wait_for("partitions not ready")[-1]
         assert "has no partition 4" in error["reason"]
         assert "fraudstream topics" in error["reason"]
         surroundings.send_payments(400)

@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.integration import offsets
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Surroundings, save_model
 from tests.integration.topic import alter_config
@@ -25,8 +24,7 @@ def overlapping_appends(scene: Surroundings, mutant: str) -> None:
         second.wait_until_paused()
         scene.send_payments(800)
         if mutant != "none":
-            shared = first.lines(READY)[-1]["partitions"]
-            wait_until(lambda: all(_committed(scene, one) >= 300 for one in shared), 30, "the other one appends")
+            scene.wait_for_positions(dict.fromkeys(first.lines(READY)[-1]["partitions"], 300))  # the other one appends
         second.resume()
         scene.wait_until_committed()
 
@@ -76,11 +74,6 @@ def rejected_batch(scene: Surroundings, mutant: str) -> None:
             scene.wait_until_committed()
         alter_config(scene.bootstrap, scene.settings["SCORED_TOPIC"], {"max.message.bytes": "2000000"})
         scene.wait_until_committed()
-
-
-def _committed(scene: Surroundings, partition: int) -> int:
-    group, topic = scene.settings["CONSUMER_GROUP"], scene.settings["INPUT_TOPIC"]
-    return offsets.committed(scene.bootstrap, group, topic).get(partition, 0)
 
 
 SCENARIOS: dict[str, Callable[[Surroundings, str], None]] = {

@@ -130,7 +130,7 @@ def test_case_38_an_output_topic_vanishes(surroundings: Surroundings, which: str
         delete_topic(surroundings.bootstrap, surroundings.settings[which])
         surroundings.send([Message(b"broken", partition=partition) for partition in range(4)])
         surroundings.send_payments(400)
-        scorer.wait_for("partitions taken over again", timeout_s=60)
+        scorer.wait_for("partitions taken over again")
         # the broken messages, first in each partition, need the dead letters' topic only
         assert surroundings.committed() <= (4 if which == "SCORED_TOPIC" else 0)
         surroundings.make_topics({surroundings.settings[which]: 4})

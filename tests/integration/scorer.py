@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -129,21 +129,24 @@ class Surroundings:
 
     def wait_until_committed(self, timeout_s: float = 90) -> None:
         """Wait until the group has committed all that the input holds now."""
-        topic, group = self.settings["INPUT_TOPIC"], self.settings["CONSUMER_GROUP"]
-        ends = offsets.ends(self.bootstrap, topic)
-        wait_until(
-            lambda: all(
-                offsets.committed(self.bootstrap, group, topic).get(partition, 0) >= end
-                for partition, end in ends.items()
-            ),
-            timeout_s,
-            "all is committed",
-        )
+        self.wait_for_positions(offsets.ends(self.bootstrap, self.settings["INPUT_TOPIC"]), timeout_s)
+
+    def wait_for_positions(self, wanted: Mapping[int, int], timeout_s: float = 30) -> None:
+        """Wait until the group has committed these offsets, by partition, or later ones."""
+
+        def reached() -> bool:
+            positions = self.positions()
+            return all(positions.get(partition, 0) >= offset for partition, offset in wanted.items())
+
+        wait_until(reached, timeout_s, f"committed: {dict(wanted)}")
+
+    def positions(self) -> dict[int, int]:
+        """What the group has committed of the input, by partition."""
+        return offsets.committed(self.bootstrap, self.settings["CONSUMER_GROUP"], self.settings["INPUT_TOPIC"])
 
     def committed(self) -> int:
         """How many records the group has committed."""
-        topic, group = self.settings["INPUT_TOPIC"], self.settings["CONSUMER_GROUP"]
-        return sum(offset for offset in offsets.committed(self.bootstrap, group, topic).values() if offset > 0)
+        return sum(offset for offset in self.positions().values() if offset > 0)
 
     def unprivileged(self, module: str, **settings: str) -> Service:
         """Start a service to whom file modes apply, also where we are root."""

@@ -98,11 +98,10 @@ class CsvRefill:
             checksum = tail(file.fileno(), length)
         generation = max([state.generation, *(_number(self._path, path) for path in rotated_files(self._path))])
         journal_of(self._path).write(
-            State(
-                identity=self._identity,
+            replace(
+                state,
                 sequence=state.sequence + 1,
                 generation=generation,
-                era=state.era,
                 length=length,
                 tail=checksum,
                 marks=_marks(state, reached),
