@@ -37,14 +37,14 @@ def test_each_second_holds_what_came_in_it(arrivals: list[tuple[int, list[tuple[
         batch = [(now + ago, decision, probability) for ago, decision, probability in payments]
         add(window, batch)
         all_of_them += [(min(second, now), decision, probability) for second, decision, probability in batch]
-    held = [payment for payment in all_of_them if payment[0] > now - SECONDS]
+    held = [payment for payment in all_of_them if payment[0] >= now - SECONDS]
     window.advance(now := now + 1)
-    held = [payment for payment in held if payment[0] > now - SECONDS]
-    series = window.series(SECONDS - 1)
-    first = window.first(SECONDS - 1)
+    held = [payment for payment in held if payment[0] >= now - SECONDS]
+    series = window.series(SECONDS)
+    first = window.first(SECONDS)
     for decision in DECISIONS:
         counts = Counter(second for second, one, _ in held if one == decision)
-        assert series[decision] == [counts[first + number] for number in range(SECONDS - 1)]
+        assert series[decision] == [counts[first + number] for number in range(SECONDS)]
     bins = Counter(min(int(probability * BINS), BINS - 1) for _, _, probability in held)
     assert window.scores() == [bins[number] for number in range(BINS)]
 
@@ -55,7 +55,7 @@ def test_models_are_told_apart_and_forgotten() -> None:
     window.add_version("one", np.array([START, START]), np.array([0.25, 0.75]))
     window.add_version("two", np.array([START]), np.array([0.125]))
     assert window.versions() == {"one": (2, 0.5), "two": (1, 0.125)}
-    window.advance(START + SECONDS)
+    window.advance(START + SECONDS + 1)
     assert window.versions() == {}
 
 
@@ -70,7 +70,7 @@ def test_more_models_than_there_is_room_for() -> None:
 def test_dead_letters_by_reason() -> None:
     """Reasons that are none of ours are one; those of no second of the window are left out."""
     window = Window(START)
-    for second, reason in ((START, "empty"), (START, "<b>"), (START, "other"), (START - SECONDS, "empty")):
+    for second, reason in ((START, "empty"), (START, "<b>"), (START, "other"), (START - SECONDS - 1, "empty")):
         window.add_dead(second, reason)
     assert window.dead_reasons() == {"empty": 1, "other": 2}
     window.advance(START + 1)
@@ -110,6 +110,47 @@ def test_payments_passed_over_where_none_was_read() -> None:
     window.advance(START + SECONDS + 30)
     window.pass_over(5, START + SECONDS + 30)
     assert sum(map(sum, _decisions(window))) == 0
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("advance"), st.integers(0, 1_000)),
+    st.tuples(st.just("add"), st.integers(-950, 3)),
+    st.tuples(st.just("add_dead"), st.integers(-950, 3)),
+    st.tuples(st.just("measure"), st.integers(-950, 0)),
+    st.tuples(st.just("pass_over"), st.integers(-950, 0)),
+    st.tuples(st.just("tell"), st.just(0)),
+)
+
+
+@given(st.lists(STEPS, max_size=30))
+def test_whoever_is_told_of_all_changes_has_the_whole_window(steps: list[tuple[str, int]]) -> None:
+    """Whatever is counted, and however late: an open page has what one opened later gets."""
+    window = Window(START)
+    page = {name: dict(enumerate(values, window.first(SECONDS))) for name, values in window.series(SECONDS).items()}
+
+    def tell() -> None:
+        seconds = window.take_changed()
+        for name, values in window.series(seconds).items():
+            page[name].update(enumerate(values, window.first(seconds)))
+
+    for number, (step, argument) in enumerate(steps):
+        second = window.now + argument
+        match step:
+            case "advance":
+                window.advance(second)
+            case "add":
+                add(window, [(second, "review", 0.5)])
+            case "add_dead":
+                window.add_dead(second, "empty")
+            case "measure":
+                window.measure(second, p50=float(number), p99=None)
+            case "pass_over":
+                window.pass_over(10, second)
+            case _:
+                tell()
+    tell()
+    for name, values in window.series(SECONDS).items():
+        assert [page[name][second] for second in range(window.first(SECONDS), window.now)] == values
 
 
 def _decisions(window: Window) -> list[list[int]]:

@@ -19,7 +19,6 @@ from fraudstream.scored_payments import ScoredPayment, scored_payment
 
 FLAGGED_ON_A_PAGE, DEAD_ON_A_PAGE = 200, 100
 FLAGGED_A_TICK, DEAD_A_TICK = 50, 20
-_TICK_SECONDS = 10
 _MOST_REMEMBERED = 10_000
 
 KafkaState = Literal["connecting", "catching_up", "reading", "away"]
@@ -136,10 +135,11 @@ class Board:
         }
 
     def tick(self, now_s: float) -> dict[str, Any]:
-        """What has changed since the last tick, and the last 10 seconds again."""
+        """What has changed since the last tick."""
+        self._window.advance(int(now_s))
         flagged, dead = min(self._new_flagged, FLAGGED_A_TICK), min(self._new_dead, DEAD_A_TICK)
         tick = {
-            **self._state(now_s, _TICK_SECONDS),
+            **self._state(now_s, self._window.take_changed()),
             "flagged": [self._flagged[-number] for number in range(1, flagged + 1)],
             "flagged_left_out": self._new_flagged - flagged,
             "dead_letters": [self._dead[-number] for number in range(1, dead + 1)],

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from fraudstream.events import DECISIONS, REASONS
 
 SECONDS = 900
+_SLOTS = SECONDS + 1  # the second that is not over yet has its own
 BINS = 20
 """Equal bins of the probability, 0 … 1."""
 _OTHER = "other"
@@ -33,8 +34,8 @@ class Scores(NamedTuple):
 class _Version:
     """What one model said, by second."""
 
-    payments: Integers = field(default_factory=lambda: np.zeros(SECONDS, dtype=np.int64))
-    probability: Floats = field(default_factory=lambda: np.zeros(SECONDS))
+    payments: Integers = field(default_factory=lambda: np.zeros(_SLOTS, dtype=np.int64))
+    probability: Floats = field(default_factory=lambda: np.zeros(_SLOTS))
 
 
 class Window:
@@ -43,23 +44,24 @@ class Window:
     def __init__(self, now: int) -> None:
         """`now` is the present second, since 1970."""
         self.now = now
-        self._decisions = np.zeros((SECONDS, len(DECISIONS)))
-        self._scores = np.zeros((SECONDS, BINS), dtype=np.int64)
-        self._dead = np.zeros((SECONDS, len(REASONS) + 1), dtype=np.int64)
-        self._measured = {name: np.full(SECONDS, np.nan) for name in ("p50", "p99", "lag")}
+        self._decisions = np.zeros((_SLOTS, len(DECISIONS)))
+        self._scores = np.zeros((_SLOTS, BINS), dtype=np.int64)
+        self._dead = np.zeros((_SLOTS, len(REASONS) + 1), dtype=np.int64)
+        self._measured = {name: np.full(_SLOTS, np.nan) for name in ("p50", "p99", "lag")}
         self._versions: dict[str, _Version] = {}
         self._unplaced = 0
+        self._changed = now
 
     def advance(self, now: int) -> None:
         """Time has come to `now`: what is older than 15 minutes goes."""
         if now <= self.now:
             return
-        slots = np.arange(max(self.now + 1, now - SECONDS + 1), now + 1) % SECONDS
+        slots = np.arange(max(self.now + 1, now - SECONDS), now + 1) % _SLOTS
         self._decisions[slots] = 0
         self._scores[slots] = 0
         self._dead[slots] = 0
         for series in self._measured.values():
-            series[slots] = series[self.now % SECONDS]  # until it is measured again, a second or two later
+            series[slots] = series[self.now % _SLOTS]  # until it is measured again, a second or two later
         for name, version in list(self._versions.items()):
             version.payments[slots] = 0
             version.probability[slots] = 0
@@ -70,11 +72,12 @@ class Window:
     def add(self, scores: Scores) -> None:
         """Count payments; those of no second of the window are left out, those of the future count as of now."""
         second = np.minimum(scores.second, self.now)
-        inside = second > self.now - SECONDS
-        slots = second[inside] % SECONDS
+        inside = second >= self.now - SECONDS
+        slots = second[inside] % _SLOTS
         np.add.at(self._decisions, (slots, scores.decision[inside]), 1)
         bins = np.clip((scores.probability[inside] * BINS).astype(np.int64), 0, BINS - 1)
         np.add.at(self._scores, (slots, bins), 1)
+        self._changed = min(self._changed, int(second[inside].min(initial=self.now)))
         if self._unplaced:
             self.pass_over(0, self.now)
 
@@ -84,20 +87,22 @@ class Window:
             return
         said = self._versions.setdefault(version, _Version())
         second = np.minimum(seconds, self.now)
-        inside = second > self.now - SECONDS
-        np.add.at(said.payments, second[inside] % SECONDS, 1)
-        np.add.at(said.probability, second[inside] % SECONDS, probabilities[inside])
+        inside = second >= self.now - SECONDS
+        np.add.at(said.payments, second[inside] % _SLOTS, 1)
+        np.add.at(said.probability, second[inside] % _SLOTS, probabilities[inside])
 
     def add_dead(self, second: int, reason: str) -> None:
         """Count a dead letter; reasons that are none of ours are one."""
-        if self.now - SECONDS < second <= self.now:
-            self._dead[second % SECONDS, REASONS.index(reason) if reason in REASONS else -1] += 1
+        if self.now - SECONDS <= second <= self.now:
+            self._changed = min(self._changed, second)
+            self._dead[second % _SLOTS, REASONS.index(reason) if reason in REASONS else -1] += 1
 
     def measure(self, first: int, **values: float | None) -> None:
         """Set `p50`, `p99`, `lag` from the second `first` until now; None is unknown."""
-        seconds = np.arange(max(first, self.now - SECONDS + 1), self.now + 1)
+        seconds = np.arange(max(first, self.now - SECONDS), self.now + 1)
+        self._changed = min(self._changed, first)
         for name, value in values.items():
-            self._measured[name][seconds % SECONDS] = np.nan if value is None else value
+            self._measured[name][seconds % _SLOTS] = np.nan if value is None else value
 
     def pass_over(self, count: int, first: int) -> None:
         """`count` payments since the second `first` were not looked at: they are taken to be as the others.
@@ -105,14 +110,21 @@ class Window:
         Where there are no others since then, they are as the latest before, or as the next ones.
         """
         self._unplaced += count
-        slots = np.arange(self.now - SECONDS + 1, self.now + 1) % SECONDS
+        slots = np.arange(self.now - SECONDS, self.now + 1) % _SLOTS
         seen = self._decisions[slots].sum(axis=1)
         if not seen.any():
             return
-        begin = min(max(first - self.now + SECONDS - 1, 0), int(np.flatnonzero(seen)[-1]))
+        begin = min(max(first - self.now + SECONDS, 0), int(np.flatnonzero(seen)[-1]))
         total = seen[begin:].sum()
         self._decisions[slots[begin:]] *= (total + self._unplaced) / total
         self._unplaced = 0
+        self._changed = min(self._changed, self.now - SECONDS + begin)
+
+    def take_changed(self) -> int:
+        """How many seconds before now, from the earliest that has changed since this was last asked."""
+        seconds = min(self.now - self._changed, SECONDS)
+        self._changed = self.now
+        return seconds
 
     def series(self, seconds: int) -> dict[str, list[int] | list[float | None]]:
         """The last `seconds` whole seconds before now, one entry each."""
@@ -144,7 +156,7 @@ class Window:
         return {name: (count, total / count if count else None) for name, (count, total) in totals.items()}
 
     def _slots(self, seconds: int) -> Integers:
-        return np.arange(self.now - seconds, self.now) % SECONDS
+        return np.arange(self.now - seconds, self.now) % _SLOTS
 
 
 def _rounded(values: Floats) -> list[float | None]:
