@@ -1,33 +1,41 @@
 """What is changed of aiokafka is still there to be changed, and does what it is for."""
 
+import asyncio
+from typing import Any
+
 import pytest
+import uvloop
 from aiokafka import ConsumerRecord, TopicPartition
-from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.consumer import fetcher
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
-from aiokafka.record import MemoryRecords
 
-from fraudstream.kafka.patches import hand_out_unwrapped_records, retry_begin_soon
+from fraudstream.kafka.connection import BROKEN
+from fraudstream.kafka.patches import _write, closed_transport_is_an_outage, read_damaged_records, retry_begin_soon
 
 PLACE = TopicPartition("payments", 3)
+_fetcher: Any = fetcher
+OWN = {name: getattr(fetcher, name) for name in ("MemoryRecords", "PartitionRecords")}
+"""The client's, as nothing has been changed yet when tests are collected."""
 FIELDS = ("offset", "timestamp", "timestamp_type", "key", "value")
 
 
 def records() -> list[ConsumerRecord[bytes, bytes]]:
-    """What a fetch of three records hands out."""
+    """What a fetch of three records returns."""
     batch = BatchBuilder(1 << 20, 0)
     batch.append(timestamp=1_790_000_000_000, key=b"k", value=b"v", headers=[("a", b"1"), ("a", None)])
     batch.append(timestamp=1_790_000_000_007, key=None, value=b"", headers=[])
     batch.append(timestamp=1_790_000_000_001, key=b"", value=None, headers=[])
-    content = MemoryRecords(bytes(batch._build()))
-    return list(PartitionRecords(PLACE, content, [], 0, None, None, check_crcs=True, isolation_level=1))
+    content = _fetcher.MemoryRecords(bytes(batch._build()))
+    return list(fetcher.PartitionRecords(PLACE, content, [], 0, None, None, check_crcs=True, isolation_level=1))
 
 
-def test_unwrapped_records_hold_what_wrapped_ones_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_hold_what_the_clients_own_do(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every field that is read of a record."""
-    monkeypatch.setattr(PartitionRecords, "_consumer_record", PartitionRecords._consumer_record)
+    for name, own in OWN.items():
+        monkeypatch.setattr(fetcher, name, own)
     wrapped = records()
-    hand_out_unwrapped_records()
+    read_damaged_records()
     unwrapped = records()
     assert not isinstance(unwrapped[0], ConsumerRecord)
     assert len(unwrapped) == len(wrapped) == 3
@@ -41,3 +49,26 @@ def test_a_begin_is_retried_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sender, "BACKOFF_OVERRIDE", sender.BACKOFF_OVERRIDE)
     retry_begin_soon()
     assert sender.BACKOFF_OVERRIDE == 0.002
+
+
+async def _write_after_the_end() -> None:
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0)
+    async with server:
+        _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.transport.abort()
+        await asyncio.sleep(0.01)
+        _write(writer.write)(b"late")
+
+
+def test_a_closed_transport_is_an_outage() -> None:
+    """Uvloop raises RuntimeError, which aiokafka does not expect."""
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner, pytest.raises(ConnectionResetError):
+        runner.run(_write_after_the_end())
+
+
+def test_any_other_runtime_error_stays_one() -> None:
+    """It is a bug, and no outage."""
+    with pytest.raises(RuntimeError, match="a bug"), closed_transport_is_an_outage():
+        raise RuntimeError("a bug")
+    assert not issubclass(RuntimeError, BROKEN)
+    assert not issubclass(AssertionError, BROKEN)

@@ -14,6 +14,7 @@ from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stoppe
 from fraudstream.kafka.tail import Place, Tail
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.metrics import DashboardMetrics
+from fraudstream.records import Unreadable
 from fraudstream.settings import KafkaSettings, TopicSettings
 
 _LOOK_EVERY_S = 1.0
@@ -94,7 +95,8 @@ class Follower:
                     self._board.take_scored(partition, records, time.time())
                     self._metrics.records_read.labels("scored").inc(len(records))
                 else:
-                    self._board.take_dead(partition, records, time.time())
+                    letters = [record for record in records if not isinstance(record, Unreadable)]
+                    self._board.take_dead(partition, letters, time.time())
                     self._metrics.records_read.labels("dlq").inc(len(records))
             if self._board.reading:
                 self._heartbeat.beat()

@@ -19,13 +19,14 @@ from fraudstream.kafka.connection import BROKEN, unless_stopped
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.producing import FENCED_ERRORS
 from fraudstream.metrics import ScorerMetrics
-from fraudstream.records import Record
+from fraudstream.records import Record, Unreadable
 from fraudstream.sinks.protocol import Batch, Sink
 from scorer.champion import Champion
 from scorer.drift_alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Lane, Ownership
 from scorer.scoring import Outcome, Scorer
+from scorer.stops import Stops
 from scorer.summary import Summary
 from scorer.watchdog import Watchdog
 
@@ -49,6 +50,7 @@ class Pipeline:
     metrics: ScorerMetrics
     ratio: DeadLetterRatio
     drift: DriftAlarm
+    stops: Stops
     busy: asyncio.Lock
     max_records: int
     trouble: str | None = None
@@ -60,7 +62,7 @@ class Pipeline:
             self.ownership.check()
             self._hear_refusals()
             self.heartbeat.beat(self._state())
-            if self.trouble or self.ownership.trouble:
+            if self.trouble or self.ownership.trouble or self.stops.state:
                 self.watchdog.progress()
             self.narration.tick()
             self.summary.tick()
@@ -73,7 +75,24 @@ class Pipeline:
             if fetched:
                 async with self.busy:
                     await self._cycle(fetched)
+            self.stops.follow(self.consumer.stopped_at)
+            for partition, batch in self.stops.requested().items():
+                await self._skip(partition, batch)
         self.narration.finish()
+
+    async def _skip(self, partition: int, batch: Unreadable) -> None:
+        """Commit the range that can't be decoded, with a dead letter of its bytes, as a cycle of its own."""
+        try:
+            following = await self.consumer.offset_after(partition, batch)
+        except BROKEN as error:
+            structlog.get_logger().warning("skip postponed", partition=partition, reason=str(error))
+            return
+        async with self.busy:
+            await self._cycle({partition: [replace(batch, last_offset=following - 1)]})
+            lane = self.ownership.lanes.get(partition)
+            if lane and lane.position == following:
+                self.consumer.resume({partition: following})
+                self.stops.skipped(partition, batch, following)
 
     def _hear_refusals(self) -> None:
         """Brokers that let us in before may do so no longer; the client only goes on trying."""
@@ -89,8 +108,8 @@ class Pipeline:
             return "joining the consumer group"
         if not self.ownership.complete:
             return self.ownership.trouble or self.trouble or "taking partitions over"
-        if self.trouble:
-            return self.trouble
+        if self.trouble or self.stops.state:
+            return self.trouble or self.stops.state or ""
         if self.ratio.alarming:
             return "more than half of the last messages are dead letters"
         return f"{READY}; model refused: {self.champion.refused}" if self.champion.refused else READY

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.dead_letters import Place, dead_letter_headers, fitted
-from fraudstream.events import APPROVE, InvalidPayment, Payments, columns, decode_all
+from fraudstream.dead_letters import Place, dead_letter_headers, fitted, raw_headers
+from fraudstream.events import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
 from fraudstream.model import Floats, FraudModel
 from fraudstream.offsets import fingerprint
 from fraudstream.reasons import worded
-from fraudstream.records import Record
+from fraudstream.records import Record, Unreadable
 from fraudstream.rows import Message, Scored, Texts
 from fraudstream.settings import TopicSettings
 from fraudstream.sinks.protocol import Row
@@ -141,7 +141,7 @@ class Scorer:
         keys = [record.key for record in decoded.valid]
         return Outcome(
             partition=partition,
-            last=last.offset,
+            last=_last_offset(last),
             fingerprint=fingerprint(last.timestamp, last.value),
             scored=scored,
             timestamps_ms=np.array(scored.timestamp_ms, dtype=np.int64),
@@ -159,10 +159,14 @@ class Scorer:
 
     def _dead_letter(self, partition: int, record: Record, invalid: InvalidPayment) -> Message:
         headers = dead_letter_headers(Place(self.topics.input, partition, record.offset, record.timestamp), invalid)
+        content = record.value
+        if isinstance(record, Unreadable):
+            content = record.raw
+            headers += raw_headers(record)
         # Kafka's record format adds at most 10 bytes to each of these parts
         around = sum(len(name) + len(value or b"") + 10 for name, value in (*record.headers, *headers))
         room = self.dlq_bytes - len(record.key or b"") - around - _ENVELOPE_BYTES
-        value, cut = fitted(record.value, room)
+        value, cut = fitted(content, room)
         return record.key, value, record.timestamp, [*record.headers, *headers, *cut]
 
 
@@ -180,12 +184,25 @@ def _decoded(records: Sequence[Record]) -> _Decoded:
     valid, payments, invalid = [], [], []
     for record, event in zip(records, decode_all([record.value for record in records]), strict=True):
         if isinstance(event, InvalidPayment):
-            invalid.append((record, event))
+            invalid.append((record, _unreadable(record) or event))
         else:
             valid.append(record)
             payments.append(event)
     by_field = columns(payments)
     return _Decoded(valid=valid, payments=by_field, matrix=matrix(by_field), invalid=invalid)
+
+
+def _unreadable(record: Record) -> InvalidPayment | None:
+    if not isinstance(record, Unreadable):
+        return None
+    if record.is_batch:
+        return InvalidPayment(reason=SKIPPED, detail=f"a batch that can't be decoded was skipped: {record.damage}")
+    return InvalidPayment(reason=UNREADABLE_RECORD, detail=record.damage)
+
+
+def _last_offset(record: Record) -> int:
+    """The last offset that `record` takes: a skipped batch has many."""
+    return record.offset if not isinstance(record, Unreadable) or record.last_offset is None else record.last_offset
 
 
 def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:

@@ -32,6 +32,7 @@ from fraudstream.settings import (
 )
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
+from fraudstream.skip_requests import SkipRequests
 from scorer.challenger import Challenger
 from scorer.champion import Champion, Loaded
 from scorer.drift_alarm import DriftAlarm
@@ -40,6 +41,7 @@ from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Ownership
 from scorer.pipeline import Pipeline
 from scorer.scoring import Scorer
+from scorer.stops import Stops
 from scorer.summary import Summary
 from scorer.watchdog import Watchdog
 
@@ -238,6 +240,7 @@ async def _belong(
             metrics=gauges.metrics,
             ratio=ratio,
             drift=gauges.drift,
+            stops=Stops(settings.topics.input, SkipRequests(settings.csv.path)),
             busy=member.busy,
             max_records=settings.group.max_records,
         )

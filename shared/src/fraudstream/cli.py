@@ -108,6 +108,19 @@ def _dlq_arguments(parser: argparse.ArgumentParser) -> None:
     arguments.add(parser)
 
 
+async def _skip(invocation: Invocation) -> None:
+    from fraudstream.skip import run_skip
+
+    logs.configure(LogSettings.from_env(invocation.env), "skip")
+    await run_skip(invocation.env, invocation.stop, invocation.arguments)
+
+
+def _skip_arguments(parser: argparse.ArgumentParser) -> None:
+    from fraudstream import skip
+
+    skip.add_arguments(parser)
+
+
 COMMANDS: Mapping[str, Command] = {
     "model": Command(
         help="list the kept models, show, promote or challenge with one, compare two, roll back",
@@ -127,6 +140,11 @@ COMMANDS: Mapping[str, Command] = {
         help="dead letters: list, show, export, and send them to the input again",
         run=_dlq,
         add_arguments=_dlq_arguments,
+    ),
+    "skip": Command(
+        help="skip a batch of the input that can't be decoded, at which a scorer says that a partition is stopped",
+        run=_skip,
+        add_arguments=_skip_arguments,
     ),
     "score": Command(help="score the payments of a CSV or JSON Lines file", run=_score, add_arguments=_file),
 }

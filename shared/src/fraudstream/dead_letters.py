@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fraudstream.events import InvalidPayment
-from fraudstream.records import Record
+from fraudstream.records import Record, Unreadable
 
 Headers = list[tuple[str, bytes | None]]
 
 REPLAY_OF = "replay.of"
 """The header by which a replayed message links to its letter: topic/partition/offset."""
 _REPLAYED_OFFSET, _REPLAYED_AS, _REPLAYED_AGAIN = "dlq.replayed_offset", "dlq.replayed_as", "dlq.replayed_again"
+_FORMAT, _LAST_OFFSET = "dlq.format", "dlq.last_offset"
 _MENDED, _UNCHANGED = b"mended", b"unchanged"
 _DIGITS = 18
 """Of an offset, at most."""
@@ -47,6 +48,8 @@ class DeadLetter:
     value: bytes | None
     value_bytes: int
     headers: Headers
+    format: str = ""
+    """What the value's bytes are where they are no message's value: a damaged record or batch."""
 
     @property
     def is_cut(self) -> bool:
@@ -67,6 +70,14 @@ class Replayed:
     timestamp_ms: int
     mended: bool
     again: bool
+
+
+def raw_headers(unreadable: Unreadable) -> Headers:
+    """Return the headers that say what the value is of a letter of what could not be read."""
+    headers: Headers = [(_FORMAT, unreadable.format.encode())]
+    if unreadable.is_batch:
+        headers.append((_LAST_OFFSET, str(unreadable.last_offset).encode()))
+    return headers
 
 
 def dead_letter_headers(place: Place, invalid: InvalidPayment) -> Headers:
@@ -119,6 +130,7 @@ def dead_letter(partition: int, record: Record) -> DeadLetter | None:
         value=record.value,
         value_bytes=value_bytes,
         headers=headers[:begin],
+        format=ours.get(_FORMAT, ""),
     )
 
 

@@ -10,7 +10,17 @@ from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_confi
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on only
 
 DECISIONS = (APPROVE := "approve", REVIEW := "review", BLOCK := "block")
-REASONS = ("tombstone", "empty", "invalid_json", "not_an_object", "missing_field", "invalid_field")
+UNREADABLE_RECORD, SKIPPED = "unreadable_record", "skipped"
+REASONS = (
+    "tombstone",
+    "empty",
+    "invalid_json",
+    "not_an_object",
+    "missing_field",
+    "invalid_field",
+    UNREADABLE_RECORD,
+    SKIPPED,
+)
 """Why a message can't be scored."""
 _DETAIL_CHARACTERS = 300
 

@@ -1,6 +1,7 @@
 """A Kafka record as it is read here; the client's fit."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -36,3 +37,29 @@ class Record(Protocol):
     def headers(self) -> Sequence[tuple[str, bytes | None]]:
         """As sent."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Stands for bytes of a partition that are not records: one record, or a whole batch. A `Record` without a value.
+
+    It takes the offsets from `offset` to `last_offset`; None where the batch does not show how far it reaches.
+    """
+
+    offset: int
+    last_offset: int | None
+    timestamp: int
+    damage: str
+    """What is wrong with it, without its content."""
+    raw: bytes
+    """The record's bytes without its length, or the batch's with its header."""
+    is_batch: bool
+    timestamp_type: int | None = None
+    key: None = None
+    value: None = None
+    headers: tuple[()] = ()
+
+    @property
+    def format(self) -> str:
+        """What `raw` is, as the header `dlq.format` names it."""
+        return "kafka-batch" if self.is_batch else "kafka-record"

@@ -51,6 +51,11 @@ class Cluster:
         """The first broker: the only one, unless more were asked for."""
         return self.brokers[0]
 
+    def segment(self, topic: str, partition: int) -> Path:
+        """The file in which the first broker keeps the partition's records, if it has begun no second one."""
+        (path,) = (self._folder / "kafka-0" / f"{topic}-{partition}").glob("*.log")
+        return path
+
     def start(self) -> None:
         """Start everything, and wait until every broker knows all the others."""
         self.zookeeper.launch()

@@ -1,7 +1,7 @@
 """`fraudstream verify`: does every input record stand exactly once, in CSV and scored topic or as a dead letter?"""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
@@ -17,8 +17,9 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.cluster import admin_client, check_partitions, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.group import committed_offsets
-from fraudstream.kafka.reading import TopicReader, connected, settled
+from fraudstream.kafka.reading import TopicReader, connected, settled, undecoded_batch
 from fraudstream.offsets import Log as Retained
+from fraudstream.records import Unreadable
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, TopicSettings
 from fraudstream.sinks.csv_reading import CsvSnapshot, files
 from fraudstream.sinks.csv_refill import known
@@ -133,7 +134,7 @@ class _Audit:
         if not self.with_csv:  # nothing else says what became of them
             start = max(start, min(topic_from, end))
         merge = Merge(Bounds(start=start, end=end, topic_from=topic_from), csv=self.with_csv)
-        await self._merge(partition, merge, readings)
+        undecoded = await self._merge(partition, merge, readings)
         for detail in unreadable:
             merge.found(Kind.UNREADABLE, detail)
         for kind, detail in readings.replays.findings:
@@ -151,7 +152,7 @@ class _Audit:
             pending=await self._pending(partition, end, retained.end),
             findings=merge.findings,
             examples=merge.examples,
-            notes=self._notes(partition, merge, first, readings.former),
+            notes=[*self._notes(partition, merge, first, readings.former), *_undecoded_notes(undecoded)],
         )
 
     async def _readings(self, partition: int, unreadable: Callable[[str], None]) -> "_Readings":
@@ -204,8 +205,10 @@ class _Audit:
         head = await scored.peek()
         return end if head is None else head
 
-    async def _merge(self, partition: int, merge: Merge, readings: "_Readings") -> None:
+    async def _merge(self, partition: int, merge: Merge, readings: "_Readings") -> list[Unreadable]:
+        """Merge the readings; return the input's batches that can't be decoded, each of which counts as one record."""
         bounds = merge.bounds
+        undecoded: list[Unreadable] = []
         async for records in self.readers[self.topics.input].records(partition, bounds.start, bounds.end):
             last = records[-1].offset
             merge.window(
@@ -214,6 +217,7 @@ class _Audit:
                 await readings.scored.up_to(last),
                 await readings.dead.up_to(last),
             )
+            undecoded += [batch for record in records if (batch := undecoded_batch(record))]
             self.progress.advance(partition, len(records))
         while rows := await readings.rows.rest():
             merge.window({}, rows, (), ())
@@ -221,6 +225,7 @@ class _Audit:
             merge.window({}, (), events, ())
         while letters := await readings.dead.rest():
             merge.window({}, (), (), letters)
+        return undecoded
 
     async def _pending(self, partition: int, start: int, end: int) -> int:
         """Records that wait for the scorers; where there are many, offsets: transactions' markers count too then."""
@@ -248,6 +253,13 @@ class _Audit:
         if merge.uncompared:
             notes.append(f"{merge.uncompared:,} records came so late that CSV and topic could not be compared")
         return notes
+
+
+def _undecoded_notes(batches: Sequence[Unreadable]) -> list[str]:
+    return [
+        f"offsets {batch.offset}…{batch.last_offset}: a batch that can't be decoded; it was skipped, and counts as one"
+        for batch in batches
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

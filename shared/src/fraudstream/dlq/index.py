@@ -27,6 +27,7 @@ class Entry:
     detail: str
     source: Place
     is_cut: bool
+    is_raw: bool
     stored_bytes: int
     value_bytes: int
     around_bytes: int
@@ -77,6 +78,7 @@ class Index:
             detail=self._shared(letter.detail),
             source=letter.source._replace(topic=self._shared(letter.source.topic)),
             is_cut=letter.is_cut,
+            is_raw=bool(letter.format),
             stored_bytes=len(letter.value or b""),
             value_bytes=letter.value_bytes,
             around_bytes=_around_bytes(letter),

@@ -13,6 +13,7 @@ _LINK_BYTES = 320
 
 REPLAYED = "replayed before (--again sends them once more)"
 CUT = "cut when they were kept, so that there is no whole value to send"
+RAW = "damaged records or batches, whose bytes are no message; give them a value with dlq export and replay --from"
 FOREIGN = "of another topic than {topic}"
 TOO_LARGE = "larger than {topic} takes"
 NO_PARTITION = "of a partition that {topic} does not have"
@@ -115,8 +116,11 @@ def _why_not(entry: Entry, edit: Edit | None, target: Target) -> str | None:
         return FOREIGN
     if entry.place.partition >= target.partitions:
         return NO_PARTITION
-    if entry.is_cut and (edit is None or edit.value_hash == entry.value_hash):
-        return CUT
+    if edit is None or edit.value_hash == entry.value_hash:
+        if entry.is_raw:
+            return RAW
+        if entry.is_cut:
+            return CUT
     if value_bytes + entry.around_bytes + _LINK_BYTES > target.message_bytes:
         return TOO_LARGE
     return None

@@ -56,6 +56,8 @@ def _replayed(letter: DeadLetter, replays: Sequence[Replayed]) -> list[tuple[str
 
 
 def _today(letter: DeadLetter) -> str:
+    if letter.format:
+        return f"can't be replayed as it is: its bytes are a damaged {letter.format}, not a message"
     if letter.is_cut:
         return "can't be replayed as it is: its value was cut"
     event = decode(letter.value)

@@ -38,7 +38,7 @@ class Attempts:
             except (OSError, errors.KafkaError) as error:
                 self.failed(client, error)
                 raise
-            except (LookupError, ValueError):  # what it makes of a login that does not end as it should
+            except (LookupError, ValueError, AssertionError):  # what it makes of a login that does not end as it should
                 wrong = errors.SaslAuthenticationFailed("the broker's part of the login is wrong")
                 self.failed(client, wrong)
                 raise wrong from None

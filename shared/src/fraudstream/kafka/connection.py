@@ -20,8 +20,9 @@ from fraudstream.waiting import Waiting
 
 Log = structlog.stdlib.BoundLogger
 
-# a broker that is away, in any state; uvloop raises RuntimeError where a transport has just been closed
-BROKEN = (errors.KafkaError, OSError, TimeoutError, RuntimeError, AssertionError)
+# A broker that is unavailable, in any state. Neither RuntimeError nor AssertionError: those are bugs, ours or the
+# client's, and end the process; those that an outage can cause are converted where they occur (`patches`, `producing`).
+BROKEN = (errors.KafkaError, OSError, TimeoutError)
 # what neither waiting nor a new client mends
 REFUSED = (
     errors.ClusterAuthorizationFailedError,

@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError, UnsupportedCodecError
+from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
 
-from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import BROKEN, client_options
-from fraudstream.kafka.patches import hand_out_unwrapped_records
-from fraudstream.kafka.reading import fingerprint_at
+from fraudstream.kafka.patches import read_damaged_records
+from fraudstream.kafka.reading import fingerprint_at, offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import Log
-from fraudstream.records import Record
+from fraudstream.records import Record, Unreadable
 from fraudstream.settings import KafkaSettings
 
 _SESSION_TIMEOUT_MS = 10_000
 _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
 _POSITION_TIMEOUT_S = 1.0
+_TRY_STOPPED_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,9 @@ class InputConsumer(ConsumerRebalanceListener):
         self._topic = topic
         self._assignment = assignment
         self._rights = _rights(kafka, topic, group)
-        hand_out_unwrapped_records()
+        self._stopped: dict[int, Unreadable] = {}
+        self._try_s = 0.0
+        read_damaged_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
             group_id=group,
@@ -59,6 +61,11 @@ class InputConsumer(ConsumerRebalanceListener):
             partition_assignment_strategy=[StickyPartitionAssignor],
         )
 
+    @property
+    def stopped_at(self) -> Mapping[int, Unreadable]:
+        """By partition, the batch at which it is stopped because it can't be decoded."""
+        return self._stopped
+
     async def start(self) -> None:
         """Connect; joining the group goes on in the background."""
         with self._rights.needed():
@@ -71,6 +78,7 @@ class InputConsumer(ConsumerRebalanceListener):
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
         """Pause first: aiokafka already fetches from a position that it read too early."""
+        self._stopped.clear()
         self._consumer.pause(*assigned)
         self._assignment.assigned(frozenset(partition.partition for partition in assigned))
 
@@ -79,11 +87,14 @@ class InputConsumer(ConsumerRebalanceListener):
         await self._assignment.revoked(frozenset(partition.partition for partition in revoked))
 
     async def fetch(self, timeout_ms: int, max_records: int) -> dict[int, Sequence[Record]]:
-        """What has arrived, by partition. Must be called even when nothing is assigned, or the member can't rejoin.
+        """Return what has arrived, by partition. Call it even when nothing is assigned, or the member can't rejoin.
+
+        A damaged record is an `Unreadable`; a partition whose next batch can't be decoded stops: see `stopped_at`.
 
         Raises OffsetDeletedError where retention has deleted the position, KafkaError where membership is lost, and
         AccessRefusedError where this user may not be a member, or not read the topic.
         """
+        self._try_stopped()
         try:
             with self._rights.needed():
                 records = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
@@ -91,18 +102,16 @@ class InputConsumer(ConsumerRebalanceListener):
             return {}  # the owner is about to seek
         except OffsetOutOfRangeError as error:
             raise OffsetDeletedError({partition.partition for partition in error.args[0]}) from None
-        except UnsupportedCodecError as error:
-            raise KafkaSetupError(
-                f"{self._topic}: a batch is compressed in a way this image can't read: {error}"
-            ) from None
-        return {partition.partition: batch for partition, batch in records.items()}
+        return {place.partition: batch for place, found in records.items() if (batch := self._decoded(place, found))}
 
     def pause(self, partitions: Collection[int]) -> None:
         """Fetch no more from these partitions."""
+        self._forget_stopped(partitions)
         self._consumer.pause(*self._those_assigned(partitions))
 
     def resume(self, positions: Mapping[int, int]) -> None:
         """Fetch from these partitions again, from these offsets."""
+        self._forget_stopped(positions)
         for partition in self._those_assigned(positions):
             self._consumer.seek(partition, positions[partition.partition])
             self._consumer.resume(partition)
@@ -135,9 +144,34 @@ class InputConsumer(ConsumerRebalanceListener):
         except BROKEN:
             return None
 
+    async def offset_after(self, partition: int, batch: Unreadable) -> int:
+        """Return the first offset after `batch` at which the broker serves anything else."""
+        return await offset_after(self._kafka, self._topic, partition, batch)
+
     async def fingerprint_at(self, partition: int, offset: int) -> int | None:
         """The fingerprint of the record at `offset`, or None where it is not retained."""
         return await fingerprint_at(self._kafka, self._topic, partition, offset)
+
+    def _decoded(self, place: TopicPartition, records: Sequence[Record]) -> Sequence[Record]:
+        """The records without a batch that can't be decoded; the partition stops there, whatever is before it."""
+        batch = undecoded_batch(records[-1])
+        if batch is None:
+            self._stopped.pop(place.partition, None)
+            return records
+        self._consumer.pause(place)
+        self._stopped[place.partition] = batch
+        self._try_s = asyncio.get_running_loop().time() + _TRY_STOPPED_S
+        return records[:-1]
+
+    def _try_stopped(self) -> None:
+        """Fetch such a batch again now and then: it may have been damaged on its way only."""
+        if self._stopped and asyncio.get_running_loop().time() >= self._try_s:
+            self._try_s += _TRY_STOPPED_S
+            self._consumer.resume(*self._those_assigned(self._stopped))
+
+    def _forget_stopped(self, partitions: Collection[int]) -> None:
+        for partition in partitions:
+            self._stopped.pop(partition, None)
 
     def _those_assigned(self, partitions: Collection[int]) -> list[TopicPartition]:
         assigned = self._consumer.assignment()

@@ -1,24 +1,30 @@
 """All that is changed of aiokafka itself, for the whole process; docs/performance.md has what it brings."""
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiokafka import client, conn
-from aiokafka.consumer.fetcher import PartitionRecords
+from aiokafka.consumer import fetcher
 from aiokafka.producer import sender
 
 from fraudstream.kafka.attempts import attempts
+from fraudstream.kafka.partition_records import FetchedBytes, PartitionRecords
 
 _BEGIN_RETRY_S = 0.002
+_CLOSED = "the handler is closed"
 _client: Any = client
+_fetcher: Any = fetcher
 
 
-def hand_out_unwrapped_records() -> None:
-    """All consumers hand out records as aiokafka parses them (`fraudstream.records.Record`), not ConsumerRecord.
+def read_damaged_records() -> None:
+    """All consumers return `fraudstream.records.Record`s, and `Unreadable`s in place of what can't be parsed.
 
-    It would make one of eleven fields around each record, in Python. That costs more than all the rest of its reading,
-    and adds nothing that is read here.
+    aiokafka would raise at the first damaged byte, and drop what it has taken of other partitions by then. It would
+    also make a ConsumerRecord of eleven fields of each record, which costs more than all the rest of its reading.
     """
-    PartitionRecords._consumer_record = _unwrapped  # type: ignore[method-assign]  # noqa: SLF001
+    _fetcher.MemoryRecords = FetchedBytes
+    _fetcher.PartitionRecords = PartitionRecords
 
 
 def retry_begin_soon() -> None:
@@ -34,17 +40,37 @@ def note_attempts() -> None:
 
     They drop the error, and say the same of a wrong password as of a broker that is away.
     """
-    _client.create_conn = attempts.noting(_quick_to_close)
+    _client.create_conn = attempts.noting(_connection)
 
 
-async def _quick_to_close(host: str, port: int, **options: Any) -> Any:
-    connection = await conn.create_conn(host, port, **options)
+async def _connection(host: str, port: int, **options: Any) -> Any:
+    with closed_transport_is_an_outage():
+        connection = await conn.create_conn(host, port, **options)
+    writer = connection._writer  # noqa: SLF001
+    writer.write = _write(writer.write)
     if options["ssl_context"] is not None:
         # uvloop waits for up to 30 s for the farewell of a TLS 1.3 connection on which an answer is under way
-        writer = connection._writer  # noqa: SLF001
         writer.close = writer.transport.abort
     return connection
 
 
-def _unwrapped(_: PartitionRecords, __: object, record: Any) -> Any:
-    return record
+def _write(write: Callable[[bytes], None]) -> Callable[[bytes], None]:
+    def written(data: bytes) -> None:
+        with closed_transport_is_an_outage():
+            write(data)
+
+    return written
+
+
+@contextmanager
+def closed_transport_is_an_outage() -> Iterator[None]:
+    """Raise ConnectionResetError where uvloop raises RuntimeError: the transport has just been closed.
+
+    asyncio's own transports drop what is written then; aiokafka expects an OSError.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if _CLOSED not in str(error):
+            raise
+        raise ConnectionResetError("the connection was closed") from None

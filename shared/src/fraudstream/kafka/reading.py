@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -11,12 +12,12 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
-from fraudstream.kafka.patches import hand_out_unwrapped_records
+from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.rights import Rights
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.offsets import Log as Retained
 from fraudstream.offsets import fingerprint
-from fraudstream.records import Record
+from fraudstream.records import Record, Unreadable
 from fraudstream.settings import KafkaSettings
 
 _CONNECT_S = 10.0
@@ -65,7 +66,7 @@ class TopicReader:
     ) -> None:
         self.topic = topic
         self._rights = _rights(kafka, topic)
-        hand_out_unwrapped_records()
+        read_damaged_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
             enable_auto_commit=False,
@@ -92,8 +93,9 @@ class TopicReader:
         return {one.partition: Retained(start=starts[one], end=ends[one], fingerprint=None) for one in places}
 
     async def records(self, partition: int, start: int, end: int) -> AsyncGenerator[Sequence[Record], None]:
-        """The records at start ≤ offset < end, in order, up to 5,000 at a time; only one such reading at a time.
+        """Yield the records at start ≤ offset < end, in order, up to 5,000 at a time; only one such reading at a time.
 
+        An `Unreadable` takes the place of a damaged record, and of a whole batch that can't be decoded.
         Raises KafkaSetupError where retention deletes what is being read, or the broker falls silent.
         """
         if start >= end:
@@ -114,11 +116,70 @@ class TopicReader:
             now_s = asyncio.get_running_loop().time()
             if records:
                 heard_s = now_s
+                if (batch := undecoded_batch(records[-1])) and batch.offset < end:
+                    following = await self.offset_after(partition, batch, end)
+                    self._consumer.seek(place, following)
+                    records = [*records[:-1], replace(batch, last_offset=following - 1)]
                 if records[-1].offset >= end:
                     records = [record for record in records if record.offset < end]
                 yield records
             elif now_s - heard_s > _SILENCE_S:
                 raise KafkaSetupError(f"{self.topic}: nothing more came of partition {partition} for {_SILENCE_S:g} s")
+
+    async def offset_after(self, partition: int, batch: Unreadable, end: int) -> int:
+        """Return the first offset after `batch` at which the broker serves anything else; at most `end`.
+
+        What a damaged header states of its own length is not believed.
+        """
+        served, other = batch.offset, batch.offset + 1
+        while other < end and await self._serves(partition, other, batch):
+            served, other = other, min(other + 2 * (other - batch.offset), end)
+        while other - served > 1:
+            middle = (served + other) // 2
+            if await self._serves(partition, middle, batch):
+                served = middle
+            else:
+                other = middle
+        return other
+
+    async def _serves(self, partition: int, offset: int, batch: Unreadable) -> bool:
+        """Whether a fetch from `offset` returns `batch` again."""
+        place = TopicPartition(self.topic, partition)
+        self._consumer.assign([place])
+        self._consumer.seek(place, offset)
+        deadline_s = asyncio.get_running_loop().time() + _SILENCE_S
+        while await self._consumer.position(place) == offset:
+            try:
+                with self._rights.needed():
+                    fetched = await self._consumer.getmany(place, timeout_ms=_FETCH_TIMEOUT_MS, max_records=1)
+            except OffsetOutOfRangeError:
+                return False
+            records: Sequence[Record] = fetched.get(place, ())
+            if records:
+                served = undecoded_batch(records[0])
+                return served is not None and served.raw == batch.raw
+            if asyncio.get_running_loop().time() > deadline_s:
+                raise KafkaSetupError(f"{self.topic}: nothing came of partition {partition} for {_SILENCE_S:g} s")
+        return False  # only markers, or what was aborted
+
+
+def undecoded_batch(record: Record | Unreadable) -> Unreadable | None:
+    """Return the record if it stands for a whole batch that can't be decoded."""
+    return record if isinstance(record, Unreadable) and record.is_batch else None
+
+
+async def offset_after(kafka: KafkaSettings, topic: str, partition: int, batch: Unreadable) -> int:
+    """Return the first offset after `batch`, which can't be decoded, at which the broker serves anything else.
+
+    Raises KafkaError where the brokers are unavailable.
+    """
+    reader = TopicReader(kafka, topic)
+    try:
+        await reader.start()
+        end = (await reader.retained([partition]))[partition].end
+        return await reader.offset_after(partition, batch, end)
+    finally:
+        await stopped(reader)
 
 
 async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: int, timeout_ms: int) -> Record | None:
@@ -138,8 +199,8 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
         return None
     finally:
         await reader.stop()
-    records: Sequence[Record] = fetched.get(place, ())
-    return next((record for record in records if record.offset == offset), None)
+    records: Sequence[Record | Unreadable] = fetched.get(place, ())
+    return next((record for record in records if record.offset == offset and not undecoded_batch(record)), None)
 
 
 async def fingerprint_at(kafka: KafkaSettings, topic: str, partition: int, offset: int) -> int | None:

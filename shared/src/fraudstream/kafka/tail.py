@@ -1,14 +1,17 @@
 """Topics read without a group, all partitions at once, from places of the reader's own and then as records come."""
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
+import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 
 from fraudstream.kafka.connection import client_options
-from fraudstream.kafka.patches import hand_out_unwrapped_records
+from fraudstream.kafka.patches import read_damaged_records
+from fraudstream.kafka.reading import offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
-from fraudstream.records import Record
+from fraudstream.records import Record, Unreadable
 from fraudstream.settings import KafkaSettings
 
 _FETCH_MIN_BYTES = 64 << 10
@@ -23,9 +26,10 @@ class Tail:
     """Start and stop it like a client; `extend` or `jump` comes before the first `fetch`. Reads what is committed."""
 
     def __init__(self, kafka: KafkaSettings, topics: Sequence[str]) -> None:
+        self._kafka = kafka
         self._topics = topics
         self._rights = Rights(kafka=kafka, topics=dict.fromkeys(topics, ("Read",)))
-        hand_out_unwrapped_records()
+        read_damaged_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
             enable_auto_commit=False,
@@ -97,16 +101,29 @@ class Tail:
                 self._consumer.seek(place, offset)
 
     async def fetch(self, timeout_ms: int, most: int) -> dict[Place, Sequence[Record]]:
-        """What has come, at most `most` records; where a position is no more, that partition is new again."""
+        """Return what has come, at most `most` records; where a position is no more, that partition is new again.
+
+        An `Unreadable` takes the place of a damaged record, and of a whole batch that can't be decoded.
+        """
         try:
             with self._rights.needed():
                 fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=most)
         except OffsetOutOfRangeError as error:
             self._forget(error.args[0])
             return {}
+        read = {place: await self._step_over(place, records) for place, records in fetched.items()}
         # behind the last record there may be markers of transactions, or what was aborted
         self._positions |= {place: await self._consumer.position(place) for place in self._positions}
-        return {(place.topic, place.partition): records for place, records in fetched.items()}
+        return {(place.topic, place.partition): records for place, records in read.items()}
+
+    async def _step_over(self, place: TopicPartition, records: Sequence[Record]) -> Sequence[Record]:
+        """Go past a batch that can't be decoded: nobody can read it later either."""
+        if batch := undecoded_batch(records[-1]):
+            following = await offset_after(self._kafka, place.topic, place.partition, batch)
+            self._consumer.seek(place, following)
+            records = [*records[:-1], replace(batch, last_offset=following - 1)]
+        _report_unreadable(place, records)
+        return records
 
     async def _refuse_hidden(self) -> None:
         """Of a topic that this user may not know of, the client would wait for ever."""
@@ -131,3 +148,17 @@ class Tail:
         self._consumer.assign(list(self._positions) or [TopicPartition(topic, 0) for topic in self._topics])
         for place, offset in self._positions.items():
             self._consumer.seek(place, offset)
+
+
+def _report_unreadable(place: TopicPartition, records: Sequence[Record]) -> None:
+    unreadable = [record for record in records if isinstance(record, Unreadable)]
+    if unreadable:
+        structlog.get_logger().warning(
+            "unreadable records skipped",
+            topic=place.topic,
+            partition=place.partition,
+            offset=unreadable[0].offset,
+            last_offset=unreadable[-1].last_offset,
+            count=len(unreadable),
+            reason=unreadable[0].damage,
+        )

@@ -1,0 +1,94 @@
+"""Partitions that are stopped at a batch which can't be decoded: how it is reported, and when it may be skipped."""
+
+import time
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from fraudstream.records import Unreadable
+from fraudstream.skip_requests import SkipRequests
+
+_LOOK_EVERY_S = 0.5
+
+
+class Stops:
+    """Follows `InputConsumer.stopped_at`."""
+
+    def __init__(self, topic: str, requests: SkipRequests, now: Callable[[], float] = time.monotonic) -> None:
+        self._topic = topic
+        self._requests = requests
+        self._now = now
+        self._reported: dict[int, Unreadable] = {}
+        self._looked_s = -_LOOK_EVERY_S
+        self._log = structlog.get_logger()
+
+    @property
+    def state(self) -> str | None:
+        """Why partitions are stopped and what to do, as health reports it; None where none is."""
+        return "; ".join(self._text(partition, batch) for partition, batch in self._reported.items()) or None
+
+    def follow(self, stopped_at: Mapping[int, Unreadable]) -> None:
+        """Report what has changed."""
+        for partition in self._reported.keys() - stopped_at.keys():
+            del self._reported[partition]
+            self._log.info("partition continues", partition=partition)
+        for partition, batch in stopped_at.items():
+            known = self._reported.get(partition)
+            self._reported[partition] = batch
+            if known is None or known.offset != batch.offset:
+                self._log.error(
+                    "partition stopped",
+                    topic=self._topic,
+                    partition=partition,
+                    offset=batch.offset,
+                    reason=f"this batch can't be decoded: {batch.damage}",
+                    action="tried again every 5 s; all other partitions continue",
+                    skip_it_with=self._command(partition, batch),
+                )
+
+    def requested(self) -> dict[int, Unreadable]:
+        """Return the batches that are to be skipped; a request for any other offset is answered and refused."""
+        if not self._reported or self._now() - self._looked_s < _LOOK_EVERY_S:
+            return {}
+        self._looked_s = self._now()
+        wanted = {}
+        for partition, batch in self._reported.items():
+            request = self._requests.pending(partition)
+            if request is None:
+                continue
+            if (request.topic, request.offset) == (self._topic, batch.offset):
+                wanted[partition] = batch
+            else:
+                self._answer(partition, f"refused: {self._text(partition, batch)}")
+        return wanted
+
+    def skipped(self, partition: int, batch: Unreadable, following: int) -> None:
+        """Record that offsets before `following` were skipped, and that this is committed."""
+        self._reported.pop(partition, None)
+        self._log.warning(
+            "batch skipped",
+            topic=self._topic,
+            partition=partition,
+            offset=batch.offset,
+            last_offset=following - 1,
+            reason=f"asked for; it can't be decoded: {batch.damage}",
+        )
+        offsets = (
+            f"offsets {batch.offset} to {following - 1}" if following - 1 > batch.offset else f"offset {batch.offset}"
+        )
+        self._answer(partition, f"skipped: {offsets} of {self._topic}, partition {partition}")
+
+    def _answer(self, partition: int, text: str) -> None:
+        try:
+            self._requests.answer(partition, text)
+        except OSError as error:
+            self._log.error("request can't be answered", partition=partition, reason=str(error))
+
+    def _text(self, partition: int, batch: Unreadable) -> str:
+        return (
+            f"{self._topic}, partition {partition} is stopped at offset {batch.offset}: its batch can't be decoded: "
+            f"{batch.damage}; skip it with: {self._command(partition, batch)}"
+        )
+
+    def _command(self, partition: int, batch: Unreadable) -> str:
+        return f"fraudstream skip {self._topic} {partition} {batch.offset}"

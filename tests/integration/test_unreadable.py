@@ -1,0 +1,244 @@
+"""Records and batches that the client can't parse, on real Kafka: what is readable is scored, nothing ends."""
+
+import gzip
+import json
+import random
+import struct
+import urllib.error
+import urllib.request
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from fraudstream.events import DECISIONS
+from tests.batches import HEADER_BYTES, Sent, batch, with_crc
+from tests.conftest import Names
+from tests.integration import offsets, tools
+from tests.integration.archive import SQLITE, Archive
+from tests.integration.broker import Cluster
+from tests.integration.broker.deadline import wait_until
+from tests.integration.dashboard import Dashboard, snapshot
+from tests.integration.scorer import READY, Message, Surroundings, payment
+from tests.integration.service import Service
+from tests.oracle import csv_rows, dead_letters, scored
+from tests.produce import RawProducer
+
+STRANGE = b"trace\xff\xfe"
+_PARTITION = 1
+_ATTRIBUTES_AT = 21
+
+
+@pytest.fixture(scope="module")
+def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - it skips
+    """A broker whose files are changed."""
+    with Cluster() as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def surroundings(cluster: Cluster, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, a model and a folder."""
+    return Surroundings(cluster.bootstrap, names, tmp_path).prepare()
+
+
+def send_strange_name(surroundings: Surroundings, topic: str, value: bytes) -> None:
+    """A record whose header has a name that is not UTF-8, as clients in C, Go or C++ can send it."""
+    named = batch([Sent(1_790_000_000_000, b"k", value, (("X" * len(STRANGE), b"v"),))])
+    with RawProducer(surroundings.bootstrap) as producer:
+        strange = with_crc(named.replace(b"X" * len(STRANGE), STRANGE))
+        assert producer.send(surroundings.settings[topic], _PARTITION, strange) == 0
+
+
+def test_a_header_name_that_is_not_utf8_stops_nobody(surroundings: Surroundings) -> None:
+    """In any of the three topics: the payment is scored, every reader reads on, and every command works."""
+    surroundings.send_payments(40)
+    send_strange_name(surroundings, "INPUT_TOPIC", payment(41))
+    send_strange_name(surroundings, "INPUT_TOPIC", b"broken")
+    send_strange_name(surroundings, "SCORED_TOPIC", b"not written by us")
+    send_strange_name(surroundings, "DLQ_TOPIC", b"not written by us")
+    surroundings.send_payments(40)
+    archive = Archive(surroundings, SQLITE)
+    with surroundings.scorer(METRICS_PORT="0") as scorer, archive.archiver() as archiver:
+        surroundings.wait_until_committed()
+        with Dashboard(surroundings, [scorer]) as dashboard:
+            wait_until(lambda: archive.count() == 81, 60, "81 payments are archived")
+            wait_until(lambda: _total(dashboard.url) == 81, 60, "81 payments are on the page")
+            for service in (scorer, archiver, dashboard.service):
+                assert "Traceback" not in service.output
+            scorer.terminate()
+            assert scorer.wait() == 0
+    assert len(csv_rows(surroundings.csv)) == 81
+    (letter,) = archive.query("SELECT reason, headers FROM dead_letters")
+    assert letter[0] == "invalid_json"
+    assert json.loads(letter[1])[0]["name"] == "trace\\xff\\xfe"
+    shown = tools.run(surroundings, "dlq", "list")
+    assert shown.code == 0
+    assert "invalid_json" in shown.output
+    assert "not written by us" not in shown.output
+    found = tools.run(surroundings, "verify")
+    assert "each of 82 records" in found.output or "82 of 82 records" in found.output, found.output
+    tools.wait_until_empty(surroundings)
+    surroundings.csv.unlink()
+    tools.rebuild(surroundings)
+    assert len(csv_rows(surroundings.csv)) == 81
+
+
+def _total(url: str) -> int:
+    """How many payments the page shows, of the last 15 minutes."""
+    series = snapshot(url)["series"]
+    return sum(sum(series[decision]) for decision in DECISIONS)
+
+
+def damage(segment: Path, number: int) -> tuple[int, int]:
+    """Make the checksum of that batch wrong, in the broker's own file; returns the batch's first and last offset."""
+    with segment.open("r+b") as file:
+        at = 0
+        for _ in range(number):
+            file.seek(at + 8)
+            at += 12 + struct.unpack(">i", file.read(4))[0]
+        file.seek(at)
+        header = file.read(HEADER_BYTES)
+        base, last_delta = struct.unpack_from(">q", header)[0], struct.unpack_from(">i", header, 23)[0]
+        file.seek(at + HEADER_BYTES + 5)
+        (byte,) = file.read(1)
+        file.seek(at + HEADER_BYTES + 5)
+        file.write(bytes([byte ^ 0xFF]))
+    return base, base + last_delta
+
+
+def ready(service: Service) -> tuple[int, str]:
+    """What the service's own health answer is."""
+    url = service.wait_for("metrics")[0]["url"].replace("/metrics", "/readyz")
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - http, and ours
+            return response.status, response.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+
+
+def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
+    cluster: Cluster, surroundings: Surroundings
+) -> None:
+    """The other partitions continue; the log and health name place and command; the skip is one transaction."""
+    topic = surroundings.settings["INPUT_TOPIC"]
+    for _ in range(3):
+        surroundings.send_payments(40)
+    first, last = damage(cluster.segment(topic, _PARTITION), 1)
+    assert (first, last) == (10, 19)
+    with surroundings.scorer(METRICS_PORT="0") as scorer:
+        (line,) = scorer.wait_for("partition stopped")
+        assert (line["topic"], line["partition"], line["offset"]) == (topic, _PARTITION, first)
+        assert line["skip_it_with"] == f"fraudstream skip {topic} {_PARTITION} {first}"
+        surroundings.wait_for_positions({0: 30, _PARTITION: first, 2: 30, 3: 30})
+        surroundings.send([Message(payment(n), partition=0) for n in range(1, 6)])
+        surroundings.wait_for_positions({0: 35})
+        code, text = ready(scorer)
+        assert code == 503
+        assert f"fraudstream skip {topic} {_PARTITION} {first}" in text
+        assert surroundings.positions()[_PARTITION] == first
+        wrong = tools.run(surroundings, "skip", topic, str(_PARTITION), str(first + 1))
+        assert wrong.code == 1
+        assert f"stopped at offset {first}" in wrong.output
+        healthy = tools.run(surroundings, "skip", topic, "0", "5", "--timeout", "2")
+        assert healthy.code == 1
+        assert "nothing was skipped" in healthy.output
+        foreign = tools.run(surroundings, "skip", surroundings.settings["SCORED_TOPIC"], "0", "5")
+        assert "INPUT_TOPIC" in foreign.output
+        done = tools.run(surroundings, "skip", topic, str(_PARTITION), str(first))
+        assert done.code == 0, done.output
+        assert f"offsets {first} to {last}" in done.output
+        surroundings.wait_until_committed()
+        wait_until(lambda: ready(scorer)[0] == 200, 20, "it is ready again")
+        assert not list(surroundings.csv.parent.glob("*.skip-*"))
+        scorer.terminate()
+        assert scorer.wait() == 0, scorer.output
+        assert "Traceback" not in scorer.output
+    assert len(csv_rows(surroundings.csv)) == 115
+    assert len(scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])) == 115
+    tools.well(surroundings, f"offsets {first}…{last}", "skipped")
+    shown = tools.run(surroundings, "dlq", "show", f"{_PARTITION}/0")
+    assert "skipped" in shown.output
+    replay = tools.run(surroundings, "dlq", "replay", "--all", "--yes")
+    assert "damaged" in replay.output
+
+
+def test_a_stopped_partition_is_stopped_for_its_next_owner_too(cluster: Cluster, surroundings: Surroundings) -> None:
+    """A restart changes nothing; a request that nobody has carried out is carried out by the next owner."""
+    topic = surroundings.settings["INPUT_TOPIC"]
+    surroundings.send_payments(40)
+    damage(cluster.segment(topic, _PARTITION), 0)
+    for _ in range(2):
+        with surroundings.scorer() as scorer:
+            scorer.wait_for("partition stopped")
+            surroundings.wait_for_positions({0: 10, 2: 10, 3: 10})
+            scorer.terminate()
+            assert scorer.wait() == 0, scorer.output
+    with surroundings.scorer() as scorer:
+        scorer.wait_for(READY)
+        assert tools.run(surroundings, "skip", topic, str(_PARTITION), "0").code == 0
+        surroundings.wait_until_committed()
+    assert len(csv_rows(surroundings.csv)) == 30
+
+
+def test_readers_step_over_what_nobody_can_decode(cluster: Cluster, surroundings: Surroundings) -> None:
+    """In the scored topic and among the dead letters: archiver, page and commands read what is around it."""
+    for _ in range(3):
+        surroundings.send_payments(40)
+        surroundings.send([Message(b"broken", partition=_PARTITION)])
+        tools.score(surroundings, PROCESSING_GUARANTEE="at_least_once")
+    damage(cluster.segment(surroundings.settings["SCORED_TOPIC"], _PARTITION), 1)
+    damage(cluster.segment(surroundings.settings["DLQ_TOPIC"], _PARTITION), 1)
+    archive = Archive(surroundings, SQLITE)
+    with archive.archiver() as archiver, Dashboard(surroundings) as dashboard:
+        wait_until(lambda: archive.count() == 110, 60, "110 payments are archived")
+        wait_until(lambda: archive.count("dead_letters") == 2, 60, "2 dead letters are archived")
+        wait_until(lambda: _total(dashboard.url) == 110, 60, "110 payments are on the page")
+        (line,) = [one for one in archiver.lines("unreadable records skipped") if "scored" in one["topic"]]
+        assert (line["partition"], line["count"]) == (_PARTITION, 1)
+        assert "Traceback" not in archiver.output + dashboard.service.output
+    found = tools.found(surroundings, "unreadable")
+    assert "in the CSV only (10)" in found
+    assert tools.run(surroundings, "dlq", "list").code == 0
+
+
+def test_whatever_a_broker_accepts_is_scored_or_a_dead_letter(surroundings: Surroundings) -> None:
+    """Mutated batches with a right checksum: brokers refuse most; of the others every offset is accounted for."""
+    rng = random.Random(6)
+    topic, codes = surroundings.settings["INPUT_TOPIC"], Counter[int]()
+    sound = [
+        batch([Sent(1_790_000_000_000 + n, b"key-%08d" % n, payment(n + 1), (("trace", b"v"),)) for n in range(3)])
+        for _ in range(2)
+    ]
+    with RawProducer(surroundings.bootstrap) as producer:
+        for number in range(1_500):
+            data = bytearray(sound[0])
+            for _ in range(rng.choice((1, 1, 2))):
+                data[rng.randrange(_ATTRIBUTES_AT, len(data))] ^= rng.randrange(1, 256)
+            partition = number % surroundings.partitions
+            codes[producer.send(topic, partition, compressed(with_crc(bytes(data)), number))] += 1
+            if number % 10 == 0:
+                assert producer.send(topic, partition, sound[1]) == 0
+    assert min(codes[0], codes.total() - codes[0]) > 100
+    stored = offsets.ends(surroundings.bootstrap, topic)
+    with surroundings.scorer() as scorer:
+        surroundings.wait_until_committed()
+        scorer.terminate()
+        assert scorer.wait() == 0, scorer.output
+        assert "Traceback" not in scorer.output
+    rows, letters = csv_rows(surroundings.csv), dead_letters(surroundings.bootstrap, surroundings.settings["DLQ_TOPIC"])
+    decided = Counter([*rows, *letters])
+    assert decided == Counter((partition, offset) for partition, end in stored.items() for offset in range(end))
+    assert {len(found) for found in rows.values()} | {len(found) for found in letters.values()} == {1}
+    tools.well(surroundings)
+
+
+def compressed(data: bytes, number: int) -> bytes:
+    """Every third batch with its records in gzip, which brokers look at less closely."""
+    if number % 3:
+        return data
+    changed = bytearray(data[:HEADER_BYTES] + gzip.compress(data[HEADER_BYTES:]))
+    changed[_ATTRIBUTES_AT + 1] = changed[_ATTRIBUTES_AT + 1] & ~7 | 1
+    struct.pack_into(">i", changed, 8, len(changed) - 12)
+    return with_crc(bytes(changed))

@@ -1,0 +1,43 @@
+"""A Produce request by hand: sends the bytes of a batch as they are, damaged or not."""
+
+import socket
+import struct
+from typing import Self
+
+_PRODUCE, _VERSION = 0, 7
+_TIMEOUT_MS = 10_000
+
+
+class RawProducer:
+    """One connection to a broker, given as host:port."""
+
+    def __init__(self, bootstrap: str) -> None:
+        host, _, port = bootstrap.partition(",")[0].rpartition(":")
+        self._socket = socket.create_connection((host, int(port)), timeout=30)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def send(self, topic: str, partition: int, batch: bytes) -> int:
+        """The broker's error code; 0: it has stored the batch."""
+        name = topic.encode()
+        body = struct.pack(">hhii", -1, -1, _TIMEOUT_MS, 1) + struct.pack(">h", len(name)) + name
+        body += struct.pack(">iii", 1, partition, len(batch)) + batch
+        message = struct.pack(">hhih", _PRODUCE, _VERSION, 1, -1) + body
+        self._socket.sendall(struct.pack(">i", len(message)) + message)
+        (size,) = struct.unpack(">i", self._read(4))
+        answer = self._read(size)
+        (code,) = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(name) + 4 + 4)
+        return int(code)
+
+    def _read(self, size: int) -> bytes:
+        data = b""
+        while len(data) < size:
+            chunk = self._socket.recv(size - len(data))
+            if not chunk:
+                raise ConnectionResetError("the broker has closed the connection")
+            data += chunk
+        return data
