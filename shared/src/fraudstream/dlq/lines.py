@@ -48,6 +48,7 @@ def export_line(letter: DeadLetter, timestamp_ms: int, replays: Sequence[Replaye
         **_bytes("key", letter.key),
         "headers": [{"name": name, **_bytes("value", value)} for name, value in letter.headers],
         **({"cut": True, "value_bytes": letter.value_bytes} if letter.is_cut else {}),
+        **({"removed": [part._asdict() for part in letter.removed]} if letter.removed else {}),
         **_bytes("value", letter.value),
     }
     return json.dumps(line)

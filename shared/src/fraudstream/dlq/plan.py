@@ -13,6 +13,7 @@ _LINK_BYTES = 320
 
 REPLAYED = "replayed before (--again sends them once more)"
 CUT = "cut when they were kept, so that there is no whole value to send"
+INCOMPLETE = "kept without a key or headers that were too large: only their sender can send them again"
 FOREIGN = "of another topic than {topic}"
 TOO_LARGE = "larger than {topic} takes"
 NO_PARTITION = "of a partition that {topic} does not have"
@@ -117,6 +118,8 @@ def _why_not(entry: Entry, edit: Edit | None, target: Target) -> str | None:
         return NO_PARTITION
     if entry.is_cut and (edit is None or edit.value_hash == entry.value_hash):
         return CUT
+    if entry.is_incomplete:
+        return INCOMPLETE
     if value_bytes + entry.around_bytes + _LINK_BYTES > target.message_bytes:
         return TOO_LARGE
     return None

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aiokafka import client, conn
+from aiokafka import client, conn, errors
 from aiokafka.consumer.fetcher import PartitionRecords
 from aiokafka.producer import sender
 
@@ -10,6 +10,19 @@ from fraudstream.kafka.attempts import attempts
 
 _BEGIN_RETRY_S = 0.002
 _client: Any = client
+
+
+class InvalidRecordError(errors.BrokerResponseError):
+    """A record that the topic does not accept: without a key where it is compacted, or refused by a broker's rule."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+    description = "The broker refuses the record."
+
+
+def tell_invalid_records() -> None:
+    """Raise InvalidRecordError for Kafka's error 87, which aiokafka does not know and reports as UnknownError."""
+    errors.kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 
 
 def hand_out_unwrapped_records() -> None:
