@@ -25,7 +25,7 @@ def templates(models_dir: Path) -> list[Template]:
     records = [Record(number, 0, key, value, []) for number, (key, value) in enumerate(workload.payments(_PAYMENTS))]
     model, _ = artifact.load(models_dir)
     topics = TopicSettings.from_env({})
-    scorer = Scorer(model=_flagging(model, records), topics=topics, dlq_bytes=_DLQ_BYTES)
+    scorer = Scorer(model=_flagging(model, records), topics=topics, limit=lambda _: _DLQ_BYTES)
     (outcome,) = scorer.decide({0: records}, {}, _MARK)
     return [Template.of(key or b"", value or b"", _MARK.encode()) for key, value, *_ in outcome.messages[topics.scored]]
 

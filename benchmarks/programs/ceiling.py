@@ -11,6 +11,7 @@ import structlog
 
 from fraudstream.kafka.connection import started, stopped
 from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
+from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.lifecycle import run
 from fraudstream.rows import Message
@@ -63,6 +64,7 @@ class Forwarder:
         return Outlet(
             self.kafka,
             topics=self.topics,
+            limits=OutputLimits(self.kafka, (self.topics.scored, self.topics.dlq)),
             group=self.group.group,
             partition=partition,
             guarantee="exactly_once",

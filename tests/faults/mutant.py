@@ -74,7 +74,7 @@ def commit_first() -> None:
         failpoint("committed")
         stored: list[Outcome] = await self._store(lanes, committed)
         if stored:
-            self._mended()
+            self._progressed()
             self.narration.cycle(stored, time.perf_counter())
 
     Pipeline._cycle = cycle  # type: ignore[method-assign]

@@ -63,16 +63,16 @@ def death_between_commit_and_append(scene: Surroundings, mutant: str) -> None:
 
 
 def rejected_batch(scene: Surroundings, mutant: str) -> None:
-    """The scored topic refuses a batch that is too large, and takes it again later."""
-    alter_config(scene.bootstrap, scene.settings["SCORED_TOPIC"], {"max.message.bytes": "10000"})
+    """The scored topic refuses records without a key, and takes them again later."""
+    alter_config(scene.bootstrap, scene.settings["SCORED_TOPIC"], {"cleanup.policy": "compact"})
     scene.send_payments(1_000)
     with scene.mutant(mutant) as scorer:
         scorer.wait_for(READY)
         if mutant == "none":
-            scorer.wait_for("partitions taken over again")
+            scorer.wait_for("scoring hindered")
         else:
             scene.wait_until_committed()
-        alter_config(scene.bootstrap, scene.settings["SCORED_TOPIC"], {"max.message.bytes": "2000000"})
+        alter_config(scene.bootstrap, scene.settings["SCORED_TOPIC"], {"cleanup.policy": "delete"})
         scene.wait_until_committed()
 
 

@@ -11,12 +11,11 @@ from unittest.mock import MagicMock
 import pytest
 from aiokafka.errors import NotLeaderForPartitionError, OutOfOrderSequenceNumber
 
-from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.partitioning import KeyedMessage
 from fraudstream.kafka.payments import Delivery, PaymentSender, payment_sender
 from fraudstream.settings import KafkaSettings
 from tests.conftest import Names
-from tests.integration.topic import create, read_all
+from tests.integration.topic import alter_config, create, read_all
 
 Break = Callable[[Any], Awaitable[None]]
 COUNT = 20_000
@@ -115,20 +114,28 @@ def test_nothing_is_lost(kafka_bootstrap: str, names: Names, break_it: Break | N
 
 
 def test_never_accepted(kafka_bootstrap: str, names: Names) -> None:
-    """A message larger than the topic takes ends the producer with one clear error."""
-    topic = names("payments")
+    """A message larger than the topic accepts is kept, and reported with the setting; it is sent once it fits."""
+    topic, log = names("payments"), MagicMock()
     create(kafka_bootstrap, topic, 1)
 
     async def scenario() -> None:
         kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap})
         stop = asyncio.Event()
-        async with payment_sender(kafka, topic, on_delivery=print, stop=stop, log=MagicMock()) as sender:
+        async with payment_sender(kafka, topic, on_delivery=print, stop=stop, log=log) as sender:
             assert sender is not None
             sender.put([KeyedMessage(b"1", bytes(2 << 20), 0)])
-            await sender.flush(20)
+            assert await sender.flush(4) == 1
+            reason = sender.refused
+            assert reason == log.error.call_args.kwargs["reason"]
+            assert f"{topic} refuses records (MESSAGE_SIZE_TOO_LARGE): max.message.bytes=1048588" in str(reason)
+            await asyncio.to_thread(alter_config, kafka_bootstrap, topic, {"max.message.bytes": str(4 << 20)})
+            assert await sender.flush(20) == 0
+            assert sender.refused is None
 
-    with pytest.raises(KafkaSetupError, match="MessageSizeTooLarge"):
-        asyncio.run(scenario())
+    asyncio.run(scenario())
+    assert log.error.call_count == 1
+    assert [call.args[0] for call in log.info.call_args_list] == ["payments accepted again"]
+    log.warning.assert_not_called()
 
 
 def test_number(kafka_bootstrap: str, names: Names) -> None:

@@ -1,24 +1,24 @@
 """Letters and markers: written, read back, and not taken for each other."""
 
-import hashlib
-
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import Record
 
 from fraudstream.dead_letters import (
+    REDUCED_LETTER,
     REPLAY_OF,
     Headers,
     Place,
     dead_letter,
     dead_letter_headers,
-    fitted,
     marker_headers,
     replay_headers,
     replayed,
 )
 from fraudstream.events import InvalidPayment
+from fraudstream.fitting import batch_bytes, fitted
 
+ROOM = 1_000
 names = st.sampled_from(["dlq.reason", "dlq.offset", "dlq.replayed_offset", REPLAY_OF]) | st.text(max_size=20)
 originals = st.lists(st.tuples(names, st.none() | st.binary(max_size=20)), max_size=5)
 
@@ -36,23 +36,15 @@ def test_a_dead_letter_says_where_it_stood() -> None:
     }
 
 
-def test_only_a_value_that_does_not_fit_is_cut() -> None:
-    """A cut value comes with its length and checksum."""
-    assert fitted(b"abc", 3) == (b"abc", [])
-    assert fitted(None, 0) == (None, [])
-    value, headers = fitted(b"abcd", 3)
-    assert value == b"abc"
-    assert dict(headers)["dlq.value_bytes"] == b"4"
-    assert dict(headers)["dlq.value_sha256"] == hashlib.sha256(b"abcd").hexdigest().encode()
-
-
 def _letter(headers: Headers, value: bytes | None) -> Record:
     ours = dead_letter_headers(Place("in", 3, 42, 5), InvalidPayment(reason="empty", detail="why"))
-    kept, cut = fitted(value, 10)
-    return Record(kept, headers=[*headers, *ours, *cut], offset=7, timestamp=5)
+    limit = batch_bytes(None, None, [*headers, *ours]) + ROOM
+    message = None, value, 5, headers
+    _, kept, _, whole = fitted(message, ours, limit, REDUCED_LETTER, cuts_value=True)
+    return Record(kept, headers=whole, offset=7, timestamp=5)
 
 
-@given(originals, st.none() | st.binary(max_size=30))
+@given(originals, st.none() | st.binary(max_size=30) | st.binary(min_size=ROOM + 1, max_size=2 * ROOM))
 def test_a_letter_is_read_back(headers: Headers, value: bytes | None) -> None:
     """Whatever headers the message had, also such as ours; it never passes for a marker."""
     record = _letter(headers, value)
@@ -61,7 +53,7 @@ def test_a_letter_is_read_back(headers: Headers, value: bytes | None) -> None:
     assert (letter.partition, letter.offset, letter.source) == (3, 7, Place("in", 3, 42, 5))
     assert (letter.reason, letter.detail, letter.headers) == ("empty", "why", headers)
     assert letter.value_bytes == len(value or b"")
-    assert letter.is_cut == (len(value or b"") > 10)
+    assert letter.is_cut == (len(value or b"") > ROOM)
     assert replayed(3, record) is None
 
 

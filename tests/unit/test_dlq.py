@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from tests.scores import Record
 
 from fraudstream.dead_letters import (
+    REDUCED_LETTER,
     REPLAY_OF,
     DeadLetter,
     Headers,
@@ -19,7 +21,6 @@ from fraudstream.dead_letters import (
     Replayed,
     dead_letter,
     dead_letter_headers,
-    fitted,
     marker_headers,
 )
 from fraudstream.dlq import listing, showing
@@ -28,8 +29,9 @@ from fraudstream.dlq.edited import Edited, EditedFileError
 from fraudstream.dlq.escaping import visible, visible_bytes, visible_lines
 from fraudstream.dlq.index import Index
 from fraudstream.dlq.lines import export_line, mended
-from fraudstream.dlq.plan import CUT, FOREIGN, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, Target, planned
+from fraudstream.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, Target, planned
 from fraudstream.events import InvalidPayment
+from fraudstream.fitting import batch_bytes, fitted
 
 GOOD = b'{"payment_id":1,"amount":1,"country_risk_score":0,"failed_logins":0,"transaction_hour":0,"is_new_device":0}'
 TARGET = Target(topic="in", partitions=4, message_bytes=10_000)
@@ -46,13 +48,17 @@ def letter_record(
     topic: str = "in",
     timestamp: int = 1_000,
     room: int = 5_000,
+    limit: int | None = None,
     own: Sequence[tuple[str, bytes | None]] = (),
     key: bytes | None = b"k",
 ) -> Record:
     """A letter as Kafka hands it out."""
     why = dead_letter_headers(Place(topic, 0, 70 + offset, timestamp), InvalidPayment(reason=reason, detail="d\x1b[1m"))
-    kept, cut = fitted(value, room)
-    return Record(kept, offset, timestamp, key=key, headers=[*own, *why, *cut])
+    cut = value is not None and len(value) > room
+    notes = [("dlq.value_bytes", b"%d" % len(value or b"")), ("dlq.value_sha256", bytes(64))] if cut else []
+    limit = limit or batch_bytes(key, None, [*own, *why, *notes]) + room
+    kept_key, kept, _, headers = fitted((key, value, timestamp, list(own)), why, limit, REDUCED_LETTER, cuts_value=True)
+    return Record(kept, offset, timestamp, key=kept_key, headers=headers)
 
 
 def letter_of(record: Record, partition: int = 0) -> DeadLetter:
@@ -243,6 +249,8 @@ def test_what_is_left_out_of_a_replay() -> None:
         letter_record(2, b"x" * 6_000),
         letter_record(3, b"x" * 9_900, room=20_000),
         letter_record(4, GOOD, reason="empty"),
+        letter_record(6, GOOD, key=b"k" * 6_000, limit=5_000),
+        letter_record(7, GOOD, own=[("h", bytes(6_000))], limit=5_000),
     ]
     index = indexed(*letters, marker_record(5, letters[0]))
     first = plan(index)
@@ -251,6 +259,7 @@ def test_what_is_left_out_of_a_replay() -> None:
         REPLAYED: 1,
         FOREIGN.format(topic="in"): 1,
         CUT: 1,
+        INCOMPLETE: 2,
         TOO_LARGE.format(topic="in"): 1,
     }
     assert "It can be scored now." in first.text("dlq")
@@ -327,4 +336,9 @@ def test_everything_of_a_letter() -> None:
     assert "not yet" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
     assert "can be scored" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
     assert "a tombstone" in showing.text(letter_of(letter_record(1, None)), [], "dlq", 0)
+    incomplete = letter_of(letter_record(1, GOOD, key=b"k" * 6_000, limit=5_000))
+    text = showing.text(incomplete, [], "dlq", 0)
+    assert f"key, 6,000 bytes, too large for the topic; SHA-256 {sha256(6_000 * b'k').hexdigest()}" in text
+    assert "can't be replayed: its key or headers were removed" in text
+    assert json.loads(export_line(incomplete, 0, ()))["removed"][0]["bytes"] == 6_000
     assert "only the first 5,000" in showing.text(letter_of(letter_record(1, b"x" * 6_000)), [], "dlq", 0)

@@ -17,7 +17,7 @@ from scorer.scoring import Outcome, Scorer
 SCORER = Scorer(
     model=FraudModel(version="0123456789ab", classifier=ByRisk(), thresholds=Thresholds(0.1, 0.5)),
     topics=TOPICS,
-    dlq_bytes=1 << 20,
+    limit=lambda _: 1 << 20,
 )
 HISTORY = simulate(np.random.default_rng(1), 20_000).matrix()
 REFERENCE = Reference.of(HISTORY, SCORER.model.score(HISTORY))

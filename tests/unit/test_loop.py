@@ -32,6 +32,7 @@ class FakeSender:
     def __init__(self, away_for: int = 0, then: Callable[[], None] = lambda: None) -> None:
         self.got: list[KeyedMessage] = []
         self.is_away = False
+        self.refused: str | None = None
         self._away_for = away_for
         self._then = then
 

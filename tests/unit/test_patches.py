@@ -7,11 +7,14 @@ import pytest
 import uvloop
 from aiokafka import ConsumerRecord, TopicPartition
 from aiokafka.consumer import fetcher
+from aiokafka.errors import IllegalStateError
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
+from aiokafka.producer.transaction_manager import TransactionManager
 
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.kafka.patches import _write, closed_transport_is_an_outage, read_damaged_records, retry_begin_soon
+from fraudstream.kafka.producing import failed_producer
 
 PLACE = TopicPartition("payments", 3)
 _fetcher: Any = fetcher
@@ -72,3 +75,12 @@ def test_any_other_runtime_error_stays_one() -> None:
         raise RuntimeError("a bug")
     assert not issubclass(RuntimeError, BROKEN)
     assert not issubclass(AssertionError, BROKEN)
+
+
+def test_an_assertion_of_the_client_is_an_outage_and_ours_a_bug() -> None:
+    """Its producer may have failed between two calls; it asserts that it has not."""
+    manager = TransactionManager("id", 60_000)
+    with pytest.raises(IllegalStateError), failed_producer():
+        manager.committing_transaction()
+    with pytest.raises(AssertionError, match="a bug"), failed_producer():
+        raise AssertionError("a bug")

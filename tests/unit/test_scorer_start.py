@@ -8,20 +8,21 @@ from aiokafka.errors import KafkaConnectionError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.cluster import Cluster
+from fraudstream.kafka.limits import OutputLimits
 from scorer import service
 from scorer.service import ScorerSettings
 
 SETTINGS = ScorerSettings.from_env({})
 TOPICS = (SETTINGS.topics.input, SETTINGS.topics.scored, SETTINGS.topics.dlq)
-GOOD = (Cluster(id="c", partitions=dict.fromkeys(TOPICS, 4)), 1_000_000)
-NO_TOPICS = (Cluster(id="c", partitions=dict.fromkeys(TOPICS, 0)), 1_000_000)
+GOOD = Cluster(id="c", partitions=dict.fromkeys(TOPICS, 4))
+NO_TOPICS = Cluster(id="c", partitions=dict.fromkeys(TOPICS, 0))
 
 
-def found(monkeypatch: pytest.MonkeyPatch, *answers: tuple[Cluster, int] | Exception) -> tuple[Cluster, int] | None:
+def found(monkeypatch: pytest.MonkeyPatch, *answers: Cluster | Exception) -> Cluster | None:
     """What is found in a cluster that answers so, one answer after the other, in no time."""
-    left: Iterator[tuple[Cluster, int] | Exception] = iter(answers)
+    left: Iterator[Cluster | Exception] = iter(answers)
 
-    async def asked(*_: object) -> tuple[Cluster, int]:
+    async def asked(*_: object) -> Cluster:
         answer = next(left)
         if isinstance(answer, Exception):
             raise answer
@@ -32,7 +33,7 @@ def found(monkeypatch: pytest.MonkeyPatch, *answers: tuple[Cluster, int] | Excep
 
     monkeypatch.setattr(service, "_asked", asked)
     monkeypatch.setattr(service, "wait_for_stop", at_once)
-    return asyncio.run(service._found(SETTINGS, asyncio.Event()))
+    return asyncio.run(service._found(SETTINGS, OutputLimits(SETTINGS.kafka, TOPICS), asyncio.Event()))
 
 
 def test_a_broker_that_has_just_started_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,13 +30,18 @@ class ByRisk:
 
 def decide(records: Mapping[int, list[Record]], stored: Mapping[int, Mapping[int, Row]]) -> list[Outcome]:
     """Through a scorer."""
+    return scorer_of().decide(records, stored, AT)
+
+
+def scorer_of(limit: int = 1 << 20) -> Scorer:
+    """A scorer whose topics take batches of up to *limit* bytes."""
     model = FraudModel(
         version="0123456789ab",
         classifier=ByRisk(),
         thresholds=Thresholds(0.1, 0.5),
         reference=np.array([9.5, 0.05, 0.0, 12.0, 0.0]),
     )
-    return Scorer(model=model, topics=TOPICS, dlq_bytes=1 << 20).decide(records, stored, AT)
+    return Scorer(model=model, topics=TOPICS, limit=lambda _: limit)
 
 
 good = st.builds(

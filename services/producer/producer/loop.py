@@ -21,6 +21,10 @@ class Sender(Protocol):
     def is_away(self) -> bool:
         """Whether the brokers are silent."""
 
+    @property
+    def refused(self) -> str | None:
+        """Why the topic accepts no payments."""
+
     async def has_room(self, timeout_s: float) -> bool:
         """Whether more may be put in."""
 
@@ -42,7 +46,7 @@ async def make_payments(
     left = limit
     while not stop.is_set():
         has_room = await sender.has_room(_LONGEST_SLEEP_S)
-        heartbeat.beat("Kafka is away" if sender.is_away else READY)
+        heartbeat.beat(sender.refused or ("Kafka is away" if sender.is_away else READY))
         if not has_room:
             continue
         if due := pace.due(now()):

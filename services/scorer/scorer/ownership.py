@@ -19,6 +19,8 @@ _FIRST_RETRY_S = 0.5
 _LONGEST_RETRY_S = 10.0
 # longer than the group's heartbeat interval: whoever lost the partition to another member has heard of it by then
 _FENCED_WAIT_S = 4.0
+# only somebody who changes a topic or grants a right ends it
+_REFUSED_WAIT_S = 5.0
 _COMMITTED_TIMEOUT_S = 5.0
 _WORDS = {
     Case.CSV_BEGINS_HERE: "the CSV has nothing of the partition so far; going on at the committed offset",
@@ -127,13 +129,13 @@ class Ownership:
     def retake(self, partitions: Collection[int], reason: str, *, fenced: bool = False, told: bool = False) -> None:
         """These partitions failed: drop what we have of them and take them over anew, later each time in a row.
 
-        Where the reason was `told` already, it is not told again.
+        A reason that was `told` already, as that of a refusal is, is not logged again, and the wait is always 5 s.
         """
         failed = {partition: self.lanes.pop(partition) for partition in partitions if partition in self.lanes}
         if not failed:
             return
-        wait_s = min(_FIRST_RETRY_S * 2**self._setbacks, _LONGEST_RETRY_S)
-        self._setbacks += 1
+        wait_s = _REFUSED_WAIT_S if told else min(_FIRST_RETRY_S * 2**self._setbacks, _LONGEST_RETRY_S)
+        self._setbacks += not told
         self._metrics.producers_replaced.labels(FENCED if fenced else FAILED).inc(len(failed))
         report = self._log.debug if told else self._log.warning
         report("partitions taken over again", partitions=sorted(failed), reason=reason)

@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 import structlog
 
-from fraudstream.errors import AccessRefusedError, ModelUnfitError, SinkUnavailableError
+from fraudstream.errors import KafkaSetupError, ModelUnfitError, SinkUnavailableError
 from fraudstream.failpoints import failpoint
 from fraudstream.heartbeat import READY, Heartbeat
 from fraudstream.kafka.attempts import attempts
@@ -21,6 +21,7 @@ from fraudstream.kafka.producing import FENCED_ERRORS
 from fraudstream.metrics import ScorerMetrics
 from fraudstream.records import Record, Unreadable
 from fraudstream.sinks.protocol import Batch, Sink
+from scorer.blocked import Blocked
 from scorer.champion import Champion
 from scorer.drift_alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
@@ -51,9 +52,9 @@ class Pipeline:
     ratio: DeadLetterRatio
     drift: DriftAlarm
     stops: Stops
+    blocked: Blocked
     busy: asyncio.Lock
     max_records: int
-    trouble: str | None = None
     refused: str | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -61,8 +62,9 @@ class Pipeline:
         while not stop.is_set():
             self.ownership.check()
             self._hear_refusals()
+            self._settle()
             self.heartbeat.beat(self._state())
-            if self.trouble or self.ownership.trouble or self.stops.state:
+            if self.blocked.reason or self.ownership.trouble or self.stops.state:
                 self.watchdog.progress()
             self.narration.tick()
             self.summary.tick()
@@ -106,10 +108,10 @@ class Pipeline:
             return self.refused
         if not self.ownership.joined:
             return "joining the consumer group"
+        if reason := self.ownership.trouble or self.blocked.reason or self.stops.state:
+            return reason
         if not self.ownership.complete:
-            return self.ownership.trouble or self.trouble or "taking partitions over"
-        if self.trouble or self.stops.state:
-            return self.trouble or self.stops.state or ""
+            return "taking partitions over"
         if self.ratio.alarming:
             return "more than half of the last messages are dead letters"
         return f"{READY}; model refused: {self.champion.refused}" if self.champion.refused else READY
@@ -135,7 +137,7 @@ class Pipeline:
         for outcome in committed:
             lanes[outcome.partition].position = outcome.last + 1
         if committed:
-            self._mended()
+            self._progressed()
             self.ratio.cycle(committed)
             self.drift.cycle(committed, self.champion.reference)
             self.narration.cycle(committed, ended_s - started_s)
@@ -168,7 +170,7 @@ class Pipeline:
             # a thread, so that heavy work never holds up the group's heartbeats
             return await asyncio.to_thread(scorer.decide, records, stored, scored_at)
         except ModelUnfitError as error:
-            self._hindered(lanes, f"the model failed: {error}")
+            self._block(lanes, f"the model failed: {error}")
             return []
 
     async def _each(
@@ -183,7 +185,7 @@ class Pipeline:
         for outcome, result in zip(outcomes, results, strict=True):
             if result is None:
                 done.append(outcome)
-            elif isinstance(result, AccessRefusedError):
+            elif isinstance(result, KafkaSetupError):
                 refused.setdefault(str(result), []).append(outcome.partition)
             elif isinstance(result, BROKEN):
                 reason = str(result) or type(result).__name__
@@ -191,7 +193,7 @@ class Pipeline:
             else:
                 raise result
         for reason, partitions in refused.items():
-            self._hindered(partitions, reason, told=True)
+            self._block(partitions, reason, told=True)
         return done
 
     async def _store(self, lanes: Mapping[int, Lane], outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -202,7 +204,7 @@ class Pipeline:
                 self.sink.append, [_batch(outcome, lanes[outcome.partition]) for outcome in outcomes]
             )
         except SinkUnavailableError as error:
-            self._hindered([outcome.partition for outcome in outcomes], str(error))
+            self._block([outcome.partition for outcome in outcomes], str(error))
             return []
         lost = [outcome.partition for outcome in outcomes if outcome.partition not in held]
         self.ownership.retake(lost, "another replica has taken the partition over", fenced=True)
@@ -221,18 +223,21 @@ class Pipeline:
             metrics.dead_letters.labels(reason).inc(count)
         metrics.cycle_records.observe(decisions.total() + reasons.total())
 
-    def _hindered(self, partitions: Collection[int], reason: str, *, told: bool = False) -> None:
-        if reason != self.trouble:
-            structlog.get_logger().error("scoring hindered", reason=reason, action="nothing is committed; tried again")
-        self.trouble = reason
+    def _block(self, partitions: Collection[int], reason: str, *, told: bool = False) -> None:
+        lanes = self.ownership.lanes
+        self.blocked.add(
+            {partition: lanes[partition].position for partition in partitions if partition in lanes}, reason
+        )
         self.ownership.retake(partitions, reason, told=told)
 
-    def _mended(self) -> None:
+    def _progressed(self) -> None:
         self.watchdog.progress()
         self.ownership.succeeded()
-        if self.trouble:
-            structlog.get_logger().info("scoring goes on", was=self.trouble)
-        self.trouble = None
+
+    def _settle(self) -> None:
+        if self.ownership.joined:
+            positions = {partition: lane.position for partition, lane in self.ownership.lanes.items()}
+            self.blocked.settle(self.ownership.assigned, positions)
 
 
 def _batch(outcome: Outcome, lane: Lane) -> Batch:

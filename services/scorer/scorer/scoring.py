@@ -8,20 +8,21 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.dead_letters import Place, dead_letter_headers, fitted, raw_headers
+from fraudstream.dead_letters import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
 from fraudstream.events import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all
 from fraudstream.features import matrix
+from fraudstream.fitting import RECORD_BYTES, fitted
 from fraudstream.model import Floats, FraudModel
 from fraudstream.offsets import fingerprint
 from fraudstream.reasons import worded
 from fraudstream.records import Record, Unreadable
 from fraudstream.rows import Message, Scored, Texts
+from fraudstream.scored_payments import REDUCED
 from fraudstream.settings import TopicSettings
 from fraudstream.sinks.protocol import Row
 
 Integers = NDArray[np.int64]
 
-_ENVELOPE_BYTES = 512
 _NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
@@ -57,11 +58,11 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """Decodes, scores and words a cycle's records; `dlq_bytes` is the largest dead letter that Kafka takes."""
+    """Decodes, scores and words a cycle's records; `limit` is the largest batch, in bytes, that a topic accepts."""
 
     model: FraudModel
     topics: TopicSettings
-    dlq_bytes: int
+    limit: Callable[[str], int]
     challenger: Challenge = lambda *_: None
 
     def decide(
@@ -150,12 +151,20 @@ class Scorer:
             invalid=[(record.offset, reason) for record, reason in decoded.invalid],
             rows=texts.csv_chunk(),
             messages={
-                self.topics.scored: list(
-                    zip(keys, texts.scored_values(scored_at), scored.timestamp_ms, repeat(_NO_HEADERS))
-                ),
+                self.topics.scored: self._scored_records(keys, texts.scored_values(scored_at), scored.timestamp_ms),
                 self.topics.dlq: [self._dead_letter(partition, record, reason) for record, reason in decoded.invalid],
             },
         )
+
+    def _scored_records(
+        self, keys: Sequence[bytes | None], values: Sequence[bytes], timestamps_ms: Sequence[int]
+    ) -> list[Message]:
+        messages: list[Message] = list(zip(keys, values, timestamps_ms, repeat(_NO_HEADERS)))
+        limit = self.limit(self.topics.scored)
+        largest = max((len(key) for key in keys if key), default=0) + max(map(len, values), default=0)
+        if RECORD_BYTES + largest <= limit:
+            return messages
+        return [fitted(message, [], limit, REDUCED, cuts_value=False) for message in messages]
 
     def _dead_letter(self, partition: int, record: Record, invalid: InvalidPayment) -> Message:
         headers = dead_letter_headers(Place(self.topics.input, partition, record.offset, record.timestamp), invalid)
@@ -163,11 +172,8 @@ class Scorer:
         if isinstance(record, Unreadable):
             content = record.raw
             headers += raw_headers(record)
-        # Kafka's record format adds at most 10 bytes to each of these parts
-        around = sum(len(name) + len(value or b"") + 10 for name, value in (*record.headers, *headers))
-        room = self.dlq_bytes - len(record.key or b"") - around - _ENVELOPE_BYTES
-        value, cut = fitted(content, room)
-        return record.key, value, record.timestamp, [*record.headers, *headers, *cut]
+        message = record.key, content, record.timestamp, list(record.headers)
+        return fitted(message, headers, self.limit(self.topics.dlq), REDUCED_LETTER, cuts_value=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

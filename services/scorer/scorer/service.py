@@ -14,10 +14,11 @@ from fraudstream.endpoint import endpoint
 from fraudstream.errors import AccessRefusedError, KafkaSetupError, SinkUnavailableError
 from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.attempts import attempts
-from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe, message_limit
+from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe
 from fraudstream.kafka.connection import BROKEN, started, stopped
 from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
 from fraudstream.kafka.lag import LagProbe
+from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.kafka.rights import Rights
 from fraudstream.lifecycle import wait_for_stop
@@ -33,6 +34,7 @@ from fraudstream.settings import (
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.protocol import Identity, Sink
 from fraudstream.skip_requests import SkipRequests
+from scorer.blocked import Blocked
 from scorer.challenger import Challenger
 from scorer.champion import Champion, Loaded
 from scorer.drift_alarm import DriftAlarm
@@ -99,10 +101,10 @@ async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbe
 
 
 async def _score(settings: ScorerSettings, gauges: Gauges, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
-    found = await _found(settings, stop)
-    if found is None:
+    limits = OutputLimits(settings.kafka, (settings.topics.scored, settings.topics.dlq))
+    cluster = await _found(settings, limits, stop)
+    if cluster is None:
         return
-    cluster, dlq_bytes = found
     identity = Identity(cluster=cluster.id, topic=settings.topics.input, group=settings.group.group)
     sink = CsvSink(
         settings.csv.path,
@@ -114,10 +116,12 @@ async def _score(settings: ScorerSettings, gauges: Gauges, heartbeat: Heartbeat,
     if first is not None:
         _settle_heap()
         champion, challenger = gauges.champion, gauges.challenger
-        scorer = Scorer(model=champion.model, topics=settings.topics, dlq_bytes=dlq_bytes, challenger=challenger.score)
-        watching = [asyncio.create_task(one.watch()) for one in (champion, challenger)]
+        scorer = Scorer(
+            model=champion.model, topics=settings.topics, limit=limits.batch_bytes, challenger=challenger.score
+        )
+        watching = [asyncio.create_task(one) for one in (champion.watch(), challenger.watch(), limits.follow())]
         try:
-            await _belong(settings, gauges, scorer, sink, first, heartbeat, stop)
+            await _belong(settings, gauges, scorer, sink, limits, first, heartbeat, stop)
         finally:
             for one in watching:
                 one.cancel()
@@ -133,17 +137,17 @@ def _settle_heap() -> None:
     gc.set_threshold(*_COLLECT_AFTER)
 
 
-async def _found(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster, int] | None:
-    """The cluster, once it answers, and the largest dead letter that it takes; None when told to stop.
+async def _found(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.Event) -> Cluster | None:
+    """The cluster, once it answers, its topics' limits read; None when told to stop.
 
     A broker that has just started doesn't know its topics yet: an answer is an error only when it stays wrong.
     """
     wrong = 0
     while not stop.is_set():
         try:
-            found = await _asked(settings, stop)
+            found = await _asked(settings, limits, stop)
             if found is not None:
-                check_partitions(found[0], settings.topics)
+                check_partitions(found, settings.topics)
             return found  # noqa: TRY300 - an else would hide that this is the good end
         except AccessRefusedError:
             raise
@@ -158,7 +162,7 @@ async def _found(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster
     return None
 
 
-async def _asked(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster, int] | None:
+async def _asked(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.Event) -> Cluster | None:
     kafka, topics = settings.kafka, settings.topics
     admin = await started(lambda: admin_client(kafka), stop, structlog.get_logger(), bootstrap=kafka.bootstrap_servers)
     if admin is None:
@@ -169,7 +173,8 @@ async def _asked(settings: ScorerSettings, stop: asyncio.Event) -> tuple[Cluster
         )
         with rights.needed():
             cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
-        return cluster, await message_limit(admin, topics.dlq)
+        await limits.read(admin)
+        return cluster
     finally:
         await stopped(admin)
 
@@ -213,15 +218,16 @@ async def _belong(
     gauges: Gauges,
     scorer: Scorer,
     sink: Sink,
+    limits: OutputLimits,
     first: Mapping[int, int],
     heartbeat: Heartbeat,
     stop: asyncio.Event,
 ) -> None:
     """Be a member of the group; where membership breaks, become one anew."""
-    narration, ratio, summary = Narration(), DeadLetterRatio(), Summary(gauges)
+    narration, ratio, summary, blocked = Narration(), DeadLetterRatio(), Summary(gauges), Blocked()
     watchdog = Watchdog(settings.group.stall_timeout_s)
     while not stop.is_set():
-        member = _Member(settings, sink, first, gauges.metrics)
+        member = _Member(settings, sink, limits, first, gauges.metrics)
         consumer = await started(
             member.make_consumer, stop, structlog.get_logger(), bootstrap=settings.kafka.bootstrap_servers
         )
@@ -241,6 +247,7 @@ async def _belong(
             ratio=ratio,
             drift=gauges.drift,
             stops=Stops(settings.topics.input, SkipRequests(settings.csv.path)),
+            blocked=blocked,
             busy=member.busy,
             max_records=settings.group.max_records,
         )
@@ -264,8 +271,16 @@ async def _belong(
 class _Member:
     """One membership: the consumer, what it owns, and the lock between a cycle and a rebalance."""
 
-    def __init__(self, settings: ScorerSettings, sink: Sink, first: Mapping[int, int], metrics: ScorerMetrics) -> None:
+    def __init__(
+        self,
+        settings: ScorerSettings,
+        sink: Sink,
+        limits: OutputLimits,
+        first: Mapping[int, int],
+        metrics: ScorerMetrics,
+    ) -> None:
         self._settings = settings
+        self._limits = limits
         self.busy = asyncio.Lock()
         self.ownership = Ownership(sink, self._outlet, first, metrics)
 
@@ -285,6 +300,7 @@ class _Member:
         return Outlet(
             self._settings.kafka,
             topics=self._settings.topics,
+            limits=self._limits,
             group=self._settings.group.group,
             partition=partition,
             guarantee=self._settings.group.guarantee,

@@ -4,8 +4,7 @@ A letter is the original, byte for byte, followed by headers of ours; a marker h
 partition, and names the letter by its offset there. Pure.
 """
 
-import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -16,11 +15,21 @@ Headers = list[tuple[str, bytes | None]]
 
 REPLAY_OF = "replay.of"
 """The header by which a replayed message links to its letter: topic/partition/offset."""
+REDUCED_LETTER = "dlq"
+"""How the headers begin that describe what of a message was too large for the topic."""
 _REPLAYED_OFFSET, _REPLAYED_AS, _REPLAYED_AGAIN = "dlq.replayed_offset", "dlq.replayed_as", "dlq.replayed_again"
 _FORMAT, _LAST_OFFSET = "dlq.format", "dlq.last_offset"
 _MENDED, _UNCHANGED = b"mended", b"unchanged"
 _DIGITS = 18
 """Of an offset, at most."""
+
+
+class Removed(NamedTuple):
+    """A key, or all headers, that a letter lacks because they were too large: which of them, size and SHA-256."""
+
+    part: str
+    bytes: int
+    sha256: str
 
 
 class Place(NamedTuple):
@@ -48,6 +57,7 @@ class DeadLetter:
     value: bytes | None
     value_bytes: int
     headers: Headers
+    removed: Sequence[Removed] = ()
     format: str = ""
     """What the value's bytes are where they are no message's value: a damaged record or batch."""
 
@@ -92,17 +102,6 @@ def dead_letter_headers(place: Place, invalid: InvalidPayment) -> Headers:
     ]
 
 
-def fitted(value: bytes | None, room: int) -> tuple[bytes | None, Headers]:
-    """The value, cut to `room` bytes where it must be, with the headers that then tell its length and SHA-256."""
-    if value is None or len(value) <= room:
-        return value, []
-    headers: Headers = [
-        ("dlq.value_bytes", str(len(value)).encode()),
-        ("dlq.value_sha256", hashlib.sha256(value).hexdigest().encode()),
-    ]
-    return value[: max(room, 0)], headers
-
-
 def dead_letter(partition: int, record: Record) -> DeadLetter | None:
     """A record of the dead-letter topic as a letter; None where it is a marker, or none of ours."""
     headers = list(record.headers)
@@ -118,6 +117,7 @@ def dead_letter(partition: int, record: Record) -> DeadLetter | None:
             timestamp_ms=int(ours.get("dlq.timestamp", record.timestamp)),
         )
         value_bytes = int(ours.get("dlq.value_bytes", len(record.value or b"")))
+        removed = _removed(ours)
     except (KeyError, ValueError):
         return None
     return DeadLetter(
@@ -131,6 +131,7 @@ def dead_letter(partition: int, record: Record) -> DeadLetter | None:
         value_bytes=value_bytes,
         headers=headers[:begin],
         format=ours.get(_FORMAT, ""),
+        removed=removed,
     )
 
 
@@ -164,6 +165,14 @@ def replay_headers(letter: DeadLetter, topic: str) -> Headers:
     """The original's headers and the link to its letter in `topic`, instead of one to an earlier letter."""
     kept = [(name, value) for name, value in letter.headers if name != REPLAY_OF]
     return [*kept, (REPLAY_OF, f"{topic}/{letter.partition}/{letter.offset}".encode())]
+
+
+def _removed(ours: Mapping[str, str]) -> list[Removed]:
+    return [
+        Removed(part, int(ours[f"dlq.{part}_bytes"]), ours.get(f"dlq.{part}_sha256", ""))
+        for part in ("key", "headers")
+        if f"dlq.{part}_bytes" in ours
+    ]
 
 
 def _beginning_of_ours(headers: Sequence[tuple[str, bytes | None]]) -> int | None:

@@ -25,6 +25,10 @@ class AccessRefusedError(KafkaSetupError):
     """Kafka does not let this user do what is needed; the message says what to grant, and to whom."""
 
 
+class TopicRefusesError(KafkaSetupError):
+    """A topic refuses records whatever is retried; the message names topic, setting and the command that changes it."""
+
+
 class SinkUnavailableError(FraudstreamError):
     """The sink can't be written now (disk full, folder read-only, file locked): keep the batch, wait, try again."""
 

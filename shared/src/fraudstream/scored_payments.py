@@ -6,6 +6,8 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+REDUCED = "scored"
+"""How the headers begin that describe what of a record's key and headers was too large for the topic."""
 _TEXT_CHARACTERS = 500
 
 Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]

@@ -13,6 +13,7 @@ from fraudstream.errors import FraudstreamError, KafkaSetupError
 from fraudstream.kafka.cluster import admin_client, check_partitions, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.group import committed_offsets, member_count
+from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.offsets import Log as Retained
@@ -85,6 +86,7 @@ async def _end_transactions(settings: VerifySettings, partition: int) -> None:
     outlet = Outlet(
         settings.kafka,
         topics=settings.topics,
+        limits=OutputLimits(settings.kafka, (settings.topics.scored, settings.topics.dlq)),
         group=settings.group.group,
         partition=partition,
         guarantee="exactly_once",

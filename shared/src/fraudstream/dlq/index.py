@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from fraudstream.dead_letters import DeadLetter, Place, Replayed, dead_letter, replayed
 from fraudstream.dlq.choosing import LetterPlace
 from fraudstream.events import InvalidPayment, decode
+from fraudstream.fitting import batch_bytes
 from fraudstream.records import Record
 
 _TEXTS_SHARED = 10_000
-# Kafka's record format adds at most 10 bytes to each key, value, header name and value; around all of them stands this
-_PART_BYTES, _ENVELOPE_BYTES = 10, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,6 +17,7 @@ class Entry:
     """A letter without its bytes.
 
     `verdict` is why its value is no payment by today's rules; None: it is one, or was not judged.
+    `is_incomplete`: the letter lacks the message's key or headers.
     `around_bytes` is the most that a message of it takes beside its value, `value_hash` good for this process alone.
     """
 
@@ -28,6 +28,7 @@ class Entry:
     source: Place
     is_cut: bool
     is_raw: bool
+    is_incomplete: bool
     stored_bytes: int
     value_bytes: int
     around_bytes: int
@@ -79,9 +80,10 @@ class Index:
             source=letter.source._replace(topic=self._shared(letter.source.topic)),
             is_cut=letter.is_cut,
             is_raw=bool(letter.format),
+            is_incomplete=bool(letter.removed),
             stored_bytes=len(letter.value or b""),
             value_bytes=letter.value_bytes,
-            around_bytes=_around_bytes(letter),
+            around_bytes=batch_bytes(letter.key, None, letter.headers),
             value_hash=hash(letter.value),
             verdict=verdict(letter.value) if self._judged else None,
         )
@@ -95,8 +97,3 @@ def verdict(value: bytes | None) -> str | None:
     """Why a message of this value can't be scored; None where it can."""
     event = decode(value)
     return event.reason if isinstance(event, InvalidPayment) else None
-
-
-def _around_bytes(letter: DeadLetter) -> int:
-    headers = sum(len(name.encode()) + len(value or b"") + 2 * _PART_BYTES for name, value in letter.headers)
-    return len(letter.key or b"") + 2 * _PART_BYTES + headers + _ENVELOPE_BYTES

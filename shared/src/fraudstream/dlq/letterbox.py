@@ -12,8 +12,9 @@ from fraudstream.dlq.choosing import LetterPlace
 from fraudstream.dlq.index import Index
 from fraudstream.dlq.plan import Target
 from fraudstream.errors import KafkaSetupError
-from fraudstream.kafka.cluster import admin_client, describe, message_limit
+from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import Log
+from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.reading import TopicReader, all_settled, connected
 from fraudstream.kafka.rights import Operation, Rights
 from fraudstream.offsets import Log as Retained
@@ -122,10 +123,12 @@ async def letterbox(
         for variable, topic in (("DLQ_TOPIC", topics.dlq), ("INPUT_TOPIC", topics.input)):
             if not counts[topic]:
                 raise KafkaSetupError(f"{variable}: there is no topic {topic}; make it with: fraudstream topics")
+        limits = OutputLimits(kafka, (topics.input,))
+        await limits.read(admin)
         target = Target(
             topic=topics.input,
             partitions=counts[topics.input],
-            message_bytes=await message_limit(admin, topics.input),
+            message_bytes=limits.batch_bytes(topics.input),
             keeps_transactions=cluster.keeps_transactions,
         )
         stable, whole = [

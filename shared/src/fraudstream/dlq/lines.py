@@ -49,6 +49,7 @@ def export_line(letter: DeadLetter, timestamp_ms: int, replays: Sequence[Replaye
         "headers": [{"name": name, **_bytes("value", value)} for name, value in letter.headers],
         **({"cut": True, "value_bytes": letter.value_bytes} if letter.is_cut else {}),
         **({"format": letter.format} if letter.format else {}),
+        **({"removed": [part._asdict() for part in letter.removed]} if letter.removed else {}),
         **_bytes("value", letter.value),
     }
     return json.dumps(line)

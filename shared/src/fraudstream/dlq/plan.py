@@ -14,6 +14,7 @@ _LINK_BYTES = 320
 REPLAYED = "replayed before (--again sends them once more)"
 CUT = "cut when they were kept, so that there is no whole value to send"
 RAW = "damaged records or batches, whose bytes are no message; give them a value with dlq export and replay --from"
+INCOMPLETE = "kept without a key or headers that were too large: only their sender can send them again"
 FOREIGN = "of another topic than {topic}"
 TOO_LARGE = "larger than {topic} takes"
 NO_PARTITION = "of a partition that {topic} does not have"
@@ -116,14 +117,20 @@ def _why_not(entry: Entry, edit: Edit | None, target: Target) -> str | None:
         return FOREIGN
     if entry.place.partition >= target.partitions:
         return NO_PARTITION
-    if edit is None or edit.value_hash == entry.value_hash:
-        if entry.is_raw:
-            return RAW
-        if entry.is_cut:
-            return CUT
+    if why := _lacks(entry, edit):
+        return why
     if value_bytes + entry.around_bytes + _LINK_BYTES > target.message_bytes:
         return TOO_LARGE
     return None
+
+
+def _lacks(entry: Entry, edit: Edit | None) -> str | None:
+    is_unchanged = edit is None or edit.value_hash == entry.value_hash
+    if is_unchanged and entry.is_raw:
+        return RAW
+    if is_unchanged and entry.is_cut:
+        return CUT
+    return INCOMPLETE if entry.is_incomplete else None
 
 
 def _oldest(entries: Sequence[Entry], limit: int | None) -> Sequence[Entry]:

@@ -52,7 +52,7 @@ class Replay:
     async def run(self, kafka: KafkaSettings, identity: str, stop: asyncio.Event) -> None:
         """Send all of the plan. Raises ReplayStoppedError, KafkaSetupError."""
         topics = self.plan.target.topic, self.box.topic
-        make = partial(Transactions, kafka, identity, topics, message_limit=self.plan.target.message_bytes)
+        make = partial(Transactions, kafka, identity, topics)
         async with connected(make, kafka, self.log) as transactions:
             try:
                 # from here on nobody else replays: what they have, is to be seen

@@ -20,6 +20,7 @@ def text(letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_
         ("key", "none" if letter.key is None else visible_bytes(letter.key)),
         ("size", _size(letter)),
         *_headers(letter),
+        *_removed(letter),
         *_replayed(letter, replays),
         ("today", _today(letter)),
     ]
@@ -45,6 +46,13 @@ def _header(name: str, value: bytes | None) -> str:
     return content if name == REPLAY_OF else f"{visible(name)}: {content}"
 
 
+def _removed(letter: DeadLetter) -> list[tuple[str, str]]:
+    return [
+        ("removed", f"{part}, {size:,} bytes, too large for the topic; SHA-256 {visible(sha256)}")
+        for part, size, sha256 in letter.removed
+    ]
+
+
 def _replayed(letter: DeadLetter, replays: Sequence[Replayed]) -> list[tuple[str, str]]:
     if not replays:
         return [("replayed", "not yet")]
@@ -60,6 +68,8 @@ def _today(letter: DeadLetter) -> str:
         return f"can't be replayed as it is: its bytes are a damaged {letter.format}, not a message"
     if letter.is_cut:
         return "can't be replayed as it is: its value was cut"
+    if letter.removed:
+        return "can't be replayed: its key or headers were removed"
     event = decode(letter.value)
     if isinstance(event, InvalidPayment):
         return f"still a dead letter: {event.reason}: {visible(event.detail)}"

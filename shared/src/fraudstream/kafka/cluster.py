@@ -1,17 +1,15 @@
-"""What a cluster is, seen from outside: its id, its topics, their limits."""
+"""What a cluster is, seen from outside: its id and its topics."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import TopicAuthorizationFailedError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import client_options
 from fraudstream.settings import KafkaSettings, TopicSettings
 
-_DEFAULT_MESSAGE_BYTES = 1_048_588
 _CALL_TIMEOUT_MS = 20_000
 _MOCK = "mockCluster"
 _NOT_AUTHORIZED = TopicAuthorizationFailedError.errno
@@ -43,22 +41,6 @@ async def describe(admin: AIOKafkaAdminClient, topics: Collection[str]) -> Clust
         raise TopicAuthorizationFailedError(hidden)
     counts = {entry["topic"]: len(entry["partitions"]) for entry in described if not entry["error_code"]}
     return Cluster(id=cluster.get("cluster_id") or "", partitions={topic: counts.get(topic, 0) for topic in topics})
-
-
-async def message_limit(admin: AIOKafkaAdminClient, topic: str) -> int:
-    """The largest batch, in bytes, that `topic` takes; Kafka's default where the broker doesn't say."""
-    try:
-        responses = await admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": None})]
-        )
-    except (KafkaError, ValueError, AttributeError):
-        return _DEFAULT_MESSAGE_BYTES
-    for response in responses:
-        for resource in response.to_object()["resources"]:
-            for entry in resource.get("config_entries", ()):
-                if entry["config_names"] == "max.message.bytes":
-                    return int(entry["config_value"])
-    return _DEFAULT_MESSAGE_BYTES
 
 
 def check_partitions(cluster: Cluster, topics: TopicSettings) -> None:

@@ -8,7 +8,9 @@ from typing import Any
 from aiokafka import AIOKafkaProducer
 
 from fraudstream.kafka.connection import client_options
+from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.kafka.producing import failed_producer, new_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.settings import KafkaSettings
 
@@ -27,12 +29,11 @@ class Acknowledged:
 class IdempotentProducer:
     """Sends batches to one topic, acknowledged by all replicas; once it has raised, it must be stopped and replaced."""
 
-    def __init__(self, kafka: KafkaSettings, topic: str) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, limits: OutputLimits) -> None:
         self._topic = topic
+        self._limits = limits
         self._rights = Rights(kafka=kafka, topics={topic: ("Write",)})
-        self._producer = AIOKafkaProducer(
-            **client_options(kafka), enable_idempotence=True, acks="all", max_batch_size=_BATCH_BYTES, linger_ms=0
-        )
+        self._producer = AIOKafkaProducer(**client_options(kafka), enable_idempotence=True, acks="all", linger_ms=0)
 
     async def start(self) -> None:
         """Connect and get a producer id; may go on for ever."""
@@ -73,12 +74,12 @@ class IdempotentProducer:
 
         One call at a time for a partition.
         """
-        batch = self._producer.create_batch()
+        batch = new_batch(self._producer, min(_BATCH_BYTES, self._limits.batch_bytes(self._topic)))
         for key, value, timestamp_ms in messages:
             if batch.append(timestamp=timestamp_ms, key=key, value=value) is None:
                 break
         count = batch.record_count()
-        with self._rights.needed():
+        with self._rights.needed(), failed_producer():
             stored = await (await self._producer.send_batch(batch, self._topic, partition=partition))
         return Acknowledged(count, stored.offset)
 

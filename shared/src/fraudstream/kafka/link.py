@@ -1,20 +1,23 @@
 """The link to Kafka that outlives its producers: a failed one is replaced, and what it had in hand is sent again."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 
 from aiokafka import errors
 
-from fraudstream.errors import KafkaSetupError
+from fraudstream.errors import KafkaSetupError, TopicRefusesError
 from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
 from fraudstream.kafka.idempotence import Acknowledged, IdempotentProducer
+from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.kafka.refused_records import NEVER_ACCEPTED
+from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings
 
 _TOPIC_APPEARS_S = 5.0
 _LONGEST_PAUSE_S = 2.0
-_NEVER_ACCEPTED = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.InvalidTopicError)
 
 
 class Link:
@@ -26,6 +29,8 @@ class Link:
         self._kafka = kafka
         self._topic = topic
         self._log = log
+        self._limits = OutputLimits(kafka, (topic,))
+        self._refusals: dict[int, str] = {}
         self._replacing = asyncio.Lock()
         self._pause_s = 0.0
         self._partition_count = 0
@@ -56,27 +61,45 @@ class Link:
         self._partition_count = self.producer.known_partition_count() or self._partition_count
         return self._partition_count
 
-    async def send(self, partition: int, messages: Iterable[KeyedMessage]) -> Acknowledged | None:
-        """Send a batch from the beginning of `messages`, however long the brokers are away.
+    @property
+    def refused(self) -> str | None:
+        """Why the topic accepts no payments in one of its partitions, as text for a user; None where it does."""
+        return next((reason for one, reason in self._refusals.items() if one < self._partition_count), None)
+
+    async def send(self, partition: int, messages: Sequence[KeyedMessage]) -> Acknowledged | None:
+        """Send a batch from the beginning of `messages`, however long the brokers are away or the topic refuses it.
 
         None if the producer has failed: there is another one now, and perhaps another number of partitions.
         """
-        producer = self.producer
+        producer, limits = self.producer, self._limits.of(self._topic)
         try:
             done = await producer.send(partition, messages)
-        except _NEVER_ACCEPTED as error:
-            raise KafkaSetupError(f"Kafka does not accept payments in {self._topic}: {error!r}") from error
+        except NEVER_ACCEPTED as error:
+            records: list[Message] = [(key, value, timestamp_ms, []) for key, value, timestamp_ms in messages]
+            self._refuse(partition, await self._limits.refused(limits, error, records))
+            await self._replace(producer, error)
+            return None
         except BROKEN as error:
             await self._replace(producer, error)
             return None
         self._pause_s = 0.0
+        if reason := self._refusals.pop(partition, None):
+            self._log.info("payments accepted again", was=reason)
         return done
+
+    def _refuse(self, partition: int, why: Exception) -> None:
+        if not isinstance(why, TopicRefusesError):
+            return
+        if str(why) not in self._refusals.values():
+            self._log.error("payments refused", reason=str(why), action="nothing is lost; sent again every 2 s")
+        self._refusals[partition] = str(why)
 
     async def _replace(self, failed: IdempotentProducer, error: Exception) -> None:
         async with self._replacing:
             if self.producer is not failed:
                 return
-            self._log.warning("producer failed, starting another", reason=repr(error))
+            report = self._log.debug if isinstance(error, NEVER_ACCEPTED) else self._log.warning
+            report("producer failed, starting another", reason=repr(error))
             await stopped(failed)
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(2 * self._pause_s + 0.1, _LONGEST_PAUSE_S)
@@ -86,4 +109,5 @@ class Link:
 
     async def _started(self, stop: asyncio.Event) -> IdempotentProducer | None:
         bootstrap = self._kafka.bootstrap_servers
-        return await started(lambda: IdempotentProducer(self._kafka, self._topic), stop, self._log, bootstrap=bootstrap)
+        make = partial(IdempotentProducer, self._kafka, self._topic, self._limits)
+        return await started(make, stop, self._log, bootstrap=bootstrap)

@@ -13,8 +13,17 @@ _SILENCE_S = 2.0
 class Outage:
     """On from the moment when an expected answer is 2 s late until the next one comes; `changed` is called at both."""
 
-    def __init__(self, log: Log, changed: Callable[[], None], silence_s: float = _SILENCE_S) -> None:
+    def __init__(
+        self,
+        log: Log,
+        changed: Callable[[], None],
+        silence_s: float = _SILENCE_S,
+        explained: Callable[[], object] = lambda: None,
+    ) -> None:
+        """`explained`: whether the reason is another one than silent brokers, and is logged already."""
         self.is_on = False
+        self._explained = explained
+        self._logged = False
         self._log = log
         self._changed = changed
         self._silence_s = silence_s
@@ -32,7 +41,8 @@ class Outage:
         self.end()
         if self.is_on:
             self.is_on = False
-            self._log.info("Kafka is back", away_s=round(time.monotonic() - self._since_s, 1))
+            if self._logged:
+                self._log.info("Kafka is back", away_s=round(time.monotonic() - self._since_s, 1))
         if more_expected:
             self.expect()
 
@@ -45,6 +55,8 @@ class Outage:
     def _begin(self) -> None:
         self._timer = None
         self.is_on = True
-        refused = attempts.standing()
-        self._log.warning("Kafka is away: waiting, nothing is lost", **({"reason": refused} if refused else {}))
+        self._logged = not self._explained()
+        if self._logged:
+            refused = attempts.standing()
+            self._log.warning("Kafka is away: waiting, nothing is lost", **({"reason": refused} if refused else {}))
         self._changed()

@@ -16,8 +16,9 @@ from aiokafka import AIOKafkaProducer, TopicPartition
 from fraudstream.errors import KafkaSetupError
 from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options, stopped
+from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.patches import retry_begin_soon
-from fraudstream.kafka.producing import enqueue, transactional
+from fraudstream.kafka.producing import failed_producer, publish, transactional
 from fraudstream.kafka.rights import Rights
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings, TopicSettings
@@ -25,7 +26,6 @@ from fraudstream.settings import KafkaSettings, TopicSettings
 _START_TIMEOUT_S = 30.0
 _SEND_TIMEOUT_S = 20.0
 _COMMIT_TIMEOUT_S = 15.0
-_BATCH_BYTES = 512 << 10
 _REQUEST_BYTES = 4 << 20
 
 Commit = Callable[[int, int], Awaitable[None]]
@@ -39,6 +39,7 @@ class Outlet:
         kafka: KafkaSettings,
         *,
         topics: TopicSettings,
+        limits: OutputLimits,
         group: str,
         partition: int,
         guarantee: Literal["exactly_once", "at_least_once"],
@@ -46,6 +47,7 @@ class Outlet:
     ) -> None:
         self._source = TopicPartition(topics.input, partition)
         self._outputs = (topics.scored, topics.dlq)
+        self._limits = limits
         self._group = group
         self._transactional = guarantee == "exactly_once"
         self._commit = commit
@@ -63,7 +65,6 @@ class Outlet:
         self._producer = AIOKafkaProducer(
             **client_options(kafka),
             **identity,
-            max_batch_size=_BATCH_BYTES,
             max_request_size=_REQUEST_BYTES,
             linger_ms=0,
         )
@@ -82,18 +83,14 @@ class Outlet:
     async def send(self, messages: Mapping[str, Sequence[Message]]) -> None:
         """Publish to each topic; returns when the brokers have all of it.
 
-        A rejected batch doesn't poison aiokafka's transaction, so each acknowledgement is awaited here.
+        Raises TopicRefusesError where a topic's settings make every further attempt useless.
         """
         async with self._within(_SEND_TIMEOUT_S):
             if self._transactional:
                 await self._producer.begin_transaction()
             failpoint("sending")
-            acknowledgements = [
-                acknowledgement
-                for topic, some in messages.items()
-                for acknowledgement in await enqueue(self._producer, topic, self._source.partition, some)
-            ]
-            await asyncio.gather(*acknowledgements)
+            places = {(topic, self._source.partition): some for topic, some in messages.items()}
+            await publish(self._producer, self._limits, places)
 
     async def commit(self, offset: int) -> None:
         """The next offset to read: stored with what was published, or by the consumer where there is no transaction."""
@@ -111,6 +108,6 @@ class Outlet:
 
     @asynccontextmanager
     async def _within(self, timeout_s: float) -> AsyncIterator[None]:
-        with self._rights.needed():
+        with self._rights.needed(), failed_producer():
             async with asyncio.timeout(timeout_s):
                 yield

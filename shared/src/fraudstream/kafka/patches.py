@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from aiokafka import client, conn
+from aiokafka import client, conn, errors
 from aiokafka.consumer import fetcher
 from aiokafka.producer import sender
 
@@ -15,6 +15,19 @@ _BEGIN_RETRY_S = 0.002
 _CLOSED = "the handler is closed"
 _client: Any = client
 _fetcher: Any = fetcher
+
+
+class InvalidRecordError(errors.BrokerResponseError):
+    """A record that the topic does not accept: without a key where it is compacted, or refused by a broker's rule."""
+
+    errno = 87
+    message = "INVALID_RECORD"
+    description = "The broker refuses the record."
+
+
+def tell_invalid_records() -> None:
+    """Raise InvalidRecordError for Kafka's error 87, which aiokafka does not know and reports as UnknownError."""
+    errors.kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 
 
 def read_damaged_records() -> None:

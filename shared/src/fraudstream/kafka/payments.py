@@ -71,7 +71,7 @@ class PaymentSender:
         self._filled: dict[int, asyncio.Event] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._waiting = 0
-        self._outage = Outage(log, self._changed)
+        self._outage = Outage(log, self._changed, explained=lambda: link.refused)
         self._room, self._empty = asyncio.Event(), asyncio.Event()
         self._changed()
 
@@ -83,6 +83,11 @@ class PaymentSender:
     def is_away(self) -> bool:
         """Whether the brokers have acknowledged nothing for a while, though something waits."""
         return self._outage.is_on
+
+    @property
+    def refused(self) -> str | None:
+        """Why the topic accepts no payments, which a user must change; None where it does."""
+        return self._link.refused
 
     @property
     def waiting(self) -> int:
@@ -131,7 +136,7 @@ class PaymentSender:
             if partition >= self._link.partition_count():
                 self._route_again(partition)
                 continue
-            done = await self._link.send(partition, islice(queue, _MOST_IN_A_BATCH))
+            done = await self._link.send(partition, list(islice(queue, _MOST_IN_A_BATCH)))
             if done is None:
                 continue
             messages = [queue.popleft() for _ in range(done.count)]

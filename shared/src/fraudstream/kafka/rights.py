@@ -11,7 +11,7 @@ from aiokafka import errors
 from fraudstream.errors import AccessRefusedError
 from fraudstream.settings import KafkaSettings
 
-Operation = Literal["Read", "Write", "Describe", "Create", "Alter"]
+Operation = Literal["Read", "Write", "Describe", "Create", "Alter", "DescribeConfigs"]
 
 NOT_ALLOWED = (
     errors.ClusterAuthorizationFailedError,

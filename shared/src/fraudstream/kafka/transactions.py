@@ -7,13 +7,13 @@ from aiokafka import AIOKafkaProducer
 
 from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options
+from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.patches import retry_begin_soon
-from fraudstream.kafka.producing import enqueue, transactional
+from fraudstream.kafka.producing import failed_producer, publish, transactional
 from fraudstream.kafka.rights import Rights
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings
 
-_BATCH_BYTES = 256 << 10
 _REQUEST_BYTES = 4 << 20
 # less than the transaction's own time all together
 _SEND_TIMEOUT_S = 40.0
@@ -29,14 +29,13 @@ class Transactions:
     Once `publish` has raised, it must be thrown away: what it was about to publish is there as a whole, or not at all.
     """
 
-    def __init__(self, kafka: KafkaSettings, identity: str, topics: Collection[str], *, message_limit: int) -> None:
-        """`message_limit`: the largest batch, in bytes, that all `topics` take; a single message may be larger."""
+    def __init__(self, kafka: KafkaSettings, identity: str, topics: Collection[str]) -> None:
+        self._limits = OutputLimits(kafka, topics)
         self._rights = Rights(kafka=kafka, topics=dict.fromkeys(topics, ("Write",)), transactional_ids=identity)
         retry_begin_soon()
         self._producer = AIOKafkaProducer(
             **client_options(kafka),
             **transactional(identity),
-            max_batch_size=min(_BATCH_BYTES, message_limit),
             max_request_size=_REQUEST_BYTES,
             linger_ms=0,
         )
@@ -48,25 +47,21 @@ class Transactions:
         """
         with self._rights.needed():
             await self._producer.start()
+        await self._limits.refresh()
 
     async def stop(self) -> None:
         """Disconnect; an open transaction ends at the next start, or by its timeout."""
         await self._producer.stop()
 
     async def publish(self, messages: Mapping[tuple[Topic, Partition], Sequence[Message]]) -> None:
-        """One transaction; returns when it is committed."""
-        with self._rights.needed():
+        """One transaction; returns when it is committed. Raises TopicRefusesError as `producing.publish` does."""
+        with self._rights.needed(), failed_producer():
             await self._publish(messages)
 
     async def _publish(self, messages: Mapping[tuple[Topic, Partition], Sequence[Message]]) -> None:
         async with asyncio.timeout(_SEND_TIMEOUT_S):
             await self._producer.begin_transaction()
-            acknowledgements = [
-                acknowledgement
-                for (topic, partition), some in messages.items()
-                for acknowledgement in await enqueue(self._producer, topic, partition, some)
-            ]
-            await asyncio.gather(*acknowledgements)
+            await publish(self._producer, self._limits, messages)
         failpoint("replay_sent")
         async with asyncio.timeout(_COMMIT_TIMEOUT_S):
             await self._producer.commit_transaction()

@@ -1,0 +1,118 @@
+"""The limits of the topics that are written to: read at start, at intervals, and when a topic refuses records."""
+
+import asyncio
+import time
+from collections.abc import Collection, Mapping, Sequence
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.errors import BrokerResponseError, KafkaError, TopicAuthorizationFailedError
+
+from fraudstream.errors import TopicRefusesError
+from fraudstream.kafka.cluster import admin_client
+from fraudstream.kafka.connection import BROKEN, stopped
+from fraudstream.kafka.refused_records import TopicLimits, refusal
+from fraudstream.kafka.rights import Rights
+from fraudstream.rows import Message
+from fraudstream.settings import KafkaSettings
+
+_READ_EVERY_S = 30.0
+_READ_TIMEOUT_S = 5.0
+# the embedded broker answers none of this, and aiokafka then fails in ways of its own
+_UNANSWERED = (KafkaError, ValueError, AttributeError)
+
+
+class TopicsChangedError(KafkaError):
+    """A topic refused records, and its settings are others than those by which they were sent: send them again."""
+
+
+class OutputLimits:
+    """The latest limits known of each topic. One instance is shared by all that write to these topics."""
+
+    def __init__(self, kafka: KafkaSettings, topics: Collection[str]) -> None:
+        self._kafka = kafka
+        self._limits = {topic: TopicLimits(topic=topic) for topic in topics}
+        self._read_s = -_READ_EVERY_S
+        self._reading = asyncio.Lock()
+        self._remarked: set[tuple[str, str]] = set()
+
+    def of(self, topic: str) -> TopicLimits:
+        """Return what is known now; Kafka's defaults until it is read."""
+        return self._limits[topic]
+
+    def batch_bytes(self, topic: str) -> int:
+        """Return the largest batch that *topic* accepts, in bytes."""
+        return self._limits[topic].batch_bytes
+
+    async def read(self, admin: AIOKafkaAdminClient) -> None:
+        """Read all with a started client; a topic whose settings may not be read keeps what is known of it."""
+        begun_s = time.monotonic()
+        try:
+            found = await _read(admin, self._limits)
+        except _UNANSWERED:
+            return
+        for topic, limits in found.items():
+            self._report(self._limits[topic], limits)
+            self._limits[topic] = limits
+        self._read_s = begun_s
+
+    async def refresh(self) -> None:
+        """Read all again, unless that was done since this call. A broker that does not answer changes nothing."""
+        asked_s = time.monotonic()
+        async with self._reading:
+            if self._read_s >= asked_s:
+                return
+            admin = admin_client(self._kafka)
+            try:
+                async with asyncio.timeout(_READ_TIMEOUT_S):
+                    await admin.start()
+                    await self.read(admin)
+            except BROKEN as error:  # read again at the next refusal, or in 30 s
+                structlog.get_logger().debug("topic settings not read", reason=str(error) or type(error).__name__)
+            finally:
+                await stopped(admin)
+
+    async def follow(self) -> None:
+        """Read all every 30 s, until cancelled."""
+        while True:
+            await asyncio.sleep(_READ_EVERY_S)
+            await self.refresh()
+
+    async def refused(self, used: TopicLimits, error: BrokerResponseError, messages: Sequence[Message]) -> Exception:
+        """Return what to raise where *messages*, sent by the limits *used*, were refused for good with *error*."""
+        await self.refresh()
+        limits = self.of(used.topic)
+        if limits != used:
+            return TopicsChangedError(f"the settings of {used.topic} have changed")
+        cause = limits.cause(error, messages, time.time_ns() // 1_000_000)
+        text = refusal(limits, error, cause, self._kafka.bootstrap_servers)
+        if not limits.settings:
+            rights = Rights(kafka=self._kafka, topics={limits.topic: ("DescribeConfigs",)})
+            text += f"; {rights.missing(TopicAuthorizationFailedError(limits.topic))}"
+        return TopicRefusesError(text)
+
+    def _report(self, before: TopicLimits, now: TopicLimits) -> None:
+        log = structlog.get_logger()
+        changed = {name: value for name, value in now.settings.items() if before.settings.get(name, value) != value}
+        if changed:
+            log.info("topic settings changed", topic=now.topic, settings=changed)
+        for setting, meaning in now.remarks.items():
+            if (now.topic, setting) not in self._remarked:
+                self._remarked.add((now.topic, setting))
+                log.warning("topic setting", topic=now.topic, setting=setting, meaning=meaning)
+
+
+async def _read(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, TopicLimits]:
+    responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics])
+    resources = [resource for response in responses for resource in response.to_object()["resources"]]
+    return {
+        resource["resource_name"]: TopicLimits(topic=resource["resource_name"], settings=_settings(resource))
+        for resource in resources
+        if not resource["error_code"]
+    }
+
+
+def _settings(resource: Mapping[str, object]) -> dict[str, str]:
+    entries: Sequence[Mapping[str, str]] = resource["config_entries"]  # type: ignore[assignment]
+    return {entry["config_names"]: entry["config_value"] for entry in entries if entry["config_value"] is not None}

@@ -1,0 +1,124 @@
+"""Errors by which a topic refuses records for good, and the setting of the topic that is the cause. Pure."""
+
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from aiokafka import errors
+
+from fraudstream.fitting import batch_bytes
+from fraudstream.kafka.patches import InvalidRecordError
+from fraudstream.rows import Message
+
+NEVER_ACCEPTED = (
+    errors.InvalidTimestampError,
+    errors.InvalidTopicError,
+    errors.MessageSizeTooLargeError,
+    errors.PolicyViolationError,
+    errors.RecordListTooLargeError,
+    errors.UnsupportedForMessageFormatError,
+    InvalidRecordError,
+)
+"""The same records are refused again, however often they are sent: somebody must change the topic, or time passes."""
+
+_BATCH, _SEGMENT = "max.message.bytes", "segment.bytes"
+_BEFORE, _AFTER = "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"
+_DIFFERENCE = "message.timestamp.difference.max.ms"
+_TIMESTAMP_TYPE, _CLEANUP = "message.timestamp.type", "cleanup.policy"
+_COMPRESSION = "compression.type"
+_DEFAULTS = {_BATCH: 1_048_588, _SEGMENT: 1 << 30, _BEFORE: 2**63 - 1, _AFTER: 2**63 - 1, _DIFFERENCE: 2**63 - 1}
+_NO_TIMESTAMP = -1
+_AS_SENT = ("producer", "uncompressed")
+
+
+class Cause(NamedTuple):
+    """A setting that makes a topic refuse records, why, and a value with which it accepts them."""
+
+    setting: str
+    why: str
+    better: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TopicLimits:
+    """What a topic accepts, by its settings; Kafka's defaults where they are not known."""
+
+    topic: str
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def batch_bytes(self) -> int:
+        """The largest batch, in bytes. Where the broker compresses it again, it may grow by as much as is left here."""
+        largest = min(self._number(_BATCH), self._number(_SEGMENT))
+        as_sent = self.settings.get(_COMPRESSION, _AS_SENT[0]) in _AS_SENT
+        return largest if as_sent else largest - largest // 50
+
+    @property
+    def remarks(self) -> Mapping[str, str]:
+        """By setting: its consequences that refuse nothing, and that a user should know."""
+        found = {}
+        if self.settings.get(_TIMESTAMP_TYPE) == "LogAppendTime":
+            found[f"{_TIMESTAMP_TYPE}=LogAppendTime"] = (
+                "the timestamps of its records are the broker's, not the payments'"
+            )
+        if self._is_compacted:
+            found[f"{_CLEANUP}={self.settings[_CLEANUP]}"] = (
+                "Kafka deletes all but the last record of a key, and refuses records without one: "
+                "set cleanup.policy=delete to keep each record"
+            )
+        return found
+
+    def cause(self, error: errors.BrokerResponseError, messages: Sequence[Message], now_ms: int) -> Cause | None:
+        """Return the setting by which the topic refuses one of *messages* with *error*; None if it is not known."""
+        match error:
+            case errors.MessageSizeTooLargeError():
+                return self._size(_BATCH, messages)
+            case errors.RecordListTooLargeError():
+                return self._size(_SEGMENT, messages)
+            case errors.InvalidTimestampError():
+                return self._timestamp([message[2] for message in messages], now_ms)
+            case InvalidRecordError() if self._is_compacted and any(message[0] is None for message in messages):
+                return Cause(_CLEANUP, "a compacted topic accepts no record without a key", "delete")
+        return None
+
+    def _size(self, setting: str, messages: Sequence[Message]) -> Cause:
+        needed = max((batch_bytes(key, value, headers) for key, value, _, headers in messages), default=0)
+        better = max(_DEFAULTS[setting], needed)
+        return Cause(setting, "a record is larger, even without what can be removed of it", str(better))
+
+    def _timestamp(self, timestamps_ms: Sequence[int], now_ms: int) -> Cause | None:
+        given = [timestamp_ms for timestamp_ms in timestamps_ms if timestamp_ms != _NO_TIMESTAMP]
+        before, after = self._window(_BEFORE), self._window(_AFTER)
+        if not given or self._number(before) == self._number(after) == _DEFAULTS[_BEFORE]:
+            return None
+        early, late = now_ms - min(given), max(given) - now_ms
+        # by how much each is exceeded: our clock may differ from the broker's
+        if early - self._number(before) >= late - self._number(after):
+            return Cause(before, "a record's timestamp is older", str(_DEFAULTS[before]))
+        return Cause(after, "a record's timestamp is further in the future", str(_DEFAULTS[after]))
+
+    def _window(self, setting: str) -> str:
+        """The setting in force: before Kafka 4 an older one applies where the newer one has its default."""
+        is_default = self._number(setting) == _DEFAULTS[setting]
+        return _DIFFERENCE if is_default and _DIFFERENCE in self.settings else setting
+
+    @property
+    def _is_compacted(self) -> bool:
+        return "compact" in self.settings.get(_CLEANUP, "")
+
+    def _number(self, setting: str) -> int:
+        return int(self.settings.get(setting, _DEFAULTS[setting]))
+
+
+def refusal(limits: TopicLimits, error: errors.BrokerResponseError, cause: Cause | None, bootstrap: str) -> str:
+    """Return one line for a user: the topic, the setting that is the cause, and the command that changes it."""
+    topic = shlex.quote(limits.topic)
+    command = f"kafka-configs --bootstrap-server {bootstrap} --entity-type topics --entity-name {topic}"
+    if cause is None:
+        return f"{limits.topic} refuses records ({error.message}); see its settings: {command} --describe"
+    value = limits.settings.get(cause.setting, "unknown")
+    return (
+        f"{limits.topic} refuses records ({error.message}): {cause.setting}={value}, and {cause.why}; "
+        f"change it: {command} --alter --add-config {cause.setting}={cause.better}"
+    )

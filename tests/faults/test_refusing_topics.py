@@ -1,0 +1,232 @@
+"""Output topics whose settings refuse records: reported with setting and command; scored once they are changed."""
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import Names
+from tests.integration import tools
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import Message, Surroundings, payment
+from tests.integration.service import Service
+from tests.integration.topic import alter_config
+from tests.oracle import committed_records, dead_letters
+
+HOUR_MS = 3_600_000
+BLOCKED, RESUMED = "scoring hindered", "scoring goes on"
+LARGE = 2_300_000
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Two partitions: one to be blocked, one to continue."""
+    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
+
+
+def configure(scene: Surroundings, which: str, **settings: str) -> None:
+    """Give a topic these settings alone; underscores are dots."""
+    configs = {name.replace("_", "."): value for name, value in settings.items()}
+    alter_config(scene.bootstrap, scene.settings[which], configs)
+
+
+def wait_until_blocked(scorer: Service, topic: str, setting: str, better: str = "") -> dict[str, Any]:
+    """Wait for the error line, whose text is the health's, and names topic, setting and command."""
+    (line,) = scorer.wait_for(BLOCKED)
+    assert line["level"] == "error"
+    assert f"{topic} refuses records (" in line["reason"]
+    assert setting in line["reason"]
+    assert (
+        f"--entity-type topics --entity-name {topic} --alter --add-config {setting.partition('=')[0]}={better}"
+        in (line["reason"])
+    )
+    wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+    return line
+
+
+def send_until(scene: Surroundings, message: Message, count: Callable[[], int], wanted: int) -> None:
+    """Send the message again and again: a changed setting is in force a moment later."""
+    deadline_s = time.monotonic() + 40
+    while count() < wanted:
+        assert time.monotonic() < deadline_s
+        scene.send([message])
+
+
+def watch(scorer: Service, retries: int = 2) -> None:
+    """Watch its health until the partition was taken over that often once more: it is never ready."""
+    states = set[str]()
+    seen = len(scorer.lines("partitions taken over again"))
+    deadline_s = time.monotonic() + 60
+    while len(scorer.lines("partitions taken over again")) < seen + retries:
+        assert time.monotonic() < deadline_s, scorer.output
+        states.add(scorer.heartbeat)
+    assert states == {scorer.lines(BLOCKED)[0]["reason"]}
+
+
+def test_batches_are_sized_by_the_scored_topic(surroundings: Surroundings) -> None:
+    """3,000 payments in one partition, whose scores are ten batches of what the topic accepts."""
+    configure(surroundings, "SCORED_TOPIC", max_message_bytes="100000")
+    surroundings.send_payments(3_000, partitions=1)
+    with surroundings.scorer() as scorer:
+        surroundings.wait_until_committed(30)
+        assert not scorer.lines(BLOCKED)
+        assert not scorer.lines("partitions taken over again")
+    assert surroundings.assert_each_once() == 3_000
+
+
+def test_batches_are_sized_by_the_dead_letters_topic(surroundings: Surroundings) -> None:
+    """300 messages of 900 bytes; one is larger than the topic accepts, and is cut."""
+    configure(surroundings, "DLQ_TOPIC", max_message_bytes="20000")
+    surroundings.send([*[Message(b"x" * 900)] * 300, Message(b"y" * 30_000)])
+    with surroundings.scorer() as scorer:
+        surroundings.wait_until_committed(30)
+        assert not scorer.lines(BLOCKED)
+    assert surroundings.assert_each_once() == 301
+    (letter,) = dead_letters(surroundings.bootstrap, surroundings.settings["DLQ_TOPIC"])[0, 300]
+    headers = dict(letter.headers)
+    assert headers["dlq.value_bytes"] == b"30000"
+    assert headers["dlq.value_sha256"] == hashlib.sha256(b"y" * 30_000).hexdigest().encode()
+    assert 18_000 < len(letter.value or b"") < 20_000
+
+
+def test_batches_are_sized_by_the_segment(surroundings: Surroundings) -> None:
+    """A batch larger than a segment is refused too, with another error."""
+    configure(surroundings, "SCORED_TOPIC", segment_bytes="50000")
+    surroundings.send_payments(1_000, partitions=1)
+    with surroundings.scorer() as scorer:
+        surroundings.wait_until_committed(30)
+        assert not scorer.lines(BLOCKED)
+    assert surroundings.assert_each_once() == 1_000
+
+
+def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings) -> None:
+    """Of a dead letter and of a scored payment, from a producer that compresses; a replay leaves such letters out."""
+    key = b"k" * LARGE
+    headers = [("h", b"v" * LARGE)]
+    messages = [Message(b"broken", key), Message(payment(1), key), Message(b"broken", b"1", headers=headers)]
+    for message in messages:
+        surroundings.send([message], compression_type="gzip")
+    surroundings.send_payments(10)
+    with surroundings.scorer() as scorer:
+        surroundings.wait_until_committed(30)
+        assert not scorer.lines(BLOCKED)
+        assert "Traceback" not in scorer.output
+    assert surroundings.assert_each_once() == 13
+    letters = dead_letters(surroundings.bootstrap, surroundings.settings["DLQ_TOPIC"])
+    without_key, without_headers = letters[0, 0][0], letters[0, 2][0]
+    assert (without_key.key, without_key.value) == (None, b"broken")
+    assert described(without_key.headers, "dlq.key") == (LARGE, hashlib.sha256(key).hexdigest())
+    assert (without_headers.key, without_headers.value) == (b"1", b"broken")
+    assert described(without_headers.headers, "dlq.headers")[0] == LARGE + 9
+    assert "h" not in dict(without_headers.headers)
+    scores = committed_records(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
+    (score,) = [record for record in scores if record.headers]
+    assert described(score.headers, "scored.key") == (LARGE, hashlib.sha256(key).hexdigest())
+    done = tools.run(surroundings, "dlq", "replay", "--yes")
+    assert "2 kept without a key or headers that were too large" in done.output
+    tools.well(surroundings)
+
+
+def described(headers: Any, part: str) -> tuple[int, str]:
+    """The size and the SHA-256 of a removed part."""
+    notes: Mapping[str, bytes] = dict(headers)
+    return int(notes[f"{part}_bytes"]), notes[f"{part}_sha256"].decode()
+
+
+@pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])
+def test_a_timestamp_outside_the_window(surroundings: Surroundings, guarantee: str) -> None:
+    """Blocks its partition alone, until the window is wider."""
+    configure(surroundings, "SCORED_TOPIC", message_timestamp_before_max_ms=str(HOUR_MS))
+    long_ago_ms = int(1_000 * time.time()) - 2 * HOUR_MS
+    surroundings.send([Message(payment(1)), Message(payment(2), timestamp_ms=long_ago_ms)])
+    with surroundings.scorer(LOG_LEVEL="debug", PROCESSING_GUARANTEE=guarantee) as scorer:
+        wait_until_blocked(scorer, surroundings.settings["SCORED_TOPIC"], f"message.timestamp.before.max.ms={HOUR_MS}")
+        surroundings.send([Message(payment(number), partition=1) for number in range(3, 10)])
+        surroundings.wait_for_positions({1: 7})
+        watch(scorer)
+        assert surroundings.positions()[0] <= 0
+        configure(surroundings, "SCORED_TOPIC", message_timestamp_before_max_ms=str(10 * HOUR_MS))
+        surroundings.wait_until_committed(20)
+        scorer.wait_for(RESUMED)
+        scorer.wait_until_ready(10)
+        assert len(scorer.lines(BLOCKED)) == 1
+        assert "Traceback" not in scorer.output
+    if guarantee == "exactly_once":
+        assert surroundings.assert_each_once() == 9
+
+
+@pytest.mark.parametrize(
+    ("which", "setting", "value", "good", "message"),
+    [
+        ("SCORED_TOPIC", "cleanup.policy", "compact", "delete", Message(payment(1))),
+        ("DLQ_TOPIC", "cleanup.policy", "compact", "delete", Message(b"broken")),
+        ("SCORED_TOPIC", "max.message.bytes", "300", "1048588", Message(payment(1), b"1")),
+        ("SCORED_TOPIC", "segment.bytes", "300", "1073741824", Message(payment(1), b"1")),
+        (
+            "SCORED_TOPIC",
+            "message.timestamp.after.max.ms",
+            str(HOUR_MS),
+            str(2**63 - 1),
+            Message(payment(1), timestamp_ms=400_000_000_000_000),
+        ),
+        (
+            "SCORED_TOPIC",
+            "message.timestamp.difference.max.ms",
+            str(HOUR_MS),
+            str(2**63 - 1),
+            Message(payment(1), timestamp_ms=1_700_000_000_000),
+        ),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_setting_that_refuses_records(
+    surroundings: Surroundings, which: str, setting: str, value: str, good: str, message: Message
+) -> None:
+    """Is named with the command that changes it, also where it changes in a scorer that runs, in both directions."""
+    topic = surroundings.settings[which]
+    with surroundings.scorer() as scorer:
+        scorer.wait_until_ready()
+        alter_config(surroundings.bootstrap, topic, {setting: value})
+        send_until(surroundings, message, lambda: len(scorer.lines(BLOCKED)), 1)
+        wait_until_blocked(scorer, topic, f"{setting}={value}", good)
+        alter_config(surroundings.bootstrap, topic, {setting: good})
+        surroundings.wait_until_committed(20)
+        scorer.wait_for(RESUMED)
+        scorer.wait_until_ready(10)
+        assert "Traceback" not in scorer.output
+    assert surroundings.assert_each_once() > 0
+
+
+def test_a_limit_that_is_lowered_and_raised_while_it_runs(surroundings: Surroundings) -> None:
+    """Batches follow it: nothing is blocked, and letters are cut only as long as they must be."""
+    letter = Message(b"x" * 20_000)
+    with surroundings.scorer() as scorer:
+        scorer.wait_until_ready()
+        for round_, limit in enumerate((5_000, 100_000), 1):
+            for topic in ("SCORED_TOPIC", "DLQ_TOPIC"):
+                configure(surroundings, topic, max_message_bytes=str(limit))
+            surroundings.send_payments(1_000)
+            send_until(surroundings, letter, lambda: len(scorer.lines("topic settings changed")), 2 * round_)
+            surroundings.send([letter])
+            surroundings.wait_until_committed()
+            last = committed_records(surroundings.bootstrap, surroundings.settings["DLQ_TOPIC"])[-1]
+            assert len(last.value or b"") == 20_000 if limit > 20_000 else 4_000 < len(last.value or b"") < limit
+        assert not scorer.lines(BLOCKED)
+    assert surroundings.assert_each_once() > 2_000
+
+
+def test_the_brokers_timestamps_are_reported_once(surroundings: Surroundings) -> None:
+    """They are no obstacle."""
+    configure(surroundings, "SCORED_TOPIC", message_timestamp_type="LogAppendTime")
+    surroundings.send_payments(100)
+    with surroundings.scorer() as scorer:
+        surroundings.wait_until_committed(30)
+        (line,) = scorer.lines("topic setting")
+        assert (line["topic"], line["setting"]) == (
+            surroundings.settings["SCORED_TOPIC"],
+            "message.timestamp.type=LogAppendTime",
+        )
+    assert surroundings.assert_each_once() == 100

@@ -1,0 +1,53 @@
+"""Partitions that are blocked: how long, and how often that is logged."""
+
+from structlog.testing import capture_logs
+
+from scorer.blocked import Blocked
+
+
+class Clock:
+    """Turned by hand."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        """Return its time."""
+        return self.now_s
+
+
+def test_a_reason_is_logged_when_it_begins_and_ends_and_rarely() -> None:
+    """However often it is retried, and for however many partitions."""
+    clock = Clock()
+    blocked = Blocked(clock)
+    with capture_logs() as logs:
+        for second in range(0, 1_500, 5):
+            clock.now_s = second
+            blocked.add({0: 7, 1: 9}, "too large")
+            blocked.settle({0, 1, 2}, {0: 7, 2: 100})
+            assert blocked.reason == "too large"
+        blocked.settle({0, 1}, {0: 8, 1: 9})
+        assert blocked.reason == "too large"
+        blocked.settle({0, 1}, {0: 8, 1: 10})
+        assert blocked.reason is None
+    assert [line["event"] for line in logs] == ["scoring hindered"] * 3 + ["scoring goes on"]
+
+
+def test_another_member_takes_it_over() -> None:
+    """Then it is no longer ours to report."""
+    blocked = Blocked()
+    blocked.add({3: 1}, "a")
+    blocked.settle({4}, {})
+    assert blocked.reason is None
+
+
+def test_several_reasons() -> None:
+    """All are reported; one that is replaced by another has not ended."""
+    blocked = Blocked()
+    with capture_logs() as logs:
+        blocked.add({0: 1, 1: 1}, "a")
+        blocked.add({1: 1}, "b")
+        assert blocked.reason == "a; b"
+        blocked.add({0: 1}, "b")
+        blocked.settle({0, 1}, {0: 1, 1: 1})
+        assert blocked.reason == "b"
+    assert [(line["event"], line["reason"]) for line in logs] == [("scoring hindered", "a"), ("scoring hindered", "b")]
