@@ -1,5 +1,6 @@
 """What a service answers over HTTP: /metrics to Prometheus, /healthz and /readyz to whoever keeps it alive."""
 
+import logging
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -7,10 +8,13 @@ from pathlib import Path
 
 import structlog
 from aiohttp import web
+from aiohttp.http import HttpProcessingError
+from aiohttp.log import server_logger
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from fraudstream.errors import SettingsError
 from fraudstream.heartbeat import stalled, unhealthy
+from fraudstream.lifecycle import is_lost_connection
 from fraudstream.metrics import ServiceMetrics
 from fraudstream.settings import MetricsSettings
 
@@ -45,6 +49,7 @@ async def endpoint(
 @asynccontextmanager
 async def served(application: web.Application, host: str, port: int, variable: str) -> AsyncIterator[str]:
     """Serve within the block; the address comes out. SettingsError naming `variable` where the port is taken."""
+    server_logger.addFilter(_is_ours)
     runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
@@ -56,6 +61,12 @@ async def served(application: web.Application, host: str, port: int, variable: s
         yield f"http://{host}:{runner.addresses[0][1]}"
     finally:
         await runner.cleanup()
+
+
+def _is_ours(record: logging.LogRecord) -> bool:
+    """Whether a logged error is a fault of this server, and not of what a client sent or of its connection."""
+    error = record.exc_info[1] if record.exc_info else None
+    return not (isinstance(error, HttpProcessingError) or is_lost_connection(error))
 
 
 def vital(metrics: ServiceMetrics, heartbeat: Path) -> None:
