@@ -65,7 +65,7 @@ async def _until_first_ends(*works: Coroutine[Any, Any, None]) -> None:
 
 def _clickable(address: str) -> str:
     """In a container it listens on all addresses, and the host reaches it by its own."""
-    return address.replace("//0.0.0.0:", "//127.0.0.1:")
+    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""The page's files, read once: small, and under an address that changes with them, so that a browser may keep them."""
+"""The page's files, read once: small, and under an address that changes with them, so that a browser may keep them.
+
+All addresses are relative: a reverse proxy may show the page below any path.
+"""
 
 import hashlib
 import mimetypes
@@ -27,8 +30,8 @@ class Assets:
         entry = (folder / _ENTRY).read_text(encoding="utf-8")
         version = hashlib.sha256(b"".join(contents.values()) + entry.encode()).hexdigest()[:_HASH_CHARACTERS]
         modules = (name for name in contents if name.endswith(".js"))
-        preloads = "".join(f'  <link rel="modulepreload" href="/static/{name}">\n' for name in modules)
-        index = entry.replace("</head>", f"{preloads}</head>").replace("/static/", f"/static/{version}/")
+        preloads = "".join(f'  <link rel="modulepreload" href="static/{name}">\n' for name in modules)
+        index = entry.replace("</head>", f"{preloads}</head>").replace('"static/', f'"static/{version}/')
         files = {name: (content, _type(name)) for name, content in contents.items()}
         return cls(version=version, index=index, files=files)
 

@@ -7,6 +7,7 @@ from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from dashboard.exposition import KINDS, Kind, Reading
+from fraudstream.addresses import addresses
 from fraudstream.latency import BUCKETS_MS, quantile
 
 _FORGET_AFTER_S = 60.0
@@ -159,7 +160,7 @@ class Replicas:
 
 
 def _nobody(target: str, now_s: float) -> Replica:
-    host = target.rpartition(":")[0]
+    host = str(addresses(target, needs_port=True)[0]._replace(port=None))
     kind: Kind = host if host in KINDS else "service"
     reading = Reading(kind=kind)
     return Replica(address=target, name=host, heard_s=now_s, reading=reading, reason="does not run, or does not answer")

@@ -1,4 +1,8 @@
-"""Asks every replica of every service for its metrics: all addresses that a name has are replicas of one service."""
+"""Asks every replica of every service for its metrics: all addresses that a name has are replicas of one service.
+
+A name that has addresses of both families, IPv4 and IPv6, has each replica twice: one family is asked, the other where
+none of that answers.
+"""
 
 import asyncio
 import ipaddress
@@ -11,17 +15,16 @@ import structlog
 
 from dashboard.exposition import reading
 from dashboard.replicas import Answer, Replicas
+from fraudstream.addresses import Address
 
 _EVERY_S = 2.0
 _ANSWER_S = 1.5
-
-Target = tuple[str, int]
 
 
 class Scraper:
     """Asks every 2 s, until cancelled; `measured` is called after each round."""
 
-    def __init__(self, targets: Sequence[Target], replicas: Replicas, measured: Callable[[], object]) -> None:
+    def __init__(self, targets: Sequence[Address], replicas: Replicas, measured: Callable[[], object]) -> None:
         self._targets = targets
         self._replicas = replicas
         self._measured = measured
@@ -36,25 +39,26 @@ class Scraper:
                 self._measured()
                 await asyncio.sleep(max(0.1, _EVERY_S - (time.monotonic() - began_s)))
 
-    async def _ask_all(self, session: aiohttp.ClientSession, target: Target) -> None:
-        host, port = target
-        addresses = await _addresses(host, port)
-        answers = await asyncio.gather(*(self._ask(session, address, port) for address in addresses))
-        keys = [f"{address}:{port}" for address in addresses]
-        self._replicas.update(f"{host}:{port}", dict(zip(keys, answers, strict=True)), time.time())
+    async def _ask_all(self, session: aiohttp.ClientSession, target: Address) -> None:
+        answers = dict[str, Answer]()
+        for family in await _families(target):
+            found = await asyncio.gather(*(self._ask(session, address) for address in family))
+            answers |= zip(map(str, family), found, strict=True)
+            if any(answer.reading for answer in found):
+                break
+        self._replicas.update(str(target), answers, time.time())
 
-    async def _ask(self, session: aiohttp.ClientSession, address: str, port: int) -> Answer:
-        name = await _name(address)
-        base = f"http://[{address}]:{port}" if ":" in address else f"http://{address}:{port}"
+    async def _ask(self, session: aiohttp.ClientSession, address: Address) -> Answer:
+        name = await _name(address.host)
         try:
-            async with session.get(f"{base}/metrics") as response:
+            async with session.get(f"http://{address}/metrics") as response:
                 found = reading(await response.text())
             reason = ""
             if not found.ready:
-                async with session.get(f"{base}/readyz") as response:
+                async with session.get(f"http://{address}/readyz") as response:
                     reason = str((await response.json()).get("status", ""))
         except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
-            structlog.get_logger().debug("no metrics", address=address, reason=repr(error))
+            structlog.get_logger().debug("no metrics", address=str(address), reason=repr(error))
             return Answer(name, None, "does not answer")
         return Answer(name, found, reason)
 
@@ -71,11 +75,14 @@ async def _name(address: str) -> str:
     return name.partition(".")[0]
 
 
-async def _addresses(host: str, port: int) -> list[str]:
-    """Every address that the name has now; none while there is no such service."""
+async def _families(target: Address) -> list[list[Address]]:
+    """Every address that the name has now, by family; none while there is no such service."""
     try:
         async with asyncio.timeout(_ANSWER_S):
-            found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = await asyncio.get_running_loop().getaddrinfo(*target, type=socket.SOCK_STREAM)
     except (OSError, TimeoutError):
         return []
-    return sorted({str(address[0]) for *_, address in found})
+    families = dict[int, set[Address]]()
+    for family, *_, address in found:
+        families.setdefault(family, set()).add(Address(str(address[0]), target.port))
+    return [sorted(addresses) for addresses in families.values()]

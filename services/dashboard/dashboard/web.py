@@ -1,4 +1,7 @@
-"""The page, its events, and the search by payment id, over HTTP. No request changes anything."""
+"""The page, its events, and the search by payment id, over HTTP. No request changes anything.
+
+All of it is also below any path, for a reverse proxy that does not remove its own: `/fraud/` is the page.
+"""
 
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
@@ -11,6 +14,15 @@ from dashboard.viewers import MOST_VIEWERS, Viewers
 from fraudstream.kafka.connection import BROKEN
 
 _LARGEST_ID = 2**63 - 1
+_BELOW = "/{below:(?:.*/)?}"
+_KEEP_ALIVE = b":%b\n\n" % (b" " * 4_096)
+"""A comment after each event. It fills a buffer of nginx's default size, so that the event before it leaves a proxy
+that buffers in spite of `X-Accel-Buffering`."""
+_EVENT_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-store, no-transform",
+    "X-Accel-Buffering": "no",  # nginx, and proxies that follow it, pass each event on at once
+}
 _HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -26,10 +38,10 @@ def application(viewers: Viewers, finder: Finder) -> web.Application:
     """What the dashboard answers."""
     routes = _Routes(viewers, finder, Assets.read())
     app = web.Application()
-    app.router.add_get("/", routes.page)
-    app.router.add_get("/static/{version}/{name}", routes.asset)
-    app.router.add_get("/events", routes.events)
-    app.router.add_get("/api/payments/{payment_id}", routes.payment)
+    app.router.add_get(f"{_BELOW}static/{{version}}/{{name}}", routes.asset)
+    app.router.add_get(f"{_BELOW}events", routes.events)
+    app.router.add_get(f"{_BELOW}api/payments/{{payment_id}}", routes.payment)
+    app.router.add_get(_BELOW, routes.page)
     app.on_response_prepare.append(_with_headers)
     app.on_shutdown.append(routes.end)
     return app
@@ -55,12 +67,12 @@ class _Routes:
     async def events(self, request: web.Request) -> web.StreamResponse:
         if len(self.viewers) >= MOST_VIEWERS:
             raise web.HTTPServiceUnavailable(text=f"{MOST_VIEWERS} pages are open: close one\n")
-        response = web.StreamResponse(headers={"Content-Type": "text/event-stream", "Cache-Control": "no-store"})
+        response = web.StreamResponse(headers=_EVENT_HEADERS)
         await response.prepare(request)
         async with aclosing(self.viewers.events()) as coming:
             with suppress(ConnectionError):  # the page was closed
                 async for event in coming:
-                    await response.write(event)
+                    await response.write(event + _KEEP_ALIVE)
         return response
 
     async def payment(self, request: web.Request) -> web.StreamResponse:

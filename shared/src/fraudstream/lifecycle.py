@@ -13,6 +13,8 @@ from fraudstream.errors import FraudstreamError
 
 Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 _EXIT_AT_ONCE = 130
+_CONNECTION = "socket."
+"""Of messages such as asyncio's "socket.send() raised exception."."""
 
 
 def run(main: Main) -> int:
@@ -46,11 +48,21 @@ async def _with_signals(main: Main) -> None:
 
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    if "never retrieved" in context["message"]:
-        # aiokafka drops futures that fail after it has told us of the same error; our own tasks are all awaited
-        structlog.get_logger().debug("error left unread", error=repr(context.get("exception")))
+    """Log what no code of ours can catch. `context` may lack a message, an exception, or both."""
+    error, message = context.get("exception"), context.get("message") or ""
+    log = structlog.get_logger()
+    if "never retrieved" in message:
+        # aiokafka drops futures that fail after it has reported the same error; our own tasks are all awaited
+        log.debug("error left unread", error=repr(error))
+    elif is_lost_connection(error) or (error is None and _CONNECTION in message):
+        log.debug("connection lost", reason=str(error or message))
     else:
-        loop.default_exception_handler(context)
+        loop.default_exception_handler({"message": "error in a callback", **context})
+
+
+def is_lost_connection(error: BaseException | None) -> bool:
+    """Whether the other side of a connection has reset it or vanished; an error that names a file is another matter."""
+    return isinstance(error, OSError) and error.filename is None
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

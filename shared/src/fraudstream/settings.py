@@ -5,15 +5,25 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
+from fraudstream.addresses import Address, addresses, host
 from fraudstream.errors import SettingsError
 
+Host = Annotated[str, AfterValidator(host)]
 Name = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
 
 _SHA256 = "[0-9a-f]{64}"
 _FILE = "_FILE"
-_HOST = r"(\[[^\s,\[\]]+\]|[^\s,:/]+)(:\d{1,5})?"
 
 
 class Settings(BaseModel):
@@ -101,8 +111,8 @@ class KafkaSettings(Settings):
     @field_validator("bootstrap_servers")
     @classmethod
     def _addresses(cls, text: str) -> str:
-        if not re.fullmatch(rf"\s*{_HOST}(\s*,\s*{_HOST})*\s*", text):
-            raise ValueError("host:port, or several of these separated by commas")
+        if not addresses(text, needs_port=False):
+            raise ValueError("is blank: host:port, or several of these separated by commas")
         return text
 
     @model_validator(mode="after")
@@ -240,7 +250,7 @@ class HeartbeatSettings(Settings):
 class MetricsSettings(Settings):
     """Where a service shows its metrics and its health; nowhere unless there is a port."""
 
-    host: str = Field("127.0.0.1", alias="METRICS_HOST", min_length=1)
+    host: Host = Field("127.0.0.1", alias="METRICS_HOST")
     port: int | None = Field(None, alias="METRICS_PORT", ge=0, le=65_535)
     """0: any that is free."""
 
@@ -248,12 +258,17 @@ class MetricsSettings(Settings):
 class DashboardSettings(Settings):
     """Where the page is shown, and whose metrics it shows."""
 
-    host: str = Field("127.0.0.1", alias="DASHBOARD_HOST", min_length=1)
+    host: Host = Field("127.0.0.1", alias="DASHBOARD_HOST")
     port: int = Field(8080, alias="DASHBOARD_PORT", ge=0, le=65_535)
-    targets: str = Field("", alias="METRICS_TARGETS", pattern=r"^\s*([^\s,:]+:\d{1,5}\s*(,\s*[^\s,:]+:\d{1,5}\s*)*)?$")
+    targets: str = Field("", alias="METRICS_TARGETS")
+
+    @field_validator("targets")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        addresses(text, needs_port=True)
+        return text
 
     @property
-    def metrics_of(self) -> tuple[tuple[str, int], ...]:
+    def metrics_of(self) -> tuple[Address, ...]:
         """Host and port of each service; all addresses of a host are replicas of one."""
-        pairs = (target.strip().rsplit(":", 1) for target in self.targets.split(",") if target.strip())
-        return tuple((host, int(port)) for host, port in pairs)
+        return addresses(self.targets, needs_port=True)

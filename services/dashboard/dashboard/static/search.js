@@ -1,5 +1,6 @@
 // Finding one payment by its id, among those that the server remembers.
 
+import { address } from './address.js';
 import { clock, integer } from './format.js';
 
 const HASH = '#payment=';
@@ -63,7 +64,7 @@ export class Search {
 
 async function ask(id) {
   try {
-    const response = await fetch(`/api/payments/${encodeURIComponent(id)}`);
+    const response = await fetch(address(`api/payments/${encodeURIComponent(id)}`));
     const result = await response.json();
     if (!response.ok) return { text: result.error };
     if (result.payments.length + result.dead_letters.length) return { found: result };

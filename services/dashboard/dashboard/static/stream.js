@@ -1,10 +1,13 @@
 // The connection to the dashboard's server, which it never gives up.
 
-const SILENCE_MS = 5_000;
+import { address } from './address.js';
+
+// A proxy that buffers hands events over in lumps: they are seconds apart, and no outage.
+const SILENCE_MS = 15_000;
 const RETRY_MS = 2_000;
 const HIDDEN_MS = 60_000;
 
-/** Listens to /events; calls back with each event, and when the server stops or starts to answer. */
+/** Listens to the server's events; calls back with each event, and when the server stops or starts to answer. */
 export class Stream {
   #source = null;
   #heard = 0;
@@ -20,7 +23,7 @@ export class Stream {
 
   #connect() {
     this.#close();
-    const source = new EventSource('/events');
+    const source = new EventSource(address('events'));
     this.#source = source;
     this.#heard = Date.now();
     source.addEventListener('snapshot', (event) => this.#receive('snapshot', event));

@@ -6,6 +6,7 @@ from typing import Any
 
 from aiokafka import errors
 
+from fraudstream.addresses import Address
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.refusals import Client, Refusal, asked_for_user, refusal
 
@@ -28,7 +29,7 @@ class Attempts:
 
         async def noted(host: str, port: int, **options: Any) -> Any:
             client = Client(
-                address=f"{host}:{port}",
+                address=str(Address(host, port)),
                 protocol=options["security_protocol"],
                 mechanism=options["sasl_mechanism"],
                 user=options["sasl_plain_username"] or "",

@@ -1,0 +1,118 @@
+"""The page behind a real nginx: its events arrive in time, and it works below any path."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import MakePage
+from tests.integration.broker.deadline import wait_until
+from tests.integration.dashboard import Dashboard, now, scored
+from tests.integration.nginx import Nginx, binary
+from tests.integration.scorer import Surroundings
+
+SECONDS = 20_000
+GIVE_UP_S = 15
+"""After so long without an event, stream.js takes the server for gone."""
+PAYMENTS = 40
+PATHS = {
+    "/": "/",
+    "/fraud": "/fraud/",
+    "/fraud/": "/fraud/",
+    "/kept/": "/kept/",
+    "/deep/below/": "/deep/below/",
+    "/doubled/": "/doubled/",
+    "/compressed/": "/compressed/",
+    "/buffered/": "/buffered/",
+}
+"""The address that is opened, and the path at which the page is then."""
+DOCUMENT = Path(__file__).parents[2] / "docs" / "dashboard.md"
+SERVER = """
+    location / { proxy_pass http://page; }
+    location /kept/ { proxy_pass http://page; }
+    location /deep/below/ { proxy_pass http://page/; }
+    location /doubled { proxy_pass http://page/; }
+    location /compressed/ { gzip on; gzip_types *; proxy_pass http://page/; }
+    location /buffered/ { proxy_ignore_headers X-Accel-Buffering; proxy_pass http://page/; }
+"""
+WATCH = """() => {
+  const pill = document.getElementById('pill'), clock = document.getElementById('clock');
+  window.seen = { states: [pill.dataset.state], seconds: new Set(), gap: 0, last: performance.now() };
+  new MutationObserver(() => seen.states.push(pill.dataset.state)).observe(pill, { attributes: true });
+  new MutationObserver(() => {
+    seen.gap = Math.max(seen.gap, performance.now() - seen.last);
+    seen.last = performance.now();
+    seen.seconds.add(clock.textContent);
+  }).observe(clock, { childList: true, characterData: true, subtree: true });
+}"""
+
+
+@pytest.fixture
+def proxy(dashboard: Dashboard, tmp_path: Path) -> Iterator[Nginx]:
+    """In front of the dashboard, as docs/dashboard.md has it, and in other ways."""
+    if binary() is None:
+        reason = "needs nginx: apt-get install nginx-light"
+        if os.environ.get("CI"):
+            pytest.fail(f"{reason}; in CI this is a failure")
+        pytest.skip(reason)
+    documented = DOCUMENT.read_text(encoding="utf-8").partition("```nginx\n")[2].partition("```")[0]
+    assert "location /fraud/" in documented
+    server = (SERVER + documented).replace("http://page", dashboard.url).replace("http://127.0.0.1:8080", dashboard.url)
+    with Nginx(tmp_path / "nginx", server) as running:
+        yield running
+
+
+@pytest.fixture
+def opened(proxy: Nginx, surroundings: Surroundings, make_page: MakePage) -> Callable[[str], Page]:
+    """Opens the page at an address of the proxy, and waits until it shows what was sent."""
+    surroundings.send(
+        [scored(number, now(), decision="review" if number == 1 else "approve") for number in range(1, PAYMENTS + 1)],
+        "SCORED_TOPIC",
+    )
+
+    def open_page(path: str) -> Page:
+        page = make_page()
+        page.goto(f"{proxy.url}{path}")
+        chart = page.get_by_test_id("chart-payments")
+        expect(chart).to_have_attribute("data-approve", str(PAYMENTS - 1), timeout=SECONDS)
+        expect(page.locator("#pill-text")).to_have_text("Live", timeout=SECONDS)
+        return page
+
+    return open_page
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_all_of_the_page_is_there(proxy: Nginx, opened: Callable[[str], Page], path: str) -> None:
+    """Style, script, icon, events and the search; a link to a payment leads back to it."""
+    page = opened(path)
+    assert page.url == f"{proxy.url}{PATHS[path]}"
+    rules = "[...document.styleSheets].map((sheet) => sheet.cssRules.length)"
+    found = page.evaluate(rules)
+    assert len(found) == 4
+    assert min(found) > 0
+    assert page.evaluate("document.querySelector('.brand img').naturalWidth") > 0
+    page.get_by_test_id("search").fill("2")
+    page.keyboard.press("Enter")
+    detail = page.get_by_test_id("detail")
+    expect(detail).to_contain_text("1,234.5", timeout=SECONDS)
+    assert page.url == f"{proxy.url}{PATHS[path]}#payment=2"
+    page.reload()
+    expect(detail).to_contain_text("1,234.5", timeout=SECONDS)
+
+
+def test_live_stays_live(opened: Callable[[str], Page]) -> None:
+    """For longer than the time after which the page gives up, with a new second on it each second."""
+    pages = [opened(path) for path in PATHS]
+    for page in pages:
+        page.evaluate(WATCH)
+
+    def watched() -> bool:
+        pages[0].wait_for_timeout(200)
+        return all(page.evaluate("seen.seconds.size") > GIVE_UP_S + 2 for page in pages)
+
+    wait_until(watched, 3 * GIVE_UP_S, "each page shows the seconds that pass")
+    for path, page in zip(PATHS, pages, strict=True):
+        assert set(page.evaluate("seen.states")) == {"reading"}, path
+        assert page.evaluate("seen.gap") < 4_000, path

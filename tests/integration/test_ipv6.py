@@ -1,0 +1,105 @@
+"""IPv6 wherever a setting takes an address: Kafka, what a service answers at, and whose metrics the page shows."""
+
+import asyncio
+import os
+import socket
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.replicas import Replicas
+from dashboard.scrape import Scraper
+from fraudstream.addresses import Address
+from fraudstream.endpoint import endpoint
+from fraudstream.metrics import ArchiverMetrics
+from fraudstream.settings import MetricsSettings
+from tests.conftest import MakeCluster, Names
+from tests.integration.broker.deadline import wait_until
+from tests.integration.broker.ports import Port
+from tests.integration.dashboard import Dashboard, snapshot
+from tests.integration.scorer import Surroundings
+
+
+@pytest.fixture(autouse=True)
+def ipv6() -> None:
+    """Skip where this machine has no IPv6 of its own; in CI it fails."""
+    try:
+        with socket.create_server(("::1", 0), family=socket.AF_INET6):
+            return
+    except OSError as error:
+        if os.environ.get("CI"):
+            pytest.fail(f"needs IPv6 on the loopback device: {error}; in CI this is a failure")
+        pytest.skip(f"needs IPv6 on the loopback device: {error}")
+
+
+def test_kafka_page_and_metrics_by_ipv6(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
+    """A broker, an archiver's metrics and the page, all at ::1; `::` answers at IPv4 addresses too."""
+    port = Port.reserve()
+    cluster = make_cluster(
+        listeners={"SIX": port.number},
+        host="[::1]",
+        properties={"listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,SIX:PLAINTEXT"},
+    )
+    surroundings = Surroundings(cluster.bootstrap, names, tmp_path).prepare()
+    surroundings.settings["KAFKA_BOOTSTRAP_SERVERS"] = f"[::1]:{port.number}"
+    with surroundings.service("archiver", METRICS_PORT="0", METRICS_HOST="::1") as archiver:
+        archiver.wait_until_ready()
+        assert archiver.lines("metrics")[0]["url"].startswith("http://[::1]:")
+        with Dashboard(surroundings, [archiver], DASHBOARD_HOST="::") as dashboard:
+            six = dashboard.url.replace("127.0.0.1", "[::1]")
+            wait_until(
+                lambda: [one["state"] for one in snapshot(six)["replicas"]] == ["ready"], 30, "the archiver is shown"
+            )
+            for url in (dashboard.url, six):
+                assert snapshot(url)["kafka"]["state"] == "reading"
+    port.release()
+
+
+def test_a_port_that_is_taken_is_named(names: Names, tmp_path: Path) -> None:
+    """As [::1]:port, with the variable."""
+    surroundings = Surroundings("127.0.0.1:1", names, tmp_path)
+    with Dashboard(surroundings, DASHBOARD_HOST="[::1]") as first:
+        port = first.url.rpartition(":")[2]
+        with surroundings.service("dashboard", DASHBOARD_HOST="::1", DASHBOARD_PORT=port) as second:
+            assert second.wait() == 1
+            assert f"DASHBOARD_PORT: [::1]:{port}" in second.lines("stopped")[0]["reason"]
+
+
+@pytest.mark.parametrize(("host", "asked"), [("::", "127.0.0.1"), ("::1", "[::1]")])
+def test_a_name_with_addresses_of_both_families_is_one_replica(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, asked: str
+) -> None:
+    """One family is asked, the other where that does not answer: neither doubles what a replica counts."""
+
+    async def both(_: object, __: str, port: int, **___: Any) -> list[Any]:
+        return [
+            (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", port)),
+            (socket.AF_INET6, socket.SOCK_STREAM, 6, "", ("::1", port, 0, 0)),
+        ]
+
+    monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", both)
+    port, replicas = Port.reserve(), Replicas()
+    settings = MetricsSettings.from_env({"METRICS_HOST": host, "METRICS_PORT": str(port.number)})
+
+    async def asked_once() -> None:
+        async with endpoint(settings, ArchiverMetrics(), tmp_path / "heartbeat"):
+            done = asyncio.Event()
+            scraper = Scraper([Address("localhost", port.number)], replicas, done.set)
+            running = asyncio.ensure_future(scraper.run())
+            await asyncio.wait_for(done.wait(), 20)
+            running.cancel()
+
+    asyncio.run(asked_once())
+    port.release()
+    assert [one["name"] for one in replicas.shown()] == [f"archiver {asked}:{port.number}"]
+
+
+def test_the_page_at_ipv6_alone(names: Names, tmp_path: Path) -> None:
+    """::1 does not answer at 127.0.0.1."""
+    with Dashboard(Surroundings("127.0.0.1:1", names, tmp_path), DASHBOARD_HOST="::1") as dashboard:
+        with pytest.raises(OSError, match="refused"):
+            urllib.request.urlopen(dashboard.url, timeout=5)  # noqa: S310 - http, and ours
+        assert snapshot(dashboard.url.replace("127.0.0.1", "[::1]"))["kafka"]["state"] == "connecting"
+        assert dashboard.service.lines("dashboard")[0]["url"].startswith("http://[::1]:")

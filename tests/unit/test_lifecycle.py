@@ -1,0 +1,80 @@
+"""Errors that the event loop reports: a broken connection is no error of ours, everything else is."""
+
+import asyncio
+import gc
+import logging
+import ssl
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import structlog
+
+from fraudstream import lifecycle
+
+Context = dict[str, Any]
+
+
+def logged(caplog: pytest.LogCaptureFixture, report: Callable[[asyncio.AbstractEventLoop], object]) -> list[str]:
+    """The lines of level error or above after `report` ran in a service's loop."""
+
+    async def main(_: asyncio.Event) -> None:
+        report(asyncio.get_running_loop())
+        await asyncio.sleep(0)
+        gc.collect()
+        await asyncio.sleep(0)
+
+    with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs() as captured:
+        assert lifecycle.run(main) == 0
+    ours = [str(line) for line in captured if line["log_level"] in {"error", "critical"}]
+    return ours + [record.message for record in caplog.records if record.levelno >= logging.ERROR]
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"exception": ConnectionResetError(104, "Connection reset by peer")},
+        {"exception": TimeoutError(110, "Connection timed out")},
+        {"exception": OSError(113, "No route to host"), "message": "Fatal read error on socket transport"},
+        {"exception": ssl.SSLError(1, "bad record"), "message": "SSL error in data received"},
+        {"exception": BrokenPipeError(32, "Broken pipe"), "message": None},
+        {"message": "socket.send() raised exception."},
+    ],
+)
+def test_a_broken_connection_is_no_error(caplog: pytest.LogCaptureFixture, context: Context) -> None:
+    """With or without a message, as uvloop and asyncio report it."""
+    assert logged(caplog, lambda loop: loop.call_exception_handler(context)) == []
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {"exception": ValueError("ours")},
+        {"exception": RuntimeError("ours"), "message": "Exception in callback"},
+        {"exception": FileNotFoundError(2, "No such file", "ours")},
+        {"message": "ours: Unclosed client session"},
+        {"exception": AssertionError("ours"), "message": ""},
+    ],
+)
+def test_a_bug_is_an_error(caplog: pytest.LogCaptureFixture, context: Context) -> None:
+    """Whichever of message and exception the context has; it is logged once."""
+    lines = logged(caplog, lambda loop: loop.call_exception_handler(context))
+    assert len(lines) == 1
+    assert "Unhandled error in exception handler" not in lines[0]
+
+
+def test_a_callback_that_raises_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Reported by the loop itself."""
+    lines = logged(caplog, lambda loop: loop.call_soon([].pop))
+    assert len(lines) == 1
+    assert "pop" in lines[0]
+
+
+def test_a_bug_in_main_ends_the_process() -> None:
+    """It comes out of `run`."""
+
+    async def main(_: asyncio.Event) -> None:
+        raise ValueError("ours")
+
+    with pytest.raises(ValueError, match="ours"):
+        lifecycle.run(main)
