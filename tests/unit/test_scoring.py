@@ -31,7 +31,7 @@ class ByRisk:
 def decide(records: Mapping[int, list[Record]], stored: Mapping[int, Mapping[int, Row]]) -> list[Outcome]:
     """Through a scorer."""
     model = FraudModel(
-        version="0123456789ab",
+        content_sha256="0123456789ab",
         classifier=ByRisk(),
         thresholds=Thresholds(0.1, 0.5),
         reference=np.array([9.5, 0.05, 0.0, 12.0, 0.0]),
