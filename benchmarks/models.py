@@ -21,8 +21,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fraudstream import artifact
-from fraudstream.artifact import Manifest
 from fraudstream.drift import reference as drift
+from fraudstream.manifest import Manifest, read_manifest
 from fraudstream.model import Classifier, Floats, Thresholds
 from fraudstream.simulation import labels, simulate
 from trainer.candidates import candidates
@@ -80,11 +80,11 @@ def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
 
 def _challenge(champion: Path, folder: Path) -> None:
     """The champion's folder once more, with a challenger of its kind, learned from other payments."""
-    manifest = artifact.read_manifest(champion / artifact.MANIFEST_FILE)
+    manifest = read_manifest(champion / artifact.MANIFEST_FILE)
     fit = next(candidate.fit for candidate in candidates() if candidate.name == manifest.kind)
     challenger = _save(folder, fit(*_history(seed=1), 1), manifest.kind)
     shutil.copytree(champion, folder, dirs_exist_ok=True)
-    artifact.challenge(folder, challenger.sha256)
+    artifact.challenge(folder, challenger.content_sha256)
 
 
 def _save(

@@ -1,5 +1,6 @@
 """Scored payments made beforehand by the scorer itself, so that writing them costs next to nothing."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,7 @@ from benchmarks.records import Record, Template
 from fraudstream import artifact
 from fraudstream.events import columns, decode_all
 from fraudstream.features import matrix
-from fraudstream.model import FraudModel
+from fraudstream.model import FraudModel, Thresholds
 from fraudstream.settings import TopicSettings
 from scorer.scoring import Scorer
 
@@ -34,4 +35,4 @@ def _flagging(model: FraudModel, records: list[Record]) -> FraudModel:
     """The model with such thresholds that it flags 5 %."""
     payments = [event for event in decode_all([record.value for record in records]) if isinstance(event, dict)]
     scores = model.score(matrix(columns(payments)))
-    return model.with_thresholds(*np.quantile(scores, [_REVIEWED, _BLOCKED]).tolist())
+    return replace(model, thresholds=Thresholds(*np.quantile(scores, [_REVIEWED, _BLOCKED]).tolist()))

@@ -76,10 +76,10 @@ def _swapping(models_dir: Path) -> Iterator[None]:
     """The folder's versions become active one after the other, round and round."""
     over = threading.Event()
     active = artifact.active(models_dir)
-    others = [manifest.sha256 for manifest in artifact.kept(models_dir) if manifest != active]
+    others = [manifest.content_sha256 for manifest in artifact.kept(models_dir) if manifest != active]
 
     def swap() -> None:
-        versions = itertools.cycle([*others, *([active.sha256] if active else [])])
+        versions = itertools.cycle([*others, *([active.content_sha256] if active else [])])
         while not over.wait(_SWAP_EVERY_S):
             artifact.activate(models_dir, next(versions))
 

@@ -91,7 +91,7 @@ class Crew:
         swapped = []
         for folder in self._models:
             active = artifact.load(folder)[0].version
-            others = [manifest.sha256 for manifest in artifact.kept(folder) if manifest.version != active]
+            others = [manifest.content_sha256 for manifest in artifact.kept(folder) if manifest.version != active]
             swapped.append(artifact.activate(folder, others[int(pick * len(others))]).version)
         return swapped
 

@@ -18,6 +18,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from fraudstream import artifact
+from fraudstream.manifest import Manifest
 from fraudstream.model import Thresholds
 from fraudstream.simulation import simulate
 from tests.conftest import Names
@@ -40,13 +41,15 @@ def _classifier(strength: float) -> Any:
     return make_pipeline(StandardScaler(), LogisticRegression(C=strength)).fit(matrix, labels)
 
 
-def save_model(folder: Path, strength: float = 1.0, usual: Sequence[float] | None = None) -> artifact.Manifest:
-    """Make a quick model the active one; another strength is another version. Explained against `usual`, if given."""
+def save_model(
+    folder: Path, strength: float = 1.0, usual: Sequence[float] | None = None, review: float = 0.1
+) -> Manifest:
+    """Make a quick model the active one; another strength or rule is another version. Explained against `usual`."""
     return artifact.save(
         folder,
         _classifier(strength),
         kind="test",
-        thresholds=Thresholds(review=0.1, block=0.5),
+        thresholds=Thresholds(review=review, block=0.5),
         training_sha256="a" * 64,
         training_rows=4_000,
         settings="test",

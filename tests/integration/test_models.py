@@ -1,6 +1,7 @@
 """Models change while payments flow: nothing is lost, repeated, or scored by anything but a whole model."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,111 @@ def test_swapped_under_load(surroundings: Surroundings) -> None:
         assert changes == expected
 
 
+def test_another_rule_of_the_same_model(surroundings: Surroundings) -> None:
+    """Same bytes, other thresholds: another version from the swap on, without a restart; a rollback restores both."""
+    models = surroundings.folder / "models"
+    first = artifact.active(models)
+    assert first is not None
+    with surroundings.scorer() as scorer:
+        scorer.wait_for(READY)
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        second = save_model(models, review=0.4)
+        assert second.sha256 == first.sha256
+        swapped = scorer.wait_for("model swapped")[-1]
+        assert (swapped["version"], swapped["was"], swapped["review"]) == (second.version, first.version, 0.4)
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        assert first.version in tool(surroundings, "model", "rollback").output
+        assert scorer.wait_for("model swapped", count=2)[-1]["review"] == 0.1
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+    assert surroundings.assert_each_once() == 1_200
+    by_partition: dict[int, list[dict[str, str]]] = {}
+    for (partition, _), (row,) in sorted(csv_rows(surroundings.csv).items()):
+        by_partition.setdefault(partition, []).append(row)
+    limits = {first.version: 0.1, second.version: 0.4}
+    for rows in by_partition.values():
+        assert [row["model_version"] for row in rows] == [
+            version for version in (first.version, second.version, first.version) for _ in range(100)
+        ]
+        for row in rows:
+            flagged = float(row["fraud_probability"]) >= limits[row["model_version"]]
+            assert (row["decision"] != "approve") == flagged
+
+
+def test_overridden_thresholds_are_published_as_another_version(surroundings: Surroundings) -> None:
+    """The log names the model's version and the one that is published."""
+    manifest = artifact.active(surroundings.folder / "models")
+    assert manifest is not None
+    with surroundings.scorer(REVIEW_THRESHOLD="0.3", BLOCK_THRESHOLD="0.9") as scorer:
+        (line,) = scorer.wait_for("thresholds overridden")
+        surroundings.send_payments(100)
+        surroundings.wait_until_committed()
+    published = {row["model_version"] for rows in csv_rows(surroundings.csv).values() for row in rows}
+    assert published == {line["model_version"]} != {manifest.version}
+    assert line["model"] == manifest.version
+    assert (
+        line["model_version"]
+        in tool(surroundings, "model", "list", REVIEW_THRESHOLD="0.3", BLOCK_THRESHOLD="0.9").output
+    )
+
+
+def _torn(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-40])
+
+
+def _with_nan(path: Path) -> None:
+    path.write_text(path.read_text().replace('"review": 0.1', '"review": NaN'))
+
+
+def _with_another_threshold(path: Path) -> None:
+    path.write_text(path.read_text().replace('"review": 0.1', '"review": 0.01'))
+
+
+def _twice(path: Path) -> None:
+    path.write_text(path.read_text().replace('"kind"', '"kind": "other", "kind"'))
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _link_to_itself(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+def test_a_manifest_that_is_damaged_while_running(surroundings: Surroundings) -> None:
+    """Each damage is one line; the model in use stays, nothing blocks, and the file restored is taken again."""
+    switch = surroundings.folder / "models" / artifact.MANIFEST_FILE
+    content = switch.read_bytes()
+    damages = (_torn, _with_nan, _with_another_threshold, _twice, _folder, _fifo, _link_to_itself)
+    with surroundings.scorer() as scorer:
+        scorer.wait_for(READY)
+        for damage in damages:
+            refused, restored = len(scorer.lines("model refused")), len(scorer.lines("model stays"))
+            damage(switch)
+            scorer.wait_for("model refused", count=refused + 1)
+            surroundings.send_payments(40)
+            surroundings.wait_until_committed()
+            if switch.is_dir():
+                switch.rmdir()
+            switch.unlink(missing_ok=True)
+            switch.write_bytes(content)
+            scorer.wait_for("model stays", count=restored + 1)
+        assert "Traceback" not in scorer.output
+        scorer.terminate()
+        assert scorer.wait() == 0
+    assert surroundings.assert_each_once() == 40 * len(damages)
+
+
 def test_refused_while_running(surroundings: Surroundings) -> None:
     """The model in use stays, the scorer stays healthy, and health says why; mended, the new one takes over."""
     models = surroundings.folder / "models"
@@ -66,7 +172,7 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
         scorer.wait_for(READY)
         scorer.pause()  # it must not see the model before it is damaged
         made = save_model(models, strength=0.01)
-        kept = models / artifact.VERSIONS / made.sha256 / artifact.MODEL_FILE
+        kept = models / artifact.VERSIONS / made.content_sha256 / artifact.MODEL_FILE
         content = kept.read_bytes()
         for place in (models / artifact.MODEL_FILE, kept):
             place.write_bytes(content[:-1])

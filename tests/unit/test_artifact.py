@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,13 @@ import joblib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pydantic import ValidationError
 from sklearn.linear_model import LogisticRegression
 
 from fraudstream import artifact
 from fraudstream.errors import ModelUnfitError
 from fraudstream.features import FEATURES
+from fraudstream.manifest import Manifest, encode
 from fraudstream.model import Thresholds
 from fraudstream.simulation import simulate
 
@@ -39,13 +42,13 @@ def classifier(strength: float = 1.0, labels: NDArray[Any] = LABELS) -> Logistic
     return regression
 
 
-def save(folder: Path, strength: float = 1.0, model: Any = None) -> artifact.Manifest:
+def save(folder: Path, strength: float = 1.0, model: Any = None, review: float = 0.1) -> Manifest:
     """Keep and activate a version."""
     return artifact.save(
         folder,
         model or classifier(strength),
         kind="test",
-        thresholds=Thresholds(review=0.1, block=0.5),
+        thresholds=Thresholds(review=review, block=0.5),
         training_sha256="a" * 64,
         training_rows=len(MATRIX),
         settings="none",
@@ -54,9 +57,12 @@ def save(folder: Path, strength: float = 1.0, model: Any = None) -> artifact.Man
 
 
 def edit(folder: Path, **changes: Any) -> None:
-    """Change fields of the switch by hand."""
+    """Change fields of the switch, and state the hashes of what it holds then."""
     path = folder / artifact.MANIFEST_FILE
-    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+    fields = json.loads(path.read_text()) | changes
+    with suppress(ValidationError):
+        fields = json.loads(encode(Manifest.model_validate(fields)))
+    path.write_text(json.dumps(fields))
 
 
 def refused(folder: Path, pins: frozenset[str] = frozenset()) -> str:
@@ -72,7 +78,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     saved = save(tmp_path)
     model, manifest = artifact.load(tmp_path)
     assert manifest == saved
-    assert model.version == saved.sha256[:12] == saved.version
+    assert model.version == saved.content_sha256[:12] == saved.version
     assert model.thresholds == Thresholds(review=0.1, block=0.5)
     expected = classifier().predict_proba(MATRIX)[:, 1]
     assert model.score(MATRIX) == pytest.approx(expected, abs=1.1e-6)
@@ -83,10 +89,14 @@ def test_layout(tmp_path: Path) -> None:
     first, second = save(tmp_path), save(tmp_path, 0.5)
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     versions = [
-        f"versions/{m.sha256}/{name}" for m in (first, second) for name in ("fraud_model.json", "fraud_model.pkl")
+        f"versions/{m.content_sha256}/{name}"
+        for m in (first, second)
+        for name in ("fraud_model.json", "fraud_model.pkl")
     ]
     assert files == sorted(["fraud_model.json", "fraud_model.pkl", *versions])
-    assert [manifest.sha256 for manifest in artifact.kept(tmp_path)] == sorted([first.sha256, second.sha256])
+    assert [manifest.content_sha256 for manifest in artifact.kept(tmp_path)] == sorted(
+        [first.content_sha256, second.content_sha256]
+    )
     assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
 
 
@@ -113,7 +123,7 @@ def test_a_rollback_is_one_call(tmp_path: Path) -> None:
     """Kept versions can be activated again."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
     assert artifact.load(tmp_path)[0].version == second.version
-    artifact.activate(tmp_path, first.sha256)
+    artifact.activate(tmp_path, first.content_sha256)
     assert artifact.load(tmp_path)[0].version == first.version
 
 
@@ -142,10 +152,10 @@ def test_a_half_written_version_is_not_kept(tmp_path: Path) -> None:
     manifest = save(tmp_path)
     (tmp_path / "versions" / ("b" * 64)).mkdir()
     assert artifact.kept(tmp_path) == [manifest]
-    (tmp_path / "versions" / manifest.sha256 / artifact.MODEL_FILE).write_bytes(b"other")
+    (tmp_path / "versions" / manifest.content_sha256 / artifact.MODEL_FILE).write_bytes(b"other")
     assert artifact.kept(tmp_path) == []
     with pytest.raises(ModelUnfitError, match="damaged"):
-        artifact.activate(tmp_path, manifest.sha256)
+        artifact.activate(tmp_path, manifest.content_sha256)
 
 
 def test_no_model(tmp_path: Path) -> None:
@@ -156,7 +166,7 @@ def test_no_model(tmp_path: Path) -> None:
 def test_a_changed_file_is_never_unpickled(tmp_path: Path) -> None:
     """A pickle is code: other bytes than the manifest's do not run."""
     manifest = save(tmp_path)
-    for folder in (tmp_path, tmp_path / "versions" / manifest.sha256):
+    for folder in (tmp_path, tmp_path / "versions" / manifest.content_sha256):
         joblib.dump(Bomb(), folder / artifact.MODEL_FILE)
     assert "not the file that its manifest describes" in refused(tmp_path)
     assert ran == []
@@ -165,7 +175,7 @@ def test_a_changed_file_is_never_unpickled(tmp_path: Path) -> None:
 def test_both_copies_missing(tmp_path: Path) -> None:
     """A switch without bytes is no model."""
     manifest = save(tmp_path)
-    for folder in (tmp_path, tmp_path / "versions" / manifest.sha256):
+    for folder in (tmp_path, tmp_path / "versions" / manifest.content_sha256):
         (folder / artifact.MODEL_FILE).unlink()
     assert "is missing; train again" in refused(tmp_path)
 
@@ -173,7 +183,7 @@ def test_both_copies_missing(tmp_path: Path) -> None:
 def test_pins(tmp_path: Path) -> None:
     """With pins, only a pinned model is loaded."""
     manifest = save(tmp_path)
-    artifact.load(tmp_path, frozenset({manifest.sha256, "c" * 64}))
+    artifact.load(tmp_path, frozenset({manifest.content_sha256, "c" * 64}))
     assert "pinned" in refused(tmp_path, frozenset({"c" * 64}))
 
 
@@ -244,7 +254,7 @@ def test_a_pickle_that_can_not_be_read(tmp_path: Path) -> None:
     content = b"\x80\x04cno_such_module\nThing\n."
     sha256 = hashlib.sha256(content).hexdigest()
     (tmp_path / artifact.MODEL_FILE).write_bytes(content)
-    edit(tmp_path, sha256=sha256, version=sha256[:12])
+    edit(tmp_path, sha256=sha256)
     assert "ModuleNotFoundError" in refused(tmp_path)
     assert manifest.sha256 != sha256
 

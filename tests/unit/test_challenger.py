@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from tests.integration.scorer import save_model
 
 from fraudstream import artifact
-from fraudstream.artifact import Manifest
+from fraudstream.manifest import Manifest
 from fraudstream.model import FraudModel, Thresholds
 from fraudstream.simulation import simulate
 from scorer.challenger import Challenger
@@ -34,7 +34,7 @@ class Constant:
 
 def model(version: str, fraud: float, told: Callable[[], None] = lambda: None) -> FraudModel:
     """A model of one opinion."""
-    return FraudModel(version=version, classifier=Constant(fraud, told), thresholds=Thresholds(0.1, 0.5))
+    return FraudModel(content_sha256=version, classifier=Constant(fraud, told), thresholds=Thresholds(0.1, 0.5))
 
 
 class Clock:
@@ -108,17 +108,17 @@ def test_follows_the_folder(tmp_path: Path) -> None:
         return [line["event"] for line in lines]
 
     assert looked() == []
-    artifact.challenge(tmp_path, first.sha256)
+    artifact.challenge(tmp_path, first.content_sha256)
     assert looked() == ["challenger"]
     champion = artifact.load(tmp_path)[0]
     assert champion.version == second.version
     shadow = challenger.score(MATRIX, champion, champion.score(MATRIX))
     assert shadow is not None
     assert shadow.version == first.version
-    artifact.challenge(tmp_path, second.sha256)
+    artifact.challenge(tmp_path, second.content_sha256)
     assert looked() == ["challenger"]
     assert challenger.score(MATRIX, champion, champion.score(MATRIX)) is None
-    (tmp_path / artifact.VERSIONS / second.sha256 / artifact.MODEL_FILE).write_bytes(b"no")
+    (tmp_path / artifact.VERSIONS / second.content_sha256 / artifact.MODEL_FILE).write_bytes(b"no")
     assert looked() == ["challenger refused"]
     assert looked() == []
     artifact.challenge(tmp_path, None)

@@ -15,7 +15,7 @@ from scorer.drift_alarm import DriftAlarm
 from scorer.scoring import Outcome, Scorer
 
 SCORER = Scorer(
-    model=FraudModel(version="0123456789ab", classifier=ByRisk(), thresholds=Thresholds(0.1, 0.5)),
+    model=FraudModel(content_sha256="0123456789ab", classifier=ByRisk(), thresholds=Thresholds(0.1, 0.5)),
     topics=TOPICS,
     limit=lambda _: 1 << 20,
 )

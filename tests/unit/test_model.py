@@ -37,7 +37,7 @@ class Fixed:
 def model(fraud: Floats) -> FraudModel:
     """A model that gives these probabilities."""
     answer = np.column_stack([1 - fraud, fraud])
-    return FraudModel(version="0" * 12, classifier=Fixed(answer), thresholds=THRESHOLDS)
+    return FraudModel(content_sha256="0" * 64, classifier=Fixed(answer), thresholds=THRESHOLDS)
 
 
 def payments(count: int) -> Floats:
@@ -71,7 +71,7 @@ def test_a_threshold_belongs_to_the_stricter_side() -> None:
 
 def test_an_empty_batch_is_scored() -> None:
     """And the classifier is not asked."""
-    untouched = FraudModel(version="0" * 12, classifier=Fixed(RuntimeError()), thresholds=THRESHOLDS)
+    untouched = FraudModel(content_sha256="0" * 64, classifier=Fixed(RuntimeError()), thresholds=THRESHOLDS)
     assert untouched.score(np.empty((0, 5))).shape == (0,)
     assert untouched.decide(np.empty(0)) == []
 
@@ -109,7 +109,7 @@ def test_a_value_out_of_range_is_refused(column: int, value: float) -> None:
 def test_a_classifier_that_fails_is_refused(answer: object) -> None:
     """Whatever it does, nothing was scored."""
     with pytest.raises(ModelUnfitError, match="model 0000"):
-        FraudModel(version="0" * 12, classifier=Fixed(answer), thresholds=THRESHOLDS).score(payments(2))
+        FraudModel(content_sha256="0" * 64, classifier=Fixed(answer), thresholds=THRESHOLDS).score(payments(2))
 
 
 @pytest.mark.parametrize(("review", "block"), [(0.6, 0.5), (0.0, 0.5), (0.1, 1.0), (float("nan"), 0.5)])
@@ -154,7 +154,7 @@ def test_a_curve_model_scores_the_edges_of_the_contract() -> None:
     """Beyond the history a field counts as the history's nearest value; no overflow."""
     edges = np.array(np.meshgrid(*zip(LOWEST, HIGHEST, strict=True))).reshape(5, -1).T
     classifier = curves(Basis.of(payments(500), knots=4, harmonics=2))
-    scores = FraudModel(version="0" * 12, classifier=classifier, thresholds=THRESHOLDS).score(edges)
+    scores = FraudModel(content_sha256="0" * 64, classifier=classifier, thresholds=THRESHOLDS).score(edges)
     assert ((scores > 0) & (scores < 1)).all()
 
 

@@ -32,9 +32,34 @@ def test_promote_and_roll_back(models: Path, capsys: pytest.CaptureFixture[str])
         assert expected.version in said(capsys, "rollback")
         assert artifact.load(models)[0].version == expected.version
     assert "there is none to go back to" in said(capsys, "rollback", code=1)
-    assert third.version in said(capsys, "promote", third.sha256[:8])
+    assert third.version in said(capsys, "promote", third.version[:8])
     assert artifact.load(models)[0].version == third.version
     assert json.loads(said(capsys, "show", first.version))["sha256"] == first.sha256
+
+
+def test_overridden_thresholds_are_named(
+    models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the version that scorers then publish; `show` keeps its output JSON."""
+    manifest = save_model(models)
+    monkeypatch.setenv("BLOCK_THRESHOLD", "0.7")
+    published = manifest.with_thresholds(None, 0.7).version
+    assert published in said(capsys, "list")
+    assert main(["model", "show"]) == 0
+    out, err = capsys.readouterr()
+    assert json.loads(out)["content_sha256"] == manifest.content_sha256
+    assert f"{manifest.version} scores as model_version {published}" in err
+
+
+def test_both_rules_of_a_model_are_listed(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Training with other costs overwrites nothing, and each is promoted by its own version."""
+    one, two = save_model(models), save_model(models, review=0.3)
+    listed = said(capsys, "list")
+    assert all(manifest.version in listed for manifest in (one, two))
+    said(capsys, "promote", one.version)
+    assert artifact.load(models)[0].thresholds.review == 0.1
+    said(capsys, "rollback")
+    assert artifact.load(models)[0].thresholds.review == 0.3
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("show",), ("promote", "abc"), ("rollback",)])

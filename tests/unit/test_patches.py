@@ -79,8 +79,12 @@ def test_any_other_runtime_error_stays_one() -> None:
 
 def test_an_assertion_of_the_client_is_an_outage_and_ours_a_bug() -> None:
     """Its producer may have failed between two calls; it asserts that it has not."""
-    manager = TransactionManager("id", 60_000)
-    with pytest.raises(IllegalStateError), failed_producer():
-        manager.committing_transaction()
+
+    async def commit_without_a_transaction() -> None:
+        with failed_producer():
+            TransactionManager("id", 60_000).committing_transaction()
+
+    with pytest.raises(IllegalStateError):
+        asyncio.run(commit_without_a_transaction())
     with pytest.raises(AssertionError, match="a bug"), failed_producer():
         raise AssertionError("a bug")

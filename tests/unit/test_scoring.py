@@ -36,7 +36,7 @@ def decide(records: Mapping[int, list[Record]], stored: Mapping[int, Mapping[int
 def scorer_of(limit: int = 1 << 20) -> Scorer:
     """A scorer whose topics take batches of up to *limit* bytes."""
     model = FraudModel(
-        version="0123456789ab",
+        content_sha256="0123456789ab",
         classifier=ByRisk(),
         thresholds=Thresholds(0.1, 0.5),
         reference=np.array([9.5, 0.05, 0.0, 12.0, 0.0]),

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import structlog
+from tests.unit.test_older_models import older
 
 from fraudstream import artifact
 from fraudstream.curves import Basis
@@ -68,7 +69,7 @@ def test_a_second_run_does_nothing_and_keeps_a_rollback(
     main([], env)
     first = artifact.load(Path(env["MODELS_DIR"]))[1]
     main([], env | {"TRAINING_SEED": "1"})
-    artifact.activate(Path(env["MODELS_DIR"]), first.sha256)
+    artifact.activate(Path(env["MODELS_DIR"]), first.content_sha256)
     capsys.readouterr()
     assert main([], env | {"TRAINING_SEED": "1"}) == 0
     assert "nothing to train" in capsys.readouterr().out
@@ -177,17 +178,53 @@ def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: p
     assert mended.version != plain.version
 
 
-def test_other_costs_give_other_thresholds(env: dict[str, str]) -> None:
-    """Of the same model; the manifest says which costs they are for."""
+def test_other_costs_give_another_version(env: dict[str, str]) -> None:
+    """Of the same model with other thresholds; both are kept, and the manifest holds the costs."""
     main([], env)
     before = artifact.load(Path(env["MODELS_DIR"]))[1]
     assert main([], env | {"COST_OF_REVIEW": "0.5"}) == 0
     after = artifact.load(Path(env["MODELS_DIR"]))[1]
     assert before.reference["costs"] == {"review": 5.0, "wrong_block": 25.0}
     assert after.reference["costs"] == {"review": 0.5, "wrong_block": 25.0}
-    assert after.version == before.version
+    assert after.sha256 == before.sha256
+    assert sorted(versions(env)) == sorted({before.version, after.version})
+    assert len(versions(env)) == 2
     assert after.thresholds.review < before.thresholds.review
     assert (before.thresholds.block, after.thresholds.block) == (0.8, 0.98)
+    model = artifact.rollback(Path(env["MODELS_DIR"]))
+    assert (model.version, model.thresholds) == (before.version, before.thresholds)
+
+
+def test_costs_that_are_set_back_activate_their_version(env: dict[str, str]) -> None:
+    """Without training, unless a user activated another one; then the log says how to change it."""
+    main([], env)
+    models = Path(env["MODELS_DIR"])
+    first = artifact.active(models)
+    main([], env | {"COST_OF_REVIEW": "0.5"})
+    second = artifact.active(models)
+    assert first is not None
+    assert second is not None
+    assert main([], env) == 0
+    assert artifact.load(models)[0].version == first.version
+    artifact.activate(models, second.content_sha256)
+    assert main([], env) == 0
+    assert artifact.load(models)[0].version == second.version
+    assert len(versions(env)) == 2
+
+
+def test_a_model_of_an_earlier_release_is_not_trained_again(
+    env: dict[str, str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its manifest has the version of its file, and no hash of its rule."""
+    main([], env)
+    models = Path(env["MODELS_DIR"])
+    made = artifact.active(models)
+    assert made is not None
+    older(models, made)
+    capsys.readouterr()
+    assert main([], env) == 0
+    assert "nothing to train" in capsys.readouterr().out
+    assert versions(env) == [made.version]
 
 
 @pytest.mark.parametrize("candidate", candidates.candidates(), ids=lambda candidate: candidate.name)

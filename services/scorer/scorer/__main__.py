@@ -26,6 +26,7 @@ def main() -> int:
 
     async def scorer(stop: asyncio.Event) -> None:
         log.info("scorer starts", guarantee=settings.group.guarantee, model=model.model.version)
+        model.explain_version()
         await serve(settings, model, heartbeat, stop)
         log.info("scorer stopped")
 

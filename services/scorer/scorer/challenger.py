@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
-from fraudstream.artifact import Manifest
 from fraudstream.errors import ModelUnfitError
+from fraudstream.manifest import Manifest
 from fraudstream.model import Floats, FraudModel
 from scorer.scoring import Shadow
 
@@ -68,7 +68,7 @@ class Challenger:
             return
         self._refused = None
         model = found[0] if found else None
-        if (model and model.version) == (self.model and self.model.version):
+        if (model and model.content_sha256) == (self.model and self.model.content_sha256):
             return
         structlog.get_logger().info(
             "challenger", version=model.version if model else None, was=self.model.version if self.model else None
@@ -79,7 +79,9 @@ class Challenger:
     def score(self, matrix: Floats, champion: FraudModel, probabilities: Floats) -> Shadow | None:
         """The same payments' probabilities; None where there is no challenger, or it is left out. Never raises."""
         model = self.model
-        if model is None or model.version == champion.version or not len(matrix) or self.now() < self._left_out_until_s:
+        if model is None or model.content_sha256 == champion.content_sha256:
+            return None
+        if not len(matrix) or self.now() < self._left_out_until_s:
             return None
         began_s = self.spent()
         try:

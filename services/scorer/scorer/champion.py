@@ -13,14 +13,15 @@ import structlog
 
 from fraudstream.drift.reference import Reference
 from fraudstream.errors import ModelUnfitError
+from fraudstream.manifest import Manifest
 from fraudstream.model import HIGHEST, LOWEST, FraudModel
 
 
 class Loaded(NamedTuple):
-    """A model that is fit for use, what kind it is, and what its payments looked like."""
+    """A model that is fit for use, its manifest, and what its payments looked like."""
 
     model: FraudModel
-    kind: str
+    manifest: Manifest
     reference: Reference | None
 
 
@@ -52,12 +53,33 @@ class Champion:
     @property
     def kind(self) -> str:
         """What kind of model it is."""
-        return self._loaded.kind
+        return self._loaded.manifest.kind
 
     @property
     def reference(self) -> Reference | None:
         """What drift is measured from, if the model brought it."""
         return self._loaded.reference
+
+    def explain_version(self) -> None:
+        """Log how the published version came about, where it is not the one that the model was trained as."""
+        model, manifest = self.model, self._loaded.manifest
+        if manifest.older_version:
+            structlog.get_logger().info(
+                "model_version now covers the decision rule",
+                was=manifest.older_version,
+                version=manifest.version,
+                content_sha256=manifest.content_sha256,
+                pins="in MODEL_SHA256, content_sha256 covers the rule too; the model file's SHA-256 does not",
+            )
+        if model.content_sha256 != manifest.content_sha256:
+            structlog.get_logger().info(
+                "thresholds overridden",
+                model=manifest.version,
+                model_version=model.version,
+                review=model.thresholds.review,
+                block=model.thresholds.block,
+                by="REVIEW_THRESHOLD, BLOCK_THRESHOLD",
+            )
 
     async def watch(self) -> None:
         """Look every 2 s, until cancelled."""
@@ -75,26 +97,27 @@ class Champion:
         except ModelUnfitError as error:
             self._refuse(str(error))
             return
-        former, self._loaded = self.model, loaded
+        previous, self._loaded = self.model, loaded
         model, was_refused = loaded.model, self.refused
         self._seen, self.refused = seen, None
-        if model.version != former.version or model.thresholds != former.thresholds:
+        if model.content_sha256 != previous.content_sha256:
             structlog.get_logger().info(
-                "model swapped" if model.version != former.version else "thresholds swapped",
+                "model swapped",
                 version=model.version,
-                was=former.version,
-                kind=loaded.kind,
+                was=previous.version,
+                kind=self.kind,
                 review=model.thresholds.review,
                 block=model.thresholds.block,
             )
+            self.explain_version()
         elif was_refused:
             structlog.get_logger().info("model stays", version=model.version, reason="it is the active one again")
 
     def _look(self) -> bytes | None:
         try:
             return self._switch()
-        except OSError:
-            return None  # `load` says what is wrong with it
+        except (OSError, ModelUnfitError):
+            return None  # `load` reports what is wrong with it
 
     def _warm(self) -> Loaded:
         loaded = self._load()

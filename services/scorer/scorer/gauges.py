@@ -63,7 +63,7 @@ class Gauges:
         model, champion, challenger = self.metrics.model, self.champion.model, self.challenger.model
         model.clear()
         model.labels("champion", champion.version, self.champion.kind).set(1)
-        if challenger and challenger.version != champion.version:  # else it is not asked
+        if challenger and challenger.content_sha256 != champion.content_sha256:  # else it is not asked
             model.labels("challenger", challenger.version, self.challenger.kind).set(1)
         self.metrics.model_refused.set(self.champion.refused is not None)
 

@@ -22,6 +22,7 @@ from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.kafka.rights import Rights
 from fraudstream.lifecycle import wait_for_stop
+from fraudstream.manifest import read_file
 from fraudstream.metrics import ScorerMetrics
 from fraudstream.settings import (
     CsvSettings,
@@ -80,11 +81,12 @@ def champion(settings: ModelSettings) -> Champion:
     """The active model of the folder, and whichever becomes it. Raises ModelUnfitError where there is none."""
 
     def load() -> Loaded:
-        model, manifest = artifact.load(settings.models_dir, settings.pinned)
-        model = model.with_thresholds(settings.review_threshold, settings.block_threshold)
-        return Loaded(model, manifest.kind, Reference.read(manifest.reference))
+        model, manifest = artifact.load(
+            settings.models_dir, settings.pinned, review=settings.review_threshold, block=settings.block_threshold
+        )
+        return Loaded(model, manifest, Reference.read(manifest.reference))
 
-    return Champion(load, (settings.models_dir / artifact.MANIFEST_FILE).read_bytes)
+    return Champion(load, lambda: read_file(settings.models_dir / artifact.MANIFEST_FILE))
 
 
 async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbeat, stop: asyncio.Event) -> None:

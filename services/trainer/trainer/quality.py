@@ -48,7 +48,7 @@ def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
     with threadpool_limits(1):
         found = study(past, settings)
         classifier = mended(fitted(found.chosen.candidate, past.matrix, past.labels, settings.seed), found.mend)
-    model = FraudModel(version="-" * 12, classifier=classifier, thresholds=found.thresholds)
+    model = FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds)
     rng = np.random.default_rng(_SEED)
     matrix = simulate(rng, payments).matrix()
     truth, outcomes = np.clip(true_probability(matrix), SMALLEST, 1.0 - SMALLEST), labels(rng, matrix)

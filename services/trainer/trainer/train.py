@@ -8,9 +8,9 @@ import structlog
 from threadpoolctl import threadpool_limits
 
 from fraudstream import artifact
-from fraudstream.artifact import Libraries, Manifest
 from fraudstream.drift import reference as drift
 from fraudstream.errors import ModelUnfitError
+from fraudstream.manifest import Libraries, Manifest
 from fraudstream.model import Classifier, FraudModel
 from fraudstream.settings import TrainingSettings
 from trainer import fit
@@ -69,21 +69,27 @@ def usual(history: History) -> list[float]:
 
 
 def already_trained(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest | None:
-    """A kept version that training now would only make again, whether or not it is the active one."""
+    """Return a kept version that training now would only make again: the active one, if it is such a version."""
     installed = Libraries.installed()
-    for manifest in artifact.kept(models_dir):
-        same = (manifest.training_sha256, manifest.settings) == (history.sha256, fingerprint(settings))
-        if same and manifest.libraries.fits(installed):
-            return manifest
-    return None
+    wanted = history.sha256, fingerprint(settings)
+    matches = {
+        manifest.content_sha256: manifest
+        for manifest in artifact.kept(models_dir)
+        if (manifest.training_sha256, manifest.settings) == wanted and manifest.libraries.fits(installed)
+    }
+    active = artifact.active(models_dir)
+    return matches.get(active.content_sha256 if active else "", next(iter(matches.values()), None))
 
 
 def ensure_active(manifest: Manifest, models_dir: Path) -> str:
-    """The version that is active; `manifest`'s only where none is usable, so that a rollback stays."""
+    """Return the version that is active afterwards: `manifest`, unless a user chose another one that is usable."""
     try:
-        return artifact.mend(models_dir).version
+        active = artifact.mend(models_dir)
     except ModelUnfitError:
-        return artifact.activate(models_dir, manifest.sha256).version
+        return artifact.activate(models_dir, manifest.content_sha256, by="trainer").version
+    if active.activated_by == "trainer" and active.content_sha256 != manifest.content_sha256:
+        active = artifact.activate(models_dir, manifest.content_sha256, by="trainer")
+    return active.version
 
 
 def fingerprint(settings: TrainingSettings) -> str:
@@ -94,6 +100,6 @@ def fingerprint(settings: TrainingSettings) -> str:
 
 def _reference(classifier: Classifier, history: History, found: Study) -> dict[str, Any]:
     """What the thresholds are for, and what drift is measured from: the history as the scorer would score it."""
-    model = FraudModel(version="in training", classifier=classifier, thresholds=found.thresholds)
+    model = FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds)
     costs = {"review": found.costs.review, "wrong_block": found.costs.wrong_block}
     return {"costs": costs, drift.KEY: drift.Reference.of(history.matrix, model.score(history.matrix)).as_json()}

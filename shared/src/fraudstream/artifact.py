@@ -1,10 +1,13 @@
 """Models on disk: versions that are kept, one switch that makes one of them active, and the checks before it is used.
 
-    models/versions/<sha256>/fraud_model.pkl    kept versions, named by their bytes, with manifests
-    models/versions/<sha256>/fraud_model.json
-    models/fraud_model.pkl                      the active one's bytes, under a name that is easy to find
-    models/fraud_model.json                     the switch: the active one's manifest, replaced last
-    models/challenger.json                      the manifest of the version that scores in the shadow, if one does
+    models/versions/<content sha256>/fraud_model.pkl    kept versions, with manifests
+    models/versions/<content sha256>/fraud_model.json
+    models/fraud_model.pkl                              the active one's bytes, under a name that is easy to find
+    models/fraud_model.json                             the switch: the active one's manifest, replaced last
+    models/challenger.json                              the manifest of the version that scores in the shadow, if any
+
+The content SHA-256 covers the model's bytes and its decision rule (`manifest`), so no version replaces another one. A
+version that was kept before it covered the rule has a folder named by the SHA-256 of its bytes alone.
 
 Each file is replaced by a rename, so a reader sees the old or the new one whole. Between the last two renames (or after
 a crash there) `fraud_model.pkl` is newer than the switch; a reader then takes the bytes that the switch names from
@@ -14,94 +17,36 @@ a crash there) `fraud_model.pkl` is newer than the switch; a reader then takes t
 import hashlib
 import io
 import os
-import platform
 import stat
 import tempfile
-from collections.abc import Mapping, Sequence
-from importlib import metadata
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any, Literal
 
 import joblib
-import numpy as np
 import structlog
-from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.features import FEATURES
+from fraudstream.manifest import (
+    TRAIN_AGAIN,
+    Libraries,
+    Manifest,
+    ManifestThresholds,
+    encode,
+    read_file,
+    read_manifest,
+)
 from fraudstream.model import Classifier, FraudModel, Thresholds
+from fraudstream.model_checks import check, make_model
 
 MODEL_FILE = "fraud_model.pkl"
 MANIFEST_FILE = "fraud_model.json"
 CHALLENGER_FILE = "challenger.json"
 VERSIONS = "versions"
-SHORT = 12
 
-_TRAIN = "run the trainer: docker compose run --rm trainer, or make train"
-_TRAIN_AGAIN = "train again: docker compose run --rm trainer python -m trainer --force, or make train ARGS=--force"
 _FILE_MODE = 0o664
 _FOLDER_MODE = 0o775
-
-Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-Share = Annotated[float, Field(gt=0, lt=1)]
-
-
-class Libraries(BaseModel):
-    """The versions with which a model was trained."""
-
-    model_config = ConfigDict(frozen=True)
-
-    scikit_learn: str
-    numpy: str
-    fraudstream: str
-    python: str
-
-    @classmethod
-    def installed(cls) -> "Libraries":
-        """Those of this process."""
-        return cls(
-            scikit_learn=metadata.version("scikit-learn"),
-            numpy=metadata.version("numpy"),
-            fraudstream=metadata.version("fraudstream"),
-            python=platform.python_version(),
-        )
-
-    def fits(self, other: "Libraries") -> bool:
-        """Whether training with either gives the same model; Python's version does not matter to it."""
-        return self.model_copy(update={"python": other.python}) == other
-
-
-class ManifestThresholds(BaseModel):
-    """As `model.Thresholds`, on disk."""
-
-    model_config = ConfigDict(frozen=True)
-
-    review: Share
-    block: Share
-
-
-class Manifest(BaseModel):
-    """What is known of a model, beside its bytes. Fields that a later version adds are ignored by an earlier one."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
-
-    version: str = Field(min_length=SHORT, max_length=SHORT)
-    sha256: Sha256
-    kind: str
-    """Which of the trainer's candidates it is."""
-    features: tuple[str, ...]
-    thresholds: ManifestThresholds
-    libraries: Libraries
-    training_sha256: Sha256
-    training_rows: int
-    settings: str
-    """What else decides the result: a fingerprint of the trainer's settings and recipe."""
-    metrics: Mapping[str, float]
-    reference: Mapping[str, Any] = Field(default_factory=dict)
-    """What scores are explained against and drift is measured from."""
-    previous: Sha256 | None = None
-    """The version that was active before this one was: where a rollback leads."""
 
 
 def save(
@@ -116,14 +61,15 @@ def save(
     metrics: Mapping[str, float],
     reference: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """Keep `classifier` as a version of `models_dir` and make it the active one."""
+    """Keep `classifier` and its decision rule as a version of `models_dir`, and make it the active one.
+
+    The same model with the same rule is the same version, whose manifest then describes the later training.
+    """
     buffer = io.BytesIO()
     joblib.dump(classifier, buffer)
     content = buffer.getvalue()
-    sha256 = hashlib.sha256(content).hexdigest()
     manifest = Manifest(
-        version=sha256[:SHORT],
-        sha256=sha256,
+        sha256=hashlib.sha256(content).hexdigest(),
         kind=kind,
         features=FEATURES,
         thresholds=ManifestThresholds(review=thresholds.review, block=thresholds.block),
@@ -134,30 +80,31 @@ def save(
         metrics=metrics,
         reference=reference or {},
     )
+    for same in kept(models_dir):
+        if same.content_sha256 == manifest.content_sha256:
+            manifest = manifest.model_copy(update={"previous": same.previous, "older_version": same.older_version})
     try:
         _keep(models_dir, manifest, content)
     except OSError as error:
         raise _unwritable(models_dir, error) from error
-    activate(models_dir, sha256)
-    return manifest
+    return activate(models_dir, manifest.content_sha256, by="trainer")
 
 
-def activate(models_dir: Path, sha256: str) -> Manifest:
+def activate(models_dir: Path, content_sha256: str, *, by: Literal["trainer", "user"] = "user") -> Manifest:
     """Make a kept version the active one; atomic, and safe while scorers read. It remembers which was active before."""
-    folder = models_dir / VERSIONS / sha256
-    manifest = read_manifest(folder / MANIFEST_FILE)
+    manifest = _find(models_dir, content_sha256).model_copy(update={"activated_by": by})
     before = active(models_dir)
-    if before is not None and before.sha256 not in {sha256, manifest.previous}:
-        manifest = manifest.model_copy(update={"previous": before.sha256})
+    if before is not None and before.content_sha256 not in {manifest.content_sha256, manifest.previous}:
+        manifest = manifest.model_copy(update={"previous": before.content_sha256})
     return _switch(models_dir, manifest)
 
 
 def rollback(models_dir: Path) -> Manifest:
-    """Make the version active that was so before. Raises ModelUnfitError where none was."""
+    """Make the version active that was so before, with its rule. Raises ModelUnfitError where none was."""
     now = read_manifest(models_dir / MANIFEST_FILE)
     if now.previous is None:
         raise ModelUnfitError(f"model {now.version} is the first one: there is none to go back to")
-    return _switch(models_dir, read_manifest(models_dir / VERSIONS / now.previous / MANIFEST_FILE))
+    return _switch(models_dir, _find(models_dir, now.previous).model_copy(update={"activated_by": "user"}))
 
 
 def active(models_dir: Path) -> Manifest | None:
@@ -168,15 +115,42 @@ def active(models_dir: Path) -> Manifest | None:
         return None
 
 
+def _find(models_dir: Path, sha256: str) -> Manifest:
+    """Return the kept version of that content; an older manifest's `previous` is the SHA-256 of a model's bytes."""
+    named = models_dir / VERSIONS / sha256
+    if named.is_dir():
+        return read_manifest(named / MANIFEST_FILE)
+    for _, manifest in _versions(models_dir):
+        if manifest.content_sha256 == sha256:
+            return manifest
+    raise ModelUnfitError(f"{models_dir / VERSIONS} holds no version {sha256}; see: fraudstream model list")
+
+
+def _folder(models_dir: Path, manifest: Manifest) -> Path:
+    """Return the folder of a version, which need not be there yet."""
+    return models_dir / VERSIONS / (manifest.sha256 if manifest.older_version else manifest.content_sha256)
+
+
+def _versions(models_dir: Path) -> Iterator[tuple[Path, Manifest]]:
+    """Give each kept version's folder and manifest; a folder that a crash left half-written was never active."""
+    for folder in sorted((models_dir / VERSIONS).glob("*")):
+        try:
+            manifest = read_manifest(folder / MANIFEST_FILE)
+        except ModelUnfitError:
+            continue
+        if folder == _folder(models_dir, manifest):
+            yield folder, manifest
+
+
 def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
-    folder = models_dir / VERSIONS / manifest.sha256
+    folder = _folder(models_dir, manifest)
     content = _content(folder, manifest)
     if content is None:
-        raise ModelUnfitError(f"{folder / MODEL_FILE} is missing or damaged; {_TRAIN_AGAIN}")
+        raise ModelUnfitError(f"{folder / MODEL_FILE} is missing or damaged; {TRAIN_AGAIN}")
     try:
-        _replace(folder / MANIFEST_FILE, _encode(manifest))
+        _replace(folder / MANIFEST_FILE, encode(manifest))
         _replace(models_dir / MODEL_FILE, content)
-        _replace(models_dir / MANIFEST_FILE, _encode(manifest))
+        _replace(models_dir / MANIFEST_FILE, encode(manifest))
     except OSError as error:
         raise _unwritable(models_dir, error) from error
     return manifest
@@ -185,30 +159,31 @@ def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
 def mend(models_dir: Path) -> Manifest:
     """The active version, its bytes put back under their plain name where they were lost. Raises ModelUnfitError."""
     _, manifest = load(models_dir)
-    return manifest if _content(models_dir, manifest) else activate(models_dir, manifest.sha256)
+    if _content(models_dir, manifest):
+        return manifest
+    return activate(models_dir, manifest.content_sha256, by=manifest.activated_by)
 
 
 def kept(models_dir: Path) -> list[Manifest]:
-    """The manifests of the kept versions that are whole, ordered by SHA-256."""
-    manifests: list[Manifest] = []
-    for folder in sorted((models_dir / VERSIONS).glob("*")):
-        try:
-            manifest = read_manifest(folder / MANIFEST_FILE)
-        except ModelUnfitError:
-            continue  # a crash left it half-written: it was never active
-        if folder.name == manifest.sha256 and _content(folder, manifest) is not None:
-            manifests.append(manifest)
-    return manifests
+    """The manifests of the kept versions that are whole, ordered by content SHA-256."""
+    whole = [manifest for folder, manifest in _versions(models_dir) if _is_whole(folder, manifest)]
+    return sorted(whole, key=lambda manifest: manifest.content_sha256)
 
 
-def challenge(models_dir: Path, sha256: str | None) -> None:
+def _is_whole(folder: Path, manifest: Manifest) -> bool:
+    try:
+        return _content(folder, manifest) is not None
+    except ModelUnfitError:
+        return False
+
+
+def challenge(models_dir: Path, content_sha256: str | None) -> None:
     """Let a kept version score in the shadow of the active one; None: no version."""
     try:
-        if sha256 is None:
+        if content_sha256 is None:
             (models_dir / CHALLENGER_FILE).unlink(missing_ok=True)
         else:
-            manifest = read_manifest(models_dir / VERSIONS / sha256 / MANIFEST_FILE)
-            _replace(models_dir / CHALLENGER_FILE, _encode(manifest))
+            _replace(models_dir / CHALLENGER_FILE, encode(_find(models_dir, content_sha256)))
     except OSError as error:
         raise _unwritable(models_dir, error) from error
 
@@ -216,103 +191,54 @@ def challenge(models_dir: Path, sha256: str | None) -> None:
 def load_challenger(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudModel, Manifest] | None:
     """The version that scores in the shadow, checked as `load` checks the active one; None where there is none."""
     path = models_dir / CHALLENGER_FILE
-    if not path.exists():
+    if not os.path.lexists(path):
         return None
     manifest = read_manifest(path)
-    _check(path, manifest, pins)
-    content = _content(models_dir / VERSIONS / manifest.sha256, manifest)
+    check(path, manifest, pins)
+    content = _content(_folder(models_dir, manifest), manifest)
     if content is None:
         raise ModelUnfitError(f"{path} names model {manifest.version}, whose bytes are missing or damaged")
-    return _made(path, manifest, content), manifest
+    return make_model(path, manifest, content), manifest
 
 
-def load(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudModel, Manifest]:
-    """The active model, once everything about it has been checked; with `pins`, only one of these SHA-256s.
+def load(
+    models_dir: Path,
+    pins: frozenset[str] = frozenset(),
+    *,
+    review: float | None = None,
+    block: float | None = None,
+) -> tuple[FraudModel, Manifest]:
+    """The active model, once everything about it has been checked, and its manifest.
 
-    Raises ModelUnfitError saying what is wrong, where, and how to mend it.
+    With `pins`, only one of these content SHA-256s. `review` and `block` replace the manifest's thresholds, and so give
+    the model another version. Raises ModelUnfitError, which names the problem, the file and what to do.
     """
     path = models_dir / MANIFEST_FILE
     manifest = read_manifest(path)
-    _check(path, manifest, pins)
+    check(path, manifest, pins)
     content = _content(models_dir, manifest)
     if content is None:
-        folder = models_dir / VERSIONS / manifest.sha256
+        folder = _folder(models_dir, manifest)
         content = _content(folder, manifest)
         if content is None:
-            raise ModelUnfitError(f"{models_dir / MODEL_FILE} is {_state(models_dir / MODEL_FILE)}; {_TRAIN_AGAIN}")
+            raise ModelUnfitError(f"{models_dir / MODEL_FILE} is {_state(models_dir / MODEL_FILE)}; {TRAIN_AGAIN}")
         structlog.get_logger().warning(
             "model file differs", file=str(models_dir / MODEL_FILE), used=str(folder / MODEL_FILE)
         )
-    return _made(path, manifest, content), manifest
-
-
-def _made(path: Path, manifest: Manifest, content: bytes) -> FraudModel:
-    return FraudModel(
-        version=manifest.version,
-        classifier=_unpickle(path, content),
-        thresholds=Thresholds(manifest.thresholds.review, manifest.thresholds.block),
-        reference=_reference(path, manifest),
-    )
+    return make_model(path, manifest.with_thresholds(review, block), content), manifest
 
 
 def reference_payment(payment: Sequence[float]) -> dict[str, float]:
-    """The payment against which scores are explained, as the manifest's `reference["payment"]`."""
+    """The payment against which scores are explained, as the manifest's `reference`."""
     return dict(zip(FEATURES, map(float, payment), strict=True))
 
 
-def _reference(path: Path, manifest: Manifest) -> NDArray[np.float64] | None:
-    payment = manifest.reference.get("payment")
-    if payment is None:
-        return None
-    try:
-        return np.array([float(payment[name]) for name in FEATURES])
-    except (TypeError, KeyError, ValueError) as error:
-        raise ModelUnfitError(f"{path}: reference.payment is no payment ({error!r}); {_TRAIN_AGAIN}") from None
-
-
-def read_manifest(path: Path) -> Manifest:
-    """The manifest in `path`. Raises ModelUnfitError."""
-    try:
-        return Manifest.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise ModelUnfitError(f"no model: {path} is missing; {_TRAIN}") from None
-    except OSError as error:
-        raise ModelUnfitError(f"{path} can't be read ({error.strerror}); give this user the right to read it") from None
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise ModelUnfitError(f"{path} is no manifest ({where}: {first['msg']}); {_TRAIN_AGAIN}") from None
-
-
-def _check(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
-    if pins and manifest.sha256 not in pins:
-        raise ModelUnfitError(
-            f"{path} names model {manifest.sha256}, which is not among the pinned ones; "
-            "pin it, or activate a pinned one"
-        )
-    installed = metadata.version("scikit-learn")
-    if manifest.libraries.scikit_learn != installed:
-        raise ModelUnfitError(
-            f"{path} was trained with scikit-learn {manifest.libraries.scikit_learn}, "
-            f"but {installed} is installed; {_TRAIN}"
-        )
-    if manifest.features != FEATURES:
-        raise ModelUnfitError(
-            f"{path} was trained on {', '.join(manifest.features)}, "
-            f"but payments have {', '.join(FEATURES)}; {_TRAIN_AGAIN}"
-        )
-
-
 def _content(folder: Path, manifest: Manifest) -> bytes | None:
-    """The model's bytes in `folder`, if they are those of the manifest."""
+    """Return the model's bytes in `folder`, if they are those of the manifest."""
     try:
-        content = (folder / MODEL_FILE).read_bytes()
+        content = read_file(folder / MODEL_FILE)
     except FileNotFoundError:
         return None
-    except OSError as error:
-        raise ModelUnfitError(
-            f"{folder / MODEL_FILE} can't be read ({error.strerror}); give this user the right to read it"
-        ) from None
     return content if hashlib.sha256(content).hexdigest() == manifest.sha256 else None
 
 
@@ -320,28 +246,12 @@ def _state(path: Path) -> str:
     return "not the file that its manifest describes" if path.exists() else "missing"
 
 
-def _unpickle(path: Path, content: bytes) -> Classifier:
-    try:
-        classifier: Classifier = joblib.load(io.BytesIO(content))
-    except Exception as error:  # an unpickled constructor may raise anything
-        raise ModelUnfitError(
-            f"the model of {path} can't be loaded ({type(error).__name__}: {error}); {_TRAIN_AGAIN}"
-        ) from error
-    if not callable(getattr(classifier, "predict_proba", None)):
-        raise ModelUnfitError(
-            f"the model of {path}, a {type(classifier).__name__}, "
-            f"gives no probabilities (predict_proba); {_TRAIN_AGAIN}"
-        )
-    if np.asarray(getattr(classifier, "classes_", (0, 1))).tolist() != [0, 1]:
-        raise ModelUnfitError(f"the model of {path} was trained on labels other than 0 and 1; {_TRAIN_AGAIN}")
-    return classifier
-
-
 def _keep(models_dir: Path, manifest: Manifest, content: bytes) -> None:
-    for folder in (models_dir, models_dir / VERSIONS, models_dir / VERSIONS / manifest.sha256):
-        _make_folder(folder)
+    folder = _folder(models_dir, manifest)
+    for one in (models_dir, folder.parent, folder):
+        _make_folder(one)
     _replace(folder / MODEL_FILE, content)
-    _replace(folder / MANIFEST_FILE, _encode(manifest))
+    _replace(folder / MANIFEST_FILE, encode(manifest))
 
 
 def _make_folder(folder: Path) -> None:
@@ -365,10 +275,6 @@ def _replace(path: Path, content: bytes) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-
-
-def _encode(manifest: Manifest) -> bytes:
-    return manifest.model_dump_json(indent=2).encode() + b"\n"
 
 
 def _unwritable(models_dir: Path, error: OSError) -> ModelUnfitError:

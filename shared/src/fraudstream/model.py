@@ -1,7 +1,7 @@
 """The matrix of a batch → probabilities of fraud → decisions. Pure: files are `artifact`'s."""
 
-from dataclasses import dataclass, field, replace
-from typing import Protocol, Self
+from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ from fraudstream.reasons import contributions
 
 Floats = NDArray[np.float64]
 
+VERSION_DIGITS = 12
 DECIMALS = 6
 SMALLEST = 10.0**-DECIMALS
 
@@ -51,8 +52,8 @@ class Thresholds:
 class FraudModel:
     """A classifier with its thresholds. May be used from any thread; scores in the thread that calls."""
 
-    version: str
-    """The first 12 hex digits of the artifact's SHA-256."""
+    content_sha256: str
+    """The SHA-256 of the classifier's bytes and of everything else that decides (`manifest`)."""
     classifier: Classifier
     thresholds: Thresholds
     reference: Floats | None = None
@@ -60,11 +61,10 @@ class FraudModel:
     # one thread each: OpenMP's spinning threads cost more at the tail than they save (docs/performance.md)
     _threads: ThreadpoolController = field(default_factory=ThreadpoolController, init=False, repr=False, compare=False)
 
-    def with_thresholds(self, review: float | None, block: float | None) -> Self:
-        """With these instead of its own, where they are given. Raises ModelUnfitError where they contradict."""
-        return replace(
-            self, thresholds=Thresholds(review=review or self.thresholds.review, block=block or self.thresholds.block)
-        )
+    @property
+    def version(self) -> str:
+        """The published name of this model and its decision rule: the first digits of the content SHA-256."""
+        return self.content_sha256[:VERSION_DIGITS]
 
     def score(self, matrix: Floats) -> Floats:
         """The probability of fraud for each row of `matrix` (n, 5), rounded to 6 decimals, never 0 or 1.

@@ -6,8 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from fraudstream import artifact
-from fraudstream.artifact import Manifest
 from fraudstream.errors import ModelUnfitError
+from fraudstream.manifest import Manifest, encode, read_manifest
 from fraudstream.settings import ModelSettings
 from fraudstream.tables import aligned
 
@@ -16,41 +16,48 @@ _COLUMNS = ("", "version", "kind", "rows", "log loss", "auc", "review", "block",
 
 def run(env: Mapping[str, str], arguments: argparse.Namespace) -> None:
     """Do it. Raises ModelUnfitError, SettingsError."""
-    _COMMANDS[arguments.what](ModelSettings.from_env(env).models_dir, arguments)
+    _COMMANDS[arguments.what](ModelSettings.from_env(env), arguments)
 
 
-def _list(models_dir: Path, _: argparse.Namespace) -> None:
+def _list(settings: ModelSettings, _: argparse.Namespace) -> None:
+    models_dir = settings.models_dir
     active = artifact.active(models_dir)
     manifests = artifact.kept(models_dir)
     if not manifests:
         raise ModelUnfitError(f"{models_dir} holds no version; run the trainer: docker compose run --rm trainer")
     rows = [_COLUMNS, *(_row(manifest, active) for manifest in manifests)]
     sys.stdout.write("\n".join(aligned(rows)) + "\n")
+    if active is not None:
+        sys.stdout.write(_published(active, settings))
 
 
-def _show(models_dir: Path, arguments: argparse.Namespace) -> None:
+def _show(settings: ModelSettings, arguments: argparse.Namespace) -> None:
+    models_dir = settings.models_dir
     if arguments.version is None:
-        manifest = artifact.read_manifest(models_dir / artifact.MANIFEST_FILE)
+        manifest = read_manifest(models_dir / artifact.MANIFEST_FILE)
     else:
         manifest = _named(models_dir, arguments.version)
-    sys.stdout.write(manifest.model_dump_json(indent=2) + "\n")
+    sys.stdout.write(encode(manifest).decode())
+    sys.stderr.write(_published(manifest, settings))
 
 
-def _promote(models_dir: Path, arguments: argparse.Namespace) -> None:
-    _say(artifact.activate(models_dir, _named(models_dir, arguments.version).sha256))
+def _promote(settings: ModelSettings, arguments: argparse.Namespace) -> None:
+    wanted = _named(settings.models_dir, arguments.version)
+    _report(artifact.activate(settings.models_dir, wanted.content_sha256), settings)
 
 
-def _rollback(models_dir: Path, _: argparse.Namespace) -> None:
-    _say(artifact.rollback(models_dir))
+def _rollback(settings: ModelSettings, _: argparse.Namespace) -> None:
+    _report(artifact.rollback(settings.models_dir), settings)
 
 
-def _challenge(models_dir: Path, arguments: argparse.Namespace) -> None:
+def _challenge(settings: ModelSettings, arguments: argparse.Namespace) -> None:
+    models_dir = settings.models_dir
     manifest = _named(models_dir, arguments.version) if arguments.version else None
-    artifact.challenge(models_dir, manifest.sha256 if manifest else None)
+    artifact.challenge(models_dir, manifest.content_sha256 if manifest else None)
     sys.stdout.write(f"challenger: {f'{manifest.version} ({manifest.kind})' if manifest else 'none'}\n")
 
 
-_COMMANDS: Mapping[str, Callable[[Path, argparse.Namespace], None]] = {
+_COMMANDS: Mapping[str, Callable[[ModelSettings, argparse.Namespace], None]] = {
     "list": _list,
     "show": _show,
     "promote": _promote,
@@ -60,7 +67,12 @@ _COMMANDS: Mapping[str, Callable[[Path, argparse.Namespace], None]] = {
 
 
 def _named(models_dir: Path, beginning: str) -> Manifest:
-    found = [manifest for manifest in artifact.kept(models_dir) if manifest.sha256.startswith(beginning.lower())]
+    wanted = beginning.lower()
+    found = [
+        manifest
+        for manifest in artifact.kept(models_dir)
+        if manifest.content_sha256.startswith(wanted) or (manifest.older_version or "").startswith(wanted or "-")
+    ]
     if len(found) == 1:
         return found[0]
     versions = ", ".join(manifest.version for manifest in found or artifact.kept(models_dir)) or "none"
@@ -68,8 +80,21 @@ def _named(models_dir: Path, beginning: str) -> Manifest:
     raise ModelUnfitError(f"{problem}: there are {versions}")
 
 
-def _say(manifest: Manifest) -> None:
-    sys.stdout.write(f"active: {manifest.version} ({manifest.kind}); running scorers take it within 5 s\n")
+def _report(active: Manifest, settings: ModelSettings) -> None:
+    sys.stdout.write(f"active: {active.version} ({active.kind}); running scorers take it within 5 s\n")
+    sys.stdout.write(_published(active, settings))
+
+
+def _published(manifest: Manifest, settings: ModelSettings) -> str:
+    """Return a line where the settings override the thresholds, and so the version that scorers publish."""
+    published = manifest.with_thresholds(settings.review_threshold, settings.block_threshold)
+    if published.content_sha256 == manifest.content_sha256:
+        return ""
+    limits = published.thresholds
+    return (
+        f"REVIEW_THRESHOLD, BLOCK_THRESHOLD: with review {limits.review:g} and block {limits.block:g}, "
+        f"{manifest.version} scores as model_version {published.version}\n"
+    )
 
 
 def _row(manifest: Manifest, active: Manifest | None) -> Sequence[str]:
@@ -77,7 +102,7 @@ def _row(manifest: Manifest, active: Manifest | None) -> Sequence[str]:
         return f"{manifest.metrics[name]:.4f}" if name in manifest.metrics else ""
 
     return (
-        "*" if active is not None and active.sha256 == manifest.sha256 else "",
+        "*" if active is not None and active.content_sha256 == manifest.content_sha256 else "",
         manifest.version,
         manifest.kind,
         f"{manifest.training_rows:,}",

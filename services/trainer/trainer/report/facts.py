@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.artifact import Manifest
+from fraudstream.manifest import Manifest
 from fraudstream.model import SMALLEST, Classifier, Thresholds
 from fraudstream.simulation import true_probability
 from trainer import make_data

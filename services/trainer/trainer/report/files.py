@@ -9,7 +9,7 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from fraudstream.artifact import Manifest
+from fraudstream.manifest import Manifest
 from fraudstream.model import Classifier
 from trainer.history import History
 from trainer.report import contest, costs, effects, page, ranking, reliability, scores, style

@@ -146,7 +146,8 @@ def _card(facts: Facts) -> str:
     rows = {
         "What it is for": "To give each payment a probability of fraud, and to propose approve, review or block.",
         "Kind": f"{_words(manifest.kind)}: {_kind(manifest.kind)}",
-        "SHA-256": f"<code>{manifest.sha256}</code>",
+        "SHA-256 of model and decision rule": f"<code>{manifest.content_sha256}</code>",
+        "SHA-256 of the model's file": f"<code>{manifest.sha256}</code>",
         "History's SHA-256": f"<code>{manifest.training_sha256}</code>",
         "Made with": f"scikit-learn {libraries.scikit_learn}, NumPy {libraries.numpy}, Python {libraries.python}, "
         f"fraudstream {libraries.fraudstream}",

@@ -37,9 +37,9 @@ async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int,
 
 
 def _thresholds(models_dir: Path, version: str) -> Thresholds | None:
-    """Those of a kept version."""
+    """Return those of a kept version; records of an older release carry its older version."""
     for manifest in artifact.kept(models_dir):
-        if manifest.version == version:
+        if version in {manifest.version, manifest.older_version}:
             return Thresholds(manifest.thresholds.review, manifest.thresholds.block)
     return None
 

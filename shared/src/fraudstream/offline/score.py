@@ -31,8 +31,9 @@ async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
     lines = _count_lines(file)
     _check_out(out, file, live, force=arguments.force)
     settings = ModelSettings.from_env(env)
-    model = artifact.load(settings.models_dir)[0]
-    model = model.with_thresholds(settings.review_threshold, settings.block_threshold)
+    model, manifest = artifact.load(
+        settings.models_dir, settings.pinned, review=settings.review_threshold, block=settings.block_threshold
+    )
     progress = Progress("scoring", lines, log)
     with ExitStack() as stack:
         stack.callback(progress.finish)
@@ -50,7 +51,8 @@ async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
         "file scored",
         file=str(out),
         rows=progress.count - results.rejected,
-        model=model.version,
+        model=manifest.version,
+        model_version=model.version,
         per_second=progress.per_second,
     )
     return 0

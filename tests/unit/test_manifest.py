@@ -1,0 +1,235 @@
+"""A manifest's version is derived from what decides, and nothing else in a manifest reaches an output unchecked."""
+
+import json
+import math
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.unit.test_artifact import refused, save
+
+from fraudstream import artifact
+from fraudstream.errors import ModelUnfitError
+from fraudstream.features import FEATURES
+from fraudstream.manifest import Libraries, Manifest, ManifestThresholds, encode, read_manifest
+from fraudstream.model import HIGHEST
+
+sha256s = st.text("0123456789abcdef", min_size=64, max_size=64)
+shares = st.floats(0, 1, exclude_min=True, exclude_max=True)
+labels = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9_.+ -]{0,20}", fullmatch=True)
+payments = st.none() | st.fixed_dictionaries({name: st.floats(0, 1e12) for name in FEATURES})
+finite = st.floats(allow_nan=False, allow_infinity=False)
+
+
+@st.composite
+def manifests(draw: st.DrawFn) -> Manifest:
+    """Any manifest that is valid."""
+    review, block = sorted((draw(shares), draw(shares)))
+    payment = draw(payments)
+    return Manifest(
+        sha256=draw(sha256s),
+        kind=draw(labels),
+        features=tuple(draw(st.permutations(FEATURES))),
+        thresholds=ManifestThresholds(review=review, block=block),
+        libraries=Libraries.installed(),
+        training_sha256=draw(sha256s),
+        training_rows=draw(st.integers(0, 10**9)),
+        settings=draw(st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=80)),
+        metrics=draw(st.dictionaries(labels, finite, max_size=3)),
+        reference={} if payment is None else {"payment": payment},
+        previous=draw(st.none() | sha256s),
+        activated_by=draw(st.sampled_from(["trainer", "user"])),
+    )
+
+
+def rule(manifest: Manifest) -> Any:
+    """Return everything in the manifest that decides."""
+    return manifest.sha256, manifest.features, manifest.thresholds, manifest.reference.get("payment")
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(manifest=manifests())
+def test_what_is_written_is_read(manifest: Manifest, tmp_path: Path) -> None:
+    """The version comes first; it and the content's hash are derived again on reading."""
+    path = tmp_path / "manifest.json"
+    path.write_bytes(encode(manifest))
+    assert read_manifest(path) == manifest
+    stated = json.loads(path.read_bytes())
+    assert list(stated)[:2] == ["version", "content_sha256"]
+    assert stated["version"] == stated["content_sha256"][:12] == manifest.version
+    assert path.read_bytes().isascii()
+
+
+@given(one=manifests(), other=manifests())
+def test_the_version_is_of_what_decides_and_of_nothing_else(one: Manifest, other: Manifest) -> None:
+    """Two manifests have the same hash exactly where model, features, thresholds and reference payment are the same."""
+    assert (one.content_sha256 == other.content_sha256) == (rule(one) == rule(other))
+    same = other.model_copy(
+        update={name: getattr(one, name) for name in ("sha256", "features", "thresholds", "reference")}
+    )
+    assert same.content_sha256 == one.content_sha256
+
+
+@given(manifest=manifests(), review=shares, block=shares)
+def test_other_thresholds_are_another_version(manifest: Manifest, review: float, block: float) -> None:
+    """The one that a model trained to these thresholds has; the same thresholds are the same version."""
+    wanted = sorted((review, block))
+    changed = manifest.with_thresholds(*wanted)
+    limits = manifest.thresholds
+    assert [changed.thresholds.review, changed.thresholds.block] == wanted
+    assert (changed.version == manifest.version) == (wanted == [limits.review, limits.block])
+    assert changed.with_thresholds(limits.review, limits.block).content_sha256 == manifest.content_sha256
+    assert manifest.with_thresholds(None, None) is manifest
+
+
+def test_thresholds_that_contradict_name_the_settings(tmp_path: Path) -> None:
+    """A review threshold above the model's own block threshold."""
+    save(tmp_path)
+    with pytest.raises(ModelUnfitError, match="REVIEW_THRESHOLD, BLOCK_THRESHOLD and model"):
+        artifact.load(tmp_path, review=0.9)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"thresholds": {"review": 0.1, "block": 0.6}},
+        {"features": FEATURES[::-1]},
+        {"reference": {"payment": dict.fromkeys(FEATURES, 1)}},
+        {"sha256": "b" * 64},
+        {"version": "0" * 12},
+        {"content_sha256": "0" * 64},
+        {"content_sha256": None},
+    ],
+    ids=str,
+)
+def test_a_version_that_is_not_the_contents_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    """The message names the version that it states and the one that it is."""
+    manifest = save(tmp_path)
+    path = tmp_path / artifact.MANIFEST_FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    problem = refused(tmp_path)
+    assert "says version" in problem
+    assert manifest.version in problem
+
+
+def _edited(find: str, replace: str) -> Callable[[str], str]:
+    return lambda text: text.replace(find, replace, 1)
+
+
+@pytest.mark.parametrize(
+    ("edit", "words"),
+    [
+        (_edited('"auc": 0.9', '"auc": NaN'), "the number NaN is not finite"),
+        (_edited('"auc": 0.9', '"auc": -Infinity'), "is not finite"),
+        (_edited('"reference": {}', '"reference": {"costs": 1e999}'), "the number 1e999 is not finite"),
+        (_edited('"kind"', '"kind": "b", "kind"'), "the key kind appears twice"),
+        (_edited('"review": 0.1', '"review": 0.1, "review": 0.2'), "the key review appears twice"),
+        (_edited('"review": 0.1', '"review": "0.1"'), "thresholds.review"),
+        (_edited('"review": 0.1', '"review": true'), "thresholds.review"),
+        (_edited('"review": 0.1', '"review": 0.7'), "review must not be above block"),
+        (_edited('"block": 0.5', '"block": 1.5'), "thresholds.block"),
+        (_edited('"training_rows": 200', '"training_rows": 200.0'), "training_rows"),
+        (_edited('"training_rows": 200', '"training_rows": ' + "9" * 5000), "digits"),
+        (_edited('"kind": "test"', '"kind": "<script>"'), "kind"),
+        (_edited('"kind": "test"', '"kind": "a\\nb"'), "kind"),
+        (_edited('"settings": "none"', '"settings": "\\u001b[2J"'), "settings"),
+        (_edited('"auc": 0.9', '"\\u001b[2J\\u202e": 0.9'), "metrics"),
+        (_edited('"version": "', '"version": "=1+1'), "version"),
+        (_edited('"reference": {}', '"reference": {"payment": {"amount": "5"}}'), "payment must hold finite numbers"),
+        (_edited('"reference": {}', '"reference": {"payment": {"amount": true}}'), "payment must hold finite numbers"),
+        (_edited('"reference": {}', '"reference": {"payment": [1, 2]}'), "payment must hold finite numbers"),
+        (_edited('"reference": {}', '"reference": ' + "[" * 100_000), "the file"),
+        (lambda text: text.encode("utf-16").decode("latin-1"), "the file"),
+    ],
+)
+def test_a_manifest_that_is_wrong_is_one_clear_line(tmp_path: Path, edit: Callable[[str], str], words: str) -> None:
+    """The problem is named, and no control character reaches the log."""
+    save(tmp_path)
+    path = tmp_path / artifact.MANIFEST_FILE
+    before = path.read_text()
+    path.write_text(edit(before), encoding="latin-1")
+    assert path.read_text(encoding="latin-1") != before
+    problem = refused(tmp_path)
+    assert words in problem
+    assert "is no manifest" in problem
+    assert problem.isprintable()
+    assert problem.isascii()
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(place=st.integers(0, 5_000), junk=st.binary(max_size=6), cut=st.integers(0, 6))
+def test_a_damaged_manifest_is_refused_or_means_the_same(tmp_path: Path, place: int, junk: bytes, cut: int) -> None:
+    """Whatever bytes change: one printable line, or a manifest that decides as before."""
+    folder = tmp_path / "models"
+    manifest = artifact.active(folder) or save(folder)
+    content = encode(manifest)
+    place %= len(content)
+    path = tmp_path / "damaged.json"
+    path.write_bytes(content[:place] + junk + content[place + cut :])
+    found = problem = None
+    try:
+        found = read_manifest(path)
+    except ModelUnfitError as error:
+        problem = str(error)
+    assert problem is None or problem.isprintable()
+    assert found is None or found.content_sha256 == manifest.content_sha256
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+def _to_itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _to_nothing(path: Path) -> None:
+    path.symlink_to(path.with_name("missing"))
+
+
+@pytest.mark.parametrize("put", [_fifo, Path.mkdir, _endless, _to_itself, _to_nothing])
+@pytest.mark.parametrize("name", [artifact.MANIFEST_FILE, artifact.MODEL_FILE, artifact.CHALLENGER_FILE])
+def test_something_else_in_place_of_a_file(tmp_path: Path, name: str, put: Callable[[Path], None]) -> None:
+    """Is never opened, and refused in one line; the listing of the kept versions goes on without it."""
+    first, second = save(tmp_path), save(tmp_path, review=0.2)
+    path = tmp_path / name
+    path.unlink(missing_ok=True)
+    put(path)
+    if name == artifact.CHALLENGER_FILE:
+        with pytest.raises(ModelUnfitError, match="can't be read"):
+            artifact.load_challenger(tmp_path)
+    else:
+        assert "can't be read" in refused(tmp_path)
+    kept = tmp_path / artifact.VERSIONS / first.content_sha256 / artifact.MODEL_FILE
+    kept.unlink()
+    put(kept)
+    assert artifact.kept(tmp_path) == [second]
+
+
+def test_a_manifest_larger_than_any_is_not_read(tmp_path: Path) -> None:
+    """A sparse file of a terabyte costs nothing."""
+    save(tmp_path)
+    with (tmp_path / artifact.MANIFEST_FILE).open("wb") as file:
+        file.truncate(1 << 40)
+    assert "1,099,511,627,776 bytes" in refused(tmp_path)
+
+
+@pytest.mark.parametrize("amount", [0.0, -1.0, math.nextafter(float(HIGHEST[0]), math.inf), None])
+def test_a_reference_payment_that_is_no_payment(tmp_path: Path, amount: float | None) -> None:
+    """Scores explained against it would not be numbers."""
+    save(tmp_path)
+    path = tmp_path / artifact.MANIFEST_FILE
+    payment = dict.fromkeys(FEATURES, 1.0) | {"amount": amount}
+    if amount is None:
+        del payment["amount"]
+    changed = read_manifest(path).model_copy(update={"reference": {"payment": payment}})
+    path.write_bytes(encode(changed))
+    assert "reference.payment has no valid amount" in refused(tmp_path)

@@ -1,0 +1,105 @@
+"""Model folders made before a version covered its decision rule: used as they are, under a version derived again."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.test_artifact import MATRIX, refused, save
+
+from fraudstream import artifact
+from fraudstream.manifest import Manifest
+
+_NEW = ("content_sha256", "activated_by", "older_version")
+
+
+def _rewrite(path: Path, **changes: Any) -> None:
+    """Write the manifest as it was written then: its version is that of the model's file."""
+    fields = json.loads(path.read_text()) | changes
+    fields["version"] = fields["sha256"][:12]
+    path.write_text(json.dumps({name: value for name, value in fields.items() if name not in _NEW}, indent=2) + "\n")
+
+
+def older(folder: Path, *manifests: Manifest) -> None:
+    """Give `folder` the layout of then; the last manifest is the active one, each one's predecessor its previous."""
+    previous = None
+    for manifest in manifests:
+        new, old = (folder / artifact.VERSIONS / name for name in (manifest.content_sha256, manifest.sha256))
+        new.rename(old)
+        _rewrite(old / artifact.MANIFEST_FILE, previous=previous)
+        previous = manifest.sha256
+    shutil.copy(old / artifact.MANIFEST_FILE, folder / artifact.MANIFEST_FILE)
+
+
+def test_it_is_loaded_without_training(tmp_path: Path) -> None:
+    """Under the version that the same model has when it is trained today; the older one is known too."""
+    saved = save(tmp_path)
+    older(tmp_path, saved)
+    model, manifest = artifact.load(tmp_path)
+    assert model.version == manifest.version == saved.version
+    assert manifest.older_version == saved.sha256[:12]
+    assert artifact.kept(tmp_path) == [manifest]
+    assert len(model.score(MATRIX)) == len(MATRIX)
+
+
+def test_roll_back_to_it_and_from_it(tmp_path: Path) -> None:
+    """Through `previous` as it was written then, and as it is written now."""
+    first, second = save(tmp_path), save(tmp_path, 0.5)
+    older(tmp_path, first, second)
+    third = save(tmp_path, 0.5, review=0.2)
+    assert third.sha256 == second.sha256
+    assert len(artifact.kept(tmp_path)) == 3
+    for expected in (second, first):
+        artifact.rollback(tmp_path)
+        model, manifest = artifact.load(tmp_path)
+        assert (model.version, model.thresholds.review) == (expected.version, expected.thresholds.review)
+        assert manifest.older_version == expected.sha256[:12]
+    assert artifact.activate(tmp_path, third.content_sha256).version == third.version
+    assert artifact.load(tmp_path)[0].thresholds.review == 0.2
+    assert {one.version for one in artifact.kept(tmp_path)} == {first.version, second.version, third.version}
+
+
+def test_trained_again_it_is_the_same_version_once(tmp_path: Path) -> None:
+    """The same result does not lie in two folders."""
+    first, second = save(tmp_path), save(tmp_path, 0.5)
+    older(tmp_path, first, second)
+    again = save(tmp_path, 0.5)
+    assert again.version == second.version
+    assert len(list((tmp_path / artifact.VERSIONS).iterdir())) == 2
+    assert artifact.rollback(tmp_path).version == first.version
+
+
+def test_its_pin_holds_until_it_is_replaced(tmp_path: Path) -> None:
+    """A pin of the model's file admits an older model only; the new pin covers the rule too."""
+    saved = save(tmp_path)
+    older(tmp_path, saved)
+    for pin in (saved.sha256, saved.content_sha256):
+        assert artifact.load(tmp_path, frozenset({pin}))[0].version == saved.version
+    newer = save(tmp_path, review=0.2)
+    assert newer.sha256 == saved.sha256
+    for pin in (saved.sha256, saved.content_sha256):
+        assert f"names model {newer.content_sha256}, which is not among the pinned ones" in refused(
+            tmp_path, frozenset({pin})
+        )
+
+
+def test_a_challenger_of_then(tmp_path: Path) -> None:
+    """Its bytes are found in the folder of then."""
+    first, second = save(tmp_path), save(tmp_path, 0.5)
+    older(tmp_path, first, second)
+    shutil.copy(
+        tmp_path / artifact.VERSIONS / first.sha256 / artifact.MANIFEST_FILE, tmp_path / artifact.CHALLENGER_FILE
+    )
+    found = artifact.load_challenger(tmp_path)
+    assert found is not None
+    assert found[0].version == first.version
+
+
+@pytest.mark.parametrize("changes", [{"thresholds": {"review": 0.2, "block": 0.5}}, {}])
+def test_a_rule_of_then_is_part_of_the_version(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """Two manifests of then that had the same version have two now where they decide otherwise."""
+    saved = save(tmp_path)
+    older(tmp_path, saved)
+    _rewrite(tmp_path / artifact.MANIFEST_FILE, **changes)
+    assert (artifact.load(tmp_path)[0].version == saved.version) == (not changes)
