@@ -16,14 +16,13 @@ import structlog
 
 from fraudstream.errors import JournalForeignError
 from fraudstream.rows import HEADER, stored_row
+from fraudstream.sinks.filesystem import sync_folder
 from fraudstream.sinks.journal import Journal, Mark, State
 from fraudstream.sinks.protocol import Identity
 
 HEADER_LINE = HEADER.encode() + b"\n"
 _MODE = 0o664
 _TAIL_BYTES = 4096
-# some mounts of Windows' folders can't sync a folder: the journal then finds a name that was lost, as one deleted
-_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
 def tail(file: int, length: int) -> int:
@@ -166,7 +165,7 @@ class CsvFile:
             state = replace(state, sequence=state.sequence + 1, length=length, tail=tail(file, length))
         finally:
             os.close(file)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
         self.journal.write(state)
         return state
 
@@ -207,14 +206,3 @@ def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, tuple[int, int]]]:
         first, last = ranges.get(stored.partition, (stored.offset, stored.offset))
         ranges[stored.partition] = (min(first, stored.offset), max(last, stored.offset))
     return length, ranges
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(descriptor)

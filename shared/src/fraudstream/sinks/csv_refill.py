@@ -10,6 +10,7 @@ from typing import BinaryIO
 from fraudstream.errors import FraudstreamError, JournalForeignError, SinkUnavailableError
 from fraudstream.sinks.csv_file import HEADER_LINE, tail
 from fraudstream.sinks.csv_reading import damaged_files, rotated_files
+from fraudstream.sinks.filesystem import sync_folder
 from fraudstream.sinks.journal import Journal, Mark, State
 from fraudstream.sinks.lock import FileLock
 from fraudstream.sinks.protocol import Identity
@@ -109,7 +110,7 @@ class CsvRefill:
         )
         aside = [self._set_aside(path) for path in self._in_the_way()]
         self._part.rename(self._path)
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
         return aside
 
     @property
@@ -145,11 +146,3 @@ def _mark(former: Mark | None, reached: Reached, era: int) -> Mark:
 
 def _number(path: Path, rotated: Path) -> int:
     return int(rotated.name.removeprefix(f"{path.stem}.").removesuffix(path.suffix))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
