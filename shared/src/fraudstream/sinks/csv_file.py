@@ -14,8 +14,8 @@ from pathlib import Path
 
 import structlog
 
-from fraudstream.errors import JournalForeignError
 from fraudstream.rows import HEADER, stored_row
+from fraudstream.sinks.claim import Claim
 from fraudstream.sinks.filesystem import sync_folder
 from fraudstream.sinks.journal import Journal, Mark, State
 from fraudstream.sinks.protocol import Identity
@@ -37,6 +37,7 @@ class CsvFile:
     def __init__(self, path: Path, identity: Identity) -> None:
         self.path = path
         self.journal = Journal(path.with_name(f".{path.name}.journal"))
+        self.claim = Claim(path, identity)
         self._identity = identity
         self._log = structlog.get_logger()
 
@@ -116,11 +117,9 @@ class CsvFile:
 
     def _foreign(self, state: State) -> State:
         theirs, ours = state.identity, self._identity
-        if (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
-            raise JournalForeignError(
-                f"CSV_PATH: {self.path} belongs to consumer group {theirs.group!r}, not {ours.group!r}: "
-                "give this group a CSV_PATH of its own"
-            )
+        # with a claim of our own, somebody without one writes: moving the file aside in turns would never end
+        if self.claim.held or (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
+            raise self.claim.refusal(theirs)
         if self.path.exists():
             aside = self._set_all_aside()
             self._log.warning("CSV set aside", file=aside.name, reason="it is of another Kafka cluster or topic")

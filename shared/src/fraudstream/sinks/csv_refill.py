@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fraudstream.errors import FraudstreamError, JournalForeignError, SinkUnavailableError
+from fraudstream.sinks.claim import Claim
 from fraudstream.sinks.csv_file import HEADER_LINE, tail
 from fraudstream.sinks.csv_reading import damaged_files, rotated_files
 from fraudstream.sinks.filesystem import sync_folder
@@ -66,6 +67,7 @@ class CsvRefill:
         """No scorer writes meanwhile; gives what the journal knows. An OSError becomes SinkUnavailableError."""
         try:
             with self._lock.held():
+                Claim(self._path, self._identity).check()
                 state = known(self._path, self._identity) or State(identity=self._identity)
                 try:
                     with self._part.open("wb") as self._file:
