@@ -1,5 +1,8 @@
 """A CSV written anew, and the journal with which scorers go on."""
 
+import errno
+import os
+import stat
 from pathlib import Path
 
 import pytest
@@ -129,3 +132,21 @@ def test_a_scorer_that_holds_the_lock(path: Path) -> None:
     lock = FileLock(path.with_name(f".{path.name}.lock"), 1)
     with lock.held(), pytest.raises(SinkUnavailableError, match="lock"), writing.locked():
         pass
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_folder_that_can_not_be_synced(path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
+    """The mount syncs files only: the CSV is rebuilt all the same, and scorers continue after it."""
+    sync = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    refill(path)
+    assert stored_in_csv(path) == {0: list(range(5, 8))}
+    sink = CsvSink(path, IDENTITY)
+    sink.append([batch(0, sink.acquire([0])[0].token, range(8, 12))])
+    assert stored_in_csv(path) == {0: list(range(5, 12))}

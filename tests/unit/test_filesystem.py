@@ -1,13 +1,15 @@
 """The lock's proof, and the file systems that are doubted."""
 
+import errno
 import fcntl
+import os
 from pathlib import Path
 
 import pytest
 
 from fraudstream.errors import LockUnreliableError
 from fraudstream.sinks import filesystem
-from fraudstream.sinks.filesystem import doubtful, prove_lock
+from fraudstream.sinks.filesystem import doubtful, prove_lock, sync_folder
 from fraudstream.sinks.lock import FileLock
 
 
@@ -44,3 +46,19 @@ def test_without_a_list_of_mounts_nothing_is_doubted(tmp_path: Path, monkeypatch
     """As on macOS; the proof by two processes stands."""
     monkeypatch.setattr(filesystem, "_MOUNTS", tmp_path / "absent")
     assert doubtful(tmp_path) is None
+
+
+@pytest.mark.parametrize("call", ["open", "fsync"])
+def test_a_folder_is_synced_where_the_mount_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    """A mount that can't open or sync folders is no error; a failing disk is."""
+    number = errno.EISDIR if call == "open" else errno.EINVAL
+
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    sync_folder(tmp_path)
+    monkeypatch.setattr(os, call, fail)
+    sync_folder(tmp_path)
+    number = errno.EIO
+    with pytest.raises(OSError, match=os.strerror(errno.EIO)):
+        sync_folder(tmp_path)

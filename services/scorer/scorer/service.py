@@ -3,6 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Self
 
@@ -114,8 +115,10 @@ async def _score(settings: ScorerSettings, gauges: Gauges, heartbeat: Heartbeat,
         rotate_bytes=settings.csv.rotate_bytes,
         waited=gauges.metrics.csv_lock_wait.observe,
     )
-    first = await _begun(settings, cluster, sink, heartbeat, stop)
-    if first is not None:
+    with closing(sink):
+        first = await _begun(settings, cluster, sink, heartbeat, stop)
+        if first is None:
+            return
         _settle_heap()
         champion, challenger = gauges.champion, gauges.challenger
         scorer = Scorer(
@@ -193,6 +196,7 @@ async def _begun(
     while not stop.is_set():
         try:
             await asyncio.to_thread(sink.prove)
+            await asyncio.to_thread(sink.claim)
             if await asyncio.to_thread(sink.is_new):
                 starts = await commit_start(
                     settings.kafka,

@@ -38,4 +38,4 @@ class LockUnreliableError(FraudstreamError):
 
 
 class JournalForeignError(FraudstreamError):
-    """The journal beside the CSV belongs to another consumer group: never append to its file."""
+    """The CSV belongs to another consumer group, or to a stack that runs: never append to its file."""

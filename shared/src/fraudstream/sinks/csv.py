@@ -55,6 +55,15 @@ class CsvSink:
                 "file system not known", folder=str(folder), kind=kind, advice="let no other machine write to this CSV"
             )
 
+    def claim(self) -> None:
+        """Keep scorers of another identity from this CSV until `close`. Raises JournalForeignError where one runs."""
+        with self._opened():
+            self._file.claim.take()
+
+    def close(self) -> None:
+        """End the claim; the kernel does so for a process that was killed."""
+        self._file.claim.release()
+
     def is_new(self) -> bool:
         """Whether nothing was ever stored under this identity."""
         with self._opened() as (_, state):
@@ -129,6 +138,7 @@ class CsvSink:
         try:
             with self._lock.held():
                 failpoint("locked")
+                self._file.claim.check()
                 with self._file.opened() as file_and_state:
                     yield file_and_state
         except OSError as error:

@@ -14,16 +14,15 @@ from pathlib import Path
 
 import structlog
 
-from fraudstream.errors import JournalForeignError
 from fraudstream.rows import HEADER, stored_row
+from fraudstream.sinks.claim import Claim
+from fraudstream.sinks.filesystem import sync_folder
 from fraudstream.sinks.journal import Journal, Mark, State
 from fraudstream.sinks.protocol import Identity
 
 HEADER_LINE = HEADER.encode() + b"\n"
 _MODE = 0o664
 _TAIL_BYTES = 4096
-# some mounts of Windows' folders can't sync a folder: the journal then finds a name that was lost, as one deleted
-_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
 
 
 def tail(file: int, length: int) -> int:
@@ -38,6 +37,7 @@ class CsvFile:
     def __init__(self, path: Path, identity: Identity) -> None:
         self.path = path
         self.journal = Journal(path.with_name(f".{path.name}.journal"))
+        self.claim = Claim(path, identity)
         self._identity = identity
         self._log = structlog.get_logger()
 
@@ -117,11 +117,9 @@ class CsvFile:
 
     def _foreign(self, state: State) -> State:
         theirs, ours = state.identity, self._identity
-        if (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
-            raise JournalForeignError(
-                f"CSV_PATH: {self.path} belongs to consumer group {theirs.group!r}, not {ours.group!r}: "
-                "give this group a CSV_PATH of its own"
-            )
+        # with a claim of our own, somebody without one writes: moving the file aside in turns would never end
+        if self.claim.held or (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
+            raise self.claim.refusal(theirs)
         if self.path.exists():
             aside = self._set_all_aside()
             self._log.warning("CSV set aside", file=aside.name, reason="it is of another Kafka cluster or topic")
@@ -166,7 +164,7 @@ class CsvFile:
             state = replace(state, sequence=state.sequence + 1, length=length, tail=tail(file, length))
         finally:
             os.close(file)
-        _sync_folder(self.path.parent)
+        sync_folder(self.path.parent)
         self.journal.write(state)
         return state
 
@@ -207,14 +205,3 @@ def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, tuple[int, int]]]:
         first, last = ranges.get(stored.partition, (stored.offset, stored.offset))
         ranges[stored.partition] = (min(first, stored.offset), max(last, stored.offset))
     return length, ranges
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(descriptor)

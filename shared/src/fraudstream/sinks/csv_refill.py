@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fraudstream.errors import FraudstreamError, JournalForeignError, SinkUnavailableError
+from fraudstream.sinks.claim import Claim
 from fraudstream.sinks.csv_file import HEADER_LINE, tail
 from fraudstream.sinks.csv_reading import damaged_files, rotated_files
+from fraudstream.sinks.filesystem import sync_folder
 from fraudstream.sinks.journal import Journal, Mark, State
 from fraudstream.sinks.lock import FileLock
 from fraudstream.sinks.protocol import Identity
@@ -65,6 +67,7 @@ class CsvRefill:
         """No scorer writes meanwhile; gives what the journal knows. An OSError becomes SinkUnavailableError."""
         try:
             with self._lock.held():
+                Claim(self._path, self._identity).check()
                 state = known(self._path, self._identity) or State(identity=self._identity)
                 try:
                     with self._part.open("wb") as self._file:
@@ -109,7 +112,7 @@ class CsvRefill:
         )
         aside = [self._set_aside(path) for path in self._in_the_way()]
         self._part.rename(self._path)
-        _sync_folder(self._path.parent)
+        sync_folder(self._path.parent)
         return aside
 
     @property
@@ -145,11 +148,3 @@ def _mark(former: Mark | None, reached: Reached, era: int) -> Mark:
 
 def _number(path: Path, rotated: Path) -> int:
     return int(rotated.name.removeprefix(f"{path.stem}.").removesuffix(path.suffix))
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,5 +1,7 @@
-"""Whether the folder of the CSV can be trusted with a lock: proven by two processes, doubted by its file system."""
+"""The folder of the CSV: whether its locks hold, which file system it is on, and how it is synced."""
 
+import errno
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -28,6 +30,9 @@ _TRUSTED = frozenset(
         "fuse.grpcfuse",
     ]
 )
+# some mounts, such as those of Windows' folders, can neither open nor sync a folder
+_NO_FOLDER_OPEN = frozenset({errno.EISDIR, errno.EACCES})
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})
 _ANSWER_TIMEOUT_S = 20
 _OTHER_PROCESS = """
 import fcntl, sys, time
@@ -69,6 +74,26 @@ def doubtful(folder: Path) -> str | None:
     """The folder's file system if it is none of those known to share locks among all who mount it."""
     kind = _file_system(folder)
     return None if kind is None or kind in _TRUSTED else kind
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in `folder` to disk where its file system can do that.
+
+    Where it can't, a crash of the machine may lose the CSV's name: the journal then finds the CSV missing.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NO_FOLDER_OPEN:
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
 
 
 def _other_process(probe: Path) -> "subprocess.Popen[str]":
