@@ -9,6 +9,8 @@ import pydantic_core
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on only
 
+from fraudstream import wire_formats
+
 DECISIONS = (APPROVE := "approve", REVIEW := "review", BLOCK := "block")
 REASONS = ("tombstone", "empty", "invalid_json", "not_an_object", "missing_field", "invalid_field")
 """Why a message can't be scored."""
@@ -118,10 +120,20 @@ def _invalid(value: bytes | None, error: ValidationError) -> InvalidPayment:
     if not value.strip():
         return InvalidPayment(reason="empty", detail="the message's value is empty")
     if first["type"] == "json_invalid":
-        return InvalidPayment(reason="invalid_json", detail=first["msg"][:_DETAIL_CHARACTERS])
+        detail = wire_formats.of_bytes(value) or first["msg"]
+        return InvalidPayment(reason="invalid_json", detail=detail[:_DETAIL_CHARACTERS])
     if not first["loc"]:
-        return InvalidPayment(reason="not_an_object", detail="the message is JSON, but no object")
-    return _invalid_fields(error)
+        detail = wire_formats.of_json(value) or "the message is JSON, but no object"
+        return InvalidPayment(reason="not_an_object", detail=detail)
+    return _envelope(value, error) or _invalid_fields(error)
+
+
+def _envelope(value: bytes, error: ValidationError) -> InvalidPayment | None:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if len(problems) < len(Payments._fields) or any(problem["type"] != "missing" for problem in problems):
+        return None
+    detail = wire_formats.of_object(value)
+    return InvalidPayment(reason="missing_field", detail=detail) if detail else None
 
 
 def _invalid_fields(error: ValidationError) -> InvalidPayment:
