@@ -61,7 +61,7 @@ def test_slow_pace(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
 
 
 def test_file(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """The rows before a bad one are sent, nothing after; a good file is sent whole."""
+    """The rows around a bad one are sent, and the bad one is logged; a good file is sent whole."""
     topic, other = names("bad"), names("good")
     create(kafka_bootstrap, topic, PARTITIONS)
     create(kafka_bootstrap, other, PARTITIONS)
@@ -72,9 +72,11 @@ def test_file(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
     (tmp_path / "bad.csv").write_text(header + "".join(rows), encoding="utf-8")
     fast = {"PAYMENTS_PER_SECOND": "10000"}
     with _producer(tmp_path, kafka_bootstrap, topic, PAYMENTS_FILE=str(tmp_path / "bad.csv"), **fast) as service:
-        assert service.wait() == 1
-    assert service.lines("stopped")[0]["reason"].endswith("bad.csv, line 202, column amount: 'ten' is no number")
-    assert set(_ids(kafka_bootstrap, topic)) == set(range(1, 201))
+        assert service.wait() == 0, service.output
+    (rejected,) = service.lines("row rejected")
+    assert (rejected["line"], rejected["detail"]) == (202, "column amount: 'ten' must be a valid number")
+    assert service.lines("rows rejected")[0]["rows"] == 1
+    assert _ids(kafka_bootstrap, topic) == Counter({*range(1, 201), *range(202, 301)})
     with _producer(tmp_path, kafka_bootstrap, other, PAYMENTS_FILE=str(tmp_path / "good.csv"), **fast) as service:
         assert service.wait() == 0, service.output
     assert _ids(kafka_bootstrap, other) == Counter(range(1, 301))

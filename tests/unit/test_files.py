@@ -1,18 +1,22 @@
 """A user's own payments."""
 
 import csv
+import gzip
 import io
 import json
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
+from fraudstream.errors import PaymentFileError
 from fraudstream.events import Payment, decode
 from fraudstream.features import FEATURES
 from fraudstream.kafka.partitioning import KeyedMessage
-from producer.files import FileSource, PaymentsFileError, check
+from producer.files import FileSource, check
 from producer.identifiers import PaymentIds
 
 HEADER = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device"
@@ -31,7 +35,7 @@ same_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture]
 
 def _source(path: Path, content: str | bytes) -> FileSource:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return FileSource(path, PaymentIds(1.8e9, 3))
+    return FileSource(path, PaymentIds(1.8e9, 3), structlog.get_logger())
 
 
 def _all(source: FileSource) -> list[KeyedMessage]:
@@ -87,84 +91,109 @@ def test_what_spreadsheets_write(tmp_path: Path, content: str) -> None:
 
 
 BAD_ROWS = [
-    ("1,12OO,0.68,3,18,1", "line 3, column amount: '12OO' is no number"),
-    ("1,nan,0.68,3,18,1", "line 3, column amount: 'nan' is no number"),
-    ("1,1_000,0.68,3,18,1", "line 3, column amount: '1_000' is no number"),
-    ("1,,0.68,3,18,1", "line 3, column amount: '' is no number"),
-    ("1,1e400,0.68,3,18,1", "line 3, column amount: Input should be a finite number"),
-    ("1,-5,0.68,3,18,1", "line 3, column amount: Input should be greater than 0"),
-    ("1,5,1.5,3,18,1", "line 3, column country_risk_score: Input should be less than or equal to 1"),
-    ("1,5,0.5,3.0,18,1", "line 3, column failed_logins: '3.0' is no whole number"),
-    ("1,5,0.5,٣,18,1", r"line 3, column failed_logins: '\u0663' is no whole number"),
-    ("1,5,0.5,3,24,1", "line 3, column transaction_hour: Input should be less than or equal to 23"),
-    ("1,5,0.5,3,18,true", "line 3, column is_new_device: 'true' is no whole number"),
-    ("0,5,0.5,3,18,1", "line 3, column payment_id: Input should be greater than or equal to 1"),
-    ("x,5,0.5,3,18,1", "line 3, column payment_id: 'x' is no whole number"),
-    (",5,0.5,3,18,1", "line 3, column payment_id: '' is no whole number"),
-    ("1,5,0,5,3,18,1", "line 3: 7 values, but 6 columns"),
-    ("1,5", "line 3: 2 values, but 6 columns"),
-    ("1," + "9" * 200_000 + ",0.5,3,18,1", "line 3: field larger than field limit (131072)"),
+    ("1,12OO,0.68,3,18,1", "column amount: '12OO' must be a valid number"),
+    ("1,nan,0.68,3,18,1", "column amount: 'nan' must be a valid number"),
+    ("1,1_000,0.68,3,18,1", "column amount: '1_000' has thousands separators"),
+    ("1,,0.68,3,18,1", "column amount: no value"),
+    ("1,1e400,0.68,3,18,1", "column amount: '1e400' must be a finite number"),
+    ("1,-5,0.68,3,18,1", "column amount: '-5' must be greater than 0"),
+    ("1,5,1.5,3,18,1", "column country_risk_score: '1.5' must be less than or equal to 1"),
+    ("1,5,0.5,3.5,18,1", "column failed_logins: '3.5' must be a valid integer"),
+    ("1,5,0.5,٣,18,1", r"column failed_logins: '\u0663' must be a valid integer"),
+    ("1,5,0.5,3,24,1", "column transaction_hour: '24' must be less than or equal to 23"),
+    ("1,5,0.5,3,18,yes", "column is_new_device: 'yes' must be a valid integer"),
+    ("0,5,0.5,3,18,1", "column payment_id: '0' must be greater than or equal to 1"),
+    ("x,5,0.5,3,18,1", "column payment_id: 'x' must be a valid integer"),
+    (",5,0.5,3,18,1", "column payment_id: no value"),
+    ("1,5,0,5,3,18,1", "7 cells, but the header has 6 columns"),
+    ("1,5", "2 cells, but the header has 6 columns"),
+    ("1," + "9" * 200_000 + ",0.5,3,18,1", "column amount: '9999999999999999999999999999999999999999\\u2026' must be"),
 ]
+
+
+def _rejected(logged: list[dict[str, object]]) -> list[tuple[object, str]]:
+    return [(line["line"], str(line["detail"])) for line in logged if line["event"] == "row rejected"]
 
 
 @pytest.mark.parametrize(("row", "message"), BAD_ROWS, ids=[message[:60] for _, message in BAD_ROWS])
 def test_bad_row(tmp_path: Path, row: str, message: str) -> None:
-    """Line and column are named; what comes before the row is handed out first, nothing of it or after it."""
-    source = _source(tmp_path / "payments.csv", f"{HEADER}\n{GOOD}\n{row}\n{GOOD}\n")
-    assert len(source.take(100, 0)) == 1
-    for _ in range(2):
-        with pytest.raises(PaymentsFileError) as caught:
-            source.take(100, 0)
-        assert str(caught.value) == f"{tmp_path}/payments.csv, {message}"
+    """Line, column and value are logged; the rows around it are sent, nothing of it."""
+    with capture_logs() as logged:
+        source = _source(tmp_path / "payments.csv", f"{HEADER}\n{GOOD}\n{row}\n{GOOD}\n")
+        assert len(_all(source)) == 2
+    ((line, detail),) = _rejected([dict(one) for one in logged])
+    assert line == 3
+    assert detail.startswith(message)
+    assert [one["rows"] for one in logged if one["event"] == "rows rejected"] == [1]
 
 
 def test_invalid_utf_8(tmp_path: Path) -> None:
-    """In a column that is needed it is an error with its place; elsewhere nobody minds."""
-    good = f"{HEADER},note\n{GOOD},".encode() + b"\xff\n"
-    assert len(_all(_source(tmp_path / "payments.csv", good))) == 1
-    with pytest.raises(PaymentsFileError, match=r"line 2, column amount: '\\udcff' is no number"):
-        _all(_source(tmp_path / "payments.csv", HEADER.encode() + b"\n1,\xff,0.5,3,18,1\n"))
+    """Its line is rejected, in whichever column it is."""
+    content = f"{HEADER},note\n{GOOD},".encode() + b"\xff\n" + f"{GOOD},x\n".encode() + b"1,\xff,0.5,3,18,1,x\n"
+    with capture_logs() as logged:
+        assert len(_all(_source(tmp_path / "payments.csv", content))) == 1
+    (first, other) = _rejected([dict(one) for one in logged])
+    assert (first[0], other[0]) == (2, 4)
+    assert "(0xFF) is not UTF-8: save the file as UTF-8" in first[1]
 
 
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"payment_id":1', "no JSON"),
-        (b"[1]", "not a JSON object"),
-        (b'{"payment_id":1}', "column amount: Field required"),
-        (b"\xff", "no JSON"),
-        (b" " * (1 << 20), "longer than 1048576 bytes"),
+        (b'{"payment_id":1', "EOF while parsing"),
+        (b"[1]", "JSON array"),
+        (b'{"payment_id":1}', "column amount: no value"),
+        (b"\xff", "expected value"),
+        (b"x" + b" " * (1 << 20) + b"x", "longer than 1,048,576 bytes"),
     ],
 )
 def test_bad_line(tmp_path: Path, line: bytes, message: str) -> None:
-    """The line is named."""
-    source = _source(tmp_path / "payments.jsonl", b"\n" + line)
-    with pytest.raises(PaymentsFileError, match=f"payments.jsonl, line 2.*{message}"):
-        source.take(10, 0)
+    """The line is named, and nothing of it is sent."""
+    with capture_logs() as logged:
+        assert _source(tmp_path / "payments.jsonl", b"\n" + line).take(10, 0) == []
+    ((number, detail),) = _rejected([dict(one) for one in logged])
+    assert number == 2
+    assert message in detail
 
 
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("", "line 1: no column amount, country_risk_score, .*found, between commas: nothing"),
-        (HEADER.replace(",", ";"), "line 1: no column amount, .*found, between commas: 'payment_id;amount;"),
-        (HEADER + ",amount", "line 1: two columns amount"),
+        ("", "the file is empty; line 1 must name the columns amount, country_risk_score, "),
+        (HEADER.replace(",", "|"), r"line 1: no column amount, .*with comma as delimiter: 'payment_id\|amount\|"),
+        (HEADER + ",amount", "line 1: two columns 'amount', numbers 2 and 7"),
     ],
 )
 def test_bad_header(tmp_path: Path, content: str, message: str) -> None:
     """What is missing, and what was found instead."""
-    with pytest.raises(PaymentsFileError, match=message):
+    with pytest.raises(PaymentFileError, match=message):
         _source(tmp_path / "payments.csv", content).take(1, 0)
 
 
 def test_no_such_file(tmp_path: Path) -> None:
     """Known before anything is connected."""
-    for name, message in (("no.csv", "No such file"), ("no.xlsx", "must end in .csv, .jsonl or .ndjson")):
-        with pytest.raises(PaymentsFileError, match=message):
+    for name, message in (("no.csv", "No such file"), ("no.xlsx", "must end in .csv, .tsv, .txt, .jsonl or .ndjson")):
+        with pytest.raises(PaymentFileError, match=message):
             check(tmp_path / name)
     (tmp_path / "folder.csv").mkdir()
-    with pytest.raises(PaymentsFileError, match="Is a directory"):
+    with pytest.raises(PaymentFileError, match=r"PAYMENTS_FILE: .* is not a regular file"):
         check(tmp_path / "folder.csv")
+
+
+def test_a_damaged_file_is_sent_up_to_the_damage(tmp_path: Path) -> None:
+    """What was read before it is handed out first; then the error comes, each time."""
+    rows = gzip.compress(f"{HEADER}\n".encode() + f"{GOOD}\n".encode() * 200_000)
+    source = _source(tmp_path / "payments.csv.gz", rows[:-20])
+    sent: list[KeyedMessage] = []
+    for _ in range(2):
+        with pytest.raises(PaymentFileError, match=r"payments\.csv\.gz is a damaged gzip file"):
+            _drain(source, sent)
+    assert 100_000 < len(sent) < 200_000
+
+
+def _drain(source: FileSource, sent: list[KeyedMessage]) -> None:
+    while some := source.take(10_000, 0):
+        sent += some
 
 
 def test_is_read_as_it_is_sent(tmp_path: Path) -> None:

@@ -17,11 +17,13 @@ from tests.unit.test_rows import payments
 
 from fraudstream import artifact, cli
 from fraudstream.errors import FraudstreamError
-from fraudstream.events import InvalidPayment, Payment, check_all, columns, decode
+from fraudstream.events import PAYMENT, InvalidPayment, Payment, check_all, columns, decode
 from fraudstream.features import matrix
-from fraudstream.offline import batch, json_lines, table
-from fraudstream.offline.reading import batches
 from fraudstream.offline.score import run_score
+from fraudstream.payment_files.opening import CHUNK_BYTES
+from fraudstream.payment_files.physical_lines import LONGEST_LINE
+from fraudstream.payment_files.reading import opened
+from fraudstream.payment_files.rows import payments as payment_schema
 from fraudstream.rows import HEADER
 
 COLUMNS = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device"
@@ -113,18 +115,22 @@ def test_scores_are_those_of_the_stream(tmp_path: Path, env: dict[str, str], row
 @pytest.mark.parametrize(
     ("row", "reason", "detail"),
     [
-        ("1,12OO,0.68,3,18,1", "invalid_field", "amount: Input should be a valid number"),
-        ("1,nan,0.68,3,18,1", "invalid_field", "amount: Input should be a valid number"),
-        ("1,1e400,0.68,3,18,1", "invalid_field", "amount: Input should be a finite number"),
-        ("1,-5,0.68,3,18,1", "invalid_field", "amount: Input should be greater than 0"),
-        ("1,5,0.5,2.5,18,1", "invalid_field", "failed_logins: Input should be a valid integer"),
-        ("1,5,true,3,24,1", "invalid_field", "country_risk_score: Input should be a valid number; transaction_hour: "),
-        ("0,5,0.5,3,18,1", "invalid_field", "payment_id: Input should be greater than or equal to 1"),
-        (",5,0.5,3,18,1", "missing_field", "payment_id: Field required"),
-        ("1,5,0,5,3,18,1", "invalid_csv", "7 values, but 6 columns"),
-        ("1,5", "invalid_csv", "2 values, but 6 columns"),
-        ("1,\udcff,0.5,3,18,1", "invalid_field", "amount: Input should be a valid number"),
-        ("1," + "9" * 200_000 + ",0.5,3,18,1", "invalid_csv", "field larger than field limit (131072)"),
+        ("1,12OO,0.68,3,18,1", "invalid_field", "column amount: '12OO' must be a valid number"),
+        ("1,nan,0.68,3,18,1", "invalid_field", "column amount: 'nan' must be a valid number"),
+        ("1,1e400,0.68,3,18,1", "invalid_field", "column amount: '1e400' must be a finite number"),
+        ("1,-5,0.68,3,18,1", "invalid_field", "column amount: '-5' must be greater than 0"),
+        ("1,5,0.5,2.5,18,1", "invalid_field", "column failed_logins: '2.5' must be a valid integer"),
+        (
+            "1,5,true,3,24,1",
+            "invalid_field",
+            "column country_risk_score: 'true' must be a valid number; column transaction_hour: '24' must be ",
+        ),
+        ("0,5,0.5,3,18,1", "invalid_field", "column payment_id: '0' must be greater than or equal to 1"),
+        (",5,0.5,3,18,1", "missing_field", "column payment_id: no value"),
+        ("1,5,0,5,3,18,1", "invalid_csv", "7 cells, but the header has 6 columns"),
+        ("1,5", "invalid_csv", "2 cells, but the header has 6 columns"),
+        ("1,\udcff,0.5,3,18,1", "invalid_csv", "byte 3 (0xFF) is not UTF-8"),
+        ("1," + "9" * 200_000 + ",0.5,3,18,1", "invalid_field", "column amount: '999"),
     ],
 )
 def test_bad_rows_go_aside(tmp_path: Path, env: dict[str, str], row: str, reason: str, detail: str) -> None:
@@ -145,8 +151,8 @@ def test_bad_rows_go_aside(tmp_path: Path, env: dict[str, str], row: str, reason
         (b"{}", "missing_field"),
         (b'{"payment_id":1,"amount":5,"country_risk_score":0,"failed_logins":3.0,"transaction_hour":1,"is_new_device":0}',
          "invalid_field"),
-        (b" " * batch.LONGEST_LINE + b"{}" * batch.LONGEST_LINE, "too_long"),
-        (b"x" * 3 * batch.LONGEST_LINE, "too_long"),
+        (b" " * LONGEST_LINE + b"{}" * LONGEST_LINE, "too_long"),
+        (b"x" * 3 * LONGEST_LINE, "too_long"),
     ],
 )  # fmt: skip
 def test_bad_lines_go_aside(tmp_path: Path, env: dict[str, str], line: bytes, reason: str) -> None:
@@ -161,14 +167,14 @@ def test_bad_lines_go_aside(tmp_path: Path, env: dict[str, str], line: bytes, re
 
 
 def test_what_spreadsheets_write(tmp_path: Path, env: dict[str, str]) -> None:
-    """Byte-order mark, other columns in any order, cells of two lines, floats and booleans for integers, no id."""
+    """Byte-order mark, other columns in any order, quoted cells, floats and booleans for integers, no id."""
     content = (
         '\ufeffnote,is_new_device,amount,country_risk_score,failed_logins,transaction_hour\r\n'
-        '"two\r\nlines",TRUE,5,.5,3.0, 7 \r\n,,,,,\r\nx,false,6,0,0,23'
+        '"a ""note"", quoted",TRUE,5,.5,3.0, 7 \r\n,,,,,\r\nx,false,6,0,0,23'
     )  # fmt: skip
     assert score(env, written(tmp_path / "Mine.CSV", content)) == 0
     rows = [list(row.values())[1:7] for row in read(tmp_path / "outputs" / "Mine.scored.csv")]
-    assert rows == [["2", "5.0", "0.5", "3", "7", "1"], ["5", "6.0", "0.0", "0", "23", "0"]]
+    assert rows == [["2", "5.0", "0.5", "3", "7", "1"], ["4", "6.0", "0.0", "0", "23", "0"]]
     assert not (tmp_path / "outputs" / "Mine.scored.rejected.csv").exists()
 
 
@@ -178,11 +184,9 @@ def test_mistakes(tmp_path: Path, env: dict[str, str]) -> None:
     assert "No such file" in refused(env, tmp_path / "none.csv")
     assert "must end in .csv" in refused(env, written(tmp_path / "mine.xlsx", "x"))
     assert "no column amount" in refused(env, written(tmp_path / "bad.csv", COLUMNS.replace("amount", "sum")))
-    assert "nothing" in refused(env, written(tmp_path / "bad.csv", ""))
-    assert "two columns amount" in refused(env, written(tmp_path / "bad.csv", f"{COLUMNS},amount"))
-    long = f"{COLUMNS}\n{'9' * batch.LONGEST_LINE}\n"
-    assert "line 2: longer than" in refused(env, written(tmp_path / "bad.csv", long))
-    assert "line 1: field larger" in refused(env, written(tmp_path / "bad.csv", "9" * 200_000))
+    assert "the file is empty" in refused(env, written(tmp_path / "bad.csv", ""))
+    assert "two columns 'amount', numbers 2 and 7" in refused(env, written(tmp_path / "bad.csv", f"{COLUMNS},amount"))
+    assert "line 1: longer than" in refused(env, written(tmp_path / "bad.csv", "9" * 2 * LONGEST_LINE))
     assert "is the file to be scored" in refused(env, good, out=good)
     assert "is the scorers' own CSV" in refused(env, good, out=Path(env["CSV_PATH"]))
     assert "is a folder" in refused(env, good, out=tmp_path)
@@ -235,15 +239,15 @@ def test_exit_codes(
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
-def test_batches_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By rows, and by their size where they are long."""
-    file = written(tmp_path / "mine.csv", f"{COLUMNS},note\n" + f"{GOOD},{'x' * 1000}\n" * 50)
-    lines = written(tmp_path / "mine.jsonl", b'{"note":"%s"}\n' % (b"x" * 1000) * 50)
-    assert [len(one.lines) for path in (file, lines) for one in batches(path, 20)] == [20, 20, 10] * 2
-    for module in (table, json_lines):
-        monkeypatch.setattr(module, "LARGEST", 3_000)
-    assert {len(one.lines) for path in (file, lines) for one in batches(path, 20)} <= {2, 3, 4}
-    assert [line for one in batches(file, 20) for line in one.lines] == list(range(2, 52))
+def test_batches_are_bounded(tmp_path: Path) -> None:
+    """By their size, however many rows there are; none is lost between two."""
+    file = written(tmp_path / "mine.csv", f"{COLUMNS},note\n" + f"{GOOD},{'x' * 1000}\n" * 1_000)
+    lines = written(tmp_path / "mine.jsonl", b'{"note":"%s"}\n' % (b"x" * 1000) * 1_000)
+    for path, first in ((file, 2), (lines, 1)):
+        with opened(path, payment_schema(lambda line: line)) as table:
+            found = [[*one.lines, *(row.line for row in one.rejected)] for one in table.batches]
+        assert [line for one in found for line in one] == list(range(first, first + 1_000))
+        assert max(map(len, found)) <= CHUNK_BYTES // 1_000 + 1
 
 
 json_values = st.none() | st.booleans() | st.integers(-5, 30) | st.floats(-1, 30) | st.just("x")
@@ -252,7 +256,7 @@ json_values = st.none() | st.booleans() | st.integers(-5, 30) | st.floats(-1, 30
 @given(st.dictionaries(st.sampled_from([*COLUMNS.split(","), "note"]), json_values))
 def test_fields_are_checked_as_the_wire_is(fields: dict[str, object]) -> None:
     """The same payment, or the same reason."""
-    (found,) = check_all([fields])
+    (found,) = check_all([fields], PAYMENT)
     wire = decode(json.dumps(fields).encode())
     if isinstance(wire, InvalidPayment):
         assert isinstance(found, InvalidPayment)

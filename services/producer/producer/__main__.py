@@ -52,7 +52,7 @@ async def main(stop: asyncio.Event) -> None:
             return
         metrics.messages_waiting.set_function(lambda: sender.waiting)
         log.info("sending payments", topic=topic, per_second=round(settings.rate_per_s, 3))
-        source = stream(settings, PaymentIds(time.time(), sender.producer_number()))
+        source = stream(settings, PaymentIds(time.time(), sender.producer_number()), log)
         pace = Pace(settings.rate_per_s, time.monotonic())
         try:
             end = await make_payments(source, sender, pace=pace, limit=settings.limit, heartbeat=heartbeat, stop=stop)

@@ -4,6 +4,7 @@ from random import Random
 
 import numpy as np
 
+from fraudstream.kafka.connection import Log
 from fraudstream.settings import GeneratorSettings
 from producer.files import FileSource
 from producer.generator import SimulatedSource
@@ -12,11 +13,11 @@ from producer.malformed import WithMalformed
 from producer.source import Source
 
 
-def stream(settings: GeneratorSettings, ids: PaymentIds) -> Source:
+def stream(settings: GeneratorSettings, ids: PaymentIds, log: Log) -> Source:
     """A user's file or the simulation, with broken messages in it where wanted."""
     source: Source
     if settings.file:
-        source = FileSource(settings.file, ids)
+        source = FileSource(settings.file, ids, log)
     else:
         source = SimulatedSource(np.random.default_rng(settings.seed), ids)
     if settings.malformed_rate:

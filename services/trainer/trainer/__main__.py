@@ -30,7 +30,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
 def run(models: ModelSettings, training: TrainingSettings, *, force: bool) -> None:
     log = structlog.get_logger("trainer")
     started = time.monotonic()
-    past = history.read(training.data)
+    past = history.read(training.data, training.max_rejected_rows)
     log.info("history", file=str(training.data), payments=len(past.labels), frauds=int(past.labels.sum()))
     match = None if force else train.already_trained(past, training, models.models_dir)
     if match:

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from fraudstream.features import FEATURES
+from fraudstream.payment_files.rows import LABEL
 from fraudstream.settings import TrainingSettings
 from fraudstream.simulation import labels, simulate
-from trainer.history import LABEL
 
 ROWS = 20_000
 SEED = 20_000

@@ -13,6 +13,10 @@ class ModelUnfitError(FraudstreamError):
     """The model file, its manifest or its output can't be used; nothing was scored with it."""
 
 
+class PaymentFileError(FraudstreamError):
+    """A CSV or JSON Lines file can't be read, or not without a guess; the message names file, line and change."""
+
+
 class TrainingDataError(FraudstreamError):
     """The history can't be learned from; the message names row and column."""
 

@@ -9,6 +9,8 @@ import pydantic_core
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on only
 
+from fraudstream import wire_formats
+
 DECISIONS = (APPROVE := "approve", REVIEW := "review", BLOCK := "block")
 UNREADABLE_RECORD, SKIPPED = "unreadable_record", "skipped"
 REASONS = (
@@ -24,19 +26,28 @@ REASONS = (
 """Why a message can't be scored."""
 _DETAIL_CHARACTERS = 300
 
+E = TypeVar("E")
 V = TypeVar("V")
 
 
-@with_config(ConfigDict(strict=True, allow_inf_nan=False, extra="ignore"))
+STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
+Amount = Annotated[float, Field(gt=0, le=1e12)]
+Risk = Annotated[float, Field(ge=0, le=1)]
+Logins = Annotated[int, Field(ge=0, le=10_000)]
+Hour = Annotated[int, Field(ge=0, le=23)]
+Flag = Annotated[int, Field(ge=0, le=1)]
+
+
+@with_config(STRICT)
 class Payment(TypedDict):
     """A payment on the wire. Types are strict: no strings for numbers, no booleans, no 3.0 for an integer, no NaN."""
 
     payment_id: Annotated[int, Field(ge=1, le=2**63 - 1)]
-    amount: Annotated[float, Field(gt=0, le=1e12)]
-    country_risk_score: Annotated[float, Field(ge=0, le=1)]
-    failed_logins: Annotated[int, Field(ge=0, le=10_000)]
-    transaction_hour: Annotated[int, Field(ge=0, le=23)]
-    is_new_device: Annotated[int, Field(ge=0, le=1)]
+    amount: Amount
+    country_risk_score: Risk
+    failed_logins: Logins
+    transaction_hour: Hour
+    is_new_device: Flag
 
 
 class Payments(NamedTuple):
@@ -58,9 +69,8 @@ class InvalidPayment:
     detail: str
 
 
-_PAYMENT = TypeAdapter(Payment)
-# the core's own method: its Python wrapper costs as much again; None is refused as invalid
-_validate: Callable[[bytes | None], Payment] = _PAYMENT.validator.validate_json  # type: ignore[assignment]
+PAYMENT = TypeAdapter(Payment)
+"""Validates a payment; its `validator` has the core's own methods."""
 _FIELDS = itemgetter(*Payments._fields)
 
 
@@ -75,27 +85,34 @@ def decode_all(values: Sequence[bytes | None]) -> list[Payment | InvalidPayment]
     Message by message on purpose: parsing a joined batch is no faster (docs/performance.md), and a message's bytes
     could complete or split those of its neighbour.
     """
-    events = _each(values, _validate, _invalid)
+    return decode_each(values, PAYMENT)
+
+
+def decode_each(values: Sequence[bytes | None], adapter: TypeAdapter[E]) -> list[E | InvalidPayment]:
+    """Return what `adapter` makes of each value, or why it makes nothing of it, in order."""
+    # the core's own method: its Python wrapper costs as much again; None is refused as invalid
+    validate: Callable[[bytes | None], E] = adapter.validator.validate_json  # type: ignore[assignment]
+    events = _each(values, validate, _invalid)
     if _has_non_finite(b"".join(filter(None, values))):
         return [_strictly(value, event) for value, event in zip(values, events, strict=True)]
     return events
 
 
-def check_all(fields: Sequence[Mapping[str, object]]) -> list[Payment | InvalidPayment]:
-    """The payment of each, or why it is none: what did not come by the wire, held to the wire's rules."""
-    return _each(fields, _PAYMENT.validator.validate_python, lambda _, error: _invalid_fields(error))
+def check_all(fields: Sequence[Mapping[str, object]], adapter: TypeAdapter[E]) -> list[E | InvalidPayment]:
+    """Return what `adapter` makes of each, or why it makes nothing of it, in order."""
+    return _each(fields, adapter.validator.validate_python, lambda _, error: _invalid_fields(error))
 
 
-def columns(payments: Iterable[Payment]) -> Payments:
+def columns(payments: Iterable[Mapping[str, object]]) -> Payments:
     """Payments, column by column."""
     by_field = list(zip(*map(_FIELDS, payments), strict=True))
     return Payments(*by_field) if by_field else Payments((), (), (), (), (), ())
 
 
 def _each(
-    values: Sequence[V], validate: Callable[[V], Payment], invalid: Callable[[V, ValidationError], InvalidPayment]
-) -> list[Payment | InvalidPayment]:
-    events: list[Payment | InvalidPayment] = []
+    values: Sequence[V], validate: Callable[[V], E], invalid: Callable[[V, ValidationError], InvalidPayment]
+) -> list[E | InvalidPayment]:
+    events: list[E | InvalidPayment] = []
     payments = map(validate, values)
     while len(events) < len(values):
         try:
@@ -110,7 +127,7 @@ def _has_non_finite(text: bytes) -> bool:
     return (b"N" in text or b"I" in text) and (b"NaN" in text or b"Infinity" in text)
 
 
-def _strictly(value: bytes | None, event: Payment | InvalidPayment) -> Payment | InvalidPayment:
+def _strictly(value: bytes | None, event: E | InvalidPayment) -> E | InvalidPayment:
     # the validator lets NaN and Infinity, which are no JSON, pass in fields that it ignores
     if value is None or isinstance(event, InvalidPayment) or not _has_non_finite(value):
         return event
@@ -128,10 +145,20 @@ def _invalid(value: bytes | None, error: ValidationError) -> InvalidPayment:
     if not value.strip():
         return InvalidPayment(reason="empty", detail="the message's value is empty")
     if first["type"] == "json_invalid":
-        return InvalidPayment(reason="invalid_json", detail=first["msg"][:_DETAIL_CHARACTERS])
+        detail = wire_formats.of_bytes(value) or first["msg"]
+        return InvalidPayment(reason="invalid_json", detail=detail[:_DETAIL_CHARACTERS])
     if not first["loc"]:
-        return InvalidPayment(reason="not_an_object", detail="the message is JSON, but no object")
-    return _invalid_fields(error)
+        detail = wire_formats.of_json(value) or "the message is JSON, but no object"
+        return InvalidPayment(reason="not_an_object", detail=detail)
+    return _envelope(value, error) or _invalid_fields(error)
+
+
+def _envelope(value: bytes, error: ValidationError) -> InvalidPayment | None:
+    problems = error.errors(include_url=False, include_input=False, include_context=False)
+    if len(problems) < len(Payments._fields) or any(problem["type"] != "missing" for problem in problems):
+        return None
+    detail = wire_formats.of_object(value)
+    return InvalidPayment(reason="missing_field", detail=detail) if detail else None
 
 
 def _invalid_fields(error: ValidationError) -> InvalidPayment:

@@ -229,6 +229,7 @@ class TrainingSettings(Settings):
     """What the trainer learns from, and what mistakes cost, in the payments' currency."""
 
     data: Path = Field(Path("data/historical_payments.csv"), alias="TRAINING_DATA")
+    max_rejected_rows: int = Field(0, alias="MAX_REJECTED_ROWS", ge=0)
     seed: int = Field(0, alias="TRAINING_SEED", ge=0, lt=2**32)
     cost_of_review: float = Field(5.0, alias="COST_OF_REVIEW", gt=0, le=1e12)
     cost_of_wrong_block: float = Field(25.0, alias="COST_OF_WRONG_BLOCK", gt=0, le=1e12)

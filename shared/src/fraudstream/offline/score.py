@@ -9,17 +9,16 @@ from pathlib import Path
 from fraudstream import artifact, logs
 from fraudstream.audit.progress import Progress
 from fraudstream.errors import FraudstreamError
-from fraudstream.events import InvalidPayment, columns
+from fraudstream.events import columns
 from fraudstream.features import matrix
 from fraudstream.model import FraudModel
-from fraudstream.offline.batch import Batch, UnreadableFileError
-from fraudstream.offline.reading import batches
 from fraudstream.offline.writing import Results, UnwritableFileError, rejected_beside
+from fraudstream.payment_files.reading import count_lines, opened
+from fraudstream.payment_files.rejections import Rejections
+from fraudstream.payment_files.rows import Batch, payments
 from fraudstream.rows import Scored, Texts
 from fraudstream.settings import CsvSettings, LogSettings, ModelSettings
 
-_ROWS = 5_000
-_CHUNK_BYTES = 1 << 20
 _NO_TIMESTAMP = -1
 
 
@@ -28,29 +27,32 @@ async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
     log = logs.configure(LogSettings.from_env(env), "score")
     file, live = arguments.file, CsvSettings.from_env(env).path
     out = arguments.out or live.with_name(f"{file.stem}.scored.csv")
-    lines = _count_lines(file)
+    lines = count_lines(file)
     _check_out(out, file, live, force=arguments.force)
     settings = ModelSettings.from_env(env)
     model, manifest = artifact.load(
         settings.models_dir, settings.pinned, review=settings.review_threshold, block=settings.block_threshold
     )
-    progress = Progress("scoring", lines, log)
+    progress, rejections = Progress("scoring", lines, log), Rejections(file, log)
     with ExitStack() as stack:
         stack.callback(progress.finish)
+        table = stack.enter_context(opened(file, payments(_line_as_id)))
+        log.info("file format", file=str(file), **table.detected)
         results = stack.enter_context(Results(out))
-        for batch in batches(file, _ROWS):
+        for batch in table.batches:
             _score(batch, model, results)
+            rejections.add(batch.rejected)
             progress.advance(None, len(batch.lines))
             await asyncio.sleep(0)  # a signal is heard
             if stop.is_set():
                 raise FraudstreamError("interrupted before the end: nothing was written")
         results.keep()
-    if results.rejected:
-        log.warning("rows rejected", rows=results.rejected, file=str(results.rejected_out))
+    rejections.finish(written_to=str(results.rejected_out))
     log.info(
         "file scored",
         file=str(out),
-        rows=progress.count - results.rejected,
+        rows=progress.count,
+        rejected=rejections.count,
         model=manifest.version,
         model_version=model.version,
         per_second=progress.per_second,
@@ -58,13 +60,8 @@ async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
     return 0
 
 
-def _count_lines(file: Path) -> int:
-    """About as many as there are rows: for the progress only."""
-    try:
-        with file.open("rb") as content:
-            return sum(chunk.count(b"\n") for chunk in iter(lambda: content.read(_CHUNK_BYTES), b""))
-    except OSError as error:
-        raise UnreadableFileError(f"{file} can't be read: {error.strerror}") from None
+def _line_as_id(line: int) -> int:
+    return line
 
 
 def _check_out(out: Path, file: Path, live: Path, *, force: bool) -> None:
@@ -79,22 +76,17 @@ def _check_out(out: Path, file: Path, live: Path, *, force: bool) -> None:
 
 
 def _score(batch: Batch, model: FraudModel, results: Results) -> None:
-    payments, lines = [], []
-    for line, event in zip(batch.lines, batch.events, strict=True):
-        if isinstance(event, InvalidPayment):
-            results.reject(line, event.reason, event.detail)
-        else:
-            payments.append(event)
-            lines.append(line)
-    by_field = columns(payments)
+    for one in batch.rejected:
+        results.reject(one.line, one.reason, one.detail)
+    by_field = columns(batch.rows)
     probabilities = model.score(matrix(by_field))
     scored = Scored(
         payments=by_field,
         fraud_probability=probabilities.tolist(),
         decision=model.decide(probabilities),
-        model_version=[model.version] * len(lines),
-        timestamp_ms=[_NO_TIMESTAMP] * len(lines),
-        partition=[0] * len(lines),
-        offset=lines,
+        model_version=[model.version] * len(batch.lines),
+        timestamp_ms=[_NO_TIMESTAMP] * len(batch.lines),
+        partition=[0] * len(batch.lines),
+        offset=batch.lines,
     )
     results.write(Texts.of(scored).csv_chunk())

@@ -1,0 +1,105 @@
+"""The rows of a delimited file. Pure."""
+
+from collections.abc import Sequence
+
+from fraudstream.events import InvalidPayment, check_all
+from fraudstream.payment_files import decimals
+from fraudstream.payment_files.header import Header
+from fraudstream.payment_files.physical_lines import LONGEST_LINE
+from fraudstream.payment_files.quoting import QuoteError, cells
+from fraudstream.payment_files.rows import DECIMALS, ID, Batch, Rejected, Row, Schema, described, in_order, quoted
+
+
+class DelimitedReader:
+    """Reads lines by the file's header and decimal mark."""
+
+    def __init__(self, schema: Schema, header: Header, decimal_mark: str) -> None:
+        self._schema = schema
+        self._header = header
+        self._decimal_mark = decimal_mark
+        self._converters = decimals.converters(decimal_mark)
+
+    def read(self, first: int, lines: Sequence[bytes]) -> Batch:
+        """Return what the lines are; `first` is the number of the first of them."""
+        numbers, table, rejected, blank = split(self._header, first, lines)
+        numbers_of_rows: list[int] = []
+        rows: list[Row] = []
+        events = check_all(self._fields(numbers, table), self._schema.adapter)
+        for number, row, event in zip(numbers, table, events, strict=True):
+            if isinstance(event, InvalidPayment):
+                rejected.append(Rejected(line=number, reason=event.reason, detail=self._problems(row)))
+            else:
+                numbers_of_rows.append(number)
+                rows.append(event)
+        return Batch(lines=numbers_of_rows, rows=rows, values=(), rejected=in_order(rejected), blank=blank)
+
+    def _fields(self, numbers: Sequence[int], table: Sequence[Sequence[str]]) -> list[Row]:
+        columns: dict[str, Sequence[object]] = {}
+        new_id = self._schema.new_id
+        if new_id is not None and ID not in self._header.places:
+            columns[ID] = [new_id(number) for number in numbers]
+        for name, place in self._header.places.items():
+            columns[name] = list(map(self._converters[name], [row[place] for row in table]))
+        rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+        return [_without_empty(row) if "" in row.values() else row for row in rows]
+
+    def _problems(self, row: Sequence[str]) -> str:
+        shown = {name: row[place].strip() for name, place in self._header.places.items()}
+        for name in DECIMALS:
+            if isinstance(self._converters[name](shown[name]), str):
+                text = decimals.problem(shown[name], self._decimal_mark)
+                if text:
+                    return f"column {name}: {quoted(shown[name])} {text}"
+        (fields,) = self._fields([1], [row])
+        return described(self._schema, fields, shown)
+
+
+def split(header: Header, first: int, lines: Sequence[bytes]) -> tuple[list[int], list[list[str]], list[Rejected], int]:
+    """Return the rows' line numbers and cells, the lines that can't be split, and the number of blank lines."""
+    numbers: list[int] = []
+    table: list[list[str]] = []
+    rejected: list[Rejected] = []
+    blank = 0
+    for number, line in enumerate(lines, first):
+        try:
+            row = _row(header, line)
+        except ValueError as error:
+            reason = "too_long" if len(line) > LONGEST_LINE else "invalid_csv"
+            rejected.append(Rejected(line=number, reason=reason, detail=_problem(header, line, error)))
+        else:
+            if row is None:
+                blank += 1
+            else:
+                numbers.append(number)
+                table.append(row)
+    return numbers, table, rejected, blank
+
+
+def _row(header: Header, line: bytes) -> list[str] | None:
+    """Return the cells of the line; None where all are blank. Raises ValueError."""
+    if b"\0" in line:
+        raise ValueError("there is a NUL byte in the line")
+    if len(line) > LONGEST_LINE:
+        raise ValueError(f"longer than {LONGEST_LINE:,} bytes")
+    row = cells(line.decode(), header.delimiter)
+    if len(row) == len(header.names) and row[0]:
+        return row
+    if not any(map(str.strip, row)):
+        return None
+    if len(row) != len(header.names):
+        raise ValueError(f"{len(row)} cells, but the header has {len(header.names)} columns")
+    return row
+
+
+def _problem(header: Header, line: bytes, error: ValueError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} (0x{line[error.start]:02X}) is not UTF-8: save the file as UTF-8"
+    if isinstance(error, QuoteError):
+        names = header.names
+        column = f"column {quoted(names[error.cell]) if error.cell < len(names) else error.cell + 1}"
+        return f"{column}: {quoted(error.text)}: {error}"
+    return str(error)
+
+
+def _without_empty(row: Row) -> Row:
+    return {name: value for name, value in row.items() if value != ""}

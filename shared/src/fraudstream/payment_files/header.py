@@ -1,0 +1,72 @@
+"""The header of a delimited file: which delimiter, and where each column is. Pure."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from fraudstream.errors import PaymentFileError
+from fraudstream.payment_files.physical_lines import LONGEST_LINE
+from fraudstream.payment_files.quoting import DELIMITERS, QuoteError, cells
+from fraudstream.payment_files.rows import ID, Schema, quoted
+
+_MOST_NAMES = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Header:
+    """The columns of a file."""
+
+    delimiter: str
+    names: Sequence[str]
+    places: Mapping[str, int]
+    """Each column that is read, and its place in a row."""
+
+
+def parse(place: str, line: bytes, schema: Schema) -> Header:
+    """Return the header that `line` is; `place` names file and line. Raises PaymentFileError."""
+    text = _text(place, line)
+    found = {delimiter: _names(text, delimiter) for delimiter in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda one: sum(name in (found[one] or ()) for name in schema.columns))
+    names = found[delimiter]
+    if names is None:
+        raise PaymentFileError(f"{place}: a quote in the header is not closed, or is not around a whole name")
+    _check(place, names, delimiter, schema)
+    wanted = schema.columns if schema.new_id is None else (ID, *schema.columns)
+    places = {name: names.index(name) for name in wanted if name in names}
+    return Header(delimiter=delimiter, names=names, places=places)
+
+
+def _text(place: str, line: bytes) -> str:
+    if len(line) > LONGEST_LINE:
+        raise PaymentFileError(f"{place}: longer than {LONGEST_LINE:,} bytes, which no header is")
+    if b"\0" in line:
+        raise PaymentFileError(f"{place}: NUL bytes in the header, as of UTF-16 without a mark: save the file as UTF-8")
+    try:
+        return line.decode()
+    except UnicodeDecodeError as error:
+        raise PaymentFileError(
+            f"{place}: the header is not UTF-8 (byte {error.start + 1}): save the file as UTF-8"
+        ) from None
+
+
+def _names(text: str, delimiter: str) -> list[str] | None:
+    try:
+        return [name.strip() for name in cells(text, delimiter)]
+    except QuoteError:
+        return None
+
+
+def _check(place: str, names: Sequence[str], delimiter: str, schema: Schema) -> None:
+    twice = next((name for name in names if name and names.count(name) > 1), None)
+    if twice is not None:
+        first = names.index(twice)
+        second = names.index(twice, first + 1)
+        raise PaymentFileError(
+            f"{place}: two columns {quoted(twice)}, numbers {first + 1} and {second + 1}: rename or remove one"
+        )
+    missing = [name for name in schema.columns if name not in names]
+    if missing:
+        shown = ", ".join(quoted(name) for name in names[:_MOST_NAMES])
+        raise PaymentFileError(
+            f"{place}: no column {', '.join(missing)} (found, with {DELIMITERS[delimiter]} as delimiter: {shown}; "
+            "comma, semicolon and tab are read)"
+        )

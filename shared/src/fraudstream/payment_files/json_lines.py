@@ -1,0 +1,77 @@
+"""The rows of a JSON Lines file, by the rules of the wire. Pure."""
+
+from collections.abc import Sequence
+
+import pydantic_core
+
+from fraudstream import wire_formats
+from fraudstream.events import InvalidPayment, decode_each
+from fraudstream.payment_files.physical_lines import LONGEST_LINE
+from fraudstream.payment_files.rows import ID, Batch, Rejected, Row, Schema, described, in_order
+
+_SPACE = b" \t"
+Found = tuple[int, Row, bytes]
+"""A row with its line and its JSON."""
+_ID_KEY = f'"{ID}"'.encode()
+
+
+class JsonLinesReader:
+    """Reads each line as one JSON object; of a field given twice the last one counts, as on the wire."""
+
+    def __init__(self, schema: Schema) -> None:
+        self._schema = schema
+
+    def read(self, first: int, lines: Sequence[bytes]) -> Batch:
+        """Return what the lines are; `first` is the number of the first of them."""
+        rejected = [_too_long(number) for number, line in enumerate(lines, first) if len(line) > LONGEST_LINE]
+        fitting = [
+            (number, line.strip(_SPACE)) for number, line in enumerate(lines, first) if len(line) <= LONGEST_LINE
+        ]
+        texts = [(number, text) for number, text in fitting if text]
+        values = [text if _ID_KEY in text else self._with_id(number, text) for number, text in texts]
+        found: list[Found] = []
+        events = decode_each(values, self._schema.adapter)
+        for (number, text), value, event in zip(texts, values, events, strict=True):
+            judged = self._judged(number, text) if isinstance(event, InvalidPayment) else (number, event, value)
+            if isinstance(judged, Rejected):
+                rejected.append(judged)
+            else:
+                found.append(judged)
+        return Batch(
+            lines=[number for number, _, _ in found],
+            rows=[row for _, row, _ in found],
+            values=[value for _, _, value in found],
+            rejected=in_order(rejected),
+            blank=len(fitting) - len(texts),
+        )
+
+    def _with_id(self, number: int, text: bytes) -> bytes:
+        # in front: an id of the line's own comes later, and so counts, even if its name is written with escapes
+        if self._schema.new_id is None or not text.startswith(b"{"):
+            return text
+        return b'{"%s":%d,%s' % (ID.encode(), self._schema.new_id(number), text[1:].lstrip(_SPACE))
+
+    def _judged(self, number: int, text: bytes) -> Found | Rejected:
+        """Judge a line as it is, and with an id: one of the two forms is invalid."""
+        problems: list[InvalidPayment] = []
+        for value in (text, self._with_id(number, text)):
+            (event,) = decode_each([value], self._schema.adapter)
+            if not isinstance(event, InvalidPayment):
+                return number, event, value
+            problems.append(event)
+        return Rejected(line=number, reason=problems[0].reason, detail=self._problems(text, problems[0]))
+
+    def _problems(self, text: bytes, problem: InvalidPayment) -> str:
+        if problem.reason not in {"missing_field", "invalid_field"}:
+            return problem.detail
+        fields = pydantic_core.from_json(text)
+        if self._schema.new_id is not None:
+            fields.setdefault(ID, 1)
+        shown = {
+            name: pydantic_core.to_json(value, inf_nan_mode="constants").decode() for name, value in fields.items()
+        }
+        return wire_formats.of_object(text) or described(self._schema, fields, shown)
+
+
+def _too_long(number: int) -> Rejected:
+    return Rejected(line=number, reason="too_long", detail=f"longer than {LONGEST_LINE:,} bytes")

@@ -1,0 +1,105 @@
+"""A table file → batches of rows: what it is, is detected first, and then every physical line is accounted for."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+from typing import Protocol
+
+from fraudstream.errors import PaymentFileError
+from fraudstream.payment_files import decimals, header, opening
+from fraudstream.payment_files.delimited import DelimitedReader, split
+from fraudstream.payment_files.header import Header
+from fraudstream.payment_files.json_lines import JsonLinesReader
+from fraudstream.payment_files.opening import Opened
+from fraudstream.payment_files.physical_lines import LONGEST_LINE, lines
+from fraudstream.payment_files.quoting import DELIMITERS
+from fraudstream.payment_files.rows import DECIMALS, Batch, Schema
+
+_DELIMITED = (".csv", ".tsv", ".txt")
+_JSON = (".jsonl", ".ndjson")
+
+
+class Reader(Protocol):
+    """Reads consecutive lines."""
+
+    def read(self, first: int, lines: Sequence[bytes]) -> Batch:
+        """Return what the lines are; `first` is the number of the first of them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Table:
+    """A file whose format is detected."""
+
+    detected: dict[str, str]
+    """For the log."""
+    batches: Iterator[Batch]
+    """Of some hundred KiB each, in the file's order; every line but the header is in one. Raises PaymentFileError."""
+
+
+@contextmanager
+def opened(path: Path, schema: Schema) -> Iterator[Table]:
+    """Open a file and detect its format. Raises PaymentFileError where it can't be read, or not without a guess."""
+    is_json = _is_json(path)
+    with opening.opened(path) as content:
+        parts = lines(content.chunks)
+        if is_json:
+            yield Table(detected=_detected(content), batches=_batches(JsonLinesReader(schema), 1, parts))
+        else:
+            yield _delimited(path, schema, content, parts)
+
+
+def count_lines(path: Path) -> int:
+    """Return about how many lines the file has. Raises PaymentFileError."""
+    with opening.opened(path) as content:
+        return sum(chunk.count(b"\n") for chunk in content.chunks)
+
+
+def _is_json(path: Path) -> bool:
+    name = path.name.lower().removesuffix(".gz")
+    if not name.endswith(_DELIMITED + _JSON) and not path.is_dir():
+        raise PaymentFileError(f"{path}: must end in .csv, .tsv, .txt, .jsonl or .ndjson, with or without .gz")
+    return name.endswith(_JSON)
+
+
+def _delimited(path: Path, schema: Schema, content: Opened, parts: Iterator[list[bytes]]) -> Table:
+    blank, line, rest = _first_line(path, schema, parts)
+    number = blank + 1
+    found = header.parse(f"{path}, line {number:,}", line, schema)
+    sample = rest or next(parts, [])
+    mark = decimals.mark(path, found.delimiter, _decimal_cells(found, number + 1, sample))
+    reader = DelimitedReader(schema, found, mark)
+    before = Batch(lines=(), rows=(), values=(), rejected=(), blank=blank)
+    return Table(
+        detected=_detected(content) | {"delimiter": DELIMITERS[found.delimiter], "decimal_mark": decimals.MARKS[mark]},
+        batches=chain([before], _batches(reader, number + 1, chain([sample], parts))),
+    )
+
+
+def _first_line(path: Path, schema: Schema, parts: Iterator[list[bytes]]) -> tuple[int, bytes, list[bytes]]:
+    """Return the number of blank lines at the beginning, the first line that is not blank, and lines after it."""
+    blank = 0
+    for part in parts:
+        for index, line in enumerate(part):
+            if line.strip() or len(line) > LONGEST_LINE:
+                return blank + index, line, part[index + 1 :]
+        blank += len(part)
+    raise PaymentFileError(f"{path}: the file is empty; line 1 must name the columns {', '.join(schema.columns)}")
+
+
+def _decimal_cells(found: Header, first: int, sample: Sequence[bytes]) -> Iterator[tuple[int, str, str]]:
+    numbers, table, _, _ = split(found, first, sample)
+    for number, row in zip(numbers, table, strict=True):
+        for name in DECIMALS:
+            yield number, name, row[found.places[name]]
+
+
+def _batches(reader: Reader, first: int, parts: Iterable[Sequence[bytes]]) -> Iterator[Batch]:
+    for part in parts:
+        yield reader.read(first, part)
+        first += len(part)
+
+
+def _detected(content: Opened) -> dict[str, str]:
+    return {"encoding": content.encoding, "compression": "gzip" if content.is_gzip else "none"}

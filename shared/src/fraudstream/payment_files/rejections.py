@@ -1,0 +1,39 @@
+"""Rejected rows of one file: counted, and the first ten logged."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import structlog
+
+from fraudstream.payment_files.rows import Rejected
+
+Log = structlog.stdlib.BoundLogger
+
+LISTED = 10
+
+
+class Rejections:
+    """Counts the rejected rows of `path`, and logs the first ten with line, column and value."""
+
+    def __init__(self, path: Path, log: Log) -> None:
+        self.count = 0
+        self.first: Rejected | None = None
+        self._path = path
+        self._log = log
+
+    def add(self, rejected: Iterable[Rejected]) -> None:
+        """Count the rows; log them as long as fewer than ten are logged."""
+        for one in rejected:
+            self.first = self.first or one
+            self.count += 1
+            if self.count <= LISTED:
+                self._log.warning(
+                    "row rejected", file=str(self._path), line=one.line, reason=one.reason, detail=one.detail
+                )
+
+    def finish(self, **fields: object) -> None:
+        """Log how many rows were rejected, if any were."""
+        if self.count:
+            self._log.warning(
+                "rows rejected", rows=self.count, listed=min(self.count, LISTED), file=str(self._path), **fields
+            )

@@ -1,0 +1,87 @@
+"""The rules of a row, and what a part of a file holds: rows that were read, rejected rows and blank lines. Pure."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from fraudstream.events import PAYMENT
+from fraudstream.features import FEATURES
+
+ID = "payment_id"
+LABEL = "is_fraud"
+DECIMALS = ("amount", "country_risk_score")
+"""Columns of numbers that need not be whole."""
+_SHOWN = 40
+_DETAIL_CHARACTERS = 300
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schema:
+    """The columns that a file must have, and the adapter that validates a row of them."""
+
+    adapter: TypeAdapter[Any]
+    columns: tuple[str, ...]
+    new_id: Callable[[int], int] | None = None
+    """Returns the payment_id of a line that has none; None: payment_id is no field of the row, and is ignored."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rejected:
+    """A physical line that is no row; the file's first line is 1."""
+
+    line: int
+    reason: str
+    detail: str
+
+    def __str__(self) -> str:
+        return f"line {self.line:,}, {self.detail}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """Consecutive physical lines of a file: each is in `lines`, in `rejected`, or counted in `blank`."""
+
+    lines: Sequence[int]
+    """The line of each row."""
+    rows: Sequence[Row]
+    values: Sequence[bytes]
+    """Each row as JSON; empty unless the file is JSON Lines."""
+    rejected: Sequence[Rejected]
+    blank: int
+
+
+def payments(new_id: Callable[[int], int]) -> Schema:
+    """Return the schema of payments; `new_id` gives the payment_id of a line that has none."""
+    return Schema(adapter=PAYMENT, columns=FEATURES, new_id=new_id)
+
+
+def in_order(rejected: Iterable[Rejected]) -> list[Rejected]:
+    """Return the rejected lines as they are in the file."""
+    return sorted(rejected, key=lambda one: one.line)
+
+
+def described(schema: Schema, fields: Row, shown: Row) -> str:
+    """Return each problem of `fields` with its column and value; `shown` has the values as they are in the file."""
+    try:
+        schema.adapter.validator.validate_python(fields)
+    except ValidationError as error:
+        problems = error.errors(include_url=False, include_input=False, include_context=False)
+        texts = [_problem(str(problem["loc"][0]), problem["msg"], shown) for problem in problems]
+        return "; ".join(texts)[:_DETAIL_CHARACTERS]
+    return "invalid"  # the caller has found a problem already
+
+
+def _problem(column: str, message: str, shown: Row) -> str:
+    if shown.get(column, "") == "":
+        return f"column {column}: no value"
+    return f"column {column}: {quoted(shown[column])} {message.replace('Input should be', 'must be')}"
+
+
+def quoted(value: object) -> str:
+    """Return the value shortened, in quotes and in printable ASCII."""
+    text = value if isinstance(value, str) else str(value)
+    return ascii(text if len(text) <= _SHOWN else text[:_SHOWN] + "…")

@@ -1,0 +1,97 @@
+"""Formats that senders use by mistake, recognised in a message that was refused. Pure; no detail quotes a value."""
+
+import unicodedata
+
+import pydantic_core
+
+_MOST_LOOKED_AT = 64
+_JSON_SPACE = b" \t\r\n"
+_UTF_8 = "encode the JSON as UTF-8 without a byte order mark"
+_UNPACKED = "send plain JSON, and let the Kafka client compress (compression.type)"
+_UNFRAMED = "send plain JSON, without a Schema Registry serializer"
+_PREFIXES = (
+    (b"\xef\xbb\xbf", f"the value begins with a UTF-8 byte order mark: {_UTF_8}"),
+    (b"\xff\xfe\x00\x00", f"the value is UTF-32: {_UTF_8}"),
+    (b"\x00\x00\xfe\xff", f"the value is UTF-32: {_UTF_8}"),
+    (b"{\x00\x00\x00", f"the value is UTF-32: {_UTF_8}"),
+    (b"\x00\x00\x00{\x00\x00\x00", f"the value is UTF-32: {_UTF_8}"),
+    (b"\xff\xfe", f"the value is UTF-16: {_UTF_8}"),
+    (b"\xfe\xff", f"the value is UTF-16: {_UTF_8}"),
+    (b"{\x00", f"the value is UTF-16: {_UTF_8}"),
+    (b"\x00{\x00", f"the value is UTF-16: {_UTF_8}"),
+    (b"\x1f\x8b", f"the value is compressed with gzip: {_UNPACKED}"),
+    (b"\x28\xb5\x2f\xfd", f"the value is compressed with zstd: {_UNPACKED}"),
+    (b"\x04\x22\x4d\x18", f"the value is compressed with lz4: {_UNPACKED}"),
+    (b"\xff\x06\x00\x00sNaPpY", f"the value is compressed with snappy: {_UNPACKED}"),
+    (b"\x82SNAPPY\x00", f"the value is compressed with snappy: {_UNPACKED}"),
+    (b"Obj\x01", "the value is an Avro container file: send one payment as plain JSON in each message"),
+    (b"eyJ", "the value is base64: send the JSON itself"),
+    (b"\xac\xed\x00\x05", "the value is a serialized Java object: send plain JSON, as text or bytes"),
+)
+_ZLIB = 0x78
+_REGISTRY_BYTES = 5
+_WRAPPERS = ("payload", "after", "data", "value", "payment")
+
+
+def of_bytes(value: bytes) -> str | None:
+    """Return the detail for a value that is no JSON; None where its format is unknown."""
+    for prefix, detail in _PREFIXES:
+        if value.startswith(prefix):
+            return detail
+    if len(value) > 1 and value[0] == _ZLIB and int.from_bytes(value[:2]) % 31 == 0:
+        return f"the value is compressed with zlib: {_UNPACKED}"
+    if len(value) > _REGISTRY_BYTES and value[0] == 0:
+        body = value[_REGISTRY_BYTES : _REGISTRY_BYTES + _MOST_LOOKED_AT].lstrip(_JSON_SPACE)
+        content = "JSON" if body.startswith((b"{", b"[")) else "Avro or Protobuf"
+        return (
+            f"the value has a Schema Registry prefix (a zero byte and a 4-byte schema id), then {content}: {_UNFRAMED}"
+        )
+    return _foreign_space(value)
+
+
+def of_json(value: bytes) -> str | None:
+    """Return the detail for a value that is JSON but no object; None where there is nothing to add."""
+    found = _parsed(value)
+    if isinstance(found, list):
+        return "the value is a JSON array: send each payment as a message of its own"
+    if isinstance(found, str) and found.lstrip().startswith(("{", "[")):
+        return "the value is a JSON string that contains JSON: it was serialized twice; send the object itself"
+    if isinstance(found, str) and found.startswith("eyJ"):
+        return "the value is a JSON string that contains base64: send the object itself"
+    return None
+
+
+def of_object(value: bytes) -> str | None:
+    """Return the detail for a JSON object that has no field of a payment; None where it is no known envelope."""
+    found = _parsed(value)
+    if not isinstance(found, dict):
+        return None
+    if "schema" in found and "payload" in found:
+        return (
+            "the value is a Kafka Connect envelope (schema, payload): set value.converter.schemas.enable=false, "
+            "so that the payment's fields are at the top level"
+        )
+    wrapper = next((name for name in _WRAPPERS if isinstance(found.get(name), dict)), None)
+    return wrapper and f"the value has an object in {wrapper!r}: the payment's fields must be at the top level"
+
+
+def _parsed(value: bytes) -> object:
+    try:
+        return pydantic_core.from_json(value)
+    except ValueError:  # the validator skips unknown fields, this parser does not
+        return None
+
+
+def _foreign_space(value: bytes) -> str | None:
+    """Return the detail for an invisible character before or after the value that is no white space in JSON."""
+    for text, place in (
+        (value.lstrip(_JSON_SPACE)[:_MOST_LOOKED_AT].decode(errors="ignore")[:1], "begins"),
+        (value.rstrip(_JSON_SPACE)[-_MOST_LOOKED_AT:].decode(errors="ignore")[-1:], "ends"),
+    ):
+        if text and (text.isspace() or unicodedata.category(text) in {"Cc", "Cf"}):
+            name = unicodedata.name(text, "a control character")
+            return (
+                f"the value {place} with U+{ord(text):04X} ({name}), which is no white space in JSON: "
+                "only space, tab, line feed and carriage return are"
+            )
+    return None
