@@ -66,9 +66,10 @@ def watch(scorer: Service, retries: int = 2) -> None:
     assert states == {scorer.lines(BLOCKED)[0]["reason"]}
 
 
-def test_batches_are_sized_by_the_scored_topic(surroundings: Surroundings) -> None:
-    """3,000 payments in one partition, whose scores are ten batches of what the topic accepts."""
-    configure(surroundings, "SCORED_TOPIC", max_message_bytes="100000")
+@pytest.mark.parametrize("limit", ["100000", "1000"])
+def test_batches_are_sized_by_the_scored_topic(surroundings: Surroundings, limit: str) -> None:
+    """3,000 payments in one partition, whose scores are ten batches of what the topic accepts, or more than 1,000."""
+    configure(surroundings, "SCORED_TOPIC", max_message_bytes=limit)
     surroundings.send_payments(3_000, partitions=1)
     with surroundings.scorer() as scorer:
         surroundings.wait_until_committed(30)

@@ -175,6 +175,23 @@ def test_what_can_not_go_back_is_left_out(scored: Surroundings) -> None:
     assert (absent.code, "fraudstream topics" in absent.output) == (1, True)
 
 
+def test_a_topic_that_refuses_the_replay(scored: Surroundings) -> None:
+    """Its setting and the command that changes it end the replay; then all is replayed, each letter once."""
+    scored.send([Message(b"{", b"1")])
+    decided(scored)
+    dlq = scored.settings["DLQ_TOPIC"]
+    alter_config(scored.bootstrap, dlq, {"cleanup.policy": "compact"})
+    done = tools.run(scored, "dlq", "replay", "--yes")
+    assert done.code == 1, done.output
+    assert f"{dlq} refuses records (INVALID_RECORD): cleanup.policy=compact" in done.output
+    assert f"--entity-name {dlq} --alter --add-config cleanup.policy=delete" in done.output
+    assert not replays(scored)
+    alter_config(scored.bootstrap, dlq, {"cleanup.policy": "delete"})
+    done = tools.run(scored, "dlq", "replay", "--yes")
+    assert done.code == 0, done.output
+    assert len(replays(scored)) == 1
+
+
 def _file(surroundings: Surroundings, *lines: str) -> Path:
     path = surroundings.folder / f"{len(lines)}.jsonl"
     path.write_text("\n".join(lines))

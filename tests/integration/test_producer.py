@@ -13,7 +13,7 @@ from tests.conftest import Names
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.service import Service
-from tests.integration.topic import create, read_all
+from tests.integration.topic import alter_config, create, read_all
 
 PARTITIONS = 3
 
@@ -170,3 +170,31 @@ def test_told_to_stop_while_the_broker_is_away(own_cluster: Cluster, names: Name
         assert service.wait(15) == 1
     assert "could not be delivered" in service.lines("stopped")[0]["reason"]
     assert "Traceback" not in service.output
+
+
+def test_a_topic_with_a_small_limit(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """Batches are as small as it wants them."""
+    topic = names("payments")
+    create(kafka_bootstrap, topic, PARTITIONS)
+    alter_config(kafka_bootstrap, topic, {"max.message.bytes": "2000"})
+    with _producer(tmp_path, kafka_bootstrap, topic, PAYMENTS_PER_SECOND="5000", PAYMENT_LIMIT="5000") as service:
+        assert service.wait(30) == 0, service.output
+    assert len(_ids(kafka_bootstrap, topic)) == 5_000
+    assert not service.lines("payments refused")
+
+
+def test_a_topic_that_refuses_payments(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """Log and health name the setting and the command; nothing is lost, and it continues once the topic is changed."""
+    topic = names("payments")
+    create(kafka_bootstrap, topic, PARTITIONS)
+    alter_config(kafka_bootstrap, topic, {"message.timestamp.before.max.ms": "0"})
+    with _producer(tmp_path, kafka_bootstrap, topic, PAYMENTS_PER_SECOND="1000", PAYMENT_LIMIT="5000") as service:
+        (line,) = service.wait_for("payments refused")
+        assert f"{topic} refuses records (INVALID_TIMESTAMP): message.timestamp.before.max.ms=0" in line["reason"]
+        assert f"--entity-name {topic} --alter --add-config message.timestamp.before.max.ms=" in line["reason"]
+        wait_until(lambda: service.heartbeat == line["reason"], 10, "its health says so")
+        alter_config(kafka_bootstrap, topic, {"message.timestamp.before.max.ms": "36000000"})
+        assert service.wait(40) == 0, service.output
+    assert len(_ids(kafka_bootstrap, topic)) == 5_000
+    assert len(service.lines("payments refused")) == len(service.lines("payments accepted again")) == 1
+    assert not service.lines("Kafka is away: waiting, nothing is lost")

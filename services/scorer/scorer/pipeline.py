@@ -33,6 +33,7 @@ from scorer.watchdog import Watchdog
 
 _FETCH_TIMEOUT_MS = 200
 _INLINE_RECORDS = 100
+_BYTES_A_RECORD = 20
 
 
 @dataclass(slots=True, kw_only=True)
@@ -70,7 +71,7 @@ class Pipeline:
             self.summary.tick()
             try:
                 # aiokafka's fetch lasts as long as a rebalance does: a stop must not wait for that
-                fetched = await unless_stopped(self.consumer.fetch(_FETCH_TIMEOUT_MS, self.max_records), stop)
+                fetched = await unless_stopped(self.consumer.fetch(_FETCH_TIMEOUT_MS, self._most_records()), stop)
             except OffsetDeletedError as error:
                 self.ownership.retake(error.partitions, "retention has deleted the position")
                 continue
@@ -95,6 +96,12 @@ class Pipeline:
             if lane and lane.position == following:
                 self.consumer.resume({partition: following})
                 self.stops.skipped(partition, batch, following)
+
+    def _most_records(self) -> int:
+        """Return how many records to fetch: fewer where a topic accepts small batches only, each a round trip."""
+        topics = self.scorer.topics
+        smallest = min(self.scorer.limit(topics.scored), self.scorer.limit(topics.dlq))
+        return min(self.max_records, max(1, smallest // _BYTES_A_RECORD))
 
     def _hear_refusals(self) -> None:
         """Brokers that let us in before may do so no longer; the client only goes on trying."""

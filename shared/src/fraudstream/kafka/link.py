@@ -83,7 +83,8 @@ class Link:
             await self._replace(producer, error)
             return None
         self._pause_s = 0.0
-        if reason := self._refusals.pop(partition, None):
+        reason = self._refusals.pop(partition, None)
+        if reason and reason not in self._refusals.values():
             self._log.info("payments accepted again", was=reason)
         return done
 

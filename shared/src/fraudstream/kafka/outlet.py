@@ -90,7 +90,12 @@ class Outlet:
                 await self._producer.begin_transaction()
             failpoint("sending")
             places = {(topic, self._source.partition): some for topic, some in messages.items()}
-            await publish(self._producer, self._limits, places)
+            if self._transactional:
+                await publish(self._producer, self._limits, places)
+                return
+            # one after the other, the fewer first: what is sent before a refusal is sent again at each attempt
+            for place in sorted(places, key=lambda place: len(places[place])):
+                await publish(self._producer, self._limits, {place: places[place]})
 
     async def commit(self, offset: int) -> None:
         """The next offset to read: stored with what was published, or by the consumer where there is no transaction."""
