@@ -9,11 +9,12 @@ from aiokafka import errors
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
 from fraudstream.kafka.idempotence import Acknowledged, IdempotentProducer
-from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.kafka.partitioning import KeyedMessage, PartitionCount
 from fraudstream.settings import KafkaSettings
 
 _TOPIC_APPEARS_S = 5.0
 _LONGEST_PAUSE_S = 2.0
+_REPORT_PAUSE_S = 0.2
 _NEVER_ACCEPTED = (errors.MessageSizeTooLargeError, errors.RecordListTooLargeError, errors.InvalidTopicError)
 
 
@@ -28,7 +29,7 @@ class Link:
         self._log = log
         self._replacing = asyncio.Lock()
         self._pause_s = 0.0
-        self._partition_count = 0
+        self._partition_count = PartitionCount()
 
     async def open(self, stop: asyncio.Event) -> bool:
         """Wait for a broker and the topic; False if told to stop before."""
@@ -44,7 +45,7 @@ class Link:
         finally:
             if count is None:
                 await stopped(producer)
-        self._partition_count = count or 0
+        self._partition_count.settled(count or 0)
         return count is not None
 
     async def close(self) -> None:
@@ -53,14 +54,16 @@ class Link:
 
     def partition_count(self) -> int:
         """The topic's partitions, as far as is known."""
-        self._partition_count = self.producer.known_partition_count() or self._partition_count
-        return self._partition_count
+        return self._partition_count.settled(self.producer.known_partition_count())
 
     async def send(self, partition: int, messages: Iterable[KeyedMessage]) -> Acknowledged | None:
         """Send a batch from the beginning of `messages`, however long the brokers are away.
 
-        None if the producer has failed: there is another one now, and perhaps another number of partitions.
+        None if the producer has failed, or there is no such partition any more: there is another producer now, or
+        another number of partitions.
         """
+        if not await self._is_reported(partition):
+            return None
         producer = self.producer
         try:
             done = await producer.send(partition, messages)
@@ -71,6 +74,14 @@ class Link:
             return None
         self._pause_s = 0.0
         return done
+
+    async def _is_reported(self, partition: int) -> bool:
+        """Wait while the brokers report fewer partitions than before, until they report this one or it is gone."""
+        while 0 < self.producer.known_partition_count() <= partition:
+            if partition >= self.partition_count():
+                return False
+            await asyncio.sleep(_REPORT_PAUSE_S)
+        return True
 
     async def _replace(self, failed: IdempotentProducer, error: Exception) -> None:
         async with self._replacing:
