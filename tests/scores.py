@@ -54,6 +54,6 @@ def csv_chunk(ones: Sequence[One]) -> bytes:
     return Texts.of(scored(ones)).csv_chunk()
 
 
-def scored_values(ones: Sequence[One]) -> list[bytes]:
+def scored_values(ones: Sequence[One], scored_at: str = "2026-01-01T00:00:00.000Z") -> list[bytes]:
     """Their records in the scored topic."""
-    return Texts.of(scored(ones)).scored_values("2026-01-01T00:00:00.000Z")
+    return Texts.of(scored(ones)).scored_values(scored_at)

@@ -32,10 +32,10 @@ _WHY = InvalidPayment(reason="invalid_json", detail="Invalid JSON: EOF")
 _KAFKA_TIMEOUT_S = 20
 
 
-def output_topics(bootstrap: str, names: Names, folder: Path) -> Surroundings:
+def output_topics(bootstrap: str, names: Names, folder: Path, partitions: int = PARTITIONS) -> Surroundings:
     """What a scorer would fill, empty."""
-    made = Surroundings(bootstrap, names, folder, PARTITIONS)
-    made.make_topics(dict.fromkeys(made.topics, PARTITIONS))
+    made = Surroundings(bootstrap, names, folder, partitions)
+    made.make_topics(dict.fromkeys(made.topics, partitions))
     return made
 
 
@@ -115,7 +115,8 @@ _COLUMNS = {
 class Stream:
     """Writes to both output topics as scorers do: transactions, some of them aborted."""
 
-    def __init__(self, surroundings: Surroundings) -> None:
+    def __init__(self, surroundings: Surroundings, scored_at: str = "2026-01-01T00:00:00.000Z") -> None:
+        self._scored_at = scored_at
         self._bootstrap = surroundings.bootstrap
         self._topics = surroundings.topics
         self._partitions = surroundings.partitions
@@ -172,7 +173,7 @@ class Stream:
         await producer.begin_transaction()
         sent = [
             await producer.send(scored, value, partition=one.partition, timestamp_ms=one.timestamp_ms)
-            for one, value in zip(ones, scored_values(ones), strict=True)
+            for one, value in zip(ones, scored_values(ones, self._scored_at), strict=True)
         ]
         for number in range(_LETTERS_A_ROUND):
             partition, offset = number % self._partitions, next(self._numbers)

@@ -70,6 +70,20 @@ def test_a_callback_that_raises_is_an_error(caplog: pytest.LogCaptureFixture) ->
     assert "pop" in lines[0]
 
 
+def test_a_task_of_ours_that_nobody_awaits_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    """Where it fails; what a client drops is not."""
+
+    async def fail() -> None:
+        raise KeyError("ours")
+
+    def drop(loop: asyncio.AbstractEventLoop) -> None:
+        loop.create_future().set_exception(KeyError("a client's"))
+
+    assert len(logged(caplog, lambda loop: loop.create_task(fail()) and None)) == 1
+    caplog.clear()
+    assert logged(caplog, drop) == []
+
+
 def test_a_bug_in_main_ends_the_process() -> None:
     """It comes out of `run`."""
 

@@ -19,6 +19,8 @@ from fraudstream.settings import KafkaSettings, TopicSettings
 
 _LOOK_EVERY_S = 1.0
 _ANSWER_S = 3.0
+_SETTLE_S = 20.0
+"""If fewer partitions are reported for longer than the client keeps its metadata, the topic was re-created."""
 _ROUND_S = 0.25
 _MOST_A_ROUND = 6_000
 """So many records are read in 250 ms: 24,000 a second, at half a core or less."""
@@ -44,7 +46,7 @@ class Follower:
         self._board = board
         self._heartbeat = heartbeat
         self._metrics = metrics
-        self._positions: Mapping[Place, int] = {}
+        self._reached: Mapping[Place, int] = {}
         self._log = structlog.get_logger()
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -53,7 +55,7 @@ class Follower:
         try:
             while not stop.is_set():
                 tail = await started(
-                    lambda: Tail(self._kafka, (self._topics.scored, self._topics.dlq)),
+                    lambda: Tail(self._kafka, (self._topics.scored, self._topics.dlq), self._reached),
                     stop,
                     self._log,
                     bootstrap=self._kafka.bootstrap_servers,
@@ -69,7 +71,7 @@ class Follower:
                     self._log.warning("Kafka is away", reason=reason)
                     self._board.away(time.time())
                 finally:
-                    self._positions = tail.positions or self._positions
+                    self._reached = tail.reached
                     await stopped(tail)
                 await wait_for_stop(stop, _LOOK_EVERY_S)
         finally:
@@ -83,11 +85,11 @@ class Follower:
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def _read(self, tail: Tail, stop: asyncio.Event) -> None:
-        looked_s = 0.0
+        looked_s, connected_s = 0.0, time.monotonic()
         while not stop.is_set():
             began_s = time.monotonic()
             if began_s - looked_s >= _LOOK_EVERY_S:
-                await self._look(tail, stop)
+                await self._look(tail, stop, is_settled=began_s - connected_s > _SETTLE_S)
                 looked_s = began_s
             fetched = await unless_stopped(tail.fetch(round(1_000 * _ROUND_S), _MOST_A_ROUND), stop)
             for (topic, partition), records in (fetched or {}).items():
@@ -105,20 +107,12 @@ class Follower:
             else:
                 await asyncio.sleep(0)
 
-    async def _look(self, tail: Tail, stop: asyncio.Event) -> None:
-        """Ask where the topics end, take new partitions in, and pass over what can't be kept up with."""
+    async def _look(self, tail: Tail, stop: asyncio.Event, *, is_settled: bool) -> None:
+        """Ask where the topics end, take new partitions in, and skip what can't be kept up with."""
         async with asyncio.timeout(_ANSWER_S):
-            ends = await unless_stopped(tail.ends(), stop)
-            if ends is None:
-                return
-            if ends.keys() - tail.positions.keys():
-                scored = sum(topic == self._topics.scored for topic, _ in ends)
-                now_s = time.time()
-                cut = await tail.extend(round(1_000 * (now_s - SECONDS)), _MOST_HISTORY // max(scored, 1))
-                self._board.begins(now_s, [partition for topic, partition in cut if topic == self._topics.scored])
-                former = {place: offset for place, offset in self._positions.items() if offset <= ends.get(place, -1)}
-                tail.jump(former)
-                self._positions = {}
+            ends = await unless_stopped(self._ends(tail), stop)
+        if ends is None:
+            return
         behind = {place: max(end - tail.positions.get(place, end), 0) for place, end in ends.items()}
         total = sum(behind.values())
         if self._board.reading and total > _MOST_BEHIND:
@@ -126,4 +120,16 @@ class Follower:
             passed_over = sum(count for (topic, _), count in behind.items() if topic == self._topics.scored)
             self._board.pass_over(passed_over, time.time())
             self._metrics.records_passed_over.inc(passed_over)
-        self._board.connected(time.time(), caught_up=total <= _CAUGHT_UP or self._board.reading)
+        is_whole = is_settled or not tail.reached.keys() - tail.positions.keys()
+        self._board.connected(time.time(), caught_up=self._board.reading or (is_whole and total <= _CAUGHT_UP))
+
+    async def _ends(self, tail: Tail) -> Mapping[Place, int]:
+        """The end of every partition that the brokers report, each of which is read then."""
+        ends = await tail.ends()
+        if not ends.keys() - tail.positions.keys():
+            return ends
+        scored = sum(topic == self._topics.scored for topic, _ in ends)
+        now_s = time.time()
+        cut = await tail.extend(round(1_000 * (now_s - SECONDS)), _MOST_HISTORY // max(scored, 1))
+        self._board.begins(now_s, [partition for topic, partition in cut if topic == self._topics.scored])
+        return await tail.ends()

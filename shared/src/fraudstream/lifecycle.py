@@ -5,6 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Coroutine
+from traceback import walk_tb
 from typing import Any
 
 import structlog
@@ -13,6 +14,7 @@ from fraudstream.errors import FraudstreamError
 
 Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 _EXIT_AT_ONCE = 130
+_CLIENTS = frozenset({"aiokafka", "asyncio", "uvloop"})
 _CONNECTION = "socket."
 """Of messages such as asyncio's "socket.send() raised exception."."""
 
@@ -51,13 +53,19 @@ def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> 
     """Log what no code of ours can catch. `context` may lack a message, an exception, or both."""
     error, message = context.get("exception"), context.get("message") or ""
     log = structlog.get_logger()
-    if "never retrieved" in message:
-        # aiokafka drops futures that fail after it has reported the same error; our own tasks are all awaited
+    if "never retrieved" in message and _is_of_a_client(error):
+        # aiokafka drops futures and tasks that fail after it has reported the same error
         log.debug("error left unread", error=repr(error))
     elif is_lost_connection(error) or (error is None and _CONNECTION in message):
         log.debug("connection lost", reason=str(error or message))
     else:
         loop.default_exception_handler({"message": "error in a callback", **context})
+
+
+def _is_of_a_client(error: BaseException | None) -> bool:
+    """Whether the innermost frame, if the error was raised at all, is of a client library and not of ours."""
+    frames = [frame for frame, _ in walk_tb(error.__traceback__ if error else None)]
+    return not frames or frames[-1].f_globals.get("__name__", "").partition(".")[0] in _CLIENTS
 
 
 def is_lost_connection(error: BaseException | None) -> bool:

@@ -1,5 +1,6 @@
 """What a cluster is, seen from outside: its id and its topics."""
 
+import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -11,6 +12,8 @@ from fraudstream.kafka.connection import client_options
 from fraudstream.settings import KafkaSettings, TopicSettings
 
 _CALL_TIMEOUT_MS = 20_000
+_SETTLE_S = 2.0
+_SETTLE_PAUSE_S = 0.2
 _MOCK = "mockCluster"
 _NOT_AUTHORIZED = TopicAuthorizationFailedError.errno
 
@@ -34,13 +37,30 @@ def admin_client(kafka: KafkaSettings) -> AIOKafkaAdminClient:
 
 
 async def describe(admin: AIOKafkaAdminClient, topics: Collection[str]) -> Cluster:
-    """Ask a started admin client. Raises TopicAuthorizationFailedError where this user may not know of a topic."""
+    """Ask a started admin client. Raises TopicAuthorizationFailedError where this user may not know of a topic.
+
+    A broker that has just started may report some of the topics and partitions only. All topics of ours have as many
+    partitions: while the answers differ, it asks again, for up to 2 s.
+    """
     cluster = await admin.describe_cluster()
+    deadline_s = asyncio.get_running_loop().time() + _SETTLE_S
+    while True:
+        known = await _partitions(admin, topics)
+        most = max(map(len, known.values()), default=0)
+        agree = most > 0 and all(known[topic] == set(range(most)) for topic in topics)
+        if agree or asyncio.get_running_loop().time() > deadline_s:
+            counts = {topic: max(partitions, default=-1) + 1 for topic, partitions in known.items()}
+            return Cluster(id=cluster.get("cluster_id") or "", partitions=counts)
+        await asyncio.sleep(_SETTLE_PAUSE_S)
+
+
+async def _partitions(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, set[int]]:
+    """The partitions that the broker reports of each topic, none of one that it does not know."""
     described = await admin.describe_topics(list(topics))
     if hidden := {entry["topic"] for entry in described if entry["error_code"] == _NOT_AUTHORIZED}:
         raise TopicAuthorizationFailedError(hidden)
-    counts = {entry["topic"]: len(entry["partitions"]) for entry in described if not entry["error_code"]}
-    return Cluster(id=cluster.get("cluster_id") or "", partitions={topic: counts.get(topic, 0) for topic in topics})
+    known = {entry["topic"]: entry["partitions"] for entry in described if not entry["error_code"]}
+    return {topic: {one["partition"] for one in known.get(topic, ())} for topic in topics}
 
 
 def check_partitions(cluster: Cluster, topics: TopicSettings) -> None:

@@ -1,7 +1,7 @@
 """One idempotent producer, and the few of aiokafka's internals that are needed to let it go when it fails."""
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +24,11 @@ class Acknowledged:
 
     count: int
     offset: int
+
+
+def _count(reported: Collection[int]) -> int:
+    """The number of partitions; a broker that has just started may leave out some of them."""
+    return max(reported, default=-1) + 1
 
 
 class IdempotentProducer:
@@ -63,11 +68,11 @@ class IdempotentProducer:
     async def partition_count(self) -> int:
         """The topic's partitions, waiting for it to exist; raises UnknownTopicOrPartitionError in the end."""
         with self._rights.needed():
-            return len(await self._producer.partitions_for(self._topic))
+            return _count(await self._producer.partitions_for(self._topic))
 
     def known_partition_count(self) -> int:
         """The same as far as known, 0 if not."""
-        return len(self._producer.client.cluster.partitions_for_topic(self._topic) or ())
+        return _count(self._producer.client.cluster.partitions_for_topic(self._topic) or ())
 
     async def send(self, partition: int, messages: Iterable[KeyedMessage]) -> Acknowledged:
         """Send as many of `messages` as fit into one batch, in order; waits for a broker that is away.

@@ -11,13 +11,14 @@ from fraudstream.errors import KafkaSetupError, TopicRefusesError
 from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
 from fraudstream.kafka.idempotence import Acknowledged, IdempotentProducer
 from fraudstream.kafka.limits import OutputLimits
-from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.kafka.partitioning import KeyedMessage, PartitionCount
 from fraudstream.kafka.refused_records import NEVER_ACCEPTED
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings
 
 _TOPIC_APPEARS_S = 5.0
 _LONGEST_PAUSE_S = 2.0
+_REPORT_PAUSE_S = 0.2
 
 
 class Link:
@@ -33,7 +34,7 @@ class Link:
         self._refusals: dict[int, str] = {}
         self._replacing = asyncio.Lock()
         self._pause_s = 0.0
-        self._partition_count = 0
+        self._partition_count = PartitionCount()
 
     async def open(self, stop: asyncio.Event) -> bool:
         """Wait for a broker and the topic; False if told to stop before."""
@@ -49,7 +50,7 @@ class Link:
         finally:
             if count is None:
                 await stopped(producer)
-        self._partition_count = count or 0
+        self._partition_count.settled(count or 0)
         return count is not None
 
     async def close(self) -> None:
@@ -58,19 +59,21 @@ class Link:
 
     def partition_count(self) -> int:
         """The topic's partitions, as far as is known."""
-        self._partition_count = self.producer.known_partition_count() or self._partition_count
-        return self._partition_count
+        return self._partition_count.settled(self.producer.known_partition_count())
 
     @property
     def refused(self) -> str | None:
         """Why the topic accepts no payments in one of its partitions, as text for a user; None where it does."""
-        return next((reason for one, reason in self._refusals.items() if one < self._partition_count), None)
+        return next((reason for one, reason in self._refusals.items() if one < self.partition_count()), None)
 
     async def send(self, partition: int, messages: Sequence[KeyedMessage]) -> Acknowledged | None:
         """Send a batch from the beginning of `messages`, however long the brokers are away or the topic refuses it.
 
-        None if the producer has failed: there is another one now, and perhaps another number of partitions.
+        None if the producer has failed, or there is no such partition any more: there is another producer now, or
+        another number of partitions.
         """
+        if not await self._is_reported(partition):
+            return None
         producer, limits = self.producer, self._limits.of(self._topic)
         try:
             done = await producer.send(partition, messages)
@@ -94,6 +97,14 @@ class Link:
         if str(why) not in self._refusals.values():
             self._log.error("payments refused", reason=str(why), action="nothing is lost; sent again every 2 s")
         self._refusals[partition] = str(why)
+
+    async def _is_reported(self, partition: int) -> bool:
+        """Wait while the brokers report fewer partitions than before, until they report this one or it is gone."""
+        while 0 < self.producer.known_partition_count() <= partition:
+            if partition >= self.partition_count():
+                return False
+            await asyncio.sleep(_REPORT_PAUSE_S)
+        return True
 
     async def _replace(self, failed: IdempotentProducer, error: Exception) -> None:
         async with self._replacing:

@@ -1,6 +1,7 @@
 """Keys → partitions, as Kafka's Java client and librdkafka's murmur2_random do it, for many keys at once."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -11,6 +12,31 @@ Hashes = NDArray[np.uint32]
 _SEED = 0x9747B28C
 _FACTOR = np.uint32(0x5BD1E995)
 _SHIFT_13, _SHIFT_15, _SHIFT_24 = np.uint32(13), np.uint32(15), np.uint32(24)
+
+
+_SETTLE_S = 20.0
+"""If fewer partitions are reported for longer than the client keeps its metadata, the topic was re-created."""
+
+
+class PartitionCount:
+    """A topic's number of partitions. A broker that has just started may report too few: then it stays what it was."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._count = 0
+        self._lower_since_s: float | None = None
+
+    def settled(self, reported: int) -> int:
+        """Return the number after a report; 0 is none."""
+        if not 0 < reported < self._count:
+            self._count = reported or self._count
+            self._lower_since_s = None
+            return self._count
+        if self._lower_since_s is None:
+            self._lower_since_s = self._now()
+        elif self._now() - self._lower_since_s > _SETTLE_S:
+            self._count, self._lower_since_s = reported, None
+        return self._count
 
 
 class KeyedMessage(NamedTuple):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -23,9 +24,14 @@ Place = tuple[str, int]
 
 
 class Tail:
-    """Start and stop it like a client; `extend` or `jump` comes before the first `fetch`. Reads what is committed."""
+    """Start and stop it like a client; `extend` or `jump` comes before the first `fetch`. Reads what is committed.
 
-    def __init__(self, kafka: KafkaSettings, topics: Sequence[str]) -> None:
+    The client's metadata is never taken for complete: a broker that has just started may report no partition of a
+    topic, or some of them. A partition is read from the moment it is reported, and no position is dropped until then.
+    """
+
+    def __init__(self, kafka: KafkaSettings, topics: Sequence[str], reached: Mapping[Place, int] | None = None) -> None:
+        """`reached` holds the next offsets of an earlier connection, at which `extend` resumes."""
         self._kafka = kafka
         self._topics = topics
         self._rights = Rights(kafka=kafka, topics=dict.fromkeys(topics, ("Read",)))
@@ -40,6 +46,7 @@ class Tail:
             max_partition_fetch_bytes=_PARTITION_BYTES,
         )
         self._positions: dict[TopicPartition, int] = {}
+        self._reached = {TopicPartition(*place): offset for place, offset in (reached or {}).items()}
 
     async def start(self) -> None:
         """Connect. Raises AccessRefusedError where this user may not read the topics."""
@@ -57,6 +64,12 @@ class Tail:
         """The next offset of each partition that is read."""
         return {(place.topic, place.partition): offset for place, offset in self._positions.items()}
 
+    @property
+    def reached(self) -> Mapping[Place, int]:
+        """The next offset of each partition that was ever read, also where the brokers do not report it at present."""
+        offsets = self._reached | self._positions
+        return {(place.topic, place.partition): offset for place, offset in offsets.items()}
+
     async def starts(self, places: Collection[Place]) -> dict[Place, int]:
         """The first offset that is retained of each."""
         starts = await self._consumer.beginning_offsets([TopicPartition(*place) for place in places])
@@ -69,25 +82,36 @@ class Tail:
         return {(place.topic, place.partition): offset for place, offset in ends.items()}
 
     async def extend(self, since_ms: int, most: int) -> Collection[Place]:
-        """Read those partitions too that are not read yet, from the first record of `since_ms` on.
+        """Read also the partitions that are not read yet: from where an earlier connection was, or from `since_ms` on.
 
-        At most the last `most` records of each; returns the partitions of which that leaves records out.
+        An offset after the partition's end is not resumed: the topic was re-created. Of a partition without an offset
+        to resume, at most the last `most` records are read; returns the partitions of which that leaves records out.
         Where the brokers know no times, all records count as of then.
         """
         new = self._known() - self._positions.keys()
         if not new:
             return ()
         starts, ends = await self._consumer.beginning_offsets(new), await self._consumer.end_offsets(new)
-        try:
-            times = await self._consumer.offsets_for_times(dict.fromkeys(new, since_ms))
-            firsts = {place: found.offset if found else ends[place] for place, found in times.items()}
-        except KafkaError:
-            firsts = starts
-        self._positions |= {place: max(starts[place], firsts[place], ends[place] - most) for place in new}
+        resumed = {
+            place: self._reached[place] for place in new if self._reached.get(place, ends[place] + 1) <= ends[place]
+        }
+        firsts = await self._firsts_since(since_ms, new - resumed.keys(), starts, ends)
+        latest = {place: max(first, ends[place] - most) for place, first in firsts.items()}
+        self._positions |= latest | resumed
         self._read_anew()
-        return [
-            (place.topic, place.partition) for place in new if max(starts[place], firsts[place]) < ends[place] - most
-        ]
+        return [(place.topic, place.partition) for place, first in firsts.items() if first < latest[place]]
+
+    async def _firsts_since(
+        self, since_ms: int, places: Collection[TopicPartition], starts: Mapping[Any, int], ends: Mapping[Any, int]
+    ) -> dict[TopicPartition, int]:
+        """The offset of each partition's first retained record of `since_ms` or later."""
+        if not places:
+            return {}
+        try:
+            times = await self._consumer.offsets_for_times(dict.fromkeys(places, since_ms))
+        except KafkaError:
+            return {place: starts[place] for place in places}
+        return {place: max(starts[place], found.offset if found else ends[place]) for place, found in times.items()}
 
     def jump(self, offsets: Mapping[Place, int]) -> None:
         """Go on at these offsets; partitions that are not read yet are from now on."""
@@ -142,6 +166,7 @@ class Tail:
     def _forget(self, places: Collection[TopicPartition]) -> None:
         for place in places:
             self._positions.pop(place, None)
+            self._reached.pop(place, None)
         self._read_anew()
 
     def _read_anew(self) -> None:

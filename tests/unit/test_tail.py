@@ -1,0 +1,102 @@
+"""Metadata that is incomplete after a broker's start: no position is dropped, and a re-created topic is noticed."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+from aiokafka import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fraudstream.kafka import tail as module
+from fraudstream.kafka.tail import Place, Tail
+from fraudstream.settings import KafkaSettings
+
+TOPIC = "scored"
+PARTITIONS = 6
+
+
+class _Found(NamedTuple):
+    offset: int
+
+
+class _Consumer:
+    """A client of brokers that report some of the partitions, whose logs begin at 0 and end at `ends`."""
+
+    reported: frozenset[int] = frozenset()
+    ends: Mapping[int, int] = {}
+
+    def __init__(self, **_: object) -> None:
+        self.assigned: list[TopicPartition] = []
+
+    def assign(self, places: list[TopicPartition]) -> None:
+        self.assigned = places
+
+    def assignment(self) -> frozenset[TopicPartition]:
+        return frozenset(self.assigned)
+
+    def seek(self, place: TopicPartition, _: int) -> None:
+        assert place in self.assigned
+
+    def partitions_for_topic(self, _: str) -> frozenset[int] | None:
+        return self.reported or None
+
+    async def beginning_offsets(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        return dict.fromkeys(places, 0)
+
+    async def end_offsets(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+        return {place: self.ends[place.partition] for place in places}
+
+    async def offsets_for_times(self, times: Mapping[TopicPartition, int]) -> dict[TopicPartition, _Found]:
+        return dict.fromkeys(times, _Found(0))
+
+
+def follow(reports: list[frozenset[int]], ends: Mapping[int, int], reached: Mapping[Place, int]) -> Tail:
+    """A connection to which these partitions are reported, one report after the other."""
+
+    async def read() -> Tail:
+        _Consumer.ends = ends
+        tail = Tail(KafkaSettings.from_env({}), (TOPIC,), reached)
+        for reported in reports:
+            _Consumer.reported = reported
+            await tail.extend(0, 1_000)
+        return tail
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AIOKafkaConsumer", _Consumer)
+        return asyncio.run(read())
+
+
+@given(
+    st.lists(st.lists(st.frozensets(st.integers(0, PARTITIONS - 1)), max_size=4), min_size=1, max_size=4),
+    st.lists(st.integers(0, 100), min_size=PARTITIONS, max_size=PARTITIONS),
+)
+def test_no_position_is_dropped(connections: list[list[frozenset[int]]], offsets: list[int]) -> None:
+    """Whatever is reported, in whichever order, over any number of connections: each partition resumes where it was."""
+    wanted = {(TOPIC, partition): offset for partition, offset in enumerate(offsets)}
+    reached: Mapping[Place, int] = wanted
+    for reports in connections:
+        tail = follow(reports, dict.fromkeys(range(PARTITIONS), 100), reached)
+        assert tail.positions.keys() == {(TOPIC, one) for report in reports for one in report}
+        assert all(wanted[place] == offset for place, offset in tail.positions.items())
+        reached = tail.reached
+        assert reached == wanted
+
+
+def test_a_topic_made_again_is_read_from_its_beginning() -> None:
+    """Where it ends before the offset that was reached; the others resume."""
+    found = follow([frozenset({0, 1})], {0: 50, 1: 150}, {(TOPIC, 0): 100, (TOPIC, 1): 100})
+    assert found.positions == {(TOPIC, 0): 0, (TOPIC, 1): 100}
+
+
+def test_a_partition_that_was_never_read_is_cut() -> None:
+    """At its last records; a resumed one never is."""
+
+    async def cut() -> Collection[Any]:
+        _Consumer.ends, _Consumer.reported = {0: 5_000, 1: 5_000}, frozenset({0, 1})
+        return await Tail(KafkaSettings.from_env({}), (TOPIC,), {(TOPIC, 0): 10}).extend(0, 1_000)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "AIOKafkaConsumer", _Consumer)
+        assert asyncio.run(cut()) == [(TOPIC, 1)]
