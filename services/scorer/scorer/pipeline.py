@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 import structlog
 
-from fraudstream.errors import KafkaSetupError, ModelUnfitError, SinkUnavailableError
+from fraudstream.errors import AccessRefusedError, ModelUnfitError, SinkUnavailableError, TopicRefusesError
 from fraudstream.failpoints import failpoint
 from fraudstream.heartbeat import READY, Heartbeat
 from fraudstream.kafka.attempts import attempts
@@ -173,7 +173,7 @@ class Pipeline:
         for outcome, result in zip(outcomes, results, strict=True):
             if result is None:
                 done.append(outcome)
-            elif isinstance(result, KafkaSetupError):
+            elif isinstance(result, AccessRefusedError | TopicRefusesError):
                 refused.setdefault(str(result), []).append(outcome.partition)
             elif isinstance(result, BROKEN):
                 reason = str(result) or type(result).__name__
