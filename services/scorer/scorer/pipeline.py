@@ -32,6 +32,7 @@ from scorer.watchdog import Watchdog
 
 _FETCH_TIMEOUT_MS = 200
 _INLINE_RECORDS = 100
+# 5,000 records where a topic accepts batches of 100,000 bytes, 50 where it accepts 1,000
 _BYTES_A_RECORD = 20
 
 
@@ -55,6 +56,8 @@ class Pipeline:
     busy: asyncio.Lock
     max_records: int
     refused: str | None = None
+    proven: bool = False
+    """Whether a fetch and its cycle have passed since all partitions are ready: what blocks one is known by then."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Cycle until `stop` is set; raises KafkaError where membership is lost and a new consumer is needed."""
@@ -62,6 +65,7 @@ class Pipeline:
             self.ownership.check()
             self._hear_refusals()
             self._settle()
+            complete = self.ownership.complete
             self.heartbeat.beat(self._state())
             if self.blocked.reason or self.ownership.trouble:
                 self.watchdog.progress()
@@ -76,6 +80,7 @@ class Pipeline:
             if fetched:
                 async with self.busy:
                     await self._cycle(fetched)
+            self.proven = complete
         self.narration.finish()
 
     def _most_records(self) -> int:
@@ -98,7 +103,7 @@ class Pipeline:
             return "joining the consumer group"
         if reason := self.ownership.trouble or self.blocked.reason:
             return reason
-        if not self.ownership.complete:
+        if not self.ownership.complete or not self.proven:
             return "taking partitions over"
         if self.ratio.alarming:
             return "more than half of the last messages are dead letters"

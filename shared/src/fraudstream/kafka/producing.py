@@ -4,9 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import InvalidProducerEpoch, ProducerFenced
+from aiokafka.errors import InvalidProducerEpoch, InvalidTransactionTimeout, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.refused_records import NEVER_ACCEPTED
 from fraudstream.rows import Message
@@ -22,6 +23,17 @@ Acknowledgement = asyncio.Future[object]
 def transactional(identity: str) -> dict[str, object]:
     """A producer's options by which it fences whoever had this identity before, and ends their open transaction."""
     return {"transactional_id": identity, "transaction_timeout_ms": 1_000 * TRANSACTION_TIMEOUT_S}
+
+
+async def start(producer: AIOKafkaProducer) -> None:
+    """Connect. Raises KafkaSetupError where the brokers do not allow a transaction's timeout."""
+    try:
+        await producer.start()
+    except InvalidTransactionTimeout as error:
+        raise KafkaSetupError(
+            f"the brokers refuse transactions of {TRANSACTION_TIMEOUT_S} s: transaction.max.timeout.ms "
+            f"in each broker's configuration must be at least {1_000 * TRANSACTION_TIMEOUT_S}"
+        ) from error
 
 
 async def publish(
