@@ -26,13 +26,13 @@ class Admin:
         """Disconnect."""
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, *answers: Mapping[str, str]) -> Exception:
+def refused(monkeypatch: pytest.MonkeyPatch, *answers: Mapping[str, str] | None) -> Exception:
     """What is to be raised after a refusal, in a cluster that answers so, first at start and then again."""
     left = iter(answers)
 
-    async def read(*_: object) -> dict[str, TopicLimits]:
-        settings = next(left, None)
-        return {} if settings is None else {"scores": TopicLimits(topic="scores", settings=settings)}
+    async def read(*_: object) -> dict[str, TopicLimits | None]:
+        settings = next(left)
+        return {"scores": None if settings is None else TopicLimits(topic="scores", settings=settings)}
 
     async def scenario() -> Exception:
         known = OutputLimits(KAFKA, ("scores",))
@@ -61,7 +61,7 @@ def test_settings_that_are_the_same_are_named(monkeypatch: pytest.MonkeyPatch) -
 
 def test_settings_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """The right that is missing is named too."""
-    error = refused(monkeypatch)
+    error = refused(monkeypatch, None, None)
     assert isinstance(error, TopicRefusesError)
     assert "max.message.bytes=unknown" in str(error)
     assert "lacks DescribeConfigs on topic scores; grant it: kafka-acls" in str(error)
