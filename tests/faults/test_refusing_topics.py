@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import Names
+from tests.conftest import MakeCluster, Names
 from tests.integration import tools
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Message, Surroundings, payment
@@ -144,6 +144,8 @@ def test_a_timestamp_outside_the_window(surroundings: Surroundings, guarantee: s
     long_ago_ms = int(1_000 * time.time()) - 2 * HOUR_MS
     surroundings.send([Message(payment(1)), Message(payment(2), timestamp_ms=long_ago_ms)])
     with surroundings.scorer(LOG_LEVEL="debug", PROCESSING_GUARANTEE=guarantee) as scorer:
+        wait_until(lambda: scorer.is_ready or bool(scorer.lines(BLOCKED)), 60, "blocked")
+        assert not scorer.is_ready, "before its first cycle it does not know that it is"
         wait_until_blocked(scorer, surroundings.settings["SCORED_TOPIC"], f"message.timestamp.before.max.ms={HOUR_MS}")
         surroundings.send([Message(payment(number), partition=1) for number in range(3, 10)])
         surroundings.wait_for_positions({1: 7})
@@ -231,3 +233,15 @@ def test_the_brokers_timestamps_are_reported_once(surroundings: Surroundings) ->
             "message.timestamp.type=LogAppendTime",
         )
     assert surroundings.assert_each_once() == 100
+
+
+def test_brokers_that_refuse_the_transactions_timeout(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
+    """Their setting is named; nothing is scored."""
+    cluster = make_cluster(properties={"transaction.max.timeout.ms": "30000"})
+    scene = Surroundings(cluster.bootstrap, names, tmp_path, partitions=2).prepare()
+    scene.send_payments(10)
+    with scene.scorer() as scorer:
+        (line,) = scorer.wait_for("partitions not ready")
+        assert "transaction.max.timeout.ms in each broker's configuration must be at least 60000" in line["reason"]
+        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+        assert scene.committed() == 0

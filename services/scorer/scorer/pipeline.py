@@ -11,7 +11,7 @@ from itertools import chain
 import numpy as np
 import structlog
 
-from fraudstream.errors import KafkaSetupError, ModelUnfitError, SinkUnavailableError
+from fraudstream.errors import AccessRefusedError, ModelUnfitError, SinkUnavailableError, TopicRefusesError
 from fraudstream.failpoints import failpoint
 from fraudstream.heartbeat import READY, Heartbeat
 from fraudstream.kafka.attempts import attempts
@@ -33,6 +33,7 @@ from scorer.watchdog import Watchdog
 
 _FETCH_TIMEOUT_MS = 200
 _INLINE_RECORDS = 100
+# 5,000 records where a topic accepts batches of 100,000 bytes, 50 where it accepts 1,000
 _BYTES_A_RECORD = 20
 
 
@@ -57,6 +58,8 @@ class Pipeline:
     busy: asyncio.Lock
     max_records: int
     refused: str | None = None
+    proven: bool = False
+    """Whether a fetch and its cycle have passed since all partitions are ready: what blocks one is known by then."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Cycle until `stop` is set; raises KafkaError where membership is lost and a new consumer is needed."""
@@ -64,6 +67,7 @@ class Pipeline:
             self.ownership.check()
             self._hear_refusals()
             self._settle()
+            complete = self.ownership.complete
             self.heartbeat.beat(self._state())
             if self.blocked.reason or self.ownership.trouble or self.stops.state:
                 self.watchdog.progress()
@@ -81,6 +85,7 @@ class Pipeline:
             self.stops.follow(self.consumer.stopped_at)
             for partition, batch in self.stops.requested().items():
                 await self._skip(partition, batch)
+            self.proven = complete
         self.narration.finish()
 
     async def _skip(self, partition: int, batch: Unreadable) -> None:
@@ -117,7 +122,7 @@ class Pipeline:
             return "joining the consumer group"
         if reason := self.ownership.trouble or self.blocked.reason or self.stops.state:
             return reason
-        if not self.ownership.complete:
+        if not self.ownership.complete or not self.proven:
             return "taking partitions over"
         if self.ratio.alarming:
             return "more than half of the last messages are dead letters"
@@ -192,7 +197,7 @@ class Pipeline:
         for outcome, result in zip(outcomes, results, strict=True):
             if result is None:
                 done.append(outcome)
-            elif isinstance(result, KafkaSetupError):
+            elif isinstance(result, AccessRefusedError | TopicRefusesError):
                 refused.setdefault(str(result), []).append(outcome.partition)
             elif isinstance(result, BROKEN):
                 reason = str(result) or type(result).__name__

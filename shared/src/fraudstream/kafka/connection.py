@@ -12,7 +12,7 @@ from aiokafka import errors
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.attempts import attempts
-from fraudstream.kafka.patches import note_attempts, tell_invalid_records
+from fraudstream.kafka.patches import note_attempts, register_invalid_record_error
 from fraudstream.kafka.tls import tls_context
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.settings import KafkaSettings
@@ -57,7 +57,7 @@ T = TypeVar("T")
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
     """The options that all of aiokafka's clients share. Raises SettingsError where a certificate's file is unfit."""
     note_attempts()
-    tell_invalid_records()
+    register_invalid_record_error()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers,
         # the default, 5 minutes, would leave new partitions unseen for as long

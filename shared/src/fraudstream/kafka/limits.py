@@ -7,7 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
-from aiokafka.errors import BrokerResponseError, KafkaError, TopicAuthorizationFailedError
+from aiokafka.errors import BrokerResponseError, KafkaError, NoError, TopicAuthorizationFailedError
 
 from fraudstream.errors import TopicRefusesError
 from fraudstream.kafka.cluster import admin_client
@@ -35,6 +35,7 @@ class OutputLimits:
         self._limits = {topic: TopicLimits(topic=topic) for topic in topics}
         self._read_s = -_READ_EVERY_S
         self._reading = asyncio.Lock()
+        self._hidden: set[str] = set()
         self._remarked: set[tuple[str, str]] = set()
 
     def of(self, topic: str) -> TopicLimits:
@@ -52,7 +53,10 @@ class OutputLimits:
             found = await _read(admin, self._limits)
         except _UNANSWERED:
             return
+        self._hidden = {topic for topic, limits in found.items() if limits is None}
         for topic, limits in found.items():
+            if limits is None:
+                continue
             self._report(self._limits[topic], limits)
             self._limits[topic] = limits
         self._read_s = begun_s
@@ -87,7 +91,7 @@ class OutputLimits:
             return TopicsChangedError(f"the settings of {used.topic} have changed")
         cause = limits.cause(error, messages, time.time_ns() // 1_000_000)
         text = refusal(limits, error, cause, self._kafka.bootstrap_servers)
-        if not limits.settings:
+        if limits.topic in self._hidden:
             rights = Rights(kafka=self._kafka, topics={limits.topic: ("DescribeConfigs",)})
             text += f"; {rights.missing(TopicAuthorizationFailedError(limits.topic))}"
         return TopicRefusesError(text)
@@ -103,14 +107,15 @@ class OutputLimits:
                 log.warning("topic setting", topic=now.topic, setting=setting, meaning=meaning)
 
 
-async def _read(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, TopicLimits]:
+async def _read(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, TopicLimits | None]:
+    """Return the limits of each topic that exists; None where this user may not read them."""
     responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics])
-    resources = [resource for response in responses for resource in response.to_object()["resources"]]
-    return {
-        resource["resource_name"]: TopicLimits(topic=resource["resource_name"], settings=_settings(resource))
-        for resource in resources
-        if not resource["error_code"]
-    }
+    found: dict[str, TopicLimits | None] = {}
+    for resource in (resource for response in responses for resource in response.to_object()["resources"]):
+        topic, code = resource["resource_name"], resource["error_code"]
+        if code in (NoError.errno, TopicAuthorizationFailedError.errno):
+            found[topic] = None if code else TopicLimits(topic=topic, settings=_settings(resource))
+    return found
 
 
 def _settings(resource: Mapping[str, object]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options, stopped
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.patches import retry_begin_soon
-from fraudstream.kafka.producing import failed_producer, publish, transactional
+from fraudstream.kafka.producing import failed_producer, publish, start, transactional
 from fraudstream.kafka.rights import Rights
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings, TopicSettings
@@ -72,7 +72,7 @@ class Outlet:
     async def start(self) -> None:
         """Connect; in a transaction's case this fences a former owner and ends its open transaction."""
         async with self._within(_START_TIMEOUT_S):
-            await self._producer.start()
+            await start(self._producer)
             for topic in self._outputs:
                 if self._source.partition not in await self._producer.partitions_for(topic):
                     raise KafkaSetupError(

@@ -25,8 +25,8 @@ class InvalidRecordError(errors.BrokerResponseError):
     description = "The broker refuses the record."
 
 
-def tell_invalid_records() -> None:
-    """Raise InvalidRecordError for Kafka's error 87, which aiokafka does not know and reports as UnknownError."""
+def register_invalid_record_error() -> None:
+    """All clients raise InvalidRecordError for Kafka's error 87; aiokafka does not know it and reports UnknownError."""
     errors.kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 
 

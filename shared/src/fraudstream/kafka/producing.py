@@ -6,9 +6,10 @@ from contextlib import contextmanager
 from traceback import walk_tb
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import IllegalStateError, InvalidProducerEpoch, ProducerFenced
+from aiokafka.errors import IllegalStateError, InvalidProducerEpoch, InvalidTransactionTimeout, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 
+from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.refused_records import NEVER_ACCEPTED
 from fraudstream.rows import Message
@@ -43,6 +44,17 @@ def failed_producer() -> Iterator[None]:
 def _is_of_client(error: AssertionError) -> bool:
     *_, (frame, _) = walk_tb(error.__traceback__)
     return str(frame.f_globals.get("__name__", "")).startswith("aiokafka.")
+
+
+async def start(producer: AIOKafkaProducer) -> None:
+    """Connect. Raises KafkaSetupError where the brokers do not allow a transaction's timeout."""
+    try:
+        await producer.start()
+    except InvalidTransactionTimeout as error:
+        raise KafkaSetupError(
+            f"the brokers refuse transactions of {TRANSACTION_TIMEOUT_S} s: transaction.max.timeout.ms "
+            f"in each broker's configuration must be at least {1_000 * TRANSACTION_TIMEOUT_S}"
+        ) from error
 
 
 async def publish(

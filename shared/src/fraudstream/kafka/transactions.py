@@ -9,7 +9,7 @@ from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.patches import retry_begin_soon
-from fraudstream.kafka.producing import failed_producer, publish, transactional
+from fraudstream.kafka.producing import failed_producer, publish, start, transactional
 from fraudstream.kafka.rights import Rights
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings
@@ -46,7 +46,7 @@ class Transactions:
         Raises AccessRefusedError, as `publish` does, where this user may not write so.
         """
         with self._rights.needed():
-            await self._producer.start()
+            await start(self._producer)
         await self._limits.refresh()
 
     async def stop(self) -> None:

@@ -1,0 +1,74 @@
+"""What follows from a refusal, by what is known of the topic then."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from aiokafka.errors import MessageSizeTooLargeError
+from structlog.testing import capture_logs
+
+from fraudstream.errors import TopicRefusesError
+from fraudstream.kafka import limits
+from fraudstream.kafka.limits import OutputLimits, TopicsChangedError
+from fraudstream.kafka.refused_records import TopicLimits
+from fraudstream.settings import KafkaSettings
+
+KAFKA = KafkaSettings.from_env({})
+
+
+class Admin:
+    """A client that answers nothing by itself."""
+
+    async def start(self) -> None:
+        """Connect."""
+
+    async def close(self) -> None:
+        """Disconnect."""
+
+
+def refused(monkeypatch: pytest.MonkeyPatch, *answers: Mapping[str, str] | None) -> Exception:
+    """What is to be raised after a refusal, in a cluster that answers so, first at start and then again."""
+    left = iter(answers)
+
+    async def read(*_: object) -> dict[str, TopicLimits | None]:
+        settings = next(left)
+        return {"scores": None if settings is None else TopicLimits(topic="scores", settings=settings)}
+
+    async def scenario() -> Exception:
+        known = OutputLimits(KAFKA, ("scores",))
+        await known.refresh()
+        return await known.refused(known.of("scores"), MessageSizeTooLargeError(), [])
+
+    monkeypatch.setattr(limits, "_read", read)
+    monkeypatch.setattr(limits, "admin_client", lambda _: Admin())
+    return asyncio.run(scenario())
+
+
+def test_settings_that_have_changed_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The records may fit by now."""
+    with capture_logs() as logs:
+        error = refused(monkeypatch, {"max.message.bytes": "900"}, {"max.message.bytes": "800"})
+    assert isinstance(error, TopicsChangedError)
+    assert [line["settings"] for line in logs] == [{"max.message.bytes": "800"}]
+
+
+def test_settings_that_are_the_same_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command."""
+    error = refused(monkeypatch, *[{"max.message.bytes": "900"}] * 2)
+    assert isinstance(error, TopicRefusesError)
+    assert "max.message.bytes=900" in str(error)
+
+
+def test_settings_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The right that is missing is named too."""
+    error = refused(monkeypatch, None, None)
+    assert isinstance(error, TopicRefusesError)
+    assert "max.message.bytes=unknown" in str(error)
+    assert "lacks DescribeConfigs on topic scores; grant it: kafka-acls" in str(error)
+
+
+def test_remarks_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However often the settings are read."""
+    with capture_logs() as logs:
+        refused(monkeypatch, *[{"message.timestamp.type": "LogAppendTime"}] * 2)
+    assert [line["setting"] for line in logs] == ["message.timestamp.type=LogAppendTime"]
