@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from fraudstream.dlq.escaping import shortened, visible
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import VERSION_DIGITS, Thresholds
 
@@ -246,4 +247,4 @@ def _finite(text: str) -> float:
 
 def _shown(part: object) -> str:
     """Return a key of a manifest as text that can't harm a log or a terminal."""
-    return ascii(str(part)[:_SHOWN])[1:-1]
+    return visible(shortened(str(part), _SHOWN))
