@@ -113,7 +113,7 @@ def test_a_version_that_is_not_the_contents_is_refused(tmp_path: Path, change: d
     path = tmp_path / artifact.MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     problem = refused(tmp_path)
-    assert "says version" in problem
+    assert "states version" in problem
     assert manifest.version in problem
 
 
@@ -198,7 +198,7 @@ def _to_nothing(path: Path) -> None:
 @pytest.mark.parametrize("put", [_fifo, Path.mkdir, _endless, _to_itself, _to_nothing])
 @pytest.mark.parametrize("name", [artifact.MANIFEST_FILE, artifact.MODEL_FILE, artifact.CHALLENGER_FILE])
 def test_something_else_in_place_of_a_file(tmp_path: Path, name: str, put: Callable[[Path], None]) -> None:
-    """Is never opened, and refused in one line; the listing of the kept versions goes on without it."""
+    """Is never opened, and refused in one line; the listing of the kept versions leaves it out."""
     first, second = save(tmp_path), save(tmp_path, review=0.2)
     path = tmp_path / name
     path.unlink(missing_ok=True)

@@ -189,7 +189,7 @@ def _as_claimed(path: Path, claim: _Claim, manifest: Manifest) -> Manifest:
         return manifest.model_copy(update={"older_version": claim.version})
     if (claim.version, claim.content_sha256) != (manifest.version, manifest.content_sha256):
         raise ModelUnfitError(
-            f"{path} says version {claim.version}, but its content is version {manifest.version}: "
+            f"{path} states version {claim.version}, but its content is version {manifest.version}: "
             "its sha256, features, thresholds or reference.payment were changed after training; "
             f"restore the file, or {TRAIN_AGAIN}"
         )

@@ -10,7 +10,7 @@ from fraudstream.audit.former import first_of_present_topic
 from fraudstream.audit.progress import Progress
 from fraudstream.audit.verify import VerifySettings
 from fraudstream.errors import FraudstreamError, KafkaSetupError
-from fraudstream.kafka.cluster import admin_client, check_partitions, describe
+from fraudstream.kafka.cluster import admin_client, check_partitions, describe, topic_setting
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.group import committed_offsets, member_count
 from fraudstream.kafka.outlet import Outlet
@@ -22,6 +22,8 @@ from fraudstream.sinks.csv_reading import CsvSnapshot, rotated_files
 from fraudstream.sinks.csv_refill import CsvRefill, Reached
 from fraudstream.sinks.journal import State
 from fraudstream.sinks.protocol import Identity
+
+_TIMESTAMPS, _APPEND_TIME = "message.timestamp.type", "LogAppendTime"
 
 
 class ScorersRunningError(FraudstreamError):
@@ -35,6 +37,15 @@ async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
         cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
         check_partitions(cluster, topics)
+        if await topic_setting(admin, topics.scored, _TIMESTAMPS) == _APPEND_TIME:
+            log.warning(
+                "rebuilt rows have other timestamps",
+                topic=topics.scored,
+                setting=f"{_TIMESTAMPS}={_APPEND_TIME}",
+                meaning="the broker replaced the payments' timestamps by the time of writing; the rows get those",
+                action=f"for later payments: kafka-configs --bootstrap-server {kafka.bootstrap_servers} --alter "
+                f"--entity-type topics --entity-name {topics.scored} --add-config {_TIMESTAMPS}=CreateTime",
+            )
         partitions = range(cluster.partitions[topics.input])
         refill = CsvRefill(settings.csv.path, Identity(cluster=cluster.id, topic=topics.input, group=group))
         state = stack.enter_context(refill.locked())
