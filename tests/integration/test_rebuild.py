@@ -8,7 +8,7 @@ import pytest
 from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.scorer import READY, Message, Surroundings, payment
-from tests.integration.topic import delete_records
+from tests.integration.topic import alter_config, delete_records
 
 
 @pytest.fixture
@@ -54,6 +54,7 @@ def test_a_lost_csv(scored: Surroundings, lost: str) -> None:
         scored.csv.with_name(f".{scored.csv.name}.journal").unlink()
     output = tools.rebuild(scored)
     assert "CSV rebuilt" in output
+    assert "other timestamps" not in output
     after = scored.csv.read_bytes().splitlines()
     assert after[0] == before[0]
     assert sorted(after) == sorted(before)
@@ -118,6 +119,25 @@ def test_behind_rotated_files(surroundings: Surroundings) -> None:
     done = tools.run(surroundings, "verify")
     assert done.code == 0, done.output
     assert "each of 340 records" in done.output
+
+
+def test_a_topic_whose_broker_sets_the_timestamps(surroundings: Surroundings) -> None:
+    """It is logged once, with topic and setting; every row is there, with another timestamp, else the same."""
+    topic = surroundings.settings["SCORED_TOPIC"]
+    alter_config(surroundings.bootstrap, topic, {"message.timestamp.type": "LogAppendTime"})
+    surroundings.send([Message(payment(number), partition=number % 2, timestamp_ms=86_400_000) for number in range(40)])
+    tools.score(surroundings)
+    before = tools.rows(surroundings.csv)
+    surroundings.csv.unlink()
+    output = tools.rebuild(surroundings)
+    assert output.count("rebuilt rows have other timestamps") == 1
+    assert topic in output
+    assert "message.timestamp.type=LogAppendTime" in output
+    after = tools.rows(surroundings.csv)
+    assert len(after) == len(before) == 40
+    assert {row.split(",", 1)[1] for row in after} == {row.split(",", 1)[1] for row in before}
+    assert {row.split(",", 1)[0] for row in before} == {"1970-01-02T00:00:00.000Z"}
+    assert "1970-01-02T00:00:00.000Z" not in {row.split(",", 1)[0] for row in after}
 
 
 def test_what_the_topic_no_longer_retains(scored: Surroundings) -> None:

@@ -24,6 +24,7 @@ from fraudstream.sinks.protocol import Batch, Sink
 from scorer.blocked import Blocked
 from scorer.champion import Champion
 from scorer.drift_alarm import DriftAlarm
+from scorer.group_watch import GroupWatch
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Lane, Ownership
 from scorer.scoring import Outcome, Scorer
@@ -43,6 +44,7 @@ class Pipeline:
 
     consumer: InputConsumer
     ownership: Ownership
+    group: GroupWatch
     champion: Champion
     scorer: Scorer
     sink: Sink
@@ -116,8 +118,8 @@ class Pipeline:
         self.refused = refused
 
     def _state(self) -> str:
-        if self.refused:
-            return self.refused
+        if blocked := self.refused or self.group.problem:
+            return blocked
         if not self.ownership.joined:
             return "joining the consumer group"
         if reason := self.ownership.trouble or self.blocked.reason or self.stops.state:
@@ -126,7 +128,8 @@ class Pipeline:
             return "taking partitions over"
         if self.ratio.alarming:
             return "more than half of the last messages are dead letters"
-        return f"{READY}; model refused: {self.champion.refused}" if self.champion.refused else READY
+        refused = f"model refused: {self.champion.refused}" if self.champion.refused else None
+        return "; ".join(filter(None, (READY, refused, self.group.remark)))
 
     async def _cycle(self, fetched: Mapping[int, Sequence[Record]]) -> None:
         """Records of partitions that are not ready are left: their owner seeks before it resumes."""

@@ -3,7 +3,7 @@
 import asyncio
 import gc
 from collections.abc import Mapping
-from contextlib import closing
+from contextlib import AsyncExitStack, aclosing, closing
 from dataclasses import dataclass
 from typing import Self
 
@@ -17,10 +17,9 @@ from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe
 from fraudstream.kafka.connection import BROKEN, started, stopped
-from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
+from fraudstream.kafka.consumer import NOT_ADMITTED, commit_start
 from fraudstream.kafka.lag import LagProbe
 from fraudstream.kafka.limits import OutputLimits
-from fraudstream.kafka.outlet import Outlet
 from fraudstream.kafka.rights import Rights
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.manifest import read_file
@@ -41,8 +40,9 @@ from scorer.challenger import Challenger
 from scorer.champion import Champion, Loaded
 from scorer.drift_alarm import DriftAlarm
 from scorer.gauges import Gauges
+from scorer.group_watch import GroupWatch
+from scorer.member import Member
 from scorer.narration import DeadLetterRatio, Narration
-from scorer.ownership import Ownership
 from scorer.pipeline import Pipeline
 from scorer.scoring import Scorer
 from scorer.stops import Stops
@@ -115,8 +115,11 @@ async def _score(settings: ScorerSettings, gauges: Gauges, heartbeat: Heartbeat,
         rotate_bytes=settings.csv.rotate_bytes,
         waited=gauges.metrics.csv_lock_wait.observe,
     )
-    with closing(sink):
-        first = await _begun(settings, cluster, sink, heartbeat, stop)
+    group = GroupWatch(settings.kafka, settings.topics.input, settings.group.group)
+    async with AsyncExitStack() as stack:
+        stack.enter_context(closing(sink))
+        await stack.enter_async_context(aclosing(group))
+        first = await _begun(settings, cluster, sink, group, heartbeat, stop)
         if first is None:
             return
         _settle_heap()
@@ -126,7 +129,7 @@ async def _score(settings: ScorerSettings, gauges: Gauges, heartbeat: Heartbeat,
         )
         watching = [asyncio.create_task(one) for one in (champion.watch(), challenger.watch(), limits.follow())]
         try:
-            await _belong(settings, gauges, scorer, sink, limits, first, heartbeat, stop)
+            await _belong(settings, gauges, scorer, sink, limits, group, first, heartbeat, stop)
         finally:
             for one in watching:
                 one.cancel()
@@ -185,7 +188,12 @@ async def _asked(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.E
 
 
 async def _begun(
-    settings: ScorerSettings, cluster: Cluster, sink: CsvSink, heartbeat: Heartbeat, stop: asyncio.Event
+    settings: ScorerSettings,
+    cluster: Cluster,
+    sink: CsvSink,
+    watch: GroupWatch,
+    heartbeat: Heartbeat,
+    stop: asyncio.Event,
 ) -> Mapping[int, int] | None:
     """Fix where a new group starts, before anyone joins it; waits for a CSV that can't be written.
 
@@ -208,7 +216,7 @@ async def _begun(
                 if starts:
                     log.info("first start", group=group.group, reading_from=group.auto_offset_reset, offsets=starts)
         except (SinkUnavailableError, *BROKEN) as error:
-            reason = str(error) or type(error).__name__
+            reason = await _reason(error, watch)
             if reason != told:
                 log.error("not ready", reason=reason, action="tried again every second")
             told = reason
@@ -225,15 +233,17 @@ async def _belong(
     scorer: Scorer,
     sink: Sink,
     limits: OutputLimits,
+    group: GroupWatch,
     first: Mapping[int, int],
     heartbeat: Heartbeat,
     stop: asyncio.Event,
 ) -> None:
     """Be a member of the group; where membership breaks, become one anew."""
+    told = None
     narration, ratio, summary, blocked = Narration(), DeadLetterRatio(), Summary(gauges), Blocked()
     watchdog = Watchdog(settings.group.stall_timeout_s)
     while not stop.is_set():
-        member = _Member(settings, sink, limits, first, gauges.metrics)
+        member = Member(settings.kafka, settings.topics, settings.group, sink, limits, first, gauges.metrics)
         consumer = await started(
             member.make_consumer, stop, structlog.get_logger(), bootstrap=settings.kafka.bootstrap_servers
         )
@@ -242,6 +252,7 @@ async def _belong(
         pipeline = Pipeline(
             consumer=consumer,
             ownership=member.ownership,
+            group=group,
             champion=gauges.champion,
             scorer=scorer,
             sink=sink,
@@ -258,13 +269,17 @@ async def _belong(
             max_records=settings.group.max_records,
         )
         gauges.ownership, lags = member.ownership, LagProbe(settings.kafka, settings.topics.input, member.ownership)
-        probing = [asyncio.create_task(watchdog.probe(lags.total)), asyncio.create_task(gauges.follow(lags.read))]
+        tasks = (watchdog.probe(lags.total), gauges.follow(lags.read), group.watch())
+        probing = [asyncio.create_task(task) for task in tasks]
         try:
             with watchdog.watching():
                 await pipeline.run(stop)
         except BROKEN as error:
-            reason = attempts.standing() or str(error) or type(error).__name__
-            structlog.get_logger().warning("membership lost", reason=reason, action="joining again")
+            reason = attempts.standing() or await _reason(error, group)
+            if member.ownership.joined or reason != told:
+                structlog.get_logger().warning("membership lost", reason=reason, action="joining again")
+            told = reason
+            heartbeat.beat(reason)
             await wait_for_stop(stop, _RETRY_S)
         finally:
             for one in probing:
@@ -274,41 +289,9 @@ async def _belong(
             await stopped(consumer)
 
 
-class _Member:
-    """One membership: the consumer, what it owns, and the lock between a cycle and a rebalance."""
-
-    def __init__(
-        self,
-        settings: ScorerSettings,
-        sink: Sink,
-        limits: OutputLimits,
-        first: Mapping[int, int],
-        metrics: ScorerMetrics,
-    ) -> None:
-        self._settings = settings
-        self._limits = limits
-        self.busy = asyncio.Lock()
-        self.ownership = Ownership(sink, self._outlet, first, metrics)
-
-    def make_consumer(self) -> InputConsumer:
-        """A consumer whose rebalances come here."""
-        settings = self._settings
-        assignment = Assignment(assigned=self.ownership.take, revoked=self._revoked)
-        consumer = InputConsumer(settings.kafka, settings.topics.input, settings.group.group, assignment)
-        self.ownership.use(consumer)
-        return consumer
-
-    async def _revoked(self, _: frozenset[int]) -> None:
-        async with self.busy:
-            await self.ownership.give_up()
-
-    def _outlet(self, partition: int) -> Outlet:
-        return Outlet(
-            self._settings.kafka,
-            topics=self._settings.topics,
-            limits=self._limits,
-            group=self._settings.group.group,
-            partition=partition,
-            guarantee=self._settings.group.guarantee,
-            commit=self.ownership.consumer.commit,
-        )
+async def _reason(error: BaseException, group: GroupWatch) -> str:
+    """Return why Kafka did not do what was asked: another program in the group, where that is the cause."""
+    if isinstance(error, NOT_ADMITTED):
+        await group.look()
+        return group.problem or group.remark or f"{type(error).__name__}: the group has members that keep us out"
+    return str(error) or type(error).__name__

@@ -21,6 +21,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from fraudstream.dlq.escaping import shortened, visible
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import VERSION_DIGITS, Thresholds
 
@@ -188,7 +189,7 @@ def _as_claimed(path: Path, claim: _Claim, manifest: Manifest) -> Manifest:
         return manifest.model_copy(update={"older_version": claim.version})
     if (claim.version, claim.content_sha256) != (manifest.version, manifest.content_sha256):
         raise ModelUnfitError(
-            f"{path} says version {claim.version}, but its content is version {manifest.version}: "
+            f"{path} states version {claim.version}, but its content is version {manifest.version}: "
             "its sha256, features, thresholds or reference.payment were changed after training; "
             f"restore the file, or {TRAIN_AGAIN}"
         )
@@ -246,4 +247,4 @@ def _finite(text: str) -> float:
 
 def _shown(part: object) -> str:
     """Return a key of a manifest as text that can't harm a log or a terminal."""
-    return ascii(str(part)[:_SHOWN])[1:-1]
+    return visible(shortened(str(part), _SHOWN))

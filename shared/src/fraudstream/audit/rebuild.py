@@ -24,6 +24,8 @@ from fraudstream.sinks.csv_refill import CsvRefill, Reached
 from fraudstream.sinks.journal import State
 from fraudstream.sinks.protocol import Identity
 
+_TIMESTAMPS, _APPEND_TIME = "message.timestamp.type", "LogAppendTime"
+
 
 class ScorersRunningError(FraudstreamError):
     """The group has members: they would write to the CSV too."""
@@ -36,6 +38,17 @@ async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
         cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
         check_partitions(cluster, topics)
+        limits = OutputLimits(kafka, (topics.scored,))
+        await limits.read(admin)
+        if limits.of(topics.scored).settings.get(_TIMESTAMPS) == _APPEND_TIME:
+            log.warning(
+                "rebuilt rows have other timestamps",
+                topic=topics.scored,
+                setting=f"{_TIMESTAMPS}={_APPEND_TIME}",
+                meaning="the broker replaced the payments' timestamps by the time of writing; the rows get those",
+                action=f"for later payments: kafka-configs --bootstrap-server {kafka.bootstrap_servers} --alter "
+                f"--entity-type topics --entity-name {topics.scored} --add-config {_TIMESTAMPS}=CreateTime",
+            )
         partitions = range(cluster.partitions[topics.input])
         refill = CsvRefill(settings.csv.path, Identity(cluster=cluster.id, topic=topics.input, group=group))
         state = stack.enter_context(refill.locked())

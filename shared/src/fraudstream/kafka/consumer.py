@@ -5,13 +5,19 @@ so every partition starts paused here, and is resumed by its owner only.
 """
 
 import asyncio
+import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
-from aiokafka.errors import NoOffsetForPartitionError, OffsetOutOfRangeError
+from aiokafka.errors import (
+    CommitFailedError,
+    InconsistentGroupProtocolError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 
 from fraudstream.kafka.connection import BROKEN, client_options
 from fraudstream.kafka.patches import read_damaged_records
@@ -20,6 +26,12 @@ from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import Log
 from fraudstream.records import Record, Unreadable
 from fraudstream.settings import KafkaSettings
+
+CLIENT_ID = "fraudstream-scorer"
+"""What the client ids of scorers begin with: by it they know each other among the members of the group."""
+ASSIGNOR: str = StickyPartitionAssignor.name
+NOT_ADMITTED = (CommitFailedError, InconsistentGroupProtocolError)
+"""What a group answers to a start, and to a member, because of the members that it has."""
 
 _SESSION_TIMEOUT_MS = 10_000
 _REBALANCE_TIMEOUT_MS = 60_000
@@ -49,6 +61,7 @@ class InputConsumer(ConsumerRebalanceListener):
         read_damaged_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
+            client_id=_client_id(),
             group_id=group,
             enable_auto_commit=False,
             auto_offset_reset="none",
@@ -210,6 +223,10 @@ async def commit_start(
         return {place.partition: offset for place, offset in starts.items()}
     finally:
         await consumer.stop()
+
+
+def _client_id() -> str:
+    return f"{CLIENT_ID}-{socket.gethostname()}"
 
 
 def _rights(kafka: KafkaSettings, topic: str, group: str) -> Rights:

@@ -2,15 +2,23 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.protocol import ConsumerProtocol
 from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, for_code
+
+from fraudstream.kafka.cluster import admin_client
+from fraudstream.kafka.connection import BROKEN, quiet_client, stopped
+from fraudstream.settings import KafkaSettings
 
 T = TypeVar("T")
 _PATIENCE_S = 20.0
 _PAUSE_S = 0.3
+_TIMEOUT_S = 10.0
 
 
 async def committed_offsets(
@@ -30,18 +38,86 @@ async def committed_offsets(
     return {partition: offset if (offset := offsets.get(partition, -1)) >= 0 else None for partition in partitions}
 
 
-async def member_count(admin: AIOKafkaAdminClient, group: str) -> int:
-    """How many members the group has now; a process that was killed stays one until its session ends."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Member:
+    """A member of a group; what it is subscribed to and assigned is empty where it is no consumer, or not known yet."""
 
-    async def ask() -> int:
-        responses: list[Any] = await admin.describe_consumer_groups([group])
-        entries = [entry for response in responses for entry in response.to_object()["groups"]]
-        for entry in entries:
-            if entry["error_code"]:
-                raise for_code(entry["error_code"])(group)
-        return sum(len(entry["members"]) for entry in entries)
+    client_id: str
+    host: str
+    subscribed: frozenset[str] = frozenset()
+    assigned: frozenset[TopicPartition] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """A group as its coordinator describes it; subscriptions and assignments are known only while it is stable."""
+
+    stable: bool
+    assignor: str
+    members: tuple[Member, ...]
+
+
+async def describe_group(admin: AIOKafkaAdminClient, group: str) -> Group:
+    """Ask the group's coordinator. Raises KafkaError."""
+
+    async def ask() -> Group:
+        (response,) = await admin.describe_consumer_groups([group])
+        (entry,) = response.to_object()["groups"]
+        if entry["error_code"]:
+            raise for_code(entry["error_code"])(group)
+        return Group(
+            stable=entry["state"] == "Stable",
+            assignor=entry["protocol"],
+            members=tuple(map(_member, entry["members"])),
+        )
 
     return await _patiently(ask)
+
+
+def _member(entry: Mapping[str, Any]) -> Member:
+    subscribed, assigned = frozenset[str](), frozenset[TopicPartition]()
+    with suppress(ValueError, TypeError):  # written by any program
+        subscribed = frozenset(ConsumerProtocol.METADATA.decode(entry["member_metadata"]).subscription)
+        assigned = frozenset(ConsumerProtocol.ASSIGNMENT.decode(entry["member_assignment"]).partitions())
+    return Member(
+        client_id=entry["client_id"],
+        host=entry["client_host"].removeprefix("/"),
+        subscribed=subscribed,
+        assigned=assigned,
+    )
+
+
+class GroupProbe:
+    """Describes one group again and again; keeps its connection until that fails."""
+
+    def __init__(self, kafka: KafkaSettings, group: str) -> None:
+        self._kafka = kafka
+        self._group = group
+        self._admin: AIOKafkaAdminClient | None = None
+
+    async def read(self) -> Group | None:
+        """Return the group as it is now; None where the brokers don't answer."""
+        try:
+            async with asyncio.timeout(_TIMEOUT_S):
+                if self._admin is None:
+                    self._admin = admin_client(self._kafka)
+                    with quiet_client():
+                        await self._admin.start()
+                return await describe_group(self._admin, self._group)
+        except BROKEN:
+            await self.close()
+            return None
+
+    async def close(self) -> None:
+        """Disconnect."""
+        admin, self._admin = self._admin, None
+        if admin is not None:
+            await stopped(admin)
+
+
+async def member_count(admin: AIOKafkaAdminClient, group: str) -> int:
+    """How many members the group has now; a process that was killed stays one until its session ends."""
+    return len((await describe_group(admin, group)).members)
 
 
 async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:

@@ -1,0 +1,107 @@
+"""Other programs in the scorers' consumer group: they can keep partitions from the scorers, or all scorers out.
+
+Kafka admits any client that names the group. Scorers know each other by their client ids.
+"""
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+
+import structlog
+
+from fraudstream.dlq.escaping import shortened, visible
+from fraudstream.kafka.consumer import ASSIGNOR, CLIENT_ID
+from fraudstream.kafka.group import Group, GroupProbe, Member
+from fraudstream.settings import KafkaSettings
+
+_LOOK_EVERY_S = 5.0
+_NAMED = 3
+_SHOWN = 60
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What another program in the group means for the scorers: partitions are not scored, or nothing is lost."""
+
+    text: str
+    blocks: bool
+
+
+class GroupWatch:
+    """Asks for the group's members. `problem` is why partitions are not scored, `remark` that another program is there.
+
+    Keeps a connection until it is closed.
+    """
+
+    def __init__(self, kafka: KafkaSettings, topic: str, group: str) -> None:
+        self._topic = topic
+        self._group = group
+        self._probe = GroupProbe(kafka, group)
+        self._finding: Finding | None = None
+        self._looking = asyncio.Lock()
+
+    @property
+    def problem(self) -> str | None:
+        """Why partitions of the input are not scored, if another program is the cause."""
+        return self._finding.text if self._finding and self._finding.blocks else None
+
+    @property
+    def remark(self) -> str | None:
+        """Which other program is in the group, if it keeps no partition from the scorers."""
+        return self._finding.text if self._finding and not self._finding.blocks else None
+
+    async def watch(self) -> None:
+        """Look every 5 s, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(_LOOK_EVERY_S)
+
+    async def look(self) -> None:
+        """Ask once; a change is logged. What a broker does not answer leaves the finding as it was."""
+        async with self._looking:
+            group = await self._probe.read()
+        # during a rebalance nobody knows who gets what
+        if group is not None and (group.stable or not group.members):
+            self._note(judge(group, self._topic, self._group))
+
+    def _note(self, finding: Finding | None) -> None:
+        if finding != self._finding:
+            log = structlog.get_logger()
+            if finding is None:
+                log.info("no other program in the consumer group any more", group=self._group)
+            else:
+                report = log.error if finding.blocks else log.warning
+                report("another program in the consumer group", reason=finding.text)
+        self._finding = finding
+
+    async def aclose(self) -> None:
+        """Disconnect."""
+        await self._probe.close()
+
+
+def judge(group: Group, topic: str, name: str) -> Finding | None:
+    """Return what the members of group `name` that are no scorers do to its reading of `topic`; None without any."""
+    others = [member for member in group.members if not member.client_id.startswith(CLIENT_ID)]
+    if not others:
+        return None
+    who = f"another program ({_named(others)}) is a member of consumer group {name}"
+    cure = "give it a group of its own, or set CONSUMER_GROUP to another group"
+    if group.assignor != ASSIGNOR:
+        return Finding(text=f"{who}, with assignor '{_shown(group.assignor)}': no scorer can join; {cure}", blocks=True)
+    taken = sorted(place.partition for member in others for place in member.assigned if place.topic == topic)
+    if taken:
+        text = f"{who}, and has partitions {taken} of {topic}: their payments are not scored; {cure}"
+        return Finding(text=text, blocks=True)
+    topics = sorted({_shown(one) for member in others for one in member.subscribed})
+    reads = f", subscribed to {', '.join(topics[:_NAMED])}" if topics else ""
+    return Finding(text=f"{who}{reads}: scoring pauses whenever it joins or leaves; {cure}", blocks=False)
+
+
+def _named(members: Collection[Member]) -> str:
+    names = sorted({f"client id '{_shown(member.client_id)}' at {_shown(member.host)}" for member in members})
+    more = f", and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _shown(text: str) -> str:
+    return visible(shortened(text, _SHOWN))

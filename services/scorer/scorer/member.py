@@ -1,0 +1,56 @@
+"""One membership of the consumer group, from joining to leaving."""
+
+import asyncio
+from collections.abc import Mapping
+
+from fraudstream.kafka.consumer import Assignment, InputConsumer
+from fraudstream.kafka.limits import OutputLimits
+from fraudstream.kafka.outlet import Outlet
+from fraudstream.metrics import ScorerMetrics
+from fraudstream.settings import GroupSettings, KafkaSettings, TopicSettings
+from fraudstream.sinks.protocol import Sink
+from scorer.ownership import Ownership
+
+
+class Member:
+    """One membership: the consumer, what it owns, and the lock between a cycle and a rebalance."""
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        topics: TopicSettings,
+        group: GroupSettings,
+        sink: Sink,
+        limits: OutputLimits,
+        first: Mapping[int, int],
+        metrics: ScorerMetrics,
+    ) -> None:
+        """`first` holds the offsets, by partition, from which this process has made a new group begin."""
+        self._kafka = kafka
+        self._topics = topics
+        self._group = group
+        self._limits = limits
+        self.busy = asyncio.Lock()
+        self.ownership = Ownership(sink, self._outlet, first, metrics)
+
+    def make_consumer(self) -> InputConsumer:
+        """A consumer whose rebalances come here."""
+        assignment = Assignment(assigned=self.ownership.take, revoked=self._revoked)
+        consumer = InputConsumer(self._kafka, self._topics.input, self._group.group, assignment)
+        self.ownership.use(consumer)
+        return consumer
+
+    async def _revoked(self, _: frozenset[int]) -> None:
+        async with self.busy:
+            await self.ownership.give_up()
+
+    def _outlet(self, partition: int) -> Outlet:
+        return Outlet(
+            self._kafka,
+            topics=self._topics,
+            limits=self._limits,
+            group=self._group.group,
+            partition=partition,
+            guarantee=self._group.guarantee,
+            commit=self.ownership.consumer.commit,
+        )

@@ -1,0 +1,139 @@
+"""Other programs in the scorers' consumer group: reported by name, and never mistaken for a scorer."""
+
+import asyncio
+import json
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+from aiokafka.errors import CommitFailedError
+
+from tests.conftest import Names
+from tests.integration.broker.deadline import wait_until
+from tests.integration.group_member import RANGE, STICKY, commit, member
+from tests.integration.scorer import Surroundings
+from tests.integration.service import Service
+from tests.integration.test_metrics import answer
+from tests.integration.topic import create
+
+FOUND = "another program in the consumer group"
+OVER = "no other program in the consumer group any more"
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, a model and a folder."""
+    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
+
+
+def _wait_for_health(scorer: Service, *words: str) -> str:
+    """Wait until the state that its health check sees holds all of these words; return it."""
+    state = ""
+
+    def found() -> bool:
+        nonlocal state
+        with suppress(FileNotFoundError):
+            state = scorer.heartbeat
+        return all(word in state for word in words)
+
+    try:
+        wait_until(found, 40, f"health names {words}")
+    except TimeoutError as error:
+        raise AssertionError(f"{error}: {state}\n{scorer.output}") from None
+    return state
+
+
+def _end(scorer: Service) -> None:
+    """It ends when told, and never with a traceback."""
+    scorer.terminate()
+    assert scorer.wait() == 0, scorer.output
+    assert "Traceback" not in scorer.output
+
+
+@pytest.mark.parametrize("first_start", [True, False])
+def test_another_assignor_keeps_scorers_out(surroundings: Surroundings, first_start: bool) -> None:
+    """Health and log name the program and CONSUMER_GROUP, the log once; scoring begins when it has left."""
+    group, topic = (surroundings.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
+    if not first_start:
+        with surroundings.scorer() as scorer:
+            scorer.wait_until_ready()
+            _end(scorer)
+    with ExitStack() as foreign:
+        foreign.enter_context(member(surroundings.bootstrap, group, topic, RANGE))
+        with surroundings.scorer(METRICS_PORT="0") as scorer:
+            words = ("CONSUMER_GROUP", "other-program", group, "no scorer can join")
+            assert not _wait_for_health(scorer, *words).startswith("ready")
+            status, body = answer(scorer, "/readyz")
+            assert status == 503
+            assert all(word in json.loads(body)["status"] for word in words)
+            surroundings.send_payments(400)
+            foreign.close()
+            scorer.wait_for(OVER)
+            scorer.wait_until_ready()
+            surroundings.wait_until_committed()
+            assert len(scorer.lines(FOUND)) == 1
+            assert len(scorer.lines("membership lost")) + len(scorer.lines("not ready")) == 1
+            _end(scorer)
+    assert surroundings.assert_each_once() == 400
+
+
+def test_partitions_that_another_program_has(surroundings: Surroundings) -> None:
+    """Their payments would never be scored: no replica is ready until the program has left."""
+    group, topic = (surroundings.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
+    with surroundings.scorer() as scorer:
+        scorer.wait_until_ready()
+        with member(surroundings.bootstrap, group, topic, STICKY):
+            health = _wait_for_health(scorer, "CONSUMER_GROUP", "other-program", group, topic, "not scored")
+            assert not health.startswith("ready")
+            assert scorer.wait_for(FOUND)[-1]["reason"] == health
+        scorer.wait_for(OVER)
+        scorer.wait_until_ready()
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        _end(scorer)
+    assert surroundings.assert_each_once() == 400
+
+
+def test_a_member_that_reads_another_topic(surroundings: Surroundings) -> None:
+    """It takes nothing from the scorers, so they stay ready, with a remark."""
+    group, other = surroundings.settings["CONSUMER_GROUP"], f"{surroundings.settings['INPUT_TOPIC']}-other"
+    create(surroundings.bootstrap, other, 2)
+    with surroundings.scorer() as scorer:
+        scorer.wait_until_ready()
+        with member(surroundings.bootstrap, group, other, STICKY, client_id="report\x1b[31m"):
+            health = _wait_for_health(scorer, "ready; ", "CONSUMER_GROUP", "report\\x1b[31m", other)
+            assert health.isprintable()
+            surroundings.send_payments(400)
+            surroundings.wait_until_committed()
+        scorer.wait_for(OVER)
+        scorer.wait_until_ready()
+        _end(scorer)
+    assert surroundings.assert_each_once() == 400
+
+
+def test_offsets_that_another_program_commits(surroundings: Surroundings) -> None:
+    """The broker refuses them while a scorer is a member; they change nothing."""
+    group, topic = (surroundings.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
+    with surroundings.scorer() as scorer:
+        scorer.wait_until_ready()
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        with pytest.raises(CommitFailedError):
+            asyncio.run(commit(surroundings.bootstrap, group, topic, 0, 7))
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        _end(scorer)
+    assert surroundings.assert_each_once() == 800
+
+
+def test_replicas_are_no_other_programs(surroundings: Surroundings) -> None:
+    """They know each other by their client ids."""
+    with surroundings.scorer() as first, surroundings.scorer() as second:
+        for scorer in (first, second):
+            scorer.wait_until_ready()
+        surroundings.send_payments(400)
+        surroundings.wait_until_committed()
+        for scorer in (first, second):
+            assert scorer.lines(FOUND) == []
+            _end(scorer)
+    assert surroundings.assert_each_once() == 400

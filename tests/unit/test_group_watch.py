@@ -1,0 +1,59 @@
+"""What other members of the consumer group mean for the scorers."""
+
+import pytest
+from aiokafka import TopicPartition
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fraudstream.dlq.escaping import visible
+from fraudstream.kafka.consumer import ASSIGNOR, CLIENT_ID
+from fraudstream.kafka.group import Group, Member, _member
+from scorer.group_watch import judge
+
+SCORER = Member(client_id=f"{CLIENT_ID}-1", host="10.0.0.1", subscribed=frozenset({"payments"}))
+places = st.builds(TopicPartition, st.sampled_from(["payments", "other"]), st.integers(0, 5))
+others = st.builds(
+    Member,
+    client_id=st.text(max_size=300).filter(lambda name: not name.startswith(CLIENT_ID)),
+    host=st.text(max_size=300),
+    subscribed=st.frozensets(st.text(max_size=300), max_size=5),
+    assigned=st.frozensets(places, max_size=5),
+)
+
+
+def group(*members: Member, assignor: str = ASSIGNOR) -> Group:
+    """A stable group."""
+    return Group(stable=True, assignor=assignor, members=members)
+
+
+def test_scorers_alone() -> None:
+    """Nothing to report, with any number of them."""
+    assert judge(group(), "payments", "g") is None
+    assert judge(group(SCORER, SCORER), "payments", "g") is None
+
+
+@given(found=st.lists(others, min_size=1, max_size=8), assignor=st.sampled_from([ASSIGNOR, "range", "", "\x1b[2J"]))
+def test_any_other_member_is_reported_in_one_safe_line(found: list[Member], assignor: str) -> None:
+    """It blocks where it has the input's partitions, or an assignor that scorers lack."""
+    finding = judge(group(SCORER, *found, assignor=assignor), "payments", "g")
+    assert finding is not None
+    assert visible(finding.text) == finding.text
+    assert len(finding.text) < 2_000
+    assert "CONSUMER_GROUP" in finding.text
+    takes = any(place.topic == "payments" for member in found for place in member.assigned)
+    assert finding.blocks == (takes or assignor != ASSIGNOR)
+
+
+@given(metadata=st.binary(max_size=60), assignment=st.binary(max_size=60))
+def test_a_member_writes_what_it_likes(metadata: bytes, assignment: bytes) -> None:
+    """Bytes that are no consumer's leave subscription and assignment empty, or whatever they happen to mean."""
+    entry = {"client_id": "x", "client_host": "/10.0.0.9", "member_metadata": metadata, "member_assignment": assignment}
+    found = _member(entry)
+    assert (found.client_id, found.host) == ("x", "10.0.0.9")
+
+
+@pytest.mark.parametrize("metadata", [b"", b"\x00\x00\x7f\xff\xff\xff", b"\x00\x00\xff\xff\xff\xff", b"\x00\x01" * 9])
+def test_damaged_metadata(metadata: bytes) -> None:
+    """No error, and nothing made up."""
+    entry = {"client_id": "x", "client_host": "", "member_metadata": metadata, "member_assignment": b""}
+    assert _member(entry).assigned == frozenset()
