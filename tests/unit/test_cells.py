@@ -1,6 +1,7 @@
 """What the text of a table's cell stands for."""
 
 import math
+import time
 
 import pytest
 from hypothesis import given
@@ -46,6 +47,15 @@ def test_no_numbers(text: str) -> None:
     """None of them, in any column."""
     assert number(text, whole=True) is None
     assert number(text, whole=False) is None
+
+
+@pytest.mark.parametrize("text", ["9" * (1 << 20) + "x", "." + "9" * (1 << 20) + "x", "1e" + "9" * (1 << 20) + "x"])
+def test_a_long_cell_takes_a_linear_time(text: str) -> None:
+    """A megabyte of digits that is no number."""
+    began_s = time.monotonic()
+    assert number(text, whole=False) is None
+    assert number(text, whole=True) is None
+    assert time.monotonic() - began_s < 2
 
 
 def test_booleans_are_no_decimals() -> None:

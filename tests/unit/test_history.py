@@ -156,8 +156,9 @@ def test_a_missing_file(tmp_path: Path) -> None:
     """Says how to get one."""
     with pytest.raises(TrainingDataError, match="make data"):
         read(tmp_path / "none.csv")
+    (tmp_path / "folder.csv").mkdir()
     with pytest.raises(TrainingDataError, match="is not a regular file"):
-        read(tmp_path)
+        read(tmp_path / "folder.csv")
 
 
 def test_too_few_rows_and_one_class_only(tmp_path: Path) -> None:

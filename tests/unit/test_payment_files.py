@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import time
 from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
@@ -104,7 +105,7 @@ def test_any_file_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
             assert len(result.rows) + len(result.rejected) <= len(content.splitlines())
 
 
-@same_file
+@settings(same_file, max_examples=100)
 @given(st.lists(contents.map(lambda content: content.replace(b"\r", b"").replace(b"\n", b"")), max_size=6))
 def test_each_line_is_judged_alone(tmp_path: Path, some: list[bytes]) -> None:
     """No line completes, splits or hides another one."""
@@ -115,7 +116,7 @@ def test_each_line_is_judged_alone(tmp_path: Path, some: list[bytes]) -> None:
         assert (number in together.rejected) == (3 in alone.rejected)
 
 
-@same_file
+@settings(same_file, max_examples=100)
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8")), max_size=8), st.booleans())
 def test_every_line_of_utf_16_is_accounted_for(tmp_path: Path, some: list[str], big: bool) -> None:
     """Text whose bytes hold line ends of UTF-8 too; and a file cut in the middle of a character."""
@@ -147,6 +148,18 @@ def test_a_line_that_is_too_long_is_one_line(tmp_path: Path, filler: bytes, end:
     assert (3 in result.rejected) == (more > 0 or filler == b"x")
     if more:
         assert result.rejected[3].reason == "too_long"
+
+
+@pytest.mark.parametrize("cell", ["9" * 900_000 + "x", "9," * 450_000, "9 " * 450_000, '""' * 450_000, '"' * 900_001])
+@pytest.mark.parametrize("delimiter", [",", ";"])
+def test_a_long_cell_takes_a_linear_time(tmp_path: Path, delimiter: str, cell: str) -> None:
+    """Whatever it consists of, in the header and in a row."""
+    began_s = time.monotonic()
+    row = delimiter.join(["7", f'"{cell}"', *GOOD[2:]]).encode()
+    assert found(tmp_path / "some.csv", header(delimiter.encode()) + row).accounts_for(3, 2)
+    with pytest.raises(PaymentFileError):
+        found(tmp_path / "some.csv", f"{cell}\n".encode())
+    assert time.monotonic() - began_s < 4
 
 
 def test_long_lines_are_not_held_in_memory() -> None:

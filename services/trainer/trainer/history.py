@@ -61,13 +61,14 @@ def read(path: Path, max_rejected: int = 0) -> History:
 
     Logs the format that was detected and the first ten rows that were rejected; more than `max_rejected` are an error.
     """
-    if not path.exists():
-        raise TrainingDataError(f"{path}: no such file; set TRAINING_DATA, or make a sample with: make data")
     rejections = Rejections(path, log)
     try:
         table = np.concatenate([np.empty((0, len(COLUMNS))), *_parts(path, rejections)])
         sha256 = _sha256(path)
     except PaymentFileError as error:
+        if isinstance(error.__cause__, FileNotFoundError):
+            hint = "set TRAINING_DATA, or make a sample with: make data"
+            raise TrainingDataError(f"{path}: no such file; {hint}") from None
         raise TrainingDataError(str(error)) from None
     _check_rejected(path, rejections, max_rejected)
     labels = table[:, -1].astype(np.int64)

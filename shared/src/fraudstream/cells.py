@@ -2,7 +2,8 @@
 
 import re
 
-_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+# each digit can match in one place only: otherwise a long cell that is no number takes quadratic time
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,19})(\.0*)?")
 _BOOLEANS = {"true": 1, "false": 0}
 

@@ -82,7 +82,7 @@ def _row(header: Header, line: bytes) -> list[str] | None:
     if len(line) > LONGEST_LINE:
         raise ValueError(f"longer than {LONGEST_LINE:,} bytes")
     row = cells(line.decode(), header.delimiter)
-    if len(row) == len(header.names) and row[0]:
+    if len(row) == len(header.names) and row[0].strip():
         return row
     if not any(map(str.strip, row)):
         return None

@@ -56,13 +56,13 @@ def _names(text: str, delimiter: str) -> list[str] | None:
 
 
 def _check(place: str, names: Sequence[str], delimiter: str, schema: Schema) -> None:
-    twice = next((name for name in names if name and names.count(name) > 1), None)
-    if twice is not None:
-        first = names.index(twice)
-        second = names.index(twice, first + 1)
-        raise PaymentFileError(
-            f"{place}: two columns {quoted(twice)}, numbers {first + 1} and {second + 1}: rename or remove one"
-        )
+    positions: dict[str, int] = {}
+    for position, name in enumerate(names, 1):
+        first = positions.setdefault(name, position)
+        if name and first != position:
+            raise PaymentFileError(
+                f"{place}: two columns {quoted(name)}, numbers {first} and {position}: rename or remove one"
+            )
     missing = [name for name in schema.columns if name not in names]
     if missing:
         shown = ", ".join(quoted(name) for name in names[:_MOST_NAMES])

@@ -58,7 +58,7 @@ def opened(path: Path) -> Iterator[Opened]:
             chunks = _unpacked(path, file) if is_gzip else _chunks(path, file)
             head = next(chunks, b"")
         except OSError as error:
-            raise PaymentFileError(f"{path} can't be read: {error.strerror}") from None
+            raise PaymentFileError(f"{path} can't be read: {error.strerror}") from error
         for prefix, what in _FOREIGN.items():
             if head.startswith(prefix):
                 raise PaymentFileError(f"{path} is {what}")

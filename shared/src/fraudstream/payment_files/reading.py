@@ -58,7 +58,7 @@ def count_lines(path: Path) -> int:
 
 def _is_json(path: Path) -> bool:
     name = path.name.lower().removesuffix(".gz")
-    if not name.endswith(_DELIMITED + _JSON) and not path.is_dir():
+    if not name.endswith(_DELIMITED + _JSON):
         raise PaymentFileError(f"{path}: must end in .csv, .tsv, .txt, .jsonl or .ndjson, with or without .gz")
     return name.endswith(_JSON)
 

@@ -65,12 +65,13 @@ def in_order(rejected: Iterable[Rejected]) -> list[Rejected]:
 
 
 def described(schema: Schema, fields: Row, shown: Row) -> str:
-    """Return each problem of `fields` with its column and value; `shown` has the values as they are in the file."""
+    """Return the first problem of each field with column and value; `shown` has the values as they are in the file."""
     try:
         schema.adapter.validator.validate_python(fields)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
-        texts = [_problem(str(problem["loc"][0]), problem["msg"], shown) for problem in problems]
+        first = {str(problem["loc"][0]): problem["msg"] for problem in reversed(problems)}
+        texts = [_problem(column, message, shown) for column, message in reversed(first.items())]
         return "; ".join(texts)[:_DETAIL_CHARACTERS]
     return "invalid"  # the caller has found a problem already
 

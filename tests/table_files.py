@@ -1,0 +1,139 @@
+"""Table files in many formats, and the three ways in which they are read."""
+
+import argparse
+import asyncio
+import csv
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import structlog
+from structlog.testing import capture_logs
+
+from fraudstream.errors import FraudstreamError
+from fraudstream.events import InvalidPayment, columns, decode
+from fraudstream.features import FEATURES, matrix
+from fraudstream.offline.score import run_score
+from producer.files import FileSource, check
+from producer.identifiers import PaymentIds
+from tests.unit.test_artifact import save
+from trainer import history
+
+ROWS = 130
+NAMES = [*FEATURES, "is_fraud", "merchant"]
+PAYMENTS: list[list[Any]] = [
+    [f"{10 + 7.25 * n}", f"{n % 10 / 8}", n % 4, n % 24, n % 2, int(n % 3 == 0), "shop"]
+    if n % 10 <= 8
+    else [f"{n}.5", "0.5", n % 4, n % 24, n % 2, int(n % 3 == 0), "shop"]
+    for n in range(ROWS)
+]
+VALUES = np.array([[float(cell) for cell in row[:5]] for row in PAYMENTS])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ways:
+    """What the three ways have made of a file: each row's five features, and the rejected lines."""
+
+    trained: np.ndarray
+    scored: np.ndarray
+    sent: np.ndarray
+    rejected: list[tuple[int, str]]
+    logged: list[dict[str, object]]
+
+
+class Reader:
+    """Reads a file in all three ways."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        save(folder / "models")
+        (folder / "outputs").mkdir()
+
+    def train(self, path: Path) -> np.ndarray:
+        """Return the history's matrix, whatever is rejected."""
+        return history.read(path, 10**9).matrix
+
+    def score(self, path: Path) -> tuple[np.ndarray, list[tuple[int, str]]]:
+        """Return the scored payments' features, and the rejected lines with their details."""
+        out = self._folder / "outputs" / "out.csv"
+        env = {"MODELS_DIR": str(self._folder / "models"), "CSV_PATH": str(self._folder / "outputs" / "live.csv")}
+        arguments = argparse.Namespace(file=path, out=out, force=True)
+        assert asyncio.run(run_score(env, asyncio.Event(), arguments)) == 0
+        structlog.reset_defaults()
+        rejected = out.with_suffix(".rejected.csv")
+        found = [(int(row["line"]), row["detail"]) for row in _table(rejected)] if rejected.exists() else []
+        return np.array([[float(row[name]) for name in FEATURES] for row in _table(out)]).reshape(-1, 5), found
+
+    def send(self, path: Path) -> np.ndarray:
+        """Return the features of the payments that the producer would send."""
+        source = FileSource(path, PaymentIds(1.8e9, 3), structlog.get_logger())
+        messages = [message for some in iter(lambda: source.take(1_000, 0), []) for message in some]
+        events = [decode(message.value) for message in messages]
+        return matrix(columns([event for event in events if not isinstance(event, InvalidPayment)]))
+
+    def read(self, path: Path) -> Ways:
+        """Read in all three ways, without an error."""
+        check(path)
+        scored, rejected = self.score(path)
+        with capture_logs() as logged:
+            trained = self.train(path)
+        with capture_logs() as logged_by_producer:
+            sent = self.send(path)
+        assert _rejected(logged) == _rejected(logged_by_producer) == rejected[:10]
+        return Ways(trained=trained, scored=scored, sent=sent, rejected=rejected, logged=[dict(one) for one in logged])
+
+    def refuse(self, path: Path) -> str:
+        """Return the message with which all three ways refuse the file."""
+        messages: set[str] = set()
+        ways: list[Callable[[Path], object]] = [self.train, self.score, self.send, check]
+        for way in ways:
+            with pytest.raises(FraudstreamError) as caught:
+                way(path)
+            assert "\n" not in str(caught.value)
+            messages.add(str(caught.value).removeprefix("PAYMENTS_FILE: ").replace(", is_fraud", ""))
+        assert len(messages) == 1
+        return messages.pop()
+
+
+def _table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def _rejected(logged: object) -> list[tuple[int, str]]:
+    assert isinstance(logged, list)
+    return [(line["line"], line["detail"]) for line in logged if line["event"] == "row rejected"]
+
+
+def text(
+    delimiter: str = ",",
+    *,
+    mark: str = ".",
+    end: str = "\n",
+    cell: Callable[[object], str] = str,
+    rows: list[list[Any]] | None = None,
+    names: list[str] = NAMES,
+) -> str:
+    """A table; each cell as `cell` writes it, with another decimal mark where it is a number."""
+    table = [names, *(rows or PAYMENTS)]
+    return "".join(delimiter.join(cell(one).replace(".", mark) for one in row) + end for row in table)
+
+
+def boolean(false: str, true: str) -> str:
+    """The table with booleans in its columns of 0 and 1."""
+    return text(rows=[[*row[:4], (false, true)[int(row[4])], (false, true)[int(row[5])], "x"] for row in PAYMENTS])
+
+
+def json_lines(end: str = "\n") -> str:
+    """The table as JSON Lines."""
+    rows = [[float(row[0]), float(row[1]), *row[2:]] for row in PAYMENTS]
+    return "".join(json.dumps(dict(zip(NAMES, row, strict=True))) + end for row in rows)
+
+
+def quoted(value: object) -> str:
+    """A cell in quotes."""
+    return f'"{value}"'
