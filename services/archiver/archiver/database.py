@@ -13,7 +13,7 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DataError, SQLAlchemyError
 
 from archiver.dialects import DIALECTS, Row
-from archiver.schema import METADATA, dead_letters, replays, scored_payments
+from archiver.schema import METADATA
 from archiver.upgrade import upgrade
 from fraudstream.errors import SettingsError, SinkUnavailableError
 
@@ -64,6 +64,7 @@ class Database:
         try:
             connection = self._connection or self._connect()
             with connection.begin():
+                self._dialect.limit(connection)
                 yield connection
         except _FAILED as error:
             self.close()
@@ -87,8 +88,6 @@ class Database:
                 made = upgrade(connection)
             if made:
                 self._log.info("schema made", version=made)
-            with connection.begin():
-                self._dialect.prepare(connection, (scored_payments, dead_letters, replays))
         except BaseException:
             with suppress(*_FAILED):
                 connection.close()
