@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import NullPool
 
+from archiver import sqlite as sqlite_file
+
 Row = tuple[Any, ...]
 
-_LOCK_WAIT_S = 4.0
-_CACHE_KB = 16_384
 _SCHEMA_LOCK = 7_203_144_501  # any number, the same for every archiver
 _CONNECT: Mapping[str, Any] = {
     "connect_timeout": 5,
@@ -38,24 +38,6 @@ class Dialect:
     """Insert the rows whose key is not there yet; how many these were."""
     hour: str
     """SQL: the hour, in UTC, of the moment {}."""
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S})
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver would begin transactions by itself, and late
-        # Not WAL: it shares memory between processes through a mapped file, which Docker Desktop's mounts don't offer.
-        # A journal that is cut to nothing and synced at each commit needs no more than writes in order.
-        for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-
-    @event.listens_for(engine, "begin")
-    def _(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
 
 
 def _insert_into_sqlite(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
@@ -98,7 +80,7 @@ def _copy_into_postgres(connection: Connection, table: Table, rows: Sequence[Row
 
 DIALECTS: Mapping[str, Dialect] = {
     "sqlite": Dialect(
-        engine=_sqlite_engine,
+        engine=sqlite_file.engine,
         limit=lambda _: None,
         lock_schema=lambda _: None,  # BEGIN IMMEDIATE has it
         insert_new=_insert_into_sqlite,
