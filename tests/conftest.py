@@ -13,6 +13,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import HealthCheck, settings
 
 from tests.integration.broker import Cluster, why_unavailable
+from tests.integration.pgbouncer import PgBouncer
+from tests.integration.pgbouncer import why_unavailable as pgbouncer_why_unavailable
 from tests.integration.postgres import Postgres
 from tests.integration.postgres import why_unavailable as postgres_why_unavailable
 
@@ -21,6 +23,7 @@ _FOLDERS = ("unit", "contract", "integration", "browser", "faults", "e2e")
 _RUNNING_BROKER = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 _NO_BROKER = "needs real Kafka: "
 _NO_POSTGRES = "needs real Postgres: "
+_NO_POOLER = "needs a real pooler: "
 _PREFIX = f"test-{uuid.uuid4().hex[:8]}"
 _numbers = itertools.count(1)
 
@@ -69,6 +72,14 @@ def postgres() -> Iterator[Postgres]:
 
 
 @pytest.fixture(scope="session")
+def pooler(postgres: Postgres) -> Iterator[PgBouncer]:
+    """The pooler before that server."""
+    require_pooler()
+    with PgBouncer(postgres) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
 def own_cluster_is_possible() -> None:
     """For tests that make their cluster by hand."""
     _require_jars()
@@ -101,20 +112,24 @@ def _folder(item: pytest.Item) -> str:
 
 
 def _require_jars() -> None:
-    reason = why_unavailable()
-    if reason and os.environ.get("CI"):
-        pytest.fail(f"{_NO_BROKER}{reason}; in CI this is a failure")
-    if reason:
-        pytest.skip(f"{_NO_BROKER}{reason}")
+    _require(_NO_BROKER, why_unavailable())
 
 
 def require_postgres() -> None:
     """Skip the test where there is no Postgres; in CI it fails."""
-    reason = postgres_why_unavailable()
+    _require(_NO_POSTGRES, postgres_why_unavailable())
+
+
+def require_pooler() -> None:
+    """Skip the test where there is no PgBouncer; in CI it fails."""
+    _require(_NO_POOLER, pgbouncer_why_unavailable())
+
+
+def _require(needs: str, reason: str | None) -> None:
     if reason and os.environ.get("CI"):
-        pytest.fail(f"{_NO_POSTGRES}{reason}; in CI this is a failure")
+        pytest.fail(f"{needs}{reason}; in CI this is a failure")
     if reason:
-        pytest.skip(f"{_NO_POSTGRES}{reason}")
+        pytest.skip(f"{needs}{reason}")
 
 
 async def _delete_test_topics(bootstrap: str) -> None:

@@ -11,10 +11,11 @@ from random import Random
 import pytest
 
 from fraudstream import failpoints
-from tests.conftest import MakeCluster, Names, require_postgres
+from tests.conftest import MakeCluster, Names, require_pooler, require_postgres
 from tests.integration.archive import SQLITE, Archive, Stream, output_topics
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
+from tests.integration.pgbouncer import PgBouncer
 from tests.integration.postgres import Postgres
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
@@ -37,12 +38,20 @@ def own_postgres() -> Iterator[Postgres]:
         yield server
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(scope="module")
+def own_pooler(own_postgres: Postgres) -> Iterator[PgBouncer]:
+    """One session for all archivers, before that server."""
+    require_pooler()
+    with PgBouncer(own_postgres, sessions=1) as server:
+        yield server
+
+
+@pytest.fixture(params=["sqlite", "postgres", "pooler"])
 def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
     """One of each kind."""
     if request.param == "sqlite":
         return Archive(surroundings, SQLITE)
-    server: Postgres = request.getfixturevalue("own_postgres")
+    server: Postgres | PgBouncer = request.getfixturevalue(f"own_{request.param}")
     return Archive(surroundings, server.database(names("archive")))
 
 

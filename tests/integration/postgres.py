@@ -46,7 +46,7 @@ class Postgres:
             "unix_socket_directories": "",
             **settings,
         }
-        command = [*_as_nobody(), str(self._binary("postgres")), "-D", str(self._data)]
+        command = [*as_nobody(), str(self._binary("postgres")), "-D", str(self._data)]
         command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
         self.server = Process("postgres", command, self._folder / "postgres.log", self._answers)
 
@@ -54,10 +54,8 @@ class Postgres:
         """Make its data, start it, and wait until it answers."""
         password = self._folder / "password"
         password.write_text(PASSWORD, encoding="utf-8")
-        if os.geteuid() == 0:
-            for path in (self._folder, password):
-                os.chown(path, _NOBODY, _NOBODY)
-        command = [*_as_nobody(), str(self._binary("initdb")), "-D", str(self._data), "-U", USER, "-E", "UTF8"]
+        give_to_nobody(self._folder, password)
+        command = [*as_nobody(), str(self._binary("initdb")), "-D", str(self._data), "-U", USER, "-E", "UTF8"]
         command += ["--locale=C", "--auth=scram-sha-256", f"--pwfile={password}", "--no-sync"]
         subprocess.run(command, check=True, capture_output=True, timeout=_INITDB_S, cwd=self._folder)
         self.server.start()
@@ -98,7 +96,12 @@ class Postgres:
     def address(self, database: str, password: str = PASSWORD) -> str:
         """As DATABASE_URL says it."""
         quoted = password.replace("%", "%25").replace("@", "%40").replace("/", "%2F").replace(":", "%3A")
-        return f"postgresql://{USER}:{quoted}@127.0.0.1:{self._port.number}/{database}"
+        return f"postgresql://{USER}:{quoted}@127.0.0.1:{self.port}/{database}"
+
+    @property
+    def port(self) -> int:
+        """On which it listens, of 127.0.0.1."""
+        return self._port.number
 
     def __enter__(self) -> Self:
         try:
@@ -139,8 +142,15 @@ def _binaries() -> Path | None:
     return max(versions, key=lambda path: int(path.parent.name), default=None)
 
 
-def _as_nobody() -> list[str]:
-    """Postgres refuses to run as root."""
+def give_to_nobody(*paths: Path) -> None:
+    """Let the user that runs the server own these."""
+    if os.geteuid() == 0:
+        for path in paths:
+            os.chown(path, _NOBODY, _NOBODY)
+
+
+def as_nobody() -> list[str]:
+    """Start of a command for a server that refuses to run as root, as Postgres does."""
     if os.geteuid() != 0:
         return []
     return ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]

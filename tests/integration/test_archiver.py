@@ -21,6 +21,7 @@ from tests.conftest import Names
 from tests.integration.archive import PARTITIONS, SQLITE, STAMP_MS, Archive, Stream, output_topics
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import scored
+from tests.integration.pgbouncer import PgBouncer
 from tests.integration.postgres import PASSWORD, Postgres
 from tests.integration.scorer import Message, Surroundings
 from tests.integration.service import Service
@@ -41,12 +42,12 @@ def sqlite(surroundings: Surroundings) -> Archive:
     return Archive(surroundings, SQLITE)
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", "postgres", "pooler"])
 def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
     """One of each kind."""
     if request.param == "sqlite":
         return Archive(surroundings, SQLITE)
-    server: Postgres = request.getfixturevalue("postgres")
+    server: Postgres | PgBouncer = request.getfixturevalue(request.param)
     return Archive(surroundings, server.database(names("archive")))
 
 

@@ -13,7 +13,8 @@ from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DataError, SQLAlchemyError
 
 from archiver.dialects import DIALECTS, Row
-from archiver.schema import METADATA, dead_letters, replays, scored_payments
+from archiver.schema import METADATA
+from archiver.sqlite import action
 from archiver.upgrade import upgrade
 from fraudstream.errors import SettingsError, SinkUnavailableError
 
@@ -46,6 +47,14 @@ def shown(url: URL) -> str:
     return place.render_as_string(hide_password=True)
 
 
+class DatabaseUnavailableError(SinkUnavailableError):
+    """The database can't do the work now; `action` is what a user can do about that, empty where it is not known."""
+
+    def __init__(self, reason: str, action: str) -> None:
+        super().__init__(reason)
+        self.action = action
+
+
 class Database:
     """Connected when first used, and again after each error; the schema is brought up to date each time."""
 
@@ -59,15 +68,16 @@ class Database:
     def transaction(self) -> Iterator[Connection]:
         """Committed at the end of the block, rolled back where that raises.
 
-        Raises SinkUnavailableError where the database can't do it now; whether it was committed is not known then.
+        Raises DatabaseUnavailableError where the database can't do it now; it may have been committed all the same.
         """
         try:
             connection = self._connection or self._connect()
             with connection.begin():
+                self._dialect.limit(connection)
                 yield connection
         except _FAILED as error:
             self.close()
-            raise SinkUnavailableError(_words(error)) from error
+            raise DatabaseUnavailableError(_words(error), action(_original(error), self._engine.url)) from error
 
     def insert_new(self, connection: Connection, table: str, rows: Sequence[Row]) -> int:
         """Insert those rows whose key the table does not have; how many these were."""
@@ -87,8 +97,6 @@ class Database:
                 made = upgrade(connection)
             if made:
                 self._log.info("schema made", version=made)
-            with connection.begin():
-                self._dialect.prepare(connection, (scored_payments, dead_letters, replays))
         except BaseException:
             with suppress(*_FAILED):
                 connection.close()
@@ -97,9 +105,13 @@ class Database:
         return connection
 
 
+def _original(error: BaseException) -> BaseException:
+    return getattr(error, "orig", None) or error
+
+
 def _words(error: BaseException) -> str:
     """What went wrong, in one line, without data: neither statements nor values."""
-    original = getattr(error, "orig", None) or error
+    original = _original(error)
     if isinstance(error, DataError) or isinstance(original, psycopg.DataError | psycopg.IntegrityError):
         return f"it refuses a row: {type(original).__name__}"
     # a server's own message; what follows it quotes statements and rows

@@ -4,17 +4,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import URL, Connection, Engine, Table, create_engine, event, text
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, text
 from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import NullPool
 
+from archiver import sqlite as sqlite_file
+
 Row = tuple[Any, ...]
 
-_LOCK_WAIT_S = 4.0
-_CACHE_KB = 16_384
 _SCHEMA_LOCK = 7_203_144_501  # any number, the same for every archiver
 _CONNECT: Mapping[str, Any] = {
     "connect_timeout": 5,
+    "prepare_threshold": None,  # behind a pooler the next transaction may be another session's, without our statements
     "application_name": "fraudstream-archiver",
     # a server that is gone without a word is noticed within half a minute
     "keepalives_idle": 10,
@@ -29,32 +30,14 @@ class Dialect:
     """One kind of database."""
 
     engine: Callable[[URL], Engine]
-    prepare: Callable[[Connection, Sequence[Table]], None]
-    """Once a connection."""
+    limit: Callable[[Connection], None]
+    """Within a transaction, until its end: bound how long the server lets it run or wait."""
     lock_schema: Callable[[Connection], None]
     """Within a transaction, until its end."""
     insert_new: Callable[[Connection, Table, Sequence[Row]], int]
     """Insert the rows whose key is not there yet; how many these were."""
     hour: str
     """SQL: the hour, in UTC, of the moment {}."""
-
-
-def _sqlite_engine(url: URL) -> Engine:
-    engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S})
-
-    @event.listens_for(engine, "connect")
-    def _(connection: Any, _: object) -> None:
-        connection.isolation_level = None  # the driver would begin transactions by itself, and late
-        # Not WAL: it shares memory between processes through a mapped file, which Docker Desktop's mounts don't offer.
-        # A journal that is cut to nothing and synced at each commit needs no more than writes in order.
-        for pragma in ("journal_mode=TRUNCATE", "synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
-            connection.execute(f"PRAGMA {pragma}").fetchall()
-
-    @event.listens_for(engine, "begin")
-    def _(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
 
 
 def _insert_into_sqlite(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
@@ -67,16 +50,11 @@ def _postgres_engine(url: URL) -> Engine:
     return create_engine(url, poolclass=NullPool, connect_args=options)
 
 
-def _prepare_postgres(connection: Connection, tables: Sequence[Table]) -> None:
+def _limit_postgres(connection: Connection) -> None:
     # an archiver that is frozen in the middle of a transaction must not hold up the next one for ever
-    for limit in ("idle_in_transaction_session_timeout = '15s'", "statement_timeout = '60s'"):
-        connection.execute(text(f"SET {limit}"))
-    for table in tables:
-        connection.execute(
-            text(
-                f"CREATE TEMP TABLE incoming_{table.name} (LIKE {table.name} INCLUDING DEFAULTS) ON COMMIT DELETE ROWS"
-            )
-        )
+    limits = {"idle_in_transaction_session_timeout": "15s", "statement_timeout": "60s"}
+    settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in limits.items())
+    connection.execute(text(f"SELECT {settings}"))
 
 
 def _lock_postgres(connection: Connection) -> None:
@@ -86,11 +64,14 @@ def _lock_postgres(connection: Connection) -> None:
 def _copy_into_postgres(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
     columns = ", ".join(connection.dialect.identifier_preparer.quote(column.name) for column in table.columns)
     cursor = connection.connection.cursor()
-    with cursor.copy(f"COPY incoming_{table.name} ({columns}) FROM STDIN") as copy:
+    # gone at the commit: behind a pooler in transaction mode the session is shared with others
+    incoming = f"archiver_{table.name}"
+    cursor.execute(f"CREATE TEMP TABLE {incoming} (LIKE {table.name} INCLUDING DEFAULTS) ON COMMIT DROP")
+    with cursor.copy(f"COPY {incoming} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
     cursor.execute(
-        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM incoming_{table.name} ON CONFLICT DO NOTHING"  # noqa: S608 - names of ours
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {incoming} ON CONFLICT DO NOTHING"  # noqa: S608 - names of ours
     )
     inserted: int = cursor.rowcount
     cursor.close()
@@ -99,15 +80,15 @@ def _copy_into_postgres(connection: Connection, table: Table, rows: Sequence[Row
 
 DIALECTS: Mapping[str, Dialect] = {
     "sqlite": Dialect(
-        engine=_sqlite_engine,
-        prepare=lambda *_: None,
+        engine=sqlite_file.engine,
+        limit=lambda _: None,
         lock_schema=lambda _: None,  # BEGIN IMMEDIATE has it
         insert_new=_insert_into_sqlite,
         hour="strftime('%Y-%m-%dT%H:00:00Z', {})",
     ),
     "postgresql": Dialect(
         engine=_postgres_engine,
-        prepare=_prepare_postgres,
+        limit=_limit_postgres,
         lock_schema=_lock_postgres,
         insert_new=_copy_into_postgres,
         hour="date_trunc('hour', {}, 'UTC')",

@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 
 import structlog
 
+from archiver.database import DatabaseUnavailableError
 from archiver.worker import Worker
-from fraudstream.errors import SinkUnavailableError
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.waiting import Waiting
 
@@ -42,9 +42,9 @@ class Patience:
         while True:
             try:
                 result = await self._try(stop, work, *arguments)
-            except SinkUnavailableError as error:
+            except DatabaseUnavailableError as error:
                 self.doubtful = True
-                self._hindered(str(error))
+                self._hindered(str(error), error.action)
             else:
                 self.over()
                 return result
@@ -72,6 +72,6 @@ class Patience:
                 self._hindered("no answer")
         return task.result()
 
-    def _hindered(self, reason: str) -> None:
+    def _hindered(self, reason: str, action: str = "") -> None:
         self.obstacle = reason
-        self._waiting.say(reason=reason)
+        self._waiting.say(reason=reason, **({"action": action} if action else {}))

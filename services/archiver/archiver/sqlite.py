@@ -1,0 +1,121 @@
+"""SQLite's file, which other programs open as they like: connections, transactions, and what to do where it fails."""
+
+import os
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import structlog
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+_LOCK_WAIT_S = 4.0
+_CACHE_KB = 16_384
+_LEAVE_WAL_EVERY_S = 10.0
+# Not WAL: it shares memory between processes through a mapped file, which Docker Desktop's mounts don't offer.
+# A journal that is cut to nothing and synced at each commit needs no more than writes in order.
+_LEAVE_WAL = "PRAGMA journal_mode=TRUNCATE"
+_MODE = "PRAGMA journal_mode"
+_EMPTY_WAL = "PRAGMA wal_checkpoint(TRUNCATE)"
+_BESIDE = ("", "-wal", "-shm", "-journal")
+_UNWRITABLE = "let this user write the database's file, those beside it and their folder"
+_ACTIONS = {
+    "SQLITE_BUSY": "another program holds a lock on the file: end its transaction, or close that program",
+    "SQLITE_READONLY": _UNWRITABLE,
+    "SQLITE_CANTOPEN": _UNWRITABLE,
+    "SQLITE_FULL": "free disk space",
+    "SQLITE_IOERR": "check the disk and its free space",
+    "SQLITE_PROTOCOL": "close the other programs that have the file open",
+    "SQLITE_NOTADB": "move the file away, or name another one in DATABASE_URL",
+    "SQLITE_CORRUPT": "restore a backup, or move the file and those beside it away: a new one is filled from Kafka",
+}
+
+
+def engine(url: URL) -> Engine:
+    """The engine for the file that `url` names."""
+    made = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S})
+    file = _File()
+    event.listen(made, "connect", file.connected)
+    event.listen(made, "begin", file.begin)
+    return made
+
+
+def action(error: BaseException, url: URL) -> str:
+    """What a user can do about `error`; empty where that is not known."""
+    name = getattr(error, "sqlite_errorname", None) or ""
+    known = _ACTIONS.get("_".join(name.split("_")[:2]), "")
+    if known is not _UNWRITABLE or not url.database:
+        return known
+    files = [Path(url.database + suffix) for suffix in _BESIDE]
+    refused = [str(file) for file in files if file.exists() and not os.access(file, os.R_OK | os.W_OK)]
+    return f"let this user write {', '.join(refused)}" if refused else known
+
+
+class _File:
+    """The file behind the connection, as it was when that was made; logs when other programs change its mode."""
+
+    def __init__(self) -> None:
+        self._path = Path()
+        self._found: os.stat_result | None = None
+        self._is_wal = False
+        self._tried_s = 0.0
+        self._log = structlog.get_logger()
+
+    def connected(self, connection: Any, _: object) -> None:
+        """Prepare a driver's connection."""
+        connection.isolation_level = None  # the driver would begin transactions by itself, and late
+        self._path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
+        _leave_wal(self._path)
+        if connection.execute(_MODE).fetchone() != ("wal",):
+            connection.execute(_LEAVE_WAL).fetchall()
+        for pragma in ("synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
+            connection.execute(f"PRAGMA {pragma}").fetchall()
+        self._found = self._path.stat()
+
+    def begin(self, connection: Connection) -> None:
+        """Begin a transaction that may write. Raises sqlite3.OperationalError where the file is another one by now."""
+        if not self._is_there():  # SQLite itself notices that only without WAL
+            if self._is_wal:  # the -wal file keeps its name: its content would be applied to the file put in place
+                _run(connection, _EMPTY_WAL)
+            raise sqlite3.OperationalError("the file was moved, deleted or replaced while it was in use")
+        if self._is_wal and time.monotonic() - self._tried_s >= _LEAVE_WAL_EVERY_S:
+            self._tried_s = time.monotonic()
+            _run(connection, _LEAVE_WAL)
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        self._note(is_wal=connection.exec_driver_sql(_MODE).scalar() == "wal")
+
+    def _is_there(self) -> bool:
+        try:
+            return self._found is not None and os.path.samestat(self._found, self._path.stat())
+        except FileNotFoundError:
+            return False
+
+    def _note(self, *, is_wal: bool) -> None:
+        if is_wal and not self._is_wal:
+            self._tried_s = time.monotonic()
+            self._log.warning(
+                "database in WAL mode",
+                file=str(self._path),
+                reason="another program switched the file to WAL; archiving continues",
+                action="close that program: the archiver then switches the file back; until then, copy it together "
+                "with its -wal file",
+            )
+        if self._is_wal and not is_wal:
+            self._log.info("database out of WAL mode", file=str(self._path))
+        self._is_wal = is_wal
+
+
+def _run(connection: Connection, pragma: str) -> None:
+    """Run the pragma if the other programs that have the file open allow it."""
+    with suppress(SQLAlchemyError):
+        connection.exec_driver_sql(pragma).all()
+
+
+def _leave_wal(path: Path) -> None:
+    """Switch the file out of WAL mode if no other program has it open; alone, no shared memory is needed for that."""
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as alone:
+        alone.execute("PRAGMA locking_mode=EXCLUSIVE")
+        alone.execute(_LEAVE_WAL)

@@ -1,0 +1,224 @@
+"""SQLite's file while other programs use it as they like: nothing is lost, and the log line says what to do."""
+
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Names
+from tests.integration.archive import SQLITE, Archive, Stream, output_topics
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import Surroundings
+from tests.integration.service import Service
+
+WAITS, WAL, NO_WAL = "waiting for the database", "database in WAL mode", "database out of WAL mode"
+VIEWER = """
+import sqlite3, sys
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)
+for statement in sys.argv[2:]:
+    connection.execute(statement).fetchall()
+print("open", flush=True)
+sys.stdin.read()
+"""
+COUNT = "SELECT COUNT(*) FROM scored_payments"
+SWITCH = "PRAGMA journal_mode=WAL"
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, and a folder."""
+    return output_topics(kafka_bootstrap, names, tmp_path)
+
+
+@pytest.fixture
+def archive(surroundings: Surroundings) -> Archive:
+    """An archive in a file."""
+    return Archive(surroundings, SQLITE)
+
+
+@pytest.fixture
+def stream(surroundings: Surroundings) -> Stream:
+    """What a scorer writes; 100 payments so far."""
+    stream = Stream(surroundings)
+    stream.write(100)
+    return stream
+
+
+@contextmanager
+def viewer(archive: Archive, *statements: str) -> Iterator["subprocess.Popen[str]"]:
+    """Another program that executes these, and keeps the file open."""
+    command = [sys.executable, "-c", VIEWER, str(archive.file), *statements]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "open\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def is_wal(archive: Archive) -> bool:
+    """Whether the file's header says so."""
+    return archive.file.read_bytes()[18] == 2
+
+
+def waits(service: Service, reason: str, action: str) -> None:
+    """Wait until it logs why it waits, and what to do about that."""
+
+    def found() -> bool:
+        lines = service.lines(WAITS)
+        return any(reason in line["reason"] and action in line.get("action", "") for line in lines)
+
+    try:
+        wait_until(found, 40, f"{reason}: {action}")
+    except TimeoutError as error:
+        raise AssertionError(f"{error}\n{service.output}") from None
+
+
+def ended(service: Service) -> None:
+    """End it; nothing unexpected happened."""
+    service.terminate()
+    assert service.wait() == 0, service.output
+    assert "Traceback" not in service.output
+
+
+def test_a_viewer_switches_the_file_to_wal(archive: Archive, stream: Stream) -> None:
+    """The archiver works on in WAL mode, also when it starts in it or was killed in it, and leaves it in the end."""
+    with archive.archiver() as first:
+        archive.wait_until_archived(first)
+        with viewer(archive, SWITCH, "BEGIN", COUNT):  # a transaction that it never ends
+            stream.write(50)
+            archive.wait_until_archived(first)
+            first.wait_for(WAL)
+            ended(first)
+            with archive.archiver() as second:
+                stream.write(50)
+                archive.wait_until_archived(second)
+                second.wait_for(WAL)
+                second.kill()
+            assert is_wal(archive)
+            with archive.archiver() as third:
+                stream.write(50)
+                archive.wait_until_archived(third)
+                third.wait_for(WAL)
+                assert not [line for line in third.lines(WAITS) if line["reason"] != "no answer"]
+                ended(third)
+    with archive.archiver() as last:
+        stream.write(50)
+        archive.wait_until_archived(last)
+        assert not is_wal(archive)
+        assert not last.lines(WAL)
+        ended(last)
+    assert not list(archive.file.parent.glob("*-wal"))
+    assert archive.assert_each_once() >= 300
+
+
+def test_wal_mode_is_left_when_the_viewer_is_closed(archive: Archive, stream: Stream) -> None:
+    """Without a restart of the archiver, at one of the next batches; a VACUUM in between is no obstacle."""
+    with archive.archiver() as service:
+        archive.wait_until_archived(service)
+        with viewer(archive, SWITCH, COUNT, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+            stream.write(50)
+            service.wait_for(WAL)
+        with stream.writing(20):
+            service.wait_for(NO_WAL)
+        archive.wait_until_archived(service)
+        assert not is_wal(archive)
+        ended(service)
+    archive.assert_each_once()
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+@pytest.mark.parametrize("change", ["deleted", "replaced by a copy"])
+def test_the_file_is_taken_away(archive: Archive, stream: Stream, mode: str, change: str) -> None:
+    """In WAL mode, SQLite writes to the deleted file without an error; the archiver notices, and fills the other."""
+    copy = archive.file.with_name("copy.db")
+    with archive.archiver() as service:
+        archive.wait_until_archived(service)
+        with closing(sqlite3.connect(archive.file)) as connection:
+            connection.execute("VACUUM INTO ?", (str(copy),))
+        with viewer(archive, f"PRAGMA journal_mode={mode}", COUNT):
+            stream.write(50)
+            archive.wait_until_archived(service)
+        if change == "deleted":
+            archive.file.unlink()
+        else:
+            copy.replace(archive.file)
+        stream.write(50)
+        waits(service, "moved, deleted or replaced", "")
+        archive.wait_until_archived(service)
+        ended(service)
+    assert archive.assert_each_once() >= 200
+
+
+def test_shared_memory_that_a_mount_does_not_offer(archive: Archive, stream: Stream) -> None:
+    """A viewer left the file in WAL mode, and memory can't be shared: alone, the archiver needs none to leave it."""
+    with archive.archiver() as first:
+        archive.wait_until_archived(first)
+        ended(first)
+    with viewer(archive, SWITCH):
+        pass
+    for name in ("-wal", "-shm"):
+        archive.file.with_name(archive.file.name + name).unlink(missing_ok=True)
+    assert is_wal(archive)
+    archive.file.with_name(archive.file.name + "-shm").mkdir()  # can't be mapped
+    with archive.archiver() as second:
+        stream.write(50)
+        archive.wait_until_archived(second)
+        assert not is_wal(archive)
+        ended(second)
+    assert archive.assert_each_once() >= 150
+
+
+def test_files_of_a_viewer_that_may_not_be_written(
+    archive: Archive, stream: Stream, surroundings: Surroundings
+) -> None:
+    """Left behind by a viewer of another user that was killed: they are named, and the archiver continues after."""
+    with archive.archiver() as first:
+        archive.wait_until_archived(first)
+        ended(first)
+    with viewer(archive, SWITCH, "CREATE TABLE notes (text)"):
+        pass
+    beside = [archive.file.with_name(archive.file.name + name) for name in ("-wal", "-shm")]
+    for file in beside:
+        file.chmod(0o000)
+    with surroundings.unprivileged("archiver", DATABASE_URL=archive.url) as second:
+        waits(second, "", f"let this user write outputs/{beside[0].name}")
+        for file in beside:
+            file.chmod(0o664)
+        stream.write(50)
+        archive.wait_until_archived(second)
+        ended(second)
+    assert archive.query("SELECT * FROM notes") == []
+    assert archive.assert_each_once() >= 150
+
+
+@pytest.mark.parametrize("mode", ["WAL", "DELETE"])
+def test_a_viewer_holds_a_lock(archive: Archive, stream: Stream, mode: str) -> None:
+    """Until its transaction ends; it is asked to end it."""
+    with archive.archiver() as service:
+        archive.wait_until_archived(service)
+        with viewer(archive, f"PRAGMA journal_mode={mode}", "BEGIN IMMEDIATE", "CREATE TABLE notes (text)"):
+            stream.write(50)
+            waits(service, "database is locked", "end its transaction, or close that program")
+        archive.wait_until_archived(service)
+        ended(service)
+    assert archive.assert_each_once() >= 150
+
+
+@pytest.mark.usefixtures("stream")
+def test_a_file_that_is_no_database(archive: Archive) -> None:
+    """Waited for, untouched; once it is out of the way, a new one is filled."""
+    archive.file.write_bytes(b"amount,decision\n" * 500)
+    with archive.archiver() as service:
+        waits(service, "file is not a database", "DATABASE_URL")
+        shutil.move(archive.file, archive.file.with_name("table.csv"))
+        archive.wait_until_archived(service)
+        ended(service)
+    assert archive.file.with_name("table.csv").read_bytes() == b"amount,decision\n" * 500
+    assert archive.assert_each_once() >= 100

@@ -1,0 +1,89 @@
+"""A real PgBouncer in transaction mode before a Postgres: each transaction gets another of its few sessions."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import psycopg
+
+from tests.integration.broker.ports import Port
+from tests.integration.broker.process import Process
+from tests.integration.postgres import PASSWORD, USER, Postgres, as_nobody, give_to_nobody
+
+_DEBIAN = "/usr/sbin/pgbouncer"
+
+
+def why_unavailable() -> str | None:
+    """Why PgBouncer can't be started on this machine, or None if it can."""
+    return None if _binary() else f"pgbouncer is neither on the PATH nor {_DEBIAN}"
+
+
+class PgBouncer:
+    """A pooler before `postgres`; all clients of a database share `sessions` sessions, which take turns."""
+
+    def __init__(self, postgres: Postgres, sessions: int = 2) -> None:
+        self._postgres = postgres
+        self._folder = Path(tempfile.mkdtemp(prefix="fraudstream-pgbouncer-"))
+        self._port = Port.reserve()
+        settings = self._folder / "pgbouncer.ini"
+        users = self._folder / "users.txt"
+        users.write_text(f'"{USER}" "{PASSWORD}"\n', encoding="utf-8")
+        settings.write_text(
+            f"""[databases]
+* = host=127.0.0.1 port={postgres.port}
+[pgbouncer]
+listen_addr = 127.0.0.1
+listen_port = {self._port.number}
+unix_socket_dir =
+auth_type = scram-sha-256
+auth_file = {users}
+pool_mode = transaction
+default_pool_size = {sessions}
+server_round_robin = 1
+""",
+            encoding="utf-8",
+        )
+        give_to_nobody(self._folder, users, settings)
+        command = [*as_nobody(), _binary() or "pgbouncer", str(settings)]
+        self.server = Process("pgbouncer", command, self._folder / "pgbouncer.log", self._answers)
+
+    def address(self, database: str) -> str:
+        """As DATABASE_URL says it, through the pooler."""
+        return self._postgres.address(database).replace(f":{self._postgres.port}/", f":{self._port.number}/")
+
+    def database(self, name: str) -> str:
+        """Make a database of that name."""
+        self._postgres.database(name)
+        return self.address(name)
+
+    def __enter__(self) -> Self:
+        try:
+            self.server.start()
+        except BaseException:
+            self._stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop()
+
+    def _stop(self) -> None:
+        self.server.kill()
+        self._port.release()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _answers(self) -> bool:
+        try:
+            psycopg.connect(self.address("postgres"), connect_timeout=2).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+
+def _binary() -> str | None:
+    return shutil.which("pgbouncer") or (_DEBIAN if os.access(_DEBIAN, os.X_OK) else None)

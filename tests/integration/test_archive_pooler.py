@@ -1,0 +1,55 @@
+"""The archiver on Postgres behind PgBouncer in transaction mode, where each transaction may get another session."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.conftest import Names
+from tests.integration.archive import Archive, Stream, output_topics
+from tests.integration.pgbouncer import PgBouncer
+from tests.integration.scorer import Surroundings
+
+TABLES = ("scored_payments", "dead_letters", "replays")
+BATCHES = 8  # as many statements as a driver sees before it prepares them
+LEFT = """
+SELECT (SELECT COUNT(*) FROM pg_prepared_statements), current_setting('statement_timeout'),
+       (SELECT COUNT(*) FROM pg_class WHERE relpersistence = 't' AND relname LIKE 'archiver%')
+"""
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, and a folder."""
+    return output_topics(kafka_bootstrap, names, tmp_path)
+
+
+@contextmanager
+def both_sessions(archive: Archive) -> Iterator[list[psycopg.Connection]]:
+    """Transactions of two other clients at once: each has one of the pooler's two sessions."""
+    with psycopg.connect(archive.url) as one, psycopg.connect(archive.url) as other:
+        found = [session.execute("SELECT pg_backend_pid()").fetchone() for session in (one, other)]
+        assert found[0] != found[1]
+        yield [one, other]
+
+
+def test_nothing_is_left_in_a_shared_session(surroundings: Surroundings, pooler: PgBouncer, names: Names) -> None:
+    """Neither tables, statements nor limits; the tables that an earlier archiver left there do not matter."""
+    archive, stream = Archive(surroundings, pooler.database(names("archive"))), Stream(surroundings)
+    with archive.archiver() as service:
+        service.wait_until_ready()
+        with both_sessions(archive) as sessions:
+            for session, table in product(sessions, TABLES):
+                session.execute(f"CREATE TEMP TABLE incoming_{table} (LIKE {table}) ON COMMIT DELETE ROWS".encode())
+        for _ in range(BATCHES):
+            stream.write(20)
+            archive.wait_until_archived(service)
+        assert not service.lines("waiting for the database"), service.output
+        service.terminate()
+        assert service.wait() == 0, service.output
+    with both_sessions(archive) as sessions:
+        assert [session.execute(LEFT).fetchone() for session in sessions] == [(0, "0", 0)] * 2
+    assert archive.assert_each_once() == BATCHES * (20 + 3 + 1)
