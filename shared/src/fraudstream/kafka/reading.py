@@ -164,7 +164,7 @@ class TopicReader:
 
 
 def undecoded_batch(record: Record | Unreadable) -> Unreadable | None:
-    """Return the record if it stands for a whole batch that can't be decoded."""
+    """Return the record if it is the placeholder of a whole batch that can't be decoded."""
     return record if isinstance(record, Unreadable) and record.is_batch else None
 
 

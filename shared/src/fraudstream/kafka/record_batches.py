@@ -106,7 +106,7 @@ def is_abort_marker(batch: Batch, data: memoryview) -> bool:
 
 
 def unreadable_batch(data: memoryview, position: int, damage: str) -> Unreadable:
-    """Return what stands for an undecodable batch that was met at `position`.
+    """Return the placeholder for an undecodable batch that was met at `position`.
 
     Its own header is believed where it is possible.
     """

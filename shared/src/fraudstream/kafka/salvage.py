@@ -15,13 +15,13 @@ _INT64 = range(-(2**63), 2**63)
 _VARINT_BYTES, _VARLONG_BYTES = 5, 10
 _SEARCHED_BYTES = 256 << 10
 """How far a batch is searched for the end of damaged records, all together: 0.3 s at most."""
-_ELSEWHERE = "its bytes are not to be told from those of the damaged record before it"
+_ELSEWHERE = "its bytes can't be separated from those of the damaged record before it"
 
 Headers = list[tuple[str, bytes | None]]
 
 
 class UndecodableError(ValueError):
-    """A batch's records can't be told apart; the message says why."""
+    """A batch's records can't be separated; the message gives the reason."""
 
 
 class BatchHeader(NamedTuple):
@@ -121,7 +121,7 @@ class Salvage:
         return at, len(self._data), delta + 1
 
     def _missing(self, found: int, delta: int) -> list[Unreadable]:
-        """What stands for records that the header counts and the bytes do not hold."""
+        """Return placeholders for records that the header counts and the bytes do not contain."""
         if found >= self._count or delta > self._last_delta:
             return []
         deltas = range(delta, self._last_delta + 1) if self._is_dense else range(delta, delta + 1)
