@@ -41,7 +41,7 @@ class Record(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unreadable:
-    """Placeholder for bytes of a partition that can't be parsed, of one record or a whole batch: a `Record` without a value.
+    """Placeholder for bytes that can't be parsed, of one record or a whole batch: a `Record` without a value.
 
     It takes the offsets from `offset` to `last_offset`; None where the batch does not show how far it reaches.
     """
