@@ -93,7 +93,7 @@ def test_what_was_detected_is_logged(tmp_path: Path, reader: Reader) -> None:
 
 LINE = ",".join(str(cell) for cell in PAYMENTS[9])
 BAD = {
-    "a quote never closed": ("797.62,0.729,4,19,0,1,\"Joe's", "column 'merchant': '\"Joe\\'s': a quote is opened"),
+    "a quote never closed": ("797.62,0.729,4,19,0,1,\"Joe's", "column merchant: '\"Joe\\'s': a quote is opened"),
     "a quote in a cell": ("797.62,0.729,4,19,0,1,Joe's\"", "a quote inside a cell that does not begin with one"),
     "text after a quote": ('797.62,0.729,4,19,0,1,"Joe"s', "there is text after the closing quote"),
     "a NUL byte": ("797.62,0.729,4,19,0,1,\0", "NUL byte"),
