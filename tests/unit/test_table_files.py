@@ -1,6 +1,8 @@
 """The same file read in all three ways: as a history, by `score`, and as PAYMENTS_FILE. They agree to the row."""
 
+import bz2
 import gzip
+import lzma
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,7 +95,7 @@ def test_what_was_detected_is_logged(tmp_path: Path, reader: Reader) -> None:
 
 LINE = ",".join(str(cell) for cell in PAYMENTS[9])
 BAD = {
-    "a quote never closed": ("797.62,0.729,4,19,0,1,\"Joe's", "column 'merchant': '\"Joe\\'s': a quote is opened"),
+    "a quote never closed": ("797.62,0.729,4,19,0,1,\"Joe's", "column merchant: '\"Joe\\'s': a quote is opened"),
     "a quote in a cell": ("797.62,0.729,4,19,0,1,Joe's\"", "a quote inside a cell that does not begin with one"),
     "text after a quote": ('797.62,0.729,4,19,0,1,"Joe"s', "there is text after the closing quote"),
     "a NUL byte": ("797.62,0.729,4,19,0,1,\0", "NUL byte"),
@@ -203,6 +205,9 @@ REFUSED = {
     "Latin-1 in the header.csv": (text(names=[*NAMES, "caf\xe9"]).encode("latin-1"), "the header is not UTF-8 (byte"),
     "UTF-32.csv": (text().encode("utf-32"), "is UTF-32 text"),
     "a workbook.csv": (b"PK\x03\x04" + bytes(99), "is a ZIP archive or an Excel workbook"),
+    "Parquet.csv": (b"PAR1\x15\x04" + bytes(99), "is a Parquet file"),
+    "bzip2.csv": (bz2.compress(text().encode()), "is compressed with bzip2: only gzip is read"),
+    "xz.csv": (lzma.compress(text().encode()), "is compressed with xz: only gzip is read"),
     "zstd.csv": (b"\x28\xb5\x2f\xfd" + bytes(99), "is compressed with zstd: only gzip is read"),
     "cut.csv.gz": (gzip.compress(text().encode())[:-9], "is a damaged gzip file"),
     "changed.csv.gz": (gzip.compress(text().encode())[:50] + b"\xff" * 99, "is a damaged gzip file"),

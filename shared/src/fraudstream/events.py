@@ -29,7 +29,6 @@ _DETAIL_CHARACTERS = 300
 E = TypeVar("E")
 V = TypeVar("V")
 
-
 STRICT = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
 Amount = Annotated[float, Field(gt=0, le=1e12)]
 Risk = Annotated[float, Field(ge=0, le=1)]
@@ -154,8 +153,10 @@ def _invalid(value: bytes | None, error: ValidationError) -> InvalidPayment:
 
 
 def _envelope(value: bytes, error: ValidationError) -> InvalidPayment | None:
+    if error.error_count() < len(Payments._fields):
+        return None
     problems = error.errors(include_url=False, include_input=False, include_context=False)
-    if len(problems) < len(Payments._fields) or any(problem["type"] != "missing" for problem in problems):
+    if any(problem["type"] != "missing" for problem in problems):
         return None
     detail = wire_formats.of_object(value)
     return InvalidPayment(reason="missing_field", detail=detail) if detail else None

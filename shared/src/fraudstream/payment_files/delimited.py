@@ -95,9 +95,8 @@ def _problem(header: Header, line: bytes, error: ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start + 1} (0x{line[error.start]:02X}) is not UTF-8: save the file as UTF-8"
     if isinstance(error, QuoteError):
-        names = header.names
-        column = f"column {quoted(names[error.cell]) if error.cell < len(names) else error.cell + 1}"
-        return f"{column}: {quoted(error.text)}: {error}"
+        name = header.names[error.cell] if error.cell < len(header.names) else f"{error.cell + 1}"
+        return f"column {quoted(name)[1:-1]}: {quoted(error.text)}: {error}"
     return str(error)
 
 

@@ -28,11 +28,11 @@ _FOREIGN = {
     codecs.BOM_UTF32_BE: f"UTF-32 text: {_AS_CSV}",
     b"PK\x03\x04": f"a ZIP archive or an Excel workbook: {_AS_CSV}",
     b"\xd0\xcf\x11\xe0": f"an old Excel workbook: {_AS_CSV}",
-    b"PAR1": f"a Parquet file: {_AS_CSV}",
+    b"PAR1\x15": f"a Parquet file: {_AS_CSV}",
     b"Obj\x01": f"an Avro container file: {_AS_CSV}",
     b"\x28\xb5\x2f\xfd": "compressed with zstd: only gzip is read",
     b"\xfd7zXZ\x00": "compressed with xz: only gzip is read",
-    b"BZh": "compressed with bzip2: only gzip is read",
+    b"BZh9": "compressed with bzip2: only gzip is read",
 }
 
 
