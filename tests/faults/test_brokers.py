@@ -52,7 +52,13 @@ def wait_for_rounds(sent: list[int], more: int) -> None:
 
 @pytest.mark.parametrize(
     ("case", "how"),
-    [(7, "terminate"), (8, "kill"), (9, "pause for 45 s"), (11, "zookeeper away"), (11, "both restarted")],
+    [
+        (7, "terminate"),
+        (8, "kill"),
+        (9, "pause for 45 s"),
+        pytest.param(11, "zookeeper away", marks=pytest.mark.zookeeper),
+        pytest.param(11, "both restarted", marks=pytest.mark.zookeeper),
+    ],
 )
 def test_cases_7_8_9_11(own: Surroundings, own_cluster: Cluster, case: int, how: str) -> None:
     """Restarted, killed, paused beyond every request's timeout, without ZooKeeper; under load."""

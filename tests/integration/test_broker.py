@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
@@ -60,6 +61,7 @@ def test_comes_back_after_kill(own_cluster: Cluster, names: Names) -> None:
     assert asyncio.run(after()) == [b"one", b"two"]
 
 
+@pytest.mark.zookeeper
 def test_survives_a_restart_of_zookeeper(own_cluster: Cluster, names: Names) -> None:
     """ZooKeeper killed and started again: topics can be made as before."""
     own_cluster.zookeeper.kill()
