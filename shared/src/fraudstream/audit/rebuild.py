@@ -126,7 +126,7 @@ class _Writing:
         topics = self.settings.topics
         scored = self.logs[topics.scored][partition]
         behind = self.rotated.last(partition)
-        begin = await first_of_present_topic(
+        begin, _ = await first_of_present_topic(
             self.readers[topics.input],
             self.readers[topics.scored],
             partition,

@@ -47,18 +47,27 @@ async def describe(admin: AIOKafkaAdminClient, topics: Collection[str]) -> Clust
 
 async def message_limit(admin: AIOKafkaAdminClient, topic: str) -> int:
     """The largest batch, in bytes, that `topic` takes; Kafka's default where the broker doesn't say."""
+    limit = await _topic_setting(admin, topic, "max.message.bytes")
+    return int(limit) if limit else _DEFAULT_MESSAGE_BYTES
+
+
+async def is_compacted(admin: AIOKafkaAdminClient, topic: str) -> bool:
+    """Whether compaction may remove records of `topic`; taken for false where the broker doesn't say."""
+    return "compact" in (await _topic_setting(admin, topic, "cleanup.policy") or "")
+
+
+async def _topic_setting(admin: AIOKafkaAdminClient, topic: str, name: str) -> str | None:
     try:
-        responses = await admin.describe_configs(
-            [ConfigResource(ConfigResourceType.TOPIC, topic, {"max.message.bytes": None})]
-        )
+        responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic, {name: None})])
     except (KafkaError, ValueError, AttributeError):
-        return _DEFAULT_MESSAGE_BYTES
+        return None
     for response in responses:
         for resource in response.to_object()["resources"]:
             for entry in resource.get("config_entries", ()):
-                if entry["config_names"] == "max.message.bytes":
-                    return int(entry["config_value"])
-    return _DEFAULT_MESSAGE_BYTES
+                if entry["config_names"] == name:
+                    value: str = entry["config_value"]
+                    return value
+    return None
 
 
 def check_partitions(cluster: Cluster, topics: TopicSettings) -> None:
