@@ -73,7 +73,8 @@ class _Payments:
             self._batches = self._inputs.records(self._partition, offset, self._log.end)
         self._asked = offset
         while not self._held or self._held[-1].offset < offset:
-            self._held = deque(await anext(self._batches, None) or ())
+            batch = await anext(self._batches, None)
+            self._held = deque(batch or ())
             if not self._held:
                 return None
         while self._held[0].offset < offset:
