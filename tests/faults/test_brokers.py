@@ -54,7 +54,7 @@ def wait_for_rounds(sent: list[int], more: int) -> None:
     ("case", "how"),
     [
         (7, "terminate"),
-        (8, "kill"),
+        pytest.param(8, "kill", marks=pytest.mark.kafka4),
         (9, "pause for 45 s"),
         pytest.param(11, "zookeeper away", marks=pytest.mark.zookeeper),
         pytest.param(11, "both restarted", marks=pytest.mark.zookeeper),
@@ -96,6 +96,7 @@ def break_it(cluster: Cluster, how: str) -> None:
         cluster.broker.start()
 
 
+@pytest.mark.kafka4
 def test_case_12_the_coordinators_move(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
     """Three brokers, each killed and started again in turn, so that every coordinator moves."""
     cluster = make_cluster(brokers=3)

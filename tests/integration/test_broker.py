@@ -9,6 +9,8 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from tests.conftest import Names
 from tests.integration.broker import Cluster
 
+pytestmark = pytest.mark.kafka4
+
 
 async def _create(bootstrap: str, topic: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)

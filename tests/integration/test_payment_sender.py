@@ -18,6 +18,8 @@ from fraudstream.settings import KafkaSettings
 from tests.conftest import Names
 from tests.integration.topic import create, read_all
 
+pytestmark = pytest.mark.kafka4
+
 Break = Callable[[Any], Awaitable[None]]
 COUNT = 20_000
 
