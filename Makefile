@@ -19,16 +19,19 @@ $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
 	@touch $@
 
-.PHONY: help demo test check faults chaos bench e2e train quality data lock clean
+.PHONY: help demo test test-kafka4 check faults chaos bench e2e train quality data lock clean
 
 help: ## this list
-	@sed -n 's/^\([a-z0-9]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
 
 demo: $(VENV) ## payments scored here and now, without Docker; DEMO_SECONDS=30 stops by itself
 	@$(RUN) demo
 
 test: $(VENV) ## unit, contract, integration and browser tests, on real Kafka where java and mvn are
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m 'not faults and not e2e'
+
+test-kafka4: $(VENV) ## the quick choice of broker tests (marker kafka4) on Kafka 4 in KRaft mode
+	TEST_KAFKA=4 $(PYTEST) -n 2 --dist loadfile -m kafka4
 
 check: $(VENV) ## format, lint, types, layers
 	$(BIN)/python -m ruff format --check .

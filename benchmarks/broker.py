@@ -1,6 +1,6 @@
 """The broker that all are measured on: the tests' cluster, with the JVM options of Kafka's own start script."""
 
-from tests.integration.broker import Cluster
+from tests.integration.broker import Cluster, Line
 
 _JVM = (
     "-Xmx1g",
@@ -11,6 +11,9 @@ _JVM = (
 )
 
 
+LINE = Line.ZOOKEEPER
+
+
 def cluster() -> Cluster:
     """ZooKeeper and one Kafka broker."""
-    return Cluster(jvm=_JVM)
+    return Cluster(jvm=_JVM, line=LINE)

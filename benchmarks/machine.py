@@ -7,9 +7,12 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
+from tests.integration.broker import jars
+
+from benchmarks import broker
+
 _PACKAGES = ("aiokafka", "numpy", "pydantic", "scikit-learn", "uvloop", "confluent-kafka")
 _HERE = Path(__file__).parent
-_BROKER_POM = _HERE.parent / "tests" / "integration" / "broker" / "pom.xml"
 
 
 def describe() -> dict[str, object]:
@@ -21,7 +24,7 @@ def describe() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
         "python": platform.python_version(),
         "java": _java(),
-        "kafka": _version(_BROKER_POM.read_text(encoding="utf-8"), "kafka_2.13"),
+        "kafka": _version(jars.pom(broker.LINE).read_text(encoding="utf-8"), "kafka_2.13"),
         "kafka-streams": _version((_HERE / "kafka_streams" / "pom.xml").read_text(encoding="utf-8"), "kafka-streams"),
         **{package: metadata.version(package) for package in _PACKAGES},
         **_locked("quixstreams", "kafka-python"),

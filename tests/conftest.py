@@ -12,7 +12,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from hypothesis import HealthCheck, settings
 
-from tests.integration.broker import Cluster, why_unavailable
+from tests.integration.broker import Cluster, Line, kafka_line, why_unavailable
 from tests.integration.pgbouncer import PgBouncer
 from tests.integration.pgbouncer import why_unavailable as pgbouncer_why_unavailable
 from tests.integration.postgres import Postgres
@@ -35,8 +35,25 @@ Names = Callable[[str], str]
 MakeCluster = Callable[..., Cluster]
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark each test by the folder that it is in, and run the fast folders first."""
+def pytest_configure() -> None:
+    """Refuse a TEST_KAFKA that names no Kafka before anything is collected."""
+    try:
+        kafka_line()
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+
+
+def pytest_report_header() -> str:
+    """Name the Kafka that the tests start."""
+    return f"kafka: {kafka_line()}"
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Mark each test by its folder, run the fast folders first, deselect what this Kafka does not have."""
+    if kafka_line() is not Line.ZOOKEEPER:
+        about_zookeeper = [item for item in items if item.get_closest_marker("zookeeper")]
+        config.hook.pytest_deselected(items=about_zookeeper)
+        items[:] = [item for item in items if item not in about_zookeeper]
     for item in items:
         if _folder(item) in _FOLDERS:
             item.add_marker(_folder(item))

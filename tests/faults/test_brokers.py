@@ -52,7 +52,13 @@ def wait_for_rounds(sent: list[int], more: int) -> None:
 
 @pytest.mark.parametrize(
     ("case", "how"),
-    [(7, "terminate"), (8, "kill"), (9, "pause for 45 s"), (11, "zookeeper away"), (11, "both restarted")],
+    [
+        (7, "terminate"),
+        pytest.param(8, "kill", marks=pytest.mark.kafka4),
+        (9, "pause for 45 s"),
+        pytest.param(11, "zookeeper away", marks=pytest.mark.zookeeper),
+        pytest.param(11, "both restarted", marks=pytest.mark.zookeeper),
+    ],
 )
 def test_cases_7_8_9_11(own: Surroundings, own_cluster: Cluster, case: int, how: str) -> None:
     """Restarted, killed, paused beyond every request's timeout, without ZooKeeper; under load."""
@@ -90,6 +96,7 @@ def break_it(cluster: Cluster, how: str) -> None:
         cluster.broker.start()
 
 
+@pytest.mark.kafka4
 def test_case_12_the_coordinators_move(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
     """Three brokers, each killed and started again in turn, so that every coordinator moves."""
     cluster = make_cluster(brokers=3)

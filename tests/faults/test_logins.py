@@ -10,6 +10,8 @@ from tests.integration.broker.secured import secured_cluster
 from tests.integration.logins import Place
 from tests.integration.secrets import WRONG, assert_discreet, password_of
 
+pytestmark = pytest.mark.kafka4
+
 
 @pytest.mark.usefixtures("own_cluster_is_possible")
 def test_a_password_that_is_changed_while_it_runs(names: Names, tmp_path: Path) -> None:

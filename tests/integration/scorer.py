@@ -156,9 +156,12 @@ class Surroundings:
         own = {"PYTHONPATH": os.pathsep.join((str(_ROOT), str(_ROOT / "services" / module)))}
         return Service(self.folder, "tests.faults.unprivileged", self.settings | own | settings, module)
 
-    def send_payments_in_transaction(self, count: int, *, commit: bool) -> None:
+    def send_payments_in_transaction(
+        self, count: int, *, commit: bool, partition: int | None = None, topic: str = "INPUT_TOPIC"
+    ) -> None:
         """Send payments as a transactional producer does, and end its transaction."""
-        asyncio.run(_in_transaction(self.bootstrap, self.settings["INPUT_TOPIC"], count, commit=commit))
+        place = self.settings[topic], partition
+        asyncio.run(_in_transaction(self.bootstrap, place, count, commit=commit))
 
     @contextmanager
     def open_transaction(self, count: int, topic: str = "INPUT_TOPIC") -> Iterator[None]:
@@ -216,7 +219,8 @@ async def _make(bootstrap: str, partitions: dict[str, int], replication: int) ->
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
-        configs = {"max.message.bytes": str(2 << 20)}
+        # from Kafka 4.0 on, brokers refuse a timestamp of more than an hour ahead unless the topic takes it
+        configs = {"max.message.bytes": str(2 << 20), "message.timestamp.after.max.ms": str(2**63 - 1)}
         await admin.create_topics(
             [NewTopic(topic, count, replication, topic_configs=configs) for topic, count in partitions.items()]
         )
@@ -244,11 +248,12 @@ async def _send(bootstrap: str, topic: str, messages: Iterable[Message], options
         await asyncio.gather(*waiting)
 
 
-async def _in_transaction(bootstrap: str, topic: str, count: int, *, commit: bool) -> None:
+async def _in_transaction(bootstrap: str, place: tuple[str, int | None], count: int, *, commit: bool) -> None:
+    topic, partition = place
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-producer") as producer:
         await producer.begin_transaction()
         for number in range(count):
-            await producer.send_and_wait(topic, payment(number + 1))
+            await producer.send_and_wait(topic, payment(number + 1), partition=partition)
         await (producer.commit_transaction() if commit else producer.abort_transaction())
 
 

@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.conftest import Names
 from tests.integration.broker import Cluster
+
+pytestmark = pytest.mark.kafka4
 
 
 async def _create(bootstrap: str, topic: str) -> None:
@@ -60,6 +63,7 @@ def test_comes_back_after_kill(own_cluster: Cluster, names: Names) -> None:
     assert asyncio.run(after()) == [b"one", b"two"]
 
 
+@pytest.mark.zookeeper
 def test_survives_a_restart_of_zookeeper(own_cluster: Cluster, names: Names) -> None:
     """ZooKeeper killed and started again: topics can be made as before."""
     own_cluster.zookeeper.kill()

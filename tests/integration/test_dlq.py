@@ -20,6 +20,8 @@ from tests.integration.service import Service
 from tests.integration.topic import alter_config, read_all
 from tests.oracle import Record, committed_records, wait_until_drained
 
+pytestmark = pytest.mark.kafka4
+
 COUNT = 20
 NO_TEXT = b'\xff{"payment_id":'
 

@@ -17,6 +17,8 @@ from fraudstream.settings import KafkaSettings
 from tests.conftest import Names
 from tests.integration.topic import alter_config, create, read_all
 
+pytestmark = pytest.mark.kafka4
+
 Break = Callable[[Any], Awaitable[None]]
 COUNT = 20_000
 

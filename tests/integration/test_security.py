@@ -17,6 +17,8 @@ from tests.integration.secrets import KEY_PASSWORD, USERS, WRONG, assert_discree
 from tests.integration.service import Service
 from tests.oracle import committed_records
 
+pytestmark = pytest.mark.kafka4
+
 AT_ONCE = 3
 
 

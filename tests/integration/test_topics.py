@@ -5,10 +5,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.conftest import Names
 from tests.integration.broker import Cluster
 from tests.integration.service import Service
 from tests.integration.topic import config, create, partition_counts
+
+pytestmark = pytest.mark.kafka4
 
 HOUR_MS = 3_600_000
 

@@ -27,10 +27,17 @@ class Outputs:
 
 
 def judged(
-    outputs: Outputs, window: int = 4, *, topic_from: int = 0, start: int = 0, end: int = 10, csv: bool = True
+    outputs: Outputs,
+    window: int = 4,
+    *,
+    topic_from: int = 0,
+    start: int = 0,
+    end: int = 10,
+    csv: bool = True,
+    compacted: bool = False,
 ) -> Merge:
     """Merge in windows of so many records, as the driver does: outputs up to the first one behind the window."""
-    merge = Merge(Bounds(start=start, end=end, topic_from=topic_from), csv=csv)
+    merge = Merge(Bounds(start=start, end=end, topic_from=topic_from, compacted=compacted), csv=csv)
     rows, scored, dead = list(outputs.rows), list(outputs.scored), list(outputs.dead)
     inputs = [offset for offset in outputs.inputs if start <= offset < end]
     for first in range(0, len(inputs), window):
@@ -231,3 +238,14 @@ def _model(
         elif not letter:
             counts[Kind.LOST] += 1
     return counts
+
+
+@pytest.mark.parametrize("window", [1, 3, 10])
+def test_outputs_of_compacted_records(window: int) -> None:
+    """No findings where compaction may have removed their records; each offset counts once."""
+    outputs = Outputs(inputs=[2, 5, 9])
+    merge = judged(outputs, window, compacted=True)
+    assert found(merge) == {}
+    assert list(merge.compacted) == [0, 1, 3, 4, 6, 7, 8]
+    assert merge.once == merge.records == 3
+    assert found(judged(outputs, window)) == {Kind.NO_INPUT: 13}

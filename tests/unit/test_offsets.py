@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.offsets import Case, Decided, Log, Resume, fingerprint, resume
+from fraudstream.offsets import NO_RECORD, Case, Decided, Log, Resume, fingerprint, resume
 
 DECIDED = Decided(offset=99, base=90, fingerprint=7)
 
@@ -25,6 +25,9 @@ CASES = [
     (None, DECIDED, log(start=120, found=None), Case.RETENTION_PASSED, 120, 20),
     (None, DECIDED, log(end=99), Case.TOPIC_RECREATED, 0, 0),
     (None, DECIDED, log(found=8), Case.TOPIC_RECREATED, 0, 0),
+    (None, DECIDED, log(found=NO_RECORD), Case.TOPIC_RECREATED, 0, 0),
+    (95, DECIDED, log(found=NO_RECORD), Case.TOPIC_RECREATED, 0, 0),
+    (None, DECIDED, log(found=None), Case.OFFSETS_EXPIRED, 100, 0),
     (10, DECIDED, log(), Case.GROUP_RESET_BACK, 100, 0),
     (10, DECIDED, log(found=8), Case.TOPIC_RECREATED, 0, 0),
     (150, DECIDED, log(), Case.GROUP_AHEAD, 150, 0),
@@ -35,6 +38,7 @@ CASES = [
     (0, None, log(), Case.NORMAL, 0, 0),
     (5, None, log(start=9), Case.RETENTION_PASSED, 9, 4),
     (None, Decided(offset=99, base=99, fingerprint=None), log(), Case.OFFSETS_EXPIRED, 100, 0),
+    (None, Decided(offset=99, base=99, fingerprint=None), log(found=NO_RECORD), Case.OFFSETS_EXPIRED, 100, 0),
 ]
 
 

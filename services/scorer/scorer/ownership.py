@@ -25,7 +25,7 @@ _COMMITTED_TIMEOUT_S = 5.0
 _WORDS = {
     Case.CSV_BEGINS_HERE: "the CSV has nothing of the partition so far; going on at the committed offset",
     Case.OFFSETS_EXPIRED: "the group's committed offset is gone; going on behind the last row of the CSV",
-    Case.RETENTION_PASSED: "retention has deleted payments before they were scored",
+    Case.RETENTION_PASSED: "retention has deleted payments, or markers of transactions, before they were scored",
     Case.GROUP_RESET_BACK: "the group was reset to what is scored already; going on behind the last row of the CSV",
     Case.GROUP_AHEAD: "what lies between is not in this CSV: another host scored it, or a reset passed over it",
     Case.TOPIC_RECREATED: "the topic was made anew; the former CSV is set aside, going on at the topic's beginning",

@@ -93,7 +93,9 @@ class ScorerMetrics(ServiceMetrics):
             REASONS,
         )
         self.records_lost = Counter(
-            "fraudstream_records_lost", "Payments that retention deleted before they were scored.", registry=registry
+            "fraudstream_records_lost",
+            "Offsets that retention deleted before they were scored, those of transaction markers included.",
+            registry=registry,
         )
         self.end_to_end_latency = AgeHistogram(
             "fraudstream_end_to_end_latency_seconds",
@@ -200,7 +202,7 @@ class DashboardMetrics(ServiceMetrics):
         )
         self.records_passed_over = Counter(
             "fraudstream_dashboard_records_passed_over",
-            "Records that it did not read, to keep up: what it shows is a sample.",
+            "Offsets that it did not read, to keep up: what it shows is a sample. Transaction markers count too.",
             registry=registry,
         )
         self.viewers = Gauge("fraudstream_dashboard_viewers", "Pages that are open.", registry=registry)

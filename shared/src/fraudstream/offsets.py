@@ -4,6 +4,9 @@ import zlib
 from dataclasses import dataclass
 from enum import StrEnum
 
+NO_RECORD = -1
+"""In place of a fingerprint: that of no record, where this topic never had one at the offset."""
+
 
 def fingerprint(timestamp_ms: int, value: bytes | None) -> int:
     """A checksum that tells a record from another at the same offset of a re-created topic."""
@@ -39,7 +42,10 @@ class Decided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
-    """What Kafka holds of a partition: offsets start ≤ o < end; the fingerprint at `Decided.offset`, if retained."""
+    """What Kafka holds of a partition: offsets start ≤ o < end; the fingerprint at `Decided.offset`, if retained.
+
+    It is NO_RECORD where a transaction's marker or an aborted record is: then the topic is another one.
+    """
 
     start: int
     end: int

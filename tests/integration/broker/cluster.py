@@ -1,15 +1,15 @@
-"""ZooKeeper and N Kafka brokers in a folder of their own."""
+"""N Kafka brokers in a folder of their own; those of Kafka 3.9 with a ZooKeeper."""
 
 import shutil
-import socket
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.integration.broker import jars
+from tests.integration.broker import jars, kraft, zookeeper
 from tests.integration.broker.deadline import wait_until
+from tests.integration.broker.line import Line, kafka_line
 from tests.integration.broker.metadata import live_brokers
 from tests.integration.broker.ports import Port
 from tests.integration.broker.process import Process
@@ -22,7 +22,8 @@ class Cluster:
     """A cluster for tests, on fixed ports, whose processes can be killed, paused and started again on the same data.
 
     `properties` are added to each broker's, `jvm` replaces its JVM's options; `listeners` are more ports of the one
-    broker, by name, at this machine's address `host`. Starting and stopping block.
+    broker, by name, at this machine's address `host`; `line` is by default the one that TEST_KAFKA names.
+    Starting and stopping block.
     """
 
     def __init__(
@@ -32,24 +33,35 @@ class Cluster:
         jvm: Sequence[str] = QUICK_JVM,
         listeners: Mapping[str, int] | None = None,
         host: str = "127.0.0.1",
+        line: Line | None = None,
     ) -> None:
+        self.line = line or kafka_line()
         self._folder = Path(tempfile.mkdtemp(prefix="fraudstream-broker-"))
-        self._ports = [Port.reserve() for _ in range(brokers + 1)]
-        self._classpath = f"{jars.folder()}/*"
-        self._jvm = jvm
+        self._ports = [Port.reserve() for _ in range(brokers)]
+        # of the ZooKeeper, or of the controller in each broker
+        self._controllers = [Port.reserve() for _ in range(1 if self.line is Line.ZOOKEEPER else brokers)]
+        quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+        self._java = ["java", *jvm, quiet, "-cp", f"{jars.folder(self.line)}/*"]
         self._more_listeners = "".join(f",{name}://{host}:{port}" for name, port in (listeners or {}).items())
-        self.zookeeper = self._zookeeper(self._ports[0].number)
-        self.brokers = [self._broker(index, brokers, properties or {}) for index in range(brokers)]
+        self._zookeeper = self._make_zookeeper() if self.line is Line.ZOOKEEPER else None
+        self.brokers = [self._make_broker(index, properties or {}) for index in range(brokers)]
 
     @property
     def bootstrap(self) -> str:
         """The brokers' addresses, as clients want them."""
-        return ",".join(f"127.0.0.1:{port.number}" for port in self._ports[1:])
+        return ",".join(f"127.0.0.1:{port.number}" for port in self._ports)
 
     @property
     def broker(self) -> Process:
         """The first broker: the only one, unless more were asked for."""
         return self.brokers[0]
+
+    @property
+    def zookeeper(self) -> Process:
+        """The ZooKeeper server; tests that need it are marked `zookeeper`."""
+        if self._zookeeper is None:
+            raise RuntimeError(f"Kafka {self.line} has no ZooKeeper: mark this test `zookeeper`")
+        return self._zookeeper
 
     def segment(self, topic: str, partition: int) -> Path:
         """The file in which the first broker keeps the partition's records, if it has begun no second one."""
@@ -58,19 +70,21 @@ class Cluster:
 
     def start(self) -> None:
         """Start everything, and wait until every broker knows all the others."""
-        self.zookeeper.launch()
-        for broker in self.brokers:
-            broker.launch()
-        self.zookeeper.wait_ready()
-        for broker in self.brokers:
-            broker.wait_ready()
+        if self._zookeeper is None:
+            cluster_id = kraft.random_cluster_id()
+            for broker in self.brokers:
+                kraft.format_storage(self._java, cluster_id, self._settings(broker.name))
+        for process in self._processes:
+            process.launch()
+        for process in self._processes:
+            process.wait_ready()
         wait_until(self._all_know_all, timeout_s=30, what="brokers know each other")
 
     def stop(self) -> None:
         """End every process at once and delete the data."""
-        for process in [*self.brokers, self.zookeeper]:
+        for process in reversed(self._processes):
             process.kill()
-        for port in self._ports:
+        for port in [*self._ports, *self._controllers]:
             port.release()
         shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -87,30 +101,32 @@ class Cluster:
     ) -> None:
         self.stop()
 
+    @property
+    def _processes(self) -> list[Process]:
+        return [*([self._zookeeper] if self._zookeeper else []), *self.brokers]
+
     def _all_know_all(self) -> bool:
-        return all(len(live_brokers(port.number)) == len(self.brokers) for port in self._ports[1:])
+        return all(len(live_brokers(port.number)) == len(self.brokers) for port in self._ports)
 
-    def _zookeeper(self, port: int) -> Process:
-        properties = {
-            "dataDir": f"{self._folder}/zookeeper",
-            "clientPort": str(port),
-            "clientPortAddress": "127.0.0.1",
-            "tickTime": "2000",
-            "maxClientCnxns": "0",
-            "admin.enableServer": "false",
-            "4lw.commands.whitelist": "srvr",
-        }
+    def _make_zookeeper(self) -> Process:
+        port = self._controllers[0].number
+        properties = zookeeper.server_properties(f"{self._folder}/zookeeper", port)
         main = "org.apache.zookeeper.server.quorum.QuorumPeerMain"
-        return self._java("zookeeper", main, properties, lambda: _zookeeper_serves(port))
+        return self._process("zookeeper", main, properties, lambda: zookeeper.serves(port))
 
-    def _broker(self, index: int, brokers: int, properties: Mapping[str, str]) -> Process:
-        port = self._ports[index + 1].number
-        replicas = str(min(brokers, 3))
+    def _make_broker(self, index: int, properties: Mapping[str, str]) -> Process:
+        port = self._ports[index].number
+        replicas = str(min(len(self._ports), 3))
+        controllers = [one.number for one in self._controllers]
+        listeners = f"PLAINTEXT://127.0.0.1:{port}{self._more_listeners}"
+        if self.line is Line.ZOOKEEPER:
+            mode = zookeeper.broker_properties(index, controllers[0])
+        else:
+            mode = kraft.broker_properties(index, controllers)
+            listeners += f",{kraft.LISTENER}://127.0.0.1:{controllers[index]}"
         defaults = {
-            "broker.id": str(index),
-            "listeners": f"PLAINTEXT://127.0.0.1:{port}{self._more_listeners}",
-            "zookeeper.connect": f"127.0.0.1:{self._ports[0].number}",
-            "zookeeper.session.timeout.ms": "6000",  # a killed broker may come back after that
+            **mode,
+            "listeners": listeners,
             "log.dirs": f"{self._folder}/kafka-{index}",
             "auto.create.topics.enable": "false",
             "group.initial.rebalance.delay.ms": "0",
@@ -124,21 +140,14 @@ class Cluster:
             # retention would look 30 s after the start, and delete records with timestamps of long ago
             "log.initial.task.delay.ms": "3600000",
         }
-        settings = {**defaults, **properties}
-        return self._java(f"kafka-{index}", "kafka.Kafka", settings, lambda: index in live_brokers(port))
+        return self._process(
+            f"kafka-{index}", "kafka.Kafka", {**defaults, **properties}, lambda: index in live_brokers(port)
+        )
 
-    def _java(self, name: str, main: str, properties: Mapping[str, str], ready: Callable[[], bool]) -> Process:
-        settings = self._folder / f"{name}.properties"
+    def _process(self, name: str, main: str, properties: Mapping[str, str], ready: Callable[[], bool]) -> Process:
+        settings = self._settings(name)
         settings.write_text("".join(f"{key}={value}\n" for key, value in properties.items()), encoding="utf-8")
-        quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-        command = ["java", *self._jvm, quiet, "-cp", self._classpath, main, str(settings)]
-        return Process(name, command, self._folder / f"{name}.log", ready)
+        return Process(name, [*self._java, main, str(settings)], self._folder / f"{name}.log", ready)
 
-
-def _zookeeper_serves(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-            connection.sendall(b"srvr")
-            return b"Mode:" in connection.makefile("rb").read()
-    except OSError:
-        return False
+    def _settings(self, name: str) -> Path:
+        return self._folder / f"{name}.properties"

@@ -16,15 +16,20 @@ from confluent_kafka.admin import (
     ResourceType,
     ScramCredentialInfo,
     ScramMechanism,
-    UserScramCredentialAlteration,
     UserScramCredentialUpsertion,
 )
 
 from tests.integration.broker.certificates import Authority
 from tests.integration.broker.cluster import Cluster
+from tests.integration.broker.kraft import LISTENER as CONTROLLER
+from tests.integration.broker.line import Line, kafka_line
 from tests.integration.broker.ports import Port
 
 _TIMEOUT_S = 20
+_AUTHORIZER = {
+    Line.ZOOKEEPER: "kafka.security.authorizer.AclAuthorizer",
+    Line.KRAFT: "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
+}
 _SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule required;"
 _PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule required"
 _LISTENERS = {
@@ -67,12 +72,10 @@ class Secured:
 
     def add_user(self, name: str, password: str) -> None:
         """Let a user in with this password, by SCRAM."""
-        wanted: list[UserScramCredentialAlteration] = [
-            UserScramCredentialUpsertion(name, ScramCredentialInfo(mechanism, 4_096), password.encode())
-            for mechanism in MECHANISMS.values()
-        ]
-        for done in self._admin.alter_user_scram_credentials(wanted).values():
-            done.result(_TIMEOUT_S)
+        for mechanism in MECHANISMS.values():  # one by one: in KRaft mode a request may name a user once
+            credential = UserScramCredentialUpsertion(name, ScramCredentialInfo(mechanism, 4_096), password.encode())
+            for done in self._admin.alter_user_scram_credentials([credential]).values():
+                done.result(_TIMEOUT_S)
 
     def grant(self, principal: str, *rights: Right) -> None:
         """Let this principal do that from now on."""
@@ -121,12 +124,13 @@ def _properties(authority: Authority, plain_users: Mapping[str, str], host: str)
         "expired": authority.issue("broker-expired", expired=True),
         "elsewhere": authority.issue("broker-elsewhere", hosts=("localhost",)),
     }
-    protocols = ",".join(f"{name}:{protocol}" for name, protocol in {"PLAINTEXT": "PLAINTEXT", **_LISTENERS}.items())
+    plain = dict.fromkeys(("PLAINTEXT", CONTROLLER), "PLAINTEXT")
+    protocols = ",".join(f"{name}:{protocol}" for name, protocol in {**plain, **_LISTENERS}.items())
     users = " ".join(f'user_{name}="{password}"' for name, password in plain_users.items())
     properties = {
         "listener.security.protocol.map": protocols,
         "inter.broker.listener.name": "PLAINTEXT",
-        "authorizer.class.name": "kafka.security.authorizer.AclAuthorizer",
+        "authorizer.class.name": _AUTHORIZER[kafka_line()],
         "super.users": "User:ANONYMOUS",
         "ssl.keystore.type": "PEM",
         "ssl.truststore.type": "PEM",

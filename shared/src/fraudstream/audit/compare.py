@@ -12,6 +12,7 @@ from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.model import Thresholds
+from fraudstream.offsets import Log as Retained
 from fraudstream.settings import KafkaSettings
 
 
@@ -24,7 +25,7 @@ async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int,
             raise KafkaSetupError(f"SCORED_TOPIC: there is no topic {topic}")
         reader = await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
         logs = await reader.retained(range(count))
-        starts = {partition: max(one.start, one.end - last) for partition, one in logs.items()}
+        starts = {partition: await _start_of_last(reader, partition, one, last) for partition, one in logs.items()}
         progress = Progress("comparing", sum(one.end - starts[partition] for partition, one in logs.items()), log)
         found = Comparisons(cache(partial(_thresholds, models_dir)))
         for partition, one in logs.items():
@@ -34,6 +35,18 @@ async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int,
                     progress.advance(partition, len(records))
         progress.finish()
     return _text(found, topic)
+
+
+async def _start_of_last(reader: TopicReader, partition: int, log: Retained, wanted: int) -> int:
+    """The offset of the last record but `wanted`: not the end minus `wanted`, as transactions' markers have offsets."""
+    start, span = log.end, wanted
+    offsets: list[int] = []
+    while len(offsets) < wanted and start > log.start:
+        end, start = start, max(log.start, start - span)
+        span *= 2
+        async with aclosing(reader.records(partition, start, end)) as batches:
+            offsets[:0] = [record.offset async for records in batches for record in records]
+    return offsets[-wanted] if len(offsets) >= wanted else start
 
 
 def _thresholds(models_dir: Path, version: str) -> Thresholds | None:

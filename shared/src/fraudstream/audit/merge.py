@@ -54,11 +54,15 @@ _FIELDS = ("payment_id", "fraud_probability", "decision", "model_version")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Judged are offsets start ≤ o < end; scored records of offsets below `topic_from` are no longer retained."""
+    """Judged are offsets start ≤ o < end; scored records of offsets below `topic_from` are no longer retained.
+
+    Where the input is `compacted`, an output of a record that is not there is none to be found.
+    """
 
     start: int
     end: int
     topic_from: int = 0
+    compacted: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +77,8 @@ class Finding:
 class Merge:
     """Counts `records` of the input: `scored`, `dead`, `unretained` (CSV row there, scored record deleted by now).
 
+    `compacted` are offsets with outputs whose record compaction has removed.
+
     `window` in ascending order, then `finish`; then `findings` holds the counts and `examples` the first of each kind.
     """
 
@@ -85,6 +91,7 @@ class Merge:
         self.examples: list[Finding] = []
         self._decided_until = bounds.start - 1
         self._highest = dict.fromkeys(Output, bounds.start - 1)
+        self.compacted = OffsetSet()
         self._gaps = OffsetSet()
         self._troubled = OffsetSet()
         self._odd = OffsetSet()
@@ -123,7 +130,7 @@ class Merge:
         self.records += len(inputs)
         for output, left in ((Output.CSV, file if self._csv else {}), (Output.TOPIC, topic), (Output.DEAD, dead)):
             for offset in left:
-                self._find(Kind.NO_INPUT, offset, _PLACE[output])
+                self._without_input(output, offset)
         self._pass(inputs)
 
     def found(self, kind: Kind, detail: str) -> None:
@@ -171,7 +178,7 @@ class Merge:
             if offset in fresh and offset in inputs:
                 self._find(_TWICE[output], offset, _agreement(fresh[offset], content))
             elif offset in fresh:
-                self._find(Kind.NO_INPUT, offset, _PLACE[output])
+                self._without_input(output, offset)
             elif offset <= self._decided_until:
                 self._late(output, offset, content)
             else:
@@ -185,7 +192,7 @@ class Merge:
         """An output of a record whose window is over."""
         found = self._found[output]
         if offset in self._gaps:
-            self._find(Kind.NO_INPUT, offset, _PLACE[output])
+            self._without_input(output, offset)
         elif offset in found or (offset not in self._odd and output is not Output.DEAD and not self._is_dead(offset)):
             self._find(_TWICE[output], offset)
         elif offset in self._odd:
@@ -256,6 +263,12 @@ class Merge:
                     self._gaps.add(gap)
                 previous = offset
         self._decided_until = last
+
+    def _without_input(self, output: Output, offset: int) -> None:
+        if self.bounds.compacted:
+            self.compacted.add(offset)
+        else:
+            self._find(Kind.NO_INPUT, offset, _PLACE[output])
 
     def _disorder(self, output: Output, offset: int) -> None:
         if output is not Output.DEAD or not self.former:

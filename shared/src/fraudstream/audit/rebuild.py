@@ -13,7 +13,7 @@ from fraudstream.errors import FraudstreamError, KafkaSetupError
 from fraudstream.kafka.cluster import admin_client, check_partitions, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.group import committed_offsets, member_count
-from fraudstream.kafka.limits import OutputLimits
+from fraudstream.kafka.limits import OutputLimits, topic_settings
 from fraudstream.kafka.outlet import Outlet
 from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.offsets import Log as Retained
@@ -38,9 +38,7 @@ async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
         cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
         check_partitions(cluster, topics)
-        limits = OutputLimits(kafka, (topics.scored,))
-        await limits.read(admin)
-        if limits.of(topics.scored).settings.get(_TIMESTAMPS) == _APPEND_TIME:
+        if (await topic_settings(admin, topics.scored)).get(_TIMESTAMPS) == _APPEND_TIME:
             log.warning(
                 "rebuilt rows have other timestamps",
                 topic=topics.scored,
@@ -141,7 +139,7 @@ class _Writing:
         topics = self.settings.topics
         scored = self.logs[topics.scored][partition]
         behind = self.rotated.last(partition)
-        begin = await first_of_present_topic(
+        begin, _ = await first_of_present_topic(
             self.readers[topics.input],
             self.readers[topics.scored],
             partition,

@@ -17,6 +17,7 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.cluster import admin_client, check_partitions, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.group import committed_offsets
+from fraudstream.kafka.limits import topic_settings
 from fraudstream.kafka.reading import TopicReader, connected, settled, undecoded_batch
 from fraudstream.offsets import Log as Retained
 from fraudstream.records import Unreadable
@@ -68,6 +69,7 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
             first={one: mark.first for one, mark in state.marks.items()} if state else {},
             csv=csv,
             with_csv=settings.with_csv,
+            compacted="compact" in (await topic_settings(admin, topics.input)).get("cleanup.policy", ""),
             progress=Progress("verifying", _total(logs[topics.input], committed), log),
         )
         judged = [await audit.partition(partition) for partition in partitions]
@@ -115,6 +117,7 @@ class _Audit:
     first: Mapping[int, int]
     csv: CsvSnapshot
     with_csv: bool
+    compacted: bool
     progress: Progress
 
     async def partition(self, partition: int) -> Judged:
@@ -133,7 +136,8 @@ class _Audit:
         topic_from = await self._topic_from(partition, readings.scored, end)
         if not self.with_csv:  # nothing else says what became of them
             start = max(start, min(topic_from, end))
-        merge = Merge(Bounds(start=start, end=end, topic_from=topic_from), csv=self.with_csv)
+        bounds = Bounds(start=start, end=end, topic_from=topic_from, compacted=self.compacted)
+        merge = Merge(bounds, csv=self.with_csv)
         undecoded = await self._merge(partition, merge, readings)
         for detail in unreadable:
             merge.found(Kind.UNREADABLE, detail)
@@ -149,7 +153,7 @@ class _Audit:
             scored=merge.scored + merge.unretained,
             dead=merge.dead,
             replayed=readings.replays.count,
-            pending=await self._pending(partition, end, retained.end),
+            pending=await self._pending(partition, max(end, retained.start), retained.end),
             findings=merge.findings,
             examples=merge.examples,
             notes=[*self._notes(partition, merge, first, readings.former), *_undecoded_notes(undecoded)],
@@ -158,7 +162,7 @@ class _Audit:
     async def _readings(self, partition: int, unreadable: Callable[[str], None]) -> "_Readings":
         scored, dead = self.topics.scored, self.topics.dlq
         log = self.logs[scored][partition]
-        begin = await first_of_present_topic(
+        begin, former = await first_of_present_topic(
             self.readers[self.topics.input],
             self.readers[scored],
             partition,
@@ -187,7 +191,7 @@ class _Audit:
             scored=Cursor(events()),
             dead=Cursor(letters()),
             rows=Cursor(rows()),
-            former=begin - log.start,
+            former=former,
             replays=replays,
         )
 
@@ -242,6 +246,11 @@ class _Audit:
             notes.append(
                 f"{merge.unretained:,} records up to offset {merge.bounds.topic_from - 1} are no longer in "
                 f"{self.topics.scored}: judged by the CSV alone"
+            )
+        if merge.compacted:
+            notes.append(
+                f"{len(merge.compacted):,} outputs are of records that compaction has removed from "
+                f"{self.topics.input}: not judged"
             )
         if self.logs[self.topics.dlq][partition].start > 0:
             notes.append(f"{self.topics.dlq} does not reach back to its beginning: what it lost counts as lost")

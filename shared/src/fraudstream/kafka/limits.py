@@ -107,6 +107,15 @@ class OutputLimits:
                 log.warning("topic setting", topic=now.topic, setting=setting, meaning=meaning)
 
 
+async def topic_settings(admin: AIOKafkaAdminClient, topic: str) -> Mapping[str, str]:
+    """Return the settings of *topic*, the broker's defaults included; empty where the broker does not say."""
+    try:
+        limits = (await _read(admin, (topic,))).get(topic)
+    except _UNANSWERED:
+        return {}
+    return limits.settings if limits else {}
+
+
 async def _read(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, TopicLimits | None]:
     """Return the limits of each topic that exists; None where this user may not read them."""
     responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics])

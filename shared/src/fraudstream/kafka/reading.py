@@ -4,19 +4,21 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Literal
+from types import TracebackType
+from typing import Literal, Self
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.attempts import attempts
+from fraudstream.kafka.batches import never_a_record
 from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
 from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.rights import Rights
 from fraudstream.lifecycle import wait_for_stop
+from fraudstream.offsets import NO_RECORD, fingerprint
 from fraudstream.offsets import Log as Retained
-from fraudstream.offsets import fingerprint
 from fraudstream.records import Record, Unreadable
 from fraudstream.settings import KafkaSettings
 
@@ -84,6 +86,20 @@ class TopicReader:
         """Disconnect."""
         await self._consumer.stop()
 
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.stop()
+
+    async def never_a_record(self, partition: int, offset: int) -> bool:
+        """Whether the offset holds a transaction's marker or an aborted record."""
+        with self._rights.needed():
+            return await never_a_record(self._consumer, TopicPartition(self.topic, partition), offset)
+
     async def retained(self, partitions: Collection[int]) -> dict[int, Retained]:
         """Each partition's range; its end is the last stable offset where read_committed."""
         places = [TopicPartition(self.topic, partition) for partition in partitions]
@@ -93,7 +109,9 @@ class TopicReader:
         return {one.partition: Retained(start=starts[one], end=ends[one], fingerprint=None) for one in places}
 
     async def records(self, partition: int, start: int, end: int) -> AsyncGenerator[Sequence[Record], None]:
-        """Yield the records at start ≤ offset < end, in order, up to 5,000 at a time; only one such reading at a time.
+        """Yield the records at start ≤ offset < end, in order, 1 to 5,000 at a time; only one such reading at a time.
+
+        Offsets without a record (transactions' markers, aborted or compacted records) are skipped.
 
         An `Unreadable` takes the place of a damaged record, and of a whole batch that can't be decoded.
         Raises KafkaSetupError where retention deletes what is being read, or the broker falls silent.
@@ -103,8 +121,8 @@ class TopicReader:
         place = TopicPartition(self.topic, partition)
         self._consumer.assign([place])
         self._consumer.seek(place, start)
-        heard_s = asyncio.get_running_loop().time()
-        while await self._consumer.position(place) < end:
+        heard_s, position = asyncio.get_running_loop().time(), start
+        while position < end:
             try:
                 with self._rights.needed():
                     fetched = await self._consumer.getmany(place, timeout_ms=_FETCH_TIMEOUT_MS, max_records=_RECORDS)
@@ -113,16 +131,18 @@ class TopicReader:
                     f"{self.topic}: retention has deleted what was being read of partition {partition}; run it again"
                 ) from None
             records: Sequence[Record] = fetched.get(place, [])
-            now_s = asyncio.get_running_loop().time()
+            if records and (batch := undecoded_batch(records[-1])) and batch.offset < end:
+                following = await self.offset_after(partition, batch, end)
+                self._consumer.seek(place, following)
+                records = [*records[:-1], replace(batch, last_offset=following - 1)]
+            if records and records[-1].offset >= end:
+                records = [record for record in records if record.offset < end]
             if records:
-                heard_s = now_s
-                if (batch := undecoded_batch(records[-1])) and batch.offset < end:
-                    following = await self.offset_after(partition, batch, end)
-                    self._consumer.seek(place, following)
-                    records = [*records[:-1], replace(batch, last_offset=following - 1)]
-                if records[-1].offset >= end:
-                    records = [record for record in records if record.offset < end]
                 yield records
+            before, position = position, await self._consumer.position(place)
+            now_s = asyncio.get_running_loop().time()
+            if position > before:
+                heard_s = now_s
             elif now_s - heard_s > _SILENCE_S:
                 raise KafkaSetupError(f"{self.topic}: nothing more came of partition {partition} for {_SILENCE_S:g} s")
 
@@ -204,9 +224,15 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
 
 
 async def fingerprint_at(kafka: KafkaSettings, topic: str, partition: int, offset: int) -> int | None:
-    """The fingerprint of the record at that place, or None where it is not retained, or does not come in 5 s."""
+    """Return the fingerprint of the record at that place, or NO_RECORD where there never was one in this topic.
+
+    None where it can't be known: no longer retained, compacted, or nothing comes in 5 s.
+    """
     record = await record_at(kafka, topic, partition, offset, _FINGERPRINT_TIMEOUT_MS)
-    return fingerprint(record.timestamp, record.value) if record else None
+    if record is not None:
+        return fingerprint(record.timestamp, record.value)
+    async with TopicReader(kafka, topic) as reader:
+        return NO_RECORD if await reader.never_a_record(partition, offset) else None
 
 
 def _rights(kafka: KafkaSettings, topic: str) -> Rights:

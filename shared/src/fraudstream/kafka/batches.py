@@ -1,0 +1,48 @@
+"""The batch that covers an offset, looked at without its records: what a reader of records is never given."""
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.consumer.fetcher import READ_COMMITTED
+from aiokafka.errors import OffsetOutOfRangeError, for_code
+from aiokafka.protocol.fetch import FetchRequest
+
+from fraudstream.kafka.record_batches import frames, open_batch
+from fraudstream.kafka.salvage import UndecodableError
+
+_WAIT_MS = 500
+# the first batch comes whole, however large it is
+_BYTES = 1
+
+
+async def never_a_record(consumer: AIOKafkaConsumer, place: TopicPartition, offset: int) -> bool:
+    """Whether the offset holds a transaction's marker or an aborted record: no reader was ever given a record there.
+
+    False where it holds a committed record, or none because of compaction. Raises KafkaError.
+    """
+    await consumer.end_offsets([place])  # finds the partition's leader
+    client = consumer._client  # noqa: SLF001
+    wanted = [(place.topic, [(place.partition, offset, _BYTES)])]
+    answer = await client.send(
+        client.cluster.leader_for_partition(place), FetchRequest(_WAIT_MS, 1, _BYTES, READ_COMMITTED, wanted)
+    )
+    ((_, ((_, error_code, *rest),)),) = answer.topics
+    if error_code == OffsetOutOfRangeError.errno:
+        return False
+    if error_code:
+        raise for_code(error_code)
+    aborted = next((part for part in rest if isinstance(part, list)), [])
+    return _is_hidden(bytes(rest[-1] or b""), offset, aborted)
+
+
+def _is_hidden(fetched: bytes, offset: int, aborted: list[tuple[int, int]]) -> bool:
+    """Whether the first batch covers `offset` and is hidden; `aborted` are producers with their first such offset."""
+    data = next(frames(fetched), memoryview(b""))
+    try:
+        batch = open_batch(data)
+    except UndecodableError:
+        return False
+    if batch.producer_id is None or not batch.base_offset <= offset < batch.next_offset:
+        return False
+    return bool(batch.is_control_batch) or (
+        batch.is_transactional
+        and any(number == batch.producer_id and first <= batch.base_offset for number, first in aborted)
+    )

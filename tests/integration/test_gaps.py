@@ -1,0 +1,247 @@
+"""Offsets that hold no record: transactions' markers, aborted records, compacted and deleted ones; on real Kafka."""
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import Names
+from tests.integration import tools
+from tests.integration.archive import SQLITE, STAMP_MS, Archive, Stream
+from tests.integration.broker import Cluster
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import Message, Surroundings, payment, save_model
+from tests.integration.topic import alter_config, delete_records, delete_topic, read_all
+from tests.oracle import assert_each_once, committed_records, csv_rows, wait_until_drained
+
+Fill = Callable[[Surroundings], None]
+KEYS = 50
+COMPACTED = {
+    "cleanup.policy": "compact",
+    "segment.ms": "1000",
+    "min.cleanable.dirty.ratio": "0.0001",
+    "message.timestamp.after.max.ms": str(2**63 - 1),
+}
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """One partition, so that each test knows its offsets."""
+    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
+
+
+def _in_transactions(*sizes: int) -> Fill:
+    """Fill the input with transactions of these sizes; a negative one is aborted."""
+
+    def fill(surroundings: Surroundings) -> None:
+        for size in sizes:
+            surroundings.send_payments_in_transaction(abs(size), commit=size > 0)
+
+    return fill
+
+
+def _score(surroundings: Surroundings) -> None:
+    """Score what is committed: `tools.score` waits for an offset that a marker keeps from being committed."""
+    with surroundings.scorer() as scorer:
+        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+        scorer.wait_until_ready()
+        scorer.terminate()
+        assert scorer.wait() == 0, scorer.output
+        assert "Traceback" not in scorer.output
+
+
+def _make_again(surroundings: Surroundings, topic: str = "INPUT_TOPIC") -> None:
+    name = surroundings.settings[topic]
+    delete_topic(surroundings.bootstrap, name)
+    surroundings.make_topics({name: surroundings.partitions})
+
+
+@pytest.mark.kafka4
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(_in_transactions(5), _in_transactions(-3, 4), id="first is aborted"),
+        pytest.param(_in_transactions(5), _in_transactions(-6, 4), id="no offset comes again"),
+        pytest.param(_in_transactions(-3, 4), _in_transactions(4, 1, 2), id="first is a marker"),
+        pytest.param(_in_transactions(5), _in_transactions(-8), id="all are aborted"),
+        pytest.param(_in_transactions(5), _in_transactions(1), id="shorter"),
+        pytest.param(lambda scene: scene.send_payments(20), _in_transactions(*[1] * 20), id="one by one"),
+    ],
+)
+def test_a_former_topic_is_known_where_the_present_one_holds_no_record(
+    surroundings: Surroundings, before: Fill, after: Fill
+) -> None:
+    """Deleted, created again and filled by a transactional producer: `verify` and `rebuild` skip the former outputs."""
+    before(surroundings)
+    _score(surroundings)
+    count = len(committed_records(surroundings.bootstrap, surroundings.topics[1]))
+    _make_again(surroundings)
+    after(surroundings)
+    with surroundings.scorer() as scorer:
+        (line,) = scorer.wait_for("topic recreated")
+        assert line["position"] == 0
+        expected = len(committed_records(surroundings.bootstrap, surroundings.topics[0]))
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == expected, 30, "the present topic is scored")
+        scorer.wait_until_ready()
+        scorer.terminate()
+        assert scorer.wait() == 0, scorer.output
+    words = [f"each of {expected} records stands", f"{count} scored records"] if expected else ["Nothing to judge"]
+    done = tools.run(surroundings, "verify")
+    assert done.code == 0, done.output
+    assert all(word in done.output for word in words), done.output
+    rows = tools.rows(surroundings.csv) if expected else []
+    tools.rebuild(surroundings, "--force")
+    assert tools.rows(surroundings.csv) == rows
+
+
+@pytest.mark.parametrize("topic", ["INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC"])
+def test_topics_that_end_without_a_record(surroundings: Surroundings, topic: str) -> None:
+    """Aborted records and markers at the end of any topic: every tool reaches the end, and nothing waits."""
+    surroundings.send([Message(payment(number) if number % 4 else b"no") for number in range(40)])
+    _score(surroundings)
+    for _ in range(3):
+        surroundings.send_payments_in_transaction(30, commit=False, topic=topic)
+    output = tools.well(surroundings, "each of 40 records stands exactly once (30 scored, 10 dead letters)")
+    assert [line.split()[-1] for line in output.splitlines() if line.split()[:1] == ["all"]] == ["0"]
+    assert "10" in tools.run(surroundings, "dlq", "list").output
+    assert "10 replayed" in tools.run(surroundings, "dlq", "replay", "--all", "--yes").output
+    rows = tools.rows(surroundings.csv)
+    tools.rebuild(surroundings, "--force")
+    assert tools.rows(surroundings.csv) == rows
+    _score(surroundings)
+    tools.well(surroundings, "each of 50 records")
+
+
+def test_the_dead_letter_at_an_offset(surroundings: Surroundings) -> None:
+    """One line where the offset holds a marker or an aborted record."""
+    surroundings.send([Message(b"no")])
+    _score(surroundings)
+    surroundings.send_payments_in_transaction(1, commit=False, topic="DLQ_TOPIC")
+    end = len(read_all(surroundings.bootstrap, surroundings.topics[2])) + 3
+    answers = [tools.run(surroundings, "dlq", "show", f"0/{offset}") for offset in range(end)]
+    assert [done.code for done in answers] == [0] + [1] * (end - 1)
+    assert all("there is no dead letter at 0/" in done.output for done in answers[1:])
+
+
+@pytest.mark.kafka4
+def test_the_archive_of_a_scored_topic_made_again(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """A marker where the last archived record was is enough to know that the topic is another one."""
+    made = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1)
+    made.make_topics(dict.fromkeys(made.topics, 1))
+    archive = Archive(made, SQLITE)
+    Stream(made).write(4)
+    with archive.archiver() as first:
+        archive.wait_until_archived(first)
+        first.terminate()
+        assert first.wait() == 0
+    _make_again(made, "SCORED_TOPIC")
+    stream = Stream(made)
+    for payments in (3, 5):  # the marker of the first one is at offset 3
+        stream.write(payments, stamp_ms=STAMP_MS + 1_000_000)
+    with archive.archiver() as second:
+        (line,) = second.wait_for("topic made anew")
+        assert line["begins_at"] == 0
+        wait_until(lambda: archive.count() == 4 + 3 + 5, 20, "both topics' rows")
+
+
+def test_model_compare_counts_payments(surroundings: Surroundings) -> None:
+    """The last 10 payments are 10, though each has a marker after it."""
+    models = surroundings.folder / "models"
+    challenger = save_model(models, strength=0.01)
+    save_model(models, strength=0.001)
+    assert tools.run(surroundings, "model", "challenge", challenger.version).code == 0
+    surroundings.send_payments(30)
+    with surroundings.scorer(MAX_BATCH_RECORDS="1") as scorer:
+        scorer.wait_for("challenger")
+        surroundings.wait_until_committed()
+    for last, count in ((10, 10), (30, 30), (100, 30)):
+        assert f"{count} payments scored by" in tools.run(surroundings, "model", "compare", "--last", str(last)).output
+
+
+@pytest.fixture(scope="module")
+def cleaning_cluster() -> Iterator[Cluster]:
+    """A broker that compacts at once."""
+    with Cluster(properties={"log.cleaner.backoff.ms": "200"}) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def compacted(own_cluster_is_possible: None, cleaning_cluster: Cluster, names: Names, tmp_path: Path) -> Surroundings:  # noqa: ARG001
+    """A compacted input."""
+    made = Surroundings(cleaning_cluster.bootstrap, names, tmp_path, partitions=1).prepare()
+    alter_config(made.bootstrap, made.topics[0], COMPACTED)
+    return made
+
+
+def _send_and_compact(surroundings: Surroundings) -> None:
+    """Four payments for each of 50 keys, of which the last ones stay, and two more."""
+    now_ms = int(time.time() * 1_000)
+    surroundings.send(_keyed(4 * KEYS, now_ms))
+    _roll(surroundings, now_ms)
+
+
+def _keyed(count: int, now_ms: int) -> list[Message]:
+    return [Message(payment(number + 1), b"%d" % (number % KEYS), timestamp_ms=now_ms) for number in range(count)]
+
+
+def _roll(surroundings: Surroundings, now_ms: int) -> None:
+    """Two payments so much later that the segment before them is closed, and wait until that is compacted."""
+    for late in (1, 2):
+        surroundings.send([Message(payment(999), b"late-%d" % late, timestamp_ms=now_ms + late * 60_000)])
+    topic = surroundings.topics[0]
+    wait_until(lambda: len(read_all(surroundings.bootstrap, topic)) <= KEYS + 2, 60, "the input is compacted")
+
+
+@pytest.mark.kafka4
+def test_a_compacted_input_is_scored(compacted: Surroundings) -> None:
+    """Compacted before it was scored: what is left is scored once, ready and without lag; all tools agree."""
+    _send_and_compact(compacted)
+    with compacted.scorer() as scorer:
+        compacted.wait_until_committed()
+        scorer.wait_until_ready()
+        scorer.terminate()
+        assert scorer.wait() == 0, scorer.output
+    left = assert_each_once(compacted.csv, compacted.bootstrap, compacted.settings)
+    assert left == KEYS + 2
+    tools.well(compacted, f"each of {left} records stands exactly once")
+    rows = tools.rows(compacted.csv)
+    tools.rebuild(compacted, "--force")
+    assert tools.rows(compacted.csv) == rows
+    compacted.send([Message(payment(number + 1), b"new-%d" % number) for number in range(10)])
+    with compacted.scorer() as scorer:
+        compacted.wait_until_committed()
+        assert not scorer.lines("topic recreated"), scorer.output
+    assert assert_each_once(compacted.csv, compacted.bootstrap, compacted.settings) == left + 10
+
+
+def test_an_input_compacted_after_it_was_scored(compacted: Surroundings) -> None:
+    """Outputs of records that compaction has removed are no findings, and stay in a rebuilt CSV."""
+    now_ms = int(time.time() * 1_000)
+    compacted.send(_keyed(4 * KEYS, now_ms))
+    tools.score(compacted)
+    _roll(compacted, now_ms)
+    tools.score(compacted)
+    output = tools.well(compacted, "outputs are of records that compaction has removed")
+    left = len(read_all(compacted.bootstrap, compacted.topics[0]))
+    assert f"each of {left} records stands exactly once" in output
+    rows = tools.rows(compacted.csv)
+    assert len(rows) == 4 * KEYS + 2
+    tools.rebuild(compacted, "--force")
+    assert tools.rows(compacted.csv) == rows
+    compacted.csv.write_text("".join(compacted.csv.read_text().splitlines(keepends=True)[:-1]))
+    tools.found(compacted, "in the scored topic only (1)")
+
+
+def test_records_deleted_up_to_the_end(surroundings: Surroundings) -> None:
+    """DeleteRecords of all that there is, markers too: nothing to judge, and scoring continues with what comes."""
+    _in_transactions(20, -10)(surroundings)
+    _score(surroundings)
+    delete_records(surroundings.bootstrap, surroundings.topics[0], {0: -1})
+    done = tools.run(surroundings, "verify")
+    assert done.code == 0, done.output
+    _in_transactions(7)(surroundings)
+    with surroundings.scorer() as scorer:
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == 27, 30, "the new payments are scored")
+        scorer.wait_until_ready()
+    tools.well(surroundings, "each of 7 records")
