@@ -44,7 +44,7 @@ def _wait_for_health(scorer: Service, *words: str) -> str:
 
 
 def _end(scorer: Service) -> None:
-    """It ends when told, and never with a traceback."""
+    """It ends by itself on SIGTERM, without a traceback."""
     scorer.terminate()
     assert scorer.wait() == 0, scorer.output
     assert "Traceback" not in scorer.output

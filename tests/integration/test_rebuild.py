@@ -125,7 +125,9 @@ def test_a_topic_whose_broker_sets_the_timestamps(surroundings: Surroundings) ->
     """It is logged once, with topic and setting; every row is there, with another timestamp, else the same."""
     topic = surroundings.settings["SCORED_TOPIC"]
     alter_config(surroundings.bootstrap, topic, {"message.timestamp.type": "LogAppendTime"})
-    surroundings.send([Message(payment(number), partition=number % 2, timestamp_ms=86_400_000) for number in range(40)])
+    surroundings.send(
+        [Message(payment(number), partition=number % 2, timestamp_ms=86_400_000) for number in range(1, 41)]
+    )
     tools.score(surroundings)
     before = tools.rows(surroundings.csv)
     surroundings.csv.unlink()
