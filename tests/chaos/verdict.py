@@ -74,7 +74,7 @@ def _whole(path: Path) -> Path:
 
 def _files(report: Report, state: State | None, path: Path) -> None:
     rotated = _rotated(path)
-    ours = {path, *rotated, *(path.with_name(f".{path.name}.{kind}") for kind in ("journal", "lock"))}
+    ours = {path, *rotated, *(path.with_name(f".{path.name}.{kind}") for kind in ("journal", "lock", "claim"))}
     others = sorted(one.name for one in path.parent.iterdir() if one not in ours)
     if others:
         report.find(f"files beside the CSV: {others}")

@@ -53,7 +53,7 @@ def test_kafka_page_and_metrics_by_ipv6(make_cluster: MakeCluster, names: Names,
                 lambda: [one["state"] for one in snapshot(six)["replicas"]] == ["ready"], 30, "the archiver is shown"
             )
             for url in (dashboard.url, six):
-                assert snapshot(url)["kafka"]["state"] == "reading"
+                wait_until(lambda: snapshot(url)["kafka"]["state"] == "reading", 30, "the page reads")  # noqa: B023
     port.release()
 
 
