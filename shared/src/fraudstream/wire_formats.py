@@ -30,8 +30,10 @@ _PREFIXES = (
     (b"eyJ", "the value is base64: send the JSON itself"),
     (b"\xac\xed\x00\x05", "the value is a serialized Java object: send plain JSON, as text or bytes"),
 )
-_UTF_16 = re.compile(rb"([\t\n\r -~]\0){2}|(\0[\t\n\r -~]){2}")
-_XML = re.compile(rb"<[A-Za-z?!]")
+_PATTERNS = (
+    (re.compile(rb"([\t\n\r -~]\0){2}|(\0[\t\n\r -~]){2}"), f"the value is UTF-16: {_UTF_8}"),
+    (re.compile(rb"<[A-Za-z?!]"), "the value is XML or HTML: send JSON"),
+)
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
 _NEXT_OBJECT = re.compile(rb"\}[ \t\r\n]*+\{")
 _ZLIB = 0x78
@@ -44,10 +46,9 @@ def of_bytes(value: bytes, problem: str = "") -> str | None:
     for prefix, detail in _PREFIXES:
         if value.startswith(prefix):
             return detail
-    if _UTF_16.match(value):
-        return f"the value is UTF-16: {_UTF_8}"
-    if _XML.match(value):
-        return "the value is XML or HTML: send JSON"
+    for pattern, detail in _PATTERNS:
+        if pattern.match(value):
+            return detail
     if len(value) > 1 and value[0] == _ZLIB and int.from_bytes(value[:2]) % 31 == 0:
         return f"the value is compressed with zlib: {_UNPACKED}"
     if len(value) > _REGISTRY_BYTES and value[0] == 0 and value[1] != ord("{"):
