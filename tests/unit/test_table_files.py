@@ -105,6 +105,7 @@ BAD = {
     "decimal commas without quotes": ("797,62,0,729,4,19,0,1,shop", "9 cells"),
     "a line too long": (LINE + "x" * (1 << 20), "longer than 1,048,576 bytes"),
     "a thousands separator": ('"1,234.50",0.7,4,19,0,1,x', "column amount: '1,234.50' has thousands separators"),
+    "a thousand in a whole column": ('12,0.7,"1,000",19,0,1,x', "column failed_logins: '1,000' has thousands"),
     "a thousand": ('"1,234",0.7,4,19,0,1,x', "column amount: '1,234' has thousands separators"),
     "another thousands separator": ('"1.234,56",0.7,4,19,0,1,x', "column amount: '1.234,56' has thousands separators"),
     "a space for thousands": ("1 234,0.7,4,19,0,1,x", "column amount: '1 234' has thousands separators"),
@@ -194,6 +195,9 @@ REFUSED = {
         "line 1: two columns 'amount', numbers 1 and 2",
     ),
     "another column twice.csv": (text(names=[*NAMES, "merchant"]).encode(), "two columns 'merchant', numbers 7 and 8"),
+    "no header.csv": (text().partition("\n")[2].encode(), "line 1: no column amount, country_risk_score"),
+    "JSON.csv": (b'{"amount":12.5}\n', "line 1: JSON, not a header: name a JSON Lines file .jsonl"),
+    "compressed twice.csv.gz": (gzip.compress(gzip.compress(text().encode())), "compressed twice: unpack it once"),
     "a column is missing.csv": (text(names=["sum", *NAMES[1:]]).encode(), "line 1: no column amount"),
     "upper case.csv": (
         text(names=["Amount", *NAMES[1:]]).encode(),
