@@ -187,6 +187,21 @@ def test_another_decimal_mark_after_the_beginning_rejects_its_row(tmp_path: Path
     assert "'1.234,56' has thousands separators" in other[1]
 
 
+@pytest.mark.parametrize("number", ["1.234", "1,234"])
+def test_a_possible_thousand_after_a_beginning_without_marks_rejects_its_row(
+    tmp_path: Path, reader: Reader, number: str
+) -> None:
+    """It is not read as 1.234 only because no other number of the beginning shows a mark."""
+    path = tmp_path / "some.csv"
+    good = "".join(f"{n + 1};{n % 2};0;0;0;{n % 2};x\n" for n in range(20_000))
+    path.write_text(f"{';'.join(NAMES)}\n{good}{number};1;0;0;0;0;x\n", encoding="utf-8")
+    ways = reader.read(path)
+    assert len(ways.trained) == len(ways.scored) == len(ways.sent) == 20_000
+    ((line, detail),) = ways.rejected
+    assert line == 20_002
+    assert detail.startswith(f"column amount: '{number}' may be a decimal number or a thousand")
+
+
 REFUSED = {
     "empty.csv": (b"", "the file is empty; line 1 must name the columns"),
     "blank.csv": (b"\n \r\n\t\n", "the file is empty"),
