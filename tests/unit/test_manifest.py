@@ -143,6 +143,7 @@ def _edited(find: str, replace: str) -> Callable[[str], str]:
         (_edited('"reference": {}', '"reference": {"payment": {"amount": "5"}}'), "payment must hold finite numbers"),
         (_edited('"reference": {}', '"reference": {"payment": {"amount": true}}'), "payment must hold finite numbers"),
         (_edited('"reference": {}', '"reference": {"payment": [1, 2]}'), "payment must hold finite numbers"),
+        (_edited('"older_version": null', '"older_version": "aaaaaaaaaaaa"'), "older_version must be the beginning"),
         (_edited('"reference": {}', '"reference": ' + "[" * 100_000), "the file"),
         (lambda text: text.encode("utf-16").decode("latin-1"), "the file"),
     ],

@@ -205,7 +205,13 @@ def lines_of(*some: Row | bytes) -> bytes:
             "invalid_field",
             "column amount: 'NaN' must be a finite",
         ),
-        (json.dumps(PAYMENT)[:-1].encode() + b',"x":NaN}', "invalid_json", "expected value"),
+        (json.dumps(PAYMENT)[:-1].encode() + b',"x":NaN}', "invalid_json", "NaN or Infinity"),
+        (json.dumps(PAYMENT)[:-1].encode().replace(b'"payment_id": 7, ', b"") + b',"x":NaN}', "invalid_json", "NaN or"),
+        (
+            lines_of(PAYMENT | {"amount": -1, "data": {}, "schema": 1, "payload": {}}),
+            "invalid_field",
+            "column amount: '-1' must be greater",
+        ),
         (
             json.dumps(PAYMENT | {"amount": "12"}).encode(),
             "invalid_field",

@@ -105,6 +105,7 @@ BAD = {
     "decimal commas without quotes": ("797,62,0,729,4,19,0,1,shop", "9 cells"),
     "a line too long": (LINE + "x" * (1 << 20), "longer than 1,048,576 bytes"),
     "a thousands separator": ('"1,234.50",0.7,4,19,0,1,x', "column amount: '1,234.50' has thousands separators"),
+    "a thousand in a whole column": ('12,0.7,"1,000",19,0,1,x', "column failed_logins: '1,000' has thousands"),
     "a thousand": ('"1,234",0.7,4,19,0,1,x', "column amount: '1,234' has thousands separators"),
     "another thousands separator": ('"1.234,56",0.7,4,19,0,1,x', "column amount: '1.234,56' has thousands separators"),
     "a space for thousands": ("1 234,0.7,4,19,0,1,x", "column amount: '1 234' has thousands separators"),
@@ -186,6 +187,21 @@ def test_another_decimal_mark_after_the_beginning_rejects_its_row(tmp_path: Path
     assert "'1.234,56' has thousands separators" in other[1]
 
 
+@pytest.mark.parametrize("number", ["1.234", "1,234"])
+def test_a_possible_thousand_after_a_beginning_without_marks_rejects_its_row(
+    tmp_path: Path, reader: Reader, number: str
+) -> None:
+    """It is not read as 1.234 only because no other number of the beginning shows a mark."""
+    path = tmp_path / "some.csv"
+    good = "".join(f"{n + 1};{n % 2};0;0;0;{n % 2};x\n" for n in range(20_000))
+    path.write_text(f"{';'.join(NAMES)}\n{good}{number};1;0;0;0;0;x\n", encoding="utf-8")
+    ways = reader.read(path)
+    assert len(ways.trained) == len(ways.scored) == len(ways.sent) == 20_000
+    ((line, detail),) = ways.rejected
+    assert line == 20_002
+    assert detail.startswith(f"column amount: '{number}' may be a decimal number or a thousand")
+
+
 REFUSED = {
     "empty.csv": (b"", "the file is empty; line 1 must name the columns"),
     "blank.csv": (b"\n \r\n\t\n", "the file is empty"),
@@ -194,6 +210,9 @@ REFUSED = {
         "line 1: two columns 'amount', numbers 1 and 2",
     ),
     "another column twice.csv": (text(names=[*NAMES, "merchant"]).encode(), "two columns 'merchant', numbers 7 and 8"),
+    "no header.csv": (text().partition("\n")[2].encode(), "line 1: no column amount, country_risk_score"),
+    "JSON.csv": (b'{"amount":12.5}\n', "line 1: JSON, not a header: name a JSON Lines file .jsonl"),
+    "compressed twice.csv.gz": (gzip.compress(gzip.compress(text().encode())), "compressed twice: unpack it once"),
     "a column is missing.csv": (text(names=["sum", *NAMES[1:]]).encode(), "line 1: no column amount"),
     "upper case.csv": (
         text(names=["Amount", *NAMES[1:]]).encode(),

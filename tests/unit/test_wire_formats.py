@@ -1,8 +1,10 @@
 """Formats that senders use by mistake: each has a detail of its own, and none becomes a payment."""
 
 import base64
+import bz2
 import gzip
 import json
+import lzma
 import time
 import zlib
 
@@ -33,6 +35,7 @@ MISTAKES = {
     "UTF-32, big-endian, with a mark": (b"\x00\x00\xfe\xff" + TEXT.encode("utf-32-be"), "invalid_json", "UTF-32"),
     "UTF-32, little-endian": (TEXT.encode("utf-32-le"), "invalid_json", "UTF-32"),
     "UTF-32, big-endian": (TEXT.encode("utf-32-be"), "invalid_json", "UTF-32"),
+    "UTF-16 after a line break": (f"\n {TEXT}".encode("utf-16-le"), "invalid_json", "UTF-16"),
     "gzip": (gzip.compress(GOOD), "invalid_json", "gzip"),
     "zlib": (zlib.compress(GOOD), "invalid_json", "zlib"),
     "zlib, fast": (zlib.compress(GOOD, 1), "invalid_json", "zlib"),
@@ -40,6 +43,24 @@ MISTAKES = {
     "lz4": (b"\x04\x22\x4d\x18" + GOOD, "invalid_json", "lz4"),
     "snappy, framed": (b"\xff\x06\x00\x00sNaPpY" + GOOD, "invalid_json", "snappy"),
     "snappy, of Java": (b"\x82SNAPPY\x00" + GOOD, "invalid_json", "snappy"),
+    "xz": (lzma.compress(GOOD), "invalid_json", "xz"),
+    "bzip2": (bz2.compress(GOOD), "invalid_json", "bzip2"),
+    "ZIP": (b"PK\x03\x04\x14\x00", "invalid_json", "ZIP"),
+    "deflate, raw": (zlib.compress(GOOD)[2:-4], "invalid_json", "not UTF-8"),
+    "Latin-1": (b'{"name":"caf\xe9",' + GOOD[1:], "invalid_json", "byte 13 of the value is not UTF-8"),
+    "MessagePack": (
+        b"\x86\xaapayment_id\x01\xa6amount\xcb@'\x00\x00",
+        "invalid_json",
+        "byte 1 of the value is not UTF-8",
+    ),
+    "BSON": (b"\x84\x00\x00\x00\x10payment_id\x00\x01\x00", "invalid_json", "byte 1 of the value is not UTF-8"),
+    "Protobuf": (b"\x08\x01\x11\x00\x00\x00\x00\x00\x00\x27\x40", "invalid_json", "byte 1 of the value is a control"),
+    "control character in a string": (b'{"a":"\x01"}', "invalid_json", "found while parsing a string"),
+    "XML": (b'<?xml version="1.0"?><payment/>', "invalid_json", "XML"),
+    "syslog": (b"<14>1 payment", "invalid_json", "expected value"),
+    "two objects": (GOOD + b"\n" + GOOD, "invalid_json", "more than one JSON object"),
+    "one object, then text": (GOOD + b" // }", "invalid_json", "trailing characters"),
+    "NaN in another field": (GOOD[:-1] + b',"a":NaN}', "invalid_json", "NaN or Infinity"),
     "Schema Registry, JSON": (b"\x00\x00\x00\x00\x07" + GOOD, "invalid_json", "Schema Registry prefix"),
     "Schema Registry, space, JSON": (b"\x00\x00\x00\x00\x07 " + GOOD, "invalid_json", "then JSON"),
     "Schema Registry, Avro": (b"\x00\x00\x00\x00\x07\x02\x00\x00", "invalid_json", "then Avro or Protobuf"),
@@ -51,6 +72,7 @@ MISTAKES = {
     "zero-width space": ("\u200b".encode() + GOOD, "invalid_json", "begins with U+200B (ZERO WIDTH SPACE)"),
     "ideographic space": ("\u3000".encode() + GOOD, "invalid_json", "begins with U+3000 (IDEOGRAPHIC SPACE)"),
     "form feed": (b"\x0c" + GOOD, "invalid_json", "begins with U+000C (a control character)"),
+    "NUL at the beginning": (b"\x00" + GOOD, "invalid_json", "begins with U+0000 (a control character)"),
     "NUL at the end": (GOOD + b"\x00", "invalid_json", "ends with U+0000 (a control character)"),
     "JSON in a string": (json.dumps(TEXT).encode(), "not_an_object", "serialized twice"),
     "JSON array in a string": (json.dumps(f" [{TEXT}]").encode(), "not_an_object", "serialized twice"),
@@ -62,6 +84,12 @@ MISTAKES = {
     "Connect, no schema": (json.dumps({"schema": None, "payload": FIELDS}).encode(), "missing_field", "Connect"),
     "change event": (json.dumps({"op": "c", "after": FIELDS}).encode(), "missing_field", "an object in 'after'"),
     "CloudEvent": (json.dumps({"specversion": "1.0", "data": FIELDS}).encode(), "missing_field", "an object in 'data'"),
+    "CloudEvent, text": (
+        json.dumps({"specversion": "1.0", "data": TEXT}).encode(),
+        "missing_field",
+        "string in 'data'",
+    ),
+    "removal": (json.dumps({"before": FIELDS, "after": None}).encode(), "missing_field", "an object in 'before'"),
 }
 LARGEST = 1 << 20
 SLOWEST_S = 2.0
@@ -135,6 +163,9 @@ def test_any_bytes(value: bytes) -> None:
         b" " * LARGEST,
         b"\xc2\xa0" * (LARGEST // 2),
         b"\xff" * LARGEST,
+        b"\x01" * LARGEST,
+        GOOD + b"}" * LARGEST,
+        GOOD + b"} " * (LARGEST // 2),
         b"[" * LARGEST,
         b"[]," * (LARGEST // 3),
         b'"' + b"[" * LARGEST + b'"',

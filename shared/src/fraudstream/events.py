@@ -132,8 +132,10 @@ def _strictly(value: bytes | None, event: E | InvalidPayment) -> E | InvalidPaym
         return event
     try:
         pydantic_core.from_json(value, allow_inf_nan=False)
-    except ValueError as error:
-        return InvalidPayment(reason="invalid_json", detail=str(error)[:_DETAIL_CHARACTERS])
+    except ValueError:
+        return InvalidPayment(
+            reason="invalid_json", detail="Invalid JSON: a field has NaN or Infinity, which JSON lacks"
+        )
     return event
 
 
@@ -144,7 +146,7 @@ def _invalid(value: bytes | None, error: ValidationError) -> InvalidPayment:
     if not value.strip():
         return InvalidPayment(reason="empty", detail="the message's value is empty")
     if first["type"] == "json_invalid":
-        detail = wire_formats.of_bytes(value) or first["msg"]
+        detail = wire_formats.of_bytes(value, first["msg"]) or first["msg"]
         return InvalidPayment(reason="invalid_json", detail=detail[:_DETAIL_CHARACTERS])
     if not first["loc"]:
         detail = wire_formats.of_json(value) or "the message is JSON, but no object"

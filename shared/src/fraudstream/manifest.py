@@ -118,6 +118,12 @@ class Manifest(BaseModel):
             raise ValueError(f"{PAYMENT} must hold finite numbers")
         return reference
 
+    @model_validator(mode="after")
+    def _is_older_by_its_model(self) -> Self:
+        if self.older_version not in {None, self.sha256[:VERSION_DIGITS]}:
+            raise ValueError("older_version must be the beginning of sha256")
+        return self
+
     @property
     def content_sha256(self) -> str:
         """The hash of everything that decides; a pin names it."""

@@ -1,5 +1,6 @@
 """Formats that senders use by mistake, recognised in a message that was refused. Pure; no detail quotes a value."""
 
+import re
 import unicodedata
 
 import pydantic_core
@@ -17,36 +18,48 @@ _PREFIXES = (
     (b"\x00\x00\x00{\x00\x00\x00", f"the value is UTF-32: {_UTF_8}"),
     (b"\xff\xfe", f"the value is UTF-16: {_UTF_8}"),
     (b"\xfe\xff", f"the value is UTF-16: {_UTF_8}"),
-    (b"{\x00", f"the value is UTF-16: {_UTF_8}"),
-    (b"\x00{\x00", f"the value is UTF-16: {_UTF_8}"),
     (b"\x1f\x8b", f"the value is compressed with gzip: {_UNPACKED}"),
     (b"\x28\xb5\x2f\xfd", f"the value is compressed with zstd: {_UNPACKED}"),
     (b"\x04\x22\x4d\x18", f"the value is compressed with lz4: {_UNPACKED}"),
     (b"\xff\x06\x00\x00sNaPpY", f"the value is compressed with snappy: {_UNPACKED}"),
+    (b"\xfd7zXZ\x00", f"the value is compressed with xz: {_UNPACKED}"),
+    (b"BZh9", f"the value is compressed with bzip2: {_UNPACKED}"),
+    (b"PK\x03\x04", f"the value is a ZIP archive: {_UNPACKED}"),
     (b"\x82SNAPPY\x00", f"the value is compressed with snappy: {_UNPACKED}"),
     (b"Obj\x01", "the value is an Avro container file: send one payment as plain JSON in each message"),
     (b"eyJ", "the value is base64: send the JSON itself"),
     (b"\xac\xed\x00\x05", "the value is a serialized Java object: send plain JSON, as text or bytes"),
 )
+_PATTERNS = (
+    (re.compile(rb"([\t\n\r -~]\0){2}|(\0[\t\n\r -~]){2}"), f"the value is UTF-16: {_UTF_8}"),
+    (re.compile(rb"<[A-Za-z?!]"), "the value is XML or HTML: send JSON"),
+)
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_NEXT_OBJECT = re.compile(rb"\}[ \t\r\n]*+\{")
 _ZLIB = 0x78
 _REGISTRY_BYTES = 5
-_WRAPPERS = ("payload", "after", "data", "value", "payment")
+_WRAPPERS = ("payload", "after", "data", "value", "payment", "message", "body", "event", "record", "detail", "before")
 
 
-def of_bytes(value: bytes) -> str | None:
-    """Return the detail for a value that is no JSON; None where its format is unknown."""
+def of_bytes(value: bytes, problem: str = "") -> str | None:
+    """Return the detail for a value that is no JSON by the parser's `problem`; None where its format is unknown."""
     for prefix, detail in _PREFIXES:
         if value.startswith(prefix):
             return detail
+    for pattern, detail in _PATTERNS:
+        if pattern.match(value):
+            return detail
     if len(value) > 1 and value[0] == _ZLIB and int.from_bytes(value[:2]) % 31 == 0:
         return f"the value is compressed with zlib: {_UNPACKED}"
-    if len(value) > _REGISTRY_BYTES and value[0] == 0:
+    if len(value) > _REGISTRY_BYTES and value[0] == 0 and value[1] != ord("{"):
         body = value[_REGISTRY_BYTES : _REGISTRY_BYTES + _MOST_LOOKED_AT].lstrip(_JSON_SPACE)
         content = "JSON" if body.startswith((b"{", b"[")) else "Avro or Protobuf"
         return (
             f"the value has a Schema Registry prefix (a zero byte and a 4-byte schema id), then {content}: {_UNFRAMED}"
         )
-    return _foreign_space(value)
+    if "trailing characters" in problem and value.lstrip(_JSON_SPACE).startswith(b"{") and _NEXT_OBJECT.search(value):
+        return "the value has more than one JSON object: send each payment as a message of its own"
+    return _foreign_space(value) or _binary(value)
 
 
 def of_json(value: bytes) -> str | None:
@@ -54,7 +67,7 @@ def of_json(value: bytes) -> str | None:
     found = _parsed(value)
     if isinstance(found, list):
         return "the value is a JSON array: send each payment as a message of its own"
-    if isinstance(found, str) and found.lstrip().startswith(("{", "[")):
+    if _is_serialized(found):
         return "the value is a JSON string that contains JSON: it was serialized twice; send the object itself"
     if isinstance(found, str) and found.startswith("eyJ"):
         return "the value is a JSON string that contains base64: send the object itself"
@@ -71,8 +84,16 @@ def of_object(value: bytes) -> str | None:
             "the value is a Kafka Connect envelope (schema, payload): set value.converter.schemas.enable=false, "
             "so that the payment's fields are at the top level"
         )
-    wrapper = next((name for name in _WRAPPERS if isinstance(found.get(name), dict)), None)
-    return wrapper and f"the value has an object in {wrapper!r}: the payment's fields must be at the top level"
+    for name in _WRAPPERS:
+        if isinstance(found.get(name), dict):
+            return f"the value has an object in {name!r}: the payment's fields must be at the top level"
+        if _is_serialized(found.get(name)):
+            return f"the value has JSON in a string in {name!r}: send the payment's fields at the top level"
+    return None
+
+
+def _is_serialized(found: object) -> bool:
+    return isinstance(found, str) and found.lstrip().startswith(("{", "["))
 
 
 def _parsed(value: bytes) -> object:
@@ -83,15 +104,31 @@ def _parsed(value: bytes) -> object:
 
 
 def _foreign_space(value: bytes) -> str | None:
-    """Return the detail for an invisible character before or after the value that is no white space in JSON."""
-    for text, place in (
-        (value.lstrip(_JSON_SPACE)[:_MOST_LOOKED_AT].decode(errors="ignore")[:1], "begins"),
-        (value.rstrip(_JSON_SPACE)[-_MOST_LOOKED_AT:].decode(errors="ignore")[-1:], "ends"),
-    ):
-        if text and (text.isspace() or unicodedata.category(text) in {"Cc", "Cf"}):
-            name = unicodedata.name(text, "a control character")
+    """Return the detail for an invisible character before or after an object that is no white space in JSON."""
+    head = value.lstrip(_JSON_SPACE)[:_MOST_LOOKED_AT].decode(errors="replace")
+    tail = value.rstrip(_JSON_SPACE)[-_MOST_LOOKED_AT:].decode(errors="replace")
+    for text, braces, place in ((head, ("{", "["), "begins"), (tail[::-1], ("}", "]"), "ends")):
+        visible = next((character for character in text if not _is_invisible(character)), None)
+        if visible in braces and _is_invisible(text[0]):
+            name = unicodedata.name(text[0], "a control character")
             return (
-                f"the value {place} with U+{ord(text):04X} ({name}), which is no white space in JSON: "
+                f"the value {place} with U+{ord(text[0]):04X} ({name}), which is no white space in JSON: "
                 "only space, tab, line feed and carriage return are"
             )
+    return None
+
+
+def _is_invisible(character: str) -> bool:
+    return character.isspace() or unicodedata.category(character) in {"Cc", "Cf"}
+
+
+def _binary(value: bytes) -> str | None:
+    """Return the detail for a value that is no text in UTF-8."""
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        return f"byte {error.start + 1:,} of the value is not UTF-8: send JSON, encoded as UTF-8"
+    control = _CONTROL.search(value)
+    if control and not value.startswith((b"{", b"[")):  # in JSON's strings the parser names it
+        return f"byte {control.start() + 1:,} of the value is a control character (a binary format?): send JSON"
     return None

@@ -9,7 +9,9 @@ from fraudstream.features import FEATURES
 from fraudstream.payment_files.rows import DECIMALS, ID, LABEL, quoted
 
 POINT, COMMA = ".", ","
-MARKS = {POINT: "point", COMMA: "comma"}
+UNPROVEN = "?"
+"""A point that no number of the file's beginning shows, where the delimiter is not a comma."""
+MARKS = {POINT: "point", COMMA: "comma", UNPROVEN: "point"}
 _MARKED = re.compile(r"[+-]?(?=[.,]?[0-9])[0-9]*([.,])[0-9]*([eE][+-]?[0-9]+)?")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([.,' _\u00a0\u2009\u202f\u2019][0-9]{3})+([.,][0-9]*)?")
@@ -24,7 +26,7 @@ def mark(path: object, delimiter: str, cells: Iterable[tuple[int, str, str]]) ->
     """Return the decimal mark that the cells use; each comes with its line and column. Raises PaymentFileError.
 
     `1.234` may be a thousand: it proves nothing. Without a proof the mark is a point, but only where a comma is the
-    delimiter can that be relied on.
+    delimiter can that be relied on; elsewhere it is UNPROVEN.
     """
     proofs: dict[str, str] = {}
     doubtful = ""
@@ -47,12 +49,13 @@ def mark(path: object, delimiter: str, cells: Iterable[tuple[int, str, str]]) ->
             f"{path}, {doubtful} may be a decimal number or a thousand, and no other number of the file's beginning "
             "shows which: write it with two decimal places, or without thousands separators"
         )
-    return next(iter(proofs), POINT)
+    return next(iter(proofs), POINT if delimiter == "," else UNPROVEN)
 
 
 def converters(decimal_mark: str) -> Mapping[str, Convert]:
     """Return for each column the function from a cell's text to its number, or to the text where it is none."""
-    common = {text: value for value in range(_MOST_COMMON) for text in (f"{value}", f"{value}{decimal_mark}0")}
+    character = POINT if decimal_mark == UNPROVEN else decimal_mark
+    common = {text: value for value in range(_MOST_COMMON) for text in (f"{value}", f"{value}{character}0")}
 
     def decimal(text: str) -> Value:
         return _value(text, decimal_mark, whole=False)
@@ -66,6 +69,8 @@ def converters(decimal_mark: str) -> Mapping[str, Convert]:
 
 def problem(text: str, decimal_mark: str) -> str | None:
     """Return why a cell is not read although it looks like a number; None where it does not look like one."""
+    if decimal_mark == UNPROVEN and _MAYBE_THOUSANDS.fullmatch(text):
+        return "may be a decimal number or a thousand, and no number of the file's beginning shows which"
     if _THOUSANDS.fullmatch(text):
         return f"has thousands separators, or another decimal mark than the file's, a {MARKS[decimal_mark]}"
     match = _MARKED.fullmatch(text)
@@ -80,5 +85,7 @@ def _value(text: str, decimal_mark: str, *, whole: bool) -> Value:
         if POINT in text:
             return text.strip()
         plain = text.replace(COMMA, POINT, 1)
+    if decimal_mark == UNPROVEN and _MAYBE_THOUSANDS.fullmatch(text.strip()):
+        return text.strip()
     found = number(plain, whole=whole)
     return text.strip() if found is None else found

@@ -7,7 +7,7 @@ from fraudstream.payment_files import decimals
 from fraudstream.payment_files.header import Header
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.quoting import QuoteError, cells
-from fraudstream.payment_files.rows import DECIMALS, ID, Batch, Rejected, Row, Schema, described, in_order, quoted
+from fraudstream.payment_files.rows import ID, Batch, Rejected, Row, Schema, described, in_order, quoted
 
 
 class DelimitedReader:
@@ -45,11 +45,11 @@ class DelimitedReader:
 
     def _problems(self, row: Sequence[str]) -> str:
         shown = {name: row[place].strip() for name, place in self._header.places.items()}
-        for name in DECIMALS:
-            if isinstance(self._converters[name](shown[name]), str):
-                text = decimals.problem(shown[name], self._decimal_mark)
+        for name, cell in shown.items():
+            if isinstance(self._converters[name](cell), str):
+                text = decimals.problem(cell, self._decimal_mark)
                 if text:
-                    return f"column {name}: {quoted(shown[name])} {text}"
+                    return f"column {name}: {quoted(cell)} {text}"
         (fields,) = self._fields([1], [row])
         return described(self._schema, fields, shown)
 

@@ -40,6 +40,8 @@ def _text(place: str, line: bytes) -> str:
         raise PaymentFileError(f"{place}: longer than {LONGEST_LINE:,} bytes, which no header is")
     if b"\0" in line:
         raise PaymentFileError(f"{place}: NUL bytes in the header, as of UTF-16 without a mark: save the file as UTF-8")
+    if line.lstrip().startswith((b"{", b"[")):
+        raise PaymentFileError(f"{place}: JSON, not a header: name a JSON Lines file .jsonl")
     try:
         return line.decode()
     except UnicodeDecodeError as error:
@@ -56,13 +58,6 @@ def _names(text: str, delimiter: str) -> list[str] | None:
 
 
 def _check(place: str, names: Sequence[str], delimiter: str, schema: Schema) -> None:
-    positions: dict[str, int] = {}
-    for position, name in enumerate(names, 1):
-        first = positions.setdefault(name, position)
-        if name and first != position:
-            raise PaymentFileError(
-                f"{place}: two columns {quoted(name)}, numbers {first} and {position}: rename or remove one"
-            )
     missing = [name for name in schema.columns if name not in names]
     if missing:
         shown = ", ".join(quoted(name) for name in names[:_MOST_NAMES])
@@ -70,3 +65,10 @@ def _check(place: str, names: Sequence[str], delimiter: str, schema: Schema) -> 
             f"{place}: no column {', '.join(missing)} (found, with {DELIMITERS[delimiter]} as delimiter: {shown}; "
             "comma, semicolon and tab are read)"
         )
+    positions: dict[str, int] = {}
+    for position, name in enumerate(names, 1):
+        first = positions.setdefault(name, position)
+        if name and first != position:
+            raise PaymentFileError(
+                f"{place}: two columns {quoted(name)}, numbers {first} and {position}: rename or remove one"
+            )

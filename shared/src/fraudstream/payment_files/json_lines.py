@@ -49,7 +49,9 @@ class JsonLinesReader:
         # in front: an id of the line's own comes later, and so counts, even if its name is written with escapes
         if self._schema.new_id is None or not text.startswith(b"{"):
             return text
-        return b'{"%s":%d,%s' % (ID.encode(), self._schema.new_id(number), text[1:].lstrip(_SPACE))
+        others = text[1:].lstrip(_SPACE)
+        comma = b"" if others.startswith(b"}") else b","
+        return b'{"%s":%d%s%s' % (ID.encode(), self._schema.new_id(number), comma, others)
 
     def _judged(self, number: int, text: bytes) -> Found | Rejected:
         """Judge a line as it is, and with an id: one of the two forms is invalid."""
@@ -59,7 +61,9 @@ class JsonLinesReader:
             if not isinstance(event, InvalidPayment):
                 return number, event, value
             problems.append(event)
-        return Rejected(line=number, reason=problems[0].reason, detail=self._problems(text, problems[0]))
+        # without an id, NaN in a field that is ignored is found only in the form with one
+        problem = next((one for one in problems if one.reason == "invalid_json"), problems[0])
+        return Rejected(line=number, reason=problem.reason, detail=self._problems(text, problem))
 
     def _problems(self, text: bytes, problem: InvalidPayment) -> str:
         if problem.reason not in {"missing_field", "invalid_field"}:
@@ -70,7 +74,8 @@ class JsonLinesReader:
         shown = {
             name: pydantic_core.to_json(value, inf_nan_mode="constants").decode() for name, value in fields.items()
         }
-        return wire_formats.of_object(text) or described(self._schema, fields, shown)
+        envelope = None if fields.keys() & set(self._schema.columns) else wire_formats.of_object(text)
+        return envelope or described(self._schema, fields, shown)
 
 
 def _too_long(number: int) -> Rejected:

@@ -30,6 +30,7 @@ _FOREIGN = {
     b"\xd0\xcf\x11\xe0": f"an old Excel workbook: {_AS_CSV}",
     b"PAR1\x15": f"a Parquet file: {_AS_CSV}",
     b"Obj\x01": f"an Avro container file: {_AS_CSV}",
+    _GZIP: "compressed twice: unpack it once",
     b"\x28\xb5\x2f\xfd": "compressed with zstd: only gzip is read",
     b"\xfd7zXZ\x00": "compressed with xz: only gzip is read",
     b"BZh9": "compressed with bzip2: only gzip is read",
@@ -95,7 +96,9 @@ def _unpacked(path: Path, file: BinaryIO) -> Iterator[bytes]:
                     )
                 yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise PaymentFileError(f"{path} is a damaged gzip file, after {expanded:,} unpacked bytes: {error}") from None
+        raise PaymentFileError(
+            f"{path} is a damaged gzip file, after {expanded:,} unpacked bytes ({error}): copy it or compress it again"
+        ) from None
     except OSError as error:
         raise PaymentFileError(f"{path} can't be read: {error.strerror}") from None
 
