@@ -20,7 +20,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from aiokafka.record.legacy_records import LegacyRecordBatch
 
 from fraudstream.kafka.compression import Buffer, DecompressionError, decompress
-from fraudstream.kafka.salvage import HEADER, BatchHeader, Salvage, UndecodableError
+from fraudstream.kafka.salvage import HEADER, BatchHeader, Parsed, Salvage, UndecodableError
 from fraudstream.records import Record, Unreadable
 
 _FORMAT = 2
@@ -32,7 +32,10 @@ _LEGACY_BYTES = 26
 """The least that a message of the older formats takes."""
 _CODEC = 0x07
 _ABORT = 0
-_NO_TIMESTAMP = -1
+_NO_TIMESTAMP, _CREATE_TIME = -1, 0
+
+_UNFORESEEN = (OverflowError, MemoryError, SystemError)
+"""What aiokafka's parser raises where a length overflows its arithmetic; nothing of that size is allocated."""
 
 Batch = Any
 """aiokafka's view of a batch whose frame is sound. Only one of format 2 has a producer id."""
@@ -69,7 +72,7 @@ def open_batch(data: memoryview) -> Batch:
         raise UndecodableError("it is truncated")
     try:
         batch: Batch = DefaultRecordBatch(data) if magic == _FORMAT else LegacyRecordBatch(bytes(data), magic)
-    except CorruptRecordException:  # only the older formats are parsed by now
+    except (CorruptRecordException, *_UNFORESEEN):  # only the older formats are parsed by now
         raise UndecodableError("it is damaged") from None
     if not batch.validate_crc():
         raise UndecodableError("its checksum is wrong")
@@ -87,7 +90,7 @@ def records_of(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
         batch = DefaultRecordBatch(data)
     try:
         records: list[Record] = list(batch)
-    except (CorruptRecordException, ValueError):
+    except (CorruptRecordException, ValueError, *_UNFORESEEN):
         return Salvage(data).records()
     offsets = [record.offset for record in records]
     wanted = range(batch.base_offset, batch.next_offset)
@@ -122,11 +125,20 @@ def unreadable_batch(data: memoryview, position: int, damage: str) -> Unreadable
 
 
 def _legacy_records(batch: Batch) -> Sequence[Record]:
+    """The records of a batch of the older formats, of which the oldest has no timestamps."""
     try:
-        records: Sequence[Record] = list(batch)
+        records: list[Record] = list(batch)
     except Exception as error:  # noqa: BLE001 - aiokafka's parser of the older formats raises whatever its codecs do
         raise UndecodableError(f"its records can't be parsed: {type(error).__name__}") from None
-    return records
+    if any(one >= other for one, other in pairwise([*(record.offset for record in records), batch.next_offset])):
+        raise UndecodableError("its offsets are not ascending")
+    return [_stamped(record) for record in records]
+
+
+def _stamped(record: Record) -> Record:
+    if record.timestamp is not None:
+        return record
+    return Parsed(record.offset, _NO_TIMESTAMP, _CREATE_TIME, record.key, record.value, [])
 
 
 def _uncompressed(data: memoryview) -> memoryview:
