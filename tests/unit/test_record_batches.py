@@ -351,6 +351,12 @@ def test_what_expands_too_far_is_refused_before_it_does(name: str) -> None:
     assert grown < 3 * MAX_BATCH_BYTES >> 10
 
 
+@pytest.mark.parametrize("tail", [b"\0" * 9, b"garbage!"])
+def test_what_follows_gzip_data_is_ignored(tail: bytes) -> None:
+    """Brokers accept such a batch, and Java's clients read it."""
+    assert decompress(1, gzip.compress(b"payment") + tail) == b"payment"
+
+
 def test_gzip_members_are_limited_in_number() -> None:
     """Each costs a copy of all that follow it."""
     member = gzip.compress(b"payment")
