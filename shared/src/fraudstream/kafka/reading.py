@@ -149,7 +149,7 @@ class TopicReader:
     async def offset_after(self, partition: int, batch: Unreadable, end: int) -> int:
         """Return the first offset after `batch` at which the broker serves anything else; at most `end`.
 
-        What a damaged header states of its own length is not believed.
+        What a damaged header states of its own length is not believed. Raises TimeoutError where nothing comes.
         """
         served, other = batch.offset, batch.offset + 1
         while other < end and await self._serves(partition, other, batch):
@@ -179,7 +179,7 @@ class TopicReader:
                 served = undecoded_batch(records[0])
                 return served is not None and served.raw == batch.raw
             if asyncio.get_running_loop().time() > deadline_s:
-                raise KafkaSetupError(f"{self.topic}: nothing came of partition {partition} for {_SILENCE_S:g} s")
+                raise TimeoutError(f"{self.topic}: nothing came of partition {partition} for {_SILENCE_S:g} s")
         return False  # only markers, or what was aborted
 
 
@@ -191,7 +191,7 @@ def undecoded_batch(record: Record | Unreadable) -> Unreadable | None:
 async def offset_after(kafka: KafkaSettings, topic: str, partition: int, batch: Unreadable) -> int:
     """Return the first offset after `batch`, which can't be decoded, at which the broker serves anything else.
 
-    Raises KafkaError where the brokers are unavailable.
+    Raises KafkaError or TimeoutError where the brokers are unavailable.
     """
     reader = TopicReader(kafka, topic)
     try:
