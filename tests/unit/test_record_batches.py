@@ -262,6 +262,19 @@ def test_messages_of_the_older_formats(magic: int, timestamp: int) -> None:
         assert offsets(read(data + bytes(changed)))[:3] == [BASE, BASE + 1, BASE + 2]
 
 
+@pytest.mark.parametrize("magic", [0, 1])
+def test_compressed_messages_of_the_older_formats(magic: int) -> None:
+    """Their offsets are found; what is damaged in them neither ends the process nor keeps it busy."""
+    inner = b"".join(legacy(magic, n, None, payment(n)) for n in range(3))
+    records = read(legacy(magic, BASE + 2, None, gzip.compress(inner), codec=1))
+    assert [(one.offset, one.value) for one in records] == [(BASE + n, payment(n)) for n in range(3)]
+    rng = random.Random(magic)
+    for _ in range(5_000):
+        changed = bytearray(inner)
+        changed[rng.randrange(len(changed))] = rng.choice((0, 0x7F, 0x80, 0xFF, 0xF4))
+        assert read(legacy(magic, BASE + 2, None, gzip.compress(bytes(changed), 1), codec=1))
+
+
 def test_messages_of_the_older_formats_with_repeated_offsets() -> None:
     """Are not handed out twice."""
     inner = b"".join(legacy(1, n, None, b"v") for n in (0, 1, 0, 1))

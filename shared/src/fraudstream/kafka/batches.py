@@ -5,7 +5,8 @@ from aiokafka.consumer.fetcher import READ_COMMITTED
 from aiokafka.errors import OffsetOutOfRangeError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
-from fraudstream.kafka.record_batches import frames, open_batch
+from fraudstream.kafka.frames import frames
+from fraudstream.kafka.record_batches import open_batch
 from fraudstream.kafka.salvage import UndecodableError
 
 _WAIT_MS = 500
