@@ -50,8 +50,9 @@ def test_a_request_is_read_and_answered_and_withdrawn(requests: SkipRequests, pa
         b'{"topic": "payments", "partition": 3, "offset": NaN}',
         b'{"topic": "payments", "partition": 3, "offset": ' + b"9" * 9_000 + b"}",
         b'{"topic": "payments", "partition": null, "offset": {}}',
+        b'{"topic": "payments", "partition": 3, "offset": 17.9}',
     ],
-    ids=range(9),
+    ids=range(10),
 )
 def test_what_is_no_request_asks_for_nothing(requests: SkipRequests, path: Path, content: bytes) -> None:
     """Whatever the file holds."""

@@ -44,11 +44,12 @@ class SkipRequests:
         """Return what is asked for; None where nothing is, or it can't be read."""
         content = self._read(partition)
         try:
-            return SkipRequest(
+            request = SkipRequest(
                 topic=str(content["topic"]), partition=int(content["partition"]), offset=int(content["offset"])
             )
         except (KeyError, TypeError, ValueError, OverflowError):
             return None
+        return request if asdict(request) == content else None
 
     def answer(self, partition: int, text: str) -> None:
         """Say what became of the request. Raises OSError."""
