@@ -182,6 +182,33 @@ def test_a_stopped_partition_is_stopped_for_its_next_owner_too(cluster: Cluster,
     assert len(csv_rows(surroundings.csv)) == 30
 
 
+@pytest.mark.parametrize("change", [50, -20])
+def test_a_batch_with_a_wrong_length_is_skipped_to_what_the_broker_still_serves(
+    cluster: Cluster, surroundings: Surroundings, change: int
+) -> None:
+    """The broker finds nothing at the offsets after it; the other partitions continue meanwhile."""
+    topic = surroundings.settings["INPUT_TOPIC"]
+    for _ in range(4):
+        surroundings.send_payments(40)
+    with cluster.segment(topic, _PARTITION).open("r+b") as file:
+        file.seek(8)
+        at = 12 + struct.unpack(">i", file.read(4))[0]
+        file.seek(at + 8)
+        (length,) = struct.unpack(">i", file.read(4))
+        file.seek(at + 8)
+        file.write(struct.pack(">i", length + change))
+    with surroundings.scorer() as scorer:
+        scorer.wait_for("partition stopped")
+        done = tools.run(surroundings, "skip", topic, str(_PARTITION), "10", "--timeout", "30")
+        assert done.code == 0, done.output
+        assert "offsets 10 to " in done.output
+        surroundings.send_payments(40)
+        surroundings.wait_until_committed(20)
+        scorer.terminate()
+        assert scorer.wait() == 0, scorer.output
+    tools.well(surroundings, "partition 1: offsets 10…", "it was skipped")
+
+
 def test_readers_step_over_what_nobody_can_decode(cluster: Cluster, surroundings: Surroundings) -> None:
     """In the scored topic and among the dead letters: archiver, page and commands read what is around it."""
     for _ in range(3):

@@ -1,8 +1,10 @@
 """Damaged record batches: nothing raises, damage stays where it is, memory is bounded."""
 
+import gzip
 import random
 import resource
 import struct
+import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -195,6 +197,91 @@ def test_a_header_that_states_two_billion_records_allocates_nothing(at: int, lay
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
 
 
+@pytest.mark.parametrize("distance", [1 << 20, 2**31 - 3])
+def test_a_record_far_away_allocates_nothing(distance: int) -> None:
+    """A header states two billion records, and the one after a damaged one says that it is among the last of them."""
+    near, far = (batch([record], BASE) for record in RECORDS[:2])
+    damaged = b"\xff" * 6
+    moved = bytearray(far[HEADER_BYTES:])
+    moved[4:5] = zigzag(distance)
+    length = len(zigzag(len(moved) - 2))
+    assert length == 2
+    moved[:2] = zigzag(len(moved) - 2)
+    data = bytearray(near + damaged + moved)
+    struct.pack_into(">i", data, 8, len(data) - 12)
+    struct.pack_into(">i", data, _LAST_DELTA_AT, 2**31 - 2)
+    struct.pack_into(">i", data, _COUNT_AT, 2**31 - 1)
+    (stopped,) = read(with_crc(bytes(data)))
+    assert stopped.is_batch
+    assert "fewer records" in stopped.damage
+
+
+def zigzag(number: int) -> bytes:
+    """A number of 0 or more as a record has it."""
+    number, found = 2 * number, bytearray()
+    while number > 127:
+        found.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*found, number])
+
+
+@pytest.mark.parametrize("size", [2**63 - 1, 2**63 - 40, 2**63 - 1_000, 2**62])
+def test_a_length_at_the_end_of_the_numbers(size: int) -> None:
+    """The client's parser adds to it; what it raises then is no reason to stop reading."""
+    body = b"\0" * 3 + zigzag(size) + b"key"
+    data = bytearray(batch(RECORDS[:1], BASE) + zigzag(len(body)) + body)
+    struct.pack_into(">i", data, 8, len(data) - 12)
+    struct.pack_into(">i", data, _LAST_DELTA_AT, 1)
+    struct.pack_into(">i", data, _COUNT_AT, 2)
+    sound, damaged = read(with_crc(bytes(data)))
+    assert sound.value == RECORDS[0].value
+    assert (damaged.offset, damaged.is_batch) == (BASE + 1, False)
+
+
+def legacy(magic: int, offset: int, key: bytes | None, value: bytes, codec: int = 0) -> bytes:
+    """A message of the older formats."""
+    body = struct.pack(">bb", magic, codec) + (struct.pack(">q", 1_000) if magic else b"")
+    for content in (key, value):
+        body += struct.pack(">i", -1) if content is None else struct.pack(">i", len(content)) + content
+    return struct.pack(">qiI", offset, 4 + len(body), zlib.crc32(body)) + body
+
+
+@pytest.mark.parametrize(("magic", "timestamp"), [(0, -1), (1, 1_000)])
+def test_messages_of_the_older_formats(magic: int, timestamp: int) -> None:
+    """Those of the oldest have no timestamp; one that is damaged is a batch that can't be decoded."""
+    data = b"".join(legacy(magic, BASE + n, b"k", payment(n)) for n in range(3))
+    records = read(data)
+    assert [(one.offset, one.timestamp, one.value) for one in records] == [
+        (BASE + n, timestamp, payment(n)) for n in range(3)
+    ]
+    rng = random.Random(magic)
+    for _ in range(5_000):
+        changed = bytearray(legacy(magic, BASE + 3, b"k", payment(3)))
+        changed[rng.randrange(12, len(changed))] = rng.randrange(256)
+        struct.pack_into(">I", changed, 12, zlib.crc32(bytes(changed[16:])))
+        assert offsets(read(data + bytes(changed)))[:3] == [BASE, BASE + 1, BASE + 2]
+
+
+@pytest.mark.parametrize("magic", [0, 1])
+def test_compressed_messages_of_the_older_formats(magic: int) -> None:
+    """Their offsets are found; what is damaged in them neither ends the process nor keeps it busy."""
+    inner = b"".join(legacy(magic, n, None, payment(n)) for n in range(3))
+    records = read(legacy(magic, BASE + 2, None, gzip.compress(inner), codec=1))
+    assert [(one.offset, one.value) for one in records] == [(BASE + n, payment(n)) for n in range(3)]
+    rng = random.Random(magic)
+    for _ in range(5_000):
+        changed = bytearray(inner)
+        changed[rng.randrange(len(changed))] = rng.choice((0, 0x7F, 0x80, 0xFF, 0xF4))
+        assert read(legacy(magic, BASE + 2, None, gzip.compress(bytes(changed), 1), codec=1))
+
+
+def test_messages_of_the_older_formats_with_repeated_offsets() -> None:
+    """Are not handed out twice."""
+    inner = b"".join(legacy(1, n, None, b"v") for n in (0, 1, 0, 1))
+    (stopped,) = read(legacy(1, BASE + 1, None, gzip.compress(inner), codec=1))
+    assert "not ascending" in stopped.damage
+
+
 def test_compacted_batches_have_gaps() -> None:
     """Offsets that compaction removed are neither read nor reported, and the position goes to the batch's end."""
     gap = bytearray(batch(RECORDS[:2] + RECORDS[3:5], BASE))
@@ -275,3 +362,17 @@ def test_what_expands_too_far_is_refused_before_it_does(name: str) -> None:
         decompress(codec, bomb)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < 3 * MAX_BATCH_BYTES >> 10
+
+
+@pytest.mark.parametrize("tail", [b"\0" * 9, b"garbage!"])
+def test_what_follows_gzip_data_is_ignored(tail: bytes) -> None:
+    """Brokers accept such a batch, and Java's clients read it."""
+    assert decompress(1, gzip.compress(b"payment") + tail) == b"payment"
+
+
+def test_gzip_members_are_limited_in_number() -> None:
+    """Each costs a copy of all that follow it."""
+    member = gzip.compress(b"payment")
+    assert decompress(1, 100 * member) == 100 * b"payment"
+    with pytest.raises(DecompressionError, match="more than 100 gzip members"):
+        decompress(1, 100_000 * member)

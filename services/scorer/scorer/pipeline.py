@@ -33,6 +33,7 @@ from scorer.summary import Summary
 from scorer.watchdog import Watchdog
 
 _FETCH_TIMEOUT_MS = 200
+_SEARCH_TIMEOUT_S = 10.0
 _INLINE_RECORDS = 100
 # 5,000 records where a topic accepts batches of 100,000 bytes, 50 where it accepts 1,000
 _BYTES_A_RECORD = 20
@@ -86,16 +87,19 @@ class Pipeline:
                     await self._cycle(fetched)
             self.stops.follow(self.consumer.stopped_at)
             for partition, batch in self.stops.requested().items():
-                await self._skip(partition, batch)
+                await self._skip(partition, batch, stop)
             self.proven = complete
         self.narration.finish()
 
-    async def _skip(self, partition: int, batch: Unreadable) -> None:
+    async def _skip(self, partition: int, batch: Unreadable, stop: asyncio.Event) -> None:
         """Commit the range that can't be decoded, with a dead letter of its bytes, as a cycle of its own."""
         try:
-            following = await self.consumer.offset_after(partition, batch)
+            following = await unless_stopped(self.consumer.offset_after(partition, batch), stop, _SEARCH_TIMEOUT_S)
         except BROKEN as error:
-            structlog.get_logger().warning("skip postponed", partition=partition, reason=str(error))
+            reason = str(error) or type(error).__name__
+            structlog.get_logger().warning("skip postponed", partition=partition, reason=reason)
+            return
+        if following is None:
             return
         async with self.busy:
             await self._cycle({partition: [replace(batch, last_offset=following - 1)]})

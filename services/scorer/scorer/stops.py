@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from fraudstream.records import Unreadable
-from fraudstream.skip_requests import SkipRequests
+from fraudstream.skip_requests import SkipRequest, SkipRequests
 
 _LOOK_EVERY_S = 0.5
 
@@ -56,7 +56,7 @@ class Stops:
             request = self._requests.pending(partition)
             if request is None:
                 continue
-            if (request.topic, request.offset) == (self._topic, batch.offset):
+            if request == SkipRequest(topic=self._topic, partition=partition, offset=batch.offset):
                 wanted[partition] = batch
             else:
                 self._answer(partition, f"refused: {self._text(partition, batch)}")

@@ -6,11 +6,14 @@ stopped at that very offset. Its answer takes the request's place.
 
 import json
 import os
+import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fraudstream.errors import FraudstreamError
+
+_MOST_BYTES = 4096
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,11 +44,12 @@ class SkipRequests:
         """Return what is asked for; None where nothing is, or it can't be read."""
         content = self._read(partition)
         try:
-            return SkipRequest(
+            request = SkipRequest(
                 topic=str(content["topic"]), partition=int(content["partition"]), offset=int(content["offset"])
             )
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return None
+        return request if asdict(request) == content else None
 
     def answer(self, partition: int, text: str) -> None:
         """Say what became of the request. Raises OSError."""
@@ -65,8 +69,9 @@ class SkipRequests:
 
     def _read(self, partition: int) -> dict[str, Any]:
         try:
-            content = json.loads(self._path(partition).read_bytes())
-        except (OSError, ValueError):
+            with os.fdopen(_open_regular(self._path(partition)), "rb") as file:
+                content = json.loads(file.read(_MOST_BYTES))
+        except (OSError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}
 
@@ -74,7 +79,18 @@ class SkipRequests:
         path = self._path(partition)
         part = path.with_name(f".{path.name}.{os.getpid()}")
         try:
-            part.write_text(json.dumps(content), encoding="ascii")
+            part.unlink(missing_ok=True)
+            with part.open("x", encoding="ascii") as file:
+                json.dump(content, file)
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _open_regular(path: Path) -> int:
+    """Open a file of ours: no link, and nothing that could make a reader wait or read for ever."""
+    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if not stat.S_ISREG(os.fstat(number).st_mode):
+        os.close(number)
+        raise OSError(f"{path} is no regular file")
+    return number

@@ -2,10 +2,11 @@
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED
-from aiokafka.errors import OffsetOutOfRangeError, for_code
+from aiokafka.errors import CorruptRecordException, NoError, OffsetOutOfRangeError, RequestTimedOutError, for_code
 from aiokafka.protocol.fetch import FetchRequest
 
-from fraudstream.kafka.record_batches import frames, open_batch
+from fraudstream.kafka.frames import frames
+from fraudstream.kafka.record_batches import open_batch
 from fraudstream.kafka.salvage import UndecodableError
 
 _WAIT_MS = 500
@@ -18,19 +19,43 @@ async def never_a_record(consumer: AIOKafkaConsumer, place: TopicPartition, offs
 
     False where it holds a committed record, or none because of compaction. Raises KafkaError.
     """
+    error_code, fetched, aborted = await _fetched(consumer, place, offset)
+    if error_code == OffsetOutOfRangeError.errno:
+        return False
+    if error_code:
+        raise for_code(error_code)
+    return _is_hidden(fetched, offset, aborted)
+
+
+async def serves_nothing_else(consumer: AIOKafkaConsumer, place: TopicPartition, offset: int, raw: bytes) -> bool:
+    """Whether a fetch from `offset`, at which records are retained, returns the batch `raw` again, or nothing.
+
+    Nothing is what a broker returns where its own file is damaged. Raises KafkaError.
+    """
+    error_code, fetched, _ = await _fetched(consumer, place, offset)
+    if error_code == OffsetOutOfRangeError.errno:
+        return False
+    if error_code not in (NoError.errno, CorruptRecordException.errno):
+        raise for_code(error_code)
+    both = min(len(fetched), len(raw))  # where its length is damaged, each response cuts it differently
+    return fetched[:both] == raw[:both]
+
+
+async def _fetched(
+    consumer: AIOKafkaConsumer, place: TopicPartition, offset: int
+) -> tuple[int, bytes, list[tuple[int, int]]]:
+    """The error code, the first batch's bytes, and the aborted transactions. Raises KafkaError."""
     await consumer.end_offsets([place])  # finds the partition's leader
     client = consumer._client  # noqa: SLF001
     wanted = [(place.topic, [(place.partition, offset, _BYTES)])]
     answer = await client.send(
         client.cluster.leader_for_partition(place), FetchRequest(_WAIT_MS, 1, _BYTES, READ_COMMITTED, wanted)
     )
+    if not answer.topics:
+        raise RequestTimedOutError("the broker withholds records: a quota is exceeded")
     ((_, ((_, error_code, *rest),)),) = answer.topics
-    if error_code == OffsetOutOfRangeError.errno:
-        return False
-    if error_code:
-        raise for_code(error_code)
     aborted = next((part for part in rest if isinstance(part, list)), [])
-    return _is_hidden(bytes(rest[-1] or b""), offset, aborted)
+    return error_code, bytes(rest[-1] or b""), aborted
 
 
 def _is_hidden(fetched: bytes, offset: int, aborted: list[tuple[int, int]]) -> bool:

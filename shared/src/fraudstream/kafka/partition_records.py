@@ -5,9 +5,9 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from fraudstream.kafka.frames import frames
 from fraudstream.kafka.record_batches import (
     Batch,
-    frames,
     is_abort_marker,
     open_batch,
     records_of,

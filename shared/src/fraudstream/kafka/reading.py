@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.attempts import attempts
-from fraudstream.kafka.batches import never_a_record
+from fraudstream.kafka.batches import never_a_record, serves_nothing_else
 from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
 from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.rights import Rights
@@ -149,38 +149,22 @@ class TopicReader:
     async def offset_after(self, partition: int, batch: Unreadable, end: int) -> int:
         """Return the first offset after `batch` at which the broker serves anything else; at most `end`.
 
-        What a damaged header states of its own length is not believed.
+        What a damaged header states of its own length is not believed. Raises KafkaError.
         """
         served, other = batch.offset, batch.offset + 1
-        while other < end and await self._serves(partition, other, batch):
+        while other < end and await self._serves_nothing_else(partition, other, batch):
             served, other = other, min(other + 2 * (other - batch.offset), end)
         while other - served > 1:
             middle = (served + other) // 2
-            if await self._serves(partition, middle, batch):
+            if await self._serves_nothing_else(partition, middle, batch):
                 served = middle
             else:
                 other = middle
         return other
 
-    async def _serves(self, partition: int, offset: int, batch: Unreadable) -> bool:
-        """Whether a fetch from `offset` returns `batch` again."""
-        place = TopicPartition(self.topic, partition)
-        self._consumer.assign([place])
-        self._consumer.seek(place, offset)
-        deadline_s = asyncio.get_running_loop().time() + _SILENCE_S
-        while await self._consumer.position(place) == offset:
-            try:
-                with self._rights.needed():
-                    fetched = await self._consumer.getmany(place, timeout_ms=_FETCH_TIMEOUT_MS, max_records=1)
-            except OffsetOutOfRangeError:
-                return False
-            records: Sequence[Record] = fetched.get(place, ())
-            if records:
-                served = undecoded_batch(records[0])
-                return served is not None and served.raw == batch.raw
-            if asyncio.get_running_loop().time() > deadline_s:
-                raise KafkaSetupError(f"{self.topic}: nothing came of partition {partition} for {_SILENCE_S:g} s")
-        return False  # only markers, or what was aborted
+    async def _serves_nothing_else(self, partition: int, offset: int, batch: Unreadable) -> bool:
+        with self._rights.needed():
+            return await serves_nothing_else(self._consumer, TopicPartition(self.topic, partition), offset, batch.raw)
 
 
 def undecoded_batch(record: Record | Unreadable) -> Unreadable | None:

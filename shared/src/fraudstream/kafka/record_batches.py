@@ -11,66 +11,45 @@ The format: https://kafka.apache.org/39/documentation/#recordbatch
 """
 
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 
 from aiokafka.errors import CorruptRecordException
 from aiokafka.record.default_records import DefaultRecordBatch
-from aiokafka.record.legacy_records import LegacyRecordBatch
 
-from fraudstream.kafka.compression import Buffer, DecompressionError, decompress
+from fraudstream.kafka.compression import DecompressionError, decompress
+from fraudstream.kafka.frames import LENGTH, LENGTH_AT, OVERHEAD
+from fraudstream.kafka.legacy import LegacyBatch
 from fraudstream.kafka.salvage import HEADER, BatchHeader, Salvage, UndecodableError
 from fraudstream.records import Record, Unreadable
 
 _FORMAT = 2
-_LENGTH_AT, _MAGIC_AT = 8, 16
-_OVERHEAD = 12
-"""Base offset and length, which the length does not count."""
-_LENGTH, _MARKER = struct.Struct(">i"), struct.Struct(">hh")
+_MAGIC_AT = 16
+_MARKER = struct.Struct(">hh")
 _LEGACY_BYTES = 26
 """The least that a message of the older formats takes."""
 _CODEC = 0x07
 _ABORT = 0
 _NO_TIMESTAMP = -1
 
+_UNFORESEEN = (OverflowError, MemoryError)
+"""What aiokafka's parser raises where a length overflows its arithmetic; nothing of that size is allocated."""
+
 Batch = Any
 """aiokafka's view of a batch whose frame is sound. Only one of format 2 has a producer id."""
 
 
-def frames(data: Buffer) -> Iterator[memoryview]:
-    """Yield each batch's bytes. The last one is left out where the response cuts it short, unless it is the only one.
-
-    One whose length is impossible is the last: nothing after it can be found.
-    """
-    view, at = memoryview(data), 0
-    while len(view) - at >= _OVERHEAD:
-        (length,) = _LENGTH.unpack_from(view, at + _LENGTH_AT)
-        end = at + _OVERHEAD + length
-        if length < 0 or (end > len(view) and at == 0):
-            yield view[at:]
-            return
-        if end > len(view):
-            return
-        yield view[at:end]
-        at = end
-    if at == 0 and view:
-        yield view
-
-
 def open_batch(data: memoryview) -> Batch:
     """Return the batch in `data`. Raises UndecodableError where its frame or checksum is wrong."""
-    if len(data) < _LEGACY_BYTES or _LENGTH.unpack_from(data, _LENGTH_AT)[0] != len(data) - _OVERHEAD:
+    if len(data) < _LEGACY_BYTES or LENGTH.unpack_from(data, LENGTH_AT)[0] != len(data) - OVERHEAD:
         raise UndecodableError("it is truncated")
     magic = data[_MAGIC_AT]
     if magic > _FORMAT:
         raise UndecodableError(f"unknown record format {magic}")
     if magic == _FORMAT and len(data) < HEADER.size:
         raise UndecodableError("it is truncated")
-    try:
-        batch: Batch = DefaultRecordBatch(data) if magic == _FORMAT else LegacyRecordBatch(bytes(data), magic)
-    except CorruptRecordException:  # only the older formats are parsed by now
-        raise UndecodableError("it is damaged") from None
+    batch: Batch = DefaultRecordBatch(data) if magic == _FORMAT else LegacyBatch(data)
     if not batch.validate_crc():
         raise UndecodableError("its checksum is wrong")
     if magic == _FORMAT and not 0 <= batch.base_offset < batch.next_offset:
@@ -81,13 +60,14 @@ def open_batch(data: memoryview) -> Batch:
 def records_of(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
     """Return the records of `batch`, which was opened from `data`, ascending by offset. Raises UndecodableError."""
     if batch.producer_id is None:
-        return _legacy_records(batch)
+        records_of_older_format: Sequence[Record] = batch.records()
+        return records_of_older_format
     if batch.compression_type:
         data = _uncompressed(data)
         batch = DefaultRecordBatch(data)
     try:
         records: list[Record] = list(batch)
-    except (CorruptRecordException, ValueError):
+    except (CorruptRecordException, ValueError, *_UNFORESEEN):
         return Salvage(data).records()
     offsets = [record.offset for record in records]
     wanted = range(batch.base_offset, batch.next_offset)
@@ -119,14 +99,6 @@ def unreadable_batch(data: memoryview, position: int, damage: str) -> Unreadable
     return Unreadable(
         offset=offset, last_offset=last, timestamp=timestamp, damage=damage, raw=bytes(data), is_batch=True
     )
-
-
-def _legacy_records(batch: Batch) -> Sequence[Record]:
-    try:
-        records: Sequence[Record] = list(batch)
-    except Exception as error:  # noqa: BLE001 - aiokafka's parser of the older formats raises whatever its codecs do
-        raise UndecodableError(f"its records can't be parsed: {type(error).__name__}") from None
-    return records
 
 
 def _uncompressed(data: memoryview) -> memoryview:

@@ -15,6 +15,8 @@ _INT64 = range(-(2**63), 2**63)
 _VARINT_BYTES, _VARLONG_BYTES = 5, 10
 _SEARCHED_BYTES = 256 << 10
 """How far a batch is searched for the end of damaged records, all together: 0.3 s at most."""
+_MISSING_RECORDS = 256 << 10
+"""How many records a batch may lack: its header may state any number."""
 _ELSEWHERE = "its bytes can't be separated from those of the damaged record before it"
 
 Headers = list[tuple[str, bytes | None]]
@@ -70,6 +72,7 @@ class Salvage:
         self._is_dense = header.record_count == header.last_delta + 1
         self._data = bytes(data[HEADER.size :])
         self._to_search = _SEARCHED_BYTES
+        self._to_report = _MISSING_RECORDS
 
     def records(self) -> Sequence[Record | Unreadable]:
         """Return the batch's offsets, each as a record or an `Unreadable`, without those that compaction removed."""
@@ -84,7 +87,7 @@ class Salvage:
                 continue
             begin, end, following = self._framed(at, delta) if adds_up else self._damaged(at, delta)
             found.append(self._unreadable(delta, self._data[begin:end], "its bytes are damaged"))
-            found += [self._unreadable(one, b"", _ELSEWHERE) for one in range(delta + 1, following)]
+            found += self._elsewhere(range(delta + 1, following))
             at, delta = end, following
         if at < len(self._data):
             raise UndecodableError("it has more bytes than its header allows for")
@@ -125,7 +128,12 @@ class Salvage:
         if found >= self._count or delta > self._last_delta:
             return []
         deltas = range(delta, self._last_delta + 1) if self._is_dense else range(delta, delta + 1)
-        if len(deltas) > _SEARCHED_BYTES:
+        return self._elsewhere(deltas)
+
+    def _elsewhere(self, deltas: range) -> list[Unreadable]:
+        """Return placeholders for records whose bytes can't be found."""
+        self._to_report -= len(deltas)
+        if self._to_report < 0:
             raise UndecodableError("it has fewer records than its header counts")
         return [self._unreadable(one, b"", _ELSEWHERE) for one in deltas]
 

@@ -1,0 +1,60 @@
+"""The batch that covers an offset: what a broker's answers mean where no records are in them."""
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+from tests.batches import Sent, batch
+
+from fraudstream.kafka.batches import never_a_record, serves_nothing_else
+
+PLACE = TopicPartition("payments", 0)
+BATCH, OTHER = (batch([Sent(1_000, b"k", b"v")], offset) for offset in (10, 20))
+
+
+def answered(topics: object) -> Any:
+    """A consumer whose broker answers a fetch so."""
+
+    async def end_offsets(_: object) -> None:
+        pass
+
+    async def send(*_: object) -> object:
+        return SimpleNamespace(topics=topics)
+
+    client = SimpleNamespace(send=send, cluster=SimpleNamespace(leader_for_partition=lambda _: 0))
+    return SimpleNamespace(end_offsets=end_offsets, _client=client)
+
+
+def answer(error_code: int, data: bytes | None) -> Any:
+    """A consumer whose broker answers a fetch with that for the one partition."""
+    return answered([("payments", [(0, error_code, 40, 40, [], data)])])
+
+
+@pytest.mark.parametrize(
+    ("error_code", "data", "nothing_else"),
+    [
+        (0, BATCH, True),
+        (0, BATCH[:70], True),
+        (0, BATCH + OTHER, True),
+        (0, b"", True),
+        (0, None, True),
+        (2, b"", True),
+        (1, b"", False),
+        (0, OTHER, False),
+    ],
+)
+def test_what_a_broker_serves_after_a_batch(error_code: int, data: bytes | None, nothing_else: bool) -> None:
+    """Error 2: it can't read its own file; 1: the offset is out of range."""
+    assert asyncio.run(serves_nothing_else(answer(error_code, data), PLACE, 11, BATCH)) is nothing_else
+
+
+@pytest.mark.parametrize("consumer", [answered([]), answer(6, b"")], ids=["a quota", "another leader"])
+def test_a_broker_that_does_not_answer_is_asked_again_later(consumer: Any) -> None:
+    """Its answer means nothing of the records; one that exceeds a quota gets no partition in the answer."""
+    with pytest.raises(KafkaError):
+        asyncio.run(serves_nothing_else(consumer, PLACE, 11, BATCH))
+    with pytest.raises(KafkaError):
+        asyncio.run(never_a_record(consumer, PLACE, 11))

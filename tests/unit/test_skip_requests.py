@@ -1,0 +1,94 @@
+"""Requests to skip a batch: whatever is in their place, a scorer reads on, and nothing else is written to."""
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from fraudstream.skip_requests import SkipRequest, SkipRequests
+
+PARTITION = 3
+REQUEST = SkipRequest(topic="payments", partition=PARTITION, offset=17)
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the request is."""
+    return tmp_path / f"scores.csv.skip-{PARTITION}"
+
+
+@pytest.fixture
+def requests(tmp_path: Path) -> SkipRequests:
+    """Those beside a CSV."""
+    return SkipRequests(tmp_path / "scores.csv")
+
+
+def test_a_request_is_read_and_answered_and_withdrawn(requests: SkipRequests, path: Path) -> None:
+    """And leaves no file."""
+    requests.leave(REQUEST)
+    assert requests.pending(PARTITION) == REQUEST
+    assert requests.answered(PARTITION) is None
+    requests.answer(PARTITION, "skipped")
+    assert requests.pending(PARTITION) is None
+    assert requests.answered(PARTITION) == "skipped"
+    requests.withdraw(PARTITION)
+    assert not list(path.parent.iterdir())
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"\xff\0{",
+        b"[]",
+        b"[" * 100_000,
+        b'{"a":' * 4_000,
+        b'{"topic": "payments", "partition": 3, "offset": 1e999}',
+        b'{"topic": "payments", "partition": 3, "offset": NaN}',
+        b'{"topic": "payments", "partition": 3, "offset": ' + b"9" * 9_000 + b"}",
+        b'{"topic": "payments", "partition": null, "offset": {}}',
+        b'{"topic": "payments", "partition": 3, "offset": 17.9}',
+    ],
+    ids=range(10),
+)
+def test_what_is_no_request_asks_for_nothing(requests: SkipRequests, path: Path, content: bytes) -> None:
+    """Whatever the file holds."""
+    path.write_bytes(content)
+    assert requests.pending(PARTITION) is None
+    assert requests.answered(PARTITION) is None
+
+
+PLANTED: dict[str, Callable[[Path], object]] = {
+    "a folder": Path.mkdir,
+    "a pipe": os.mkfifo,
+    "an endless file": lambda path: path.symlink_to("/dev/zero"),
+    "a link to nothing": lambda path: path.symlink_to("nothing"),
+    "a link to a request": lambda path: path.symlink_to(_elsewhere(path)),
+}
+
+
+def _elsewhere(path: Path) -> Path:
+    other = path.with_name("elsewhere")
+    other.write_text(json.dumps(asdict(REQUEST)))
+    return other
+
+
+@pytest.mark.parametrize("what", PLANTED)
+def test_what_is_no_file_of_ours_asks_for_nothing(requests: SkipRequests, path: Path, what: str) -> None:
+    """It is not waited for either."""
+    PLANTED[what](path)
+    assert requests.pending(PARTITION) is None
+
+
+def test_a_link_is_replaced_and_not_written_to(requests: SkipRequests, path: Path) -> None:
+    """Neither in the request's place, nor in that of the file which becomes it."""
+    other = path.with_name("other")
+    other.write_text("kept")
+    path.symlink_to(other)
+    path.with_name(f".{path.name}.{os.getpid()}").symlink_to(other)
+    requests.leave(REQUEST)
+    assert requests.pending(PARTITION) == REQUEST
+    assert other.read_text() == "kept"
