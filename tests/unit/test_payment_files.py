@@ -281,3 +281,13 @@ def test_a_json_line_without_an_id_gets_one(tmp_path: Path, line: bytes, payment
     event = decode(value)
     assert not isinstance(event, InvalidPayment)
     assert event == row
+
+
+def test_a_second_header_with_its_columns_in_another_order_ends_the_reading(tmp_path: Path) -> None:
+    """Read by the first header, the rows after it would be other payments, without a word."""
+    other = (*reversed(COLUMNS[:-1]), COLUMNS[-1])
+    content = "\n".join(",".join(row) for row in (COLUMNS, GOOD, other, GOOD))
+    with pytest.raises(PaymentFileError, match=r"\.csv, line 3: a second header, with its columns in another order"):
+        found(tmp_path / "two.csv", content.encode())
+    again = "\n".join(",".join(row) for row in (COLUMNS, GOOD, COLUMNS, GOOD))
+    assert list(found(tmp_path / "again.csv", again.encode()).rows) == [2, 4]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from fraudstream.errors import PaymentFileError
 from fraudstream.events import InvalidPayment, check_all
 from fraudstream.payment_files import decimals
 from fraudstream.payment_files.header import Header
@@ -13,25 +14,38 @@ from fraudstream.payment_files.rows import ID, Batch, Rejected, Row, Schema, des
 class DelimitedReader:
     """Reads lines by the file's header and decimal mark."""
 
-    def __init__(self, schema: Schema, header: Header, decimal_mark: str) -> None:
+    def __init__(self, schema: Schema, header: Header, decimal_mark: str, file: object = "the file") -> None:
+        """`file` is what messages name."""
         self._schema = schema
         self._header = header
         self._decimal_mark = decimal_mark
+        self._file = file
         self._converters = decimals.converters(decimal_mark)
 
     def read(self, first: int, lines: Sequence[bytes]) -> Batch:
-        """Return what the lines are; `first` is the number of the first of them."""
+        """Return what the lines are; `first` is the number of the first of them.
+
+        Raises PaymentFileError at a second header with its columns in other places: the rows after it would be misread.
+        """
         numbers, table, rejected, blank = split(self._header, first, lines)
         numbers_of_rows: list[int] = []
         rows: list[Row] = []
         events = check_all(self._fields(numbers, table), self._schema.adapter)
         for number, row, event in zip(numbers, table, events, strict=True):
             if isinstance(event, InvalidPayment):
+                self._check_header(number, row)
                 rejected.append(Rejected(line=number, reason=event.reason, detail=self._problems(row)))
             else:
                 numbers_of_rows.append(number)
                 rows.append(event)
         return Batch(lines=numbers_of_rows, rows=rows, values=(), rejected=in_order(rejected), blank=blank)
+
+    def _check_header(self, number: int, row: Sequence[str]) -> None:
+        names = [cell.strip() for cell in row]
+        if sorted(names) == sorted(self._header.names) and names != list(self._header.names):
+            raise PaymentFileError(
+                f"{self._file}, line {number:,}: a second header, with its columns in another order: split the file there"
+            )
 
     def _fields(self, numbers: Sequence[int], table: Sequence[Sequence[str]]) -> list[Row]:
         columns: dict[str, Sequence[object]] = {}

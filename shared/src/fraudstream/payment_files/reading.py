@@ -69,7 +69,7 @@ def _delimited(path: Path, schema: Schema, content: Opened, parts: Iterator[list
     found = header.parse(f"{path}, line {number:,}", line, schema)
     sample = rest or next(parts, [])
     mark = decimals.mark(path, found.delimiter, _decimal_cells(found, number + 1, sample))
-    reader = DelimitedReader(schema, found, mark)
+    reader = DelimitedReader(schema, found, mark, path)
     before = Batch(lines=(), rows=(), values=(), rejected=(), blank=blank)
     return Table(
         detected=_detected(content) | {"delimiter": DELIMITERS[found.delimiter], "decimal_mark": decimals.MARKS[mark]},
