@@ -44,7 +44,8 @@ class DelimitedReader:
         names = [cell.strip() for cell in row]
         if sorted(names) == sorted(self._header.names) and names != list(self._header.names):
             raise PaymentFileError(
-                f"{self._file}, line {number:,}: a second header, with its columns in another order: split the file there"
+                f"{self._file}, line {number:,}: a second header, with its columns in another order: "
+                "split the file there"
             )
 
     def _fields(self, numbers: Sequence[int], table: Sequence[Sequence[str]]) -> list[Row]:
