@@ -28,7 +28,8 @@ async def run_skip(env: Mapping[str, str], stop: asyncio.Event, arguments: argpa
     if answer is None:
         raise FraudstreamError(
             f"no scorer answered within {arguments.timeout:g} s: none that writes to CSV_PATH is stopped in partition "
-            f"{request.partition}, or none is running; the request is withdrawn and nothing was skipped"
+            f"{request.partition}, or none is running; the request is withdrawn and nothing was skipped, "
+            "unless a scorer was killed just now: verify shows it"
         )
     if not answer.startswith("skipped"):
         raise FraudstreamError(answer)
