@@ -40,7 +40,7 @@ check: $(VENV) ## format, lint, types, layers
 	PYTHONPATH=$(SERVICES) $(BIN)/lint-imports
 
 faults: $(VENV) ## every named fault, on brokers of its own
-	$(PYTEST) -m faults
+	$(PYTEST) -n 2 --dist loadfile -m faults
 
 chaos: $(VENV) ## a seeded storm of kills, pauses and restarts; CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS
 	@PYTHONPATH=$(SERVICES) $(BIN)/python -m tests.chaos
