@@ -161,7 +161,7 @@ class Scorer:
     ) -> list[Message]:
         messages: list[Message] = list(zip(keys, values, timestamps_ms, repeat(_NO_HEADERS)))
         limit = self.limit(self.topics.scored)
-        largest = max((len(key) for key in keys if key), default=0) + max(map(len, values), default=0)
+        largest = max(map(len, filter(None, keys)), default=0) + max(map(len, values), default=0)
         if RECORD_BYTES + largest <= limit:
             return messages
         return [fitted(message, [], limit, REDUCED, cuts_value=False) for message in messages]
