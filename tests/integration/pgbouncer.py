@@ -7,11 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-import psycopg
-
 from tests.integration.broker.ports import Port
 from tests.integration.broker.process import Process
-from tests.integration.postgres import PASSWORD, USER, Postgres, as_nobody, give_to_nobody
+from tests.integration.postgres import PASSWORD, USER, Postgres, answers, as_nobody, give_to_nobody
 
 _DEBIAN = "/usr/sbin/pgbouncer"
 
@@ -48,7 +46,9 @@ server_round_robin = 1
         )
         give_to_nobody(self._folder, users, settings)
         command = [*as_nobody(), _binary() or "pgbouncer", str(settings)]
-        self.server = Process("pgbouncer", command, self._folder / "pgbouncer.log", self._answers)
+        self.server = Process(
+            "pgbouncer", command, self._folder / "pgbouncer.log", lambda: answers(self.address("postgres"))
+        )
 
     def address(self, database: str) -> str:
         """As DATABASE_URL says it, through the pooler."""
@@ -76,13 +76,6 @@ server_round_robin = 1
         self.server.kill()
         self._port.release()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.address("postgres"), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            return False
-        return True
 
 
 def _binary() -> str | None:

@@ -48,7 +48,9 @@ class Postgres:
         }
         command = [*as_nobody(), str(self._binary("postgres")), "-D", str(self._data)]
         command += [part for name, value in options.items() for part in ("-c", f"{name}={value}")]
-        self.server = Process("postgres", command, self._folder / "postgres.log", self._answers)
+        self.server = Process(
+            "postgres", command, self._folder / "postgres.log", lambda: answers(self.address("postgres"))
+        )
 
     def start(self) -> None:
         """Make its data, start it, and wait until it answers."""
@@ -120,13 +122,6 @@ class Postgres:
         pid = self.server.pid
         return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
-    def _answers(self) -> bool:
-        try:
-            psycopg.connect(self.address("postgres"), connect_timeout=2).close()
-        except psycopg.OperationalError:
-            return False
-        return True
-
     @staticmethod
     def _binary(name: str) -> Path:
         folder = _binaries()
@@ -140,6 +135,15 @@ def _binaries() -> Path | None:
         return Path(found).parent
     versions = [path for path in _DEBIAN.glob("*/bin") if (path / "postgres").exists()]
     return max(versions, key=lambda path: int(path.parent.name), default=None)
+
+
+def answers(address: str) -> bool:
+    """Whether the server at *address* accepts connections."""
+    try:
+        psycopg.connect(address, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def give_to_nobody(*paths: Path) -> None:

@@ -126,18 +126,18 @@ class Ownership:
         former, self._former = self._former, set()
         await asyncio.gather(*(outlet.close() for outlet in {lane.outlet for lane in lanes.values()} | former))
 
-    def retake(self, partitions: Collection[int], reason: str, *, fenced: bool = False, told: bool = False) -> None:
+    def retake(self, partitions: Collection[int], reason: str, *, fenced: bool = False, logged: bool = False) -> None:
         """These partitions failed: drop what we have of them and take them over anew, later each time in a row.
 
-        A reason that was `told` already, as that of a refusal is, is not logged again, and the wait is always 5 s.
+        A reason that was `logged` before, such as a refusal, is not logged again, and the wait is always 5 s.
         """
         failed = {partition: self.lanes.pop(partition) for partition in partitions if partition in self.lanes}
         if not failed:
             return
-        wait_s = _REFUSED_WAIT_S if told else min(_FIRST_RETRY_S * 2**self._setbacks, _LONGEST_RETRY_S)
-        self._setbacks += not told
+        wait_s = _REFUSED_WAIT_S if logged else min(_FIRST_RETRY_S * 2**self._setbacks, _LONGEST_RETRY_S)
+        self._setbacks += not logged
         self._metrics.producers_replaced.labels(FENCED if fenced else FAILED).inc(len(failed))
-        report = self._log.debug if told else self._log.warning
+        report = self._log.debug if logged else self._log.warning
         report("partitions taken over again", partitions=sorted(failed), reason=reason)
         self.consumer.pause(failed)
         self._former |= {lane.outlet for lane in failed.values()}

@@ -212,7 +212,7 @@ class Pipeline:
             else:
                 raise result
         for reason, partitions in refused.items():
-            self._block(partitions, reason, told=True)
+            self._block(partitions, reason, logged=True)
         return done
 
     async def _store(self, lanes: Mapping[int, Lane], outcomes: Sequence[Outcome]) -> list[Outcome]:
@@ -242,12 +242,12 @@ class Pipeline:
             metrics.dead_letters.labels(reason).inc(count)
         metrics.cycle_records.observe(decisions.total() + reasons.total())
 
-    def _block(self, partitions: Collection[int], reason: str, *, told: bool = False) -> None:
+    def _block(self, partitions: Collection[int], reason: str, *, logged: bool = False) -> None:
         lanes = self.ownership.lanes
         self.blocked.add(
             {partition: lanes[partition].position for partition in partitions if partition in lanes}, reason
         )
-        self.ownership.retake(partitions, reason, told=told)
+        self.ownership.retake(partitions, reason, logged=logged)
 
     def _progressed(self) -> None:
         self.watchdog.progress()

@@ -146,7 +146,7 @@ def _settle_heap() -> None:
 
 
 async def _found(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.Event) -> Cluster | None:
-    """The cluster, once it answers, its topics' limits read; None when told to stop.
+    """Return the cluster once it answers, with its topics' limits read; None if `stop` is set before.
 
     A broker that has just started doesn't know its topics yet: an answer is an error only when it stays wrong.
     """
@@ -200,7 +200,7 @@ async def _begun(
     Returns the offsets that it has fixed, by partition, none where the group is not new; None when told to stop.
     """
     log, group = structlog.get_logger(), settings.group
-    told, starts = None, dict[int, int]()
+    logged, starts = None, dict[int, int]()
     while not stop.is_set():
         try:
             await asyncio.to_thread(sink.prove)
@@ -217,9 +217,9 @@ async def _begun(
                     log.info("first start", group=group.group, reading_from=group.auto_offset_reset, offsets=starts)
         except (SinkUnavailableError, *BROKEN) as error:
             reason = await _reason(error, watch)
-            if reason != told:
+            if reason != logged:
                 log.error("not ready", reason=reason, action="tried again every second")
-            told = reason
+            logged = reason
             heartbeat.beat(reason)
             await wait_for_stop(stop, _RETRY_S)
         else:
@@ -239,7 +239,7 @@ async def _belong(
     stop: asyncio.Event,
 ) -> None:
     """Be a member of the group; where membership breaks, become one anew."""
-    told = None
+    logged = None
     narration, ratio, summary, blocked = Narration(), DeadLetterRatio(), Summary(gauges), Blocked()
     watchdog = Watchdog(settings.group.stall_timeout_s)
     while not stop.is_set():
@@ -276,9 +276,9 @@ async def _belong(
                 await pipeline.run(stop)
         except BROKEN as error:
             reason = attempts.standing() or await _reason(error, group)
-            if member.ownership.joined or reason != told:
+            if member.ownership.joined or reason != logged:
                 structlog.get_logger().warning("membership lost", reason=reason, action="joining again")
-            told = reason
+            logged = reason
             heartbeat.beat(reason)
             await wait_for_stop(stop, _RETRY_S)
         finally:

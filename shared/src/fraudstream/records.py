@@ -50,7 +50,7 @@ class Unreadable:
     last_offset: int | None
     timestamp: int
     damage: str
-    """What is wrong with it, without its content."""
+    """Description of the damage, without the content."""
     raw: bytes
     """The record's bytes without its length, or the batch's with its header."""
     is_batch: bool

@@ -44,7 +44,7 @@ async def first_of_present_topic(
                 source = entries[0][0]
                 if previous is None or source < previous:
                     if source < input_log.start or record.timestamp_type == _LOG_APPEND_TIME:
-                        return everything  # can't be told: the payment is deleted, or the broker sets timestamps
+                        return everything  # not decidable: the payment is deleted, or the broker sets timestamps
                     present = everything if previous is None else Present(record.offset, count)
                     is_former = False
                 count, previous = count + 1, source

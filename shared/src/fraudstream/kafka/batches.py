@@ -1,4 +1,4 @@
-"""The batch that covers an offset, looked at without its records: what a reader of records is never given."""
+"""Fetches of single batches, to find out about offsets at which readers get no record."""
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import READ_COMMITTED
@@ -44,7 +44,7 @@ async def serves_nothing_else(consumer: AIOKafkaConsumer, place: TopicPartition,
 async def _fetched(
     consumer: AIOKafkaConsumer, place: TopicPartition, offset: int
 ) -> tuple[int, bytes, list[tuple[int, int]]]:
-    """The error code, the first batch's bytes, and the aborted transactions. Raises KafkaError."""
+    """Return the error code, the first batch's bytes, and the aborted transactions. Raises KafkaError."""
     await consumer.end_offsets([place])  # finds the partition's leader
     client = consumer._client  # noqa: SLF001
     wanted = [(place.topic, [(place.partition, offset, _BYTES)])]

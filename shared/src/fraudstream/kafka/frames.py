@@ -1,4 +1,4 @@
-"""Where record batches, or the messages of older formats, begin and end in the bytes of a fetch response. Pure."""
+"""Boundaries of record batches, and of older formats' messages, in the bytes of a fetch response. Pure."""
 
 import struct
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What aiokafka's fetcher calls to read a fetch response, in place of its own classes of these names."""
+"""Replacements for the classes with which aiokafka's fetcher reads a fetch response."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any

@@ -111,7 +111,7 @@ class Salvage:
         return begin, begin + length, delta + 1
 
     def _damaged(self, at: int, delta: int) -> tuple[int, int, int]:
-        """Where the damaged record at `at` begins and ends, and which follows it, by its distance from the base."""
+        """Return where the damaged record at `at` begins and ends, and the delta of the record that follows it."""
         with suppress(ValueError, IndexError):
             begin, end, following = self._framed(at, delta)
             if at < end and self._parsed(end, following, following):
