@@ -64,7 +64,7 @@ def _history(seed: int) -> tuple[Floats, NDArray[np.int64]]:
 
 def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
     for name in ("default", "hgb"):
-        model, manifest = artifact.load(folders[name])
+        model, manifest = artifact.load(folders[name], artifact.NO_PINS)
         scores = model.score(matrix)
         thresholds = Thresholds(*np.quantile(scores, [_REVIEWED, _BLOCKED]).tolist())
         reference = {

@@ -24,7 +24,7 @@ _MARK = "when it is scored"
 def templates(models_dir: Path) -> list[Template]:
     """With the model of the folder, and the reasons that it gives."""
     records = [Record(number, 0, key, value, []) for number, (key, value) in enumerate(workload.payments(_PAYMENTS))]
-    model, _ = artifact.load(models_dir)
+    model, _ = artifact.load(models_dir, artifact.NO_PINS)
     topics = TopicSettings.from_env({})
     scorer = Scorer(model=_flagging(model, records), topics=topics, limit=lambda _: _DLQ_BYTES)
     (outcome,) = scorer.decide({0: records}, {}, _MARK)

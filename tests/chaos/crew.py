@@ -90,7 +90,7 @@ class Crew:
         """Let another kept version be the active one in each models folder; running scorers take it."""
         swapped = []
         for folder in self._models:
-            active = artifact.load(folder)[0].version
+            active = artifact.load(folder, artifact.NO_PINS)[0].version
             others = [manifest.content_sha256 for manifest in artifact.kept(folder) if manifest.version != active]
             swapped.append(artifact.activate(folder, others[int(pick * len(others))]).version)
         return swapped

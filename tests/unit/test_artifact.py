@@ -76,7 +76,7 @@ def refused(folder: Path, pins: frozenset[str] = frozenset()) -> str:
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     """With its thresholds, version and everything the manifest says."""
     saved = save(tmp_path)
-    model, manifest = artifact.load(tmp_path)
+    model, manifest = artifact.load(tmp_path, artifact.NO_PINS)
     assert manifest == saved
     assert model.version == saved.content_sha256[:12] == saved.version
     assert model.thresholds == Thresholds(review=0.1, block=0.5)
@@ -122,9 +122,9 @@ def test_the_group_may_write_whatever_the_umask(tmp_path: Path) -> None:
 def test_a_rollback_is_one_call(tmp_path: Path) -> None:
     """Kept versions can be activated again."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
-    assert artifact.load(tmp_path)[0].version == second.version
+    assert artifact.load(tmp_path, artifact.NO_PINS)[0].version == second.version
     artifact.activate(tmp_path, first.content_sha256)
-    assert artifact.load(tmp_path)[0].version == first.version
+    assert artifact.load(tmp_path, artifact.NO_PINS)[0].version == first.version
 
 
 def test_a_crash_between_the_two_files_leaves_the_old_one_active(
@@ -143,7 +143,7 @@ def test_a_crash_between_the_two_files_leaves_the_old_one_active(
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path, 0.5)
     monkeypatch.undo()
-    assert artifact.load(tmp_path)[0].version == first.version
+    assert artifact.load(tmp_path, artifact.NO_PINS)[0].version == first.version
     assert not list(tmp_path.rglob("*.tmp"))
 
 
@@ -229,7 +229,7 @@ def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
     """An older scorer reads a newer trainer's manifest."""
     save(tmp_path)
     edit(tmp_path, reasons={"amount": 1})
-    artifact.load(tmp_path)
+    artifact.load(tmp_path, artifact.NO_PINS)
 
 
 @pytest.mark.parametrize(

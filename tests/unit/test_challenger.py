@@ -100,7 +100,7 @@ def test_left_out_for_a_minute(trouble: str) -> None:
 def test_follows_the_folder(tmp_path: Path) -> None:
     """Begins, is not asked where it is the champion itself, and ends; a damaged one is refused once."""
     first, second = save_model(tmp_path), save_model(tmp_path, strength=0.01)
-    challenger = Challenger(load=lambda: artifact.load_challenger(tmp_path))
+    challenger = Challenger(load=lambda: artifact.load_challenger(tmp_path, artifact.NO_PINS))
 
     def looked() -> list[str]:
         with capture_logs() as lines:
@@ -110,7 +110,7 @@ def test_follows_the_folder(tmp_path: Path) -> None:
     assert looked() == []
     artifact.challenge(tmp_path, first.content_sha256)
     assert looked() == ["challenger"]
-    champion = artifact.load(tmp_path)[0]
+    champion = artifact.load(tmp_path, artifact.NO_PINS)[0]
     assert champion.version == second.version
     shadow = challenger.score(MATRIX, champion, champion.score(MATRIX))
     assert shadow is not None

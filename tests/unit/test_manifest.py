@@ -91,7 +91,7 @@ def test_thresholds_that_contradict_name_the_settings(tmp_path: Path) -> None:
     """A review threshold above the model's own block threshold."""
     save(tmp_path)
     with pytest.raises(ModelUnfitError, match="REVIEW_THRESHOLD, BLOCK_THRESHOLD and model"):
-        artifact.load(tmp_path, review=0.9)
+        artifact.load(tmp_path, artifact.NO_PINS, review=0.9)
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ def test_something_else_in_place_of_a_file(tmp_path: Path, name: str, put: Calla
     put(path)
     if name == artifact.CHALLENGER_FILE:
         with pytest.raises(ModelUnfitError, match="can't be read"):
-            artifact.load_challenger(tmp_path)
+            artifact.load_challenger(tmp_path, artifact.NO_PINS)
     else:
         assert "can't be read" in refused(tmp_path)
     kept = tmp_path / artifact.VERSIONS / first.content_sha256 / artifact.MODEL_FILE

@@ -30,10 +30,10 @@ def test_promote_and_roll_back(models: Path, capsys: pytest.CaptureFixture[str])
     assert third.version in said(capsys, "show")
     for expected in (second, first):
         assert expected.version in said(capsys, "rollback")
-        assert artifact.load(models)[0].version == expected.version
+        assert artifact.load(models, artifact.NO_PINS)[0].version == expected.version
     assert "there is none to go back to" in said(capsys, "rollback", code=1)
     assert third.version in said(capsys, "promote", third.version[:8])
-    assert artifact.load(models)[0].version == third.version
+    assert artifact.load(models, artifact.NO_PINS)[0].version == third.version
     assert json.loads(said(capsys, "show", first.version))["sha256"] == first.sha256
 
 
@@ -57,9 +57,9 @@ def test_both_rules_of_a_model_are_listed(models: Path, capsys: pytest.CaptureFi
     listed = said(capsys, "list")
     assert all(manifest.version in listed for manifest in (one, two))
     said(capsys, "promote", one.version)
-    assert artifact.load(models)[0].thresholds.review == 0.1
+    assert artifact.load(models, artifact.NO_PINS)[0].thresholds.review == 0.1
     said(capsys, "rollback")
-    assert artifact.load(models)[0].thresholds.review == 0.3
+    assert artifact.load(models, artifact.NO_PINS)[0].thresholds.review == 0.3
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("show",), ("promote", "abc"), ("rollback",)])
@@ -73,4 +73,32 @@ def test_a_beginning_that_names_none_or_many(models: Path, capsys: pytest.Captur
     """Lists what there is."""
     made = [save_model(models, strength) for strength in (1.0, 0.1)]
     assert all(manifest.version in said(capsys, "promote", "zz", code=1) for manifest in made)
-    assert "more than one version" in said(capsys, "promote", "", code=1)
+    for arguments in (("promote", ""), ("promote", " "), ("challenge", ""), ("show", "")):
+        capsys.readouterr()
+        assert "an empty text names no version" in said(capsys, *arguments, code=1)
+
+
+def test_an_empty_text_does_not_name_the_only_version(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every version begins with it; an unset variable in a script must not promote one, nor end a challenge."""
+    manifest = save_model(models)
+    said(capsys, "challenge", manifest.version)
+    switch, challenger = models / artifact.MANIFEST_FILE, models / artifact.CHALLENGER_FILE
+    before = switch.read_bytes(), challenger.read_bytes()
+    for command in ("promote", "challenge", "show"):
+        assert manifest.version in said(capsys, command, "", code=1)
+    assert (switch.read_bytes(), challenger.read_bytes()) == before
+
+
+def test_what_is_not_pinned_is_not_activated(
+    models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Scorers would refuse it; the pinned one can be promoted."""
+    first, second = save_model(models), save_model(models, review=0.3)
+    monkeypatch.setenv("MODEL_SHA256", second.content_sha256)
+    for arguments in (("promote", first.version), ("rollback",), ("challenge", first.version)):
+        assert "MODEL_SHA256" in said(capsys, *arguments, code=1)
+    active = artifact.active(models)
+    assert active is not None
+    assert active.version == second.version
+    assert not (models / artifact.CHALLENGER_FILE).exists()
+    said(capsys, "promote", second.version)

@@ -36,7 +36,7 @@ def test_it_is_loaded_without_training(tmp_path: Path) -> None:
     """Under the version that the same model has when it is trained today; the older one is known too."""
     saved = save(tmp_path)
     older(tmp_path, saved)
-    model, manifest = artifact.load(tmp_path)
+    model, manifest = artifact.load(tmp_path, artifact.NO_PINS)
     assert model.version == manifest.version == saved.version
     assert manifest.older_version == saved.sha256[:12]
     assert artifact.kept(tmp_path) == [manifest]
@@ -52,11 +52,11 @@ def test_roll_back_to_it_and_from_it(tmp_path: Path) -> None:
     assert len(artifact.kept(tmp_path)) == 3
     for expected in (second, first):
         artifact.rollback(tmp_path)
-        model, manifest = artifact.load(tmp_path)
+        model, manifest = artifact.load(tmp_path, artifact.NO_PINS)
         assert (model.version, model.thresholds.review) == (expected.version, expected.thresholds.review)
         assert manifest.older_version == expected.sha256[:12]
     assert artifact.activate(tmp_path, third.content_sha256).version == third.version
-    assert artifact.load(tmp_path)[0].thresholds.review == 0.2
+    assert artifact.load(tmp_path, artifact.NO_PINS)[0].thresholds.review == 0.2
     assert {one.version for one in artifact.kept(tmp_path)} == {first.version, second.version, third.version}
 
 
@@ -70,18 +70,18 @@ def test_trained_again_it_is_the_same_version_once(tmp_path: Path) -> None:
     assert artifact.rollback(tmp_path).version == first.version
 
 
-def test_its_pin_holds_until_it_is_replaced(tmp_path: Path) -> None:
-    """A pin of the model's file admits an older model only; the new pin covers the rule too."""
+def test_its_pin_does_not_cover_its_rule(tmp_path: Path) -> None:
+    """A pin of the model's file would admit any thresholds; the message has both, and the pin that covers them."""
     saved = save(tmp_path)
     older(tmp_path, saved)
-    for pin in (saved.sha256, saved.content_sha256):
-        assert artifact.load(tmp_path, frozenset({pin}))[0].version == saved.version
-    newer = save(tmp_path, review=0.2)
-    assert newer.sha256 == saved.sha256
-    for pin in (saved.sha256, saved.content_sha256):
-        assert f"names model {newer.content_sha256}, which is not among the pinned ones" in refused(
-            tmp_path, frozenset({pin})
-        )
+    assert artifact.load(tmp_path, frozenset({saved.content_sha256}))[0].version == saved.version
+    _rewrite(tmp_path / artifact.MANIFEST_FILE, thresholds={"review": 0.999, "block": 0.999999})
+    problem = refused(tmp_path, frozenset({saved.sha256}))
+    assert "does not cover its thresholds, review 0.999 and block 0.999999" in problem
+    changed = artifact.active(tmp_path)
+    assert changed is not None
+    assert problem.endswith(f"set MODEL_SHA256 to {changed.content_sha256}")
+    assert "is not among the pinned ones" in refused(tmp_path, frozenset({saved.content_sha256}))
 
 
 def test_a_challenger_of_then(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_a_challenger_of_then(tmp_path: Path) -> None:
     shutil.copy(
         tmp_path / artifact.VERSIONS / first.sha256 / artifact.MANIFEST_FILE, tmp_path / artifact.CHALLENGER_FILE
     )
-    found = artifact.load_challenger(tmp_path)
+    found = artifact.load_challenger(tmp_path, artifact.NO_PINS)
     assert found is not None
     assert found[0].version == first.version
 
@@ -102,4 +102,4 @@ def test_a_rule_of_then_is_part_of_the_version(tmp_path: Path, changes: dict[str
     saved = save(tmp_path)
     older(tmp_path, saved)
     _rewrite(tmp_path / artifact.MANIFEST_FILE, **changes)
-    assert (artifact.load(tmp_path)[0].version == saved.version) == (not changes)
+    assert (artifact.load(tmp_path, artifact.NO_PINS)[0].version == saved.version) == (not changes)

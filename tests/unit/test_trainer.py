@@ -52,7 +52,7 @@ def versions(env: dict[str, str]) -> list[str]:
 def test_from_history_to_active_model(env: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """One run makes a model that loads and scores."""
     assert main([], env) == 0
-    model, manifest = artifact.load(Path(env["MODELS_DIR"]))
+    model, manifest = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)
     assert model.score(simulate(np.random.default_rng(0), 10).matrix()).shape == (10,)
     assert manifest.training_rows == ROWS
     assert {"log_loss", "auc", "average_precision", "calibration_error"} <= manifest.metrics.keys()
@@ -67,13 +67,13 @@ def test_a_second_run_does_nothing_and_keeps_a_rollback(
 ) -> None:
     """Any kept version that matches is enough, whichever is active."""
     main([], env)
-    first = artifact.load(Path(env["MODELS_DIR"]))[1]
+    first = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[1]
     main([], env | {"TRAINING_SEED": "1"})
     artifact.activate(Path(env["MODELS_DIR"]), first.content_sha256)
     capsys.readouterr()
     assert main([], env | {"TRAINING_SEED": "1"}) == 0
     assert "nothing to train" in capsys.readouterr().out
-    assert artifact.load(Path(env["MODELS_DIR"]))[0].version == first.version
+    assert artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0].version == first.version
 
 
 def test_a_kept_version_is_activated_where_none_is(env: dict[str, str]) -> None:
@@ -81,7 +81,7 @@ def test_a_kept_version_is_activated_where_none_is(env: dict[str, str]) -> None:
     main([], env)
     (Path(env["MODELS_DIR"]) / artifact.MANIFEST_FILE).unlink()
     assert main([], env) == 0
-    assert [artifact.load(Path(env["MODELS_DIR"]))[0].version] == versions(env)
+    assert [artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0].version] == versions(env)
 
 
 def test_a_model_file_that_was_deleted_comes_back(env: dict[str, str]) -> None:
@@ -123,7 +123,7 @@ def test_the_pickle_needs_nothing_of_the_trainer(env: dict[str, str], monkeypatc
     for name in list(sys.modules):
         if name.partition(".")[0] in {"trainer", "pandas"}:
             monkeypatch.setitem(sys.modules, name, None)
-    assert artifact.load(Path(env["MODELS_DIR"]))[0].version in versions(env)
+    assert artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0].version in versions(env)
 
 
 @pytest.mark.parametrize(
@@ -169,10 +169,10 @@ def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: p
     """The function that was found is part of the model that is kept."""
     found = calibrate.Mend(rise=0.5, fall=0.5, shift=-1.0)
     main([], env)
-    plain = artifact.load(Path(env["MODELS_DIR"]))[0]
+    plain = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0]
     monkeypatch.setattr(calibrate, "mend", lambda *_: found)
     assert main(["--force"], env) == 0
-    mended = artifact.load(Path(env["MODELS_DIR"]))[0]
+    mended = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0]
     matrix = simulate(np.random.default_rng(0), 100).matrix()
     assert mended.score(matrix) == pytest.approx(calibrate.apply(found, plain.score(matrix)), abs=1e-3)
     assert mended.version != plain.version
@@ -181,9 +181,9 @@ def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: p
 def test_other_costs_give_another_version(env: dict[str, str]) -> None:
     """Of the same model with other thresholds; both are kept, and the manifest holds the costs."""
     main([], env)
-    before = artifact.load(Path(env["MODELS_DIR"]))[1]
+    before = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[1]
     assert main([], env | {"COST_OF_REVIEW": "0.5"}) == 0
-    after = artifact.load(Path(env["MODELS_DIR"]))[1]
+    after = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[1]
     assert before.reference["costs"] == {"review": 5.0, "wrong_block": 25.0}
     assert after.reference["costs"] == {"review": 0.5, "wrong_block": 25.0}
     assert after.sha256 == before.sha256
@@ -205,10 +205,10 @@ def test_costs_that_are_set_back_activate_their_version(env: dict[str, str]) -> 
     assert first is not None
     assert second is not None
     assert main([], env) == 0
-    assert artifact.load(models)[0].version == first.version
+    assert artifact.load(models, artifact.NO_PINS)[0].version == first.version
     artifact.activate(models, second.content_sha256)
     assert main([], env) == 0
-    assert artifact.load(models)[0].version == second.version
+    assert artifact.load(models, artifact.NO_PINS)[0].version == second.version
     assert len(versions(env)) == 2
 
 

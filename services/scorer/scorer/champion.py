@@ -69,7 +69,6 @@ class Champion:
                 was=manifest.older_version,
                 version=manifest.version,
                 content_sha256=manifest.content_sha256,
-                pins="in MODEL_SHA256, content_sha256 covers the rule too; the model file's SHA-256 does not",
             )
         if model.content_sha256 != manifest.content_sha256:
             structlog.get_logger().info(

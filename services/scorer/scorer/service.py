@@ -22,7 +22,7 @@ from fraudstream.kafka.lag import LagProbe
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.rights import Rights
 from fraudstream.lifecycle import wait_for_stop
-from fraudstream.manifest import read_file
+from fraudstream.manifest import MOST_BYTES, read_file
 from fraudstream.metrics import ScorerMetrics
 from fraudstream.settings import (
     CsvSettings,
@@ -87,7 +87,7 @@ def champion(settings: ModelSettings) -> Champion:
         )
         return Loaded(model, manifest, Reference.read(manifest.reference))
 
-    return Champion(load, lambda: read_file(settings.models_dir / artifact.MANIFEST_FILE))
+    return Champion(load, lambda: read_file(settings.models_dir / artifact.MANIFEST_FILE, MOST_BYTES))
 
 
 async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbeat, stop: asyncio.Event) -> None:

@@ -12,6 +12,7 @@ from fraudstream.drift import reference as drift
 from fraudstream.errors import ModelUnfitError
 from fraudstream.manifest import Libraries, Manifest
 from fraudstream.model import Classifier, FraudModel
+from fraudstream.model_checks import check_pinned
 from fraudstream.settings import TrainingSettings
 from trainer import fit
 from trainer.history import History
@@ -81,13 +82,18 @@ def already_trained(history: History, settings: TrainingSettings, models_dir: Pa
     return matches.get(active.content_sha256 if active else "", next(iter(matches.values()), None))
 
 
-def ensure_active(manifest: Manifest, models_dir: Path) -> str:
-    """Return the version that is active afterwards: `manifest`, unless a user chose another one that is usable."""
+def ensure_active(manifest: Manifest, models_dir: Path, pins: frozenset[str]) -> str:
+    """Return the version that is active afterwards: `manifest`, unless a user chose or pinned another usable one.
+
+    Nothing is unpickled. Raises ModelUnfitError where there are pins, and neither is among them.
+    """
     try:
-        active = artifact.mend(models_dir)
+        active = artifact.repair(models_dir, pins)
     except ModelUnfitError:
+        check_pinned(models_dir / artifact.VERSIONS, manifest, pins)
         return artifact.activate(models_dir, manifest.content_sha256, by="trainer").version
-    if active.activated_by == "trainer" and active.content_sha256 != manifest.content_sha256:
+    is_pinned = not pins or manifest.content_sha256 in pins
+    if active.activated_by == "trainer" and active.content_sha256 != manifest.content_sha256 and is_pinned:
         active = artifact.activate(models_dir, manifest.content_sha256, by="trainer")
     return active.version
 

@@ -18,7 +18,6 @@ import hashlib
 import io
 import os
 import stat
-import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -39,12 +38,17 @@ from fraudstream.manifest import (
 )
 from fraudstream.model import Classifier, FraudModel, Thresholds
 from fraudstream.model_checks import check, make_model
+from fraudstream.regular_files import replace_regular
 
 MODEL_FILE = "fraud_model.pkl"
 MANIFEST_FILE = "fraud_model.json"
 CHALLENGER_FILE = "challenger.json"
 VERSIONS = "versions"
 
+NO_PINS: frozenset[str] = frozenset()
+"""For a folder that holds nothing but models that the caller has made itself."""
+
+_MOST_MODEL_BYTES = 256 << 20
 _FILE_MODE = 0o664
 _FOLDER_MODE = 0o775
 
@@ -99,12 +103,17 @@ def activate(models_dir: Path, content_sha256: str, *, by: Literal["trainer", "u
     return _switch(models_dir, manifest)
 
 
-def rollback(models_dir: Path) -> Manifest:
-    """Make the version active that was so before, with its rule. Raises ModelUnfitError where none was."""
+def previous(models_dir: Path) -> Manifest:
+    """Return the version that was active before, where a rollback leads. Raises ModelUnfitError where none was."""
     now = read_manifest(models_dir / MANIFEST_FILE)
     if now.previous is None:
         raise ModelUnfitError(f"model {now.version} is the first one: there is none to go back to")
-    return _switch(models_dir, _find(models_dir, now.previous).model_copy(update={"activated_by": "user"}))
+    return _find(models_dir, now.previous)
+
+
+def rollback(models_dir: Path) -> Manifest:
+    """Make the version active that was so before, with its rule. Raises ModelUnfitError where none was."""
+    return _switch(models_dir, previous(models_dir).model_copy(update={"activated_by": "user"}))
 
 
 def active(models_dir: Path) -> Manifest | None:
@@ -156,10 +165,13 @@ def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def mend(models_dir: Path) -> Manifest:
-    """The active version, its bytes put back under their plain name where they were lost. Raises ModelUnfitError."""
-    _, manifest = load(models_dir)
-    if _content(models_dir, manifest):
+def repair(models_dir: Path, pins: frozenset[str]) -> Manifest:
+    """Return the active version, its bytes put back under their plain name where they were lost.
+
+    Nothing is unpickled. Raises ModelUnfitError where `load` with the same pins would refuse it.
+    """
+    manifest, content = _read(models_dir, pins)
+    if _content(models_dir, manifest) == content:
         return manifest
     return activate(models_dir, manifest.content_sha256, by=manifest.activated_by)
 
@@ -188,7 +200,7 @@ def challenge(models_dir: Path, content_sha256: str | None) -> None:
         raise _unwritable(models_dir, error) from error
 
 
-def load_challenger(models_dir: Path, pins: frozenset[str] = frozenset()) -> tuple[FraudModel, Manifest] | None:
+def load_challenger(models_dir: Path, pins: frozenset[str]) -> tuple[FraudModel, Manifest] | None:
     """The version that scores in the shadow, checked as `load` checks the active one; None where there is none."""
     path = models_dir / CHALLENGER_FILE
     if not os.path.lexists(path):
@@ -203,16 +215,23 @@ def load_challenger(models_dir: Path, pins: frozenset[str] = frozenset()) -> tup
 
 def load(
     models_dir: Path,
-    pins: frozenset[str] = frozenset(),
+    pins: frozenset[str],
     *,
     review: float | None = None,
     block: float | None = None,
 ) -> tuple[FraudModel, Manifest]:
     """The active model, once everything about it has been checked, and its manifest.
 
-    With `pins`, only one of these content SHA-256s. `review` and `block` replace the manifest's thresholds, and so give
-    the model another version. Raises ModelUnfitError, which names the problem, the file and what to do.
+    With `pins`, only one of these content SHA-256s; with none, any that is whole. `review` and `block` replace the
+    manifest's thresholds, and so give the model another version. Raises ModelUnfitError, which names the problem, the
+    file and what to do.
     """
+    manifest, content = _read(models_dir, pins)
+    return make_model(models_dir / MANIFEST_FILE, manifest.with_thresholds(review, block), content), manifest
+
+
+def _read(models_dir: Path, pins: frozenset[str]) -> tuple[Manifest, bytes]:
+    """Return the active model's manifest and bytes, both checked; nothing is unpickled."""
     path = models_dir / MANIFEST_FILE
     manifest = read_manifest(path)
     check(path, manifest, pins)
@@ -225,7 +244,7 @@ def load(
         structlog.get_logger().warning(
             "model file differs", file=str(models_dir / MODEL_FILE), used=str(folder / MODEL_FILE)
         )
-    return make_model(path, manifest.with_thresholds(review, block), content), manifest
+    return manifest, content
 
 
 def reference_payment(payment: Sequence[float]) -> dict[str, float]:
@@ -236,7 +255,7 @@ def reference_payment(payment: Sequence[float]) -> dict[str, float]:
 def _content(folder: Path, manifest: Manifest) -> bytes | None:
     """Return the model's bytes in `folder`, if they are those of the manifest."""
     try:
-        content = read_file(folder / MODEL_FILE)
+        content = read_file(folder / MODEL_FILE, _MOST_MODEL_BYTES)
     except FileNotFoundError:
         return None
     return content if hashlib.sha256(content).hexdigest() == manifest.sha256 else None
@@ -262,19 +281,7 @@ def _make_folder(folder: Path) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    """Put `content` in place of `path` at once; what a crash leaves is the old file, or the new one, whole."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".tmp", dir=path.parent)
-    temporary = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.chmod(_FILE_MODE)
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    replace_regular(path, content, _FILE_MODE)
 
 
 def _unwritable(models_dir: Path, error: OSError) -> ModelUnfitError:

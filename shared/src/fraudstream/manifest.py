@@ -9,10 +9,10 @@ does not have. A manifest made before this rule has the first 12 hex digits of i
 it is read, and its version is derived from its content like any other.
 """
 
+import errno
 import hashlib
 import json
 import platform
-import stat
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import metadata
@@ -24,13 +24,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from fraudstream.dlq.escaping import shortened, visible
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import VERSION_DIGITS, Thresholds
+from fraudstream.regular_files import read_regular
 
 TRAIN = "run the trainer: docker compose run --rm trainer, or make train"
 TRAIN_AGAIN = "train again: docker compose run --rm trainer python -m trainer --force, or make train ARGS=--force"
 PAYMENT = "payment"
 """The key of the payment in `Manifest.reference` against which scores are explained."""
 
-_MOST_BYTES = 16 << 20
+MOST_BYTES = 16 << 20
 _SHOWN = 64
 
 # every text of a manifest can reach a log, a page, a metric or a terminal
@@ -172,9 +173,14 @@ def encode(manifest: Manifest) -> bytes:
 def read_manifest(path: Path) -> Manifest:
     """Return the manifest in `path`. Raises ModelUnfitError."""
     try:
-        content = read_file(path, _MOST_BYTES)
+        content = read_file(path, MOST_BYTES)
     except FileNotFoundError:
         raise ModelUnfitError(f"no model: {path} is missing; {TRAIN}") from None
+    return parse_manifest(path, content)
+
+
+def parse_manifest(path: Path, content: bytes) -> Manifest:
+    """Return the manifest that `content` is; errors name `path`. Raises ModelUnfitError."""
     try:
         json.loads(content, object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
         claim = _Claim.model_validate_json(content, strict=True)
@@ -202,21 +208,16 @@ def _as_claimed(path: Path, claim: _Claim, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def read_file(path: Path, most_bytes: int | None = None) -> bytes:
-    """Return the bytes of a regular file; links are followed. Raises FileNotFoundError, ModelUnfitError."""
+def read_file(path: Path, most_bytes: int) -> bytes:
+    """Return the bytes of a regular file. Raises FileNotFoundError, ModelUnfitError."""
     try:
-        found = path.stat()
-        if not stat.S_ISREG(found.st_mode):  # opening a FIFO would block
-            raise ModelUnfitError(f"{path} can't be read (it is not a regular file); replace it, or {TRAIN_AGAIN}")
-        if most_bytes is not None and found.st_size > most_bytes:
-            raise ModelUnfitError(f"{path} can't be read (it has {found.st_size:,} bytes); {TRAIN_AGAIN}")
-        return path.read_bytes()
+        return read_regular(path, most_bytes)
     except FileNotFoundError:
-        if path.is_symlink():
-            raise ModelUnfitError(f"{path} can't be read (a link to a missing file); replace it") from None
         raise
     except OSError as error:
-        raise ModelUnfitError(f"{path} can't be read ({error.strerror}); give this user the right to read it") from None
+        actions = {errno.ELOOP: "", errno.EINVAL: f"; replace it, or {TRAIN_AGAIN}", errno.EFBIG: f"; {TRAIN_AGAIN}"}
+        action = actions.get(error.errno or 0, "; give this user the right to read it")
+        raise ModelUnfitError(f"{path} can't be read ({error.strerror}){action}") from None
     except MemoryError:
         raise ModelUnfitError(f"{path} can't be read (larger than the memory); {TRAIN_AGAIN}") from None
 

@@ -14,14 +14,26 @@ from fraudstream.manifest import PAYMENT, TRAIN, TRAIN_AGAIN, Manifest
 from fraudstream.model import HIGHEST, LOWEST, Classifier, FraudModel, Thresholds
 
 
+def check_pinned(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
+    """Raise ModelUnfitError where there are pins, and the model of the manifest in `path` is not among them."""
+    if not pins or manifest.content_sha256 in pins:
+        return
+    limits = manifest.thresholds
+    if manifest.sha256 in pins:
+        raise ModelUnfitError(
+            f"MODEL_SHA256 names the bytes of model {manifest.version} alone, as pins of an earlier release did: that "
+            f"does not cover its thresholds, review {limits.review:g} and block {limits.block:g} in {path}; "
+            f"if these are yours, set MODEL_SHA256 to {manifest.content_sha256}"
+        )
+    raise ModelUnfitError(
+        f"{path} names model {manifest.content_sha256}, which is not among the pinned ones; "
+        "set MODEL_SHA256 to it, or activate a pinned one"
+    )
+
+
 def check(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
     """Raise ModelUnfitError where the manifest in `path` is of a model that can't be used here, or is not pinned."""
-    # an older pin covers the model's bytes alone; it holds for the models that were made when pins were so
-    if pins and manifest.content_sha256 not in pins and not (manifest.older_version and manifest.sha256 in pins):
-        raise ModelUnfitError(
-            f"{path} names model {manifest.content_sha256}, which is not among the pinned ones; "
-            "set MODEL_SHA256 to it, or activate a pinned one"
-        )
+    check_pinned(path, manifest, pins)
     installed = metadata.version("scikit-learn")
     if manifest.libraries.scikit_learn != installed:
         raise ModelUnfitError(

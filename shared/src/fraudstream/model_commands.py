@@ -8,6 +8,7 @@ from pathlib import Path
 from fraudstream import artifact
 from fraudstream.errors import ModelUnfitError
 from fraudstream.manifest import Manifest, encode, read_manifest
+from fraudstream.model_checks import check_pinned
 from fraudstream.settings import ModelSettings
 from fraudstream.tables import aligned
 
@@ -42,17 +43,18 @@ def _show(settings: ModelSettings, arguments: argparse.Namespace) -> None:
 
 
 def _promote(settings: ModelSettings, arguments: argparse.Namespace) -> None:
-    wanted = _named(settings.models_dir, arguments.version)
+    wanted = _pinned(settings, _named(settings.models_dir, arguments.version))
     _report(artifact.activate(settings.models_dir, wanted.content_sha256), settings)
 
 
 def _rollback(settings: ModelSettings, _: argparse.Namespace) -> None:
+    _pinned(settings, artifact.previous(settings.models_dir))
     _report(artifact.rollback(settings.models_dir), settings)
 
 
 def _challenge(settings: ModelSettings, arguments: argparse.Namespace) -> None:
     models_dir = settings.models_dir
-    manifest = _named(models_dir, arguments.version) if arguments.version else None
+    manifest = None if arguments.version is None else _pinned(settings, _named(models_dir, arguments.version))
     artifact.challenge(models_dir, manifest.content_sha256 if manifest else None)
     sys.stdout.write(f"challenger: {f'{manifest.version} ({manifest.kind})' if manifest else 'none'}\n")
 
@@ -67,17 +69,28 @@ _COMMANDS: Mapping[str, Callable[[ModelSettings, argparse.Namespace], None]] = {
 
 
 def _named(models_dir: Path, beginning: str) -> Manifest:
-    wanted = beginning.lower()
-    found = [
-        manifest
-        for manifest in artifact.kept(models_dir)
-        if manifest.content_sha256.startswith(wanted) or (manifest.older_version or "").startswith(wanted or "-")
-    ]
+    kept = artifact.kept(models_dir)
+    wanted = beginning.strip().lower()
+    found = [manifest for manifest in kept if wanted and any(one.startswith(wanted) for one in _names(manifest))]
     if len(found) == 1:
         return found[0]
-    versions = ", ".join(manifest.version for manifest in found or artifact.kept(models_dir)) or "none"
-    problem = f"more than one version begins with {beginning}" if found else f"no version begins with {beginning}"
+    versions = ", ".join(manifest.version for manifest in found or kept) or "none"
+    if not wanted:
+        problem = "an empty text names no version"
+    elif found:
+        problem = f"more than one version begins with {beginning}"
+    else:
+        problem = f"no version begins with {beginning}"
     raise ModelUnfitError(f"{problem}: there are {versions}")
+
+
+def _names(manifest: Manifest) -> Sequence[str]:
+    return (manifest.content_sha256, *([manifest.older_version] if manifest.older_version else []))
+
+
+def _pinned(settings: ModelSettings, manifest: Manifest) -> Manifest:
+    check_pinned(settings.models_dir / artifact.VERSIONS, manifest, settings.pinned)
+    return manifest
 
 
 def _report(active: Manifest, settings: ModelSettings) -> None:

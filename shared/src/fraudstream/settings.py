@@ -20,10 +20,18 @@ from fraudstream.addresses import Address, addresses, host
 from fraudstream.errors import SettingsError
 
 Host = Annotated[str, AfterValidator(host)]
-Name = Annotated[str, Field(min_length=1, max_length=249, pattern=r"^[A-Za-z0-9._-]+$")]
-
 _SHA256 = "[0-9a-f]{64}"
+_NAME = "[A-Za-z0-9._-]{1,249}"
 _FILE = "_FILE"
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(_NAME, text):
+        raise ValueError("must be 1 to 249 of the characters A-Z, a-z, 0-9, '.', '_' and '-'")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
 
 
 class Settings(BaseModel):
@@ -175,12 +183,22 @@ class ModelSettings(Settings):
     models_dir: Path = Field(Path("models"), alias="MODELS_DIR")
     review_threshold: float | None = Field(None, alias="REVIEW_THRESHOLD", gt=0, lt=1)
     block_threshold: float | None = Field(None, alias="BLOCK_THRESHOLD", gt=0, lt=1)
-    pins: str = Field("", alias="MODEL_SHA256", pattern=rf"^\s*({_SHA256}(\s*,\s*{_SHA256})*)?\s*$")
+    pins: str = Field("", alias="MODEL_SHA256")
 
     @property
     def pinned(self) -> frozenset[str]:
         """The SHA-256s of which one must be the model's; empty: any."""
-        return frozenset(re.findall(_SHA256, self.pins))
+        return frozenset(pin.strip() for pin in self.pins.split(",") if pin.strip())
+
+    @field_validator("pins")
+    @classmethod
+    def _pins(cls, text: str) -> str:
+        if text.strip() and not all(re.fullmatch(_SHA256, pin.strip()) for pin in text.split(",")):
+            raise ValueError(
+                "must be the content_sha256 of a model, 64 characters of 0-9 and a-f as `fraudstream model show` prints "
+                "it, or several of these separated by commas"
+            )
+        return text
 
 
 class CsvSettings(Settings):

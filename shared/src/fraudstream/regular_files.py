@@ -1,0 +1,69 @@
+"""Regular files in folders that others may write to: opened without following links, and replaced as a whole.
+
+A folder may be a link, a file must not be one: whoever can write to the folder could let it lead to a file that only
+this process may read or write. A FIFO would block the process, a device or a sparse file would fill its memory.
+Standard library only, and light: health checks use it.
+"""
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
+
+_LINK = "a symbolic link: put the file itself there, or link its folder"
+_NO_FILE = "it is not a regular file"
+
+
+def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
+    """Return a descriptor of the regular file at `path`, which the caller closes.
+
+    Raises OSError, with ELOOP for a link and EINVAL for anything else that is not a regular file; never blocks.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, mode)
+    except OSError as error:
+        if error.errno == errno.ELOOP and path.is_symlink():
+            raise OSError(errno.ELOOP, _LINK, str(path)) from None
+        if error.errno == errno.ENXIO:  # a FIFO that nobody reads, or a socket
+            raise OSError(errno.EINVAL, _NO_FILE, str(path)) from None
+        raise
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise OSError(errno.EINVAL, _NO_FILE, str(path))
+    return descriptor
+
+
+def read_regular(path: Path, most_bytes: int) -> bytes:
+    """Return the content of the regular file at `path`. Raises OSError, with EFBIG where it has more bytes."""
+    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        content = file.read(most_bytes + 1) if size <= most_bytes else b""
+    if max(size, len(content)) > most_bytes:
+        raise OSError(errno.EFBIG, f"it has {size:,} bytes, and at most {most_bytes:,} are read", str(path))
+    return content
+
+
+def create_regular(path: Path, mode: int = 0o666) -> BinaryIO:
+    """Return a new file at `path` to write to, in place of what is there; a link there is removed, not followed."""
+    path.unlink(missing_ok=True)
+    return os.fdopen(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
+
+
+def replace_regular(path: Path, content: bytes, mode: int, *, sync: bool = True) -> None:
+    """Put `content` in place of `path` at once: a reader, or a crash, finds the old file or the new one, whole.
+
+    `mode` holds whatever the umask. Raises OSError; nothing is left then.
+    """
+    part = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
+    try:
+        with create_regular(part, mode) as file:
+            os.fchmod(file.fileno(), mode)
+            file.write(content)
+            file.flush()
+            if sync:
+                os.fsync(file.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
