@@ -2,7 +2,7 @@
 
 import json
 import math
-import os
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from fraudstream import artifact
 from fraudstream.dlq.escaping import visible
 from fraudstream.errors import ModelUnfitError
 from fraudstream.features import FEATURES
-from fraudstream.manifest import Libraries, Manifest, ManifestThresholds, encode, read_manifest
+from fraudstream.manifest import Libraries, Manifest, ManifestThresholds, encode, parse_manifest, read_manifest
 from fraudstream.model import HIGHEST
 
 sha256s = st.text("0123456789abcdef", min_size=64, max_size=64)
@@ -180,47 +180,48 @@ def test_a_damaged_manifest_is_refused_or_means_the_same(tmp_path: Path, place: 
     assert found is None or found.content_sha256 == manifest.content_sha256
 
 
-def _fifo(path: Path) -> None:
-    os.mkfifo(path)
+TOKENS = (
+    b"NaN",
+    b"1e999",
+    b"-1",
+    b"null",
+    b"[[",
+    b"{}",
+    b'"\\u202e"',
+    b"\x1b[2J",
+    b"\xff",
+    b"9" * 400,
+    b'"version":',
+    b"0.999999",
+)
 
 
-def _endless(path: Path) -> None:
-    path.symlink_to("/dev/zero")
+def _mutated(content: bytes, rng: random.Random) -> bytes:
+    """Return `content` after one to three edits: bytes replaced, removed, repeated, or a token in place of another."""
+    for _ in range(rng.randint(1, 3)):
+        place, length = rng.randrange(len(content) + 1), rng.randint(0, 8)
+        token = rng.choice((rng.randbytes(rng.randint(0, 6)), *TOKENS, content[place : place + 4 * length]))
+        content = content[:place] + token + content[place + length :]
+    return content
 
 
-def _to_itself(path: Path) -> None:
-    path.symlink_to(path)
-
-
-def _to_nothing(path: Path) -> None:
-    path.symlink_to(path.with_name("missing"))
-
-
-@pytest.mark.parametrize("put", [_fifo, Path.mkdir, _endless, _to_itself, _to_nothing])
-@pytest.mark.parametrize("name", [artifact.MANIFEST_FILE, artifact.MODEL_FILE, artifact.CHALLENGER_FILE])
-def test_something_else_in_place_of_a_file(tmp_path: Path, name: str, put: Callable[[Path], None]) -> None:
-    """Is never opened, and refused in one line; the listing of the kept versions leaves it out."""
-    first, second = save(tmp_path), save(tmp_path, review=0.2)
-    path = tmp_path / name
-    path.unlink(missing_ok=True)
-    put(path)
-    if name == artifact.CHALLENGER_FILE:
-        with pytest.raises(ModelUnfitError, match="can't be read"):
-            artifact.load_challenger(tmp_path, artifact.NO_PINS)
-    else:
-        assert "can't be read" in refused(tmp_path)
-    kept = tmp_path / artifact.VERSIONS / first.content_sha256 / artifact.MODEL_FILE
-    kept.unlink()
-    put(kept)
-    assert artifact.kept(tmp_path) == [second]
-
-
-def test_a_manifest_larger_than_any_is_not_read(tmp_path: Path) -> None:
-    """A sparse file of a terabyte costs nothing."""
-    save(tmp_path)
-    with (tmp_path / artifact.MANIFEST_FILE).open("wb") as file:
-        file.truncate(1 << 40)
-    assert "1,099,511,627,776 bytes" in refused(tmp_path)
+def test_100_000_damaged_manifests(tmp_path: Path) -> None:
+    """Each is refused in one printable line, or decides as before under the same hash; seeded."""
+    folder = tmp_path / "models"
+    save(folder)
+    content = (folder / artifact.MANIFEST_FILE).read_bytes()
+    manifest = read_manifest(folder / artifact.MANIFEST_FILE)
+    rng, path, refusals = random.Random(14), Path("m.json"), 0
+    for _ in range(100_000):
+        try:
+            found = parse_manifest(path, _mutated(content, rng))
+        except ModelUnfitError as error:
+            refusals += 1
+            assert visible(str(error)) == str(error)
+        else:
+            assert found.content_sha256 == manifest.content_sha256
+            assert all(text.isprintable() for text in (found.kind, found.settings, *found.metrics, *found.features))
+    assert 50_000 < refusals < 100_000
 
 
 @pytest.mark.parametrize("amount", [0.0, -1.0, math.nextafter(float(HIGHEST[0]), math.inf), None])

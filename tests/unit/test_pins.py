@@ -1,0 +1,264 @@
+"""Every entry point that reads a model: with MODEL_SHA256, no other pickle than a pinned one is unpickled."""
+
+import ast
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from tests.integration.scorer import payment, save_model
+
+import scorer.__main__
+import trainer.__main__
+from fraudstream import artifact, cli
+from fraudstream.manifest import Manifest
+from fraudstream.model import Thresholds
+from fraudstream.settings import ModelSettings, TrainingSettings
+from scorer.challenger import Challenger
+from scorer.service import champion
+from trainer import history, make_data, train
+
+ROOT = Path(__file__).parents[2]
+OTHER = "0" * 64
+ROWS = 300
+
+
+class Payload:
+    """Runs code where it is unpickled: makes the folder `trace`."""
+
+    def __init__(self, trace: Path) -> None:
+        self.trace = trace
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Make the folder."""
+        return os.mkdir, (str(self.trace),)
+
+
+class Scene:
+    """A models folder that somebody else can write to, and the environment of what reads it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder, self.models, self.trace = folder, folder / "models", folder / "trace"
+        data = folder / "history.csv"
+        make_data.write(data, rows=ROWS)
+        self.payments = folder / "payments.jsonl"
+        self.payments.write_bytes(payment(1) + b"\n")
+        self.env = {
+            "MODELS_DIR": str(self.models),
+            "MODEL_SHA256": OTHER,
+            "TRAINING_DATA": str(data),
+            "CSV_PATH": str(folder / "scores.csv"),
+            "HEARTBEAT_FILE": str(folder / "heartbeat"),
+            "KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:9",
+        }
+
+    def plant(self) -> Manifest:
+        """Put a whole model there whose pickle is a payload, and which the trainer takes for its own."""
+        settings = TrainingSettings.from_env(self.env)
+        return artifact.save(
+            self.models,
+            Payload(self.trace),  # type: ignore[arg-type] - that is the point
+            kind="test",
+            thresholds=Thresholds(review=0.1, block=0.5),
+            training_sha256=history.read(settings.data).sha256,
+            training_rows=ROWS,
+            settings=train.fingerprint(settings),
+            metrics={},
+        )
+
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> Iterator[None]:
+    """Each test configures logging again, to a stream of its own."""
+    structlog.reset_defaults()
+    before = logging.root.handlers[:]
+    yield
+    logging.root.handlers[:] = before
+    structlog.reset_defaults()
+
+
+@pytest.fixture
+def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
+    """Its environment is that of this process."""
+    made = Scene(tmp_path)
+    for name, value in made.env.items():
+        monkeypatch.setenv(name, value)
+    return made
+
+
+def _scorer(_: Scene) -> int:
+    return scorer.__main__.main()
+
+
+def _score(scene: Scene) -> int:
+    return cli.main(["score", str(scene.payments)])
+
+
+def _trainer(scene: Scene) -> int:
+    return trainer.__main__.main([], scene.env)
+
+
+def _promote(scene: Scene) -> int:
+    return cli.main(["model", "promote", artifact.kept(scene.models)[0].version])
+
+
+def _rollback(scene: Scene) -> int:
+    planted = artifact.kept(scene.models)[0].content_sha256
+    save_model(scene.models)
+    assert artifact.previous(scene.models).content_sha256 == planted
+    return cli.main(["model", "rollback"])
+
+
+def _challenge(scene: Scene) -> int:
+    return cli.main(["model", "challenge", artifact.kept(scene.models)[0].version])
+
+
+def _demo(scene: Scene) -> int:
+    env = os.environ | scene.env | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "demo"],
+        env=env,
+        cwd=scene.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    sys.stdout.write(done.stdout + done.stderr)
+    return done.returncode
+
+
+STARTS = [_scorer, _score, _trainer, _promote, _rollback, _challenge, _demo]
+
+
+@pytest.mark.parametrize("start", STARTS, ids=lambda start: start.__name__.strip("_"))
+def test_a_planted_pickle_does_not_run(
+    scene: Scene, start: Callable[[Scene], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It ends with one line that names the variable."""
+    scene.plant()
+    assert start(scene) != 0
+    out, err = capsys.readouterr()
+    assert not scene.trace.exists()
+    assert "MODEL_SHA256" in out + err
+    assert "Traceback" not in out + err
+
+
+@pytest.mark.parametrize("command", ["list", "show"])
+def test_what_only_describes_a_model_does_not_run_it(scene: Scene, command: str) -> None:
+    """Pinned or not: nothing is unpickled."""
+    scene.plant()
+    assert cli.main(["model", command]) == 0
+    assert not scene.trace.exists()
+
+
+def test_without_a_pin_the_manifest_vouches_for_integrity_only(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who can write to the folder runs code in what scores; not in the trainer, which only checks hashes."""
+    scene.plant()
+    monkeypatch.delenv("MODEL_SHA256")
+    del scene.env["MODEL_SHA256"]
+    assert _trainer(scene) == 0
+    assert not scene.trace.exists()
+    assert _score(scene) == 1  # the payload is no classifier
+    assert scene.trace.is_dir()
+
+
+def test_while_running_the_models_in_use_stay(scene: Scene) -> None:
+    """Champion and challenger."""
+    first, second = save_model(scene.models, 0.1), save_model(scene.models)
+    settings = ModelSettings.from_env(scene.env | {"MODEL_SHA256": f"{first.content_sha256},{second.content_sha256}"})
+    artifact.challenge(scene.models, first.content_sha256)
+    holder = champion(settings)
+    challenger = Challenger(load=lambda: artifact.load_challenger(settings.models_dir, settings.pinned))
+    asyncio.run(challenger.look())
+    assert challenger.model is not None
+    artifact.challenge(scene.models, scene.plant().content_sha256)
+    asyncio.run(holder.look())
+    asyncio.run(challenger.look())
+    assert holder.model.version == second.version
+    assert "MODEL_SHA256" in (holder.refused or "")
+    assert challenger.model is None
+    assert not scene.trace.exists()
+
+
+def test_the_trainer_leaves_the_pinned_version_active(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where another one is intact, even of the settings at hand; and returns to the pinned one."""
+    pinned = save_model(scene.models)
+    env = scene.env | {"MODEL_SHA256": pinned.content_sha256}
+    planted = scene.plant()
+    assert trainer.__main__.main([], env) == 1
+    assert "MODEL_SHA256" in capsys.readouterr().out
+    artifact.rollback(scene.models)
+    assert trainer.__main__.main([], env) == 0
+    active = artifact.active(scene.models)
+    assert active is not None
+    assert active.version == pinned.version != planted.version
+    assert not scene.trace.exists()
+
+
+def _calls(path: Path) -> set[str]:
+    """Return the dotted names that are called in a Python file, and the modules that it imports."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    imports = {
+        name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    return calls | {f"import {name}" for name in imports}
+
+
+UNPICKLING = {
+    *(f"{module}.{name}" for module in ("joblib", "pickle", "dill", "cloudpickle") for name in ("load", "loads")),
+    *(f"import {name}" for name in ("pickle", "dill", "cloudpickle", "shelve", "marshal")),
+    "pickle.Unpickler",
+    "pd.read_pickle",
+    "torch.load",
+}
+
+
+def test_one_module_unpickles_and_few_ask_it_to() -> None:
+    """A new caller belongs into the table above."""
+    places = {
+        str(path.relative_to(ROOT)): _calls(path)
+        for folder in ("shared/src", "services", "benchmarks")
+        for path in (ROOT / folder).rglob("*.py")
+    }
+    contenders = {"benchmarks/programs/plain_loop.py", "benchmarks/programs/quixstreams_scorer.py"}
+    assert {place for place, calls in places.items() if calls & UNPICKLING} == {
+        "shared/src/fraudstream/model_checks.py",
+        *contenders,  # of a model that the benchmark has just made
+    }
+    loading = {"artifact.load", "artifact.load_challenger", "make_model", "model_checks.make_model"}
+    assert {place: calls & loading for place, calls in places.items() if calls & loading} == {
+        "shared/src/fraudstream/artifact.py": {"make_model"},
+        "shared/src/fraudstream/offline/score.py": {"artifact.load"},
+        "services/scorer/scorer/service.py": {"artifact.load", "artifact.load_challenger"},
+        "benchmarks/models.py": {"artifact.load"},
+        "benchmarks/scored.py": {"artifact.load"},
+    }
+
+
+def test_pins_have_no_default() -> None:
+    """Nobody forgets them."""
+    for function in (artifact.load, artifact.load_challenger, artifact.repair):
+        with pytest.raises(TypeError, match="pins"):
+            function(Path())  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("text", ["abc", "A" * 64, f"{OTHER},", f"{OTHER} {OTHER}", "sha256:" + OTHER])
+def test_a_pin_that_is_none_is_explained(scene: Scene, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """In a sentence, not as a regular expression; and it admits nothing."""
+    scene.plant()
+    scene.env["MODEL_SHA256"] = text
+    assert _trainer(scene) == 1
+    out = capsys.readouterr().out
+    assert "MODEL_SHA256: must be the content_sha256 of a model, 64 characters" in out
+    assert "pattern" not in out

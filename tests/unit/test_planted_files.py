@@ -1,0 +1,162 @@
+"""What somebody else puts into a folder of ours in place of a file: never followed, never waited for, never filled."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.unit.test_artifact import refused, save
+
+from fraudstream import artifact
+from fraudstream.errors import ModelUnfitError
+from fraudstream.manifest import read_manifest
+from fraudstream.regular_files import create_regular, open_regular, read_regular, replace_regular
+
+Put = Callable[[Path], None]
+SECRET = b"somebody else's\n"
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """A file that only we may write."""
+    path = tmp_path / "victim"
+    path.write_bytes(SECRET)
+    path.chmod(0o600)
+    return path
+
+
+def _link_to(target: Path) -> Put:
+    def put(path: Path) -> None:
+        path.symlink_to(target)
+
+    return put
+
+
+def _link_to_itself(path: Path) -> None:
+    path.symlink_to(path)
+
+
+def _hole(path: Path) -> None:
+    with path.open("wb") as file:
+        file.truncate(3 << 30)
+
+
+PLANTED: dict[str, Put] = {
+    "a FIFO": os.mkfifo,
+    "a folder": Path.mkdir,
+    "an endless device": _link_to(Path("/dev/zero")),
+    "a link to itself": _link_to_itself,
+    "a link to nothing": _link_to(Path("missing")),
+    "a sparse file": _hole,
+}
+
+
+@pytest.mark.parametrize("put", PLANTED.values(), ids=PLANTED)
+@pytest.mark.parametrize("name", [artifact.MANIFEST_FILE, artifact.MODEL_FILE, artifact.CHALLENGER_FILE])
+def test_something_else_in_place_of_a_models_file(tmp_path: Path, name: str, put: Put) -> None:
+    """Is refused in one line; the listing of the kept versions leaves it out."""
+    first, second = save(tmp_path), save(tmp_path, review=0.2)
+    path = tmp_path / name
+    path.unlink(missing_ok=True)
+    put(path)
+    if name == artifact.CHALLENGER_FILE:
+        with pytest.raises(ModelUnfitError, match="can't be read"):
+            artifact.load_challenger(tmp_path, artifact.NO_PINS)
+    else:
+        assert "can't be read" in refused(tmp_path)
+    kept = tmp_path / artifact.VERSIONS / first.content_sha256 / artifact.MODEL_FILE
+    kept.unlink()
+    put(kept)
+    assert artifact.kept(tmp_path) == [second]
+
+
+def test_a_link_to_a_whole_model_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    """A link of the folder is followed: that is where somebody keeps models."""
+    models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
+    save(elsewhere)
+    models.symlink_to(elsewhere)
+    artifact.load(models, artifact.NO_PINS)
+    for name in (artifact.MANIFEST_FILE, artifact.MODEL_FILE):
+        (elsewhere / name).rename(tmp_path / name)
+        (elsewhere / name).symlink_to(tmp_path / name)
+        assert "a symbolic link: put the file itself there, or link its folder" in refused(models)
+        (tmp_path / name).replace(elsewhere / name)
+
+
+def test_a_manifest_larger_than_any_is_not_read(tmp_path: Path) -> None:
+    """A sparse file of a terabyte costs nothing."""
+    save(tmp_path)
+    with (tmp_path / artifact.MANIFEST_FILE).open("wb") as file:
+        file.truncate(1 << 40)
+    assert "1,099,511,627,776 bytes" in refused(tmp_path)
+
+
+def test_a_switch_writes_through_no_link(tmp_path: Path, victim: Path) -> None:
+    """Promotion, rollback and challenge replace what was planted; the file behind it stays as it is."""
+    models = tmp_path / "models"
+    first, second = save(models), save(models, review=0.2)
+    names = (artifact.MANIFEST_FILE, artifact.MODEL_FILE, artifact.CHALLENGER_FILE)
+    for switch in (
+        lambda: artifact.activate(models, first.content_sha256),
+        lambda: save(models, review=0.3),
+        lambda: artifact.challenge(models, second.content_sha256),
+    ):
+        for name in names:
+            (models / name).unlink(missing_ok=True)
+            (models / name).symlink_to(victim)
+        switch()
+        assert victim.read_bytes() == SECRET
+        assert victim.stat().st_mode & 0o777 == 0o600
+    assert read_manifest(models / artifact.CHALLENGER_FILE).version == second.version
+    kept = models / artifact.VERSIONS / second.content_sha256 / artifact.MANIFEST_FILE
+    kept.unlink()
+    kept.symlink_to(victim)
+    with pytest.raises(ModelUnfitError, match="can't be read"):
+        artifact.activate(models, second.content_sha256)
+    assert victim.read_bytes() == SECRET
+
+
+def test_what_is_created_or_replaced_is_new(tmp_path: Path, victim: Path) -> None:
+    """With the given rights whatever the umask, and nothing left beside it."""
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    path = folder / "file"
+    path.symlink_to(victim)
+    replace_regular(path, b"new", 0o640)
+    assert (path.read_bytes(), path.stat().st_mode & 0o777) == (b"new", 0o640)
+    path.unlink()
+    path.symlink_to(victim)
+    with create_regular(path) as file:
+        file.write(b"newer")
+    assert path.read_bytes() == b"newer"
+    assert victim.read_bytes() == SECRET
+    path.unlink()
+    path.mkdir()
+    for change in (lambda: replace_regular(path, b"", 0o640), lambda: create_regular(path)):
+        with pytest.raises(OSError):
+            change()
+    assert list(folder.iterdir()) == [path]
+
+
+def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
+    """To the byte."""
+    path = tmp_path / "file"
+    path.write_bytes(bytes(1_000))
+    assert len(read_regular(path, 1_000)) == 1_000
+    with pytest.raises(OSError, match="it has 1,000 bytes, and at most 999 are read"):
+        read_regular(path, 999)
+
+
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR | os.O_CREAT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC])
+def test_a_link_is_opened_for_nothing(tmp_path: Path, victim: Path, flags: int) -> None:
+    """Neither to read nor to write nor to create what it points to."""
+    before = hashlib.sha256(victim.read_bytes())
+    for target in (victim, tmp_path / "missing"):
+        path = tmp_path / "link"
+        path.unlink(missing_ok=True)
+        path.symlink_to(target)
+        with pytest.raises(OSError, match="a symbolic link"):
+            open_regular(path, flags)
+    assert hashlib.sha256(victim.read_bytes()).digest() == before.digest()
+    assert not (tmp_path / "missing").exists()
