@@ -134,7 +134,7 @@ def test_what_is_created_or_replaced_is_new(tmp_path: Path, victim: Path) -> Non
     path.unlink()
     path.mkdir()
     for change in (lambda: replace_regular(path, b"", 0o640), lambda: create_regular(path)):
-        with pytest.raises(OSError):
+        with pytest.raises(OSError, match=r"directory|permitted"):
             change()
     assert list(folder.iterdir()) == [path]
 

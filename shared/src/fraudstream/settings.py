@@ -195,8 +195,8 @@ class ModelSettings(Settings):
     def _pins(cls, text: str) -> str:
         if text.strip() and not all(re.fullmatch(_SHA256, pin.strip()) for pin in text.split(",")):
             raise ValueError(
-                "must be the content_sha256 of a model, 64 characters of 0-9 and a-f as `fraudstream model show` prints "
-                "it, or several of these separated by commas"
+                "must be the content_sha256 of a model, 64 characters of 0-9 and a-f as `fraudstream model show` "
+                "prints it, or several of these separated by commas"
             )
         return text
 
