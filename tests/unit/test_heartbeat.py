@@ -1,5 +1,10 @@
 """The heartbeat file, as several processes and their health checks meet it."""
 
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -34,3 +39,73 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     """Said at the start, with the variable's name."""
     with pytest.raises(SettingsError, match=r"HEARTBEAT_FILE: the folder .* is not there"):
         Heartbeat(tmp_path / "missing" / "heartbeat")
+
+
+def test_planted_links_are_not_followed(tmp_path: Path) -> None:
+    """Neither in place of the file nor of the part that becomes it, and the health check refuses one."""
+    victim, path = tmp_path / "victim", tmp_path / "heartbeat"
+    victim.write_text("ready")
+    path.symlink_to(victim)
+    assert "a symbolic link" in (unhealthy(path) or "")
+    path.with_name(f"{path.name}.{os.getpid()}.part").symlink_to(victim)
+    heartbeat = Heartbeat(path)
+    for state in ("waiting", "ready"):
+        heartbeat.beat(state)
+    assert unhealthy(path) is None
+    assert victim.read_text() == "ready"
+    assert path.stat().st_mode & 0o777 == 0o644
+    path.unlink()
+    path.symlink_to(victim)
+    heartbeat.beat("waiting again")
+    assert (victim.read_text(), unhealthy(path)) == ("ready", "waiting again")
+
+
+def _endless(path: Path) -> None:
+    path.symlink_to("/dev/zero")
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, _endless])
+def test_a_health_check_does_not_wait(tmp_path: Path, put: Callable[[Path], None]) -> None:
+    """For a writer of a FIFO, or the end of a device; it exits with 1."""
+    path = tmp_path / "heartbeat"
+    put(path)
+    done = subprocess.run(
+        [sys.executable, "-m", "fraudstream.heartbeat"],
+        env=os.environ | {"HEARTBEAT_FILE": str(path)},
+        capture_output=True,
+        text=True,
+        timeout=20,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert "HEARTBEAT_FILE" in done.stdout
+    assert done.stderr == ""
+
+
+def test_what_a_health_check_prints_moves_no_cursor(tmp_path: Path) -> None:
+    """Somebody else may have written the file."""
+    path = tmp_path / "heartbeat"
+    path.write_bytes(b"\x1b[2Jno\xff\x9b\n" + 10_000 * b"x")
+    reason = unhealthy(path)
+    assert reason is not None
+    assert reason.isprintable()
+    assert len(reason) < 5_000
+
+
+def test_another_users_file_is_an_error_at_the_start() -> None:
+    """In a folder such as /tmp it can't be replaced; the message names the variable."""
+    if os.geteuid() != 0:
+        if os.environ.get("CI"):
+            pytest.fail("needs root, to be two users; in CI this is a failure")
+        pytest.skip("needs root, to be two users")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        folder.chmod(0o1777)
+        path = folder / "heartbeat"
+        path.write_text("ready")
+        os.seteuid(12345)
+        try:
+            with pytest.raises(SettingsError, match=r"HEARTBEAT_FILE: .* can't be replaced"):
+                Heartbeat(path)
+        finally:
+            os.seteuid(0)
