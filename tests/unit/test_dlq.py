@@ -26,10 +26,10 @@ from fraudstream.dead_letters import (
 from fraudstream.dlq import listing, showing
 from fraudstream.dlq.choosing import Choice, LetterPlace, Status, moment_ms
 from fraudstream.dlq.edited import Edited, EditedFileError
-from fraudstream.dlq.escaping import visible, visible_bytes, visible_lines
 from fraudstream.dlq.index import Index
 from fraudstream.dlq.lines import export_line, mended
 from fraudstream.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, Target, planned
+from fraudstream.escaping import visible, visible_bytes, visible_lines
 from fraudstream.events import InvalidPayment
 from fraudstream.fitting import batch_bytes, fitted
 

@@ -5,7 +5,7 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.dlq.escaping import visible
+from fraudstream.escaping import visible
 from fraudstream.kafka.consumer import ASSIGNOR, CLIENT_ID
 from fraudstream.kafka.group import Group, Member, _member
 from scorer.group_watch import judge

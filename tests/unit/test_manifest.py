@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from tests.unit.test_artifact import refused, save
 
 from fraudstream import artifact
-from fraudstream.dlq.escaping import visible
 from fraudstream.errors import ModelUnfitError
+from fraudstream.escaping import visible
 from fraudstream.features import FEATURES
 from fraudstream.manifest import Libraries, Manifest, ManifestThresholds, encode, parse_manifest, read_manifest
 from fraudstream.model import HIGHEST

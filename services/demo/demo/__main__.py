@@ -9,6 +9,7 @@ from pathlib import Path
 from demo.broker import PARTITIONS, EmbeddedBroker
 from demo.children import Service
 from demo.ports import free_port
+from fraudstream import terminal
 from fraudstream.errors import SettingsError
 from fraudstream.heartbeat import unhealthy
 from fraudstream.lifecycle import run, wait_for_stop
@@ -140,10 +141,11 @@ def _rows() -> int:
 def _report(broker: EmbeddedBroker) -> None:
     topics = TopicSettings.from_env(os.environ)
     sent, dead = broker.records(topics.input), broker.records(topics.dlq)
-    print(
+    terminal.write(
         f"\n{sent} payments sent, {_rows()} scored in {CSV}, {dead} dead letters.\n"
         "This mode: the CSV has each payment exactly once; the topics at least once (the embedded broker has no\n"
-        "transactions and forgets all at the end). docker compose up --build runs it on Kafka, exactly once throughout."
+        "transactions and forgets all at the end). docker compose up --build runs it on Kafka, exactly once "
+        "throughout.\n"
     )
 
 

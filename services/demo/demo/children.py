@@ -6,6 +6,9 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Mapping
 
+from fraudstream import terminal
+from fraudstream.escaping import visible_bytes
+
 _STOP_S = 30.0
 
 
@@ -50,4 +53,5 @@ class Service:
     async def _show(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - PIPE
         async for line in self._process.stdout:
-            print(f"{self.name:<9} | {line.decode(errors='replace').rstrip()}", flush=True)
+            terminal.write(f"{self.name:<9} | {visible_bytes(line.rstrip())}\n")
+            sys.stdout.flush()

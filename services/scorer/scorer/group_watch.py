@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from fraudstream.dlq.escaping import shortened, visible
+from fraudstream.escaping import shortened, visible
 from fraudstream.kafka.consumer import ASSIGNOR, CLIENT_ID
 from fraudstream.kafka.group import Group, GroupProbe, Member
 from fraudstream.settings import KafkaSettings

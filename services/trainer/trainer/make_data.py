@@ -2,11 +2,11 @@
 
 import hashlib
 import os
-import sys
 from pathlib import Path
 
 import numpy as np
 
+from fraudstream import terminal
 from fraudstream.features import FEATURES
 from fraudstream.payment_files.rows import LABEL
 from fraudstream.settings import TrainingSettings
@@ -40,4 +40,4 @@ def content(*, rows: int, seed: int) -> bytes:
 if __name__ == "__main__":
     target = TrainingSettings.from_env(os.environ).data
     write(target)
-    sys.stdout.write(f"{target}: {ROWS:,} payments\n")
+    terminal.write(f"{target}: {ROWS:,} payments\n")

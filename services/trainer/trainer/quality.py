@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from fraudstream import logs
+from fraudstream import logs, terminal
 from fraudstream.calibration import Calibrated
 from fraudstream.curves import CurveLogit
 from fraudstream.model import SMALLEST, Classifier, FraudModel
@@ -113,5 +113,5 @@ def _fitted_numbers(classifier: Classifier) -> int:
 if __name__ == "__main__":
     logs.configure(LogSettings.from_env(os.environ), "quality")
     found = measure(TrainingSettings.from_env(os.environ).data)
-    sys.stdout.write(table(found))
+    terminal.write(table(found))
     sys.exit(not all(figure.reached for figure in found))

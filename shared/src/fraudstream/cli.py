@@ -157,6 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, command in COMMANDS.items():
         command.add_arguments(subparsers.add_parser(name, help=command.help, description=command.help))
     parsed = parser.parse_args(arguments)
+    logs.configure(LogSettings.from_env({}), parsed.command)
     results: list[int | None] = []
 
     async def invoke(stop: asyncio.Event) -> None:

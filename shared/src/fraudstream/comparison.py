@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pydantic_core
 
+from fraudstream.escaping import visible
 from fraudstream.events import DECISIONS
 from fraudstream.model import Thresholds
 from fraudstream.records import Record
@@ -36,7 +37,7 @@ class Comparison:
         spread = max(self.squared / self.payments - mean**2, 0.0) ** 0.5
         width = max(map(len, DECISIONS)) + 2
         lines = [
-            f"{self.payments:,} payments scored by {champion} and, in the shadow, by {challenger}",
+            f"{self.payments:,} payments scored by {visible(champion)} and, in the shadow, by {visible(challenger)}",
             f"same decision: {self.agreement:.2%}",
             f"the challenger's log-odds are {mean:+.3f} on average, with a spread of {spread:.3f}",
             "",

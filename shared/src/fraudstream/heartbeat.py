@@ -9,8 +9,9 @@ import sys
 import time
 from pathlib import Path
 
-from fraudstream.dlq.escaping import visible
+from fraudstream import terminal
 from fraudstream.errors import SettingsError
+from fraudstream.escaping import visible
 from fraudstream.regular_files import open_regular, replace_regular
 
 FILE_VARIABLE = "HEARTBEAT_FILE"
@@ -85,7 +86,7 @@ def main() -> int:
     path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
     stale, state = _look(path)
     reason = _health(stale, state)
-    print(visible(reason or state))
+    terminal.write(f"{reason or state}\n")
     return 1 if reason else 0
 
 

@@ -2,10 +2,13 @@
 
 import logging
 import sys
-from typing import TextIO
+import textwrap
+from io import StringIO
+from typing import Any, TextIO
 
 import structlog
 
+from fraudstream.escaping import ascii_json, visible, visible_text
 from fraudstream.settings import LogSettings
 
 
@@ -26,9 +29,15 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
     if settings.format == "json":
         # without local variables: they hold payments
         traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
-        render = [structlog.processors.ExceptionRenderer(traceback), structlog.processors.JSONRenderer()]
+        render = [
+            structlog.processors.ExceptionRenderer(traceback),
+            structlog.processors.JSONRenderer(serializer=ascii_json),
+        ]
     else:
-        render = [structlog.dev.ConsoleRenderer(colors=stream.isatty(), pad_event_to=24, sort_keys=False)]
+        console = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), pad_event_to=24, sort_keys=False, exception_formatter=_write_traceback
+        )
+        render = [_escape, console]
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
@@ -52,6 +61,26 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL if level > logging.DEBUG else logging.NOTSET)
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(service)
     return logger.bind(service=service) if settings.format == "json" else logger
+
+
+def _escape(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Escape what a terminal would obey in keys, texts and other values; a traceback's text is escaped later."""
+    event["event"] = str(event.get("event", ""))
+    return {visible(key): value if key == "exc_info" else _printable(value) for key, value in event.items()}
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value)
+    shown = repr(value)
+    escaped = visible(shown)
+    return value if escaped == shown else escaped
+
+
+def _write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write("\n" + textwrap.indent(visible_text(text.getvalue().strip("\n")), "  "))
 
 
 def _tells_no_secret(record: logging.LogRecord) -> bool:

@@ -21,8 +21,8 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from fraudstream.dlq.escaping import shortened, visible
 from fraudstream.errors import ModelUnfitError
+from fraudstream.escaping import ascii_json, shortened, visible
 from fraudstream.model import VERSION_DIGITS, Thresholds
 from fraudstream.regular_files import read_regular
 
@@ -167,7 +167,7 @@ class _Claim(BaseModel):
 def encode(manifest: Manifest) -> bytes:
     """Return the manifest as the JSON that `read_manifest` takes: ASCII, its version first."""
     stated = {"version": manifest.version, "content_sha256": manifest.content_sha256}
-    return json.dumps(stated | manifest.model_dump(mode="json"), indent=2, allow_nan=False).encode() + b"\n"
+    return ascii_json(stated | manifest.model_dump(mode="json"), indent=2, allow_nan=False).encode() + b"\n"
 
 
 def read_manifest(path: Path) -> Manifest:

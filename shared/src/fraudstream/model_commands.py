@@ -5,7 +5,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from fraudstream import artifact
+from fraudstream import artifact, terminal
 from fraudstream.errors import ModelUnfitError
 from fraudstream.manifest import Manifest, encode, read_manifest
 from fraudstream.model_checks import check_pinned
@@ -27,9 +27,9 @@ def _list(settings: ModelSettings, _: argparse.Namespace) -> None:
     if not manifests:
         raise ModelUnfitError(f"{models_dir} holds no version; run the trainer: docker compose run --rm trainer")
     rows = [_COLUMNS, *(_row(manifest, active) for manifest in manifests)]
-    sys.stdout.write("\n".join(aligned(rows)) + "\n")
+    terminal.write("\n".join(aligned(rows)) + "\n")
     if active is not None:
-        sys.stdout.write(_published(active, settings))
+        terminal.write(_published(active, settings))
 
 
 def _show(settings: ModelSettings, arguments: argparse.Namespace) -> None:
@@ -38,8 +38,8 @@ def _show(settings: ModelSettings, arguments: argparse.Namespace) -> None:
         manifest = read_manifest(models_dir / artifact.MANIFEST_FILE)
     else:
         manifest = _named(models_dir, arguments.version)
-    sys.stdout.write(encode(manifest).decode())
-    sys.stderr.write(_published(manifest, settings))
+    terminal.write(encode(manifest).decode())
+    terminal.write(_published(manifest, settings), sys.stderr)
 
 
 def _promote(settings: ModelSettings, arguments: argparse.Namespace) -> None:
@@ -56,7 +56,7 @@ def _challenge(settings: ModelSettings, arguments: argparse.Namespace) -> None:
     models_dir = settings.models_dir
     manifest = None if arguments.version is None else _pinned(settings, _named(models_dir, arguments.version))
     artifact.challenge(models_dir, manifest.content_sha256 if manifest else None)
-    sys.stdout.write(f"challenger: {f'{manifest.version} ({manifest.kind})' if manifest else 'none'}\n")
+    terminal.write(f"challenger: {f'{manifest.version} ({manifest.kind})' if manifest else 'none'}\n")
 
 
 _COMMANDS: Mapping[str, Callable[[ModelSettings, argparse.Namespace], None]] = {
@@ -94,8 +94,8 @@ def _pinned(settings: ModelSettings, manifest: Manifest) -> Manifest:
 
 
 def _report(active: Manifest, settings: ModelSettings) -> None:
-    sys.stdout.write(f"active: {active.version} ({active.kind}); running scorers take it within 5 s\n")
-    sys.stdout.write(_published(active, settings))
+    terminal.write(f"active: {active.version} ({active.kind}); running scorers take it within 5 s\n")
+    terminal.write(_published(active, settings))
 
 
 def _published(manifest: Manifest, settings: ModelSettings) -> str:

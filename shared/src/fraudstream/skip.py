@@ -2,9 +2,9 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Mapping
 
+from fraudstream import terminal
 from fraudstream.errors import FraudstreamError
 from fraudstream.lifecycle import wait_for_stop
 from fraudstream.settings import CsvSettings, TopicSettings
@@ -33,7 +33,7 @@ async def run_skip(env: Mapping[str, str], stop: asyncio.Event, arguments: argpa
         )
     if not answer.startswith("skipped"):
         raise FraudstreamError(answer)
-    sys.stdout.write(f"{answer}\n")
+    terminal.write(f"{answer}\n")
 
 
 async def _answer(requests: SkipRequests, partition: int, timeout_s: float, stop: asyncio.Event) -> str | None:

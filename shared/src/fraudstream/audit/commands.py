@@ -2,11 +2,10 @@
 
 import argparse
 import asyncio
-import sys
 from collections.abc import Mapping
 from dataclasses import replace
 
-from fraudstream import logs
+from fraudstream import logs, terminal
 from fraudstream.audit.compare import compare
 from fraudstream.audit.rebuild import rebuild
 from fraudstream.audit.verify import VerifySettings, verify
@@ -25,7 +24,7 @@ async def run_verify(env: Mapping[str, str], stop: asyncio.Event, arguments: arg
     )
     if report is None:
         raise FraudstreamError("interrupted before the end: nothing can be said")
-    sys.stdout.write(f"\n{report.text()}\n")
+    terminal.write(f"\n{report.text()}\n")
     return 0 if report.is_clean else 1
 
 
@@ -37,7 +36,7 @@ async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: ar
     text = await unless_stopped(work, stop, _LONGEST_S)
     if text is None:
         raise FraudstreamError("interrupted before the end: nothing can be said")
-    sys.stdout.write(f"\n{text}\n")
+    terminal.write(f"\n{text}\n")
 
 
 async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fraudstream.audit.merge import EXAMPLES, Finding, Kind
+from fraudstream.escaping import visible
 from fraudstream.tables import aligned
 
 _HEAD = ("partition", "judged offsets", "records", "scored", "dead", "findings", "pending")
@@ -52,7 +53,7 @@ class Report:
 
     def _notes(self) -> list[str]:
         lines = [*self.notes, *(f"partition {one.partition}: {note}" for one in self.partitions for note in one.notes)]
-        return ["\n".join(lines)] if lines else []
+        return ["\n".join(map(visible, lines))] if lines else []
 
     def _findings(self) -> list[str]:
         counts: Counter[Kind] = Counter()
@@ -70,7 +71,7 @@ class Report:
         ]
         if kind is Kind.UNREADABLE:
             lines += [f"  {line}" for line in self.unreadable_lines]
-        shown = lines[:EXAMPLES]
+        shown = [visible(line) for line in lines[:EXAMPLES]]
         more = [f"  … and {count - len(shown):,} more"] if count > len(shown) else []
         return [f"{kind} ({count:,}):", *shown, *more]
 

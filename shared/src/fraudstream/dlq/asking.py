@@ -5,6 +5,7 @@ import sys
 import threading
 from contextlib import suppress
 
+from fraudstream import terminal
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.connection import unless_stopped
 
@@ -13,7 +14,7 @@ async def agreed(question: str, stop: asyncio.Event) -> bool:
     """Whether the answer is yes; told to stop is no. Raises FraudstreamError where nobody can answer."""
     if not sys.stdin.isatty():
         raise FraudstreamError("nobody can be asked here, and nothing was sent: --yes goes on without asking")
-    sys.stdout.write(f"{question} [y/N] ")
+    terminal.write(f"{question} [y/N] ")
     sys.stdout.flush()
     answer = await unless_stopped(_line(), stop)
     return (answer or "").strip().lower() in {"y", "yes"}

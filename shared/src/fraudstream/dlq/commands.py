@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from fraudstream import failpoints, logs
+from fraudstream import failpoints, logs, terminal
 from fraudstream.dlq import arguments as given
 from fraudstream.dlq import listing, showing
 from fraudstream.dlq.asking import agreed
@@ -16,7 +16,6 @@ from fraudstream.dlq.choosing import LetterPlace
 from fraudstream.dlq.edited import Edited
 from fraudstream.dlq.exporting import export
 from fraudstream.dlq.letterbox import Letterbox, letterbox
-from fraudstream.dlq.output import standard_output
 from fraudstream.dlq.plan import absent, planned
 from fraudstream.dlq.replaying import Replay
 from fraudstream.errors import FraudstreamError
@@ -63,12 +62,13 @@ async def _list(call: _Call) -> int:
     index = await _unless_interrupted(call, call.box.index())
     letters = listing.listed(index, given.choice(call.arguments))
     last = call.arguments.last
-    with standard_output() as stdout:
+    with terminal.standard_output():
         if call.arguments.json:
             shown = letters if last is None else listing.latest(letters, last)
-            stdout.writelines(f"{listing.json_line(*one)}\n" for one in shown)
+            for one in shown:
+                terminal.write(f"{listing.json_line(*one)}\n")
         else:
-            stdout.write(listing.text(letters, call.box.topic, given.LATEST if last is None else last) + "\n")
+            terminal.write(listing.text(letters, call.box.topic, given.LATEST if last is None else last) + "\n")
     return 0
 
 
@@ -79,8 +79,8 @@ async def _show(call: _Call) -> int:
     if found is None:
         raise _no_letter(place, call.box.topic)
     text = showing.text(found.letter, index.replays(place), call.box.topic, found.timestamp_ms)
-    with standard_output() as stdout:
-        stdout.write(f"{text}\n")
+    with terminal.standard_output():
+        terminal.write(f"{text}\n")
     return 0
 
 
@@ -88,7 +88,7 @@ async def _export(call: _Call) -> int:
     out, choice = call.arguments.out, given.choice(call.arguments)
     count = await _unless_interrupted(call, export(call.box, choice, out, force=call.arguments.force))
     if out is not None:
-        sys.stdout.write(f"{count:,} dead letters written to {out}\n")
+        terminal.write(f"{count:,} dead letters written to {out}\n")
     return 0
 
 
@@ -106,17 +106,17 @@ async def _replay(call: _Call) -> int:
         raise edited.absent(place, box.topic)
     edits = edited.edits if edited else None
     plan = planned(index, choice, edits, box.target, again=arguments.again, limit=arguments.limit)
-    sys.stdout.write(plan.text(box.topic) + "\n")
+    terminal.write(plan.text(box.topic) + "\n")
     if not plan.entries:
         return 0
     question = f"Replay {len(plan.entries):,} letters into {plan.target.topic}?"
     if not arguments.yes and not await agreed(question, call.stop):
-        sys.stdout.write("Nothing was sent.\n")
+        terminal.write("Nothing was sent.\n")
         return 1
     replay = Replay(box=box, index=index, plan=plan, edited=edited, log=call.log)
     began_s = time.monotonic()
     await replay.run(call.kafka, call.identity, call.stop)
-    sys.stdout.write(_done(replay, time.monotonic() - began_s) + "\n")
+    terminal.write(_done(replay, time.monotonic() - began_s) + "\n")
     return 0
 
 

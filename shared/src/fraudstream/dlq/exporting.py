@@ -1,17 +1,17 @@
 """`dlq export`: the letters as JSON Lines, to standard output or into a file that appears when it is whole."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
 
+from fraudstream import terminal
 from fraudstream.dlq.choosing import Choice, LetterPlace
 from fraudstream.dlq.letterbox import Letterbox
 from fraudstream.dlq.lines import export_line
 from fraudstream.dlq.listing import listed
-from fraudstream.dlq.output import standard_output
 from fraudstream.errors import FraudstreamError
+from fraudstream.regular_files import create_regular
 
 
 class ExportError(FraudstreamError):
@@ -24,11 +24,11 @@ async def export(box: Letterbox, choice: Choice, out: Path | None, *, force: boo
         _check(out, force=force)
     index = await box.index()
     places = [entry.place for entry, _ in listed(index, choice)]
-    with _written(out) as file:
+    with _written(out) as write:
         async for chunk in box.chunks(places):
             for letter, timestamp_ms in chunk:
                 replays = index.replays(LetterPlace(letter.partition, letter.offset))
-                file.write(export_line(letter, timestamp_ms, replays) + "\n")
+                write(export_line(letter, timestamp_ms, replays) + "\n")
     return len(places)
 
 
@@ -40,17 +40,17 @@ def _check(out: Path, *, force: bool) -> None:
 
 
 @contextmanager
-def _written(out: Path | None) -> Iterator[TextIO]:
-    """To write to. A file takes its name in the end; where something is raised, nothing is left of it."""
+def _written(out: Path | None) -> Iterator[Callable[[str], object]]:
+    """To write with. A file takes its name in the end; where something is raised, nothing is left of it."""
     if out is None:
-        with standard_output() as stdout:
-            yield stdout
+        with terminal.standard_output():
+            yield terminal.write
         return
     part = out.with_name(f".{out.name}.part")
     try:
         try:
-            with part.open("w", encoding="ascii", newline="\n") as file:
-                yield file
+            with create_regular(part) as file:
+                yield lambda text: file.write(text.encode("ascii"))
                 file.flush()
                 os.fsync(file.fileno())
             part.replace(out)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from fraudstream.dead_letters import DeadLetter, Replayed
 from fraudstream.dlq.choosing import LetterPlace
+from fraudstream.escaping import ascii_json
 from fraudstream.rows import rfc3339
 
 
@@ -52,7 +53,7 @@ def export_line(letter: DeadLetter, timestamp_ms: int, replays: Sequence[Replaye
         **({"removed": [part._asdict() for part in letter.removed]} if letter.removed else {}),
         **_bytes("value", letter.value),
     }
-    return json.dumps(line)
+    return ascii_json(line)
 
 
 def mended(line: bytes) -> Mended:

@@ -1,6 +1,5 @@
 """`dlq list` in words: letters by reason, and the latest of them; or a JSON line each. Pure."""
 
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
@@ -8,8 +7,8 @@ from typing import Any
 
 from fraudstream.dead_letters import Replayed
 from fraudstream.dlq.choosing import Choice
-from fraudstream.dlq.escaping import shortened, visible
 from fraudstream.dlq.index import Entry, Index
+from fraudstream.escaping import ascii_json, shortened, visible
 from fraudstream.rows import rfc3339
 from fraudstream.tables import aligned
 
@@ -69,7 +68,7 @@ def json_line(entry: Entry, replays: Sequence[Replayed]) -> str:
         "cut": entry.is_cut,
         "replayed": [rfc3339(marker.timestamp_ms) for marker in replays],
     }
-    return json.dumps(line)
+    return ascii_json(line)
 
 
 def _reasons(letters: Iterable[Listed]) -> list[str]:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fraudstream.dead_letters import REPLAY_OF, DeadLetter, Replayed
-from fraudstream.dlq.escaping import visible, visible_bytes, visible_lines
+from fraudstream.escaping import visible, visible_bytes, visible_lines
 from fraudstream.events import InvalidPayment, decode
 from fraudstream.rows import rfc3339
 from fraudstream.tables import aligned

@@ -1,6 +1,11 @@
-"""Text that a stranger wrote, made safe for a terminal: nothing in it moves the cursor, or hides. Pure."""
+"""Text that anybody may have written, as a terminal may show it: nothing in it moves the cursor, or hides. Pure.
 
+The one implementation, for logs, printed lines and error messages.
+"""
+
+import json
 import unicodedata
+from typing import Any
 
 _HIDDEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 _SHORT = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
@@ -13,6 +18,11 @@ def visible(text: str) -> str:
     return "".join(_escaped(character) for character in text)
 
 
+def visible_text(text: str) -> str:
+    """The same of several lines, whose ends stay."""
+    return "\n".join(map(visible, text.split("\n")))
+
+
 def visible_bytes(value: bytes) -> str:
     """The same of bytes; those that are no UTF-8 become escapes too."""
     return visible(value.decode(errors="backslashreplace"))
@@ -21,6 +31,11 @@ def visible_bytes(value: bytes) -> str:
 def visible_lines(value: bytes) -> list[str]:
     """The same, line by line."""
     return [visible(line) for line in value.decode(errors="backslashreplace").split("\n")]
+
+
+def ascii_json(value: Any, **options: Any) -> str:
+    """`value` as JSON in printable ASCII: `json.dumps` alone would leave DEL as it is."""
+    return json.dumps(value, **options).replace("\x7f", "\\u007f")
 
 
 def shortened(text: str, most: int) -> str:

@@ -1,0 +1,170 @@
+"""What reaches a terminal: no text of a payment, a file or a topic can move its cursor, hide, or forge a line."""
+
+import ast
+import io
+import json
+import logging
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fraudstream import logs, terminal
+from fraudstream.audit.merge import Finding, Kind
+from fraudstream.audit.report import Judged, Report
+from fraudstream.comparison import Comparison
+from fraudstream.escaping import ascii_json, visible, visible_text
+from fraudstream.settings import LogSettings
+from fraudstream.tables import aligned
+
+ROOT = Path(__file__).parents[2]
+HOSTILE = "a\x1b[2J\x07\r\nforged \x7f\x9b31m \u2028\u2029\u202e\u2066\u200b\ufeff\ud800\x00"
+texts = st.text(st.characters()) | st.lists(
+    st.sampled_from([*HOSTILE, "\x1b]0;title\x07", "\x85", "x", " ", "="]), max_size=12
+).map("".join)
+values = st.recursive(texts | st.integers() | st.none() | st.binary(), lambda one: st.lists(one, max_size=3))
+
+
+@pytest.fixture(autouse=True)
+def _plain_logs() -> Iterator[None]:
+    structlog.reset_defaults()
+    before = logging.root.handlers[:]
+    yield
+    logging.root.handlers[:] = before
+    structlog.reset_defaults()
+
+
+class Odd:
+    """Shown by a text of its own."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _logged(log_format: str, event: Any, fields: dict[str, Any], *, error: BaseException | None = None) -> str:
+    stream = io.StringIO()
+    log = logs.configure(LogSettings.from_env({"LOG_FORMAT": log_format}), "test", stream)
+    log.info(event, exc_info=error, **fields)
+    return stream.getvalue()
+
+
+def _is_printable(text: str) -> bool:
+    """By a rule of its own: nothing of Unicode's control, format, surrogate, private and separator categories."""
+    return not any(unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for one in text)
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+@given(event=texts, key=texts, value=values, odd=texts)
+def test_a_log_line_is_one_printable_line(log_format: str, event: str, key: str, value: Any, odd: str) -> None:
+    """Whatever is in the event, in a field's name or in its value, also deep within or shown by an object."""
+    reserved = {
+        "event",
+        "level",
+        "timestamp",
+        "exc_info",
+        "stack_info",
+        "exception",
+        "stack",
+        "logger",
+        "positional_args",
+    }
+    fields = {f"_{key}" if key in reserved else key: value, "odd": Odd(odd)}
+    line = _logged(log_format, event, fields)
+    assert line.endswith("\n")
+    assert _is_printable(line[:-1])
+    if log_format == "json":
+        assert json.loads(line)["event"] == event
+
+
+@given(texts)
+@settings(max_examples=100)
+def test_a_line_of_another_library(text: str) -> None:
+    """Python's own logging takes the same way."""
+    stream = io.StringIO()
+    logs.configure(LogSettings.from_env({}), "test", stream)
+    logging.getLogger("other").error("%s", text)
+    assert _is_printable(stream.getvalue()[:-1])
+
+
+@pytest.mark.parametrize("log_format", ["console", "json"])
+def test_a_traceback_forges_no_line(log_format: str) -> None:
+    """Its lines are indented, so that none begins as a line of the log does."""
+    text = _logged(log_format, "failed", {}, error=ValueError(HOSTILE))
+    first, *others = text.rstrip("\n").split("\n")
+    assert all(_is_printable(line) for line in (first, *others))
+    assert all(not line or line.startswith("  ") for line in others)
+    assert "ValueError" in text
+
+
+def test_colours_stay_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a terminal the renderer's own sequences remain, and no other."""
+    stream = io.StringIO()
+    monkeypatch.setattr(stream, "isatty", lambda: True)
+    logs.configure(LogSettings.from_env({}), "test", stream).info("plain", field="\x1b[2J")
+    line = stream.getvalue()
+    assert "\x1b[" in line
+    assert "\x1b[2J" not in line
+    assert "\\x1b[2J" in line
+
+
+@given(texts)
+def test_what_a_command_prints(text: str) -> None:
+    """Line ends are the text's own; all else is escaped, and what is printable is printed as it is."""
+    stream = io.StringIO()
+    terminal.write(text, stream)
+    written = stream.getvalue()
+    assert _is_printable(written.replace("\n", ""))
+    assert written.count("\n") == text.count("\n")
+    assert visible_text(written) == written
+    if _is_printable(text):
+        assert written == text
+    assert _is_printable(ascii_json({text: [text]}))
+    assert json.loads(ascii_json({text: [text]})) == {text: [text]}
+
+
+@given(texts)
+def test_cells_and_findings_are_one_line(text: str) -> None:
+    """A value with a line end makes no line of its own in a table or a report."""
+    (line,) = aligned([("a", text, "b")])
+    assert _is_printable(line)
+    judged = Judged(partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offset=None, detail=text)])
+    report = Report(partitions=[judged], unreadable=2, unreadable_lines=[text], notes=[text]).text()
+    assert all(map(_is_printable, report.split("\n")))
+    harmless = Judged(partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offset=None, detail="x")])
+    expected = Report(partitions=[harmless], unreadable=2, unreadable_lines=["x"], notes=["x"]).text()
+    assert report.count("\n") == expected.count("\n")
+    assert Comparison(payments=1).text(text, text).count("\n") == Comparison(payments=1).text("x", "x").count("\n")
+
+
+def test_every_character_that_is_not_shown_is_escaped() -> None:
+    """All of Unicode, one by one."""
+    for code in range(0x110000):
+        assert _is_printable(visible(chr(code)))
+
+
+def _prints(path: Path) -> bool:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    calls = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+    return bool(
+        calls & {"print", "sys.stdout.write", "sys.stderr.write", "sys.stdout.writelines", "sys.stdout.buffer.write"}
+    )
+
+
+def test_everything_printed_takes_the_same_way() -> None:
+    """But for the script that runs as root."""
+    places = {
+        str(path.relative_to(ROOT))
+        for folder in ("shared/src", "services")
+        for path in (ROOT / folder).rglob("*.py")
+        if _prints(path)
+    }
+    assert places == {"services/volumes/prepare.py"}
