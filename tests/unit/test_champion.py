@@ -1,14 +1,20 @@
 """Another model takes over while running, or is refused and leaves the one in use alone."""
 
 import asyncio
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
 from tests.integration.scorer import save_model
 
 from fraudstream import artifact
+from fraudstream.drift.reference import FIELDS
 from fraudstream.errors import ModelUnfitError
+from fraudstream.features import FEATURES
+from fraudstream.manifest import Manifest, encode
 from fraudstream.settings import ModelSettings
 from scorer.champion import Champion
 from scorer.service import champion
@@ -106,3 +112,99 @@ def test_only_a_pinned_model_is_used(tmp_path: Path) -> None:
     assert "not among the pinned ones" in (holder.refused or "")
     with pytest.raises(ModelUnfitError, match="pinned"):
         made(tmp_path, MODEL_SHA256="0" * 64)
+
+
+PINNED_ATTACKS: dict[str, Callable[[Path, Manifest], object]] = {
+    "thresholds that block nothing": lambda path, _: _edit(path, thresholds={"review": 0.999998, "block": 0.999999}),
+    "the same, with hashes of its own": lambda path, manifest: path.write_bytes(
+        encode(manifest.with_thresholds(0.999998, 0.999999))
+    ),
+    "a formula as version": lambda path, _: _edit(path, version='=1+1","x":"y'),
+    "an older manifest, with a rule of its own": lambda path, manifest: path.write_text(
+        json.dumps(
+            {name: value for name, value in json.loads(path.read_text()).items() if name != "content_sha256"}
+            | {"version": manifest.sha256[:12], "thresholds": {"review": 0.999998, "block": 0.999999}}
+        )
+    ),
+    "other features": lambda path, manifest: path.write_bytes(
+        encode(manifest.model_copy(update={"features": FEATURES[::-1]}))
+    ),
+    "another reference payment": lambda path, manifest: path.write_bytes(
+        encode(manifest.model_copy(update={"reference": {"payment": dict.fromkeys(FEATURES, 1.0)}}))
+    ),
+}
+
+
+def _edit(path: Path, **changes: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+@pytest.mark.parametrize("what", PINNED_ATTACKS)
+@pytest.mark.parametrize("pinned", ["content_sha256", "sha256"])
+def test_a_pin_covers_what_decides(tmp_path: Path, what: str, pinned: str) -> None:
+    """A manifest that decides otherwise is refused, at the start and while running, whatever hashes it states.
+
+    A pin of the model's bytes alone, as an earlier release had it, admits nothing.
+    """
+    manifest = save_model(tmp_path)
+    pin = getattr(manifest, pinned)
+    path = tmp_path / artifact.MANIFEST_FILE
+    holder = made(tmp_path, MODEL_SHA256=manifest.content_sha256)
+    PINNED_ATTACKS[what](path, manifest)
+    assert looked(holder) == ["model refused"]
+    assert (holder.model.version, holder.model.thresholds.review) == (manifest.version, 0.1)
+    with pytest.raises(ModelUnfitError) as refused:
+        made(tmp_path, MODEL_SHA256=pin)
+    assert str(refused.value).isprintable()
+
+
+def test_another_model_under_an_old_name_is_logged(tmp_path: Path) -> None:
+    """Versions are derived, so the name can't be kept: models are compared by all digits of their hashes."""
+    first = save_model(tmp_path)
+    holder = made(tmp_path)
+    second = save_model(tmp_path, strength=0.01)
+    _edit(tmp_path / artifact.MANIFEST_FILE, version=first.version)
+    assert looked(holder) == ["model refused"]
+    artifact.activate(tmp_path, second.content_sha256)
+    with capture_logs() as lines:
+        asyncio.run(holder.look())
+    assert [(line["event"], line["version"], line["was"]) for line in lines] == [
+        ("model swapped", second.version, first.version)
+    ]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"kind": "other"}, {"metrics": {"auc": 1.0}}, {"reference": {"costs": {"review": 1}}}, {"training_rows": 1}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_description_that_changes_is_logged(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """What is outside of the version, such as what drift is measured from, changes nothing without a log line."""
+    manifest = save_model(tmp_path)
+    holder = made(tmp_path, MODEL_SHA256=manifest.content_sha256)
+    (tmp_path / artifact.MANIFEST_FILE).write_bytes(encode(manifest.model_copy(update=changes)))
+    with capture_logs() as lines:
+        asyncio.run(holder.look())
+    assert [(line["event"], line["fields"]) for line in lines] == [("model description changed", *changes)]
+    assert looked(holder) == []
+
+
+def _drift(edges: int, count: int) -> dict[str, Any]:
+    one = {"edges": [float(edge) for edge in range(edges)], "counts": [[count] * (edges + 1)] * 24}
+    return dict.fromkeys(FIELDS, one)
+
+
+@pytest.mark.parametrize(
+    "drift",
+    [{}, None, [], 7, {"amount": {"edges": [1e308], "counts": []}}, _drift(1, 2**52), _drift(1, -1), _drift(1_000, 1)],
+    ids=["empty", "null", "list", "number", "no counts", "too many payments", "negative", "too many bins"],
+)
+def test_a_drift_reference_that_is_none_is_refused(tmp_path: Path, drift: Any) -> None:
+    """With or without a pin: it is checked before anything is measured from it."""
+    manifest = save_model(tmp_path)
+    holder = made(tmp_path, MODEL_SHA256=manifest.content_sha256)
+    changed = manifest.model_copy(update={"reference": {"drift": drift}})
+    (tmp_path / artifact.MANIFEST_FILE).write_bytes(encode(changed))
+    assert looked(holder) == ["model refused"]
+    assert "reference is wrong" in (holder.refused or "")
+    assert (holder.refused or "").isprintable()

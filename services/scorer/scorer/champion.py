@@ -29,6 +29,8 @@ Load = Callable[[], Loaded]
 
 _LOOK_EVERY_S = 2.0
 _WARM_UP_ROWS = (1, 1_000)
+# what a manifest says beside what decides; `reference` is what drift is measured from
+_DESCRIPTION = ("kind", "metrics", "reference", "libraries", "training_sha256", "training_rows", "settings")
 
 
 class Champion:
@@ -96,8 +98,8 @@ class Champion:
         except ModelUnfitError as error:
             self._refuse(str(error))
             return
-        previous, self._loaded = self.model, loaded
-        model, was_refused = loaded.model, self.refused
+        before, self._loaded = self._loaded, loaded
+        previous, model, was_refused = before.model, loaded.model, self.refused
         self._seen, self.refused = seen, None
         if model.content_sha256 != previous.content_sha256:
             structlog.get_logger().info(
@@ -111,6 +113,23 @@ class Champion:
             self.explain_version()
         elif was_refused:
             structlog.get_logger().info("model stays", version=model.version, reason="it is the active one again")
+        self._report_description(before.manifest)
+
+    def _report_description(self, before: Manifest) -> None:
+        """Log what else changed in the manifest of the same version: it is outside of the version, and of a pin."""
+        now = self._loaded.manifest
+        changed = [
+            name
+            for name in _DESCRIPTION
+            if now.content_sha256 == before.content_sha256 and getattr(now, name) != getattr(before, name)
+        ]
+        if changed:
+            structlog.get_logger().warning(
+                "model description changed",
+                version=self.model.version,
+                fields=",".join(changed),
+                action="if nobody has trained the same version again, restore models/fraud_model.json",
+            )
 
     def _look(self) -> bytes | None:
         try:

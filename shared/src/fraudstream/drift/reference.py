@@ -32,6 +32,8 @@ _HOUR_COLUMN = FEATURES.index(HOUR)
 _DECILES = np.arange(0.1, 0.95, 0.1)
 # the last bin of a count begins where fewer than so many of the payments are left
 _RARE = 0.01
+# more than any history has; each edge costs a pass over every batch, and counts are added up as 64-bit integers
+_MOST_EDGES, _MOST_PAYMENTS = 200, 2**40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +140,10 @@ class Reference:
 class _Field(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
-    edges: list[float] = Field(min_length=1)
-    counts: Annotated[list[list[Annotated[int, Field(ge=0, lt=2**53)]]], Field(min_length=HOURS, max_length=HOURS)]
+    edges: list[float] = Field(min_length=1, max_length=_MOST_EDGES)
+    counts: Annotated[
+        list[list[Annotated[int, Field(ge=0, lt=_MOST_PAYMENTS)]]], Field(min_length=HOURS, max_length=HOURS)
+    ]
 
     @model_validator(mode="after")
     def _fit(self) -> Self:
