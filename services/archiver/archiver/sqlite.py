@@ -12,6 +12,8 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from fraudstream.regular_files import refuse_planted
+
 _LOCK_WAIT_S = 4.0
 _CACHE_KB = 16_384
 _LEAVE_WAL_EVERY_S = 10.0
@@ -38,9 +40,15 @@ def engine(url: URL) -> Engine:
     """The engine for the file that `url` names."""
     made = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S})
     file = _File()
+    event.listen(made, "do_connect", _refuse_planted)
     event.listen(made, "connect", file.connected)
     event.listen(made, "begin", file.begin)
     return made
+
+
+def _refuse_planted(_: object, __: object, arguments: list[Any], ___: object) -> None:
+    """Raise OSError where another user has put a link, or no file at all, in place of the database."""
+    refuse_planted(Path(arguments[0]))
 
 
 def action(error: BaseException, url: URL) -> str:

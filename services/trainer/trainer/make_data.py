@@ -9,17 +9,19 @@ import numpy as np
 from fraudstream import terminal
 from fraudstream.features import FEATURES
 from fraudstream.payment_files.rows import LABEL
+from fraudstream.regular_files import replace_regular
 from fraudstream.settings import TrainingSettings
 from fraudstream.simulation import labels, simulate
 
 ROWS = 20_000
+_MODE = 0o644
 SEED = 20_000
 
 
 def write(path: Path, *, rows: int = ROWS, seed: int = SEED) -> None:
     """Write a simulated history of `rows` payments with their outcomes."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content(rows=rows, seed=seed))
+    replace_regular(path, content(rows=rows, seed=seed), _MODE)
 
 
 def sha256() -> str:

@@ -6,14 +6,15 @@ stopped at that very offset. Its answer takes the request's place.
 
 import json
 import os
-import stat
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fraudstream.errors import FraudstreamError
+from fraudstream.regular_files import open_regular, replace_regular
 
 _MOST_BYTES = 4096
+_MODE = 0o660
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,28 +70,11 @@ class SkipRequests:
 
     def _read(self, partition: int) -> dict[str, Any]:
         try:
-            with os.fdopen(_open_regular(self._path(partition)), "rb") as file:
+            with os.fdopen(open_regular(self._path(partition), os.O_RDONLY), "rb") as file:
                 content = json.loads(file.read(_MOST_BYTES))
         except (OSError, ValueError, RecursionError):
             return {}
         return content if isinstance(content, dict) else {}
 
     def _write(self, partition: int, content: dict[str, Any]) -> None:
-        path = self._path(partition)
-        part = path.with_name(f".{path.name}.{os.getpid()}")
-        try:
-            part.unlink(missing_ok=True)
-            with part.open("x", encoding="ascii") as file:
-                json.dump(content, file)
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-
-
-def _open_regular(path: Path) -> int:
-    """Open a file of ours: no link, and nothing that could make a reader wait or read for ever."""
-    number = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
-    if not stat.S_ISREG(os.fstat(number).st_mode):
-        os.close(number)
-        raise OSError(f"{path} is no regular file")
-    return number
+        replace_regular(self._path(partition), json.dumps(content).encode(), _MODE, sync=False)

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from fraudstream.manifest import Manifest
 from fraudstream.model import Classifier
+from fraudstream.regular_files import replace_regular
 from trainer.history import History
 from trainer.report import contest, costs, effects, page, ranking, reliability, scores, style
 from trainer.report.facts import Facts, gather
@@ -41,8 +42,8 @@ def write(models_dir: Path, history: History, study: Study, classifier: Classifi
         # as models/ itself: the owner on the host and the container's user share a group
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) | _FOLDER_MODE)
     for name, content in drawn.items():
-        _replace(folder / f"{name}.png", content)
-    _replace(models_dir / PAGE, page.html(facts, drawn, datetime.now(UTC)).encode())
+        replace_regular(folder / f"{name}.png", content, _FILE_MODE)
+    replace_regular(models_dir / PAGE, page.html(facts, drawn, datetime.now(UTC)).encode(), _FILE_MODE)
     return models_dir / PAGE
 
 
@@ -56,11 +57,3 @@ def draw(facts: Facts) -> dict[str, bytes]:
             picture(facts).savefig(buffer, format="png")
             drawn[name] = buffer.getvalue()
     return drawn
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """At once, so that a reader sees the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    temporary.write_bytes(content)
-    temporary.chmod(_FILE_MODE)
-    temporary.replace(path)

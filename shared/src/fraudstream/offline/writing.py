@@ -4,10 +4,12 @@ import csv
 import os
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
 from fraudstream.errors import FraudstreamError
+from fraudstream.regular_files import create_regular
 from fraudstream.rows import HEADER
 
 _REJECTED = ("line", "reason", "detail")
@@ -37,9 +39,10 @@ class Results:
     def __enter__(self) -> Self:
         with ExitStack() as stack, self._told():
             stack.callback(self._remove_parts)
-            self._rows = stack.enter_context(self._part.open("wb"))
-            rejected = self._rejected_part.open("w", encoding="utf-8", errors="backslashreplace", newline="")
-            self._rejected = stack.enter_context(rejected)
+            self._rows = stack.enter_context(create_regular(self._part))
+            rejected = stack.enter_context(create_regular(self._rejected_part))
+            text = TextIOWrapper(rejected, encoding="utf-8", errors="backslashreplace", newline="")
+            self._rejected = stack.enter_context(text)
             self._table = csv.writer(self._rejected, lineterminator="\n")
             self._rows.write(f"{HEADER}\n".encode())
             self._table.writerow(_REJECTED)

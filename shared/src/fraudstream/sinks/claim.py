@@ -7,6 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from fraudstream.errors import JournalForeignError
+from fraudstream.regular_files import open_regular
 from fraudstream.sinks.protocol import Identity
 
 _MODE = 0o664
@@ -36,7 +37,7 @@ class Claim:
         self.check()
         if self.held:
             return
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
         try:
             if _lock(descriptor, fcntl.LOCK_EX):  # the only claim: the file may name a stack that has ended
                 content = json.dumps(asdict(self._identity)).encode()
@@ -53,7 +54,7 @@ class Claim:
         if self._is_current():
             return
         try:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            descriptor = open_regular(self.path, os.O_RDWR)
         except FileNotFoundError:
             pass
         else:

@@ -15,6 +15,7 @@ import structlog
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.failpoints import armed, failpoint
 from fraudstream.offsets import Decided
+from fraudstream.regular_files import open_trusted
 from fraudstream.rows import stored_row
 from fraudstream.sinks.csv_file import HEADER_LINE, CsvFile, tail
 from fraudstream.sinks.filesystem import doubtful, prove_lock
@@ -162,7 +163,7 @@ class CsvSink:
         path = self._file.path if mark.generation == state.generation else self._file.rotated(mark.generation)
         if mark.end <= mark.start or not path.exists():
             return {}
-        with path.open("rb") as file:
+        with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
             file.seek(mark.start)
             lines = file.read(mark.end - mark.start).splitlines()
         stored = [row for row in map(stored_row, map(bytes.decode, lines)) if row.partition == partition]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import structlog
 
+from fraudstream.regular_files import open_trusted
 from fraudstream.rows import HEADER, stored_row
 from fraudstream.sinks.claim import Claim
 from fraudstream.sinks.filesystem import sync_folder
@@ -45,7 +46,7 @@ class CsvFile:
     def opened(self) -> Iterator[tuple[int, State]]:
         """The file, open for reading and writing, and its state; both mended."""
         state = self._mended()
-        file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        file = open_trusted(self.path, os.O_RDWR)
         try:
             yield file, state
         finally:
@@ -91,7 +92,7 @@ class CsvFile:
         if state.identity != self._identity:
             return self._foreign(state)
         try:
-            file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+            file = open_trusted(self.path, os.O_RDWR)
         except FileNotFoundError:
             return self._missing(state)
         try:
@@ -128,7 +129,7 @@ class CsvFile:
     def _without_journal(self) -> State:
         fresh = State(identity=self._identity, generation=self.highest())
         try:
-            file = self.path.open("rb")
+            file = os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb")
         except FileNotFoundError:
             return self._start(fresh)
         with file:
@@ -146,7 +147,7 @@ class CsvFile:
         marks = {
             partition: Mark(token=0, first=first, offset=last, base=last) for partition, (first, last) in ranges.items()
         }
-        file = os.open(self.path, os.O_RDWR | os.O_CLOEXEC)
+        file = open_trusted(self.path, os.O_RDWR)
         try:
             os.ftruncate(file, length)
             state = replace(fresh, sequence=1, length=length, tail=tail(file, length), marks=marks)
@@ -156,7 +157,7 @@ class CsvFile:
         return state
 
     def _start(self, state: State) -> State:
-        file = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, _MODE)
+        file = open_trusted(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, _MODE)
         try:
             os.pwrite(file, HEADER_LINE, 0)
             os.fdatasync(file)

@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from fraudstream.errors import SinkUnavailableError
+from fraudstream.regular_files import open_trusted
 from fraudstream.sinks.csv_file import HEADER_LINE
 
 _BLOCK_BYTES = 64 << 10
@@ -93,7 +94,7 @@ class CsvSnapshot:
 
     def _open(self, path: Path, seen: set[tuple[int, int]]) -> None:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = open_trusted(path, os.O_RDONLY)
         except FileNotFoundError:
             return
         status = os.fstat(descriptor)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fraudstream.errors import FraudstreamError, JournalForeignError, SinkUnavailableError
+from fraudstream.regular_files import create_regular, open_regular
 from fraudstream.sinks.claim import Claim
 from fraudstream.sinks.csv_file import HEADER_LINE, tail
 from fraudstream.sinks.csv_reading import damaged_files, rotated_files
@@ -70,7 +71,7 @@ class CsvRefill:
                 Claim(self._path, self._identity).check()
                 state = known(self._path, self._identity) or State(identity=self._identity)
                 try:
-                    with self._part.open("wb") as self._file:
+                    with create_regular(self._part) as self._file:
                         self._file.write(HEADER_LINE)
                         yield state
                 finally:
@@ -97,7 +98,7 @@ class CsvRefill:
         self._new.flush()
         length = self._new.tell()
         os.fsync(self._new.fileno())
-        with self._part.open("rb") as file:
+        with os.fdopen(open_regular(self._part, os.O_RDONLY), "rb") as file:
             checksum = tail(file.fileno(), length)
         generation = max([state.generation, *(_number(self._path, path) for path in rotated_files(self._path))])
         journal_of(self._path).write(

@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from fraudstream.failpoints import armed, failpoint
+from fraudstream.regular_files import open_regular
 from fraudstream.sinks.protocol import Identity
 
 _HEADER = struct.Struct("<4sII")
@@ -63,7 +64,7 @@ class Journal:
     def read(self) -> State | None:
         """The newest whole state, or None where there is no journal or no slot of it is readable."""
         try:
-            with self.path.open("rb") as file:
+            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
                 slots = [_unpack(_slot(file.fileno(), number)) for number in (0, 1)]
         except FileNotFoundError:
             return None
@@ -74,7 +75,7 @@ class Journal:
         payload = _pack(state)
         if len(payload) > _SLOT_BYTES:
             raise OSError(f"{self.path}: the journal holds too many partitions")
-        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, _MODE)
+        descriptor = open_regular(self.path, os.O_WRONLY | os.O_CREAT, _MODE)
         try:
             if armed("journal_torn"):
                 os.pwrite(descriptor, payload[: len(payload) // 2], (state.sequence % 2) * _SLOT_BYTES)

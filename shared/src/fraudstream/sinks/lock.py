@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fraudstream.errors import SinkUnavailableError
+from fraudstream.regular_files import open_regular
 
 _MODE = 0o664
 _FIRST_WAIT_S = 0.0005
@@ -42,7 +43,7 @@ class FileLock:
         deadline = time.monotonic() + self._patience_s
         wait_s = _FIRST_WAIT_S
         while True:
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _MODE)
+            descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 if self._is_current(descriptor):

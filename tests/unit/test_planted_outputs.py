@@ -1,0 +1,177 @@
+"""What another user puts into the folder of the outputs in place of a file that a service or a command writes."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
+from tests.integration.scorer import payment, save_model
+
+from archiver.database import Database, address
+from fraudstream import cli
+from fraudstream.dlq.exporting import ExportError, _written
+from fraudstream.errors import SinkUnavailableError
+from fraudstream.sinks import csv_reading
+from fraudstream.sinks.csv import CsvSink
+from fraudstream.sinks.csv_reading import CsvSnapshot
+from fraudstream.sinks.csv_refill import CsvRefill
+from trainer.report import files
+
+SECRET = b"somebody else's\n"
+STRANGER = 12345
+NAME = "scores.csv"
+BESIDE = [f".{NAME}.lock", f".{NAME}.claim", f".{NAME}.journal"]
+
+
+@pytest.fixture
+def victim(tmp_path: Path) -> Path:
+    """A file that only we may write."""
+    path = tmp_path / "victim"
+    path.write_bytes(SECRET)
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Where outputs go."""
+    path = tmp_path / "outputs"
+    path.mkdir()
+    return path
+
+
+def _plant(path: Path, victim: Path) -> None:
+    """Put a link of another user there."""
+    path.unlink(missing_ok=True)
+    path.symlink_to(victim)
+    if os.geteuid() == 0:
+        os.lchown(path, STRANGER, STRANGER)
+    elif os.environ.get("CI"):
+        pytest.fail("needs root, to be two users; in CI this is a failure")
+    else:
+        pytest.skip("needs root, to be two users")
+
+
+def _use(path: Path) -> None:
+    sink = CsvSink(path, IDENTITY, patience_s=0.2)
+    sink.claim()
+    try:
+        sink.append([batch(0, sink.acquire([0])[0].token, range(5))])
+    finally:
+        sink.close()
+
+
+@pytest.mark.parametrize("name", [*BESIDE, NAME])
+def test_a_link_in_place_of_the_csv_or_what_is_beside_it(folder: Path, victim: Path, name: str) -> None:
+    """The sink is unavailable, the message says what to do, and what the link leads to stays as it is."""
+    _plant(folder / name, victim)
+    with pytest.raises(SinkUnavailableError, match=r"a symbolic link: put the file itself there, or link its folder"):
+        _use(folder / NAME)
+    assert victim.read_bytes() == SECRET
+    missing = victim.with_name("missing")
+    _plant(folder / name, missing)
+    with pytest.raises(SinkUnavailableError):
+        _use(folder / NAME)
+    assert not missing.exists()
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir])
+@pytest.mark.parametrize("name", [*BESIDE, NAME])
+def test_no_file_in_place_of_the_csv_or_what_is_beside_it(folder: Path, name: str, put: Callable[[Path], None]) -> None:
+    """A FIFO is not waited for."""
+    put(folder / name)
+    with pytest.raises(SinkUnavailableError):
+        _use(folder / NAME)
+
+
+def test_our_own_link_of_the_csv_is_followed(folder: Path, tmp_path: Path) -> None:
+    """Somebody may keep the file on another disk; so may the whole folder be."""
+    elsewhere = tmp_path / "elsewhere.csv"
+    (folder / NAME).symlink_to(elsewhere)
+    _use(folder / NAME)
+    _use(folder / NAME)
+    assert stored_in_csv(elsewhere) == {0: list(range(5))}
+    linked = tmp_path / "linked"
+    linked.symlink_to(folder)
+    (linked / NAME).unlink()
+    _use(linked / "other.csv")
+    assert stored_in_csv(folder / "other.csv") == {0: list(range(5))}
+
+
+def test_a_rotated_file_that_is_a_link_is_not_read(folder: Path, victim: Path) -> None:
+    """By verify."""
+    _use(folder / NAME)
+    _plant(folder / "scores.0001.csv", victim)
+    with pytest.raises(SinkUnavailableError, match="a symbolic link"):
+        CsvSnapshot(csv_reading.files(folder / NAME))
+
+
+def test_a_rebuild_writes_through_no_link(folder: Path, victim: Path) -> None:
+    """The new file takes the place of what was planted under its first name."""
+    _use(folder / NAME)
+    _plant(folder / f".{NAME}.rebuilt", victim)
+    writing = CsvRefill(folder / NAME, IDENTITY)
+    with writing.locked() as state:
+        (folder / NAME).unlink()
+        writing.finish(state, {})
+    assert victim.read_bytes() == SECRET
+    assert (folder / NAME).read_bytes() != SECRET
+
+
+def test_score_and_export_write_through_no_link(folder: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither the result, nor the rejected rows, nor what becomes one of them."""
+    save_model(folder.parent / "models")
+    monkeypatch.setenv("MODELS_DIR", str(folder.parent / "models"))
+    file = folder.parent / "in.jsonl"
+    file.write_bytes(payment(1) + b"\nno\n")
+    out = folder / "out.csv"
+    for name in ("out.csv", ".out.csv.part", "out.rejected.csv", ".out.rejected.csv.part"):
+        _plant(folder / name, victim)
+    assert cli.main(["score", str(file), "--out", str(out), "--force"]) == 0
+    assert len(out.read_text().splitlines()) == 2
+    _plant(folder / ".export.jsonl.part", victim)
+    with _written(folder / "export.jsonl") as write:
+        write(json.dumps("letter"))
+    assert (folder / "export.jsonl").read_text() == '"letter"'
+    assert victim.read_bytes() == SECRET
+    (folder / ".export.jsonl.part").mkdir()
+    with pytest.raises(ExportError, match="can't be written"), _written(folder / "export.jsonl"):
+        pass
+
+
+def test_the_report_is_written_through_no_link(folder: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor its pictures."""
+    monkeypatch.setattr(files, "gather", lambda *_: None)
+    monkeypatch.setattr(files, "draw", lambda _: {"scores": b"png"})
+    monkeypatch.setattr(files.page, "html", lambda *_: "html")
+    (folder / files.FOLDER).mkdir()
+    planted = [
+        folder / name for name in (files.PAGE, ".report.html.tmp", "report/scores.png", "report/.scores.png.tmp")
+    ]
+    for path in planted:
+        _plant(path, victim)
+    files.write(folder, *[None] * 4)  # type: ignore[arg-type]
+    assert victim.read_bytes() == SECRET
+    assert (folder / files.PAGE).read_text() == "html"
+    assert (folder / "report" / "scores.png").read_bytes() == b"png"
+
+
+def test_a_database_file_that_is_another_users_link(folder: Path, victim: Path, tmp_path: Path) -> None:
+    """Is not opened; one of our own is, and a FIFO is not waited for."""
+    path = folder / "payments.db"
+    database = Database(address(f"sqlite:///{path}"))
+    _plant(path, victim)
+    with pytest.raises(SinkUnavailableError, match="a symbolic link"), database.transaction():
+        pass
+    path.unlink()
+    os.mkfifo(path)
+    with pytest.raises(SinkUnavailableError, match="not a regular file"), database.transaction():
+        pass
+    path.unlink()
+    path.symlink_to(tmp_path / "elsewhere.db")
+    with database.transaction():
+        pass
+    database.close()
+    assert (tmp_path / "elsewhere.db").stat().st_size
+    assert victim.read_bytes() == SECRET
