@@ -17,7 +17,7 @@ from fraudstream.sinks import csv_reading
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.csv_reading import CsvSnapshot
 from fraudstream.sinks.csv_refill import CsvRefill
-from trainer.report import files
+from trainer.report import files, page
 
 SECRET = b"somebody else's\n"
 STRANGER = 12345
@@ -144,7 +144,7 @@ def test_the_report_is_written_through_no_link(folder: Path, victim: Path, monke
     """Nor its pictures."""
     monkeypatch.setattr(files, "gather", lambda *_: None)
     monkeypatch.setattr(files, "draw", lambda _: {"scores": b"png"})
-    monkeypatch.setattr(files.page, "html", lambda *_: "html")
+    monkeypatch.setattr(page, "html", lambda *_: "html")
     (folder / files.FOLDER).mkdir()
     planted = [
         folder / name for name in (files.PAGE, ".report.html.tmp", "report/scores.png", "report/.scores.png.tmp")
