@@ -89,6 +89,15 @@ def test_an_empty_text_does_not_name_the_only_version(models: Path, capsys: pyte
     assert (switch.read_bytes(), challenger.read_bytes()) == before
 
 
+@pytest.mark.parametrize("last", ["0", "-1", "", "1e3", "x"])
+def test_a_number_of_payments_that_is_none(last: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Is refused before anything is read."""
+    with pytest.raises(SystemExit) as ended:
+        main(["model", "compare", f"--last={last}"])
+    assert ended.value.code == 2
+    assert "is not a whole number above zero" in capsys.readouterr().err
+
+
 def test_what_is_not_pinned_is_not_activated(
     models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

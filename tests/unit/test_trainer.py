@@ -2,6 +2,7 @@
 
 import ast
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -115,6 +116,19 @@ def test_force_trains_anyway_and_makes_the_same_bytes(env: dict[str, str], capsy
     )
     assert done.returncode == 0, done.stderr
     assert versions(env) == before
+
+
+def test_it_needs_no_network(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose gives it none: neither to train, nor where there is nothing to train."""
+
+    def refuse(*_: object) -> None:
+        pytest.fail("the trainer must not use the network")
+
+    for name in ("connect", "connect_ex", "bind", "sendto"):
+        monkeypatch.setattr(socket.socket, name, refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    for _ in range(2):
+        assert main([], env) == 0
 
 
 def test_the_pickle_needs_nothing_of_the_trainer(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

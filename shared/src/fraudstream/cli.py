@@ -62,6 +62,12 @@ async def _model(invocation: Invocation) -> None:
         model_commands.run(invocation.env, invocation.arguments)
 
 
+def _positive(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
+    return int(text)
+
+
 def _model_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", required=True, metavar="what")
     what.add_parser("list", help="the kept versions; * is the one that scores")
@@ -72,7 +78,7 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     challenge = what.add_parser("challenge", help="let a kept version score in the shadow of the active one")
     challenge.add_argument("version", nargs="?", help="its beginning is enough; without it, no version does any more")
     compare = what.add_parser("compare", help="how champion and challenger differ in what the scored topic holds")
-    compare.add_argument("--last", type=int, default=100_000, help="so many payments of each partition (100,000)")
+    compare.add_argument("--last", type=_positive, default=100_000, help="so many payments of each partition (100,000)")
     what.add_parser("rollback", help="let the version score again that did so before")
 
 
