@@ -31,7 +31,7 @@ TRAIN_AGAIN = "train again: docker compose run --rm trainer python -m trainer --
 PAYMENT = "payment"
 """The key of the payment in `Manifest.reference` against which scores are explained."""
 
-MOST_BYTES = 16 << 20
+MOST_BYTES = 1 << 20  # many times the largest; parsed, a file of this size takes some 50 MB
 _SHOWN = 64
 
 # every text of a manifest can reach a log, a page, a metric or a terminal
