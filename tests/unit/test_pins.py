@@ -159,7 +159,7 @@ def test_what_only_describes_a_model_does_not_run_it(scene: Scene, command: str)
     assert not scene.trace.exists()
 
 
-def test_without_a_pin_the_manifest_vouches_for_integrity_only(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_pin_only_integrity_is_checked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who can write to the folder runs code in what scores; not in the trainer, which only checks hashes."""
     scene.plant()
     monkeypatch.delenv("MODEL_SHA256")

@@ -64,7 +64,7 @@ def _use(path: Path) -> None:
 
 @pytest.mark.parametrize("name", [*BESIDE, NAME])
 def test_a_link_in_place_of_the_csv_or_what_is_beside_it(folder: Path, victim: Path, name: str) -> None:
-    """The sink is unavailable, the message says what to do, and what the link leads to stays as it is."""
+    """The sink is unavailable, the message has what to do, and what the link leads to stays as it is."""
     _plant(folder / name, victim)
     with pytest.raises(SinkUnavailableError, match=r"a symbolic link: put the file itself there, or link its folder"):
         _use(folder / NAME)

@@ -29,7 +29,7 @@ Load = Callable[[], Loaded]
 
 _LOOK_EVERY_S = 2.0
 _WARM_UP_ROWS = (1, 1_000)
-# what a manifest says beside what decides; `reference` is what drift is measured from
+# fields that decide nothing about a payment; drift is measured from `reference`
 _DESCRIPTION = ("kind", "metrics", "reference", "libraries", "training_sha256", "training_rows", "settings")
 
 
@@ -116,7 +116,7 @@ class Champion:
         self._report_description(before.manifest)
 
     def _report_description(self, before: Manifest) -> None:
-        """Log what else changed in the manifest of the same version: it is outside of the version, and of a pin."""
+        """Log which fields changed in the manifest of the same version: neither the version nor a pin covers them."""
         now = self._loaded.manifest
         changed = [
             name

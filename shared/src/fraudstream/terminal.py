@@ -16,7 +16,7 @@ def write(text: str, stream: TextIO | None = None) -> None:
 
 @contextmanager
 def standard_output() -> Iterator[None]:
-    """Let the block write to standard output; where the reader goes away, as `head` does, the block just ends."""
+    """Let the block write to standard output; it ends where the reader closes the pipe, as `head` does."""
     try:
         yield
         sys.stdout.flush()
