@@ -167,12 +167,9 @@ def test_secrets_stay_on_this_machine() -> None:
 def test_images_of_others_are_pinned() -> None:
     """A tag with a version, never `latest`; `make pin-images` adds a digest."""
     foreign = {service["image"].partition("@")[0] for service in SERVICES.values() if "build" not in service}
-    assert foreign == {
-        "confluentinc/cp-zookeeper:7.9.1",
-        "confluentinc/cp-kafka:7.9.1",
-        "prom/prometheus:v3.5.0",
-        "postgres:17",
-    }
+    assert foreign == {"confluentinc/cp-zookeeper:7.9.1", "confluentinc/cp-kafka:7.9.1", "prom/prometheus:v3.5.0"}
+    postgres = (ROOT / "services/postgres/Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^FROM ([^\s@]+)", postgres, re.MULTILINE) == ["postgres:17"]
 
 
 @pytest.mark.parametrize("name", IMAGES)
