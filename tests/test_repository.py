@@ -101,6 +101,8 @@ def test_services_scale_and_keep_to_themselves(name: str) -> None:
     assert service["logging"]["options"]["max-size"]
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
+    assert service["pids_limit"] >= 1024
+    assert service.get("read_only") is True or name in JAVA  # these write their configuration into /etc/kafka
 
 
 @pytest.mark.parametrize("name", OURS)
