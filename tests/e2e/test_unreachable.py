@@ -44,13 +44,13 @@ def everything(stack: Stack) -> Stack:
     wait_until(
         lambda: ("prometheus", 9090) in _reached(stack, "dashboard", *LISTENING.items()), 30, "Prometheus listens"
     )
-    wait_until(lambda: stack.psql(f"{OWNERS} LIMIT 1") != "", 30, "the archiver made its tables")
+    wait_until(lambda: stack.psql(OWNERS, ROLE) != "", 30, "the archiver made its tables")
     return stack
 
 
 @pytest.fixture
 def listener() -> Iterator[tuple[str, int]]:
-    """A port on this host's address in a network that is none of the stack's."""
+    """A port of this host, at its address in a network outside of the stack."""
     template = "{{(index .IPAM.Config 0).Gateway}}"
     command = ["docker", "network", "inspect", "bridge", "--format", template]
     address = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -105,14 +105,14 @@ def test_ports_of_the_host(everything: Stack) -> None:
 def test_the_archivers_role_is_an_ordinary_one(everything: Stack) -> None:
     """It owns its database, and has no right beyond; the superuser has no password."""
     attributes = "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls FROM pg_roles"
-    assert everything.psql(f"{attributes} WHERE rolname = '{ROLE}'") == "f"
-    assert everything.psql("SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()") == ROLE
-    assert everything.psql(OWNERS) == ROLE
+    assert everything.psql(f"{attributes} WHERE rolname = current_user", ROLE) == "f"
+    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+    assert everything.psql(owner, ROLE) == everything.psql(OWNERS, ROLE) == ROLE
     assert everything.psql("SELECT COUNT(*) FROM pg_authid WHERE rolsuper AND rolpassword IS NOT NULL") == "0"
 
 
 def test_postgres_port_on_demand(everything: Stack) -> None:
-    """With the second file the host reaches it: as the archiver's role, and as the superuser with no password."""
+    """With the second file the archiver's role logs in from the host; the superuser is refused with any password."""
     everything.settings = {"COMPOSE_FILE": "docker-compose.yml:docker-compose.postgres-port.yml"}
     try:
         everything.compose("--profile", "postgres", "up", "--detach", "--wait", "postgres")
