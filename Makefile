@@ -19,7 +19,7 @@ $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
 	@touch $@
 
-.PHONY: help demo test test-kafka4 check faults chaos bench e2e train quality data lock clean
+.PHONY: help demo test test-kafka4 check faults chaos bench e2e train quality data lock sbom audit licences pin-images clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
@@ -62,6 +62,18 @@ data: $(VENV) ## make data/historical_payments.csv anew from the simulation
 
 lock: $(VENV) ## resolve the dependencies again; ARGS=--upgrade for newer ones
 	sh .ci/lock $(ARGS)
+
+sbom: $(VENV) ## list the packages in each image, as CycloneDX, into dist/sbom/
+	sh .ci/dependencies sbom
+
+audit: $(VENV) ## compare the locked packages with the published advisories; needs the package index
+	sh .ci/dependencies audit
+
+licences: $(VENV) ## docs/licences.md from the installed packages
+	sh .ci/dependencies licences
+
+pin-images: ## write the digests of the images of others into Compose file and Dockerfiles; needs their registry
+	sh .ci/pin-images
 
 clean: ## remove the virtual environment and all caches; outputs/ and models/ stay
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis

@@ -9,10 +9,12 @@ import pytest
 import yaml
 
 from fraudstream import settings
+from tests.networks import parse
 
 ROOT = Path(__file__).parents[1]
 COMPOSE = (ROOT / "docker-compose.yml").read_text(encoding="utf-8")
 OWN_KAFKA = (ROOT / "docker-compose.own-kafka.yml").read_text(encoding="utf-8")
+POSTGRES_PORT = (ROOT / "docker-compose.postgres-port.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 JAVA = {"zookeeper", "kafka"}
 OURS = sorted(SERVICES.keys() - JAVA - {"prometheus", "postgres"})
@@ -32,14 +34,13 @@ PORTS = {
     "kafka": ["127.0.0.1:${KAFKA_HOST_PORT:-29092}:29092"],
     "dashboard": ["127.0.0.1:${DASHBOARD_PORT:-8080}:${DASHBOARD_PORT:-8080}"],
     "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
-    "postgres": ["127.0.0.1:${POSTGRES_HOST_PORT:-5432}:5432"],
 }
 
 
 def _interpolated() -> dict[str, str]:
-    """Variables that the Compose file reads, with their defaults; a variable has one default everywhere."""
+    """Variables that the Compose files read, with their defaults; a variable has one default everywhere."""
     found: dict[str, str] = {}
-    for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE):
+    for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE + POSTGRES_PORT):
         assert found.setdefault(name, default) == default, name
     return found
 
@@ -64,18 +65,6 @@ def _written(default: object) -> str:
     if isinstance(default, bool):
         return str(default).lower()
     return "" if default is None else str(default).removesuffix(".0")
-
-
-class _Overrides(yaml.SafeLoader):
-    """Reads also what stands behind Compose's `!override` and `!reset`."""
-
-
-def _mapping(loader: _Overrides, node: yaml.Node) -> dict[Any, Any]:
-    return loader.construct_mapping(node, deep=True) if isinstance(node, yaml.MappingNode) else {}
-
-
-_Overrides.add_constructor("!override", _mapping)
-_Overrides.add_constructor("!reset", _mapping)
 
 
 def test_example_is_what_compose_does_by_itself() -> None:
@@ -103,7 +92,7 @@ def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_services_scale_and_keep_to_themselves(name: str) -> None:
-    """No container name, which would forbid a second one; host ports for this host alone, of four services."""
+    """No container name, which would forbid a second one; host ports for this host alone, of three services."""
     service = SERVICES[name]
     assert "container_name" not in service
     assert service.get("ports", []) == PORTS.get(name, [])
@@ -112,6 +101,8 @@ def test_services_scale_and_keep_to_themselves(name: str) -> None:
     assert service["logging"]["options"]["max-size"]
     assert service["cap_drop"] == ["ALL"]
     assert "no-new-privileges:true" in service["security_opt"]
+    assert service["pids_limit"] >= 1024
+    assert service.get("read_only") is True or name in JAVA  # these write their configuration into /etc/kafka
 
 
 @pytest.mark.parametrize("name", OURS)
@@ -157,7 +148,7 @@ def test_windows_checks_out_the_same_bytes(tmp_path: Path) -> None:
 
 def test_own_kafka_replaces_the_bundled_one_everywhere() -> None:
     """The override lets each service that waits for our Kafka wait for all else but that, and read the secrets."""
-    override = yaml.load(OWN_KAFKA, _Overrides)["services"]  # noqa: S506 - a safe loader, with two tags more
+    override = parse(OWN_KAFKA)["services"]
     waiting = {name: service["depends_on"] for name, service in SERVICES.items() if "depends_on" in service}
     ours = {name for name, waits in waiting.items() if "kafka" in waits} - JAVA
     assert override.keys() == ours | JAVA
@@ -176,21 +167,18 @@ def test_secrets_stay_on_this_machine() -> None:
 
 
 def test_images_of_others_are_pinned() -> None:
-    """A tag with a version, never `latest`."""
-    foreign = {service["image"] for service in SERVICES.values() if "build" not in service}
-    assert foreign == {
-        "confluentinc/cp-zookeeper:7.9.1",
-        "confluentinc/cp-kafka:7.9.1",
-        "prom/prometheus:v3.5.0",
-        "postgres:17",
-    }
+    """A tag with a version, never `latest`; `make pin-images` adds a digest."""
+    foreign = {service["image"].partition("@")[0] for service in SERVICES.values() if "build" not in service}
+    assert foreign == {"confluentinc/cp-zookeeper:7.9.1", "confluentinc/cp-kafka:7.9.1", "prom/prometheus:v3.5.0"}
+    postgres = (ROOT / "services/postgres/Dockerfile").read_text(encoding="utf-8")
+    assert re.findall(r"^FROM ([^\s@]+)", postgres, re.MULTILINE) == ["postgres:17"]
 
 
 @pytest.mark.parametrize("name", IMAGES)
 def test_dockerfiles(name: str) -> None:
     """Two stages on one pinned base, hashed dependencies, a numeric user, an exec-form command."""
     text = (ROOT / "services" / name / "Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^FROM (\S+)", text, re.MULTILINE) == ["python:3.13-slim"] * 2
+    assert re.findall(r"^FROM ([^\s@]+)", text, re.MULTILINE) == ["python:3.13-slim"] * 2
     assert re.findall(r"^USER (.*)$", text, re.MULTILINE) == ["10001:10001"]
     assert text.rstrip().endswith(f'CMD ["python", "-m", "{name}"]')
     installs = re.findall(r"\bpip .*?install .*", text)

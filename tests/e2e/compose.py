@@ -18,6 +18,7 @@ _KEPT_VARIABLES = (
     "DOCKER_CERT_PATH",
     "DOCKER_TLS_VERIFY",
 )
+POSTGRES_URL = "postgresql://fraudstream:fraudstream@postgres:5432/fraudstream"
 _BUILD_TIMEOUT_S = 600
 _LOG_LINES = 40
 
@@ -39,7 +40,7 @@ class Stack:
     def __init__(self, project: str, folder: Path) -> None:
         self.folder = folder
         self.settings: dict[str, str] = {}
-        self._project = project
+        self.project = project
         self._port, self._page = Port.reserve(), Port.reserve()
         self._prometheus, self._postgres = Port.reserve(), Port.reserve()
 
@@ -59,11 +60,16 @@ class Stack:
         return f"http://127.0.0.1:{self._prometheus.number}"
 
     @property
+    def postgres(self) -> str:
+        """Postgres' address, where its port is published."""
+        return f"host=127.0.0.1 port={self._postgres.number}"
+
+    @property
     def csv(self) -> Path:
         """The file with the scores."""
         return self.folder / "outputs" / "fraud_scores_stream.csv"
 
-    def compose(self, *arguments: str, timeout_s: float = 120, **settings: str) -> str:
+    def compose(self, *arguments: str, timeout_s: float = 120, stdin: str | None = None, **settings: str) -> str:
         """Run `docker compose` with these settings in its environment; returns what it printed."""
         env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         env |= {
@@ -74,13 +80,25 @@ class Stack:
             **self.settings,
             **settings,
         }
-        command = ["docker", "compose", "--project-name", self._project, "--ansi", "never", *arguments]
+        command = ["docker", "compose", "--project-name", self.project, "--ansi", "never", *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=env, capture_output=True, text=True, timeout=timeout_s, check=False
+            command,
+            cwd=self.folder,
+            env=env,
+            input=stdin,
+            capture_output=True,
+            text=True,
+            timeout=timeout_s,
+            check=False,
         )
         if done.returncode != 0:
             raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout}{done.stderr}{self._logs(arguments)}")
         return done.stdout
+
+    def psql(self, query: str, user: str = "postgres") -> str:
+        """Rows of a query to the bundled Postgres, as CSV; *user* logs in through the socket in the container."""
+        command = ("psql", "--username", user, "--dbname", "fraudstream", "--tuples-only", "--csv", "--command", query)
+        return self.compose("exec", "-T", "postgres", *command).strip()
 
     def build(self) -> None:
         """Build the images."""

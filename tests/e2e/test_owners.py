@@ -22,7 +22,9 @@ def test_a_clone_of_another_user_with_a_private_umask(make_stack: MakeStack) -> 
         assert folder.stat().st_uid == OWNER
         assert folder.stat().st_mode & 0o7777 == 0o2775
     _as_owner("cat", str(stack.csv), str(stack.folder / "models" / "fraud_model.json"))
-    stack.compose("stop")
+    stack.up("postgres", "--wait", profile="postgres")  # its script is readable for another user, whatever the umask
+    assert stack.psql("SELECT current_user", "fraudstream") == "fraudstream"
+    stack.compose("--profile", "postgres", "stop")
     for name in written:
         _as_owner("find", str(stack.folder / name), "-mindepth", "1", "-delete")
         assert list((stack.folder / name).iterdir()) == []

@@ -4,11 +4,10 @@ import sqlite3
 from contextlib import closing
 
 from tests import oracle
-from tests.e2e.compose import Stack
+from tests.e2e.compose import POSTGRES_URL, Stack
 from tests.integration.broker.deadline import wait_until
 
 SCORED = "scored-payments"
-POSTGRES = "postgresql://fraudstream:fraudstream@postgres:5432/fraudstream"
 QUERY = "SELECT source_partition, source_offset, payment_id FROM scored_payments"
 
 Row = tuple[int, int, int]
@@ -26,7 +25,7 @@ def test_sqlite_has_what_the_topic_has(stack: Stack) -> None:
 
 def test_postgres_has_what_the_topic_has(stack: Stack) -> None:
     """Another database begins with all that the topic holds; each payment stands in it once."""
-    stack.up("postgres", "archiver", profile="postgres", DATABASE_URL=POSTGRES)
+    stack.up("postgres", "archiver", profile="postgres", DATABASE_URL=POSTGRES_URL)
     wait_until(lambda: set(_in_postgres(stack)) == _scored(stack), 60, "all in the database")
     assert len(_in_postgres(stack)) == len(_scored(stack)) > 200
 
@@ -43,9 +42,8 @@ def _in_sqlite(stack: Stack) -> list[Row]:
 
 
 def _in_postgres(stack: Stack) -> list[Row]:
-    command = ("psql", "--username", "fraudstream", "--tuples-only", "--csv", "--command", QUERY)
     try:
-        lines = stack.compose("--profile", "postgres", "exec", "-T", "postgres", *command).split()
+        lines = stack.psql(QUERY, "fraudstream").split()
     except RuntimeError:  # it is still being made
         return []
     return [(int(cells[0]), int(cells[1]), int(cells[2])) for cells in (line.split(",") for line in lines)]

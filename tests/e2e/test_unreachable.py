@@ -1,0 +1,164 @@
+"""What containers reach of each other, tried by address and by name; after the stream's and the tables' tests."""
+
+import json
+import socket
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.e2e.compose import POSTGRES_URL, Stack
+from tests.integration.broker.deadline import wait_until
+from tests.networks import internal, memberships
+
+LISTENING = {"zookeeper": 2181, "kafka": 9092, "postgres": 5432, "scorer": 9400, "dashboard": 9400, "prometheus": 9090}
+PYTHON = ("scorer", "producer", "archiver", "dashboard")
+PROBE = """
+import json, socket, sys
+from concurrent.futures import ThreadPoolExecutor
+
+def reached(place):
+    try:
+        socket.create_connection(place, 3).close()
+    except OSError:
+        return False
+    return True
+
+places = json.loads(sys.argv[1])
+with ThreadPoolExecutor(64) as pool:
+    print(json.dumps([place for place, yes in zip(places, pool.map(reached, places)) if yes]))
+"""
+PROFILES = ("--profile", "postgres", "--profile", "monitoring")
+ROLE, PASSWORD = "fraudstream", "fraudstream"
+OWNERS = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
+
+
+@pytest.fixture(scope="module")
+def everything(stack: Stack) -> Stack:
+    """Each service of both profiles, running, with the archive in Postgres."""
+    services = ("producer", "archiver", "dashboard", "prometheus", "postgres")
+    one = ("--scale", "scorer=1")
+    stack.compose(*PROFILES, "up", "--detach", "--wait", *one, *services, timeout_s=300, DATABASE_URL=POSTGRES_URL)
+    wait_until(
+        lambda: ("prometheus", 9090) in _reached(stack, "dashboard", *LISTENING.items()), 30, "Prometheus listens"
+    )
+    wait_until(lambda: stack.psql(OWNERS, ROLE) != "", 30, "the archiver made its tables")
+    return stack
+
+
+@pytest.fixture
+def listener() -> Iterator[tuple[str, int]]:
+    """A port of this host, at its address in a network outside of the stack."""
+    template = "{{(index .IPAM.Config 0).Gateway}}"
+    command = ["docker", "network", "inspect", "bridge", "--format", template]
+    address = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    with socket.create_server((address, 0)) as server:
+        yield address, server.getsockname()[1]
+
+
+@pytest.mark.parametrize("source", PYTHON)
+def test_only_shared_networks_connect(everything: Stack, source: str) -> None:
+    """Every address of every service is tried: those in a network of the source answer, and no other."""
+    table, addresses = memberships(_model(everything)), _addresses(everything)
+    places = {(address, LISTENING[name]): (name, network) for (name, network), address in addresses.items()}
+    reached = {places[place] for place in _reached(everything, source, *places)}
+    assert reached == {(name, network) for name, network in addresses if network in table[source]}
+
+
+@pytest.mark.parametrize("source", PYTHON)
+def test_names_of_other_networks_are_unknown(everything: Stack, source: str) -> None:
+    """A service in no common network has no name either: a scorer can't ask for zookeeper."""
+    table = memberships(_model(everything))
+    reached = {name for name, _ in _reached(everything, source, *LISTENING.items())}
+    assert reached == {name for name in LISTENING if table[source] & table[name]}
+
+
+@pytest.mark.parametrize(
+    ("source", "open_"), [("scorer", False), ("producer", False), ("archiver", True), ("dashboard", True)]
+)
+def test_the_way_out(everything: Stack, source: str, open_: bool, listener: tuple[str, int]) -> None:
+    """Scorer and producer reach nothing outside of Compose; an external database and external metrics are reached."""
+    assert _reached(everything, source, listener) == ([listener] if open_ else [])
+
+
+def test_the_trainer_has_no_network(everything: Stack) -> None:
+    """Nothing but its loopback device."""
+    code = "import socket; print([name for _, name in socket.if_nameindex() if name != 'lo'])"
+    assert everything.compose("run", "--rm", "-T", "--no-deps", "trainer", "python", "-c", code).strip() == "[]"
+
+
+def test_cli_reaches_kafka_only(everything: Stack, listener: tuple[str, int]) -> None:
+    """Of all services."""
+    command = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "python", "cli", "-c", PROBE)
+    found = everything.compose(*command, json.dumps([*LISTENING.items(), listener]))
+    reached = json.loads(found.splitlines()[-1])  # Compose may build the image before
+    assert {name for name, _ in reached} == {"kafka", "scorer", "dashboard"}  # all clients share its network
+
+
+def test_ports_of_the_host(everything: Stack) -> None:
+    """Published to 127.0.0.1 alone, and Postgres' not at all."""
+    assert _published(everything) == {"kafka", "dashboard", "prometheus"}
+
+
+def test_the_archivers_role_is_an_ordinary_one(everything: Stack) -> None:
+    """It owns its database, and has no right beyond; the superuser has no password."""
+    attributes = "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls FROM pg_roles"
+    assert everything.psql(f"{attributes} WHERE rolname = current_user", ROLE) == "f"
+    owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
+    assert everything.psql(owner, ROLE) == everything.psql(OWNERS, ROLE) == ROLE
+    assert everything.psql("SELECT COUNT(*) FROM pg_authid WHERE rolsuper AND rolpassword IS NOT NULL") == "0"
+
+
+def test_postgres_port_on_demand(everything: Stack) -> None:
+    """With the second file the archiver's role logs in from the host; the superuser is refused with any password."""
+    everything.settings = {"COMPOSE_FILE": "docker-compose.yml:docker-compose.postgres-port.yml"}
+    try:
+        everything.compose("--profile", "postgres", "up", "--detach", "--wait", "postgres")
+        wait_until(lambda: _connects(everything, ROLE, PASSWORD), 30, "the host reaches Postgres")
+        assert not any(_connects(everything, "postgres", password) for password in ("postgres", PASSWORD, ""))
+        assert "postgres" in _published(everything)
+    finally:
+        everything.settings = {}
+
+
+def _model(stack: Stack) -> dict[str, Any]:
+    """The Compose file as Compose reads it."""
+    model: dict[str, Any] = json.loads(stack.compose("--profile", "*", "config", "--format", "json"))
+    assert internal(model) == {"zookeeper", "kafka", "metrics", "database"}
+    return model
+
+
+def _addresses(stack: Stack) -> dict[tuple[str, str], str]:
+    """Address of each service that listens, in each of its networks."""
+    found: dict[tuple[str, str], str] = {}
+    for name in LISTENING:
+        container = stack.compose(*PROFILES, "ps", "--quiet", name).strip()
+        template = "{{json .NetworkSettings.Networks}}"
+        command = ["docker", "inspect", "--format", template, container]
+        networks = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        found |= {(name, network.partition("_")[2]): one["IPAddress"] for network, one in networks.items()}
+    return found
+
+
+def _reached(stack: Stack, source: str, *places: tuple[str, int]) -> list[tuple[str, int]]:
+    """The places to which a container of *source* can connect."""
+    found = stack.compose("exec", "-T", source, "python", "-c", PROBE, json.dumps(places))
+    return [(host, port) for host, port in json.loads(found)]
+
+
+def _published(stack: Stack) -> set[str]:
+    """Services with a port on the host, which must be on 127.0.0.1."""
+    lines = stack.compose(*PROFILES, "ps", "--format", "json").splitlines()
+    ports = [(one["Service"], port["URL"]) for one in map(json.loads, lines) for port in one["Publishers"] or []]
+    assert {url for _, url in ports if url} == {"127.0.0.1"}
+    return {name for name, url in ports if url}
+
+
+def _connects(stack: Stack, user: str, password: str) -> bool:
+    try:
+        with psycopg.connect(stack.postgres, user=user, password=password, dbname="fraudstream", connect_timeout=3):
+            return True
+    except psycopg.OperationalError:
+        return False
