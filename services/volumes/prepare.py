@@ -50,7 +50,7 @@ def _let_group_write(path: Path, owner: int) -> None:
         _grant_to_owner(path, owner)
         _add_mode(path, stat.S_IRWXG | stat.S_ISGID)
     else:
-        _add_mode(path, stat.S_IRGRP | stat.S_IWGRP)
+        _add_mode(path, stat.S_IRGRP | stat.S_IWGRP, instead_of=stat.S_IRWXO)  # they hold payments
 
 
 def _let_group_read(path: Path) -> None:
@@ -63,10 +63,10 @@ def _set_group(path: Path) -> None:
         os.chown(path, -1, SERVICES_GROUP)
 
 
-def _add_mode(path: Path, bits: int) -> None:
+def _add_mode(path: Path, bits: int, instead_of: int = 0) -> None:
     mode = stat.S_IMODE(path.stat().st_mode)
-    if mode | bits != mode:
-        path.chmod(mode | bits)
+    if (wanted := mode & ~instead_of | bits) != mode:
+        path.chmod(wanted)
 
 
 def _grant_to_owner(folder: Path, owner: int) -> None:
@@ -83,9 +83,9 @@ def _grant_to_owner(folder: Path, owner: int) -> None:
 
 
 def _acl(owner: int) -> bytes:
-    """user::rwx, user:OWNER:rwx, group::rwx, mask::rwx, other::r-x, as the kernel wants it."""
+    """user::rwx, user:OWNER:rwx, group::rwx, mask::rwx, other::---, as the kernel wants it."""
     nobody = 0xFFFFFFFF
-    entries = [(0x01, 7, nobody), (0x02, 7, owner), (0x04, 7, nobody), (0x10, 7, nobody), (0x20, 5, nobody)]
+    entries = [(0x01, 7, nobody), (0x02, 7, owner), (0x04, 7, nobody), (0x10, 7, nobody), (0x20, 0, nobody)]
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 

@@ -45,7 +45,7 @@ MANIFEST_FILE = "fraud_model.json"
 CHALLENGER_FILE = "challenger.json"
 VERSIONS = "versions"
 
-_FILE_MODE = 0o664
+_FILE_MODE = 0o660
 _FOLDER_MODE = 0o775
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from fraudstream.errors import JournalForeignError
 from fraudstream.sinks.protocol import Identity
 
-_MODE = 0o664
+_MODE = 0o660
 _MAX_BYTES = 4_096
 
 

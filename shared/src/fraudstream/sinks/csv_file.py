@@ -21,7 +21,7 @@ from fraudstream.sinks.journal import Journal, Mark, State
 from fraudstream.sinks.protocol import Identity
 
 HEADER_LINE = HEADER.encode() + b"\n"
-_MODE = 0o664
+_MODE = 0o660
 _TAIL_BYTES = 4096
 
 

@@ -14,7 +14,7 @@ from fraudstream.sinks.protocol import Identity
 _HEADER = struct.Struct("<4sII")
 _MAGIC = b"FSJ1"
 _SLOT_BYTES = 1 << 20
-_MODE = 0o664
+_MODE = 0o660
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
