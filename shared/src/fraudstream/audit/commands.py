@@ -21,7 +21,7 @@ async def run_verify(env: Mapping[str, str], stop: asyncio.Event, arguments: arg
     """Print the report; 0 if all is well, else 1."""
     log = logs.configure(LogSettings.from_env(env), "verify")
     report = await unless_stopped(
-        verify(replace(_settings(env), with_csv=not arguments.without_csv), log), stop, _LONGEST_S
+        verify(replace(verify_settings(env), with_csv=not arguments.without_csv), log), stop, _LONGEST_S
     )
     if report is None:
         raise FraudstreamError("interrupted before the end: nothing can be said")
@@ -45,7 +45,7 @@ async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: ar
     log = logs.configure(LogSettings.from_env(env), "rebuild")
 
     async def work() -> bool:
-        await rebuild(_settings(env), log, force=arguments.force)
+        await rebuild(verify_settings(env), log, force=arguments.force)
         return True
 
     if not await unless_stopped(work(), stop, _LONGEST_S):
@@ -53,7 +53,8 @@ async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: ar
     return 0
 
 
-def _settings(env: Mapping[str, str]) -> VerifySettings:
+def verify_settings(env: Mapping[str, str]) -> VerifySettings:
+    """Read the settings of all that holds topics against the CSV."""
     return VerifySettings(
         kafka=KafkaSettings.from_env(env),
         topics=TopicSettings.from_env(env),

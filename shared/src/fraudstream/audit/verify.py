@@ -24,6 +24,7 @@ from fraudstream.records import Unreadable
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, TopicSettings
 from fraudstream.sinks.csv_reading import CsvSnapshot, files
 from fraudstream.sinks.csv_refill import known
+from fraudstream.sinks.erased import ErasedPlace, ErasedPlaces
 from fraudstream.sinks.protocol import Identity
 
 _COUNTED_EXACTLY = 100_000
@@ -59,7 +60,7 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
         committed = await committed_offsets(admin, group, topics.input, partitions)
         if all(offset is None for offset in committed.values()):
             raise KafkaSetupError(f"CONSUMER_GROUP: {group} has not committed anything of {topics.input} yet")
-        logs = await _logs(settings, readers, partitions, log)
+        logs = await settled_logs(settings, readers, partitions, log)
         csv = stack.enter_context(CsvSnapshot(files(settings.csv.path) if settings.with_csv else []))
         audit = _Audit(
             topics=topics,
@@ -69,6 +70,9 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
             first={one: mark.first for one, mark in state.marks.items()} if state else {},
             csv=csv,
             with_csv=settings.with_csv,
+            erased=ErasedPlaces(settings.csv.path, cluster.id, topics.input).read()
+            if settings.with_csv
+            else frozenset(),
             compacted="compact" in (await topic_settings(admin, topics.input)).get("cleanup.policy", ""),
             progress=Progress("verifying", _total(logs[topics.input], committed), log),
         )
@@ -89,9 +93,10 @@ def _without(settings: VerifySettings) -> str:
     return "Judged by the topics alone, without a CSV."
 
 
-async def _logs(
+async def settled_logs(
     settings: VerifySettings, readers: Mapping[str, TopicReader], partitions: range, log: Log
 ) -> dict[str, dict[int, Retained]]:
+    """Return what each topic retains, the output topics once the transactions that are open now have ended."""
     kafka, topics = settings.kafka, settings.topics
     logs = {topics.input: await readers[topics.input].retained(partitions)}
     for topic in (topics.scored, topics.dlq):
@@ -117,6 +122,7 @@ class _Audit:
     first: Mapping[int, int]
     csv: CsvSnapshot
     with_csv: bool
+    erased: frozenset[ErasedPlace]
     compacted: bool
     progress: Progress
 
@@ -136,7 +142,8 @@ class _Audit:
         topic_from = await self._topic_from(partition, readings.scored, end)
         if not self.with_csv:  # nothing else says what became of them
             start = max(start, min(topic_from, end))
-        bounds = Bounds(start=start, end=end, topic_from=topic_from, compacted=self.compacted)
+        erased = frozenset((one.offset, one.timestamp_ms) for one in self.erased if one.partition == partition)
+        bounds = Bounds(start=start, end=end, topic_from=topic_from, compacted=self.compacted, erased=erased)
         merge = Merge(bounds, csv=self.with_csv)
         undecoded = await self._merge(partition, merge, readings)
         for detail in unreadable:
@@ -153,6 +160,7 @@ class _Audit:
             scored=merge.scored + merge.unretained,
             dead=merge.dead,
             replayed=readings.replays.count,
+            erased=merge.erased,
             pending=await self._pending(partition, max(end, retained.start), retained.end),
             findings=merge.findings,
             examples=merge.examples,

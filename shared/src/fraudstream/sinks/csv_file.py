@@ -95,14 +95,16 @@ class CsvFile:
         except FileNotFoundError:
             return self._missing(state)
         try:
-            size = os.fstat(file).st_size
-            whole = size >= state.length and tail(file, state.length) == state.tail
-            if whole and size > state.length:
-                os.ftruncate(file, state.length)  # a dead writer's torn tail
+            found = _matching(file, state)
+            if found and os.fstat(file).st_size > found.length:
+                os.ftruncate(file, found.length)  # a dead writer's torn tail
         finally:
             os.close(file)
-        if whole:
-            return state
+        if found and state.replacement:  # an erasure was killed
+            found = replace(found, sequence=state.sequence + 1)
+            self.journal.write(found)
+        if found:
+            return found
         aside = self._set_aside("damaged")
         self._log.error("CSV damaged", file=aside.name, reason="changed by someone else; set aside, a new one is begun")
         return self._start(_unplaced(state))
@@ -186,9 +188,19 @@ class CsvFile:
         return aside
 
 
+def _matching(file: int, state: State) -> State | None:
+    """Return the state that the file is in: as journaled, or with its replacement in place; None: in neither."""
+    candidates = [state, state.replaced()] if state.replacement else [state]
+    size = os.fstat(file).st_size
+    matches = (one for one in candidates if size >= one.length and tail(file, one.length) == one.tail)
+    found = next(matches, None)
+    return replace(found, replacement=None) if found else None
+
+
 def _unplaced(state: State) -> State:
     """The state without byte ranges: the file that they were in is not there any more."""
-    return replace(state, marks={partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()})
+    marks = {partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()}
+    return replace(state, marks=marks, replacement=None)
 
 
 def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, tuple[int, int]]]:

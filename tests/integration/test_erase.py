@@ -1,0 +1,237 @@
+"""`fraudstream erase` on real Kafka beside a running scorer and archiver: gone everywhere, all else unchanged."""
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from fraudstream.sinks.csv_erasure import files
+from tests.conftest import Names
+from tests.integration import tools
+from tests.integration.archive import SQLITE, Archive
+from tests.integration.broker.deadline import wait_until
+from tests.integration.pgbouncer import PgBouncer
+from tests.integration.postgres import Postgres
+from tests.integration.scorer import Message, Surroundings, payment
+from tests.integration.service import Service
+from tests.integration.topic import delete_topic
+
+ROOT = Path(__file__).parents[2]
+CUSTOMER = b"\xff\x00customer"
+STRANGE = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring hindered")
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, a model and a folder."""
+    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "pooler"])
+def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
+    """One of each kind."""
+    if request.param == "sqlite":
+        return Archive(surroundings, SQLITE)
+    server: Postgres | PgBouncer = request.getfixturevalue(request.param)
+    return Archive(surroundings, server.database(names("archive")))
+
+
+@pytest.fixture
+def sqlite(surroundings: Surroundings) -> Archive:
+    """An archive in a file."""
+    return Archive(surroundings, SQLITE)
+
+
+def erase(archive: Archive, *arguments: str, **settings: str) -> tools.Done:
+    """Run the command."""
+    own = {"PYTHONPATH": str(ROOT / "services" / "archiver"), "DATABASE_URL": archive.url}
+    return tools.run(archive.surroundings, "erase", *arguments, **own, **settings)
+
+
+def erased(archive: Archive, *arguments: str, **settings: str) -> str:
+    """Erase without being asked; all must be done."""
+    done = erase(archive, *arguments, "--yes", **settings)
+    assert done.code == 0, done.output
+    return done.output
+
+
+def letter(payment_id: int) -> bytes:
+    """Return a message with an amount as text, which no other message has."""
+    return payment(payment_id).replace(b"10.5", b'"secret-of-%d"' % payment_id, 1)
+
+
+def send(surroundings: Surroundings, first: int, count: int) -> None:
+    """Send payments, one of ten of them of a customer, then one of each dead letter."""
+    numbers = range(first, first + count)
+    messages = [Message(payment(one), CUSTOMER if one % 10 == 0 else b"%d" % one, one % 2) for one in numbers]
+    messages += [Message(payment(90).replace(b"10.5", b'"secret-of-90"')), Message(b"secret-of-customer", CUSTOMER)]
+    surroundings.send(messages)
+
+
+def ids(surroundings: Surroundings) -> list[int]:
+    """Return the payment ids of all files of the CSV."""
+    lines = [line for path in files(surroundings.csv) for line in path.read_text().splitlines()[1:]]
+    return sorted(int(line.split(",")[1]) for line in lines)
+
+
+@contextmanager
+def running(surroundings: Surroundings, archive: Archive, **settings: str) -> Iterator[tuple[Service, Service]]:
+    """Let a scorer and an archiver run; neither may log anything strange."""
+    with surroundings.scorer(**settings) as scorer, archive.archiver() as archiver:
+        yield scorer, archiver
+        for event in STRANGE:
+            assert not scorer.lines(event), scorer.output
+        for service in (scorer, archiver):
+            service.terminate()
+            assert service.wait() == 0, service.output
+            assert "Traceback" not in service.output
+
+
+def settle(surroundings: Surroundings, archive: Archive, rows: int, letters: int) -> None:
+    """Wait until all is scored and archived."""
+    surroundings.wait_until_committed()
+    wait_until(lambda: (archive.count(), archive.count("dead_letters")) == (rows, letters), 40, "archived")
+
+
+def test_beside_running_services(surroundings: Surroundings, archive: Archive) -> None:
+    """By id and key, from rotated files too; then services continue, verify is clean, rebuild brings nothing back."""
+    with running(surroundings, archive, CSV_ROTATE_BYTES="4000") as (_, archiver):
+        archiver.wait_until_ready()
+        for first in (1, 101):
+            send(surroundings, first, 100)
+            surroundings.wait_until_committed()
+        settle(surroundings, archive, 200, 4)
+        before = {path: path.read_bytes() for path in files(surroundings.csv)}
+        assert len(before) > 1
+        dry = erase(archive, "--payment-id", "7", "--dry-run")
+        assert dry.code == 0, dry.output
+        assert {path: path.read_bytes() for path in before} == before
+        key = base64.b64encode(CUSTOMER).decode()
+        output = erased(archive, "--payment-id", "7", "--payment-id", "90", "--key-base64", key)
+        assert "payments.db scored_payments" in output or "postgresql" in output
+        left = [one for one in range(1, 201) if one % 10 and one != 7]
+        assert ids(surroundings) == left
+        assert sorted(one for (one,) in archive.query("SELECT payment_id FROM scored_payments")) == left
+        assert archive.count("dead_letters") == 0
+        send(surroundings, 201, 100)
+        settle(surroundings, archive, len(left) + 100, 2)
+        assert "found: no rows" in erased(archive, "--payment-id", "7")
+    assert "21 erased" in tools.well(surroundings)
+    assert ids(surroundings) == [*left, *range(201, 301)]
+    for path in files(surroundings.csv):
+        path.unlink()
+    tools.rebuild(surroundings)
+    assert ids(surroundings) == [*left, *range(201, 301)]
+    tools.well(surroundings, "21 erased")
+
+
+def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Neither in SQLite's pages nor beside the file; rows that were deleted before go as well."""
+    with running(surroundings, sqlite) as (_, archiver):
+        archiver.wait_until_ready()
+        send(surroundings, 1, 100)
+        settle(surroundings, sqlite, 100, 2)
+        assert b"secret-of-90" in sqlite.file.read_bytes()
+        erased(sqlite, "--payment-id", "90")
+        stored = b"".join(path.read_bytes() for path in sqlite.file.parent.glob("payments.db*"))
+        assert b"secret-of-90" not in stored
+        assert b"secret-of-customer" in stored
+
+
+def test_what_is_still_to_come(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Not scored, or not archived yet: exit code 1 and a line; the same command later completes it."""
+    send(surroundings, 1, 20)
+    done = erase(sqlite, "--payment-id", "7", "--yes")
+    assert done.code == 1
+    assert "1 records are not scored yet" in done.output
+    tools.score(surroundings)
+    with sqlite.archiver() as archiver:
+        settle(surroundings, sqlite, 20, 2)
+        archiver.pause()
+        with surroundings.scorer():
+            send(surroundings, 1, 20)
+            surroundings.wait_until_committed()
+        done = erase(sqlite, "--payment-id", "7", "--yes")
+        assert done.code == 1, done.output
+        assert "the archive is behind in" in done.output
+        archiver.resume()
+        settle(surroundings, sqlite, 39, 4)
+        erased(sqlite, "--payment-id", "7")
+        assert sqlite.count() == 38
+    assert ids(surroundings) == sorted(one for one in [*range(1, 21)] * 2 if one != 7)
+
+
+def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive) -> None:
+    """The same places hold other payments there: only the present topic's are erased by key, in CSV and archive."""
+    with running(surroundings, sqlite) as (_, archiver):
+        archiver.wait_until_ready()
+        surroundings.send([Message(payment(one), b"old") for one in range(1, 6)])
+        settle(surroundings, sqlite, 5, 0)
+    delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
+    surroundings.make_topics({surroundings.settings["INPUT_TOPIC"]: 2})
+    surroundings.send([Message(payment(one), b"mine") for one in range(11, 16)])
+    with surroundings.scorer() as scorer, sqlite.archiver() as archiver:
+        settle(surroundings, sqlite, 10, 0)
+        assert scorer.lines("CSV set aside")
+        erased(sqlite, "--key", "mine")
+        archiver.wait_until_ready()
+    assert ids(surroundings) == [1, 2, 3, 4, 5]
+    assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
+
+
+def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Another program holds SQLite's lock for a while."""
+    import sqlite3
+
+    with running(surroundings, sqlite) as (_, archiver):
+        archiver.wait_until_ready()
+        send(surroundings, 1, 20)
+        settle(surroundings, sqlite, 20, 2)
+    with closing(sqlite3.connect(sqlite.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        own = {"PYTHONPATH": str(ROOT / "services" / "archiver"), "DATABASE_URL": sqlite.url}
+        arguments = ("erase", "--payment-id", "7", "--yes")
+        with Service(surroundings.folder, "fraudstream.cli", surroundings.settings | own, *arguments) as service:
+            service.wait_for("waiting for the database")
+            other.execute("COMMIT")
+            assert service.wait(60) == 0, service.output
+    assert sqlite.count() == 19
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [([], "nothing to erase"), (["--payment-id", "7"], "--yes"), (["--key-base64", "?", "--yes"], "not Base64")],
+)
+def test_what_it_refuses(surroundings: Surroundings, sqlite: Archive, arguments: list[str], said: str) -> None:
+    """Nothing named, or nobody to ask: nothing is changed."""
+    surroundings.send_payments(20)
+    tools.score(surroundings)
+    before = surroundings.csv.read_bytes()
+    done = erase(sqlite, *arguments)
+    assert done.code in {1, 2}
+    assert said in done.output
+    assert surroundings.csv.read_bytes() == before
+
+
+def test_without_the_archiver(surroundings: Surroundings) -> None:
+    """The scorer's image does not have it: it names the image that has."""
+    done = tools.run(surroundings, "erase", "--payment-id", "7")
+    assert done.code == 1
+    assert "docker compose run --rm erase" in done.output
+
+
+def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> None:
+    """With LOG_PAYMENTS=false, even when debugging: no line of scorer and archiver has an id or an amount."""
+    settings = {"LOG_PAYMENTS": "false", "LOG_LEVEL": "debug"}
+    numbers = range(987_650_001, 987_650_006)
+    with surroundings.scorer(**settings) as scorer, sqlite.archiver(**settings) as archiver:
+        surroundings.send([Message(payment(one), b"%d" % one) for one in numbers])
+        surroundings.send([Message(json.dumps({"payment_id": 987_650_009}).encode())])
+        settle(surroundings, sqlite, 5, 1)
+        wait_until(lambda: bool(scorer.lines("last 10 s")), 30, "a summary")
+        for service in (scorer, archiver):
+            assert "98765" not in service.output
+            assert not service.lines("payment scored")
