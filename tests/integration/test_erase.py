@@ -2,6 +2,9 @@
 
 import base64
 import json
+import os
+import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,7 +20,7 @@ from tests.integration.pgbouncer import PgBouncer
 from tests.integration.postgres import Postgres
 from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.service import Service
-from tests.integration.topic import delete_topic
+from tests.integration.topic import delete_records, delete_topic
 
 ROOT = Path(__file__).parents[2]
 CUSTOMER = b"\xff\x00customer"
@@ -182,10 +185,24 @@ def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive
     assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
 
 
+def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings, sqlite: Archive) -> None:
+    """As docs/privacy.md describes it: nothing is left in Kafka, and verify stays clean."""
+    with running(surroundings, sqlite) as (_, archiver):
+        archiver.wait_until_ready()
+        send(surroundings, 1, 20)
+        settle(surroundings, sqlite, 20, 2)
+        erased(sqlite, "--payment-id", "7", "--payment-id", "90")
+    listed = surroundings.csv.with_name(f".{surroundings.csv.name}.erased").read_text().splitlines()
+    places = {(entry[2], entry[3]) for entry in map(json.loads, listed)}
+    assert places == {(0, 10), (1, 3)}
+    for topic, offsets in (("INPUT_TOPIC", {0: 11, 1: 4}), ("SCORED_TOPIC", {1: 4}), ("DLQ_TOPIC", {0: 1})):
+        delete_records(surroundings.bootstrap, surroundings.settings[topic], offsets)
+    tools.well(surroundings)
+    assert "Kafka keeps" not in erased(sqlite, "--payment-id", "7", "--payment-id", "90")
+
+
 def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Archive) -> None:
     """Another program holds SQLite's lock for a while."""
-    import sqlite3
-
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         send(surroundings, 1, 20)
@@ -235,3 +252,36 @@ def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> 
         for service in (scorer, archiver):
             assert "98765" not in service.output
             assert not service.lines("payment scored")
+
+
+def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Whatever the umask of who starts the services: no file can be read by others, the group reads all."""
+    before = os.umask(0)
+    try:
+        with running(surroundings, sqlite, CSV_ROTATE_BYTES="1000") as (_, archiver):
+            archiver.wait_until_ready()
+            for first in (1, 101):
+                send(surroundings, first, 50)
+                surroundings.wait_until_committed()
+            settle(surroundings, sqlite, 100, 4)
+        out = surroundings.csv.with_name("letters.jsonl")
+        assert tools.run(surroundings, "dlq", "export", "--out", str(out)).code == 0
+        table = surroundings.folder / "mine.csv"
+        table.write_text(
+            "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device\n"
+            "1,1.5,0.5,0,1,0\n2,x,0.5,0,1,0\n"
+        )
+        assert tools.run(surroundings, "score", str(table)).code == 0
+        erased(sqlite, "--payment-id", "7")
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in surroundings.csv.parent.iterdir()}
+    for name in (
+        out.name,
+        "mine.scored.csv",
+        "mine.scored.rejected.csv",
+        "payments.db",
+        "fraud_scores_stream.0001.csv",
+    ):
+        assert name in modes
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o007 or not mode & 0o040} == {}

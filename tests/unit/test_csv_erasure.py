@@ -2,7 +2,6 @@
 
 import os
 import stat
-from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -17,6 +16,7 @@ from fraudstream import failpoints
 from fraudstream.erasure.wanted import Rows, ScoredPlace
 from fraudstream.errors import JournalForeignError, SinkUnavailableError
 from fraudstream.events import Payment
+from fraudstream.sinks import csv_erasure
 from fraudstream.sinks.csv import CsvSink
 from fraudstream.sinks.csv_erasure import CsvErasure, files
 from fraudstream.sinks.erased import ErasedPlace, ErasedPlaces
@@ -56,9 +56,9 @@ def contents(folder: Path) -> dict[str, list[bytes]]:
     return {path.name: path.read_bytes().splitlines(keepends=True) for path in files(folder / "scores.csv")}
 
 
-def without(lines: dict[str, list[bytes]], match: Callable[[bytes], bool]) -> dict[str, list[bytes]]:
+def without(lines: dict[str, list[bytes]], rows: Rows) -> dict[str, list[bytes]]:
     """Return the lines that don't match."""
-    return {name: [line for line in found if not match(line)] for name, found in lines.items()}
+    return {name: [line for line in found if not rows.match(line)] for name, found in lines.items()}
 
 
 @given(
@@ -72,20 +72,23 @@ def test_other_rows_stay_and_scorers_continue(
     batches: list[tuple[int, list[int]]], erased: set[int], rotate_bytes: int | None, place: tuple[int, int, int]
 ) -> None:
     """In every file; the last batches are read back without the erased rows; the next append finds nothing strange."""
-    with TemporaryDirectory() as name:
+    with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(csv_erasure, "_BLOCK_BYTES", 200)
         folder = Path(name)
         path = folder / "scores.csv"
         ends = written(folder, batches, rotate_bytes)
         before = contents(folder)
         sink = CsvSink(path, IDENTITY)
         held = {partition: holding.rows for partition, holding in sink.acquire(ends).items()}
-        match = Rows(erased, [ScoredPlace(*place)]).match
-        counts = CsvErasure(path, IDENTITY).erase(match, [])
-        assert contents(folder) == without(before, match)
+        rows = Rows(erased, [ScoredPlace(*place)])
+        counts = CsvErasure(path, IDENTITY).erase(rows, [])
+        assert contents(folder) == without(before, rows)
         assert {one.name: count for one, count in counts.items()} == {
-            name: count for name, lines in before.items() if (count := sum(map(match, lines)))
+            name: count for name, lines in before.items() if (count := sum(map(rows.match, lines)))
         }
-        gone = {tuple(map(int, line.split(b",")[10:])) for lines in before.values() for line in lines if match(line)}
+        gone = {
+            tuple(map(int, line.split(b",")[10:])) for lines in before.values() for line in lines if rows.match(line)
+        }
         with capture_logs() as logs:
             for partition, holding in sink.acquire(ends).items():
                 kept = {offset: row for offset, row in held[partition].items() if (partition, offset) not in gone}
@@ -107,7 +110,7 @@ def test_a_running_scorer_keeps_its_token(tmp_path: Path) -> None:
     ]
     sink.append(batches[:1])
     sink.append(batches[1:2])
-    CsvErasure(path, IDENTITY).erase(Rows([1, 2], []).match, [])
+    CsvErasure(path, IDENTITY).erase(Rows([1, 2], []), [])
     assert sink.append(batches[1:2]) == {0}
     assert sink.append(batches[2:]) == {0}
     assert stored_in_csv(path) == {0: [2]}
@@ -126,20 +129,22 @@ def test_a_failure_leaves_the_old_or_the_new_file(
     # the only batch of partition 2 is in the first file
     ends = written(tmp_path, [(2, [1, 2, 3]), *((one % 2, [1, 2, 3, one]) for one in range(4, 14))], rotate_bytes)
     before = contents(tmp_path)
-    match = Rows([2, 3], []).match
+    rows = Rows([2, 3], [])
     failpoints.arm(f"{step}={action}")
     if action == "fail" or (rotate_bytes is not None and step in {"erase_announced", "erase_replaced"}):
         with pytest.raises(SinkUnavailableError):
-            CsvErasure(path, IDENTITY).erase(match, [])
-    assert all(lines in (before[name], without(before, match)[name]) for name, lines in contents(tmp_path).items())
+            CsvErasure(path, IDENTITY).erase(rows, [])
+    assert all(lines in (before[name], without(before, rows)[name]) for name, lines in contents(tmp_path).items())
     with capture_logs() as logs:
         sink = CsvSink(path, IDENTITY, rotate_bytes=rotate_bytes)
         for partition, end in ends.items():
             append(sink, partition, end, [9])
     assert [entry["event"] for entry in logs if entry["event"] != "CSV rotated"] == []
     lines = [line for found in contents(tmp_path).values() for line in found]
-    CsvErasure(path, IDENTITY).erase(match, [])
-    assert [line for found in contents(tmp_path).values() for line in found] == [one for one in lines if not match(one)]
+    CsvErasure(path, IDENTITY).erase(rows, [])
+    assert [line for found in contents(tmp_path).values() for line in found] == [
+        one for one in lines if not rows.match(one)
+    ]
 
 
 def test_every_file_of_the_csv(tmp_path: Path) -> None:
@@ -152,11 +157,11 @@ def test_every_file_of_the_csv(tmp_path: Path) -> None:
     for name, content in others.items():
         (tmp_path / name).write_bytes(content)
     erasure = CsvErasure(tmp_path / "scores.csv", IDENTITY)
-    counts = erasure.count(Rows([1], []).match)
+    counts = erasure.count(Rows([1], []))
     assert len(counts) == 5
     assert sum(counts.values()) == 9
-    assert erasure.erase(Rows([1], []).match, []) == counts
-    assert erasure.count(Rows([1], []).match) == {}
+    assert erasure.erase(Rows([1], []), []) == counts
+    assert erasure.count(Rows([1], [])) == {}
     assert {name: (tmp_path / name).read_bytes() for name in others} == others
     assert not (tmp_path / ".scores.csv.rebuilt").exists()
     assert (tmp_path / "scores.former-12.csv").read_bytes() == row(2, 0, 1)
@@ -164,7 +169,7 @@ def test_every_file_of_the_csv(tmp_path: Path) -> None:
 
 def test_without_a_csv(tmp_path: Path) -> None:
     """Nothing is created but the list."""
-    assert CsvErasure(tmp_path / "scores.csv", IDENTITY).erase(Rows([1], []).match, []) == {}
+    assert CsvErasure(tmp_path / "scores.csv", IDENTITY).erase(Rows([1], []), []) == {}
     assert not (tmp_path / "scores.csv").exists()
 
 
@@ -172,14 +177,14 @@ def test_the_csv_of_another_stack_or_a_held_lock(tmp_path: Path) -> None:
     """Nothing is changed."""
     written(tmp_path, [(0, [1, 2])], None)
     before = contents(tmp_path)
-    path, match = tmp_path / "scores.csv", Rows([1], []).match
+    path, rows = tmp_path / "scores.csv", Rows([1], [])
     with pytest.raises(JournalForeignError):
-        CsvErasure(path, Identity(cluster="another", topic="t", group="g")).erase(match, [])
+        CsvErasure(path, Identity(cluster="another", topic="t", group="g")).erase(rows, [])
     with (
         FileLock(tmp_path / ".scores.csv.lock", 1).held(),
         pytest.raises(SinkUnavailableError, match="another process"),
     ):
-        CsvErasure(path, IDENTITY, patience_s=0.01).erase(match, [])
+        CsvErasure(path, IDENTITY, patience_s=0.01).erase(rows, [])
     assert contents(tmp_path) == before
 
 
@@ -190,7 +195,7 @@ def test_the_copy_is_private(tmp_path: Path) -> None:
     path.chmod(0o664)
     before = os.umask(0)
     try:
-        CsvErasure(path, IDENTITY).erase(Rows([1], []).match, [])
+        CsvErasure(path, IDENTITY).erase(Rows([1], []), [])
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o660

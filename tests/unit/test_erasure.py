@@ -1,6 +1,9 @@
 """How payments are recognised that are to be erased."""
 
 import json
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -58,3 +61,16 @@ def test_rows(one: int, other: int, partition: int, offset: int) -> None:
     assert Rows([], [ScoredPlace(partition, offset, other)]).match(line) is (one == other)
     assert not Rows([], [ScoredPlace(partition, offset + 1, one)]).match(line)
     assert Rows([one], []).match(line[: line.index(b"review")])
+
+
+def test_the_command_needs_what_its_image_has() -> None:
+    """The archiver's image has no libraries of models."""
+    code = "import sys, archiver.erase; print(sorted({'joblib', 'pandas', 'sklearn'} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "services" / "archiver")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"

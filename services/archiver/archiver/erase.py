@@ -15,7 +15,6 @@ from archiver.patience import Patience, StoppedError
 from archiver.store import Store
 from archiver.worker import Worker
 from fraudstream import failpoints, logs
-from fraudstream.audit.commands import verify_settings
 from fraudstream.audit.verify import VerifySettings
 from fraudstream.dlq.asking import agreed
 from fraudstream.erasure.search import Found, search
@@ -36,7 +35,7 @@ async def run_erase(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
     """Erase; 0 if all is erased or there is nothing, else 1. Raises FraudstreamError."""
     failpoints.arm(env.get(failpoints.VARIABLE, ""))
     log = logs.configure(LogSettings.from_env(env), "erase", sys.stderr)
-    settings, archive = verify_settings(env), _Archive.from_env(env)
+    settings, archive = VerifySettings.from_env(env), _Archive.from_env(env)
     wanted = Wanted(payment_ids=frozenset(arguments.payment_id), keys=frozenset(arguments.key))
     if not wanted.payment_ids and not wanted.keys:
         raise FraudstreamError("nothing to erase: name payments by --payment-id, or records by --key")
@@ -80,7 +79,7 @@ class _Erasing:
         """Return the exit code."""
         unarchived = await self._unarchived()
         keys = await self._in_archive()
-        csv = await asyncio.to_thread(self._csv.count, self._rows.match)
+        csv = await asyncio.to_thread(self._csv.count, self._rows)
         there = self._counts(csv, {name: len(rows) for name, rows in keys.items()})
         sys.stdout.write(self._text(there, "found") + "\n")
         if arguments.dry_run:
@@ -90,7 +89,7 @@ class _Erasing:
             if not arguments.yes and not await agreed(question, self._stop):
                 sys.stdout.write("Nothing was erased.\n")
                 return 1
-            csv = await asyncio.to_thread(self._csv.erase, self._rows.match, self._found.places)
+            csv = await asyncio.to_thread(self._csv.erase, self._rows, self._found.places)
             # once more: rows that were archived meanwhile
             counts = await self._erase_in_archive(await self._in_archive())
             sys.stdout.write(self._text(self._counts(csv, counts), "erased") + "\n")

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from fraudstream import logs
@@ -124,14 +125,12 @@ def _skip_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _erase(invocation: Invocation) -> int:
-    try:  # the archive's tables are the archiver's own, so this command is in its image only
-        erase = import_module("archiver.erase")
-    except ModuleNotFoundError:
+    if find_spec("archiver") is None:  # the archive's tables are the archiver's own: only its image has this command
         raise FraudstreamError(
             "erase is in the archiver's image: docker compose run --rm erase …; "
             "without Docker, add services/archiver to PYTHONPATH"
-        ) from None
-    code: int = await erase.run_erase(invocation.env, invocation.stop, invocation.arguments)
+        )
+    code: int = await import_module("archiver.erase").run_erase(invocation.env, invocation.stop, invocation.arguments)
     return code
 
 

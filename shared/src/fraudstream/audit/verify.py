@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 from fraudstream.audit.cursor import Cursor
 from fraudstream.audit.entries import dead_entries, row_entries, scored_entries
@@ -40,6 +41,16 @@ class VerifySettings:
     csv: CsvSettings
     with_csv: bool = True
     """Whether `verify` holds the topics against the CSV; where each host has one of its own, no single one has all."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read the settings. Raises SettingsError."""
+        return cls(
+            kafka=KafkaSettings.from_env(env),
+            topics=TopicSettings.from_env(env),
+            group=GroupSettings.from_env(env),
+            csv=CsvSettings.from_env(env),
+        )
 
 
 async def verify(settings: VerifySettings, log: Log) -> Report:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from fraudstream.rows import HEADER
 
 _CELLS = HEADER.count(",") + 1
+_MOST_SEARCHED = 50
 _ID, _PARTITION, _OFFSET = (HEADER.split(",").index(name) for name in ("payment_id", "partition", "offset"))
 
 
@@ -54,6 +55,11 @@ class Rows:
     def __init__(self, payment_ids: Collection[int], places: Collection[ScoredPlace]) -> None:
         self._ids = frozenset(b"%d" % one for one in payment_ids)
         self._places = frozenset((b"%d" % one.partition, b"%d" % one.offset, b"%d" % one.payment_id) for one in places)
+        self._searched = self._ids.union(payment_id for _, _, payment_id in self._places)
+
+    def may_be_in(self, block: bytes) -> bool:
+        """Whether some line of `block` may match; of many ids, not every one is looked for."""
+        return len(self._searched) > _MOST_SEARCHED or any(one in block for one in self._searched)
 
     def match(self, line: bytes) -> bool:
         """Whether `line` is a row of them; of a damaged line, whether one of its cells is an id."""

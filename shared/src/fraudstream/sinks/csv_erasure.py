@@ -8,11 +8,14 @@ import os
 import re
 import stat
 from bisect import bisect_left
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
+from typing import BinaryIO
 
+from fraudstream.erasure.wanted import Rows
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.failpoints import failpoint
 from fraudstream.sinks.csv_file import CsvFile, tail
@@ -25,8 +28,8 @@ from fraudstream.sinks.protocol import Identity
 
 _PATIENCE_S = 10.0
 _ALL_BUT_OTHERS = 0o770
+_BLOCK_BYTES = 1 << 20
 
-Match = Callable[[bytes], bool]
 Cut = tuple[int, int]
 """An erased row's bytes: start and end."""
 
@@ -41,20 +44,20 @@ class CsvErasure:
         self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
         self._part = path.with_name(f".{path.name}.erasing")
 
-    def count(self, match: Match) -> dict[Path, int]:
+    def count(self, rows: Rows) -> dict[Path, int]:
         """Count the rows in each file that has some. Raises SinkUnavailableError."""
         counts = {}
         for path in files(self._path):
             try:
                 with path.open("rb") as file:
-                    counts[path] = sum(map(match, file))
+                    counts[path] = sum(is_row for _, is_row in _judged(file, rows))
             except FileNotFoundError:
                 continue  # renamed by a scorer meanwhile
             except OSError as error:
                 raise _unavailable(error, path) from error
         return {path: count for path, count in counts.items() if count}
 
-    def erase(self, match: Match, places: Collection[ErasedPlace]) -> dict[Path, int]:
+    def erase(self, rows: Rows, places: Collection[ErasedPlace]) -> dict[Path, int]:
         """Erase the rows and list the places; return the rows of each file. Scorers wait meanwhile.
 
         Raises SinkUnavailableError or JournalForeignError; some of the files may be done then.
@@ -67,23 +70,23 @@ class CsvErasure:
                 failpoint("erase_listed")
                 self._path.with_name(f".{self._path.name}.rebuilt").unlink(missing_ok=True)
                 try:
-                    return self._erase(match, has_live=state is not None or self._path.exists())
+                    return self._erase(rows, has_live=state is not None or self._path.exists())
                 finally:
                     self._part.unlink(missing_ok=True)
         except OSError as error:
             raise _unavailable(error, self._path) from error
 
-    def _erase(self, match: Match, *, has_live: bool) -> dict[Path, int]:
-        counts = {self._path: self._erase_live(match)} if has_live else {}
+    def _erase(self, rows: Rows, *, has_live: bool) -> dict[Path, int]:
+        counts = {self._path: self._erase_live(rows)} if has_live else {}
         # listed after the live file: opening it may have moved it aside
         for path in files(self._path):
             if path != self._path:
-                counts[path] = self._erase_kept(path, match)
+                counts[path] = self._erase_kept(path, rows)
         return {path: count for path, count in counts.items() if count}
 
-    def _erase_live(self, match: Match) -> int:
+    def _erase_live(self, rows: Rows) -> int:
         with self._file.opened() as (_, state):
-            cuts, length, checksum = self._copy(self._path, match)
+            cuts, length, checksum = self._copy(self._path, rows)
             if not cuts:
                 return 0
             marks = _moved(state.marks, state.generation, cuts)
@@ -98,8 +101,8 @@ class CsvErasure:
             failpoint("erase_done")
         return len(cuts)
 
-    def _erase_kept(self, path: Path, match: Match) -> int:
-        cuts, _, __ = self._copy(path, match)
+    def _erase_kept(self, path: Path, rows: Rows) -> int:
+        cuts, _, __ = self._copy(path, rows)
         if not cuts:
             return 0
         state = self._file.journal.read()
@@ -125,17 +128,17 @@ class CsvErasure:
         generations = {mark.generation for mark in state.marks.values() if mark.end > mark.start}
         return next((one for one in generations if one != state.generation and self._file.rotated(one) == path), None)
 
-    def _copy(self, path: Path, match: Match) -> tuple[list[Cut], int, int]:
+    def _copy(self, path: Path, rows: Rows) -> tuple[list[Cut], int, int]:
         """Copy `path` without the rows; return them, and length and checksum of the copy."""
         cuts: list[Cut] = []
         position = 0
         with path.open("rb") as source, self._part.open("w+b") as part:
-            for line in source:
-                end = position + len(line)
-                if match(line):
+            for lines, is_row in _judged(source, rows):
+                end = position + len(lines)
+                if is_row:
                     cuts.append((position, end))
                 else:
-                    part.write(line)
+                    part.write(lines)
                 position = end
             part.flush()
             if not cuts:
@@ -158,6 +161,16 @@ def files(path: Path) -> list[Path]:
         return sorted(one for one in path.parent.iterdir() if name.fullmatch(one.name) and one.is_file())
     except FileNotFoundError:
         return []
+
+
+def _judged(file: BinaryIO, rows: Rows) -> Iterator[tuple[bytes, bool]]:
+    """Yield the file's content: single lines, and whether they are to be erased, or many lines that are not."""
+    while block := file.read(_BLOCK_BYTES):
+        block += file.readline()
+        if rows.may_be_in(block):
+            yield from ((line, rows.match(line)) for line in BytesIO(block))
+        else:
+            yield block, False
 
 
 def _moved(marks: Mapping[int, Mark], generation: int, cuts: Sequence[Cut]) -> dict[int, Mark]:
