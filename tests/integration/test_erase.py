@@ -132,12 +132,13 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
 
 
 def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Neither in SQLite's pages nor beside the file; rows that were deleted before go as well."""
+    """Neither in SQLite's pages nor beside the file, also where a run was killed before it rewrote the file."""
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         send(surroundings, 1, 100)
         settle(surroundings, sqlite, 100, 2)
         assert b"secret-of-90" in sqlite.file.read_bytes()
+        assert erase(sqlite, "--payment-id", "90", "--yes", FAILPOINTS="erase_archived=kill").code == -9
         erased(sqlite, "--payment-id", "90")
         stored = b"".join(path.read_bytes() for path in sqlite.file.parent.glob("payments.db*"))
         assert b"secret-of-90" not in stored

@@ -167,6 +167,20 @@ def test_every_file_of_the_csv(tmp_path: Path) -> None:
     assert (tmp_path / "scores.former-12.csv").read_bytes() == row(2, 0, 1)
 
 
+def test_a_csv_that_is_a_link(tmp_path: Path) -> None:
+    """The file that it leads to is rewritten, and the link stays."""
+    written(tmp_path, [(0, [1, 2])], None)
+    path, elsewhere = tmp_path / "scores.csv", tmp_path / "elsewhere" / "real.csv"
+    elsewhere.parent.mkdir()
+    path.rename(elsewhere)
+    path.symlink_to(elsewhere)
+    CsvErasure(path, IDENTITY).erase(Rows([1], []), [])
+    assert path.is_symlink()
+    assert elsewhere.read_bytes().endswith(b"offset\n" + row(2, 0, 1))
+    append(CsvSink(path, IDENTITY), 0, 2, [3])
+    assert [one.name for one in elsewhere.parent.iterdir()] == ["real.csv"]
+
+
 def test_without_a_csv(tmp_path: Path) -> None:
     """Nothing is created but the list."""
     assert CsvErasure(tmp_path / "scores.csv", IDENTITY).erase(Rows([1], []), []) == {}

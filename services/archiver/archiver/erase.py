@@ -86,7 +86,7 @@ class _Erasing:
             return 0
         if there or self._found.places:
             question = f"Erase {sum(there.values()):,} rows? They can't be restored."
-            if not arguments.yes and not await agreed(question, self._stop):
+            if there and not arguments.yes and not await agreed(question, self._stop):
                 sys.stdout.write("Nothing was erased.\n")
                 return 1
             csv = await asyncio.to_thread(self._csv.erase, self._rows, self._found.places)
@@ -114,11 +114,12 @@ class _Erasing:
         return await self._patiently(erasure.find, database, self._wanted, topic, found.payments, found.letters)
 
     async def _erase_in_archive(self, keys: erasure.Keys) -> dict[str, int]:
-        if self._archive.store is None or not any(keys.values()):
+        if self._archive.store is None:
             return {}
         database = self._archive.store.database
         counts: dict[str, int] = await self._patiently(erasure.erase, database, keys)
         failpoint("erase_archived")
+        # also where nothing is left to delete: the last run may have been killed here
         await self._patiently(database.compact)
         return counts
 

@@ -31,7 +31,7 @@ def find(
 
 
 def erase(database: Database, keys: Keys) -> dict[str, int]:
-    """Delete the rows, all or none, and what they left in the database's file; return how many were. Blocks."""
+    """Delete the rows, all or none; return how many were deleted. Blocks."""
     tables = {table.name: table for table in (scored_payments, dead_letters)}
     counts = dict.fromkeys(keys, 0)
     with database.transaction() as connection:

@@ -9,7 +9,8 @@ import re
 import stat
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import accumulate
 from pathlib import Path
@@ -42,15 +43,13 @@ class CsvErasure:
         self._file = CsvFile(path, identity)
         self._identity = identity
         self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
-        self._part = path.with_name(f".{path.name}.erasing")
 
     def count(self, rows: Rows) -> dict[Path, int]:
         """Count the rows in each file that has some. Raises SinkUnavailableError."""
         counts = {}
         for path in files(self._path):
             try:
-                with path.open("rb") as file:
-                    counts[path] = sum(is_row for _, is_row in _judged(file, rows))
+                counts[path] = _count(path, rows)
             except FileNotFoundError:
                 continue  # renamed by a scorer meanwhile
             except OSError as error:
@@ -69,10 +68,7 @@ class CsvErasure:
                 ErasedPlaces(self._path, self._identity.cluster, self._identity.topic).add(places)
                 failpoint("erase_listed")
                 self._path.with_name(f".{self._path.name}.rebuilt").unlink(missing_ok=True)
-                try:
-                    return self._erase(rows, has_live=state is not None or self._path.exists())
-                finally:
-                    self._part.unlink(missing_ok=True)
+                return self._erase(rows, has_live=state is not None or self._path.exists())
         except OSError as error:
             raise _unavailable(error, self._path) from error
 
@@ -80,77 +76,93 @@ class CsvErasure:
         counts = {self._path: self._erase_live(rows)} if has_live else {}
         # listed after the live file: opening it may have moved it aside
         for path in files(self._path):
-            if path != self._path:
+            if path != self._path and _count(path, rows):
                 counts[path] = self._erase_kept(path, rows)
         return {path: count for path, count in counts.items() if count}
 
     def _erase_live(self, rows: Rows) -> int:
-        with self._file.opened() as (_, state):
-            cuts, length, checksum = self._copy(self._path, rows)
-            if not cuts:
+        with self._file.opened() as (_, state), _copied(self._path, rows) as copy:
+            if not copy.cuts:
                 return 0
-            marks = _moved(state.marks, state.generation, cuts)
+            marks = _moved(state.marks, state.generation, copy.cuts)
             placed = {partition: (mark.start, mark.end) for partition, mark in marks.items()}
-            replacement = Replacement(length=length, tail=checksum, placed=placed)
+            replacement = Replacement(length=copy.length, tail=copy.tail, placed=placed)
             announced = replace(state, sequence=state.sequence + 1, replacement=replacement)
             self._file.journal.write(announced)
             failpoint("erase_announced")
-            self._replace(self._path)
+            copy.replace()
             failpoint("erase_replaced")
             self._file.journal.write(replace(announced.replaced(), sequence=announced.sequence + 1))
             failpoint("erase_done")
-        return len(cuts)
+            return len(copy.cuts)
 
     def _erase_kept(self, path: Path, rows: Rows) -> int:
-        cuts, _, __ = self._copy(path, rows)
-        if not cuts:
-            return 0
-        state = self._file.journal.read()
-        if state is None or (generation := self._generation(state, path)) is None:
-            self._replace(path)
-            return len(cuts)
-        # meanwhile no mark leads into the file: a crash in between loses only what a replay would have read there
-        marks = {
-            partition: replace(mark, start=0, end=0) if mark.generation == generation else mark
-            for partition, mark in state.marks.items()
-        }
-        unplaced = replace(state, sequence=state.sequence + 1, marks=marks)
-        self._file.journal.write(unplaced)
-        failpoint("erase_announced")
-        self._replace(path)
-        failpoint("erase_replaced")
-        moved = _moved(state.marks, generation, cuts)
-        self._file.journal.write(replace(unplaced, sequence=unplaced.sequence + 1, marks=moved))
-        return len(cuts)
+        with _copied(path, rows) as copy:
+            state = self._file.journal.read()
+            generation = self._generation(state, path) if state else None
+            if state is None or generation is None:
+                copy.replace()
+                return len(copy.cuts)
+            # meanwhile no mark leads into the file: a crash in between loses only what a replay would have read there
+            marks = {
+                partition: replace(mark, start=0, end=0) if mark.generation == generation else mark
+                for partition, mark in state.marks.items()
+            }
+            self._file.journal.write(replace(state, sequence=state.sequence + 1, marks=marks))
+            failpoint("erase_announced")
+            copy.replace()
+            failpoint("erase_replaced")
+            moved = _moved(state.marks, generation, copy.cuts)
+            self._file.journal.write(replace(state, sequence=state.sequence + 2, marks=moved))
+            return len(copy.cuts)
 
     def _generation(self, state: State, path: Path) -> int | None:
         """The generation of a kept file, if the last batch of a partition is in it."""
         generations = {mark.generation for mark in state.marks.values() if mark.end > mark.start}
         return next((one for one in generations if one != state.generation and self._file.rotated(one) == path), None)
 
-    def _copy(self, path: Path, rows: Rows) -> tuple[list[Cut], int, int]:
-        """Copy `path` without the rows; return them, and length and checksum of the copy."""
-        cuts: list[Cut] = []
-        position = 0
-        with path.open("rb") as source, self._part.open("w+b") as part:
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    """A copy without the rows, which were at `cuts`; its length and checksum. `replace` puts it in place."""
+
+    part: Path
+    target: Path
+    cuts: Sequence[Cut]
+    length: int
+    tail: int
+
+    def replace(self) -> None:
+        self.part.replace(self.target)
+        sync_folder(self.target.parent)
+
+
+@contextmanager
+def _copied(path: Path, rows: Rows) -> Iterator[_Copy]:
+    """Copy the file without the rows, beside it; what is not put in place is deleted in the end."""
+    target = path.resolve()  # of a link, the file itself: else its rows would stay where it is
+    part = target.with_name(f".{target.name}.erasing")
+    cuts: list[Cut] = []
+    position = 0
+    part.unlink(missing_ok=True)
+    try:
+        with target.open("rb") as source, part.open("x+b") as copy:
             for lines, is_row in _judged(source, rows):
                 end = position + len(lines)
                 if is_row:
                     cuts.append((position, end))
                 else:
-                    part.write(lines)
+                    copy.write(lines)
                 position = end
-            part.flush()
-            if not cuts:
-                return [], 0, 0
-            os.fchmod(part.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode) & _ALL_BUT_OTHERS)
-            os.fsync(part.fileno())
-            length = part.tell()
-            return cuts, length, tail(part.fileno(), length)
-
-    def _replace(self, path: Path) -> None:
-        self._part.replace(path)
-        sync_folder(path.parent)
+            copy.flush()
+            os.fchmod(copy.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode) & _ALL_BUT_OTHERS)
+            if cuts:
+                os.fsync(copy.fileno())
+            length = copy.tell()
+            checksum = tail(copy.fileno(), length)
+        yield _Copy(part=part, target=target, cuts=cuts, length=length, tail=checksum)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def files(path: Path) -> list[Path]:
@@ -161,6 +173,11 @@ def files(path: Path) -> list[Path]:
         return sorted(one for one in path.parent.iterdir() if name.fullmatch(one.name) and one.is_file())
     except FileNotFoundError:
         return []
+
+
+def _count(path: Path, rows: Rows) -> int:
+    with path.open("rb") as file:
+        return sum(is_row for _, is_row in _judged(file, rows))
 
 
 def _judged(file: BinaryIO, rows: Rows) -> Iterator[tuple[bytes, bool]]:

@@ -163,7 +163,8 @@ class CsvFile:
             os.pwrite(file, HEADER_LINE, 0)
             os.fdatasync(file)
             length = len(HEADER_LINE)
-            state = replace(state, sequence=state.sequence + 1, length=length, tail=tail(file, length))
+            checksum = tail(file, length)
+            state = replace(state, sequence=state.sequence + 1, length=length, tail=checksum, replacement=None)
         finally:
             os.close(file)
         sync_folder(self.path.parent)
@@ -199,8 +200,7 @@ def _matching(file: int, state: State) -> State | None:
 
 def _unplaced(state: State) -> State:
     """The state without byte ranges: the file that they were in is not there any more."""
-    marks = {partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()}
-    return replace(state, marks=marks, replacement=None)
+    return replace(state, marks={partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()})
 
 
 def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, tuple[int, int]]]:

@@ -57,7 +57,8 @@ class ErasedPlaces:
 
     def _write(self, entries: Iterable[Entry]) -> None:
         part = self.path.with_name(f"{self.path.name}.part")
-        with part.open("w", encoding="utf-8") as file:
+        part.unlink(missing_ok=True)
+        with part.open("x", encoding="utf-8") as file:
             file.writelines(f"{json.dumps(entry)}\n" for entry in entries)
             file.flush()
             os.fsync(file.fileno())
