@@ -123,7 +123,7 @@ def test_a_running_scorer_keeps_its_token(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_or_the_new_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, action: str, rotate_bytes: int | None
 ) -> None:
-    """Whichever it is, scorers append to it; the same command again completes the erasure."""
+    """Scorers append to either; the same command again completes the erasure."""
     monkeypatch.setattr(failpoints, "_armed", {})
     path = tmp_path / "scores.csv"
     # the only batch of partition 2 is in the first file

@@ -40,7 +40,7 @@ def test_an_id_in_any_text(value: bytes | None, named: bool) -> None:
 
 @given(ids=st.frozensets(SMALL, max_size=4), key=st.none() | st.binary(max_size=2), other=SMALL)
 def test_valid_messages(ids: frozenset[int], key: bytes | None, other: int) -> None:
-    """Whoever writes it, with spaces or without; no id is found in a message of another."""
+    """With spaces or without; no id is found in a message of another."""
     wanted = Wanted(payment_ids=ids, keys=frozenset([b"k"]))
     payment: Payment = {**PAYMENT, "payment_id": other}
     for separators in ((",", ":"), (", ", ": ")):

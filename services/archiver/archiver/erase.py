@@ -158,6 +158,6 @@ class _Erasing:
         if not self._found.unscored and not unarchived:
             return 0
         late = [f"{self._found.unscored:,} records are not scored yet"] if self._found.unscored else []
-        late += [f"the archive is behind in {unarchived} partitions"] if unarchived else []
+        late += [f"{unarchived} partitions are not archived yet"] if unarchived else []
         sys.stdout.write(f"NOT complete: {', '.join(late)}. Run it again when that is done.\n")
         return 1
