@@ -22,18 +22,18 @@ VARIANTS = {"stack": STACK, "own Kafka": OWN_KAFKA, "Postgres' port": POSTGRES_P
 
 
 def test_each_network_has_its_members() -> None:
-    """ZooKeeper is reached by Kafka only, Postgres by the archiver only; what needs no network has none."""
+    """ZooKeeper is reached by Kafka only, Postgres by the archiver and `erase` only; what needs no network has none."""
     members = {
         network: {name for name, joined in memberships(STACK).items() if network in joined} for network in _names()
     }
     assert members == {
         "zookeeper": {"zookeeper", "kafka"},
-        "kafka": {"kafka", "topics", "scorer", "producer", "archiver", "dashboard", "cli"},
+        "kafka": {"kafka", "topics", "scorer", "producer", "archiver", "dashboard", "cli", "erase"},
         "metrics": {"scorer", "producer", "archiver", "dashboard", "prometheus"},
-        "database": {"archiver", "postgres"},
+        "database": {"archiver", "postgres", "erase"},
         "kafka-host": {"kafka"},
         "web": {"dashboard", "prometheus"},
-        "outside": {"archiver"},
+        "outside": {"archiver", "erase"},
     }
     assert {name for name, joined in memberships(STACK).items() if not joined} == NO_NETWORK
 
@@ -42,7 +42,7 @@ def test_a_way_out_only_where_it_is_needed() -> None:
     """Networks are internal but for those of published ports, and of a database or a Kafka elsewhere."""
     assert _names() - internal(STACK) == {"kafka-host", "web", "outside"}
     out = {name for name, joined in memberships(STACK).items() if joined - internal(STACK)}
-    assert out == {"kafka", "archiver", "dashboard", "prometheus"}
+    assert out == {"kafka", "archiver", "dashboard", "prometheus", "erase"}
 
 
 @pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)

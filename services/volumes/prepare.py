@@ -57,7 +57,10 @@ def _prepare_written(path: Path, folder: int) -> None:
             _grant_by_acl(descriptor, owner)
         if not has_acls:
             os.fchown(descriptor, owner, -1)
-        _add_mode(descriptor, stat.S_IRWXG | stat.S_ISGID if is_folder else stat.S_IRGRP | stat.S_IWGRP)
+        if is_folder:
+            _add_mode(descriptor, stat.S_IRWXG | stat.S_ISGID)
+        else:
+            _add_mode(descriptor, stat.S_IRGRP | stat.S_IWGRP, instead_of=stat.S_IRWXO)  # they hold payments
 
     _change_inside(path, folder, let_group_write)
     with _reported(path):
@@ -124,10 +127,10 @@ def _set_group(descriptor: int) -> None:
         os.fchown(descriptor, -1, SERVICES_GROUP)
 
 
-def _add_mode(descriptor: int, bits: int) -> None:
+def _add_mode(descriptor: int, bits: int, instead_of: int = 0) -> None:
     mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
-    if mode | bits != mode:
-        os.fchmod(descriptor, mode | bits)
+    if (wanted := mode & ~instead_of | bits) != mode:
+        os.fchmod(descriptor, wanted)
 
 
 def _grant_by_acl(folder: int, owner: int) -> bool:
@@ -142,9 +145,9 @@ def _grant_by_acl(folder: int, owner: int) -> bool:
 
 
 def _acl(owner: int) -> bytes:
-    """user::rwx, user:OWNER:rwx, group::rwx, mask::rwx, other::r-x, as the kernel wants it."""
+    """user::rwx, user:OWNER:rwx, group::rwx, mask::rwx, other::---, as the kernel wants it."""
     nobody = 0xFFFFFFFF
-    entries = [(0x01, 7, nobody), (0x02, 7, owner), (0x04, 7, nobody), (0x10, 7, nobody), (0x20, 5, nobody)]
+    entries = [(0x01, 7, nobody), (0x02, 7, owner), (0x04, 7, nobody), (0x10, 7, nobody), (0x20, 0, nobody)]
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 

@@ -23,6 +23,16 @@ def test_sqlite_has_what_the_topic_has(stack: Stack) -> None:
     assert len(rows) == len(set(rows)) > 200
 
 
+def test_a_payment_is_erased(stack: Stack) -> None:
+    """By one command, from database and CSV; all other rows stay."""
+    rows = _in_sqlite(stack)
+    payment_id = rows[0][2]
+    stack.compose("run", "--rm", "-T", "erase", "--payment-id", str(payment_id), "--yes")
+    assert sorted(_in_sqlite(stack)) == sorted(row for row in rows if row[2] != payment_id)
+    assert f",{payment_id}," not in stack.csv.read_text()
+    assert "erased" in stack.compose("run", "--rm", "-T", "cli", "verify")
+
+
 def test_postgres_has_what_the_topic_has(stack: Stack) -> None:
     """Another database begins with all that the topic holds; each payment stands in it once."""
     stack.up("postgres", "archiver", profile="postgres", DATABASE_URL=POSTGRES_URL)

@@ -116,7 +116,7 @@ def test_the_group_may_write_whatever_the_umask(tmp_path: Path) -> None:
         os.umask(before)
     for path in (tmp_path / "models", *(tmp_path / "models").rglob("*")):
         mode = stat.S_IMODE(path.stat().st_mode)
-        assert mode & 0o777 == (0o775 if path.is_dir() else 0o664), path
+        assert mode & 0o777 == (0o775 if path.is_dir() else 0o660), path
 
 
 def test_a_rollback_is_one_call(tmp_path: Path) -> None:

@@ -249,3 +249,14 @@ def test_outputs_of_compacted_records(window: int) -> None:
     assert list(merge.compacted) == [0, 1, 3, 4, 6, 7, 8]
     assert merge.once == merge.records == 3
     assert found(judged(outputs, window)) == {Kind.NO_INPUT: 13}
+
+
+def test_erased_rows_are_not_missed() -> None:
+    """Only those of the very record: a topic that was re-created has the offset again, with another timestamp."""
+    merge = Merge(Bounds(start=0, end=4, erased=frozenset([(1, 11), (2, 999), (3, 13)])))
+    content = (7, 0.5, "review", "v1")
+    scored = [(offset, content) for offset in range(3)]
+    merge.window({0: 10, 1: 11, 2: 12, 3: 13}, scored[:1], scored, [])
+    merge.finish()
+    assert (merge.scored, merge.erased, merge.once) == (1, 2, 3)
+    assert [(one.kind, one.offset) for one in merge.examples] == [(Kind.TOPIC_ONLY, 2)]

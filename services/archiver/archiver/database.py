@@ -76,8 +76,14 @@ class Database:
                 self._dialect.limit(connection)
                 yield connection
         except _FAILED as error:
-            self.close()
-            raise DatabaseUnavailableError(_words(error), action(_original(error), self._engine.url)) from error
+            raise self._failed(error) from error
+
+    def compact(self) -> None:
+        """Remove what deleted rows have left in an SQLite file. Raises as `transaction` does."""
+        try:
+            self._dialect.compact(self._connection or self._connect())
+        except _FAILED as error:
+            raise self._failed(error) from error
 
     def insert_new(self, connection: Connection, table: str, rows: Sequence[Row]) -> int:
         """Insert those rows whose key the table does not have; how many these were."""
@@ -89,6 +95,10 @@ class Database:
         if connection is not None:
             with suppress(*_FAILED):
                 connection.close()
+
+    def _failed(self, error: BaseException) -> DatabaseUnavailableError:
+        self.close()
+        return DatabaseUnavailableError(_words(error), action(_original(error), self._engine.url))
 
     def _connect(self) -> Connection:
         connection = self._engine.connect()

@@ -36,6 +36,8 @@ class Dialect:
     """Within a transaction, until its end."""
     insert_new: Callable[[Connection, Table, Sequence[Row]], int]
     """Insert the rows whose key is not there yet; how many these were."""
+    compact: Callable[[Connection], None]
+    """Outside a transaction: leave nothing of deleted rows in the database's file."""
     hour: str
     """SQL: the hour, in UTC, of the moment {}."""
 
@@ -84,6 +86,7 @@ DIALECTS: Mapping[str, Dialect] = {
         limit=lambda _: None,
         lock_schema=lambda _: None,  # BEGIN IMMEDIATE has it
         insert_new=_insert_into_sqlite,
+        compact=sqlite_file.compact,
         hour="strftime('%Y-%m-%dT%H:00:00Z', {})",
     ),
     "postgresql": Dialect(
@@ -91,6 +94,7 @@ DIALECTS: Mapping[str, Dialect] = {
         limit=_limit_postgres,
         lock_schema=_lock_postgres,
         insert_new=_copy_into_postgres,
+        compact=lambda _: None,  # autovacuum does it
         hour="date_trunc('hour', {}, 'UTC')",
     ),
 }

@@ -62,6 +62,15 @@ def action(error: BaseException, url: URL) -> str:
     return f"let this user write {', '.join(refused)}" if refused else known
 
 
+def compact(connection: Connection) -> None:
+    """Rewrite the file without what deleted rows have left in it; needs as much disk again, in the file's folder."""
+    driver: Any = connection.connection.driver_connection
+    folder = str(Path(driver.execute("PRAGMA database_list").fetchone()[2]).parent).replace("'", "''")
+    # a container's /tmp is small
+    for statement in (f"PRAGMA temp_store_directory='{folder}'", "VACUUM", _EMPTY_WAL):
+        driver.execute(statement).fetchall()
+
+
 class _File:
     """The file behind the connection, as it was when that was made; logs when other programs change its mode."""
 

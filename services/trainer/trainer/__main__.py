@@ -10,6 +10,7 @@ import structlog
 
 from fraudstream import logs
 from fraudstream.errors import FraudstreamError
+from fraudstream.lifecycle import PRIVATE_UMASK
 from fraudstream.settings import LogSettings, ModelSettings, TrainingSettings
 from trainer import history, train
 
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
     parser.add_argument("--force", action="store_true", help="train even if a kept version matches")
     force = parser.parse_args(arguments).force
+    os.umask(PRIVATE_UMASK)
     try:
         logs.configure(LogSettings.from_env(env), "trainer")
         run(ModelSettings.from_env(env), TrainingSettings.from_env(env), force=force)

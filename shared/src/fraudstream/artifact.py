@@ -49,7 +49,7 @@ NO_PINS: frozenset[str] = frozenset()
 """For a folder that holds nothing but models that the caller has made itself."""
 
 _MOST_MODEL_BYTES = 256 << 20
-_FILE_MODE = 0o664
+_FILE_MODE = 0o660
 _FOLDER_MODE = 0o775
 
 

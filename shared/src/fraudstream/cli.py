@@ -6,9 +6,12 @@ import os
 import sys
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 
 from fraudstream import logs
+from fraudstream.errors import FraudstreamError
 from fraudstream.lifecycle import run
 from fraudstream.settings import KafkaSettings, LogSettings, TopicSettings
 
@@ -127,6 +130,22 @@ def _skip_arguments(parser: argparse.ArgumentParser) -> None:
     skip.add_arguments(parser)
 
 
+async def _erase(invocation: Invocation) -> int:
+    if find_spec("archiver") is None:  # the archive's tables are the archiver's own: only its image has this command
+        raise FraudstreamError(
+            "erase is in the archiver's image: docker compose run --rm erase …; "
+            "without Docker, add services/archiver to PYTHONPATH"
+        )
+    code: int = await import_module("archiver.erase").run_erase(invocation.env, invocation.stop, invocation.arguments)
+    return code
+
+
+def _erase_arguments(parser: argparse.ArgumentParser) -> None:
+    from fraudstream.erasure import arguments
+
+    arguments.add(parser)
+
+
 COMMANDS: Mapping[str, Command] = {
     "model": Command(
         help="list the kept models, show, promote or challenge with one, compare two, roll back",
@@ -151,6 +170,11 @@ COMMANDS: Mapping[str, Command] = {
         help="skip a batch of the input that can't be decoded, at which a scorer says that a partition is stopped",
         run=_skip,
         add_arguments=_skip_arguments,
+    ),
+    "erase": Command(
+        help="erase payments from archive and CSV, by id or by the key of their records",
+        run=_erase,
+        add_arguments=_erase_arguments,
     ),
     "score": Command(help="score the payments of a CSV or JSON Lines file", run=_score, add_arguments=_file),
 }

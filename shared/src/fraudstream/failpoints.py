@@ -30,12 +30,14 @@ ScorerPlace = Literal[
     "position_committed",
     "resuming",
 ]
+ErasePlace = Literal["erase_listed", "erase_announced", "erase_replaced", "erase_done", "erase_archived"]
 ReplayPlace = Literal["replay_begins", "replay_sent", "replay_committed"]
 ArchiverPlace = Literal["moved", "written", "archived"]
-Name = ScorerPlace | ReplayPlace | ArchiverPlace
+Name = ScorerPlace | ReplayPlace | ArchiverPlace | ErasePlace
 SCORER_NAMES: tuple[str, ...] = ScorerPlace.__args__  # type: ignore[attr-defined]
 ARCHIVER_NAMES: tuple[str, ...] = ArchiverPlace.__args__  # type: ignore[attr-defined]
-NAMES: tuple[str, ...] = SCORER_NAMES + ReplayPlace.__args__ + ARCHIVER_NAMES  # type: ignore[attr-defined]
+ERASE_NAMES: tuple[str, ...] = ErasePlace.__args__  # type: ignore[attr-defined]
+NAMES: tuple[str, ...] = ERASE_NAMES + SCORER_NAMES + ReplayPlace.__args__ + ARCHIVER_NAMES  # type: ignore[attr-defined]
 
 
 def _signal(number: signal.Signals) -> Callable[[], None]:

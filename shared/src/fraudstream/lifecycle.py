@@ -12,6 +12,9 @@ import structlog
 
 from fraudstream.errors import FraudstreamError
 
+PRIVATE_UMASK = 0o027
+"""What a service writes is read by its user and group only."""
+
 Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
 _EXIT_AT_ONCE = 130
 _CLIENTS = frozenset({"aiokafka", "asyncio", "uvloop"})
@@ -23,7 +26,9 @@ def run(main: Main) -> int:
     """Run `main(stop)` until it returns; the first SIGTERM or SIGINT sets `stop`, a second exits at once.
 
     Returns the exit code: 0, or 1 after an error that a user can mend (logged as one line). Others pass through.
+    Files that `main` creates are not readable by other users.
     """
+    os.umask(PRIVATE_UMASK)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_with_signals(main))

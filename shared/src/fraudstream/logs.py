@@ -1,6 +1,7 @@
 """structlog set-up: one line an event, readable on a terminal or JSON; Kafka's client is heard when debugging."""
 
 import logging
+import re
 import sys
 import textwrap
 from io import StringIO
@@ -9,7 +10,12 @@ from typing import Any, TextIO
 import structlog
 
 from fraudstream.escaping import ascii_json, visible, visible_text
+from fraudstream.events import Payments
 from fraudstream.settings import LogSettings
+
+_OF_A_PAYMENT = {*Payments._fields, "fraud_probability"}
+_OF_A_FILE = re.compile(r"\b(?:line [\d,]+|columns?)\b")
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 def configure(settings: LogSettings, service: str, stream: TextIO | None = None) -> structlog.stdlib.BoundLogger:
@@ -40,7 +46,11 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
         render = [_escape, console]
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            *([] if settings.payments else [_without_payments]),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
         logger_factory=structlog.stdlib.LoggerFactory(),
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
@@ -57,8 +67,10 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
     root.setLevel(level)
     # it would show the password of a login, and what a password could be found by
     logging.getLogger("aiokafka.conn").addFilter(_tells_no_secret)
-    # it repeats ten times a second what our own lines say once, in words that a user can act on
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if level > logging.DEBUG else logging.NOTSET)
+    # it repeats ten times a second what our own lines say once, in words that a user can act on; its requests hold
+    # payments
+    quiet = level > logging.DEBUG or not settings.payments
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if quiet else logging.NOTSET)
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(service)
     return logger.bind(service=service) if settings.format == "json" else logger
 
@@ -81,6 +93,17 @@ def _write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:
     text = StringIO()
     structlog.dev.plain_traceback(text, error)
     stream.write("\n" + textwrap.indent(visible_text(text.getvalue().strip("\n")), "  "))
+
+
+def _without_payments(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Drop the line of a single payment; remove what quotes a rejected row, or a file's cell."""
+    if not _OF_A_PAYMENT.isdisjoint(event):
+        raise structlog.DropEvent
+    event.pop("detail", None)
+    reason = event.get("reason")
+    if isinstance(reason, str) and _OF_A_FILE.search(reason):
+        event["reason"] = _QUOTED.sub("'…'", reason)
+    return event
 
 
 def _tells_no_secret(record: logging.LogRecord) -> bool:

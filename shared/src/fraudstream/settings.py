@@ -258,6 +258,8 @@ class LogSettings(Settings):
 
     format: Literal["console", "json"] = Field("console", alias="LOG_FORMAT")
     level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
+    payments: bool = Field(default=True, alias="LOG_PAYMENTS")
+    """Whether ids and values of payments may be logged."""
 
 
 class HeartbeatSettings(Settings):

@@ -20,7 +20,7 @@ from trainer.study import Study
 PAGE = "report.html"
 FOLDER = "report"
 
-_FILE_MODE = 0o664
+_FILE_MODE = 0o660
 _FOLDER_MODE = 0o775
 _PICTURES: dict[str, Callable[[Facts], Figure]] = {
     "ranking": ranking.picture,

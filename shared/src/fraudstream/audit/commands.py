@@ -11,7 +11,7 @@ from fraudstream.audit.rebuild import rebuild
 from fraudstream.audit.verify import VerifySettings, verify
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.connection import unless_stopped
-from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, LogSettings, ModelSettings, TopicSettings
+from fraudstream.settings import KafkaSettings, LogSettings, ModelSettings, TopicSettings
 
 _LONGEST_S = 30 * 86_400.0
 
@@ -20,7 +20,7 @@ async def run_verify(env: Mapping[str, str], stop: asyncio.Event, arguments: arg
     """Print the report; 0 if all is well, else 1."""
     log = logs.configure(LogSettings.from_env(env), "verify")
     report = await unless_stopped(
-        verify(replace(_settings(env), with_csv=not arguments.without_csv), log), stop, _LONGEST_S
+        verify(replace(VerifySettings.from_env(env), with_csv=not arguments.without_csv), log), stop, _LONGEST_S
     )
     if report is None:
         raise FraudstreamError("interrupted before the end: nothing can be said")
@@ -44,18 +44,9 @@ async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: ar
     log = logs.configure(LogSettings.from_env(env), "rebuild")
 
     async def work() -> bool:
-        await rebuild(_settings(env), log, force=arguments.force)
+        await rebuild(VerifySettings.from_env(env), log, force=arguments.force)
         return True
 
     if not await unless_stopped(work(), stop, _LONGEST_S):
         raise FraudstreamError("interrupted before the end: nothing was changed")
     return 0
-
-
-def _settings(env: Mapping[str, str]) -> VerifySettings:
-    return VerifySettings(
-        kafka=KafkaSettings.from_env(env),
-        topics=TopicSettings.from_env(env),
-        group=GroupSettings.from_env(env),
-        csv=CsvSettings.from_env(env),
-    )

@@ -56,13 +56,15 @@ _FIELDS = ("payment_id", "fraud_probability", "decision", "model_version")
 class Bounds:
     """Judged are offsets start ≤ o < end; scored records of offsets below `topic_from` are no longer retained.
 
-    Where the input is `compacted`, an output of a record that is not there is none to be found.
+    Where the input is `compacted`, an output of a record that is not there is none to be found. Rows of records
+    `erased`, by offset and timestamp, may be missing.
     """
 
     start: int
     end: int
     topic_from: int = 0
     compacted: bool = False
+    erased: frozenset[tuple[int, int]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,16 +79,15 @@ class Finding:
 class Merge:
     """Counts `records` of the input: `scored`, `dead`, `unretained` (CSV row there, scored record deleted by now).
 
-    `compacted` are offsets with outputs whose record compaction has removed.
-
-    `window` in ascending order, then `finish`; then `findings` holds the counts and `examples` the first of each kind.
+    `compacted` are offsets with outputs whose record compaction has removed. `window` in ascending order, then
+    `finish`; then `findings` holds the counts and `examples` the first of each kind.
     """
 
     def __init__(self, bounds: Bounds, *, csv: bool = True) -> None:
         """Without the CSV, which may be on several hosts, the scored topic alone says what was scored."""
         self.bounds = bounds
         self._csv = csv
-        self.records = self.scored = self.dead = self.unretained = self.former = self.uncompared = 0
+        self.records = self.scored = self.dead = self.unretained = self.former = self.uncompared = self.erased = 0
         self.findings: Counter[Kind] = Counter()
         self.examples: list[Finding] = []
         self._decided_until = bounds.start - 1
@@ -95,6 +96,7 @@ class Merge:
         self._gaps = OffsetSet()
         self._troubled = OffsetSet()
         self._odd = OffsetSet()
+        self._erased = OffsetSet()
         self._found = {output: OffsetSet() for output in Output}
         if not csv:
             self._found[Output.CSV] = self._found[Output.TOPIC]
@@ -128,6 +130,8 @@ class Merge:
             else:
                 self._unusual(offset, row, event, dead=dead.pop(offset, None) is not None)
         self.records += len(inputs)
+        for offset, _ in self.bounds.erased & inputs.items() if self.bounds.erased else ():
+            self._erased.add(offset)
         for output, left in ((Output.CSV, file if self._csv else {}), (Output.TOPIC, topic), (Output.DEAD, dead)):
             for offset in left:
                 self._without_input(output, offset)
@@ -151,6 +155,8 @@ class Merge:
                 self.scored += 1
             elif row:
                 self._find(Kind.CSV_ONLY, offset)
+            elif offset in self._erased:
+                self.erased += 1
             elif event:
                 self._find(Kind.TOPIC_ONLY, offset)
             else:

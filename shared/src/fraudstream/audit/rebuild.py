@@ -21,6 +21,7 @@ from fraudstream.records import Record
 from fraudstream.rows import Texts
 from fraudstream.sinks.csv_reading import CsvSnapshot, rotated_files
 from fraudstream.sinks.csv_refill import CsvRefill, Reached
+from fraudstream.sinks.erased import ErasedPlace, ErasedPlaces
 from fraudstream.sinks.journal import State
 from fraudstream.sinks.protocol import Identity
 
@@ -73,6 +74,7 @@ async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
             rotated=rotated,
             refill=refill,
             state=state,
+            erased=ErasedPlaces(settings.csv.path, cluster.id, topics.input).read(),
             log=log,
         )
         for partition in (one for one in state.marks if committed.get(one) is None):
@@ -121,6 +123,7 @@ class _Writing:
     rotated: CsvSnapshot
     refill: CsvRefill
     state: State
+    erased: frozenset[ErasedPlace]
     log: Log
     rows: int = 0
     progress: Progress = field(init=False)
@@ -146,7 +149,7 @@ class _Writing:
             self.logs[topics.input][partition],
             scored,
         )
-        rows = _Rows(behind=behind, end=end, repeats_within=2 * self.settings.group.max_records)
+        rows = _Rows(behind=behind, end=end, repeats_within=2 * self.settings.group.max_records, erased=self.erased)
         async for records in self.readers[topics.scored].records(partition, begin, scored.end):
             self._write(rows.add(records))
             self.progress.advance(partition, len(records))
@@ -189,19 +192,21 @@ class _Writing:
 class _Rows:
     """Rows in order, each once. Of a repeat the last counts, as in the CSV: what came before it was never stored."""
 
-    def __init__(self, *, behind: int, end: int, repeats_within: int) -> None:
+    def __init__(self, *, behind: int, end: int, repeats_within: int, erased: frozenset[ErasedPlace]) -> None:
         self.first: int | None = None
         self.unreadable = 0
         self._behind = behind
         self._end = end
         self._repeats_within = repeats_within
+        self._erased = erased
         self._held: dict[int, bytes] = {}
 
     def add(self, records: Sequence[Record]) -> list[bytes]:
         """Take records in; returns the rows that no repeat can change any more."""
         scored = scored_again(records, self._count_unreadable)
-        for offset, line in zip(scored.offset, Texts.of(scored).csv_lines(), strict=True):
-            if self._behind < offset < self._end:
+        places = map(ErasedPlace, scored.partition, scored.offset, scored.timestamp_ms)
+        for place, offset, line in zip(places, scored.offset, Texts.of(scored).csv_lines(), strict=True):
+            if self._behind < offset < self._end and place not in self._erased:
                 self._held[offset] = f"{line}\n".encode()
         if self.first is None and self._held:
             self.first = min(self._held)

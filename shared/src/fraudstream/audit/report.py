@@ -15,7 +15,7 @@ _HEAD = ("partition", "judged offsets", "records", "scored", "dead", "findings",
 class Judged:
     """A partition's result. `notes` say what could not be judged, and why; `pending` wait for the scorers.
 
-    `replayed` of all dead letters that are kept were sent to the input again.
+    `replayed` of all dead letters that are kept were sent to the input again. The rows of `erased` records were erased.
     """
 
     partition: int
@@ -26,6 +26,7 @@ class Judged:
     scored: int = 0
     dead: int = 0
     replayed: int = 0
+    erased: int = 0
     pending: int = 0
     findings: Counter[Kind] = field(default_factory=Counter)
     examples: Sequence[Finding] = ()
@@ -81,11 +82,11 @@ class Report:
         if not records and self.is_clean:
             return "Nothing to judge yet: no record was decided that is still retained."
         if self.is_clean:
-            scored, dead = (sum(getattr(one, name) for one in self.partitions) for name in ("scored", "dead"))
-            return (
-                f"All well: each of {records:,} records stands exactly once ({scored:,} scored, {dead:,} dead letters)."
-                + self._replayed()
+            scored, dead, erased = (
+                sum(getattr(one, name) for one in self.partitions) for name in ("scored", "dead", "erased")
             )
+            parts = f"{scored:,} scored, {dead:,} dead letters" + (f", {erased:,} erased" if erased else "")
+            return f"All well: each of {records:,} records stands exactly once ({parts})." + self._replayed()
         return f"NOT well: {once:,} of {records:,} records stand exactly once, {records - once:,} do not; see above."
 
     def _replayed(self) -> str:

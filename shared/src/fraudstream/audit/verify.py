@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 from fraudstream.audit.cursor import Cursor
 from fraudstream.audit.entries import dead_entries, row_entries, scored_entries
@@ -24,6 +25,7 @@ from fraudstream.records import Unreadable
 from fraudstream.settings import CsvSettings, GroupSettings, KafkaSettings, TopicSettings
 from fraudstream.sinks.csv_reading import CsvSnapshot, files
 from fraudstream.sinks.csv_refill import known
+from fraudstream.sinks.erased import ErasedPlace, ErasedPlaces
 from fraudstream.sinks.protocol import Identity
 
 _COUNTED_EXACTLY = 100_000
@@ -39,6 +41,16 @@ class VerifySettings:
     csv: CsvSettings
     with_csv: bool = True
     """Whether `verify` holds the topics against the CSV; where each host has one of its own, no single one has all."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read the settings. Raises SettingsError."""
+        return cls(
+            kafka=KafkaSettings.from_env(env),
+            topics=TopicSettings.from_env(env),
+            group=GroupSettings.from_env(env),
+            csv=CsvSettings.from_env(env),
+        )
 
 
 async def verify(settings: VerifySettings, log: Log) -> Report:
@@ -59,7 +71,7 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
         committed = await committed_offsets(admin, group, topics.input, partitions)
         if all(offset is None for offset in committed.values()):
             raise KafkaSetupError(f"CONSUMER_GROUP: {group} has not committed anything of {topics.input} yet")
-        logs = await _logs(settings, readers, partitions, log)
+        logs = await settled_logs(settings, readers, partitions, log)
         csv = stack.enter_context(CsvSnapshot(files(settings.csv.path) if settings.with_csv else []))
         audit = _Audit(
             topics=topics,
@@ -69,6 +81,9 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
             first={one: mark.first for one, mark in state.marks.items()} if state else {},
             csv=csv,
             with_csv=settings.with_csv,
+            erased=ErasedPlaces(settings.csv.path, cluster.id, topics.input).read()
+            if settings.with_csv
+            else frozenset(),
             compacted="compact" in (await topic_settings(admin, topics.input)).get("cleanup.policy", ""),
             progress=Progress("verifying", _total(logs[topics.input], committed), log),
         )
@@ -89,9 +104,10 @@ def _without(settings: VerifySettings) -> str:
     return "Judged by the topics alone, without a CSV."
 
 
-async def _logs(
+async def settled_logs(
     settings: VerifySettings, readers: Mapping[str, TopicReader], partitions: range, log: Log
 ) -> dict[str, dict[int, Retained]]:
+    """Return what each topic retains, the output topics once the transactions that are open now have ended."""
     kafka, topics = settings.kafka, settings.topics
     logs = {topics.input: await readers[topics.input].retained(partitions)}
     for topic in (topics.scored, topics.dlq):
@@ -117,6 +133,7 @@ class _Audit:
     first: Mapping[int, int]
     csv: CsvSnapshot
     with_csv: bool
+    erased: frozenset[ErasedPlace]
     compacted: bool
     progress: Progress
 
@@ -136,7 +153,8 @@ class _Audit:
         topic_from = await self._topic_from(partition, readings.scored, end)
         if not self.with_csv:  # nothing else says what became of them
             start = max(start, min(topic_from, end))
-        bounds = Bounds(start=start, end=end, topic_from=topic_from, compacted=self.compacted)
+        erased = frozenset((one.offset, one.timestamp_ms) for one in self.erased if one.partition == partition)
+        bounds = Bounds(start=start, end=end, topic_from=topic_from, compacted=self.compacted, erased=erased)
         merge = Merge(bounds, csv=self.with_csv)
         undecoded = await self._merge(partition, merge, readings)
         for detail in unreadable:
@@ -153,6 +171,7 @@ class _Audit:
             scored=merge.scored + merge.unretained,
             dead=merge.dead,
             replayed=readings.replays.count,
+            erased=merge.erased,
             pending=await self._pending(partition, max(end, retained.start), retained.end),
             findings=merge.findings,
             examples=merge.examples,

@@ -13,7 +13,7 @@ from fraudstream.kafka.connection import unless_stopped
 async def agreed(question: str, stop: asyncio.Event) -> bool:
     """Whether the answer is yes; told to stop is no. Raises FraudstreamError where nobody can answer."""
     if not sys.stdin.isatty():
-        raise FraudstreamError("nobody can be asked here, and nothing was sent: --yes goes on without asking")
+        raise FraudstreamError("nobody can be asked here, and nothing was done: --yes continues without asking")
     terminal.write(f"{question} [y/N] ")
     sys.stdout.flush()
     answer = await unless_stopped(_line(), stop)

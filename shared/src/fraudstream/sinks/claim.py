@@ -10,7 +10,7 @@ from fraudstream.errors import JournalForeignError
 from fraudstream.regular_files import open_regular
 from fraudstream.sinks.protocol import Identity
 
-_MODE = 0o664
+_MODE = 0o660
 _MAX_BYTES = 4_096
 
 

@@ -22,7 +22,7 @@ from fraudstream.sinks.journal import Journal, Mark, State
 from fraudstream.sinks.protocol import Identity
 
 HEADER_LINE = HEADER.encode() + b"\n"
-_MODE = 0o664
+_MODE = 0o660
 _TAIL_BYTES = 4096
 
 
@@ -96,14 +96,16 @@ class CsvFile:
         except FileNotFoundError:
             return self._missing(state)
         try:
-            size = os.fstat(file).st_size
-            whole = size >= state.length and tail(file, state.length) == state.tail
-            if whole and size > state.length:
-                os.ftruncate(file, state.length)  # a dead writer's torn tail
+            found = _matching(file, state)
+            if found and os.fstat(file).st_size > found.length:
+                os.ftruncate(file, found.length)  # a dead writer's torn tail
         finally:
             os.close(file)
-        if whole:
-            return state
+        if found and state.replacement:  # an erasure was killed
+            found = replace(found, sequence=state.sequence + 1)
+            self.journal.write(found)
+        if found:
+            return found
         aside = self._set_aside("damaged")
         self._log.error("CSV damaged", file=aside.name, reason="changed by someone else; set aside, a new one is begun")
         return self._start(_unplaced(state))
@@ -162,7 +164,8 @@ class CsvFile:
             os.pwrite(file, HEADER_LINE, 0)
             os.fdatasync(file)
             length = len(HEADER_LINE)
-            state = replace(state, sequence=state.sequence + 1, length=length, tail=tail(file, length))
+            checksum = tail(file, length)
+            state = replace(state, sequence=state.sequence + 1, length=length, tail=checksum, replacement=None)
         finally:
             os.close(file)
         sync_folder(self.path.parent)
@@ -185,6 +188,15 @@ class CsvFile:
             number += 1
         (file or self.path).rename(aside)
         return aside
+
+
+def _matching(file: int, state: State) -> State | None:
+    """Return the state that the file is in: as journaled, or with its replacement in place; None: in neither."""
+    candidates = [state, state.replaced()] if state.replacement else [state]
+    size = os.fstat(file).st_size
+    matches = (one for one in candidates if size >= one.length and tail(file, one.length) == one.tail)
+    found = next(matches, None)
+    return replace(found, replacement=None) if found else None
 
 
 def _unplaced(state: State) -> State:

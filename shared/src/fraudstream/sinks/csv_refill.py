@@ -109,6 +109,7 @@ class CsvRefill:
                 length=length,
                 tail=checksum,
                 marks=_marks(state, reached),
+                replacement=None,
             )
         )
         aside = [self._set_aside(path) for path in self._in_the_way()]

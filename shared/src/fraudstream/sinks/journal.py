@@ -5,8 +5,9 @@ import os
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from fraudstream.failpoints import armed, failpoint
 from fraudstream.regular_files import open_regular
@@ -15,7 +16,7 @@ from fraudstream.sinks.protocol import Identity
 _HEADER = struct.Struct("<4sII")
 _MAGIC = b"FSJ1"
 _SLOT_BYTES = 1 << 20
-_MODE = 0o664
+_MODE = 0o660
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,11 +40,21 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """Length and checksum of a file that takes the CSV's place, and where each partition's last batch is in it."""
+
+    length: int
+    tail: int
+    placed: Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """All that must hold together: `length` bytes of the CSV are committed, `tail` is the checksum of their end.
 
     `generation` counts the rotations: how many files there were before this one. `era` counts how often the topic was
     made anew: a partition of an earlier era has no rows in the files, and its topic's end was not noticed yet.
+    `replacement` is set while a file is being put in the CSV's place: the CSV is then the one or the other.
     """
 
     identity: Identity
@@ -53,6 +64,17 @@ class State:
     length: int = 0
     tail: int = 0
     marks: Mapping[int, Mark] = field(default_factory=dict)
+    replacement: Replacement | None = None
+
+    def replaced(self) -> "State":
+        """Return the state in which the replacement has taken the CSV's place."""
+        new = self.replacement
+        assert new is not None, "nothing was to be replaced"  # noqa: S101
+        marks = {
+            partition: replace(mark, start=new.placed[partition][0], end=new.placed[partition][1])
+            for partition, mark in self.marks.items()
+        }
+        return replace(self, length=new.length, tail=new.tail, marks=marks, replacement=None)
 
 
 class Journal:
@@ -104,6 +126,7 @@ def _pack(state: State) -> bytes:
             "length": state.length,
             "tail": state.tail,
             "marks": {str(partition): asdict(mark) for partition, mark in state.marks.items()},
+            **({"replacement": asdict(state.replacement)} if state.replacement else {}),
         },
         separators=(",", ":"),
     ).encode()
@@ -126,4 +149,12 @@ def _unpack(slot: bytes) -> State | None:
         length=content["length"],
         tail=content["tail"],
         marks={int(partition): Mark(**mark) for partition, mark in content["marks"].items()},
+        replacement=_replacement(content.get("replacement")),
     )
+
+
+def _replacement(content: dict[str, Any] | None) -> Replacement | None:
+    if content is None:
+        return None
+    placed = {int(partition): (start, end) for partition, (start, end) in content["placed"].items()}
+    return Replacement(length=content["length"], tail=content["tail"], placed=placed)

@@ -11,7 +11,7 @@ from pathlib import Path
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.regular_files import open_regular
 
-_MODE = 0o664
+_MODE = 0o660
 _FIRST_WAIT_S = 0.0005
 _LONGEST_WAIT_S = 0.02
 

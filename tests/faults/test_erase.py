@@ -1,0 +1,94 @@
+"""An erasure killed at each step, and under load: other rows stay once, and running it again completes it."""
+
+import itertools
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from fraudstream import failpoints
+from fraudstream.sinks.csv_erasure import files
+from tests.conftest import Names
+from tests.integration import tools
+from tests.integration.archive import SQLITE, Archive
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import Message, Surroundings, payment
+from tests.integration.test_erase import erase, erased, ids, running
+
+SIGKILLED = -9
+ROTATED = {"CSV_ROTATE_BYTES": "4000"}
+
+
+@pytest.fixture
+def archive(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Archive:
+    """An empty archive behind new topics."""
+    return Archive(Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare(), SQLITE)
+
+
+@pytest.mark.parametrize("step", failpoints.ERASE_NAMES)
+def test_killed_at_each_step(archive: Archive, step: str) -> None:
+    """Each file is the old or the new one; scorer and archiver continue; the next run erases the rest."""
+    surroundings = archive.surroundings
+    with running(surroundings, archive, **ROTATED) as (_, archiver):
+        archiver.wait_until_ready()
+        for _ in range(2):
+            surroundings.send_payments(100)
+            surroundings.wait_until_committed()
+        wait_until(lambda: archive.count() == 200, 40, "archived")
+        before = {path: path.read_text().splitlines() for path in files(surroundings.csv)}
+        done = erase(archive, "--payment-id", "7", "--payment-id", "8", "--yes", FAILPOINTS=f"{step}=kill")
+        assert done.code == SIGKILLED, done.output
+        for path, lines in before.items():
+            kept = [line for line in lines if line.split(",")[1] not in {"7", "8"}]
+            assert path.read_text().splitlines() in (lines, kept)
+        surroundings.send_payments(6)
+        surroundings.wait_until_committed()
+        wait_until(lambda: archive.count() in {206, 202}, 40, "archived")
+        erased(archive, "--payment-id", "7", "--payment-id", "8")
+    left = sorted([*range(1, 101)] * 2 + [*range(1, 7)])
+    assert ids(surroundings) == [one for one in left if one not in {7, 8}]
+    assert archive.count() == 202
+    assert not list(surroundings.csv.parent.glob(".*.erasing"))
+    tools.well(surroundings, "each of 206 records", "4 erased")
+
+
+@contextmanager
+def sending(surroundings: Surroundings, sent: list[int]) -> Iterator[None]:
+    """Payments, one batch after the other, within the block; their ids are in `sent`."""
+    over = threading.Event()
+
+    def send() -> None:
+        for first in itertools.count(1, 200):
+            if over.is_set():
+                return
+            numbers = range(first, first + 200)
+            surroundings.send([Message(payment(one), partition=one % 2) for one in numbers])
+            sent.extend(numbers)
+
+    thread = threading.Thread(target=send)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join(60)
+        assert not thread.is_alive()
+
+
+def test_under_load(archive: Archive) -> None:
+    """Erased again and again while two scorers append and the file is rotated: all others are there once."""
+    surroundings, sent = archive.surroundings, list[int]()
+    gone = [11, 12, 403, 404, 605]
+    with running(surroundings, archive, CSV_ROTATE_BYTES="40000"), surroundings.scorer(CSV_ROTATE_BYTES="40000"):
+        with sending(surroundings, sent):
+            wait_until(lambda: len(sent) > 1_000, 60, "payments are sent")
+            for one in gone:
+                erase(archive, "--payment-id", str(one), "--yes")
+        surroundings.wait_until_committed()
+        wait_until(lambda: archive.count() >= len(sent) - len(gone), 60, "archived")
+        erased(archive, *(argument for one in gone for argument in ("--payment-id", str(one))))
+    assert ids(surroundings) == sorted(set(sent) - set(gone))
+    assert archive.count() == len(sent) - len(gone)
+    tools.well(surroundings, f"each of {len(sent):,} records", "5 erased")

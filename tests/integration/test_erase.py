@@ -1,0 +1,291 @@
+"""`fraudstream erase` on real Kafka beside a running scorer and archiver: gone everywhere, all else unchanged."""
+
+import base64
+import json
+import os
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from fraudstream.sinks.csv_erasure import files
+from tests.conftest import Names
+from tests.integration import tools
+from tests.integration.archive import SQLITE, Archive
+from tests.integration.broker.deadline import wait_until
+from tests.integration.pgbouncer import PgBouncer
+from tests.integration.postgres import Postgres
+from tests.integration.scorer import Message, Surroundings, payment
+from tests.integration.service import Service
+from tests.integration.topic import delete_records, delete_topic
+
+ROOT = Path(__file__).parents[2]
+CUSTOMER = b"\xff\x00customer"
+STRANGE = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring hindered")
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, a model and a folder."""
+    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
+
+
+@pytest.fixture(params=["sqlite", "postgres", "pooler"])
+def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
+    """One of each kind."""
+    if request.param == "sqlite":
+        return Archive(surroundings, SQLITE)
+    server: Postgres | PgBouncer = request.getfixturevalue(request.param)
+    return Archive(surroundings, server.database(names("archive")))
+
+
+@pytest.fixture
+def sqlite(surroundings: Surroundings) -> Archive:
+    """An archive in a file."""
+    return Archive(surroundings, SQLITE)
+
+
+def erase(archive: Archive, *arguments: str, **settings: str) -> tools.Done:
+    """Run the command."""
+    own = {"PYTHONPATH": str(ROOT / "services" / "archiver"), "DATABASE_URL": archive.url}
+    return tools.run(archive.surroundings, "erase", *arguments, **own, **settings)
+
+
+def erased(archive: Archive, *arguments: str, **settings: str) -> str:
+    """Erase without being asked; all must be done."""
+    done = erase(archive, *arguments, "--yes", **settings)
+    assert done.code == 0, done.output
+    return done.output
+
+
+def letter(payment_id: int) -> bytes:
+    """Return a message with an amount as text, which no other message has."""
+    return payment(payment_id).replace(b"10.5", b'"secret-of-%d"' % payment_id, 1)
+
+
+def send(surroundings: Surroundings, first: int, count: int) -> None:
+    """Send payments, one of ten of them of a customer, then one of each dead letter."""
+    numbers = range(first, first + count)
+    messages = [Message(payment(one), CUSTOMER if one % 10 == 0 else b"%d" % one, one % 2) for one in numbers]
+    messages += [Message(payment(90).replace(b"10.5", b'"secret-of-90"')), Message(b"secret-of-customer", CUSTOMER)]
+    surroundings.send(messages)
+
+
+def ids(surroundings: Surroundings) -> list[int]:
+    """Return the payment ids of all files of the CSV."""
+    lines = [line for path in files(surroundings.csv) for line in path.read_text().splitlines()[1:]]
+    return sorted(int(line.split(",")[1]) for line in lines)
+
+
+@contextmanager
+def running(surroundings: Surroundings, archive: Archive, **settings: str) -> Iterator[tuple[Service, Service]]:
+    """Let a scorer and an archiver run; neither may log anything strange."""
+    with surroundings.scorer(**settings) as scorer, archive.archiver() as archiver:
+        yield scorer, archiver
+        for event in STRANGE:
+            assert not scorer.lines(event), scorer.output
+        for service in (scorer, archiver):
+            service.terminate()
+            assert service.wait() == 0, service.output
+            assert "Traceback" not in service.output
+
+
+def settle(surroundings: Surroundings, archive: Archive, rows: int, letters: int) -> None:
+    """Wait until all is scored and archived."""
+    surroundings.wait_until_committed()
+    wait_until(lambda: (archive.count(), archive.count("dead_letters")) == (rows, letters), 40, "archived")
+
+
+def test_beside_running_services(surroundings: Surroundings, archive: Archive) -> None:
+    """By id and key, from rotated files too; then services continue, verify is clean, rebuild brings nothing back."""
+    with running(surroundings, archive, CSV_ROTATE_BYTES="4000") as (_, archiver):
+        archiver.wait_until_ready()
+        for first in (1, 101):
+            send(surroundings, first, 100)
+            surroundings.wait_until_committed()
+        settle(surroundings, archive, 200, 4)
+        before = {path: path.read_bytes() for path in files(surroundings.csv)}
+        assert len(before) > 1
+        dry = erase(archive, "--payment-id", "7", "--dry-run")
+        assert dry.code == 0, dry.output
+        assert {path: path.read_bytes() for path in before} == before
+        key = base64.b64encode(CUSTOMER).decode()
+        output = erased(archive, "--payment-id", "7", "--payment-id", "90", "--key-base64", key)
+        assert "payments.db scored_payments" in output or "postgresql" in output
+        left = [one for one in range(1, 201) if one % 10 and one != 7]
+        assert ids(surroundings) == left
+        assert sorted(one for (one,) in archive.query("SELECT payment_id FROM scored_payments")) == left
+        assert archive.count("dead_letters") == 0
+        send(surroundings, 201, 100)
+        settle(surroundings, archive, len(left) + 100, 2)
+        assert "found: no rows" in erased(archive, "--payment-id", "7")
+    assert "21 erased" in tools.well(surroundings)
+    assert ids(surroundings) == [*left, *range(201, 301)]
+    for path in files(surroundings.csv):
+        path.unlink()
+    tools.rebuild(surroundings)
+    assert ids(surroundings) == [*left, *range(201, 301)]
+    tools.well(surroundings, "21 erased")
+
+
+def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Neither in SQLite's pages nor beside the file, also where a run was killed before it rewrote the file."""
+    with running(surroundings, sqlite) as (_, archiver):
+        archiver.wait_until_ready()
+        send(surroundings, 1, 100)
+        settle(surroundings, sqlite, 100, 2)
+        assert b"secret-of-90" in sqlite.file.read_bytes()
+        assert erase(sqlite, "--payment-id", "90", "--yes", FAILPOINTS="erase_archived=kill").code == -9
+        erased(sqlite, "--payment-id", "90")
+        stored = b"".join(path.read_bytes() for path in sqlite.file.parent.glob("payments.db*"))
+        assert b"secret-of-90" not in stored
+        assert b"secret-of-customer" in stored
+
+
+def test_what_is_still_to_come(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Not scored, or not archived yet: exit code 1 and a line; the same command later completes it."""
+    send(surroundings, 1, 20)
+    done = erase(sqlite, "--payment-id", "7", "--yes")
+    assert done.code == 1
+    assert "1 records are not scored yet" in done.output
+    tools.score(surroundings)
+    with sqlite.archiver() as archiver:
+        settle(surroundings, sqlite, 20, 2)
+        archiver.pause()
+        with surroundings.scorer():
+            send(surroundings, 1, 20)
+            surroundings.wait_until_committed()
+        done = erase(sqlite, "--payment-id", "7", "--yes")
+        assert done.code == 1, done.output
+        assert "are not archived yet" in done.output
+        archiver.resume()
+        settle(surroundings, sqlite, 39, 4)
+        erased(sqlite, "--payment-id", "7")
+        assert sqlite.count() == 38
+    assert ids(surroundings) == sorted(one for one in [*range(1, 21)] * 2 if one != 7)
+
+
+def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive) -> None:
+    """The same places hold other payments there: only the present topic's are erased by key, in CSV and archive."""
+    with running(surroundings, sqlite) as (_, archiver):
+        archiver.wait_until_ready()
+        surroundings.send([Message(payment(one), b"old") for one in range(1, 6)])
+        settle(surroundings, sqlite, 5, 0)
+    delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
+    surroundings.make_topics({surroundings.settings["INPUT_TOPIC"]: 2})
+    surroundings.send([Message(payment(one), b"mine") for one in range(11, 16)])
+    with surroundings.scorer() as scorer, sqlite.archiver() as archiver:
+        settle(surroundings, sqlite, 10, 0)
+        assert scorer.lines("CSV set aside")
+        erased(sqlite, "--key", "mine")
+        archiver.wait_until_ready()
+    assert ids(surroundings) == [1, 2, 3, 4, 5]
+    assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
+
+
+def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings, sqlite: Archive) -> None:
+    """As docs/privacy.md describes it: nothing is left in Kafka, and verify stays clean."""
+    with running(surroundings, sqlite) as (_, archiver):
+        archiver.wait_until_ready()
+        send(surroundings, 1, 20)
+        settle(surroundings, sqlite, 20, 2)
+        erased(sqlite, "--payment-id", "7", "--payment-id", "90")
+    listed = surroundings.csv.with_name(f".{surroundings.csv.name}.erased").read_text().splitlines()
+    places = {(entry[2], entry[3]) for entry in map(json.loads, listed)}
+    assert places == {(0, 10), (1, 3)}
+    for topic, offsets in (("INPUT_TOPIC", {0: 11, 1: 4}), ("SCORED_TOPIC", {1: 4}), ("DLQ_TOPIC", {0: 1})):
+        delete_records(surroundings.bootstrap, surroundings.settings[topic], offsets)
+    tools.well(surroundings)
+    assert "Kafka keeps" not in erased(sqlite, "--payment-id", "7", "--payment-id", "90")
+
+
+def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Another program holds SQLite's lock for a while."""
+    with running(surroundings, sqlite) as (_, archiver):
+        archiver.wait_until_ready()
+        send(surroundings, 1, 20)
+        settle(surroundings, sqlite, 20, 2)
+    with closing(sqlite3.connect(sqlite.file, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        own = {"PYTHONPATH": str(ROOT / "services" / "archiver"), "DATABASE_URL": sqlite.url}
+        arguments = ("erase", "--payment-id", "7", "--yes")
+        with Service(surroundings.folder, "fraudstream.cli", surroundings.settings | own, *arguments) as service:
+            service.wait_for("waiting for the database")
+            other.execute("COMMIT")
+            assert service.wait(60) == 0, service.output
+    assert sqlite.count() == 19
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [([], "nothing to erase"), (["--payment-id", "7"], "--yes"), (["--key-base64", "?", "--yes"], "not Base64")],
+)
+def test_what_it_refuses(surroundings: Surroundings, sqlite: Archive, arguments: list[str], said: str) -> None:
+    """Nothing named, or nobody to ask: nothing is changed."""
+    surroundings.send_payments(20)
+    tools.score(surroundings)
+    before = surroundings.csv.read_bytes()
+    done = erase(sqlite, *arguments)
+    assert done.code in {1, 2}
+    assert said in done.output
+    assert surroundings.csv.read_bytes() == before
+
+
+def test_without_the_archiver(surroundings: Surroundings) -> None:
+    """The scorer's image does not have it: it names the image that has."""
+    done = tools.run(surroundings, "erase", "--payment-id", "7")
+    assert done.code == 1
+    assert "docker compose run --rm erase" in done.output
+
+
+def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> None:
+    """With LOG_PAYMENTS=false, even when debugging: no line of producer, scorer and archiver has an id or an amount."""
+    settings = {"LOG_PAYMENTS": "false", "LOG_LEVEL": "debug"}
+    pace = {"PAYMENT_INTERVAL_S": "0.05", "PAYMENT_LIMIT": "20", "MALFORMED_RATE": "0.3", "SIMULATION_SEED": "1"}
+    with surroundings.scorer(**settings) as scorer, sqlite.archiver(**settings) as archiver:
+        with surroundings.service("producer", **settings, **pace) as producer:
+            assert producer.wait(60) == 0, producer.output
+        surroundings.wait_until_committed()
+        wait_until(lambda: sqlite.count() + sqlite.count("dead_letters") == 20, 40, "archived")
+        wait_until(lambda: bool(scorer.lines("last 10 s")), 30, "a summary")
+        output = "".join(service.output for service in (producer, scorer, archiver))
+    values = [str(value) for row in sqlite.query("SELECT payment_id, amount FROM scored_payments") for value in row]
+    assert len(values) > 20
+    assert [value for value in values if value in output] == []
+    assert "payment_id" not in output
+
+
+def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Whatever the umask of who starts the services: no file can be read by others, the group reads all."""
+    before = os.umask(0)
+    try:
+        with running(surroundings, sqlite, CSV_ROTATE_BYTES="1000") as (_, archiver):
+            archiver.wait_until_ready()
+            for first in (1, 101):
+                send(surroundings, first, 50)
+                surroundings.wait_until_committed()
+            settle(surroundings, sqlite, 100, 4)
+        out = surroundings.csv.with_name("letters.jsonl")
+        assert tools.run(surroundings, "dlq", "export", "--out", str(out)).code == 0
+        table = surroundings.folder / "mine.csv"
+        table.write_text(
+            "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device\n"
+            "1,1.5,0.5,0,1,0\n2,x,0.5,0,1,0\n"
+        )
+        assert tools.run(surroundings, "score", str(table)).code == 0
+        erased(sqlite, "--payment-id", "7")
+    finally:
+        os.umask(before)
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in surroundings.csv.parent.iterdir()}
+    for name in (
+        out.name,
+        "mine.scored.csv",
+        "mine.scored.rejected.csv",
+        "payments.db",
+        "fraud_scores_stream.0001.csv",
+    ):
+        assert name in modes
+    assert {name: oct(mode) for name, mode in modes.items() if mode & 0o007 or not mode & 0o040} == {}

@@ -1,0 +1,106 @@
+"""Rows erased from an archive in SQLite: all others stay, and the file keeps nothing of them."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archiver import erasure
+from archiver.database import Database, address
+from fraudstream.dead_letters import Place
+from fraudstream.erasure.wanted import ScoredPlace, Wanted
+
+TOPIC, NOW = "t", "2026-01-01T00:00:00.000Z"
+IDS = st.integers(1, 5)
+KEYS = st.sampled_from([b"k1", b"k2", b"\xff", None])
+Row = tuple[Any, ...]
+
+
+def scored(offset: int, payment_id: int) -> Row:
+    """Return a row of scored_payments."""
+    return (TOPIC, 0, offset, 0, NOW, payment_id, 1.5, 0.5, 0, 1, 0, 0.25, "review", "v1", "[]", NOW, None, None)
+
+
+def letter(offset: int, key: bytes | None, value: bytes) -> Row:
+    """Return a row of dead_letters."""
+    return (TOPIC, 0, offset, 0, "d", 0, offset, "invalid_json", "", key, value, len(value), "[]", NOW)
+
+
+def opened(folder: Path, payments: list[Row], letters: list[Row]) -> Database:
+    """Return an archive with these rows."""
+    database = Database(address(f"sqlite:///{folder}/a.db"))
+    with database.transaction() as connection:
+        database.insert_new(connection, "scored_payments", payments)
+        database.insert_new(connection, "dead_letters", letters)
+    return database
+
+
+def stored(folder: Path, table: str) -> list[Row]:
+    """Return the table's rows as they are in the file."""
+    with closing(sqlite3.connect(folder / "a.db")) as connection:
+        return connection.execute(f"SELECT * FROM {table} ORDER BY source_offset").fetchall()  # noqa: S608 - names of ours
+
+
+@given(
+    ids=st.lists(IDS, max_size=8),
+    letters=st.lists(st.tuples(KEYS, IDS, st.booleans()), max_size=8),
+    wanted_ids=st.frozensets(IDS, max_size=2),
+    wanted_keys=st.frozensets(KEYS.filter(bool), max_size=2),
+    place=st.tuples(st.integers(0, 7), IDS),
+    letter_place=st.integers(0, 7),
+)
+@settings(max_examples=25)
+def test_other_rows_stay(
+    ids: list[int],
+    letters: list[tuple[bytes | None, int, bool]],
+    wanted_ids: frozenset[int],
+    wanted_keys: frozenset[bytes],
+    place: tuple[int, int],
+    letter_place: int,
+) -> None:
+    """By id, key, and places found in Kafka; the same again finds nothing."""
+    payments = [scored(offset, one) for offset, one in enumerate(ids)]
+    dead = [
+        letter(offset, key, b'{"%s":%d' % (b"payment_id" if named else b"amount", one))
+        for offset, (key, one, named) in enumerate(letters)
+    ]
+    wanted = Wanted(payment_ids=wanted_ids, keys=wanted_keys)
+    places = [ScoredPlace(0, *place)], [Place(TOPIC, 0, letter_place, 0)]
+    with TemporaryDirectory() as name:
+        database = opened(Path(name), payments, dead)
+        found = erasure.find(database, wanted, TOPIC, *places)
+        erased = erasure.erase(database, found)
+        assert erased == {table: len(rows) for table, rows in found.items()}
+        assert stored(Path(name), "scored_payments") == [
+            row for row in payments if row[5] not in wanted_ids and (row[2], row[5]) != place
+        ]
+        gone = {
+            offset
+            for offset, (key, one, named) in enumerate(letters)
+            if key in wanted_keys or (named and one in wanted_ids) or offset == letter_place
+        }
+        assert stored(Path(name), "dead_letters") == [row for row in dead if row[2] not in gone]
+        assert not any(erasure.find(database, wanted, TOPIC, *places).values())
+        database.close()
+
+
+@pytest.mark.parametrize("mode", ["delete", "wal"])
+def test_the_file_keeps_nothing(tmp_path: Path, mode: str) -> None:
+    """Also of rows that an earlier version deleted, and where another program has switched the file to WAL."""
+    folder = tmp_path / "it's here"
+    folder.mkdir()
+    letters = [letter(offset, b"k%d" % (offset % 2), b"secret-of-%d" % (offset % 2) * 200) for offset in range(200)]
+    database = opened(folder, [], letters)
+    with closing(sqlite3.connect(folder / "a.db")) as other:
+        other.execute(f"PRAGMA journal_mode={mode}")
+        erasure.erase(database, erasure.find(database, Wanted(keys=frozenset([b"k1"])), TOPIC, [], []))
+        database.compact()
+    database.close()
+    content = b"".join(path.read_bytes() for path in folder.iterdir())
+    assert b"secret-of-0" in content
+    assert b"secret-of-1" not in content

@@ -1,0 +1,76 @@
+"""How payments are recognised that are to be erased."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.scores import PAYMENT, One, csv_chunk
+
+from fraudstream.erasure.wanted import Rows, ScoredPlace, Wanted
+from fraudstream.events import Payment
+
+IDS = st.integers(1, 2**63 - 1)
+SMALL = st.integers(1, 99)
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (b'{"payment_id":7,"amount":"12.50"}', True),
+        (b'{"payment_id" : "7"', True),
+        (b'{"payload":{"payment_id":7}}', True),
+        (b'"{\\"payment_id\\":7,\\"amount\\":1}"', True),
+        (b"\x02\x00\xff{'payment_id': 7}", False),
+        (b'{"payment_id":71}', False),
+        (b'{"payment_id":7.5}', False),
+        (b'{"payment_id":17}', False),
+        (b'{"payment_id":8,"failed_logins":7}', False),
+        (b"", False),
+        (None, False),
+    ],
+)
+def test_an_id_in_any_text(value: bytes | None, named: bool) -> None:
+    """Valid JSON or not, but never another number or another field."""
+    assert Wanted(payment_ids=frozenset([7])).names_payment(value) is named
+
+
+@given(ids=st.frozensets(SMALL, max_size=4), key=st.none() | st.binary(max_size=2), other=SMALL)
+def test_valid_messages(ids: frozenset[int], key: bytes | None, other: int) -> None:
+    """With spaces or without; no id is found in a message of another."""
+    wanted = Wanted(payment_ids=ids, keys=frozenset([b"k"]))
+    payment: Payment = {**PAYMENT, "payment_id": other}
+    for separators in ((",", ":"), (", ", ": ")):
+        value = json.dumps(payment, separators=separators).encode()
+        assert wanted.names_payment(value) is (other in ids)
+        assert wanted.may_be_in(value) or other not in ids
+    assert wanted.has_key(key) is (key == b"k")
+
+
+@given(one=IDS, other=IDS, partition=st.integers(0, 99), offset=st.integers(0, 2**62))
+def test_rows(one: int, other: int, partition: int, offset: int) -> None:
+    """By id anywhere; by place only with the id, as a topic that was re-created has the place again."""
+    payment: Payment = {**PAYMENT, "payment_id": one}
+    line = csv_chunk([One(payment, 0.5, "review", "v1", 0, partition, offset)])
+    assert Rows([one], []).match(line)
+    assert Rows([other], []).match(line) is (one == other)
+    assert Rows([], [ScoredPlace(partition, offset, one)]).match(line)
+    assert Rows([], [ScoredPlace(partition, offset, other)]).match(line) is (one == other)
+    assert not Rows([], [ScoredPlace(partition, offset + 1, one)]).match(line)
+    assert Rows([one], []).match(line[: line.index(b"review")])
+
+
+def test_the_command_needs_what_its_image_has() -> None:
+    """The archiver's image has no libraries of models."""
+    code = "import sys, archiver.erase; print(sorted({'joblib', 'pandas', 'sklearn'} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "services" / "archiver")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"

@@ -1,0 +1,87 @@
+"""What LOG_PAYMENTS=false leaves out of the log."""
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from unittest.mock import MagicMock
+
+import pytest
+import structlog
+from tests.scores import PAYMENT, One, scored
+
+from fraudstream import logs
+from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.kafka.payments import Delivery
+from fraudstream.payment_files.rejections import Rejections
+from fraudstream.payment_files.rows import Rejected
+from fraudstream.settings import LogSettings
+from producer.report import Report
+from scorer.narration import Narration
+from scorer.scoring import Outcome
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Put back how the process logs."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    yield
+    root.handlers[:], level = before
+    root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, Any]]:
+    """Return the log lines."""
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def configured(**variables: str) -> io.StringIO:
+    """Configure the logs of this process, and return where they go."""
+    stream = io.StringIO()
+    logs.configure(LogSettings.from_env({"LOG_FORMAT": "json", **variables}), "test", stream)
+    return stream
+
+
+def log_each() -> None:
+    """Log what a slow stream and a rejected row cause."""
+    log = structlog.get_logger()
+    one = One(PAYMENT, 0.5, "review", "v1", 0, 0, 0)
+    outcome = MagicMock(spec=Outcome, scored=scored([one]), invalid=[])
+    Narration().cycle([outcome], 0.01)
+    for value in (json.dumps(PAYMENT).encode(), b'{"payment_id":7}'):
+        messages = [KeyedMessage(b"7", value, 0)]
+        Report(log, 1.0, lambda: 0.0).add(Delivery(partition=2, offset=10, messages=messages))
+    Rejections(Path("a.csv"), log).add([Rejected(line=3, reason="invalid_field", detail="column amount: 'x7' must be")])
+    log.error("stopped", reason="a.csv, line 3, column amount: 'x7' must be a valid number")
+    log.error("stopped", reason="CSV_PATH: a belongs to consumer group 'g'")
+
+
+def test_payments_are_logged_by_default() -> None:
+    """One line for each at a slow pace."""
+    stream = configured()
+    log_each()
+    assert [line.get("payment_id") for line in lines(stream) if line["event"] == "payment scored"] == [7]
+    assert stream.getvalue().count("x7") == 2
+
+
+def test_without_payments() -> None:
+    """No id and no value; where a row was rejected is still logged, and names that are not a file's stay."""
+    stream = configured(LOG_PAYMENTS="false")
+    log_each()
+    found = lines(stream)
+    assert [line["event"] for line in found] == ["malformed message sent", "row rejected", "stopped", "stopped"]
+    assert "7" not in "".join(str(value) for line in found for key, value in line.items() if key != "timestamp")
+    assert found[1]["line"] == 3
+    assert found[2]["reason"] == "a.csv, line 3, column amount: '…' must be a valid number"
+    assert found[3]["reason"] == "CSV_PATH: a belongs to consumer group 'g'"
+
+
+@pytest.mark.parametrize(("shown", "level"), [("true", logging.NOTSET), ("false", logging.CRITICAL)])
+def test_the_client_logs_its_requests_only_with_payments(shown: str, level: int) -> None:
+    """A produce request holds them."""
+    configured(LOG_LEVEL="debug", LOG_PAYMENTS=shown)
+    assert logging.getLogger("aiokafka").level == level
