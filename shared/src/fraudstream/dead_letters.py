@@ -20,6 +20,8 @@ REDUCED_LETTER = "dlq"
 _REPLAYED_OFFSET, _REPLAYED_AS, _REPLAYED_AGAIN = "dlq.replayed_offset", "dlq.replayed_as", "dlq.replayed_again"
 _FORMAT, _LAST_OFFSET = "dlq.format", "dlq.last_offset"
 _MENDED, _UNCHANGED = b"mended", b"unchanged"
+_OURS_BYTES = 4_000
+"""Of one of our headers, at most: a detail has 300 characters."""
 _DIGITS = 18
 """Of an offset, at most."""
 
@@ -108,7 +110,7 @@ def dead_letter(partition: int, record: Record) -> DeadLetter | None:
     begin = _beginning_of_ours(headers)
     if begin is None:
         return None
-    ours = {name: (value or b"").decode(errors="backslashreplace") for name, value in headers[begin:]}
+    ours = {name: (value or b"")[:_OURS_BYTES].decode(errors="backslashreplace") for name, value in headers[begin:]}
     try:
         source = Place(
             topic=ours["dlq.topic"],
