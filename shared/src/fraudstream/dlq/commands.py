@@ -21,6 +21,7 @@ from fraudstream.dlq.plan import absent, planned
 from fraudstream.dlq.replaying import Replay
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.connection import Log, unless_stopped
+from fraudstream.kafka.producing import transactional_id
 from fraudstream.settings import GroupSettings, KafkaSettings, LogSettings, TopicSettings
 
 _LONGEST_S = 30 * 86_400.0
@@ -52,7 +53,7 @@ async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argpar
             box=box,
             arguments=arguments,
             kafka=kafka,
-            identity=f"{group}-{topics.dlq}-replay",
+            identity=transactional_id(group, topics.dlq, "replay"),
             stop=stop,
             log=log,
         )
