@@ -5,6 +5,7 @@ import struct
 from collections.abc import Callable, Mapping, Sequence
 
 import cramjam
+from aiokafka.codec import lz4_encode
 from aiokafka.record.util import encode_varint
 
 from tests.batches import with_crc
@@ -13,7 +14,7 @@ MIB = 1 << 20
 CODECS: Mapping[str, tuple[int, Callable[[bytes], bytes]]] = {
     "gzip": (1, gzip.compress),
     "snappy": (2, lambda data: bytes(cramjam.snappy.compress_raw(data))),
-    "lz4": (3, lambda data: bytes(cramjam.lz4.compress(data))),
+    "lz4": (3, lambda data: bytes(lz4_encode(data))),
     "zstd": (4, lambda data: bytes(cramjam.zstd.compress(data))),
 }
 _HEADER = struct.Struct(">qiibIhiqqqhii")
