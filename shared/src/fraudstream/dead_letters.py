@@ -144,6 +144,8 @@ def replayed(partition: int, record: Record) -> Replayed | None:
     offset = headers.get(_REPLAYED_OFFSET, b"")
     if record.value is not None or "dlq.reason" in headers or not (offset.isdigit() and len(offset) <= _DIGITS):
         return None
+    if int(offset) >= record.offset:  # nobody can have replayed a letter that is not there yet
+        return None
     return Replayed(
         partition=partition,
         offset=record.offset,

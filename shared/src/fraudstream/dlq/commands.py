@@ -107,6 +107,9 @@ async def _replay(call: _Call) -> int:
         raise edited.absent(place, box.topic)
     edits = edited.edits if edited else None
     plan = planned(index, choice, edits, box.target, again=arguments.again, limit=arguments.limit)
+    if plan.entries:
+        sources = await _unless_interrupted(call, box.compared([entry.place for entry in plan.entries], call.kafka))
+        plan = plan.compared(edits, sources.differing, sources.verified)
     sys.stdout.write(plan.text(box.topic) + "\n")
     if not plan.entries:
         return 0
