@@ -11,7 +11,8 @@ from fraudstream.json_size import excess
 REDUCED = "scored"
 """How the headers begin that describe what of a record's key and headers was too large for the topic."""
 _TEXT_CHARACTERS = 500
-_MOST_VALUES = 2_000
+MOST_VALUES = 2_000
+"""Of a record's JSON, as `json_size` counts them."""
 
 Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -54,7 +55,7 @@ _validate: Callable[[bytes | None], ScoredPayment] = TypeAdapter(ScoredPayment).
 
 def scored_payment(value: bytes | None) -> ScoredPayment | None:
     """A scored payment, or None where another writer has put in something else."""
-    if value is not None and len(value) > _MOST_VALUES and excess(value, _MOST_VALUES):
+    if value is not None and len(value) > MOST_VALUES and excess(value, MOST_VALUES):
         return None
     try:
         return _validate(value)
