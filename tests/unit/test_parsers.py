@@ -116,7 +116,7 @@ def headers(data: bytes) -> None:
         index = Index(judged=True)
         index.add(3, [record])
         letters = listed(index, Choice())
-        text(letters, "dlq", 5)
+        text(letters, "dlq", 5, 0)
         for one in letters:
             json_line(*one)
         if letter:

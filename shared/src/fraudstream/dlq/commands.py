@@ -63,13 +63,14 @@ async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argpar
 async def _list(call: _Call) -> int:
     index = await _unless_interrupted(call, call.box.index())
     letters = listing.listed(index, given.choice(call.arguments))
-    last = call.arguments.last
+    last, now_ms = call.arguments.last, time.time_ns() // 1_000_000
     with standard_output() as stdout:
         if call.arguments.json:
-            shown = letters if last is None else listing.latest(letters, last)
+            shown = letters if last is None else listing.latest(letters, last, now_ms)
             stdout.writelines(f"{listing.json_line(*one)}\n" for one in shown)
         else:
-            stdout.write(listing.text(letters, call.box.topic, given.LATEST if last is None else last) + "\n")
+            shown_last = given.LATEST if last is None else last
+            stdout.write(listing.text(letters, call.box.topic, shown_last, now_ms) + "\n")
     return 0
 
 
