@@ -86,6 +86,7 @@ class Pipeline:
             if fetched:
                 async with self.busy:
                     await self._cycle(fetched)
+            fetched = None  # the next fetch may be as large: not both at once
             self.stops.follow(self.consumer.stopped_at)
             for partition, batch in self.stops.requested().items():
                 await self._skip(partition, batch, stop)
