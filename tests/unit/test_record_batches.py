@@ -4,6 +4,7 @@ import gzip
 import random
 import resource
 import struct
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -441,3 +442,14 @@ def grown_by(work: Callable[[], Any]) -> tuple[Any, int]:
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result = work()
     return result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+
+def test_what_looks_like_many_records_with_many_headers_is_searched_in_bounded_time() -> None:
+    """After a damaged record, each 13 bytes begin one of 32,000 headers, and are a header's value of those before."""
+    length, fields, count = b"\x80\x80\x18", b"\x00\x00\x04\x01\x01", b"\x80\x80\x04"
+    beginning = length + fields + count
+    repeated = b"\x00" + bytes([2 * len(beginning)]) + beginning
+    data = compressed_batch("zstd", [b"\x03", repeated * 50_000, record(2, b"")])
+    began_s = time.process_time()
+    assert read(data, 0)
+    assert time.process_time() - began_s < 5

@@ -14,7 +14,7 @@ _LOG_APPEND_TIME = 0x08
 _INT64 = range(-(2**63), 2**63)
 _VARINT_BYTES, _VARLONG_BYTES = 5, 10
 _SEARCHED_BYTES = 256 << 10
-"""How far a batch is searched for the end of damaged records, all together: 0.3 s at most."""
+"""How far a batch is searched for the end of damaged records, in bytes and headers, all together: 0.5 s at most."""
 _MISSING_RECORDS = 256 << 10
 """How many records a batch may lack: its header may state any number."""
 MOST_PARTS = 250_000
@@ -129,6 +129,8 @@ class Salvage:
         until = min(len(self._data), at + 1 + self._to_search)
         for candidate in range(at + 1, until):
             self._to_search -= 1
+            if self._to_search < 0:  # what looks like a record may have many headers
+                break
             if parsed := self._parsed(candidate, delta + 1, self._last_delta):
                 return at, candidate, parsed[0].offset - self._base if self._is_dense else delta + 1
         return at, len(self._data), delta + 1
@@ -167,7 +169,7 @@ class Salvage:
                 return None
             key, at = _bytes(data, at, end)
             value, at = _bytes(data, at, end)
-            headers, at = _headers(data, at, end)
+            headers, at = self._headers(at, end)
         except (ValueError, IndexError):
             return None
         timestamp = self._max_ms if self._appended else self._first_ms + timestamp_delta
@@ -175,19 +177,19 @@ class Salvage:
             return None
         return Parsed(self._base + delta, timestamp, int(self._appended), key, value, headers), end
 
-
-def _headers(data: bytes, at: int, end: int) -> tuple[Headers, int]:
-    count, at = varint(data, at, _VARINT_BYTES)
-    if count not in range(min(end - at, MOST_PARTS) + 1):
-        raise ValueError("header count")
-    headers: Headers = []
-    for _ in range(count):
-        name, at = _bytes(data, at, end)
-        value, at = _bytes(data, at, end)
-        if name is None:
-            raise ValueError("header without a name")
-        headers.append((name.decode(errors="backslashreplace"), value))
-    return headers, at
+    def _headers(self, at: int, end: int) -> tuple[Headers, int]:
+        count, at = varint(self._data, at, _VARINT_BYTES)
+        if count not in range(min(end - at, MOST_PARTS) + 1):
+            raise ValueError("header count")
+        headers: Headers = []
+        for _ in range(count):
+            self._to_search -= 1
+            name, at = _bytes(self._data, at, end)
+            value, at = _bytes(self._data, at, end)
+            if name is None:
+                raise ValueError("header without a name")
+            headers.append((name.decode(errors="backslashreplace"), value))
+        return headers, at
 
 
 def _bytes(data: bytes, at: int, end: int) -> tuple[bytes | None, int]:
