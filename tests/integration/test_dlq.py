@@ -186,7 +186,7 @@ def letter_headers(surroundings: Surroundings, offset: int, timestamp_ms: int) -
 
 
 def test_letters_that_others_have_written_are_not_replayed(scored: Surroundings) -> None:
-    """They are compared with the message that they name; where it is gone, the user is told how many these are."""
+    """They are compared with the message that they name; where it is gone, the letter is counted as not verified."""
     stamp_ms = int(1_000 * time.time())
     scored.send([Message(b"{", b"k", timestamp_ms=stamp_ms), Message(b"[", timestamp_ms=stamp_ms)])
     decided(scored)

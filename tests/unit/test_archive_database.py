@@ -89,29 +89,29 @@ INNOCENT = "\u2603\u2604\u2605\u2606"
 """A secret of which no message has a part by chance."""
 
 
-def everything_told(address_text: str) -> str:
-    """What a user can see of this address: it or why it is refused, and why there is no connection."""
+def everything_shown(address_text: str) -> str:
+    """What a user sees of this address: it or why it is refused, and why there is no connection."""
     try:
         url = address(address_text)
         database = Database(url)
-        told = shown(url)
+        visible = shown(url)
     except SettingsError as error:
         return str(error)
     try:
         with database.transaction():
             raise AssertionError("nothing listens on port 1")
     except (SettingsError, SinkUnavailableError) as error:
-        return f"{told} {error}"
+        return f"{visible} {error}"
     finally:
         database.close()
 
 
-EXPECTED = {form: everything_told(form.format(quote(INNOCENT))) for form in ADDRESSES}
-"""By form of address, what is said whatever the secret is."""
+EXPECTED = {form: everything_shown(form.format(quote(INNOCENT))) for form in ADDRESSES}
+"""By form of address, what is shown whatever the secret is."""
 WITHOUT_SECRETS = [
     *EXPECTED.values(),
     *map(
-        everything_told,
+        everything_shown,
         ("postgresql://@@", "postgresql://%00", "postgresql://h:x", "sqlite:///x?timeout=x", "sqlite:///\ud800"),
     ),
     "OperationalError ProgrammingError, whose message has a part of the password or of an option",
@@ -125,10 +125,10 @@ WITHOUT_SECRETS = [
 def test_no_message_has_a_part_of_a_secret(form: str, secret: str, raw: bool) -> None:
     """Four characters or more, whether they are escaped in the address or not."""
     written = secret if raw else quote(secret, safe="", errors="surrogatepass")
-    told = everything_told(form.format(written))
+    visible = everything_shown(form.format(written))
     common = " ".join(WITHOUT_SECRETS)
     parts = {secret[at : at + 4] for at in range(len(secret) - 3)}
-    assert not [part for part in parts if part in told and part not in common]
+    assert not [part for part in parts if part in visible and part not in common]
 
 
 def test_a_message_says_what_is_wrong_where_it_has_no_secret() -> None:
@@ -142,5 +142,5 @@ def test_a_message_says_what_is_wrong_where_it_has_no_secret() -> None:
         f'invalid value "{secret}"': 'invalid value "…"',
         f"invalid value {secret[3:8]}": "OSError, whose message has a part of the password or of an option",
     }
-    for told, expected in messages.items():
-        assert reason(OSError(told), url) == expected
+    for visible, expected in messages.items():
+        assert reason(OSError(visible), url) == expected

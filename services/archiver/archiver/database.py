@@ -159,5 +159,5 @@ def _without_secrets(text: str, url: URL) -> str:
     options = [value for values in url.query.values() for value in ([values] if isinstance(values, str) else values)]
     secrets = [str(url.password or ""), *url.query, *options]
     parts = {secret[at : at + _PART] for secret in secrets for at in range(len(secret) - _PART + 1)}
-    told = [part for part in parts if part in text and not any(part in name for name in shown_names)]
-    return "" if told else text
+    left = [part for part in parts if part in text and not any(part in name for name in shown_names)]
+    return "" if left else text

@@ -121,7 +121,7 @@ def _unpack(slot: bytes) -> State | None:
     body = slot[_HEADER.size :]
     if magic != _MAGIC or len(body) != size or zlib.crc32(body) != checksum:
         return None
-    try:  # a checksum says nothing about who has written it
+    try:  # the checksum of another program's content may be right
         return _STATE.validate_json(body)
     except ValidationError:
         return None
