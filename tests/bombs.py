@@ -21,10 +21,11 @@ _HEADER = struct.Struct(">qiibIhiqqqhii")
 _STAMP_MS = 1_790_000_000_000
 
 
-def record(delta: int, value: bytes | None, headers: int = 0) -> bytes:
-    """A record as it is in a batch; its headers have no name and no value: two bytes each."""
-    content = _varint(-1) if value is None else _varint(len(value)) + value
-    body = b"\0" + _varint(0) + _varint(delta) + _varint(-1) + content + _varint(headers) + b"\0\1" * headers
+def record(delta: int, value: bytes | None, headers: int = 0, named: Sequence[tuple[str, bytes | None]] = ()) -> bytes:
+    """A record as it is in a batch; its `headers` have no name and no value: two bytes each. `named` follow them."""
+    own = b"".join(_bytes(name.encode()) + _bytes(content) for name, content in named)
+    count = _varint(headers + len(named))
+    body = b"\0" + _varint(0) + _varint(delta) + _bytes(None) + _bytes(value) + count + b"\0\1" * headers + own
     return _varint(len(body)) + body
 
 
@@ -43,6 +44,10 @@ def compressed_batch(codec: str, records: Sequence[bytes], base_offset: int = 0)
 def zeros(size: int, codec: str) -> bytes:
     """One record of `size` zeros."""
     return compressed_batch(codec, [record(0, bytes(size))])
+
+
+def _bytes(content: bytes | None) -> bytes:
+    return _varint(-1) if content is None else _varint(len(content)) + content
 
 
 def _varint(number: int) -> bytes:

@@ -2,13 +2,14 @@
 
 import random
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from fraudstream.events import DECISIONS
+from fraudstream.dead_letters import Place, dead_letter_headers
+from fraudstream.events import DECISIONS, InvalidPayment
 from tests.bombs import CODECS, MIB, compressed_batch, record, zeros
 from tests.conftest import Names
 from tests.integration import offsets, tools
@@ -71,6 +72,11 @@ def fill(surroundings: Surroundings, codec: str) -> None:
         for partition, data in batches(codec):
             for topic in _TOPICS:
                 assert producer.send(surroundings.settings[topic], partition, data) == 0
+        for partition in (0, 2, 3):
+            place = Place(surroundings.settings["INPUT_TOPIC"], partition, 10**9, 0)
+            ours = dead_letter_headers(place, InvalidPayment(reason="invalid_json", detail=""))
+            letter = compressed_batch(codec, [record(0, bytes(60 * MIB), named=ours)])
+            assert producer.send(surroundings.settings["DLQ_TOPIC"], partition, letter) == 0
 
 
 def total(url: str) -> int:
@@ -79,15 +85,16 @@ def total(url: str) -> int:
     return sum(sum(series[decision]) for decision in DECISIONS)
 
 
-@pytest.mark.parametrize("codec", CODECS)
+@pytest.mark.parametrize(("codec", "database"), [*((codec, "sqlite") for codec in CODECS), ("zstd", "postgres")])
 def test_bombs_stop_their_partition_alone(
-    codec: str, cluster: Cluster, names: Names, tmp_path: Path, record_property: Callable[[str, object], None]
+    codec: str, database: str, cluster: Cluster, names: Names, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Scorer, archiver, page and commands stay within 512 MB; what is decodable is decided, the rest reported."""
     surroundings = Surroundings(cluster.bootstrap, names, tmp_path).prepare()
     fill(surroundings, codec)
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 81)])
-    archive, topic = Archive(surroundings, SQLITE), surroundings.settings["INPUT_TOPIC"]
+    url = SQLITE if database == "sqlite" else request.getfixturevalue("postgres").database(names("archive"))
+    archive, topic = Archive(surroundings, url), surroundings.settings["INPUT_TOPIC"]
     ends = offsets.ends(cluster.bootstrap, topic)
     with (
         surroundings.scorer(METRICS_PORT="0") as scorer,
@@ -98,6 +105,8 @@ def test_bombs_stop_their_partition_alone(
         (line,) = scorer.wait_for("partition stopped")
         assert (line["topic"], line["partition"], line["offset"]) == (topic, _REFUSED, 0)
         wait_until(lambda: archive.count() == 60, 120, "60 payments are archived")
+        large = "SELECT COUNT(*) FROM dead_letters WHERE LENGTH(value) > 60000000"
+        wait_until(lambda: archive.query(large) == [(3,)], 120, "the largest dead letters are archived")
         wait_until(lambda: total(dashboard.url) == 60, 120, "60 payments are on the page")
         peaks = {
             "scorer": peak_mb(scorer),
@@ -111,8 +120,7 @@ def test_bombs_stop_their_partition_alone(
         assert scorer.wait() == 0
     for command in (("verify",), ("dlq", "list"), ("dlq", "export", "--out", str(tmp_path / "letters.jsonl"))):
         peaks[" ".join(command[:2])] = command_peak_mb(surroundings, *command)
-    record_property("peaks", peaks)
-    print(codec, peaks)
+    print(codec, database, peaks)
     assert max(peaks.values()) <= MOST_MB, peaks
 
 
