@@ -42,8 +42,9 @@ class Place(Surroundings):
         self.cluster = cluster
         self.payments, self.scored, self.dead = self.topics
         self.group = self.settings["CONSUMER_GROUP"]
-        self.ids = f"{self.group}-{self.payments}-"
-        self.replays = f"{self.group}-{self.dead}-replay"
+        escaped = self.group.replace("-", "%2D")
+        self.ids = f"{escaped}-{self.payments}-"
+        self.replays = f"{escaped}-{self.dead}-replay"
         self.settings |= {"TOPIC_PARTITIONS": "4"}
         self.model = save_model(folder / "models")
 

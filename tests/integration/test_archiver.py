@@ -283,6 +283,7 @@ def test_old_rows_are_deleted(archive: Archive, surroundings: Surroundings) -> N
     surroundings.send([scored(number, day, partition=0) for number, day in enumerate(days)], "SCORED_TOPIC")
     with archive.archiver() as first:
         wait_until(lambda: archive.count() == 6_010, 20, "all are there")
+        assert archive.query("SELECT COUNT(*) FROM scored_payments WHERE scored_at > '2900-01-01'") == [(0,)]
         ended(first)
     with archive.archiver(ARCHIVE_RETENTION_DAYS="30") as second:
         second.wait_for("old rows deleted", count=2)

@@ -12,12 +12,13 @@ from pathlib import Path
 import pytest
 
 from demo.broker import EmbeddedBroker
-from fraudstream.dead_letters import REPLAY_OF
+from fraudstream.dead_letters import REPLAY_OF, Place, dead_letter_headers
+from fraudstream.events import InvalidPayment
 from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.service import Service
-from tests.integration.topic import alter_config, read_all
+from tests.integration.topic import alter_config, delete_records, read_all
 from tests.oracle import Record, committed_records, wait_until_drained
 
 pytestmark = pytest.mark.kafka4
@@ -175,6 +176,33 @@ def test_what_can_not_go_back_is_left_out(scored: Surroundings) -> None:
     assert Counter(record.value for record in replays(scored)) == {b"{": 1, b"[]": 1}
     absent = tools.run(scored, "dlq", "list", DLQ_TOPIC="absent")
     assert (absent.code, "fraudstream topics" in absent.output) == (1, True)
+
+
+def letter_headers(surroundings: Surroundings, offset: int, timestamp_ms: int) -> list[tuple[str, bytes]]:
+    """Those by which a letter names a message of partition 0 of the input."""
+    place = Place(surroundings.settings["INPUT_TOPIC"], 0, offset, timestamp_ms)
+    why = InvalidPayment(reason="invalid_json", detail="")
+    return [(name, value or b"") for name, value in dead_letter_headers(place, why)]
+
+
+def test_letters_that_others_have_written_are_not_replayed(scored: Surroundings) -> None:
+    """They are compared with the message that they name; where it is gone, the letter is counted as not verified."""
+    stamp_ms = int(1_000 * time.time())
+    scored.send([Message(b"{", b"k", timestamp_ms=stamp_ms), Message(b"[", timestamp_ms=stamp_ms)])
+    decided(scored)
+    headers = [letter_headers(scored, offset, stamp_ms) for offset in (1, 0, 999)]
+    scored.send([Message(payment(66), headers=one) for one in headers[:2]], "DLQ_TOPIC")
+    scored.send([Message(payment(7), headers=headers[2])], "DLQ_TOPIC")
+    forged_marker = Message(None, headers=[("dlq.replayed_offset", b"99"), ("dlq.replayed_as", b"unchanged")])
+    scored.send([forged_marker], "DLQ_TOPIC")
+    done = tools.run(scored, "dlq", "replay", "--yes")
+    assert done.code == 0, done.output
+    assert "2 that are not the message that" in done.output
+    assert "not verified: 1 whose message" in done.output
+    assert {record.value for record in replays(scored)} == {b"{", b"[", payment(7)}
+    delete_records(scored.bootstrap, scored.settings["INPUT_TOPIC"], {0: 1})
+    done = tools.run(scored, "dlq", "replay", "--yes", "--again", "0/0", "0/1")
+    assert "not verified: 1 whose message" in done.output
 
 
 def test_a_topic_that_refuses_the_replay(scored: Surroundings) -> None:

@@ -36,7 +36,8 @@ def _topics(settings: dict[str, str]) -> list[str]:
 
 def test_makes_the_topics(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
     """Three topics with their retention; said once each. A second run changes nothing and says so."""
-    settings = _settings(kafka_bootstrap, names, TOPIC_PARTITIONS="4", TOPIC_RETENTION_HOURS="5")
+    hours = {"TOPIC_RETENTION_HOURS": "5", "DLQ_RETENTION_HOURS": "7"}
+    settings = _settings(kafka_bootstrap, names, TOPIC_PARTITIONS="4", **hours)
     with _run(tmp_path, settings) as first:
         assert first.wait() == 0, first.output
     with _run(tmp_path, settings) as second:
@@ -46,8 +47,19 @@ def test_makes_the_topics(kafka_bootstrap: str, names: Names, tmp_path: Path) ->
     assert [line["partitions"] for line in second.lines("topic is there")] == [4, 4, 4]
     assert partition_counts(kafka_bootstrap, _topics(settings)) == [4, 4, 4]
     retentions = [config(kafka_bootstrap, topic)["retention.ms"] for topic in _topics(settings)]
-    assert retentions == [str(5 * HOUR_MS), str(5 * HOUR_MS), "-1"]
-    assert config(kafka_bootstrap, settings["DLQ_TOPIC"])["max.message.bytes"] == str(2 << 20)
+    assert retentions == [str(5 * HOUR_MS), str(5 * HOUR_MS), str(7 * HOUR_MS)]
+    letters = config(kafka_bootstrap, settings["DLQ_TOPIC"])
+    assert letters["max.message.bytes"] == str(2 << 20)
+    assert letters["compression.type"] == "zstd"
+    assert letters["message.timestamp.type"] == "LogAppendTime"
+
+
+def test_dead_letters_may_be_kept_for_ever(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """By -1."""
+    settings = _settings(kafka_bootstrap, names, DLQ_RETENTION_HOURS="-1")
+    with _run(tmp_path, settings) as service:
+        assert service.wait() == 0, service.output
+    assert config(kafka_bootstrap, settings["DLQ_TOPIC"])["retention.ms"] == "-1"
 
 
 def test_raises_all_together_and_never_lowers(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:

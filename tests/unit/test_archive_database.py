@@ -1,10 +1,15 @@
 """The database's address and errors: in words, and never with a password."""
 
+import random
+import string
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
-from archiver.database import Database, address, shown
+from archiver.database import Database, address, reason, shown
 from fraudstream.errors import SettingsError, SinkUnavailableError
 from fraudstream.settings import ArchiveSettings
 
@@ -24,7 +29,19 @@ def test_an_address_is_shown_without_its_password(text: str, told: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["s3cret", "mysql://u:s3cret@h/d", "postgresql://u:s3cret@h:x/d", "sqlite:///:memory:"]
+    "text",
+    [
+        "s3cret",
+        "mysql://u:s3cret@h/d",
+        "postgresql://u:s3cret@h:x/d",
+        "sqlite:///:memory:",
+        "postgresql://u:pass@s3cret@h/d",
+        "postgresql://u:pass@s3cret/word@h/d",
+        "postgresql://u:p@h/d?password=pass@s3cret",
+        "postgresql://h:5432/d?password=pass@s3cret",
+        "postgresql://u:%00s3cret@h/d",
+        "s3cret://h/d",
+    ],
 )
 def test_what_is_no_address_is_refused(text: str) -> None:
     """The variable is named, the value is not."""
@@ -52,3 +69,78 @@ def test_a_database_that_can_not_be_had_is_said_in_words(tmp_path: Path) -> None
     with database.transaction() as connection:
         assert connection.exec_driver_sql("SELECT COUNT(*) FROM positions").scalar() == 0
     database.close()
+
+
+RAW = ("p@ssw0rd@h0st", "s3cret")
+SECRETS = st.text(alphabet=string.printable + "éß€\ud800", min_size=4, max_size=24)
+ADDRESSES = (
+    "postgresql://fraud:{}@127.0.0.1:1/payments",
+    "postgresql://fraud:pass@127.0.0.1:1/payments?password={}",
+    "postgresql://fraud:pass@127.0.0.1:1/payments?sslmode={}",
+    "postgresql://fraud:pass@127.0.0.1:1/payments?options={}",
+    "postgresql://fraud:pass@127.0.0.1:1/payments?connect_timeout={}",
+    "postgresql://fraud:pass@127.0.0.1:1/payments?{}=1",
+    "postgresql://fraud:pass@127.0.0.1:1/payments?target_session_attrs={}",
+    "postgresql://fraud@127.0.0.1:1/payments?service={}",
+    "postgresql://127.0.0.1:1/payments?password={}",
+    "mysql://fraud:{}@127.0.0.1:1/payments",
+)
+INNOCENT = "\u2603\u2604\u2605\u2606"
+"""A secret of which no message has a part by chance."""
+
+
+def everything_shown(address_text: str) -> str:
+    """What a user sees of this address: it or why it is refused, and why there is no connection."""
+    try:
+        url = address(address_text)
+        database = Database(url)
+        visible = shown(url)
+    except SettingsError as error:
+        return str(error)
+    try:
+        with database.transaction():
+            raise AssertionError("nothing listens on port 1")
+    except (SettingsError, SinkUnavailableError) as error:
+        return f"{visible} {error}"
+    finally:
+        database.close()
+
+
+EXPECTED = {form: everything_shown(form.format(quote(INNOCENT))) for form in ADDRESSES}
+"""By form of address, what is shown whatever the secret is."""
+WITHOUT_SECRETS = [
+    *EXPECTED.values(),
+    *map(
+        everything_shown,
+        ("postgresql://@@", "postgresql://%00", "postgresql://h:x", "sqlite:///x?timeout=x", "sqlite:///\ud800"),
+    ),
+    "OperationalError ProgrammingError, whose message has a part of the password or of an option",
+]
+
+
+@settings(max_examples=400, deadline=None)
+@example(form=ADDRESSES[0], secret=RAW[0], raw=True)
+@example(form=ADDRESSES[5], secret=RAW[1], raw=True)
+@given(form=st.sampled_from(ADDRESSES), secret=SECRETS, raw=st.booleans())
+def test_no_message_has_a_part_of_a_secret(form: str, secret: str, raw: bool) -> None:
+    """Four characters or more, whether they are escaped in the address or not."""
+    written = secret if raw else quote(secret, safe="", errors="surrogatepass")
+    visible = everything_shown(form.format(written))
+    common = " ".join(WITHOUT_SECRETS)
+    parts = {secret[at : at + 4] for at in range(len(secret) - 3)}
+    assert not [part for part in parts if part in visible and part not in common]
+
+
+def test_a_message_says_what_is_wrong_where_it_has_no_secret() -> None:
+    """User, host and database are shown; what else is quoted is not."""
+    assert "Connection refused" in EXPECTED[ADDRESSES[0]]
+    rng = random.Random(7)
+    secret = "".join(rng.choices(string.ascii_letters, k=12))
+    url = address(f"postgresql://fraud:{secret}@h/d?sslmode={secret}")
+    messages = {
+        'password authentication failed for user "fraud"': 'password authentication failed for user "fraud"',
+        f'invalid value "{secret}"': 'invalid value "…"',
+        f"invalid value {secret[3:8]}": "OSError, whose message has a part of the password or of an option",
+    }
+    for visible, expected in messages.items():
+        assert reason(OSError(visible), url) == expected

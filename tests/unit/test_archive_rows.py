@@ -3,6 +3,7 @@
 import base64
 import json
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, Record, scored_values
@@ -36,7 +37,7 @@ def assert_storable(row: tuple[object, ...], columns: int) -> None:
 @given(events | values, stamps)
 def test_any_value_is_a_row_or_none(value: bytes | None, stamp: int) -> None:
     """Whatever another writer has put into the scored topic."""
-    row = scored_row("payments", Record(value, timestamp=stamp))
+    row = scored_row("payments", Record(value, timestamp=stamp), NOW)
     if row is not None:
         assert_storable(row, len(scored_payments.columns))
         assert all(2**31 > row[index] >= 0 for index in (1, 8, 9, 10))
@@ -80,7 +81,7 @@ def test_a_batch_is_sorted_by_table() -> None:
     letter = Record(b"x", headers=list(ours))
     read = letter_of(2, letter)
     assert read is not None
-    marker = Record(None, headers=list(marker_headers(read, mended=True, again=False)))
+    marker = Record(None, offset=6, headers=list(marker_headers(read, mended=True, again=False)))
     fetched = {
         (TOPICS.scored, 3): [Record(scored_values([one])[0], timestamp=one.timestamp_ms), Record(b"{}")],
         (TOPICS.dlq, 2): [letter, marker, Record(b"y"), Record(None)],
@@ -94,6 +95,24 @@ def test_a_batch_is_sorted_by_table() -> None:
     assert made.passed_over == {"scored": 1, "dlq": 2}
     (row,) = made.rows["scored_payments"]
     assert row[:6] == (TOPICS.input, 3, 9, 1_790_000_000_000, "2026-09-21T14:13:20.000Z", 7)
+
+
+@pytest.mark.parametrize(
+    ("scored_at", "stored"),
+    [
+        ("9999-12-31T23:59:59Z", "2026-09-22T12:00:00.000Z"),
+        ("2026-09-22T12:00:00.001Z", "2026-09-22T12:00:00.000Z"),
+        ("2026-09-22T10:00:00+00:00", "2026-09-22T10:00:00.000Z"),
+        ("2026-09-21T12:00:00Z", "2026-09-21T12:00:00.000Z"),
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+    ],
+)
+def test_a_scored_at_of_the_future_is_stored_as_a_day_after_its_arrival(scored_at: str, stored: str) -> None:
+    """So that it is deleted one day."""
+    one = One(PAYMENT, 0.5, "block", "v", 1_790_000_000_000, 3, 9)
+    record = Record(scored_values([one], scored_at)[0], timestamp=one.timestamp_ms)
+    (row,) = batch({(TOPICS.scored, 3): [record]}, TOPICS, "2026-09-21T12:00:00.000Z").rows["scored_payments"]
+    assert row[15] == stored
 
 
 def test_where_a_partition_goes_on() -> None:

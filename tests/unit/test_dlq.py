@@ -36,6 +36,7 @@ from fraudstream.fitting import batch_bytes, fitted
 GOOD = b'{"payment_id":1,"amount":1,"country_risk_score":0,"failed_logins":0,"transaction_hour":0,"is_new_device":0}'
 TARGET = Target(topic="in", partitions=4, message_bytes=10_000)
 
+NOW_MS = 10_000
 headers = st.lists(st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8)), max_size=3)
 values = st.none() | st.binary(max_size=40) | st.text(max_size=20).map(str.encode)
 
@@ -305,15 +306,22 @@ def test_a_list_says_what_was_replayed() -> None:
     """Counts by reason, the newest first, no raw escape; the same as JSON."""
     letters = [letter_record(number, timestamp=1_000 * number, reason="empty") for number in range(3)]
     index = indexed(*letters, marker_record(3, letters[1]))
-    text = listing.text(listing.listed(index, Choice()), "dlq", 2)
+    text = listing.text(listing.listed(index, Choice()), "dlq", 2, NOW_MS)
     assert "dlq: 3 dead letters, 2 of them not replayed" in text
     assert text.index("0/2 ") < text.index("0/1 ")
     assert "0/0 " not in text
     assert "1970-01-01T00:00:09.000Z" in text
     assert "\x1b" not in text
-    assert listing.text([], "dlq", 2) == "No such dead letter in dlq."
+    assert listing.text([], "dlq", 2, NOW_MS) == "No such dead letter in dlq."
     lines = [json.loads(listing.json_line(*one)) for one in listing.listed(index, Choice())]
     assert [line["replayed"] for line in lines] == [[], ["1970-01-01T00:00:09.000Z"], []]
+
+
+def test_a_letter_of_the_future_does_not_come_first() -> None:
+    """A message's timestamp is its sender's choice: twenty of the year 9999 would hide all that follow."""
+    letters = [letter_record(0, timestamp=253_370_764_800_000), letter_record(1), letter_record(2, timestamp=NOW_MS)]
+    shown = listing.latest(listing.listed(indexed(*letters), Choice()), 3, NOW_MS)
+    assert [entry.place.offset for entry, _ in shown] == [2, 1, 0]
 
 
 def test_everything_of_a_letter() -> None:

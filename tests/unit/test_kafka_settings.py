@@ -9,7 +9,7 @@ from tests.integration.broker.certificates import Authority, Certificate
 from fraudstream.errors import SettingsError
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.tls import tls_context
-from fraudstream.settings import KafkaSettings
+from fraudstream.settings import KafkaSettings, TopicSettings
 
 PASSWORD = "correct horse"  # noqa: S105 - not one of anybody's
 SASL = {
@@ -154,3 +154,15 @@ def test_unfit_files_are_named(authority: Authority, tmp_path: Path) -> None:
         with pytest.raises(SettingsError, match=f"^{words}") as error:
             tls_context(settings)
         assert PASSWORD not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("hours", "is_accepted"), [("-1", True), ("168", True), ("167", False), ("0", False), ("-2", False)]
+)
+def test_dead_letters_are_kept_as_long_as_their_messages(hours: str, *, is_accepted: bool) -> None:
+    """Else verify would miss the letters of messages that are still there."""
+    if is_accepted:
+        assert TopicSettings.from_env({"DLQ_RETENTION_HOURS": hours}).dlq_retention_hours == int(hours)
+        return
+    with pytest.raises(SettingsError, match="DLQ_RETENTION_HOURS"):
+        TopicSettings.from_env({"DLQ_RETENTION_HOURS": hours})

@@ -12,6 +12,7 @@ from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.producer.transaction_manager import TransactionManager
 
+from fraudstream.kafka.allowance import allowance
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.kafka.patches import _write, closed_transport_is_an_outage, read_damaged_records, retry_begin_soon
 from fraudstream.kafka.producing import failed_producer
@@ -29,6 +30,7 @@ def records() -> list[ConsumerRecord[bytes, bytes]]:
     batch.append(timestamp=1_790_000_000_000, key=b"k", value=b"v", headers=[("a", b"1"), ("a", None)])
     batch.append(timestamp=1_790_000_000_007, key=None, value=b"", headers=[])
     batch.append(timestamp=1_790_000_000_001, key=b"", value=None, headers=[])
+    allowance.renew()
     content = _fetcher.MemoryRecords(bytes(batch._build()))
     return list(fetcher.PartitionRecords(PLACE, content, [], 0, None, None, check_crcs=True, isolation_level=1))
 

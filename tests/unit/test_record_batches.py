@@ -4,6 +4,7 @@ import gzip
 import random
 import resource
 import struct
+import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -15,8 +16,10 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.batches import HEADER_BYTES, Sent, batch, decoded, record_spans, with_crc
+from tests.bombs import MIB, compressed_batch, record, zeros
 from tests.integration.scorer import payment
 
+from fraudstream.kafka.allowance import allowance
 from fraudstream.kafka.compression import MAX_BATCH_BYTES, DecompressionError, decompress
 from fraudstream.kafka.partition_records import FetchedBytes, PartitionRecords
 from fraudstream.records import Unreadable
@@ -41,6 +44,7 @@ _TRANSACTIONAL, _CONTROL = 0x10, 0x20
 
 def fetched(data: bytes, offset: int = BASE, aborted: Sequence[tuple[int, int]] = ()) -> PartitionRecords:
     """A fetch response of these bytes, as aiokafka's fetcher reads it."""
+    allowance.renew()
     return PartitionRecords(PLACE, FetchedBytes(data), aborted, offset, None, None, check_crcs=True, isolation_level=1)
 
 
@@ -367,12 +371,85 @@ def test_what_expands_too_far_is_refused_before_it_does(name: str) -> None:
 @pytest.mark.parametrize("tail", [b"\0" * 9, b"garbage!"])
 def test_what_follows_gzip_data_is_ignored(tail: bytes) -> None:
     """Brokers accept such a batch, and Java's clients read it."""
-    assert decompress(1, gzip.compress(b"payment") + tail) == b"payment"
+    assert bytes(decompress(1, gzip.compress(b"payment") + tail)) == b"payment"
 
 
 def test_gzip_members_are_limited_in_number() -> None:
     """Each costs a copy of all that follow it."""
     member = gzip.compress(b"payment")
-    assert decompress(1, 100 * member) == 100 * b"payment"
+    assert bytes(decompress(1, 100 * member)) == 100 * b"payment"
     with pytest.raises(DecompressionError, match="more than 100 gzip members"):
         decompress(1, 100_000 * member)
+
+
+LARGE: dict[str, tuple[Callable[[], list[bytes]], str]] = {
+    "4,000,000 records": (lambda: [record(number, None) for number in range(4_000_000)], "more than 250,000 records"),
+    "30,000,000 headers": (lambda: [record(0, None, 30_000_000)], "more than 250,000 records and headers"),
+    "headers of many records": (lambda: [record(number, None, 3_000) for number in range(1_000)], "250,000 records"),
+    "headers after damage": (lambda: [b"\x03", record(1, None, 30_000_000)], ""),
+}
+
+
+@pytest.mark.parametrize("name", LARGE)
+def test_many_objects_in_a_few_kilobytes_are_refused_before_they_are_made(name: str) -> None:
+    """A batch may be within the limit in bytes, and take gigabytes once each record and header is an object."""
+    make, damage = LARGE[name]
+    data = compressed_batch("zstd", make())
+    (found,), grown = grown_by(lambda: read(data, 0))
+    assert isinstance(found, Unreadable)
+    assert damage in found.damage
+    assert grown < 256 << 10
+
+
+@pytest.mark.parametrize("codec", CODECS)
+def test_one_fetch_returns_a_bounded_part_of_many_large_batches(codec: str) -> None:
+    """All partitions share the allowance; the next fetch continues after the last record."""
+    sizes = [MIB] * 40
+    data = compressed_batch(codec, [record(number, bytes(size)) for number, size in enumerate(sizes)])
+    partitions, offset = [fetched(data, 0) for _ in range(6)], 0
+    allowance.renew()
+    rounds, grown = grown_by(lambda: [list(partition) for partition in partitions])
+    assert offsets(rounds[0]) == list(range(16))
+    assert rounds[1:] == [[]] * 5
+    assert grown < 256 << 10
+    while offset < len(sizes):
+        some = read(data, offset)
+        assert offsets(some) == list(range(offset, offset + len(some)))
+        assert 0 < sum(len(one.value) for one in some) <= 17 * MIB
+        offset += len(some)
+
+
+def test_a_record_beyond_the_allowance_is_returned_alone() -> None:
+    """Else its partition would never continue."""
+    data = zeros(60 * MIB, "zstd")
+    assert [len(one.value) for one in read(data, 0)] == [60 * MIB]
+    both = fetched(data + data, 0)
+    assert len(list(both)) == 1
+
+
+def test_a_normal_producers_largest_batch_is_read() -> None:
+    """200,000 payments, which a batch of 1 MB holds where they compress 30 to 1."""
+    value = payment(1)
+    data = compressed_batch("zstd", [record(number, value) for number in range(200_000)])
+    found = read(data, 0)
+    assert offsets(found) == list(range(len(found)))
+    assert len(found) > 10_000
+    assert {one.value for one in found} == {value}
+
+
+def grown_by(work: Callable[[], Any]) -> tuple[Any, int]:
+    """What it returns, and by how many KiB the process grew."""
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result = work()
+    return result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+
+
+def test_what_looks_like_many_records_with_many_headers_is_searched_in_bounded_time() -> None:
+    """After a damaged record, each 13 bytes begin one of 32,000 headers, and are a header's value of those before."""
+    length, fields, count = b"\x80\x80\x18", b"\x00\x00\x04\x01\x01", b"\x80\x80\x04"
+    beginning = length + fields + count
+    repeated = b"\x00" + bytes([2 * len(beginning)]) + beginning
+    data = compressed_batch("zstd", [b"\x03", repeated * 50_000, record(2, b"")])
+    began_s = time.process_time()
+    assert read(data, 0)
+    assert time.process_time() - began_s < 5

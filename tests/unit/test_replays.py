@@ -1,10 +1,16 @@
 """Markers held against their letters, as verify does."""
 
+import pytest
 from tests.scores import Record
 
+from archiver.rows import replay_row
+from dashboard.board import Board
+from dashboard.replicas import Replicas
 from fraudstream.audit.merge import Kind
 from fraudstream.audit.replays import Replays
 from fraudstream.dead_letters import Place, dead_letter, dead_letter_headers, marker_headers
+from fraudstream.dlq.choosing import LetterPlace
+from fraudstream.dlq.index import Index
 from fraudstream.events import InvalidPayment
 
 
@@ -37,3 +43,22 @@ def test_a_replay_by_accident_and_one_of_nothing() -> None:
     assert [kind for kind, _ in replays.findings] == [Kind.REPLAYED_TWICE, Kind.NO_LETTER]
     assert "offset 5" in replays.findings[0][1]
     assert "offset 8" in replays.findings[1][1]
+
+
+@pytest.mark.parametrize("ahead", [0, 1, 10**17])
+def test_a_marker_that_comes_before_its_letter_is_ignored_by_every_reader(ahead: int) -> None:
+    """Its writer knew which offset the letter would have; such a letter would never be open."""
+    forged, real = marker(4, 4 + ahead), letter(4 + ahead)
+    replays = Replays(0, 0)
+    replays.add([forged, real])
+    assert (replays.count, replays.findings) == (0, [])
+    index = Index()
+    index.add(0, [forged, real])
+    assert not index.replays(LetterPlace(0, 4 + ahead))
+    assert replay_row("dlq", 0, forged, "2026-01-01T00:00:00.000Z") is None
+    board = Board("kafka:9092", Replicas(), 0.0)
+    board.take_dead(0, [real, forged], 0.0)
+    (found,) = [
+        one for one in board.snapshot(0.0)["dead_letters"] if one["offset"] == 4 + ahead and one["reason"] == "empty"
+    ]
+    assert found["replayed"] is None

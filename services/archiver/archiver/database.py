@@ -3,9 +3,11 @@
 All but `address` and `shown` block: they belong to the worker's thread.
 """
 
+import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from urllib.parse import unquote
 
 import psycopg
 import structlog
@@ -21,19 +23,31 @@ from fraudstream.errors import SettingsError, SinkUnavailableError
 _FAILED = (SQLAlchemyError, sqlite3.Error, psycopg.Error, OSError)
 _POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 _WORDS = 300
+_QUOTED = re.compile(r'"([^"]*)"')
+_PART = 4
+"""Characters of a secret that no message may have."""
 _EXAMPLES = "sqlite:///outputs/payments.db or postgresql://user:password@host:5432/database"
 
 
 def address(text: str) -> URL:
     """What DATABASE_URL says. Raises SettingsError, which never quotes it: it may hold a password."""
+    if text.count("@") > 1 or "@" in text.partition("?")[2]:
+        # the password would end at the first one, and the rest of it be the host's name
+        raise SettingsError(
+            "DATABASE_URL: has more than one @, or one after a ?; in user, password and options write @ as %40 "
+            "and ? as %3F (the same holds for the file that DATABASE_URL_FILE names)"
+        )
+    if "\0" in unquote(text):  # the driver would read the address up to it
+        raise SettingsError("DATABASE_URL: has a NUL character (%00), which neither SQLite nor Postgres accepts")
     try:
+        text.encode()
         url = make_url(text)
     except (ArgumentError, ValueError):
         raise SettingsError(f"DATABASE_URL: not the address of a database, as {_EXAMPLES}") from None
     if url.drivername in _POSTGRES:
         return url.set(drivername="postgresql+psycopg")
     if url.drivername != "sqlite":
-        raise SettingsError(f"DATABASE_URL: {url.drivername} is none of the kinds known: {_EXAMPLES}")
+        raise SettingsError(f"DATABASE_URL: neither SQLite's nor Postgres': {_EXAMPLES}")
     if not url.database or ":memory:" in url.database:
         raise SettingsError(
             "DATABASE_URL: names no file; in memory nothing would be kept: sqlite:///outputs/payments.db"
@@ -60,7 +74,8 @@ class Database:
 
     def __init__(self, url: URL) -> None:
         self._dialect = DIALECTS[url.get_backend_name()]
-        self._engine = self._dialect.engine(url)
+        with _options_accepted():
+            self._engine = self._dialect.engine(url)
         self._connection: Connection | None = None
         self._log = structlog.get_logger()
 
@@ -98,10 +113,12 @@ class Database:
 
     def _failed(self, error: BaseException) -> DatabaseUnavailableError:
         self.close()
-        return DatabaseUnavailableError(_words(error), action(_original(error), self._engine.url))
+        url = self._engine.url
+        return DatabaseUnavailableError(reason(error, url), action(_original(error), url))
 
     def _connect(self) -> Connection:
-        connection = self._engine.connect()
+        with _options_accepted():
+            connection = self._engine.connect()
         try:
             with connection.begin():
                 made = upgrade(connection)
@@ -115,16 +132,42 @@ class Database:
         return connection
 
 
+@contextmanager
+def _options_accepted() -> Iterator[None]:
+    """Raise SettingsError where the driver refuses an option of the address; its own error would quote it."""
+    try:
+        yield
+    except (ArgumentError, TypeError, ValueError) as error:
+        raise SettingsError(
+            f"DATABASE_URL: the driver refuses its options or its encoding ({type(error).__name__}); "
+            f"what is after ? must be options of the driver, as {_EXAMPLES}"
+        ) from None
+
+
 def _original(error: BaseException) -> BaseException:
     return getattr(error, "orig", None) or error
 
 
-def _words(error: BaseException) -> str:
-    """What went wrong, in one line, without data: neither statements nor values."""
+def reason(error: BaseException, url: URL) -> str:
+    """What went wrong, in one line, without data (statements, values) and without the password and the options."""
     original = _original(error)
+    name = type(original).__name__
     if isinstance(error, DataError) or isinstance(original, psycopg.DataError | psycopg.IntegrityError):
-        return f"it refuses a row: {type(original).__name__}"
+        return f"it refuses a row: {name}"
     # a server's own message; what follows it quotes statements and rows
     told = original.diag.message_primary if isinstance(original, psycopg.Error) else None
     text = " ".join((told or str(original)).split())
-    return (text or type(original).__name__)[:_WORDS]
+    if text and url.get_backend_name() == "postgresql":
+        text = _without_secrets(text, url) or f"{name}, whose message has a part of the password or of an option"
+    return text[:_WORDS] or name
+
+
+def _without_secrets(text: str, url: URL) -> str:
+    """The driver's message without what it quotes of the address; empty where a part of a secret is left in it."""
+    shown_names = [name for name in (url.host, url.username, url.database) if name]
+    text = _QUOTED.sub(lambda quoted: quoted[0] if quoted[1] in shown_names else '"…"', text)
+    options = [value for values in url.query.values() for value in ([values] if isinstance(values, str) else values)]
+    secrets = [str(url.password or ""), *url.query, *options]
+    parts = {secret[at : at + _PART] for secret in secrets for at in range(len(secret) - _PART + 1)}
+    left = [part for part in parts if part in text and not any(part in name for name in shown_names)]
+    return "" if left else text

@@ -144,6 +144,7 @@ class Archiver:
                 return  # cut short: its records are lost to us, so its positions must not be written
             if fetched or looks:  # behind the last record there may be no more than markers: once a second is enough
                 await self._archive(tail, fetched, stop)
+            fetched = None  # the next fetch may be as large: not both at once
             await self._expire(stop)
             if tail.positions:
                 self._kafka_state = ""

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -27,6 +27,8 @@ _STAMPS = range(-(2**63), 2**63)
 _SHOWN_STAMPS = range(253_402_300_800_000)  # up to the year 9999
 # a key of the table: longer ones don't fit into Postgres' index, and are no topic
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
+_AHEAD = timedelta(days=1)
+"""The most by which a scorer's clock may be ahead."""
 _NUL, _NUL_SHOWN = "\x00", "\\x00"
 
 
@@ -46,10 +48,10 @@ def batch(fetched: Mapping[Place, Sequence[Record]], topics: TopicSettings, arch
     """All that was fetched; `archived_at` is now, in RFC 3339."""
     scored, letters, replays = list[Row](), list[Row](), list[Row]()
     passed_over = {"scored": 0, "dlq": 0}
-    moment = Timestamps().__getitem__
+    moment, latest = Timestamps().__getitem__, _latest(archived_at)
     for (topic, partition), records in fetched.items():
         if topic == topics.scored:
-            rows = _made(lambda record: scored_row(topics.input, record, moment), records)
+            rows = _made(lambda record: scored_row(topics.input, record, latest, moment), records)
             scored += rows
             passed_over["scored"] += len(records) - len(rows)
             continue
@@ -67,8 +69,16 @@ def _made(make: Callable[[Record], Row | None], records: Sequence[Record]) -> li
     return [row for row in map(make, records) if row is not None]
 
 
-def scored_row(input_topic: str, record: Record, moment: Callable[[int], str] = rfc3339) -> Row | None:
-    """A row of scored_payments, or None; `moment` writes a Kafka timestamp in RFC 3339."""
+def _latest(archived_at: str) -> str:
+    moment = datetime.fromisoformat(archived_at) + _AHEAD
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def scored_row(input_topic: str, record: Record, latest: str, moment: Callable[[int], str] = rfc3339) -> Row | None:
+    """A row of scored_payments, or None; `moment` writes a Kafka timestamp in RFC 3339.
+
+    A later `scored_at` is stored as `latest`: a payment of the year 9999 would never be too old.
+    """
     payment = scored_payment(record.value)
     if payment is None:
         return None
@@ -92,7 +102,7 @@ def scored_row(input_topic: str, record: Record, moment: Callable[[int], str] = 
         payment["decision"],
         _clean(payment["model_version"]),
         _reasons(payment["reasons"]) if payment["reasons"] else "[]",
-        scored_at,
+        min(scored_at, latest),
         payment.get("challenger_probability"),
         None if challenger is None else _clean(challenger),
     )

@@ -13,6 +13,7 @@ import structlog
 
 from fraudstream.errors import AccessRefusedError, ModelUnfitError, SinkUnavailableError, TopicRefusesError
 from fraudstream.failpoints import failpoint
+from fraudstream.fitting import batch_bytes
 from fraudstream.heartbeat import READY, Heartbeat
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, unless_stopped
@@ -85,6 +86,7 @@ class Pipeline:
             if fetched:
                 async with self.busy:
                     await self._cycle(fetched)
+            fetched = None  # the next fetch may be as large: not both at once
             self.stops.follow(self.consumer.stopped_at)
             for partition, batch in self.stops.requested().items():
                 await self._skip(partition, batch, stop)
@@ -240,6 +242,8 @@ class Pipeline:
         reasons = Counter(invalid.reason for outcome in outcomes for _, invalid in outcome.invalid)
         for reason, count in reasons.items():
             metrics.dead_letters.labels(reason).inc(count)
+        letters = chain.from_iterable(outcome.messages[self.scorer.topics.dlq] for outcome in outcomes)
+        metrics.dead_letter_bytes.inc(sum(batch_bytes(key, value, headers) for key, value, _, headers in letters))
         metrics.cycle_records.observe(decisions.total() + reasons.total())
 
     def _block(self, partitions: Collection[int], reason: str, *, logged: bool = False) -> None:

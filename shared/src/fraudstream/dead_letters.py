@@ -20,6 +20,8 @@ REDUCED_LETTER = "dlq"
 _REPLAYED_OFFSET, _REPLAYED_AS, _REPLAYED_AGAIN = "dlq.replayed_offset", "dlq.replayed_as", "dlq.replayed_again"
 _FORMAT, _LAST_OFFSET = "dlq.format", "dlq.last_offset"
 _MENDED, _UNCHANGED = b"mended", b"unchanged"
+_OURS_BYTES = 4_000
+"""Of one of our headers, at most: a detail has 300 characters."""
 _DIGITS = 18
 """Of an offset, at most."""
 
@@ -108,7 +110,7 @@ def dead_letter(partition: int, record: Record) -> DeadLetter | None:
     begin = _beginning_of_ours(headers)
     if begin is None:
         return None
-    ours = {name: (value or b"").decode(errors="backslashreplace") for name, value in headers[begin:]}
+    ours = {name: (value or b"")[:_OURS_BYTES].decode(errors="backslashreplace") for name, value in headers[begin:]}
     try:
         source = Place(
             topic=ours["dlq.topic"],
@@ -141,6 +143,8 @@ def replayed(partition: int, record: Record) -> Replayed | None:
     # a letter may carry such a header: its own message's
     offset = headers.get(_REPLAYED_OFFSET, b"")
     if record.value is not None or "dlq.reason" in headers or not (offset.isdigit() and len(offset) <= _DIGITS):
+        return None
+    if int(offset) >= record.offset:  # nobody can have replayed a letter that is not there yet
         return None
     return Replayed(
         partition=partition,

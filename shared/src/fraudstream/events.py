@@ -9,7 +9,7 @@ import pydantic_core
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict  # pydantic takes typing's from Python 3.12 on only
 
-from fraudstream import wire_formats
+from fraudstream import json_size, wire_formats
 
 DECISIONS = (APPROVE := "approve", REVIEW := "review", BLOCK := "block")
 UNREADABLE_RECORD, SKIPPED = "unreadable_record", "skipped"
@@ -25,6 +25,8 @@ REASONS = (
 )
 """Why a message can't be scored."""
 _DETAIL_CHARACTERS = 300
+_MOST_VALUES = 10_000
+"""Of a message's JSON: 20 MB once it is refused."""
 
 E = TypeVar("E")
 V = TypeVar("V")
@@ -89,6 +91,12 @@ def decode_all(values: Sequence[bytes | None]) -> list[Payment | InvalidPayment]
 
 def decode_each(values: Sequence[bytes | None], adapter: TypeAdapter[E]) -> list[E | InvalidPayment]:
     """Return what `adapter` makes of each value, or why it makes nothing of it, in order."""
+    if max(map(len, filter(None, values)), default=0) > _MOST_VALUES:
+        return [_too_large(value) or _decode_each([value], adapter)[0] for value in values]
+    return _decode_each(values, adapter)
+
+
+def _decode_each(values: Sequence[bytes | None], adapter: TypeAdapter[E]) -> list[E | InvalidPayment]:
     # the core's own method: its Python wrapper costs as much again; None is refused as invalid
     validate: Callable[[bytes | None], E] = adapter.validator.validate_json  # type: ignore[assignment]
     events = _each(values, validate, _invalid)
@@ -106,6 +114,12 @@ def columns(payments: Iterable[Mapping[str, object]]) -> Payments:
     """Payments, column by column."""
     by_field = list(zip(*map(_FIELDS, payments), strict=True))
     return Payments(*by_field) if by_field else Payments((), (), (), (), (), ())
+
+
+def _too_large(value: bytes | None) -> InvalidPayment | None:
+    if why := json_size.excess(value or b"", _MOST_VALUES):
+        return InvalidPayment(reason="invalid_json", detail=f"the message is too large for a payment: {why}")
+    return None
 
 
 def _each(

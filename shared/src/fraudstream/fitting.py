@@ -64,7 +64,10 @@ def encoded(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
 
     A length is a signed 32-bit integer, big-endian; -1 is a null value.
     """
-    return b"".join(_sized(name.encode()) + _sized(value) for name, value in headers)
+    data = bytearray()  # a list of a million headers' bytes would take 100 MB
+    for name, value in headers:
+        data += _sized(name.encode()) + _sized(value)
+    return bytes(data)
 
 
 def _sized(content: bytes | None) -> bytes:

@@ -92,6 +92,11 @@ class ScorerMetrics(ServiceMetrics):
             Counter("fraudstream_dead_letters", "Messages that could not be scored.", ["reason"], registry=registry),
             REASONS,
         )
+        self.dead_letter_bytes = Counter(
+            "fraudstream_dead_letter_bytes",
+            "Bytes of dead letters written, before the topic's compression.",
+            registry=registry,
+        )
         self.records_lost = Counter(
             "fraudstream_records_lost",
             "Offsets that retention deleted before they were scored, those of transaction markers included.",

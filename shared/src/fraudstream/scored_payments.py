@@ -6,9 +6,13 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
 
+from fraudstream.json_size import excess
+
 REDUCED = "scored"
 """How the headers begin that describe what of a record's key and headers was too large for the topic."""
 _TEXT_CHARACTERS = 500
+MOST_VALUES = 2_000
+"""Of a record's JSON, as `json_size` counts them."""
 
 Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -51,6 +55,8 @@ _validate: Callable[[bytes | None], ScoredPayment] = TypeAdapter(ScoredPayment).
 
 def scored_payment(value: bytes | None) -> ScoredPayment | None:
     """A scored payment, or None where another writer has put in something else."""
+    if value is not None and len(value) > MOST_VALUES and excess(value, MOST_VALUES):
+        return None
     try:
         return _validate(value)
     except ValidationError:

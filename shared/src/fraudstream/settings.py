@@ -159,11 +159,19 @@ class TopicSettings(Settings):
     partitions: int = Field(6, alias="TOPIC_PARTITIONS", ge=1, le=10_000)
     replication_factor: int = Field(1, alias="TOPIC_REPLICATION_FACTOR", ge=1, le=100)
     retention_hours: int = Field(168, alias="TOPIC_RETENTION_HOURS", ge=1)
+    dlq_retention_hours: int = Field(2_160, alias="DLQ_RETENTION_HOURS", ge=-1)
+    """-1: for ever."""
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
         if self.input in {self.scored, self.dlq} or self.scored == self.dlq:
             raise ValueError("INPUT_TOPIC, SCORED_TOPIC and DLQ_TOPIC must be three different topics")
+        return self
+
+    @model_validator(mode="after")
+    def _lasting(self) -> Self:
+        if 0 <= self.dlq_retention_hours < self.retention_hours:  # verify would miss the letters of retained messages
+            raise ValueError("DLQ_RETENTION_HOURS: at least TOPIC_RETENTION_HOURS, or -1 to keep dead letters for ever")
         return self
 
 

@@ -1,16 +1,21 @@
 """Records and rows → entries to merge: the input offset that each speaks of, and what it says."""
 
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pydantic_core
 
 from fraudstream.audit.merge import Content
 from fraudstream.events import InvalidPayment, columns, decode
+from fraudstream.json_size import excess
 from fraudstream.records import Record
 from fraudstream.rows import Scored
+from fraudstream.scored_payments import MOST_VALUES
 
 Unreadable = Callable[[str], None]
 _COLUMNS = 12
+_NOT_OURS = (ValueError, TypeError, KeyError, OverflowError)
+"""What another writer's record raises where it is read field by field."""
 
 
 def scored_entries(records: Iterable[Record], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
@@ -18,12 +23,12 @@ def scored_entries(records: Iterable[Record], partition: int, unreadable: Unread
     entries: list[tuple[int, Content]] = []
     for record in records:
         try:
-            event = pydantic_core.from_json(record.value or b"")
+            event = _event(record.value)
             if event["source_partition"] != partition:
-                raise ValueError(f"its payment is of partition {event['source_partition']}")  # noqa: TRY301
+                raise ValueError(f"its payment is of partition {event['source_partition']}")
             content = event["payment_id"], event["fraud_probability"], event["decision"], event["model_version"]
             entries.append((int(event["source_offset"]), content))
-        except (ValueError, TypeError, KeyError) as error:
+        except _NOT_OURS as error:
             unreadable(f"scored topic, offset {record.offset}: {_words(error)}")
     return entries
 
@@ -68,17 +73,17 @@ def scored_again(records: Iterable[Record], unreadable: Unreadable) -> Scored:
     payments, places = [], []
     for record in records:
         try:
-            event = pydantic_core.from_json(record.value or b"")
+            event = _event(record.value)
             payment = decode(record.value)
             if isinstance(payment, InvalidPayment):
-                raise ValueError(payment.detail)  # noqa: TRY004, TRY301
+                raise ValueError(payment.detail)  # noqa: TRY004
             score = float(event["fraud_probability"]), str(event["decision"]), str(event["model_version"])
             if not 0.0 <= score[0] <= 1.0:
-                raise ValueError(f"its probability is {score[0]}")  # noqa: TRY301
+                raise ValueError(f"its probability is {score[0]}")
             place = record.timestamp, int(event["source_partition"]), int(event["source_offset"])
             places.append((*score, *place))
             payments.append(payment)
-        except (ValueError, TypeError, KeyError) as error:
+        except _NOT_OURS as error:
             unreadable(f"scored topic, offset {record.offset}: {_words(error)}")
     probability, decision, version, timestamp_ms, partition, offset = zip(*places, strict=True) if places else [()] * 6
     return Scored(
@@ -90,6 +95,12 @@ def scored_again(records: Iterable[Record], unreadable: Unreadable) -> Scored:
         partition=partition,
         offset=offset,
     )
+
+
+def _event(value: bytes | None) -> Any:
+    if why := excess(value or b"", MOST_VALUES):
+        raise ValueError(why)
+    return pydantic_core.from_json(value or b"")
 
 
 def _words(error: Exception) -> str:

@@ -20,6 +20,7 @@ from fraudstream.dlq.plan import absent, planned
 from fraudstream.dlq.replaying import Replay
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.connection import Log, unless_stopped
+from fraudstream.kafka.producing import transactional_id
 from fraudstream.settings import GroupSettings, KafkaSettings, LogSettings, TopicSettings
 
 _LONGEST_S = 30 * 86_400.0
@@ -51,7 +52,7 @@ async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argpar
             box=box,
             arguments=arguments,
             kafka=kafka,
-            identity=f"{group}-{topics.dlq}-replay",
+            identity=transactional_id(group, topics.dlq, "replay"),
             stop=stop,
             log=log,
         )
@@ -61,14 +62,15 @@ async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argpar
 async def _list(call: _Call) -> int:
     index = await _unless_interrupted(call, call.box.index())
     letters = listing.listed(index, given.choice(call.arguments))
-    last = call.arguments.last
+    last, now_ms = call.arguments.last, time.time_ns() // 1_000_000
     with terminal.standard_output():
         if call.arguments.json:
-            shown = letters if last is None else listing.latest(letters, last)
+            shown = letters if last is None else listing.latest(letters, last, now_ms)
             for one in shown:
                 terminal.write(f"{listing.json_line(*one)}\n")
         else:
-            terminal.write(listing.text(letters, call.box.topic, given.LATEST if last is None else last) + "\n")
+            shown_last = given.LATEST if last is None else last
+            terminal.write(listing.text(letters, call.box.topic, shown_last, now_ms) + "\n")
     return 0
 
 
@@ -106,6 +108,9 @@ async def _replay(call: _Call) -> int:
         raise edited.absent(place, box.topic)
     edits = edited.edits if edited else None
     plan = planned(index, choice, edits, box.target, again=arguments.again, limit=arguments.limit)
+    if plan.entries:
+        sources = await _unless_interrupted(call, box.compared([entry.place for entry in plan.entries], call.kafka))
+        plan = plan.compared(edits, sources.differing, sources.verified)
     terminal.write(plan.text(box.topic) + "\n")
     if not plan.entries:
         return 0

@@ -28,7 +28,8 @@ async def export(box: Letterbox, choice: Choice, out: Path | None, *, force: boo
         async for chunk in box.chunks(places):
             for letter, timestamp_ms in chunk:
                 replays = index.replays(LetterPlace(letter.partition, letter.offset))
-                write(export_line(letter, timestamp_ms, replays) + "\n")
+                write(export_line(letter, timestamp_ms, replays))
+                write("\n")
     return len(places)
 
 

@@ -11,6 +11,7 @@ from fraudstream.dead_letters import DeadLetter, dead_letter
 from fraudstream.dlq.choosing import LetterPlace
 from fraudstream.dlq.index import Index
 from fraudstream.dlq.plan import Target
+from fraudstream.dlq.sources import Sources
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import Log
@@ -82,6 +83,17 @@ class Letterbox:
                         chunk, size = [], 0
             if chunk:
                 yield chunk
+
+    async def compared(self, places: Sequence[LetterPlace], kafka: KafkaSettings) -> Sources:
+        """Compare the letters at `places` with the messages that they name."""
+        progress = Progress("verifying", len(places), self._log)
+        async with connected(partial(TopicReader, kafka, self.target.topic), kafka, self._log) as reader:
+            sources = Sources(reader=reader, partitions=range(self.target.partitions), log=self._log)
+            async for chunk in self.chunks(places):
+                await sources.compare([found.letter for found in chunk])
+                progress.advance(chunk[0].letter.partition, len(chunk))
+        progress.finish()
+        return sources
 
     async def _letters(self, partition: int, offsets: Sequence[int]) -> AsyncGenerator[Found, None]:
         wanted = set(offsets)

@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -11,6 +12,9 @@ from fraudstream.dead_letters import DeadLetter, Replayed
 from fraudstream.dlq.choosing import LetterPlace
 from fraudstream.escaping import ascii_json
 from fraudstream.rows import rfc3339
+
+_TEXT_BYTES = 4 << 20
+"""Larger than any letter of ours: as text, 60 MB of control characters take six times as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,10 +76,10 @@ def mended(line: bytes) -> Mended:
 def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
     if content is None:
         return {name: None}
-    try:
-        return {name: content.decode()}
-    except UnicodeDecodeError:
-        return {f"{name}_base64": base64.b64encode(content).decode()}
+    with suppress(UnicodeDecodeError):
+        if len(content) <= _TEXT_BYTES:
+            return {name: content.decode()}
+    return {f"{name}_base64": base64.b64encode(content).decode()}
 
 
 def _number(said: dict[str, Any], name: str) -> int:

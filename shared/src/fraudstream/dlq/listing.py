@@ -6,7 +6,7 @@ from heapq import nlargest
 from typing import Any
 
 from fraudstream.dead_letters import Replayed
-from fraudstream.dlq.choosing import Choice
+from fraudstream.dlq.choosing import Choice, LetterPlace
 from fraudstream.dlq.index import Entry, Index
 from fraudstream.escaping import ascii_json, shortened, visible
 from fraudstream.rows import rfc3339
@@ -14,6 +14,7 @@ from fraudstream.tables import aligned
 
 _DETAIL_CHARACTERS = 70
 _NONE = "-"
+_AHEAD_MS = 3_600_000
 
 Listed = tuple[Entry, Sequence[Replayed]]
 
@@ -34,23 +35,28 @@ def listed(index: Index, choice: Choice) -> list[Listed]:
     ]
 
 
-def text(letters: Sequence[Listed], topic: str, last: int) -> str:
+def text(letters: Sequence[Listed], topic: str, last: int, now_ms: int) -> str:
     """What a person reads; `last` is how many letters are shown one by one."""
     if not letters:
         return f"No such dead letter in {topic}."
     unreplayed = sum(not replays for _, replays in letters)
     parts = [f"{topic}: {len(letters):,} dead letters, {unreplayed:,} of them not replayed", *_reasons(letters)]
     if last:
-        shown = latest(letters, last)
+        shown = latest(letters, last, now_ms)
         rows = [("place", "time", "reason", "replayed", "detail"), *map(_row, shown)]
         parts += ["", f"the latest {len(shown):,}:" if len(shown) < len(letters) else "all of them:", *aligned(rows)]
         parts += ["", f"one in full: fraudstream dlq show {shown[0][0].place}"]
     return "\n".join(parts)
 
 
-def latest(letters: Iterable[Listed], last: int) -> list[Listed]:
-    """The newest first, by their timestamps."""
-    return nlargest(last, letters, key=lambda one: (one[0].timestamp_ms, one[0].place))
+def latest(letters: Iterable[Listed], last: int, now_ms: int) -> list[Listed]:
+    """The newest first, by their timestamps; those of more than an hour after now come last: nobody can trust them."""
+
+    def age(one: Listed) -> tuple[int, LetterPlace]:
+        timestamp_ms = one[0].timestamp_ms
+        return timestamp_ms if timestamp_ms <= now_ms + _AHEAD_MS else -1, one[0].place
+
+    return nlargest(last, letters, key=age)
 
 
 def json_line(entry: Entry, replays: Sequence[Replayed]) -> str:

@@ -2,7 +2,8 @@
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from fraudstream.dlq.choosing import Choice, LetterPlace
 from fraudstream.dlq.index import Entry, Index
@@ -16,6 +17,7 @@ CUT = "cut when they were kept, so that there is no whole value to send"
 RAW = "damaged records or batches, whose bytes are no message; give them a value with dlq export and replay --from"
 INCOMPLETE = "kept without a key or headers that were too large: only their sender can send them again"
 FOREIGN = "of another topic than {topic}"
+DIFFERING = "that are not the message that {topic} has at the offset they name: somebody else has written them"
 TOO_LARGE = "larger than {topic} takes"
 NO_PARTITION = "of a partition that {topic} does not have"
 
@@ -43,6 +45,28 @@ class Plan:
     from_file: bool
     limited: int = 0
     """How many more there would be without the limit."""
+    unverified: int = 0
+    """How many could not be compared with their message."""
+
+    def compared(
+        self,
+        edits: Mapping[LetterPlace, Edit] | None,
+        differing: Collection[LetterPlace],
+        verified: Collection[LetterPlace],
+    ) -> Self:
+        """Return the plan without letters that are not the message that they name."""
+        entries = [entry for entry in self.entries if entry.place not in differing]
+        left_out = dict(self.left_out)
+        if len(entries) < len(self.entries):
+            left_out[DIFFERING.format(topic=self.target.topic)] = len(self.entries) - len(entries)
+        return replace(
+            self,
+            entries=entries,
+            left_out=left_out,
+            verdicts=_verdicts(entries, edits),
+            mended=_mended(entries, edits),
+            unverified=sum(entry.place not in verified for entry in entries),
+        )
 
     def text(self, dlq: str) -> str:
         """What a person reads before being asked."""
@@ -53,6 +77,8 @@ class Plan:
         lines += [f"  left out: {number:,} {why}" for why, number in self.left_out.items()]
         if self.limited:
             lines.append(f"  left for later: {self.limited:,} more, by --limit")
+        if self.unverified:
+            lines.append(f"  not verified: {self.unverified:,} whose message {self.target.topic} no longer has")
         return "\n".join([*lines, *self._prospects()])
 
     def _prospects(self) -> list[str]:
@@ -100,7 +126,7 @@ def planned(
         entries=sent,
         left_out=left_out,
         verdicts=_verdicts(sent, edits),
-        mended=sum(edits[entry.place].value_hash != entry.value_hash for entry in sent) if edits is not None else 0,
+        mended=_mended(sent, edits),
         from_file=edits is not None,
         limited=len(entries) - len(sent),
     )
@@ -138,6 +164,10 @@ def _oldest(entries: Sequence[Entry], limit: int | None) -> Sequence[Entry]:
         return entries
     chosen = sorted(entries, key=lambda entry: (entry.timestamp_ms, entry.place))[:limit]
     return sorted(chosen, key=lambda entry: entry.place)
+
+
+def _mended(entries: Sequence[Entry], edits: Mapping[LetterPlace, Edit] | None) -> int:
+    return sum(edits[entry.place].value_hash != entry.value_hash for entry in entries) if edits is not None else 0
 
 
 def _verdicts(entries: Sequence[Entry], edits: Mapping[LetterPlace, Edit] | None) -> Counter[str]:

@@ -19,6 +19,7 @@ from aiokafka.errors import (
     OffsetOutOfRangeError,
 )
 
+from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.connection import BROKEN, client_options
 from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.reading import fingerprint_at, offset_after, undecoded_batch
@@ -110,7 +111,7 @@ class InputConsumer(ConsumerRebalanceListener):
         self._try_stopped()
         try:
             with self._rights.needed():
-                records = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=max_records)
+                records = await fetch(self._consumer, timeout_ms=timeout_ms, max_records=max_records)
         except NoOffsetForPartitionError:
             return {}  # the owner is about to seek
         except OffsetOutOfRangeError as error:

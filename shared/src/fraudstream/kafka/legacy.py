@@ -6,11 +6,12 @@ aiokafka's parsers of them read without end, or outside their memory, where a le
 import struct
 import zlib
 from collections.abc import Sequence
+from itertools import islice
 from typing import ClassVar, NoReturn
 
 from fraudstream.kafka.compression import DecompressionError, decompress
 from fraudstream.kafka.frames import frames
-from fraudstream.kafka.salvage import Parsed, UndecodableError
+from fraudstream.kafka.salvage import MOST_PARTS, Parsed, UndecodableError, check_parts
 
 _HEAD, _TIMESTAMP, _SIZE = struct.Struct(">qiIBB"), struct.Struct(">q"), struct.Struct(">i")
 _CHECKED_FROM = 16
@@ -35,15 +36,19 @@ class LegacyBatch:
         """Whether the checksum is right."""
         return bool(_HEAD.unpack_from(self._data)[2] == zlib.crc32(self._data[_CHECKED_FROM:]))
 
-    def records(self) -> Sequence[Parsed]:
-        """Return the message, or those that are compressed in it, ascending by offset. Raises UndecodableError."""
+    def records(self) -> tuple[Sequence[Parsed], int]:
+        """Return the message, or those that are compressed in it, and how many bytes they take.
+
+        They ascend by offset. Raises UndecodableError.
+        """
         if not self._attributes & _CODEC:
-            return [self._message]
+            return [self._message], len(self._data)
         try:
-            data = memoryview(decompress(self._attributes & _CODEC, self._message.value or b""))
+            data = decompress(self._attributes & _CODEC, self._message.value or b"")
         except DecompressionError as error:
             raise UndecodableError(str(error)) from None
-        parts = list(frames(data))
+        parts = list(islice(frames(data), MOST_PARTS + 1))
+        check_parts(len(parts))
         if not parts or sum(map(len, parts)) != len(data):
             _refuse()
         found = [_message(part)[0] for part in parts]
@@ -52,7 +57,7 @@ class LegacyBatch:
         offsets = [one.offset + shift for one in found]
         if offsets[0] < 0 or offsets != sorted(set(offsets)):
             raise UndecodableError("its offsets are not ascending")
-        return [self._placed(one, offset) for one, offset in zip(found, offsets, strict=True)]
+        return [self._placed(one, offset) for one, offset in zip(found, offsets, strict=True)], len(data)
 
     def _placed(self, one: Parsed, offset: int) -> Parsed:
         appended = self._attributes & _LOG_APPEND_TIME

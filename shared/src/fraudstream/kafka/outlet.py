@@ -18,7 +18,7 @@ from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options, stopped
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.patches import retry_begin_soon
-from fraudstream.kafka.producing import failed_producer, publish, start, transactional
+from fraudstream.kafka.producing import failed_producer, publish, start, transactional, transactional_id
 from fraudstream.kafka.rights import Rights
 from fraudstream.rows import Message
 from fraudstream.settings import KafkaSettings, TopicSettings
@@ -51,16 +51,17 @@ class Outlet:
         self._group = group
         self._transactional = guarantee == "exactly_once"
         self._commit = commit
-        ids = f"{group}-{topics.input}-"
         self._rights = Rights(
             kafka=kafka,
             topics=dict.fromkeys(self._outputs, ("Write",)),
             group=group,
-            transactional_ids=ids,
+            transactional_ids=transactional_id(group, topics.input, ""),
         )
         retry_begin_soon()
         identity: dict[str, object] = (
-            transactional(f"{ids}{partition}") if self._transactional else {"enable_idempotence": True}
+            transactional(transactional_id(group, topics.input, partition))
+            if self._transactional
+            else {"enable_idempotence": True}
         )
         self._producer = AIOKafkaProducer(
             **client_options(kafka),

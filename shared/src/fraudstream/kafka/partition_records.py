@@ -5,6 +5,7 @@ from typing import Any
 
 from aiokafka import TopicPartition
 
+from fraudstream.kafka.allowance import allowance
 from fraudstream.kafka.frames import frames
 from fraudstream.kafka.record_batches import (
     Batch,
@@ -67,28 +68,33 @@ class PartitionRecords:
 
     def _unpacked(self) -> Iterator[Record | Unreadable]:
         for data in frames(self._data):
+            if allowance.is_spent:
+                return
             try:
                 batch = open_batch(data)
-                records = self._read(batch, data)
+                records, content_bytes = self._read(batch, data)
             except UndecodableError as error:
                 yield unreadable_batch(data, self.next_fetch_offset, str(error))
                 return
             if records and records[0].offset < self.next_fetch_offset:  # a batch may begin before the position
                 records = [record for record in records if record.offset >= self.next_fetch_offset]
+            is_taken = allowance.take_all(records, content_bytes)
             for record in records:
+                if not is_taken and not allowance.take(record):
+                    return  # the rest is fetched again
                 self.next_fetch_offset = record.offset + 1
                 yield record
             # a batch keeps its last offset where compaction has removed the record that had it
             self.next_fetch_offset = batch.next_offset
 
-    def _read(self, batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
-        """The batch's records. Raises UndecodableError."""
+    def _read(self, batch: Batch, data: memoryview) -> tuple[Sequence[Record | Unreadable], int]:
+        """Return the batch's records, and how many bytes they take. Raises UndecodableError."""
         if batch.next_offset <= self.next_fetch_offset:
             # the checksum does not cover the offset; such a batch would be fetched again for ever
             raise UndecodableError("its offsets are before those that follow the last batch")
         if self._skips_aborted and batch.producer_id is not None and self._is_aborted(batch, data):
-            return ()
-        return () if batch.is_control_batch else records_of(batch, data)
+            return (), 0
+        return ((), 0) if batch.is_control_batch else records_of(batch, data)
 
     def _is_aborted(self, batch: Batch, data: memoryview) -> bool:
         while self._aborted and self._aborted[-1][1] <= batch.base_offset:

@@ -8,6 +8,7 @@ from aiokafka import client, conn, errors
 from aiokafka.consumer import fetcher
 from aiokafka.producer import sender
 
+from fraudstream.kafka.allowance import BoundedFetchResult
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.partition_records import FetchedBytes, PartitionRecords
 
@@ -38,6 +39,7 @@ def read_damaged_records() -> None:
     """
     _fetcher.MemoryRecords = FetchedBytes
     _fetcher.PartitionRecords = PartitionRecords
+    _fetcher.FetchResult = BoundedFetchResult
 
 
 def retry_begin_soon() -> None:

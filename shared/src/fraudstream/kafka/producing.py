@@ -27,6 +27,15 @@ def transactional(identity: str) -> dict[str, object]:
     return {"transactional_id": identity, "transaction_timeout_ms": 1_000 * TRANSACTION_TIMEOUT_S}
 
 
+def transactional_id(group: str, topic: str, use: object) -> str:
+    """Return the id of a group's writer for a topic; `use` is a partition, or a command's name.
+
+    The group's dashes are escaped: group `a` on topic `b-c` and group `a-b` on topic `c` would have the same ids, and
+    fence each other.
+    """
+    return f"{group.replace('-', '%2D')}-{topic}-{use}"
+
+
 @contextmanager
 def failed_producer() -> Iterator[None]:
     """Raise IllegalStateError where aiokafka asserts that its producer has not failed, or that a partition is there.

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
 
 from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.batches import never_a_record, serves_nothing_else
 from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
@@ -125,7 +126,7 @@ class TopicReader:
         while position < end:
             try:
                 with self._rights.needed():
-                    fetched = await self._consumer.getmany(place, timeout_ms=_FETCH_TIMEOUT_MS, max_records=_RECORDS)
+                    fetched = await fetch(self._consumer, place, timeout_ms=_FETCH_TIMEOUT_MS, max_records=_RECORDS)
             except OffsetOutOfRangeError:
                 raise KafkaSetupError(
                     f"{self.topic}: retention has deleted what was being read of partition {partition}; run it again"
@@ -198,7 +199,7 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
         reader.assign([place])
         reader.seek(place, offset)
         with _rights(kafka, topic).needed():
-            fetched = await reader.getmany(place, timeout_ms=timeout_ms, max_records=1)
+            fetched = await fetch(reader, place, timeout_ms=timeout_ms, max_records=1)
     except OffsetOutOfRangeError:
         return None
     finally:

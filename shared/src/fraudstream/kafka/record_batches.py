@@ -21,6 +21,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from fraudstream.kafka.compression import DecompressionError, decompress
 from fraudstream.kafka.frames import LENGTH, LENGTH_AT, OVERHEAD
 from fraudstream.kafka.legacy import LegacyBatch
+from fraudstream.kafka.record_count import UNCOUNTED_BYTES, counted, has_sound_lengths
 from fraudstream.kafka.salvage import HEADER, BatchHeader, Salvage, UndecodableError
 from fraudstream.records import Record, Unreadable
 
@@ -57,16 +58,28 @@ def open_batch(data: memoryview) -> Batch:
     return batch
 
 
-def records_of(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
-    """Return the records of `batch`, which was opened from `data`, ascending by offset. Raises UndecodableError."""
+def records_of(batch: Batch, data: memoryview) -> tuple[Sequence[Record | Unreadable], int]:
+    """Return the records of `batch`, which was opened from `data`, and how many bytes they take uncompressed.
+
+    They ascend by offset. Raises UndecodableError.
+    """
     if batch.producer_id is None:
-        records_of_older_format: Sequence[Record] = batch.records()
+        records_of_older_format: tuple[Sequence[Record], int] = batch.records()
         return records_of_older_format
     if batch.compression_type:
         data = _uncompressed(data)
         batch = DefaultRecordBatch(data)
+    return _parsed(batch, data), len(data)
+
+
+def _parsed(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
+    is_large = len(data) > UNCOUNTED_BYTES
+    if is_large and not has_sound_lengths(data):
+        return Salvage(data).records()
     try:
-        records: list[Record] = list(batch)
+        records: list[Record] = counted(batch) if is_large else list(batch)
+    except UndecodableError:
+        raise
     except (CorruptRecordException, ValueError, *_UNFORESEEN):
         return Salvage(data).records()
     offsets = [record.offset for record in records]
@@ -78,7 +91,7 @@ def records_of(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
 
 def is_abort_marker(batch: Batch, data: memoryview) -> bool:
     """Whether this control batch ends a transaction that was aborted. Raises UndecodableError."""
-    records = records_of(batch, data)
+    records, _ = records_of(batch, data)
     key = records[0].key if records else None
     if key is None or len(key) < _MARKER.size:
         raise UndecodableError("it is a transaction marker without a key")
@@ -104,11 +117,11 @@ def unreadable_batch(data: memoryview, position: int, damage: str) -> Unreadable
 def _uncompressed(data: memoryview) -> memoryview:
     """The batch as if it had been sent without compression."""
     header = BatchHeader(*HEADER.unpack_from(data))
+    head = HEADER.pack(*header._replace(attributes=header.attributes & ~_CODEC))
     try:
-        records = decompress(header.attributes & _CODEC, data[HEADER.size :])
+        return decompress(header.attributes & _CODEC, data[HEADER.size :], head)
     except DecompressionError as error:
         raise UndecodableError(str(error)) from None
-    return memoryview(HEADER.pack(*header._replace(attributes=header.attributes & ~_CODEC)) + records)
 
 
 def _is_compacted(offsets: Sequence[int], data: memoryview) -> bool:

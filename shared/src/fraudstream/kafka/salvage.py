@@ -14,9 +14,11 @@ _LOG_APPEND_TIME = 0x08
 _INT64 = range(-(2**63), 2**63)
 _VARINT_BYTES, _VARLONG_BYTES = 5, 10
 _SEARCHED_BYTES = 256 << 10
-"""How far a batch is searched for the end of damaged records, all together: 0.3 s at most."""
+"""How far a batch is searched for the end of damaged records, in bytes and headers, all together: 0.5 s at most."""
 _MISSING_RECORDS = 256 << 10
 """How many records a batch may lack: its header may state any number."""
+MOST_PARTS = 250_000
+"""Records and headers of a batch, all together: so many take 60 MB once they are parsed, beside their content."""
 _ELSEWHERE = "its bytes can't be separated from those of the damaged record before it"
 
 Headers = list[tuple[str, bytes | None]]
@@ -24,6 +26,12 @@ Headers = list[tuple[str, bytes | None]]
 
 class UndecodableError(ValueError):
     """A batch's records can't be separated; the message gives the reason."""
+
+
+def check_parts(parts: int) -> None:
+    """Raise UndecodableError where a batch has more records and headers than MOST_PARTS."""
+    if parts > MOST_PARTS:
+        raise UndecodableError(f"it has more than {MOST_PARTS:,} records and headers")
 
 
 class BatchHeader(NamedTuple):
@@ -77,12 +85,14 @@ class Salvage:
     def records(self) -> Sequence[Record | Unreadable]:
         """Return the batch's offsets, each as a record or an `Unreadable`, without those that compaction removed."""
         found: list[Record | Unreadable] = []
-        at, delta, adds_up = 0, 0, self._adds_up()
+        at, delta, parts, adds_up = 0, 0, 0, self._adds_up()
         while at < len(self._data) and delta <= self._last_delta:
             parsed = self._parsed(at, delta, delta if self._is_dense else self._last_delta)
             if parsed:
                 record, at = parsed
                 found.append(record)
+                parts += 1 + len(record.headers)
+                check_parts(parts)
                 delta = record.offset - self._base + 1
                 continue
             begin, end, following = self._framed(at, delta) if adds_up else self._damaged(at, delta)
@@ -98,7 +108,7 @@ class Salvage:
         at = count = 0
         try:
             while at < len(self._data):
-                length, begin = _varint(self._data, at, _VARINT_BYTES)
+                length, begin = varint(self._data, at, _VARINT_BYTES)
                 if length <= 0:
                     return False
                 at, count = begin + length, count + 1
@@ -107,7 +117,7 @@ class Salvage:
         return at == len(self._data) and count == self._count
 
     def _framed(self, at: int, delta: int) -> tuple[int, int, int]:
-        length, begin = _varint(self._data, at, _VARINT_BYTES)
+        length, begin = varint(self._data, at, _VARINT_BYTES)
         return begin, begin + length, delta + 1
 
     def _damaged(self, at: int, delta: int) -> tuple[int, int, int]:
@@ -119,6 +129,8 @@ class Salvage:
         until = min(len(self._data), at + 1 + self._to_search)
         for candidate in range(at + 1, until):
             self._to_search -= 1
+            if self._to_search < 0:  # what looks like a record may have many headers
+                break
             if parsed := self._parsed(candidate, delta + 1, self._last_delta):
                 return at, candidate, parsed[0].offset - self._base if self._is_dense else delta + 1
         return at, len(self._data), delta + 1
@@ -147,17 +159,17 @@ class Salvage:
         """The sound record at `at` and where it ends, if there is one, `least` to `most` offsets after the base."""
         data = self._data
         try:
-            length, begin = _varint(data, at, _VARINT_BYTES)
+            length, begin = varint(data, at, _VARINT_BYTES)
             end = begin + length
             if length <= 0 or end > len(data):
                 return None
-            timestamp_delta, at = _varint(data, begin + 1, _VARLONG_BYTES)  # after the attributes, which are unused
-            delta, at = _varint(data, at, _VARINT_BYTES)
+            timestamp_delta, at = varint(data, begin + 1, _VARLONG_BYTES)  # after the attributes, which are unused
+            delta, at = varint(data, at, _VARINT_BYTES)
             if not least <= delta <= most:
                 return None
             key, at = _bytes(data, at, end)
             value, at = _bytes(data, at, end)
-            headers, at = _headers(data, at, end)
+            headers, at = self._headers(at, end)
         except (ValueError, IndexError):
             return None
         timestamp = self._max_ms if self._appended else self._first_ms + timestamp_delta
@@ -165,23 +177,23 @@ class Salvage:
             return None
         return Parsed(self._base + delta, timestamp, int(self._appended), key, value, headers), end
 
-
-def _headers(data: bytes, at: int, end: int) -> tuple[Headers, int]:
-    count, at = _varint(data, at, _VARINT_BYTES)
-    if count not in range(end - at + 1):
-        raise ValueError("header count")
-    headers: Headers = []
-    for _ in range(count):
-        name, at = _bytes(data, at, end)
-        value, at = _bytes(data, at, end)
-        if name is None:
-            raise ValueError("header without a name")
-        headers.append((name.decode(errors="backslashreplace"), value))
-    return headers, at
+    def _headers(self, at: int, end: int) -> tuple[Headers, int]:
+        count, at = varint(self._data, at, _VARINT_BYTES)
+        if count not in range(min(end - at, MOST_PARTS) + 1):
+            raise ValueError("header count")
+        headers: Headers = []
+        for _ in range(count):
+            self._to_search -= 1
+            name, at = _bytes(self._data, at, end)
+            value, at = _bytes(self._data, at, end)
+            if name is None:
+                raise ValueError("header without a name")
+            headers.append((name.decode(errors="backslashreplace"), value))
+        return headers, at
 
 
 def _bytes(data: bytes, at: int, end: int) -> tuple[bytes | None, int]:
-    size, at = _varint(data, at, _VARINT_BYTES)
+    size, at = varint(data, at, _VARINT_BYTES)
     if size < 0:
         return None, at
     if at + size > end:
@@ -189,7 +201,7 @@ def _bytes(data: bytes, at: int, end: int) -> tuple[bytes | None, int]:
     return data[at : at + size], at + size
 
 
-def _varint(data: bytes, at: int, most: int) -> tuple[int, int]:
+def varint(data: bytes | memoryview, at: int, most: int) -> tuple[int, int]:
     """Read a zigzag-encoded integer of at most `most` bytes. Raises ValueError, or IndexError at the data's end."""
     value = 0
     for shift in range(0, 7 * most, 7):

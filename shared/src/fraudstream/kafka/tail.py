@@ -8,6 +8,7 @@ import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizationFailedError
 
+from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.reading import offset_after, undecoded_batch
@@ -131,7 +132,7 @@ class Tail:
         """
         try:
             with self._rights.needed():
-                fetched = await self._consumer.getmany(timeout_ms=timeout_ms, max_records=most)
+                fetched = await fetch(self._consumer, timeout_ms=timeout_ms, max_records=most)
         except OffsetOutOfRangeError as error:
             self._forget(error.args[0])
             return {}

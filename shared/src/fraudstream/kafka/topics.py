@@ -86,9 +86,20 @@ async def _partition_counts(admin: AIOKafkaAdminClient, topics: Collection[str])
 
 
 def _configs(topics: TopicSettings) -> Mapping[str, Mapping[str, str]]:
-    retention = {"retention.ms": str(topics.retention_hours * _MS_AN_HOUR)}
-    for_ever = {"retention.ms": "-1", "max.message.bytes": str(DLQ_MESSAGE_BYTES)}
-    return {topics.input: retention, topics.scored: retention, topics.dlq: for_ever}
+    retention = {"retention.ms": _milliseconds(topics.retention_hours)}
+    letters = {
+        "retention.ms": _milliseconds(topics.dlq_retention_hours),
+        "max.message.bytes": str(DLQ_MESSAGE_BYTES),
+        # a letter is as large as its message is uncompressed, however small it was sent
+        "compression.type": "zstd",
+        # retention counts from a record's timestamp, and a message's is its sender's choice
+        "message.timestamp.type": "LogAppendTime",
+    }
+    return {topics.input: retention, topics.scored: retention, topics.dlq: letters}
+
+
+def _milliseconds(hours: int) -> str:
+    return "-1" if hours < 0 else str(hours * _MS_AN_HOUR)
 
 
 async def _create(admin: AIOKafkaAdminClient, topic: NewTopic, log: Log) -> bool:

@@ -16,6 +16,8 @@ _BLOCK_BYTES = 64 << 10
 _READ_BYTES = 1 << 20
 _PLACE_BYTES = 64
 _EXAMPLES = 20
+_DIGITS = 19
+"""Of a partition or an offset, at most; Python refuses to read thousands of digits."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -110,7 +112,7 @@ class CsvSnapshot:
             if start == 0 and lines and lines[0] + b"\n" == HEADER_LINE:
                 del lines[0]
             for place in {_partition(line) for line in lines}:
-                if not place.isdigit():
+                if not _is_number(place):
                     self._note_unreadable(file, lines)
                     continue
                 ranges = file.ranges.setdefault(int(place), [])
@@ -121,7 +123,7 @@ class CsvSnapshot:
 
     def _note_unreadable(self, file: _File, lines: list[bytes]) -> None:
         for line in lines:
-            if not _partition(line).isdigit():
+            if not _is_number(_partition(line)):
                 self.unreadable += 1
                 if len(self.unreadable_lines) < _EXAMPLES:
                     self.unreadable_lines.append(f"{file.name}: {line[:100].decode(errors='replace')!r}")
@@ -180,6 +182,10 @@ def _partition(line: bytes) -> bytes:
     return cells[1] if len(cells) == 3 else b""  # noqa: PLR2004 - what stands before it, it, the offset
 
 
+def _is_number(cell: bytes) -> bool:
+    return cell.isdigit() and len(cell) <= _DIGITS
+
+
 def _maybe_of(partition: int, lines: list[bytes]) -> list[bytes]:
     """The partition stands before the last cell; what else looks like it is told apart when the row is read."""
     place = b",%d," % partition
@@ -190,7 +196,7 @@ def _offsets(partition: int, lines: list[bytes]) -> Iterator[int]:
     wanted = b"%d" % partition
     for line in _maybe_of(partition, lines):
         cell = line.rsplit(b",", 1)[-1].strip()
-        if _partition(line) == wanted and cell.isdigit():
+        if _partition(line) == wanted and _is_number(cell):
             yield int(cell)
 
 

@@ -1,0 +1,161 @@
+"""Batches and messages that expand to hundreds of megabytes, in all three topics of real Kafka."""
+
+import random
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from fraudstream.dead_letters import Place, dead_letter_headers
+from fraudstream.events import DECISIONS, InvalidPayment
+from tests.bombs import CODECS, MIB, compressed_batch, record, zeros
+from tests.conftest import Names
+from tests.integration import offsets, tools
+from tests.integration.archive import SQLITE, Archive
+from tests.integration.broker import Cluster
+from tests.integration.broker.deadline import wait_until
+from tests.integration.dashboard import Dashboard, snapshot
+from tests.integration.scorer import Message, Surroundings, payment
+from tests.integration.service import Service
+from tests.integration.topic import alter_config
+from tests.oracle import dead_letters
+from tests.produce import RawProducer
+
+MOST_MB = 512
+_TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")
+_REFUSED = 1
+"""The partition of what is beyond the limit."""
+_MANY_VALUES = b'{"x":[' + b"[]," * 340_000 + b"0]}"
+"""A message of 1 MB, of which the parser would make 340,000 lists, once for each field that it lacks."""
+_PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
+
+
+@pytest.fixture(scope="module")
+def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - it skips
+    """A broker whose files are measured."""
+    with Cluster() as cluster:
+        yield cluster
+
+
+def peak_mb(service: Service) -> int:
+    """The most memory that the process has had so far; 0 once it has ended."""
+    with suppress(FileNotFoundError):
+        if found := _PEAK.search(Path(f"/proc/{service.pid}/status").read_text()):
+            return int(found[1]) >> 10
+    return 0
+
+
+def batches(codec: str) -> list[tuple[int, bytes]]:
+    """Partition and batch: large ones that are read, one after the other and in several partitions, and one refused."""
+    large = zeros(60 * MIB, codec)
+    megabytes = compressed_batch(codec, [record(number, bytes(MIB - 1_000)) for number in range(24)])
+    small = compressed_batch(codec, [record(number, None) for number in range(30_000)])
+    values = compressed_batch(codec, [record(number, _MANY_VALUES) for number in range(6)])
+    bombs = [zeros(160 * MIB, codec), compressed_batch(codec, [record(0, None, 10_000_000)])]
+    return [
+        *((partition, large) for partition in (0, 2, 3) for _ in range(3)),
+        *((partition, megabytes) for partition in (0, 2, 3)),
+        (0, small),
+        (2, values),
+        (3, compressed_batch(codec, [record(0, None, 900_000)])),
+        *((_REFUSED, bomb) for bomb in bombs),
+    ]
+
+
+def fill(surroundings: Surroundings, codec: str) -> None:
+    """All three topics take larger messages than usual, and have what any producer can send there."""
+    with RawProducer(surroundings.bootstrap) as producer:
+        for topic in _TOPICS:
+            alter_config(surroundings.bootstrap, surroundings.settings[topic], {"max.message.bytes": str(16 * MIB)})
+        for partition, data in batches(codec):
+            for topic in _TOPICS:
+                assert producer.send(surroundings.settings[topic], partition, data) == 0
+        for partition in (0, 2, 3):
+            place = Place(surroundings.settings["INPUT_TOPIC"], partition, 10**9, 0)
+            ours = dead_letter_headers(place, InvalidPayment(reason="invalid_json", detail=""))
+            letter = compressed_batch(codec, [record(0, bytes(60 * MIB), named=ours)])
+            assert producer.send(surroundings.settings["DLQ_TOPIC"], partition, letter) == 0
+
+
+def total(url: str) -> int:
+    """How many payments the page shows."""
+    series = snapshot(url)["series"]
+    return sum(sum(series[decision]) for decision in DECISIONS)
+
+
+@pytest.mark.parametrize(("codec", "database"), [*((codec, "sqlite") for codec in CODECS), ("zstd", "postgres")])
+def test_bombs_stop_their_partition_alone(
+    codec: str, database: str, cluster: Cluster, names: Names, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """Scorer, archiver, page and commands stay within 512 MB; what is decodable is decided, the rest reported."""
+    surroundings = Surroundings(cluster.bootstrap, names, tmp_path).prepare()
+    fill(surroundings, codec)
+    surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 81)])
+    url = SQLITE if database == "sqlite" else request.getfixturevalue("postgres").database(names("archive"))
+    archive, topic = Archive(surroundings, url), surroundings.settings["INPUT_TOPIC"]
+    ends = offsets.ends(cluster.bootstrap, topic)
+    with (
+        surroundings.scorer(METRICS_PORT="0") as scorer,
+        archive.archiver() as archiver,
+        Dashboard(surroundings, [scorer]) as dashboard,
+    ):
+        surroundings.wait_for_positions({one: end for one, end in ends.items() if one != _REFUSED}, 240)
+        (line,) = scorer.wait_for("partition stopped")
+        assert (line["topic"], line["partition"], line["offset"]) == (topic, _REFUSED, 0)
+        wait_until(lambda: archive.count() == 60, 120, "60 payments are archived")
+        large = "SELECT COUNT(*) FROM dead_letters WHERE LENGTH(value) > 60000000"
+        wait_until(lambda: archive.query(large) == [(3,)], 120, "the largest dead letters are archived")
+        wait_until(lambda: total(dashboard.url) == 60, 120, "60 payments are on the page")
+        peaks = {
+            "scorer": peak_mb(scorer),
+            "archiver": peak_mb(archiver),
+            "dashboard": peak_mb(dashboard.service),
+        }
+        for service in (scorer, archiver, dashboard.service):
+            assert "Traceback" not in service.output
+        assert archiver.lines("unreadable records skipped")
+        scorer.terminate()
+        assert scorer.wait() == 0
+    for command in (("verify",), ("dlq", "list"), ("dlq", "export", "--out", str(tmp_path / "letters.jsonl"))):
+        peaks[" ".join(command[:2])] = command_peak_mb(surroundings, *command)
+    print(codec, database, peaks)
+    assert max(peaks.values()) <= MOST_MB, peaks
+
+
+def command_peak_mb(surroundings: Surroundings, *arguments: str) -> int:
+    """Run the command to its end; the most memory that it had."""
+    peaks = [0]
+    with Service(surroundings.folder, "fraudstream.cli", surroundings.settings, *arguments) as service:
+
+        def has_ended() -> bool:
+            peaks.append(peak_mb(service))
+            return not service.running
+
+        wait_until(has_ended, 240, f"{arguments} ends")
+        assert "Traceback" not in service.output, service.output
+    return max(peaks)
+
+
+def test_dead_letters_take_little_more_than_what_was_sent(cluster: Cluster, names: Names, tmp_path: Path) -> None:
+    """30 MB that were sent as 99 KB: the broker compresses what the scorer writes."""
+    surroundings = Surroundings(cluster.bootstrap, names, tmp_path)
+    assert tools.run(surroundings, "topics", TOPIC_PARTITIONS=str(surroundings.partitions)).code == 0
+    surroundings.prepare()
+    topic, letters = surroundings.settings["INPUT_TOPIC"], surroundings.settings["DLQ_TOPIC"]
+    rng = random.Random(8)
+    values = [rng.randbytes(3_000) + b"x" * 997_000 for _ in range(30)]
+    with RawProducer(surroundings.bootstrap) as producer:
+        for value in values:
+            assert producer.send(topic, 0, compressed_batch("zstd", [record(0, value)])) == 0
+    sent = cluster.segment(topic, 0).stat().st_size
+    with surroundings.scorer() as scorer:
+        surroundings.wait_until_committed()
+        scorer.terminate()
+        assert scorer.wait() == 0
+    stored = cluster.segment(letters, 0).stat().st_size
+    print(f"{sum(map(len, values)):,} bytes were sent as {sent:,}; their letters take {stored:,}")
+    assert sent < 110_000
+    assert stored < 3 * sent
+    assert len(dead_letters(surroundings.bootstrap, letters)) == 30

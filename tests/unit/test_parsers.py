@@ -1,0 +1,218 @@
+"""Every parser of bytes that others write, with mutated inputs: a value, or the error that it names.
+
+FUZZ_CASES=100000 tries 100,000 of each; by default it is a quick choice of them.
+"""
+
+import json
+import os
+import random
+import struct
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from tests.scores import PAYMENT, One, Record, scored_values
+
+from archiver.rows import letter_row, replay_row, scored_row
+from dashboard.records import dead_letter as shown_letter
+from dashboard.records import dead_reason, second_of
+from fraudstream.audit.entries import dead_entries, row_entries, scored_again, scored_entries
+from fraudstream.audit.replays import Replays
+from fraudstream.dead_letters import Place, dead_letter, dead_letter_headers, marker_headers, replayed
+from fraudstream.dlq.choosing import Choice
+from fraudstream.dlq.edited import Edited, EditedFileError
+from fraudstream.dlq.index import Index
+from fraudstream.dlq.lines import export_line, mended
+from fraudstream.dlq.listing import json_line, listed, text
+from fraudstream.events import InvalidPayment, decode
+from fraudstream.scored_payments import scored_payment
+from fraudstream.sinks.csv_reading import CsvSnapshot
+from fraudstream.sinks.journal import Journal, Mark, State
+from fraudstream.sinks.protocol import Identity
+from fraudstream.skip_requests import SkipRequest, SkipRequests
+
+CASES = int(os.environ.get("FUZZ_CASES", "20000"))
+FILES = CASES if "FUZZ_CASES" in os.environ else 1_000
+NOW = "2026-01-01T00:00:00.000Z"
+TOKENS = [
+    b"null", b"true", b"-1", b"1e400", b"NaN", b"-Infinity", b"9" * 30, b"9" * 4_400, b"1.5", b'""', b"[]", b"{}",
+    b"[" * 300, b'"\\ud800"', b"\xff\xfe", b"\x00", b",", b'"', b":", b"\\", b"\r\n", b"-0", b"0x1", b"\xc2\xa0",
+    b"9223372036854775808",
+]  # fmt: skip
+VALUE = scored_values([One(PAYMENT, 0.5, "block", "0123456789ab", 1_790_000_000_000, 3, 9)])[0]
+WHY = InvalidPayment(reason="empty", detail="why")
+LETTER = Record(b'{"payment_id":', 9, headers=dead_letter_headers(Place("in", 3, 42, 5), WHY))
+
+
+def mutated(rng: random.Random, seed: bytes) -> bytes:
+    """A few changes: bytes, tokens in place of others, parts left out or repeated."""
+    data = bytearray(seed)
+    for _ in range(rng.choice((1, 1, 2, 4))):
+        at = rng.randrange(len(data) + 1)
+        end = min(len(data), at + rng.randrange(12))
+        match rng.randrange(5):
+            case 0:
+                data[at:end] = bytes(rng.randrange(256) for _ in range(rng.randrange(4)))
+            case 1:
+                data[at:end] = rng.choice(TOKENS)
+            case 2:
+                del data[at:end]
+            case 3:
+                data[at:at] = data[end : end + rng.randrange(40)]
+            case _:
+                number = _number_at(data, at)
+                data[number] = rng.choice(TOKENS)
+    return bytes(data)
+
+
+def _number_at(data: bytearray, at: int) -> slice:
+    """The next run of digits: what a field's value is, mostly."""
+    begin = at
+    while begin < len(data) and not 48 <= data[begin] < 58:
+        begin += 1
+    end = begin
+    while end < len(data) and 48 <= data[end] < 58:
+        end += 1
+    return slice(begin, end)
+
+
+def ignore(_: str) -> None:
+    """What was found unreadable."""
+
+
+def wire(data: bytes) -> None:
+    """A payment's message."""
+    decode(data)
+
+
+def scored(data: bytes) -> None:
+    """A record of the scored topic, as archiver, page and verify read it."""
+    record = Record(data)
+    if payment := scored_payment(data):
+        second_of(payment["scored_at"])
+    scored_row("in", record, NOW)
+    scored_entries([record], 3, ignore)
+    scored_again([record], ignore)
+
+
+def headers(data: bytes) -> None:
+    """A record of the dead-letter topic, as every command and service reads it; each line is a header."""
+    some = [
+        (name.decode(errors="backslashreplace"), value if separator else None)
+        for name, separator, value in (line.partition(b"=") for line in data.split(b"\n"))
+    ]
+    for record in (Record(data, 10, headers=some), Record(None, 10, headers=some)):
+        letter = dead_letter(3, record)
+        replayed(3, record)
+        letter_row("dlq", 3, record, NOW)
+        replay_row("dlq", 3, record, NOW)
+        dead_entries([record], "in", 3, ignore)
+        shown_letter(3, record)
+        dead_reason(record)
+        Replays(3, 0).add([record])
+        index = Index(judged=True)
+        index.add(3, [record])
+        letters = listed(index, Choice())
+        text(letters, "dlq", 5, 0)
+        for one in letters:
+            json_line(*one)
+        if letter:
+            export_line(letter, record.timestamp, ())
+
+
+def edited_line(data: bytes) -> None:
+    """A line of an exported file."""
+    with suppress(ValueError):
+        mended(data)
+
+
+def csv_rows(data: bytes) -> None:
+    """A row of the CSV."""
+    row_entries([data], 3, ignore)
+
+
+HEADERS = b"\n".join(
+    name.encode() + b"=" + (value or b"")
+    for name, value in [
+        *LETTER.headers,
+        ("dlq.format", b"kafka-record"),
+        ("dlq.value_bytes", b"20"),
+        ("dlq.key_bytes", b"7"),
+    ]
+)
+MARKER = (
+    b"\n".join(
+        name.encode() + b"=" + (value or b"") for name, value in marker_headers(letter, mended=True, again=False)
+    )
+    if (letter := dead_letter(3, LETTER))
+    else b""
+)
+PARSERS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
+    "wire": (wire, [json.dumps(PAYMENT).encode()]),
+    "scored": (scored, [VALUE]),
+    "letters": (headers, [HEADERS, MARKER]),
+    "edited lines": (edited_line, [export_line(letter, 5, ()).encode()] if letter else []),
+    "csv rows": (csv_rows, [b"7,12.5,0.25,1,3,0,2026-09-21T14:13:20.000Z,0.5,block,0123456789ab,3,9\n"]),
+}
+
+
+@pytest.mark.parametrize("name", PARSERS)
+def test_any_bytes_are_parsed_or_refused(name: str) -> None:
+    """Nothing else is raised: an exception that its caller does not name would end the process."""
+    parse, seeds = PARSERS[name]
+    rng = random.Random(name)
+    for number in range(CASES):
+        parse(mutated(rng, seeds[number % len(seeds)]))
+
+
+IDENTITY = Identity(cluster="c", topic="in", group="g")
+STATE = State(identity=IDENTITY, sequence=3, length=70, tail=5, marks={0: Mark(token=2, first=0, offset=9)})
+_SLOT = struct.Struct("<4sII")
+
+
+def test_any_journal_is_a_state_or_none(tmp_path: Path) -> None:
+    """Also where its checksum is right: any program that may write the folder can make it so."""
+    journal = Journal(tmp_path / "journal")
+    journal.write(STATE)
+    assert journal.read() == STATE
+    content = json.dumps(asdict(STATE)).encode()
+    rng = random.Random(1)
+    for number in range(FILES):
+        body = mutated(rng, content)
+        data = _SLOT.pack(b"FSJ1", len(body), zlib.crc32(body)) + body
+        journal.path.write_bytes(mutated(rng, data) if number % 3 == 0 else data)
+        found = journal.read()
+        assert found is None or isinstance(found.sequence, int)
+
+
+def test_any_skip_request_is_read_or_none(tmp_path: Path) -> None:
+    """And so is its answer."""
+    requests = SkipRequests(tmp_path / "scores.csv")
+    requests.leave(SkipRequest(topic="in", partition=0, offset=5))
+    (path,) = tmp_path.iterdir()
+    seeds = [path.read_bytes(), b'{"answer": "done"}']
+    rng = random.Random(2)
+    for number in range(FILES):
+        path.write_bytes(mutated(rng, seeds[number % 2]))
+        found = requests.pending(0)
+        assert found is None or type(found.offset) is int
+        requests.answered(0)
+
+
+def test_any_csv_and_any_edited_file_are_read_or_refused(tmp_path: Path) -> None:
+    """Whole files; a refusal names file and line."""
+    rng = random.Random(3)
+    path = tmp_path / "file"
+    rows, lines = PARSERS["csv rows"][1][0] * 3, PARSERS["edited lines"][1][0] + b"\n"
+    for _ in range(FILES):
+        path.write_bytes(mutated(rng, rows))
+        with CsvSnapshot([path]) as snapshot:
+            for partition in snapshot.partitions:
+                for some in snapshot.lines(partition):
+                    row_entries(some, partition, ignore)
+        path.write_bytes(mutated(rng, lines))
+        with suppress(EditedFileError):
+            Edited(path)
