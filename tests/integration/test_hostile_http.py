@@ -9,7 +9,6 @@ from contextlib import closing, suppress
 
 import pytest
 
-from tests.conftest import Names
 from tests.integration.dashboard import Dashboard, snapshot
 from tests.integration.scorer import Surroundings
 from tests.integration.test_http_bytes import damaged, resident_mb
@@ -50,14 +49,9 @@ MOST_MB = 50
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
     """One without Kafka, which logs all it can."""
-    surroundings = Surroundings("127.0.0.1:1", Names("hostile"), tmp_path_factory.mktemp("dashboard"))
-    settings = {
-        "METRICS_PORT": "0",
-        "LOG_LEVEL": "debug",
-        "DASHBOARD_HOSTS": "fraud.example",
-        "METRICS_HOSTS": "scorer",
-    }
-    with Dashboard(surroundings, **settings) as running:
+    surroundings = Surroundings("127.0.0.1:1", "hostile-{}".format, tmp_path_factory.mktemp("dashboard"))
+    surroundings.settings |= {"METRICS_PORT": "0", "METRICS_HOSTS": "scorer"}
+    with Dashboard(surroundings, LOG_LEVEL="debug", DASHBOARD_HOSTS="fraud.example") as running:
         running.service.wait_for("metrics")
         yield running
         assert running.service.running
@@ -88,7 +82,6 @@ def send(number: int, data: bytes) -> bytes:
         got = b""
         with suppress(ConnectionError):
             connection.sendall(data)
-            connection.shutdown(socket.SHUT_WR)
             while part := connection.recv(65_536):
                 got += part
         return got
