@@ -54,7 +54,7 @@ def site(html: str) -> Iterator[int]:
 
 @pytest.fixture
 def dashboard(names: Names, tmp_path: Path) -> Iterator[Dashboard]:
-    """One without Kafka: its page says so, and is shown all the same."""
+    """A dashboard without Kafka, whose page is shown all the same."""
     with Dashboard(Surroundings("127.0.0.1:1", names, tmp_path)) as running:
         yield running
 
@@ -93,7 +93,7 @@ def test_another_site_can_only_link_to_the_page(dashboard: Dashboard, tab: Page,
 
 
 def test_a_name_that_is_pointed_at_the_page_shows_nothing(dashboard: Dashboard, tab: Page) -> None:
-    """DNS rebinding: the browser takes it for that site's own. A sentence says what to set."""
+    """DNS rebinding: the browser takes it for that site's own. A sentence names the setting."""
     url = dashboard.url.replace("127.0.0.1", "evil.localhost")
     for path in ("/", "/events", "/api/payments/1"):
         answer = tab.goto(f"{url}{path}")

@@ -1,4 +1,4 @@
-"""Metrics targets that are not ours: whatever they answer, the page says that they do not answer, and goes on."""
+"""Metrics targets that are not ours: whatever they answer, the page shows that they do not answer, and continues."""
 
 import asyncio
 import gzip

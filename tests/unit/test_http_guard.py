@@ -1,4 +1,4 @@
-"""Which requests are answered: by Host, Origin and what a browser says of the page that asks."""
+"""Which requests are answered, by Host, Origin and Sec-Fetch headers."""
 
 import re
 
@@ -94,7 +94,9 @@ def test_origins(origin: str, expected: int) -> None:
     ("fetched", "path", "expected"),
     [
         ({"Sec-Fetch-Site": "same-origin"}, "/events", 200),
+        ({"Sec-Fetch-Site": "same-origin", "Origin": "https://proxy.example"}, "/static/1/app.js", 200),
         ({"Sec-Fetch-Site": "none"}, "/", 200),
+        ({"Sec-Fetch-Site": "none", "Origin": "http://evil.example"}, "/", 403),
         ({"Sec-Fetch-Site": "cross-site"}, "/events", 403),
         ({"Sec-Fetch-Site": "same-site"}, "/events", 403),  # another port of this machine
         ({"Sec-Fetch-Site": "anything"}, "/", 403),
@@ -108,12 +110,12 @@ def test_origins(origin: str, expected: int) -> None:
         (LINK | {"Origin": "http://evil.example"}, "/", 403),
     ],
 )
-def test_what_a_browser_says_of_the_asking_page(fetched: dict[str, str], path: str, expected: int) -> None:
+def test_sec_fetch_headers(fetched: dict[str, str], path: str, expected: int) -> None:
     """Of another site only a link to the page itself, opened in a tab."""
     assert status(("Host", "localhost"), *fetched.items(), path=path) == expected
 
 
-def test_a_refusal_says_what_to_set() -> None:
+def test_a_refusal_names_the_setting() -> None:
     """With the name, made harmless."""
     refusal = GUARD.refusal(make_mocked_request("GET", "/", CIMultiDict({"Host": "\x1bevil\u202e.example"})))
     assert refusal is not None

@@ -75,9 +75,10 @@ class Guard:
         return host == "localhost" or host in self.names or _is_ip(host)
 
     def _is_foreign(self, host: str, request: web.BaseRequest) -> bool:
-        if request.headers.get("Sec-Fetch-Site", "none") not in {"none", "same-origin"}:
-            return True
-        return any(not self._is_same(origin, host) for origin in request.headers.getall("Origin", []))
+        site = request.headers.get("Sec-Fetch-Site", "none")
+        if site == "same-origin":  # Chromium sends Origin with modules too, and a proxy may have changed Host
+            return False
+        return site != "none" or any(not self._is_same(origin, host) for origin in request.headers.getall("Origin", []))
 
     def _is_same(self, origin: str, host: str) -> bool:
         """Whether a page of `origin` is ours; the two differ behind a proxy that changes Host, whose name is listed."""

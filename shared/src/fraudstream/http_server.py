@@ -65,7 +65,7 @@ def client_of(remote: str | None) -> str:
 async def served(
     application: web.Application, guard: Guard, limits: Limits, *, host: str, port: int, variable: str
 ) -> AsyncIterator[str]:
-    """Serve within the block; the URL comes out. SettingsError naming `variable` where the port is taken.
+    """Serve within the block, and yield the URL. SettingsError naming `variable` where the port is taken.
 
     A handler is cancelled when its client disconnects.
     """
