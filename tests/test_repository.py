@@ -27,6 +27,7 @@ COMPOSE_ALONE = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
     "METRICS_HOST": "0.0.0.0",  # noqa: S104 - inside its container
     "METRICS_PORT": "9400",
+    "METRICS_HOSTS": "scorer,producer,archiver,dashboard",
     "METRICS_TARGETS": "scorer:9400,producer:9400,archiver:9400",
     "DASHBOARD_HOST": "0.0.0.0",  # noqa: S104 - published to this machine alone
 }

@@ -35,6 +35,7 @@ SERVER = """
     location /deep/below/ { proxy_pass http://page/; }
     location /doubled { proxy_pass http://page/; }
     location /compressed/ { gzip on; gzip_types *; proxy_pass http://page/; }
+    location /named/ { proxy_set_header Host $host; proxy_pass http://page/; }
     location /buffered/ { proxy_ignore_headers X-Accel-Buffering; proxy_pass http://page/; }
 """
 WATCH = """() => {
@@ -49,14 +50,19 @@ WATCH = """() => {
 }"""
 
 
-@pytest.fixture
-def proxy(dashboard: Dashboard, tmp_path: Path) -> Iterator[Nginx]:
-    """In front of the dashboard, as docs/dashboard.md has it, and in other ways."""
+def skip_without_nginx() -> None:
+    """Skip the test; in CI, fail it."""
     if binary() is None:
         reason = "needs nginx: apt-get install nginx-light"
         if os.environ.get("CI"):
             pytest.fail(f"{reason}; in CI this is a failure")
         pytest.skip(reason)
+
+
+@pytest.fixture
+def proxy(dashboard: Dashboard, tmp_path: Path) -> Iterator[Nginx]:
+    """In front of the dashboard, as docs/dashboard.md has it, and in other ways."""
+    skip_without_nginx()
     documented = DOCUMENT.read_text(encoding="utf-8").partition("```nginx\n")[2].partition("```")[0]
     assert "location /fraud/" in documented
     server = (SERVER + documented).replace("http://page", dashboard.url).replace("http://127.0.0.1:8080", dashboard.url)
@@ -116,3 +122,23 @@ def test_live_stays_live(opened: Callable[[str], Page]) -> None:
     for path, page in zip(PATHS, pages, strict=True):
         assert set(page.evaluate("seen.states")) == {"reading"}, path
         assert page.evaluate("seen.gap") < 4_000, path
+
+
+@pytest.mark.parametrize(("hosts", "status"), [("fraud.localhost", 200), ("", 421)])
+def test_a_proxy_that_keeps_the_name(
+    surroundings: Surroundings, tmp_path: Path, make_page: MakePage, hosts: str, status: int
+) -> None:
+    """Its name must be one of DASHBOARD_HOSTS."""
+    skip_without_nginx()
+    with (
+        Dashboard(surroundings, DASHBOARD_HOSTS=hosts) as dashboard,
+        Nginx(tmp_path / "nginx", SERVER.replace("http://page", dashboard.url)) as proxy,
+    ):
+        page = make_page()
+        answer = page.goto(f"{proxy.url.replace('127.0.0.1', 'fraud.localhost')}/named/")
+        assert answer is not None
+        assert answer.status == status
+        if status == 200:
+            expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty", timeout=SECONDS)
+        else:
+            assert "DASHBOARD_HOSTS" in page.inner_text("body")

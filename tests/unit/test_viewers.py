@@ -31,10 +31,10 @@ def test_each_page_is_told_of_each_payment_once() -> None:
     async def two_pages() -> None:
         one = board()
         viewers = Viewers(one)
-        first = viewers.events()
+        first = viewers.events("127.0.0.1")
         assert await ids(first) == ("snapshot", ["1"])
         one.take_scored(0, [Record(1, value=scored(2, "block"))], NOW)
-        second = viewers.events()
+        second = viewers.events("127.0.0.1")
         assert await ids(second) == ("snapshot", ["2", "1"])
         assert await ids(first) == ("tick", ["2"])
         one.take_scored(0, [Record(2, value=scored(3, "block"))], NOW)
@@ -51,16 +51,17 @@ def test_each_page_is_told_of_each_payment_once() -> None:
 
 
 def test_a_page_that_does_not_listen_is_let_go() -> None:
-    """Its memory is freed, and its stream ends: it will come again."""
+    """Its memory is freed, and its stream ends: it will come again. It counts until its connection is closed."""
 
     async def one_page() -> None:
         viewers = Viewers(board())
-        deaf = viewers.events()
+        deaf = viewers.events("127.0.0.1")
         await anext(deaf)
         for _ in range(30):
             viewers.tell()
-        assert len(viewers) == 0
+        assert len(viewers) == 1
         assert [event async for event in deaf] == []
+        assert len(viewers) == 0
 
     asyncio.run(one_page())
 
@@ -70,7 +71,7 @@ def test_at_a_stop_all_streams_end() -> None:
 
     async def one_page() -> None:
         viewers = Viewers(board())
-        page = viewers.events()
+        page = viewers.events("127.0.0.1")
         await anext(page)
         viewers.let_all_go()
         assert [event async for event in page] == []

@@ -13,10 +13,12 @@ from dashboard.follow import Follower
 from dashboard.replicas import Replicas
 from dashboard.scrape import Scraper
 from dashboard.viewers import Viewers
-from dashboard.web import application
+from dashboard.web import LIMITS, LINKED, application
 from fraudstream import logs
-from fraudstream.endpoint import endpoint, served
+from fraudstream.endpoint import endpoint
 from fraudstream.heartbeat import Heartbeat
+from fraudstream.http_guard import Guard
+from fraudstream.http_server import served
 from fraudstream.lifecycle import run
 from fraudstream.metrics import DashboardMetrics
 from fraudstream.settings import (
@@ -41,9 +43,17 @@ async def main(stop: asyncio.Event) -> None:
     metrics.viewers.set_function(viewers.__len__)
     follower = Follower(kafka, topics, board, heartbeat, metrics)
     scraper = Scraper(settings.metrics_of, replicas, lambda: board.measure(time.time()))
+    guard = Guard(names=settings.names, variable="DASHBOARD_HOSTS", linked=LINKED)
     async with (
         endpoint(MetricsSettings.from_env(environ), metrics, heartbeat.path),
-        served(application(viewers, finder), settings.host, settings.port, "DASHBOARD_PORT") as address,
+        served(
+            application(viewers, finder),
+            guard,
+            LIMITS,
+            host=settings.host,
+            port=settings.port,
+            variable="DASHBOARD_PORT",
+        ) as address,
     ):
         log.info("dashboard", url=_clickable(address))
         await _until_first_ends(follower.run(stop), viewers.run(), scraper.run())

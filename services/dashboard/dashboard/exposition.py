@@ -1,14 +1,25 @@
-"""What a service's /metrics says, as the page needs it. Pure."""
+"""A service's /metrics and /readyz, as the page needs them. Pure, and safe against any bytes."""
 
+import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Literal
 
+import pydantic_core
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 Kind = Literal["scorer", "producer", "archiver", "service"]
 KINDS: tuple[Kind, ...] = ("scorer", "producer", "archiver")
+
+_NAMES = ("fraudstream_", "process_")
+_LINE_CHARACTERS = 1_000
+_STATUS_CHARACTERS = 500
+_PARTITIONS = 10_000
+_ENTRIES = 100
+"""Of any other list that the page shows."""
+_LARGEST = 2**63 - 1
 
 
 @dataclass(slots=True, kw_only=True)
@@ -40,12 +51,51 @@ class Reading:
 
 
 def reading(text: str) -> Reading:
-    """Read an exposition; what it does not say stays as it is by default. Raises ValueError where it is none."""
-    found = Reading()
-    for family in text_string_to_metric_families(text):
-        for sample in family.samples:
-            _take(found, sample.name, sample.labels, sample.value)
+    """Read an exposition; what it lacks keeps its default. Raises ValueError for any text that is not one of ours."""
+    found, samples = Reading(), 0
+    for sample in _samples(_our_lines(text)):
+        if not 0 <= sample.value <= _LARGEST:
+            raise ValueError(f"{sample.name} is not a number from 0 to 2^63-1")
+        try:
+            _take(found, sample.name, sample.labels, float(sample.value))
+        except KeyError as error:
+            raise ValueError(f"{sample.name} has no label {error}") from error
+        samples += 1
+    if not samples:
+        raise ValueError("no metric of ours")
+    _check_sizes(found)
     return found
+
+
+def status_of(health: bytes) -> str:
+    """Return the status in an answer to /readyz. Raises ValueError for any bytes that are not one of ours."""
+    answer = pydantic_core.from_json(health)
+    status = answer.get("status", "") if isinstance(answer, dict) else None
+    if not isinstance(status, str):
+        raise ValueError("/readyz: no object with a status")  # noqa: TRY004 - as for all that is not one of ours
+    return status[:_STATUS_CHARACTERS]
+
+
+def _our_lines(text: str) -> str:
+    """Return the lines of metrics that the page may need: the others are not parsed, whatever they are."""
+    lines = [line for line in text.split("\n") if line.startswith(_NAMES)]
+    if any(len(line) > _LINE_CHARACTERS for line in lines):
+        raise ValueError(f"a line has more than {_LINE_CHARACTERS} characters")
+    return "\n".join(lines)
+
+
+def _samples(text: str) -> Iterator[Sample]:
+    try:
+        for family in text_string_to_metric_families(text):
+            yield from family.samples
+    except Exception as error:  # a parser that is not ours: it raises more than it documents
+        raise ValueError(f"not in Prometheus' text format: {type(error).__name__}") from error
+
+
+def _check_sizes(found: Reading) -> None:
+    shown: tuple[Sized, ...] = (found.archive_lags, found.ages, found.models, found.psi, found.limit, found.drifting)
+    if max(len(found.partitions), len(found.lags)) > _PARTITIONS or any(len(entries) > _ENTRIES for entries in shown):
+        raise ValueError("more partitions, models, fields or buckets than a service of ours has")
 
 
 def _take(found: Reading, name: str, labels: Mapping[str, str], value: float) -> None:  # noqa: C901, PLR0912 - a table
@@ -70,11 +120,11 @@ def _take(found: Reading, name: str, labels: Mapping[str, str], value: float) ->
         case "process_start_time_seconds":
             found.started_s = value
         case "partition_ready":
-            found.partitions[int(labels["partition"])] = bool(value)
+            found.partitions[_partition(labels)] = bool(value)
         case "lag_records":
-            found.lags[int(labels["partition"])] = int(value)
+            found.lags[_partition(labels)] = int(value)
         case "end_to_end_latency_seconds_bucket":
-            found.ages[float(labels["le"])] = value
+            found.ages[_bound(labels)] = value
         case "model_info":
             found.models.append((labels["role"], labels["version"], labels["kind"]))
         case "model_refused":
@@ -89,3 +139,17 @@ def _take(found: Reading, name: str, labels: Mapping[str, str], value: float) ->
             found.limit[labels["field"]] = value
         case "drifting":
             found.drifting[labels["field"]] = bool(value)
+
+
+def _partition(labels: Mapping[str, str]) -> int:
+    partition = int(labels["partition"])
+    if not 0 <= partition < 2**31:
+        raise ValueError(f"{partition} is not the number of a partition")
+    return partition
+
+
+def _bound(labels: Mapping[str, str]) -> float:
+    bound = float(labels["le"])
+    if math.isnan(bound):
+        raise ValueError("a bucket without a bound")
+    return bound

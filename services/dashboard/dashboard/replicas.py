@@ -63,8 +63,8 @@ class Replica:
             self.history.clear()
         self._rate(now_s)
         counts, former = _counts(self.reading.ages), _counts(before.ages) if again else []
-        fresh = [count - then for count, then in zip(counts, former, strict=True)] if former else []
-        self.ages = _sum(self.ages, fresh)
+        fresh = [count - then for count, then in zip(counts, former, strict=True)] if counts and former else []
+        self.ages = _sum(self.ages, fresh if min(fresh, default=0) >= 0 else [])
 
     def _rate(self, now_s: float) -> None:
         self.history.append((now_s, self.reading.handled, self.reading.cpu_s))
@@ -167,10 +167,11 @@ def _nobody(target: str, now_s: float) -> Replica:
 
 
 def _counts(ages: Mapping[float, float]) -> list[int]:
-    """Cumulative counts by upper bound → counts; nothing where the buckets are another version's."""
+    """Cumulative counts by upper bound → counts; nothing where the buckets are another version's, or not cumulative."""
     if len(ages) != len(BUCKETS_MS) + 1:
         return []
-    return [round(high - low) for low, high in pairwise([0.0, *(ages[bound] for bound in sorted(ages))])]
+    counts = [round(high - low) for low, high in pairwise([0.0, *(ages[bound] for bound in sorted(ages))])]
+    return counts if min(counts) >= 0 else []
 
 
 def _sum(one: list[int], other: list[int]) -> list[int]:
@@ -181,4 +182,4 @@ def _order(replica: Replica) -> tuple[bool, str, list[tuple[bool, int | str]]]:
     """Scorers first; `scorer-10` after `scorer-9`."""
     parts = (replica.name or replica.address).replace("-", " ").replace(":", " ").split()
     kind = replica.reading.kind
-    return kind != "scorer", kind, [(part.isdigit(), int(part) if part.isdigit() else part) for part in parts]
+    return kind != "scorer", kind, [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in parts]

@@ -13,12 +13,16 @@ from collections.abc import Callable, Sequence
 import aiohttp
 import structlog
 
-from dashboard.exposition import reading
+from dashboard.exposition import Reading, reading, status_of
 from dashboard.replicas import Answer, Replicas
 from fraudstream.addresses import Address
 
 _EVERY_S = 2.0
 _ANSWER_S = 1.5
+_MOST_BYTES = 1_000_000
+_PARSED_AT_ONCE_BYTES = 64 << 10
+"""A larger answer takes up to 0.5 s to parse: a thread does it, while the page continues."""
+_STATUSES = {"/metrics": (200,), "/readyz": (200, 503)}
 
 
 class Scraper:
@@ -31,8 +35,11 @@ class Scraper:
 
     async def run(self) -> None:
         """Ask, again and again."""
-        timeout = aiohttp.ClientTimeout(total=_ANSWER_S)
-        async with aiohttp.ClientSession(timeout=timeout, auto_decompress=False) as session:
+        async with aiohttp.ClientSession(
+            auto_decompress=False,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers={"Accept-Encoding": "identity"},
+        ) as session:
             while True:
                 began_s = time.monotonic()
                 await asyncio.gather(*(self._ask_all(session, target) for target in self._targets))
@@ -51,16 +58,38 @@ class Scraper:
     async def _ask(self, session: aiohttp.ClientSession, address: Address) -> Answer:
         name = await _name(address.host)
         try:
-            async with session.get(f"http://{address}/metrics") as response:
-                found = reading(await response.text())
-            reason = ""
-            if not found.ready:
-                async with session.get(f"http://{address}/readyz") as response:
-                    reason = str((await response.json()).get("status", ""))
-        except (aiohttp.ClientError, TimeoutError, ValueError, KeyError) as error:
-            structlog.get_logger().debug("no metrics", address=str(address), reason=repr(error))
+            async with asyncio.timeout(_ANSWER_S):
+                found = await _reading(await _body(session, address, "/metrics"))
+                status = "" if found.ready else status_of(await _body(session, address, "/readyz"))
+        except (TimeoutError, ValueError) as error:
+            structlog.get_logger().debug("no metrics", address=str(address), reason=str(error) or "too late")
             return Answer(name, None, "does not answer")
-        return Answer(name, found, reason)
+        return Answer(name, found, status)
+
+
+async def _body(session: aiohttp.ClientSession, address: Address, path: str) -> bytes:
+    """Return the body that is answered there. ValueError if none comes, or one that no service of ours sends."""
+    try:
+        async with session.get(f"http://{address}{path}", allow_redirects=False) as response:
+            return await _checked(response, path)
+    except Exception as error:  # a client that is not ours: it raises more than ClientError for what servers send
+        raise ValueError(f"{path}: {type(error).__name__}") from error
+
+
+async def _checked(response: aiohttp.ClientResponse, path: str) -> bytes:
+    if response.status not in _STATUSES[path] or "Content-Encoding" in response.headers:
+        raise ValueError(f"status {response.status}, or a coded body")
+    body = bytearray()
+    async for part in response.content.iter_any():
+        body += part
+        if len(body) > _MOST_BYTES:
+            raise ValueError(f"more than {_MOST_BYTES} bytes")
+    return bytes(body)
+
+
+async def _reading(body: bytes) -> Reading:
+    text = body.decode()
+    return reading(text) if len(body) <= _PARSED_AT_ONCE_BYTES else await asyncio.to_thread(reading, text)
 
 
 async def _name(address: str) -> str:
@@ -70,7 +99,7 @@ async def _name(address: str) -> str:
     try:
         async with asyncio.timeout(_ANSWER_S):
             name, _ = await asyncio.get_running_loop().getnameinfo((address, 0), socket.NI_NAMEREQD)
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, UnicodeError):
         return address
     return name.partition(".")[0]
 
@@ -80,7 +109,7 @@ async def _families(target: Address) -> list[list[Address]]:
     try:
         async with asyncio.timeout(_ANSWER_S):
             found = await asyncio.get_running_loop().getaddrinfo(*target, type=socket.SOCK_STREAM)
-    except (OSError, TimeoutError):
+    except (OSError, TimeoutError, UnicodeError):
         return []
     families = dict[int, set[Address]]()
     for family, *_, address in found:

@@ -12,7 +12,9 @@ from dashboard.board import Board
 _TICK_AT_S = 0.7
 """After the full second: by then its payments have come."""
 _MOST_WAITING = 10
-MOST_VIEWERS = 100
+MOST_VIEWERS = 200
+MOST_OF_ONE = 100
+"""By one client, which may be a proxy that all visitors come by."""
 
 
 class Viewers:
@@ -20,11 +22,16 @@ class Viewers:
 
     def __init__(self, board: Board) -> None:
         self._board = board
-        self._queues: set[asyncio.Queue[bytes | None]] = set()
+        self._clients: dict[asyncio.Queue[bytes | None], str] = {}
+        self._let_go = set[asyncio.Queue[bytes | None]]()
 
     def __len__(self) -> int:
-        """How many pages are open."""
-        return len(self._queues)
+        """How many pages are open, those that are let go included until their connection is."""
+        return len(self._clients)
+
+    def is_full(self, client: str) -> bool:
+        """Whether another page of that client is one too many."""
+        return len(self) >= MOST_VIEWERS or sum(one == client for one in self._clients.values()) >= MOST_OF_ONE
 
     async def run(self) -> None:
         """Tell all what is new, once a second, until cancelled."""
@@ -32,9 +39,9 @@ class Viewers:
             await asyncio.sleep((_TICK_AT_S - time.time()) % 1.0 or 1.0)
             self.tell()
 
-    async def events(self) -> AsyncGenerator[bytes, None]:
-        """One page's events, as they go over the wire; ends where it is let go."""
-        with self._joined() as queue:
+    async def events(self, client: str) -> AsyncGenerator[bytes, None]:
+        """Yield the events of one page of that client, as they go over the wire; ends where it is let go."""
+        with self._joined(client) as queue:
             yield _event("snapshot", self._board.snapshot(time.time()))
             while (event := await queue.get()) is not None:
                 yield event
@@ -42,32 +49,33 @@ class Viewers:
     def tell(self) -> None:
         """Tell all what is new since the last time."""
         event = self._board.tick(time.time())
-        if not self._queues:
+        if not self._clients:
             return
         told = _event("tick", event)
-        for queue in list(self._queues):
+        for queue in self._clients.keys() - self._let_go:
             try:
                 queue.put_nowait(told)
             except asyncio.QueueFull:
-                self._let_go(queue)
+                self._end(queue)
 
     def let_all_go(self) -> None:
         """End every page's events, as at a stop."""
-        for queue in list(self._queues):
-            self._let_go(queue)
+        for queue in self._clients.keys() - self._let_go:
+            self._end(queue)
 
     @contextmanager
-    def _joined(self) -> Iterator[asyncio.Queue[bytes | None]]:
+    def _joined(self, client: str) -> Iterator[asyncio.Queue[bytes | None]]:
         self.tell()  # what is new until now: the newcomer's snapshot has it
         queue = asyncio.Queue[bytes | None](_MOST_WAITING)
-        self._queues.add(queue)
+        self._clients[queue] = client
         try:
             yield queue
         finally:
-            self._queues.discard(queue)
+            del self._clients[queue]
+            self._let_go.discard(queue)
 
-    def _let_go(self, queue: asyncio.Queue[bytes | None]) -> None:
-        self._queues.discard(queue)
+    def _end(self, queue: asyncio.Queue[bytes | None]) -> None:
+        self._let_go.add(queue)
         while not queue.empty():
             queue.get_nowait()
         queue.put_nowait(None)

@@ -3,14 +3,16 @@
 All of it is also below any path, for a reverse proxy that does not remove its own: `/fraud/` is the page.
 """
 
+import re
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from aiohttp import web
 
 from dashboard.assets import Assets
-from dashboard.find import Finder
-from dashboard.viewers import MOST_VIEWERS, Viewers
+from dashboard.find import Finder, TooManySearchesError
+from dashboard.viewers import MOST_OF_ONE, MOST_VIEWERS, Viewers
+from fraudstream.http_server import Limits, client_of
 from fraudstream.kafka.connection import BROKEN
 
 _LARGEST_ID = 2**63 - 1
@@ -23,15 +25,17 @@ _EVENT_HEADERS = {
     "Cache-Control": "no-store, no-transform",
     "X-Accel-Buffering": "no",  # nginx, and proxies that follow it, pass each event on at once
 }
-_HEADERS = {
+_PAGE_HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
     ),
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cross-Origin-Resource-Policy": "same-origin",
+    "Cache-Control": "no-cache",
 }
+_ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
+LINKED = re.compile(r"/(?:.*/)?")
+"""The paths of the page itself. By a link to a search, another site could measure how long the answer takes."""
+LIMITS = Limits(total=500, of_one=300)
 
 
 def application(viewers: Viewers, finder: Finder) -> web.Application:
@@ -42,7 +46,6 @@ def application(viewers: Viewers, finder: Finder) -> web.Application:
     app.router.add_get(f"{_BELOW}events", routes.events)
     app.router.add_get(f"{_BELOW}api/payments/{{payment_id}}", routes.payment)
     app.router.add_get(_BELOW, routes.page)
-    app.on_response_prepare.append(_with_headers)
     app.on_shutdown.append(routes.end)
     return app
 
@@ -54,25 +57,30 @@ class _Routes:
     assets: Assets
 
     async def page(self, _: web.Request) -> web.StreamResponse:
-        return web.Response(text=self.assets.index, content_type="text/html", headers={"Cache-Control": "no-cache"})
+        return web.Response(text=self.assets.index, content_type="text/html", headers=_PAGE_HEADERS)
 
     async def asset(self, request: web.Request) -> web.StreamResponse:
         found = self.assets.files.get(request.match_info["name"])
         if found is None or request.match_info["version"] != self.assets.version:
             raise web.HTTPNotFound(text="no such file; load the page again\n")
         body, content_type = found
-        headers = {"Cache-Control": "public, max-age=31536000, immutable"}
-        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=headers)
+        return web.Response(body=body, content_type=content_type, charset="utf-8", headers=_ASSET_HEADERS)
 
     async def events(self, request: web.Request) -> web.StreamResponse:
-        if len(self.viewers) >= MOST_VIEWERS:
-            raise web.HTTPServiceUnavailable(text=f"{MOST_VIEWERS} pages are open: close one\n")
+        client = client_of(request.remote)
+        if self.viewers.is_full(client):
+            raise web.HTTPServiceUnavailable(
+                text=f"{MOST_VIEWERS} pages are open, or {MOST_OF_ONE} by you: close one\n"
+            )
         response = web.StreamResponse(headers=_EVENT_HEADERS)
-        await response.prepare(request)
-        async with aclosing(self.viewers.events()) as coming:
-            with suppress(ConnectionError):  # the page was closed
+        response.force_close()
+        async with aclosing(self.viewers.events(client)) as coming:
+            with suppress(ConnectionError):  # the page was closed, or does not read
                 async for event in coming:
+                    if not response.prepared:
+                        await response.prepare(request)
                     await response.write(event + _KEEP_ALIVE)
+                    await request.writer.drain()
         return response
 
     async def payment(self, request: web.Request) -> web.StreamResponse:
@@ -82,12 +90,10 @@ class _Routes:
             return web.json_response({"error": "A payment id is a whole number from 1 to 2^63-1."}, status=400)
         try:
             return web.json_response(await self.finder.find(number))
+        except TooManySearchesError:
+            return web.json_response({"error": "Many searches are running: try again in a few seconds."}, status=503)
         except BROKEN:
             return web.json_response({"error": "Kafka is away: the payment can't be read now."}, status=503)
 
     async def end(self, _: web.Application) -> None:
         self.viewers.let_all_go()
-
-
-async def _with_headers(_: web.Request, response: web.StreamResponse) -> None:
-    response.headers.update(_HEADERS)

@@ -36,6 +36,15 @@ def host(text: str) -> str:
     return found.host
 
 
+def host_names(text: str) -> frozenset[str]:
+    """Read hosts separated by commas, in lower case. Raises ValueError naming the wrong one."""
+    names = frozenset(host(part).lower() for part in text.split(",") if part.strip())
+    for name in names:
+        if "*" in name:
+            raise ValueError(f"{name!r} is not a host name: list every name")
+    return names
+
+
 def _address(text: str, *, needs_port: bool) -> Address:
     shown = repr(text.rpartition("@")[2])  # what is before an @ may be a password
     if _is_ipv6(text):

@@ -1,7 +1,6 @@
 """What a service answers over HTTP: /metrics to Prometheus, /healthz and /readyz to whoever keeps it alive."""
 
-import logging
-import socket
+import re
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -9,18 +8,16 @@ from pathlib import Path
 
 import structlog
 from aiohttp import web
-from aiohttp.http import HttpProcessingError
-from aiohttp.log import server_logger
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from fraudstream.addresses import Address
-from fraudstream.errors import SettingsError
 from fraudstream.heartbeat import stalled, unhealthy
-from fraudstream.lifecycle import is_lost_connection
+from fraudstream.http_guard import Guard
+from fraudstream.http_server import Limits, served
 from fraudstream.metrics import ServiceMetrics
 from fraudstream.settings import MetricsSettings
 
-_ALL_IPV6 = "::"
+_LINKED = re.compile("/metrics|/healthz|/readyz")
+_LIMITS = Limits(total=100, of_one=50)
 
 
 @asynccontextmanager
@@ -45,39 +42,12 @@ async def endpoint(
     application.router.add_get("/metrics", show)
     application.router.add_get("/healthz", _health(lambda: stalled(heartbeat)))
     application.router.add_get("/readyz", _health(lambda: unhealthy(heartbeat)))
-    async with served(application, settings.host, settings.port, "METRICS_PORT") as address:
+    guard = Guard(names=settings.names, variable="METRICS_HOSTS", linked=_LINKED)
+    async with served(
+        application, guard, _LIMITS, host=settings.host, port=settings.port, variable="METRICS_PORT"
+    ) as address:
         structlog.get_logger().info("metrics", url=f"{address}/metrics")
         yield
-
-
-@asynccontextmanager
-async def served(application: web.Application, host: str, port: int, variable: str) -> AsyncIterator[str]:
-    """Serve within the block; the URL comes out. SettingsError naming `variable` where the port is taken."""
-    server_logger.addFilter(_is_ours)
-    runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
-    await runner.setup()
-    try:
-        try:
-            await _site(runner, host, port).start()
-        except OSError as error:
-            raise SettingsError(f"{variable}: {Address(host, port)} can't be had: {error.strerror or error}") from error
-        yield f"http://{Address(host, runner.addresses[0][1])}"
-    finally:
-        await runner.cleanup()
-
-
-def _site(runner: web.AppRunner, host: str, port: int) -> web.BaseSite:
-    if host != _ALL_IPV6:
-        return web.TCPSite(runner, host, port)
-    # asyncio would listen to IPv6 alone, and the page at 127.0.0.1 would not answer
-    both = socket.has_dualstack_ipv6()
-    return web.SockSite(runner, socket.create_server((host, port), family=socket.AF_INET6, dualstack_ipv6=both))
-
-
-def _is_ours(record: logging.LogRecord) -> bool:
-    """Whether a logged error is a fault of this server, and not of what a client sent or of its connection."""
-    error = record.exc_info[1] if record.exc_info else None
-    return not (isinstance(error, HttpProcessingError) or is_lost_connection(error))
 
 
 def vital(metrics: ServiceMetrics, heartbeat: Path) -> None:

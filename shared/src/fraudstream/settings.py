@@ -16,10 +16,18 @@ from pydantic import (
     model_validator,
 )
 
-from fraudstream.addresses import Address, addresses, host
+from fraudstream.addresses import Address, addresses, host, host_names
 from fraudstream.errors import SettingsError
 
+
+def _host_names(text: str) -> str:
+    host_names(text)
+    return text
+
+
 Host = Annotated[str, AfterValidator(host)]
+HostNames = Annotated[str, AfterValidator(_host_names)]
+
 _SHA256 = "[0-9a-f]{64}"
 _NAME = "[A-Za-z0-9._-]{1,249}"
 _FILE = "_FILE"
@@ -282,6 +290,12 @@ class MetricsSettings(Settings):
     host: Host = Field("127.0.0.1", alias="METRICS_HOST")
     port: int | None = Field(None, alias="METRICS_PORT", ge=0, le=65_535)
     """0: any that is free."""
+    hosts: HostNames = Field("", alias="METRICS_HOSTS")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Host names under which it answers, besides IP addresses and localhost."""
+        return host_names(self.hosts)
 
 
 class DashboardSettings(Settings):
@@ -289,7 +303,13 @@ class DashboardSettings(Settings):
 
     host: Host = Field("127.0.0.1", alias="DASHBOARD_HOST")
     port: int = Field(8080, alias="DASHBOARD_PORT", ge=0, le=65_535)
+    hosts: HostNames = Field("", alias="DASHBOARD_HOSTS")
     targets: str = Field("", alias="METRICS_TARGETS")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Host names under which the page answers, besides IP addresses and localhost."""
+        return host_names(self.hosts)
 
     @field_validator("targets")
     @classmethod

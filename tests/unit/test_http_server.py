@@ -1,0 +1,23 @@
+"""What counts as one client of a server."""
+
+import pytest
+
+from fraudstream.http_server import client_of
+
+
+@pytest.mark.parametrize(
+    ("remote", "client"),
+    [
+        ("192.0.2.1", "192.0.2.1"),
+        ("::ffff:192.0.2.1", "192.0.2.1"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("", ""),
+        (None, ""),
+        ("/run/socket", ""),
+    ],
+)
+def test_what_counts_as_one_client(remote: str | None, client: str) -> None:
+    """Who has an IPv6 address has 2^64 of them."""
+    assert client_of(remote) == client
