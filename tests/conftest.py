@@ -1,6 +1,7 @@
 """What all tests share: markers by folder, brokers, unique names, and a last word on what was skipped."""
 
 import asyncio
+import logging
 import itertools
 import os
 import uuid
@@ -64,13 +65,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
-    """Undo what product code within a test changes of the client: oracles read with the client's own classes."""
+    """Undo what product code within a test changes of the process.
+
+    Oracles read with the client's own classes; a log's stream may be closed when its test has ended.
+    """
     client: Any = fetcher
     own = client.MemoryRecords, client.PartitionRecords
+    handlers = logging.root.handlers[:]
     try:
         return (yield)
     finally:
         client.MemoryRecords, client.PartitionRecords = own
+        logging.root.handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

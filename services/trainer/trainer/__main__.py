@@ -39,10 +39,7 @@ def run(models: ModelSettings, training: TrainingSettings, *, force: bool) -> No
         active = train.ensure_active(match, models.models_dir, models.pinned)
         log.info("nothing to train", kept=match.version, active=active, why="same history, settings and libraries")
         if active != match.version:
-            log.info(
-                "another version was activated by a user, or is pinned",
-                action=f"fraudstream model promote {match.version}",
-            )
+            log.info("another version was activated", action=f"fraudstream model promote {match.version}")
         return
     made = train.train(past, training, models.models_dir)
     seconds = round(time.monotonic() - started, 1)
