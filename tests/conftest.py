@@ -1,8 +1,8 @@
 """What all tests share: markers by folder, brokers, unique names, and a last word on what was skipped."""
 
 import asyncio
-import logging
 import itertools
+import logging
 import os
 import uuid
 from collections.abc import Callable, Generator, Iterator
