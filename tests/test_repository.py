@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from fraudstream import settings
+from fraudstream.environment import Settings
 from tests.networks import parse
 
 ROOT = Path(__file__).parents[1]
@@ -19,9 +20,7 @@ SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 JAVA = {"zookeeper", "kafka"}
 OURS = sorted(SERVICES.keys() - JAVA - {"prometheus", "postgres"})
 IMAGES = ("producer", "scorer", "trainer", "dashboard", "archiver")
-GROUPS = [
-    group for group in vars(settings).values() if isinstance(group, type) and issubclass(group, settings.Settings)
-]
+GROUPS = [group for group in vars(settings).values() if isinstance(group, type) and issubclass(group, Settings)]
 # where Compose's default isn't the library's
 COMPOSE_ALONE = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
