@@ -151,6 +151,6 @@ def test_an_error_of_the_driver_quotes_no_row(tmp_path: Path) -> None:
     """Also where it is logged with its traceback."""
     database = Database(address(f"sqlite:///{tmp_path / 'payments.db'}"))
     with pytest.raises(SinkUnavailableError) as error, database.transaction() as connection:
-        connection.exec_driver_sql("INSERT INTO missing VALUES (?)", [("of-a-payment",)])
+        connection.exec_driver_sql("INSERT INTO missing VALUES (?)", [("of a payment".replace(" ", "-"),)])
     database.close()
     assert "of-a-payment" not in "".join(traceback.format_exception(error.value))
