@@ -138,7 +138,7 @@ def test_a_replay_unchanged_comes_back(scored: Surroundings) -> None:
     """As a letter of its own that links to the first; `--again` sends the first once more, also where it is named."""
     send_broken(scored)
     refused = tools.run(scored, "dlq", "replay")
-    assert (refused.code, "--yes goes on" in refused.output) == (1, True)
+    assert (refused.code, "--yes continues" in refused.output) == (1, True)
     for answer in (b"n\n", b"\x04"):
         assert asked(scored, answer).endswith("[y/N] Nothing was sent.\n")
     assert not replays(scored)

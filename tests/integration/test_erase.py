@@ -5,12 +5,15 @@ import json
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 
+from fraudstream.dead_letters import Place, dead_letter_headers
+from fraudstream.events import InvalidPayment
 from fraudstream.sinks.csv_erasure import files
 from tests.conftest import Names
 from tests.integration import tools
@@ -21,9 +24,11 @@ from tests.integration.postgres import Postgres
 from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.service import Service
 from tests.integration.topic import delete_records, delete_topic
+from tests.scores import PAYMENT, One, scored_values
 
 ROOT = Path(__file__).parents[2]
 CUSTOMER = b"\xff\x00customer"
+NOW_MS = int(time.time() * 1_000)
 STRANGE = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring hindered")
 
 
@@ -184,6 +189,31 @@ def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive
         archiver.wait_until_ready()
     assert ids(surroundings) == [1, 2, 3, 4, 5]
     assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
+
+
+def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Who writes to the output topics may name any place of the input: by id and by key, other payments stay."""
+    topic = surroundings.settings["INPUT_TOPIC"]
+    with running(surroundings, sqlite) as (_, archiver):
+        archiver.wait_until_ready()
+        surroundings.send([Message(payment(one), b"other", timestamp_ms=NOW_MS) for one in range(1, 6)])
+        surroundings.send([Message(letter(90), timestamp_ms=NOW_MS), Message(payment(7), b"mine")])
+        settle(surroundings, sqlite, 6, 1)
+        for payment_id, key, offset in ((2, b"mine", 1), (7, b"x", 2), (7, b"mine", 3), (9, b"mine", 5)):
+            one = One({**PAYMENT, "payment_id": payment_id}, 0.5, "review", "v1", NOW_MS, 0, offset)
+            value = scored_values([one])[0]
+            surroundings.send([Message(value, key, timestamp_ms=NOW_MS)], topic="SCORED_TOPIC")
+        ours = dead_letter_headers(Place(topic, 0, 5, NOW_MS), InvalidPayment(reason="invalid_json", detail=""))
+        named = [(name, value or b"") for name, value in ours]
+        surroundings.send([Message(b'{"payment_id":7', b"mine", headers=named)], topic="DLQ_TOPIC")
+        wait_until(
+            lambda: erase(sqlite, "--payment-id", "7", "--key", "mine", "--yes").code == 0, 40, "all is archived"
+        )
+    assert ids(surroundings) == [1, 2, 3, 4, 5]
+    assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
+    assert [value for (value,) in sqlite.query("SELECT value FROM dead_letters")] == [letter(90)]
+    listed = surroundings.csv.with_name(f".{surroundings.csv.name}.erased").read_text().splitlines()
+    assert [json.loads(entry)[2:4] for entry in listed] == [[0, 6]]
 
 
 def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings, sqlite: Archive) -> None:

@@ -2,6 +2,7 @@
 
 import random
 import string
+import traceback
 from pathlib import Path
 from urllib.parse import quote
 
@@ -144,3 +145,12 @@ def test_a_message_says_what_is_wrong_where_it_has_no_secret() -> None:
     }
     for visible, expected in messages.items():
         assert reason(OSError(visible), url) == expected
+
+
+def test_an_error_of_the_driver_quotes_no_row(tmp_path: Path) -> None:
+    """Also where it is logged with its traceback."""
+    database = Database(address(f"sqlite:///{tmp_path / 'payments.db'}"))
+    with pytest.raises(SinkUnavailableError) as error, database.transaction() as connection:
+        connection.exec_driver_sql("INSERT INTO missing VALUES (?)", [("of a payment".replace(" ", "-"),)])
+    database.close()
+    assert "of-a-payment" not in "".join(traceback.format_exception(error.value))

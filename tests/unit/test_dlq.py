@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -350,3 +351,16 @@ def test_everything_of_a_letter() -> None:
     assert "can't be replayed: its key or headers were removed" in text
     assert json.loads(export_line(incomplete, 0, ()))["removed"][0]["bytes"] == 6_000
     assert "only the first 5,000" in showing.text(letter_of(letter_record(1, b"x" * 6_000)), [], "dlq", 0)
+
+
+def test_of_a_huge_letter_the_beginning_is_shown() -> None:
+    """Whatever it is made of: each byte could be an escape of four characters, or a line."""
+    for part in (b"\0", b"\n", b"x"):
+        letter = letter_of(letter_record(1, b""))
+        huge = replace(
+            letter, value=part * (8 << 20), key=part * (8 << 20), headers=[("\x1b" * 100_000, part * 100_000)] * 5_000
+        )
+        text = showing.text(huge, [], "dlq", 0)
+        assert len(text) < 20_000_000
+        assert "7,340,032 bytes more; dlq export has all" in text
+        assert "4,900 more; dlq export has all" in text

@@ -157,7 +157,18 @@ def test_unfit_files_are_named(authority: Authority, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("hours", "is_accepted"), [("-1", True), ("168", True), ("167", False), ("0", False), ("-2", False)]
+    ("hours", "is_accepted"),
+    [
+        ("-1", True),
+        ("168", True),
+        ("10000000", True),
+        ("167", False),
+        ("0", False),
+        ("-2", False),
+        ("10000000000000", False),
+        ("1e3", False),
+        ("nan", False),
+    ],
 )
 def test_dead_letters_are_kept_as_long_as_their_messages(hours: str, *, is_accepted: bool) -> None:
     """Else verify would miss the letters of messages that are still there."""

@@ -1,17 +1,23 @@
 """Letters compared with the messages that they name."""
 
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
-from hypothesis import given
+import structlog
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.scores import Record
 
 from fraudstream.dead_letters import DeadLetter, Place, dead_letter, dead_letter_headers, raw_headers
-from fraudstream.dlq.sources import is_of
+from fraudstream.dlq.choosing import LetterPlace
+from fraudstream.dlq.sources import Claim, Sources
 from fraudstream.events import InvalidPayment
 from fraudstream.fitting import fitted
+from fraudstream.kafka.reading import TopicReader
+from fraudstream.offsets import Log
 from fraudstream.records import Unreadable
 
 WHY = InvalidPayment(reason="empty", detail="why")
@@ -44,7 +50,7 @@ def letter_of(message: Record, limit: int = 1 << 20) -> DeadLetter:
 @given(MESSAGES, st.sampled_from([1 << 20, 2_000, 1_000]))
 def test_a_letter_is_of_its_own_message(message: Record, limit: int) -> None:
     """Also where parts of it were cut or removed."""
-    assert is_of(letter_of(message, limit), message) is True
+    assert Claim.of(letter_of(message, limit)).is_met(message) is True
 
 
 CHANGES: dict[str, dict[str, Any]] = {
@@ -62,18 +68,56 @@ CHANGES: dict[str, dict[str, Any]] = {
 def test_a_letter_with_another_content_is_not(change: str) -> None:
     """In value, key or headers."""
     message = Record(b"value", 3, 7, key=b"key", headers=[("trace", b"1")])
-    assert is_of(letter_of(replace(message, **CHANGES[change])), message) is False
+    assert Claim.of(letter_of(replace(message, **CHANGES[change]))).is_met(message) is False
 
 
 def test_what_can_not_be_known() -> None:
     """Another message is there by now, or a batch is unreadable; a damaged record is compared byte for byte."""
     message = Record(b"value", 3, 7)
-    assert is_of(letter_of(message), replace(message, timestamp=8)) is None
+    assert Claim.of(letter_of(message)).is_met(replace(message, timestamp=8)) is None
     damaged = Unreadable(offset=3, last_offset=3, timestamp=7, damage="", raw=b"\xff", is_batch=False)
     ours = [*dead_letter_headers(Place("in", 0, 3, 7), WHY), *raw_headers(damaged)]
     letter = dead_letter(0, Record(b"\xff", headers=ours))
     assert letter is not None
-    assert is_of(letter, damaged) is True
-    assert is_of(letter, replace(damaged, raw=b"\xfe")) is False
-    assert is_of(letter, message) is False
-    assert is_of(letter, replace(damaged, is_batch=True)) is None
+    assert Claim.of(letter).is_met(damaged) is True
+    assert Claim.of(letter).is_met(replace(damaged, raw=b"\xfe")) is False
+    assert Claim.of(letter).is_met(message) is False
+    assert Claim.of(letter).is_met(replace(damaged, is_batch=True)) is None
+
+
+class Input:
+    """The input topic, which counts what is read of it."""
+
+    topic = "in"
+
+    def __init__(self, count: int) -> None:
+        self.log = [Record(b"%d" % offset, offset, 7) for offset in range(count)]
+        self.read = 0
+
+    async def retained(self, partitions: Sequence[int]) -> dict[int, Log]:
+        """All of it."""
+        return {one: Log(start=0, end=len(self.log), fingerprint=None) for one in partitions}
+
+    async def records(self, _: int, start: int, end: int) -> AsyncGenerator[Sequence[Record], None]:
+        """In batches of ten."""
+        for first in range(start, end, 10):
+            batch = self.log[first : min(first + 10, end)]
+            self.read += len(batch)
+            yield batch
+
+
+@given(offsets=st.permutations(range(0, 400, 7)), forged=st.sets(st.integers(0, 399)))
+@settings(max_examples=30)
+def test_each_message_is_read_once(offsets: list[int], forged: set[int]) -> None:
+    """In whatever order letters name them, also several times, or none at all."""
+    source = Input(400)
+    sources = Sources(reader=cast("TopicReader", source), partitions=range(1), log=structlog.get_logger())
+    named = [*offsets, *offsets, 10**9]
+    for number, offset in enumerate(named):
+        value = b"forged" if offset in forged else b"%d" % offset
+        sources.add([replace(letter_of(Record(value, offset, 7)), offset=number)])
+    asyncio.run(sources.compare())
+    places = {LetterPlace(0, number): offset for number, offset in enumerate(named[:-1])}
+    assert sources.differing == {place for place, offset in places.items() if offset in forged}
+    assert sources.verified == places.keys() - sources.differing
+    assert source.read <= len(source.log)

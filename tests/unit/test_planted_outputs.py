@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,11 +13,14 @@ from tests.integration.scorer import payment, save_model
 from archiver.database import Database, address
 from fraudstream import cli
 from fraudstream.dlq.exporting import ExportError, _written
+from fraudstream.erasure.wanted import Rows
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.sinks import csv_reading
 from fraudstream.sinks.csv import CsvSink
+from fraudstream.sinks.csv_erasure import CsvErasure
 from fraudstream.sinks.csv_reading import CsvSnapshot
 from fraudstream.sinks.csv_refill import CsvRefill
+from fraudstream.sinks.erased import ErasedPlace, ErasedPlaces
 from trainer.report import files, page
 
 SECRET = b"somebody else's\n"
@@ -117,6 +121,79 @@ def test_a_rebuild_writes_through_no_link(folder: Path, victim: Path) -> None:
         writing.finish(state, {})
     assert victim.read_bytes() == SECRET
     assert (folder / NAME).read_bytes() != SECRET
+
+
+ERASED = Rows([1], [])
+BESIDE_ERASURE = [f".{NAME}.lock", f".{NAME}.claim", f".{NAME}.journal", f".{NAME}.erased"]
+
+
+@pytest.mark.parametrize("name", [*BESIDE_ERASURE, NAME, "scores.0001.csv", "scores.damaged-1.csv"])
+def test_an_erasure_reads_and_writes_through_no_link(folder: Path, victim: Path, name: str) -> None:
+    """Neither in the file that the link leads to nor in place of it."""
+    _use(folder / NAME)
+    stolen = (folder / NAME).read_bytes() + b"1\n"  # a damaged line with the id
+    victim.write_bytes(stolen)
+    _plant(folder / name, victim)
+    with pytest.raises(SinkUnavailableError, match="a symbolic link"):
+        CsvErasure(folder / NAME, IDENTITY, patience_s=0.2).erase(ERASED, [ErasedPlace(0, 0, 0)])
+    assert victim.read_bytes() == stolen
+    assert (folder / name).is_symlink()
+
+
+@pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir])
+@pytest.mark.parametrize("name", [*BESIDE_ERASURE, NAME, "scores.0001.csv"])
+def test_an_erasure_waits_for_no_fifo(folder: Path, name: str, put: Callable[[Path], None]) -> None:
+    """It names the file."""
+    _use(folder / NAME)
+    (folder / name).unlink(missing_ok=True)
+    put(folder / name)
+    with pytest.raises(SinkUnavailableError, match=name):
+        CsvErasure(folder / NAME, IDENTITY, patience_s=0.2).erase(ERASED, [ErasedPlace(0, 0, 0)])
+
+
+def test_counting_reads_no_links(folder: Path, victim: Path) -> None:
+    """What `erase --dry-run` does."""
+    _plant(folder / "scores.0001.csv", victim)
+    with pytest.raises(SinkUnavailableError, match="a symbolic link"):
+        CsvErasure(folder / NAME, IDENTITY).count(ERASED)
+
+
+def test_the_copies_of_an_erasure_replace_links(folder: Path, victim: Path) -> None:
+    """Those that were planted under the first names of what is written."""
+    _use(folder / NAME)
+    (folder / "scores.0001.csv").write_bytes(b"1\n2\n")
+    for name in (f".{NAME}.erasing", ".scores.0001.csv.erasing", f".{NAME}.erased.part", f".{NAME}.rebuilt"):
+        _plant(folder / name, victim)
+    assert CsvErasure(folder / NAME, IDENTITY).erase(ERASED, [ErasedPlace(0, 0, 0)])
+    assert (folder / "scores.0001.csv").read_bytes() == b"2\n"
+    assert victim.read_bytes() == SECRET
+
+
+@pytest.mark.parametrize("content", [b"[" * 10_000, b"\0" * (1 << 20)])
+def test_a_list_of_erased_records_that_somebody_wrote(folder: Path, content: bytes) -> None:
+    """One endless line is not read whole, and the reader ends with a message."""
+    listed = ErasedPlaces(folder / NAME, "c", "t")
+    listed.path.write_bytes(content)
+    with pytest.raises(SinkUnavailableError, match="not a list of erased records"):
+        listed.read()
+
+
+def test_the_list_and_the_copy_belong_to_owner_and_group(folder: Path) -> None:
+    """Whatever the umask; what root rewrites stays its owner's."""
+    _use(folder / NAME)
+    kept = folder / "scores.0001.csv"
+    kept.write_bytes(b"1\n2\n")
+    kept.chmod(0o644)
+    if os.geteuid() == 0:
+        os.chown(kept, STRANGER, STRANGER)
+    owner = kept.stat().st_uid
+    before = os.umask(0)
+    try:
+        CsvErasure(folder / NAME, IDENTITY).erase(ERASED, [ErasedPlace(0, 0, 0)])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((folder / f".{NAME}.erased").stat().st_mode) == 0o660
+    assert (stat.S_IMODE(kept.stat().st_mode), kept.stat().st_uid) == (0o640, owner)
 
 
 def test_score_and_export_write_through_no_link(folder: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -49,7 +49,7 @@ def _insert_into_sqlite(connection: Connection, table: Table, rows: Sequence[Row
 
 def _postgres_engine(url: URL) -> Engine:
     options = {name: value for name, value in _CONNECT.items() if name not in url.query}
-    return create_engine(url, poolclass=NullPool, connect_args=options)
+    return create_engine(url, poolclass=NullPool, connect_args=options, hide_parameters=True)
 
 
 def _limit_postgres(connection: Connection) -> None:

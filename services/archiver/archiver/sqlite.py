@@ -38,7 +38,7 @@ _ACTIONS = {
 
 def engine(url: URL) -> Engine:
     """The engine for the file that `url` names."""
-    made = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S})
+    made = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S}, hide_parameters=True)
     file = _File()
     event.listen(made, "do_connect", _refuse_planted)
     event.listen(made, "connect", file.connected)

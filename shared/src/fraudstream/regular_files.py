@@ -41,16 +41,21 @@ def open_trusted(path: Path, flags: int, mode: int = 0o666) -> int:
     try:
         return open_regular(path, flags, mode)
     except OSError as error:
-        target = _trusted_target(path) if error.errno == errno.ELOOP else None
-        if target is None:
+        target = trusted_place(path) if error.errno == errno.ELOOP else path
+        if target == path:
             raise
     return open_regular(target, flags, mode)
+
+
+def trusted_place(path: Path) -> Path:
+    """Return where a link at `path` leads to that the user of this process or root has made; else `path`."""
+    return _trusted_target(path) or path
 
 
 def refuse_planted(path: Path) -> None:
     """Raise OSError where `open_trusted` would; for files that a library opens by their names."""
     with suppress(FileNotFoundError):
-        found = (_trusted_target(path) or path).lstat()
+        found = trusted_place(path).lstat()
         if stat.S_ISLNK(found.st_mode):
             raise OSError(errno.ELOOP, _LINK, str(path))
         if not stat.S_ISREG(found.st_mode):

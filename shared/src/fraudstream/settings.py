@@ -99,6 +99,10 @@ class KafkaSettings(Settings):
         return self
 
 
+_LONGEST_RETENTION_HOURS = 10_000_000
+"""A thousand years; Kafka counts milliseconds in 64 bits."""
+
+
 class TopicSettings(Settings):
     """The three topics and how they are made."""
 
@@ -107,8 +111,8 @@ class TopicSettings(Settings):
     dlq: Name = Field("payments-dlq", alias="DLQ_TOPIC")
     partitions: int = Field(6, alias="TOPIC_PARTITIONS", ge=1, le=10_000)
     replication_factor: int = Field(1, alias="TOPIC_REPLICATION_FACTOR", ge=1, le=100)
-    retention_hours: int = Field(168, alias="TOPIC_RETENTION_HOURS", ge=1)
-    dlq_retention_hours: int = Field(2_160, alias="DLQ_RETENTION_HOURS", ge=-1)
+    retention_hours: int = Field(168, alias="TOPIC_RETENTION_HOURS", ge=1, le=_LONGEST_RETENTION_HOURS)
+    dlq_retention_hours: int = Field(2_160, alias="DLQ_RETENTION_HOURS", ge=-1, le=_LONGEST_RETENTION_HOURS)
     """-1: for ever."""
 
     @model_validator(mode="after")

@@ -86,13 +86,11 @@ class Letterbox:
 
     async def compared(self, places: Sequence[LetterPlace], kafka: KafkaSettings) -> Sources:
         """Compare the letters at `places` with the messages that they name."""
-        progress = Progress("verifying", len(places), self._log)
         async with connected(partial(TopicReader, kafka, self.target.topic), kafka, self._log) as reader:
             sources = Sources(reader=reader, partitions=range(self.target.partitions), log=self._log)
             async for chunk in self.chunks(places):
-                await sources.compare([found.letter for found in chunk])
-                progress.advance(chunk[0].letter.partition, len(chunk))
-        progress.finish()
+                sources.add([found.letter for found in chunk])
+            await sources.compare()
         return sources
 
     async def _letters(self, partition: int, offsets: Sequence[int]) -> AsyncGenerator[Found, None]:

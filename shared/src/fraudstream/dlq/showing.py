@@ -8,6 +8,9 @@ from fraudstream.events import InvalidPayment, decode
 from fraudstream.rows import rfc3339
 from fraudstream.tables import aligned
 
+_VALUE_BYTES, _HEADER_BYTES, _HEADERS = 1 << 20, 10_000, 100
+"""What is shown of a letter; more has been written by others than the scorer, and is of no use on a terminal."""
+
 
 def text(letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_ms: int) -> str:
     """What a person reads; `topic` is that of the dead letters, `timestamp_ms` the letter's own."""
@@ -17,7 +20,7 @@ def text(letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_
         ("detail", visible(letter.detail)),
         ("sent to", f"{visible(source.topic)}, partition {source.partition}, offset {source.offset}"),
         ("time", rfc3339(timestamp_ms) or "none"),
-        ("key", "none" if letter.key is None else visible_bytes(letter.key)),
+        ("key", "none" if letter.key is None else _beginning(letter.key)),
         ("size", _size(letter)),
         *_headers(letter),
         *_removed(letter),
@@ -37,13 +40,26 @@ def _size(letter: DeadLetter) -> str:
 
 
 def _headers(letter: DeadLetter) -> list[tuple[str, str]]:
-    shown = [("replay of" if name == REPLAY_OF else "header", _header(name, value)) for name, value in letter.headers]
+    shown = [
+        ("replay of" if name == REPLAY_OF else "header", _header(name, value))
+        for name, value in letter.headers[:_HEADERS]
+    ]
+    if len(letter.headers) > _HEADERS:
+        shown.append(("headers", f"{len(letter.headers) - _HEADERS:,} more; dlq export has all"))
     return shown or [("headers", "none")]
 
 
 def _header(name: str, value: bytes | None) -> str:
-    content = "null" if value is None else visible_bytes(value)
-    return content if name == REPLAY_OF else f"{visible(name)}: {content}"
+    content = "null" if value is None else _beginning(value)
+    return content if name == REPLAY_OF else f"{visible(name[:_HEADER_BYTES])}: {content}"
+
+
+def _beginning(value: bytes) -> str:
+    return " ".join([visible_bytes(value[:_HEADER_BYTES]), *_more(value, _HEADER_BYTES)])
+
+
+def _more(value: bytes, shown: int) -> list[str]:
+    return [f"… {len(value) - shown:,} bytes more; dlq export has all"] if len(value) > shown else []
 
 
 def _removed(letter: DeadLetter) -> list[tuple[str, str]]:
@@ -79,4 +95,5 @@ def _today(letter: DeadLetter) -> str:
 def _value(letter: DeadLetter) -> list[str]:
     if letter.value is None:
         return []
-    return ["value:", *(f"  {line}" for line in visible_lines(letter.value))]
+    lines = [*visible_lines(letter.value[:_VALUE_BYTES]), *_more(letter.value, _VALUE_BYTES)]
+    return ["value:", *(f"  {line}" for line in lines)]

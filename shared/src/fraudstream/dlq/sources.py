@@ -6,8 +6,11 @@ Any writer of the dead-letter topic can write a letter of a message that never w
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, field
+from itertools import chain, groupby
+from typing import NamedTuple, Self
 
-from fraudstream.dead_letters import DeadLetter
+from fraudstream.audit.progress import Progress
+from fraudstream.dead_letters import DeadLetter, Headers
 from fraudstream.dlq.choosing import LetterPlace
 from fraudstream.errors import AccessRefusedError
 from fraudstream.kafka.connection import Log
@@ -18,13 +21,65 @@ from fraudstream.records import Record, Unreadable
 _GAP = 2_000
 """Offsets between two messages that are read rather than skipped: a new fetch takes as long."""
 
-Named = Mapping[int, Sequence[DeadLetter]]
-"""By offset, the letters that name it."""
+
+class Claim(NamedTuple):
+    """What a letter says of its message, without the bytes; `content` is a hash that is good for this process alone."""
+
+    place: LetterPlace
+    offset: int
+    timestamp_ms: int
+    is_raw: bool
+    stored_bytes: int
+    has_key: bool
+    has_headers: bool
+    content: int
+
+    @classmethod
+    def of(cls, letter: DeadLetter) -> Self:
+        """Of this letter."""
+        removed = {part.part for part in letter.removed}
+        has_key, has_headers = "key" not in removed, "headers" not in removed
+        return cls(
+            place=LetterPlace(letter.partition, letter.offset),
+            offset=letter.source.offset,
+            timestamp_ms=letter.source.timestamp_ms,
+            is_raw=bool(letter.format),
+            stored_bytes=len(letter.value or b""),
+            has_key=has_key,
+            has_headers=has_headers,
+            content=_hash(
+                letter.value, letter.value_bytes, letter.key if has_key else None, letter.headers if has_headers else []
+            ),
+        )
+
+    def is_met(self, record: Record) -> bool | None:
+        """Whether `record`, which is where the letter's message was, is that message; None where that can't be known.
+
+        It can't where the topic was re-created since, so that another message is there, or a batch is unreadable.
+        """
+        is_raw = isinstance(record, Unreadable)
+        if self.timestamp_ms != record.timestamp or (isinstance(record, Unreadable) and record.is_batch):
+            return None
+        value = record.raw if isinstance(record, Unreadable) else record.value
+        content = _hash(
+            value and value[: self.stored_bytes],
+            len(value or b""),
+            record.key if self.has_key else None,
+            list(record.headers) if self.has_headers else [],
+        )
+        return (self.is_raw, self.content) == (is_raw, content)
+
+
+Claims = Mapping[int, Sequence[Claim]]
+"""By offset."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Sources:
-    """Compares letters; `differing` and `verified` are the places of those that could be compared."""
+    """Compares letters; `differing` and `verified` are the places of those that could be compared.
+
+    All letters are added first: so each message is read once, in whatever order somebody has letters name them.
+    """
 
     reader: TopicReader
     """Of the input topic."""
@@ -32,63 +87,49 @@ class Sources:
     log: Log
     differing: set[LetterPlace] = field(default_factory=set)
     verified: set[LetterPlace] = field(default_factory=set)
-    _refused: bool = False
+    _claims: dict[int, list[Claim]] = field(default_factory=dict)
 
-    async def compare(self, letters: Sequence[DeadLetter]) -> None:
-        """Read the messages that these letters name, and compare. Raises KafkaSetupError."""
-        named: dict[int, dict[int, list[DeadLetter]]] = {}
+    def add(self, letters: Sequence[DeadLetter]) -> None:
+        """Note what these letters say of their messages."""
         for letter in letters:
-            if letter.source.topic == self.reader.topic:
-                of_partition = named.setdefault(letter.source.partition, {})
-                of_partition.setdefault(letter.source.offset, []).append(letter)
-        try:
-            for partition, of_partition in named.items():
-                await self._compare(partition, of_partition)
-        except AccessRefusedError as error:
-            if not self._refused:
-                self._refused = True
-                self.log.warning("letters can't be verified", reason=str(error))
+            if letter.source.topic == self.reader.topic and letter.source.partition in self.partitions:
+                self._claims.setdefault(letter.source.partition, []).append(Claim.of(letter))
 
-    async def _compare(self, partition: int, named: Named) -> None:
-        if partition not in self.partitions:
-            return
-        log = (await self.reader.retained([partition]))[partition]
-        for first, last in _ranges(named, log):
+    async def compare(self) -> None:
+        """Read the messages that the letters name, and compare. Raises KafkaSetupError."""
+        try:
+            for partition in self._claims:
+                await self._compare(partition)
+        except AccessRefusedError as error:
+            self.log.warning("letters can't be verified", reason=str(error))
+
+    async def _compare(self, partition: int) -> None:
+        ordered = sorted(self._claims[partition], key=lambda claim: claim.offset)
+        claims = {offset: list(some) for offset, some in groupby(ordered, key=lambda claim: claim.offset)}
+        ranges = list(_ranges(claims, (await self.reader.retained([partition]))[partition]))
+        progress = Progress("verifying", sum(last + 1 - first for first, last in ranges), self.log)
+        for first, last in ranges:
             async with aclosing(self.reader.records(partition, first, last + 1)) as batches:
                 async for records in batches:
-                    for record in records:
-                        for letter in named.get(record.offset, ()):
-                            self._judge(letter, record)
+                    self._judge(claims, records)
+                    progress.advance(partition, len(records))
+        progress.finish()
 
-    def _judge(self, letter: DeadLetter, record: Record) -> None:
-        same = is_of(letter, record)
-        if same is not None:
-            (self.verified if same else self.differing).add(LetterPlace(letter.partition, letter.offset))
-
-
-def is_of(letter: DeadLetter, record: Record) -> bool | None:
-    """Whether `record`, which is where the letter's message was, is that message; None where that can't be known.
-
-    It can't where the topic was re-created since, so that another message is there, or a batch is unreadable.
-    """
-    if letter.source.timestamp_ms != record.timestamp or (isinstance(record, Unreadable) and record.is_batch):
-        return None
-    if isinstance(record, Unreadable) != bool(letter.format):
-        return False
-    value = record.raw if isinstance(record, Unreadable) else record.value
-    removed = {part.part for part in letter.removed}
-    return (
-        (value is None) == (letter.value is None)
-        and len(value or b"") == letter.value_bytes
-        and (value or b"").startswith(letter.value or b"")
-        and ("key" in removed or letter.key == record.key)
-        and ("headers" in removed or letter.headers == list(record.headers))
-    )
+    def _judge(self, claims: Claims, records: Sequence[Record]) -> None:
+        for record in records:
+            for claim in claims.get(record.offset, ()):
+                is_met = claim.is_met(record)
+                if is_met is not None:
+                    (self.verified if is_met else self.differing).add(claim.place)
 
 
-def _ranges(named: Named, log: Retained) -> Iterator[tuple[int, int]]:
+def _hash(value: bytes | None, value_bytes: int, key: bytes | None, headers: Headers) -> int:
+    return hash((value, value_bytes, key, *chain.from_iterable(headers)))
+
+
+def _ranges(claims: Claims, log: Retained) -> Iterator[tuple[int, int]]:
     """Yield first and last offset of each part of the log to read."""
-    offsets = sorted(offset for offset in named if log.start <= offset < log.end)
+    offsets = sorted(offset for offset in claims if log.start <= offset < log.end)
     first = 0
     for at, offset in enumerate(offsets):
         if at + 1 == len(offsets) or offsets[at + 1] - offset > _GAP:

@@ -32,6 +32,8 @@ class Found:
 
     `unscored` records of the input are not committed by the group yet: their rows may be written later. `last` is the
     highest offset found in each partition of the output topics: an archive that has not reached it archives it later.
+    `letters` are places of the input: what is in the dead-letter topic, the archive finds by itself, and a letter that
+    somebody else wrote may name any place.
     """
 
     identity: Identity
@@ -64,8 +66,9 @@ async def search(settings: VerifySettings, wanted: Wanted, log: Log) -> Found:
         progress = Progress("searching", sum(one.end - one.start for by in logs.values() for one in by.values()), log)
         sorting = _Sorting(wanted=wanted, topics=topics, found=found)
         for topic, add in (
-            (topics.input, lambda one, records: sorting.inputs(one, records, committed[one] or 0)),
             (topics.scored, sorting.scored),
+            # after the scored ones, which it checks
+            (topics.input, lambda one, records: sorting.inputs(one, records, committed[one] or 0)),
             (topics.dlq, sorting.letters),
         ):
             for one, retained in logs[topic].items():
@@ -79,24 +82,34 @@ async def search(settings: VerifySettings, wanted: Wanted, log: Log) -> Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sorting:
-    """Notes the wanted ones among a partition's records."""
+    """Notes the wanted ones among a partition's records, the scored ones first."""
 
     wanted: Wanted
     topics: TopicSettings
     found: Found
+    named: set[tuple[int, int]] = field(default_factory=set)
+    """Partition and offset in the input of the scored records found."""
 
     def inputs(self, partition: int, records: Sequence[Record], committed: int) -> None:
-        for record in filter(self._may_be, records):
-            payment = decode(record.value)
-            if isinstance(payment, InvalidPayment):
-                if not self._is_letter(record.key, record.value):
-                    continue
-                self.found.letters.add(Place(self.topics.input, partition, record.offset, record.timestamp))
-            elif self._is_payment(record.key, payment["payment_id"]):
-                self.found.payments.add(ScoredPlace(partition, record.offset, payment["payment_id"]))
-            else:
+        for record in records:
+            is_named = (partition, record.offset) in self.named
+            if not is_named and not self._may_be(record):
                 continue
-            self.found.places.add(ErasedPlace(partition, record.offset, record.timestamp))
+            payment = decode(record.value)
+            place = ErasedPlace(partition, record.offset, record.timestamp)
+            if isinstance(payment, InvalidPayment):
+                is_wanted = self._is_letter(record.key, record.value)
+                if is_wanted:
+                    self.found.letters.add(Place(self.topics.input, *place))
+            else:
+                is_wanted = self._is_payment(record.key, payment["payment_id"])
+                scored = ScoredPlace(partition, record.offset, payment["payment_id"])
+                # without it where a scored record that is not the scorer's gave another key
+                (self.found.payments.add if is_wanted else self.found.payments.discard)(scored)
+            if not is_wanted:
+                self.found.places.discard(place)
+                continue
+            self.found.places.add(place)
             self.found.records[self.topics.input] += 1
             self.found.unscored += record.offset >= committed
 
@@ -107,13 +120,13 @@ class _Sorting:
                 source = payment["source_partition"], payment["source_offset"]
                 self.found.payments.add(ScoredPlace(*source, payment["payment_id"]))
                 self.found.places.add(ErasedPlace(*source, record.timestamp))
+                self.named.add(source)
                 self._note(self.topics.scored, partition, record)
 
     def letters(self, partition: int, records: Sequence[Record]) -> None:
         for record in records:
             letter = dead_letter(partition, record)
             if letter and self._is_letter(letter.key, letter.value):
-                self.found.letters.add(letter.source)
                 self._note(self.topics.dlq, partition, record)
 
     def _note(self, topic: str, partition: int, record: Record) -> None:

@@ -9,6 +9,9 @@ from fraudstream.rows import HEADER
 
 _CELLS = HEADER.count(",") + 1
 _MOST_SEARCHED = 50
+_NAME, _ESCAPE = b"payment_id", b"\\u00"
+_ESCAPED_NAME = b"".join(rb"(?:%c|(?i:\\u00%02x))" % (one, one) for one in _NAME)
+"""JSON lets each character of a name be written as an escape. Five times as slow to look for."""
 _ID, _PARTITION, _OFFSET = (HEADER.split(",").index(name) for name in ("payment_id", "partition", "offset"))
 
 
@@ -28,13 +31,15 @@ class Wanted:
     keys: frozenset[bytes] = frozenset()
     _digits: re.Pattern[bytes] = field(init=False)
     _id_in_text: re.Pattern[bytes] = field(init=False)
+    _id_in_escapes: re.Pattern[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         ids = b"|".join(b"%d" % one for one in sorted(self.payment_ids)) or b"(?!)"
         object.__setattr__(self, "_digits", re.compile(rb"(?<!\d)(?:" + ids + rb")(?!\d)"))
-        # also within JSON in a string, and where the JSON is broken
-        text = rb'payment_id\\*"\s*:\s*\\*"?(?:' + ids + rb")(?![\d.])"
-        object.__setattr__(self, "_id_in_text", re.compile(text))
+        # also within JSON in a string, where the JSON is broken, in other quotes, and as a number with a decimal point
+        text = rb"[\\\"'\s]*[:=][\\\"'\s\[+nrt]*(?:" + ids + rb")(?:\.0*)?(?![\d.])"
+        object.__setattr__(self, "_id_in_text", re.compile(_NAME + text))
+        object.__setattr__(self, "_id_in_escapes", re.compile(_ESCAPED_NAME + text))
 
     def has_key(self, key: bytes | None) -> bool:
         """Whether the record's key is one of the keys."""
@@ -46,7 +51,10 @@ class Wanted:
 
     def names_payment(self, value: bytes | None) -> bool:
         """Whether `value`, which need not be valid JSON, gives one of the ids as its payment_id."""
-        return value is not None and self._id_in_text.search(value) is not None
+        if value is None:
+            return False
+        pattern = self._id_in_escapes if _ESCAPE in value else self._id_in_text
+        return pattern.search(value) is not None
 
 
 class Rows:

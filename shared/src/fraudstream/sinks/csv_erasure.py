@@ -9,7 +9,7 @@ import re
 import stat
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from io import BytesIO
 from itertools import accumulate
@@ -19,6 +19,7 @@ from typing import BinaryIO
 from fraudstream.erasure.wanted import Rows
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.failpoints import failpoint
+from fraudstream.regular_files import open_regular, trusted_place
 from fraudstream.sinks.csv_file import CsvFile, tail
 from fraudstream.sinks.csv_refill import known
 from fraudstream.sinks.erased import ErasedPlace, ErasedPlaces
@@ -29,6 +30,7 @@ from fraudstream.sinks.protocol import Identity
 
 _PATIENCE_S = 10.0
 _ALL_BUT_OTHERS = 0o770
+_OURS_ALONE = 0o600
 _BLOCK_BYTES = 1 << 20
 
 Cut = tuple[int, int]
@@ -140,13 +142,13 @@ class _Copy:
 @contextmanager
 def _copied(path: Path, rows: Rows) -> Iterator[_Copy]:
     """Copy the file without the rows, beside it; what is not put in place is deleted in the end."""
-    target = path.resolve()  # of a link, the file itself: else its rows would stay where it is
+    target = trusted_place(path)  # of our own link, the file itself: else its rows would stay where it is
     part = target.with_name(f".{target.name}.erasing")
     cuts: list[Cut] = []
     position = 0
     part.unlink(missing_ok=True)
     try:
-        with target.open("rb") as source, part.open("x+b") as copy:
+        with _opened(target) as source, _created(part) as copy:
             for lines, is_row in _judged(source, rows):
                 end = position + len(lines)
                 if is_row:
@@ -155,7 +157,7 @@ def _copied(path: Path, rows: Rows) -> Iterator[_Copy]:
                     copy.write(lines)
                 position = end
             copy.flush()
-            os.fchmod(copy.fileno(), stat.S_IMODE(os.fstat(source.fileno()).st_mode) & _ALL_BUT_OTHERS)
+            _take_over(os.fstat(source.fileno()), copy)
             if cuts:
                 os.fsync(copy.fileno())
             length = copy.tell()
@@ -165,18 +167,33 @@ def _copied(path: Path, rows: Rows) -> Iterator[_Copy]:
         part.unlink(missing_ok=True)
 
 
+def _opened(path: Path) -> BinaryIO:
+    return os.fdopen(open_regular(path, os.O_RDONLY), "rb")
+
+
+def _created(path: Path) -> BinaryIO:
+    return os.fdopen(open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OURS_ALONE), "w+b")
+
+
+def _take_over(source: os.stat_result, copy: BinaryIO) -> None:
+    """Give the copy the source's owner, where this user may do that, and its rights without those of others."""
+    with suppress(PermissionError):
+        os.fchown(copy.fileno(), source.st_uid, source.st_gid)
+    os.fchmod(copy.fileno(), stat.S_IMODE(source.st_mode) & _ALL_BUT_OTHERS)
+
+
 def files(path: Path) -> list[Path]:
     """Return the CSV at `path`, and each file beside it that was renamed from it: full, damaged, former, replaced."""
     kept = rf"\.(?:\d{{4,}}|(?:damaged|former|replaced)-\d+){re.escape(path.suffix)}"
     name = re.compile(re.escape(path.stem) + rf"(?:{kept}|{re.escape(path.suffix)})")
     try:
-        return sorted(one for one in path.parent.iterdir() if name.fullmatch(one.name) and one.is_file())
+        return sorted(one for one in path.parent.iterdir() if name.fullmatch(one.name))
     except FileNotFoundError:
         return []
 
 
 def _count(path: Path, rows: Rows) -> int:
-    with path.open("rb") as file:
+    with _opened(trusted_place(path)) as file:
         return sum(is_row for _, is_row in _judged(file, rows))
 
 

@@ -5,15 +5,21 @@
 
 import json
 import os
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from fraudstream.errors import SinkUnavailableError
+from fraudstream.regular_files import open_regular, replace_regular
 from fraudstream.sinks.filesystem import sync_folder
 
 Entry = tuple[str, str, int, int, int]
 """Cluster, topic, partition, offset, timestamp."""
+
+
+_MODE = 0o660
+_LINE_BYTES = 500
+"""Of an entry, at most: a topic's name has 249 characters."""
 
 
 class ErasedPlace(NamedTuple):
@@ -46,7 +52,8 @@ class ErasedPlaces:
 
     def _entries(self) -> list[Entry]:
         try:
-            return [_entry(line) for line in self.path.read_text(encoding="utf-8").splitlines()]
+            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
+                return list(map(_entry, _lines(file)))
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:
@@ -56,17 +63,16 @@ class ErasedPlaces:
             ) from None
 
     def _write(self, entries: Iterable[Entry]) -> None:
-        part = self.path.with_name(f"{self.path.name}.part")
-        part.unlink(missing_ok=True)
-        with part.open("x", encoding="utf-8") as file:
-            file.writelines(f"{json.dumps(entry)}\n" for entry in entries)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(self.path)
+        content = "".join(f"{json.dumps(entry)}\n" for entry in entries)
+        replace_regular(self.path, content.encode(), _MODE)
         sync_folder(self.path.parent)
 
 
-def _entry(line: str) -> Entry:
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: file.readline(_LINE_BYTES), b"")
+
+
+def _entry(line: bytes) -> Entry:
     match json.loads(line):
         case [str() as cluster, str() as topic, int() as partition, int() as offset, int() as timestamp_ms]:
             return cluster, topic, partition, offset, timestamp_ms
