@@ -14,8 +14,8 @@ from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.archive import SQLITE, Archive
 from tests.integration.broker.deadline import wait_until
+from tests.integration.erasing import erase, erased, ids, running
 from tests.integration.scorer import Message, Surroundings, payment
-from tests.integration.test_erase import erase, erased, ids, running
 
 SIGKILLED = -9
 ROTATED = {"CSV_ROTATE_BYTES": "4000"}
