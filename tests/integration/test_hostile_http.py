@@ -1,4 +1,7 @@
-"""The page and the metrics of a running dashboard, asked by other sites, by rebinding, and with any bytes."""
+"""The page and the metrics of a running dashboard, asked by other sites, by rebinding, and with any bytes.
+
+FUZZ_CASES=100000 tries 100,000 random requests to each of the two servers.
+"""
 
 import http.client
 import random
@@ -9,6 +12,7 @@ from contextlib import closing, suppress
 
 import pytest
 
+from tests.fuzz import cases
 from tests.integration.dashboard import Dashboard, snapshot
 from tests.integration.scorer import Surroundings
 from tests.integration.test_http_bytes import damaged, resident_mb
@@ -42,7 +46,7 @@ MALFORMED = (
     b"POST / HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n",
     b"GET http://[::1 HTTP/1.1\r\nHost: localhost\r\n\r\n",
 )
-RANDOM_REQUESTS = 5_000
+RANDOM_REQUESTS = cases(5_000)
 MOST_MB = 50
 
 

@@ -1,4 +1,7 @@
-"""Metrics targets that are not ours: whatever they answer, the page shows that they do not answer, and continues."""
+"""Metrics targets that are not ours: whatever they answer, the page shows that they do not answer, and continues.
+
+FUZZ_CASES=100000 tries 100,000 random answers.
+"""
 
 import asyncio
 import gzip
@@ -15,13 +18,14 @@ from dashboard.replicas import Replicas
 from dashboard.scrape import Scraper
 from fraudstream.addresses import Address
 from fraudstream.metrics import ScorerMetrics
+from tests.fuzz import cases
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 WHOLE = generate_latest(ScorerMetrics().registry)
 OK = b"HTTP/1.1 200 OK\r\n"
 TEXT = OK + b"Content-Type: text/plain\r\n"
-RANDOM_ANSWERS = 5_000
+RANDOM_ANSWERS = cases(5_000)
 AT_ONCE = 250
 MOST_MB = 40
 

@@ -76,3 +76,11 @@ def test_a_host_that_is_none(text: str) -> None:
     """The variable is named."""
     with pytest.raises(SettingsError, match=r"^DASHBOARD_HOST: "):
         DashboardSettings.from_env({"DASHBOARD_HOST": text})
+
+
+@pytest.mark.parametrize("text", ["fraud.example.com,http://user:password@fraud.example.com", "a b", "*.example.com"])
+def test_a_list_of_names_with_something_else(text: str) -> None:
+    """The wrong one is named, without a password."""
+    with pytest.raises(SettingsError, match=r"^DASHBOARD_HOSTS: '[^']+' is not a host") as error:
+        DashboardSettings.from_env({"DASHBOARD_HOSTS": text})
+    assert "password" not in str(error.value)

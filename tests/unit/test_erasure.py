@@ -107,3 +107,17 @@ def test_the_command_needs_what_its_image_has() -> None:
         check=True,
     )
     assert done.stdout == "[]\n"
+
+
+def test_a_command_without_a_choice_logs_one_line() -> None:
+    """Nothing of the libraries that it imports."""
+    done = subprocess.run(
+        [sys.executable, "-m", "fraudstream.cli", "erase"],
+        env={"PYTHONPATH": str(Path(__file__).parents[2] / "services" / "archiver")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert "nothing to erase: name payments by --payment-id" in line
+    assert done.returncode == 1

@@ -4,7 +4,6 @@ FUZZ_CASES=100000 tries 100,000 of each; by default it is a quick choice of them
 """
 
 import json
-import os
 import random
 import struct
 import zlib
@@ -14,6 +13,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+from tests.fuzz import cases
 from tests.scores import PAYMENT, One, Record, scored_values
 
 from archiver.rows import letter_row, replay_row, scored_row
@@ -34,8 +34,8 @@ from fraudstream.sinks.journal import Journal, Mark, State
 from fraudstream.sinks.protocol import Identity
 from fraudstream.skip_requests import SkipRequest, SkipRequests
 
-CASES = int(os.environ.get("FUZZ_CASES", "20000"))
-FILES = CASES if "FUZZ_CASES" in os.environ else 1_000
+CASES = cases(20_000)
+FILES = cases(1_000)
 NOW = "2026-01-01T00:00:00.000Z"
 TOKENS = [
     b"null", b"true", b"-1", b"1e400", b"NaN", b"-Infinity", b"9" * 30, b"9" * 4_400, b"1.5", b'""', b"[]", b"{}",

@@ -1,6 +1,5 @@
 """Brings a database's schema to this version, one archiver at a time; never touches one of a newer version."""
 
-import logging
 from pathlib import Path
 
 from alembic import command
@@ -13,8 +12,6 @@ from archiver.dialects import DIALECTS
 from fraudstream.errors import FraudstreamError
 
 _MIGRATIONS = Path(__file__).with_name("migrations")
-# it says four lines each time; what it did is said once, by who asked for it
-logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
 class SchemaNewerError(FraudstreamError):

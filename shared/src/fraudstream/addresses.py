@@ -30,6 +30,8 @@ def host(text: str) -> str:
     stripped = text.strip()
     if _is_ipv6(stripped):
         return stripped
+    if _FORM.fullmatch(stripped) is None:
+        raise ValueError(f"{stripped.rpartition('@')[2]!r} is not a host: write a name or an IP address alone")
     found = _address(stripped, needs_port=False)
     if found.port is not None:
         raise ValueError(f"{str(found)!r} has a port, which is a setting of its own")

@@ -62,14 +62,18 @@ class Guard:
         if "Expect" in request.headers:
             return Refusal(417, "Expect is not supported: send the request without it.")
         if not self._is_own(host.host):
-            return Refusal(421, f"{_shown(host.host)} is not a name of this server: {self._advice}")
+            return Refusal(
+                421,
+                f"{_shown(host.host)} is not a name of this server. Open it by IP address or as localhost, "
+                f"or add the name to its setting {self.variable} (separated by commas).",
+            )
         if self._is_foreign(hosts[0], request) and not self._is_link(request):
-            return Refusal(403, f"Pages of other sites may not ask this. If that page is ours: {self._advice}")
+            return Refusal(
+                403,
+                "Pages of other sites may not request this. If that page is this server's, behind a proxy, "
+                f"add the proxy's name to the setting {self.variable} (separated by commas).",
+            )
         return None
-
-    @property
-    def _advice(self) -> str:
-        return f"add its name to {self.variable} (separated by commas), or use an IP address."
 
     def _is_own(self, host: str) -> bool:
         return host == "localhost" or host in self.names or _is_ip(host)
