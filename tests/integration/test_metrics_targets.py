@@ -88,7 +88,9 @@ async def rounds(serve: Serve, *, count: int, targets: int) -> Replicas:
         port = server.sockets[0].getsockname()[1]
         running = asyncio.ensure_future(Scraper([Address("127.0.0.1", port)] * targets, replicas, measured).run())
         waiting = asyncio.ensure_future(done.wait())
-        ended, _ = await asyncio.wait({running, waiting}, timeout=120, return_when=asyncio.FIRST_COMPLETED)
+        ended, _ = await asyncio.wait(
+            {running, waiting}, timeout=max(120, 2 * count), return_when=asyncio.FIRST_COMPLETED
+        )
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         await asyncio.gather(*connections)
