@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import structlog
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer import fetcher
 from hypothesis import HealthCheck, settings
@@ -67,16 +68,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_protocol() -> Generator[None, object, object]:
     """Undo what product code within a test changes of the process.
 
-    Oracles read with the client's own classes; a log's stream may be closed when its test has ended.
+    Oracles read with the client's own classes; a log that a test has set up would hide the next ones' lines.
     """
     client: Any = fetcher
     own = client.MemoryRecords, client.PartitionRecords
-    handlers = logging.root.handlers[:]
+    handlers, level = logging.root.handlers[:], logging.root.level
     try:
         return (yield)
     finally:
         client.MemoryRecords, client.PartitionRecords = own
         logging.root.handlers[:] = handlers
+        logging.root.setLevel(level)
+        structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")

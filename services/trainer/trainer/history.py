@@ -26,8 +26,6 @@ COLUMNS = (*FEATURES, LABEL)
 FEWEST_ROWS = 100
 FEWEST_OF_A_CLASS = 10
 
-log = structlog.get_logger()
-
 
 @with_config(STRICT)
 class KnownPayment(TypedDict):
@@ -61,7 +59,7 @@ def read(path: Path, max_rejected: int = 0) -> History:
 
     Logs the format that was detected and the first ten rows that were rejected; more than `max_rejected` are an error.
     """
-    rejections = Rejections(path, log)
+    rejections = Rejections(path, structlog.get_logger())
     try:
         table = np.concatenate([np.empty((0, len(COLUMNS))), *_parts(path, rejections)])
         sha256 = _sha256(path)
@@ -78,7 +76,7 @@ def read(path: Path, max_rejected: int = 0) -> History:
 
 def _parts(path: Path, rejections: Rejections) -> Iterator[Floats]:
     with opened(path, _SCHEMA) as table:
-        log.info("file format", file=str(path), **table.detected)
+        structlog.get_logger().info("file format", file=str(path), **table.detected)
         for batch in table.batches:
             rejections.add(batch.rejected)
             if batch.rows:

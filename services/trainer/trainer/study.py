@@ -22,8 +22,6 @@ Integers = NDArray[np.int64]
 
 _PROGRESS_EVERY_S = 5.0
 
-log = structlog.get_logger()
-
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
@@ -62,9 +60,11 @@ def study(history: History, settings: TrainingSettings) -> Study:
     scores = trial.predict_proba(history.matrix[held_out])[:, 1]
     outcomes, amounts = history.labels[held_out], history.matrix[held_out, 0]
     metrics = evaluate.metrics(outcomes, scores) | evaluate.costs(outcomes, scores, amounts, limits, costs)
-    log.info("calibration", **_described(labels, chosen.fraud, found))
-    log.info("thresholds", review=limits.review, block=limits.block)
-    log.info("held out", payments=len(held_out), **{name: round(value, 4) for name, value in metrics.items()})
+    structlog.get_logger().info("calibration", **_described(labels, chosen.fraud, found))
+    structlog.get_logger().info("thresholds", review=limits.review, block=limits.block)
+    structlog.get_logger().info(
+        "held out", payments=len(held_out), **{name: round(value, 4) for name, value in metrics.items()}
+    )
     return Study(
         comparisons=comparisons,
         chosen=chosen,
@@ -82,7 +82,7 @@ def study(history: History, settings: TrainingSettings) -> Study:
 
 def fitted(candidate: Candidate, matrix: Floats, labels: Integers, seed: int) -> Classifier:
     """The candidate's classifier for these payments; says so first, as many payments take a while."""
-    log.debug("fitting", name=candidate.name, payments=len(labels))
+    structlog.get_logger().debug("fitting", name=candidate.name, payments=len(labels))
     return candidate.fit(matrix, labels, seed)
 
 
@@ -101,12 +101,12 @@ class _Progress:
         now = time.monotonic()
         if now - self._said >= _PROGRESS_EVERY_S:
             self._said = now
-            log.info("comparing", candidate=candidate, models=f"{fitted} of {models}")
+            structlog.get_logger().info("comparing", candidate=candidate, models=f"{fitted} of {models}")
 
 
 def _say_compared(comparisons: list[Comparison], chosen: Comparison) -> None:
     for comparison in comparisons:
-        log.info(
+        structlog.get_logger().info(
             "candidate",
             name=comparison.candidate.name,
             log_loss=round(comparison.log_loss, 5),

@@ -21,8 +21,6 @@ from trainer.study import Study, fitted, mended, study
 # raise it when the manifest's reference is made in another way than before: kept versions then no longer match
 REFERENCE = 1
 
-log = structlog.get_logger()
-
 
 def train(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest:
     """Choose, evaluate, fit and activate a model; the same history, seed and libraries give the same bytes.
@@ -57,9 +55,11 @@ def _report(history: History, found: Study, classifier: Classifier, manifest: Ma
         with threadpool_limits(1):
             page = files.write(models_dir, history, found, classifier, manifest)
     except Exception as error:  # noqa: BLE001 - from a full disk to a broken font cache
-        log.warning("no report", reason=f"{type(error).__name__}: {error}", model="is active all the same")
+        structlog.get_logger().warning(
+            "no report", reason=f"{type(error).__name__}: {error}", model="is active all the same"
+        )
     else:
-        log.info("report", file=str(page))
+        structlog.get_logger().info("report", file=str(page))
 
 
 def usual(history: History) -> list[float]:
