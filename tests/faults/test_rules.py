@@ -25,7 +25,10 @@ def overlapping_appends(scene: Surroundings, mutant: str) -> None:
         scene.send_payments(800)
         if mutant != "none":
             scene.wait_for_positions(dict.fromkeys(first.lines(READY)[-1]["partitions"], 300))  # the other one appends
+        paused_ns = scene.csv.stat().st_mtime_ns
         second.resume()
+        # the group may have given its partitions to the other one by now: then nothing else waits for its write
+        wait_until(lambda: scene.csv.stat().st_mtime_ns != paused_ns, 30, "the second one writes the rest")
         scene.wait_until_committed()
 
 
