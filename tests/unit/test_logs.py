@@ -3,7 +3,6 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -21,17 +20,6 @@ from fraudstream.settings import LogSettings
 from producer.report import Report
 from scorer.narration import Narration
 from scorer.scoring import Outcome
-
-
-@pytest.fixture(autouse=True)
-def own_logging() -> Iterator[None]:
-    """Put back how the process logs."""
-    root = logging.getLogger()
-    before = root.handlers[:], root.level
-    yield
-    root.handlers[:], level = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:

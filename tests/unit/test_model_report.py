@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import structlog
 from threadpoolctl import threadpool_limits
 
 from fraudstream import artifact
@@ -68,7 +67,6 @@ def test_training_writes_a_page_and_its_pictures(tmp_path: Path) -> None:
 
 def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The trainer warns, with the reason."""
-    structlog.reset_defaults()
     models = tmp_path / "models"
     models.mkdir()
     (models / files.FOLDER).write_text("in the way")

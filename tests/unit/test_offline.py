@@ -5,11 +5,10 @@ import asyncio
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.test_artifact import save
@@ -29,14 +28,6 @@ from fraudstream.rows import HEADER
 COLUMNS = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device"
 GOOD = "1,1200,0.68,3,18,1"
 fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    """Each test configures logging anew."""
-    structlog.reset_defaults()
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -3,16 +3,14 @@
 import ast
 import asyncio
 import inspect
-import logging
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
-import structlog
 from tests.integration.scorer import payment, save_model
 
 import scorer.__main__
@@ -72,16 +70,6 @@ class Scene:
             settings=train.fingerprint(settings),
             metrics={},
         )
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    """Each test configures logging again, to a stream of its own."""
-    structlog.reset_defaults()
-    before = logging.root.handlers[:]
-    yield
-    logging.root.handlers[:] = before
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -3,25 +3,16 @@
 import bz2
 import gzip
 import lzma
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.table_files import NAMES, PAYMENTS, ROWS, VALUES, Reader, boolean, json_lines, quoted, text
 
 from fraudstream.errors import FraudstreamError
 from trainer import history
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    structlog.reset_defaults()
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture

@@ -5,12 +5,10 @@ import io
 import json
 import logging
 import unicodedata
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -28,15 +26,6 @@ texts = st.text(st.characters()) | st.lists(
     st.sampled_from([*HOSTILE, "\x1b]0;title\x07", "\x85", "x", " ", "="]), max_size=12
 ).map("".join)
 values = st.recursive(texts | st.integers() | st.none() | st.binary(), lambda one: st.lists(one, max_size=3))
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    structlog.reset_defaults()
-    before = logging.root.handlers[:]
-    yield
-    logging.root.handlers[:] = before
-    structlog.reset_defaults()
 
 
 class Odd:

@@ -5,12 +5,10 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-import structlog
 from tests.unit.test_older_models import older
 
 from fraudstream import artifact
@@ -22,14 +20,6 @@ from trainer.__main__ import main
 
 ROWS = 1_000
 SAMPLE = Path(__file__).parents[2] / "data" / "historical_payments.csv"
-
-
-@pytest.fixture(autouse=True)
-def _plain_logs() -> Iterator[None]:
-    """Each test configures logging anew."""
-    structlog.reset_defaults()
-    yield
-    structlog.reset_defaults()
 
 
 @pytest.fixture(autouse=True)
