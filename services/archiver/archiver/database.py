@@ -149,7 +149,7 @@ def _original(error: BaseException) -> BaseException:
 
 
 def reason(error: BaseException, url: URL) -> str:
-    """What went wrong, in one line, without data (statements, values) and without the password and the options."""
+    """Return the cause in one line, without data (statements, values), the password and the options."""
     original = _original(error)
     name = type(original).__name__
     if isinstance(error, DataError) or isinstance(original, psycopg.DataError | psycopg.IntegrityError):
@@ -163,7 +163,7 @@ def reason(error: BaseException, url: URL) -> str:
 
 
 def _without_secrets(text: str, url: URL) -> str:
-    """The driver's message without what it quotes of the address; empty where a part of a secret is left in it."""
+    """Return the driver's message without quotations of the address; empty where a part of a secret is left in it."""
     shown_names = [name for name in (url.host, url.username, url.database) if name]
     text = _QUOTED.sub(lambda quoted: quoted[0] if quoted[1] in shown_names else '"…"', text)
     options = [value for values in url.query.values() for value in ([values] if isinstance(values, str) else values)]

@@ -60,11 +60,10 @@ def study(history: History, settings: TrainingSettings) -> Study:
     scores = trial.predict_proba(history.matrix[held_out])[:, 1]
     outcomes, amounts = history.labels[held_out], history.matrix[held_out, 0]
     metrics = evaluate.metrics(outcomes, scores) | evaluate.costs(outcomes, scores, amounts, limits, costs)
-    structlog.get_logger().info("calibration", **_described(labels, chosen.fraud, found))
-    structlog.get_logger().info("thresholds", review=limits.review, block=limits.block)
-    structlog.get_logger().info(
-        "held out", payments=len(held_out), **{name: round(value, 4) for name, value in metrics.items()}
-    )
+    log = structlog.get_logger()
+    log.info("calibration", **_described(labels, chosen.fraud, found))
+    log.info("thresholds", review=limits.review, block=limits.block)
+    log.info("held out", payments=len(held_out), **{name: round(value, 4) for name, value in metrics.items()})
     return Study(
         comparisons=comparisons,
         chosen=chosen,

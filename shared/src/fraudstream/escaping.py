@@ -19,7 +19,7 @@ def visible(text: str) -> str:
 
 
 def visible_text(text: str) -> str:
-    """The same of several lines, whose ends stay."""
+    """Escape several lines as `visible` does, but for their line ends."""
     return "\n".join(map(visible, text.split("\n")))
 
 
@@ -34,7 +34,7 @@ def visible_lines(value: bytes) -> list[str]:
 
 
 def ascii_json(value: Any, **options: Any) -> str:
-    """`value` as JSON in printable ASCII: `json.dumps` alone would leave DEL as it is."""
+    """Return `value` as JSON in printable ASCII: `json.dumps` alone would leave DEL as it is."""
     return json.dumps(value, **options).replace("\x7f", "\\u007f")
 
 

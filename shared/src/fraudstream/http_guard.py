@@ -1,4 +1,4 @@
-"""Which HTTP requests are refused by their headers, and the headers of every answer.
+"""Rules by which HTTP requests are refused for their headers, and the headers of every answer.
 
 The page and the metrics have no login: a browser that reaches them would read them for any web page that it has open.
 Three headers, which pages can't forge, tell such requests from a visitor's own:
@@ -85,7 +85,7 @@ class Guard:
         return site != "none" or any(not self._is_same(origin, host) for origin in request.headers.getall("Origin", []))
 
     def _is_same(self, origin: str, host: str) -> bool:
-        """Whether a page of `origin` is ours; the two differ behind a proxy that changes Host, whose name is listed."""
+        """Return whether a page of `origin` is ours; behind a proxy that changes Host, the proxy's name is listed."""
         authority = origin.partition("://")[2].lower()
         found = _host(authority)
         return found is not None and (authority == host.lower() or found.host in self.names)

@@ -25,7 +25,7 @@ _ALL_IPV6 = "::"
 _IDLE_S = 15.0
 """Without a whole request: half of one is not waited for any longer than the next one."""
 _WRITE_S = 15.0
-"""What was written must be taken within so long."""
+"""The client must have read what was written by then."""
 _KERNEL_BYTES = 64 << 10
 """Of each connection and direction; Linux doubles it. By default it grows to 4 MB for a reader that does not read."""
 _DISCARD = struct.pack("hh" if sys.platform == "win32" else "ii", 1, 0)
@@ -211,12 +211,12 @@ class _Connection(web.RequestHandler):
 
 
 def _is_of_client(error: BaseException | None) -> bool:
-    """Whether an error comes from what a client sent, or from its connection, and is no fault of this server."""
+    """Return whether an error comes from what a client sent, or from its connection, and is no fault of this server."""
     return isinstance(error, HttpProcessingError | web.RequestPayloadError) or is_lost_connection(error)
 
 
 def _checked(handle: _Handle, guard: Guard) -> _Handle:
-    """Refuse what no handler should see, before a route is looked for."""
+    """Refuse requests that no handler should get, before the router looks for one."""
 
     async def check_and_handle(request: web.BaseRequest) -> web.StreamResponse:
         is_surplus = isinstance(request.protocol, _Connection) and request.protocol.is_surplus

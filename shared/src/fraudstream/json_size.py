@@ -1,4 +1,4 @@
-"""Which JSON is not worth parsing: each value in it takes up to 2 KB once the parser has refused it. Pure."""
+"""A limit on JSON that is parsed: each value in it takes up to 2 KB once the parser has refused it. Pure."""
 
 MOST_BYTES = 1 << 20
 """Kafka's own limit for a message, unless a topic's is raised."""

@@ -9,7 +9,7 @@ from fraudstream.rows import rfc3339
 from fraudstream.tables import aligned
 
 _VALUE_BYTES, _HEADER_BYTES, _HEADERS = 1 << 20, 10_000, 100
-"""What is shown of a letter; more has been written by others than the scorer, and is of no use on a terminal."""
+"""Limits of what is shown of a letter: a larger one was not written by the scorer, and is of no use on a terminal."""
 
 
 def text(letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_ms: int) -> str:

@@ -23,7 +23,7 @@ _GAP = 2_000
 
 
 class Claim(NamedTuple):
-    """What a letter says of its message, without the bytes; `content` is a hash that is good for this process alone."""
+    """A letter's description of its message, without the bytes; `content` is a hash, valid in this process only."""
 
     place: LetterPlace
     offset: int
@@ -36,7 +36,7 @@ class Claim(NamedTuple):
 
     @classmethod
     def of(cls, letter: DeadLetter) -> Self:
-        """Of this letter."""
+        """Return the claim of this letter."""
         removed = {part.part for part in letter.removed}
         has_key, has_headers = "key" not in removed, "headers" not in removed
         return cls(
@@ -53,7 +53,7 @@ class Claim(NamedTuple):
         )
 
     def is_met(self, record: Record) -> bool | None:
-        """Whether `record`, which is where the letter's message was, is that message; None where that can't be known.
+        """Return whether `record`, at the place of the letter's message, is that message; None where nobody can know.
 
         It can't where the topic was re-created since, so that another message is there, or a batch is unreadable.
         """
@@ -90,7 +90,7 @@ class Sources:
     _claims: dict[int, list[Claim]] = field(default_factory=dict)
 
     def add(self, letters: Sequence[DeadLetter]) -> None:
-        """Note what these letters say of their messages."""
+        """Note the claims of these letters."""
         for letter in letters:
             if letter.source.topic == self.reader.topic and letter.source.partition in self.partitions:
                 self._claims.setdefault(letter.source.partition, []).append(Claim.of(letter))

@@ -1,4 +1,4 @@
-"""Which payments are to be erased, and how they are recognised in records, dead letters and CSV rows. Pure."""
+"""The payments to erase, and how they are recognised in records, dead letters and CSV rows. Pure."""
 
 import re
 from collections.abc import Collection
@@ -42,15 +42,15 @@ class Wanted:
         object.__setattr__(self, "_id_in_escapes", re.compile(_ESCAPED_NAME + text))
 
     def has_key(self, key: bytes | None) -> bool:
-        """Whether the record's key is one of the keys."""
+        """Return whether the record's key is one of the keys."""
         return key is not None and key in self.keys
 
     def may_be_in(self, value: bytes | None) -> bool:
-        """Whether the digits of an id are in `value`: without them it is no payment with one of the ids."""
+        """Return whether the digits of an id are in `value`: without them it is not a payment with one of the ids."""
         return value is not None and self._digits.search(value) is not None
 
     def names_payment(self, value: bytes | None) -> bool:
-        """Whether `value`, which need not be valid JSON, gives one of the ids as its payment_id."""
+        """Return whether `value`, which need not be valid JSON, gives one of the ids as its payment_id."""
         if value is None:
             return False
         pattern = self._id_in_escapes if _ESCAPE in value else self._id_in_text
@@ -66,11 +66,11 @@ class Rows:
         self._searched = self._ids.union(payment_id for _, _, payment_id in self._places)
 
     def may_be_in(self, block: bytes) -> bool:
-        """Whether some line of `block` may match; of many ids, not every one is looked for."""
+        """Return whether a line of `block` may match; always true where there are many ids."""
         return len(self._searched) > _MOST_SEARCHED or any(one in block for one in self._searched)
 
     def match(self, line: bytes) -> bool:
-        """Whether `line` is a row of them; of a damaged line, whether one of its cells is an id."""
+        """Return whether `line` is one of their rows; of a damaged line, whether one of its cells is an id."""
         cells = line.rstrip(b"\r\n").split(b",")
         if len(cells) != _CELLS:
             return not self._ids.isdisjoint(cells)

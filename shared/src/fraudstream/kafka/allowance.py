@@ -1,4 +1,4 @@
-"""How much the records of one fetch may take in memory, in all of its partitions together.
+"""A limit on the memory of the records that one fetch returns, of all partitions together.
 
 A fetch response of a megabyte may hold hundreds of batches of which each expands to 64 MiB.
 """
@@ -15,7 +15,7 @@ from fraudstream.records import Record
 MOST_BYTES = 16 << 20
 """Of one fetch: 30,000 payments. A single record may exceed it."""
 RECORD_BYTES, _HEADER_BYTES = 230, 80
-"""What a record and a header take once they are parsed, beside their content."""
+"""Bytes of a parsed record and of a header, beside their content."""
 _HEADERS = attrgetter("headers")
 
 Fetched = Mapping[TopicPartition, Sequence[Any]]
@@ -29,7 +29,7 @@ class Allowance:
 
     @property
     def is_spent(self) -> bool:
-        """Whether this fetch may return no more."""
+        """Return whether this fetch may return no more."""
         return self._left <= 0
 
     def renew(self) -> None:
@@ -37,7 +37,7 @@ class Allowance:
         self._left = MOST_BYTES
 
     def take_all(self, records: Sequence[Record], content_bytes: int) -> bool:
-        """Whether all these fit; takes nothing where they do not."""
+        """Take all of these if they fit, or none; return whether they were taken."""
         cost = content_bytes + RECORD_BYTES * len(records) + _HEADER_BYTES * sum(map(len, map(_HEADERS, records)))
         if cost > self._left:
             return False
@@ -45,7 +45,7 @@ class Allowance:
         return True
 
     def take(self, record: Record) -> bool:
-        """Whether any bytes are left; then the record is taken, whatever its size."""
+        """Take the record, whatever its size, if any bytes are left; return whether it was taken."""
         if self.is_spent:
             return False
         headers = sum(len(name) + len(value or b"") + _HEADER_BYTES for name, value in record.headers)
