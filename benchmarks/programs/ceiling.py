@@ -10,9 +10,12 @@ import sys
 import structlog
 
 from fraudstream.kafka.connection import started, stopped
-from fraudstream.kafka.consumer import Assignment, InputConsumer, commit_start
+from fraudstream.kafka.consumer import Assignment, InputConsumer
+from fraudstream.kafka.first_start import commit_start
+from fraudstream.kafka.group_requests import Membership
 from fraudstream.kafka.limits import OutputLimits
-from fraudstream.kafka.outlet import Outlet
+from fraudstream.kafka.owner import Owner
+from fraudstream.kafka.producing import Place
 from fraudstream.lifecycle import run
 from fraudstream.rows import Message
 from fraudstream.settings import GroupSettings, KafkaSettings, TopicSettings
@@ -22,63 +25,66 @@ _PARTITIONS = int(os.environ["TOPIC_PARTITIONS"])
 
 
 class Forwarder:
-    """Owns the assigned partitions' outlets, once they are ready."""
+    """Owns the assigned partitions, once they are ready."""
 
     def __init__(self) -> None:
         self.kafka, self.topics = KafkaSettings.from_env(os.environ), TopicSettings.from_env(os.environ)
         self.group = GroupSettings.from_env(os.environ)
-        self.outlets: dict[int, Outlet] = {}
-        self.assigned: asyncio.Queue[frozenset[int]] = asyncio.Queue()
+        self.owner: Owner | None = None
+        self.assigned: asyncio.Queue[tuple[frozenset[int], Membership]] = asyncio.Queue()
         self.consumer = InputConsumer(
             self.kafka,
             self.topics.input,
             self.group.group,
-            Assignment(assigned=self.assigned.put_nowait, revoked=self._revoked),
+            Assignment(assigned=lambda *assigned: self.assigned.put_nowait(assigned), revoked=self._revoked),
         )
 
     async def prepare(self) -> None:
         """Take the assigned partitions over."""
-        partitions = await self.assigned.get()
-        outlets = {partition: self._outlet(partition) for partition in partitions}
-        await asyncio.gather(*(outlet.start() for outlet in outlets.values()))
-        positions = {partition: await self.consumer.committed(partition) or 0 for partition in partitions}
-        self.outlets = outlets
+        partitions, membership = await self.assigned.get()
+        owner = Owner(
+            self.kafka,
+            topics=self.topics,
+            limits=OutputLimits(self.kafka, (self.topics.scored, self.topics.dlq)),
+            group=self.group.group,
+            guarantee="exactly_once",
+        )
+        await owner.start()
+        committed, _ = await owner.fence_others(partitions, ())
+        positions = {partition: offset or 0 for partition, offset in committed.items()}
+        await owner.register(membership, positions)
+        self.owner = owner
         self.consumer.resume(positions)
 
     async def cycle(self) -> None:
         """Fetch, publish, commit."""
         fetched = await self.consumer.fetch(_FETCH_TIMEOUT_MS, self.group.max_records)
-        messages: dict[int, list[Message]] = {
-            partition: [(record.key, record.value, record.timestamp, []) for record in records]
+        if self.owner is None or not fetched:
+            return
+        messages: dict[Place, list[Message]] = {
+            (self.topics.scored, partition): [(record.key, record.value, record.timestamp, []) for record in records]
             for partition, records in fetched.items()
-            if partition in self.outlets
         }
-        await asyncio.gather(
-            *(self.outlets[partition].send({self.topics.scored: batch}) for partition, batch in messages.items())
-        )
-        await asyncio.gather(
-            *(self.outlets[partition].commit(fetched[partition][-1].offset + 1) for partition in messages)
-        )
-
-    def _outlet(self, partition: int) -> Outlet:
-        return Outlet(
-            self.kafka,
-            topics=self.topics,
-            limits=OutputLimits(self.kafka, (self.topics.scored, self.topics.dlq)),
-            group=self.group.group,
-            partition=partition,
-            guarantee="exactly_once",
-            commit=self.consumer.commit,
-        )
+        offsets = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
+        await self.owner.send(messages, offsets)
+        await self.owner.commit(offsets)
 
     async def _revoked(self, _: frozenset[int]) -> None:
-        outlets, self.outlets = self.outlets, {}
-        await asyncio.gather(*(outlet.close() for outlet in outlets.values()))
+        owner, self.owner = self.owner, None
+        if owner is not None:
+            await owner.close()
 
 
 async def _forward(stop: asyncio.Event) -> None:
     forwarder = Forwarder()
-    await commit_start(forwarder.kafka, forwarder.topics.input, forwarder.group.group, _PARTITIONS, latest=False)
+    await commit_start(
+        forwarder.kafka,
+        forwarder.topics.input,
+        forwarder.group.group,
+        _PARTITIONS,
+        latest=False,
+        guarantee="exactly_once",
+    )
     consumer = await started(lambda: forwarder.consumer, stop, structlog.get_logger())
     if consumer is None:
         return

@@ -3,23 +3,26 @@
 A rule whose mutant no test notices is no rule, and is deleted.
 """
 
+import asyncio
 import sys
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from fraudstream.failpoints import failpoint
-from fraudstream.kafka.outlet import Outlet
-from fraudstream.kafka.producing import enqueue
-from fraudstream.records import Record
+from fraudstream.kafka.first_start import commit_start
+from fraudstream.kafka.group_requests import CommittedOffset, Membership
+from fraudstream.kafka.owner import Owner
+from fraudstream.kafka.producing import Place, enqueue
 from fraudstream.rows import Message
 from fraudstream.sinks import csv
 from fraudstream.sinks.journal import State
 from fraudstream.sinks.lock import FileLock
 from fraudstream.sinks.protocol import Batch
+from scorer import service
 from scorer.__main__ import main
-from scorer.ownership import Lane
+from scorer.ownership import PartitionState
 from scorer.pipeline import Pipeline
 from scorer.scoring import Outcome
 
@@ -64,31 +67,117 @@ def no_token() -> None:
 def commit_first() -> None:
     """Kafka's commit before the CSV."""
 
-    async def cycle(self: Pipeline, fetched: Mapping[int, Sequence[Record]]) -> None:
-        lanes: dict[int, Lane] = {p: lane for p, lane in self.ownership.lanes.items() if p in fetched}
-        if not lanes:
-            return
-        outcomes = await self._decide(lanes, self._cut_replays(lanes, fetched))
-        published = await self._each(lanes, outcomes, lambda lane, outcome: lane.outlet.send(outcome.messages))
-        committed = await self._each(lanes, published, lambda lane, outcome: lane.outlet.commit(outcome.last + 1))
+    async def commit(
+        self: Pipeline, ready: Mapping[int, PartitionState], outcomes: Sequence[Outcome]
+    ) -> Sequence[Outcome]:
+        owner = self.ownership.owner
+        offsets = {one.partition: one.last + 1 for one in outcomes}
+        await owner.send(
+            {(topic, one.partition): batch for one in outcomes for topic, batch in one.messages.items() if batch},
+            offsets,
+        )
+        await owner.commit(offsets)
         failpoint("committed")
-        stored: list[Outcome] = await self._store(lanes, committed)
-        if stored:
-            self._progressed()
-            self.narration.cycle(stored, time.perf_counter())
+        return await self._store(ready, outcomes)
 
-    Pipeline._cycle = cycle  # type: ignore[method-assign]
+    Pipeline._commit = commit  # type: ignore[method-assign]
 
 
 def not_awaited() -> None:
     """Acknowledgements are not waited for."""
 
-    async def send(self: Outlet, messages: Mapping[str, Sequence[Message]]) -> None:
+    async def send(
+        self: Owner, messages: Mapping[Place, Sequence[Message]], offsets: Mapping[int, int]
+    ) -> dict[int, BaseException]:
         await self._producer.begin_transaction()
-        for topic, batch in messages.items():
-            await enqueue(self._producer, topic, self._source.partition, batch)
+        for place, batch in messages.items():
+            await enqueue(self._producer, *place, batch)
+        await self._send_offsets(offsets)
+        return {}
 
-    Outlet.send = send  # type: ignore[method-assign]
+    Owner.send = send  # type: ignore[method-assign]
+
+
+def no_fence() -> None:
+    """A takeover lets the previous owner's producer live."""
+
+    async def fence(_: Owner, __: Collection[str]) -> dict[str, str]:
+        return {}
+
+    Owner._fence = fence  # type: ignore[assignment, method-assign]
+
+
+def no_legacy_fence() -> None:
+    """A takeover fences only owners that the metadata names, none of an earlier release."""
+
+    def owners(self: Owner, committed: Mapping[int, CommittedOffset]) -> dict[int, str]:
+        return {
+            partition: owner for partition, owner in original(self, committed).items() if committed[partition].metadata
+        }
+
+    original = Owner._owners
+    Owner._owners = owners  # type: ignore[method-assign]
+
+
+def no_second_read() -> None:
+    """A takeover counts on the offsets that it has read before the fence."""
+
+    async def fence_others(
+        self: Owner, partitions: Collection[int], ended: Collection[str]
+    ) -> tuple[dict[int, int | None], dict[int, str]]:
+        before = await self._committed(partitions, stable=False)
+        _, blocked = await original(self, partitions, ended)
+        return {partition: one.offset for partition, one in before.items()}, blocked
+
+    original = Owner.fence_others
+    Owner.fence_others = fence_others  # type: ignore[method-assign]
+
+
+def no_registration() -> None:
+    """A takeover leaves the previous owner's id in the metadata."""
+
+    async def register(self: Owner, membership: Membership, _: Mapping[int, int]) -> None:
+        self._membership = membership
+
+    Owner.register = register  # type: ignore[assignment, method-assign]
+
+
+def no_generation() -> None:
+    """A takeover commits its positions in a transaction, of which the group does not check the generation."""
+
+    async def commit(self: Owner, positions: Mapping[int, int]) -> None:
+        await self._producer.begin_transaction()
+        await self._send_offsets(positions)
+        await self._producer.commit_transaction()
+
+    async def register(self: Owner, membership: Membership, positions: Mapping[int, int]) -> None:
+        self._membership = membership
+        await asyncio.shield(commit(self, positions))  # the request that it stands for is one, too
+
+    Owner.register = register  # type: ignore[method-assign]
+
+
+def no_metadata() -> None:
+    """A cycle's commit does not name the owner."""
+
+    async def send_offsets(self: Owner, offsets: Mapping[int, int]) -> None:
+        own, self.id = self.id, ""
+        try:
+            await original(self, offsets)
+        finally:
+            self.id = own
+
+    original = Owner._send_offsets
+    Owner._send_offsets = send_offsets  # type: ignore[method-assign]
+
+
+def plain_start() -> None:
+    """The first start is committed outside of a transaction."""
+
+    async def plain(*where: Any, **options: Any) -> dict[int, int]:
+        return await commit_start(*where, **{**options, "guarantee": "at_least_once"})
+
+    service.commit_start = plain  # type: ignore[attr-defined]
 
 
 MUTANTS: Mapping[str, Callable[[], None]] = {
@@ -98,6 +187,13 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
     "no_token": no_token,
     "commit_first": commit_first,
     "not_awaited": not_awaited,
+    "no_fence": no_fence,
+    "no_legacy_fence": no_legacy_fence,
+    "no_second_read": no_second_read,
+    "no_registration": no_registration,
+    "no_generation": no_generation,
+    "no_metadata": no_metadata,
+    "plain_start": plain_start,
 }
 
 if __name__ == "__main__":

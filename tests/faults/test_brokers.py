@@ -12,7 +12,8 @@ from tests.conftest import MakeCluster, Names
 from tests.faults.proxy import EndTxnCutter
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Surroundings
+from tests.integration.scorer import READY, Surroundings, save_model
+from tests.integration.topic import leaders
 
 _BETWEEN_ROUNDS_S = 0.2
 
@@ -113,6 +114,40 @@ def test_case_12_the_coordinators_move(make_cluster: MakeCluster, names: Names, 
                 broker.start()
         own.wait_until_committed(timeout_s=120)
         assert scorer.running, scorer.output
+        assert "Traceback" not in scorer.output, scorer.output
+    assert own.assert_each_once() >= sum(sent)
+
+
+@pytest.mark.kafka4
+def test_an_output_partition_without_a_leader(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
+    """The broker that leads some partitions of the scored topic is killed: all the others are scored meanwhile."""
+    cluster = make_cluster(brokers=3)
+    own = Surroundings(cluster.bootstrap, names, tmp_path, partitions=6)
+    input_topic, *outputs = own.topics
+    own.replication = 3
+    own.make_topics({input_topic: 6})
+    own.replication = 1
+    own.make_topics(dict.fromkeys(outputs, 6))
+    save_model(tmp_path / "models")
+    lost = leaders(own.bootstrap, outputs[0])[5]
+    led = leaders(own.bootstrap, outputs[0])
+    healthy = {partition for partition, broker in led.items() if broker != lost}
+    assert 0 < len(healthy) < 6
+    with own.scorer() as scorer:
+        scorer.wait_until_ready()
+        with load(own) as sent:
+            wait_for_rounds(sent, 3)
+            cluster.brokers[lost].kill()
+            scorer.wait_for("partitions taken over again")
+            for _ in range(4):  # the first time, a coordinator may have to move
+                before = own.positions()
+                own.wait_for_positions({partition: before[partition] + 1 for partition in healthy}, timeout_s=60)
+            stuck = own.positions()
+            assert all(stuck[partition] == before[partition] for partition in led.keys() - healthy)
+            assert not scorer.is_ready
+            cluster.brokers[lost].start()
+        own.wait_until_committed(timeout_s=120)
+        scorer.wait_until_ready()
         assert "Traceback" not in scorer.output, scorer.output
     assert own.assert_each_once() >= sum(sent)
 

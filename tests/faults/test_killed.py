@@ -1,11 +1,14 @@
 """A scorer dies, at every step of the cycle: the next one goes on, and each record stands once."""
 
+import time
+
 import pytest
 
 from fraudstream import failpoints
 from tests.integration.broker import Cluster
+from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Surroundings, save_model
-from tests.oracle import csv_rows
+from tests.oracle import csv_rows, scored
 
 SIGKILLED = -9
 ENDED_AT_ONCE = 130
@@ -35,6 +38,20 @@ def test_case_1_the_new_owner_is_there_within_the_session_timeout(surroundings: 
         first.kill()
         surroundings.send_payments(400)
         surroundings.wait_until_committed(timeout_s=25)
+    assert surroundings.assert_each_once() == 400
+
+
+def test_case_1_a_killed_scorers_transaction_is_ended_by_its_successor(surroundings: Surroundings) -> None:
+    """Not by its timeout of 60 s: read_committed readers get the successor's scores soon after the session's 10 s."""
+    with surroundings.scorer(FAILPOINTS="sent=kill") as first, surroundings.scorer() as second:
+        for service in (first, second):
+            service.wait_until_ready()
+        surroundings.send_payments(400)
+        assert first.wait(60) == SIGKILLED
+        killed_s = time.monotonic()
+        topic = surroundings.settings["SCORED_TOPIC"]
+        wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 400, 25, "all scores can be read")
+        print(f"\nfailover: {time.monotonic() - killed_s:.1f} s after the kill")
     assert surroundings.assert_each_once() == 400
 
 

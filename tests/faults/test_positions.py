@@ -96,7 +96,7 @@ def test_behind_what_retention_deleted(surroundings: Surroundings) -> None:
     assert_published(surroundings, 600)
 
 
-@pytest.mark.parametrize("failpoint", [BETWEEN_CSV_AND_COMMIT, "position_committed=kill"])
+@pytest.mark.parametrize("failpoint", [BETWEEN_CSV_AND_COMMIT, "registered=kill"])
 def test_on_a_topic_made_anew(surroundings: Surroundings, failpoint: str) -> None:
     """Also where it dies before the former CSV is set aside."""
     surroundings.send_payments(400)

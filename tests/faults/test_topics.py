@@ -34,7 +34,7 @@ def test_case_22_the_topic_is_made_anew(surroundings: Surroundings, running: boo
 
 def test_a_replica_that_is_slow_to_find_the_topic_made_anew(surroundings: Surroundings) -> None:
     """Paused before it sets the former CSV aside, it comes back when another one has, and has scored the new topic."""
-    with surroundings.scorer(FAILPOINTS="position_committed=stop@2") as slow:
+    with surroundings.scorer(FAILPOINTS="registered=stop@2") as slow:
         slow.wait_for(READY)
         surroundings.send_payments(400)
         surroundings.wait_until_committed()

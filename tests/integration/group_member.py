@@ -10,8 +10,16 @@ from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
-RANGE, STICKY = RangePartitionAssignor, StickyPartitionAssignor
+from fraudstream.kafka.consumer import ASSIGNOR
+
+RANGE = RangePartitionAssignor
 _JOINED_S = 40
+
+
+class Alike(StickyPartitionAssignor):
+    """An assignor of the same name as the scorers': the group admits its members beside them."""
+
+    name = ASSIGNOR
 
 
 @contextmanager

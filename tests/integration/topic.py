@@ -28,6 +28,11 @@ def partition_counts(bootstrap: str, topics: Sequence[str]) -> list[int]:
     return asyncio.run(_partition_counts(bootstrap, topics))
 
 
+def leaders(bootstrap: str, topic: str) -> dict[int, int]:
+    """The broker that leads each partition, by its id; -1 where none does."""
+    return asyncio.run(_leaders(bootstrap, topic))
+
+
 def config(bootstrap: str, topic: str) -> Mapping[str, str]:
     """The configuration of `topic`, the broker's defaults included."""
     return asyncio.run(_config(bootstrap, topic))
@@ -68,6 +73,16 @@ async def _partition_counts(bootstrap: str, topics: Sequence[str]) -> list[int]:
     finally:
         await admin.close()
     return [counts.get(topic, 0) for topic in topics]
+
+
+async def _leaders(bootstrap: str, topic: str) -> dict[int, int]:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        (found,) = await admin.describe_topics([topic])
+        return {entry["partition"]: entry["leader"] for entry in found["partitions"]}
+    finally:
+        await admin.close()
 
 
 async def _config(bootstrap: str, topic: str) -> Mapping[str, str]:

@@ -32,6 +32,14 @@ def test_scorers_alone() -> None:
     assert judge(group(SCORER, SCORER), "payments", "g") is None
 
 
+def test_scorers_of_an_earlier_release() -> None:
+    """They have another assignor; none of this release may own partitions beside them."""
+    finding = judge(group(SCORER, assignor="sticky"), "payments", "g")
+    assert finding is not None
+    assert finding.blocks
+    assert "stop all of them first" in finding.text
+
+
 @given(found=st.lists(others, min_size=1, max_size=8), assignor=st.sampled_from([ASSIGNOR, "range", "", "\x1b[2J"]))
 def test_any_other_member_is_reported_in_one_safe_line(found: list[Member], assignor: str) -> None:
     """It blocks where it has the input's partitions, or an assignor that scorers lack."""

@@ -17,7 +17,7 @@ from scorer.summary import Summary
 def gauges(*, joined: bool = True) -> Gauges:
     """Of a scorer that has two partitions ready."""
     made = Gauges(ScorerMetrics(), cast("Any", None), cast("Any", None), cast("Any", None), Path())
-    made.ownership = cast("Ownership", SimpleNamespace(joined=joined, lanes={0: None, 3: None}))
+    made.ownership = cast("Ownership", SimpleNamespace(joined=joined, ready={0: None, 3: None}))
     made.lags = {0: 4, 3: None}
     return made
 

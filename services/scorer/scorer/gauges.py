@@ -54,7 +54,7 @@ class Gauges:
         if ownership is None:
             return
         for partition in ownership.assigned:
-            metrics.partition_ready.labels(partition).set(partition in ownership.lanes)
+            metrics.partition_ready.labels(partition).set(partition in ownership.ready)
             lag = self.lags.get(partition) if self.lags else None
             if lag is not None:
                 metrics.lag.labels(partition).set(lag)

@@ -80,10 +80,16 @@ class GroupWatch:
 
 
 def judge(group: Group, topic: str, name: str) -> Finding | None:
-    """Return what the members of group `name` that are no scorers do to its reading of `topic`; None without any."""
+    """Return what the members of group `name` that are no scorers do to its reading of `topic`; None without any.
+
+    Scorers of an earlier release are members with another assignor: both would publish for a partition.
+    """
     others = [member for member in group.members if not member.client_id.startswith(CLIENT_ID)]
     if not others:
-        return None
+        if not group.members or group.assignor == ASSIGNOR:
+            return None
+        text = f"scorers of an earlier release are members of consumer group {name}: stop all of them first"
+        return Finding(text=f"{text}; this one joins as soon as they have left", blocks=True)
     who = f"another program ({_named(others)}) is a member of consumer group {name}"
     cure = "give it a group of its own, or set CONSUMER_GROUP to another group"
     if group.assignor != ASSIGNOR:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from fraudstream.kafka.consumer import Assignment, InputConsumer
 from fraudstream.kafka.limits import OutputLimits
-from fraudstream.kafka.outlet import Outlet
+from fraudstream.kafka.owner import Owner
 from fraudstream.metrics import ScorerMetrics
 from fraudstream.settings import GroupSettings, KafkaSettings, TopicSettings
 from fraudstream.sinks.protocol import Sink
@@ -31,7 +31,7 @@ class Member:
         self._group = group
         self._limits = limits
         self.busy = asyncio.Lock()
-        self.ownership = Ownership(sink, self._outlet, first, metrics)
+        self.ownership = Ownership(sink, self._make_owner, first, metrics)
 
     def make_consumer(self) -> InputConsumer:
         """A consumer whose rebalances come here."""
@@ -44,13 +44,11 @@ class Member:
         async with self.busy:
             await self.ownership.give_up()
 
-    def _outlet(self, partition: int) -> Outlet:
-        return Outlet(
+    def _make_owner(self) -> Owner:
+        return Owner(
             self._kafka,
             topics=self._topics,
             limits=self._limits,
             group=self._group.group,
-            partition=partition,
             guarantee=self._group.guarantee,
-            commit=self.ownership.consumer.commit,
         )

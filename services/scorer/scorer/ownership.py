@@ -1,27 +1,32 @@
 """Which partitions are ours, and how one is taken over: nothing of it is touched before all of that is done."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import structlog
+from aiokafka.errors import IllegalGenerationError
 
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
 from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.kafka.consumer import InputConsumer
-from fraudstream.kafka.outlet import Outlet
+from fraudstream.kafka.group_requests import LEFT_GROUP, Membership
+from fraudstream.kafka.owner import Owner
 from fraudstream.metrics import FAILED, FENCED, ScorerMetrics
 from fraudstream.offsets import Case, Decided, Log, Resume, needs_fingerprint, resume
 from fraudstream.sinks.protocol import Holding, Row, Sink
 
 _FIRST_RETRY_S = 0.5
 _LONGEST_RETRY_S = 10.0
-# longer than the group's heartbeat interval: whoever lost the partition to another member has heard of it by then
+# longer than the group's heartbeat interval: a member that has lost its partitions knows it by then
 _FENCED_WAIT_S = 4.0
 # only somebody who changes a topic or grants a right ends it
 _REFUSED_WAIT_S = 5.0
 _COMMITTED_TIMEOUT_S = 5.0
+
+T = TypeVar("T")
 _WORDS = {
     Case.CSV_BEGINS_HERE: "the CSV has nothing of the partition so far; going on at the committed offset",
     Case.OFFSETS_EXPIRED: "the group's committed offset is gone; going on behind the last row of the CSV",
@@ -33,14 +38,13 @@ _WORDS = {
 
 
 @dataclass(slots=True, kw_only=True)
-class Lane:
-    """A partition that is ready: its way out, the token it writes with, and what a replay must repeat.
+class PartitionState:
+    """A partition that is ready: the sink's token for it, and what a replay must repeat.
 
     `position` is what the group has committed, or will go on from: where the next batch begins, which is before its
     first record where other producers' transactions have left offsets without one.
     """
 
-    outlet: Outlet
     token: int
     position: int
     rows: Mapping[int, Row] = field(default_factory=dict)
@@ -48,16 +52,19 @@ class Lane:
 
 
 class Ownership:
-    """Takes assigned partitions over in the background, and again after each error; `lanes` are ready ones."""
+    """Takes assigned partitions over in the background, and again after each error; `ready` are those taken over.
+
+    All ready partitions are registered to `owner`. One takeover runs at a time.
+    """
 
     def __init__(
-        self, sink: Sink, outlet: Callable[[int], Outlet], first: Mapping[int, int], metrics: ScorerMetrics
+        self, sink: Sink, make_owner: Callable[[], Owner], first: Mapping[int, int], metrics: ScorerMetrics
     ) -> None:
         """`first` holds the offsets, by partition, from which this process has made a new group begin."""
-        self.lanes: dict[int, Lane] = {}
-        self.joined = False
+        self.ready: dict[int, PartitionState] = {}
+        self.membership: Membership | None = None
         self._sink = sink
-        self._outlet = outlet
+        self._make_owner = make_owner
         self._first = first
         self._metrics = metrics
         self._assigned: frozenset[int] = frozenset()
@@ -65,9 +72,24 @@ class Ownership:
         self._setbacks = 0
         self._failure: BaseException | None = None
         self._consumer: InputConsumer | None = None
-        self._former: set[Outlet] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._owner: Owner | None = None
+        self._fenced = False
+        self._ended: set[str] = set()
+        self._one_at_a_time = asyncio.Lock()
+        self._takeovers: set[asyncio.Task[None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger()
+
+    @property
+    def joined(self) -> bool:
+        """Whether the group has assigned partitions to this member, or none on purpose."""
+        return self.membership is not None
+
+    @property
+    def owner(self) -> Owner:
+        """The owner to which all ready partitions are registered."""
+        assert self._owner is not None, "a partition is ready first"  # noqa: S101
+        return self._owner
 
     @property
     def assigned(self) -> frozenset[int]:
@@ -80,7 +102,7 @@ class Ownership:
         The consumer's, which is past transactions' markers; but where a partition is not ready, what has been fetched
         of it counts for nothing, and the committed offset says how far it is.
         """
-        if partition in self.lanes:
+        if partition in self.ready:
             return await self.consumer.position(partition)
         try:
             async with asyncio.timeout(_COMMITTED_TIMEOUT_S):
@@ -91,7 +113,7 @@ class Ownership:
     @property
     def complete(self) -> bool:
         """Whether every assigned partition is ready; true for a member that has none."""
-        return self.joined and self.lanes.keys() == self._assigned
+        return self.joined and self.ready.keys() == self._assigned
 
     @property
     def trouble(self) -> str | None:
@@ -108,53 +130,77 @@ class Ownership:
         """Work with this consumer from now on."""
         self._consumer = consumer
 
-    def take(self, partitions: frozenset[int]) -> None:
+    def take(self, partitions: frozenset[int], membership: Membership) -> None:
         """The group has assigned exactly these partitions; they are paused."""
-        self.joined = True
+        self.membership = membership
         self._assigned = partitions
         self._log.info("partitions assigned", partitions=sorted(partitions))
         self._start(partitions)
 
     async def give_up(self) -> None:
         """Let all partitions go, before others may have them. No cycle may be under way."""
-        tasks = list(self._tasks)
-        for task in tasks:
+        takeovers = list(self._takeovers)
+        for task in takeovers:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        lanes, self.lanes, self._assigned, self._troubles = self.lanes, {}, frozenset(), {}
-        self.joined = False
-        former, self._former = self._former, set()
-        await asyncio.gather(*(outlet.close() for outlet in {lane.outlet for lane in lanes.values()} | former))
+        await asyncio.gather(*takeovers, return_exceptions=True)
+        self.ready, self._assigned, self._troubles, self.membership = {}, frozenset(), {}, None
+        self._close_owner()
+        await asyncio.gather(*self._closing)
 
     def retake(self, partitions: Collection[int], reason: str, *, fenced: bool = False, logged: bool = False) -> None:
-        """These partitions failed: drop what we have of them and take them over anew, later each time in a row.
+        """Drop what we have of these partitions and take them over again, later each time in a row.
 
         A reason that was `logged` before, such as a refusal, is not logged again, and the wait is always 5 s.
         """
-        failed = {partition: self.lanes.pop(partition) for partition in partitions if partition in self.lanes}
+        failed = frozenset(partition for partition in partitions if self.ready.pop(partition, None))
         if not failed:
             return
         wait_s = _REFUSED_WAIT_S if logged else min(_FIRST_RETRY_S * 2**self._setbacks, _LONGEST_RETRY_S)
         self._setbacks += not logged
-        self._metrics.producers_replaced.labels(FENCED if fenced else FAILED).inc(len(failed))
+        self._fenced = self._fenced or fenced
         report = self._log.debug if logged else self._log.warning
         report("partitions taken over again", partitions=sorted(failed), reason=reason)
         self.consumer.pause(failed)
-        self._former |= {lane.outlet for lane in failed.values()}
-        self._start(frozenset(failed), max(wait_s, _FENCED_WAIT_S) if fenced else wait_s)
+        self._start(failed, max(wait_s, _FENCED_WAIT_S) if fenced else wait_s)
+
+    async def replace_owner(self) -> None:
+        """Abort the owner's transaction, and register the partitions that are still ready to a new one, at once.
+
+        Where another owner has fenced this one, they wait: this member may have lost them all.
+        """
+        owner, fenced, self._fenced = self.owner, self._fenced, False
+        self._metrics.producers_replaced.labels(FENCED if fenced else FAILED).inc()
+        if await owner.abandon():
+            self._ended.add(owner.id)
+        healthy, self.ready = frozenset(self.ready), {}
+        self.consumer.pause(healthy)
+        self._close_owner()
+        self._start(healthy, _FENCED_WAIT_S if fenced else 0.0)
 
     def succeeded(self) -> None:
         """A cycle was committed: the next setback is a first one again."""
         self._setbacks = 0
 
+    def _close_owner(self) -> None:
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            task = asyncio.get_running_loop().create_task(self._close(owner))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _close(self, owner: Owner) -> None:
+        async with self._one_at_a_time:  # a takeover that is under way may still use its connection
+            pass
+        await owner.close()
+
     def _start(self, partitions: frozenset[int], wait_s: float = 0.0) -> None:
         if partitions:
             task = asyncio.get_running_loop().create_task(self._take_over(partitions, wait_s))
-            self._tasks.add(task)
+            self._takeovers.add(task)
             task.add_done_callback(self._over)
 
     def _over(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
+        self._takeovers.discard(task)
         if not task.cancelled() and (failure := task.exception()):
             self._failure = failure
 
@@ -164,69 +210,88 @@ class Ownership:
             raise self._failure
 
     async def _take_over(self, partitions: frozenset[int], wait_s: float) -> None:
-        former = list(self._former)
-        await asyncio.gather(*(outlet.close() for outlet in former))
-        self._former.difference_update(former)
         await asyncio.sleep(wait_s)
         retry_s = _FIRST_RETRY_S
-        while not await self._taken(partitions):
-            if len(partitions) > 1:  # what ails one must not hold up the others
+        while True:
+            async with self._one_at_a_time:
+                partitions -= await self._taken(partitions)
+            if not partitions:
+                return
+            if len(partitions) > 1:  # what blocks one must not block the others
                 for partition in partitions:
                     self._start(frozenset({partition}), retry_s)
                 return
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, _LONGEST_RETRY_S)
 
-    async def _taken(self, partitions: frozenset[int]) -> bool:
-        outlets = {partition: self._outlet(partition) for partition in partitions}
+    async def _taken(self, partitions: frozenset[int]) -> frozenset[int]:
+        """Take over what can be taken over now; return that."""
+        owner = None
         try:
-            lanes = await self._prepare(outlets)
-            failpoint("resuming")
-            self.consumer.resume({partition: lane.position for partition, lane in lanes.items()})
+            owner = await self._running_owner()
+            ready = await self._prepare(owner, partitions)
+        except LEFT_GROUP as error:  # the client joins again
+            self._log.debug("partitions not registered", partitions=sorted(partitions), reason=type(error).__name__)
+            return frozenset()
         except (SinkUnavailableError, KafkaSetupError, *BROKEN) as error:
-            await asyncio.gather(*(outlet.close() for outlet in outlets.values()))
-            self._hindered(partitions, str(error) or type(error).__name__)
-            return False
-        except BaseException:
-            await asyncio.gather(*(outlet.close() for outlet in outlets.values()))
-            raise
-        if any(self._troubles.pop(partition, None) for partition in partitions):
-            self._log.info("partitions ready again", partitions=sorted(partitions))
-        self.lanes.update(lanes)
-        return True
+            if owner is self._owner:
+                self._block(partitions, str(error) or type(error).__name__)
+            return frozenset()
+        if owner is not self._owner:  # replaced meanwhile: it may publish no more
+            return frozenset()
+        failpoint("resuming")
+        self.consumer.resume({partition: state.position for partition, state in ready.items()})
+        if any(self._troubles.pop(partition, None) for partition in ready):
+            self._log.info("partitions ready again", partitions=sorted(ready))
+        self.ready.update(ready)
+        return frozenset(ready)
 
-    def _hindered(self, partitions: Collection[int], reason: str) -> None:
+    async def _running_owner(self) -> Owner:
+        if self._owner is None:
+            owner = self._make_owner()
+            try:
+                await owner.start()
+            except BaseException:
+                await owner.close()
+                raise
+            self._owner = owner
+        return self._owner
+
+    def _block(self, partitions: Collection[int], reason: str) -> None:
         if reason not in self._troubles.values():
             self._log.error("partitions not ready", partitions=sorted(partitions), reason=reason)
         self._troubles.update(dict.fromkeys(partitions, reason))
 
-    async def _prepare(self, outlets: Mapping[int, Outlet]) -> dict[int, Lane]:
-        """In this order: fence the former owner, read what is committed, take the sink's token."""
-        consumer = self.consumer
-        # all come to an end, or one that fails would be closed while the others still open connections
-        starts_done = await asyncio.gather(*(outlet.start() for outlet in outlets.values()), return_exceptions=True)
-        for error in (done for done in starts_done if done is not None):
-            raise error
+    async def _prepare(self, owner: Owner, partitions: frozenset[int]) -> dict[int, PartitionState]:
+        """In this order: fence all other owners, read what is committed, take the sink's token, register.
+
+        The log's end is read after the token: then the journal's last offset is before it, unless the topic is new.
+        Nothing is changed for which the group's generation must hold before `register` has proved that it does.
+        """
+        committed, blocked = await owner.fence_others(partitions, self._ended)
         failpoint("fenced")
-        committed = {partition: await consumer.committed(partition) for partition in outlets}
-        logs = await consumer.logs(outlets)
-        holdings = await asyncio.to_thread(self._sink.acquire, list(outlets))
+        for reason in set(blocked.values()):
+            self._block([partition for partition in blocked if blocked[partition] == reason], reason)
+        if not committed:
+            return {}
+        holdings = await _to_its_end(asyncio.to_thread(self._sink.acquire, list(committed)))
         failpoint("token_taken")
+        logs = await self.consumer.logs(committed)
         starts = {
             partition: await self._resume(partition, committed[partition], holdings[partition].decided, logs[partition])
-            for partition in outlets
+            for partition in committed
         }
-        # before anything is decided: the journal's next batch begins there, and must be found within reach of it
-        for partition, start in starts.items():
-            if start.position != committed[partition]:
-                await consumer.commit(partition, start.position)
-        failpoint("position_committed")
+        membership = self.membership
+        if membership is None:
+            raise IllegalGenerationError("left the group")
+        failpoint("registering")
+        await owner.register(membership, {partition: start.position for partition, start in starts.items()})
+        failpoint("registered")
         renewed = [partition for partition, start in starts.items() if start.case is Case.TOPIC_RECREATED]
         if renewed:
-            await asyncio.to_thread(self._sink.forget, {partition: holdings[partition].token for partition in renewed})
-        return {
-            partition: _lane(outlet, holdings[partition], starts[partition]) for partition, outlet in outlets.items()
-        }
+            tokens = {partition: holdings[partition].token for partition in renewed}
+            await _to_its_end(asyncio.to_thread(self._sink.forget, tokens))
+        return {partition: _state(holdings[partition], start) for partition, start in starts.items()}
 
     async def _resume(self, partition: int, committed: int | None, decided: Decided | None, log: Log) -> Resume:
         if decided is not None and needs_fingerprint(committed, decided) and log.start <= decided.offset < log.end:
@@ -249,8 +314,18 @@ class Ownership:
         return start
 
 
-def _lane(outlet: Outlet, holding: Holding, start: Resume) -> Lane:
-    lane = Lane(outlet=outlet, token=holding.token, position=start.position)
+def _state(holding: Holding, start: Resume) -> PartitionState:
+    state = PartitionState(token=holding.token, position=start.position)
     if holding.decided is not None and start.case is not Case.TOPIC_RECREATED:
-        lane.rows, lane.replay_until = holding.rows, holding.decided.offset
-    return lane
+        state.rows, state.replay_until = holding.rows, holding.decided.offset
+    return state
+
+
+async def _to_its_end(work: Coroutine[Any, Any, T]) -> T:
+    """Return what *work* returns; when cancelled, wait for its end first: a thread can't be cancelled."""
+    task = asyncio.ensure_future(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise

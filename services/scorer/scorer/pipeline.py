@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -27,7 +27,7 @@ from scorer.champion import Champion
 from scorer.drift_alarm import DriftAlarm
 from scorer.group_watch import GroupWatch
 from scorer.narration import DeadLetterRatio, Narration
-from scorer.ownership import Lane, Ownership
+from scorer.ownership import Ownership, PartitionState
 from scorer.scoring import Outcome, Scorer
 from scorer.stops import Stops
 from scorer.summary import Summary
@@ -38,6 +38,8 @@ _SEARCH_TIMEOUT_S = 10.0
 _INLINE_RECORDS = 100
 # 5,000 records where a topic accepts batches of 100,000 bytes, 50 where it accepts 1,000
 _BYTES_A_RECORD = 20
+_EXPECTED = (AccessRefusedError, TopicRefusesError, *BROKEN)
+"""What a broker that is unavailable, or that refuses us or a record, makes a transaction fail with."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -105,8 +107,8 @@ class Pipeline:
             return
         async with self.busy:
             await self._cycle({partition: [replace(batch, last_offset=following - 1)]})
-            lane = self.ownership.lanes.get(partition)
-            if lane and lane.position == following:
+            state = self.ownership.ready.get(partition)
+            if state and state.position == following:
                 self.consumer.resume({partition: following})
                 self.stops.skipped(partition, batch, following)
 
@@ -140,23 +142,20 @@ class Pipeline:
     async def _cycle(self, fetched: Mapping[int, Sequence[Record]]) -> None:
         """Records of partitions that are not ready are left: their owner seeks before it resumes."""
         started_s = time.perf_counter()
-        lanes = {partition: lane for partition, lane in self.ownership.lanes.items() if partition in fetched}
-        if not lanes:
+        ready = {partition: state for partition, state in self.ownership.ready.items() if partition in fetched}
+        if not ready:
             return
-        records = self._cut_replays(lanes, fetched)
+        records = self._cut_replays(ready, fetched)
         failpoint("fetched")
-        outcomes = await self._decide(lanes, records)
+        outcomes = self._with_leaders(await self._decide(ready, records))
         failpoint("decided")
+        if not outcomes:
+            return
         begun_s = time.perf_counter()
-        published = await self._each(lanes, outcomes, lambda lane, outcome: lane.outlet.send(outcome.messages))
-        failpoint("sent")
-        stored = await self._store(lanes, published)
-        failpoint("stored")
-        committed = await self._each(lanes, stored, lambda lane, outcome: lane.outlet.commit(outcome.last + 1))
-        failpoint("committed")
+        committed = await self._commit(ready, outcomes)
         ended_s = time.perf_counter()
         for outcome in committed:
-            lanes[outcome.partition].position = outcome.last + 1
+            ready[outcome.partition].position = outcome.last + 1
         if committed:
             self._progressed()
             self.ratio.cycle(committed)
@@ -166,23 +165,69 @@ class Pipeline:
             self.metrics.cycle_duration.observe(ended_s - started_s)
             self._count(committed)
 
+    def _with_leaders(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Leave out partitions that can't be published: a transaction with one of them could not end."""
+        owner, found = self.ownership.owner, []
+        for outcome in outcomes:
+            topics = (topic for topic, batch in outcome.messages.items() if batch)
+            without = next((topic for topic in topics if not owner.has_leader(topic, outcome.partition)), None)
+            if without is None:
+                found.append(outcome)
+            else:
+                self.ownership.retake([outcome.partition], f"partition {outcome.partition} of {without} has no leader")
+        return found
+
+    async def _commit(self, ready: Mapping[int, PartitionState], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        """Publish, store and commit, all partitions together; return what was committed.
+
+        Where one fails in a transaction, nothing is committed: it is taken over again later, the others at once.
+        """
+        committed: Sequence[Outcome] = ()
+        try:
+            committed = await self._transact(ready, outcomes)
+        except _EXPECTED as error:
+            self._failed(dict.fromkeys(ready, error))
+        if len(committed) < len(outcomes):
+            await self.ownership.replace_owner()
+        return committed
+
+    async def _transact(self, ready: Mapping[int, PartitionState], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
+        owner = self.ownership.owner
+        failed = await owner.send(
+            {(topic, one.partition): batch for one in outcomes for topic, batch in one.messages.items() if batch},
+            {one.partition: one.last + 1 for one in outcomes},
+        )
+        self._failed(failed)
+        failpoint("sent")
+        if failed and owner.transactional:
+            return ()
+        stored = await self._store(ready, [outcome for outcome in outcomes if outcome.partition not in failed])
+        failpoint("stored")
+        if not stored or (len(stored) < len(outcomes) and owner.transactional):
+            return ()
+        await owner.commit({outcome.partition: outcome.last + 1 for outcome in stored})
+        failpoint("committed")
+        return stored
+
     def _cut_replays(
-        self, lanes: Mapping[int, Lane], fetched: Mapping[int, Sequence[Record]]
+        self, ready: Mapping[int, PartitionState], fetched: Mapping[int, Sequence[Record]]
     ) -> dict[int, Sequence[Record]]:
         """A replay ends with a cycle: the journal knows the rows of one batch, so none may span old and new ones."""
         records = {}
-        for partition, lane in lanes.items():
+        for partition, state in ready.items():
             batch = fetched[partition]
-            if batch[0].offset <= lane.replay_until < batch[-1].offset:
-                batch = [record for record in batch if record.offset <= lane.replay_until]
+            if batch[0].offset <= state.replay_until < batch[-1].offset:
+                batch = [record for record in batch if record.offset <= state.replay_until]
                 self.consumer.resume({partition: batch[-1].offset + 1})
-            elif batch[0].offset > lane.replay_until:
-                lane.rows = {}
+            elif batch[0].offset > state.replay_until:
+                state.rows = {}
             records[partition] = batch
         return records
 
-    async def _decide(self, lanes: Mapping[int, Lane], records: Mapping[int, Sequence[Record]]) -> list[Outcome]:
-        stored = {partition: lane.rows for partition, lane in lanes.items() if lane.rows}
+    async def _decide(
+        self, ready: Mapping[int, PartitionState], records: Mapping[int, Sequence[Record]]
+    ) -> list[Outcome]:
+        stored = {partition: state.rows for partition, state in ready.items() if state.rows}
         scorer = replace(self.scorer, model=self.champion.model)
         scored_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         try:
@@ -191,38 +236,28 @@ class Pipeline:
             # a thread, so that heavy work never holds up the group's heartbeats
             return await asyncio.to_thread(scorer.decide, records, stored, scored_at)
         except ModelUnfitError as error:
-            self._block(lanes, f"the model failed: {error}")
+            self._block(ready, f"the model failed: {error}")
             return []
 
-    async def _each(
-        self, lanes: Mapping[int, Lane], outcomes: Sequence[Outcome], step: Callable[[Lane, Outcome], Awaitable[None]]
-    ) -> list[Outcome]:
-        """Run a step for all partitions at once; those that fail are taken over anew, the others go on."""
-        results = await asyncio.gather(
-            *(step(lanes[outcome.partition], outcome) for outcome in outcomes), return_exceptions=True
-        )
-        done = []
-        refused: dict[str, list[int]] = {}
-        for outcome, result in zip(outcomes, results, strict=True):
-            if result is None:
-                done.append(outcome)
-            elif isinstance(result, AccessRefusedError | TopicRefusesError):
-                refused.setdefault(str(result), []).append(outcome.partition)
-            elif isinstance(result, BROKEN):
-                reason = str(result) or type(result).__name__
-                self.ownership.retake([outcome.partition], reason, fenced=isinstance(result, FENCED_ERRORS))
+    def _failed(self, failed: Mapping[int, BaseException]) -> None:
+        """Take failed partitions over again, later. Raises what is our own bug."""
+        for error in failed.values():
+            if not isinstance(error, _EXPECTED):
+                raise error
+        for reason, partitions in _by_text(failed).items():
+            error = failed[partitions[0]]
+            if isinstance(error, BROKEN):
+                self.ownership.retake(partitions, reason, fenced=isinstance(error, FENCED_ERRORS))
             else:
-                raise result
-        for reason, partitions in refused.items():
-            self._block(partitions, reason, logged=True)
-        return done
+                self._block(partitions, reason, logged=True)
 
-    async def _store(self, lanes: Mapping[int, Lane], outcomes: Sequence[Outcome]) -> list[Outcome]:
+    async def _store(self, ready: Mapping[int, PartitionState], outcomes: Sequence[Outcome]) -> list[Outcome]:
+        """Append to the CSV; return what it holds now. A partition that another replica has taken over is left out."""
         if not outcomes:
             return []
         try:
             held = await asyncio.to_thread(
-                self.sink.append, [_batch(outcome, lanes[outcome.partition]) for outcome in outcomes]
+                self.sink.append, [_batch(outcome, ready[outcome.partition]) for outcome in outcomes]
             )
         except SinkUnavailableError as error:
             self._block([outcome.partition for outcome in outcomes], str(error))
@@ -247,9 +282,9 @@ class Pipeline:
         metrics.cycle_records.observe(decisions.total() + reasons.total())
 
     def _block(self, partitions: Collection[int], reason: str, *, logged: bool = False) -> None:
-        lanes = self.ownership.lanes
+        ready = self.ownership.ready
         self.blocked.add(
-            {partition: lanes[partition].position for partition in partitions if partition in lanes}, reason
+            {partition: ready[partition].position for partition in partitions if partition in ready}, reason
         )
         self.ownership.retake(partitions, reason, logged=logged)
 
@@ -259,15 +294,23 @@ class Pipeline:
 
     def _settle(self) -> None:
         if self.ownership.joined:
-            positions = {partition: lane.position for partition, lane in self.ownership.lanes.items()}
+            positions = {partition: state.position for partition, state in self.ownership.ready.items()}
             self.blocked.settle(self.ownership.assigned, positions)
 
 
-def _batch(outcome: Outcome, lane: Lane) -> Batch:
+def _by_text(failed: Mapping[int, BaseException]) -> dict[str, list[int]]:
+    """Return the partitions by what their error is, as text."""
+    found: dict[str, list[int]] = {}
+    for partition, error in failed.items():
+        found.setdefault(str(error) or type(error).__name__, []).append(partition)
+    return found
+
+
+def _batch(outcome: Outcome, state: PartitionState) -> Batch:
     return Batch(
         partition=outcome.partition,
-        token=lane.token,
-        base=lane.position,
+        token=state.token,
+        base=state.position,
         last=outcome.last,
         fingerprint=outcome.fingerprint,
         rows=outcome.rows,

@@ -17,7 +17,8 @@ from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe
 from fraudstream.kafka.connection import BROKEN, started, stopped
-from fraudstream.kafka.consumer import NOT_ADMITTED, commit_start
+from fraudstream.kafka.consumer import NOT_ADMITTED
+from fraudstream.kafka.first_start import commit_start
 from fraudstream.kafka.lag import LagProbe
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.rights import Rights
@@ -212,6 +213,7 @@ async def _begun(
                     group.group,
                     cluster.partitions[settings.topics.input],
                     latest=group.auto_offset_reset == "latest",
+                    guarantee=group.guarantee,
                 )
                 if starts:
                     log.info("first start", group=group.group, reading_from=group.auto_offset_reset, offsets=starts)

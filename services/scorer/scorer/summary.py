@@ -42,7 +42,7 @@ class Summary:
             "p50_ms": _rounded(quantile(0.5, fresh)),
             "p99_ms": _rounded(quantile(0.99, fresh)),
             "lag": None if lags is None else sum(lag or 0 for lag in lags.values()),
-            "partitions": len(ownership.lanes),
+            "partitions": len(ownership.ready),
         }
         self._log.info("last 10 s", **{name: value for name, value in told.items() if value is not None})
         self._since_s = now_s

@@ -14,6 +14,7 @@ from fraudstream.errors import SettingsError
 
 VARIABLE = "FAILPOINTS"
 ScorerPlace = Literal[
+    "start_read",
     "fetched",
     "decided",
     "sending",
@@ -25,9 +26,11 @@ ScorerPlace = Literal[
     "stored",
     "offsets_sent",
     "committed",
+    "owners_read",
     "fenced",
     "token_taken",
-    "position_committed",
+    "registering",
+    "registered",
     "resuming",
 ]
 ErasePlace = Literal["erase_listed", "erase_announced", "erase_replaced", "erase_done", "erase_archived"]

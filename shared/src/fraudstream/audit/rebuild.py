@@ -1,6 +1,6 @@
 """`fraudstream rebuild`: the CSV written anew from the scored topic, byte for byte as the scorers wrote it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from functools import partial
@@ -14,7 +14,7 @@ from fraudstream.kafka.cluster import admin_client, check_partitions, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.group import committed_offsets, member_count
 from fraudstream.kafka.limits import OutputLimits, topic_settings
-from fraudstream.kafka.outlet import Outlet
+from fraudstream.kafka.owner import Owner
 from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.offsets import Log as Retained
 from fraudstream.records import Record
@@ -59,8 +59,7 @@ async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
             )
         if not force:
             refill.refuse_to_repeat()
-        for partition in partitions:
-            await _end_transactions(settings, partition)
+        await _end_transactions(settings, partitions)
         committed = await committed_offsets(admin, group, topics.input, partitions)
         readers = {
             topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
@@ -88,29 +87,24 @@ async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
         log.info("CSV rebuilt", file=str(settings.csv.path), rows=writing.rows)
 
 
-async def _end_transactions(settings: VerifySettings, partition: int) -> None:
+async def _end_transactions(settings: VerifySettings, partitions: Collection[int]) -> None:
     """End what a killed scorer left open, as its successor would: then what is committed stays so."""
-    if settings.group.guarantee != "exactly_once":
-        return
-
-    async def never(_: int, __: int) -> None:
-        """Nothing is committed here."""
-
-    outlet = Outlet(
+    owner = Owner(
         settings.kafka,
         topics=settings.topics,
         limits=OutputLimits(settings.kafka, (settings.topics.scored, settings.topics.dlq)),
         group=settings.group.group,
-        partition=partition,
-        guarantee="exactly_once",
-        commit=never,
+        guarantee=settings.group.guarantee,
     )
     try:
-        await outlet.start()
+        await owner.start()
+        _, blocked = await owner.fence_others(partitions, ())
     except TimeoutError:
-        raise KafkaSetupError(f"the transaction of partition {partition} could not be ended; run it again") from None
+        raise KafkaSetupError("the scorers' transactions could not be ended; run it again") from None
     finally:
-        await outlet.close()
+        await owner.close()
+    for partition, reason in blocked.items():
+        raise KafkaSetupError(f"partition {partition}: {reason}; run it again")
 
 
 @dataclass(slots=True, kw_only=True)

@@ -8,6 +8,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.abc import ConsumerRebalanceListener
@@ -21,6 +22,7 @@ from aiokafka.errors import (
 
 from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.connection import BROKEN, client_options
+from fraudstream.kafka.group_requests import Membership
 from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.reading import fingerprint_at, offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
@@ -30,7 +32,8 @@ from fraudstream.settings import KafkaSettings
 
 CLIENT_ID = "fraudstream-scorer"
 """What the client ids of scorers begin with: by it they know each other among the members of the group."""
-ASSIGNOR: str = StickyPartitionAssignor.name
+ASSIGNOR = "fraudstream"
+"""The assignor's name: a group admits members with one in common, so none of an older release."""
 NOT_ADMITTED = (CommitFailedError, InconsistentGroupProtocolError)
 """What a group answers to a start, and to a member, because of the members that it has."""
 
@@ -41,11 +44,15 @@ _POSITION_TIMEOUT_S = 1.0
 _TRY_STOPPED_S = 5.0
 
 
+class _Assignor(StickyPartitionAssignor):
+    name = ASSIGNOR
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
     """What to do when partitions come and go. `revoked` is awaited before others may have them; it must be quick."""
 
-    assigned: Callable[[frozenset[int]], None]
+    assigned: Callable[[frozenset[int], Membership], None]
     revoked: Callable[[frozenset[int]], Awaitable[None]]
 
 
@@ -72,7 +79,7 @@ class InputConsumer(ConsumerRebalanceListener):
             rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
             max_poll_interval_ms=2**31 - 1,  # our own watchdog judges progress
             fetch_max_bytes=_FETCH_BYTES,
-            partition_assignment_strategy=[StickyPartitionAssignor],
+            partition_assignment_strategy=[_Assignor],
         )
 
     @property
@@ -94,7 +101,9 @@ class InputConsumer(ConsumerRebalanceListener):
         """Pause first: aiokafka already fetches from a position that it read too early."""
         self._stopped.clear()
         self._consumer.pause(*assigned)
-        self._assignment.assigned(frozenset(partition.partition for partition in assigned))
+        coordinator: Any = self._consumer._coordinator  # noqa: SLF001
+        membership = Membership(member_id=coordinator.member_id, generation=coordinator.generation)
+        self._assignment.assigned(frozenset(partition.partition for partition in assigned), membership)
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
         """Tell the owner."""
@@ -135,11 +144,6 @@ class InputConsumer(ConsumerRebalanceListener):
         with self._rights.needed():
             offset: int | None = await self._consumer.committed(TopicPartition(self._topic, partition))
             return offset
-
-    async def commit(self, partition: int, offset: int) -> None:
-        """Commit as a member of the group; raises KafkaError when no longer its member."""
-        with self._rights.needed():
-            await self._consumer.commit({TopicPartition(self._topic, partition): offset})
 
     async def logs(self, partitions: Collection[int]) -> dict[int, Log]:
         """Each partition's retained range, without fingerprints."""
@@ -199,31 +203,6 @@ class OffsetDeletedError(Exception):
     def __init__(self, partitions: set[int]) -> None:
         super().__init__(partitions)
         self.partitions = partitions
-
-
-async def commit_start(
-    kafka: KafkaSettings, topic: str, group: str, partitions: int, *, latest: bool
-) -> dict[int, int]:
-    """Commit where a new group starts, for all partitions in one request, before anyone has joined it.
-
-    Does nothing where the group has a committed offset already; returns what it committed.
-    """
-    consumer = AIOKafkaConsumer(
-        **client_options(kafka), group_id=group, enable_auto_commit=False, auto_offset_reset="none"
-    )
-    places = [TopicPartition(topic, partition) for partition in range(partitions)]
-    try:
-        with _rights(kafka, topic, group).needed():
-            await consumer.start()
-            consumer.assign(places)
-            for place in places:
-                if await consumer.committed(place) is not None:
-                    return {}
-            starts = await (consumer.end_offsets(places) if latest else consumer.beginning_offsets(places))
-            await consumer.commit(starts)
-        return {place.partition: offset for place, offset in starts.items()}
-    finally:
-        await consumer.stop()
 
 
 def _client_id() -> str:

@@ -10,12 +10,11 @@ from aiokafka import AIOKafkaProducer
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.partitioning import KeyedMessage
-from fraudstream.kafka.producing import failed_producer, new_batch
+from fraudstream.kafka.producing import end_sender, failed_producer, new_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.settings import KafkaSettings
 
 _BATCH_BYTES = 256 << 10
-_LAST_ANSWERS_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,11 +50,7 @@ class IdempotentProducer:
 
     async def stop(self) -> None:
         """Disconnect. What is not acknowledged is given up: its `send` raises."""
-        task = self._producer._sender.sender_task  # noqa: SLF001
-        while task is not None and not task.done():
-            # it waits for the requests that it has sent; cancelled again, it doesn't
-            task.cancel()
-            await asyncio.wait({task}, timeout=_LAST_ANSWERS_S)
+        await end_sender(self._producer)
         self._fail_pending(ConnectionAbortedError("the producer was stopped"))
         await self._producer.stop()
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from traceback import walk_tb
 
-from aiokafka import AIOKafkaProducer
+from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.errors import IllegalStateError, InvalidProducerEpoch, InvalidTransactionTimeout, ProducerFenced
 from aiokafka.producer.message_accumulator import BatchBuilder
 
@@ -19,7 +19,13 @@ FENCED_ERRORS = (ProducerFenced, InvalidProducerEpoch)
 _NO_TIMESTAMP = -1
 _BATCH_BYTES = 512 << 10
 
+_NO_LEADER = -1
+_LOOK_S = 0.5
+_LAST_ANSWERS_S = 0.5
+
 Acknowledgement = asyncio.Future[object]
+Place = tuple[str, int]
+"""A topic and the number of its partition."""
 
 
 def transactional(identity: str) -> dict[str, object]:
@@ -67,23 +73,69 @@ async def start(producer: AIOKafkaProducer) -> None:
 
 
 async def publish(
-    producer: AIOKafkaProducer, limits: OutputLimits, messages: Mapping[tuple[str, int], Sequence[Message]]
+    producer: AIOKafkaProducer, limits: OutputLimits, messages: Mapping[Place, Sequence[Message]], timeout_s: float
 ) -> None:
-    """Send to each topic and partition, and return when the brokers have all of it.
+    """Send to each topic and partition, and return when the brokers have everything.
 
-    A rejected batch doesn't poison aiokafka's transaction, so each acknowledgement is awaited. Raises TopicRefusesError
-    where sending the same again is no use.
+    Raises TopicRefusesError where sending the same again is no use, or what else made one of them fail.
     """
-    used = {topic: limits.of(topic) for topic, _ in messages}
-    sent = {
-        place: await enqueue(producer, *place, some, batch_bytes=used[place[0]].batch_bytes)
-        for place, some in messages.items()
-    }
-    for (topic, partition), acknowledgements in sent.items():
-        try:
-            await asyncio.gather(*acknowledgements)
-        except NEVER_ACCEPTED as error:
-            raise await limits.refused(used[topic], error, messages[topic, partition]) from error
+    failed = await deliver(producer, limits, messages, timeout_s)
+    for error in failed.values():
+        raise error
+
+
+async def deliver(
+    producer: AIOKafkaProducer, limits: OutputLimits, messages: Mapping[Place, Sequence[Message]], timeout_s: float
+) -> dict[Place, BaseException]:
+    """Send to each topic and partition, all at once; return the error of each that failed.
+
+    A rejected batch doesn't poison aiokafka's transaction, so each acknowledgement is awaited. A place without a leader
+    is not waited for longer than for the others.
+    """
+    tasks = {place: asyncio.ensure_future(_deliver(producer, limits, place, some)) for place, some in messages.items()}
+    try:
+        await _ended(producer, tasks, timeout_s)
+        return {place: error for place, task in tasks.items() if (error := _error(task)) is not None}
+    finally:
+        for task in tasks.values():
+            task.cancel()
+        await asyncio.gather(*tasks.values(), return_exceptions=True)
+
+
+async def _ended(producer: AIOKafkaProducer, tasks: Mapping[Place, asyncio.Future[None]], timeout_s: float) -> None:
+    """Wait for all that can end within the time."""
+    deadline_s = asyncio.get_running_loop().time() + timeout_s
+    waiting = dict(tasks)
+    while waiting and asyncio.get_running_loop().time() < deadline_s:
+        done, _ = await asyncio.wait(waiting.values(), timeout=_LOOK_S)
+        waiting = {place: task for place, task in waiting.items() if task not in done}
+        if not done and not any(has_leader(producer, *place) for place in waiting):
+            return
+
+
+def _error(task: asyncio.Future[None]) -> BaseException | None:
+    return task.exception() if task.done() else TimeoutError("the brokers have not acknowledged in time")
+
+
+def has_leader(producer: AIOKafkaProducer, topic: str, partition: int) -> bool:
+    """Return whether a broker is known that leads the partition."""
+    return producer.client.cluster.leader_for_partition(TopicPartition(topic, partition)) not in (None, _NO_LEADER)
+
+
+async def _deliver(producer: AIOKafkaProducer, limits: OutputLimits, place: Place, messages: Sequence[Message]) -> None:
+    used = limits.of(place[0])
+    try:
+        await asyncio.gather(*await enqueue(producer, *place, messages, batch_bytes=used.batch_bytes))
+    except NEVER_ACCEPTED as error:
+        raise await limits.refused(used, error, messages) from error
+
+
+async def end_sender(producer: AIOKafkaProducer) -> None:
+    """Send nothing more. aiokafka's sender, when cancelled, waits for its requests; cancelled again, it does not."""
+    task = producer._sender.sender_task  # noqa: SLF001
+    while task is not None and not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=_LAST_ANSWERS_S)
 
 
 async def enqueue(

@@ -61,7 +61,7 @@ class Transactions:
     async def _publish(self, messages: Mapping[tuple[Topic, Partition], Sequence[Message]]) -> None:
         async with asyncio.timeout(_SEND_TIMEOUT_S):
             await self._producer.begin_transaction()
-            await publish(self._producer, self._limits, messages)
+            await publish(self._producer, self._limits, messages, _SEND_TIMEOUT_S)
         failpoint("replay_sent")
         async with asyncio.timeout(_COMMIT_TIMEOUT_S):
             await self._producer.commit_transaction()

@@ -1,0 +1,95 @@
+"""Where a new group starts: committed for all partitions at once, before any scorer has joined it."""
+
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from typing import Literal
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.structs import OffsetAndMetadata
+
+from fraudstream.failpoints import failpoint
+from fraudstream.kafka.connection import client_options, stopped
+from fraudstream.kafka.group_requests import GroupRequests
+from fraudstream.kafka.producing import failed_producer, start, transactional, transactional_id
+from fraudstream.kafka.rights import Rights
+from fraudstream.settings import KafkaSettings
+
+Offsets = dict[TopicPartition, int]
+
+
+async def commit_start(
+    kafka: KafkaSettings,
+    topic: str,
+    group: str,
+    partitions: int,
+    *,
+    latest: bool,
+    guarantee: Literal["exactly_once", "at_least_once"],
+) -> dict[int, int]:
+    """Commit where a new group starts; do nothing where the group has a committed offset. Return what was committed.
+
+    Exactly once: in a transaction under one id for the whole group. A process that was paused between its read and its
+    commit is fenced by the next one that starts, so it can't move the group back.
+    """
+    places = [TopicPartition(topic, partition) for partition in range(partitions)]
+    rights = Rights(
+        kafka=kafka, topics={topic: ("Read",)}, group=group, transactional_ids=transactional_id(group, topic, "")
+    )
+    async with AsyncExitStack() as stack:
+        stack.enter_context(rights.needed())
+        stack.enter_context(failed_producer())
+        consumer = AIOKafkaConsumer(
+            **client_options(kafka), group_id=group, enable_auto_commit=False, auto_offset_reset="none"
+        )
+        stack.push_async_callback(consumer.stop)
+        await consumer.start()
+        if guarantee == "at_least_once":
+            return await _commit(consumer, places, latest=latest)
+        producer = AIOKafkaProducer(**client_options(kafka), **transactional(transactional_id(group, topic, "start")))
+        stack.push_async_callback(stopped, producer)
+        await start(producer)
+        return await _commit_in_transaction(
+            producer, GroupRequests(producer.client, group, topic), consumer, places, group, latest=latest
+        )
+
+
+async def _commit(consumer: AIOKafkaConsumer, places: Collection[TopicPartition], *, latest: bool) -> dict[int, int]:
+    consumer.assign(places)
+    for place in places:
+        if await consumer.committed(place) is not None:
+            return {}
+    failpoint("start_read")
+    starts = await _starts(consumer, places, latest=latest)
+    await consumer.commit(starts)
+    return _by_partition(starts)
+
+
+async def _commit_in_transaction(
+    producer: AIOKafkaProducer,
+    requests: GroupRequests,
+    consumer: AIOKafkaConsumer,
+    places: Collection[TopicPartition],
+    group: str,
+    *,
+    latest: bool,
+) -> dict[int, int]:
+    partitions = [place.partition for place in places]
+    if any(one.offset is not None for one in (await requests.committed(partitions)).values()):
+        return {}
+    failpoint("start_read")
+    starts = await _starts(consumer, places, latest=latest)
+    await producer.begin_transaction()
+    offsets = {place: OffsetAndMetadata(offset, "") for place, offset in starts.items()}
+    await producer.send_offsets_to_transaction(offsets, group)
+    await producer.commit_transaction()
+    await requests.committed(partitions)  # returns when every other reader gets them, too
+    return _by_partition(starts)
+
+
+async def _starts(consumer: AIOKafkaConsumer, places: Collection[TopicPartition], *, latest: bool) -> Offsets:
+    starts: Offsets = await (consumer.end_offsets(places) if latest else consumer.beginning_offsets(places))
+    return starts
+
+
+def _by_partition(starts: Offsets) -> dict[int, int]:
+    return {place.partition: offset for place, offset in starts.items()}

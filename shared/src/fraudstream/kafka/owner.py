@@ -1,0 +1,243 @@
+"""The owner of partitions: one transactional producer for all of a member's partitions, with an id of its own.
+
+aiokafka commits offsets in a transaction without the group's generation, so the group can't fence a process that was
+paused. The owner's transactional id is therefore committed as the metadata of each partition's offset, by a request
+that the group does check: a successor reads it there, and fences it. docs/architecture.md has the protocol.
+"""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.errors import TransactionalIdAuthorizationFailed
+from aiokafka.structs import OffsetAndMetadata
+
+from fraudstream.errors import KafkaSetupError
+from fraudstream.failpoints import failpoint
+from fraudstream.kafka.connection import BROKEN, client_options, stopped
+from fraudstream.kafka.group_requests import NO_MEMBERSHIP, CommittedOffset, GroupRequests, Membership
+from fraudstream.kafka.limits import OutputLimits
+from fraudstream.kafka.patches import retry_begin_soon
+from fraudstream.kafka.producing import (
+    TRANSACTION_TIMEOUT_S,
+    Place,
+    deliver,
+    end_sender,
+    failed_producer,
+    has_leader,
+    start,
+    transactional,
+    transactional_id,
+)
+from fraudstream.kafka.rights import Rights
+from fraudstream.rows import Message
+from fraudstream.settings import KafkaSettings, TopicSettings
+
+_START_TIMEOUT_S = 30.0
+_FENCE_ONE_TIMEOUT_S = 5.0
+_FENCE_TIMEOUT_S = 15.0
+_SEND_TIMEOUT_S = 20.0
+_COMMIT_TIMEOUT_S = 15.0
+_ABORT_TIMEOUT_S = 5.0
+_REQUEST_BYTES = 4 << 20
+_RANDOM_BYTES = 8
+
+
+class Owner:
+    """Takes partitions over, publishes for them, and commits their offsets.
+
+    After an error or a doubtful outcome it is closed and replaced: aiokafka's producers don't recover from one.
+    """
+
+    def __init__(
+        self,
+        kafka: KafkaSettings,
+        *,
+        topics: TopicSettings,
+        limits: OutputLimits,
+        group: str,
+        guarantee: Literal["exactly_once", "at_least_once"],
+    ) -> None:
+        self._topics = topics
+        self._limits = limits
+        self._group = group
+        self._prefix = transactional_id(group, topics.input, "")
+        self.transactional = guarantee == "exactly_once"
+        self.id = transactional_id(group, topics.input, secrets.token_hex(_RANDOM_BYTES)) if self.transactional else ""
+        self.in_doubt = False
+        """Whether a commit was begun whose outcome is not known."""
+        self._membership = NO_MEMBERSHIP
+        self._rights = Rights(
+            kafka=kafka,
+            topics={topics.input: ("Read",), topics.scored: ("Write",), topics.dlq: ("Write",)},
+            group=group,
+            transactional_ids=self._prefix,
+        )
+        retry_begin_soon()
+        identity = transactional(self.id) if self.transactional else {"enable_idempotence": True}
+        self._producer = AIOKafkaProducer(
+            **client_options(kafka), **identity, max_request_size=_REQUEST_BYTES, linger_ms=0
+        )
+        self._requests = GroupRequests(self._producer.client, group, topics.input)
+
+    async def start(self) -> None:
+        """Connect, and get a producer id."""
+        async with self._within(_START_TIMEOUT_S):
+            await start(self._producer)
+            for topic in (self._topics.scored, self._topics.dlq):
+                await self._producer.partitions_for(topic)
+
+    async def fence_others(
+        self, partitions: Collection[int], ended: Collection[str]
+    ) -> tuple[dict[int, int | None], dict[int, str]]:
+        """Fence every other owner of these partitions. Return the committed offsets, which nobody else can change now.
+
+        Also returns the partitions whose owner could not be fenced in time, and why. *ended* are ids that need no
+        fence: of producers of this process that were abandoned. Raises KafkaSetupError where an output topic lacks a
+        partition.
+        """
+        self._check_outputs(partitions)
+        harmless, blocked = {self.id, *ended}, dict[int, str]()
+        async with self._within(_FENCE_TIMEOUT_S):
+            # an open transaction does not hide who owns a partition, but must not be waited for before its fence
+            committed = await self._committed(partitions, stable=False)
+            failpoint("owners_read")
+            while True:
+                others = {
+                    partition: owner for partition, owner in self._owners(committed).items() if owner not in harmless
+                }
+                failed = await self._fence(set(others.values()))
+                harmless |= set(others.values()) - failed.keys()
+                blocked |= {partition: failed[owner] for partition, owner in others.items() if owner in failed}
+                committed = await self._committed(committed.keys() - blocked.keys(), stable=self.transactional)
+                if harmless.issuperset(self._owners(committed).values()):
+                    return {partition: one.offset for partition, one in committed.items()}, blocked
+
+    async def register(self, membership: Membership, positions: Mapping[int, int]) -> None:
+        """Commit the positions with this owner's id, as a member of that generation; only then may it publish for them.
+
+        Raises KafkaError where the group has another generation by now; nothing is registered then, or nobody knows.
+        """
+        async with self._within(_COMMIT_TIMEOUT_S):
+            await self._requests.commit(membership, positions, self.id)
+        self._membership = membership
+
+    async def send(
+        self, messages: Mapping[Place, Sequence[Message]], offsets: Mapping[int, int]
+    ) -> dict[int, BaseException]:
+        """Publish; returns when the brokers have everything, with the error of each partition for which they do not.
+
+        In a transaction, the offset to read next of each partition is sent as well: it counts when this is committed.
+        """
+        async with self._within(2 * _SEND_TIMEOUT_S):
+            failpoint("sending")
+            if not self.transactional:
+                failed = await self._deliver(messages)
+            else:
+                await self._producer.begin_transaction()
+                failed, _ = await asyncio.gather(self._deliver(messages), self._send_offsets(offsets))
+        return {partition: error for (_, partition), error in failed.items()}
+
+    async def _send_offsets(self, offsets: Mapping[int, int]) -> None:
+        places = {
+            TopicPartition(self._topics.input, partition): OffsetAndMetadata(offset, self.id)
+            for partition, offset in offsets.items()
+        }
+        await self._producer.send_offsets_to_transaction(places, self._group)
+        failpoint("offsets_sent")
+
+    async def _deliver(self, messages: Mapping[Place, Sequence[Message]]) -> dict[Place, BaseException]:
+        if self.transactional:
+            return await deliver(self._producer, self._limits, messages, _SEND_TIMEOUT_S)
+        # the dead letters first: what is sent before a refusal is sent again at each attempt
+        first = {place: some for place, some in messages.items() if place[0] == self._topics.dlq}
+        failed = await deliver(self._producer, self._limits, first, _SEND_TIMEOUT_S)
+        refused = {partition for _, partition in failed}
+        rest = {place: some for place, some in messages.items() if place not in first and place[1] not in refused}
+        return failed | await deliver(self._producer, self._limits, rest, _SEND_TIMEOUT_S)
+
+    async def commit(self, offsets: Mapping[int, int]) -> None:
+        """Commit everything that was sent; without a transaction, the offset to read next of each partition."""
+        async with self._within(_COMMIT_TIMEOUT_S):
+            if self.transactional:
+                self.in_doubt = True
+                await self._producer.commit_transaction()
+                self.in_doubt = False
+            else:
+                await self._requests.commit(self._membership, offsets, self.id)
+
+    def has_leader(self, topic: str, partition: int) -> bool:
+        """Return whether a broker is known that leads this output partition."""
+        return has_leader(self._producer, topic, partition)
+
+    async def abandon(self) -> bool:
+        """Abort what is open; return whether nothing of it is left. It can only be closed afterwards."""
+        if not self.transactional or self.in_doubt:
+            return False
+        try:
+            async with asyncio.timeout(_ABORT_TIMEOUT_S):
+                await end_sender(self._producer)
+                manager: Any = self._producer._txn_manager  # noqa: SLF001
+                if manager.has_pid():
+                    await self._requests.abort(self.id, manager.producer_id, manager.producer_epoch)
+        except BROKEN:
+            return False
+        return True
+
+    async def close(self) -> None:
+        """Disconnect, whatever state it is in; an open transaction is ended by the next owner, or by its timeout."""
+        await stopped(self._producer)
+
+    def _check_outputs(self, partitions: Collection[int]) -> None:
+        cluster = self._producer.client.cluster
+        for topic in (self._topics.scored, self._topics.dlq):
+            known = cluster.partitions_for_topic(topic) or set()
+            for partition in sorted(set(partitions) - known):
+                raise KafkaSetupError(
+                    f"{topic} has no partition {partition}, as {self._topics.input} has; "
+                    "raise it with: fraudstream topics"
+                )
+
+    async def _committed(self, partitions: Collection[int], *, stable: bool) -> dict[int, CommittedOffset]:
+        return await self._requests.committed(partitions, stable=stable) if partitions else {}
+
+    def _owners(self, committed: Mapping[int, CommittedOffset]) -> dict[int, str]:
+        """Return the id to fence for each partition: of its metadata, or the one that earlier releases used for it."""
+        named = {
+            partition: one.metadata for partition, one in committed.items() if one.metadata.startswith(self._prefix)
+        }
+        if not self.transactional:
+            return named
+        return {partition: self._earlier_id(partition) for partition in committed} | named
+
+    def _earlier_id(self, partition: int) -> str:
+        return f"{self._group}-{self._topics.input}-{partition}"
+
+    async def _fence(self, owners: Collection[str]) -> dict[str, str]:
+        """Fence all of them at once; return why some could not be fenced in time, by their ids."""
+        results = await asyncio.gather(*(self._fence_one(owner) for owner in owners), return_exceptions=True)
+        failed = {}
+        for owner, result in zip(owners, results, strict=True):
+            if isinstance(result, TimeoutError):
+                failed[owner] = "the previous owner's transaction can't be ended: a partition in it has no leader"
+            elif result is not None:
+                raise result
+        return failed
+
+    async def _fence_one(self, owner: str) -> None:
+        try:
+            async with asyncio.timeout(_FENCE_ONE_TIMEOUT_S):
+                await self._requests.fence(owner, 1_000 * TRANSACTION_TIMEOUT_S)
+        except TransactionalIdAuthorizationFailed:
+            if owner.startswith(self._prefix):
+                raise
+            # an earlier release's id, whose prefix differs where the group's name has a dash: it was not ours either
+
+    @asynccontextmanager
+    async def _within(self, timeout_s: float) -> AsyncIterator[None]:
+        with self._rights.needed(), failed_producer():
+            async with asyncio.timeout(timeout_s):
+                yield

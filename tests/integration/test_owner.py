@@ -1,0 +1,164 @@
+"""What keeps the promise between owners: stable reads, fences and registrations, on a real broker."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer, TopicPartition
+from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
+from aiokafka.errors import KafkaError, ProducerFenced
+from aiokafka.structs import OffsetAndMetadata
+
+from fraudstream.kafka.cluster import admin_client
+from fraudstream.kafka.consumer import CLIENT_ID
+from fraudstream.kafka.group_requests import CommittedOffset, GroupRequests, Membership
+from fraudstream.kafka.producing import transactional_id
+from fraudstream.settings import KafkaSettings
+from tests.conftest import Names
+from tests.integration.group_member import member
+from tests.integration.scorer import Surroundings
+from tests.integration.topic import create
+
+pytestmark = pytest.mark.kafka4
+LONG_MS = 60_000
+
+
+@pytest.fixture
+def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
+    """Topics, a model and a folder."""
+    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
+
+
+@asynccontextmanager
+async def _requests(bootstrap: str, group: str, topic: str) -> AsyncIterator[GroupRequests]:
+    admin = admin_client(KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}))
+    await admin.start()
+    try:
+        yield GroupRequests(admin._client, group, topic)
+    finally:
+        await admin.close()
+
+
+def _run(bootstrap: str, group: str, topic: str, work: Callable[[GroupRequests], Awaitable[None]]) -> None:
+    async def run() -> None:
+        async with _requests(bootstrap, group, topic) as requests:
+            await work(requests)
+
+    asyncio.run(run())
+
+
+def _committed(scene: Surroundings) -> dict[int, CommittedOffset]:
+    found: dict[int, CommittedOffset] = {}
+
+    async def work(requests: GroupRequests) -> None:
+        found.update(await requests.committed(range(scene.partitions)))
+
+    _run(scene.bootstrap, scene.settings["CONSUMER_GROUP"], scene.settings["INPUT_TOPIC"], work)
+    return found
+
+
+def _owners(scene: Surroundings) -> set[str]:
+    return {one.metadata for one in _committed(scene).values()}
+
+
+@pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])
+def test_every_commit_names_the_owner(surroundings: Surroundings, guarantee: str) -> None:
+    """After a takeover, after cycles, and after an error, which makes a new owner of the same member."""
+    exactly = guarantee == "exactly_once"
+    prefix = transactional_id(surroundings.settings["CONSUMER_GROUP"], surroundings.settings["INPUT_TOPIC"], "")
+
+    def check(owners: set[str]) -> str:
+        (owner,) = owners
+        assert owner.startswith(prefix) if exactly else owner == ""
+        return owner
+
+    with surroundings.scorer(PROCESSING_GUARANTEE=guarantee, FAILPOINTS="torn=fail@2") as scorer:
+        scorer.wait_until_ready()
+        first = check(_owners(surroundings))
+        surroundings.send_payments(200)
+        surroundings.wait_until_committed()
+        assert check(_owners(surroundings)) == first
+        surroundings.send_payments(200)
+        surroundings.wait_until_committed()
+        assert scorer.lines("partitions taken over again")
+        assert (check(_owners(surroundings)) != first) == exactly
+    with surroundings.scorer(PROCESSING_GUARANTEE=guarantee) as scorer:
+        scorer.wait_until_ready()
+        check(_owners(surroundings))
+    if exactly:  # the abandoned cycle's records are in the topic twice otherwise
+        assert surroundings.assert_each_once() == 400
+
+
+def test_a_stable_read_waits_for_an_open_transaction(kafka_bootstrap: str, names: Names) -> None:
+    """An offset that a transaction may still commit is not read; an ordinary read returns the one before."""
+    topic, group = names("payments"), names("group")
+    create(kafka_bootstrap, topic, 1)
+
+    async def work(requests: GroupRequests) -> None:
+        async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=f"{group}-x") as producer:
+            await producer.begin_transaction()
+            offsets = {TopicPartition(topic, 0): OffsetAndMetadata(7, "mine")}
+            await producer.send_offsets_to_transaction(offsets, group)
+            stable = asyncio.ensure_future(requests.committed([0]))
+            assert await requests.committed([0], stable=False) == {0: CommittedOffset(None, "")}
+            done, _ = await asyncio.wait({stable}, timeout=0.5)
+            assert not done
+            await producer.commit_transaction()
+            assert await asyncio.wait_for(stable, 10) == {0: CommittedOffset(7, "mine")}
+
+    _run(kafka_bootstrap, group, topic, work)
+
+
+def test_a_fence_ends_a_transaction_and_its_producer(kafka_bootstrap: str, names: Names) -> None:
+    """It returns when the transaction is aborted; nothing of that producer is committed afterwards."""
+    topic, group = names("payments"), names("group")
+    create(kafka_bootstrap, topic, 1)
+
+    async def work(requests: GroupRequests) -> None:
+        producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=f"{group}-x")
+        await producer.start()
+        await producer.begin_transaction()
+        await producer.send_and_wait(topic, b"never to be read", partition=0)
+        await producer.send_offsets_to_transaction({TopicPartition(topic, 0): 7}, group)
+        await requests.fence(f"{group}-x", LONG_MS)
+        assert await asyncio.wait_for(requests.committed([0]), 10) == {0: CommittedOffset(None, "")}
+        with pytest.raises(ProducerFenced):
+            await producer.commit_transaction()
+        await producer.stop()
+
+    _run(kafka_bootstrap, group, topic, work)
+
+
+def test_who_is_no_member_of_that_generation_registers_nothing(surroundings: Surroundings) -> None:
+    """A group with members refuses commits of any other member, and of another generation."""
+    with surroundings.scorer() as scorer:
+        scorer.wait_until_ready()
+        before = _committed(surroundings)
+
+        async def work(requests: GroupRequests) -> None:
+            for membership in (Membership("nobody", 1), Membership("", -1)):
+                with pytest.raises(KafkaError):
+                    await requests.commit(membership, {0: 0}, "other")
+
+        _run(
+            surroundings.bootstrap, surroundings.settings["CONSUMER_GROUP"], surroundings.settings["INPUT_TOPIC"], work
+        )
+        assert _committed(surroundings) == before
+
+
+def test_scorers_of_an_earlier_release_are_not_joined(surroundings: Surroundings) -> None:
+    """They have another assignor: the new one waits, names them, and starts when they have left."""
+    group, topic = (surroundings.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
+    surroundings.send_payments(100)
+    with member(surroundings.bootstrap, group, topic, StickyPartitionAssignor, client_id=f"{CLIENT_ID}-old"):
+        scorer = surroundings.scorer()
+        (line,) = scorer.wait_for("another program in the consumer group")
+        assert "stop all of them first" in line["reason"]
+        assert not scorer.is_ready
+    with scorer:
+        scorer.wait_until_ready()
+        surroundings.wait_until_committed()
+        assert "Traceback" not in scorer.output
+    assert surroundings.assert_each_once() == 100

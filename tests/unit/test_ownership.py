@@ -1,0 +1,201 @@
+"""Takeovers without Kafka: the order of their steps, and what an error of one partition means for the others."""
+
+import asyncio
+from collections.abc import Collection, Mapping
+from typing import Any, cast
+
+import pytest
+from aiokafka.errors import KafkaError
+
+from fraudstream.kafka.consumer import InputConsumer
+from fraudstream.kafka.group_requests import Membership
+from fraudstream.kafka.owner import Owner
+from fraudstream.metrics import ScorerMetrics
+from fraudstream.offsets import Decided, Log
+from fraudstream.sinks.protocol import Holding, Sink
+from scorer.ownership import Ownership
+
+MEMBERSHIP = Membership(member_id="me", generation=7)
+
+
+class World:
+    """The broker and the sink of one partition, each step noted. Until the token is taken, another owner scores on."""
+
+    def __init__(self) -> None:
+        self.steps: list[str] = []
+        self.end = 0
+        self.owners: list[StubOwner] = []
+        self.decided: Decided | None = None
+        self.blocked: dict[int, str] = {}
+        self.refuses_registration = False
+
+    # the consumer
+    def pause(self, _: Collection[int]) -> None:
+        """Note it."""
+        self.steps.append("pause")
+
+    def resume(self, positions: Mapping[int, int]) -> None:
+        """Note it."""
+        self.steps.append(f"resume {dict(positions)}")
+
+    async def logs(self, partitions: Collection[int]) -> dict[int, Log]:
+        """Return the log's end as it is by now."""
+        self.steps.append("logs")
+        return dict.fromkeys(partitions, Log(start=0, end=self.end, fingerprint=None))
+
+    async def fingerprint_at(self, *_: int) -> int:
+        """Return that of the record in the journal."""
+        return 42
+
+    # the sink
+    def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
+        """Give the token; another owner has scored five records by now."""
+        self.steps.append("acquire")
+        self.end, self.decided = 5, Decided(offset=4, base=0, fingerprint=42)
+        return dict.fromkeys(partitions, Holding(token=1, decided=self.decided))
+
+    def forget(self, _: Mapping[int, int]) -> None:
+        """Note it."""
+        self.steps.append("forget")
+
+    def make_owner(self) -> Owner:
+        """Make the next one."""
+        owner = StubOwner(self, len(self.owners))
+        self.owners.append(owner)
+        return cast("Owner", owner)
+
+
+class StubOwner:
+    """Stands for a producer and its requests."""
+
+    transactional = True
+
+    def __init__(self, world: World, number: int) -> None:
+        self.world = world
+        self.id = f"owner-{number}"
+
+    async def start(self) -> None:
+        """Note it."""
+        self.world.steps.append(f"start {self.id}")
+
+    async def fence_others(
+        self, partitions: Collection[int], ended: Collection[str]
+    ) -> tuple[dict[int, int | None], dict[int, str]]:
+        """Note which ids need no fence."""
+        self.world.steps.append(f"fence, but {sorted(ended)}")
+        blocked = {
+            partition: self.world.blocked[partition] for partition in partitions if partition in self.world.blocked
+        }
+        return dict.fromkeys(set(partitions) - blocked.keys(), 0), blocked
+
+    async def register(self, membership: Membership, positions: Mapping[int, int]) -> None:
+        """Note it, or fail."""
+        assert membership == MEMBERSHIP
+        self.world.steps.append(f"register {self.id} {dict(positions)}")
+        if self.world.refuses_registration:
+            raise KafkaError("no")
+
+    async def abandon(self) -> bool:
+        """Note it."""
+        self.world.steps.append(f"abandon {self.id}")
+        return True
+
+    async def close(self) -> None:
+        """Note it."""
+        self.world.steps.append(f"close {self.id}")
+
+
+def ownership(world: World) -> Ownership:
+    """Nothing assigned yet."""
+    made = Ownership(cast("Sink", world), world.make_owner, {}, ScorerMetrics())
+    made.use(cast("InputConsumer", world))
+    return made
+
+
+async def _until(condition: Any) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110 - nobody sets an event
+            await asyncio.sleep(0.01)
+
+
+def test_the_steps_of_a_takeover() -> None:
+    """The log's end is read after the token: what another owner scores until then is no sign of another topic."""
+
+    async def run() -> World:
+        world = World()
+        mine = ownership(world)
+        mine.take(frozenset({3}), MEMBERSHIP)
+        await _until(lambda: mine.ready)
+        await mine.give_up()
+        return world
+
+    assert asyncio.run(run()).steps == [
+        "start owner-0",
+        "fence, but []",
+        "acquire",
+        "logs",
+        "register owner-0 {3: 0}",
+        "resume {3: 0}",
+        "close owner-0",
+    ]
+
+
+def test_nothing_is_changed_before_the_registration() -> None:
+    """Where the group has gone on, neither is the CSV moved aside nor a partition resumed."""
+
+    async def run() -> World:
+        world = World()
+        world.refuses_registration = True
+        mine = ownership(world)
+        mine.take(frozenset({3}), MEMBERSHIP)
+        await _until(lambda: mine.trouble)
+        await mine.give_up()
+        return world
+
+    steps = asyncio.run(run()).steps
+    assert not [step for step in steps if step.startswith(("resume", "forget"))]
+
+
+def test_a_new_owner_after_an_error() -> None:
+    """Healthy partitions are registered to it at once, without a fence of the id that was abandoned."""
+
+    async def run() -> World:
+        world = World()
+        mine = ownership(world)
+        mine.take(frozenset({0, 1, 2}), MEMBERSHIP)
+        await _until(lambda: len(mine.ready) == 3)
+        world.steps.clear()
+        mine.retake([1], "refused")
+        assert mine.ready.keys() == {0, 2}
+        await mine.replace_owner()
+        await _until(lambda: len(mine.ready) == 2)
+        assert mine.ready.keys() == {0, 2}
+        await _until(lambda: len(mine.ready) == 3)
+        await mine.give_up()
+        return world
+
+    steps = asyncio.run(run()).steps
+    assert steps.index("abandon owner-0") < steps.index("register owner-1 {0: 0, 2: 0}")
+    assert "fence, but ['owner-0']" in steps
+    assert "register owner-1 {1: 0}" in steps
+
+
+@pytest.mark.parametrize("blocked", [{0}, {0, 2}])
+def test_a_partition_whose_owner_cannot_be_fenced(blocked: set[int]) -> None:
+    """It waits; the others are taken over in the same attempt."""
+
+    async def run() -> None:
+        world = World()
+        world.blocked = dict.fromkeys(blocked, "no leader")
+        mine = ownership(world)
+        mine.take(frozenset({0, 1, 2}), MEMBERSHIP)
+        await _until(lambda: mine.ready)
+        assert mine.ready.keys() == {0, 1, 2} - blocked
+        assert mine.trouble == "no leader"
+        assert not mine.complete
+        world.blocked = {}
+        await _until(lambda: mine.complete)
+        assert mine.trouble is None
+        await mine.give_up()
+
+    asyncio.run(run())
