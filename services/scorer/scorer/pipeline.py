@@ -3,10 +3,11 @@
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import chain
+from typing import TypeVar
 
 import numpy as np
 import structlog
@@ -33,6 +34,8 @@ from scorer.stops import Stops
 from scorer.summary import Summary
 from scorer.watchdog import Watchdog
 
+T = TypeVar("T")
+U = TypeVar("U")
 _FETCH_TIMEOUT_MS = 200
 _SEARCH_TIMEOUT_S = 10.0
 _INLINE_RECORDS = 100
@@ -194,14 +197,16 @@ class Pipeline:
     async def _transact(self, ready: Mapping[int, PartitionState], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
         owner = self.ownership.owner
         failed = await owner.send(
-            {(topic, one.partition): batch for one in outcomes for topic, batch in one.messages.items() if batch},
-            {one.partition: one.last + 1 for one in outcomes},
+            {(topic, one.partition): batch for one in outcomes for topic, batch in one.messages.items() if batch}
         )
         self._failed(failed)
         failpoint("sent")
         if failed and owner.transactional:
             return ()
-        stored = await self._store(ready, [outcome for outcome in outcomes if outcome.partition not in failed])
+        sent = [outcome for outcome in outcomes if outcome.partition not in failed]
+        stored, _ = await _both(
+            self._store(ready, sent), owner.send_offsets({outcome.partition: outcome.last + 1 for outcome in sent})
+        )
         failpoint("stored")
         if not stored or (len(stored) < len(outcomes) and owner.transactional):
             return ()
@@ -296,6 +301,13 @@ class Pipeline:
         if self.ownership.joined:
             positions = {partition: state.position for partition, state in self.ownership.ready.items()}
             self.blocked.settle(self.ownership.assigned, positions)
+
+
+async def _both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
+    """Return the results of both; raise what one of them raised, but after both have ended."""
+    tasks = asyncio.ensure_future(first), asyncio.ensure_future(second)
+    await asyncio.wait(tasks)
+    return await tasks[0], await tasks[1]
 
 
 def _by_text(failed: Mapping[int, BaseException]) -> dict[str, list[int]]:

@@ -125,28 +125,29 @@ class Owner:
             await self._requests.commit(membership, positions, self.id)
         self._membership = membership
 
-    async def send(
-        self, messages: Mapping[Place, Sequence[Message]], offsets: Mapping[int, int]
-    ) -> dict[int, BaseException]:
-        """Publish; returns when the brokers have everything, with the error of each partition for which they do not.
-
-        In a transaction, the offset to read next of each partition is sent as well: it counts when this is committed.
-        """
+    async def send(self, messages: Mapping[Place, Sequence[Message]]) -> dict[int, BaseException]:
+        """Publish; returns when the brokers have everything, with the error of each partition for which they do not."""
         async with self._within(2 * _SEND_TIMEOUT_S):
             failpoint("sending")
-            if not self.transactional:
-                failed = await self._deliver(messages)
-            else:
+            if self.transactional:
                 await self._producer.begin_transaction()
-                failed, _ = await asyncio.gather(self._deliver(messages), self._send_offsets(offsets))
+            failed = await self._deliver(messages)
         return {partition: error for (_, partition), error in failed.items()}
 
-    async def _send_offsets(self, offsets: Mapping[int, int]) -> None:
+    async def send_offsets(self, offsets: Mapping[int, int]) -> None:
+        """Add to the transaction, if there is one, the offset to read next of each partition.
+
+        Not while messages are sent: a broker checks one request of a transaction at a time, and refuses a second one
+        (KIP-890), which costs aiokafka's pause of 100 ms.
+        """
+        if not self.transactional:
+            return
         places = {
             TopicPartition(self._topics.input, partition): OffsetAndMetadata(offset, self.id)
             for partition, offset in offsets.items()
         }
-        await self._producer.send_offsets_to_transaction(places, self._group)
+        async with self._within(_COMMIT_TIMEOUT_S):
+            await self._producer.send_offsets_to_transaction(places, self._group)
         failpoint("offsets_sent")
 
     async def _deliver(self, messages: Mapping[Place, Sequence[Message]]) -> dict[Place, BaseException]:
