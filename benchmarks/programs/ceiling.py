@@ -66,7 +66,8 @@ class Forwarder:
             for partition, records in fetched.items()
         }
         offsets = {partition: records[-1].offset + 1 for partition, records in fetched.items()}
-        await self.owner.send(messages, offsets)
+        await self.owner.send(messages)
+        await self.owner.send_offsets(offsets)
         await self.owner.commit(offsets)
 
     async def _revoked(self, _: frozenset[int]) -> None:

@@ -73,9 +73,9 @@ def commit_first() -> None:
         owner = self.ownership.owner
         offsets = {one.partition: one.last + 1 for one in outcomes}
         await owner.send(
-            {(topic, one.partition): batch for one in outcomes for topic, batch in one.messages.items() if batch},
-            offsets,
+            {(topic, one.partition): batch for one in outcomes for topic, batch in one.messages.items() if batch}
         )
+        await owner.send_offsets(offsets)
         await owner.commit(offsets)
         failpoint("committed")
         return await self._store(ready, outcomes)
@@ -86,13 +86,10 @@ def commit_first() -> None:
 def not_awaited() -> None:
     """Acknowledgements are not waited for."""
 
-    async def send(
-        self: Owner, messages: Mapping[Place, Sequence[Message]], offsets: Mapping[int, int]
-    ) -> dict[int, BaseException]:
+    async def send(self: Owner, messages: Mapping[Place, Sequence[Message]]) -> dict[int, BaseException]:
         await self._producer.begin_transaction()
         for place, batch in messages.items():
             await enqueue(self._producer, *place, batch)
-        await self._send_offsets(offsets)
         return {}
 
     Owner.send = send  # type: ignore[method-assign]
@@ -147,12 +144,16 @@ def no_generation() -> None:
 
     async def commit(self: Owner, positions: Mapping[int, int]) -> None:
         await self._producer.begin_transaction()
-        await self._send_offsets(positions)
+        await self.send_offsets(positions)
         await self._producer.commit_transaction()
 
     async def register(self: Owner, membership: Membership, positions: Mapping[int, int]) -> None:
         self._membership = membership
-        await asyncio.shield(commit(self, positions))  # the request that it stands for is one, too
+        request = asyncio.ensure_future(commit(self, positions))  # what it stands for is one request, too
+        try:
+            await asyncio.shield(request)
+        finally:
+            await request
 
     Owner.register = register  # type: ignore[method-assign]
 
@@ -167,8 +168,8 @@ def no_metadata() -> None:
         finally:
             self.id = own
 
-    original = Owner._send_offsets
-    Owner._send_offsets = send_offsets  # type: ignore[method-assign]
+    original = Owner.send_offsets
+    Owner.send_offsets = send_offsets  # type: ignore[method-assign]
 
 
 def plain_start() -> None:

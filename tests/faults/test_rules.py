@@ -87,10 +87,7 @@ def rejected_batch(scene: Surroundings, mutant: str) -> None:
 
 def zombie_of_another_host(scene: Surroundings, mutant: str, cycle: int = 1) -> None:
     """A replica with a CSV of its own is stopped before it publishes, and resumed when its successor has finished."""
-    scene.partitions = 1  # no other partition's metadata may name the zombie
-    scene.settings |= {name: f"{topic}-one" for name, topic in zip(_TOPICS, scene.topics, strict=True)}
-    scene.make_topics(dict.fromkeys(scene.topics, 1))
-    scene.send_payments(400)
+    _one_partition(scene)  # no other partition's metadata may name the zombie
     other = str(scene.folder / "outputs" / "of_another_host.csv")
     with scene.mutant(mutant, MAX_BATCH_RECORDS="100", FAILPOINTS=f"decided=stop@{cycle}", CSV_PATH=other) as zombie:
         zombie.wait_until_paused()
@@ -99,6 +96,14 @@ def zombie_of_another_host(scene: Surroundings, mutant: str, cycle: int = 1) -> 
             zombie.resume()
             wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
             assert owner.running
+
+
+def _one_partition(scene: Surroundings) -> None:
+    """Work with topics of one partition, of which 400 payments are to be scored."""
+    scene.partitions = 1
+    scene.settings |= {name: f"{topic}-one" for name, topic in zip(_TOPICS, scene.topics, strict=True)}
+    scene.make_topics(dict.fromkeys(scene.topics, 1))
+    scene.send_payments(400)
 
 
 def zombie_of_another_host_in_its_second_cycle(scene: Surroundings, mutant: str) -> None:
@@ -122,10 +127,11 @@ def commit_between_read_and_fence(scene: Surroundings, mutant: str) -> None:
             scene.wait_until_committed()
 
 
-def takeover_of_an_older_generation(scene: Surroundings, mutant: str) -> None:
+def takeover_of_an_older_generation_on_another_host(scene: Surroundings, mutant: str) -> None:
     """A takeover is stopped before it registers; the next owner scores all and leaves; the first one is resumed."""
-    scene.send_payments(100, partitions=1)
-    with scene.mutant(mutant, FAILPOINTS="registering=stop") as zombie:
+    _one_partition(scene)
+    other = str(scene.folder / "outputs" / "of_another_host.csv")
+    with scene.mutant(mutant, FAILPOINTS="registering=stop", CSV_PATH=other) as zombie:
         zombie.wait_until_paused()
         with scene.mutant(mutant) as owner:
             scene.wait_until_committed()
@@ -134,7 +140,6 @@ def takeover_of_an_older_generation(scene: Surroundings, mutant: str) -> None:
         zombie.resume()
         wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
         zombie.wait_until_ready()
-        scene.send_payments(100, partitions=1)
         scene.wait_until_committed()
 
 
@@ -185,7 +190,7 @@ SCENARIOS: dict[str, Callable[[Surroundings, str], None]] = {
     "no_registration": zombie_of_another_host,
     "no_metadata": zombie_of_another_host_in_its_second_cycle,
     "no_second_read": commit_between_read_and_fence,
-    "no_generation": takeover_of_an_older_generation,
+    "no_generation": takeover_of_an_older_generation_on_another_host,
     "plain_start": first_start_of_two,
     "no_legacy_fence": scorer_of_an_earlier_release,
 }

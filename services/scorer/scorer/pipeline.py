@@ -210,6 +210,7 @@ class Pipeline:
         failpoint("stored")
         if not stored or (len(stored) < len(outcomes) and owner.transactional):
             return ()
+        self.consumer.fetch_ahead()
         await owner.commit({outcome.partition: outcome.last + 1 for outcome in stored})
         failpoint("committed")
         return stored

@@ -22,6 +22,7 @@ from aiokafka.errors import (
 
 from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.connection import BROKEN, client_options
+from fraudstream.kafka.fetch_gate import FetchGate
 from fraudstream.kafka.group_requests import Membership
 from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.reading import fingerprint_at, offset_after, undecoded_batch
@@ -42,6 +43,7 @@ _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
 _POSITION_TIMEOUT_S = 1.0
 _TRY_STOPPED_S = 5.0
+_FEW = 10
 
 
 class _Assignor(StickyPartitionAssignor):
@@ -66,6 +68,7 @@ class InputConsumer(ConsumerRebalanceListener):
         self._rights = _rights(kafka, topic, group)
         self._stopped: dict[int, Unreadable] = {}
         self._try_s = 0.0
+        self._gate: FetchGate | None = None
         read_damaged_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
@@ -91,6 +94,7 @@ class InputConsumer(ConsumerRebalanceListener):
         """Connect; joining the group goes on in the background."""
         with self._rights.needed():
             await self._consumer.start()
+        self._gate = FetchGate(self._consumer)
         self._consumer.subscribe([self._topic], listener=self)
 
     async def stop(self) -> None:
@@ -118,6 +122,7 @@ class InputConsumer(ConsumerRebalanceListener):
         AccessRefusedError where this user may not be a member, or not read the topic.
         """
         self._try_stopped()
+        self.fetch_ahead()
         try:
             with self._rights.needed():
                 records = await fetch(self._consumer, timeout_ms=timeout_ms, max_records=max_records)
@@ -125,7 +130,14 @@ class InputConsumer(ConsumerRebalanceListener):
             return {}  # the owner is about to seek
         except OffsetOutOfRangeError as error:
             raise OffsetDeletedError({partition.partition for partition in error.args[0]}) from None
+        if self._gate and sum(map(len, records.values())) < max_records // _FEW:
+            self._gate.close()
         return {place.partition: batch for place, found in records.items() if (batch := self._decoded(place, found))}
+
+    def fetch_ahead(self) -> None:
+        """Begin to fetch what the next `fetch` returns, unless that is done already."""
+        if self._gate:
+            self._gate.open()
 
     def pause(self, partitions: Collection[int]) -> None:
         """Fetch no more from these partitions."""

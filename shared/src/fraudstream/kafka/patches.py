@@ -12,7 +12,7 @@ from fraudstream.kafka.allowance import BoundedFetchResult
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.partition_records import FetchedBytes, PartitionRecords
 
-_BEGIN_RETRY_S = 0.002
+_BEGIN_RETRY_S = 0.001
 _CLOSED = "the handler is closed"
 _client: Any = client
 _fetcher: Any = fetcher
@@ -43,7 +43,7 @@ def read_damaged_records() -> None:
 
 
 def retry_begin_soon() -> None:
-    """All producers wait for 2 ms, not 20, where the broker is still finishing the last transaction.
+    """All producers wait for 1 ms, not 20, where the broker is still finishing the last transaction.
 
     It has told the client by then that the transaction is committed, and needs a few ms to say so in each partition.
     """
