@@ -13,7 +13,8 @@ class FetchGate:
     """
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
-        self._fetcher: Any = consumer._fetcher  # noqa: SLF001
+        fetcher: Any = consumer._fetcher  # noqa: SLF001
+        self._fetcher = fetcher
         self._actions = self._fetcher._get_actions_per_node  # noqa: SLF001
         self._fetcher._get_actions_per_node = self._when_open  # noqa: SLF001
         self._is_open = True

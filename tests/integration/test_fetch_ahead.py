@@ -1,0 +1,70 @@
+"""What comes during a cycle is in the next one, of whatever partition."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+
+import pytest
+from aiokafka import AIOKafkaProducer
+
+from fraudstream.kafka.consumer import Assignment, InputConsumer
+from fraudstream.kafka.group_requests import Membership
+from fraudstream.records import Record
+from fraudstream.settings import KafkaSettings
+from tests.conftest import Names
+from tests.integration.topic import create
+
+pytestmark = pytest.mark.kafka4
+_PARTITIONS = 3
+_TIMEOUT_S = 20.0
+_MOST_RECORDS = 1_000
+
+
+async def _nothing(_: frozenset[int]) -> None:
+    """No owner has to let go."""
+
+
+async def _cycles(bootstrap: str, topic: str, group: str) -> list[dict[int, list[bytes | None]]]:
+    """Return what each of four cycles gets: one record before the first, one in each partition during it."""
+    assigned = asyncio.Event()
+
+    def ready(partitions: frozenset[int], _: Membership) -> None:
+        consumer.resume(dict.fromkeys(partitions, 0))
+        assigned.set()
+
+    consumer = InputConsumer(
+        KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}),
+        topic,
+        group,
+        Assignment(assigned=ready, revoked=_nothing),
+    )
+
+    async def fetched() -> Mapping[int, Sequence[Record]]:
+        async with asyncio.timeout(_TIMEOUT_S):
+            while not (found := await consumer.fetch(200, _MOST_RECORDS)):
+                pass
+            return found
+
+    found = []
+    await consumer.start()
+    try:
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+            await producer.send_and_wait(topic, b"first", partition=0)
+            found.append(await fetched())
+            for ahead in (False, True):
+                for partition in range(_PARTITIONS):
+                    await producer.send_and_wait(topic, b"meanwhile", partition=partition)
+                if ahead:
+                    consumer.fetch_ahead()
+                found.append(await fetched())
+    finally:
+        await consumer.stop()
+    return [{partition: [one.value for one in records] for partition, records in each.items()} for each in found]
+
+
+def test_a_cycle_gets_all_that_came_during_the_last_one(kafka_bootstrap: str, names: Names) -> None:
+    """One fetch each: aiokafka alone would have fetched the first of them at once, and nothing until it is taken."""
+    topic, group = names("payments"), names("group")
+    create(kafka_bootstrap, topic, _PARTITIONS)
+    found = asyncio.run(_cycles(kafka_bootstrap, topic, group))
+    every = {partition: [b"meanwhile"] for partition in range(_PARTITIONS)}
+    assert found == [{0: [b"first"]}, every, every]
