@@ -25,6 +25,7 @@ from scorer.__main__ import main
 from scorer.ownership import PartitionState
 from scorer.pipeline import Pipeline
 from scorer.scoring import Outcome
+from tests.faults.earlier_release import earlier_release
 
 
 def no_lock() -> None:
@@ -195,6 +196,7 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
     "no_generation": no_generation,
     "no_metadata": no_metadata,
     "plain_start": plain_start,
+    "earlier_release": earlier_release,
 }
 
 if __name__ == "__main__":

@@ -1,0 +1,26 @@
+"""A scorer of this release continues after one of an earlier release: with its group, topics, CSV and journal."""
+
+import pytest
+
+from tests.integration.scorer import Surroundings
+
+SIGKILLED = -9
+TRANSACTION_TIMEOUT_S = 60
+
+
+@pytest.mark.parametrize(
+    "steps", [("sent", "stored"), ("stored", "offsets_sent"), ("offsets_sent", "committed"), ("committed", "torn")]
+)
+def test_an_earlier_release_killed_within_its_transactions(surroundings: Surroundings, steps: tuple[str, ...]) -> None:
+    """Its open transactions are ended at once, its rows are published, and each record is scored once."""
+    surroundings.send_payments(8_000)
+    for step in steps:
+        with surroundings.mutant("earlier_release", FAILPOINTS=f"{step}=kill@3", MAX_BATCH_RECORDS="400") as earlier:
+            assert earlier.wait(60) == SIGKILLED
+    assert surroundings.committed() < 8_000
+    with surroundings.scorer() as scorer:
+        surroundings.wait_until_committed(TRANSACTION_TIMEOUT_S / 2)
+        scorer.wait_until_ready()
+        assert "Traceback" not in scorer.output
+    assert surroundings.assert_each_once() == 8_000
+    assert surroundings.aborted_records() > 0
