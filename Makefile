@@ -45,7 +45,7 @@ faults: $(VENV) ## every named fault, on brokers of its own
 chaos: $(VENV) ## a seeded storm of kills, pauses and restarts; CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS
 	@PYTHONPATH=$(SERVICES) $(BIN)/python -m tests.chaos
 
-bench: $(VENV) ## this scorer beside other stream processors, into benchmarks/; needs java, mvn and half an hour
+bench: $(VENV) ## this scorer beside other stream processors, into benchmarks/; needs java, mvn and an hour and a half
 	@PYTHONPATH=$(SERVICES) $(BIN)/python -m benchmarks
 
 e2e: $(VENV) ## the Compose file itself; needs a Docker engine

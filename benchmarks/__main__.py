@@ -54,7 +54,13 @@ def _measure(settings: BenchSettings, folder: Path) -> Measured:
     """On one broker; what a section needs is on the same disk as the project, as its outputs would be."""
     known = contenders.all_of_them(models.make(folder / "models"))
     with broker.cluster() as cluster:
-        bench = Bench(bootstrap=cluster.bootstrap, folder=folder, settings=settings, contenders=known)
+        bench = Bench(
+            bootstrap=cluster.bootstrap,
+            broker_pid=cluster.broker.pid,
+            folder=folder,
+            settings=settings,
+            contenders=known,
+        )
         warming.warm_up(bench)
         wanted = settings.sections
         return Measured(

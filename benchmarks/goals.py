@@ -50,7 +50,14 @@ METRICS = {
 }
 """Likewise: what metrics cost."""
 
-LATENCY = "latency_p99_vs_kafka_streams_at_1000"
+LATENCY = {
+    "latency_p99_vs_kafka_streams_at_1000": ((6, "scorer_default"), (6, "kafka_streams")),
+    "latency_p99_vs_kafka_streams_10ms_at_1000": ((6, "scorer_default"), (6, "kafka_streams_10ms")),
+    "latency_p99_24_vs_6_partitions_at_1000": ((24, "scorer_default"), (6, "scorer_default")),
+}
+"""Ratio → the two pairs of partitions and contender whose p99 it compares, at `LATENCY_RATE_PER_S`."""
+
+LATENCY_RATE_PER_S = 1_000
 
 GOALS = (
     Goal("default_vs_kafka_streams", "throughput, the shipped model; Kafka Streams with a logistic one", "≥", 1.2),
@@ -61,8 +68,25 @@ GOALS = (
     Goal("logistic_vs_quixstreams", "throughput, the same logistic model", "≥", 12.0),
     Goal("hgb_vs_plain_loop", "throughput, the same boosting model", "≥", 80.0),
     Goal("logistic_vs_plain_loop", "throughput, the same logistic model", "≥", 80.0),
-    Goal(LATENCY, "p99 latency at 1,000 payments/s, 6 partitions, Kafka Streams at its 100 ms", "≤", 0.5),
-    Goal("exactly_once_vs_at_least_once", "throughput: what the guarantee costs", "≥", 0.8),
+    Goal(
+        "latency_p99_vs_kafka_streams_at_1000",
+        "p99 latency at 1,000 payments/s, 6 partitions, Kafka Streams at its 100 ms",
+        "≤",
+        0.5,
+    ),
+    Goal(
+        "latency_p99_vs_kafka_streams_10ms_at_1000",
+        "p99 latency at 1,000 payments/s, 6 partitions, Kafka Streams at 10 ms",
+        "≤",
+        0.5,
+    ),
+    Goal(
+        "latency_p99_24_vs_6_partitions_at_1000",
+        "p99 latency at 1,000 payments/s, the scorer with 24 partitions and with 6",
+        "≤",
+        1.6,
+    ),
+    Goal("exactly_once_vs_at_least_once", "throughput: what the guarantee costs", "≥", 0.9),
     Goal("watched_vs_bare_default", "throughput with reasons and drift, 3 % flagged, shipped model", "≥", 0.9),
     Goal("watched_vs_bare_hgb", "throughput with reasons and drift, 3 % flagged, boosting", "≥", 0.85),
     Goal("challenged_vs_bare_default", "throughput with a challenger of its kind as well", "≥", 0.75),

@@ -23,6 +23,7 @@ class Bench:
     """What all runs share."""
 
     bootstrap: str
+    broker_pid: int
     folder: Path
     settings: BenchSettings
     contenders: Mapping[str, Contender]
@@ -34,6 +35,7 @@ class Job:
     """Where one contender reads and writes."""
 
     bootstrap: str
+    broker_pid: int
     contender: Contender
     name: str
     input: str
@@ -85,6 +87,7 @@ def job(bench: Bench, contender: str, *, input_topic: str | None = None, partiti
     folder = bench.folder / name
     new = Job(
         bootstrap=bench.bootstrap,
+        broker_pid=bench.broker_pid,
         contender=bench.contenders[contender],
         name=name,
         input=input_topic or f"{name}-payments",

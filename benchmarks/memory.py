@@ -43,7 +43,7 @@ def measure(bench: Bench) -> Footprint:
 def _run(new: Job, count: int) -> Footprint:
     seen = output(new)
     with running(new) as process:
-        samples = watch(seen, process, count, None)
+        samples = watch(new, seen, process, count)
         peak_mb = usage.peak_resident_mb(process.pid)
         idle_share = _idle_share(process.pid)
     records = check(new, count)

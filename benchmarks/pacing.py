@@ -1,14 +1,14 @@
 """Sends payments one by one on a schedule."""
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable
 
 from confluent_kafka import Producer
 
 from benchmarks.workload import Payment
 
 
-def send_paced(sender: Producer, topic: str, messages: Iterator[Payment], rate_per_s: float) -> list[float]:
+def send_paced(sender: Producer, topic: str, messages: Iterable[Payment], rate_per_s: float) -> list[float]:
     """Send each when it is due, whatever becomes of those before it; returns the due times (perf_counter, s).
 
     Where this process is held up, what is overdue goes out at once: its latency counts from when it was due.

@@ -9,20 +9,22 @@ WARM_UP = 0.2
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """What was to be seen at one moment: seconds on one clock, size of the output, CPU time until then, memory."""
+    """One look: seconds on one clock, size of the output, CPU time until then, memory, the broker's CPU time."""
 
     at_s: float
     total: int
     cpu_s: float = 0.0
     resident_mb: float = 0.0
+    broker_cpu_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Records a second, and CPU seconds for a thousand records."""
+    """Records per second, and CPU seconds per thousand records: of the process and of the broker."""
 
     per_s: float
     cpu_s_per_1000: float
+    broker_cpu_s_per_1000: float = 0.0
 
 
 def window(samples: Sequence[Sample]) -> tuple[Sample, Sample]:
@@ -46,6 +48,7 @@ def pace(samples: Sequence[Sample], records_per_size: float = 1.0) -> Pace:
     return Pace(
         per_s=records / (finish.at_s - start.at_s),
         cpu_s_per_1000=1_000 * (finish.cpu_s - start.cpu_s) / records,
+        broker_cpu_s_per_1000=1_000 * (finish.broker_cpu_s - start.broker_cpu_s) / records,
     )
 
 
@@ -57,6 +60,12 @@ def resident_by_tenth(samples: Sequence[Sample]) -> list[float]:
     ]
 
 
+def core_shares(start: Sample, finish: Sample) -> tuple[float, float]:
+    """CPU time between two samples as shares of one core: the process's and the broker's."""
+    seconds = finish.at_s - start.at_s
+    return (finish.cpu_s - start.cpu_s) / seconds, (finish.broker_cpu_s - start.broker_cpu_s) / seconds
+
+
 def cpu_shares(samples: Sequence[Sample], over_s: float) -> list[float]:
     """Of one core, over each `over_s` that the samples span; over all of them where that is less."""
     shares, start = list[float](), 0
@@ -65,5 +74,5 @@ def cpu_shares(samples: Sequence[Sample], over_s: float) -> list[float]:
             start += 1
         first = samples[start]
         if finish.at_s - first.at_s >= over_s or (finish is samples[-1] and not shares):
-            shares.append((finish.cpu_s - first.cpu_s) / (finish.at_s - first.at_s))
+            shares.append(core_shares(first, finish)[0])
     return shares

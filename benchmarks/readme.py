@@ -1,6 +1,6 @@
 """results.json → README.md: what was compared, how, and what came of it. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from benchmarks import goals, screen
@@ -42,14 +42,18 @@ its median stands here with the least and the greatest; so it holds where the fi
 _METHOD = """\
 ## How it is measured
 - **One broker**: Kafka {kafka} with ZooKeeper on the same machine as the contender, Kafka's own JVM options (1 GB,
-  G1). All topics have {partitions} partitions and one replica; messages are not compressed.
-- **Warmed up**: the broker is a JVM as well; before anything is measured it serves three unmeasured runs, then
-  ten seconds of small transactions.
+  G1). Topics have one replica, and {partitions} partitions where contenders read a backlog, replicas included; for
+  latency as many as the table shows; in the other sections 6. Messages are not compressed.
+- **Warmed up**: the broker is a JVM as well; before anything is measured it serves three unmeasured runs, then small
+  transactions, ten seconds at each rate of the latency.
 - **The same input**: {payments:,} simulated payments, put into a topic once. Each contender reads them from the
   beginning, with a new consumer group, into new output topics.
 - **From outside, the same for all**: 50 times a second, the end of the scored topic as a read_committed reader sees it
   (the CSV's rows, where a contender has no topic). The rate is that between {warm_up:.0%} and 100 % of the output. The
   first {warm_up:.0%} are warm-up for all: connecting, joining the group, and what a JVM needs to compile.
+- **CPU**: user and system time of the contender's process and of the broker's, over the same part of the output; for
+  latency as a share of one core, over the seconds measured. ZooKeeper is not counted.
+  The broker's share includes the measuring: 50 requests a second, or the latency's sender and reader.
 - **Counted**: at the end all committed outputs are read, and must be as many as the payments; for the scorer its CSV's
   rows, too.
 - **Slow ones**: quixstreams and the plain loop are stopped after {slow_s} s: their rate is known by then.
@@ -63,7 +67,8 @@ _METHOD = """\
 | scorer | this project, one process, `exactly_once`, writing the scored topic and the CSV |
 | ceiling | the scorer's own client: the same fetches forwarded in the same transactions; no decoding, model or CSV |
 | Kafka Streams | {streams}, Java, `exactly_once_v2`, one thread, Jackson, range checks, \
-the same logistic model in plain Java, scored topic, no CSV; default settings (commit interval 100 ms) |
+the same logistic model in plain Java, scored topic, no CSV; default settings (commit interval 100 ms), \
+for latency also 10 ms |
 | quixstreams | {quixstreams}, exactly once, the same scikit-learn model called for each message, scored topic, no CSV |
 | plain loop | kafka-python {kafka_python}, a one-row DataFrame and `predict_proba` for each message, CSV, auto-commit |
 
@@ -80,6 +85,8 @@ _LIMITS = """\
 """
 
 
+_LATENCY = "Latency: sent → to be read, committed"
+
 _METRICS = """\
 Metrics: all is counted and timed, and two ask for it, one every 2 s, one every 5 s. No metrics: the same scorer with
 the counting and timing taken out, and nobody to ask. Twice as many rounds, every second one in the other order, and
@@ -92,7 +99,7 @@ def render(results: Results) -> str:
     """The whole page; sections that were not run are left out."""
     rates = [
         *_throughput(results, "throughput", "Throughput"),
-        *_latency(results),
+        *([f"## {_LATENCY}\n" + _latency(results["latency"])] if "latency" in results else []),
         *_throughput(results, "companions", "What reasons, drift and a challenger cost, at 3 % flagged"),
         *_throughput(results, "metrics", "What metrics cost", _METRICS),
         *_swaps(results),
@@ -113,36 +120,32 @@ def _ratios(results: Results) -> str:
 
 
 def _throughput(results: Results, section: str, title: str, text: str = "") -> list[str]:
-    if section not in results:
-        return []
+    return [f"## {title}\n" + text + _rates(results[section])] if section in results else []
+
+
+def _rates(contenders: Mapping[str, Any]) -> str:
+    figures = ("per_s", "cpu_ms_per_1000", "broker_cpu_ms_per_1000", "peak_mb")
     rows = [
-        (
-            _WORDS[name],
-            _figure(found["per_s"]),
-            _figure(found["cpu_ms_per_1000"]),
-            _figure(found["peak_mb"]),
-            f"{found['payments']:,}",
-        )
-        for name, found in results[section].items()
+        (_WORDS[name], *(_figure(found.get(figure)) for figure in figures), f"{found['payments']:,}")
+        for name, found in contenders.items()
     ]
-    heads = ("", "payments/s", "CPU ms per 1,000", "most memory, MB", "payments")
-    return [f"## {title}\n" + text + table(heads, rows)]
+    heads = ("", "payments/s", "CPU ms per 1,000", "the broker's", "most memory, MB", "payments")
+    return table(heads, rows)
 
 
-def _latency(results: Results) -> list[str]:
-    if "latency" not in results:
-        return []
+def _latency(cases: Sequence[Mapping[str, Any]]) -> str:
+    figures = ("p50_ms", "p95_ms", "p99_ms", "cpu_percent", "broker_cpu_percent")
     rows = [
         (
             f"{found['rate_per_s']:,}",
             str(found["partitions"]),
             _WORDS[found["contender"]],
-            *(_figure(found[name]) for name in ("p50_ms", "p95_ms", "p99_ms")),
+            *(_figure(found.get(figure)) for figure in figures),
         )
-        for found in sorted(results["latency"], key=lambda found: (found["rate_per_s"], found["partitions"]))
+        for found in sorted(cases, key=lambda found: (found["rate_per_s"], found["partitions"]))
     ]
-    heads = ("payments/s", "partitions", "", "p50, ms", "p95, ms", "p99, ms")
-    return ["## Latency: sent → to be read, committed\n" + table(heads, rows)]
+    heads = ("payments/s", "partitions", "", "p50, ms", "p95, ms", "p99, ms", "CPU, % of a core", "the broker's")
+    return table(heads, rows)
 
 
 def _swaps(results: Results) -> list[str]:
@@ -241,5 +244,8 @@ def _limits(results: Results) -> str:
     return _LIMITS.format(cores=results["machine"]["cores"])
 
 
-def _figure(spread: Mapping[str, float]) -> str:
+def _figure(spread: Mapping[str, float] | None) -> str:
+    """The spread; a section that was kept from a run before this figure existed has none."""
+    if spread is None:
+        return "not measured"
     return f"{number(spread['median'])} ({number(spread['least'])} to {number(spread['greatest'])})"

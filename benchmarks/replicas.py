@@ -34,7 +34,7 @@ def _run(new: Job, replicas: int, count: int) -> float:
         processes = [stack.enter_context(running(new, replica)) for replica in range(replicas)]
         wait_until(lambda: _all_ready(new, replicas), _READY_S, f"{replicas} scorers ready")
         backlog.reveal()
-        samples = watch(seen, processes[0], count, None)
+        samples = watch(new, seen, processes[0], count)
     records = check(new, count)
     size = seen.total()
     seen.close()

@@ -67,16 +67,25 @@ def _rounds(bench: Bench, orders: Sequence[Sequence[str]], count: int) -> dict[s
             with job(bench, name, input_topic=topic, partitions=PARTITIONS) as new:
                 one = run(new, count)
             runs[name].append(one)
-            print(f"throughput {number}: {name:<31} {one.pace.per_s:>10,.0f}/s {one.peak_mb:>6.0f} MB", flush=True)
+            _say(number, name, one)
     topics.delete(bench.bootstrap, [topic])
     return runs
+
+
+def _say(number: int, name: str, one: Run) -> None:
+    pace = one.pace
+    print(
+        f"throughput {number}: {name:<31} {pace.per_s:>10,.0f}/s {one.peak_mb:>6.0f} MB"
+        f"  CPU for 1,000: {1_000 * pace.cpu_s_per_1000:.2f} ms, the broker's {1_000 * pace.broker_cpu_s_per_1000:.2f}",
+        flush=True,
+    )
 
 
 def run(new: Job, count: int) -> Run:
     """One run of one contender over all `count` payments, or as many as its time allows."""
     seen = output(new)
     with running(new) as process, scraped(process) if new.contender.scraped else nullcontext():
-        samples = watch(seen, process, count, new.contender.most_s)
+        samples = watch(new, seen, process, count)
         peak_mb = usage.peak_resident_mb(process.pid)
     records = check(new, count)
     size = seen.total()

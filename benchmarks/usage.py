@@ -26,9 +26,10 @@ def peak_resident_mb(pid: int) -> float:
     return _status_mb(pid, "VmHWM")
 
 
-def sample(pid: int, total: int) -> Sample:
-    """Now, with the size `total` of what was done until then."""
-    return Sample(time.perf_counter(), total, cpu_s(pid), resident_mb(pid))
+def sample(pid: int, total: int, broker_pid: int | None = None) -> Sample:
+    """Now, with the size `total` of what was done until then; without `broker_pid`, no CPU time of the broker."""
+    broker_cpu_s = 0.0 if broker_pid is None else cpu_s(broker_pid)
+    return Sample(time.perf_counter(), total, cpu_s(pid), resident_mb(pid), broker_cpu_s)
 
 
 def _status_mb(pid: int, field: str) -> float:

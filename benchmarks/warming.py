@@ -17,5 +17,5 @@ def warm_up(bench: Bench) -> None:
         with job(bench, name, input_topic=topic, partitions=throughput.PARTITIONS) as new:
             throughput.run(new, bench.settings.payments)
     topics.delete(bench.bootstrap, [topic])
-    with job(bench, "scorer_default", partitions=max(latency.PARTITIONS)) as new:
+    with job(bench, "scorer_default", partitions=max(latency.ORDER)[0]) as new:
         latency.run(new, _SMALL_TRANSACTIONS_S)

@@ -22,16 +22,17 @@ def output(job: Job) -> Output:
     return TopicOutput(job.bootstrap, job.scored, job.partitions)
 
 
-def watch(seen: Output, process: Process, records: int, most_s: float | None) -> list[Sample]:
-    """Look 50 times a second, until all `records` are there and nothing more comes, or for `most_s` from the first.
+def watch(job: Job, seen: Output, process: Process, records: int) -> list[Sample]:
+    """Look 50 times a second, until all `records` are there and nothing more comes; at a slow one, for its time.
 
     Raises RuntimeError where the process ends, TimeoutError where it gets stuck.
     """
-    samples = [_look(seen, process)]
+    most_s = job.contender.most_s
+    samples = [_look(job, seen, process)]
     grew_s = first_s = samples[0].at_s
     while True:
         time.sleep(_LOOK_EVERY_S)
-        sample = _look(seen, process)
+        sample = _look(job, seen, process)
         if sample.total > samples[-1].total:
             grew_s = sample.at_s
             first_s = first_s if samples[-1].total else sample.at_s
@@ -44,10 +45,10 @@ def watch(seen: Output, process: Process, records: int, most_s: float | None) ->
             raise TimeoutError(f"{process.name} is stuck, or far too slow, at {sample.total} of {records}")
 
 
-def _look(seen: Output, process: Process) -> Sample:
+def _look(job: Job, seen: Output, process: Process) -> Sample:
     if not process.is_alive:
         raise RuntimeError(f"{process.name} has ended")
-    return usage.sample(process.pid, seen.total())
+    return usage.sample(process.pid, seen.total(), job.broker_pid)
 
 
 def rows(job: Job) -> int:

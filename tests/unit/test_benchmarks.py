@@ -12,10 +12,11 @@ from benchmarks import goals
 from benchmarks.archive import Filled
 from benchmarks.dashboard import Flow, Idle, Screen, Told
 from benchmarks.figures import Spread, percentile, ratio
-from benchmarks.latency import Case, Percentiles
+from benchmarks.latency import ORDER as LATENCY_ORDER
+from benchmarks.latency import RATES_PER_S, Case, Paced
 from benchmarks.memory import Footprint
 from benchmarks.programs.without_metrics import RECORDING
-from benchmarks.progress import Pace, Sample, cpu_shares, pace, resident_by_tenth, window
+from benchmarks.progress import Pace, Sample, core_shares, cpu_shares, pace, resident_by_tenth, window
 from benchmarks.readme import render
 from benchmarks.results import Measured, added, results
 from benchmarks.settings import SECTIONS, BenchSettings
@@ -36,6 +37,8 @@ NAMES = [
     "hgb_vs_plain_loop",
     "logistic_vs_plain_loop",
     "latency_p99_vs_kafka_streams_at_1000",
+    "latency_p99_vs_kafka_streams_10ms_at_1000",
+    "latency_p99_24_vs_6_partitions_at_1000",
     "exactly_once_vs_at_least_once",
     "watched_vs_bare_default",
     "watched_vs_bare_hgb",
@@ -70,8 +73,8 @@ def test_percentiles() -> None:
 def test_pace_between_steps() -> None:
     """Output in two steps: the first one ends the warm-up, the wait before it and after the last don't count."""
     totals = [(0.0, 0), (9.0, 0), (10.0, 300), (11.0, 300), (12.0, 900), (20.0, 900)]
-    samples = [Sample(at_s, total, cpu_s=at_s / 2) for at_s, total in totals]
-    assert pace(samples) == Pace(per_s=300.0, cpu_s_per_1000=1_000 / 600)
+    samples = [Sample(at_s, total, cpu_s=at_s / 2, broker_cpu_s=at_s / 4) for at_s, total in totals]
+    assert pace(samples) == Pace(per_s=300.0, cpu_s_per_1000=1_000 / 600, broker_cpu_s_per_1000=500 / 600)
     assert pace(samples, records_per_size=0.5).per_s == 150.0
 
 
@@ -100,6 +103,12 @@ def test_cpu_shares() -> None:
     assert cpu_shares(samples, 10.0) == [0.5]
 
 
+def test_core_shares() -> None:
+    """Of the process and of the broker, over the same seconds."""
+    first, last = Sample(10.0, 0, cpu_s=1.0, broker_cpu_s=5.0), Sample(14.0, 400, cpu_s=2.0, broker_cpu_s=8.0)
+    assert core_shares(first, last) == (0.25, 0.75)
+
+
 def test_csv_rows_are_counted_as_they_come(tmp_path: Path) -> None:
     """No header, no half row; none where there is no file yet."""
     path = tmp_path / "scores.csv"
@@ -121,6 +130,8 @@ def test_all_promised_ratios() -> None:
     assert content["ratios"]["watched_vs_bare_hgb"] == 0.5
     assert content["ratios"]["with_vs_without_metrics_default"] == 0.98
     assert content["ratios"]["latency_p99_vs_kafka_streams_at_1000"] == 0.25
+    assert content["ratios"]["latency_p99_vs_kafka_streams_10ms_at_1000"] == 0.5
+    assert content["ratios"]["latency_p99_24_vs_6_partitions_at_1000"] == 1.5
     assert json.loads(json.dumps(content)) == content
 
 
@@ -133,6 +144,7 @@ def test_page_shows_ratios_beside_goals() -> None:
     assert "| SQLite | 25,000 (≥ 20000) | 30.0 | 91 (≤ 200) |" in page
     assert "| Postgres | 15,000 (≥ 20000 (missed)) |" in page
     assert "| 6 swaps | 9 (9 to 9) | 30 (30 to 30) | 80 (80 to 80) |" in page
+    assert "| 1.5 | 1.5 to 1.5 | ≤ 1.6 |" in page
     headings = (
         "## Throughput",
         "## Latency",
@@ -143,6 +155,24 @@ def test_page_shows_ratios_beside_goals() -> None:
         "## Archive",
     )
     assert all(heading in page for heading in headings)
+
+
+def test_page_shows_the_brokers_cpu_beside_the_contenders() -> None:
+    """In ms per 1,000 payments for throughput, in percent of a core for latency."""
+    page = render(_content())
+    assert "| scorer, shipped model | 200 (200 to 200) | 10 (10 to 10) | 20 (20 to 20) | 100 (100 to 100) |" in page
+    assert "| 5,000 | 24 | scorer, shipped model | 7.5 (7.5 to 7.5) | 15 (15 to 15) | 30 (30 to 30) |" in page
+    assert "| 30 (30 to 30) | 17 (17 to 17) | 60 (60 to 60) |" in page
+
+
+def test_page_says_which_figure_a_kept_section_lacks() -> None:
+    """A section of an older run, kept beside newer ones, has no CPU time of the broker."""
+    content = _content()
+    for found in (*content["throughput"].values(), *content["latency"]):
+        del found["broker_cpu_ms_per_1000" if "per_s" in found else "broker_cpu_percent"]
+    page = render(content)
+    assert "| scorer, shipped model | 200 (200 to 200) | 10 (10 to 10) | not measured |" in page
+    assert "| 17 (17 to 17) | not measured |" in page
 
 
 def test_page_judges_the_dashboard() -> None:
@@ -235,16 +265,19 @@ def _pins(lock: Path) -> dict[str, str]:
 def _content() -> dict[str, Any]:
     """Every contender as fast as the other, but the shipped model, which is twice as fast."""
     speeds = {name: 200.0 if name.startswith("scorer_default") else 100.0 for name in ORDER}
-    throughput = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in speeds.items()}
+    throughput = {name: [Run(Pace(speed, 0.01, 0.02), 500_000, 100.0)] * 2 for name, speed in speeds.items()}
     slower = {name: 50.0 if name == "scorer_hgb_watched" else 100.0 for name in COMPANIONS}
     companions = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in slower.items()}
     hindered = {name: 98.0 if name == "scorer_default_with_metrics" else 100.0 for name in METRICS}
     metrics = {name: [Run(Pace(speed, 0.01), 1_000_000, 100.0)] * 4 for name, speed in hindered.items()}
+    p99_ms = {"scorer_default": 20.0, "kafka_streams": 80.0, "kafka_streams_10ms": 40.0}
     latency = {
-        Case(contender=contender, partitions=partitions, rate_per_s=rate): [_percentiles(p99_ms)] * 2
-        for contender, p99_ms in (("scorer_default", 20.0), ("kafka_streams", 80.0))
-        for partitions in (4, 6)
-        for rate in (100, 1_000)
+        Case(contender=contender, partitions=partitions, rate_per_s=rate): [
+            _paced(p99_ms[contender] * (1.5 if partitions == 24 else 1.0))
+        ]
+        * 2
+        for partitions, contender in LATENCY_ORDER
+        for rate in RATES_PER_S
     }
     footprint = Footprint(
         payments=1_000_000, resident_mb_by_tenth=[90.0] * 10, peak_mb=91.0, cpu_s_per_1000=0.007, idle_share=0.002
@@ -308,5 +341,5 @@ def _screen() -> Screen:
     )
 
 
-def _percentiles(p99_ms: float) -> Percentiles:
-    return Percentiles(p50_ms=p99_ms / 4, p95_ms=p99_ms / 2, p99_ms=p99_ms)
+def _paced(p99_ms: float) -> Paced:
+    return Paced(p50_ms=p99_ms / 4, p95_ms=p99_ms / 2, p99_ms=p99_ms, cpu_share=0.17, broker_cpu_share=0.6)
