@@ -1,10 +1,14 @@
 """Topics of one run: made, counted, deleted; and the groups that read them."""
 
 from collections.abc import Collection
+from functools import partial
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupState, TopicPartition
 from confluent_kafka.admin import AdminClient
 from confluent_kafka.cimpl import NewTopic
+from tests.integration.broker.deadline import wait_until
+
+from benchmarks.visible import TopicOutput
 
 _TIMEOUT_S = 30.0
 _END = "_PARTITION_EOF"
@@ -12,11 +16,27 @@ _AT_ONCE = 10_000
 
 
 def make(bootstrap: str, names: Collection[str], partitions: int) -> None:
-    """Make topics with the broker's defaults."""
+    """Make topics with the broker's defaults; blocks until the broker leads all their partitions.
+
+    A broker of Kafka 4 leads them a moment after its controller has created them.
+    """
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
     for done in admin.create_topics(new, operation_timeout=_TIMEOUT_S).values():
         done.result(_TIMEOUT_S)
+    for name in names:
+        wait_until(partial(_is_led, bootstrap, name, partitions), _TIMEOUT_S, f"{name} led by the broker")
+
+
+def _is_led(bootstrap: str, name: str, partitions: int) -> bool:
+    output = TopicOutput(bootstrap, name, partitions)
+    try:
+        output.total()
+    except ConnectionError:
+        return False
+    finally:
+        output.close()
+    return True
 
 
 def delete(bootstrap: str, names: Collection[str]) -> None:
