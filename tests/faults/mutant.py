@@ -1,6 +1,7 @@
 """`python -m tests.faults.mutant NAME`: the scorer with one of its rules taken out. A fault test must notice.
 
-A rule whose mutant no test notices is no rule, and is deleted.
+A rule whose mutant no test notices is no rule, and is deleted. `earlier_release` is no mutant: its test is that of an
+upgrade.
 """
 
 import asyncio
