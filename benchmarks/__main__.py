@@ -1,19 +1,25 @@
-"""`python -m benchmarks`, from the project's root: settings → models, frameworks, broker → sections → results."""
+"""`python -m benchmarks`, from the project's root: settings → models, frameworks, brokers → sections → results."""
 
 import json
 import os
 import signal
 import sys
 import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from shutil import rmtree
+
+from tests.integration.broker import Line
 
 from benchmarks import (
     archive,
     broker,
     contenders,
     dashboard,
+    kafka4,
     latency,
     machine,
     memory,
@@ -24,6 +30,7 @@ from benchmarks import (
     throughput,
     warming,
 )
+from benchmarks.contenders import Contender
 from benchmarks.job import Bench
 from benchmarks.results import Measured, added, results
 from benchmarks.settings import BenchSettings
@@ -51,9 +58,21 @@ def main() -> int:
 
 
 def _measure(settings: BenchSettings, folder: Path) -> Measured:
-    """On one broker; what a section needs is on the same disk as the project, as its outputs would be."""
+    """Run the sections; what a section needs is on the same disk as the project, as its outputs would be."""
     known = contenders.all_of_them(models.make(folder / "models"))
-    with broker.cluster() as cluster:
+    measured = Measured()
+    if set(settings.sections) != {"kafka4"}:
+        with _warm_bench(settings, folder, known, broker.LINE) as bench:
+            measured = _run_sections(bench)
+    if "kafka4" in settings.sections:
+        with _warm_bench(settings, folder, known, kafka4.LINE) as bench:
+            measured = replace(measured, kafka4=kafka4.measure(bench))
+    return measured
+
+
+@contextmanager
+def _warm_bench(settings: BenchSettings, folder: Path, known: Mapping[str, Contender], line: Line) -> Iterator[Bench]:
+    with broker.cluster(line) as cluster:
         bench = Bench(
             bootstrap=cluster.bootstrap,
             broker_pid=cluster.broker.pid,
@@ -62,18 +81,22 @@ def _measure(settings: BenchSettings, folder: Path) -> Measured:
             contenders=known,
         )
         warming.warm_up(bench)
-        wanted = settings.sections
-        return Measured(
-            throughput=throughput.measure(bench) if "throughput" in wanted else None,
-            latency=latency.measure(bench) if "latency" in wanted else None,
-            companions=throughput.measure(bench, throughput.COMPANIONS) if "companions" in wanted else None,
-            metrics=throughput.measure_metrics(bench) if "metrics" in wanted else None,
-            swaps=swaps.measure(bench) if "swaps" in wanted else None,
-            replicas=replicas.measure(bench) if "replicas" in wanted else None,
-            memory=memory.measure(bench) if "memory" in wanted else None,
-            dashboard=dashboard.measure(bench) if "dashboard" in wanted else None,
-            archive=archive.measure(bench) if "archive" in wanted else None,
-        )
+        yield bench
+
+
+def _run_sections(bench: Bench) -> Measured:
+    wanted = bench.settings.sections
+    return Measured(
+        throughput=throughput.measure(bench) if "throughput" in wanted else None,
+        latency=latency.measure(bench) if "latency" in wanted else None,
+        companions=throughput.measure(bench, throughput.COMPANIONS) if "companions" in wanted else None,
+        metrics=throughput.measure_metrics(bench) if "metrics" in wanted else None,
+        swaps=swaps.measure(bench) if "swaps" in wanted else None,
+        replicas=replicas.measure(bench) if "replicas" in wanted else None,
+        memory=memory.measure(bench) if "memory" in wanted else None,
+        dashboard=dashboard.measure(bench) if "dashboard" in wanted else None,
+        archive=archive.measure(bench) if "archive" in wanted else None,
+    )
 
 
 def _write(settings: BenchSettings, measured: Measured) -> None:

@@ -14,6 +14,6 @@ _JVM = (
 LINE = Line.ZOOKEEPER
 
 
-def cluster() -> Cluster:
-    """ZooKeeper and one Kafka broker."""
-    return Cluster(jvm=_JVM, line=LINE)
+def cluster(line: Line = LINE) -> Cluster:
+    """One Kafka broker, and what its line needs beside it."""
+    return Cluster(jvm=_JVM, line=line)

@@ -7,7 +7,7 @@ import subprocess
 from importlib import metadata
 from pathlib import Path
 
-from tests.integration.broker import jars
+from tests.integration.broker import Line, jars
 
 from benchmarks import broker
 
@@ -24,11 +24,16 @@ def describe() -> dict[str, object]:
         "system": f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
         "python": platform.python_version(),
         "java": _java(),
-        "kafka": _version(jars.pom(broker.LINE).read_text(encoding="utf-8"), "kafka_2.13"),
+        "kafka": kafka(broker.LINE),
         "kafka-streams": _version((_HERE / "kafka_streams" / "pom.xml").read_text(encoding="utf-8"), "kafka-streams"),
         **{package: metadata.version(package) for package in _PACKAGES},
         **_locked("quixstreams", "kafka-python"),
     }
+
+
+def kafka(line: Line) -> str:
+    """Return the version of Kafka that the line's brokers run."""
+    return _version(jars.pom(line).read_text(encoding="utf-8"), "kafka_2.13")
 
 
 def _processor() -> str:

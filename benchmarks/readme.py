@@ -52,8 +52,8 @@ _METHOD = """\
   (the CSV's rows, where a contender has no topic). The rate is that between {warm_up:.0%} and 100 % of the output. The
   first {warm_up:.0%} are warm-up for all: connecting, joining the group, and what a JVM needs to compile.
 - **CPU**: user and system time of the contender's process and of the broker's, over the same part of the output; for
-  latency as a share of one core, over the seconds measured. ZooKeeper is not counted.
-  The broker's share includes the measuring: 50 requests a second, or the latency's sender and reader.
+  latency as a share of one core, over the seconds measured. ZooKeeper is not counted; a broker of Kafka 4 is its own
+  controller. The broker's share includes the measuring: 50 requests a second, or the latency's sender and reader.
 - **Counted**: at the end all committed outputs are read, and must be as many as the payments; for the scorer its CSV's
   rows, too.
 - **Slow ones**: quixstreams and the plain loop are stopped after {slow_s} s: their rate is known by then.
@@ -104,6 +104,7 @@ def render(results: Results) -> str:
         *_throughput(results, "metrics", "What metrics cost", _METRICS),
         *_swaps(results),
         *_replicas(results),
+        *_kafka4(results),
     ]
     parts = [_HEAD, _ratios(results), *rates, *_memory(results), *screen.section(results), *_archive(results)]
     return "\n".join([*parts, _method(results), _machine(results), _limits(results)])
@@ -146,6 +147,18 @@ def _latency(cases: Sequence[Mapping[str, Any]]) -> str:
     ]
     heads = ("payments/s", "partitions", "", "p50, ms", "p95, ms", "p99, ms", "CPU, % of a core", "the broker's")
     return table(heads, rows)
+
+
+def _kafka4(results: Results) -> list[str]:
+    if "kafka4" not in results:
+        return []
+    found = results["kafka4"]
+    text = (
+        f"Kafka {found['version']}, a broker of its own that is its own controller, warmed up likewise; "
+        f"{found['rounds']} rounds of each,\n{found['latency_s']:g} s at each rate of the latency.\n\n"
+    )
+    parts = ["### Throughput\n" + _rates(found["throughput"]), f"### {_LATENCY}\n" + _latency(found["latency"])]
+    return ["## The same on Kafka 4\n" + text + "\n".join(parts)]
 
 
 def _swaps(results: Results) -> list[str]:

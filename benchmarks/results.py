@@ -8,6 +8,7 @@ from benchmarks import goals
 from benchmarks.archive import Filled
 from benchmarks.dashboard import Screen
 from benchmarks.figures import Spread, ratio
+from benchmarks.kafka4 import Kafka4
 from benchmarks.latency import Case, Paced
 from benchmarks.memory import Footprint
 from benchmarks.settings import SECTIONS, Section
@@ -28,6 +29,7 @@ class Measured:
     memory: Footprint | None = None
     dashboard: Screen | None = None
     archive: Mapping[str, Filled] | None = None
+    kafka4: Kafka4 | None = None
 
 
 def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str, object]) -> dict[str, Any]:
@@ -131,6 +133,16 @@ def _latency(found: Mapping[Case, Sequence[Paced]]) -> list[dict[str, Any]]:
     ]
 
 
+def _kafka4(found: Kafka4) -> dict[str, Any]:
+    return {
+        "version": found.version,
+        "rounds": found.rounds,
+        "latency_s": found.latency_s,
+        "throughput": _throughput(found.throughput),
+        "latency": _latency(found.latency),
+    }
+
+
 def _spread(spread: Spread) -> dict[str, float]:
     return {name: _rounded(value) for name, value in asdict(spread).items()}
 
@@ -150,5 +162,6 @@ _FORMS: Mapping[Section, Callable[[Any], Any]] = {
     "memory": asdict,
     "dashboard": asdict,
     "archive": _archive,
+    "kafka4": _kafka4,
 }
 """Section → its measurements, ready for JSON."""

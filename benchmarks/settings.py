@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from fraudstream.environment import Settings
 
 Section = Literal[
-    "throughput", "latency", "companions", "metrics", "swaps", "replicas", "memory", "dashboard", "archive"
+    "throughput", "latency", "companions", "metrics", "swaps", "replicas", "memory", "dashboard", "archive", "kafka4"
 ]
 SECTIONS: tuple[Section, ...] = get_args(Section)
 

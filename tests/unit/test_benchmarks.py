@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from benchmarks import goals
+from benchmarks import goals, kafka4
 from benchmarks.archive import Filled
 from benchmarks.dashboard import Flow, Idle, Screen, Told
 from benchmarks.figures import Spread, percentile, ratio
+from benchmarks.job import Bench
+from benchmarks.kafka4 import Kafka4
 from benchmarks.latency import ORDER as LATENCY_ORDER
 from benchmarks.latency import RATES_PER_S, Case, Paced
 from benchmarks.memory import Footprint
@@ -153,6 +155,7 @@ def test_page_shows_ratios_beside_goals() -> None:
         "## Memory",
         "## Dashboard",
         "## Archive",
+        "## The same on Kafka 4",
     )
     assert all(heading in page for heading in headings)
 
@@ -173,6 +176,42 @@ def test_page_says_which_figure_a_kept_section_lacks() -> None:
     page = render(content)
     assert "| scorer, shipped model | 200 (200 to 200) | 10 (10 to 10) | not measured |" in page
     assert "| 17 (17 to 17) | not measured |" in page
+
+
+def test_page_has_kafka_4_in_the_same_tables() -> None:
+    """Below a heading of its own, with its version, rounds and seconds."""
+    content = _content()
+    usual, _, ours = render(content).partition("## The same on Kafka 4\n")
+    ours = ours.partition("\n## ")[0]
+    assert ours.startswith("Kafka 4.1.0,")
+    assert "2 rounds of each,\n10 s at each rate" in ours
+    tables = {text: [line for line in text.splitlines() if line.startswith("| ")] for text in (usual, ours)}
+    assert set(tables[ours]) <= set(tables[usual])
+    assert [line for line in ours.splitlines() if line.startswith("###")] == [
+        "### Throughput",
+        "### Latency: sent → to be read, committed",
+    ]
+    assert content["kafka4"]["latency"] == content["latency"]
+
+
+def test_kafka_4_takes_fewer_rounds_and_half_the_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """As many rounds of throughput as of latency; what else a run is configured with stays."""
+    benches = list[Bench]()
+
+    def measure(bench: Bench, *_: object) -> dict[str, Any]:
+        benches.append(bench)
+        return {}
+
+    monkeypatch.setattr("benchmarks.throughput.measure", measure)
+    monkeypatch.setattr("benchmarks.latency.measure", measure)
+    settings = BenchSettings.from_env({"BENCH_REPEATS": "5", "BENCH_LATENCY_REPEATS": "2", "BENCH_LATENCY_S": "8"})
+    bench = Bench(bootstrap="", broker_pid=1, folder=tmp_path, settings=settings, contenders={})
+    found = kafka4.measure(bench)
+    assert (found.version[:2], found.rounds, found.latency_s) == ("4.", 2, 4.0)
+    assert [(one.settings.repeats, one.settings.latency_repeats, one.settings.latency_s) for one in benches] == [
+        (2, 2, 4.0)
+    ] * 2
+    assert {one.settings.payments for one in benches} == {settings.payments}
 
 
 def test_page_judges_the_dashboard() -> None:
@@ -294,6 +333,7 @@ def _content() -> dict[str, Any]:
         memory=footprint,
         dashboard=_screen(),
         archive={"sqlite": _filled(25_000.0), "postgres": _filled(15_000.0)},
+        kafka4=Kafka4(version="4.1.0", rounds=2, latency_s=10.0, throughput=throughput, latency=latency),
     )
     return results(measured, MACHINE, RUN)
 
