@@ -1,0 +1,54 @@
+"""The protocol of docs/architecture.md, "Exactly once", in every interleaving: as built it holds, each mutant does not.
+
+Everywhere: a record is published at most once, as the CSV has it; no committed offset passes one that is not published;
+no CSV has a row twice; and from every state all records can be scored without another fault.
+"""
+
+import pytest
+from tests.unit.protocol_kafka import Rules, ViolationError
+from tests.unit.protocol_model import search
+
+AS_BUILT = {
+    "faults and retries": (Rules(), 19_296),
+    "three members in three generations": (Rules(processes=3, generations=3, faults=0, retries=0), 7_873),
+    "two partitions": (Rules(partitions=2, faults=0, retries=0), 28_414),
+    "two partitions, one of which fails": (Rules(partitions=2, generations=1), 4_805),
+    "transactions time out": (Rules(timeouts=True, retries=0), 2_146),
+    "two batches": (Rules(records=2), 54_950),
+    "a batch of two records": (Rules(records=3, batch=2, retries=0), 3_713),
+    "two hosts with a CSV each": (Rules(hosts=2, records=2, retries=0), 3_341),
+    "two processes start a new group": (Rules(starters=2, faults=0, retries=0), 940),
+}
+TWICE, OTHERWISE, STUCK = "published twice", "not published as the CSV has it", "not everything is scored"
+MUTANTS = {
+    "no fence": (Rules(takeover=("read", "read again", "token", "register")), TWICE),
+    "no second read": (Rules(takeover=("read", "fence", "token", "register")), TWICE),
+    "no registration": (Rules(takeover=("read", "fence", "read again", "token")), TWICE),
+    "any generation registers": (Rules(generation_checked=False), TWICE),
+    "commits without metadata": (Rules(metadata=False, records=2, faults=0, retries=0), TWICE),
+    "the id is used again after a commit in doubt": (Rules(fenced_in_doubt=False), TWICE),
+    "commit before append": (Rules(append_first=False), OTHERWISE),
+    "no token": (Rules(token=False), OTHERWISE),
+    "plain start": (Rules(starters=2, start_in_transaction=False, faults=0, retries=0), TWICE),
+    "the first read is stable": (Rules(first_read_stable=True, retries=0), STUCK),
+    "an abort without an answer counts": (Rules(abort_awaited=False, generations=1), STUCK),
+}
+
+
+@pytest.mark.parametrize(("rules", "states"), AS_BUILT.values(), ids=AS_BUILT.keys())
+def test_the_protocol_holds(rules: Rules, states: int) -> None:
+    """The number of states shows that the search went through all of them."""
+    assert search(rules) == states
+
+
+@pytest.mark.parametrize(("rules", "violation"), MUTANTS.values(), ids=MUTANTS.keys())
+def test_every_rule_is_needed(rules: Rules, violation: str) -> None:
+    """Without it there is a way to a violation."""
+    with pytest.raises(ViolationError, match=violation):
+        search(rules)
+
+
+def test_a_delayed_registration_is_a_limit() -> None:
+    """Kafka can't tell it from a new one: the member and its generation are the same."""
+    with pytest.raises(ViolationError, match=TWICE):
+        search(Rules(delayed_registration=True, retries=0))
