@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import structlog
-from aiokafka.errors import IllegalGenerationError
 
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
 from fraudstream.failpoints import failpoint
@@ -281,11 +280,9 @@ class Ownership:
             partition: await self._resume(partition, committed[partition], holdings[partition].decided, logs[partition])
             for partition in committed
         }
-        membership = self.membership
-        if membership is None:
-            raise IllegalGenerationError("left the group")
+        assert self.membership is not None, "give_up() ends takeovers first"  # noqa: S101
         failpoint("registering")
-        await owner.register(membership, {partition: start.position for partition, start in starts.items()})
+        await owner.register(self.membership, {partition: start.position for partition, start in starts.items()})
         failpoint("registered")
         renewed = [partition for partition, start in starts.items() if start.case is Case.TOPIC_RECREATED]
         if renewed:
