@@ -13,6 +13,7 @@ from aiokafka.structs import OffsetAndMetadata
 
 from fraudstream.kafka.cluster import admin_client
 from fraudstream.kafka.consumer import CLIENT_ID
+from fraudstream.kafka.first_start import commit_start
 from fraudstream.kafka.group_requests import CommittedOffset, GroupRequests, Membership
 from fraudstream.kafka.producing import transactional_id
 from fraudstream.settings import KafkaSettings
@@ -107,6 +108,27 @@ def test_a_stable_read_waits_for_an_open_transaction(kafka_bootstrap: str, names
             assert not done
             await producer.commit_transaction()
             assert await asyncio.wait_for(stable, 10) == {0: CommittedOffset(7, "mine")}
+
+    _run(kafka_bootstrap, group, topic, work)
+
+
+def test_a_start_does_not_wait_for_transactions_where_there_are_offsets(kafka_bootstrap: str, names: Names) -> None:
+    """A killed owner leaves one open for a minute; a group that has begun needs no first start."""
+    topic, group = names("payments"), names("group")
+    create(kafka_bootstrap, topic, 1)
+    kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap})
+
+    async def start() -> dict[int, int]:
+        return await commit_start(kafka, topic, group, 1, latest=False, guarantee="exactly_once")
+
+    async def work(requests: GroupRequests) -> None:
+        assert await start() == {0: 0}
+        async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=f"{group}-x") as producer:
+            await producer.begin_transaction()
+            await producer.send_offsets_to_transaction({TopicPartition(topic, 0): 7}, group)
+            assert await asyncio.wait_for(start(), 10) == {}
+            await producer.commit_transaction()
+        assert await requests.committed([0]) == {0: CommittedOffset(7, "")}
 
     _run(kafka_bootstrap, group, topic, work)
 

@@ -8,7 +8,7 @@ import pytest
 from aiokafka.errors import KafkaError
 
 from fraudstream.kafka.consumer import InputConsumer
-from fraudstream.kafka.group_requests import Membership
+from fraudstream.kafka.group_requests import LEFT_GROUP, Membership
 from fraudstream.kafka.owner import Owner
 from fraudstream.metrics import ScorerMetrics
 from fraudstream.offsets import Decided, Log
@@ -27,7 +27,9 @@ class World:
         self.owners: list[StubOwner] = []
         self.decided: Decided | None = None
         self.blocked: dict[int, str] = {}
-        self.refuses_registration = False
+        self.refusal: KafkaError | None = None
+        self.may_abort = asyncio.Event()
+        self.may_abort.set()
 
     # the consumer
     def pause(self, _: Collection[int]) -> None:
@@ -92,12 +94,13 @@ class StubOwner:
         """Note it, or fail."""
         assert membership == MEMBERSHIP
         self.world.steps.append(f"register {self.id} {dict(positions)}")
-        if self.world.refuses_registration:
-            raise KafkaError("no")
+        if self.world.refusal:
+            raise self.world.refusal
 
     async def abandon(self) -> bool:
         """Note it."""
         self.world.steps.append(f"abandon {self.id}")
+        await self.world.may_abort.wait()
         return True
 
     async def close(self) -> None:
@@ -145,7 +148,7 @@ def test_nothing_is_changed_before_the_registration() -> None:
 
     async def run() -> World:
         world = World()
-        world.refuses_registration = True
+        world.refusal = KafkaError("no")
         mine = ownership(world)
         mine.take(frozenset({3}), MEMBERSHIP)
         await _until(lambda: mine.trouble)
@@ -154,6 +157,49 @@ def test_nothing_is_changed_before_the_registration() -> None:
 
     steps = asyncio.run(run()).steps
     assert not [step for step in steps if step.startswith(("resume", "forget"))]
+
+
+@pytest.mark.parametrize("error", LEFT_GROUP)
+def test_who_has_left_the_group_tries_once(error: type[KafkaError]) -> None:
+    """Each further attempt would fence the new owner and take its token; the next assignment is taken over."""
+
+    async def run() -> World:
+        world = World()
+        world.refusal = error()
+        mine = ownership(world)
+        mine.take(frozenset({3}), MEMBERSHIP)
+        await _until(lambda: not mine._takeovers)
+        assert mine.trouble is None
+        world.refusal = None
+        await mine.give_up()
+        mine.take(frozenset({3}), MEMBERSHIP)
+        await _until(lambda: mine.complete)
+        await mine.give_up()
+        return world
+
+    assert asyncio.run(run()).steps.count("acquire") == 2
+
+
+def test_an_owner_that_is_being_abandoned_takes_nothing_over() -> None:
+    """Its abort may take seconds: what was to be retried meanwhile is registered to its successor."""
+
+    async def run() -> World:
+        world = World()
+        mine = ownership(world)
+        mine.take(frozenset({0, 1}), MEMBERSHIP)
+        await _until(lambda: len(mine.ready) == 2)
+        world.may_abort.clear()
+        mine.retake([1], "refused")
+        replacing = asyncio.ensure_future(mine.replace_owner())
+        await _until(lambda: 1 in mine.ready)
+        assert mine.ready.keys() == {1}
+        world.may_abort.set()
+        await replacing
+        await _until(lambda: mine.complete)
+        await mine.give_up()
+        return world
+
+    assert "register owner-1 {1: 0}" in asyncio.run(run()).steps
 
 
 def test_a_new_owner_after_an_error() -> None:

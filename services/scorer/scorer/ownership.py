@@ -143,7 +143,9 @@ class Ownership:
             task.cancel()
         await asyncio.gather(*takeovers, return_exceptions=True)
         self.ready, self._assigned, self._troubles, self.membership = {}, frozenset(), {}, None
-        self._close_owner()
+        owner, self._owner = self._owner, None
+        if owner is not None:
+            self._close(owner)
         await asyncio.gather(*self._closing)
 
     def retake(self, partitions: Collection[int], reason: str, *, fenced: bool = False, logged: bool = False) -> None:
@@ -168,26 +170,24 @@ class Ownership:
         Where another owner has fenced this one, they wait: this member may have lost them all.
         """
         owner, fenced, self._fenced = self.owner, self._fenced, False
+        healthy, self.ready, self._owner = frozenset(self.ready), {}, None
+        self.consumer.pause(healthy)
         self._metrics.producers_replaced.labels(FENCED if fenced else FAILED).inc()
         if await owner.abandon():
             self._ended.add(owner.id)
-        healthy, self.ready = frozenset(self.ready), {}
-        self.consumer.pause(healthy)
-        self._close_owner()
+        self._close(owner)
         self._start(healthy, _FENCED_WAIT_S if fenced else 0.0)
 
     def succeeded(self) -> None:
         """A cycle was committed: the next setback is a first one again."""
         self._setbacks = 0
 
-    def _close_owner(self) -> None:
-        owner, self._owner = self._owner, None
-        if owner is not None:
-            task = asyncio.get_running_loop().create_task(self._close(owner))
-            self._closing.add(task)
-            task.add_done_callback(self._closing.discard)
+    def _close(self, owner: Owner) -> None:
+        task = asyncio.get_running_loop().create_task(self._closed(owner))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
 
-    async def _close(self, owner: Owner) -> None:
+    async def _closed(self, owner: Owner) -> None:
         async with self._one_at_a_time:  # a takeover that is under way may still use its connection
             pass
         await owner.close()
@@ -224,14 +224,14 @@ class Ownership:
             retry_s = min(retry_s * 2, _LONGEST_RETRY_S)
 
     async def _taken(self, partitions: frozenset[int]) -> frozenset[int]:
-        """Take over what can be taken over now; return that."""
+        """Take over what can be taken over now; return the partitions that need no further attempt."""
         owner = None
         try:
             owner = await self._running_owner()
             ready = await self._prepare(owner, partitions)
-        except LEFT_GROUP as error:  # the client joins again
+        except LEFT_GROUP as error:  # the client joins again; another attempt would only fence the new owner again
             self._log.debug("partitions not registered", partitions=sorted(partitions), reason=type(error).__name__)
-            return frozenset()
+            return partitions
         except (SinkUnavailableError, KafkaSetupError, *BROKEN) as error:
             if owner is self._owner:
                 self._block(partitions, str(error) or type(error).__name__)

@@ -289,6 +289,7 @@ async def _belong(
             await lags.close()
             await member.ownership.give_up()
             await stopped(consumer)
+            await member.ownership.give_up()  # a join that was under way may have assigned partitions since
 
 
 async def _reason(error: BaseException, group: GroupWatch) -> str:

@@ -74,8 +74,9 @@ async def _commit_in_transaction(
     latest: bool,
 ) -> dict[int, int]:
     partitions = [place.partition for place in places]
-    if any(one.offset is not None for one in (await requests.committed(partitions)).values()):
-        return {}
+    for stable in (False, True):  # what is committed already need not wait for transactions that are open
+        if any(one.offset is not None for one in (await requests.committed(partitions, stable=stable)).values()):
+            return {}
     failpoint("start_read")
     starts = await _starts(consumer, places, latest=latest)
     await producer.begin_transaction()
