@@ -35,9 +35,8 @@ class EarlierOwner(Owner):
         """Start the partitions' producers, and read what is committed."""
         for partition in partitions:
             await self._stop(partition)
-            producer = AIOKafkaProducer(
-                **client_options(self._kafka), **transactional(self._earlier_id(partition)), linger_ms=0
-            )
+            identity = transactional(f"{self._group}-{self._topics.input}-{partition}")
+            producer = AIOKafkaProducer(**client_options(self._kafka), **identity, linger_ms=0)
             self._producers[partition] = producer
             await producer.start()
         committed = await self._committed(partitions, stable=False)
