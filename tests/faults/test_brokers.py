@@ -12,10 +12,13 @@ from tests.conftest import MakeCluster, Names
 from tests.faults.proxy import EndTxnCutter
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Surroundings, save_model
+from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
+from tests.integration.service import Service
 from tests.integration.topic import leaders
 
 _BETWEEN_ROUNDS_S = 0.2
+NO_LEADER = "the previous owner's transaction can't be ended: a partition in it has no leader"
+LONGEST_RETRY_S = 10
 
 # the load's own clients are torn from brokers that die, and never get to close
 pytestmark = [
@@ -118,21 +121,30 @@ def test_case_12_the_coordinators_move(make_cluster: MakeCluster, names: Names, 
     assert own.assert_each_once() >= sum(sent)
 
 
-@pytest.mark.kafka4
-def test_an_output_partition_without_a_leader(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
-    """The broker that leads some partitions of the scored topic is killed: all the others are scored meanwhile."""
-    cluster = make_cluster(brokers=3)
-    own = Surroundings(cluster.bootstrap, names, tmp_path, partitions=6)
+def outputs_without_replicas(cluster: Cluster, names: Names, folder: Path) -> tuple[Surroundings, int, set[int]]:
+    """Return surroundings, the broker that leads the last scored partition, and the partitions that others lead.
+
+    The input has three replicas, the output topics have one.
+    """
+    own = Surroundings(cluster.bootstrap, names, folder, partitions=6)
     input_topic, *outputs = own.topics
     own.replication = 3
     own.make_topics({input_topic: 6})
     own.replication = 1
     own.make_topics(dict.fromkeys(outputs, 6))
-    save_model(tmp_path / "models")
-    lost = leaders(own.bootstrap, outputs[0])[5]
+    own.model = save_model(folder / "models")
     led = leaders(own.bootstrap, outputs[0])
+    lost = led[5]
     healthy = {partition for partition, broker in led.items() if broker != lost}
     assert 0 < len(healthy) < 6
+    return own, lost, healthy
+
+
+@pytest.mark.kafka4
+def test_an_output_partition_without_a_leader(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
+    """The broker that leads some partitions of the scored topic is killed: all the others are scored meanwhile."""
+    cluster = make_cluster(brokers=3)
+    own, lost, healthy = outputs_without_replicas(cluster, names, tmp_path)
     with own.scorer() as scorer:
         scorer.wait_until_ready()
         with load(own) as sent:
@@ -143,13 +155,57 @@ def test_an_output_partition_without_a_leader(make_cluster: MakeCluster, names: 
                 before = own.positions()
                 own.wait_for_positions({partition: before[partition] + 1 for partition in healthy}, timeout_s=60)
             stuck = own.positions()
-            assert all(stuck[partition] == before[partition] for partition in led.keys() - healthy)
+            assert all(stuck[partition] == before[partition] for partition in stuck.keys() - healthy)
             assert not scorer.is_ready
             cluster.brokers[lost].start()
         own.wait_until_committed(timeout_s=120)
         scorer.wait_until_ready()
         assert "Traceback" not in scorer.output, scorer.output
     assert own.assert_each_once() >= sum(sent)
+
+
+def blocked_partitions(scorer: Service) -> set[int]:
+    """Return the partitions whose previous owner can't be fenced, as its log names them."""
+    lines = [line for line in scorer.lines("partitions not ready") if line["reason"] == NO_LEADER]
+    return {partition for line in lines for partition in line["partitions"]}
+
+
+def _has_no_leader(own: Surroundings, partition: int) -> bool:
+    with suppress(*BROKEN):  # the request may go to the broker that is unavailable
+        return leaders(own.bootstrap, own.settings["SCORED_TOPIC"])[partition] == -1
+    return False
+
+
+@pytest.mark.kafka4
+@pytest.mark.parametrize("how", ["crash", "commit"])
+def test_a_commit_in_doubt_or_a_crash_during_a_leader_outage_blocks_that_owners_partitions(
+    make_cluster: MakeCluster, names: Names, tmp_path: Path, how: str
+) -> None:
+    """Until the leader is back: all of them, as they all name that owner, though one only is in its transaction."""
+    cluster = make_cluster(brokers=3)
+    own, lost, _ = outputs_without_replicas(cluster, names, tmp_path)
+    with ExitStack() as stack:
+        scorer = stack.enter_context(own.scorer(FAILPOINTS="offsets_sent=stop"))
+        scorer.wait_until_ready()
+        own.send([Message(payment(number), partition=5) for number in range(1, 51)])
+        scorer.wait_until_paused()
+        cluster.brokers[lost].kill()
+        wait_until(lambda: _has_no_leader(own, 5), 60, "the scored partition has no leader")
+        if how == "crash":
+            scorer.kill()
+            scorer = stack.enter_context(own.scorer())
+        else:
+            scorer.resume()
+        own.send_payments(60)
+        wait_until(lambda: blocked_partitions(scorer) == set(range(6)), 90, "all partitions are blocked")
+        assert not scorer.is_ready
+        positions = own.positions()
+        assert all(positions[partition] == 0 for partition in range(5))
+        cluster.brokers[lost].start()
+        scorer.wait_until_ready(timeout_s=2 * LONGEST_RETRY_S)
+        own.wait_until_committed()
+        assert "Traceback" not in scorer.output, scorer.output
+    assert own.assert_each_once() == 110
 
 
 @pytest.mark.usefixtures("own_cluster_is_possible")
