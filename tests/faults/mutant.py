@@ -109,10 +109,9 @@ def no_fence() -> None:
 def no_legacy_fence() -> None:
     """A takeover fences only owners that the metadata names, none of an earlier release."""
 
-    def owners(self: Owner, committed: Mapping[int, CommittedOffset]) -> dict[int, str]:
-        return {
-            partition: owner for partition, owner in original(self, committed).items() if committed[partition].metadata
-        }
+    def owners(self: Owner, committed: Mapping[int, CommittedOffset]) -> dict[int, set[str]]:
+        found = original(self, committed)
+        return {partition: owner if committed[partition].metadata else set() for partition, owner in found.items()}
 
     original = Owner._owners
     Owner._owners = owners  # type: ignore[method-assign]

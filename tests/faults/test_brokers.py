@@ -12,6 +12,7 @@ from tests.conftest import MakeCluster, Names
 from tests.faults.proxy import EndTxnCutter
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
+from tests.integration.broker.process import Process
 from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
 from tests.integration.service import Service
 from tests.integration.topic import leaders
@@ -177,25 +178,15 @@ def _has_no_leader(own: Surroundings, partition: int) -> bool:
 
 
 @pytest.mark.kafka4
-@pytest.mark.parametrize("how", ["crash", "commit"])
-def test_a_commit_in_doubt_or_a_crash_during_a_leader_outage_blocks_that_owners_partitions(
-    make_cluster: MakeCluster, names: Names, tmp_path: Path, how: str
+def test_a_crash_during_a_leader_outage_blocks_that_owners_partitions(
+    make_cluster: MakeCluster, names: Names, tmp_path: Path
 ) -> None:
     """Until the leader is back: all of them, as they all name that owner, though one only is in its transaction."""
     cluster = make_cluster(brokers=3)
     own, lost, _ = outputs_without_replicas(cluster, names, tmp_path)
     with ExitStack() as stack:
-        scorer = stack.enter_context(own.scorer(FAILPOINTS="offsets_sent=stop"))
-        scorer.wait_until_ready()
-        own.send([Message(payment(number), partition=5) for number in range(1, 51)])
-        scorer.wait_until_paused()
-        cluster.brokers[lost].kill()
-        wait_until(lambda: _has_no_leader(own, 5), 60, "the scored partition has no leader")
-        if how == "crash":
-            scorer.kill()
-            scorer = stack.enter_context(own.scorer())
-        else:
-            scorer.resume()
+        _transaction_without_a_leader(stack, own, cluster.brokers[lost]).kill()
+        scorer = stack.enter_context(own.scorer())
         own.send_payments(60)
         wait_until(lambda: blocked_partitions(scorer) == set(range(6)), 90, "all partitions are blocked")
         assert not scorer.is_ready
@@ -206,6 +197,37 @@ def test_a_commit_in_doubt_or_a_crash_during_a_leader_outage_blocks_that_owners_
         own.wait_until_committed()
         assert "Traceback" not in scorer.output, scorer.output
     assert own.assert_each_once() == 110
+
+
+@pytest.mark.kafka4
+def test_a_decided_commit_during_a_leader_outage_blocks_no_other_partition(
+    make_cluster: MakeCluster, names: Names, tmp_path: Path
+) -> None:
+    """The commit is acknowledged, but can't be marked in the partition without a leader: a new owner goes on."""
+    cluster = make_cluster(brokers=3)
+    own, lost, led = outputs_without_replicas(cluster, names, tmp_path)
+    with ExitStack() as stack:
+        scorer = _transaction_without_a_leader(stack, own, cluster.brokers[lost])
+        scorer.resume()
+        own.send_payments(60)
+        wait_until(lambda: all(own.positions()[partition] == 10 for partition in led), 15, "the others are scored")
+        assert own.positions()[5] == 50
+        cluster.brokers[lost].start()
+        scorer.wait_until_ready(timeout_s=2 * LONGEST_RETRY_S)
+        own.wait_until_committed()
+        assert "Traceback" not in scorer.output, scorer.output
+    assert own.assert_each_once() == 110
+
+
+def _transaction_without_a_leader(stack: ExitStack, own: Surroundings, leader: Process) -> Service:
+    """Return a scorer that is paused within a transaction, one partition of which has lost its leader."""
+    scorer = stack.enter_context(own.scorer(FAILPOINTS="offsets_sent=stop"))
+    scorer.wait_until_ready()
+    own.send([Message(payment(number), partition=5) for number in range(1, 51)])
+    scorer.wait_until_paused()
+    leader.kill()
+    wait_until(lambda: _has_no_leader(own, 5), 60, "the scored partition has no leader")
+    return scorer
 
 
 @pytest.mark.usefixtures("own_cluster_is_possible")

@@ -211,14 +211,22 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
 
 
 def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
-    """The scorer says each once, commits nothing meanwhile, goes on when it is granted; without its group it ends."""
+    """A new group's start ends without them. Later each is logged once, nothing is committed until it is granted."""
     cluster = place.make_topics_quietly().cluster
     read, scored, dead, member, transactions = place.rights("scorer")
     cluster.grant("newcomer", read, scored, dead, member)
     place.send_payments(40)
+    ids = f"lacks Write on transactional ids that begin with {place.ids}; grant it: "
+    with place.scorer_of("newcomer") as scorer:
+        assert ids in ended(scorer, cluster.folder)
+    cluster.grant("newcomer", transactions)
+    with place.scorer_of("newcomer") as scorer:
+        place.wait_until_committed()
+    cluster.revoke("newcomer", transactions)
+    place.send_payments(40)
     with place.scorer_of("newcomer") as scorer:
         (line,) = scorer.wait_for("partitions not ready")
-        assert f"lacks Write on transactional ids that begin with {place.ids}; grant it: " in line["reason"]
+        assert ids in line["reason"]
         wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
         cluster.grant("newcomer", transactions)
         place.wait_until_committed()
@@ -228,14 +236,14 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
         (line,) = scorer.wait_for("scoring hindered")
         assert f"User:newcomer lacks Write on topic {place.scored}; grant it: kafka-acls " in line["reason"]
         wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
-        assert place.committed() == 40
+        assert place.committed() == 80
         cluster.grant("newcomer", scored)
         place.wait_until_committed()
         assert len(scorer.lines("partitions not ready")) == len(scorer.lines("scoring hindered")) == 1
         assert scorer.lines("partitions taken over again") == []
         cluster.revoke("newcomer", member)
         assert f"User:newcomer lacks Read on group {place.group}; grant it: " in ended(scorer, cluster.folder)
-    assert place.assert_each_once() == 80
+    assert place.assert_each_once() == 120
 
 
 def test_a_service_without_its_right_ends(place: Place) -> None:

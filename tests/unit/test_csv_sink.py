@@ -203,11 +203,14 @@ def test_a_replay_finds_its_rows_in_a_rotated_file(tmp_path: Path) -> None:
     assert {row.model_version for row in sink.acquire([0])[0].rows.values()} == {"old"}
 
 
-def test_killed_in_the_middle_of_a_rotation(tmp_path: Path) -> None:
-    """The file is renamed, the journal does not know yet: the next opener finishes."""
+@pytest.mark.parametrize("begun", [None, "", HEADER[:10], f"{HEADER}\n"])
+def test_killed_in_the_middle_of_a_rotation(tmp_path: Path, begun: str | None) -> None:
+    """The file is renamed, maybe the next one begun, the journal does not know yet: the next opener finishes."""
     path = tmp_path / "scores.csv"
     write(path, range(20))
     path.rename(path.with_name("scores.0001.csv"))
+    if begun is not None:
+        path.write_text(begun)
     with capture_logs() as logs:
         write(path, range(20, 22))
     assert logs == []

@@ -53,7 +53,7 @@ def test_a_begin_is_retried_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client's own pause between transactions is what is shortened."""
     monkeypatch.setattr(sender, "BACKOFF_OVERRIDE", sender.BACKOFF_OVERRIDE)
     retry_begin_soon()
-    assert sender.BACKOFF_OVERRIDE == 0.002
+    assert sender.BACKOFF_OVERRIDE == 0.001
 
 
 async def _write_after_the_end() -> None:

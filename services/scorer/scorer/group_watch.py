@@ -93,6 +93,7 @@ def judge(group: Group, topic: str, name: str) -> Finding | None:
     who = f"another program ({_named(others)}) is a member of consumer group {name}"
     cure = "give it a group of its own, or set CONSUMER_GROUP to another group"
     if group.assignor != ASSIGNOR:
+        cure = f"{cure}; stop it first if it is a scorer of an earlier release" if group.assignor == "sticky" else cure
         return Finding(text=f"{who}, with assignor '{_shown(group.assignor)}': no scorer can join; {cure}", blocks=True)
     taken = sorted(place.partition for member in others for place in member.assigned if place.topic == topic)
     if taken:

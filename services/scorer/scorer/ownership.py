@@ -216,15 +216,11 @@ class Ownership:
                 partitions -= await self._taken(partitions)
             if not partitions:
                 return
-            if len(partitions) > 1:  # what blocks one must not block the others
-                for partition in partitions:
-                    self._start(frozenset({partition}), retry_s)
-                return
             await asyncio.sleep(retry_s)
             retry_s = min(retry_s * 2, _LONGEST_RETRY_S)
 
     async def _taken(self, partitions: frozenset[int]) -> frozenset[int]:
-        """Take over what can be taken over now; return the partitions that need no further attempt."""
+        """Take over what can be taken over now; return the partitions that need no further attempt of this task."""
         owner = None
         try:
             owner = await self._running_owner()
@@ -235,12 +231,17 @@ class Ownership:
         except (SinkUnavailableError, KafkaSetupError, *BROKEN) as error:
             if owner is self._owner:
                 self._block(partitions, str(error) or type(error).__name__)
-            return frozenset()
+            if len(partitions) == 1:
+                return frozenset()
+            for partition in partitions:  # what blocks one must not block the others
+                self._start(frozenset({partition}), _FIRST_RETRY_S)
+            return partitions
         if owner is not self._owner:  # replaced meanwhile: it may publish no more
             return frozenset()
         failpoint("resuming")
         self.consumer.resume({partition: state.position for partition, state in ready.items()})
-        if any(self._troubles.pop(partition, None) for partition in ready):
+        ended = [self._troubles.pop(partition) for partition in ready if partition in self._troubles]
+        if ended:
             self._log.info("partitions ready again", partitions=sorted(ready))
         self.ready.update(ready)
         return frozenset(ready)

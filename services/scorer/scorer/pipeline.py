@@ -186,6 +186,9 @@ class Pipeline:
         Where one fails in a transaction, nothing is committed: it is taken over again later, the others at once.
         """
         committed: Sequence[Outcome] = ()
+        if self.ownership.owner.is_stuck:
+            await self.ownership.replace_owner()
+            return committed
         try:
             committed = await self._transact(ready, outcomes)
         except _EXPECTED as error:

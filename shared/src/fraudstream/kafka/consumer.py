@@ -39,6 +39,8 @@ NOT_ADMITTED = (CommitFailedError, InconsistentGroupProtocolError)
 """What a group answers to a start, and to a member, because of the members that it has."""
 
 _SESSION_TIMEOUT_MS = 10_000
+# by it a member hears that another one has gone: a failover lasts the session and this
+_HEARTBEAT_MS = 1_000
 _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
 _POSITION_TIMEOUT_S = 1.0
@@ -78,7 +80,7 @@ class InputConsumer(ConsumerRebalanceListener):
             auto_offset_reset="none",
             isolation_level="read_committed",
             session_timeout_ms=_SESSION_TIMEOUT_MS,
-            heartbeat_interval_ms=_SESSION_TIMEOUT_MS // 4,
+            heartbeat_interval_ms=_HEARTBEAT_MS,
             rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
             max_poll_interval_ms=2**31 - 1,  # our own watchdog judges progress
             fetch_max_bytes=_FETCH_BYTES,

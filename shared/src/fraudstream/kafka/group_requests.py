@@ -30,6 +30,7 @@ from fraudstream.errors import KafkaSetupError
 _UNSTABLE_OFFSET_COMMIT = 88
 _STABLE_SINCE = 7
 _RETRY_S = 0.005
+_MARKED_WITHIN_S = 1.0
 _RETENTION_OF_BROKER = -1
 _RETRIED = (
     errors.CoordinatorLoadInProgressError,
@@ -173,12 +174,22 @@ class GroupRequests:
         await self._retry(CoordinationType.TRANSACTION, transactional_id, request)
 
     async def abort(self, transactional_id: str, producer_id: int, epoch: int) -> None:
-        """Abort this producer's open transaction; it is no error if there is none."""
+        """Abort this producer's open transaction, if there is one.
+
+        There is none, too, where the last one is decided, but can't be marked in a partition without a leader: the
+        coordinator then refuses every request for as long as that lasts.
+        """
         request = EndTxnRequest(transactional_id, producer_id, epoch, transaction_result=False)
-        try:
-            await self._retry(CoordinationType.TRANSACTION, transactional_id, request)
-        except errors.InvalidTxnState:
-            return
+        deadline_s = asyncio.get_running_loop().time() + _MARKED_WITHIN_S
+        while True:
+            response = await self._ask(CoordinationType.TRANSACTION, transactional_id, request)
+            error = errors.for_code(response.error_code)
+            is_late = asyncio.get_running_loop().time() > deadline_s
+            if error is errors.InvalidTxnState or (is_late and error is errors.ConcurrentTransactions):
+                return
+            if not _must_retry({response.error_code}):
+                return
+            await asyncio.sleep(_RETRY_S)
 
     async def _retry(self, kind: CoordinationType, key: str, request: Request[Any]) -> None:
         while True:

@@ -70,6 +70,8 @@ class Owner:
         self.in_doubt = False
         """Whether a commit was begun whose outcome is not known."""
         self._membership = NO_MEMBERSHIP
+        self._sent: Collection[Place] = ()
+        self._committed_places: Collection[Place] = ()
         self._rights = Rights(
             kafka=kafka,
             topics={topics.input: ("Read",), topics.scored: ("Write",), topics.dlq: ("Write",)},
@@ -99,21 +101,23 @@ class Owner:
         fence: of producers of this process that were abandoned. Raises KafkaSetupError where an output topic lacks a
         partition.
         """
-        self._check_outputs(partitions)
         harmless, blocked = {self.id, *ended}, dict[int, str]()
         async with self._within(_FENCE_TIMEOUT_S):
+            await self._producer.client.force_metadata_update()  # partitions and leaders as they are by now
+            self._check_outputs(partitions)
             # an open transaction does not hide who owns a partition, but must not be waited for before its fence
             committed = await self._committed(partitions, stable=False)
             failpoint("owners_read")
             while True:
-                others = {
-                    partition: owner for partition, owner in self._owners(committed).items() if owner not in harmless
+                owners = self._owners(committed)
+                others = set().union(*owners.values()) - harmless
+                failed = await self._fence(others)
+                harmless |= others - failed.keys()
+                blocked |= {
+                    partition: failed[owner] for partition, ids in owners.items() for owner in ids & failed.keys()
                 }
-                failed = await self._fence(set(others.values()))
-                harmless |= set(others.values()) - failed.keys()
-                blocked |= {partition: failed[owner] for partition, owner in others.items() if owner in failed}
                 committed = await self._committed(committed.keys() - blocked.keys(), stable=self.transactional)
-                if harmless.issuperset(self._owners(committed).values()):
+                if harmless.issuperset(set().union(*self._owners(committed).values())):
                     return {partition: one.offset for partition, one in committed.items()}, blocked
 
     async def register(self, membership: Membership, positions: Mapping[int, int]) -> None:
@@ -130,9 +134,10 @@ class Owner:
         async with self._within(2 * _SEND_TIMEOUT_S):
             failpoint("sending")
             if self.transactional:
+                self._sent = messages.keys()
                 await self._producer.begin_transaction()
             failed = await self._deliver(messages)
-        return {partition: error for (_, partition), error in failed.items()}
+        return {partition: self._explained(error) for (_, partition), error in failed.items()}
 
     async def send_offsets(self, offsets: Mapping[int, int]) -> None:
         """Add to the transaction, if there is one, the offset to read next of each partition.
@@ -152,7 +157,7 @@ class Owner:
 
     async def _deliver(self, messages: Mapping[Place, Sequence[Message]]) -> dict[Place, BaseException]:
         if self.transactional:
-            return await deliver(self._producer, self._limits, messages, _SEND_TIMEOUT_S)
+            return await deliver(self._producer, self._limits, messages, _SEND_TIMEOUT_S, lambda: self.is_stuck)
         # the dead letters first: what is sent before a refusal is sent again at each attempt
         first = {place: some for place, some in messages.items() if place[0] == self._topics.dlq}
         failed = await deliver(self._producer, self._limits, first, _SEND_TIMEOUT_S)
@@ -166,9 +171,14 @@ class Owner:
             if self.transactional:
                 self.in_doubt = True
                 await self._producer.commit_transaction()
-                self.in_doubt = False
+                self.in_doubt, self._committed_places = False, self._sent
             else:
                 await self._requests.commit(self._membership, offsets, self.id)
+
+    @property
+    def is_stuck(self) -> bool:
+        """Whether the last transaction may never end: a partition in it has no leader, so no other one can begin."""
+        return not all(self.has_leader(*place) for place in self._committed_places)
 
     def has_leader(self, topic: str, partition: int) -> bool:
         """Return whether a broker is known that leads this output partition."""
@@ -205,17 +215,18 @@ class Owner:
     async def _committed(self, partitions: Collection[int], *, stable: bool) -> dict[int, CommittedOffset]:
         return await self._requests.committed(partitions, stable=stable) if partitions else {}
 
-    def _owners(self, committed: Mapping[int, CommittedOffset]) -> dict[int, str]:
-        """Return the id to fence for each partition: of its metadata, or the one that earlier releases used for it."""
-        named = {
-            partition: one.metadata for partition, one in committed.items() if one.metadata.startswith(self._prefix)
-        }
-        if not self.transactional:
-            return named
-        return {partition: self._earlier_id(partition) for partition in committed} | named
+    def _owners(self, committed: Mapping[int, CommittedOffset]) -> dict[int, set[str]]:
+        """Return the ids to fence for each partition: of its metadata, or all that may commit where it names none."""
+        return {partition: self._owners_of(partition, one) for partition, one in committed.items()}
 
-    def _earlier_id(self, partition: int) -> str:
-        return f"{self._group}-{self._topics.input}-{partition}"
+    def _owners_of(self, partition: int, committed: CommittedOffset) -> set[str]:
+        if committed.metadata.startswith(self._prefix):
+            return {committed.metadata}
+        if not self.transactional:
+            return set()
+        earlier = {f"{self._group}-{self._topics.input}-{partition}", f"{self._prefix}{partition}"}
+        # a process that was paused may still commit a new group's start
+        return earlier if committed.offset is not None else {*earlier, f"{self._prefix}start"}
 
     async def _fence(self, owners: Collection[str]) -> dict[str, str]:
         """Fence all of them at once; return why some could not be fenced in time, by their ids."""
@@ -236,6 +247,14 @@ class Owner:
             if owner.startswith(self._prefix):
                 raise
             # an earlier release's id, whose prefix differs where the group's name has a dash: it was not ours either
+
+    def _explained(self, error: BaseException) -> BaseException:
+        """Return what `_within` would raise for this one."""
+        try:
+            with self._rights.needed(), failed_producer():
+                raise error  # noqa: TRY301 - only to be caught by these two
+        except BaseException as explained:  # noqa: BLE001 - returned, not swallowed
+            return explained
 
     @asynccontextmanager
     async def _within(self, timeout_s: float) -> AsyncIterator[None]:

@@ -1,7 +1,7 @@
 """What producers share: options, how messages become batches of one partition, and what a refusal means."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from traceback import walk_tb
 
@@ -85,16 +85,20 @@ async def publish(
 
 
 async def deliver(
-    producer: AIOKafkaProducer, limits: OutputLimits, messages: Mapping[Place, Sequence[Message]], timeout_s: float
+    producer: AIOKafkaProducer,
+    limits: OutputLimits,
+    messages: Mapping[Place, Sequence[Message]],
+    timeout_s: float,
+    is_hopeless: Callable[[], bool] = lambda: False,
 ) -> dict[Place, BaseException]:
     """Send to each topic and partition, all at once; return the error of each that failed.
 
     A rejected batch doesn't poison aiokafka's transaction, so each acknowledgement is awaited. A place without a leader
-    is not waited for longer than for the others.
+    is not waited for longer than for the others, and none where *is_hopeless* returns true.
     """
     tasks = {place: asyncio.ensure_future(_deliver(producer, limits, place, some)) for place, some in messages.items()}
     try:
-        await _ended(producer, tasks, timeout_s)
+        await _ended(producer, tasks, timeout_s, is_hopeless)
         return {place: error for place, task in tasks.items() if (error := _error(task)) is not None}
     finally:
         for task in tasks.values():
@@ -102,14 +106,22 @@ async def deliver(
         await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
-async def _ended(producer: AIOKafkaProducer, tasks: Mapping[Place, asyncio.Future[None]], timeout_s: float) -> None:
+async def _ended(
+    producer: AIOKafkaProducer,
+    tasks: Mapping[Place, asyncio.Future[None]],
+    timeout_s: float,
+    is_hopeless: Callable[[], bool],
+) -> None:
     """Wait for all that can end within the time."""
     deadline_s = asyncio.get_running_loop().time() + timeout_s
     waiting = dict(tasks)
     while waiting and asyncio.get_running_loop().time() < deadline_s:
         done, _ = await asyncio.wait(waiting.values(), timeout=_LOOK_S)
         waiting = {place: task for place, task in waiting.items() if task not in done}
-        if not done and not any(has_leader(producer, *place) for place in waiting):
+        if done:
+            continue
+        await asyncio.wait({producer.client.force_metadata_update()}, timeout=_LOOK_S)
+        if is_hopeless() or not any(has_leader(producer, *place) for place in waiting):
             return
 
 

@@ -66,7 +66,7 @@ class CsvFile:
             raise FileExistsError(errno.EEXIST, "kept files are never overwritten", str(self.rotated(state.generation)))
         self.path.rename(self.rotated(state.generation))
         self._log.info("CSV rotated", kept=self.rotated(state.generation).name, bytes=state.length)
-        return self._start(replace(state, generation=state.generation + 1))
+        return self._next(state)
 
     def renew(self, state: State, partitions: frozenset[int]) -> None:
         """The topic was made anew: forget what was decided of `partitions`; tokens stay.
@@ -106,17 +106,27 @@ class CsvFile:
             self.journal.write(found)
         if found:
             return found
+        if self._is_kept(state) and _is_begun(self.path):
+            return self._next(state)
         aside = self._set_aside("damaged")
         self._log.error("CSV damaged", file=aside.name, reason="changed by someone else; set aside, a new one is begun")
         return self._start(_unplaced(state))
 
     def _missing(self, state: State) -> State:
-        rotated = self.rotated(state.generation)
-        if rotated.exists() and rotated.stat().st_size == state.length:
-            return self._start(replace(state, generation=state.generation + 1))  # killed in the middle of a rotation
+        if self._is_kept(state):
+            return self._next(state)
         if state.length > len(HEADER_LINE):
             self._log.warning("CSV missing", file=str(self.path), action="a new one is begun; nothing is scored again")
         return self._start(_unplaced(state))
+
+    def _is_kept(self, state: State) -> bool:
+        """Return whether a rotation has renamed the file of this state: it was killed before the journal knew."""
+        rotated = self.rotated(state.generation)
+        return rotated.exists() and rotated.stat().st_size == state.length
+
+    def _next(self, state: State) -> State:
+        """Begin the file after a rotation."""
+        return self._start(replace(state, generation=state.generation + 1))
 
     def _foreign(self, state: State) -> State:
         theirs, ours = state.identity, self._identity
@@ -197,6 +207,12 @@ def _matching(file: int, state: State) -> State | None:
     matches = (one for one in candidates if size >= one.length and tail(file, one.length) == one.tail)
     found = next(matches, None)
     return replace(found, replacement=None) if found else None
+
+
+def _is_begun(path: Path) -> bool:
+    """Return whether the file has nothing but the header, or a part of it."""
+    with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
+        return HEADER_LINE.startswith(file.read(len(HEADER_LINE) + 1))
 
 
 def _unplaced(state: State) -> State:
