@@ -117,6 +117,17 @@ def no_legacy_fence() -> None:
     Owner._owners = owners  # type: ignore[method-assign]
 
 
+def no_start_fence() -> None:
+    """A takeover lets a process live that may still commit a new group's start."""
+
+    def owners(self: Owner, committed: Mapping[int, CommittedOffset]) -> dict[int, set[str]]:
+        found = original(self, committed)
+        return {partition: {one for one in ids if not one.endswith("-start")} for partition, ids in found.items()}
+
+    original = Owner._owners
+    Owner._owners = owners  # type: ignore[method-assign]
+
+
 def no_second_read() -> None:
     """A takeover counts on the offsets that it has read before the fence."""
 
@@ -191,6 +202,7 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
     "not_awaited": not_awaited,
     "no_fence": no_fence,
     "no_legacy_fence": no_legacy_fence,
+    "no_start_fence": no_start_fence,
     "no_second_read": no_second_read,
     "no_registration": no_registration,
     "no_generation": no_generation,

@@ -4,14 +4,15 @@ A scenario runs with the scorer as it is, and must keep the promise; then with a
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack, suppress
 
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
 from tests.integration.broker.deadline import wait_until
+from tests.integration.offsets import delete_group
 from tests.integration.scorer import READY, Surroundings, save_model
 from tests.integration.topic import alter_config
 from tests.oracle import scored
@@ -158,26 +159,52 @@ def first_start_of_two(scene: Surroundings, mutant: str) -> None:
         scene.wait_until_committed()
 
 
+def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
+    """The offsets are gone; a host with a CSV continues after it. A new one, paused in its start, commits it late."""
+    _one_partition(scene)
+    other = str(scene.folder / "outputs" / "of_another_host.csv")
+    with scene.mutant(mutant) as owner:
+        scene.wait_until_committed()
+        owner.terminate()
+        assert owner.wait() == 0
+    delete_group(scene.bootstrap, scene.settings["CONSUMER_GROUP"])
+    with scene.mutant(mutant, FAILPOINTS="start_read=stop", CSV_PATH=other) as late:
+        late.wait_until_paused()
+        with scene.mutant(mutant) as owner:
+            scene.wait_until_committed()
+            late.resume()
+            late.wait_for("first start" if mutant != "none" else "not ready")
+            owner.terminate()
+            assert owner.wait() == 0
+        late.wait_until_ready()
+        scene.wait_until_committed()
+
+
 def scorer_of_an_earlier_release(scene: Surroundings, mutant: str) -> None:
     """Its producer, of an id for each partition, has sent records when it is replaced, and commits them later."""
     scene.send_payments(100, partitions=1)
-    asyncio.run(_earlier_release(scene, mutant))
+    group, topic = (scene.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
+    asyncio.run(_earlier_release(scene, mutant, [f"{group}-{topic}-0", f"{group.replace('-', '%2D')}-{topic}-0"]))
 
 
-async def _earlier_release(scene: Surroundings, mutant: str) -> None:
-    group, topic, scored = (scene.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC", "SCORED_TOPIC"))
-    earlier = AIOKafkaProducer(bootstrap_servers=scene.bootstrap, transactional_id=f"{group}-{topic}-0")
-    await earlier.start()
-    try:
-        await earlier.begin_transaction()
-        await earlier.send_and_wait(scored, b"from an earlier release", partition=0)
+async def _earlier_release(scene: Surroundings, mutant: str, ids: Sequence[str]) -> None:
+    async with AsyncExitStack() as stack:
+        producers = [AIOKafkaProducer(bootstrap_servers=scene.bootstrap, transactional_id=each) for each in ids]
+        for producer in producers:
+            await producer.start()
+            stack.push_async_callback(_stopped, producer)
+            await producer.begin_transaction()
+            await producer.send_and_wait(scene.settings["SCORED_TOPIC"], b"from an earlier release", partition=0)
         with scene.mutant(mutant):
             await asyncio.to_thread(scene.wait_until_committed)
-        with suppress(ProducerFenced):
-            await earlier.commit_transaction()
-    finally:
-        with suppress(ProducerFenced):
-            await earlier.stop()
+        for producer in producers:
+            with suppress(ProducerFenced):
+                await producer.commit_transaction()
+
+
+async def _stopped(producer: AIOKafkaProducer) -> None:
+    with suppress(ProducerFenced):
+        await producer.stop()
 
 
 SCENARIOS: dict[str, Callable[[Surroundings, str], None]] = {
@@ -189,6 +216,7 @@ SCENARIOS: dict[str, Callable[[Surroundings, str], None]] = {
     "no_fence": zombie_of_another_host,
     "no_registration": zombie_of_another_host,
     "no_metadata": zombie_of_another_host_in_its_second_cycle,
+    "no_start_fence": late_start_on_another_host,
     "no_second_read": commit_between_read_and_fence,
     "no_generation": takeover_of_an_older_generation_on_another_host,
     "plain_start": first_start_of_two,

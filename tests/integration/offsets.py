@@ -4,7 +4,9 @@ import asyncio
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.client import ConnectionGroup, CoordinationType
 from aiokafka.errors import GroupCoordinatorNotAvailableError
+from aiokafka.protocol.admin import DeleteGroupsRequest
 
 
 def ends(bootstrap: str, topic: str) -> dict[int, int]:
@@ -33,3 +35,20 @@ def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
         return {place.partition: kept.offset for place, kept in offsets.items() if place.topic == topic}
 
     return asyncio.run(ask())
+
+
+def delete_group(bootstrap: str, group: str) -> None:
+    """Delete an empty group with all its offsets, as their expiry does."""
+
+    async def delete() -> None:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+        await admin.start()
+        try:
+            client = admin._client
+            node = await client.coordinator_lookup(CoordinationType.GROUP, group)
+            response = await client.send(node, DeleteGroupsRequest([group]), group=ConnectionGroup.COORDINATION)
+        finally:
+            await admin.close()
+        assert [code for _, code in response.results] == [0]
+
+    asyncio.run(delete())
