@@ -6,12 +6,19 @@ from contextlib import contextmanager
 from traceback import walk_tb
 
 from aiokafka import AIOKafkaProducer, TopicPartition
-from aiokafka.errors import IllegalStateError, InvalidProducerEpoch, InvalidTransactionTimeout, ProducerFenced
+from aiokafka.errors import (
+    IllegalStateError,
+    InvalidProducerEpoch,
+    InvalidTransactionTimeout,
+    InvalidTxnState,
+    ProducerFenced,
+)
 from aiokafka.producer.message_accumulator import BatchBuilder
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.refused_records import NEVER_ACCEPTED
+from fraudstream.kafka.rights import NOT_ALLOWED
 from fraudstream.rows import Message
 
 TRANSACTION_TIMEOUT_S = 60
@@ -99,7 +106,7 @@ async def deliver(
     tasks = {place: asyncio.ensure_future(_deliver(producer, limits, place, some)) for place, some in messages.items()}
     try:
         await _ended(producer, tasks, timeout_s, is_hopeless)
-        return {place: error for place, task in tasks.items() if (error := _error(task)) is not None}
+        return with_cause({place: error for place, task in tasks.items() if (error := _error(task)) is not None})
     finally:
         for task in tasks.values():
             task.cancel()
@@ -123,6 +130,18 @@ async def _ended(
         await asyncio.wait({producer.client.force_metadata_update()}, timeout=_LOOK_S)
         if is_hopeless() or not any(has_leader(producer, *place) for place in waiting):
             return
+
+
+def with_cause(failed: Mapping[Place, BaseException]) -> dict[Place, BaseException]:
+    """Return the errors with a missing right in place of what it made fail.
+
+    A broker adds all partitions of one request to a transaction or none, and then refuses batches of the others with
+    InvalidTxnState.
+    """
+    cause = next((error for error in failed.values() if isinstance(error, NOT_ALLOWED)), None)
+    if cause is None:
+        return dict(failed)
+    return {place: cause if isinstance(error, InvalidTxnState) else error for place, error in failed.items()}
 
 
 def _error(task: asyncio.Future[None]) -> BaseException | None:
