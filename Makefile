@@ -10,8 +10,7 @@ endif
 # A moved folder or another PYTHON=… needs another environment.
 VENV := .venv/made-$(shell echo '$(CURDIR) $(PYTHON)' | cksum | cut -d ' ' -f 1)
 BIN := .venv/bin
-SERVICES := services/producer:services/scorer:services/trainer:services/dashboard:services/archiver:services/demo
-RUN := PYTHONPATH=$(SERVICES) $(BIN)/python -m
+RUN := $(BIN)/python -m
 PYTEST := $(BIN)/python -m pytest
 CODE := shared/src services tests benchmarks
 
@@ -37,16 +36,16 @@ check: $(VENV) ## format, lint, types, layers
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy $(CODE)
-	PYTHONPATH=$(SERVICES) $(BIN)/lint-imports
+	$(BIN)/lint-imports
 
 faults: $(VENV) ## every named fault, on brokers of its own
 	$(PYTEST) -n 2 --dist loadfile -m faults
 
 chaos: $(VENV) ## a seeded storm of kills, pauses and restarts; CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS
-	@PYTHONPATH=$(SERVICES) $(BIN)/python -m tests.chaos
+	@$(BIN)/python -m tests.chaos
 
 bench: $(VENV) ## this scorer beside other stream processors, into benchmarks/; needs java, mvn and an hour and a half
-	@PYTHONPATH=$(SERVICES) $(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks
 
 e2e: $(VENV) ## the Compose file itself; needs a Docker engine
 	$(PYTEST) -m e2e

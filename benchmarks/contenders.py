@@ -58,7 +58,7 @@ def _scorer(name: str, models_dir: Path, **variables: str) -> Contender:
     return Contender(
         name=name,
         command=[sys.executable, "-m", "scorer"],
-        variables={"PYTHONPATH": str(_ROOT / "services" / "scorer"), "MODELS_DIR": str(models_dir), **variables},
+        variables={"MODELS_DIR": str(models_dir), **variables},
         writes="topic and csv",
     )
 
@@ -76,7 +76,7 @@ def _dashboard() -> Contender:
     return Contender(
         name="dashboard",
         command=[sys.executable, "-m", "dashboard"],
-        variables={"PYTHONPATH": str(_ROOT / "services" / "dashboard"), "DASHBOARD_PORT": "0", "METRICS_PORT": "0"},
+        variables={"DASHBOARD_PORT": "0", "METRICS_PORT": "0"},
         writes="topic",
     )
 
@@ -85,7 +85,7 @@ def _archiver() -> Contender:
     return Contender(
         name="archiver",
         command=[sys.executable, "-m", "archiver"],
-        variables={"PYTHONPATH": str(_ROOT / "services" / "archiver"), "METRICS_PORT": "0"},
+        variables={"METRICS_PORT": "0"},
         writes="topic",
     )
 

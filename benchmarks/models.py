@@ -20,10 +20,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fraudstream import artifact
-from fraudstream.drift import reference as drift
-from fraudstream.manifest import Manifest, read_manifest
-from fraudstream.model import Classifier, Floats, Thresholds
+from fraudstream.model import drift_reference as drift
+from fraudstream.model import store
+from fraudstream.model.fraud_model import Classifier, Floats, Thresholds
+from fraudstream.model.manifest import Manifest, read_manifest
 from fraudstream.simulation import labels, simulate
 from trainer.candidates import candidates
 
@@ -64,11 +64,11 @@ def _history(seed: int) -> tuple[Floats, NDArray[np.int64]]:
 
 def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
     for name in ("default", "hgb"):
-        model, manifest = artifact.load(folders[name], artifact.NO_PINS)
+        model, manifest = store.load(folders[name], store.NO_PINS)
         scores = model.score(matrix)
         thresholds = Thresholds(*np.quantile(scores, [_REVIEWED, _BLOCKED]).tolist())
         reference = {
-            "payment": artifact.reference_payment(np.median(matrix, axis=0).tolist()),
+            "payment": store.reference_payment(np.median(matrix, axis=0).tolist()),
             drift.KEY: drift.Reference.of(matrix, scores).as_json(),
         }
         for companion, known in (("bare", {}), ("watched", reference)):
@@ -80,11 +80,11 @@ def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
 
 def _challenge(champion: Path, folder: Path) -> None:
     """The champion's folder once more, with a challenger of its kind, learned from other payments."""
-    manifest = read_manifest(champion / artifact.MANIFEST_FILE)
+    manifest = read_manifest(champion / store.MANIFEST_FILE)
     fit = next(candidate.fit for candidate in candidates() if candidate.name == manifest.kind)
     challenger = _save(folder, fit(*_history(seed=1), 1), manifest.kind)
     shutil.copytree(champion, folder, dirs_exist_ok=True)
-    artifact.challenge(folder, challenger.content_sha256)
+    store.challenge(folder, challenger.content_sha256)
 
 
 def _save(
@@ -95,7 +95,7 @@ def _save(
     reference: Mapping[str, Any] | None = None,
 ) -> Manifest:
     folder.mkdir(parents=True)
-    return artifact.save(
+    return store.save(
         folder,
         classifier,
         kind=kind,
@@ -110,7 +110,7 @@ def _save(
 
 def _train_default(folder: Path) -> None:
     folder.mkdir(parents=True)
-    env = {**os.environ, "PYTHONPATH": "services/trainer", "MODELS_DIR": str(folder), "LOG_LEVEL": "error"}
+    env = {**os.environ, "MODELS_DIR": str(folder), "LOG_LEVEL": "error"}
     subprocess.run([sys.executable, "-m", "trainer"], env=env, check=True, timeout=_TRAINING_TIMEOUT_S)
 
 

@@ -5,8 +5,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
-from fraudstream.dead_letters import Place, dead_letter_headers
-from fraudstream.events import InvalidPayment
+from fraudstream.dead_letter import Place, dead_letter_headers
+from fraudstream.payment import InvalidPayment
 
 _UNSCORABLE = b'{"payment_id":'
 _WHY = InvalidPayment(reason="invalid_json", detail="Invalid JSON: EOF while parsing a value at line 1 column 14")

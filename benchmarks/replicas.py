@@ -9,7 +9,7 @@ from benchmarks.job import Bench, Job, job, running
 from benchmarks.progress import pace
 from benchmarks.throughput import PARTITIONS, check
 from benchmarks.watching import output, watch
-from fraudstream.heartbeat import unhealthy
+from fraudstream.runtime.heartbeat import unhealthy
 
 COUNTS = (1, 2, 4)
 _READY_S = 60.0

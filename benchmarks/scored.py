@@ -7,11 +7,11 @@ import numpy as np
 
 from benchmarks import workload
 from benchmarks.records import Record, Template
-from fraudstream import artifact
-from fraudstream.events import columns, decode_all
-from fraudstream.features import matrix
-from fraudstream.model import FraudModel, Thresholds
-from fraudstream.settings import TopicSettings
+from fraudstream.model import store
+from fraudstream.model.features import matrix
+from fraudstream.model.fraud_model import FraudModel, Thresholds
+from fraudstream.payment import columns, decode_all
+from fraudstream.runtime.settings import TopicSettings
 from scorer.scoring import Scorer
 
 _PAYMENTS = 20_000
@@ -24,7 +24,7 @@ _MARK = "when it is scored"
 def templates(models_dir: Path) -> list[Template]:
     """With the model of the folder, and the reasons that it gives."""
     records = [Record(number, 0, key, value, []) for number, (key, value) in enumerate(workload.payments(_PAYMENTS))]
-    model, _ = artifact.load(models_dir, artifact.NO_PINS)
+    model, _ = store.load(models_dir, store.NO_PINS)
     topics = TopicSettings.from_env({})
     scorer = Scorer(model=_flagging(model, records), topics=topics, limit=lambda _: _DLQ_BYTES)
     (outcome,) = scorer.decide({0: records}, {}, _MARK)

@@ -5,7 +5,7 @@ from typing import Literal, Self, get_args
 
 from pydantic import Field, model_validator
 
-from fraudstream.environment import Settings
+from fraudstream.runtime.environment import Settings
 
 Section = Literal[
     "throughput", "latency", "companions", "metrics", "swaps", "replicas", "memory", "dashboard", "archive", "kafka4"

@@ -13,7 +13,7 @@ from benchmarks.figures import percentile
 from benchmarks.job import Bench, Job, job, running
 from benchmarks.latency import SETTLE_S, WARM_UP_PAYMENTS, one_by_one, waits_ms, warm_up
 from benchmarks.pacing import send_paced
-from fraudstream import artifact
+from fraudstream.model import store
 
 RATE_PER_S = 10_000
 PARTITIONS = 6
@@ -75,13 +75,13 @@ def _run(new: Job, seconds: float, *, swapped: bool) -> Waits:
 def _swapping(models_dir: Path) -> Iterator[None]:
     """The folder's versions become active one after the other, round and round."""
     over = threading.Event()
-    active = artifact.active(models_dir)
-    others = [manifest.content_sha256 for manifest in artifact.kept(models_dir) if manifest != active]
+    active = store.active(models_dir)
+    others = [manifest.content_sha256 for manifest in store.kept(models_dir) if manifest != active]
 
     def swap() -> None:
         versions = itertools.cycle([*others, *([active.content_sha256] if active else [])])
         while not over.wait(_SWAP_EVERY_S):
-            artifact.activate(models_dir, next(versions))
+            store.activate(models_dir, next(versions))
 
     thread = threading.Thread(target=swap, name="swaps", daemon=True)
     thread.start()

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from fraudstream.events import Payment, columns
-from fraudstream.rows import Scored, Texts
+from fraudstream.payment import Payment, columns
+from fraudstream.scored_payment import Scored, Texts
 
 PAYMENT = Payment(
     payment_id=7, amount=12.5, country_risk_score=0.25, failed_logins=1, transaction_hour=3, is_new_device=0

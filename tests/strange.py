@@ -4,8 +4,8 @@ import json
 
 from hypothesis import strategies as st
 
-from fraudstream.dead_letters import Place, dead_letter_headers
-from fraudstream.events import InvalidPayment
+from fraudstream.dead_letter import Place, dead_letter_headers
+from fraudstream.payment import InvalidPayment
 from tests.scores import Record
 
 NOW = "2026-01-01T00:00:00.000Z"

@@ -14,10 +14,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
-from fraudstream.events import InvalidPayment, columns, decode
-from fraudstream.features import FEATURES, matrix
-from fraudstream.offline.score import run_score
+from fraudstream.model.features import FEATURES, matrix
+from fraudstream.payment import InvalidPayment, columns, decode
 from producer.files import FileSource, check
 from producer.identifiers import PaymentIds
 from tests.unit.test_artifact import save

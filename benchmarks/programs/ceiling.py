@@ -15,10 +15,9 @@ from fraudstream.kafka.first_start import commit_start
 from fraudstream.kafka.group_requests import Membership
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.owner import Owner
-from fraudstream.kafka.producing import Place
-from fraudstream.lifecycle import run
-from fraudstream.rows import Message
-from fraudstream.settings import GroupSettings, KafkaSettings, TopicSettings
+from fraudstream.record import Message, Place
+from fraudstream.runtime.run import run
+from fraudstream.runtime.settings import GroupSettings, KafkaSettings, TopicSettings
 
 _FETCH_TIMEOUT_MS = 200
 _PARTITIONS = int(os.environ["TOPIC_PARTITIONS"])

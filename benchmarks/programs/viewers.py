@@ -9,7 +9,7 @@ from typing import TextIO
 import aiohttp
 
 from benchmarks.seen import Seen
-from fraudstream.lifecycle import run
+from fraudstream.runtime.run import run
 
 
 async def _look(session: aiohttp.ClientSession, url: str, viewer: int, lines: TextIO) -> None:

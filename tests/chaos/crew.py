@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import os
 import signal
 import subprocess
 import time
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from fraudstream import artifact
+from fraudstream.model import store
 from tests.chaos.report import Report
 from tests.chaos.schedule import Disturbance
 from tests.integration.broker.process import _kill_with_us
@@ -90,9 +89,9 @@ class Crew:
         """Let another kept version be the active one in each models folder; running scorers take it."""
         swapped = []
         for folder in self._models:
-            active = artifact.load(folder, artifact.NO_PINS)[0].version
-            others = [manifest.content_sha256 for manifest in artifact.kept(folder) if manifest.version != active]
-            swapped.append(artifact.activate(folder, others[int(pick * len(others))]).version)
+            active = store.load(folder, store.NO_PINS)[0].version
+            others = [manifest.content_sha256 for manifest in store.kept(folder) if manifest.version != active]
+            swapped.append(store.activate(folder, others[int(pick * len(others))]).version)
         return swapped
 
     def start(self, armed: Disturbance | None = None) -> Member:
@@ -117,8 +116,7 @@ class Crew:
     def _service(self, folder: Path, settings: Mapping[str, str]) -> Service:
         if not self._mutant:
             return Service(folder, "scorer", settings)
-        paths = [str(_ROOT), str(_ROOT / "services" / "scorer"), os.environ.get("PYTHONPATH", "")]
-        return Service(folder, "tests.faults.mutant", {**settings, "PYTHONPATH": os.pathsep.join(paths)}, self._mutant)
+        return Service(folder, "tests.faults.mutant", {**settings, "PYTHONPATH": str(_ROOT)}, self._mutant)
 
     def pick(self, fraction: float) -> Member | None:
         """One of those that run and obey; one that is armed is left in peace at first, so that it gets there."""

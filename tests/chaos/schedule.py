@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal, TypeVar
 
-from fraudstream.failpoints import SCORER_NAMES
+from fraudstream.runtime.failpoints import SCORER_NAMES
 
 Kind = Literal[
     "kill",

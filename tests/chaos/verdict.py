@@ -9,9 +9,9 @@ from pathlib import Path
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from fraudstream.cli import COMMANDS
-from fraudstream.rows import HEADER
-from fraudstream.sinks.journal import State
+from cli.__main__ import COMMANDS
+from fraudstream.csv_file.journal import State
+from fraudstream.scored_payment import HEADER
 from tests.chaos.load import Load
 from tests.chaos.report import Report
 from tests.chaos.watch import Reader
@@ -114,9 +114,9 @@ def _offsets(report: Report, state: State | None, bootstrap: str, settings: Mapp
 
 def _verify(report: Report, settings: Mapping[str, str]) -> None:
     """The product's own judgement must be the same."""
-    environment = {**settings, "PATH": os.environ["PATH"], "PYTHONPATH": os.environ.get("PYTHONPATH", "")}
+    environment = {**settings, "PATH": os.environ["PATH"]}
     done = subprocess.run(
-        [sys.executable, "-m", "fraudstream.cli", "verify"],
+        [sys.executable, "-m", "cli", "verify"],
         env=environment,
         capture_output=True,
         text=True,

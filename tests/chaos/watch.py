@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from fraudstream.sinks.journal import Journal, State
+from fraudstream.csv_file.journal import Journal, State
 from tests.chaos.load import Place, client
 from tests.chaos.report import Report
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.contract.memory_sink import MemorySink
 from tests.scores import PAYMENT, One, csv_chunk
 
-from fraudstream.sinks.csv import CsvSink
-from fraudstream.sinks.memory import MemorySink
-from fraudstream.sinks.protocol import Batch, Identity, Sink
+from fraudstream.csv_file.protocol import Batch, Identity, Sink
+from scorer.csv_sink import CsvSink
 
 IDENTITY = Identity(cluster="c", topic="t", group="g")
 

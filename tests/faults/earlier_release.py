@@ -10,14 +10,14 @@ from typing import Any
 from aiokafka import AIOKafkaProducer, TopicPartition
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
-from fraudstream.failpoints import failpoint
 from fraudstream.kafka import consumer
 from fraudstream.kafka.connection import client_options, stopped
 from fraudstream.kafka.group_requests import Membership
 from fraudstream.kafka.owner import Owner
-from fraudstream.kafka.producing import Place, enqueue, transactional
-from fraudstream.rows import Message
-from fraudstream.settings import KafkaSettings
+from fraudstream.kafka.producing import enqueue, transactional
+from fraudstream.record import Message, Place
+from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.settings import KafkaSettings
 from scorer import group_watch, member
 
 

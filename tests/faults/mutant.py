@@ -11,17 +11,16 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
-from fraudstream.failpoints import failpoint
+from fraudstream.csv_file.journal import State
+from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.protocol import Batch
 from fraudstream.kafka.first_start import commit_start
 from fraudstream.kafka.group_requests import CommittedOffset, Membership
 from fraudstream.kafka.owner import Owner
-from fraudstream.kafka.producing import Place, enqueue
-from fraudstream.rows import Message
-from fraudstream.sinks import csv
-from fraudstream.sinks.journal import State
-from fraudstream.sinks.lock import FileLock
-from fraudstream.sinks.protocol import Batch
-from scorer import service
+from fraudstream.kafka.producing import enqueue
+from fraudstream.record import Message, Place
+from fraudstream.runtime.failpoints import failpoint
+from scorer import csv_sink, service
 from scorer.__main__ import main
 from scorer.ownership import PartitionState
 from scorer.pipeline import Pipeline
@@ -37,19 +36,19 @@ def no_lock() -> None:
         yield
 
     FileLock.held = held  # type: ignore[method-assign, assignment]
-    csv.CsvSink.prove = lambda _: None  # type: ignore[method-assign, assignment]
+    csv_sink.CsvSink.prove = lambda _: None  # type: ignore[method-assign, assignment]
 
 
 def no_skip() -> None:
     """Rows that the CSV has already are appended again."""
-    csv._is_replay = lambda *_: False
+    csv_sink._is_replay = lambda *_: False
 
-    def store(self: csv.CsvSink, file: int, state: State, batches: Sequence[Batch]) -> None:
+    def store(self: csv_sink.CsvSink, file: int, state: State, batches: Sequence[Batch]) -> None:
         forgetful = {partition: replace(mark, offset=-1) for partition, mark in state.marks.items()}
         original(self, file, replace(state, marks=forgetful), batches)
 
-    original = csv.CsvSink._store
-    csv.CsvSink._store = store  # type: ignore[method-assign]
+    original = csv_sink.CsvSink._store
+    csv_sink.CsvSink._store = store  # type: ignore[method-assign]
 
 
 def no_token() -> None:
@@ -63,7 +62,7 @@ def no_token() -> None:
 
         __hash__ = int.__hash__
 
-    csv._token = lambda *_: Every()
+    csv_sink._token = lambda *_: Every()
 
 
 def commit_first() -> None:

@@ -10,7 +10,7 @@ from random import Random
 
 import pytest
 
-from fraudstream import failpoints
+from fraudstream.runtime import failpoints
 from tests.conftest import MakeCluster, Names, require_pooler, require_postgres
 from tests.integration.archive import SQLITE, Archive, Stream, output_topics
 from tests.integration.broker import Cluster

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.rows import HEADER
-from fraudstream.sinks.lock import FileLock
+from fraudstream.csv_file.lock import FileLock
+from fraudstream.scored_payment import HEADER
 from tests.integration.scorer import READY, Surroundings
 from tests.oracle import csv_rows
 

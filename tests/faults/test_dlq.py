@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from fraudstream.dead_letters import REPLAY_OF, Place, dead_letter_headers
-from fraudstream.events import InvalidPayment
+from fraudstream.dead_letter import REPLAY_OF, Place, dead_letter_headers
+from fraudstream.payment import InvalidPayment
 from tests.integration import tools
 from tests.integration.broker import Cluster
 from tests.integration.scorer import Message, Surroundings
@@ -42,7 +42,7 @@ def assert_each_once(surroundings: Surroundings, count: int) -> None:
 
 def replay(surroundings: Surroundings, **settings: str) -> Service:
     """Begin a replay."""
-    return Service(surroundings.folder, "fraudstream.cli", surroundings.settings | settings, *REPLAY)
+    return Service(surroundings.folder, "cli", surroundings.settings | settings, *REPLAY)
 
 
 def test_killed_within_and_between_transactions(surroundings: Surroundings) -> None:

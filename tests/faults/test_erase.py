@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream import failpoints
-from fraudstream.sinks.csv_erasure import files
+from cli.csv.erasure import files
+from fraudstream.runtime import failpoints
 from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.archive import SQLITE, Archive

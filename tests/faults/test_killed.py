@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from fraudstream import failpoints
 from fraudstream.kafka.consumer import _SESSION_TIMEOUT_MS
+from fraudstream.runtime import failpoints
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Surroundings, save_model

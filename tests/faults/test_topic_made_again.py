@@ -6,9 +6,9 @@ from unittest.mock import MagicMock
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from fraudstream.kafka.partitioning import KeyedMessage
 from fraudstream.kafka.payments import payment_sender
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import KeyedMessage
+from fraudstream.runtime.settings import KafkaSettings
 from tests.conftest import Names
 from tests.integration.topic import create, read_all
 

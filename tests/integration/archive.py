@@ -14,9 +14,9 @@ import psycopg
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
-from fraudstream.dead_letters import Place, dead_letter, dead_letter_headers, marker_headers, replayed
-from fraudstream.events import DECISIONS, InvalidPayment, Payment
-from fraudstream.scored_payments import scored_payment
+from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers, replayed
+from fraudstream.payment import DECISIONS, InvalidPayment, Payment
+from fraudstream.scored_payment import scored_payment
 from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
 
-from fraudstream.rows import rfc3339
+from fraudstream.timestamps import rfc3339
 from tests.integration.broker.ports import Port
 from tests.integration.scorer import Message, Surroundings
 from tests.integration.service import Service

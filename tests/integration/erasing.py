@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from fraudstream.sinks.csv_erasure import files
+from cli.csv.erasure import files
 from tests.integration import tools
 from tests.integration.archive import Archive
 from tests.integration.broker.deadline import wait_until
@@ -20,7 +20,7 @@ NOW_MS = int(time.time() * 1_000)
 
 def erase(archive: Archive, *arguments: str, **settings: str) -> tools.Done:
     """Run the command."""
-    own = {"PYTHONPATH": str(ROOT / "services" / "archiver"), "DATABASE_URL": archive.url}
+    own = {"DATABASE_URL": archive.url}
     return tools.run(archive.surroundings, "erase", *arguments, **own, **settings)
 
 

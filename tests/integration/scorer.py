@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,9 +16,9 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from fraudstream import artifact
-from fraudstream.manifest import Manifest
-from fraudstream.model import Thresholds
+from fraudstream.model import store
+from fraudstream.model.fraud_model import Thresholds
+from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import simulate
 from tests.conftest import Names
 from tests.integration import offsets
@@ -30,7 +29,6 @@ from tests.oracle import assert_each_once
 
 READY = "partitions assigned"
 _ROOT = Path(__file__).parents[2]
-_PATHS = os.pathsep.join(str(_ROOT / folder) for folder in (".", "services/scorer"))
 
 
 @cache
@@ -45,7 +43,7 @@ def save_model(
     folder: Path, strength: float = 1.0, usual: Sequence[float] | None = None, review: float = 0.1
 ) -> Manifest:
     """Make a quick model the active one; another strength or rule is another version. Explained against `usual`."""
-    return artifact.save(
+    return store.save(
         folder,
         _classifier(strength),
         kind="test",
@@ -54,7 +52,7 @@ def save_model(
         training_rows=4_000,
         settings="test",
         metrics={},
-        reference={"payment": artifact.reference_payment(usual)} if usual else None,
+        reference={"payment": store.reference_payment(usual)} if usual else None,
     )
 
 
@@ -123,7 +121,7 @@ class Surroundings:
 
     def mutant(self, name: str, **settings: str) -> Service:
         """Start a scorer with one of its rules taken out; "none" is the scorer as it is."""
-        return Service(self.folder, "tests.faults.mutant", self.settings | {"PYTHONPATH": _PATHS} | settings, name)
+        return Service(self.folder, "tests.faults.mutant", self.settings | {"PYTHONPATH": str(_ROOT)} | settings, name)
 
     def send_payments(self, count: int, partitions: int | None = None) -> None:
         """Send that many good payments, spread over the partitions."""
@@ -153,7 +151,7 @@ class Surroundings:
 
     def unprivileged(self, module: str, **settings: str) -> Service:
         """Start a service to whom file modes apply, also where we are root."""
-        own = {"PYTHONPATH": os.pathsep.join((str(_ROOT), str(_ROOT / "services" / module)))}
+        own = {"PYTHONPATH": str(_ROOT)}
         return Service(self.folder, "tests.faults.unprivileged", self.settings | own | settings, module)
 
     def send_payments_in_transaction(

@@ -11,10 +11,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from fraudstream.heartbeat import READY
+from fraudstream.runtime.heartbeat import READY
 from tests.integration.broker.deadline import wait_until
 
-_ROOT = Path(__file__).parents[2]
 _END_S = 15
 _NOTED = 8_000
 
@@ -26,10 +25,9 @@ class Service:
         name = f"{module}-{os.urandom(4).hex()}"
         self._log = folder / f"{name}.log"
         self._heartbeat = folder / f"{name}.heartbeat"
-        paths = [str(_ROOT / "services" / module), os.environ.get("PYTHONPATH", "")]
         environment = {
             "PATH": os.environ["PATH"],
-            "PYTHONPATH": os.pathsep.join(path for path in paths if path),
+            "PYTHONPATH": os.environ.get("PYTHONPATH", ""),
             "PYTHONWARNINGS": "default",
             "HEARTBEAT_FILE": str(self._heartbeat),
             "LOG_FORMAT": "json",

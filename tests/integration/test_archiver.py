@@ -16,7 +16,7 @@ from archiver.database import Database, address
 from archiver.rows import batch
 from archiver.schema import METADATA
 from archiver.store import Store
-from fraudstream.settings import TopicSettings
+from fraudstream.runtime.settings import TopicSettings
 from tests.conftest import Names
 from tests.integration.archive import PARTITIONS, SQLITE, STAMP_MS, Archive, Stream, output_topics
 from tests.integration.broker.deadline import wait_until

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.dead_letters import Place, dead_letter_headers
-from fraudstream.events import DECISIONS, InvalidPayment
+from fraudstream.dead_letter import Place, dead_letter_headers
+from fraudstream.payment import DECISIONS, InvalidPayment
 from tests.bombs import CODECS, MIB, compressed_batch, record, zeros
 from tests.conftest import Names
 from tests.integration import offsets, tools
@@ -127,7 +127,7 @@ def test_bombs_stop_their_partition_alone(
 def command_peak_mb(surroundings: Surroundings, *arguments: str) -> int:
     """Run the command to its end; the most memory that it had."""
     peaks = [0]
-    with Service(surroundings.folder, "fraudstream.cli", surroundings.settings, *arguments) as service:
+    with Service(surroundings.folder, "cli", surroundings.settings, *arguments) as service:
 
         def has_ended() -> bool:
             peaks.append(peak_mb(service))

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from demo.broker import EmbeddedBroker
-from fraudstream.dead_letters import REPLAY_OF, Place, dead_letter_headers
-from fraudstream.events import InvalidPayment
+from fraudstream.dead_letter import REPLAY_OF, Place, dead_letter_headers
+from fraudstream.payment import InvalidPayment
 from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.scorer import Message, Surroundings, payment
@@ -75,7 +75,7 @@ def asked(surroundings: Surroundings, answer: bytes, *arguments: str) -> str:
     try:
         os.write(ours, answer)
         done = subprocess.run(
-            [sys.executable, "-m", "fraudstream.cli", "dlq", "replay", *arguments],
+            [sys.executable, "-m", "cli", "dlq", "replay", *arguments],
             env=surroundings.settings | {"PATH": os.environ["PATH"]},
             stdin=its,
             capture_output=True,
@@ -232,13 +232,13 @@ def test_a_marker_behind_an_open_transaction_is_waited_for(scored: Surroundings)
     """A scorer's open transaction hides a marker that stands behind it: without waiting, its letter would go twice."""
     send_broken(scored)
     settings = scored.settings | {"FAILPOINTS": "replay_begins=stop"}
-    with Service(scored.folder, "fraudstream.cli", settings, "dlq", "replay", "0/0", "--yes") as first:
+    with Service(scored.folder, "cli", settings, "dlq", "replay", "0/0", "--yes") as first:
         first.wait_until_paused()
         with scored.open_transaction(1, "DLQ_TOPIC"):
             first.resume()
             assert first.wait() == 0, first.output
             both = "dlq", "replay", "0/0", "0/1", "--yes"
-            with Service(scored.folder, "fraudstream.cli", scored.settings, *both) as second:
+            with Service(scored.folder, "cli", scored.settings, *both) as second:
                 second.wait_for("waiting for open transactions")
                 scored.end_transaction()
                 assert second.wait() == 0, second.output
@@ -258,7 +258,7 @@ def test_letters_go_down_a_pipe(scored: Surroundings) -> None:
     """A reader that has enough is no error."""
     scored.send([Message(b"x" * 1_000) for _ in range(500)])
     decided(scored)
-    command = f"{sys.executable} -m fraudstream.cli dlq export | head -n 1"
+    command = f"{sys.executable} -m cli dlq export | head -n 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],
         env=scored.settings | {"PATH": "/usr/bin:/bin"},

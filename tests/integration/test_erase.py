@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.dead_letters import Place, dead_letter_headers
-from fraudstream.events import InvalidPayment
-from fraudstream.sinks.csv_erasure import files
+from cli.csv.erasure import files
+from fraudstream.dead_letter import Place, dead_letter_headers
+from fraudstream.payment import InvalidPayment
 from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.archive import SQLITE, Archive
 from tests.integration.broker.deadline import wait_until
-from tests.integration.erasing import CUSTOMER, NOW_MS, ROOT, erase, erased, ids, letter, running, send, settle
+from tests.integration.erasing import CUSTOMER, NOW_MS, erase, erased, ids, letter, running, send, settle
 from tests.integration.pgbouncer import PgBouncer
 from tests.integration.postgres import Postgres
 from tests.integration.scorer import Message, Surroundings, payment
@@ -183,9 +183,9 @@ def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Arch
         settle(surroundings, sqlite, 20, 2)
     with closing(sqlite3.connect(sqlite.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        own = {"PYTHONPATH": str(ROOT / "services" / "archiver"), "DATABASE_URL": sqlite.url}
+        own = {"DATABASE_URL": sqlite.url}
         arguments = ("erase", "--payment-id", "7", "--yes")
-        with Service(surroundings.folder, "fraudstream.cli", surroundings.settings | own, *arguments) as service:
+        with Service(surroundings.folder, "cli", surroundings.settings | own, *arguments) as service:
             service.wait_for("waiting for the database")
             other.execute("COMMIT")
             assert service.wait(60) == 0, service.output

@@ -8,8 +8,8 @@ from aiokafka import AIOKafkaProducer
 
 from fraudstream.kafka.consumer import Assignment, InputConsumer
 from fraudstream.kafka.group_requests import Membership
-from fraudstream.records import Record
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import Record
+from fraudstream.runtime.settings import KafkaSettings
 from tests.conftest import Names
 from tests.integration.topic import create
 

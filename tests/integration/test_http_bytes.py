@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from fraudstream.http_guard import Guard
-from fraudstream.http_server import Limits, _checked, _Connection, _Crowd
+from fraudstream.runtime.http_guard import Guard
+from fraudstream.runtime.http_server import Limits, _checked, _Connection, _Crowd
 from tests.fuzz import cases
 
 CASES = cases(20_000)

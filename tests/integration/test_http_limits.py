@@ -18,10 +18,10 @@ from dashboard.board import Board
 from dashboard.find import Finder
 from dashboard.replicas import Replicas
 from dashboard.viewers import MOST_OF_ONE, Viewers
-from fraudstream import http_server
-from fraudstream.http_guard import Guard
-from fraudstream.http_server import Limits, served
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime import http_server
+from fraudstream.runtime.http_guard import Guard
+from fraudstream.runtime.http_server import Limits, served
+from fraudstream.runtime.settings import KafkaSettings
 from tests.unit.test_board import NOW, Record, scored
 
 ASK = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"

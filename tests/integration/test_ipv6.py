@@ -11,10 +11,10 @@ import pytest
 
 from dashboard.replicas import Replicas
 from dashboard.scrape import Scraper
-from fraudstream.addresses import Address
-from fraudstream.endpoint import endpoint
-from fraudstream.metrics import ArchiverMetrics
-from fraudstream.settings import MetricsSettings
+from fraudstream.runtime.addresses import Address
+from fraudstream.runtime.endpoint import endpoint
+from fraudstream.runtime.metrics import ArchiverMetrics
+from fraudstream.runtime.settings import MetricsSettings
 from tests.conftest import MakeCluster, Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.ports import Port

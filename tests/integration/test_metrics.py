@@ -56,7 +56,7 @@ def test_a_producer_without_kafka_is_alive_and_not_ready(make_cluster: MakeClust
     """It says what it waits for; with a broker it counts what that has."""
     cluster = make_cluster()
     settings = {"KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap, "PAYMENTS_PER_SECOND": "50", "METRICS_PORT": "0"}
-    with Service(tmp_path, "fraudstream.cli", settings, "topics") as topics:
+    with Service(tmp_path, "cli", settings, "topics") as topics:
         assert topics.wait(60) == 0
     cluster.broker.pause()
     with Service(tmp_path, "producer", settings) as producer:

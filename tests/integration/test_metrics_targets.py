@@ -16,8 +16,8 @@ from prometheus_client import generate_latest
 from dashboard import scrape
 from dashboard.replicas import Replicas
 from dashboard.scrape import Scraper
-from fraudstream.addresses import Address
-from fraudstream.metrics import ScorerMetrics
+from fraudstream.runtime.addresses import Address
+from fraudstream.runtime.metrics import ScorerMetrics
 from tests.fuzz import cases
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]

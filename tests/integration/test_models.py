@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream import artifact
-from fraudstream.heartbeat import unhealthy
+from fraudstream.model import store
+from fraudstream.runtime.heartbeat import unhealthy
 from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
@@ -35,7 +35,7 @@ RISKY = json.dumps(
 
 def test_swapped_under_load(surroundings: Surroundings) -> None:
     """Five times, there and back: each payment once, and in each partition the versions follow each other in order."""
-    first = artifact.active(surroundings.folder / "models")
+    first = store.active(surroundings.folder / "models")
     assert first is not None
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
@@ -61,7 +61,7 @@ def test_swapped_under_load(surroundings: Surroundings) -> None:
 def test_another_rule_of_the_same_model(surroundings: Surroundings) -> None:
     """Same bytes, other thresholds: another version from the swap on, without a restart; a rollback restores both."""
     models = surroundings.folder / "models"
-    first = artifact.active(models)
+    first = store.active(models)
     assert first is not None
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
@@ -93,7 +93,7 @@ def test_another_rule_of_the_same_model(surroundings: Surroundings) -> None:
 
 def test_overridden_thresholds_are_published_as_another_version(surroundings: Surroundings) -> None:
     """The log names the model's version and the one that is published."""
-    manifest = artifact.active(surroundings.folder / "models")
+    manifest = store.active(surroundings.folder / "models")
     assert manifest is not None
     with surroundings.scorer(REVIEW_THRESHOLD="0.3", BLOCK_THRESHOLD="0.9") as scorer:
         (line,) = scorer.wait_for("thresholds overridden")
@@ -141,7 +141,7 @@ def _link_to_itself(path: Path) -> None:
 
 def test_a_manifest_that_is_damaged_while_running(surroundings: Surroundings) -> None:
     """Each damage is one line; the model in use stays, nothing blocks, and the file restored is taken again."""
-    switch = surroundings.folder / "models" / artifact.MANIFEST_FILE
+    switch = surroundings.folder / "models" / store.MANIFEST_FILE
     content = switch.read_bytes()
     damages = (_torn, _with_nan, _with_another_threshold, _twice, _folder, _fifo, _link_to_itself)
     with surroundings.scorer() as scorer:
@@ -166,15 +166,15 @@ def test_a_manifest_that_is_damaged_while_running(surroundings: Surroundings) ->
 def test_refused_while_running(surroundings: Surroundings) -> None:
     """The model in use stays, the scorer stays healthy, and health says why; mended, the new one takes over."""
     models = surroundings.folder / "models"
-    first = artifact.active(models)
+    first = store.active(models)
     heartbeat = surroundings.folder / "heartbeat"
     with surroundings.scorer(HEARTBEAT_FILE=str(heartbeat)) as scorer:
         scorer.wait_for(READY)
         scorer.pause()  # it must not see the model before it is damaged
         made = save_model(models, strength=0.01)
-        kept = models / artifact.VERSIONS / made.content_sha256 / artifact.MODEL_FILE
+        kept = models / store.VERSIONS / made.content_sha256 / store.MODEL_FILE
         content = kept.read_bytes()
-        for place in (models / artifact.MODEL_FILE, kept):
+        for place in (models / store.MODEL_FILE, kept):
             place.write_bytes(content[:-1])
         scorer.resume()
         (line,) = scorer.wait_for("model refused")
@@ -194,7 +194,7 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
 def test_a_challenger_is_heard_and_promoted(surroundings: Surroundings) -> None:
     """Its probability stands beside the champion's, and decides nothing until it is promoted."""
     models = surroundings.folder / "models"
-    challenger = artifact.active(models)
+    challenger = store.active(models)
     champion = save_model(models, strength=0.001)
     assert challenger is not None
     assert tool(surroundings, "model", "challenge", challenger.version).code == 0

@@ -16,7 +16,7 @@ from fraudstream.kafka.consumer import CLIENT_ID
 from fraudstream.kafka.first_start import commit_start
 from fraudstream.kafka.group_requests import CommittedOffset, GroupRequests, Membership
 from fraudstream.kafka.producing import transactional_id
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime.settings import KafkaSettings
 from tests.conftest import Names
 from tests.integration.group_member import member
 from tests.integration.scorer import Surroundings

@@ -11,9 +11,9 @@ from unittest.mock import MagicMock
 import pytest
 from aiokafka.errors import NotLeaderForPartitionError, OutOfOrderSequenceNumber
 
-from fraudstream.kafka.partitioning import KeyedMessage
 from fraudstream.kafka.payments import Delivery, PaymentSender, payment_sender
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import KeyedMessage
+from fraudstream.runtime.settings import KafkaSettings
 from tests.conftest import Names
 from tests.integration.topic import alter_config, create, read_all
 

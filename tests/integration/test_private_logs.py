@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.events import Payment
+from fraudstream.payment import Payment
 from tests.batches import HEADER_BYTES, Sent, batch, with_crc
 from tests.conftest import Names
 from tests.integration.archive import SQLITE, Archive

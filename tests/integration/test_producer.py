@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiokafka.partitioner import murmur2
 
-from fraudstream.events import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment, decode
 from tests.conftest import Names
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.rows import HEADER
+from fraudstream.scored_payment import HEADER
 from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.broker import Cluster

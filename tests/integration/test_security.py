@@ -55,7 +55,7 @@ class Case:
         )
         address = cluster.bootstrap if self.listener == "PLAINTEXT" else cluster.address(self.listener, self.host)
         more = {name: value.format(folder=cluster.folder) for name, value in self.settings.items()}
-        return Service(folder, "fraudstream.cli", settings | {"KAFKA_BOOTSTRAP_SERVERS": address} | more, "topics")
+        return Service(folder, "cli", settings | {"KAFKA_BOOTSTRAP_SERVERS": address} | more, "topics")
 
 
 NO_LOGIN = {"KAFKA_SASL_MECHANISM": "", "KAFKA_SASL_USERNAME": "", "KAFKA_SASL_PASSWORD": ""}
@@ -184,7 +184,7 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
         "auditor": "cli",
     }.items():
         cluster.grant(principal, *place.rights(role))
-    succeeds(place.start("fraudstream.cli", login(cluster, "plain", "PLAIN", "PASSWORD"), "topics"), cluster.folder)
+    succeeds(place.start("cli", login(cluster, "plain", "PLAIN", "PASSWORD"), "topics"), cluster.folder)
     pace = {"PAYMENT_LIMIT": "40", "PAYMENTS_PER_SECOND": "400", "MALFORMED_RATE": "0.2"}
     succeeds(place.start("producer", login(cluster, "payer", "SCRAM-SHA-256") | pace), cluster.folder)
     file = tmp_path / "password"
@@ -204,9 +204,9 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
             assert service.wait() == 0, service.output
             assert_discreet(service.output, cluster.folder)
     assert place.assert_each_once() == 40
-    succeeds(place.start("fraudstream.cli", auditor, "verify"), cluster.folder)
+    succeeds(place.start("cli", auditor, "verify"), cluster.folder)
     place.csv.unlink()
-    succeeds(place.start("fraudstream.cli", auditor, "rebuild"), cluster.folder)
+    succeeds(place.start("cli", auditor, "rebuild"), cluster.folder)
     assert place.assert_each_once() == 40
 
 
@@ -262,7 +262,7 @@ def test_a_service_without_its_right_ends(place: Place) -> None:
         assert f"Read on topic {place.scored}" in ended(dashboard, cluster.folder)
         assert f"Read on topic {place.payments}" in ended(blind, cluster.folder)
     cluster.grant(user, read, scored)
-    with place.scorer_of(user) as halfway, place.start("fraudstream.cli", settings, "verify") as audit:
+    with place.scorer_of(user) as halfway, place.start("cli", settings, "verify") as audit:
         assert f"User:{user} lacks Write on topic {place.dead};" in ended(halfway, cluster.folder)
         assert f"User:{user} lacks Read on topic {place.dead};" in ended(audit, cluster.folder)
 
@@ -283,10 +283,10 @@ def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
         (f"Write on transactional ids that begin with {place.replays}", (transactions,)),
         (f"Write on topic {place.dead}", (marker,)),
     ):
-        with place.start("fraudstream.cli", replayer, "dlq", "replay", "--yes") as refused:
+        with place.start("cli", replayer, "dlq", "replay", "--yes") as refused:
             assert f"User:payer lacks {wanted}; grant it: " in ended(refused, cluster.folder)
         cluster.grant("payer", *rights)
-    succeeds(place.start("fraudstream.cli", replayer, "dlq", "replay", "--yes"), cluster.folder)
+    succeeds(place.start("cli", replayer, "dlq", "replay", "--yes"), cluster.folder)
     wait_until(lambda: len(committed_records(cluster.bootstrap, place.payments)) >= 2, 30, "the replay is to be seen")
     assert len(committed_records(cluster.bootstrap, place.payments)) == 2
 
@@ -296,6 +296,6 @@ def test_topics_that_are_there_need_no_right_to_make_them(place: Place) -> None:
     cluster = place.make_topics_quietly().cluster
     cluster.grant("maker", *(Right(operation="Describe", resource="topic", name=name) for name in place.topics))
     maker = login(cluster, "maker")
-    succeeds(place.start("fraudstream.cli", maker, "topics"), cluster.folder)
-    with place.start("fraudstream.cli", maker | {"TOPIC_PARTITIONS": "5"}, "topics") as growing:
+    succeeds(place.start("cli", maker, "topics"), cluster.folder)
+    with place.start("cli", maker | {"TOPIC_PARTITIONS": "5"}, "topics") as growing:
         assert f"User:maker lacks Alter on topic {place.payments};" in ended(growing, cluster.folder)

@@ -23,7 +23,7 @@ def _settings(bootstrap: str, names: Names, **more: str) -> dict[str, str]:
 
 
 def _run(folder: Path, settings: dict[str, str]) -> Service:
-    return Service(folder, "fraudstream.cli", settings, "topics")
+    return Service(folder, "cli", settings, "topics")
 
 
 def _at(line: dict[str, Any]) -> datetime:

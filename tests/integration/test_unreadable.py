@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.events import DECISIONS
+from fraudstream.payment import DECISIONS
 from tests.batches import HEADER_BYTES, Sent, batch, with_crc
 from tests.conftest import Names
 from tests.integration import offsets, tools

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from fraudstream.rows import HEADER
+from fraudstream.scored_payment import HEADER
 from tests.conftest import _PREFIX, Names
 from tests.integration import tools
 from tests.integration.broker.deadline import wait_until

@@ -7,7 +7,7 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 
 from fraudstream.kafka.group import member_count
-from fraudstream.rows import HEADER
+from fraudstream.scored_payment import HEADER
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
@@ -25,7 +25,7 @@ class Done:
 
 def run(surroundings: Surroundings, *arguments: str, **settings: str) -> Done:
     """Run `fraudstream` with these arguments; it must end without a traceback."""
-    with Service(surroundings.folder, "fraudstream.cli", surroundings.settings | settings, *arguments) as service:
+    with Service(surroundings.folder, "cli", surroundings.settings | settings, *arguments) as service:
         code = service.wait(_END_S)
         assert "Traceback" not in service.output, service.output
         return Done(code=code, output=service.output)

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.addresses import Address, addresses, host
 from fraudstream.errors import SettingsError
-from fraudstream.settings import DashboardSettings, KafkaSettings, MetricsSettings
+from fraudstream.runtime.addresses import Address, addresses, host
+from fraudstream.runtime.settings import DashboardSettings, KafkaSettings, MetricsSettings
 
 HOSTS = st.one_of(
     st.from_regex(r"[a-z0-9]([a-z0-9.-]{0,20}[a-z0-9])?", fullmatch=True),

@@ -11,7 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
-from fraudstream.metrics import ArchiverMetrics, DashboardMetrics, ProducerMetrics, ScorerMetrics, ServiceMetrics
+from fraudstream.runtime.metrics import (
+    ArchiverMetrics,
+    DashboardMetrics,
+    ProducerMetrics,
+    ScorerMetrics,
+    ServiceMetrics,
+)
 
 FOLDER = Path(__file__).parents[2] / "services/prometheus"
 SERVICES: dict[str, type[ServiceMetrics]] = {

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from archiver.database import Database, address, reason, shown
 from fraudstream.errors import SettingsError, SinkUnavailableError
-from fraudstream.settings import ArchiveSettings
+from fraudstream.runtime.settings import ArchiveSettings
 
 
 @pytest.mark.parametrize(

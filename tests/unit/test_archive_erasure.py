@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archiver import erasure
 from archiver.database import Database, address
-from fraudstream.dead_letters import Place
-from fraudstream.erasure.wanted import ScoredPlace, Wanted
+from cli.erase import archive
+from cli.erase.wanted import ScoredPlace, Wanted
+from fraudstream.dead_letter import Place
 
 TOPIC, NOW = "t", "2026-01-01T00:00:00.000Z"
 IDS = st.integers(1, 5)
@@ -73,8 +73,8 @@ def test_other_rows_stay(
     places = [ScoredPlace(0, *place)], [Place(TOPIC, 0, letter_place, 0)]
     with TemporaryDirectory() as name:
         database = opened(Path(name), payments, dead)
-        found = erasure.find(database, wanted, TOPIC, *places)
-        erased = erasure.erase(database, found)
+        found = archive.find(database, wanted, TOPIC, *places)
+        erased = archive.erase(database, found)
         assert erased == {table: len(rows) for table, rows in found.items()}
         assert stored(Path(name), "scored_payments") == [
             row for row in payments if row[5] not in wanted_ids and (row[2], row[5]) != place
@@ -85,7 +85,7 @@ def test_other_rows_stay(
             if key in wanted_keys or (named and one in wanted_ids) or offset == letter_place
         }
         assert stored(Path(name), "dead_letters") == [row for row in dead if row[2] not in gone]
-        assert not any(erasure.find(database, wanted, TOPIC, *places).values())
+        assert not any(archive.find(database, wanted, TOPIC, *places).values())
         database.close()
 
 
@@ -98,7 +98,7 @@ def test_the_file_keeps_nothing(tmp_path: Path, mode: str) -> None:
     database = opened(folder, [], letters)
     with closing(sqlite3.connect(folder / "a.db")) as other:
         other.execute(f"PRAGMA journal_mode={mode}")
-        erasure.erase(database, erasure.find(database, Wanted(keys=frozenset([b"k1"])), TOPIC, [], []))
+        archive.erase(database, archive.find(database, Wanted(keys=frozenset([b"k1"])), TOPIC, [], []))
         database.compact()
     database.close()
     content = b"".join(path.read_bytes() for path in folder.iterdir())

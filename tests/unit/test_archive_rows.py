@@ -13,11 +13,11 @@ from archiver.positions import Case, Position, Resume, resume
 from archiver.retention import PIECE, Retention
 from archiver.rows import batch, letter_row, replay_row, scored_row
 from archiver.schema import dead_letters, replays, scored_payments
-from fraudstream.dead_letters import Place, dead_letter_headers, marker_headers
-from fraudstream.dead_letters import dead_letter as letter_of
-from fraudstream.events import InvalidPayment
+from fraudstream.dead_letter import Place, dead_letter_headers, marker_headers
+from fraudstream.dead_letter import dead_letter as letter_of
 from fraudstream.offsets import Log
-from fraudstream.settings import TopicSettings
+from fraudstream.payment import InvalidPayment
+from fraudstream.runtime.settings import TopicSettings
 
 NOW = "2026-01-01T00:00:00.000Z"
 TOPICS = TopicSettings.from_env({})

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from sklearn.linear_model import LogisticRegression
 
-from fraudstream import artifact
 from fraudstream.errors import ModelUnfitError
-from fraudstream.features import FEATURES
-from fraudstream.manifest import Manifest, encode
-from fraudstream.model import Thresholds
+from fraudstream.model import store
+from fraudstream.model.features import FEATURES
+from fraudstream.model.fraud_model import Thresholds
+from fraudstream.model.manifest import Manifest, encode
 from fraudstream.simulation import simulate
 
 MATRIX = simulate(np.random.default_rng(0), 200).matrix()
@@ -44,7 +44,7 @@ def classifier(strength: float = 1.0, labels: NDArray[Any] = LABELS) -> Logistic
 
 def save(folder: Path, strength: float = 1.0, model: Any = None, review: float = 0.1) -> Manifest:
     """Keep and activate a version."""
-    return artifact.save(
+    return store.save(
         folder,
         model or classifier(strength),
         kind="test",
@@ -58,7 +58,7 @@ def save(folder: Path, strength: float = 1.0, model: Any = None, review: float =
 
 def edit(folder: Path, **changes: Any) -> None:
     """Change fields of the switch, and state the hashes of what it holds then."""
-    path = folder / artifact.MANIFEST_FILE
+    path = folder / store.MANIFEST_FILE
     fields = json.loads(path.read_text()) | changes
     with suppress(ValidationError):
         fields = json.loads(encode(Manifest.model_validate(fields)))
@@ -68,7 +68,7 @@ def edit(folder: Path, **changes: Any) -> None:
 def refused(folder: Path, pins: frozenset[str] = frozenset()) -> str:
     """The message with which `folder` is refused."""
     with pytest.raises(ModelUnfitError) as caught:
-        artifact.load(folder, pins)
+        store.load(folder, pins)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -76,7 +76,7 @@ def refused(folder: Path, pins: frozenset[str] = frozenset()) -> str:
 def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     """With its thresholds, version and everything the manifest says."""
     saved = save(tmp_path)
-    model, manifest = artifact.load(tmp_path, artifact.NO_PINS)
+    model, manifest = store.load(tmp_path, store.NO_PINS)
     assert manifest == saved
     assert model.version == saved.content_sha256[:12] == saved.version
     assert model.thresholds == Thresholds(review=0.1, block=0.5)
@@ -94,7 +94,7 @@ def test_layout(tmp_path: Path) -> None:
         for name in ("fraud_model.json", "fraud_model.pkl")
     ]
     assert files == sorted(["fraud_model.json", "fraud_model.pkl", *versions])
-    assert [manifest.content_sha256 for manifest in artifact.kept(tmp_path)] == sorted(
+    assert [manifest.content_sha256 for manifest in store.kept(tmp_path)] == sorted(
         [first.content_sha256, second.content_sha256]
     )
     assert not any(path.is_symlink() for path in tmp_path.rglob("*"))
@@ -122,9 +122,9 @@ def test_the_group_may_write_whatever_the_umask(tmp_path: Path) -> None:
 def test_a_rollback_is_one_call(tmp_path: Path) -> None:
     """Kept versions can be activated again."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
-    assert artifact.load(tmp_path, artifact.NO_PINS)[0].version == second.version
-    artifact.activate(tmp_path, first.content_sha256)
-    assert artifact.load(tmp_path, artifact.NO_PINS)[0].version == first.version
+    assert store.load(tmp_path, store.NO_PINS)[0].version == second.version
+    store.activate(tmp_path, first.content_sha256)
+    assert store.load(tmp_path, store.NO_PINS)[0].version == first.version
 
 
 def test_a_crash_between_the_two_files_leaves_the_old_one_active(
@@ -135,7 +135,7 @@ def test_a_crash_between_the_two_files_leaves_the_old_one_active(
     replace = Path.replace
 
     def crash(path: Path, target: Path) -> Path:
-        if target == tmp_path / artifact.MANIFEST_FILE:
+        if target == tmp_path / store.MANIFEST_FILE:
             raise KeyboardInterrupt
         return replace(path, target)
 
@@ -143,7 +143,7 @@ def test_a_crash_between_the_two_files_leaves_the_old_one_active(
     with pytest.raises(KeyboardInterrupt):
         save(tmp_path, 0.5)
     monkeypatch.undo()
-    assert artifact.load(tmp_path, artifact.NO_PINS)[0].version == first.version
+    assert store.load(tmp_path, store.NO_PINS)[0].version == first.version
     assert not list(tmp_path.rglob("*.tmp"))
 
 
@@ -151,11 +151,11 @@ def test_a_half_written_version_is_not_kept(tmp_path: Path) -> None:
     """Nor is one whose bytes have changed."""
     manifest = save(tmp_path)
     (tmp_path / "versions" / ("b" * 64)).mkdir()
-    assert artifact.kept(tmp_path) == [manifest]
-    (tmp_path / "versions" / manifest.content_sha256 / artifact.MODEL_FILE).write_bytes(b"other")
-    assert artifact.kept(tmp_path) == []
+    assert store.kept(tmp_path) == [manifest]
+    (tmp_path / "versions" / manifest.content_sha256 / store.MODEL_FILE).write_bytes(b"other")
+    assert store.kept(tmp_path) == []
     with pytest.raises(ModelUnfitError, match="damaged"):
-        artifact.activate(tmp_path, manifest.content_sha256)
+        store.activate(tmp_path, manifest.content_sha256)
 
 
 def test_no_model(tmp_path: Path) -> None:
@@ -167,7 +167,7 @@ def test_a_changed_file_is_never_unpickled(tmp_path: Path) -> None:
     """A pickle is code: other bytes than the manifest's do not run."""
     manifest = save(tmp_path)
     for folder in (tmp_path, tmp_path / "versions" / manifest.content_sha256):
-        joblib.dump(Bomb(), folder / artifact.MODEL_FILE)
+        joblib.dump(Bomb(), folder / store.MODEL_FILE)
     assert "not the file that its manifest describes" in refused(tmp_path)
     assert ran == []
 
@@ -176,14 +176,14 @@ def test_both_copies_missing(tmp_path: Path) -> None:
     """A switch without bytes is no model."""
     manifest = save(tmp_path)
     for folder in (tmp_path, tmp_path / "versions" / manifest.content_sha256):
-        (folder / artifact.MODEL_FILE).unlink()
+        (folder / store.MODEL_FILE).unlink()
     assert "is missing; train again" in refused(tmp_path)
 
 
 def test_pins(tmp_path: Path) -> None:
     """With pins, only a pinned model is loaded."""
     manifest = save(tmp_path)
-    artifact.load(tmp_path, frozenset({manifest.content_sha256, "c" * 64}))
+    store.load(tmp_path, frozenset({manifest.content_sha256, "c" * 64}))
     assert "pinned" in refused(tmp_path, frozenset({"c" * 64}))
 
 
@@ -221,7 +221,7 @@ def test_a_manifest_that_is_none(tmp_path: Path, change: dict[str, Any], field: 
 def test_a_manifest_that_is_no_json_object(tmp_path: Path, text: str) -> None:
     """A torn or foreign file is refused in one line."""
     save(tmp_path)
-    (tmp_path / artifact.MANIFEST_FILE).write_text(text)
+    (tmp_path / store.MANIFEST_FILE).write_text(text)
     assert "is no manifest" in refused(tmp_path)
 
 
@@ -229,7 +229,7 @@ def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
     """An older scorer reads a newer trainer's manifest."""
     save(tmp_path)
     edit(tmp_path, reasons={"amount": 1})
-    artifact.load(tmp_path, artifact.NO_PINS)
+    store.load(tmp_path, store.NO_PINS)
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_a_pickle_that_can_not_be_read(tmp_path: Path) -> None:
     manifest = save(tmp_path)
     content = b"\x80\x04cno_such_module\nThing\n."
     sha256 = hashlib.sha256(content).hexdigest()
-    (tmp_path / artifact.MODEL_FILE).write_bytes(content)
+    (tmp_path / store.MODEL_FILE).write_bytes(content)
     edit(tmp_path, sha256=sha256)
     assert "ModuleNotFoundError" in refused(tmp_path)
     assert manifest.sha256 != sha256
@@ -268,5 +268,5 @@ def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
 
 def test_a_manifest_that_can_not_be_read(tmp_path: Path) -> None:
     """Such as a folder in its place."""
-    (tmp_path / artifact.MANIFEST_FILE).mkdir()
+    (tmp_path / store.MANIFEST_FILE).mkdir()
     assert "can't be read" in refused(tmp_path)

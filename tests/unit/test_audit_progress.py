@@ -3,7 +3,7 @@
 import io
 from unittest.mock import MagicMock, call
 
-from fraudstream.audit.progress import Progress
+from cli.progress import Progress
 
 
 class _Terminal(io.StringIO):

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from dashboard.board import DEAD_A_TICK, FLAGGED_A_TICK, FLAGGED_ON_A_PAGE, Board
 from dashboard.replicas import Replicas
-from fraudstream.dead_letters import Place, dead_letter, dead_letter_headers, marker_headers
-from fraudstream.events import InvalidPayment
+from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers
+from fraudstream.payment import InvalidPayment
 
 NOW = 1_800_000_000.0
 STAMP = "2027-01-15T08:00:00.000Z"  # NOW

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fraudstream.calibration import Calibrated
+from fraudstream.model.calibration import Calibrated
 from fraudstream.simulation import simulate, true_probability
 from trainer import calibrate
 

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 from tests.integration.scorer import save_model
 
-from fraudstream import artifact
-from fraudstream.manifest import Manifest
-from fraudstream.model import FraudModel, Thresholds
+from fraudstream.model import store
+from fraudstream.model.fraud_model import FraudModel, Thresholds
+from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import simulate
 from scorer.challenger import Challenger
 
@@ -100,7 +100,7 @@ def test_left_out_for_a_minute(trouble: str) -> None:
 def test_follows_the_folder(tmp_path: Path) -> None:
     """Begins, is not asked where it is the champion itself, and ends; a damaged one is refused once."""
     first, second = save_model(tmp_path), save_model(tmp_path, strength=0.01)
-    challenger = Challenger(load=lambda: artifact.load_challenger(tmp_path, artifact.NO_PINS))
+    challenger = Challenger(load=lambda: store.load_challenger(tmp_path, store.NO_PINS))
 
     def looked() -> list[str]:
         with capture_logs() as lines:
@@ -108,19 +108,19 @@ def test_follows_the_folder(tmp_path: Path) -> None:
         return [line["event"] for line in lines]
 
     assert looked() == []
-    artifact.challenge(tmp_path, first.content_sha256)
+    store.challenge(tmp_path, first.content_sha256)
     assert looked() == ["challenger"]
-    champion = artifact.load(tmp_path, artifact.NO_PINS)[0]
+    champion = store.load(tmp_path, store.NO_PINS)[0]
     assert champion.version == second.version
     shadow = challenger.score(MATRIX, champion, champion.score(MATRIX))
     assert shadow is not None
     assert shadow.version == first.version
-    artifact.challenge(tmp_path, second.content_sha256)
+    store.challenge(tmp_path, second.content_sha256)
     assert looked() == ["challenger"]
     assert challenger.score(MATRIX, champion, champion.score(MATRIX)) is None
-    (tmp_path / artifact.VERSIONS / second.content_sha256 / artifact.MODEL_FILE).write_bytes(b"no")
+    (tmp_path / store.VERSIONS / second.content_sha256 / store.MODEL_FILE).write_bytes(b"no")
     assert looked() == ["challenger refused"]
     assert looked() == []
-    artifact.challenge(tmp_path, None)
+    store.challenge(tmp_path, None)
     assert looked() == []
     assert challenger.model is None

@@ -10,12 +10,12 @@ import pytest
 from structlog.testing import capture_logs
 from tests.integration.scorer import save_model
 
-from fraudstream import artifact
-from fraudstream.drift.reference import FIELDS
 from fraudstream.errors import ModelUnfitError
-from fraudstream.features import FEATURES
-from fraudstream.manifest import Manifest, encode
-from fraudstream.settings import ModelSettings
+from fraudstream.model import store
+from fraudstream.model.drift_reference import FIELDS
+from fraudstream.model.features import FEATURES
+from fraudstream.model.manifest import Manifest, encode
+from fraudstream.runtime.settings import ModelSettings
 from scorer.champion import Champion
 from scorer.service import champion
 
@@ -41,7 +41,7 @@ def test_another_model_takes_over(tmp_path: Path) -> None:
     assert looked(holder) == ["model swapped"]
     assert holder.model.version == second.version
     assert looked(holder) == []
-    artifact.rollback(tmp_path)
+    store.rollback(tmp_path)
     assert looked(holder) == ["model swapped"]
     assert holder.model.version == first.version
 
@@ -54,7 +54,7 @@ def test_another_rule_of_the_same_model_takes_over(tmp_path: Path) -> None:
     assert first.sha256 == second.sha256
     assert looked(holder) == ["model swapped"]
     assert (holder.model.version, holder.model.thresholds.review) == (second.version, 0.3)
-    artifact.rollback(tmp_path)
+    store.rollback(tmp_path)
     assert looked(holder) == ["model swapped"]
     assert (holder.model.version, holder.model.thresholds.review) == (first.version, 0.1)
 
@@ -81,8 +81,8 @@ def test_what_is_refused_changes_nothing(tmp_path: Path) -> None:
     holder = made(tmp_path)
     second = save_model(tmp_path, strength=0.01)
     places = [
-        tmp_path / artifact.MODEL_FILE,
-        tmp_path / artifact.VERSIONS / second.content_sha256 / artifact.MODEL_FILE,
+        tmp_path / store.MODEL_FILE,
+        tmp_path / store.VERSIONS / second.content_sha256 / store.MODEL_FILE,
     ]
     content = places[0].read_bytes()
     for place in places:
@@ -94,11 +94,11 @@ def test_what_is_refused_changes_nothing(tmp_path: Path) -> None:
     places[0].write_bytes(content)
     assert looked(holder) == ["model swapped"]
     assert holder.refused is None
-    switch = (tmp_path / artifact.MANIFEST_FILE).read_bytes()
-    (tmp_path / artifact.MANIFEST_FILE).unlink()
+    switch = (tmp_path / store.MANIFEST_FILE).read_bytes()
+    (tmp_path / store.MANIFEST_FILE).unlink()
     assert looked(holder) == ["model refused"]
     assert holder.model.version == second.version
-    (tmp_path / artifact.MANIFEST_FILE).write_bytes(switch)
+    (tmp_path / store.MANIFEST_FILE).write_bytes(switch)
     assert looked(holder) == ["model stays"]
     assert holder.refused is None
 
@@ -148,7 +148,7 @@ def test_a_pin_covers_what_decides(tmp_path: Path, what: str, pinned: str) -> No
     """
     manifest = save_model(tmp_path)
     pin = getattr(manifest, pinned)
-    path = tmp_path / artifact.MANIFEST_FILE
+    path = tmp_path / store.MANIFEST_FILE
     holder = made(tmp_path, MODEL_SHA256=manifest.content_sha256)
     PINNED_ATTACKS[what](path, manifest)
     assert looked(holder) == ["model refused"]
@@ -163,9 +163,9 @@ def test_another_model_under_an_old_name_is_logged(tmp_path: Path) -> None:
     first = save_model(tmp_path)
     holder = made(tmp_path)
     second = save_model(tmp_path, strength=0.01)
-    _edit(tmp_path / artifact.MANIFEST_FILE, version=first.version)
+    _edit(tmp_path / store.MANIFEST_FILE, version=first.version)
     assert looked(holder) == ["model refused"]
-    artifact.activate(tmp_path, second.content_sha256)
+    store.activate(tmp_path, second.content_sha256)
     with capture_logs() as lines:
         asyncio.run(holder.look())
     assert [(line["event"], line["version"], line["was"]) for line in lines] == [
@@ -182,7 +182,7 @@ def test_a_description_that_changes_is_logged(tmp_path: Path, changes: dict[str,
     """What is outside of the version, such as what drift is measured from, changes nothing without a log line."""
     manifest = save_model(tmp_path)
     holder = made(tmp_path, MODEL_SHA256=manifest.content_sha256)
-    (tmp_path / artifact.MANIFEST_FILE).write_bytes(encode(manifest.model_copy(update=changes)))
+    (tmp_path / store.MANIFEST_FILE).write_bytes(encode(manifest.model_copy(update=changes)))
     with capture_logs() as lines:
         asyncio.run(holder.look())
     assert [(line["event"], line["fields"]) for line in lines] == [("model description changed", *changes)]
@@ -204,7 +204,7 @@ def test_a_drift_reference_that_is_none_is_refused(tmp_path: Path, drift: Any) -
     manifest = save_model(tmp_path)
     holder = made(tmp_path, MODEL_SHA256=manifest.content_sha256)
     changed = manifest.model_copy(update={"reference": {"drift": drift}})
-    (tmp_path / artifact.MANIFEST_FILE).write_bytes(encode(changed))
+    (tmp_path / store.MANIFEST_FILE).write_bytes(encode(changed))
     assert looked(holder) == ["model refused"]
     assert "reference is wrong" in (holder.refused or "")
     assert (holder.refused or "").isprintable()

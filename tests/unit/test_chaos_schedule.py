@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 from tests.chaos.schedule import SERVERS, Disturbance, Kind, schedule
 
-from fraudstream import failpoints
+from fraudstream.runtime import failpoints
 
 SEEDS = range(20)
 

@@ -8,8 +8,8 @@ import pytest
 from tests.chaos.report import Report
 from tests.chaos.watch import Seen, Tailer, rotated_csv
 
-from fraudstream.sinks.journal import Journal, State
-from fraudstream.sinks.protocol import Identity
+from fraudstream.csv_file.journal import Journal, State
+from fraudstream.csv_file.protocol import Identity
 
 CONTENT = b"header\n1\n2\n"
 STATE = State(identity=Identity(cluster="c", topic="t", group="g"), length=len(CONTENT))

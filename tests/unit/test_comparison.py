@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from tests.scores import PAYMENT, One, Record, scored_values
 
-from fraudstream.comparison import Comparisons
-from fraudstream.model import Thresholds
+from cli.audit.comparison import Comparisons
+from fraudstream.model.fraud_model import Thresholds
 
 SHADOW = b',"challenger_probability":%.6f,"challenger_version":"%b"}'
 

@@ -11,17 +11,17 @@ from pathlib import Path
 import pytest
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
 
+from cli.csv.refill import CsvRefill
+from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError
-from fraudstream.sinks.csv import CsvSink
-from fraudstream.sinks.csv_refill import CsvRefill
-from fraudstream.sinks.protocol import Identity
+from scorer.csv_sink import CsvSink
 
 OTHER = Identity(cluster="other", topic="t", group="g")
 CLAIM = """
 import json, sys
 from pathlib import Path
-from fraudstream.sinks.csv import CsvSink
-from fraudstream.sinks.protocol import Identity
+from scorer.csv_sink import CsvSink
+from fraudstream.csv_file.protocol import Identity
 sink = CsvSink(Path(sys.argv[1]), Identity(**json.loads(sys.argv[2])))
 sink.claim()
 print("claimed", flush=True)

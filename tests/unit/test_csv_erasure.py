@@ -12,16 +12,16 @@ from structlog.testing import capture_logs
 from tests.contract.test_sinks import IDENTITY, stored_in_csv
 from tests.scores import PAYMENT, One, csv_chunk
 
-from fraudstream import failpoints
-from fraudstream.erasure.wanted import Rows, ScoredPlace
+from cli.csv import erasure
+from cli.csv.erased import ErasedPlace, ErasedPlaces
+from cli.csv.erasure import CsvErasure, files
+from cli.erase.wanted import Rows, ScoredPlace
+from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.protocol import Batch, Identity
 from fraudstream.errors import JournalForeignError, SinkUnavailableError
-from fraudstream.events import Payment
-from fraudstream.sinks import csv_erasure
-from fraudstream.sinks.csv import CsvSink
-from fraudstream.sinks.csv_erasure import CsvErasure, files
-from fraudstream.sinks.erased import ErasedPlace, ErasedPlaces
-from fraudstream.sinks.lock import FileLock
-from fraudstream.sinks.protocol import Batch, Identity
+from fraudstream.payment import Payment
+from fraudstream.runtime import failpoints
+from scorer.csv_sink import CsvSink
 
 IDS = st.integers(1, 6)
 
@@ -73,7 +73,7 @@ def test_other_rows_stay_and_scorers_continue(
 ) -> None:
     """In every file; the last batches are read back without the erased rows; the next append finds nothing strange."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(csv_erasure, "_BLOCK_BYTES", 200)
+        patch.setattr(erasure, "_BLOCK_BYTES", 200)
         folder = Path(name)
         path = folder / "scores.csv"
         ends = written(folder, batches, rotate_bytes)

@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, csv_chunk
 
-from fraudstream.audit.entries import row_entries
-from fraudstream.sinks import csv_reading
-from fraudstream.sinks.csv_file import HEADER_LINE
-from fraudstream.sinks.csv_reading import CsvSnapshot, files
+from cli.audit.entries import row_entries
+from cli.csv import reading
+from cli.csv.reading import CsvSnapshot, files
+from fraudstream.csv_file.file import HEADER_LINE
 
 
 def rows(partition: int, offsets: range) -> bytes:
@@ -35,8 +35,8 @@ def test_each_partition_whole_and_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: list[tuple[int, int]], cuts: set[int]
 ) -> None:
     """However its rows are spread over blocks and files."""
-    monkeypatch.setattr(csv_reading, "_BLOCK_BYTES", 300)
-    monkeypatch.setattr(csv_reading, "_READ_BYTES", 500)
+    monkeypatch.setattr(reading, "_BLOCK_BYTES", 300)
+    monkeypatch.setattr(reading, "_READ_BYTES", 500)
     path = tmp_path / "scores.csv"
     for old in tmp_path.iterdir():
         old.unlink()

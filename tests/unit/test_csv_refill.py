@@ -9,13 +9,13 @@ import pytest
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
 from tests.unit.test_csv_reading import rows
 
+from cli.csv.refill import CsvExistsError, CsvRefill, Reached, journal_of, known
+from fraudstream.csv_file.journal import Journal
+from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError, SinkUnavailableError
 from fraudstream.offsets import Decided
-from fraudstream.sinks.csv import CsvSink
-from fraudstream.sinks.csv_refill import CsvExistsError, CsvRefill, Reached, journal_of, known
-from fraudstream.sinks.journal import Journal
-from fraudstream.sinks.lock import FileLock
-from fraudstream.sinks.protocol import Identity
+from scorer.csv_sink import CsvSink
 
 
 @pytest.fixture

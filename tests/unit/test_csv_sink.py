@@ -8,11 +8,11 @@ import pytest
 from structlog.testing import capture_logs
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
 
+from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError, SinkUnavailableError
-from fraudstream.rows import HEADER
-from fraudstream.sinks.csv import CsvSink
-from fraudstream.sinks.lock import FileLock
-from fraudstream.sinks.protocol import Identity
+from fraudstream.scored_payment import HEADER
+from scorer.csv_sink import CsvSink
 
 
 @pytest.fixture

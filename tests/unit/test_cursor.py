@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.audit.cursor import Cursor
+from cli.audit.cursor import Cursor
 
 
 async def _chunks(chunks: list[list[tuple[int, str]]]) -> AsyncIterator[list[tuple[int, str]]]:

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import Record
 
-from fraudstream.dead_letters import (
+from fraudstream.dead_letter import (
     REDUCED_LETTER,
     REPLAY_OF,
     Headers,
@@ -15,8 +15,8 @@ from fraudstream.dead_letters import (
     replay_headers,
     replayed,
 )
-from fraudstream.events import InvalidPayment
 from fraudstream.fitting import batch_bytes, fitted
+from fraudstream.payment import InvalidPayment
 
 ROOM = 1_000
 names = st.sampled_from(["dlq.reason", "dlq.offset", "dlq.replayed_offset", REPLAY_OF]) | st.text(max_size=20)

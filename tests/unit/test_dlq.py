@@ -13,7 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import Record
 
-from fraudstream.dead_letters import (
+from cli.dlq import listing, showing
+from cli.dlq.choosing import Choice, LetterPlace, Status, moment_ms
+from cli.dlq.edited import Edited, EditedFileError
+from cli.dlq.index import Index
+from cli.dlq.lines import export_line, mended
+from cli.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, Target, planned
+from fraudstream.dead_letter import (
     REDUCED_LETTER,
     REPLAY_OF,
     DeadLetter,
@@ -24,15 +30,9 @@ from fraudstream.dead_letters import (
     dead_letter_headers,
     marker_headers,
 )
-from fraudstream.dlq import listing, showing
-from fraudstream.dlq.choosing import Choice, LetterPlace, Status, moment_ms
-from fraudstream.dlq.edited import Edited, EditedFileError
-from fraudstream.dlq.index import Index
-from fraudstream.dlq.lines import export_line, mended
-from fraudstream.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, Target, planned
-from fraudstream.escaping import visible, visible_bytes, visible_lines
-from fraudstream.events import InvalidPayment
 from fraudstream.fitting import batch_bytes, fitted
+from fraudstream.payment import InvalidPayment
+from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
 
 GOOD = b'{"payment_id":1,"amount":1,"country_risk_score":0,"failed_logins":0,"transaction_hour":0,"is_new_device":0}'
 TARGET = Target(topic="in", partitions=4, message_bytes=10_000)

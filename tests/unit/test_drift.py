@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fraudstream.drift import psi
-from fraudstream.drift.reference import FIELDS, HOUR, KEY, Reference
-from fraudstream.drift.watch import WINDOW, Change, Drift
-from fraudstream.drift.window import Window
 from fraudstream.errors import ModelUnfitError
-from fraudstream.features import FEATURES
+from fraudstream.model import psi
+from fraudstream.model.drift_reference import FIELDS, HOUR, KEY, Reference
+from fraudstream.model.features import FEATURES
 from fraudstream.simulation import simulate, true_probability
+from scorer.drift.watch import WINDOW, Change, Drift
+from scorer.drift.window import Window
 
 Floats = NDArray[np.float64]
 AMOUNT, RISK, LOGINS, HOUR_COLUMN, DEVICE = range(len(FEATURES))

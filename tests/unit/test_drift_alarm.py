@@ -7,11 +7,11 @@ from structlog.testing import capture_logs
 from tests.scores import Record
 from tests.unit.test_scoring import AT, TOPICS, ByRisk
 
-from fraudstream.drift.reference import Reference
-from fraudstream.features import FEATURES
-from fraudstream.model import FraudModel, Thresholds
+from fraudstream.model.drift_reference import Reference
+from fraudstream.model.features import FEATURES
+from fraudstream.model.fraud_model import FraudModel, Thresholds
 from fraudstream.simulation import simulate
-from scorer.drift_alarm import DriftAlarm
+from scorer.drift.alarm import DriftAlarm
 from scorer.scoring import Outcome, Scorer
 
 SCORER = Scorer(

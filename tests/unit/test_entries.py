@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, Record, csv_chunk, scored_values
 
-from fraudstream.audit.entries import dead_entries, row_entries, scored_again, scored_entries
-from fraudstream.dead_letters import Place, dead_letter_headers
-from fraudstream.events import InvalidPayment, Payment
-from fraudstream.rows import Texts
+from cli.audit.entries import dead_entries, row_entries, scored_again, scored_entries
+from fraudstream.dead_letter import Place, dead_letter_headers
+from fraudstream.payment import InvalidPayment, Payment
+from fraudstream.scored_payment import Texts
 
 TOPIC = "payments"
 

@@ -4,15 +4,14 @@ import json
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, csv_chunk
 
-from fraudstream.erasure.wanted import Rows, ScoredPlace, Wanted
-from fraudstream.events import Payment
+from cli.erase.wanted import Rows, ScoredPlace, Wanted
+from fraudstream.payment import Payment
 
 IDS = st.integers(1, 2**63 - 1)
 SMALL = st.integers(1, 99)
@@ -98,10 +97,10 @@ def test_rows(one: int, other: int, partition: int, offset: int) -> None:
 
 def test_the_command_needs_what_its_image_has() -> None:
     """The archiver's image has no libraries of models."""
-    code = "import sys, archiver.erase; print(sorted({'joblib', 'pandas', 'sklearn'} & sys.modules.keys()))"
+    code = "import sys, cli.erase.command; print(sorted({'joblib', 'pandas', 'sklearn'} & sys.modules.keys()))"
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env={"PYTHONPATH": str(Path(__file__).parents[2] / "services" / "archiver")},
+        env={},
         capture_output=True,
         text=True,
         check=True,
@@ -112,8 +111,8 @@ def test_the_command_needs_what_its_image_has() -> None:
 def test_a_command_without_a_choice_logs_one_line() -> None:
     """Nothing of the libraries that it imports."""
     done = subprocess.run(
-        [sys.executable, "-m", "fraudstream.cli", "erase"],
-        env={"PYTHONPATH": str(Path(__file__).parents[2] / "services" / "archiver")},
+        [sys.executable, "-m", "cli", "erase"],
+        env={},
         capture_output=True,
         text=True,
         check=False,

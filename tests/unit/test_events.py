@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.events import InvalidPayment, Payment, decode, decode_all
+from fraudstream.payment import InvalidPayment, Payment, decode, decode_all
 
 GOOD = (
     b'{"payment_id":1,"amount":1200,"country_risk_score":0.68,'

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.events import Payment, decode
-from fraudstream.features import FEATURES
-from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.model.features import FEATURES
+from fraudstream.payment import Payment, decode
+from fraudstream.record import KeyedMessage
 from producer.files import FileSource, check
 from producer.identifiers import PaymentIds
 

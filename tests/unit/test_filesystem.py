@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from fraudstream.csv_file import filesystem
+from fraudstream.csv_file.filesystem import doubtful, prove_lock, sync_folder
+from fraudstream.csv_file.lock import FileLock
 from fraudstream.errors import LockUnreliableError
-from fraudstream.sinks import filesystem
-from fraudstream.sinks.filesystem import doubtful, prove_lock, sync_folder
-from fraudstream.sinks.lock import FileLock
 
 
 def test_a_lock_that_holds_is_proven(tmp_path: Path) -> None:

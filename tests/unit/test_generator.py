@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.events import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment, decode
 from producer.generator import SimulatedSource
 from producer.identifiers import PaymentIds
 

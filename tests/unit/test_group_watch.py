@@ -5,9 +5,9 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.escaping import visible
 from fraudstream.kafka.consumer import ASSIGNOR, CLIENT_ID
 from fraudstream.kafka.group import Group, Member, _member
+from fraudstream.runtime.escaping import visible
 from scorer.group_watch import judge
 
 SCORER = Member(client_id=f"{CLIENT_ID}-1", host="10.0.0.1", subscribed=frozenset({"payments"}))

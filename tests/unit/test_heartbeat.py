@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fraudstream.errors import SettingsError
-from fraudstream.heartbeat import Heartbeat, unhealthy
+from fraudstream.runtime.heartbeat import Heartbeat, unhealthy
 
 _BEATS = 500
 
@@ -70,7 +70,7 @@ def test_a_health_check_does_not_wait(tmp_path: Path, put: Callable[[Path], None
     path = tmp_path / "heartbeat"
     put(path)
     done = subprocess.run(
-        [sys.executable, "-m", "fraudstream.heartbeat"],
+        [sys.executable, "-m", "fraudstream.runtime.heartbeat"],
         env=os.environ | {"HEARTBEAT_FILE": str(path)},
         capture_output=True,
         text=True,

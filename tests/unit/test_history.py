@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraudstream.errors import TrainingDataError
-from fraudstream.events import InvalidPayment, columns, decode
-from fraudstream.features import matrix
-from fraudstream.settings import TrainingSettings
+from fraudstream.model.features import matrix
+from fraudstream.payment import InvalidPayment, columns, decode
+from fraudstream.runtime.settings import TrainingSettings
 from trainer import make_data
 from trainer.history import COLUMNS, History, read
 

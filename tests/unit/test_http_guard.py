@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
-from fraudstream.addresses import host_names
-from fraudstream.http_guard import Guard
+from fraudstream.runtime.addresses import host_names
+from fraudstream.runtime.http_guard import Guard
 
 GUARD = Guard(
     names=host_names("fraud.example.com, scorer"), variable="DASHBOARD_HOSTS", linked=re.compile(r"/(?:.*/)?")

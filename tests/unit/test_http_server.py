@@ -2,7 +2,7 @@
 
 import pytest
 
-from fraudstream.http_server import client_of
+from fraudstream.runtime.http_server import client_of
 
 
 @pytest.mark.parametrize(

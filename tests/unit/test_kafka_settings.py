@@ -9,7 +9,7 @@ from tests.integration.broker.certificates import Authority, Certificate
 from fraudstream.errors import SettingsError
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.tls import tls_context
-from fraudstream.settings import KafkaSettings, TopicSettings
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 PASSWORD = "correct horse"  # noqa: S105 - not one of anybody's
 SASL = {

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry
 
-from fraudstream.latency import BUCKETS_MS, quantile
-from fraudstream.metrics import AgeHistogram
+from fraudstream.runtime.latency import BUCKETS_MS, quantile
+from fraudstream.runtime.metrics import AgeHistogram
 
 
 def histogram() -> AgeHistogram:

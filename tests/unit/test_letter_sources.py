@@ -11,14 +11,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.scores import Record
 
-from fraudstream.dead_letters import DeadLetter, Place, dead_letter, dead_letter_headers, raw_headers
-from fraudstream.dlq.choosing import LetterPlace
-from fraudstream.dlq.sources import Claim, Sources
-from fraudstream.events import InvalidPayment
+from cli.dlq.choosing import LetterPlace
+from cli.dlq.sources import Claim, Sources
+from fraudstream.dead_letter import DeadLetter, Place, dead_letter, dead_letter_headers, raw_headers
 from fraudstream.fitting import fitted
 from fraudstream.kafka.reading import TopicReader
 from fraudstream.offsets import Log
-from fraudstream.records import Unreadable
+from fraudstream.payment import InvalidPayment
+from fraudstream.record import Unreadable
 
 WHY = InvalidPayment(reason="empty", detail="why")
 MESSAGES = st.builds(

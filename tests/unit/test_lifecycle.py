@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import structlog
 
-from fraudstream import lifecycle
+from fraudstream.runtime import run
 
 Context = dict[str, Any]
 
@@ -25,7 +25,7 @@ def logged(caplog: pytest.LogCaptureFixture, report: Callable[[asyncio.AbstractE
         await asyncio.sleep(0)
 
     with caplog.at_level(logging.DEBUG), structlog.testing.capture_logs() as captured:
-        assert lifecycle.run(main) == 0
+        assert run.run(main) == 0
     ours = [str(line) for line in captured if line["log_level"] in {"error", "critical"}]
     return ours + [record.message for record in caplog.records if record.levelno >= logging.ERROR]
 
@@ -91,4 +91,4 @@ def test_a_bug_in_main_ends_the_process() -> None:
         raise ValueError("ours")
 
     with pytest.raises(ValueError, match="ours"):
-        lifecycle.run(main)
+        run.run(main)

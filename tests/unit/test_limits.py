@@ -11,7 +11,7 @@ from fraudstream.errors import TopicRefusesError
 from fraudstream.kafka import limits
 from fraudstream.kafka.limits import OutputLimits, TopicsChangedError
 from fraudstream.kafka.refused_records import TopicLimits
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime.settings import KafkaSettings
 
 KAFKA = KafkaSettings.from_env({})
 

@@ -11,12 +11,12 @@ import pytest
 import structlog
 from tests.scores import PAYMENT, One, scored
 
-from fraudstream import logs
-from fraudstream.kafka.partitioning import KeyedMessage
 from fraudstream.kafka.payments import Delivery
 from fraudstream.payment_files.rejections import Rejections
 from fraudstream.payment_files.rows import Rejected
-from fraudstream.settings import LogSettings
+from fraudstream.record import KeyedMessage
+from fraudstream.runtime import logs
+from fraudstream.runtime.settings import LogSettings
 from producer.report import Report
 from scorer.narration import Narration
 from scorer.scoring import Outcome

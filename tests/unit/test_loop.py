@@ -4,8 +4,8 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from fraudstream.heartbeat import Heartbeat
-from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.record import KeyedMessage
+from fraudstream.runtime.heartbeat import Heartbeat
 from producer.loop import make_payments
 from producer.pacing import Pace
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.events import InvalidPayment, decode
-from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.payment import InvalidPayment, decode
+from fraudstream.record import KeyedMessage
 from producer.generator import SimulatedSource
 from producer.identifiers import PaymentIds
 from producer.malformed import BROKEN, WithMalformed

@@ -12,12 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.unit.test_artifact import refused, save
 
-from fraudstream import artifact
 from fraudstream.errors import ModelUnfitError
-from fraudstream.escaping import visible
-from fraudstream.features import FEATURES
-from fraudstream.manifest import Libraries, Manifest, ManifestThresholds, encode, parse_manifest, read_manifest
-from fraudstream.model import HIGHEST
+from fraudstream.model import store
+from fraudstream.model.features import FEATURES
+from fraudstream.model.fraud_model import HIGHEST
+from fraudstream.model.manifest import Libraries, Manifest, ManifestThresholds, encode, parse_manifest, read_manifest
+from fraudstream.runtime.escaping import visible
 
 sha256s = st.text("0123456789abcdef", min_size=64, max_size=64)
 shares = st.floats(0, 1, exclude_min=True, exclude_max=True)
@@ -91,7 +91,7 @@ def test_thresholds_that_contradict_name_the_settings(tmp_path: Path) -> None:
     """A review threshold above the model's own block threshold."""
     save(tmp_path)
     with pytest.raises(ModelUnfitError, match="REVIEW_THRESHOLD, BLOCK_THRESHOLD and model"):
-        artifact.load(tmp_path, artifact.NO_PINS, review=0.9)
+        store.load(tmp_path, store.NO_PINS, review=0.9)
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_thresholds_that_contradict_name_the_settings(tmp_path: Path) -> None:
 def test_a_version_that_is_not_the_contents_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     """The message names the version that it states and the one that it is."""
     manifest = save(tmp_path)
-    path = tmp_path / artifact.MANIFEST_FILE
+    path = tmp_path / store.MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
     problem = refused(tmp_path)
     assert "states version" in problem
@@ -151,7 +151,7 @@ def _edited(find: str, replace: str) -> Callable[[str], str]:
 def test_a_manifest_that_is_wrong_is_one_clear_line(tmp_path: Path, edit: Callable[[str], str], words: str) -> None:
     """The problem is named, and no control character reaches the log."""
     save(tmp_path)
-    path = tmp_path / artifact.MANIFEST_FILE
+    path = tmp_path / store.MANIFEST_FILE
     before = path.read_text()
     path.write_text(edit(before), encoding="latin-1")
     assert path.read_text(encoding="latin-1") != before
@@ -166,7 +166,7 @@ def test_a_manifest_that_is_wrong_is_one_clear_line(tmp_path: Path, edit: Callab
 def test_a_damaged_manifest_is_refused_or_means_the_same(tmp_path: Path, place: int, junk: bytes, cut: int) -> None:
     """Whatever bytes change: one printable line, or a manifest that decides as before."""
     folder = tmp_path / "models"
-    manifest = artifact.active(folder) or save(folder)
+    manifest = store.active(folder) or save(folder)
     content = encode(manifest)
     place %= len(content)
     path = tmp_path / "damaged.json"
@@ -216,8 +216,8 @@ def test_100_000_damaged_manifests(tmp_path: Path) -> None:
     """Each is refused in one printable line, or decides as before under the same hash; seeded."""
     folder = tmp_path / "models"
     save(folder)
-    content = (folder / artifact.MANIFEST_FILE).read_bytes()
-    manifest = read_manifest(folder / artifact.MANIFEST_FILE)
+    content = (folder / store.MANIFEST_FILE).read_bytes()
+    manifest = read_manifest(folder / store.MANIFEST_FILE)
     rng, refusals = random.Random(14), 0
     for _ in range(100_000):
         found = _parsed(_mutated(content, rng))
@@ -234,7 +234,7 @@ def test_100_000_damaged_manifests(tmp_path: Path) -> None:
 def test_a_reference_payment_that_is_no_payment(tmp_path: Path, amount: float | None) -> None:
     """Scores explained against it would not be numbers."""
     save(tmp_path)
-    path = tmp_path / artifact.MANIFEST_FILE
+    path = tmp_path / store.MANIFEST_FILE
     payment = dict.fromkeys(FEATURES, 1.0) | {"amount": amount}
     if amount is None:
         del payment["amount"]

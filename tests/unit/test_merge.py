@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.audit.merge import Bounds, Content, Kind, Merge
+from cli.audit.merge import Bounds, Content, Kind, Merge
 
 T = TypeVar("T")
 CONTENT: Content = (7, 0.25, "review", "v1")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from prometheus_client import CollectorRegistry
 
-from fraudstream.metrics import ArchiverMetrics, DashboardMetrics, ProducerMetrics, ScorerMetrics
+from fraudstream.runtime.metrics import ArchiverMetrics, DashboardMetrics, ProducerMetrics, ScorerMetrics
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "metrics.md").read_text(encoding="utf-8")
 REGISTRIES = [metrics().registry for metrics in (ScorerMetrics, ProducerMetrics, DashboardMetrics, ArchiverMetrics)]

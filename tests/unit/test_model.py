@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fraudstream.curves import Basis, CurveLogit
 from fraudstream.errors import ModelUnfitError
-from fraudstream.events import Payment
-from fraudstream.features import FEATURES
-from fraudstream.model import HIGHEST, LOWEST, FraudModel, Thresholds
+from fraudstream.model.curves import Basis, CurveLogit
+from fraudstream.model.features import FEATURES
+from fraudstream.model.fraud_model import HIGHEST, LOWEST, FraudModel, Thresholds
+from fraudstream.payment import Payment
 from fraudstream.simulation import simulate
 
 Floats = NDArray[np.float64]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from tests.integration.scorer import save_model
 
-from fraudstream import artifact
-from fraudstream.cli import main
+from cli.__main__ import main
+from fraudstream.model import store
 
 
 @pytest.fixture(autouse=True)
@@ -30,10 +30,10 @@ def test_promote_and_roll_back(models: Path, capsys: pytest.CaptureFixture[str])
     assert third.version in said(capsys, "show")
     for expected in (second, first):
         assert expected.version in said(capsys, "rollback")
-        assert artifact.load(models, artifact.NO_PINS)[0].version == expected.version
+        assert store.load(models, store.NO_PINS)[0].version == expected.version
     assert "there is none to go back to" in said(capsys, "rollback", code=1)
     assert third.version in said(capsys, "promote", third.version[:8])
-    assert artifact.load(models, artifact.NO_PINS)[0].version == third.version
+    assert store.load(models, store.NO_PINS)[0].version == third.version
     assert json.loads(said(capsys, "show", first.version))["sha256"] == first.sha256
 
 
@@ -57,9 +57,9 @@ def test_both_rules_of_a_model_are_listed(models: Path, capsys: pytest.CaptureFi
     listed = said(capsys, "list")
     assert all(manifest.version in listed for manifest in (one, two))
     said(capsys, "promote", one.version)
-    assert artifact.load(models, artifact.NO_PINS)[0].thresholds.review == 0.1
+    assert store.load(models, store.NO_PINS)[0].thresholds.review == 0.1
     said(capsys, "rollback")
-    assert artifact.load(models, artifact.NO_PINS)[0].thresholds.review == 0.3
+    assert store.load(models, store.NO_PINS)[0].thresholds.review == 0.3
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("show",), ("promote", "abc"), ("rollback",)])
@@ -82,7 +82,7 @@ def test_an_empty_text_does_not_name_the_only_version(models: Path, capsys: pyte
     """Every version begins with it; an unset variable in a script must not promote one, nor end a challenge."""
     manifest = save_model(models)
     said(capsys, "challenge", manifest.version)
-    switch, challenger = models / artifact.MANIFEST_FILE, models / artifact.CHALLENGER_FILE
+    switch, challenger = models / store.MANIFEST_FILE, models / store.CHALLENGER_FILE
     before = switch.read_bytes(), challenger.read_bytes()
     for command in ("promote", "challenge", "show"):
         assert manifest.version in said(capsys, command, "", code=1)
@@ -106,8 +106,8 @@ def test_what_is_not_pinned_is_not_activated(
     monkeypatch.setenv("MODEL_SHA256", second.content_sha256)
     for arguments in (("promote", first.version), ("rollback",), ("challenge", first.version)):
         assert "MODEL_SHA256" in said(capsys, *arguments, code=1)
-    active = artifact.active(models)
+    active = store.active(models)
     assert active is not None
     assert active.version == second.version
-    assert not (models / artifact.CHALLENGER_FILE).exists()
+    assert not (models / store.CHALLENGER_FILE).exists()
     said(capsys, "promote", second.version)

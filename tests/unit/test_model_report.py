@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from fraudstream import artifact
-from fraudstream.settings import TrainingSettings
+from fraudstream.model import store
+from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import simulate
 from trainer import history, make_data, train
 from trainer.candidates import candidates
@@ -71,7 +71,7 @@ def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path, capsys: 
     models.mkdir()
     (models / files.FOLDER).write_text("in the way")
     manifest = train.train(small(tmp_path), SETTINGS, models)
-    assert artifact.load(models, artifact.NO_PINS)[0].version == manifest.version
+    assert store.load(models, store.NO_PINS)[0].version == manifest.version
     assert "no report" in capsys.readouterr().out
     assert not (models / files.PAGE).exists()
 
@@ -81,7 +81,7 @@ def gathered(past: history.History, folder: Path) -> tuple[facts.Facts, Study]:
     with threadpool_limits(1):
         found = study(past, SETTINGS)
         classifier = fitted(found.chosen.candidate, past.matrix, past.labels, 0)
-    manifest = artifact.save(
+    manifest = store.save(
         folder / "models",
         classifier,
         kind=found.chosen.candidate.name,

@@ -14,16 +14,17 @@ from hypothesis import strategies as st
 from tests.unit.test_artifact import save
 from tests.unit.test_rows import payments
 
-from fraudstream import artifact, cli
+from cli import __main__ as cli
+from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
-from fraudstream.events import PAYMENT, InvalidPayment, Payment, check_all, columns, decode
-from fraudstream.features import matrix
-from fraudstream.offline.score import run_score
+from fraudstream.model import store
+from fraudstream.model.features import matrix
+from fraudstream.payment import PAYMENT, InvalidPayment, Payment, check_all, columns, decode
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rows import payments as payment_schema
-from fraudstream.rows import HEADER
+from fraudstream.scored_payment import HEADER
 
 COLUMNS = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device"
 GOOD = "1,1200,0.68,3,18,1"
@@ -92,7 +93,7 @@ def test_scores_are_those_of_the_stream(tmp_path: Path, env: dict[str, str], row
     assert score(env, file, force=True) == 0
     out = tmp_path / "outputs" / "mine.scored.csv"
     assert out.read_text().splitlines()[0] == HEADER
-    model = artifact.load(tmp_path / "models", artifact.NO_PINS)[0]
+    model = store.load(tmp_path / "models", store.NO_PINS)[0]
     probabilities = model.score(matrix(columns(rows)))
     found = read(out)
     assert [{field: json.loads(row[field]) for field in COLUMNS.split(",")} for row in found] == rows

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.audit.offset_set import OffsetSet
+from cli.audit.offset_set import OffsetSet
 
 
 @given(st.lists(st.integers(0, 2**40) | st.integers(0, 30_000)))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from tests.unit.test_artifact import MATRIX, refused, save
 
-from fraudstream import artifact
-from fraudstream.manifest import Manifest
+from fraudstream.model import store
+from fraudstream.model.manifest import Manifest
 
 _NEW = ("content_sha256", "activated_by", "older_version")
 
@@ -25,21 +25,21 @@ def older(folder: Path, *manifests: Manifest) -> None:
     """Give `folder` the layout of then; the last manifest is the active one, each one's predecessor its previous."""
     previous = None
     for manifest in manifests:
-        new, old = (folder / artifact.VERSIONS / name for name in (manifest.content_sha256, manifest.sha256))
+        new, old = (folder / store.VERSIONS / name for name in (manifest.content_sha256, manifest.sha256))
         new.rename(old)
-        _rewrite(old / artifact.MANIFEST_FILE, previous=previous)
+        _rewrite(old / store.MANIFEST_FILE, previous=previous)
         previous = manifest.sha256
-    shutil.copy(old / artifact.MANIFEST_FILE, folder / artifact.MANIFEST_FILE)
+    shutil.copy(old / store.MANIFEST_FILE, folder / store.MANIFEST_FILE)
 
 
 def test_it_is_loaded_without_training(tmp_path: Path) -> None:
     """Under the version that the same model has when it is trained today; the older one is known too."""
     saved = save(tmp_path)
     older(tmp_path, saved)
-    model, manifest = artifact.load(tmp_path, artifact.NO_PINS)
+    model, manifest = store.load(tmp_path, store.NO_PINS)
     assert model.version == manifest.version == saved.version
     assert manifest.older_version == saved.sha256[:12]
-    assert artifact.kept(tmp_path) == [manifest]
+    assert store.kept(tmp_path) == [manifest]
     assert len(model.score(MATRIX)) == len(MATRIX)
 
 
@@ -49,15 +49,15 @@ def test_roll_back_to_it_and_from_it(tmp_path: Path) -> None:
     older(tmp_path, first, second)
     third = save(tmp_path, 0.5, review=0.2)
     assert third.sha256 == second.sha256
-    assert len(artifact.kept(tmp_path)) == 3
+    assert len(store.kept(tmp_path)) == 3
     for expected in (second, first):
-        artifact.rollback(tmp_path)
-        model, manifest = artifact.load(tmp_path, artifact.NO_PINS)
+        store.rollback(tmp_path)
+        model, manifest = store.load(tmp_path, store.NO_PINS)
         assert (model.version, model.thresholds.review) == (expected.version, expected.thresholds.review)
         assert manifest.older_version == expected.sha256[:12]
-    assert artifact.activate(tmp_path, third.content_sha256).version == third.version
-    assert artifact.load(tmp_path, artifact.NO_PINS)[0].thresholds.review == 0.2
-    assert {one.version for one in artifact.kept(tmp_path)} == {first.version, second.version, third.version}
+    assert store.activate(tmp_path, third.content_sha256).version == third.version
+    assert store.load(tmp_path, store.NO_PINS)[0].thresholds.review == 0.2
+    assert {one.version for one in store.kept(tmp_path)} == {first.version, second.version, third.version}
 
 
 def test_trained_again_it_is_the_same_version_once(tmp_path: Path) -> None:
@@ -66,19 +66,19 @@ def test_trained_again_it_is_the_same_version_once(tmp_path: Path) -> None:
     older(tmp_path, first, second)
     again = save(tmp_path, 0.5)
     assert again.version == second.version
-    assert len(list((tmp_path / artifact.VERSIONS).iterdir())) == 2
-    assert artifact.rollback(tmp_path).version == first.version
+    assert len(list((tmp_path / store.VERSIONS).iterdir())) == 2
+    assert store.rollback(tmp_path).version == first.version
 
 
 def test_its_pin_does_not_cover_its_rule(tmp_path: Path) -> None:
     """A pin of the model's file would admit any thresholds; the message has both, and the pin that covers them."""
     saved = save(tmp_path)
     older(tmp_path, saved)
-    assert artifact.load(tmp_path, frozenset({saved.content_sha256}))[0].version == saved.version
-    _rewrite(tmp_path / artifact.MANIFEST_FILE, thresholds={"review": 0.999, "block": 0.999999})
+    assert store.load(tmp_path, frozenset({saved.content_sha256}))[0].version == saved.version
+    _rewrite(tmp_path / store.MANIFEST_FILE, thresholds={"review": 0.999, "block": 0.999999})
     problem = refused(tmp_path, frozenset({saved.sha256}))
     assert "does not cover its thresholds, review 0.999 and block 0.999999" in problem
-    changed = artifact.active(tmp_path)
+    changed = store.active(tmp_path)
     assert changed is not None
     assert problem.endswith(f"set MODEL_SHA256 to {changed.content_sha256}")
     assert "is not among the pinned ones" in refused(tmp_path, frozenset({saved.content_sha256}))
@@ -88,10 +88,8 @@ def test_a_challenger_of_then(tmp_path: Path) -> None:
     """Its bytes are found in the folder of then."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
     older(tmp_path, first, second)
-    shutil.copy(
-        tmp_path / artifact.VERSIONS / first.sha256 / artifact.MANIFEST_FILE, tmp_path / artifact.CHALLENGER_FILE
-    )
-    found = artifact.load_challenger(tmp_path, artifact.NO_PINS)
+    shutil.copy(tmp_path / store.VERSIONS / first.sha256 / store.MANIFEST_FILE, tmp_path / store.CHALLENGER_FILE)
+    found = store.load_challenger(tmp_path, store.NO_PINS)
     assert found is not None
     assert found[0].version == first.version
 
@@ -101,5 +99,5 @@ def test_a_rule_of_then_is_part_of_the_version(tmp_path: Path, changes: dict[str
     """Two manifests of then that had the same version have two now where they decide otherwise."""
     saved = save(tmp_path)
     older(tmp_path, saved)
-    _rewrite(tmp_path / artifact.MANIFEST_FILE, **changes)
-    assert (artifact.load(tmp_path, artifact.NO_PINS)[0].version == saved.version) == (not changes)
+    _rewrite(tmp_path / store.MANIFEST_FILE, **changes)
+    assert (store.load(tmp_path, store.NO_PINS)[0].version == saved.version) == (not changes)

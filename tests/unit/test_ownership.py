@@ -7,12 +7,12 @@ from typing import Any, cast
 import pytest
 from aiokafka.errors import KafkaError
 
+from fraudstream.csv_file.protocol import Holding, Sink
 from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.group_requests import LEFT_GROUP, Membership
 from fraudstream.kafka.owner import Owner
-from fraudstream.metrics import ScorerMetrics
 from fraudstream.offsets import Decided, Log
-from fraudstream.sinks.protocol import Holding, Sink
+from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.ownership import Ownership
 
 MEMBERSHIP = Membership(member_id="me", generation=7)

@@ -17,22 +17,22 @@ from tests.fuzz import cases
 from tests.scores import PAYMENT, One, Record, scored_values
 
 from archiver.rows import letter_row, replay_row, scored_row
+from cli.audit.entries import dead_entries, row_entries, scored_again, scored_entries
+from cli.audit.replays import Replays
+from cli.csv.reading import CsvSnapshot
+from cli.dlq.choosing import Choice
+from cli.dlq.edited import Edited, EditedFileError
+from cli.dlq.index import Index
+from cli.dlq.lines import export_line, mended
+from cli.dlq.listing import json_line, listed, text
 from dashboard.records import dead_letter as shown_letter
 from dashboard.records import dead_reason, second_of
-from fraudstream.audit.entries import dead_entries, row_entries, scored_again, scored_entries
-from fraudstream.audit.replays import Replays
-from fraudstream.dead_letters import Place, dead_letter, dead_letter_headers, marker_headers, replayed
-from fraudstream.dlq.choosing import Choice
-from fraudstream.dlq.edited import Edited, EditedFileError
-from fraudstream.dlq.index import Index
-from fraudstream.dlq.lines import export_line, mended
-from fraudstream.dlq.listing import json_line, listed, text
-from fraudstream.events import InvalidPayment, decode
-from fraudstream.scored_payments import scored_payment
-from fraudstream.sinks.csv_reading import CsvSnapshot
-from fraudstream.sinks.journal import Journal, Mark, State
-from fraudstream.sinks.protocol import Identity
-from fraudstream.skip_requests import SkipRequest, SkipRequests
+from fraudstream.csv_file.journal import Journal, Mark, State
+from fraudstream.csv_file.protocol import Identity
+from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
+from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers, replayed
+from fraudstream.payment import InvalidPayment, decode
+from fraudstream.scored_payment import scored_payment
 
 CASES = cases(20_000)
 FILES = cases(1_000)

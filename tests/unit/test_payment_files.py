@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.events import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment, decode
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE, lines
 from fraudstream.payment_files.reading import opened

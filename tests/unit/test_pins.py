@@ -15,10 +15,11 @@ from tests.integration.scorer import payment, save_model
 
 import scorer.__main__
 import trainer.__main__
-from fraudstream import artifact, cli
-from fraudstream.manifest import Manifest
-from fraudstream.model import Classifier, Thresholds
-from fraudstream.settings import ModelSettings, TrainingSettings
+from cli import __main__ as cli
+from fraudstream.model import store
+from fraudstream.model.fraud_model import Classifier, Thresholds
+from fraudstream.model.manifest import Manifest
+from fraudstream.runtime.settings import ModelSettings, TrainingSettings
 from scorer.challenger import Challenger
 from scorer.service import champion
 from trainer import history, make_data, train
@@ -60,7 +61,7 @@ class Scene:
     def plant(self) -> Manifest:
         """Put a whole model there whose pickle is a payload, and which the trainer takes for its own."""
         settings = TrainingSettings.from_env(self.env)
-        return artifact.save(
+        return store.save(
             self.models,
             cast("Classifier", Payload(self.trace)),
             kind="test",
@@ -94,18 +95,18 @@ def _trainer(scene: Scene) -> int:
 
 
 def _promote(scene: Scene) -> int:
-    return cli.main(["model", "promote", artifact.kept(scene.models)[0].version])
+    return cli.main(["model", "promote", store.kept(scene.models)[0].version])
 
 
 def _rollback(scene: Scene) -> int:
-    planted = artifact.kept(scene.models)[0].content_sha256
+    planted = store.kept(scene.models)[0].content_sha256
     save_model(scene.models)
-    assert artifact.previous(scene.models).content_sha256 == planted
+    assert store.previous(scene.models).content_sha256 == planted
     return cli.main(["model", "rollback"])
 
 
 def _challenge(scene: Scene) -> int:
-    return cli.main(["model", "challenge", artifact.kept(scene.models)[0].version])
+    return cli.main(["model", "challenge", store.kept(scene.models)[0].version])
 
 
 def _demo(scene: Scene) -> int:
@@ -162,12 +163,12 @@ def test_while_running_the_models_in_use_stay(scene: Scene) -> None:
     """Champion and challenger."""
     first, second = save_model(scene.models, 0.1), save_model(scene.models)
     settings = ModelSettings.from_env(scene.env | {"MODEL_SHA256": f"{first.content_sha256},{second.content_sha256}"})
-    artifact.challenge(scene.models, first.content_sha256)
+    store.challenge(scene.models, first.content_sha256)
     holder = champion(settings)
-    challenger = Challenger(load=lambda: artifact.load_challenger(settings.models_dir, settings.pinned))
+    challenger = Challenger(load=lambda: store.load_challenger(settings.models_dir, settings.pinned))
     asyncio.run(challenger.look())
     assert challenger.model is not None
-    artifact.challenge(scene.models, scene.plant().content_sha256)
+    store.challenge(scene.models, scene.plant().content_sha256)
     asyncio.run(holder.look())
     asyncio.run(challenger.look())
     assert holder.model.version == second.version
@@ -183,9 +184,9 @@ def test_the_trainer_leaves_the_pinned_version_active(scene: Scene, capsys: pyte
     planted = scene.plant()
     assert trainer.__main__.main([], env) == 1
     assert "MODEL_SHA256" in capsys.readouterr().out
-    artifact.rollback(scene.models)
+    store.rollback(scene.models)
     assert trainer.__main__.main([], env) == 0
-    active = artifact.active(scene.models)
+    active = store.active(scene.models)
     assert active is not None
     assert active.version == pinned.version != planted.version
     assert not scene.trace.exists()
@@ -222,13 +223,13 @@ def test_one_module_unpickles_and_few_ask_it_to() -> None:
     }
     contenders = {"benchmarks/programs/plain_loop.py", "benchmarks/programs/quixstreams_scorer.py"}
     assert {place for place, calls in places.items() if calls & UNPICKLING} == {
-        "shared/src/fraudstream/model_checks.py",
+        "shared/src/fraudstream/model/checks.py",
         *contenders,  # of a model that the benchmark has just made
     }
     loading = {"artifact.load", "artifact.load_challenger", "make_model", "model_checks.make_model"}
     assert {place: calls & loading for place, calls in places.items() if calls & loading} == {
-        "shared/src/fraudstream/artifact.py": {"make_model"},
-        "shared/src/fraudstream/offline/score.py": {"artifact.load"},
+        "shared/src/fraudstream/store.py": {"make_model"},
+        "services/cli/cli/score/command.py": {"artifact.load"},
         "services/scorer/scorer/service.py": {"artifact.load", "artifact.load_challenger"},
         "benchmarks/models.py": {"artifact.load"},
         "benchmarks/scored.py": {"artifact.load"},
@@ -237,7 +238,7 @@ def test_one_module_unpickles_and_few_ask_it_to() -> None:
 
 def test_pins_have_no_default() -> None:
     """Nobody forgets them."""
-    for function in (artifact.load, artifact.load_challenger, artifact.repair):
+    for function in (store.load, store.load_challenger, store.repair):
         assert inspect.signature(function).parameters["pins"].default is inspect.Parameter.empty
 
 

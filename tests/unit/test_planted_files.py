@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from tests.unit.test_artifact import refused, save
 
-from fraudstream import artifact
 from fraudstream.errors import ModelUnfitError
-from fraudstream.manifest import MOST_BYTES, parse_manifest, read_manifest
-from fraudstream.regular_files import create_regular, open_regular, read_regular, replace_regular
+from fraudstream.model import store
+from fraudstream.model.manifest import MOST_BYTES, parse_manifest, read_manifest
+from fraudstream.runtime.regular_files import create_regular, open_regular, read_regular, replace_regular
 
 Put = Callable[[Path], None]
 SECRET = b"somebody else's\n"
@@ -54,22 +54,22 @@ PLANTED: dict[str, Put] = {
 
 
 @pytest.mark.parametrize("put", PLANTED.values(), ids=PLANTED)
-@pytest.mark.parametrize("name", [artifact.MANIFEST_FILE, artifact.MODEL_FILE, artifact.CHALLENGER_FILE])
+@pytest.mark.parametrize("name", [store.MANIFEST_FILE, store.MODEL_FILE, store.CHALLENGER_FILE])
 def test_something_else_in_place_of_a_models_file(tmp_path: Path, name: str, put: Put) -> None:
     """Is refused in one line; the listing of the kept versions leaves it out."""
     first, second = save(tmp_path), save(tmp_path, review=0.2)
     path = tmp_path / name
     path.unlink(missing_ok=True)
     put(path)
-    if name == artifact.CHALLENGER_FILE:
+    if name == store.CHALLENGER_FILE:
         with pytest.raises(ModelUnfitError, match="can't be read"):
-            artifact.load_challenger(tmp_path, artifact.NO_PINS)
+            store.load_challenger(tmp_path, store.NO_PINS)
     else:
         assert "can't be read" in refused(tmp_path)
-    kept = tmp_path / artifact.VERSIONS / first.content_sha256 / artifact.MODEL_FILE
+    kept = tmp_path / store.VERSIONS / first.content_sha256 / store.MODEL_FILE
     kept.unlink()
     put(kept)
-    assert artifact.kept(tmp_path) == [second]
+    assert store.kept(tmp_path) == [second]
 
 
 def test_a_link_to_a_whole_model_is_refused_with_what_to_do(tmp_path: Path) -> None:
@@ -77,8 +77,8 @@ def test_a_link_to_a_whole_model_is_refused_with_what_to_do(tmp_path: Path) -> N
     models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
     save(elsewhere)
     models.symlink_to(elsewhere)
-    artifact.load(models, artifact.NO_PINS)
-    for name in (artifact.MANIFEST_FILE, artifact.MODEL_FILE):
+    store.load(models, store.NO_PINS)
+    for name in (store.MANIFEST_FILE, store.MODEL_FILE):
         (elsewhere / name).rename(tmp_path / name)
         (elsewhere / name).symlink_to(tmp_path / name)
         assert "a symbolic link: put the file itself there, or link its folder" in refused(models)
@@ -88,7 +88,7 @@ def test_a_link_to_a_whole_model_is_refused_with_what_to_do(tmp_path: Path) -> N
 def test_a_manifest_larger_than_any_is_not_read(tmp_path: Path) -> None:
     """A sparse file of a terabyte costs nothing."""
     save(tmp_path)
-    with (tmp_path / artifact.MANIFEST_FILE).open("wb") as file:
+    with (tmp_path / store.MANIFEST_FILE).open("wb") as file:
         file.truncate(1 << 40)
     assert "1,099,511,627,776 bytes" in refused(tmp_path)
 
@@ -97,11 +97,11 @@ def test_a_switch_writes_through_no_link(tmp_path: Path, victim: Path) -> None:
     """Promotion, rollback and challenge replace what was planted; the file behind it stays as it is."""
     models = tmp_path / "models"
     first, second = save(models), save(models, review=0.2)
-    names = (artifact.MANIFEST_FILE, artifact.MODEL_FILE, artifact.CHALLENGER_FILE)
+    names = (store.MANIFEST_FILE, store.MODEL_FILE, store.CHALLENGER_FILE)
     for switch in (
-        lambda: artifact.activate(models, first.content_sha256),
+        lambda: store.activate(models, first.content_sha256),
         lambda: save(models, review=0.3),
-        lambda: artifact.challenge(models, second.content_sha256),
+        lambda: store.challenge(models, second.content_sha256),
     ):
         for name in names:
             (models / name).unlink(missing_ok=True)
@@ -109,12 +109,12 @@ def test_a_switch_writes_through_no_link(tmp_path: Path, victim: Path) -> None:
         switch()
         assert victim.read_bytes() == SECRET
         assert victim.stat().st_mode & 0o777 == 0o600
-    assert read_manifest(models / artifact.CHALLENGER_FILE).version == second.version
-    kept = models / artifact.VERSIONS / second.content_sha256 / artifact.MANIFEST_FILE
+    assert read_manifest(models / store.CHALLENGER_FILE).version == second.version
+    kept = models / store.VERSIONS / second.content_sha256 / store.MANIFEST_FILE
     kept.unlink()
     kept.symlink_to(victim)
     with pytest.raises(ModelUnfitError, match="can't be read"):
-        artifact.activate(models, second.content_sha256)
+        store.activate(models, second.content_sha256)
     assert victim.read_bytes() == SECRET
 
 
@@ -167,7 +167,7 @@ def test_a_link_is_opened_for_nothing(tmp_path: Path, victim: Path, flags: int) 
 def test_a_manifest_of_the_largest_size_takes_little_memory(tmp_path: Path, filling: bytes) -> None:
     """Whatever it is filled with; a running scorer reads it every two seconds."""
     save(tmp_path)
-    content = (tmp_path / artifact.MANIFEST_FILE).read_bytes()
+    content = (tmp_path / store.MANIFEST_FILE).read_bytes()
     start = b'"reference": {"costs": ['
     head, tail = content.split(b'"reference": {', 1)
     free = MOST_BYTES - len(content) - len(start)

@@ -11,16 +11,16 @@ from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
 from tests.integration.scorer import payment, save_model
 
 from archiver.database import Database, address
-from fraudstream import cli
-from fraudstream.dlq.exporting import ExportError, _written
-from fraudstream.erasure.wanted import Rows
+from cli import __main__ as cli
+from cli.csv import reading
+from cli.csv.erased import ErasedPlace, ErasedPlaces
+from cli.csv.erasure import CsvErasure
+from cli.csv.reading import CsvSnapshot
+from cli.csv.refill import CsvRefill
+from cli.dlq.exporting import ExportError, _written
+from cli.erase.wanted import Rows
 from fraudstream.errors import SinkUnavailableError
-from fraudstream.sinks import csv_reading
-from fraudstream.sinks.csv import CsvSink
-from fraudstream.sinks.csv_erasure import CsvErasure
-from fraudstream.sinks.csv_reading import CsvSnapshot
-from fraudstream.sinks.csv_refill import CsvRefill
-from fraudstream.sinks.erased import ErasedPlace, ErasedPlaces
+from scorer.csv_sink import CsvSink
 from trainer.report import files, page
 
 SECRET = b"somebody else's\n"
@@ -108,7 +108,7 @@ def test_a_rotated_file_that_is_a_link_is_not_read(folder: Path, victim: Path) -
     _use(folder / NAME)
     _plant(folder / "scores.0001.csv", victim)
     with pytest.raises(SinkUnavailableError, match="a symbolic link"):
-        CsvSnapshot(csv_reading.files(folder / NAME))
+        CsvSnapshot(reading.files(folder / NAME))
 
 
 def test_a_rebuild_writes_through_no_link(folder: Path, victim: Path) -> None:

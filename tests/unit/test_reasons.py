@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from fraudstream.curves import CurveLogit
-from fraudstream.features import FEATURES
-from fraudstream.reasons import contributions, worded
+from fraudstream.model.curves import CurveLogit
+from fraudstream.model.features import FEATURES
+from fraudstream.model.reasons import contributions, worded
 from fraudstream.simulation import labels, simulate
 from trainer.candidates import candidates
 

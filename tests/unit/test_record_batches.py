@@ -22,7 +22,7 @@ from tests.integration.scorer import payment
 from fraudstream.kafka.allowance import allowance
 from fraudstream.kafka.compression import MAX_BATCH_BYTES, DecompressionError, decompress
 from fraudstream.kafka.partition_records import FetchedBytes, PartitionRecords
-from fraudstream.records import Unreadable
+from fraudstream.record import Unreadable
 
 PLACE = TopicPartition("payments", 0)
 COUNT = 6

@@ -10,12 +10,12 @@ import pytest
 from aiokafka import errors
 from aiokafka.protocol.admin import SaslAuthenticateRequest_v0
 
-from fraudstream import logs
 from fraudstream.errors import AccessRefusedError, KafkaSetupError
 from fraudstream.kafka.attempts import Attempts
 from fraudstream.kafka.refusals import Client, refusal
 from fraudstream.kafka.rights import Rights
-from fraudstream.settings import KafkaSettings, LogSettings
+from fraudstream.runtime import logs
+from fraudstream.runtime.settings import KafkaSettings, LogSettings
 
 CLIENT = Client(address="k:9093", protocol="SASL_SSL", mechanism="SCRAM-SHA-512", user="alice")
 PLAIN = Client(address="k:9092", protocol="PLAINTEXT", mechanism="PLAIN", user="")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.kafka.patches import InvalidRecordError, register_invalid_record_error
 from fraudstream.kafka.refused_records import NEVER_ACCEPTED, TopicLimits, refusal
-from fraudstream.rows import Message
+from fraudstream.record import Message
 
 NOW_MS = 1_790_000_000_000
 HOUR_MS = 3_600_000

@@ -4,14 +4,14 @@ import pytest
 from tests.scores import Record
 
 from archiver.rows import replay_row
+from cli.audit.merge import Kind
+from cli.audit.replays import Replays
+from cli.dlq.choosing import LetterPlace
+from cli.dlq.index import Index
 from dashboard.board import Board
 from dashboard.replicas import Replicas
-from fraudstream.audit.merge import Kind
-from fraudstream.audit.replays import Replays
-from fraudstream.dead_letters import Place, dead_letter, dead_letter_headers, marker_headers
-from fraudstream.dlq.choosing import LetterPlace
-from fraudstream.dlq.index import Index
-from fraudstream.events import InvalidPayment
+from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers
+from fraudstream.payment import InvalidPayment
 
 
 def letter(offset: int) -> Record:

@@ -6,7 +6,7 @@ from prometheus_client import generate_latest
 
 from dashboard.exposition import Reading, reading
 from dashboard.replicas import Answer, Replicas
-from fraudstream.metrics import ArchiverMetrics, ProducerMetrics, ScorerMetrics, ServiceMetrics
+from fraudstream.runtime.metrics import ArchiverMetrics, ProducerMetrics, ScorerMetrics, ServiceMetrics
 
 
 def exposition(metrics: ServiceMetrics, started_s: float = 1.0) -> Reading:

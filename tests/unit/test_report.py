@@ -2,8 +2,8 @@
 
 from unittest.mock import MagicMock, call
 
-from fraudstream.kafka.partitioning import KeyedMessage
 from fraudstream.kafka.payments import Delivery
+from fraudstream.record import KeyedMessage
 from producer.report import Report
 
 PAYMENT = (

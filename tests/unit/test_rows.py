@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, csv_chunk, scored_values
 
-from fraudstream.events import Payment
-from fraudstream.rows import HEADER, rfc3339, stored_row
+from fraudstream.payment import Payment
+from fraudstream.scored_payment import HEADER, stored_row
+from fraudstream.timestamps import rfc3339
 
 payments = st.builds(
     Payment,

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.scores import Record
 
-from fraudstream.events import InvalidPayment, decode
-from fraudstream.model import FraudModel, Thresholds
-from fraudstream.rows import stored_row
-from fraudstream.settings import TopicSettings
-from fraudstream.sinks.protocol import Row
+from fraudstream.csv_file.protocol import Row
+from fraudstream.model.fraud_model import FraudModel, Thresholds
+from fraudstream.payment import InvalidPayment, decode
+from fraudstream.runtime.settings import TopicSettings
+from fraudstream.scored_payment import stored_row
 from scorer.scoring import Outcome, Scorer
 
 TOPICS = TopicSettings.from_env({})

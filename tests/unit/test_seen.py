@@ -11,8 +11,8 @@ from benchmarks.seen import Seen, counts_delay_s, flagged_delays_s, last
 from dashboard.board import Board
 from dashboard.records import dead_reason
 from dashboard.replicas import Replicas
-from fraudstream.events import InvalidPayment, decode
-from fraudstream.scored_payments import scored_payment
+from fraudstream.payment import InvalidPayment, decode
+from fraudstream.scored_payment import scored_payment
 
 NOW_S = 1_800_000_000
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.skip_requests import SkipRequest, SkipRequests
+from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 
 PARTITION = 3
 REQUEST = SkipRequest(topic="payments", partition=PARTITION, offset=17)

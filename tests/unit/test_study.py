@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from fraudstream.settings import TrainingSettings
+from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import labels, simulate
 from trainer.history import History
 from trainer.study import fitted, mended, study

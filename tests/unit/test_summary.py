@@ -8,7 +8,7 @@ import numpy as np
 from structlog.testing import capture_logs
 from tests.unit.test_challenger import Clock
 
-from fraudstream.metrics import ScorerMetrics
+from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.gauges import Gauges
 from scorer.ownership import Ownership
 from scorer.summary import Summary

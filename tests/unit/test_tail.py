@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraudstream.kafka import tail as module
-from fraudstream.kafka.tail import Place, Tail
-from fraudstream.settings import KafkaSettings
+from fraudstream.kafka.tail import Tail
+from fraudstream.record import Place
+from fraudstream.runtime.settings import KafkaSettings
 
 TOPIC = "scored"
 PARTITIONS = 6

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fraudstream import logs, terminal
-from fraudstream.audit.merge import Finding, Kind
-from fraudstream.audit.report import Judged, Report
-from fraudstream.comparison import Comparison
-from fraudstream.escaping import ascii_json, visible, visible_text
-from fraudstream.settings import LogSettings
-from fraudstream.tables import aligned
+from cli.audit.comparison import Comparison
+from cli.audit.merge import Finding, Kind
+from cli.audit.report import Judged, Report
+from cli.tables import aligned
+from fraudstream.runtime import logs, terminal
+from fraudstream.runtime.escaping import ascii_json, visible, visible_text
+from fraudstream.runtime.settings import LogSettings
 
 ROOT = Path(__file__).parents[2]
 HOSTILE = "a\x1b[2J\x07\r\nforged \x7f\x9b31m \u2028\u2029\u202e\u2066\u200b\ufeff\ud800\x00"

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.model import Thresholds
+from fraudstream.model.fraud_model import Thresholds
 from trainer.thresholds import Costs, actual_cost, choose, expected_cost
 
 PRICES = st.floats(0.01, 1e4)

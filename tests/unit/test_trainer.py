@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from tests.unit.test_older_models import older
 
-from fraudstream import artifact
-from fraudstream.curves import Basis
-from fraudstream.drift.reference import Reference
+from fraudstream.model import store
+from fraudstream.model.curves import Basis
+from fraudstream.model.drift_reference import Reference
 from fraudstream.simulation import simulate
 from trainer import calibrate, candidates, fit, make_data, quality, train
 from trainer.__main__ import main
@@ -37,13 +37,13 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 def versions(env: dict[str, str]) -> list[str]:
     """The kept ones."""
-    return [manifest.version for manifest in artifact.kept(Path(env["MODELS_DIR"]))]
+    return [manifest.version for manifest in store.kept(Path(env["MODELS_DIR"]))]
 
 
 def test_from_history_to_active_model(env: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
     """One run makes a model that loads and scores."""
     assert main([], env) == 0
-    model, manifest = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)
+    model, manifest = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)
     assert model.score(simulate(np.random.default_rng(0), 10).matrix()).shape == (10,)
     assert manifest.training_rows == ROWS
     assert {"log_loss", "auc", "average_precision", "calibration_error"} <= manifest.metrics.keys()
@@ -58,27 +58,27 @@ def test_a_second_run_does_nothing_and_keeps_a_rollback(
 ) -> None:
     """Any kept version that matches is enough, whichever is active."""
     main([], env)
-    first = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[1]
+    first = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[1]
     main([], env | {"TRAINING_SEED": "1"})
-    artifact.activate(Path(env["MODELS_DIR"]), first.content_sha256)
+    store.activate(Path(env["MODELS_DIR"]), first.content_sha256)
     capsys.readouterr()
     assert main([], env | {"TRAINING_SEED": "1"}) == 0
     assert "nothing to train" in capsys.readouterr().out
-    assert artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0].version == first.version
+    assert store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0].version == first.version
 
 
 def test_a_kept_version_is_activated_where_none_is(env: dict[str, str]) -> None:
     """A switch that was deleted comes back without training."""
     main([], env)
-    (Path(env["MODELS_DIR"]) / artifact.MANIFEST_FILE).unlink()
+    (Path(env["MODELS_DIR"]) / store.MANIFEST_FILE).unlink()
     assert main([], env) == 0
-    assert [artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0].version] == versions(env)
+    assert [store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0].version] == versions(env)
 
 
 def test_a_model_file_that_was_deleted_comes_back(env: dict[str, str]) -> None:
     """Under its plain name, from the kept version."""
     main([], env)
-    path = Path(env["MODELS_DIR"]) / artifact.MODEL_FILE
+    path = Path(env["MODELS_DIR"]) / store.MODEL_FILE
     content = path.read_bytes()
     path.unlink()
     assert main([], env) == 0
@@ -127,7 +127,7 @@ def test_the_pickle_needs_nothing_of_the_trainer(env: dict[str, str], monkeypatc
     for name in list(sys.modules):
         if name.partition(".")[0] in {"trainer", "pandas"}:
             monkeypatch.setitem(sys.modules, name, None)
-    assert artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0].version in versions(env)
+    assert store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0].version in versions(env)
 
 
 @pytest.mark.parametrize(
@@ -173,10 +173,10 @@ def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: p
     """The function that was found is part of the model that is kept."""
     found = calibrate.Mend(rise=0.5, fall=0.5, shift=-1.0)
     main([], env)
-    plain = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0]
+    plain = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0]
     monkeypatch.setattr(calibrate, "mend", lambda *_: found)
     assert main(["--force"], env) == 0
-    mended = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[0]
+    mended = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0]
     matrix = simulate(np.random.default_rng(0), 100).matrix()
     assert mended.score(matrix) == pytest.approx(calibrate.apply(found, plain.score(matrix)), abs=1e-3)
     assert mended.version != plain.version
@@ -185,9 +185,9 @@ def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: p
 def test_other_costs_give_another_version(env: dict[str, str]) -> None:
     """Of the same model with other thresholds; both are kept, and the manifest holds the costs."""
     main([], env)
-    before = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[1]
+    before = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[1]
     assert main([], env | {"COST_OF_REVIEW": "0.5"}) == 0
-    after = artifact.load(Path(env["MODELS_DIR"]), artifact.NO_PINS)[1]
+    after = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[1]
     assert before.reference["costs"] == {"review": 5.0, "wrong_block": 25.0}
     assert after.reference["costs"] == {"review": 0.5, "wrong_block": 25.0}
     assert after.sha256 == before.sha256
@@ -195,7 +195,7 @@ def test_other_costs_give_another_version(env: dict[str, str]) -> None:
     assert len(versions(env)) == 2
     assert after.thresholds.review < before.thresholds.review
     assert (before.thresholds.block, after.thresholds.block) == (0.8, 0.98)
-    model = artifact.rollback(Path(env["MODELS_DIR"]))
+    model = store.rollback(Path(env["MODELS_DIR"]))
     assert (model.version, model.thresholds) == (before.version, before.thresholds)
 
 
@@ -203,16 +203,16 @@ def test_costs_that_are_set_back_activate_their_version(env: dict[str, str]) -> 
     """Without training, unless a user activated another one; then the log says how to change it."""
     main([], env)
     models = Path(env["MODELS_DIR"])
-    first = artifact.active(models)
+    first = store.active(models)
     main([], env | {"COST_OF_REVIEW": "0.5"})
-    second = artifact.active(models)
+    second = store.active(models)
     assert first is not None
     assert second is not None
     assert main([], env) == 0
-    assert artifact.load(models, artifact.NO_PINS)[0].version == first.version
-    artifact.activate(models, second.content_sha256)
+    assert store.load(models, store.NO_PINS)[0].version == first.version
+    store.activate(models, second.content_sha256)
     assert main([], env) == 0
-    assert artifact.load(models, artifact.NO_PINS)[0].version == second.version
+    assert store.load(models, store.NO_PINS)[0].version == second.version
     assert len(versions(env)) == 2
 
 
@@ -222,7 +222,7 @@ def test_a_model_of_an_earlier_release_is_not_trained_again(
     """Its manifest has the version of its file, and no hash of its rule."""
     main([], env)
     models = Path(env["MODELS_DIR"])
-    made = artifact.active(models)
+    made = store.active(models)
     assert made is not None
     older(models, made)
     capsys.readouterr()

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraudstream.kafka.producing import transactional_id
-from fraudstream.settings import GroupSettings, TopicSettings
+from fraudstream.runtime.settings import GroupSettings, TopicSettings
 
 NAMES = st.text(alphabet=string.ascii_letters + string.digits + "._-", min_size=1, max_size=12)
 USES = st.one_of(st.integers(0, 99), st.just("replay"))

@@ -2,8 +2,8 @@
 
 from collections import Counter
 
-from fraudstream.audit.merge import Finding, Kind
-from fraudstream.audit.report import Judged, Report
+from cli.audit.merge import Finding, Kind
+from cli.audit.report import Judged, Report
 
 
 def judged(partition: int = 0, **found: object) -> Judged:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.window import BINS, SECONDS, Scores, Window, decision_numbers
-from fraudstream.events import DECISIONS
+from fraudstream.payment import DECISIONS
 
 START = 1_000_000
 

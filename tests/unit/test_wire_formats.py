@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fraudstream import wire_formats
-from fraudstream.events import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment, decode
 
 FIELDS = {
     "payment_id": 1,

@@ -9,12 +9,12 @@ from archiver.loop import Archiver, ArchiverSettings
 from archiver.patience import Patience
 from archiver.store import Store
 from archiver.worker import Worker
-from fraudstream import failpoints, logs
-from fraudstream.endpoint import endpoint
-from fraudstream.heartbeat import Heartbeat
-from fraudstream.lifecycle import run
-from fraudstream.metrics import ArchiverMetrics
-from fraudstream.settings import (
+from fraudstream.runtime import failpoints, logs
+from fraudstream.runtime.endpoint import endpoint
+from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.metrics import ArchiverMetrics
+from fraudstream.runtime.run import run
+from fraudstream.runtime.settings import (
     ArchiveSettings,
     HeartbeatSettings,
     KafkaSettings,

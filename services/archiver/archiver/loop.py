@@ -14,17 +14,17 @@ from archiver.retention import PIECE, Retention
 from archiver.rows import Batch, batch
 from archiver.store import OvertakenError, Store
 from archiver.taking import Taking
-from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stopped
-from fraudstream.kafka.tail import Place, Tail
-from fraudstream.lifecycle import wait_for_stop
-from fraudstream.metrics import ArchiverMetrics
+from fraudstream.kafka.tail import Tail
 from fraudstream.offsets import fingerprint
-from fraudstream.records import Record
-from fraudstream.rows import rfc3339
-from fraudstream.settings import ArchiveSettings, KafkaSettings, TopicSettings
-from fraudstream.waiting import Waiting
+from fraudstream.record import Place, Record
+from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.metrics import ArchiverMetrics
+from fraudstream.runtime.run import wait_for_stop
+from fraudstream.runtime.settings import ArchiveSettings, KafkaSettings, TopicSettings
+from fraudstream.runtime.waiting import Waiting
+from fraudstream.timestamps import rfc3339
 
 _LOOK_EVERY_S = 1.0
 _ANSWER_S = 5.0

@@ -9,8 +9,8 @@ import structlog
 
 from archiver.database import DatabaseUnavailableError
 from archiver.worker import Worker
-from fraudstream.lifecycle import wait_for_stop
-from fraudstream.waiting import Waiting
+from fraudstream.runtime.run import wait_for_stop
+from fraudstream.runtime.waiting import Waiting
 
 T = TypeVar("T")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0

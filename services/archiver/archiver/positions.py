@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fraudstream.kafka.tail import Place
 from fraudstream.offsets import Log
+from fraudstream.record import Place
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,8 +3,8 @@
 from collections import deque
 from dataclasses import dataclass
 
-from fraudstream.metrics import ARCHIVE_TABLES
-from fraudstream.rows import rfc3339
+from fraudstream.runtime.metrics import ARCHIVE_TABLES
+from fraudstream.timestamps import rfc3339
 
 PIECE = 5_000
 _EVERY_S = 3_600.0

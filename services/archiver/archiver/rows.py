@@ -11,12 +11,11 @@ from typing import Any, TypeVar
 
 from pydantic_core import to_json
 
-from fraudstream.dead_letters import DeadLetter, Headers, dead_letter, replayed
-from fraudstream.kafka.tail import Place
-from fraudstream.records import Record
-from fraudstream.rows import Timestamps, rfc3339
-from fraudstream.scored_payments import Reason, scored_payment
-from fraudstream.settings import TopicSettings
+from fraudstream.dead_letter import DeadLetter, Headers, dead_letter, replayed
+from fraudstream.record import Place, Record
+from fraudstream.runtime.settings import TopicSettings
+from fraudstream.scored_payment import Reason, scored_payment
+from fraudstream.timestamps import Timestamps, rfc3339
 
 Row = tuple[Any, ...]
 """A table's columns, in their order."""

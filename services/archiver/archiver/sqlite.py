@@ -12,7 +12,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from fraudstream.regular_files import refuse_planted
+from fraudstream.runtime.regular_files import refuse_planted
 
 _LOCK_WAIT_S = 4.0
 _CACHE_KB = 16_384

@@ -15,8 +15,8 @@ from archiver.database import Database
 from archiver.positions import Move, Position
 from archiver.rows import Batch
 from archiver.schema import METADATA, positions
-from fraudstream.failpoints import failpoint
-from fraudstream.kafka.tail import Place
+from fraudstream.record import Place
+from fraudstream.runtime.failpoints import failpoint
 
 # else an INSERT may tell no count
 _COUNTED = {"preserve_rowcount": True}

@@ -7,10 +7,11 @@ import structlog
 
 from archiver.positions import Case, Position, Resume, resume
 from fraudstream.kafka.reading import fingerprint_at
-from fraudstream.kafka.tail import Place, Tail
-from fraudstream.metrics import ArchiverMetrics
+from fraudstream.kafka.tail import Tail
 from fraudstream.offsets import Log
-from fraudstream.settings import KafkaSettings, TopicSettings
+from fraudstream.record import Place
+from fraudstream.runtime.metrics import ArchiverMetrics
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 
 class Taking:

@@ -14,14 +14,14 @@ from dashboard.replicas import Replicas
 from dashboard.scrape import Scraper
 from dashboard.viewers import Viewers
 from dashboard.web import LIMITS, LINKED, application
-from fraudstream import logs
-from fraudstream.endpoint import endpoint
-from fraudstream.heartbeat import Heartbeat
-from fraudstream.http_guard import Guard
-from fraudstream.http_server import served
-from fraudstream.lifecycle import run
-from fraudstream.metrics import DashboardMetrics
-from fraudstream.settings import (
+from fraudstream.runtime import logs
+from fraudstream.runtime.endpoint import endpoint
+from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.http_guard import Guard
+from fraudstream.runtime.http_server import served
+from fraudstream.runtime.metrics import DashboardMetrics
+from fraudstream.runtime.run import run
+from fraudstream.runtime.settings import (
     DashboardSettings,
     HeartbeatSettings,
     KafkaSettings,

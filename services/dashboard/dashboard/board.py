@@ -11,11 +11,11 @@ from dashboard.records import dead_letter, dead_reason, second_of, shown
 from dashboard.replicas import Replicas
 from dashboard.sampling import Sampling
 from dashboard.window import SECONDS, Scores, Window, decision_numbers
-from fraudstream.dead_letters import Replayed, replayed
-from fraudstream.events import APPROVE
-from fraudstream.records import Record
-from fraudstream.rows import rfc3339
-from fraudstream.scored_payments import ScoredPayment, scored_payment
+from fraudstream.dead_letter import Replayed, replayed
+from fraudstream.payment import APPROVE
+from fraudstream.record import Record
+from fraudstream.scored_payment import ScoredPayment, scored_payment
+from fraudstream.timestamps import rfc3339
 
 FLAGGED_ON_A_PAGE, DEAD_ON_A_PAGE = 200, 100
 FLAGGED_A_TICK, DEAD_A_TICK = 50, 20

@@ -7,8 +7,8 @@ from typing import Any
 from dashboard.board import Board
 from dashboard.records import shown
 from fraudstream.kafka.reading import record_at
-from fraudstream.scored_payments import scored_payment
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime.settings import KafkaSettings
+from fraudstream.scored_payment import scored_payment
 
 _MOST = 20
 _AT_ONCE = 4

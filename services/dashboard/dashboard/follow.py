@@ -8,14 +8,14 @@ import structlog
 
 from dashboard.board import Board
 from dashboard.window import SECONDS
-from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stopped
-from fraudstream.kafka.tail import Place, Tail
-from fraudstream.lifecycle import wait_for_stop
-from fraudstream.metrics import DashboardMetrics
-from fraudstream.records import Unreadable
-from fraudstream.settings import KafkaSettings, TopicSettings
+from fraudstream.kafka.tail import Tail
+from fraudstream.record import Place, Unreadable
+from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.metrics import DashboardMetrics
+from fraudstream.runtime.run import wait_for_stop
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _LOOK_EVERY_S = 1.0
 _ANSWER_S = 3.0

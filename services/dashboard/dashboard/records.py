@@ -4,9 +4,9 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from fraudstream.records import Record
-from fraudstream.rows import rfc3339
-from fraudstream.scored_payments import ScoredPayment
+from fraudstream.record import Record
+from fraudstream.scored_payment import ScoredPayment
+from fraudstream.timestamps import rfc3339
 
 _VALUE_CHARACTERS = 2_000
 _TEXT_CHARACTERS = 500

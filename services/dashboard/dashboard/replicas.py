@@ -7,8 +7,8 @@ from itertools import pairwise
 from typing import Any, Literal, NamedTuple
 
 from dashboard.exposition import KINDS, Kind, Reading
-from fraudstream.addresses import addresses
-from fraudstream.latency import BUCKETS_MS, quantile
+from fraudstream.runtime.addresses import addresses
+from fraudstream.runtime.latency import BUCKETS_MS, quantile
 
 _FORGET_AFTER_S = 60.0
 _RATE_OVER_S = 10.0

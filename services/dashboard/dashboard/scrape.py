@@ -15,7 +15,7 @@ import structlog
 
 from dashboard.exposition import Reading, reading, status_of
 from dashboard.replicas import Answer, Replicas
-from fraudstream.addresses import Address
+from fraudstream.runtime.addresses import Address
 
 _EVERY_S = 2.0
 _ANSWER_S = 1.5

@@ -12,8 +12,8 @@ from aiohttp import web
 from dashboard.assets import Assets
 from dashboard.find import Finder, TooManySearchesError
 from dashboard.viewers import MOST_OF_ONE, MOST_VIEWERS, Viewers
-from fraudstream.http_server import Limits, client_of
 from fraudstream.kafka.connection import BROKEN
+from fraudstream.runtime.http_server import Limits, client_of
 
 _LARGEST_ID = 2**63 - 1
 _BELOW = "/{below:(?:.*/)?}"

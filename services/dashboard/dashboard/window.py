@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.events import DECISIONS, REASONS
+from fraudstream.payment import DECISIONS, REASONS
 
 SECONDS = 900
 _SLOTS = SECONDS + 1  # the second that is not over yet has its own

@@ -9,11 +9,11 @@ from pathlib import Path
 from demo.broker import PARTITIONS, EmbeddedBroker
 from demo.children import Service
 from demo.ports import free_port
-from fraudstream import terminal
 from fraudstream.errors import SettingsError
-from fraudstream.heartbeat import unhealthy
-from fraudstream.lifecycle import run, wait_for_stop
-from fraudstream.settings import DashboardSettings, GeneratorSettings, KafkaSettings, TopicSettings
+from fraudstream.runtime import terminal
+from fraudstream.runtime.heartbeat import unhealthy
+from fraudstream.runtime.run import run, wait_for_stop
+from fraudstream.runtime.settings import DashboardSettings, GeneratorSettings, KafkaSettings, TopicSettings
 
 FOLDER = Path("outputs/demo")
 CSV = FOLDER / "fraud_scores_stream.csv"

@@ -6,8 +6,8 @@ import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Mapping
 
-from fraudstream import terminal
-from fraudstream.escaping import visible_bytes
+from fraudstream.runtime import terminal
+from fraudstream.runtime.escaping import visible_bytes
 
 _STOP_S = 30.0
 

@@ -5,14 +5,14 @@ import sys
 import time
 from os import environ
 
-from fraudstream import logs
-from fraudstream.endpoint import endpoint
 from fraudstream.errors import FraudstreamError
-from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.payments import Delivery, payment_sender
-from fraudstream.lifecycle import run
-from fraudstream.metrics import ProducerMetrics
-from fraudstream.settings import (
+from fraudstream.runtime import logs
+from fraudstream.runtime.endpoint import endpoint
+from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.metrics import ProducerMetrics
+from fraudstream.runtime.run import run
+from fraudstream.runtime.settings import (
     GeneratorSettings,
     HeartbeatSettings,
     KafkaSettings,

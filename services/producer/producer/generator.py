@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.record import KeyedMessage
 from fraudstream.simulation import simulate
 from producer.identifiers import PaymentIds
 

@@ -5,9 +5,9 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
-from fraudstream.heartbeat import READY, Heartbeat
-from fraudstream.kafka.partitioning import KeyedMessage
-from fraudstream.lifecycle import wait_for_stop
+from fraudstream.record import KeyedMessage
+from fraudstream.runtime.heartbeat import READY, Heartbeat
+from fraudstream.runtime.run import wait_for_stop
 from producer.pacing import Pace
 from producer.source import Source
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
-from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.record import KeyedMessage
 from producer.identifiers import PaymentIds
 from producer.source import Source
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from fraudstream.events import InvalidPayment, decode
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.payments import Delivery
+from fraudstream.payment import InvalidPayment, decode
 
 _SLOW_PER_S = 10.0
 _SAY_EVERY_S = 1.0

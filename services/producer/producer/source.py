@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from fraudstream.kafka.partitioning import KeyedMessage
+from fraudstream.record import KeyedMessage
 
 
 class Source(Protocol):

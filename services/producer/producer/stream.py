@@ -5,7 +5,7 @@ from random import Random
 import numpy as np
 
 from fraudstream.kafka.connection import Log
-from fraudstream.settings import GeneratorSettings
+from fraudstream.runtime.settings import GeneratorSettings
 from producer.files import FileSource
 from producer.generator import SimulatedSource
 from producer.identifiers import PaymentIds

@@ -4,11 +4,11 @@ import asyncio
 import os
 import sys
 
-from fraudstream import failpoints, logs
 from fraudstream.errors import FraudstreamError
-from fraudstream.heartbeat import Heartbeat
-from fraudstream.lifecycle import run
-from fraudstream.settings import HeartbeatSettings, LogSettings
+from fraudstream.runtime import failpoints, logs
+from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.run import run
+from fraudstream.runtime.settings import HeartbeatSettings, LogSettings
 from scorer.service import ScorerSettings, champion, serve
 
 

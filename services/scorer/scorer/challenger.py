@@ -12,8 +12,8 @@ import numpy as np
 import structlog
 
 from fraudstream.errors import ModelUnfitError
-from fraudstream.manifest import Manifest
-from fraudstream.model import Floats, FraudModel
+from fraudstream.model.fraud_model import Floats, FraudModel
+from fraudstream.model.manifest import Manifest
 from scorer.scoring import Shadow
 
 Load = Callable[[], tuple[FraudModel, Manifest] | None]

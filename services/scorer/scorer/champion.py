@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 import structlog
 
-from fraudstream.drift.reference import Reference
 from fraudstream.errors import ModelUnfitError
-from fraudstream.manifest import Manifest
-from fraudstream.model import HIGHEST, LOWEST, FraudModel
+from fraudstream.model.drift_reference import Reference
+from fraudstream.model.fraud_model import HIGHEST, LOWEST, FraudModel
+from fraudstream.model.manifest import Manifest
 
 
 class Loaded(NamedTuple):

@@ -5,10 +5,10 @@ import shutil
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 
-from fraudstream.metrics import ScorerMetrics
+from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.challenger import Challenger
 from scorer.champion import Champion
-from scorer.drift_alarm import DriftAlarm
+from scorer.drift.alarm import DriftAlarm
 from scorer.ownership import Ownership
 
 _ASK_EVERY_S = 2.0

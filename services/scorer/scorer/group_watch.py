@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from fraudstream.escaping import shortened, visible
 from fraudstream.kafka.consumer import ASSIGNOR, CLIENT_ID
 from fraudstream.kafka.group import Group, GroupProbe, Member
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime.escaping import shortened, visible
+from fraudstream.runtime.settings import KafkaSettings
 
 _LOOK_EVERY_S = 5.0
 _NAMED = 3

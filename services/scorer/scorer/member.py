@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import Mapping
 
+from fraudstream.csv_file.protocol import Sink
 from fraudstream.kafka.consumer import Assignment, InputConsumer
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.owner import Owner
-from fraudstream.metrics import ScorerMetrics
-from fraudstream.settings import GroupSettings, KafkaSettings, TopicSettings
-from fraudstream.sinks.protocol import Sink
+from fraudstream.runtime.metrics import ScorerMetrics
+from fraudstream.runtime.settings import GroupSettings, KafkaSettings, TopicSettings
 from scorer.ownership import Ownership
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 import structlog
 
-from fraudstream.events import APPROVE
+from fraudstream.payment import APPROVE
 from scorer.scoring import Outcome
 
 _LINES_PER_S = 5.0

@@ -7,15 +7,15 @@ from typing import Any, TypeVar
 
 import structlog
 
+from fraudstream.csv_file.protocol import Holding, Row, Sink
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
-from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.group_requests import LEFT_GROUP, Membership
 from fraudstream.kafka.owner import Owner
-from fraudstream.metrics import FAILED, FENCED, ScorerMetrics
 from fraudstream.offsets import Case, Decided, Log, Resume, needs_fingerprint, resume
-from fraudstream.sinks.protocol import Holding, Row, Sink
+from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.metrics import FAILED, FENCED, ScorerMetrics
 
 _FIRST_RETRY_S = 0.5
 _LONGEST_RETRY_S = 10.0

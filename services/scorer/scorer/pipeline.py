@@ -12,20 +12,20 @@ from typing import TypeVar
 import numpy as np
 import structlog
 
+from fraudstream.csv_file.protocol import Batch, Sink
 from fraudstream.errors import AccessRefusedError, ModelUnfitError, SinkUnavailableError, TopicRefusesError
-from fraudstream.failpoints import failpoint
 from fraudstream.fitting import batch_bytes
-from fraudstream.heartbeat import READY, Heartbeat
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, unless_stopped
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.producing import FENCED_ERRORS
-from fraudstream.metrics import ScorerMetrics
-from fraudstream.records import Record, Unreadable
-from fraudstream.sinks.protocol import Batch, Sink
+from fraudstream.record import Record, Unreadable
+from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.heartbeat import READY, Heartbeat
+from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.blocked import Blocked
 from scorer.champion import Champion
-from scorer.drift_alarm import DriftAlarm
+from scorer.drift.alarm import DriftAlarm
 from scorer.group_watch import GroupWatch
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.ownership import Ownership, PartitionState

@@ -8,18 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.dead_letters import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
-from fraudstream.events import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all
-from fraudstream.features import matrix
+from fraudstream.csv_file.protocol import Row
+from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
 from fraudstream.fitting import RECORD_BYTES, fitted
-from fraudstream.model import Floats, FraudModel
+from fraudstream.model.features import matrix
+from fraudstream.model.fraud_model import Floats, FraudModel
+from fraudstream.model.reasons import worded
 from fraudstream.offsets import fingerprint
-from fraudstream.reasons import worded
-from fraudstream.records import Record, Unreadable
-from fraudstream.rows import Message, Scored, Texts
-from fraudstream.scored_payments import REDUCED
-from fraudstream.settings import TopicSettings
-from fraudstream.sinks.protocol import Row
+from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all
+from fraudstream.record import Message, Record, Unreadable
+from fraudstream.runtime.settings import TopicSettings
+from fraudstream.scored_payment import REDUCED, Scored, Texts
 
 Integers = NDArray[np.int64]
 

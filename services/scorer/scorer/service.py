@@ -9,11 +9,9 @@ from typing import Self
 
 import structlog
 
-from fraudstream import artifact
-from fraudstream.drift.reference import Reference
-from fraudstream.endpoint import endpoint
+from fraudstream.csv_file.protocol import Identity, Sink
+from fraudstream.csv_file.skip_requests import SkipRequests
 from fraudstream.errors import AccessRefusedError, KafkaSetupError, SinkUnavailableError
-from fraudstream.heartbeat import Heartbeat
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.cluster import Cluster, admin_client, check_partitions, describe
 from fraudstream.kafka.connection import BROKEN, started, stopped
@@ -22,10 +20,14 @@ from fraudstream.kafka.first_start import commit_start
 from fraudstream.kafka.lag import LagProbe
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.rights import Rights
-from fraudstream.lifecycle import wait_for_stop
-from fraudstream.manifest import MOST_BYTES, read_file
-from fraudstream.metrics import ScorerMetrics
-from fraudstream.settings import (
+from fraudstream.model import store
+from fraudstream.model.drift_reference import Reference
+from fraudstream.model.manifest import MOST_BYTES, read_file
+from fraudstream.runtime.endpoint import endpoint
+from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.metrics import ScorerMetrics
+from fraudstream.runtime.run import wait_for_stop
+from fraudstream.runtime.settings import (
     CsvSettings,
     GroupSettings,
     KafkaSettings,
@@ -33,13 +35,11 @@ from fraudstream.settings import (
     ModelSettings,
     TopicSettings,
 )
-from fraudstream.sinks.csv import CsvSink
-from fraudstream.sinks.protocol import Identity, Sink
-from fraudstream.skip_requests import SkipRequests
 from scorer.blocked import Blocked
 from scorer.challenger import Challenger
 from scorer.champion import Champion, Loaded
-from scorer.drift_alarm import DriftAlarm
+from scorer.csv_sink import CsvSink
+from scorer.drift.alarm import DriftAlarm
 from scorer.gauges import Gauges
 from scorer.group_watch import GroupWatch
 from scorer.member import Member
@@ -83,12 +83,12 @@ def champion(settings: ModelSettings) -> Champion:
     """The active model of the folder, and whichever becomes it. Raises ModelUnfitError where there is none."""
 
     def load() -> Loaded:
-        model, manifest = artifact.load(
+        model, manifest = store.load(
             settings.models_dir, settings.pinned, review=settings.review_threshold, block=settings.block_threshold
         )
         return Loaded(model, manifest, Reference.read(manifest.reference))
 
-    return Champion(load, lambda: read_file(settings.models_dir / artifact.MANIFEST_FILE, MOST_BYTES))
+    return Champion(load, lambda: read_file(settings.models_dir / store.MANIFEST_FILE, MOST_BYTES))
 
 
 async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
@@ -96,7 +96,7 @@ async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbe
     heartbeat.beat("waiting for Kafka")
     metrics = ScorerMetrics()
     challenger = Challenger(
-        load=lambda: artifact.load_challenger(settings.model.models_dir, settings.model.pinned),
+        load=lambda: store.load_challenger(settings.model.models_dir, settings.model.pinned),
         compared=metrics.shadow_scored,
     )
     gauges = Gauges(metrics, champion, challenger, DriftAlarm(), settings.csv.path.parent)

@@ -5,8 +5,8 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
-from fraudstream.records import Unreadable
-from fraudstream.skip_requests import SkipRequest, SkipRequests
+from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
+from fraudstream.record import Unreadable
 
 _LOOK_EVERY_S = 0.5
 

@@ -6,8 +6,8 @@ from collections.abc import Callable
 import structlog
 from prometheus_client import Counter
 
-from fraudstream.events import APPROVE
-from fraudstream.latency import quantile
+from fraudstream.payment import APPROVE
+from fraudstream.runtime.latency import quantile
 from scorer.gauges import Gauges
 
 _EVERY_S = 10.0

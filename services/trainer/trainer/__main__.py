@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
-from fraudstream import logs
 from fraudstream.errors import FraudstreamError
-from fraudstream.lifecycle import PRIVATE_UMASK
-from fraudstream.settings import LogSettings, ModelSettings, TrainingSettings
+from fraudstream.runtime import logs
+from fraudstream.runtime.run import PRIVATE_UMASK
+from fraudstream.runtime.settings import LogSettings, ModelSettings, TrainingSettings
 from trainer import history, train
 
 

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from fraudstream.calibration import Calibrated
-from fraudstream.model import SMALLEST, Classifier
+from fraudstream.model.calibration import Calibrated
+from fraudstream.model.fraud_model import SMALLEST, Classifier
 from trainer.fit import log_losses
 
 Floats = NDArray[np.float64]

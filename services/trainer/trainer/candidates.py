@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 
-from fraudstream.curves import Basis, CurveLogit
-from fraudstream.features import FEATURES
-from fraudstream.model import Classifier
+from fraudstream.model.curves import Basis, CurveLogit
+from fraudstream.model.features import FEATURES
+from fraudstream.model.fraud_model import Classifier
 from trainer.sampling import at_most
 
 Floats = NDArray[np.float64]

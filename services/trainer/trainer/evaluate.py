@@ -5,7 +5,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from fraudstream.model import Thresholds
+from fraudstream.model.fraud_model import Thresholds
 from trainer import calibrate, fit, thresholds
 from trainer.thresholds import Costs
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.model_selection import StratifiedKFold
 
-from fraudstream.model import SMALLEST
+from fraudstream.model.fraud_model import SMALLEST
 from trainer.candidates import Candidate, candidates
 
 Floats = NDArray[np.float64]

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from fraudstream.errors import PaymentFileError, TrainingDataError
-from fraudstream.events import STRICT, Amount, Flag, Hour, Logins, Risk
-from fraudstream.features import FEATURES
+from fraudstream.model.features import FEATURES
+from fraudstream.payment import STRICT, Amount, Flag, Hour, Logins, Risk
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rejections import Rejections
 from fraudstream.payment_files.rows import LABEL, Schema

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fraudstream import terminal
-from fraudstream.features import FEATURES
+from fraudstream.model.features import FEATURES
 from fraudstream.payment_files.rows import LABEL
-from fraudstream.regular_files import replace_regular
-from fraudstream.settings import TrainingSettings
+from fraudstream.runtime import terminal
+from fraudstream.runtime.regular_files import replace_regular
+from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import labels, simulate
 
 ROWS = 20_000

@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
-from fraudstream import logs, terminal
-from fraudstream.calibration import Calibrated
-from fraudstream.curves import CurveLogit
-from fraudstream.model import SMALLEST, Classifier, FraudModel
-from fraudstream.settings import LogSettings, TrainingSettings
+from fraudstream.model.calibration import Calibrated
+from fraudstream.model.curves import CurveLogit
+from fraudstream.model.fraud_model import SMALLEST, Classifier, FraudModel
+from fraudstream.runtime import logs, terminal
+from fraudstream.runtime.settings import LogSettings, TrainingSettings
 from fraudstream.simulation import labels, simulate, true_probability
 from trainer import calibrate, history
 from trainer.study import fitted, mended, study

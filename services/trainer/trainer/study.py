@@ -7,8 +7,8 @@ import numpy as np
 import structlog
 from numpy.typing import NDArray
 
-from fraudstream.model import Classifier, Thresholds
-from fraudstream.settings import TrainingSettings
+from fraudstream.model.fraud_model import Classifier, Thresholds
+from fraudstream.runtime.settings import TrainingSettings
 from trainer import calibrate, evaluate, fit, thresholds
 from trainer.calibrate import Mend
 from trainer.candidates import Candidate

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.model import DECIMALS, SMALLEST, Thresholds
+from fraudstream.model.fraud_model import DECIMALS, SMALLEST, Thresholds
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -7,13 +7,13 @@ import numpy as np
 import structlog
 from threadpoolctl import threadpool_limits
 
-from fraudstream import artifact
-from fraudstream.drift import reference as drift
 from fraudstream.errors import ModelUnfitError
-from fraudstream.manifest import Libraries, Manifest
-from fraudstream.model import Classifier, FraudModel
-from fraudstream.model_checks import check_pinned
-from fraudstream.settings import TrainingSettings
+from fraudstream.model import drift_reference as drift
+from fraudstream.model import store
+from fraudstream.model.checks import check_pinned
+from fraudstream.model.fraud_model import Classifier, FraudModel
+from fraudstream.model.manifest import Libraries, Manifest
+from fraudstream.runtime.settings import TrainingSettings
 from trainer import fit
 from trainer.history import History
 from trainer.study import Study, fitted, mended, study
@@ -32,7 +32,7 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         candidate = found.chosen.candidate
         classifier = mended(fitted(candidate, history.matrix, history.labels, settings.seed), found.mend)
         reference = _reference(classifier, history, found)
-    manifest = artifact.save(
+    manifest = store.save(
         models_dir,
         classifier,
         kind=candidate.name,
@@ -41,7 +41,7 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         training_rows=len(history.labels),
         settings=fingerprint(settings),
         metrics=found.metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in found.comparisons},
-        reference=reference | {"payment": artifact.reference_payment(usual(history))},
+        reference=reference | {"payment": store.reference_payment(usual(history))},
     )
     _report(history, found, classifier, manifest, models_dir)
     return manifest
@@ -75,10 +75,10 @@ def already_trained(history: History, settings: TrainingSettings, models_dir: Pa
     wanted = history.sha256, fingerprint(settings)
     matches = {
         manifest.content_sha256: manifest
-        for manifest in artifact.kept(models_dir)
+        for manifest in store.kept(models_dir)
         if (manifest.training_sha256, manifest.settings) == wanted and manifest.libraries.fits(installed)
     }
-    active = artifact.active(models_dir)
+    active = store.active(models_dir)
     return matches.get(active.content_sha256 if active else "", next(iter(matches.values()), None))
 
 
@@ -88,13 +88,13 @@ def ensure_active(manifest: Manifest, models_dir: Path, pins: frozenset[str]) ->
     Nothing is unpickled. Raises ModelUnfitError where there are pins, and neither is among them.
     """
     try:
-        active = artifact.repair(models_dir, pins)
+        active = store.repair(models_dir, pins)
     except ModelUnfitError:
-        check_pinned(models_dir / artifact.VERSIONS, manifest, pins)
-        return artifact.activate(models_dir, manifest.content_sha256, by="trainer").version
+        check_pinned(models_dir / store.VERSIONS, manifest, pins)
+        return store.activate(models_dir, manifest.content_sha256, by="trainer").version
     is_pinned = not pins or manifest.content_sha256 in pins
     if active.activated_by == "trainer" and active.content_sha256 != manifest.content_sha256 and is_pinned:
-        active = artifact.activate(models_dir, manifest.content_sha256, by="trainer")
+        active = store.activate(models_dir, manifest.content_sha256, by="trainer")
     return active.version
 
 

@@ -5,8 +5,8 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from fraudstream.dead_letters import Headers
-from fraudstream.rows import Message
+from fraudstream.dead_letter import Headers
+from fraudstream.record import Message
 
 Part = Literal["value", "key", "headers"]
 

@@ -36,7 +36,7 @@ class SimulatedPayments:
     is_new_device: Integers
 
     def matrix(self) -> Floats:
-        """Shape (n, 5), columns in the order of `fraudstream.features.FEATURES`."""
+        """Shape (n, 5), columns in the order of `fraudstream.model.features.FEATURES`."""
         columns = (self.amount, self.country_risk_score, self.failed_logins, self.transaction_hour, self.is_new_device)
         return np.column_stack(columns).astype(np.float64, copy=False)
 

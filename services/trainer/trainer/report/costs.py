@@ -5,7 +5,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from fraudstream.model import SMALLEST, Thresholds
+from fraudstream.model.fraud_model import SMALLEST, Thresholds
 from trainer import thresholds
 from trainer.report import style
 from trainer.report.facts import Facts

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 from numpy.typing import NDArray
 
-from fraudstream.features import FEATURES
+from fraudstream.model.features import FEATURES
 from trainer.fit import log_losses
 from trainer.report import style
 from trainer.report.facts import Facts

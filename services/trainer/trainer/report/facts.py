@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.manifest import Manifest
-from fraudstream.model import SMALLEST, Classifier, Thresholds
+from fraudstream.model.fraud_model import SMALLEST, Classifier, Thresholds
+from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import true_probability
 from trainer import make_data
 from trainer.fit import Comparison

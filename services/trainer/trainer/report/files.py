@@ -9,9 +9,9 @@ from pathlib import Path
 
 from matplotlib.figure import Figure
 
-from fraudstream.manifest import Manifest
-from fraudstream.model import Classifier
-from fraudstream.regular_files import replace_regular
+from fraudstream.model.fraud_model import Classifier
+from fraudstream.model.manifest import Manifest
+from fraudstream.runtime.regular_files import replace_regular
 from trainer.history import History
 from trainer.report import contest, costs, effects, page, ranking, reliability, scores, style
 from trainer.report.facts import Facts, gather

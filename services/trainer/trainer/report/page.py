@@ -7,7 +7,7 @@ from datetime import datetime
 
 import numpy as np
 
-from fraudstream.features import FEATURES
+from fraudstream.model.features import FEATURES
 from trainer.report.facts import Facts
 from trainer.report.style import percent
 

@@ -10,7 +10,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.consumer.fetcher import FetchResult
 
-from fraudstream.records import Record
+from fraudstream.record import Record
 
 MOST_BYTES = 16 << 20
 """Of one fetch: 30,000 payments. A single record may exceed it."""

@@ -6,9 +6,9 @@ from typing import Any
 
 from aiokafka import errors
 
-from fraudstream.addresses import Address
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.refusals import Client, Refusal, asked_for_user, refusal
+from fraudstream.runtime.addresses import Address
 
 _STANDS_S = 30.0
 """aiokafka tries again more often than that, as long as it needs that broker."""

@@ -9,7 +9,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import client_options
-from fraudstream.settings import KafkaSettings, TopicSettings
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _CALL_TIMEOUT_MS = 20_000
 _SETTLE_S = 2.0

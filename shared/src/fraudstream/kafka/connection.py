@@ -14,9 +14,9 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.patches import note_attempts, register_invalid_record_error
 from fraudstream.kafka.tls import tls_context
-from fraudstream.lifecycle import wait_for_stop
-from fraudstream.settings import KafkaSettings
-from fraudstream.waiting import Waiting
+from fraudstream.runtime.run import wait_for_stop
+from fraudstream.runtime.settings import KafkaSettings
+from fraudstream.runtime.waiting import Waiting
 
 Log = structlog.stdlib.BoundLogger
 

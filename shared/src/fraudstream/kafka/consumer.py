@@ -28,8 +28,8 @@ from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.reading import fingerprint_at, offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import Log
-from fraudstream.records import Record, Unreadable
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import Record, Unreadable
+from fraudstream.runtime.settings import KafkaSettings
 
 CLIENT_ID = "fraudstream-scorer"
 """What the client ids of scorers begin with: by it they know each other among the members of the group."""

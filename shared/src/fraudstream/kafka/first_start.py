@@ -7,12 +7,12 @@ from typing import Literal
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.structs import OffsetAndMetadata
 
-from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options, stopped
 from fraudstream.kafka.group_requests import GroupRequests
 from fraudstream.kafka.producing import failed_producer, start, transactional, transactional_id
 from fraudstream.kafka.rights import Rights
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.settings import KafkaSettings
 
 Offsets = dict[TopicPartition, int]
 

@@ -13,7 +13,7 @@ from aiokafka.errors import GroupAuthorizationFailedError, KafkaError, for_code
 
 from fraudstream.kafka.cluster import admin_client
 from fraudstream.kafka.connection import BROKEN, quiet_client, stopped
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime.settings import KafkaSettings
 
 T = TypeVar("T")
 _PATIENCE_S = 20.0

@@ -9,10 +9,10 @@ from aiokafka import AIOKafkaProducer
 
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.limits import OutputLimits
-from fraudstream.kafka.partitioning import KeyedMessage
 from fraudstream.kafka.producing import end_sender, failed_producer, new_batch
 from fraudstream.kafka.rights import Rights
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import KeyedMessage
+from fraudstream.runtime.settings import KafkaSettings
 
 _BATCH_BYTES = 256 << 10
 

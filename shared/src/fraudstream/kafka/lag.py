@@ -10,7 +10,7 @@ from typing import Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from fraudstream.kafka.connection import BROKEN, client_options, quiet_client, stopped
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime.settings import KafkaSettings
 
 _TIMEOUT_S = 10.0
 

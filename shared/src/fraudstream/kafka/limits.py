@@ -14,8 +14,8 @@ from fraudstream.kafka.cluster import admin_client
 from fraudstream.kafka.connection import BROKEN, stopped
 from fraudstream.kafka.refused_records import TopicLimits, refusal
 from fraudstream.kafka.rights import Rights
-from fraudstream.rows import Message
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import Message
+from fraudstream.runtime.settings import KafkaSettings
 
 _READ_EVERY_S = 30.0
 _READ_TIMEOUT_S = 5.0

@@ -11,10 +11,10 @@ from fraudstream.errors import KafkaSetupError, TopicRefusesError
 from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
 from fraudstream.kafka.idempotence import Acknowledged, IdempotentProducer
 from fraudstream.kafka.limits import OutputLimits
-from fraudstream.kafka.partitioning import KeyedMessage, PartitionCount
+from fraudstream.kafka.partitioning import PartitionCount
 from fraudstream.kafka.refused_records import NEVER_ACCEPTED
-from fraudstream.rows import Message
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import KeyedMessage, Message
+from fraudstream.runtime.settings import KafkaSettings
 
 _TOPIC_APPEARS_S = 5.0
 _LONGEST_PAUSE_S = 2.0

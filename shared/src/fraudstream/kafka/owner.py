@@ -16,14 +16,12 @@ from aiokafka.errors import TransactionalIdAuthorizationFailed
 from aiokafka.structs import OffsetAndMetadata
 
 from fraudstream.errors import KafkaSetupError
-from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import BROKEN, client_options, stopped
 from fraudstream.kafka.group_requests import NO_MEMBERSHIP, CommittedOffset, GroupRequests, Membership
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.patches import retry_begin_soon
 from fraudstream.kafka.producing import (
     TRANSACTION_TIMEOUT_S,
-    Place,
     deliver,
     end_sender,
     failed_producer,
@@ -33,8 +31,9 @@ from fraudstream.kafka.producing import (
     transactional_id,
 )
 from fraudstream.kafka.rights import Rights
-from fraudstream.rows import Message
-from fraudstream.settings import KafkaSettings, TopicSettings
+from fraudstream.record import Message, Place
+from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _START_TIMEOUT_S = 30.0
 _FENCE_ONE_TIMEOUT_S = 5.0

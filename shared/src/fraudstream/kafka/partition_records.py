@@ -15,7 +15,7 @@ from fraudstream.kafka.record_batches import (
     unreadable_batch,
 )
 from fraudstream.kafka.salvage import UndecodableError
-from fraudstream.records import Record, Unreadable
+from fraudstream.record import Record, Unreadable
 
 _READ_COMMITTED = 1
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,14 +36,6 @@ class PartitionCount:
         elif self._now() - self._lower_since_s > _SETTLE_S:
             self._count, self._lower_since_s = reported, None
         return self._count
-
-
-class KeyedMessage(NamedTuple):
-    """A record to send. Its timestamp is when it was made, whenever it gets through."""
-
-    key: bytes
-    value: bytes | None
-    timestamp_ms: int
 
 
 def partitions_of(keys: Sequence[bytes], count: int) -> list[int]:

@@ -32,7 +32,7 @@ def register_invalid_record_error() -> None:
 
 
 def read_damaged_records() -> None:
-    """All consumers return `fraudstream.records.Record`s, and `Unreadable`s in place of what can't be parsed.
+    """All consumers return `fraudstream.record.Record`s, and `Unreadable`s in place of what can't be parsed.
 
     aiokafka would raise at the first damaged byte, and drop what it has taken of other partitions by then. It would
     also make a ConsumerRecord of eleven fields of each record, which costs more than all the rest of its reading.

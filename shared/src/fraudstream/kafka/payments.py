@@ -12,8 +12,9 @@ from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.connection import Log, quiet_client
 from fraudstream.kafka.link import Link
 from fraudstream.kafka.outage import Outage
-from fraudstream.kafka.partitioning import KeyedMessage, partitions_of
-from fraudstream.settings import KafkaSettings
+from fraudstream.kafka.partitioning import partitions_of
+from fraudstream.record import KeyedMessage
+from fraudstream.runtime.settings import KafkaSettings
 
 _MOST_WAITING = 50_000
 _MOST_IN_A_BATCH = 4_000

@@ -19,7 +19,7 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.refused_records import NEVER_ACCEPTED
 from fraudstream.kafka.rights import NOT_ALLOWED
-from fraudstream.rows import Message
+from fraudstream.record import Message, Place
 
 TRANSACTION_TIMEOUT_S = 60
 FENCED_ERRORS = (ProducerFenced, InvalidProducerEpoch)
@@ -31,8 +31,6 @@ _LOOK_S = 0.5
 _LAST_ANSWERS_S = 0.5
 
 Acknowledgement = asyncio.Future[object]
-Place = tuple[str, int]
-"""A topic and the number of its partition."""
 
 
 def transactional(identity: str) -> dict[str, object]:

@@ -17,11 +17,11 @@ from fraudstream.kafka.batches import never_a_record, serves_nothing_else
 from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
 from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.rights import Rights
-from fraudstream.lifecycle import wait_for_stop
 from fraudstream.offsets import NO_RECORD, fingerprint
 from fraudstream.offsets import Log as Retained
-from fraudstream.records import Record, Unreadable
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import Record, Unreadable
+from fraudstream.runtime.run import wait_for_stop
+from fraudstream.runtime.settings import KafkaSettings
 
 _CONNECT_S = 10.0
 _SILENCE_S = 60.0

@@ -23,7 +23,7 @@ from fraudstream.kafka.frames import LENGTH, LENGTH_AT, OVERHEAD
 from fraudstream.kafka.legacy import LegacyBatch
 from fraudstream.kafka.record_count import UNCOUNTED_BYTES, counted, has_sound_lengths
 from fraudstream.kafka.salvage import HEADER, BatchHeader, Salvage, UndecodableError
-from fraudstream.records import Record, Unreadable
+from fraudstream.record import Record, Unreadable
 
 _FORMAT = 2
 _MAGIC_AT = 16

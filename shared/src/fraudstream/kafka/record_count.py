@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from fraudstream.kafka.salvage import HEADER, BatchHeader, check_parts, varint
-from fraudstream.records import Record
+from fraudstream.record import Record
 
 UNCOUNTED_BYTES = 2 << 20
 """A smaller batch becomes 140 MB at most; 10,000 payments fit into it."""

@@ -9,7 +9,7 @@ from aiokafka import errors
 
 from fraudstream.fitting import batch_bytes
 from fraudstream.kafka.patches import InvalidRecordError
-from fraudstream.rows import Message
+from fraudstream.record import Message
 
 NEVER_ACCEPTED = (
     errors.InvalidTimestampError,

@@ -9,7 +9,7 @@ from typing import Literal
 from aiokafka import errors
 
 from fraudstream.errors import AccessRefusedError
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime.settings import KafkaSettings
 
 Operation = Literal["Read", "Write", "Describe", "Create", "Alter", "DescribeConfigs"]
 

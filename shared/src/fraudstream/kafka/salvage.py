@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fraudstream.records import Record, Unreadable
+from fraudstream.record import Record, Unreadable
 
 HEADER = struct.Struct(">qiibIhiqqqhii")
 """Of format 2; records follow it."""

@@ -13,15 +13,12 @@ from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.reading import offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
-from fraudstream.records import Record, Unreadable
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import Place, Record, Unreadable
+from fraudstream.runtime.settings import KafkaSettings
 
 _FETCH_MIN_BYTES = 64 << 10
 _FETCH_WAIT_MS = 250
 _PARTITION_BYTES = 2 << 20
-
-Place = tuple[str, int]
-"""Topic and partition."""
 
 
 class Tail:

@@ -4,7 +4,7 @@ import ssl
 from functools import cache
 
 from fraudstream.errors import SettingsError
-from fraudstream.settings import KafkaSettings
+from fraudstream.runtime.settings import KafkaSettings
 
 
 @cache

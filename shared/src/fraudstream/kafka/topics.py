@@ -11,8 +11,8 @@ from fraudstream.errors import AccessRefusedError, KafkaSetupError
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, Log, client_options, started, stopped
 from fraudstream.kafka.rights import NOT_ALLOWED, Rights
-from fraudstream.lifecycle import wait_for_stop
-from fraudstream.settings import KafkaSettings, TopicSettings
+from fraudstream.runtime.run import wait_for_stop
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 DLQ_MESSAGE_BYTES = 2 << 20
 """The largest dead letter: a payment of Kafka's default limit, uncompressed, with its headers and ours."""

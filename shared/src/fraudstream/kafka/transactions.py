@@ -5,14 +5,14 @@ from collections.abc import Collection, Mapping, Sequence
 
 from aiokafka import AIOKafkaProducer
 
-from fraudstream.failpoints import failpoint
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.patches import retry_begin_soon
 from fraudstream.kafka.producing import failed_producer, publish, start, transactional
 from fraudstream.kafka.rights import Rights
-from fraudstream.rows import Message
-from fraudstream.settings import KafkaSettings
+from fraudstream.record import Message
+from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.settings import KafkaSettings
 
 _REQUEST_BYTES = 4 << 20
 # less than the transaction's own time all together

@@ -3,9 +3,9 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 
-from fraudstream.cells import number
 from fraudstream.errors import PaymentFileError
-from fraudstream.features import FEATURES
+from fraudstream.model.features import FEATURES
+from fraudstream.payment_files.cells import number
 from fraudstream.payment_files.rows import DECIMALS, ID, LABEL, quoted
 
 POINT, COMMA = ".", ","

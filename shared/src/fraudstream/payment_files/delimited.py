@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.events import InvalidPayment, check_all
+from fraudstream.payment import InvalidPayment, check_all
 from fraudstream.payment_files import decimals
 from fraudstream.payment_files.header import Header
 from fraudstream.payment_files.physical_lines import LONGEST_LINE

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pydantic_core
 
 from fraudstream import wire_formats
-from fraudstream.events import InvalidPayment, decode_each
+from fraudstream.payment import InvalidPayment, decode_each
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.rows import ID, Batch, Rejected, Row, Schema, described, in_order
 

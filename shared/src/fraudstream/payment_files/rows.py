@@ -6,8 +6,8 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from fraudstream.events import PAYMENT
-from fraudstream.features import FEATURES
+from fraudstream.model.features import FEATURES
+from fraudstream.payment import PAYMENT
 
 ID = "payment_id"
 LABEL = "is_fraud"

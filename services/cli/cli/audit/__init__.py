@@ -1,0 +1,1 @@
+"""Outputs compared with the input: `fraudstream verify`, `rebuild` and `model compare`."""

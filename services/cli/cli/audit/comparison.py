@@ -1,0 +1,87 @@
+"""Champion beside challenger, over scored payments that carry both: where they differ, and by how much. Pure."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+import pydantic_core
+
+from fraudstream.model.fraud_model import Thresholds
+from fraudstream.payment import DECISIONS
+from fraudstream.record import Record
+from fraudstream.runtime.escaping import visible
+
+
+@dataclass(slots=True)
+class Comparison:
+    """Of one pair of versions."""
+
+    payments: int = 0
+    decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How often the champion decided the first and the challenger would have decided the second."""
+    shift: float = 0.0
+    """Sum over the payments of challenger's minus champion's log-odds."""
+    squared: float = 0.0
+    """Sum of the squares of these."""
+
+    @property
+    def agreement(self) -> float:
+        """Share of payments with the same decision."""
+        same = sum(count for (ours, theirs), count in self.decisions.items() if ours == theirs)
+        return same / self.payments if self.payments else 1.0
+
+    def text(self, champion: str, challenger: str) -> str:
+        """What a person reads."""
+        mean = self.shift / self.payments
+        spread = max(self.squared / self.payments - mean**2, 0.0) ** 0.5
+        width = max(map(len, DECISIONS)) + 2
+        lines = [
+            f"{self.payments:,} payments scored by {visible(champion)} and, in the shadow, by {visible(challenger)}",
+            f"same decision: {self.agreement:.2%}",
+            f"the challenger's log-odds are {mean:+.3f} on average, with a spread of {spread:.3f}",
+            "",
+            "champion \\ challenger".ljust(22) + "".join(theirs.rjust(width) for theirs in DECISIONS),
+            *(
+                ours.ljust(22) + "".join(f"{self.decisions[ours, theirs]:,}".rjust(width) for theirs in DECISIONS)
+                for ours in DECISIONS
+            ),
+        ]
+        return "\n".join(lines)
+
+
+class Comparisons:
+    """Takes scored payments in; `pairs` holds a comparison for each (champion, challenger)."""
+
+    def __init__(self, thresholds: Callable[[str], Thresholds | None]) -> None:
+        """`thresholds` are those of a challenger's version; None leaves its payments out."""
+        self.pairs: dict[tuple[str, str], Comparison] = {}
+        self.left_out = 0
+        self._thresholds = thresholds
+
+    def add(self, records: Iterable[Record]) -> None:
+        """Those that no challenger scored are passed over."""
+        for record in records:
+            try:
+                event = pydantic_core.from_json(record.value or b"")
+                if "challenger_version" not in event:
+                    continue
+                pair = str(event["model_version"]), str(event["challenger_version"])
+                limits = self._thresholds(pair[1])
+                if limits is None:
+                    self.left_out += 1
+                    continue
+                self._count(
+                    pair, limits, event["decision"], event["fraud_probability"], event["challenger_probability"]
+                )
+            except (ValueError, TypeError, KeyError):
+                self.left_out += 1
+
+    def _count(self, pair: tuple[str, str], limits: Thresholds, ours: str, champion: float, challenger: float) -> None:
+        shift = float(np.log(challenger / (1 - challenger)) - np.log(champion / (1 - champion)))
+        theirs = DECISIONS[(challenger >= limits.review) + (challenger >= limits.block)]
+        comparison = self.pairs.setdefault(pair, Comparison())
+        comparison.payments += 1
+        comparison.decisions[ours, theirs] += 1
+        comparison.shift += shift
+        comparison.squared += shift**2

@@ -1,0 +1,109 @@
+"""Records and rows → entries to merge: the input offset that each speaks of, and what it says."""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pydantic_core
+
+from cli.audit.merge import Content
+from fraudstream.payment import InvalidPayment, columns, decode, excess
+from fraudstream.record import Record
+from fraudstream.scored_payment import MOST_VALUES, Scored
+
+Unreadable = Callable[[str], None]
+_COLUMNS = 12
+_NOT_OURS = (ValueError, TypeError, KeyError, OverflowError)
+"""What another writer's record raises where it is read field by field."""
+
+
+def scored_entries(records: Iterable[Record], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
+    """Scored payments by the offset of their payment."""
+    entries: list[tuple[int, Content]] = []
+    for record in records:
+        try:
+            event = _event(record.value)
+            if event["source_partition"] != partition:
+                raise ValueError(f"its payment is of partition {event['source_partition']}")
+            content = event["payment_id"], event["fraud_probability"], event["decision"], event["model_version"]
+            entries.append((int(event["source_offset"]), content))
+        except _NOT_OURS as error:
+            unreadable(f"scored topic, offset {record.offset}: {_words(error)}")
+    return entries
+
+
+def dead_entries(
+    records: Iterable[Record], topic: str, partition: int, unreadable: Unreadable
+) -> list[tuple[int, int]]:
+    """Dead letters by the offset of their message, with its timestamp; others' records and markers are passed over."""
+    entries: list[tuple[int, int]] = []
+    for record in records:
+        headers = {name: value or b"" for name, value in record.headers}  # ours are the last ones of their name
+        if "dlq.offset" not in headers or headers.get("dlq.topic") != topic.encode():
+            continue
+        try:
+            if int(headers["dlq.partition"]) == partition:
+                entries.append((int(headers["dlq.offset"]), int(headers.get("dlq.timestamp", record.timestamp))))
+        except (ValueError, KeyError) as error:
+            unreadable(f"dead letters, offset {record.offset}: {_words(error)}")
+    return entries
+
+
+def row_entries(lines: Iterable[bytes], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
+    """CSV rows of one partition by offset."""
+    entries: list[tuple[int, Content]] = []
+    wanted = b"%d" % partition
+    for line in lines:
+        cells = line.split(b",")
+        if len(cells) != _COLUMNS or cells[10] != wanted:
+            if cells[-2] == wanted:
+                unreadable(f"CSV row {_shown(line)}: {len(cells)} cells instead of {_COLUMNS}")
+            continue
+        try:
+            content = int(cells[1]), float(cells[7]), cells[8].decode(), cells[9].decode()
+            entries.append((int(cells[11]), content))
+        except ValueError as error:
+            unreadable(f"CSV row {_shown(line)}: {_words(error)}")
+    return entries
+
+
+def scored_again(records: Iterable[Record], unreadable: Unreadable) -> Scored:
+    """Scored records as the scorer had them, without those that are none of ours."""
+    payments, places = [], []
+    for record in records:
+        try:
+            event = _event(record.value)
+            payment = decode(record.value)
+            if isinstance(payment, InvalidPayment):
+                raise ValueError(payment.detail)  # noqa: TRY004
+            score = float(event["fraud_probability"]), str(event["decision"]), str(event["model_version"])
+            if not 0.0 <= score[0] <= 1.0:
+                raise ValueError(f"its probability is {score[0]}")
+            place = record.timestamp, int(event["source_partition"]), int(event["source_offset"])
+            places.append((*score, *place))
+            payments.append(payment)
+        except _NOT_OURS as error:
+            unreadable(f"scored topic, offset {record.offset}: {_words(error)}")
+    probability, decision, version, timestamp_ms, partition, offset = zip(*places, strict=True) if places else [()] * 6
+    return Scored(
+        payments=columns(payments),
+        fraud_probability=probability,
+        decision=decision,
+        model_version=version,
+        timestamp_ms=timestamp_ms,
+        partition=partition,
+        offset=offset,
+    )
+
+
+def _event(value: bytes | None) -> Any:
+    if why := excess(value or b"", MOST_VALUES):
+        raise ValueError(why)
+    return pydantic_core.from_json(value or b"")
+
+
+def _words(error: Exception) -> str:
+    return f"no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _shown(line: bytes) -> str:
+    return repr(line[:100].decode(errors="replace"))

@@ -1,0 +1,124 @@
+"""What `verify` found, in words: a table, the findings, the verdict. Pure."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from cli.audit.merge import EXAMPLES, Finding, Kind
+from cli.tables import aligned
+from fraudstream.runtime.escaping import visible
+
+_HEAD = ("partition", "judged offsets", "records", "scored", "dead", "findings", "pending")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """A partition's result. `notes` say what could not be judged, and why; `pending` wait for the scorers.
+
+    `replayed` of all dead letters that are kept were sent to the input again. The rows of `erased` records were erased.
+    """
+
+    partition: int
+    start: int
+    end: int
+    records: int = 0
+    once: int = 0
+    scored: int = 0
+    dead: int = 0
+    replayed: int = 0
+    erased: int = 0
+    pending: int = 0
+    findings: Counter[Kind] = field(default_factory=Counter)
+    examples: Sequence[Finding] = ()
+    notes: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All partitions, and lines of the CSV that belong to none; `notes` are about the whole."""
+
+    partitions: Sequence[Judged]
+    unreadable: int = 0
+    unreadable_lines: Sequence[str] = ()
+    notes: Sequence[str] = ()
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was found."""
+        return not self.unreadable and not any(judged.findings.total() for judged in self.partitions)
+
+    def text(self) -> str:
+        """As a user reads it."""
+        parts = [_table(self.partitions), *self._notes(), *self._findings(), self._verdict()]
+        return "\n\n".join(parts)
+
+    def _notes(self) -> list[str]:
+        lines = [*self.notes, *(f"partition {one.partition}: {note}" for one in self.partitions for note in one.notes)]
+        return ["\n".join(map(visible, lines))] if lines else []
+
+    def _findings(self) -> list[str]:
+        counts: Counter[Kind] = Counter()
+        for judged in self.partitions:
+            counts.update(judged.findings)
+        counts[Kind.UNREADABLE] += self.unreadable
+        return ["\n".join(self._listed(kind, counts[kind])) for kind in Kind if counts[kind]]
+
+    def _listed(self, kind: Kind, count: int) -> list[str]:
+        lines = [
+            f"  partition {judged.partition}" + _place(finding)
+            for judged in self.partitions
+            for finding in judged.examples
+            if finding.kind is kind
+        ]
+        if kind is Kind.UNREADABLE:
+            lines += [f"  {line}" for line in self.unreadable_lines]
+        shown = [visible(line) for line in lines[:EXAMPLES]]
+        more = [f"  … and {count - len(shown):,} more"] if count > len(shown) else []
+        return [f"{kind} ({count:,}):", *shown, *more]
+
+    def _verdict(self) -> str:
+        records = sum(judged.records for judged in self.partitions)
+        once = sum(judged.once for judged in self.partitions)
+        if not records and self.is_clean:
+            return "Nothing to judge yet: no record was decided that is still retained."
+        if self.is_clean:
+            scored, dead, erased = (
+                sum(getattr(one, name) for one in self.partitions) for name in ("scored", "dead", "erased")
+            )
+            parts = f"{scored:,} scored, {dead:,} dead letters" + (f", {erased:,} erased" if erased else "")
+            return f"All well: each of {records:,} records stands exactly once ({parts})." + self._replayed()
+        return f"NOT well: {once:,} of {records:,} records stand exactly once, {records - once:,} do not; see above."
+
+    def _replayed(self) -> str:
+        replayed = sum(judged.replayed for judged in self.partitions)
+        return f"\n{replayed:,} dead letters were replayed; each replay is a record of its own." if replayed else ""
+
+
+def _place(finding: Finding) -> str:
+    offset = f", offset {finding.offset}" if finding.offset is not None else ""
+    return offset + (f": {finding.detail}" if finding.detail else "")
+
+
+def _table(partitions: Sequence[Judged]) -> str:
+    rows = [_HEAD, *(_cells(judged) for judged in partitions), _total(partitions)]
+    return "\n".join(aligned(rows, right=range(len(_HEAD))))
+
+
+def _cells(judged: Judged) -> tuple[str, ...]:
+    judged_range = f"{judged.start}…{judged.end - 1}" if judged.end > judged.start else "none"
+    return (str(judged.partition), judged_range, *_numbers([judged]))
+
+
+def _total(partitions: Sequence[Judged]) -> tuple[str, ...]:
+    return ("all", "", *_numbers(partitions))
+
+
+def _numbers(partitions: Sequence[Judged]) -> list[str]:
+    columns = (
+        sum(one.records for one in partitions),
+        sum(one.scored for one in partitions),
+        sum(one.dead for one in partitions),
+        sum(one.findings.total() for one in partitions),
+        sum(one.pending for one in partitions),
+    )
+    return [f"{number:,}" for number in columns]

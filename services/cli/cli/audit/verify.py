@@ -1,0 +1,299 @@
+"""`fraudstream verify`: does every input record stand exactly once, in CSV and scored topic or as a dead letter?"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Self
+
+from cli.audit.cursor import Cursor
+from cli.audit.entries import dead_entries, row_entries, scored_entries
+from cli.audit.merge import Bounds, Content, Kind, Merge
+from cli.audit.previous_topic import first_of_present_topic
+from cli.audit.replays import Replays
+from cli.audit.report import Judged, Report
+from cli.csv.erased import ErasedPlace, ErasedPlaces
+from cli.csv.reading import CsvSnapshot, files
+from cli.csv.refill import known
+from cli.progress import Progress
+from fraudstream.csv_file.protocol import Identity
+from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.cluster import admin_client, check_partitions, describe
+from fraudstream.kafka.connection import Log
+from fraudstream.kafka.group import committed_offsets
+from fraudstream.kafka.limits import topic_settings
+from fraudstream.kafka.reading import TopicReader, connected, settled, undecoded_batch
+from fraudstream.offsets import Log as Retained
+from fraudstream.record import Unreadable
+from fraudstream.runtime.settings import CsvSettings, GroupSettings, KafkaSettings, TopicSettings
+
+_COUNTED_EXACTLY = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerifySettings:
+    """Where everything is."""
+
+    kafka: KafkaSettings
+    topics: TopicSettings
+    group: GroupSettings
+    csv: CsvSettings
+    with_csv: bool = True
+    """Whether `verify` holds the topics against the CSV; where each host has one of its own, no single one has all."""
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> Self:
+        """Read the settings. Raises SettingsError."""
+        return cls(
+            kafka=KafkaSettings.from_env(env),
+            topics=TopicSettings.from_env(env),
+            group=GroupSettings.from_env(env),
+            csv=CsvSettings.from_env(env),
+        )
+
+
+async def verify(settings: VerifySettings, log: Log) -> Report:
+    """Judge what the group has committed; scorers may go on meanwhile. Raises FraudstreamError where it can't."""
+    kafka, topics, group = settings.kafka, settings.topics, settings.group.group
+    async with AsyncExitStack() as stack:
+        admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
+        cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
+        check_partitions(cluster, topics)
+        identity = Identity(cluster=cluster.id, topic=topics.input, group=group)
+        state = known(settings.csv.path, identity) if settings.with_csv else None
+        partitions = range(cluster.partitions[topics.input])
+        readers = {
+            topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
+            for topic in (topics.input, topics.scored, topics.dlq)
+        }
+        # what is committed comes first: all that it stands for is in the outputs by then
+        committed = await committed_offsets(admin, group, topics.input, partitions)
+        if all(offset is None for offset in committed.values()):
+            raise KafkaSetupError(f"CONSUMER_GROUP: {group} has not committed anything of {topics.input} yet")
+        logs = await settled_logs(settings, readers, partitions, log)
+        csv = stack.enter_context(CsvSnapshot(files(settings.csv.path) if settings.with_csv else []))
+        audit = _Audit(
+            topics=topics,
+            readers=readers,
+            logs=logs,
+            committed=committed,
+            first={one: mark.first for one, mark in state.marks.items()} if state else {},
+            csv=csv,
+            with_csv=settings.with_csv,
+            erased=ErasedPlaces(settings.csv.path, cluster.id, topics.input).read()
+            if settings.with_csv
+            else frozenset(),
+            compacted="compact" in (await topic_settings(admin, topics.input)).get("cleanup.policy", ""),
+            progress=Progress("verifying", _total(logs[topics.input], committed), log),
+        )
+        judged = [await audit.partition(partition) for partition in partitions]
+        audit.progress.finish()
+        log.info("verified", records=audit.progress.count, per_second=audit.progress.per_second)
+        return Report(
+            partitions=judged,
+            unreadable=csv.unreadable,
+            unreadable_lines=csv.unreadable_lines,
+            notes=[] if csv.names else [_without(settings)],
+        )
+
+
+def _without(settings: VerifySettings) -> str:
+    if settings.with_csv:
+        return f"There is no CSV at {settings.csv.path}: fraudstream rebuild refills it."
+    return "Judged by the topics alone, without a CSV."
+
+
+async def settled_logs(
+    settings: VerifySettings, readers: Mapping[str, TopicReader], partitions: range, log: Log
+) -> dict[str, dict[int, Retained]]:
+    """Return what each topic retains, the output topics once the transactions that are open now have ended."""
+    kafka, topics = settings.kafka, settings.topics
+    logs = {topics.input: await readers[topics.input].retained(partitions)}
+    for topic in (topics.scored, topics.dlq):
+        async with connected(partial(TopicReader, kafka, topic, "read_uncommitted"), kafka, log) as whole:
+            logs[topic] = await settled(
+                readers[topic], whole, partitions, lambda: log.info("waiting for open transactions", at_most_s=10)
+            )
+    return logs
+
+
+def _total(logs: Mapping[int, Retained], committed: Mapping[int, int | None]) -> int:
+    return sum(max(0, (committed[partition] or 0) - log.start) for partition, log in logs.items())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Audit:
+    """Judges partition by partition."""
+
+    topics: TopicSettings
+    readers: Mapping[str, TopicReader]
+    logs: Mapping[str, Mapping[int, Retained]]
+    committed: Mapping[int, int | None]
+    first: Mapping[int, int]
+    csv: CsvSnapshot
+    with_csv: bool
+    erased: frozenset[ErasedPlace]
+    compacted: bool
+    progress: Progress
+
+    async def partition(self, partition: int) -> Judged:
+        """Merge the partition's four readings."""
+        committed, retained = self.committed[partition], self.logs[self.topics.input][partition]
+        if committed is None:
+            pending = await self._pending(partition, retained.start, retained.end)
+            return Judged(
+                partition=partition, start=0, end=0, pending=pending, notes=["the group has committed nothing of it"]
+            )
+        unreadable: list[str] = []
+        readings = await self._readings(partition, unreadable.append)
+        first = await self._first(partition, readings)
+        end = min(committed, retained.end)
+        start = max(retained.start, min(first, end) if first is not None else end)
+        topic_from = await self._topic_from(partition, readings.scored, end)
+        if not self.with_csv:  # nothing else says what became of them
+            start = max(start, min(topic_from, end))
+        erased = frozenset((one.offset, one.timestamp_ms) for one in self.erased if one.partition == partition)
+        bounds = Bounds(start=start, end=end, topic_from=topic_from, compacted=self.compacted, erased=erased)
+        merge = Merge(bounds, csv=self.with_csv)
+        undecoded = await self._merge(partition, merge, readings)
+        for detail in unreadable:
+            merge.found(Kind.UNREADABLE, detail)
+        for kind, detail in readings.replays.findings:
+            merge.found(kind, detail)
+        merge.finish()
+        return Judged(
+            partition=partition,
+            start=start,
+            end=end,
+            records=merge.records,
+            once=merge.once,
+            scored=merge.scored + merge.unretained,
+            dead=merge.dead,
+            replayed=readings.replays.count,
+            erased=merge.erased,
+            pending=await self._pending(partition, max(end, retained.start), retained.end),
+            findings=merge.findings,
+            examples=merge.examples,
+            notes=[*self._notes(partition, merge, first, readings.former), *_undecoded_notes(undecoded)],
+        )
+
+    async def _readings(self, partition: int, unreadable: Callable[[str], None]) -> "_Readings":
+        scored, dead = self.topics.scored, self.topics.dlq
+        log = self.logs[scored][partition]
+        begin, former = await first_of_present_topic(
+            self.readers[self.topics.input],
+            self.readers[scored],
+            partition,
+            self.logs[self.topics.input][partition],
+            log,
+        )
+
+        async def events() -> AsyncIterator[list[tuple[int, Content]]]:
+            async for records in self.readers[scored].records(partition, begin, log.end):
+                yield scored_entries(records, partition, unreadable)
+
+        replays = Replays(partition, self.logs[dead][partition].start)
+
+        async def letters() -> AsyncIterator[list[tuple[int, int]]]:
+            log = self.logs[dead][partition]
+            async for records in self.readers[dead].records(partition, log.start, log.end):
+                replays.add(records)
+                yield dead_entries(records, self.topics.input, partition, unreadable)
+
+        async def rows() -> AsyncIterator[list[tuple[int, Content]]]:
+            for lines in self.csv.lines(partition):
+                yield row_entries(lines, partition, unreadable)
+                await asyncio.sleep(0)
+
+        return _Readings(
+            scored=Cursor(events()),
+            dead=Cursor(letters()),
+            rows=Cursor(rows()),
+            former=former,
+            replays=replays,
+        )
+
+    async def _first(self, partition: int, readings: "_Readings") -> int | None:
+        """The first offset that was ever decided: as the journal has it, else the lowest one seen; None: none yet."""
+        if (first := self.first.get(partition, -1)) >= 0:
+            return first
+        heads = [await readings.rows.peek(), await readings.scored.peek(), await readings.dead.peek()]
+        return min((head for head in heads if head is not None), default=None)
+
+    async def _topic_from(self, partition: int, scored: Cursor[Content], end: int) -> int:
+        """Below this offset the scored topic's own retention has deleted scored records."""
+        if self.logs[self.topics.scored][partition].start == 0:
+            return 0
+        head = await scored.peek()
+        return end if head is None else head
+
+    async def _merge(self, partition: int, merge: Merge, readings: "_Readings") -> list[Unreadable]:
+        """Merge the readings; return the input's batches that can't be decoded, each of which counts as one record."""
+        bounds = merge.bounds
+        undecoded: list[Unreadable] = []
+        async for records in self.readers[self.topics.input].records(partition, bounds.start, bounds.end):
+            last = records[-1].offset
+            merge.window(
+                {record.offset: record.timestamp for record in records},
+                await readings.rows.up_to(last),
+                await readings.scored.up_to(last),
+                await readings.dead.up_to(last),
+            )
+            undecoded += [batch for record in records if (batch := undecoded_batch(record))]
+            self.progress.advance(partition, len(records))
+        while rows := await readings.rows.rest():
+            merge.window({}, rows, (), ())
+        while events := await readings.scored.rest():
+            merge.window({}, (), events, ())
+        while letters := await readings.dead.rest():
+            merge.window({}, (), (), letters)
+        return undecoded
+
+    async def _pending(self, partition: int, start: int, end: int) -> int:
+        """Records that wait for the scorers; where there are many, offsets: transactions' markers count too then."""
+        if end - start > _COUNTED_EXACTLY:
+            return end - start
+        return sum([len(records) async for records in self.readers[self.topics.input].records(partition, start, end)])
+
+    def _notes(self, partition: int, merge: Merge, first: int | None, former: int) -> list[str]:
+        retained = self.logs[self.topics.input][partition]
+        notes = []
+        if first is not None and first < retained.start:
+            notes.append(f"offsets {first}…{retained.start - 1} are no longer in {self.topics.input}: not judged")
+        if merge.unretained:
+            notes.append(
+                f"{merge.unretained:,} records up to offset {merge.bounds.topic_from - 1} are no longer in "
+                f"{self.topics.scored}: judged by the CSV alone"
+            )
+        if merge.compacted:
+            notes.append(
+                f"{len(merge.compacted):,} outputs are of records that compaction has removed from "
+                f"{self.topics.input}: not judged"
+            )
+        if self.logs[self.topics.dlq][partition].start > 0:
+            notes.append(f"{self.topics.dlq} does not reach back to its beginning: what it lost counts as lost")
+        if merge.former or former:
+            notes.append(
+                f"{former:,} scored records and {merge.former:,} dead letters are of a former {self.topics.input}, "
+                "which was deleted and made anew: passed over"
+            )
+        if merge.uncompared:
+            notes.append(f"{merge.uncompared:,} records came so late that CSV and topic could not be compared")
+        return notes
+
+
+def _undecoded_notes(batches: Sequence[Unreadable]) -> list[str]:
+    return [
+        f"offsets {batch.offset}…{batch.last_offset}: a batch that can't be decoded; it was skipped, and counts as one"
+        for batch in batches
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Readings:
+    scored: Cursor[Content]
+    dead: Cursor[int]
+    rows: Cursor[Content]
+    former: int
+    replays: Replays

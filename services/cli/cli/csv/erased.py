@@ -1,0 +1,79 @@
+"""The list of erased records beside the CSV: places in Kafka, and nothing of what was there.
+
+`verify` does not miss their rows, and `rebuild` does not write them again while the topics still have the records.
+"""
+
+import json
+import os
+from collections.abc import Collection, Iterable, Iterator
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from fraudstream.csv_file.filesystem import sync_folder
+from fraudstream.errors import SinkUnavailableError
+from fraudstream.runtime.regular_files import open_regular, replace_regular
+
+Entry = tuple[str, str, int, int, int]
+"""Cluster, topic, partition, offset, timestamp."""
+
+
+_MODE = 0o660
+_LINE_BYTES = 500
+"""Of an entry, at most: a topic's name has 249 characters."""
+
+
+class ErasedPlace(NamedTuple):
+    """A record of the input topic; a topic that was re-created repeats offsets, with other timestamps."""
+
+    partition: int
+    offset: int
+    timestamp_ms: int
+
+
+class ErasedPlaces:
+    """The list beside the CSV at `path`, for one cluster and topic; the caller of `add` holds the CSV's lock."""
+
+    def __init__(self, path: Path, cluster: str, topic: str) -> None:
+        self.path = path.with_name(f".{path.name}.erased")
+        self._source = (cluster, topic)
+
+    def read(self) -> frozenset[ErasedPlace]:
+        """Return the places of this cluster and topic. Raises SinkUnavailableError."""
+        return frozenset(
+            ErasedPlace(*place) for cluster, topic, *place in self._entries() if (cluster, topic) == self._source
+        )
+
+    def add(self, places: Collection[ErasedPlace]) -> None:
+        """Add places, all or none. Raises OSError."""
+        entries = self._entries()
+        new = {(*self._source, *place) for place in places}.difference(entries)
+        if new:
+            self._write([*entries, *sorted(new)])
+
+    def _entries(self) -> list[Entry]:
+        try:
+            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
+                return list(map(_entry, _lines(file)))
+        except FileNotFoundError:
+            return []
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or "it is not a list of erased records"
+            raise SinkUnavailableError(
+                f"{self.path}: {reason}; restore it, or delete it: rebuild may then write erased rows again"
+            ) from None
+
+    def _write(self, entries: Iterable[Entry]) -> None:
+        content = "".join(f"{json.dumps(entry)}\n" for entry in entries)
+        replace_regular(self.path, content.encode(), _MODE)
+        sync_folder(self.path.parent)
+
+
+def _lines(file: BinaryIO) -> Iterator[bytes]:
+    return iter(lambda: file.readline(_LINE_BYTES), b"")
+
+
+def _entry(line: bytes) -> Entry:
+    match json.loads(line):
+        case [str() as cluster, str() as topic, int() as partition, int() as offset, int() as timestamp_ms]:
+            return cluster, topic, partition, offset, timestamp_ms
+    raise ValueError("not an entry")

@@ -1,0 +1,227 @@
+"""Rows erased from the CSV and the files that were renamed from it, while scorers run.
+
+Each file is replaced by a copy without the rows. Of the live file, the journal has length and checksum before and after
+the replacement: after a crash in between, the file on disk shows which of the two it is.
+"""
+
+import os
+import re
+import stat
+from bisect import bisect_left
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from io import BytesIO
+from itertools import accumulate
+from pathlib import Path
+from typing import BinaryIO
+
+from cli.csv.erased import ErasedPlace, ErasedPlaces
+from cli.csv.refill import known
+from cli.erase.wanted import Rows
+from fraudstream.csv_file.file import CsvFile, tail
+from fraudstream.csv_file.filesystem import sync_folder
+from fraudstream.csv_file.journal import Mark, Replacement, State
+from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.protocol import Identity
+from fraudstream.errors import SinkUnavailableError
+from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.regular_files import open_regular, trusted_place
+
+_PATIENCE_S = 10.0
+_ALL_BUT_OTHERS = 0o770
+_OURS_ALONE = 0o600
+_BLOCK_BYTES = 1 << 20
+
+Cut = tuple[int, int]
+"""An erased row's bytes: start and end."""
+
+
+class CsvErasure:
+    """Erases rows from the CSV at `path`, of which scorers of `identity` may be running."""
+
+    def __init__(self, path: Path, identity: Identity, *, patience_s: float = _PATIENCE_S) -> None:
+        self._path = path
+        self._file = CsvFile(path, identity)
+        self._identity = identity
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
+
+    def count(self, rows: Rows) -> dict[Path, int]:
+        """Count the rows in each file that has some. Raises SinkUnavailableError."""
+        counts = {}
+        for path in files(self._path):
+            try:
+                counts[path] = _count(path, rows)
+            except FileNotFoundError:
+                continue  # renamed by a scorer meanwhile
+            except OSError as error:
+                raise _unavailable(error, path) from error
+        return {path: count for path, count in counts.items() if count}
+
+    def erase(self, rows: Rows, places: Collection[ErasedPlace]) -> dict[Path, int]:
+        """Erase the rows and list the places; return the rows of each file. Scorers wait meanwhile.
+
+        Raises SinkUnavailableError or JournalForeignError; some of the files may be done then.
+        """
+        try:
+            with self._lock.held():
+                self._file.claim.check()
+                state = known(self._path, self._identity)
+                ErasedPlaces(self._path, self._identity.cluster, self._identity.topic).add(places)
+                failpoint("erase_listed")
+                self._path.with_name(f".{self._path.name}.rebuilt").unlink(missing_ok=True)
+                return self._erase(rows, has_live=state is not None or self._path.exists())
+        except OSError as error:
+            raise _unavailable(error, self._path) from error
+
+    def _erase(self, rows: Rows, *, has_live: bool) -> dict[Path, int]:
+        counts = {self._path: self._erase_live(rows)} if has_live else {}
+        # listed after the live file: opening it may have moved it aside
+        for path in files(self._path):
+            if path != self._path and _count(path, rows):
+                counts[path] = self._erase_kept(path, rows)
+        return {path: count for path, count in counts.items() if count}
+
+    def _erase_live(self, rows: Rows) -> int:
+        with self._file.opened() as (_, state), _copied(self._path, rows) as copy:
+            if not copy.cuts:
+                return 0
+            marks = _moved(state.marks, state.generation, copy.cuts)
+            placed = {partition: (mark.start, mark.end) for partition, mark in marks.items()}
+            replacement = Replacement(length=copy.length, tail=copy.tail, placed=placed)
+            announced = replace(state, sequence=state.sequence + 1, replacement=replacement)
+            self._file.journal.write(announced)
+            failpoint("erase_announced")
+            copy.replace()
+            failpoint("erase_replaced")
+            self._file.journal.write(replace(announced.replaced(), sequence=announced.sequence + 1))
+            failpoint("erase_done")
+            return len(copy.cuts)
+
+    def _erase_kept(self, path: Path, rows: Rows) -> int:
+        with _copied(path, rows) as copy:
+            state = self._file.journal.read()
+            generation = self._generation(state, path) if state else None
+            if state is None or generation is None:
+                copy.replace()
+                return len(copy.cuts)
+            # meanwhile no mark leads into the file: a crash in between loses only what a replay would have read there
+            marks = {
+                partition: replace(mark, start=0, end=0) if mark.generation == generation else mark
+                for partition, mark in state.marks.items()
+            }
+            self._file.journal.write(replace(state, sequence=state.sequence + 1, marks=marks))
+            failpoint("erase_announced")
+            copy.replace()
+            failpoint("erase_replaced")
+            moved = _moved(state.marks, generation, copy.cuts)
+            self._file.journal.write(replace(state, sequence=state.sequence + 2, marks=moved))
+            return len(copy.cuts)
+
+    def _generation(self, state: State, path: Path) -> int | None:
+        """The generation of a kept file, if the last batch of a partition is in it."""
+        generations = {mark.generation for mark in state.marks.values() if mark.end > mark.start}
+        return next((one for one in generations if one != state.generation and self._file.rotated(one) == path), None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Copy:
+    """A copy without the rows, which were at `cuts`; its length and checksum. `replace` puts it in place."""
+
+    part: Path
+    target: Path
+    cuts: Sequence[Cut]
+    length: int
+    tail: int
+
+    def replace(self) -> None:
+        self.part.replace(self.target)
+        sync_folder(self.target.parent)
+
+
+@contextmanager
+def _copied(path: Path, rows: Rows) -> Iterator[_Copy]:
+    """Copy the file without the rows, beside it; what is not put in place is deleted in the end."""
+    target = trusted_place(path)  # of our own link, the file itself: else its rows would stay where it is
+    part = target.with_name(f".{target.name}.erasing")
+    cuts: list[Cut] = []
+    position = 0
+    part.unlink(missing_ok=True)
+    try:
+        with _opened(target) as source, _created(part) as copy:
+            for lines, is_row in _judged(source, rows):
+                end = position + len(lines)
+                if is_row:
+                    cuts.append((position, end))
+                else:
+                    copy.write(lines)
+                position = end
+            copy.flush()
+            _take_over(os.fstat(source.fileno()), copy)
+            if cuts:
+                os.fsync(copy.fileno())
+            length = copy.tell()
+            checksum = tail(copy.fileno(), length)
+        yield _Copy(part=part, target=target, cuts=cuts, length=length, tail=checksum)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _opened(path: Path) -> BinaryIO:
+    return os.fdopen(open_regular(path, os.O_RDONLY), "rb")
+
+
+def _created(path: Path) -> BinaryIO:
+    return os.fdopen(open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OURS_ALONE), "w+b")
+
+
+def _take_over(source: os.stat_result, copy: BinaryIO) -> None:
+    """Give the copy the source's owner, where this user may do that, and its rights without those of others."""
+    with suppress(PermissionError):
+        os.fchown(copy.fileno(), source.st_uid, source.st_gid)
+    os.fchmod(copy.fileno(), stat.S_IMODE(source.st_mode) & _ALL_BUT_OTHERS)
+
+
+def files(path: Path) -> list[Path]:
+    """Return the CSV at `path`, and each file beside it that was renamed from it: full, damaged, former, replaced."""
+    kept = rf"\.(?:\d{{4,}}|(?:damaged|former|replaced)-\d+){re.escape(path.suffix)}"
+    name = re.compile(re.escape(path.stem) + rf"(?:{kept}|{re.escape(path.suffix)})")
+    try:
+        return sorted(one for one in path.parent.iterdir() if name.fullmatch(one.name))
+    except FileNotFoundError:
+        return []
+
+
+def _count(path: Path, rows: Rows) -> int:
+    with _opened(trusted_place(path)) as file:
+        return sum(is_row for _, is_row in _judged(file, rows))
+
+
+def _judged(file: BinaryIO, rows: Rows) -> Iterator[tuple[bytes, bool]]:
+    """Yield the file's content: single lines, and whether they are to be erased, or many lines that are not."""
+    while block := file.read(_BLOCK_BYTES):
+        block += file.readline()
+        if rows.may_be_in(block):
+            yield from ((line, rows.match(line)) for line in BytesIO(block))
+        else:
+            yield block, False
+
+
+def _moved(marks: Mapping[int, Mark], generation: int, cuts: Sequence[Cut]) -> dict[int, Mark]:
+    """Return the marks, those of the generation with the byte ranges that they have after the cuts."""
+    starts = [start for start, _ in cuts]
+    erased = [0, *accumulate(end - start for start, end in cuts)]
+
+    def after(position: int) -> int:
+        return position - erased[bisect_left(starts, position)]
+
+    return {
+        partition: replace(mark, start=after(mark.start), end=after(mark.end))
+        if mark.generation == generation
+        else mark
+        for partition, mark in marks.items()
+    }
+
+
+def _unavailable(error: OSError, path: Path) -> SinkUnavailableError:
+    return SinkUnavailableError(f"{error.filename or path}: {error.strerror or error}")

@@ -1,0 +1,208 @@
+"""The CSV read as a whole: rotated files and those set aside as damaged, then the live one, by partition in order."""
+
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from fraudstream.csv_file.file import HEADER_LINE
+from fraudstream.errors import SinkUnavailableError
+from fraudstream.runtime.regular_files import open_trusted
+
+_BLOCK_BYTES = 64 << 10
+_READ_BYTES = 1 << 20
+_PLACE_BYTES = 64
+_EXAMPLES = 20
+_DIGITS = 19
+"""Of a partition or an offset, at most; Python refuses to read thousands of digits."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _File:
+    """An open file, read as far as it reached when it was opened."""
+
+    name: str
+    descriptor: int
+    size: int
+    ranges: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
+
+
+class CsvSnapshot:
+    """The rows as they are now. Renaming does not disturb it: the files are open. Opening it reads them once.
+
+    Rows of one partition are in order within a file, so files go by their first row of that partition. `unreadable`
+    counts the lines of which not even the partition can be told; `unreadable_lines` are the first of them.
+    """
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.unreadable = 0
+        self.unreadable_lines: list[str] = []
+        self._files: list[_File] = []
+        seen: set[tuple[int, int]] = set()
+        try:
+            for path in paths:
+                self._open(path, seen)
+            for file in self._files:
+                self._index(file)
+        except OSError as error:
+            self.close()
+            raise SinkUnavailableError(f"{error.filename or 'CSV'}: {error.strerror or error}") from error
+
+    @property
+    def names(self) -> list[str]:
+        """The files that are there."""
+        return [file.name for file in self._files]
+
+    @property
+    def partitions(self) -> set[int]:
+        """Those that have rows."""
+        return {partition for file in self._files for partition in file.ranges}
+
+    def lines(self, partition: int) -> Iterator[list[bytes]]:
+        """Lines of `partition`, chunk by chunk; lines of others may be among them."""
+        for file in self._in_order(partition):
+            for start, end in file.ranges[partition]:
+                for lines in _lines(file.descriptor, start, end):
+                    yield _maybe_of(partition, lines)
+
+    def first(self, partition: int) -> int | None:
+        """The lowest offset of `partition`; None where it has no row."""
+        return min((_first(file, partition) for file in self._in_order(partition)), default=None)
+
+    def last(self, partition: int) -> int:
+        """The highest offset of `partition`; -1 where it has no row."""
+        highest = -1
+        for file in self._in_order(partition):
+            start, end = file.ranges[partition][-1]
+            for lines in _lines(file.descriptor, max(start, end - 2 * _BLOCK_BYTES), end):
+                highest = max([highest, *_offsets(partition, lines)])
+        return highest
+
+    def close(self) -> None:
+        """Close the files."""
+        while self._files:
+            os.close(self._files.pop().descriptor)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _open(self, path: Path, seen: set[tuple[int, int]]) -> None:
+        try:
+            descriptor = open_trusted(path, os.O_RDONLY)
+        except FileNotFoundError:
+            return
+        status = os.fstat(descriptor)
+        if (status.st_dev, status.st_ino) in seen:  # rotated between two looks
+            os.close(descriptor)
+            return
+        seen.add((status.st_dev, status.st_ino))
+        self._files.append(_File(name=path.name, descriptor=descriptor, size=status.st_size))
+
+    def _index(self, file: _File) -> None:
+        """Note in which blocks each partition has rows."""
+        for start, end, lines in _blocks(file.descriptor, 0, file.size, _BLOCK_BYTES):
+            if start == 0 and lines and lines[0] + b"\n" == HEADER_LINE:
+                del lines[0]
+            for place in {_partition(line) for line in lines}:
+                if not _is_number(place):
+                    self._note_unreadable(file, lines)
+                    continue
+                ranges = file.ranges.setdefault(int(place), [])
+                if ranges and ranges[-1][1] == start:
+                    ranges[-1] = (ranges[-1][0], end)
+                elif not ranges or ranges[-1][1] < end:
+                    ranges.append((start, end))
+
+    def _note_unreadable(self, file: _File, lines: list[bytes]) -> None:
+        for line in lines:
+            if not _is_number(_partition(line)):
+                self.unreadable += 1
+                if len(self.unreadable_lines) < _EXAMPLES:
+                    self.unreadable_lines.append(f"{file.name}: {line[:100].decode(errors='replace')!r}")
+
+    def _in_order(self, partition: int) -> list[_File]:
+        files = [file for file in self._files if partition in file.ranges]
+        return sorted(files, key=lambda file: _first(file, partition))
+
+
+def files(path: Path) -> list[Path]:
+    """All that holds rows of the CSV at `path`: the live file first, so that a rotation meanwhile loses none."""
+    return [path, *rotated_files(path), *damaged_files(path)]
+
+
+def rotated_files(path: Path) -> list[Path]:
+    """Those that were full."""
+    return _numbered(path, r"\.(\d{4,})")
+
+
+def damaged_files(path: Path) -> list[Path]:
+    """Those that somebody changed, and that were set aside."""
+    return _numbered(path, r"\.damaged-(\d+)")
+
+
+def _numbered(path: Path, pattern: str) -> list[Path]:
+    name = re.compile(re.escape(path.stem) + pattern + re.escape(path.suffix))
+    try:
+        found = [(int(match[1]), one) for one in path.parent.iterdir() if (match := name.fullmatch(one.name))]
+    except FileNotFoundError:
+        return []
+    return [one for _, one in sorted(found)]
+
+
+def _blocks(descriptor: int, start: int, end: int, size: int) -> Iterator[tuple[int, int, list[bytes]]]:
+    """Whole lines, without their ends, and the byte range that they come from; a last line without end is left out."""
+    rest = b""
+    position = start
+    while position < end:
+        data = os.pread(descriptor, min(size, end - position), position)
+        if not data:
+            return
+        begin, position = position - len(rest), position + len(data)
+        lines = (rest + data).split(b"\n")
+        rest = lines.pop()
+        if lines:
+            yield begin, position - len(rest), lines
+
+
+def _lines(descriptor: int, start: int, end: int) -> Iterator[list[bytes]]:
+    for _, _, lines in _blocks(descriptor, start, end, _READ_BYTES):
+        yield lines
+
+
+def _partition(line: bytes) -> bytes:
+    cells = line.rsplit(b",", 2)
+    return cells[1] if len(cells) == 3 else b""  # noqa: PLR2004 - what stands before it, it, the offset
+
+
+def _is_number(cell: bytes) -> bool:
+    return cell.isdigit() and len(cell) <= _DIGITS
+
+
+def _maybe_of(partition: int, lines: list[bytes]) -> list[bytes]:
+    """The partition stands before the last cell; what else looks like it is told apart when the row is read."""
+    place = b",%d," % partition
+    return [line for line in lines if line.find(place, -_PLACE_BYTES) >= 0]
+
+
+def _offsets(partition: int, lines: list[bytes]) -> Iterator[int]:
+    wanted = b"%d" % partition
+    for line in _maybe_of(partition, lines):
+        cell = line.rsplit(b",", 1)[-1].strip()
+        if _partition(line) == wanted and _is_number(cell):
+            yield int(cell)
+
+
+def _first(file: _File, partition: int) -> int:
+    for start, end in file.ranges[partition]:
+        for lines in _lines(file.descriptor, start, end):
+            for offset in _offsets(partition, lines):
+                return offset
+    return -1

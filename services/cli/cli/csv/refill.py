@@ -1,0 +1,152 @@
+"""A lost CSV written anew beside its place, then put there together with a journal that goes on from it."""
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from cli.csv.reading import damaged_files, rotated_files
+from fraudstream.csv_file.claim import Claim
+from fraudstream.csv_file.file import HEADER_LINE, tail
+from fraudstream.csv_file.filesystem import sync_folder
+from fraudstream.csv_file.journal import Journal, Mark, State
+from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.protocol import Identity
+from fraudstream.errors import FraudstreamError, JournalForeignError, SinkUnavailableError
+from fraudstream.runtime.regular_files import create_regular, open_regular
+
+_PATIENCE_S = 10.0
+
+
+class CsvExistsError(FraudstreamError):
+    """There are rows that a rebuilt CSV would repeat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reached:
+    """A partition whose rows are written: decided are offsets first ≤ o < end (`first` -1 where nobody knows)."""
+
+    first: int
+    end: int
+
+
+def known(path: Path, identity: Identity) -> State | None:
+    """The journal beside the CSV, if it is of `identity`. Raises JournalForeignError where another one's is there."""
+    try:
+        state = journal_of(path).read()
+    except OSError as error:
+        raise SinkUnavailableError(f"{error.filename or path}: {error.strerror or error}") from error
+    if state is None or state.identity == identity:
+        return state
+    theirs = state.identity
+    raise JournalForeignError(
+        f"CSV_PATH: {path} belongs to consumer group {theirs.group!r} on topic {theirs.topic!r} of "
+        f"{'this' if theirs.cluster == identity.cluster else 'another'} cluster, "
+        f"not to {identity.group!r} on {identity.topic!r}"
+    )
+
+
+def journal_of(path: Path) -> Journal:
+    """The journal beside the CSV at `path`."""
+    return Journal(path.with_name(f".{path.name}.journal"))
+
+
+class CsvRefill:
+    """Used as `with refill.locked(): …`: `write` rows, then `finish`; before that nothing has changed."""
+
+    def __init__(self, path: Path, identity: Identity, *, patience_s: float = _PATIENCE_S) -> None:
+        self._path = path
+        self._identity = identity
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
+        self._part = path.with_name(f".{path.name}.rebuilt")
+        self._file: BinaryIO | None = None
+
+    @contextmanager
+    def locked(self) -> Iterator[State]:
+        """No scorer writes meanwhile; gives what the journal knows. An OSError becomes SinkUnavailableError."""
+        try:
+            with self._lock.held():
+                Claim(self._path, self._identity).check()
+                state = known(self._path, self._identity) or State(identity=self._identity)
+                try:
+                    with create_regular(self._part) as self._file:
+                        self._file.write(HEADER_LINE)
+                        yield state
+                finally:
+                    self._part.unlink(missing_ok=True)
+        except OSError as error:
+            raise SinkUnavailableError(f"{error.filename or self._path}: {error.strerror or error}") from error
+
+    def refuse_to_repeat(self) -> None:
+        """Raise CsvExistsError where the CSV has rows, or a damaged one is beside it."""
+        for path in self._in_the_way():
+            raise CsvExistsError(
+                f"{path} has rows, which would stand there twice; fraudstream rebuild --force sets it aside first"
+            )
+
+    def write(self, rows: Sequence[bytes]) -> None:
+        """Append to the new file."""
+        self._new.write(b"".join(rows))
+
+    def finish(self, state: State, reached: Mapping[int, Reached]) -> list[Path]:
+        """Put file and journal in place; returns where former files were set aside.
+
+        The journal first: whatever happens between the two, no record is scored again or left out by scorers.
+        """
+        self._new.flush()
+        length = self._new.tell()
+        os.fsync(self._new.fileno())
+        with os.fdopen(open_regular(self._part, os.O_RDONLY), "rb") as file:
+            checksum = tail(file.fileno(), length)
+        generation = max([state.generation, *(_number(self._path, path) for path in rotated_files(self._path))])
+        journal_of(self._path).write(
+            replace(
+                state,
+                sequence=state.sequence + 1,
+                generation=generation,
+                length=length,
+                tail=checksum,
+                marks=_marks(state, reached),
+                replacement=None,
+            )
+        )
+        aside = [self._set_aside(path) for path in self._in_the_way()]
+        self._part.rename(self._path)
+        sync_folder(self._path.parent)
+        return aside
+
+    @property
+    def _new(self) -> BinaryIO:
+        assert self._file is not None, "locked() comes first"  # noqa: S101
+        return self._file
+
+    def _in_the_way(self) -> list[Path]:
+        live = self._path.exists() and self._path.stat().st_size > len(HEADER_LINE)
+        return [*([self._path] if live else []), *damaged_files(self._path)]
+
+    def _set_aside(self, path: Path) -> Path:
+        number = 1
+        while (aside := self._path.with_name(f"{self._path.stem}.replaced-{number}{self._path.suffix}")).exists():
+            number += 1
+        path.rename(aside)
+        return aside
+
+
+def _marks(state: State, reached: Mapping[int, Reached]) -> dict[int, Mark]:
+    unplaced = {partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()}
+    return unplaced | {
+        partition: _mark(state.marks.get(partition), there, state.era) for partition, there in reached.items()
+    }
+
+
+def _mark(former: Mark | None, reached: Reached, era: int) -> Mark:
+    """Decided is what is committed, and no more: what was stored but never committed is scored again."""
+    first = former.first if former and former.first >= 0 else reached.first
+    last = reached.end - 1
+    return Mark(token=(former.token if former else 0) + 1, first=first, offset=last, base=last, era=era)
+
+
+def _number(path: Path, rotated: Path) -> int:
+    return int(rotated.name.removeprefix(f"{path.stem}.").removesuffix(path.suffix))

@@ -1,0 +1,1 @@
+"""`fraudstream dlq`: dead letters listed, shown, exported and replayed."""

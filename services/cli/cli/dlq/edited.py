@@ -1,0 +1,71 @@
+"""An exported file that comes back, mended or not: checked line by line, its values read when they are sent."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from cli.dlq.choosing import LetterPlace
+from cli.dlq.index import verdict
+from cli.dlq.lines import Edit, Mended, mended
+from fraudstream.errors import FraudstreamError
+
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class EditedFileError(FraudstreamError):
+    """The file can't be used; the message names the line. Nothing was sent."""
+
+
+class Edited:
+    """The file's lines by the letter that they name. Raises EditedFileError where one is none, or comes twice."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.edits: dict[LetterPlace, Edit] = {}
+        for number, begin, line in self._lines():
+            one = self._read(number, line)
+            if earlier := self.edits.get(one.place):
+                raise self._wrong(number, f"dead letter {one.place} was named in line {earlier.number} already")
+            self.edits[one.place] = Edit(number, begin, len(one.value or b""), hash(one.value), verdict(one.value))
+
+    def value(self, place: LetterPlace, file: BinaryIO) -> bytes | None:
+        """What is to be sent for that letter; `file` is what `opened` gave."""
+        edit = self.edits[place]
+        file.seek(edit.begin)
+        one = self._read(edit.number, file.readline())
+        if one.place != place or hash(one.value) != edit.value_hash:
+            raise self._wrong(edit.number, "it was changed while it was being read; run it again")
+        return one.value
+
+    def absent(self, place: LetterPlace, topic: str) -> EditedFileError:
+        """That there is no such letter."""
+        return self._wrong(self.edits[place].number, f"there is no dead letter at {place} in {topic}")
+
+    @contextmanager
+    def opened(self) -> Iterator[BinaryIO]:
+        """To read values from."""
+        try:
+            with self.path.open("rb") as file:
+                yield file
+        except OSError as error:
+            raise EditedFileError(f"{self.path} can't be read: {error.strerror}") from None
+
+    def _lines(self) -> Iterator[tuple[int, int, bytes]]:
+        """Number, place in the file and content of each line that is not empty."""
+        begin = 0
+        with self.opened() as file:
+            for number, line in enumerate(file, 1):
+                mark = len(_BYTE_ORDER_MARK) if number == 1 and line.startswith(_BYTE_ORDER_MARK) else 0
+                if line.strip():
+                    yield number, begin + mark, line[mark:]
+                begin += len(line)
+
+    def _read(self, number: int, line: bytes) -> Mended:
+        try:
+            return mended(line)
+        except ValueError as error:
+            raise self._wrong(number, str(error)) from None
+
+    def _wrong(self, number: int, problem: str) -> EditedFileError:
+        return EditedFileError(f"{self.path}, line {number}: {problem}; nothing was sent")

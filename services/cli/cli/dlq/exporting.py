@@ -1,0 +1,61 @@
+"""`dlq export`: the letters as JSON Lines, to standard output or into a file that appears when it is whole."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from cli.dlq.choosing import Choice, LetterPlace
+from cli.dlq.letterbox import Letterbox
+from cli.dlq.lines import export_line
+from cli.dlq.listing import listed
+from fraudstream.errors import FraudstreamError
+from fraudstream.runtime import terminal
+from fraudstream.runtime.regular_files import create_regular
+
+
+class ExportError(FraudstreamError):
+    """The file can't be written there; nothing was."""
+
+
+async def export(box: Letterbox, choice: Choice, out: Path | None, *, force: bool) -> int:
+    """How many letters were written; no `out` is standard output. Raises ExportError."""
+    if out is not None:
+        _check(out, force=force)
+    index = await box.index()
+    places = [entry.place for entry, _ in listed(index, choice)]
+    with _written(out) as write:
+        async for chunk in box.chunks(places):
+            for letter, timestamp_ms in chunk:
+                replays = index.replays(LetterPlace(letter.partition, letter.offset))
+                write(export_line(letter, timestamp_ms, replays))
+                write("\n")
+    return len(places)
+
+
+def _check(out: Path, *, force: bool) -> None:
+    if out.is_dir():
+        raise ExportError(f"{out} is a folder; --out must name a file")
+    if out.exists() and not force:
+        raise ExportError(f"{out} is there already; --force replaces it, --out names another")
+
+
+@contextmanager
+def _written(out: Path | None) -> Iterator[Callable[[str], object]]:
+    """To write with. A file takes its name in the end; where something is raised, nothing is left of it."""
+    if out is None:
+        with terminal.standard_output():
+            yield terminal.write
+        return
+    part = out.with_name(f".{out.name}.part")
+    try:
+        try:
+            with create_regular(part) as file:
+                yield lambda text: file.write(text.encode("ascii"))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(out)
+        finally:
+            part.unlink(missing_ok=True)
+    except OSError as error:
+        raise ExportError(f"{out} can't be written: {error.strerror}") from None

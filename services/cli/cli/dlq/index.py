@@ -1,0 +1,99 @@
+"""What is remembered of the dead-letter topic: of each letter all but its bytes, and who was replayed. Pure."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from cli.dlq.choosing import LetterPlace
+from fraudstream.dead_letter import DeadLetter, Place, Replayed, dead_letter, replayed
+from fraudstream.fitting import batch_bytes
+from fraudstream.payment import InvalidPayment, decode
+from fraudstream.record import Record
+
+_TEXTS_SHARED = 10_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A letter without its bytes.
+
+    `verdict` is why its value is no payment by today's rules; None: it is one, or was not judged.
+    `is_incomplete`: the letter lacks the message's key or headers.
+    `around_bytes` is the most that a message of it takes beside its value, `value_hash` good for this process alone.
+    """
+
+    place: LetterPlace
+    timestamp_ms: int
+    reason: str
+    detail: str
+    source: Place
+    is_cut: bool
+    is_raw: bool
+    is_incomplete: bool
+    stored_bytes: int
+    value_bytes: int
+    around_bytes: int
+    value_hash: int
+    verdict: str | None
+
+
+class Index:
+    """Takes in records of the topic, partition by partition in order; letters come out in the order they came in."""
+
+    def __init__(self, *, judged: bool = False) -> None:
+        """`judged`: each letter's value is held against today's rules."""
+        self._judged = judged
+        self._entries: dict[LetterPlace, Entry] = {}
+        self._replays: dict[LetterPlace, tuple[Replayed, ...]] = {}
+        self._texts: dict[str, str] = {}
+
+    def __len__(self) -> int:
+        """How many letters."""
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._entries.values())
+
+    def add(self, partition: int, records: Iterable[Record]) -> None:
+        """Take in letters and markers; what others wrote is passed over."""
+        for record in records:
+            if letter := dead_letter(partition, record):
+                entry = self._entry(letter, record.timestamp)
+                self._entries[entry.place] = entry
+            elif marker := replayed(partition, record):
+                place = LetterPlace(partition, marker.letter_offset)
+                self._replays[place] = (*self._replays.get(place, ()), marker)
+
+    def get(self, place: LetterPlace) -> Entry | None:
+        """The letter there, if there is one."""
+        return self._entries.get(place)
+
+    def replays(self, place: LetterPlace) -> Sequence[Replayed]:
+        """The markers of its replays, the first one first."""
+        return self._replays.get(place, ())
+
+    def _entry(self, letter: DeadLetter, timestamp_ms: int) -> Entry:
+        return Entry(
+            place=LetterPlace(letter.partition, letter.offset),
+            timestamp_ms=timestamp_ms,
+            reason=self._shared(letter.reason),
+            detail=self._shared(letter.detail),
+            source=letter.source._replace(topic=self._shared(letter.source.topic)),
+            is_cut=letter.is_cut,
+            is_raw=bool(letter.format),
+            is_incomplete=bool(letter.removed),
+            stored_bytes=len(letter.value or b""),
+            value_bytes=letter.value_bytes,
+            around_bytes=batch_bytes(letter.key, None, letter.headers),
+            value_hash=hash(letter.value),
+            verdict=verdict(letter.value) if self._judged else None,
+        )
+
+    def _shared(self, text: str) -> str:
+        """The same text, held once for all letters that have it."""
+        return self._texts.setdefault(text, text) if len(self._texts) < _TEXTS_SHARED else text
+
+
+def verdict(value: bytes | None) -> str | None:
+    """Why a message of this value can't be scored; None where it can."""
+    event = decode(value)
+    return event.reason if isinstance(event, InvalidPayment) else None

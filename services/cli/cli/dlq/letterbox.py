@@ -1,0 +1,148 @@
+"""The dead-letter topic as the commands read it: all of it without the bytes, and the bytes of what is wanted."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
+from itertools import groupby
+from typing import NamedTuple
+
+from cli.dlq.choosing import LetterPlace
+from cli.dlq.index import Index
+from cli.dlq.plan import Target
+from cli.dlq.sources import Sources
+from cli.progress import Progress
+from fraudstream.dead_letter import DeadLetter, dead_letter
+from fraudstream.errors import KafkaSetupError
+from fraudstream.kafka.cluster import admin_client, describe
+from fraudstream.kafka.connection import Log
+from fraudstream.kafka.limits import OutputLimits
+from fraudstream.kafka.reading import TopicReader, all_settled, connected
+from fraudstream.kafka.rights import Operation, Rights
+from fraudstream.offsets import Log as Retained
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
+
+_CHUNK_LETTERS, _CHUNK_BYTES = 2_000, 4 << 20
+# beyond what an open transaction may last, and what the broker takes to notice
+_SETTLE_S = 90.0
+
+
+class Found(NamedTuple):
+    """A letter with the timestamp of its own."""
+
+    letter: DeadLetter
+    timestamp_ms: int
+
+
+class Letterbox:
+    """What is committed; reads one thing at a time."""
+
+    def __init__(self, stable: TopicReader, whole: TopicReader, partitions: range, target: Target, log: Log) -> None:
+        self.topic = stable.topic
+        self.target = target
+        self._stable = stable
+        self._whole = whole
+        self._partitions = partitions
+        self._log = log
+        self._positions: dict[int, int] = {}
+
+    async def index(self, partitions: Collection[int] | None = None, *, judged: bool = False) -> Index:
+        """All that is committed and not behind an open transaction, of all partitions or of these."""
+        wanted = [one for one in self._partitions if partitions is None or one in partitions]
+        return await self._read_on(await self._stable.retained(wanted), Index(judged=judged))
+
+    async def since(self, partitions: Iterable[int]) -> Index:
+        """What `index` has not seen of these partitions, until now, whatever transactions are open meanwhile.
+
+        Raises KafkaSetupError where one stays open.
+        """
+        told = partial(self._log.info, "waiting for open transactions", at_most_s=int(_SETTLE_S))
+        ends = await all_settled(self._stable, self._whole, list(partitions), told, at_most_s=_SETTLE_S)
+        return await self._read_on(ends, Index())
+
+    async def letter(self, place: LetterPlace) -> Found | None:
+        """The letter at that place."""
+        if place.partition not in self._partitions:
+            return None
+        log = (await self._stable.retained([place.partition]))[place.partition]
+        if not log.start <= place.offset < log.end:
+            return None
+        async with aclosing(self._letters(place.partition, [place.offset])) as found:
+            return await anext(found, None)
+
+    async def chunks(self, places: Sequence[LetterPlace]) -> AsyncIterator[list[Found]]:
+        """The letters at `places`, which are in order: as many of a partition at a time as make a transaction."""
+        for partition, some in groupby(places, key=lambda place: place.partition):
+            chunk: list[Found] = []
+            size = 0
+            async with aclosing(self._letters(partition, [place.offset for place in some])) as letters:
+                async for found in letters:
+                    chunk.append(found)
+                    size += len(found.letter.value or b"")
+                    if len(chunk) >= _CHUNK_LETTERS or size >= _CHUNK_BYTES:
+                        yield chunk
+                        chunk, size = [], 0
+            if chunk:
+                yield chunk
+
+    async def compared(self, places: Sequence[LetterPlace], kafka: KafkaSettings) -> Sources:
+        """Compare the letters at `places` with the messages that they name."""
+        async with connected(partial(TopicReader, kafka, self.target.topic), kafka, self._log) as reader:
+            sources = Sources(reader=reader, partitions=range(self.target.partitions), log=self._log)
+            async for chunk in self.chunks(places):
+                sources.add([found.letter for found in chunk])
+            await sources.compare()
+        return sources
+
+    async def _letters(self, partition: int, offsets: Sequence[int]) -> AsyncGenerator[Found, None]:
+        wanted = set(offsets)
+        async with aclosing(self._stable.records(partition, offsets[0], offsets[-1] + 1)) as batches:
+            async for records in batches:
+                for record in records:
+                    if record.offset in wanted and (letter := dead_letter(partition, record)):
+                        yield Found(letter, record.timestamp)
+
+    async def _read_on(self, logs: Mapping[int, Retained], index: Index) -> Index:
+        starts = {partition: self._positions.get(partition, log.start) for partition, log in logs.items()}
+        total = sum(max(0, log.end - starts[partition]) for partition, log in logs.items())
+        progress = Progress("reading", total, self._log)
+        for partition, log in logs.items():
+            async with aclosing(self._stable.records(partition, starts[partition], log.end)) as batches:
+                async for records in batches:
+                    index.add(partition, records)
+                    progress.advance(partition, len(records))
+            self._positions[partition] = max(log.end, starts[partition])
+        progress.finish()
+        return index
+
+
+@asynccontextmanager
+async def letterbox(
+    kafka: KafkaSettings, topics: TopicSettings, log: Log, *, replays: bool
+) -> AsyncIterator[Letterbox]:
+    """Opened within the block; who `replays` needs more rights. Raises KafkaSetupError where topics or brokers are not.
+
+    Whether they may be written to, only writing tells.
+    """
+    needed: dict[str, tuple[Operation, ...]] = {topics.input: ("Write",) if replays else ("Describe",)}
+    needed[topics.dlq] = ("Read", "Write") if replays else ("Read",)
+    async with AsyncExitStack() as stack:
+        admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
+        with Rights(kafka=kafka, topics=needed).needed():
+            cluster = await describe(admin, (topics.input, topics.dlq))
+        counts = cluster.partitions
+        for variable, topic in (("DLQ_TOPIC", topics.dlq), ("INPUT_TOPIC", topics.input)):
+            if not counts[topic]:
+                raise KafkaSetupError(f"{variable}: there is no topic {topic}; make it with: fraudstream topics")
+        limits = OutputLimits(kafka, (topics.input,))
+        await limits.read(admin)
+        target = Target(
+            topic=topics.input,
+            partitions=counts[topics.input],
+            message_bytes=limits.batch_bytes(topics.input),
+            keeps_transactions=cluster.keeps_transactions,
+        )
+        stable, whole = [
+            await stack.enter_async_context(connected(partial(TopicReader, kafka, topics.dlq, isolation), kafka, log))
+            for isolation in ("read_committed", "read_uncommitted")
+        ]
+        yield Letterbox(stable, whole, range(counts[topics.dlq]), target, log)

@@ -1,0 +1,102 @@
+"""`dlq list` in words: letters by reason, and the latest of them; or a JSON line each. Pure."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from heapq import nlargest
+from typing import Any
+
+from cli.dlq.choosing import Choice, LetterPlace
+from cli.dlq.index import Entry, Index
+from cli.tables import aligned
+from fraudstream.dead_letter import Replayed
+from fraudstream.runtime.escaping import ascii_json, shortened, visible
+from fraudstream.timestamps import rfc3339
+
+_DETAIL_CHARACTERS = 70
+_NONE = "-"
+_AHEAD_MS = 3_600_000
+
+Listed = tuple[Entry, Sequence[Replayed]]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reason:
+    letters: int = 0
+    unreplayed: int = 0
+    latest_ms: int = -1
+
+
+def listed(index: Index, choice: Choice) -> list[Listed]:
+    """The letters that are meant, with the markers of their replays."""
+    return [
+        (entry, replays)
+        for entry in index
+        if choice.matches(entry) and choice.wants(replayed=bool(replays := index.replays(entry.place)))
+    ]
+
+
+def text(letters: Sequence[Listed], topic: str, last: int, now_ms: int) -> str:
+    """What a person reads; `last` is how many letters are shown one by one."""
+    if not letters:
+        return f"No such dead letter in {topic}."
+    unreplayed = sum(not replays for _, replays in letters)
+    parts = [f"{topic}: {len(letters):,} dead letters, {unreplayed:,} of them not replayed", *_reasons(letters)]
+    if last:
+        shown = latest(letters, last, now_ms)
+        rows = [("place", "time", "reason", "replayed", "detail"), *map(_row, shown)]
+        parts += ["", f"the latest {len(shown):,}:" if len(shown) < len(letters) else "all of them:", *aligned(rows)]
+        parts += ["", f"one in full: fraudstream dlq show {shown[0][0].place}"]
+    return "\n".join(parts)
+
+
+def latest(letters: Iterable[Listed], last: int, now_ms: int) -> list[Listed]:
+    """The newest first, by their timestamps; those of more than an hour after now come last: nobody can trust them."""
+
+    def age(one: Listed) -> tuple[int, LetterPlace]:
+        timestamp_ms = one[0].timestamp_ms
+        return timestamp_ms if timestamp_ms <= now_ms + _AHEAD_MS else -1, one[0].place
+
+    return nlargest(last, letters, key=age)
+
+
+def json_line(entry: Entry, replays: Sequence[Replayed]) -> str:
+    """One letter on a line of its own, in ASCII."""
+    line: dict[str, Any] = {
+        "partition": entry.place.partition,
+        "offset": entry.place.offset,
+        "timestamp": rfc3339(entry.timestamp_ms),
+        "reason": entry.reason,
+        "detail": entry.detail,
+        "source_topic": entry.source.topic,
+        "source_partition": entry.source.partition,
+        "source_offset": entry.source.offset,
+        "value_bytes": entry.value_bytes,
+        "cut": entry.is_cut,
+        "replayed": [rfc3339(marker.timestamp_ms) for marker in replays],
+    }
+    return ascii_json(line)
+
+
+def _reasons(letters: Iterable[Listed]) -> list[str]:
+    found: dict[str, _Reason] = {}
+    for entry, replays in letters:
+        reason = found.setdefault(entry.reason, _Reason())
+        reason.letters += 1
+        reason.unreplayed += not replays
+        reason.latest_ms = max(reason.latest_ms, entry.timestamp_ms)
+    rows = [
+        (visible(name), f"{one.letters:,}", f"{one.unreplayed:,}", rfc3339(one.latest_ms) or _NONE)
+        for name, one in sorted(found.items(), key=lambda item: -item[1].letters)
+    ]
+    return ["", *aligned([("reason", "letters", "not replayed", "latest"), *rows], right=(1, 2))]
+
+
+def _row(listed: Listed) -> tuple[str, ...]:
+    entry, replays = listed
+    return (
+        str(entry.place),
+        rfc3339(entry.timestamp_ms) or _NONE,
+        visible(entry.reason),
+        (rfc3339(replays[-1].timestamp_ms) or "yes") if replays else _NONE,
+        shortened(visible(entry.detail), _DETAIL_CHARACTERS),
+    )

@@ -1,0 +1,99 @@
+"""`dlq show` in words: everything of one letter. Pure."""
+
+from collections.abc import Sequence
+
+from cli.tables import aligned
+from fraudstream.dead_letter import REPLAY_OF, DeadLetter, Replayed
+from fraudstream.payment import InvalidPayment, decode
+from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
+from fraudstream.timestamps import rfc3339
+
+_VALUE_BYTES, _HEADER_BYTES, _HEADERS = 1 << 20, 10_000, 100
+"""Limits of what is shown of a letter: a larger one was not written by the scorer, and is of no use on a terminal."""
+
+
+def text(letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_ms: int) -> str:
+    """What a person reads; `topic` is that of the dead letters, `timestamp_ms` the letter's own."""
+    source = letter.source
+    facts = [
+        ("reason", visible(letter.reason)),
+        ("detail", visible(letter.detail)),
+        ("sent to", f"{visible(source.topic)}, partition {source.partition}, offset {source.offset}"),
+        ("time", rfc3339(timestamp_ms) or "none"),
+        ("key", "none" if letter.key is None else _beginning(letter.key)),
+        ("size", _size(letter)),
+        *_headers(letter),
+        *_removed(letter),
+        *_replayed(letter, replays),
+        ("today", _today(letter)),
+    ]
+    lines = [f"dead letter {letter.partition}/{letter.offset} of {topic}", "", *aligned(facts), "", *_value(letter)]
+    return "\n".join(lines)
+
+
+def _size(letter: DeadLetter) -> str:
+    if letter.value is None:
+        return "no value: a tombstone"
+    if letter.is_cut:
+        return f"{letter.value_bytes:,} bytes, of which only the first {len(letter.value):,} are kept"
+    return f"{letter.value_bytes:,} bytes"
+
+
+def _headers(letter: DeadLetter) -> list[tuple[str, str]]:
+    shown = [
+        ("replay of" if name == REPLAY_OF else "header", _header(name, value))
+        for name, value in letter.headers[:_HEADERS]
+    ]
+    if len(letter.headers) > _HEADERS:
+        shown.append(("headers", f"{len(letter.headers) - _HEADERS:,} more; dlq export has all"))
+    return shown or [("headers", "none")]
+
+
+def _header(name: str, value: bytes | None) -> str:
+    content = "null" if value is None else _beginning(value)
+    return content if name == REPLAY_OF else f"{visible(name[:_HEADER_BYTES])}: {content}"
+
+
+def _beginning(value: bytes) -> str:
+    return " ".join([visible_bytes(value[:_HEADER_BYTES]), *_more(value, _HEADER_BYTES)])
+
+
+def _more(value: bytes, shown: int) -> list[str]:
+    return [f"… {len(value) - shown:,} bytes more; dlq export has all"] if len(value) > shown else []
+
+
+def _removed(letter: DeadLetter) -> list[tuple[str, str]]:
+    return [
+        ("removed", f"{part}, {size:,} bytes, too large for the topic; SHA-256 {visible(sha256)}")
+        for part, size, sha256 in letter.removed
+    ]
+
+
+def _replayed(letter: DeadLetter, replays: Sequence[Replayed]) -> list[tuple[str, str]]:
+    if not replays:
+        return [("replayed", "not yet")]
+    where = f"to {visible(letter.source.topic)}, partition {letter.partition}"
+    return [
+        ("replayed", f"{rfc3339(one.timestamp_ms)} {where}, {'mended' if one.mended else 'unchanged'}")
+        for one in replays
+    ]
+
+
+def _today(letter: DeadLetter) -> str:
+    if letter.format:
+        return f"can't be replayed as it is: its bytes are a damaged {letter.format}, not a message"
+    if letter.is_cut:
+        return "can't be replayed as it is: its value was cut"
+    if letter.removed:
+        return "can't be replayed: its key or headers were removed"
+    event = decode(letter.value)
+    if isinstance(event, InvalidPayment):
+        return f"still a dead letter: {event.reason}: {visible(event.detail)}"
+    return "can be scored"
+
+
+def _value(letter: DeadLetter) -> list[str]:
+    if letter.value is None:
+        return []
+    lines = [*visible_lines(letter.value[:_VALUE_BYTES]), *_more(letter.value, _VALUE_BYTES)]
+    return ["value:", *(f"  {line}" for line in lines)]

@@ -1,0 +1,1 @@
+"""`fraudstream erase`: rows of payments erased from CSV and archive."""

@@ -1,0 +1,82 @@
+"""Rows of payments erased from the archive: found first, then deleted by their keys, in one transaction."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, ColumnElement, Connection, Table, delete, func, or_, select, tuple_
+
+from archiver.database import Database
+from archiver.schema import dead_letters, scored_payments
+from cli.erase.wanted import ScoredPlace, Wanted
+from fraudstream.dead_letter import Place
+
+T = TypeVar("T")
+Keys = Mapping[str, set[tuple[Any, ...]]]
+"""The primary keys of rows, by table."""
+
+_PART = 200
+"""Of a statement's parameters."""
+_CONTAINS: Mapping[str, Callable[[Column[Any], bytes], ColumnElement[bool]]] = {
+    "sqlite": lambda column, part: func.instr(column, part) > 0,
+    "postgresql": lambda column, part: func.position(func.convert_to(part.decode(), "UTF8").op("IN")(column)) > 0,
+}
+
+
+def find(
+    database: Database, wanted: Wanted, topic: str, payments: Iterable[ScoredPlace], letters: Iterable[Place]
+) -> Keys:
+    """Return the rows of the payments; `payments` and `letters` are places found in Kafka. Blocks."""
+    with database.transaction() as connection:
+        return _find(connection, wanted, [(topic, *one) for one in payments], list(letters))
+
+
+def erase(database: Database, keys: Keys) -> dict[str, int]:
+    """Delete the rows, all or none; return how many were deleted. Blocks."""
+    tables = {table.name: table for table in (scored_payments, dead_letters)}
+    counts = dict.fromkeys(keys, 0)
+    with database.transaction() as connection:
+        for name, rows in keys.items():
+            table = tables[name]
+            for part in _parts(sorted(rows)):
+                statement = delete(table).where(tuple_(*table.primary_key).in_(part))
+                counts[name] += connection.execute(statement).rowcount
+    return counts
+
+
+def _find(
+    connection: Connection, wanted: Wanted, payments: Sequence[tuple[Any, ...]], letters: Sequence[Place]
+) -> Keys:
+    scored, dead = scored_payments.c, dead_letters.c
+    source = (scored.source_topic, scored.source_partition, scored.source_offset, scored.payment_id)
+    found_scored = {
+        *_keys(connection, scored_payments, scored.payment_id.in_, wanted.payment_ids),
+        *_keys(connection, scored_payments, tuple_(*source).in_, payments),
+    }
+    found_dead = {
+        *_keys(connection, dead_letters, dead.key.in_, wanted.keys),
+        *_keys(connection, dead_letters, tuple_(*dead_letters.primary_key).in_, letters),
+        *_naming(connection, wanted),
+    }
+    return {scored_payments.name: found_scored, dead_letters.name: found_dead}
+
+
+def _keys(
+    connection: Connection, table: Table, condition: Callable[[Sequence[T]], ColumnElement[bool]], values: Iterable[T]
+) -> Iterator[tuple[Any, ...]]:
+    for part in _parts(list(values)):
+        yield from map(tuple, connection.execute(select(*table.primary_key).where(condition(part))))
+
+
+def _naming(connection: Connection, wanted: Wanted) -> Iterator[tuple[Any, ...]]:
+    """Yield the dead letters whose value gives one of the ids, valid JSON or not."""
+    contains = _CONTAINS[connection.dialect.name]
+    for part in _parts(sorted(wanted.payment_ids)):
+        maybe = or_(*(contains(dead_letters.c.value, b"%d" % one) for one in part))
+        statement = select(*dead_letters.primary_key, dead_letters.c.value).where(maybe)
+        for *key, value in connection.execution_options(yield_per=_PART).execute(statement):
+            if wanted.names_payment(value):
+                yield tuple(key)
+
+
+def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (values[start : start + _PART] for start in range(0, len(values), _PART))

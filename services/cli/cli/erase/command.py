@@ -1,0 +1,163 @@
+"""`fraudstream erase`: search Kafka, CSV and archive, show what is there, ask, erase it, and show what remains."""
+
+import argparse
+import asyncio
+import sys
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from archiver.database import Database, address, shown
+from archiver.patience import Patience, StoppedError
+from archiver.store import Store
+from archiver.worker import Worker
+from cli.asking import agreed
+from cli.audit.verify import VerifySettings
+from cli.csv.erasure import CsvErasure
+from cli.erase import archive
+from cli.erase.search import Found, search
+from cli.erase.wanted import Rows, Wanted
+from cli.tables import aligned
+from fraudstream.errors import FraudstreamError
+from fraudstream.kafka.connection import unless_stopped
+from fraudstream.runtime import failpoints, logs, terminal
+from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.settings import ArchiveSettings, LogSettings
+
+T = TypeVar("T")
+_LONGEST_S = 30 * 86_400.0
+_INTERRUPTED = "interrupted: run it again"
+
+
+async def run_erase(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    """Erase; 0 if all is erased or there is nothing, else 1. Raises FraudstreamError."""
+    failpoints.arm(env.get(failpoints.VARIABLE, ""))
+    log = logs.configure(LogSettings.from_env(env), "erase", sys.stderr)
+    settings, archive = VerifySettings.from_env(env), _Archive.from_env(env)
+    wanted = Wanted(payment_ids=frozenset(arguments.payment_id), keys=frozenset(arguments.key))
+    if not wanted.payment_ids and not wanted.keys:
+        raise FraudstreamError("nothing to erase: name payments by --payment-id, or records by --key")
+    found = await unless_stopped(search(settings, wanted, log), stop, _LONGEST_S)
+    if found is None:
+        raise FraudstreamError("interrupted: nothing was erased")
+    return await _Erasing(settings, archive, wanted, found, stop).run(arguments)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Archive:
+    """The archive; `store` is None where there is none."""
+
+    name: str
+    store: Store | None
+    patience: Patience
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str]) -> "_Archive":
+        url = address(ArchiveSettings.from_env(env).database_url)
+        is_there = url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+        store = Store(database=Database(url)) if is_there else None
+        return cls(name=shown(url), store=store, patience=Patience(Worker("database"), shown(url)))
+
+
+class _Erasing:
+    """One run: counts, asks, erases."""
+
+    def __init__(
+        self, settings: VerifySettings, archive: _Archive, wanted: Wanted, found: Found, stop: asyncio.Event
+    ) -> None:
+        self._topics = settings.topics
+        self._csv = CsvErasure(settings.csv.path, found.identity)
+        self._rows = Rows(wanted.payment_ids, found.payments)
+        self._archive = archive
+        self._wanted = wanted
+        self._found = found
+        self._stop = stop
+
+    async def run(self, arguments: argparse.Namespace) -> int:
+        """Return the exit code."""
+        unarchived = await self._unarchived()
+        keys = await self._in_archive()
+        csv = await asyncio.to_thread(self._csv.count, self._rows)
+        there = self._counts(csv, {name: len(rows) for name, rows in keys.items()})
+        terminal.write(self._text(there, "found") + "\n")
+        if arguments.dry_run:
+            return 0
+        if there or self._found.places:
+            question = f"Erase {sum(there.values()):,} rows? They can't be restored."
+            if there and not arguments.yes and not await agreed(question, self._stop):
+                terminal.write("Nothing was erased.\n")
+                return 1
+            csv = await asyncio.to_thread(self._csv.erase, self._rows, self._found.places)
+            # once more: rows that were archived meanwhile
+            counts = await self._erase_in_archive(await self._in_archive())
+            terminal.write(self._text(self._counts(csv, counts), "erased") + "\n")
+        terminal.write(self._remaining() + "\n")
+        return self._end(unarchived)
+
+    async def _unarchived(self) -> int:
+        """Count the partitions of the output topics of which the archive has not reached what was found."""
+        store = self._archive.store
+        if store is None:
+            return 0
+        topics = (self._topics.scored, self._topics.dlq)
+        positions, _ = await self._patiently(store.positions, self._found.identity.cluster, topics)
+        reached = {place: position.next_offset for place, position in positions.items()}
+        return sum(last >= reached.get(place, 0) for place, last in self._found.last.items())
+
+    async def _in_archive(self) -> archive.Keys:
+        if self._archive.store is None:
+            return {}
+        found, topic = self._found, self._topics.input
+        database = self._archive.store.database
+        return await self._patiently(archive.find, database, self._wanted, topic, found.payments, found.letters)
+
+    async def _erase_in_archive(self, keys: archive.Keys) -> dict[str, int]:
+        if self._archive.store is None:
+            return {}
+        database = self._archive.store.database
+        counts: dict[str, int] = await self._patiently(archive.erase, database, keys)
+        failpoint("erase_archived")
+        # also where nothing is left to delete: the last run may have been killed here
+        await self._patiently(database.compact)
+        return counts
+
+    async def _patiently(self, work: Callable[..., T], *arguments: Any) -> T:
+        try:
+            return await self._archive.patience.run(self._stop, work, *arguments)
+        except StoppedError:
+            raise FraudstreamError(_INTERRUPTED) from None
+
+    def _counts(self, csv: Mapping[Path, int], archive: Mapping[str, int]) -> Counter[str]:
+        files = {str(path): count for path, count in csv.items()}
+        return +Counter({**files, **{f"{self._archive.name} {name}": count for name, count in archive.items()}})
+
+    def _text(self, counts: Counter[str], head: str) -> str:
+        if not counts:
+            return f"{head}: no rows"
+        rows = [(head, "rows"), *((place, f"{count:,}") for place, count in counts.items())]
+        return "\n".join(aligned(rows, right=[1]))
+
+    def _remaining(self) -> str:
+        lines = []
+        if records := self._found.records:
+            listed = ", ".join(f"{topic} {count:,}" for topic, count in records.items())
+            lines.append(f"Kafka keeps these records until its retention deletes them: {listed}.")
+        if self._archive.store is None:
+            lines.append(f"There is no archive at {self._archive.name}.")
+        if self._wanted.keys:
+            lines.append(
+                "Keys are known only of records that Kafka retains, and of dead letters: "
+                "older payments are found by --payment-id."
+            )
+        lines.append("Exports, results of score and backups are not searched: docs/privacy.md.")
+        return "\n".join(lines)
+
+    def _end(self, unarchived: int) -> int:
+        if not self._found.unscored and not unarchived:
+            return 0
+        late = [f"{self._found.unscored:,} records are not scored yet"] if self._found.unscored else []
+        late += [f"{unarchived} partitions are not archived yet"] if unarchived else []
+        terminal.write(f"NOT complete: {', '.join(late)}. Run it again when that is done.\n")
+        return 1

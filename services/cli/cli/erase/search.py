@@ -1,0 +1,143 @@
+"""The records of payments in the three topics: where they are, and which of them are still to come out of a service."""
+
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass, field
+from functools import partial
+
+from cli.audit.verify import VerifySettings, settled_logs
+from cli.csv.erased import ErasedPlace
+from cli.csv.refill import known
+from cli.erase.wanted import ScoredPlace, Wanted
+from cli.progress import Progress
+from fraudstream.csv_file.protocol import Identity
+from fraudstream.dead_letter import Place, dead_letter
+from fraudstream.kafka.cluster import admin_client, check_partitions, describe
+from fraudstream.kafka.connection import Log
+from fraudstream.kafka.group import committed_offsets
+from fraudstream.kafka.reading import TopicReader, connected
+from fraudstream.payment import InvalidPayment, decode
+from fraudstream.record import Record
+from fraudstream.runtime.settings import TopicSettings
+from fraudstream.scored_payment import scored_payment
+
+Source = tuple[str, int]
+"""A topic's partition."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Found:
+    """What the topics have of the payments.
+
+    `unscored` records of the input are not committed by the group yet: their rows may be written later. `last` is the
+    highest offset found in each partition of the output topics: an archive that has not reached it archives it later.
+    `letters` are places of the input: what is in the dead-letter topic, the archive finds by itself, and a letter that
+    somebody else wrote may name any place.
+    """
+
+    identity: Identity
+    payments: set[ScoredPlace] = field(default_factory=set)
+    letters: set[Place] = field(default_factory=set)
+    places: set[ErasedPlace] = field(default_factory=set)
+    records: Counter[str] = field(default_factory=Counter)
+    """By topic."""
+    unscored: int = 0
+    last: dict[Source, int] = field(default_factory=dict)
+
+
+async def search(settings: VerifySettings, wanted: Wanted, log: Log) -> Found:
+    """Read all that the topics retain. Raises FraudstreamError."""
+    kafka, topics = settings.kafka, settings.topics
+    async with AsyncExitStack() as stack:
+        admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
+        cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
+        check_partitions(cluster, topics)
+        found = Found(identity=Identity(cluster=cluster.id, topic=topics.input, group=settings.group.group))
+        known(settings.csv.path, found.identity)  # before a long reading
+        partitions = range(cluster.partitions[topics.input])
+        readers = {
+            topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
+            for topic in (topics.input, topics.scored, topics.dlq)
+        }
+        # what is committed comes first: its scored records and dead letters are in the topics by then
+        committed = await committed_offsets(admin, settings.group.group, topics.input, partitions)
+        logs = await settled_logs(settings, readers, partitions, log)
+        progress = Progress("searching", sum(one.end - one.start for by in logs.values() for one in by.values()), log)
+        sorting = _Sorting(wanted=wanted, topics=topics, found=found)
+        for topic, add in (
+            (topics.scored, sorting.scored),
+            # after the scored ones, which it checks
+            (topics.input, lambda one, records: sorting.inputs(one, records, committed[one] or 0)),
+            (topics.dlq, sorting.letters),
+        ):
+            for one, retained in logs[topic].items():
+                async with aclosing(readers[topic].records(one, retained.start, retained.end)) as batches:
+                    async for records in batches:
+                        add(one, records)
+                        progress.advance(one, len(records))
+        progress.finish()
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Sorting:
+    """Notes the wanted ones among a partition's records, the scored ones first."""
+
+    wanted: Wanted
+    topics: TopicSettings
+    found: Found
+    named: set[tuple[int, int]] = field(default_factory=set)
+    """Partition and offset in the input of the scored records found."""
+
+    def inputs(self, partition: int, records: Sequence[Record], committed: int) -> None:
+        for record in records:
+            is_named = (partition, record.offset) in self.named
+            if not is_named and not self._may_be(record):
+                continue
+            payment = decode(record.value)
+            place = ErasedPlace(partition, record.offset, record.timestamp)
+            if isinstance(payment, InvalidPayment):
+                is_wanted = self._is_letter(record.key, record.value)
+                if is_wanted:
+                    self.found.letters.add(Place(self.topics.input, *place))
+            else:
+                is_wanted = self._is_payment(record.key, payment["payment_id"])
+                scored = ScoredPlace(partition, record.offset, payment["payment_id"])
+                # without it where a scored record that is not the scorer's gave another key
+                (self.found.payments.add if is_wanted else self.found.payments.discard)(scored)
+            if not is_wanted:
+                self.found.places.discard(place)
+                continue
+            self.found.places.add(place)
+            self.found.records[self.topics.input] += 1
+            self.found.unscored += record.offset >= committed
+
+    def scored(self, partition: int, records: Sequence[Record]) -> None:
+        for record in filter(self._may_be, records):
+            payment = scored_payment(record.value)
+            if payment and self._is_payment(record.key, payment["payment_id"]):
+                source = payment["source_partition"], payment["source_offset"]
+                self.found.payments.add(ScoredPlace(*source, payment["payment_id"]))
+                self.found.places.add(ErasedPlace(*source, record.timestamp))
+                self.named.add(source)
+                self._note(self.topics.scored, partition, record)
+
+    def letters(self, partition: int, records: Sequence[Record]) -> None:
+        for record in records:
+            letter = dead_letter(partition, record)
+            if letter and self._is_letter(letter.key, letter.value):
+                self._note(self.topics.dlq, partition, record)
+
+    def _note(self, topic: str, partition: int, record: Record) -> None:
+        self.found.records[topic] += 1
+        self.found.last[topic, partition] = record.offset
+
+    def _may_be(self, record: Record) -> bool:
+        return self.wanted.has_key(record.key) or self.wanted.may_be_in(record.value)
+
+    def _is_payment(self, key: bytes | None, payment_id: int) -> bool:
+        return payment_id in self.wanted.payment_ids or self.wanted.has_key(key)
+
+    def _is_letter(self, key: bytes | None, value: bytes | None) -> bool:
+        return self.wanted.has_key(key) or self.wanted.names_payment(value)

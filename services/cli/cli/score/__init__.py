@@ -1,0 +1,1 @@
+"""`fraudstream score`: the payments of a file scored without Kafka."""

@@ -1,0 +1,93 @@
+"""`fraudstream score`: settings → file → rows, what the user reads, and the exit code."""
+
+import argparse
+import asyncio
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from cli.progress import Progress
+from cli.score.writing import Results, UnwritableFileError, rejected_beside
+from fraudstream.errors import FraudstreamError
+from fraudstream.model import store
+from fraudstream.model.features import matrix
+from fraudstream.model.fraud_model import FraudModel
+from fraudstream.payment import columns
+from fraudstream.payment_files.reading import count_lines, opened
+from fraudstream.payment_files.rejections import Rejections
+from fraudstream.payment_files.rows import Batch, payments
+from fraudstream.runtime import logs
+from fraudstream.runtime.settings import CsvSettings, LogSettings, ModelSettings
+from fraudstream.scored_payment import Scored, Texts
+
+_NO_TIMESTAMP = -1
+
+
+async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    """Score the file; 0 if it was done, whatever was rejected. Raises FraudstreamError, and leaves nothing then."""
+    log = logs.configure(LogSettings.from_env(env), "score")
+    file, live = arguments.file, CsvSettings.from_env(env).path
+    out = arguments.out or live.with_name(f"{file.stem}.scored.csv")
+    lines = count_lines(file)
+    _check_out(out, file, live, force=arguments.force)
+    settings = ModelSettings.from_env(env)
+    model, manifest = store.load(
+        settings.models_dir, settings.pinned, review=settings.review_threshold, block=settings.block_threshold
+    )
+    progress, rejections = Progress("scoring", lines, log), Rejections(file, log)
+    with ExitStack() as stack:
+        stack.callback(progress.finish)
+        table = stack.enter_context(opened(file, payments(_line_as_id)))
+        log.info("file format", file=str(file), **table.detected)
+        results = stack.enter_context(Results(out))
+        for batch in table.batches:
+            _score(batch, model, results)
+            rejections.add(batch.rejected)
+            progress.advance(None, len(batch.lines))
+            await asyncio.sleep(0)  # a signal is heard
+            if stop.is_set():
+                raise FraudstreamError("interrupted before the end: nothing was written")
+        results.keep()
+    rejections.finish(written_to=str(results.rejected_out))
+    log.info(
+        "file scored",
+        file=str(out),
+        rows=progress.count,
+        rejected=rejections.count,
+        model=manifest.version,
+        model_version=model.version,
+        per_second=progress.per_second,
+    )
+    return 0
+
+
+def _line_as_id(line: int) -> int:
+    return line
+
+
+def _check_out(out: Path, file: Path, live: Path, *, force: bool) -> None:
+    if out.is_dir():
+        raise UnwritableFileError(f"{out} is a folder; --out must name a file")
+    for written in (out, rejected_beside(out)):
+        for taken, whose in ((file, "the file to be scored"), (live, "the scorers' own CSV")):
+            if written.resolve() == taken.resolve():
+                raise UnwritableFileError(f"{written} is {whose}; --out must name another file")
+        if written.exists() and not force:
+            raise UnwritableFileError(f"{written} is there already; --force replaces it, --out names another")
+
+
+def _score(batch: Batch, model: FraudModel, results: Results) -> None:
+    for one in batch.rejected:
+        results.reject(one.line, one.reason, one.detail)
+    by_field = columns(batch.rows)
+    probabilities = model.score(matrix(by_field))
+    scored = Scored(
+        payments=by_field,
+        fraud_probability=probabilities.tolist(),
+        decision=model.decide(probabilities),
+        model_version=[model.version] * len(batch.lines),
+        timestamp_ms=[_NO_TIMESTAMP] * len(batch.lines),
+        partition=[0] * len(batch.lines),
+        offset=batch.lines,
+    )
+    results.write(Texts.of(scored).csv_chunk())

@@ -1,0 +1,88 @@
+"""What scoring a file leaves: the scored rows, and beside them those that are no payments. Both whole, or none."""
+
+import csv
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Self
+
+from fraudstream.errors import FraudstreamError
+from fraudstream.runtime.regular_files import create_regular
+from fraudstream.scored_payment import HEADER
+
+_REJECTED = ("line", "reason", "detail")
+
+
+class UnwritableFileError(FraudstreamError):
+    """The result can't be written there; nothing was."""
+
+
+def rejected_beside(out: Path) -> Path:
+    """Where the rows go that are no payments, `out` being where the others go."""
+    return out.with_suffix(".rejected.csv")
+
+
+class Results:
+    """Writes under other names first; `keep` puts both files in place. Without it, nothing is left.
+
+    All methods raise UnwritableFileError.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.rejected = 0
+        self.rejected_out = rejected_beside(out)
+        self._out = out
+        self._part, self._rejected_part = (path.with_name(f".{path.name}.part") for path in (out, self.rejected_out))
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack, self._told():
+            stack.callback(self._remove_parts)
+            self._rows = stack.enter_context(create_regular(self._part))
+            rejected = stack.enter_context(create_regular(self._rejected_part))
+            text = TextIOWrapper(rejected, encoding="utf-8", errors="backslashreplace", newline="")
+            self._rejected = stack.enter_context(text)
+            self._table = csv.writer(self._rejected, lineterminator="\n")
+            self._rows.write(f"{HEADER}\n".encode())
+            self._table.writerow(_REJECTED)
+            self._stack = stack.pop_all()
+        return self
+
+    def write(self, rows: bytes) -> None:
+        """Append rows of the CSV."""
+        with self._told():
+            self._rows.write(rows)
+
+    def reject(self, line: int, reason: str, detail: str) -> None:
+        """Append a row that is no payment."""
+        self.rejected += 1
+        with self._told():
+            self._table.writerow((line, reason, detail))
+
+    def keep(self) -> None:
+        """Put the files in place, each by a rename; that of the rejected rows only if there are any."""
+        with self._told():
+            for file in (self._rows, self._rejected):
+                file.flush()
+                os.fsync(file.fileno())
+            self.rejected_out.unlink(missing_ok=True)
+            if self.rejected:
+                self._rejected_part.replace(self.rejected_out)
+            self._part.replace(self._out)
+
+    def __exit__(self, *_: object) -> None:
+        # what a full disk leaves unwritten can't be flushed at the end either
+        with suppress(OSError):
+            self._stack.close()
+
+    def _remove_parts(self) -> None:
+        for part in (self._part, self._rejected_part):
+            part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise UnwritableFileError(f"{self._out} can't be written: {error.strerror}") from None

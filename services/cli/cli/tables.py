@@ -1,0 +1,16 @@
+"""Rows of cells → lines with aligned columns, for people who read a terminal. Pure."""
+
+from collections.abc import Collection, Sequence
+
+from fraudstream.runtime.escaping import visible
+
+
+def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> list[str]:
+    """One line a row, columns two spaces apart; those numbered in `right` are flush right. Cells are escaped."""
+    rows = [[visible(cell) for cell in row] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    sides = [">" if number in right else "<" for number in range(len(widths))]
+    return [
+        "  ".join(f"{cell:{side}{width}}" for cell, side, width in zip(row, sides, widths, strict=True)).rstrip()
+        for row in rows
+    ]

@@ -1,0 +1,200 @@
+"""The CSV that people open: appended under a lock, each record once, guarded by a journal beside it.
+
+An append becomes true when the journal says so; what lies beyond the journal's length is a dead writer's torn tail.
+"""
+
+import errno
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import structlog
+
+from fraudstream.csv_file.file import HEADER_LINE, CsvFile, tail
+from fraudstream.csv_file.filesystem import doubtful, prove_lock
+from fraudstream.csv_file.journal import Mark, State
+from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.protocol import Batch, Holding, Identity, Row
+from fraudstream.errors import SinkUnavailableError
+from fraudstream.offsets import Decided
+from fraudstream.runtime.failpoints import armed, failpoint
+from fraudstream.runtime.regular_files import open_trusted
+from fraudstream.scored_payment import stored_row
+
+_PATIENCE_S = 10.0
+_REFUSED = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
+
+
+class CsvSink:
+    """One CSV, shared by all replicas that mount its folder; rotated when it has reached `rotate_bytes`, if given."""
+
+    def __init__(
+        self,
+        path: Path,
+        identity: Identity,
+        *,
+        rotate_bytes: int | None = None,
+        patience_s: float = _PATIENCE_S,
+        waited: Callable[[float], object] = lambda _: None,
+    ) -> None:
+        """`waited` is told how many seconds it took to get the lock, each time."""
+        self._file = CsvFile(path, identity)
+        self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s, waited)
+        self._rotate_bytes = rotate_bytes
+
+    def prove(self) -> None:
+        """Prove that the lock works here; LockUnreliableError where it doesn't. To be called before anything else."""
+        folder = self._file.path.parent
+        try:
+            prove_lock(self._lock, self._lock.path)
+        except OSError as error:
+            raise SinkUnavailableError(f"{error.filename or folder}: {error.strerror or error}") from error
+        if kind := doubtful(folder):
+            structlog.get_logger().warning(
+                "file system not known", folder=str(folder), kind=kind, advice="let no other machine write to this CSV"
+            )
+
+    def claim(self) -> None:
+        """Keep scorers of another identity from this CSV until `close`. Raises JournalForeignError where one runs."""
+        with self._opened():
+            self._file.claim.take()
+
+    def close(self) -> None:
+        """End the claim; the kernel does so for a process that was killed."""
+        self._file.claim.release()
+
+    def is_new(self) -> bool:
+        """Whether nothing was ever stored under this identity."""
+        with self._opened() as (_, state):
+            return not state.marks
+
+    def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
+        """Take the partitions over; the rows of their last batches come back, for a replay."""
+        with self._opened() as (_, before):
+            marks = dict(before.marks)
+            for partition in partitions:
+                mark = marks.get(partition, Mark(token=0))
+                marks[partition] = replace(mark, token=mark.token + 1)
+            state = replace(before, sequence=before.sequence + 1, marks=marks)
+            self._file.journal.write(state)
+            return {partition: self._holding(state, partition) for partition in partitions}
+
+    def append(self, batches: Sequence[Batch]) -> frozenset[int]:
+        """One write, one data sync and one journal slot for all batches whose token holds."""
+        self._rotate_if_due()
+        with self._opened() as (file, state):
+            held = [batch for batch in batches if _token(state, batch.partition) == batch.token]
+            fresh = [batch for batch in held if not _is_replay(batch, state)]
+            if fresh:
+                self._store(file, state, fresh)
+            return frozenset(batch.partition for batch in held)
+
+    def forget(self, tokens: Mapping[int, int]) -> None:
+        """Start these partitions from nothing; the file is set aside, unless that was done for others of the topic."""
+        with self._opened() as (_, state):
+            held = frozenset(partition for partition, token in tokens.items() if _token(state, partition) == token)
+            if held:
+                self._file.renew(state, held)
+
+    def _rotate_if_due(self) -> None:
+        if self._rotate_bytes is None:
+            return
+        with self._opened() as (_, state):
+            if state.length >= self._rotate_bytes and state.length > len(HEADER_LINE):
+                self._file.rotate(state)
+
+    def _store(self, file: int, state: State, batches: Sequence[Batch]) -> None:
+        marks = dict(state.marks)
+        chunks: list[bytes] = []
+        start = state.length
+        for batch in batches:
+            mark = marks[batch.partition]
+            if batch.base <= mark.offset:
+                raise ValueError(f"a batch of partition {batch.partition} is new and a replay at once")
+            size = len(batch.rows)
+            chunks.append(batch.rows)
+            marks[batch.partition] = Mark(
+                token=mark.token,
+                first=batch.base if mark.first < 0 else mark.first,
+                offset=batch.last,
+                base=batch.base,
+                generation=state.generation,
+                start=start,
+                end=start + size,
+                fingerprint=batch.fingerprint,
+                era=state.era,
+            )
+            start += size
+        data = b"".join(chunks)
+        _write(file, state.length, data)
+        checksum = tail(file, start) if data else state.tail
+        failpoint("appended")
+        self._file.journal.write(replace(state, sequence=state.sequence + 1, length=start, tail=checksum, marks=marks))
+
+    @contextmanager
+    def _opened(self) -> Iterator[tuple[int, State]]:
+        """The file and its state, mended, under the lock. An OSError means: the sink is away, nothing changed."""
+        try:
+            with self._lock.held():
+                failpoint("locked")
+                self._file.claim.check()
+                with self._file.opened() as file_and_state:
+                    yield file_and_state
+        except OSError as error:
+            place = error.filename or self._file.path
+            raise SinkUnavailableError(f"{place}: {error.strerror or error}{self._held(error)}") from error
+
+    def _held(self, error: OSError) -> str:
+        # on Windows a spreadsheet locks the file that it shows, and the container is told no more than this
+        if error.errno in _REFUSED and error.filename == str(self._file.path):
+            return "; if a program such as a spreadsheet has it open, close it there"
+        return ""
+
+    def _holding(self, state: State, partition: int) -> Holding:
+        mark = state.marks[partition]
+        if mark.offset < 0:
+            return Holding(token=mark.token)
+        decided = Decided(offset=mark.offset, base=mark.base, fingerprint=mark.fingerprint)
+        return Holding(token=mark.token, decided=decided, rows=self._rows(state, partition, mark))
+
+    def _rows(self, state: State, partition: int, mark: Mark) -> dict[int, Row]:
+        path = self._file.path if mark.generation == state.generation else self._file.rotated(mark.generation)
+        if mark.end <= mark.start or not path.exists():
+            return {}
+        with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
+            file.seek(mark.start)
+            lines = file.read(mark.end - mark.start).splitlines()
+        stored = [row for row in map(stored_row, map(bytes.decode, lines)) if row.partition == partition]
+        return {
+            row.offset: Row(
+                fraud_probability=row.fraud_probability, decision=row.decision, model_version=row.model_version
+            )
+            for row in stored
+        }
+
+
+def _is_replay(batch: Batch, state: State) -> bool:
+    return batch.last <= state.marks[batch.partition].offset
+
+
+def _token(state: State, partition: int) -> int | None:
+    mark = state.marks.get(partition)
+    return mark.token if mark else None
+
+
+def _write(file: int, length: int, data: bytes) -> None:
+    """Append at `length`; whatever fails, the file ends at `length` again."""
+    view, written = memoryview(data), 0
+    try:
+        if armed("torn"):
+            os.pwrite(file, view[: len(view) // 2], length)
+        failpoint("torn")
+        while written < len(view):
+            written += os.pwrite(file, view[written:], length + written)
+        if data:
+            os.fdatasync(file)
+    except OSError:
+        os.ftruncate(file, length)
+        raise

@@ -1,0 +1,1 @@
+"""Drift: whether payments still look like those that the model was trained on."""

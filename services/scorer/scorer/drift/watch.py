@@ -1,0 +1,104 @@
+"""Payments as they are committed → when drift begins, and when it ends."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fraudstream.model.drift_reference import HOUR, Finding, Reference
+from fraudstream.model.features import FEATURES
+from scorer.drift.days import Days
+from scorer.drift.window import Window
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+WINDOW = 2_500
+"""Payments that are compared at a time."""
+BLOCK = 250
+"""Payments after which they are compared again: fewer would cost more than they tell."""
+
+_HOUR_COLUMN = FEATURES.index(HOUR)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A field begins to drift, or ends to."""
+
+    begins: bool
+    finding: Finding
+    since_ms: int
+    """Event time, -1 if unknown, of the first payments from which on the PSI was never below half the limit."""
+
+
+class Drift:
+    """Watches one scorer's payments; its memory does not grow with their number."""
+
+    def __init__(self, reference: Reference) -> None:
+        self._reference = reference
+        self._window = Window(WINDOW)
+        self._days = Days()
+        self._alarms: dict[str, _Alarm] = {}
+        self._waiting: list[tuple[Floats, Floats, Integers]] = []
+
+    @property
+    def findings(self) -> Mapping[str, tuple[Finding, bool]]:
+        """What was last found of each field, and whether it drifts."""
+        return {name: (alarm.last, alarm.on) for name, alarm in self._alarms.items() if alarm.last}
+
+    def take(self, matrix: Floats, scores: Floats, timestamps_ms: Integers) -> list[Change]:
+        """Take payments in, `matrix` with columns as FEATURES, timestamps as Kafka's; returns what has changed."""
+        if len(scores):
+            self._waiting.append((matrix, scores, timestamps_ms))
+        if sum(len(waiting) for _, waiting, _ in self._waiting) < BLOCK:
+            return []
+        matrix, scores, timestamps_ms = map(np.concatenate, zip(*self._waiting, strict=True))
+        self._waiting = []
+        changes = []
+        for block in _blocks(len(scores)):
+            changes += self._judge(matrix[block], scores[block], timestamps_ms[block])
+        return changes
+
+    def _judge(self, matrix: Floats, scores: Floats, timestamps_ms: Integers) -> list[Change]:
+        self._window.push(len(scores), self._reference.histogram(matrix, scores))
+        day = self._days.take(timestamps_ms, matrix[:, _HOUR_COLUMN].astype(np.int64))
+        changes = []
+        if day is not None:
+            changes.append(self._alarm(day.compare(self._reference.hours), day.start_ms))
+        histogram = self._window.histogram
+        if histogram is not None:
+            first_ms = int(timestamps_ms.min())
+            changes += [self._alarm(finding, first_ms) for finding in self._reference.compare(histogram)]
+        return [change for change in changes if change is not None]
+
+    def _alarm(self, finding: Finding, event_ms: int) -> Change | None:
+        return self._alarms.setdefault(finding.field, _Alarm()).judge(finding, event_ms)
+
+
+def _blocks(count: int) -> Iterator[slice]:
+    """The fewest that are no larger than the window, all about as large."""
+    blocks = -(-count // WINDOW)
+    for number in range(blocks):
+        yield slice(number * count // blocks, (number + 1) * count // blocks)
+
+
+@dataclass(slots=True)
+class _Alarm:
+    """One field's: begins at the limit, ends at half of it, so that it does not flutter between."""
+
+    on: bool = False
+    since_ms: int | None = None
+    last: Finding | None = None
+
+    def judge(self, finding: Finding, event_ms: int) -> Change | None:
+        """What changes with a finding on payments from `event_ms` on."""
+        self.last = finding
+        near = 2.0 * finding.psi >= finding.limit
+        since_ms = event_ms if self.since_ms is None else self.since_ms
+        self.since_ms = since_ms if near else None
+        on = near if self.on else finding.psi >= finding.limit
+        if on == self.on:
+            return None
+        self.on = on
+        return Change(begins=self.on, finding=finding, since_ms=since_ms)

@@ -1,0 +1,1 @@
+"""The CSV of scored payments on disk: journal, lock, owner, and requests beside it."""

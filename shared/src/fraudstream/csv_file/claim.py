@@ -1,0 +1,113 @@
+"""The stack that a CSV belongs to while its scorers run: a shared flock, which ends with its holder."""
+
+import fcntl
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+from fraudstream.csv_file.protocol import Identity
+from fraudstream.errors import JournalForeignError
+from fraudstream.runtime.regular_files import open_regular
+
+_MODE = 0o660
+_MAX_BYTES = 4_096
+
+
+class Claim:
+    """A claim on the CSV at `path`, shared by all running scorers of `identity`: others must not write meanwhile.
+
+    It needs no clock: a stack that has nothing to write holds it too, and one that was killed does not. The caller
+    holds the CSV's lock in every call but `release`.
+    """
+
+    def __init__(self, path: Path, identity: Identity) -> None:
+        self.path = path.with_name(f".{path.name}.claim")
+        self._csv = path
+        self._identity = identity
+        self._descriptor: int | None = None
+
+    @property
+    def held(self) -> bool:
+        """Whether this process has claimed the CSV."""
+        return self._descriptor is not None
+
+    def take(self) -> None:
+        """Claim the CSV until `release`. Raises JournalForeignError as `check` does."""
+        self.check()
+        if self.held:
+            return
+        descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
+        try:
+            if _lock(descriptor, fcntl.LOCK_EX):  # the only claim: the file may name a stack that has ended
+                content = json.dumps(asdict(self._identity)).encode()
+                os.ftruncate(descriptor, 0)
+                os.pwrite(descriptor, content, 0)
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        self._descriptor = descriptor
+
+    def check(self) -> None:
+        """Raise JournalForeignError where running scorers of another identity have claimed the CSV."""
+        if self._is_current():
+            return
+        try:
+            descriptor = open_regular(self.path, os.O_RDWR)
+        except FileNotFoundError:
+            pass
+        else:
+            try:
+                theirs = _identity(os.pread(descriptor, _MAX_BYTES, 0))
+                if theirs != self._identity and not _lock(descriptor, fcntl.LOCK_EX):
+                    raise self.refusal(theirs)
+            finally:
+                os.close(descriptor)
+        if self.held:  # somebody deleted the file of our claim: claim the CSV again
+            self.release()
+            self.take()
+
+    def release(self) -> None:
+        """End the claim, if it is held."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+    def refusal(self, theirs: Identity | None) -> JournalForeignError:
+        """The error to raise where the CSV belongs to `theirs`; None: to a stack that can't be named."""
+        ours = self._identity
+        if theirs and (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
+            return JournalForeignError(
+                f"CSV_PATH: {self._csv} belongs to consumer group {theirs.group!r}, not {ours.group!r}: "
+                "give this group a CSV_PATH of its own"
+            )
+        owner = f"of Kafka cluster {theirs.cluster!r}, topic {theirs.topic!r}" if theirs else "of another stack"
+        return JournalForeignError(
+            f"CSV_PATH: {self._csv} is in use by a running scorer {owner}; this one reads cluster {ours.cluster!r}, "
+            f"topic {ours.topic!r}: give one of them a CSV_PATH of its own, or stop the other one first"
+        )
+
+    def _is_current(self) -> bool:
+        if self._descriptor is None:
+            return False
+        try:
+            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False
+
+
+def _lock(descriptor: int, kind: int) -> bool:
+    """Whether the lock was free."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _identity(content: bytes) -> Identity | None:
+    try:
+        return Identity(**json.loads(content))
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,115 @@
+"""The folder of the CSV: whether its locks hold, which file system it is on, and how it is synced."""
+
+import errno
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from fraudstream.csv_file.lock import FileLock
+from fraudstream.errors import LockUnreliableError
+
+_MOUNTS = Path("/proc/self/mountinfo")
+# Docker Desktop's mounts are among them: all its containers are in one virtual machine, and share its locks
+_TRUSTED = frozenset(
+    [
+        "ext2",
+        "ext3",
+        "ext4",
+        "xfs",
+        "btrfs",
+        "zfs",
+        "f2fs",
+        "overlay",
+        "tmpfs",
+        "apfs",
+        "hfs",
+        "virtiofs",
+        "fakeowner",
+        "9p",
+        "fuse.grpcfuse",
+    ]
+)
+# some mounts, such as those of Windows' folders, can neither open nor sync a folder
+_NO_FOLDER_OPEN = frozenset({errno.EISDIR, errno.EACCES})
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})
+_ANSWER_TIMEOUT_S = 20
+_OTHER_PROCESS = """
+import fcntl, sys, time
+def may_lock(file):
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_UN)
+    return True
+with open(sys.argv[1], "r+") as file:
+    print("free" if may_lock(file) else "busy", flush=True)
+    sys.stdin.readline()
+    deadline = time.monotonic() + 10
+    while not may_lock(file) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    print("free" if time.monotonic() < deadline else "busy", flush=True)
+"""
+
+
+def prove_lock(lock: FileLock, path: Path) -> None:
+    """Hold `lock`, whose file is `path`, and let another process try, then again when it is released.
+
+    Raises LockUnreliableError where it is let in at once, or never; OSError where the folder can't be written.
+    """
+    with lock.held():
+        other = _other_process(path)
+        assert other.stdout is not None  # noqa: S101 - a pipe
+        while_locked = other.stdout.readline().strip()
+    after, _ = other.communicate("\n", timeout=_ANSWER_TIMEOUT_S)
+    if (while_locked, after.strip()) != ("busy", "free"):
+        raise LockUnreliableError(
+            f"CSV_PATH: {path.parent} is on a file system whose locks don't hold between processes: "
+            "put the CSV on a local disk or a named volume"
+        )
+
+
+def doubtful(folder: Path) -> str | None:
+    """The folder's file system if it is none of those known to share locks among all who mount it."""
+    kind = _file_system(folder)
+    return None if kind is None or kind in _TRUSTED else kind
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in `folder` to disk where its file system can do that.
+
+    Where it can't, a crash of the machine may lose the CSV's name: the journal then finds the CSV missing.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NO_FOLDER_OPEN:
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def _other_process(probe: Path) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-S", "-c", _OTHER_PROCESS, str(probe)]
+    return subprocess.Popen(  # noqa: S603 - our own
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+
+
+def _file_system(folder: Path) -> str | None:
+    if not _MOUNTS.exists():
+        return None
+    place, best, kind = folder.resolve(), Path("/"), None
+    for line in _MOUNTS.read_text(encoding="utf-8").splitlines():
+        before, _, after = line.partition(" - ")
+        mount = Path(before.split()[4])
+        if place.is_relative_to(mount) and mount.is_relative_to(best):
+            best, kind = mount, after.split()[0]
+    return kind

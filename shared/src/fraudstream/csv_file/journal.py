@@ -1,0 +1,150 @@
+"""The journal beside the CSV: two checksummed slots, written in turn, so that a torn write leaves the other whole."""
+
+import json
+import os
+import struct
+import zlib
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from fraudstream.csv_file.protocol import Identity
+from fraudstream.runtime.failpoints import armed, failpoint
+from fraudstream.runtime.regular_files import open_regular
+
+_HEADER = struct.Struct("<4sII")
+_MAGIC = b"FSJ1"
+_SLOT_BYTES = 1 << 20
+_MODE = 0o660
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A partition's place. Offsets are -1 where nothing was decided yet.
+
+    `first` is the first offset ever decided, `offset` the last one, `base` the first one of the last batch, whose rows
+    are the bytes `start` … `end` of the CSV of that generation; `token` is the present owner's. `era` is the file's at
+    the last batch, or when the partition was forgotten.
+    """
+
+    token: int
+    first: int = -1
+    offset: int = -1
+    base: int = -1
+    generation: int = 0
+    start: int = 0
+    end: int = 0
+    fingerprint: int | None = None
+    era: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replacement:
+    """Length and checksum of a file that takes the CSV's place, and where each partition's last batch is in it."""
+
+    length: int
+    tail: int
+    placed: Mapping[int, tuple[int, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """All that must hold together: `length` bytes of the CSV are committed, `tail` is the checksum of their end.
+
+    `generation` counts the rotations: how many files there were before this one. `era` counts how often the topic was
+    made anew: a partition of an earlier era has no rows in the files, and its topic's end was not noticed yet.
+    `replacement` is set while a file is being put in the CSV's place: the CSV is then the one or the other.
+    """
+
+    identity: Identity
+    sequence: int = 0
+    generation: int = 0
+    era: int = 0
+    length: int = 0
+    tail: int = 0
+    marks: Mapping[int, Mark] = field(default_factory=dict)
+    replacement: Replacement | None = None
+
+    def replaced(self) -> "State":
+        """Return the state in which the replacement has taken the CSV's place."""
+        new = self.replacement
+        assert new is not None, "nothing was to be replaced"  # noqa: S101
+        marks = {
+            partition: replace(mark, start=new.placed[partition][0], end=new.placed[partition][1])
+            for partition, mark in self.marks.items()
+        }
+        return replace(self, length=new.length, tail=new.tail, marks=marks, replacement=None)
+
+
+_STATE = TypeAdapter(State)
+
+
+class Journal:
+    """Reads and writes the state; the caller holds the lock."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def read(self) -> State | None:
+        """The newest whole state, or None where there is no journal or no slot of it is readable."""
+        try:
+            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
+                slots = [_unpack(_slot(file.fileno(), number)) for number in (0, 1)]
+        except FileNotFoundError:
+            return None
+        return max((slot for slot in slots if slot), key=lambda state: state.sequence, default=None)
+
+    def write(self, state: State) -> None:
+        """Store `state` in the older slot and force it to disk: the moment at which an append becomes true."""
+        payload = _pack(state)
+        if len(payload) > _SLOT_BYTES:
+            raise OSError(f"{self.path}: the journal holds too many partitions")
+        descriptor = open_regular(self.path, os.O_WRONLY | os.O_CREAT, _MODE)
+        try:
+            if armed("journal_torn"):
+                os.pwrite(descriptor, payload[: len(payload) // 2], (state.sequence % 2) * _SLOT_BYTES)
+            failpoint("journal_torn")
+            os.pwrite(descriptor, payload, (state.sequence % 2) * _SLOT_BYTES)
+            os.fdatasync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _slot(descriptor: int, number: int) -> bytes:
+    head = os.pread(descriptor, _HEADER.size, number * _SLOT_BYTES)
+    if len(head) < _HEADER.size:
+        return b""
+    size = min(_HEADER.unpack(head)[1], _SLOT_BYTES)
+    return head + os.pread(descriptor, size, number * _SLOT_BYTES + _HEADER.size)
+
+
+def _pack(state: State) -> bytes:
+    body = json.dumps(
+        {
+            "identity": asdict(state.identity),
+            "sequence": state.sequence,
+            "generation": state.generation,
+            "era": state.era,
+            "length": state.length,
+            "tail": state.tail,
+            "marks": {str(partition): asdict(mark) for partition, mark in state.marks.items()},
+            **({"replacement": asdict(state.replacement)} if state.replacement else {}),
+        },
+        separators=(",", ":"),
+    ).encode()
+    return _HEADER.pack(_MAGIC, len(body), zlib.crc32(body)) + body
+
+
+def _unpack(slot: bytes) -> State | None:
+    if len(slot) < _HEADER.size:
+        return None
+    magic, size, checksum = _HEADER.unpack_from(slot)
+    body = slot[_HEADER.size :]
+    if magic != _MAGIC or len(body) != size or zlib.crc32(body) != checksum:
+        return None
+    try:  # the checksum of another program's content may be right
+        return _STATE.validate_json(body)
+    except ValidationError:
+        return None

@@ -1,0 +1,66 @@
+"""One writer at a time, across processes: flock, which the kernel releases when its holder dies."""
+
+import fcntl
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from fraudstream.errors import SinkUnavailableError
+from fraudstream.runtime.regular_files import open_regular
+
+_MODE = 0o660
+_FIRST_WAIT_S = 0.0005
+_LONGEST_WAIT_S = 0.02
+
+
+class FileLock:
+    """A lock file that is never renamed or deleted by us; where somebody else deleted it, a new one is agreed on."""
+
+    def __init__(self, path: Path, patience_s: float, waited: Callable[[float], object] = lambda _: None) -> None:
+        """`waited` is told how many seconds it took each time."""
+        self.path = path
+        self._patience_s = patience_s
+        self._waited = waited
+        # flock belongs to the open file, so threads of one process need a lock of their own
+        self._threads = threading.Lock()
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Hold the lock; raises SinkUnavailableError when another process keeps it for longer than our patience."""
+        began_s = time.monotonic()
+        with self._threads:
+            descriptor = self._acquire()
+            self._waited(time.monotonic() - began_s)
+            try:
+                yield
+            finally:
+                os.close(descriptor)
+
+    def _acquire(self) -> int:
+        deadline = time.monotonic() + self._patience_s
+        wait_s = _FIRST_WAIT_S
+        while True:
+            descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                if self._is_current(descriptor):
+                    return descriptor
+            except BlockingIOError:
+                pass
+            except OSError:
+                os.close(descriptor)
+                raise
+            os.close(descriptor)
+            if time.monotonic() > deadline:
+                raise SinkUnavailableError(f"{self.path}: another process has held the lock for {self._patience_s:g} s")
+            time.sleep(wait_s)
+            wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+    def _is_current(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False

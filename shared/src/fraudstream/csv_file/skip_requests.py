@@ -1,0 +1,80 @@
+"""Requests to skip a batch that can't be decoded: files beside the CSV, left by a user and carried out by a scorer.
+
+Only the scorer that owns the partition can skip without losing what fences its predecessors, and only while it is
+stopped at that very offset. Its answer takes the request's place.
+"""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fraudstream.errors import FraudstreamError
+from fraudstream.runtime.regular_files import open_regular, replace_regular
+
+_MOST_BYTES = 4096
+_MODE = 0o660
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SkipRequest:
+    """Skip the batch of `topic` at `offset`."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class SkipRequests:
+    """The requests beside one CSV, at most one for each partition."""
+
+    def __init__(self, csv: Path) -> None:
+        self._csv = csv
+
+    def leave(self, request: SkipRequest) -> None:
+        """Ask for it, in place of what was asked for that partition before. Raises FraudstreamError."""
+        try:
+            self._write(request.partition, asdict(request))
+        except OSError as error:
+            raise FraudstreamError(
+                f"CSV_PATH: the request can't be left in {self._csv.parent}: {error.strerror}"
+            ) from None
+
+    def pending(self, partition: int) -> SkipRequest | None:
+        """Return what is asked for; None where nothing is, or it can't be read."""
+        content = self._read(partition)
+        try:
+            request = SkipRequest(
+                topic=str(content["topic"]), partition=int(content["partition"]), offset=int(content["offset"])
+            )
+        except (KeyError, TypeError, ValueError, OverflowError):
+            return None
+        return request if asdict(request) == content else None
+
+    def answer(self, partition: int, text: str) -> None:
+        """Say what became of the request. Raises OSError."""
+        self._write(partition, {"answer": text})
+
+    def answered(self, partition: int) -> str | None:
+        """Return the answer once there is one."""
+        answer = self._read(partition).get("answer")
+        return answer if isinstance(answer, str) else None
+
+    def withdraw(self, partition: int) -> None:
+        """Remove the request, or its answer."""
+        self._path(partition).unlink(missing_ok=True)
+
+    def _path(self, partition: int) -> Path:
+        return self._csv.with_name(f"{self._csv.name}.skip-{partition}")
+
+    def _read(self, partition: int) -> dict[str, Any]:
+        try:
+            with os.fdopen(open_regular(self._path(partition), os.O_RDONLY), "rb") as file:
+                content = json.loads(file.read(_MOST_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def _write(self, partition: int, content: dict[str, Any]) -> None:
+        replace_regular(self._path(partition), json.dumps(content).encode(), _MODE, sync=False)

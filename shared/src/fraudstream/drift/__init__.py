@@ -1,1 +1,0 @@
-"""Whether payments still look like those that the model learned from: reference, sliding histograms, alarms. Pure."""

@@ -1,0 +1,89 @@
+"""From a manifest and a model's bytes to the model: everything that is refused before it scores a payment."""
+
+import io
+import sys
+from importlib import import_module, metadata
+from pathlib import Path
+
+import joblib
+import numpy as np
+from numpy.typing import NDArray
+
+from fraudstream.errors import ModelUnfitError
+from fraudstream.model.features import FEATURES
+from fraudstream.model.fraud_model import HIGHEST, LOWEST, Classifier, FraudModel, Thresholds
+from fraudstream.model.manifest import PAYMENT, TRAIN, TRAIN_AGAIN, Manifest
+
+_MOVED = ("calibration", "curves")
+"""Modules that the pickles of earlier releases name as `fraudstream.NAME`."""
+
+
+def check_pinned(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
+    """Raise ModelUnfitError where there are pins, and the model of the manifest in `path` is not among them."""
+    if not pins or manifest.content_sha256 in pins:
+        return
+    limits = manifest.thresholds
+    if manifest.sha256 in pins:
+        raise ModelUnfitError(
+            f"MODEL_SHA256 names the bytes of model {manifest.version} alone, as pins of an earlier release did: that "
+            f"does not cover its thresholds, review {limits.review:g} and block {limits.block:g} in {path}; "
+            f"if these are yours, set MODEL_SHA256 to {manifest.content_sha256}"
+        )
+    raise ModelUnfitError(
+        f"{path} names model {manifest.content_sha256}, which is not among the pinned ones; "
+        "set MODEL_SHA256 to it, or activate a pinned one"
+    )
+
+
+def check(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
+    """Raise ModelUnfitError where the manifest in `path` is of a model that can't be used here, or is not pinned."""
+    check_pinned(path, manifest, pins)
+    installed = metadata.version("scikit-learn")
+    if manifest.libraries.scikit_learn != installed:
+        raise ModelUnfitError(
+            f"{path} was trained with scikit-learn {manifest.libraries.scikit_learn}, "
+            f"but {installed} is installed; {TRAIN}"
+        )
+    if manifest.features != FEATURES:
+        raise ModelUnfitError(
+            f"{path} was trained on {', '.join(manifest.features)}, "
+            f"but payments have {', '.join(FEATURES)}; {TRAIN_AGAIN}"
+        )
+
+
+def make_model(path: Path, manifest: Manifest, content: bytes) -> FraudModel:
+    """Return the model of checked bytes. Raises ModelUnfitError, which names the manifest's `path`."""
+    return FraudModel(
+        content_sha256=manifest.content_sha256,
+        classifier=_unpickle(path, content),
+        thresholds=Thresholds(manifest.thresholds.review, manifest.thresholds.block),
+        reference=_reference(path, manifest),
+    )
+
+
+def _reference(path: Path, manifest: Manifest) -> NDArray[np.float64] | None:
+    payment = manifest.reference.get(PAYMENT)
+    if payment is None:
+        return None
+    values = np.array([payment.get(name, np.nan) for name in FEATURES], dtype=np.float64)
+    if not ((values >= LOWEST) & (values <= HIGHEST)).all():
+        raise ModelUnfitError(f"{path}: reference.{PAYMENT} has no valid {', '.join(FEATURES)}; {TRAIN_AGAIN}")
+    return values
+
+
+def _unpickle(path: Path, content: bytes) -> Classifier:
+    for name in _MOVED:  # imported here, with scikit-learn: who only lists models does without both
+        sys.modules.setdefault(f"fraudstream.{name}", import_module(f"fraudstream.model.{name}"))
+    try:
+        classifier: Classifier = joblib.load(io.BytesIO(content))
+    except Exception as error:  # an unpickled constructor may raise anything
+        raise ModelUnfitError(
+            f"the model of {path} can't be loaded ({type(error).__name__}: {error}); {TRAIN_AGAIN}"
+        ) from error
+    if not callable(getattr(classifier, "predict_proba", None)):
+        raise ModelUnfitError(
+            f"the model of {path}, a {type(classifier).__name__}, gives no probabilities (predict_proba); {TRAIN_AGAIN}"
+        )
+    if np.asarray(getattr(classifier, "classes_", (0, 1))).tolist() != [0, 1]:
+        raise ModelUnfitError(f"the model of {path} was trained on labels other than 0 and 1; {TRAIN_AGAIN}")
+    return classifier

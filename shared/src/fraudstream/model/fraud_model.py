@@ -1,0 +1,124 @@
+"""The matrix of a batch → probabilities of fraud → decisions. Pure: files are `artifact`'s."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import ThreadpoolController
+
+from fraudstream.errors import ModelUnfitError
+from fraudstream.model.features import FEATURES
+from fraudstream.model.reasons import contributions
+from fraudstream.payment import DECISIONS
+
+Floats = NDArray[np.float64]
+
+VERSION_DIGITS = 12
+DECIMALS = 6
+SMALLEST = 10.0**-DECIMALS
+
+# each feature's closed range, as on the wire (events.Payment); the amount is above zero
+LOWEST = np.array([np.nextafter(0.0, 1.0), 0.0, 0.0, 0.0, 0.0])
+HIGHEST = np.array([1e12, 1.0, 10_000.0, 23.0, 1.0])
+
+_DECISIONS = np.array(DECISIONS, dtype=object)
+_CLASSES = 2
+
+
+class Classifier(Protocol):
+    """What a model must be able to do; its second column is the probability of fraud."""
+
+    def predict_proba(self, matrix: Floats, /) -> Floats:
+        """Shape (n, 2)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which probability on a payment is reviewed, and from which it is blocked."""
+
+    review: float
+    block: float
+
+    def __post_init__(self) -> None:
+        if not 0.0 < self.review <= self.block < 1.0:
+            raise ModelUnfitError(
+                f"thresholds must be 0 < review <= block < 1, but review is {self.review} and block is {self.block}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FraudModel:
+    """A classifier with its thresholds. May be used from any thread; scores in the thread that calls."""
+
+    content_sha256: str
+    """The SHA-256 of the classifier's bytes and of everything else that decides (`manifest`)."""
+    classifier: Classifier
+    thresholds: Thresholds
+    reference: Floats | None = None
+    """The payment, shape (5,), against which scores are explained; None: nothing is explained."""
+    # one thread each: OpenMP's spinning threads cost more at the tail than they save (docs/performance.md)
+    _threads: ThreadpoolController = field(default_factory=ThreadpoolController, init=False, repr=False, compare=False)
+
+    @property
+    def version(self) -> str:
+        """The published name of this model and its decision rule: the first digits of the content SHA-256."""
+        return self.content_sha256[:VERSION_DIGITS]
+
+    def score(self, matrix: Floats) -> Floats:
+        """The probability of fraud for each row of `matrix` (n, 5), rounded to 6 decimals, never 0 or 1.
+
+        Raises ModelUnfitError where the matrix is not one of payments, or the classifier fails on it.
+        """
+        _check(matrix)
+        if len(matrix) == 0:
+            return np.empty(0)
+        return np.clip(np.round(self._fraud(matrix), DECIMALS), SMALLEST, 1.0 - SMALLEST)
+
+    def explain(self, matrix: Floats) -> Floats | None:
+        """Each field's share of the log-odds of each row, shape (n, 5); None without a reference.
+
+        Raises ModelUnfitError as `score` does.
+        """
+        if self.reference is None or len(matrix) == 0:
+            return None
+        closed_form = getattr(self.classifier, "contributions", None)
+        if closed_form is not None:
+            with self._threads.limit(limits=1):
+                shares: Floats = closed_form(matrix, self.reference)
+            return shares
+        return contributions(self._log_odds, matrix, self.reference)
+
+    def _log_odds(self, matrix: Floats) -> Floats:
+        fraud = np.clip(self._fraud(matrix), SMALLEST, 1.0 - SMALLEST)
+        log_odds: Floats = np.log(fraud / (1.0 - fraud))
+        return log_odds
+
+    def _fraud(self, matrix: Floats) -> Floats:
+        try:
+            with self._threads.limit(limits=1):
+                fraud = np.asarray(self.classifier.predict_proba(matrix), dtype=np.float64)
+        except Exception as error:
+            raise ModelUnfitError(f"model {self.version} failed: {type(error).__name__}: {error}") from error
+        if fraud.shape != (len(matrix), _CLASSES):
+            raise ModelUnfitError(f"model {self.version} returned shape {fraud.shape}, not ({len(matrix)}, {_CLASSES})")
+        fraud = fraud[:, 1]
+        if not ((fraud >= 0.0) & (fraud <= 1.0)).all():
+            raise ModelUnfitError(f"model {self.version} returned values that are no probabilities")
+        return fraud
+
+    def decide(self, probabilities: Floats) -> list[str]:
+        """What to do with each payment, from its rounded probability; at a threshold, the stricter."""
+        limits = (self.thresholds.review, self.thresholds.block)
+        decisions: list[str] = _DECISIONS[np.searchsorted(limits, probabilities, side="right")].tolist()
+        return decisions
+
+
+def _check(matrix: Floats) -> None:
+    if matrix.ndim != 2 or matrix.shape[1] != len(FEATURES):  # noqa: PLR2004 - rows and columns
+        raise ModelUnfitError(f"the matrix has shape {matrix.shape}, not (n, {len(FEATURES)})")
+    within = (matrix >= LOWEST) & (matrix <= HIGHEST)
+    if not within.all():
+        wrong = FEATURES[int(np.argmin(within.all(axis=0)))]
+        raise ModelUnfitError(f"the matrix holds a value of {wrong} that no valid payment has")

@@ -1,0 +1,288 @@
+"""Models on disk: versions that are kept, one switch that makes one of them active, and the checks before it is used.
+
+    models/versions/<content sha256>/fraud_model.pkl    kept versions, with manifests
+    models/versions/<content sha256>/fraud_model.json
+    models/fraud_model.pkl                              the active one's bytes, under a name that is easy to find
+    models/fraud_model.json                             the switch: the active one's manifest, replaced last
+    models/challenger.json                              the manifest of the version that scores in the shadow, if any
+
+The content SHA-256 covers the model's bytes and its decision rule (`manifest`), so no version replaces another one. A
+version that was kept before it covered the rule has a folder named by the SHA-256 of its bytes alone.
+
+Each file is replaced by a rename, so a reader sees the old or the new one whole. Between the last two renames (or after
+a crash there) `fraud_model.pkl` is newer than the switch; a reader then takes the bytes that the switch names from
+`versions/`. Whatever it reads, it runs no byte of it unless all of them have the SHA-256 of the manifest.
+"""
+
+import hashlib
+import io
+import os
+import stat
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import joblib
+import structlog
+
+from fraudstream.errors import ModelUnfitError
+from fraudstream.model.checks import check, make_model
+from fraudstream.model.features import FEATURES
+from fraudstream.model.fraud_model import Classifier, FraudModel, Thresholds
+from fraudstream.model.manifest import (
+    TRAIN_AGAIN,
+    Libraries,
+    Manifest,
+    ManifestThresholds,
+    encode,
+    read_file,
+    read_manifest,
+)
+from fraudstream.runtime.regular_files import replace_regular
+
+MODEL_FILE = "fraud_model.pkl"
+MANIFEST_FILE = "fraud_model.json"
+CHALLENGER_FILE = "challenger.json"
+VERSIONS = "versions"
+
+NO_PINS: frozenset[str] = frozenset()
+"""For a folder that holds nothing but models that the caller has made itself."""
+
+_MOST_MODEL_BYTES = 256 << 20
+_FILE_MODE = 0o660
+_FOLDER_MODE = 0o775
+
+
+def save(
+    models_dir: Path,
+    classifier: Classifier,
+    *,
+    kind: str,
+    thresholds: Thresholds,
+    training_sha256: str,
+    training_rows: int,
+    settings: str,
+    metrics: Mapping[str, float],
+    reference: Mapping[str, Any] | None = None,
+) -> Manifest:
+    """Keep `classifier` and its decision rule as a version of `models_dir`, and make it the active one.
+
+    The same model with the same rule is the same version, whose manifest then describes the later training.
+    """
+    buffer = io.BytesIO()
+    joblib.dump(classifier, buffer)
+    content = buffer.getvalue()
+    manifest = Manifest(
+        sha256=hashlib.sha256(content).hexdigest(),
+        kind=kind,
+        features=FEATURES,
+        thresholds=ManifestThresholds(review=thresholds.review, block=thresholds.block),
+        libraries=Libraries.installed(),
+        training_sha256=training_sha256,
+        training_rows=training_rows,
+        settings=settings,
+        metrics=metrics,
+        reference=reference or {},
+    )
+    for same in kept(models_dir):
+        if same.content_sha256 == manifest.content_sha256:
+            manifest = manifest.model_copy(update={"previous": same.previous, "older_version": same.older_version})
+    try:
+        _keep(models_dir, manifest, content)
+    except OSError as error:
+        raise _unwritable(models_dir, error) from error
+    return activate(models_dir, manifest.content_sha256, by="trainer")
+
+
+def activate(models_dir: Path, content_sha256: str, *, by: Literal["trainer", "user"] = "user") -> Manifest:
+    """Make a kept version the active one; atomic, and safe while scorers read. It remembers which was active before."""
+    manifest = _find(models_dir, content_sha256).model_copy(update={"activated_by": by})
+    before = active(models_dir)
+    if before is not None and before.content_sha256 not in {manifest.content_sha256, manifest.previous}:
+        manifest = manifest.model_copy(update={"previous": before.content_sha256})
+    return _switch(models_dir, manifest)
+
+
+def previous(models_dir: Path) -> Manifest:
+    """Return the version that was active before, where a rollback leads. Raises ModelUnfitError where none was."""
+    now = read_manifest(models_dir / MANIFEST_FILE)
+    if now.previous is None:
+        raise ModelUnfitError(f"model {now.version} is the first one: there is none to go back to")
+    return _find(models_dir, now.previous)
+
+
+def rollback(models_dir: Path) -> Manifest:
+    """Make the version active that was so before, with its rule. Raises ModelUnfitError where none was."""
+    return _switch(models_dir, previous(models_dir).model_copy(update={"activated_by": "user"}))
+
+
+def active(models_dir: Path) -> Manifest | None:
+    """The active version's manifest, if there is one that can be read."""
+    try:
+        return read_manifest(models_dir / MANIFEST_FILE)
+    except ModelUnfitError:
+        return None
+
+
+def _find(models_dir: Path, sha256: str) -> Manifest:
+    """Return the kept version of that content; an older manifest's `previous` is the SHA-256 of a model's bytes."""
+    named = models_dir / VERSIONS / sha256
+    if named.is_dir():
+        return read_manifest(named / MANIFEST_FILE)
+    for _, manifest in _versions(models_dir):
+        if manifest.content_sha256 == sha256:
+            return manifest
+    raise ModelUnfitError(f"{models_dir / VERSIONS} holds no version {sha256}; see: fraudstream model list")
+
+
+def _folder(models_dir: Path, manifest: Manifest) -> Path:
+    """Return the folder of a version, which need not be there yet."""
+    return models_dir / VERSIONS / (manifest.sha256 if manifest.older_version else manifest.content_sha256)
+
+
+def _versions(models_dir: Path) -> Iterator[tuple[Path, Manifest]]:
+    """Give each kept version's folder and manifest; a folder that a crash left half-written was never active."""
+    for folder in sorted((models_dir / VERSIONS).glob("*")):
+        try:
+            manifest = read_manifest(folder / MANIFEST_FILE)
+        except ModelUnfitError:
+            continue
+        if folder == _folder(models_dir, manifest):
+            yield folder, manifest
+
+
+def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
+    folder = _folder(models_dir, manifest)
+    content = _content(folder, manifest)
+    if content is None:
+        raise ModelUnfitError(f"{folder / MODEL_FILE} is missing or damaged; {TRAIN_AGAIN}")
+    try:
+        _replace(folder / MANIFEST_FILE, encode(manifest))
+        _replace(models_dir / MODEL_FILE, content)
+        _replace(models_dir / MANIFEST_FILE, encode(manifest))
+    except OSError as error:
+        raise _unwritable(models_dir, error) from error
+    return manifest
+
+
+def repair(models_dir: Path, pins: frozenset[str]) -> Manifest:
+    """Return the active version, its bytes put back under their plain name where they were lost.
+
+    Nothing is unpickled. Raises ModelUnfitError where `load` with the same pins would refuse it.
+    """
+    manifest, content = _read(models_dir, pins)
+    if _content(models_dir, manifest) == content:
+        return manifest
+    return activate(models_dir, manifest.content_sha256, by=manifest.activated_by)
+
+
+def kept(models_dir: Path) -> list[Manifest]:
+    """The manifests of the kept versions that are whole, ordered by content SHA-256."""
+    whole = [manifest for folder, manifest in _versions(models_dir) if _is_whole(folder, manifest)]
+    return sorted(whole, key=lambda manifest: manifest.content_sha256)
+
+
+def _is_whole(folder: Path, manifest: Manifest) -> bool:
+    try:
+        return _content(folder, manifest) is not None
+    except ModelUnfitError:
+        return False
+
+
+def challenge(models_dir: Path, content_sha256: str | None) -> None:
+    """Let a kept version score in the shadow of the active one; None: no version."""
+    try:
+        if content_sha256 is None:
+            (models_dir / CHALLENGER_FILE).unlink(missing_ok=True)
+        else:
+            _replace(models_dir / CHALLENGER_FILE, encode(_find(models_dir, content_sha256)))
+    except OSError as error:
+        raise _unwritable(models_dir, error) from error
+
+
+def load_challenger(models_dir: Path, pins: frozenset[str]) -> tuple[FraudModel, Manifest] | None:
+    """The version that scores in the shadow, checked as `load` checks the active one; None where there is none."""
+    path = models_dir / CHALLENGER_FILE
+    if not os.path.lexists(path):
+        return None
+    manifest = read_manifest(path)
+    check(path, manifest, pins)
+    content = _content(_folder(models_dir, manifest), manifest)
+    if content is None:
+        raise ModelUnfitError(f"{path} names model {manifest.version}, whose bytes are missing or damaged")
+    return make_model(path, manifest, content), manifest
+
+
+def load(
+    models_dir: Path,
+    pins: frozenset[str],
+    *,
+    review: float | None = None,
+    block: float | None = None,
+) -> tuple[FraudModel, Manifest]:
+    """The active model, once everything about it has been checked, and its manifest.
+
+    With `pins`, only one of these content SHA-256s; with none, any that is whole. `review` and `block` replace the
+    manifest's thresholds, and so give the model another version. Raises ModelUnfitError, which names the problem, the
+    file and what to do.
+    """
+    manifest, content = _read(models_dir, pins)
+    return make_model(models_dir / MANIFEST_FILE, manifest.with_thresholds(review, block), content), manifest
+
+
+def _read(models_dir: Path, pins: frozenset[str]) -> tuple[Manifest, bytes]:
+    """Return the active model's manifest and bytes, both checked; nothing is unpickled."""
+    path = models_dir / MANIFEST_FILE
+    manifest = read_manifest(path)
+    check(path, manifest, pins)
+    content = _content(models_dir, manifest)
+    if content is None:
+        folder = _folder(models_dir, manifest)
+        content = _content(folder, manifest)
+        if content is None:
+            raise ModelUnfitError(f"{models_dir / MODEL_FILE} is {_state(models_dir / MODEL_FILE)}; {TRAIN_AGAIN}")
+        structlog.get_logger().warning(
+            "model file differs", file=str(models_dir / MODEL_FILE), used=str(folder / MODEL_FILE)
+        )
+    return manifest, content
+
+
+def reference_payment(payment: Sequence[float]) -> dict[str, float]:
+    """The payment against which scores are explained, as the manifest's `reference`."""
+    return dict(zip(FEATURES, map(float, payment), strict=True))
+
+
+def _content(folder: Path, manifest: Manifest) -> bytes | None:
+    """Return the model's bytes in `folder`, if they are those of the manifest."""
+    try:
+        content = read_file(folder / MODEL_FILE, _MOST_MODEL_BYTES)
+    except FileNotFoundError:
+        return None
+    return content if hashlib.sha256(content).hexdigest() == manifest.sha256 else None
+
+
+def _state(path: Path) -> str:
+    return "not the file that its manifest describes" if path.exists() else "missing"
+
+
+def _keep(models_dir: Path, manifest: Manifest, content: bytes) -> None:
+    folder = _folder(models_dir, manifest)
+    for one in (models_dir, folder.parent, folder):
+        _make_folder(one)
+    _replace(folder / MODEL_FILE, content)
+    _replace(folder / MANIFEST_FILE, encode(manifest))
+
+
+def _make_folder(folder: Path) -> None:
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        # the owner on the host and the container's user share a group; a set-group-id bit stays
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | _FOLDER_MODE)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    replace_regular(path, content, _FILE_MODE)
+
+
+def _unwritable(models_dir: Path, error: OSError) -> ModelUnfitError:
+    return ModelUnfitError(f"{models_dir} can't be written ({error.strerror}); make the folder writable for this user")

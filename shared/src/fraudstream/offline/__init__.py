@@ -1,1 +1,0 @@
-"""Scoring a file, without Kafka: the same rules, the same model, the same columns."""

@@ -1,0 +1,81 @@
+"""A Kafka record as it is read here; the client's fit."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
+
+
+class Record(Protocol):
+    """What is read of a record."""
+
+    @property
+    def offset(self) -> int:
+        """Its place in the partition."""
+        ...
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since 1970; any that Kafka takes."""
+        ...
+
+    @property
+    def timestamp_type(self) -> int | None:
+        """0 where the sender set the timestamp, 1 where the broker did."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """As sent."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """As sent; None is a tombstone."""
+        ...
+
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """As sent."""
+        ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unreadable:
+    """Placeholder for bytes that can't be parsed, of one record or a whole batch: a `Record` without a value.
+
+    It takes the offsets from `offset` to `last_offset`; None where the batch does not show how far it reaches.
+    """
+
+    offset: int
+    last_offset: int | None
+    timestamp: int
+    damage: str
+    """Description of the damage, without the content."""
+    raw: bytes
+    """The record's bytes without its length, or the batch's with its header."""
+    is_batch: bool
+    timestamp_type: int | None = None
+    key: None = None
+    value: None = None
+    headers: tuple[()] = ()
+
+    @property
+    def format(self) -> str:
+        """What `raw` is, as the header `dlq.format` names it."""
+        return "kafka-batch" if self.is_batch else "kafka-record"
+
+
+Message = tuple[bytes | None, bytes | None, int, list[tuple[str, bytes | None]]]
+"""A record to publish: key, value, timestamp in milliseconds since 1970, headers."""
+
+
+class KeyedMessage(NamedTuple):
+    """A record to send. Its timestamp is when it was made, whenever it gets through."""
+
+    key: bytes
+    value: bytes | None
+    timestamp_ms: int
+
+
+Place = tuple[str, int]
+"""A topic and the number of its partition."""

@@ -1,0 +1,64 @@
+"""What a service answers over HTTP: /metrics to Prometheus, /healthz and /readyz to whoever keeps it alive."""
+
+import re
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import structlog
+from aiohttp import web
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from fraudstream.runtime.heartbeat import stalled, unhealthy
+from fraudstream.runtime.http_guard import Guard
+from fraudstream.runtime.http_server import Limits, served
+from fraudstream.runtime.metrics import ServiceMetrics
+from fraudstream.runtime.settings import MetricsSettings
+
+_LINKED = re.compile("/metrics|/healthz|/readyz")
+_LIMITS = Limits(total=100, of_one=50)
+
+
+@asynccontextmanager
+async def endpoint(
+    settings: MetricsSettings, metrics: ServiceMetrics, heartbeat: Path, refresh: Callable[[], object] = lambda: None
+) -> AsyncIterator[None]:
+    """Answer within the block, if there is a port; `refresh` brings those metrics up to date that only are when asked.
+
+    Health is what the loop's file `heartbeat` says: alive is who made progress just now, ready who can work as well.
+    Raises SettingsError where the port can't be had.
+    """
+    if settings.port is None:
+        yield
+        return
+
+    async def show(_: web.Request) -> web.Response:
+        vital(metrics, heartbeat)
+        refresh()
+        return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
+
+    application = web.Application()
+    application.router.add_get("/metrics", show)
+    application.router.add_get("/healthz", _health(lambda: stalled(heartbeat)))
+    application.router.add_get("/readyz", _health(lambda: unhealthy(heartbeat)))
+    guard = Guard(names=settings.names, variable="METRICS_HOSTS", linked=_LINKED)
+    async with served(
+        application, guard, _LIMITS, host=settings.host, port=settings.port, variable="METRICS_PORT"
+    ) as address:
+        structlog.get_logger().info("metrics", url=f"{address}/metrics")
+        yield
+
+
+def vital(metrics: ServiceMetrics, heartbeat: Path) -> None:
+    """Bring up to date what every service says of its own health."""
+    metrics.ready.set(unhealthy(heartbeat) is None)
+    metrics.progress.set(heartbeat.stat().st_mtime if heartbeat.exists() else 0.0)
+
+
+def _health(problem: Callable[[], str | None]) -> Callable[[web.Request], Awaitable[web.Response]]:
+    async def answer(_: web.Request) -> web.Response:
+        reason = problem()
+        return web.json_response({"status": reason or "ok", "at": time.time()}, status=503 if reason else 200)
+
+    return answer

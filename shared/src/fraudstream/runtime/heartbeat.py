@@ -1,0 +1,94 @@
+"""A file that the working loop touches; `python -m fraudstream.runtime.heartbeat` checks that it is fresh and ready.
+
+Standard library only, and light: a container's health check runs it every few seconds.
+"""
+
+import errno
+import os
+import sys
+import time
+from pathlib import Path
+
+from fraudstream.errors import SettingsError
+from fraudstream.runtime import terminal
+from fraudstream.runtime.escaping import visible
+from fraudstream.runtime.regular_files import open_regular, replace_regular
+
+FILE_VARIABLE = "HEARTBEAT_FILE"
+DEFAULT_FILE = "/tmp/fraudstream-heartbeat"  # noqa: S108 - a tmpfs of its own in each container
+STALE_AFTER_S = 20.0
+_TOUCH_EVERY_S = 1.0
+READY = "ready"
+_MODE = 0o644
+_MOST_BYTES = 4096
+
+
+class Heartbeat:
+    """Written by the loop itself, at most once a second unless the state changes, so that a stuck loop goes stale."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises SettingsError if no file can be made there."""
+        if not os.access(path.parent, os.W_OK | os.X_OK):
+            raise SettingsError(f"{FILE_VARIABLE}: the folder {path.parent} is not there, or not writable")
+        self.path = path
+        self._state = ""
+        self._touched_s = 0.0
+        try:
+            self.remove()
+        except OSError as error:  # in a folder such as /tmp, another user's file can't be replaced
+            raise SettingsError(
+                f"{FILE_VARIABLE}: {path} can't be replaced ({error.strerror}); remove it, or name another file"
+            ) from None
+
+    def beat(self, state: str = READY) -> None:
+        """Record that the loop is alive; any `state` but `ready`, or `ready; remark`, says why it is not healthy."""
+        now = time.monotonic()
+        if state == self._state and now - self._touched_s < _TOUCH_EVERY_S:
+            return
+        content = state.encode(errors="backslashreplace")[:_MOST_BYTES]
+        replace_regular(self.path, content, _MODE, sync=False)
+        self._state, self._touched_s = state, now
+
+    def remove(self) -> None:
+        """Forget the last state, as at a stop or a fresh start."""
+        self.path.unlink(missing_ok=True)
+
+
+def unhealthy(path: Path) -> str | None:
+    """Why the service whose heartbeat is `path` is not healthy, or None if it is."""
+    return _health(*_look(path))
+
+
+def stalled(path: Path) -> str | None:
+    """Why its loop does not turn, or None if it does, whatever it may be waiting for."""
+    return _look(path)[0]
+
+
+def _health(reason: str | None, state: str) -> str | None:
+    return None if reason is None and state.partition(";")[0] == READY else reason or state
+
+
+def _look(path: Path) -> tuple[str | None, str]:
+    """Why the loop does not turn, and its last state; read once, as the file may be gone the next moment."""
+    try:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+            age_s = time.time() - os.fstat(file.fileno()).st_mtime
+            state = visible(file.read(_MOST_BYTES).decode(errors="backslashreplace"))
+    except OSError as error:
+        if error.errno == errno.ENOENT:
+            return "no heartbeat yet", ""
+        return f"{FILE_VARIABLE}: {path} can't be read: {error.strerror}", ""
+    return (f"no progress for {age_s:.0f} s (last state: {state})" if age_s > STALE_AFTER_S else None), state
+
+
+def main() -> int:
+    """Exit code for a health check: 0 healthy, 1 not, with the reason on standard output."""
+    path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
+    stale, state = _look(path)
+    reason = _health(stale, state)
+    terminal.write(f"{reason or state}\n")
+    return 1 if reason else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,112 @@
+"""structlog set-up: one line an event, readable on a terminal or JSON; Kafka's client is heard when debugging."""
+
+import logging
+import re
+import sys
+import textwrap
+from io import StringIO
+from typing import Any, TextIO
+
+import structlog
+
+from fraudstream.payment import Payments
+from fraudstream.runtime.escaping import ascii_json, visible, visible_text
+from fraudstream.runtime.settings import LogSettings
+
+_OF_A_PAYMENT = {*Payments._fields, "fraud_probability"}
+_OF_A_FILE = re.compile(r"\b(?:line [\d,]+|columns?)\b")
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+
+
+def configure(settings: LogSettings, service: str, stream: TextIO | None = None) -> structlog.stdlib.BoundLogger:
+    """Set up logging for this process and return its logger, bound to the service's name. Call once.
+
+    It goes to standard output, or to `stream` where that is for something else.
+    """
+    stream = stream or sys.stdout
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(
+            fmt="%Y-%m-%dT%H:%M:%S.%fZ" if settings.format == "json" else "%H:%M:%S", utc=True
+        ),
+    ]
+    render: list[structlog.typing.Processor]
+    if settings.format == "json":
+        # without local variables: they hold payments
+        traceback = structlog.tracebacks.ExceptionDictTransformer(show_locals=False)
+        render = [
+            structlog.processors.ExceptionRenderer(traceback),
+            structlog.processors.JSONRenderer(serializer=ascii_json),
+        ]
+    else:
+        console = structlog.dev.ConsoleRenderer(
+            colors=stream.isatty(), pad_event_to=24, sort_keys=False, exception_formatter=_write_traceback
+        )
+        render = [_escape, console]
+    level = logging.getLevelNamesMapping()[settings.level.upper()]
+    structlog.configure(
+        processors=[
+            *([] if settings.payments else [_without_payments]),
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *render],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    # it would show the password of a login, and what a password could be found by
+    logging.getLogger("aiokafka.conn").addFilter(_tells_no_secret)
+    # it repeats ten times a second what our own lines say once, in words that a user can act on; its requests hold
+    # payments
+    quiet = level > logging.DEBUG or not settings.payments
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL if quiet else logging.NOTSET)
+    logger: structlog.stdlib.BoundLogger = structlog.get_logger(service)
+    return logger.bind(service=service) if settings.format == "json" else logger
+
+
+def _escape(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Escape what a terminal would obey in keys, texts and other values; a traceback's text is escaped later."""
+    event["event"] = str(event.get("event", ""))
+    return {visible(key): value if key == "exc_info" else _printable(value) for key, value in event.items()}
+
+
+def _printable(value: Any) -> Any:
+    if isinstance(value, str):
+        return visible(value)
+    shown = repr(value)
+    escaped = visible(shown)
+    return value if escaped == shown else escaped
+
+
+def _write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:
+    text = StringIO()
+    structlog.dev.plain_traceback(text, error)
+    stream.write("\n" + textwrap.indent(visible_text(text.getvalue().strip("\n")), "  "))
+
+
+def _without_payments(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Drop the line of a single payment; remove what quotes a rejected row, or a file's cell."""
+    if not _OF_A_PAYMENT.isdisjoint(event):
+        raise structlog.DropEvent
+    event.pop("detail", None)
+    reason = event.get("reason")
+    if isinstance(reason, str) and _OF_A_FILE.search(reason):
+        event["reason"] = _QUOTED.sub("'…'", reason)
+    return event
+
+
+def _tells_no_secret(record: logging.LogRecord) -> bool:
+    """Whether none of what is to be logged is a request or an answer of a login."""
+    values = record.args if isinstance(record.args, tuple) else ()
+    return not any(type(value).__name__.startswith("Sasl") for value in values)

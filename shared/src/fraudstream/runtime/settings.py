@@ -1,0 +1,268 @@
+"""Environment → frozen settings, one class for each thing behind them. Read once, by the composition roots."""
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    Field,
+    SecretStr,
+    field_validator,
+    model_validator,
+)
+
+from fraudstream.runtime.addresses import Address, addresses, host, host_names
+from fraudstream.runtime.environment import Settings
+
+
+def _host_names(text: str) -> str:
+    host_names(text)
+    return text
+
+
+Host = Annotated[str, AfterValidator(host)]
+HostNames = Annotated[str, AfterValidator(_host_names)]
+
+_SHA256 = "[0-9a-f]{64}"
+_NAME = "[A-Za-z0-9._-]{1,249}"
+
+
+def _name(text: str) -> str:
+    if not re.fullmatch(_NAME, text):
+        raise ValueError("must be 1 to 249 of the characters A-Z, a-z, 0-9, '.', '_' and '-'")
+    return text
+
+
+Name = Annotated[str, AfterValidator(_name)]
+
+
+class KafkaSettings(Settings):
+    """How to reach the brokers, and who we are to them."""
+
+    bootstrap_servers: str = Field("localhost:29092", alias="KAFKA_BOOTSTRAP_SERVERS")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", alias="KAFKA_SECURITY_PROTOCOL"
+    )
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, alias="KAFKA_SASL_MECHANISM"
+    )
+    sasl_username: str = Field("", alias="KAFKA_SASL_USERNAME")
+    sasl_password: SecretStr = Field(SecretStr(""), alias="KAFKA_SASL_PASSWORD")
+    ssl_cafile: Path | None = Field(None, alias="KAFKA_SSL_CAFILE")
+    ssl_certfile: Path | None = Field(None, alias="KAFKA_SSL_CERTFILE")
+    ssl_keyfile: Path | None = Field(None, alias="KAFKA_SSL_KEYFILE")
+    ssl_key_password: SecretStr = Field(SecretStr(""), alias="KAFKA_SSL_KEY_PASSWORD")
+    ssl_check_hostname: bool = Field(default=True, alias="KAFKA_SSL_CHECK_HOSTNAME")
+
+    @property
+    def uses_sasl(self) -> bool:
+        """Whether we log in by name and password."""
+        return self.security_protocol.startswith("SASL_")
+
+    @property
+    def uses_tls(self) -> bool:
+        """Whether connections are encrypted."""
+        return self.security_protocol.endswith("SSL")
+
+    @field_validator("bootstrap_servers")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        if not addresses(text, needs_port=False):
+            raise ValueError("is blank: host:port, or several of these separated by commas")
+        return text
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        sasl = {
+            "KAFKA_SASL_MECHANISM": self.sasl_mechanism,
+            "KAFKA_SASL_USERNAME": self.sasl_username,
+            "KAFKA_SASL_PASSWORD": self.sasl_password.get_secret_value(),
+        }
+        for name, value in sasl.items():
+            if self.uses_sasl and not value:
+                raise ValueError(f"{name}: KAFKA_SECURITY_PROTOCOL={self.security_protocol} needs it")
+            if value and not self.uses_sasl:
+                raise ValueError(f"{name}: only for KAFKA_SECURITY_PROTOCOL=SASL_SSL or SASL_PLAINTEXT")
+        tls: dict[str, Path | str | None] = {
+            "KAFKA_SSL_CAFILE": self.ssl_cafile,
+            "KAFKA_SSL_CERTFILE": self.ssl_certfile,
+            "KAFKA_SSL_KEYFILE": self.ssl_keyfile,
+            "KAFKA_SSL_KEY_PASSWORD": self.ssl_key_password.get_secret_value(),
+        }
+        for name, given in tls.items():
+            if given and not self.uses_tls:
+                raise ValueError(f"{name}: only for KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL")
+        for name in ("KAFKA_SSL_KEYFILE", "KAFKA_SSL_KEY_PASSWORD"):
+            if tls[name] and not self.ssl_certfile:
+                raise ValueError(f"{name}: of no use without KAFKA_SSL_CERTFILE")
+        return self
+
+
+_LONGEST_RETENTION_HOURS = 10_000_000
+"""A thousand years; Kafka counts milliseconds in 64 bits."""
+
+
+class TopicSettings(Settings):
+    """The three topics and how they are made."""
+
+    input: Name = Field("test-payments", alias="INPUT_TOPIC")
+    scored: Name = Field("scored-payments", alias="SCORED_TOPIC")
+    dlq: Name = Field("payments-dlq", alias="DLQ_TOPIC")
+    partitions: int = Field(6, alias="TOPIC_PARTITIONS", ge=1, le=10_000)
+    replication_factor: int = Field(1, alias="TOPIC_REPLICATION_FACTOR", ge=1, le=100)
+    retention_hours: int = Field(168, alias="TOPIC_RETENTION_HOURS", ge=1, le=_LONGEST_RETENTION_HOURS)
+    dlq_retention_hours: int = Field(2_160, alias="DLQ_RETENTION_HOURS", ge=-1, le=_LONGEST_RETENTION_HOURS)
+    """-1: for ever."""
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if self.input in {self.scored, self.dlq} or self.scored == self.dlq:
+            raise ValueError("INPUT_TOPIC, SCORED_TOPIC and DLQ_TOPIC must be three different topics")
+        return self
+
+    @model_validator(mode="after")
+    def _lasting(self) -> Self:
+        if 0 <= self.dlq_retention_hours < self.retention_hours:  # verify would miss the letters of retained messages
+            raise ValueError("DLQ_RETENTION_HOURS: at least TOPIC_RETENTION_HOURS, or -1 to keep dead letters for ever")
+        return self
+
+
+class GroupSettings(Settings):
+    """The scorers' consumer group and what it promises."""
+
+    group: Name = Field("fraud_group", alias="CONSUMER_GROUP")
+    auto_offset_reset: Literal["latest", "earliest"] = Field("latest", alias="AUTO_OFFSET_RESET")
+    guarantee: Literal["exactly_once", "at_least_once"] = Field("exactly_once", alias="PROCESSING_GUARANTEE")
+    stall_timeout_s: float = Field(120.0, alias="STALL_TIMEOUT_S", ge=5, le=86_400)
+    max_records: int = Field(5_000, alias="MAX_BATCH_RECORDS", ge=1, le=100_000)
+
+
+class ModelSettings(Settings):
+    """Where the models are, and who may override their thresholds."""
+
+    models_dir: Path = Field(Path("models"), alias="MODELS_DIR")
+    review_threshold: float | None = Field(None, alias="REVIEW_THRESHOLD", gt=0, lt=1)
+    block_threshold: float | None = Field(None, alias="BLOCK_THRESHOLD", gt=0, lt=1)
+    pins: str = Field("", alias="MODEL_SHA256")
+
+    @property
+    def pinned(self) -> frozenset[str]:
+        """The SHA-256s of which one must be the model's; empty: any."""
+        return frozenset(pin.strip() for pin in self.pins.split(",") if pin.strip())
+
+    @field_validator("pins")
+    @classmethod
+    def _pins(cls, text: str) -> str:
+        if text.strip() and not all(re.fullmatch(_SHA256, pin.strip()) for pin in text.split(",")):
+            raise ValueError(
+                "must be the content_sha256 of a model, 64 characters of 0-9 and a-f as `fraudstream model show` "
+                "prints it, or several of these separated by commas"
+            )
+        return text
+
+
+class CsvSettings(Settings):
+    """The CSV file that people open."""
+
+    path: Path = Field(Path("outputs/fraud_scores_stream.csv"), alias="CSV_PATH")
+    rotate_bytes: int | None = Field(None, alias="CSV_ROTATE_BYTES", ge=1_000)
+
+
+class ArchiveSettings(Settings):
+    """The database that the archiver fills, and for how long it keeps what is in it."""
+
+    url: SecretStr = Field(SecretStr(""), alias="DATABASE_URL")
+    retention_days: float | None = Field(None, alias="ARCHIVE_RETENTION_DAYS", gt=0, le=36_500)
+    max_records: int = Field(10_000, alias="ARCHIVE_BATCH_RECORDS", ge=1, le=100_000)
+
+    @property
+    def database_url(self) -> str:
+        """The address, which may hold a password; a file in `outputs/` unless told otherwise."""
+        return self.url.get_secret_value() or "sqlite:///outputs/payments.db"
+
+
+class GeneratorSettings(Settings):
+    """What the producer sends, and how fast."""
+
+    interval_s: float | None = Field(None, alias="PAYMENT_INTERVAL_S", gt=0, le=86_400)
+    per_second: float | None = Field(None, alias="PAYMENTS_PER_SECOND", gt=0, le=10_000_000)
+    limit: int | None = Field(None, alias="PAYMENT_LIMIT", ge=1)
+    file: Path | None = Field(None, alias="PAYMENTS_FILE")
+    malformed_rate: float = Field(0.0, alias="MALFORMED_RATE", ge=0, le=1)
+    seed: int | None = Field(None, alias="SIMULATION_SEED", ge=0)
+
+    @model_validator(mode="after")
+    def _one_pace(self) -> Self:
+        if self.interval_s is not None and self.per_second is not None:
+            raise ValueError("PAYMENT_INTERVAL_S and PAYMENTS_PER_SECOND are two ways to say the same: set only one")
+        return self
+
+    @property
+    def rate_per_s(self) -> float:
+        """Payments a second; one every 3 s unless told otherwise."""
+        return self.per_second if self.per_second is not None else 1.0 / (self.interval_s or 3.0)
+
+
+class TrainingSettings(Settings):
+    """What the trainer learns from, and what mistakes cost, in the payments' currency."""
+
+    data: Path = Field(Path("data/historical_payments.csv"), alias="TRAINING_DATA")
+    max_rejected_rows: int = Field(0, alias="MAX_REJECTED_ROWS", ge=0)
+    seed: int = Field(0, alias="TRAINING_SEED", ge=0, lt=2**32)
+    cost_of_review: float = Field(5.0, alias="COST_OF_REVIEW", gt=0, le=1e12)
+    cost_of_wrong_block: float = Field(25.0, alias="COST_OF_WRONG_BLOCK", gt=0, le=1e12)
+
+
+class LogSettings(Settings):
+    """How the logs look."""
+
+    format: Literal["console", "json"] = Field("console", alias="LOG_FORMAT")
+    level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
+    payments: bool = Field(default=True, alias="LOG_PAYMENTS")
+    """Whether ids and values of payments may be logged."""
+
+
+class HeartbeatSettings(Settings):
+    """The file by which a health check sees that the loop makes progress."""
+
+    file: Path = Field(Path("/tmp/fraudstream-heartbeat"), alias="HEARTBEAT_FILE")  # noqa: S108 - a tmpfs of its own in each container
+
+
+class MetricsSettings(Settings):
+    """Where a service shows its metrics and its health; nowhere unless there is a port."""
+
+    host: Host = Field("127.0.0.1", alias="METRICS_HOST")
+    port: int | None = Field(None, alias="METRICS_PORT", ge=0, le=65_535)
+    """0: any that is free."""
+    hosts: HostNames = Field("", alias="METRICS_HOSTS")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Host names under which it answers, besides IP addresses and localhost."""
+        return host_names(self.hosts)
+
+
+class DashboardSettings(Settings):
+    """Where the page is shown, and whose metrics it shows."""
+
+    host: Host = Field("127.0.0.1", alias="DASHBOARD_HOST")
+    port: int = Field(8080, alias="DASHBOARD_PORT", ge=0, le=65_535)
+    hosts: HostNames = Field("", alias="DASHBOARD_HOSTS")
+    targets: str = Field("", alias="METRICS_TARGETS")
+
+    @property
+    def names(self) -> frozenset[str]:
+        """Host names under which the page answers, besides IP addresses and localhost."""
+        return host_names(self.hosts)
+
+    @field_validator("targets")
+    @classmethod
+    def _addresses(cls, text: str) -> str:
+        addresses(text, needs_port=True)
+        return text
+
+    @property
+    def metrics_of(self) -> tuple[Address, ...]:
+        """Host and port of each service; all addresses of a host are replicas of one."""
+        return addresses(self.targets, needs_port=True)

@@ -1,0 +1,30 @@
+"""Kafka timestamps as text: RFC 3339, UTC, with milliseconds. Pure."""
+
+from datetime import UTC, datetime
+
+
+def rfc3339(timestamp_ms: int) -> str:
+    """A Kafka timestamp in RFC 3339, UTC, with milliseconds; empty where there is none or it can't be represented."""
+    if timestamp_ms == -1:
+        return ""
+    seconds, milliseconds = divmod(timestamp_ms, 1000)
+    try:
+        return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
+    except (ValueError, OverflowError, OSError):
+        return ""
+
+
+class Timestamps(dict[int, str]):
+    """`rfc3339` that remembers: records of one batch mostly share their second, and often all of it."""
+
+    def __init__(self) -> None:
+        super().__init__({-1: ""})
+        self._second: int | None = None
+        self._prefix = ""
+
+    def __missing__(self, timestamp_ms: int) -> str:
+        second, millisecond = divmod(timestamp_ms, 1000)
+        if second != self._second:
+            self._second, self._prefix = second, rfc3339(second * 1000)[:-4]
+        text = self[timestamp_ms] = f"{self._prefix}{millisecond:03d}Z" if self._prefix else ""
+        return text
