@@ -209,7 +209,9 @@ def test_lock_has_one_version_for_every_python() -> None:
 
 def test_every_module_that_calls_itself_pure_has_a_contract() -> None:
     """A word in a docstring holds nothing; import-linter does."""
-    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"]["contracts"]
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
+        "contracts"
+    ]
     held = {module for contract in contracts[:2] for module in contract["source_modules"]}
     pure = set()
     for path in (*ROOT.glob("shared/src/**/*.py"), *ROOT.glob("services/*/*/**/*.py")):

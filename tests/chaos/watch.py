@@ -187,7 +187,7 @@ class Tailer:
         self._thread = report.thread(self._tail)
 
     def start(self) -> None:
-        """Tail in the background."""
+        """TopicFollower in the background."""
         self._thread.start()
 
     def stop(self) -> None:

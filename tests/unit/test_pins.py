@@ -226,13 +226,13 @@ def test_one_module_unpickles_and_few_ask_it_to() -> None:
         "shared/src/fraudstream/model/checks.py",
         *contenders,  # of a model that the benchmark has just made
     }
-    loading = {"artifact.load", "artifact.load_challenger", "make_model", "model_checks.make_model"}
+    loading = {"store.load", "store.load_challenger", "make_model", "checks.make_model"}
     assert {place: calls & loading for place, calls in places.items() if calls & loading} == {
-        "shared/src/fraudstream/store.py": {"make_model"},
-        "services/cli/cli/score/command.py": {"artifact.load"},
-        "services/scorer/scorer/service.py": {"artifact.load", "artifact.load_challenger"},
-        "benchmarks/models.py": {"artifact.load"},
-        "benchmarks/scored.py": {"artifact.load"},
+        "shared/src/fraudstream/model/store.py": {"make_model"},
+        "services/cli/cli/score/command.py": {"store.load"},
+        "services/scorer/scorer/service.py": {"store.load", "store.load_challenger"},
+        "benchmarks/models.py": {"store.load"},
+        "benchmarks/scored.py": {"store.load"},
     }
 
 

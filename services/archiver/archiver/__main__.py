@@ -5,8 +5,8 @@ import sys
 from os import environ
 
 from archiver.database import Database, address, shown
+from archiver.database_retry import DatabaseRetry
 from archiver.loop import Archiver, ArchiverSettings
-from archiver.patience import Patience
 from archiver.store import Store
 from archiver.worker import Worker
 from fraudstream.runtime import failpoints, logs
@@ -37,7 +37,7 @@ async def main(stop: asyncio.Event) -> None:
     heartbeat.beat("waiting for Kafka")
     metrics = ArchiverMetrics()
     archiver = Archiver(
-        settings, Store(database=Database(url)), Patience(Worker("database"), shown(url)), heartbeat, metrics
+        settings, Store(database=Database(url)), DatabaseRetry(Worker("database"), shown(url)), heartbeat, metrics
     )
     async with endpoint(MetricsSettings.from_env(environ), metrics, heartbeat.path):
         log.info("archiver starts", database=shown(url), topics=[settings.topics.scored, settings.topics.dlq])

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 
 import structlog
 
-from archiver.patience import Patience, StoppedError
+from archiver.database_retry import DatabaseRetry, StoppedError
 from archiver.positions import Move, Position
 from archiver.report import Report
+from archiver.resumer import PartitionResumer
 from archiver.retention import PIECE, Retention
 from archiver.rows import Batch, batch
 from archiver.store import OvertakenError, Store
-from archiver.taking import Taking
 from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stopped
-from fraudstream.kafka.tail import Tail
+from fraudstream.kafka.follower import TopicFollower
 from fraudstream.offsets import fingerprint
 from fraudstream.record import Place, Record
 from fraudstream.runtime.heartbeat import Heartbeat
@@ -52,17 +52,17 @@ class Archiver:
         self,
         settings: ArchiverSettings,
         store: Store,
-        patience: Patience,
+        retry: DatabaseRetry,
         heartbeat: Heartbeat,
         metrics: ArchiverMetrics,
     ) -> None:
         self._settings = settings
         self._topics = (settings.topics.scored, settings.topics.dlq)
         self._store = store
-        self._patience = patience
+        self._retry = retry
         self._heartbeat = heartbeat
         self._metrics = metrics
-        self._taking = Taking(settings.kafka, settings.topics, metrics)
+        self._taking = PartitionResumer(settings.kafka, settings.topics, metrics)
         self._retention = Retention(settings.archive.retention_days)
         self._report = Report()
         self._log = structlog.get_logger()
@@ -87,8 +87,8 @@ class Archiver:
     async def _alive(self) -> None:
         """While it waits, the loop is alive though it does not turn; while it turns, that itself says so."""
         while True:
-            if self._patience.obstacle:
-                self._heartbeat.beat(f"waiting for the database: {self._patience.obstacle}")
+            if self._retry.obstacle:
+                self._heartbeat.beat(f"waiting for the database: {self._retry.obstacle}")
             elif self._kafka_state:
                 self._heartbeat.beat(f"Kafka: {self._kafka_state}")
             await asyncio.sleep(_LOOK_EVERY_S)
@@ -101,7 +101,9 @@ class Archiver:
         try:
             if not await self._find_cluster(stop):
                 return
-            tail = await started(lambda: Tail(kafka, self._topics), stop, self._log, bootstrap=kafka.bootstrap_servers)
+            tail = await started(
+                lambda: TopicFollower(kafka, self._topics), stop, self._log, bootstrap=kafka.bootstrap_servers
+            )
             if tail is not None:
                 await self._read_positions(stop)
                 await self._follow(tail, stop)
@@ -127,12 +129,12 @@ class Archiver:
         return True
 
     async def _read_positions(self, stop: asyncio.Event) -> None:
-        found = await self._patience.run(stop, self._store.positions, self._cluster, self._topics)
+        found = await self._retry.run(stop, self._store.positions, self._cluster, self._topics)
         self._known, elsewhere = found
         if elsewhere and not self._known:
             self._log.warning("another Kafka cluster", cluster=self._cluster, begins="at the beginning of its topics")
 
-    async def _follow(self, tail: Tail, stop: asyncio.Event) -> None:
+    async def _follow(self, tail: TopicFollower, stop: asyncio.Event) -> None:
         looked_s = -_LOOK_EVERY_S
         while not stop.is_set():
             looks = time.monotonic() - looked_s >= _LOOK_EVERY_S
@@ -150,7 +152,7 @@ class Archiver:
                 self._kafka_state = ""
                 self._heartbeat.beat()
 
-    async def _look(self, tail: Tail, stop: asyncio.Event) -> None:
+    async def _look(self, tail: TopicFollower, stop: asyncio.Event) -> None:
         """Ask where the topics end, and take in partitions that are not read yet."""
         async with asyncio.timeout(_ANSWER_S):
             ends = await unless_stopped(tail.ends(), stop)
@@ -165,15 +167,15 @@ class Archiver:
         self._lag = sum(lags.values())
         self._report.tick(self._lag)
 
-    async def _archive(self, tail: Tail, fetched: Fetched, stop: asyncio.Event) -> None:
+    async def _archive(self, tail: TopicFollower, fetched: Fetched, stop: asyncio.Event) -> None:
         """Write what was fetched, and all positions that have moved."""
         moves = [move for place, offset in tail.positions.items() if (move := self._move(place, offset, fetched))]
         if not moves:
             return
         began_s = time.monotonic()
         now = rfc3339(time.time_ns() // 1_000_000)
-        made: Batch = await self._patience.run(stop, batch, fetched, self._settings.topics, now)
-        new = await self._patience.run(stop, self._store.write, self._cluster, made, moves, now)
+        made: Batch = await self._retry.run(stop, batch, fetched, self._settings.topics, now)
+        new = await self._retry.run(stop, self._store.write, self._cluster, made, moves, now)
         self._known |= {move.place: move.position for move in moves}
         self._count(made, new, time.monotonic() - began_s)
 
@@ -208,16 +210,16 @@ class Archiver:
         piece = self._retention.due(time.time())
         if piece is None:
             return
-        rows = await self._patience.run(stop, self._store.expire, piece.table, piece.before, PIECE)
+        rows = await self._retry.run(stop, self._store.expire, piece.table, piece.before, PIECE)
         self._retention.deleted(piece, rows)
         self._metrics.rows_deleted.labels(piece.table).inc(rows)
         if rows:
             self._log.info("old rows deleted", table=piece.table, rows=rows, before=piece.before)
 
     def _told_of(self, error: OvertakenError) -> None:
-        if self._patience.doubtful:
+        if self._retry.doubtful:
             self._log.info("positions have moved", reason="the last transaction was committed after all", of=str(error))
         else:
             self._metrics.overtaken.inc()
             self._overtaken.say(position=str(error), action="none is needed; one archiver of a database is enough")
-        self._patience.over()
+        self._retry.over()

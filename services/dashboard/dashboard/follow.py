@@ -10,7 +10,7 @@ from dashboard.board import Board
 from dashboard.window import SECONDS
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stopped
-from fraudstream.kafka.tail import Tail
+from fraudstream.kafka.follower import TopicFollower
 from fraudstream.record import Place, Unreadable
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.metrics import DashboardMetrics
@@ -55,7 +55,7 @@ class Follower:
         try:
             while not stop.is_set():
                 tail = await started(
-                    lambda: Tail(self._kafka, (self._topics.scored, self._topics.dlq), self._reached),
+                    lambda: TopicFollower(self._kafka, (self._topics.scored, self._topics.dlq), self._reached),
                     stop,
                     self._log,
                     bootstrap=self._kafka.bootstrap_servers,
@@ -84,7 +84,7 @@ class Follower:
                 self._heartbeat.beat(f"Kafka: {self._board.kafka_state}")
             await asyncio.sleep(_LOOK_EVERY_S)
 
-    async def _read(self, tail: Tail, stop: asyncio.Event) -> None:
+    async def _read(self, tail: TopicFollower, stop: asyncio.Event) -> None:
         looked_s, connected_s = 0.0, time.monotonic()
         while not stop.is_set():
             began_s = time.monotonic()
@@ -107,7 +107,7 @@ class Follower:
             else:
                 await asyncio.sleep(0)
 
-    async def _look(self, tail: Tail, stop: asyncio.Event, *, is_settled: bool) -> None:
+    async def _look(self, tail: TopicFollower, stop: asyncio.Event, *, is_settled: bool) -> None:
         """Ask where the topics end, take new partitions in, and skip what can't be kept up with."""
         async with asyncio.timeout(_ANSWER_S):
             ends = await unless_stopped(self._ends(tail), stop)
@@ -123,7 +123,7 @@ class Follower:
         is_whole = is_settled or not tail.reached.keys() - tail.positions.keys()
         self._board.connected(time.time(), caught_up=self._board.reading or (is_whole and total <= _CAUGHT_UP))
 
-    async def _ends(self, tail: Tail) -> Mapping[Place, int]:
+    async def _ends(self, tail: TopicFollower) -> Mapping[Place, int]:
         """The end of every partition that the brokers report, each of which is read then."""
         ends = await tail.ends()
         if not ends.keys() - tail.positions.keys():

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from archiver.database import Database, address, shown
-from archiver.patience import Patience, StoppedError
+from archiver.database_retry import DatabaseRetry, StoppedError
 from archiver.store import Store
 from archiver.worker import Worker
 from cli.asking import agreed
@@ -51,14 +51,14 @@ class _Archive:
 
     name: str
     store: Store | None
-    patience: Patience
+    retry: DatabaseRetry
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "_Archive":
         url = address(ArchiveSettings.from_env(env).database_url)
         is_there = url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
         store = Store(database=Database(url)) if is_there else None
-        return cls(name=shown(url), store=store, patience=Patience(Worker("database"), shown(url)))
+        return cls(name=shown(url), store=store, retry=DatabaseRetry(Worker("database"), shown(url)))
 
 
 class _Erasing:
@@ -125,7 +125,7 @@ class _Erasing:
 
     async def _patiently(self, work: Callable[..., T], *arguments: Any) -> T:
         try:
-            return await self._archive.patience.run(self._stop, work, *arguments)
+            return await self._archive.retry.run(self._stop, work, *arguments)
         except StoppedError:
             raise FraudstreamError(_INTERRUPTED) from None
 

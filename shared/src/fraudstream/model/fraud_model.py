@@ -1,4 +1,4 @@
-"""The matrix of a batch → probabilities of fraud → decisions. Pure: files are `artifact`'s."""
+"""The matrix of a batch → probabilities of fraud → decisions. Pure: files are read and written in `store`."""
 
 from dataclasses import dataclass, field
 from typing import Protocol

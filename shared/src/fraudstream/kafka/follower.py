@@ -21,7 +21,7 @@ _FETCH_WAIT_MS = 250
 _PARTITION_BYTES = 2 << 20
 
 
-class Tail:
+class TopicFollower:
     """Start and stop it like a client; `extend` or `jump` comes before the first `fetch`. Reads what is committed.
 
     The client's metadata is never taken for complete: a broker that has just started may report no partition of a

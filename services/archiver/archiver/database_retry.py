@@ -23,7 +23,7 @@ class StoppedError(Exception):
     """We were told to stop, and the database did not answer before."""
 
 
-class Patience:
+class DatabaseRetry:
     """Tells whoever asks what is being waited for."""
 
     def __init__(self, worker: Worker, database: str) -> None:

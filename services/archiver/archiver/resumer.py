@@ -6,15 +6,15 @@ from collections.abc import Collection, Mapping
 import structlog
 
 from archiver.positions import Case, Position, Resume, resume
+from fraudstream.kafka.follower import TopicFollower
 from fraudstream.kafka.reading import fingerprint_at
-from fraudstream.kafka.tail import Tail
 from fraudstream.offsets import Log
 from fraudstream.record import Place
 from fraudstream.runtime.metrics import ArchiverMetrics
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 
-class Taking:
+class PartitionResumer:
     """Takes partitions in; what retention deleted is counted in `metrics`."""
 
     def __init__(self, kafka: KafkaSettings, topics: TopicSettings, metrics: ArchiverMetrics) -> None:
@@ -24,7 +24,7 @@ class Taking:
         self._log = structlog.get_logger()
 
     async def take_in(
-        self, tail: Tail, places: Collection[Place], ends: Mapping[Place, int], known: Mapping[Place, Position]
+        self, tail: TopicFollower, places: Collection[Place], ends: Mapping[Place, int], known: Mapping[Place, Position]
     ) -> None:
         """Read these partitions from now on."""
         starts = await tail.starts(places)

@@ -9,8 +9,8 @@ from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.kafka import tail as module
-from fraudstream.kafka.tail import Tail
+from fraudstream.kafka import follower as module
+from fraudstream.kafka.follower import TopicFollower
 from fraudstream.record import Place
 from fraudstream.runtime.settings import KafkaSettings
 
@@ -53,15 +53,15 @@ class _Consumer:
         return dict.fromkeys(times, _Found(0))
 
 
-def follow(reports: list[frozenset[int]], ends: Mapping[int, int], reached: Mapping[Place, int]) -> Tail:
+def follow(reports: list[frozenset[int]], ends: Mapping[int, int], reached: Mapping[Place, int]) -> TopicFollower:
     """A connection to which these partitions are reported, one report after the other."""
 
-    async def read() -> Tail:
+    async def read() -> TopicFollower:
         _Consumer.ends = ends
-        tail = Tail(KafkaSettings.from_env({}), (TOPIC,), reached)
+        tail = TopicFollower(KafkaSettings.from_env({}), (TOPIC,), reached)
         for reported in reports:
             _Consumer.reported = reported
-            await tail.extend(0, 1_000)
+            await follower.extend(0, 1_000)
         return tail
 
     with pytest.MonkeyPatch.context() as patch:
@@ -79,9 +79,9 @@ def test_no_position_is_dropped(connections: list[list[frozenset[int]]], offsets
     reached: Mapping[Place, int] = wanted
     for reports in connections:
         tail = follow(reports, dict.fromkeys(range(PARTITIONS), 100), reached)
-        assert tail.positions.keys() == {(TOPIC, one) for report in reports for one in report}
-        assert all(wanted[place] == offset for place, offset in tail.positions.items())
-        reached = tail.reached
+        assert follower.positions.keys() == {(TOPIC, one) for report in reports for one in report}
+        assert all(wanted[place] == offset for place, offset in follower.positions.items())
+        reached = follower.reached
         assert reached == wanted
 
 
@@ -96,7 +96,7 @@ def test_a_partition_that_was_never_read_is_cut() -> None:
 
     async def cut() -> Collection[Any]:
         _Consumer.ends, _Consumer.reported = {0: 5_000, 1: 5_000}, frozenset({0, 1})
-        return await Tail(KafkaSettings.from_env({}), (TOPIC,), {(TOPIC, 0): 10}).extend(0, 1_000)
+        return await TopicFollower(KafkaSettings.from_env({}), (TOPIC,), {(TOPIC, 0): 10}).extend(0, 1_000)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "AIOKafkaConsumer", _Consumer)
