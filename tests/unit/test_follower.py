@@ -58,11 +58,11 @@ def follow(reports: list[frozenset[int]], ends: Mapping[int, int], reached: Mapp
 
     async def read() -> TopicFollower:
         _Consumer.ends = ends
-        tail = TopicFollower(KafkaSettings.from_env({}), (TOPIC,), reached)
+        follower = TopicFollower(KafkaSettings.from_env({}), (TOPIC,), reached)
         for reported in reports:
             _Consumer.reported = reported
             await follower.extend(0, 1_000)
-        return tail
+        return follower
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "AIOKafkaConsumer", _Consumer)
@@ -78,7 +78,7 @@ def test_no_position_is_dropped(connections: list[list[frozenset[int]]], offsets
     wanted = {(TOPIC, partition): offset for partition, offset in enumerate(offsets)}
     reached: Mapping[Place, int] = wanted
     for reports in connections:
-        tail = follow(reports, dict.fromkeys(range(PARTITIONS), 100), reached)
+        follower = follow(reports, dict.fromkeys(range(PARTITIONS), 100), reached)
         assert follower.positions.keys() == {(TOPIC, one) for report in reports for one in report}
         assert all(wanted[place] == offset for place, offset in follower.positions.items())
         reached = follower.reached
