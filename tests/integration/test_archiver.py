@@ -184,14 +184,14 @@ def test_a_topic_made_anew_is_read_from_its_beginning(
     count = 100 if longer else 10
     Stream(surroundings).write(count, stamp_ms=STAMP_MS + 1_000_000)
     with sqlite.archiver() as second:
-        second.wait_for("topic made anew", count=PARTITIONS)
+        second.wait_for("topic recreated", count=PARTITIONS)
         wait_until(lambda: sqlite.count() == 40 + count, 20, "both topics' rows")
         assert "retention passed" not in ended(second)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(scored_records, max_size=20), st.lists(letter_records, max_size=20))
-def test_any_record_is_taken_or_passed_over(archive: Archive, payments: list[Record], letters: list[Record]) -> None:
+def test_any_record_is_archived_or_skipped(archive: Archive, payments: list[Record], letters: list[Record]) -> None:
     """Whatever it is: what makes a row makes one that the database takes, or has."""
     file = f"sqlite:///{archive.file}" if archive.url.startswith("sqlite") else archive.url
     topics = TopicSettings.from_env({})
@@ -200,14 +200,14 @@ def test_any_record_is_taken_or_passed_over(archive: Archive, payments: list[Rec
     new = Store(database=database).write("cluster", made, [], NOW)
     database.close()
     assert all(0 <= new[table] <= len(rows) for table, rows in made.rows.items())
-    assert len(made) + sum(made.passed_over.values()) == len(payments) + len(letters)
+    assert len(made) + sum(made.skipped.values()) == len(payments) + len(letters)
 
 
 def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
     """What the code writes is what Alembic makes; made once, though two archivers start at once."""
     with archive.archiver() as first, archive.archiver() as second:
         wait_until(lambda: first.is_ready and second.is_ready, 30, "ready")
-        made = [line for service in (first, second) for line in service.lines("schema made")]
+        made = [line for service in (first, second) for line in service.lines("schema upgraded")]
         assert [line["version"] for line in made] == ["0001"]
         assert "Traceback" not in ended(first) + ended(second)
     url = archive.url if archive.url.startswith("postgres") else f"sqlite:///{archive.file}"
@@ -271,7 +271,7 @@ def test_a_password_is_waited_for_and_never_told(surroundings: Surroundings, pos
         (line, *_) = right.wait_for("waiting for the database")
         assert "does not exist" in line["reason"]
         postgres.database(name)
-        right.wait_for("the database is there")
+        right.wait_for("database available")
         archive.wait_until_archived(right)
         assert PASSWORD not in ended(right)
     archive.assert_each_once()

@@ -92,7 +92,7 @@ def test_a_batch_is_sorted_by_table() -> None:
         "dead_letters": 1,
         "replays": 1,
     }
-    assert made.passed_over == {"scored": 1, "dlq": 2}
+    assert made.skipped == {"scored": 1, "dlq": 2}
     (row,) = made.rows["scored_payments"]
     assert row[:6] == (TOPICS.input, 3, 9, 1_790_000_000_000, "2026-09-21T14:13:20.000Z", 7)
 
@@ -121,9 +121,9 @@ def test_where_a_partition_goes_on() -> None:
     assert resume(None, log) == Resume(case=Case.NEW, offset=10)
     assert resume(Position(next_offset=20), log) == Resume(case=Case.NORMAL, offset=20)
     assert resume(Position(next_offset=4), log) == Resume(case=Case.RETENTION_PASSED, offset=10, lost=6)
-    assert resume(Position(next_offset=21), log) == Resume(case=Case.MADE_ANEW, offset=10)
+    assert resume(Position(next_offset=21), log) == Resume(case=Case.TOPIC_RECREATED, offset=10)
     read = Position(next_offset=15, last_offset=13, last_fingerprint=1)
-    for fingerprint, case in ((1, Case.NORMAL), (2, Case.MADE_ANEW), (None, Case.NORMAL)):
+    for fingerprint, case in ((1, Case.NORMAL), (2, Case.TOPIC_RECREATED), (None, Case.NORMAL)):
         assert resume(read, Log(start=10, end=20, fingerprint=fingerprint)).case is case
 
 

@@ -1,6 +1,6 @@
-"""The archive: scored payments and dead letters from Kafka into a database, each once."""
+"""Archive of scored payments and dead letters: read from Kafka, stored once each in a database."""
 
 import logging
 
-# alembic logs four lines for each upgrade, and one for each plugin when it is imported: the level is set before that
+# alembic logs four lines per upgrade and one per plugin at import: set the level before it is imported
 logging.getLogger("alembic").setLevel(logging.WARNING)

@@ -1,6 +1,6 @@
-"""The database: its address, its one connection, its transactions, and its errors in words that a user can act on.
+"""The database: its address, its single connection, its transactions, and its errors as text that a user can act on.
 
-All but `address` and `shown` block: they belong to the worker's thread.
+Everything except `address` and `shown` blocks, and runs in the worker's thread.
 """
 
 import re
@@ -22,22 +22,22 @@ from fraudstream.errors import SettingsError, SinkUnavailableError
 
 _FAILED = (SQLAlchemyError, sqlite3.Error, psycopg.Error, OSError)
 _POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
-_WORDS = 300
+_REASON_CHARACTERS = 300
 _QUOTED = re.compile(r'"([^"]*)"')
 _PART = 4
-"""Characters of a secret that no message may have."""
+"""Length of the shortest part of a secret, in characters, that no message may contain."""
 _EXAMPLES = "sqlite:///outputs/payments.db or postgresql://user:password@host:5432/database"
 
 
 def address(text: str) -> URL:
-    """What DATABASE_URL says. Raises SettingsError, which never quotes it: it may hold a password."""
+    """Return the URL in DATABASE_URL. Raises SettingsError, which never quotes it: it may contain a password."""
     if text.count("@") > 1 or "@" in text.partition("?")[2]:
-        # the password would end at the first one, and the rest of it be the host's name
+        # the password would end at the first @, and its rest would be read as the host's name
         raise SettingsError(
             "DATABASE_URL: has more than one @, or one after a ?; in user, password and options write @ as %40 "
             "and ? as %3F (the same holds for the file that DATABASE_URL_FILE names)"
         )
-    if "\0" in unquote(text):  # the driver would read the address up to it
+    if "\0" in unquote(text):  # the driver would read the address only up to the NUL
         raise SettingsError("DATABASE_URL: has a NUL character (%00), which neither SQLite nor Postgres accepts")
     try:
         text.encode()
@@ -56,13 +56,13 @@ def address(text: str) -> URL:
 
 
 def shown(url: URL) -> str:
-    """The address for the log: without its password, and without options, which may hold one too."""
+    """Return the address for the log: without its password, and without options, which may contain one too."""
     place = url.set(drivername=url.get_backend_name(), query={})
     return place.render_as_string(hide_password=True)
 
 
 class DatabaseUnavailableError(SinkUnavailableError):
-    """The database can't do the work now; `action` is what a user can do about that, empty where it is not known."""
+    """The database can't do the work now; `action` tells the user what to do, and is empty if that is unknown."""
 
     def __init__(self, reason: str, action: str) -> None:
         super().__init__(reason)
@@ -70,7 +70,7 @@ class DatabaseUnavailableError(SinkUnavailableError):
 
 
 class Database:
-    """Connected when first used, and again after each error; the schema is brought up to date each time."""
+    """Connection that is opened at first use and again after each error; opening it upgrades the schema."""
 
     def __init__(self, url: URL) -> None:
         self._dialect = DIALECTS[url.get_backend_name()]
@@ -81,9 +81,9 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        """Committed at the end of the block, rolled back where that raises.
+        """Commit at the end of the block, or roll back if the block raises.
 
-        Raises DatabaseUnavailableError where the database can't do it now; it may have been committed all the same.
+        Raises DatabaseUnavailableError if the database can't do it now; the commit may have succeeded nevertheless.
         """
         try:
             connection = self._connection or self._connect()
@@ -94,14 +94,14 @@ class Database:
             raise self._failed(error) from error
 
     def compact(self) -> None:
-        """Remove what deleted rows have left in an SQLite file. Raises as `transaction` does."""
+        """Remove the remains of deleted rows from an SQLite file. Raises the same errors as `transaction`."""
         try:
             self._dialect.compact(self._connection or self._connect())
         except _FAILED as error:
             raise self._failed(error) from error
 
     def insert_new(self, connection: Connection, table: str, rows: Sequence[Row]) -> int:
-        """Insert those rows whose key the table does not have; how many these were."""
+        """Insert the rows whose key is not in the table; return their number."""
         return self._dialect.insert_new(connection, METADATA.tables[table], rows) if rows else 0
 
     def close(self) -> None:
@@ -121,9 +121,9 @@ class Database:
             connection = self._engine.connect()
         try:
             with connection.begin():
-                made = upgrade(connection)
-            if made:
-                self._log.info("schema made", version=made)
+                version = upgrade(connection)
+            if version:
+                self._log.info("schema upgraded", version=version)
         except BaseException:
             with suppress(*_FAILED):
                 connection.close()
@@ -134,7 +134,7 @@ class Database:
 
 @contextmanager
 def _options_accepted() -> Iterator[None]:
-    """Raise SettingsError where the driver refuses an option of the address; its own error would quote it."""
+    """Raise SettingsError if the driver rejects an option of the address; the driver's own error would quote it."""
     try:
         yield
     except (ArgumentError, TypeError, ValueError) as error:
@@ -154,16 +154,16 @@ def reason(error: BaseException, url: URL) -> str:
     name = type(original).__name__
     if isinstance(error, DataError) or isinstance(original, psycopg.DataError | psycopg.IntegrityError):
         return f"it refuses a row: {name}"
-    # a server's own message; what follows it quotes statements and rows
-    told = original.diag.message_primary if isinstance(original, psycopg.Error) else None
-    text = " ".join((told or str(original)).split())
+    # only the server's primary message: the lines after it quote statements and rows
+    message = original.diag.message_primary if isinstance(original, psycopg.Error) else None
+    text = " ".join((message or str(original)).split())
     if text and url.get_backend_name() == "postgresql":
         text = _without_secrets(text, url) or f"{name}, whose message has a part of the password or of an option"
-    return text[:_WORDS] or name
+    return text[:_REASON_CHARACTERS] or name
 
 
 def _without_secrets(text: str, url: URL) -> str:
-    """Return the driver's message without quotations of the address; empty where a part of a secret is left in it."""
+    """Return the driver's message without quotations of the address; empty if a part of a secret remains in it."""
     shown_names = [name for name in (url.host, url.username, url.database) if name]
     text = _QUOTED.sub(lambda quoted: quoted[0] if quoted[1] in shown_names else '"…"', text)
     options = [value for values in url.query.values() for value in ([values] if isinstance(values, str) else values)]

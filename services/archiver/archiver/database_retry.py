@@ -1,4 +1,4 @@
-"""Work for the database, asked for until it is done: one that is away, full or locked is waited for."""
+"""Retries of work in the database while it is unavailable, full or locked."""
 
 import asyncio
 import time
@@ -15,63 +15,63 @@ from fraudstream.runtime.waiting import Waiting
 T = TypeVar("T")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _SLOW_S = 5.0
-_LOOK_EVERY_S = 0.5
-_LEAVE_AFTER_S = 10.0
+_CHECK_EVERY_S = 0.5
+_ABANDON_AFTER_S = 10.0
 
 
 class StoppedError(Exception):
-    """We were told to stop, and the database did not answer before."""
+    """The service is stopping, and the database has not answered."""
 
 
 class DatabaseRetry:
-    """Tells whoever asks what is being waited for."""
+    """Runs work until the database has done it; `problem` is the reason for the current wait."""
 
     def __init__(self, worker: Worker, database: str) -> None:
-        """`database` is for the log."""
-        self.obstacle = ""
-        """What hinders; empty: nothing."""
-        self.doubtful = False
-        """Whether a try has failed since the last that did not: it may have been committed all the same."""
+        """Store the worker; `database` is the name for the log."""
+        self.problem = ""
+        """Reason for the current wait; empty if there is none."""
+        self.may_have_committed = False
+        """Whether an attempt has failed since the last success: it may have been committed nevertheless."""
         self._worker = worker
         log = structlog.get_logger().bind(database=database)
-        self._waiting = Waiting(log, "waiting for the database", "the database is there")
+        self._waiting = Waiting(log, "waiting for the database", "database available")
 
     async def run(self, stop: asyncio.Event, work: Callable[..., T], *arguments: Any) -> T:
-        """What `work` returns, once it can. Raises StoppedError, and what else it raises."""
+        """Return the result of `work`, retried until it succeeds. Raises StoppedError, and other errors of `work`."""
         pause_s = _FIRST_PAUSE_S
         while True:
             try:
                 result = await self._try(stop, work, *arguments)
             except DatabaseUnavailableError as error:
-                self.doubtful = True
-                self._hindered(str(error), error.action)
+                self.may_have_committed = True
+                self._report_problem(str(error), error.action)
             else:
-                self.over()
+                self.clear()
                 return result
             if await wait_for_stop(stop, pause_s):
                 raise StoppedError
             pause_s = min(2 * pause_s, _LONGEST_PAUSE_S)
 
-    def over(self) -> None:
-        """Nothing hinders any more."""
-        self.obstacle, self.doubtful = "", False
+    def clear(self) -> None:
+        """Forget the problem, and log the end of the wait."""
+        self.problem, self.may_have_committed = "", False
         self._waiting.over()
 
     async def _try(self, stop: asyncio.Event, work: Callable[..., T], *arguments: Any) -> T:
-        """One try, however long it takes; when told to stop, it is left to itself after 10 s."""
+        """Run `work` once, without a time limit; raise StoppedError if it still runs 10 s after the stop signal."""
         task = asyncio.ensure_future(self._worker.run(work, *arguments))
-        began_s, left_s = time.monotonic(), 0.0
+        began_s, stopping_s = time.monotonic(), 0.0
         while not task.done():
-            await asyncio.wait({task}, timeout=_LOOK_EVERY_S)
-            left_s = left_s + _LOOK_EVERY_S if stop.is_set() else 0.0
+            await asyncio.wait({task}, timeout=_CHECK_EVERY_S)
+            stopping_s = stopping_s + _CHECK_EVERY_S if stop.is_set() else 0.0
             waited_s = time.monotonic() - began_s
-            if not task.done() and left_s > _LEAVE_AFTER_S:
+            if not task.done() and stopping_s > _ABANDON_AFTER_S:
                 task.cancel()
                 raise StoppedError
             if not task.done() and waited_s > _SLOW_S:
-                self._hindered("no answer")
+                self._report_problem("no answer")
         return task.result()
 
-    def _hindered(self, reason: str, action: str = "") -> None:
-        self.obstacle = reason
+    def _report_problem(self, reason: str, action: str = "") -> None:
+        self.problem = reason
         self._waiting.say(reason=reason, **({"action": action} if action else {}))

@@ -1,4 +1,4 @@
-"""All in which SQLite and Postgres differ: how each is connected to, locked, filled, and told the hour."""
+"""Differences between SQLite and Postgres: connecting, locking, inserting rows, and computing the hour."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ Row = tuple[Any, ...]
 _SCHEMA_LOCK = 7_203_144_501  # any number, the same for every archiver
 _CONNECT: Mapping[str, Any] = {
     "connect_timeout": 5,
-    "prepare_threshold": None,  # behind a pooler the next transaction may be another session's, without our statements
+    "prepare_threshold": None,  # behind a pooler the next transaction may be in another session, without our statements
     "application_name": "fraudstream-archiver",
-    # a server that is gone without a word is noticed within half a minute
+    # detect a server that disappeared without closing the connection within half a minute
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
@@ -31,15 +31,15 @@ class Dialect:
 
     engine: Callable[[URL], Engine]
     limit: Callable[[Connection], None]
-    """Within a transaction, until its end: bound how long the server lets it run or wait."""
+    """Limit how long the server lets the current transaction run or wait."""
     lock_schema: Callable[[Connection], None]
-    """Within a transaction, until its end."""
+    """Lock the schema until the end of the current transaction."""
     insert_new: Callable[[Connection, Table, Sequence[Row]], int]
-    """Insert the rows whose key is not there yet; how many these were."""
+    """Insert the rows whose key is not in the table; return their number."""
     compact: Callable[[Connection], None]
-    """Outside a transaction: leave nothing of deleted rows in the database's file."""
+    """Remove the remains of deleted rows from the database's file; runs outside a transaction."""
     hour: str
-    """SQL: the hour, in UTC, of the moment {}."""
+    """SQL expression for the hour, in UTC, of the time {}."""
 
 
 def _insert_into_sqlite(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
@@ -53,7 +53,7 @@ def _postgres_engine(url: URL) -> Engine:
 
 
 def _limit_postgres(connection: Connection) -> None:
-    # an archiver that is frozen in the middle of a transaction must not hold up the next one for ever
+    # an archiver that freezes in the middle of a transaction must not block the next one forever
     limits = {"idle_in_transaction_session_timeout": "15s", "statement_timeout": "60s"}
     settings = ", ".join(f"set_config('{name}', '{value}', true)" for name, value in limits.items())
     connection.execute(text(f"SELECT {settings}"))
@@ -66,14 +66,14 @@ def _lock_postgres(connection: Connection) -> None:
 def _copy_into_postgres(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
     columns = ", ".join(connection.dialect.identifier_preparer.quote(column.name) for column in table.columns)
     cursor = connection.connection.cursor()
-    # gone at the commit: behind a pooler in transaction mode the session is shared with others
+    # dropped at the commit: behind a pooler in transaction mode the session is shared with other clients
     incoming = f"archiver_{table.name}"
     cursor.execute(f"CREATE TEMP TABLE {incoming} (LIKE {table.name} INCLUDING DEFAULTS) ON COMMIT DROP")
     with cursor.copy(f"COPY {incoming} ({columns}) FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
     cursor.execute(
-        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {incoming} ON CONFLICT DO NOTHING"  # noqa: S608 - names of ours
+        f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {incoming} ON CONFLICT DO NOTHING"  # noqa: S608 - our own names
     )
     inserted: int = cursor.rowcount
     cursor.close()
@@ -84,7 +84,7 @@ DIALECTS: Mapping[str, Dialect] = {
     "sqlite": Dialect(
         engine=sqlite_file.engine,
         limit=lambda _: None,
-        lock_schema=lambda _: None,  # BEGIN IMMEDIATE has it
+        lock_schema=lambda _: None,  # BEGIN IMMEDIATE holds it
         insert_new=_insert_into_sqlite,
         compact=sqlite_file.compact,
         hour="strftime('%Y-%m-%dT%H:00:00Z', {})",
@@ -98,4 +98,4 @@ DIALECTS: Mapping[str, Dialect] = {
         hour="date_trunc('hour', {}, 'UTC')",
     ),
 }
-"""By SQLAlchemy's name."""
+"""Dialects by SQLAlchemy's name."""

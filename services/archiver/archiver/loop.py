@@ -1,4 +1,4 @@
-"""Kafka → database: reads both output topics, writes what comes with its positions, and outlives either being away."""
+"""Kafka → database: reads both output topics, writes records with their positions, and retries if either is down."""
 
 import asyncio
 import time
@@ -13,7 +13,7 @@ from archiver.report import Report
 from archiver.resumer import PartitionResumer
 from archiver.retention import PIECE, Retention
 from archiver.rows import Batch, batch
-from archiver.store import OvertakenError, Store
+from archiver.store import PositionConflictError, Store
 from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stopped
 from fraudstream.kafka.follower import TopicFollower
@@ -26,19 +26,19 @@ from fraudstream.runtime.settings import ArchiveSettings, KafkaSettings, TopicSe
 from fraudstream.runtime.waiting import Waiting
 from fraudstream.timestamps import rfc3339
 
-_LOOK_EVERY_S = 1.0
+_CHECK_EVERY_S = 1.0
 _ANSWER_S = 5.0
-_TAKE_IN_S = 30.0
+_RESUME_S = 30.0
 _FETCH_MS = 250
 _RETRY_S = 1.0
-_SAY_OVERTAKEN_S = 60.0
+_LOG_CONFLICT_EVERY_S = 60.0
 
 Fetched = Mapping[Place, Sequence[Record]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArchiverSettings:
-    """All that the loop is told."""
+    """The archiver's settings."""
 
     kafka: KafkaSettings
     topics: TopicSettings
@@ -46,7 +46,7 @@ class ArchiverSettings:
 
 
 class Archiver:
-    """Archives until told to stop."""
+    """Archives both topics until `stop` is set."""
 
     def __init__(
         self,
@@ -62,59 +62,61 @@ class Archiver:
         self._retry = retry
         self._heartbeat = heartbeat
         self._metrics = metrics
-        self._taking = PartitionResumer(settings.kafka, settings.topics, metrics)
+        self._resumer = PartitionResumer(settings.kafka, settings.topics, metrics)
         self._retention = Retention(settings.archive.retention_days)
         self._report = Report()
         self._log = structlog.get_logger()
-        self._overtaken = Waiting(self._log, "another archiver", "alone again", every_s=_SAY_OVERTAKEN_S)
+        self._conflict = Waiting(
+            self._log, "positions moved by another archiver", "no other archiver", every_s=_LOG_CONFLICT_EVERY_S
+        )
         self._kafka_state = "connecting"
         self._cluster = ""
         self._known: dict[Place, Position] = {}
         self._lag = 0
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Archive, and begin again where something breaks. Raises FraudstreamError where a user must act."""
-        alive = asyncio.create_task(self._alive())
+        """Archive, and restart after errors. Raises FraudstreamError if a user must act."""
+        beating = asyncio.create_task(self._beat_while_waiting())
         try:
             while not stop.is_set():
-                await self._session(stop)
+                await self._run_session(stop)
                 await wait_for_stop(stop, _RETRY_S)
         except StoppedError:
-            self._log.warning("the database did not answer: what was read last is read again at the next start")
+            self._log.warning("the database did not answer: the last records read are read again at the next start")
         finally:
-            alive.cancel()
+            beating.cancel()
 
-    async def _alive(self) -> None:
-        """While it waits, the loop is alive though it does not turn; while it turns, that itself says so."""
+    async def _beat_while_waiting(self) -> None:
+        """Write the heartbeat while the loop waits; the loop itself writes it while it runs."""
         while True:
-            if self._retry.obstacle:
-                self._heartbeat.beat(f"waiting for the database: {self._retry.obstacle}")
+            if self._retry.problem:
+                self._heartbeat.beat(f"waiting for the database: {self._retry.problem}")
             elif self._kafka_state:
                 self._heartbeat.beat(f"Kafka: {self._kafka_state}")
-            await asyncio.sleep(_LOOK_EVERY_S)
+            await asyncio.sleep(_CHECK_EVERY_S)
 
-    async def _session(self, stop: asyncio.Event) -> None:
-        """From a connection to Kafka until it, or what we know of the positions, is of no use any more."""
+    async def _run_session(self, stop: asyncio.Event) -> None:
+        """Connect to Kafka and archive until the connection breaks, or the positions that we know are outdated."""
         kafka = self._settings.kafka
-        tail = None
+        follower = None
         self._kafka_state = self._kafka_state or "connecting"
         try:
             if not await self._find_cluster(stop):
                 return
-            tail = await started(
+            follower = await started(
                 lambda: TopicFollower(kafka, self._topics), stop, self._log, bootstrap=kafka.bootstrap_servers
             )
-            if tail is not None:
+            if follower is not None:
                 await self._read_positions(stop)
-                await self._follow(tail, stop)
+                await self._follow(follower, stop)
         except BROKEN as error:
-            self._log.warning("Kafka is away", reason=str(error) or type(error).__name__)
-            self._kafka_state = "away"
-        except OvertakenError as error:
-            self._told_of(error)
+            self._log.warning("Kafka unavailable", reason=str(error) or type(error).__name__)
+            self._kafka_state = "unavailable"
+        except PositionConflictError as error:
+            self._handle_conflict(error)
         finally:
-            if tail is not None:
-                await stopped(tail)
+            if follower is not None:
+                await stopped(follower)
 
     async def _find_cluster(self, stop: asyncio.Event) -> bool:
         kafka = self._settings.kafka
@@ -122,62 +124,63 @@ class Archiver:
         if admin is None:
             return False
         try:
-            async with asyncio.timeout(_TAKE_IN_S):
+            async with asyncio.timeout(_RESUME_S):
                 self._cluster = (await describe(admin, self._topics)).id
         finally:
             await stopped(admin)
         return True
 
     async def _read_positions(self, stop: asyncio.Event) -> None:
-        found = await self._retry.run(stop, self._store.positions, self._cluster, self._topics)
-        self._known, elsewhere = found
-        if elsewhere and not self._known:
-            self._log.warning("another Kafka cluster", cluster=self._cluster, begins="at the beginning of its topics")
+        self._known, has_other_cluster = await self._retry.run(stop, self._store.positions, self._cluster, self._topics)
+        if has_other_cluster and not self._known:
+            self._log.warning("Kafka cluster changed", cluster=self._cluster, begins="at the beginning of its topics")
 
-    async def _follow(self, tail: TopicFollower, stop: asyncio.Event) -> None:
-        looked_s = -_LOOK_EVERY_S
+    async def _follow(self, follower: TopicFollower, stop: asyncio.Event) -> None:
+        checked_s = -_CHECK_EVERY_S
         while not stop.is_set():
-            looks = time.monotonic() - looked_s >= _LOOK_EVERY_S
-            if looks:
-                looked_s = time.monotonic()
-                await self._look(tail, stop)
-            fetched = await unless_stopped(tail.fetch(_FETCH_MS, self._settings.archive.max_records), stop)
+            is_due = time.monotonic() - checked_s >= _CHECK_EVERY_S
+            if is_due:
+                checked_s = time.monotonic()
+                await self._check_ends(follower, stop)
+            fetched = await unless_stopped(follower.fetch(_FETCH_MS, self._settings.archive.max_records), stop)
             if fetched is None:
-                return  # cut short: its records are lost to us, so its positions must not be written
-            if fetched or looks:  # behind the last record there may be no more than markers: once a second is enough
-                await self._archive(tail, fetched, stop)
-            fetched = None  # the next fetch may be as large: not both at once
+                return  # stopped during the fetch: its records are lost, so their positions must not be written
+            if fetched or is_due:  # after the last record there may be only markers: once a second is enough
+                await self._archive(follower, fetched, stop)
+            fetched = None  # free the memory: the next fetch may be as large
             await self._expire(stop)
-            if tail.positions:
+            if follower.positions:
                 self._kafka_state = ""
                 self._heartbeat.beat()
 
-    async def _look(self, tail: TopicFollower, stop: asyncio.Event) -> None:
-        """Ask where the topics end, and take in partitions that are not read yet."""
+    async def _check_ends(self, follower: TopicFollower, stop: asyncio.Event) -> None:
+        """Query the topics' end offsets, and resume partitions that are not read yet."""
         async with asyncio.timeout(_ANSWER_S):
-            ends = await unless_stopped(tail.ends(), stop)
+            ends = await unless_stopped(follower.ends(), stop)
         if ends is None:
             return
-        if new := ends.keys() - tail.positions.keys():
-            await unless_stopped(self._taking.take_in(tail, sorted(new), ends, self._known), stop, _TAKE_IN_S)
+        if new := ends.keys() - follower.positions.keys():
+            await unless_stopped(
+                self._resumer.resume_partitions(follower, sorted(new), ends, self._known), stop, _RESUME_S
+            )
         labels = dict(zip(self._topics, ("scored", "dlq"), strict=True))
-        lags = {place: max(end - tail.positions.get(place, end), 0) for place, end in ends.items()}
+        lags = {place: max(end - follower.positions.get(place, end), 0) for place, end in ends.items()}
         for (topic, partition), lag in lags.items():
             self._metrics.lag.labels(labels[topic], partition).set(lag)
         self._lag = sum(lags.values())
         self._report.tick(self._lag)
 
-    async def _archive(self, tail: TopicFollower, fetched: Fetched, stop: asyncio.Event) -> None:
-        """Write what was fetched, and all positions that have moved."""
-        moves = [move for place, offset in tail.positions.items() if (move := self._move(place, offset, fetched))]
+    async def _archive(self, follower: TopicFollower, fetched: Fetched, stop: asyncio.Event) -> None:
+        """Write the fetched records, and all positions that have moved."""
+        moves = [move for place, offset in follower.positions.items() if (move := self._move(place, offset, fetched))]
         if not moves:
             return
         began_s = time.monotonic()
         now = rfc3339(time.time_ns() // 1_000_000)
-        made: Batch = await self._retry.run(stop, batch, fetched, self._settings.topics, now)
-        new = await self._retry.run(stop, self._store.write, self._cluster, made, moves, now)
+        rows: Batch = await self._retry.run(stop, batch, fetched, self._settings.topics, now)
+        new = await self._retry.run(stop, self._store.write, self._cluster, rows, moves, now)
         self._known |= {move.place: move.position for move in moves}
-        self._count(made, new, time.monotonic() - began_s)
+        self._count(rows, new, time.monotonic() - began_s)
 
     def _move(self, place: Place, offset: int, fetched: Fetched) -> Move | None:
         known = self._known.get(place)
@@ -195,18 +198,18 @@ class Archiver:
             position = replace(known, next_offset=offset)
         return Move(place=place, expected=known.next_offset if known else None, position=position)
 
-    def _count(self, made: Batch, new: Mapping[str, int], seconds: float) -> None:
+    def _count(self, written: Batch, new: Mapping[str, int], seconds: float) -> None:
         metrics = self._metrics
-        for table, rows in made.rows.items():
+        for table, rows in written.rows.items():
             metrics.rows.labels(table).inc(new[table])
             metrics.rows_there.labels(table).inc(len(rows) - new[table])
-        for topic, count in made.passed_over.items():
+        for topic, count in written.skipped.items():
             metrics.records_passed_over.labels(topic).inc(count)
         metrics.transaction_duration.observe(seconds)
-        self._report.add(new, sum(made.passed_over.values()))
+        self._report.add(new, sum(written.skipped.values()))
 
     async def _expire(self, stop: asyncio.Event) -> None:
-        """Delete a piece of what is too old, if any is due."""
+        """Delete one batch of expired rows, if one is due."""
         piece = self._retention.due(time.time())
         if piece is None:
             return
@@ -216,10 +219,10 @@ class Archiver:
         if rows:
             self._log.info("old rows deleted", table=piece.table, rows=rows, before=piece.before)
 
-    def _told_of(self, error: OvertakenError) -> None:
-        if self._retry.doubtful:
-            self._log.info("positions have moved", reason="the last transaction was committed after all", of=str(error))
+    def _handle_conflict(self, error: PositionConflictError) -> None:
+        if self._retry.may_have_committed:
+            self._log.info("positions have moved", reason="the last transaction had been committed", of=str(error))
         else:
             self._metrics.overtaken.inc()
-            self._overtaken.say(position=str(error), action="none is needed; one archiver of a database is enough")
-        self._retry.over()
+            self._conflict.say(position=str(error), action="none is needed; one archiver per database is enough")
+        self._retry.clear()

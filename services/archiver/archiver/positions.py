@@ -1,4 +1,4 @@
-"""Where a partition goes on: the database's position held against what Kafka retains. Pure."""
+"""Offset at which a partition resumes: the stored position compared with the records that Kafka retains. Pure."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -9,7 +9,7 @@ from fraudstream.record import Place
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Position:
-    """What the database knows of a partition: the offset to read next, the last record read and its fingerprint."""
+    """Stored position of a partition: the offset to read next, the last record read and its fingerprint."""
 
     next_offset: int
     last_offset: int | None = None
@@ -18,7 +18,7 @@ class Position:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """A position that goes on, from where the database must have it; None: it has none."""
+    """New position of a partition; `expected` is the offset that the database must have, None if it has no row."""
 
     place: Place
     expected: int | None
@@ -26,17 +26,17 @@ class Move:
 
 
 class Case(StrEnum):
-    """How the two stand to each other; docs/archive.md tells what a user sees of each."""
+    """Relation of position and log; docs/archive.md lists what a user sees in each case."""
 
     NEW = "new"
     NORMAL = "normal"
     RETENTION_PASSED = "retention_passed"
-    MADE_ANEW = "made_anew"
+    TOPIC_RECREATED = "topic_recreated"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resume:
-    """Read on at `offset`; retention deleted `lost` offsets before it."""
+    """Offset to resume at; retention deleted `lost` offsets before it."""
 
     case: Case
     offset: int
@@ -44,12 +44,12 @@ class Resume:
 
 
 def resume(position: Position | None, log: Log) -> Resume:
-    """Where to read on; the log's fingerprint is that at `last_offset`, None where that record is not retained."""
+    """Return where to resume; the log's fingerprint is that at `last_offset`, None if that record is not retained."""
     if position is None:
         return Resume(case=Case.NEW, offset=log.start)
     replaced = None not in (position.last_fingerprint, log.fingerprint) and position.last_fingerprint != log.fingerprint
     if position.next_offset > log.end or replaced:
-        return Resume(case=Case.MADE_ANEW, offset=log.start)
+        return Resume(case=Case.TOPIC_RECREATED, offset=log.start)
     if position.next_offset < log.start:
         return Resume(case=Case.RETENTION_PASSED, offset=log.start, lost=log.start - position.next_offset)
     return Resume(case=Case.NORMAL, offset=position.next_offset)

@@ -1,4 +1,4 @@
-"""One line every 10 s for those who only tail the log: what was archived in these seconds."""
+"""Summary of the last 10 s in the log: rows archived, records skipped, lag."""
 
 import time
 from collections import Counter
@@ -10,7 +10,7 @@ _EVERY_S = 10.0
 
 
 class Report:
-    """Counts, and says it once in a while, also when nothing came: silence would look like a stall."""
+    """Counters that are logged every 10 s, also when there was no traffic: silence would look like a stall."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -18,13 +18,13 @@ class Report:
         self._counts: Counter[str] = Counter()
         self._log = structlog.get_logger()
 
-    def add(self, rows: Mapping[str, int], passed_over: int) -> None:
-        """A transaction was committed."""
+    def add(self, rows: Mapping[str, int], skipped: int) -> None:
+        """Count a committed transaction."""
         self._counts.update(rows)
-        self._counts["passed_over"] += passed_over
+        self._counts["skipped"] += skipped
 
     def tick(self, lag: int) -> None:
-        """Write the line if it is due."""
+        """Log the summary if it is due."""
         seconds = self._now() - self._since_s
         if seconds < _EVERY_S:
             return
@@ -34,7 +34,7 @@ class Report:
             archived=counts["scored_payments"],
             dead_letters=counts["dead_letters"],
             replays=counts["replays"],
-            passed_over=counts["passed_over"],
-            per_second=round((counts.total() - counts["passed_over"]) / seconds, 1),
+            skipped=counts["skipped"],
+            per_second=round((counts.total() - counts["skipped"]) / seconds, 1),
             lag=lag,
         )

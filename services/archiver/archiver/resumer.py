@@ -1,4 +1,4 @@
-"""Partitions taken in: where each goes on, by the database's position and what Kafka retains; said where it differs."""
+"""Assignment of partitions to the follower, each at its stored position or at what Kafka retains of it."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -15,7 +15,7 @@ from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 
 class PartitionResumer:
-    """Takes partitions in; what retention deleted is counted in `metrics`."""
+    """Resumes partitions; counts offsets deleted by retention in `metrics`."""
 
     def __init__(self, kafka: KafkaSettings, topics: TopicSettings, metrics: ArchiverMetrics) -> None:
         self._kafka = kafka
@@ -23,38 +23,46 @@ class PartitionResumer:
         self._metrics = metrics
         self._log = structlog.get_logger()
 
-    async def take_in(
-        self, tail: TopicFollower, places: Collection[Place], ends: Mapping[Place, int], known: Mapping[Place, Position]
+    async def resume_partitions(
+        self,
+        follower: TopicFollower,
+        places: Collection[Place],
+        ends: Mapping[Place, int],
+        known: Mapping[Place, Position],
     ) -> None:
-        """Read these partitions from now on."""
-        starts = await tail.starts(places)
+        """Let `follower` read these partitions."""
+        starts = await follower.starts(places)
         logs = {place: (starts[place], max(ends[place], starts[place])) for place in places}
-        found = await asyncio.gather(*(self._resume(place, *logs[place], known.get(place)) for place in places))
-        for place, one in zip(places, found, strict=True):
-            self._say(place, one, known.get(place))
-        tail.jump({place: one.offset for place, one in zip(places, found, strict=True)})
+        resumes = await asyncio.gather(*(self._resume(place, *logs[place], known.get(place)) for place in places))
+        for place, one in zip(places, resumes, strict=True):
+            self._log_case(place, one, known.get(place))
+        follower.jump({place: one.offset for place, one in zip(places, resumes, strict=True)})
 
     async def _resume(self, place: Place, start: int, end: int, position: Position | None) -> Resume:
-        mark = None
+        last = None
         if position and position.last_offset is not None and start <= position.last_offset < end:
-            mark = await fingerprint_at(self._kafka, *place, position.last_offset)
-        return resume(position, Log(start=start, end=end, fingerprint=mark))
+            last = await fingerprint_at(self._kafka, *place, position.last_offset)
+        return resume(position, Log(start=start, end=end, fingerprint=last))
 
-    def _say(self, place: Place, found: Resume, position: Position | None) -> None:
+    def _log_case(self, place: Place, resumed: Resume, position: Position | None) -> None:
         topic, partition = place
-        former = position.next_offset if position else None
-        if found.case is Case.RETENTION_PASSED:
-            self._metrics.records_lost.labels(self._labels[topic]).inc(found.lost)
+        previous = position.next_offset if position else None
+        if resumed.case is Case.RETENTION_PASSED:
+            self._metrics.records_lost.labels(self._labels[topic]).inc(resumed.lost)
             self._log.error(
                 "retention passed",
                 topic=topic,
                 partition=partition,
-                first=former,
-                last=found.offset - 1,
-                lost=found.lost,
-                action="the rows between are in no archive; raise TOPIC_RETENTION_HOURS",
+                first=previous,
+                last=resumed.offset - 1,
+                lost=resumed.lost,
+                action="the records between are not archived; raise TOPIC_RETENTION_HOURS",
             )
-        elif found.case is Case.MADE_ANEW:
+        elif resumed.case is Case.TOPIC_RECREATED:
             self._log.warning(
-                "topic made anew", topic=topic, partition=partition, former_position=former, begins_at=found.offset
+                "topic recreated",
+                topic=topic,
+                partition=partition,
+                previous_position=previous,
+                begins_at=resumed.offset,
             )

@@ -1,4 +1,4 @@
-"""Kafka's records → rows of the archive, whatever bytes they are; none of ours makes no row. Pure."""
+"""Kafka records → rows of the archive, for any bytes; records not written by us are skipped. Pure."""
 
 import base64
 import json
@@ -18,41 +18,41 @@ from fraudstream.scored_payment import Reason, scored_payment
 from fraudstream.timestamps import Timestamps, rfc3339
 
 Row = tuple[Any, ...]
-"""A table's columns, in their order."""
+"""Values of a table's columns, in their order."""
 R = TypeVar("R", bound=Row)
 
 _LARGE, _SMALL = range(2**63), range(2**31)
 _STAMPS = range(-(2**63), 2**63)
 _SHOWN_STAMPS = range(253_402_300_800_000)  # up to the year 9999
-# a key of the table: longer ones don't fit into Postgres' index, and are no topic
+# part of the table's key: longer names don't fit into Postgres' index, and are not valid topics
 _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _AHEAD = timedelta(days=1)
-"""The most by which a scorer's clock may be ahead."""
+"""Maximum by which a scorer's clock may be ahead."""
 _NUL, _NUL_SHOWN = "\x00", "\\x00"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Batch:
-    """Rows by table, and how many records of each topic are none of ours: `scored` or `dlq`."""
+    """Rows by table, and the number of skipped records, not written by us, by topic (`scored` or `dlq`)."""
 
     rows: Mapping[str, Sequence[Row]] = field(default_factory=dict)
-    passed_over: Mapping[str, int] = field(default_factory=dict)
+    skipped: Mapping[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        """How many rows."""
+        """Return the number of rows."""
         return sum(map(len, self.rows.values()))
 
 
 def batch(fetched: Mapping[Place, Sequence[Record]], topics: TopicSettings, archived_at: str) -> Batch:
-    """All that was fetched; `archived_at` is now, in RFC 3339."""
+    """Return the rows for all fetched records; `archived_at` is now, in RFC 3339."""
     scored, letters, replays = list[Row](), list[Row](), list[Row]()
-    passed_over = {"scored": 0, "dlq": 0}
+    skipped = {"scored": 0, "dlq": 0}
     moment, latest = Timestamps().__getitem__, _latest(archived_at)
     for (topic, partition), records in fetched.items():
         if topic == topics.scored:
-            rows = _made(lambda record: scored_row(topics.input, record, latest, moment), records)
+            rows = _rows(lambda record: scored_row(topics.input, record, latest, moment), records)
             scored += rows
-            passed_over["scored"] += len(records) - len(rows)
+            skipped["scored"] += len(records) - len(rows)
             continue
         for record in records:
             if row := letter_row(topic, partition, record, archived_at):
@@ -60,11 +60,11 @@ def batch(fetched: Mapping[Place, Sequence[Record]], topics: TopicSettings, arch
             elif row := replay_row(topic, partition, record, archived_at):
                 replays.append(row)
             else:
-                passed_over["dlq"] += 1
-    return Batch(rows={"scored_payments": scored, "dead_letters": letters, "replays": replays}, passed_over=passed_over)
+                skipped["dlq"] += 1
+    return Batch(rows={"scored_payments": scored, "dead_letters": letters, "replays": replays}, skipped=skipped)
 
 
-def _made(make: Callable[[Record], Row | None], records: Sequence[Record]) -> list[Row]:
+def _rows(make: Callable[[Record], Row | None], records: Sequence[Record]) -> list[Row]:
     return [row for row in map(make, records) if row is not None]
 
 
@@ -74,9 +74,9 @@ def _latest(archived_at: str) -> str:
 
 
 def scored_row(input_topic: str, record: Record, latest: str, moment: Callable[[int], str] = rfc3339) -> Row | None:
-    """A row of scored_payments, or None; `moment` writes a Kafka timestamp in RFC 3339.
+    """Return a row of scored_payments, or None; `moment` formats a Kafka timestamp as RFC 3339.
 
-    A later `scored_at` is stored as `latest`: a payment of the year 9999 would never be too old.
+    A later `scored_at` is stored as `latest`: a payment of the year 9999 would never expire.
     """
     payment = scored_payment(record.value)
     if payment is None:
@@ -108,7 +108,7 @@ def scored_row(input_topic: str, record: Record, latest: str, moment: Callable[[
 
 
 def letter_row(topic: str, partition: int, record: Record, archived_at: str) -> Row | None:
-    """A row of dead_letters, or None; `topic` and `partition` are the letter's own."""
+    """Return a row of dead_letters, or None; `topic` and `partition` are the letter's own."""
     letter = dead_letter(partition, record)
     if letter is None or not _fits(letter):
         return None
@@ -128,7 +128,7 @@ def letter_row(topic: str, partition: int, record: Record, archived_at: str) -> 
 
 
 def replay_row(topic: str, partition: int, record: Record, archived_at: str) -> Row | None:
-    """A row of replays, or None."""
+    """Return a row of replays, or None."""
     marker = replayed(partition, record)
     if marker is None:
         return None
@@ -153,7 +153,7 @@ def _headers(headers: Headers) -> str:
 
 
 def _header(name: str, value: bytes | None) -> dict[str, str | None]:
-    """As text where it is some, else in Base64: nothing is lost."""
+    """Return a header with its value as text if it is valid UTF-8, else in Base64: nothing is lost."""
     known = {"name": _clean(name)}
     try:
         text = None if value is None else value.decode()
@@ -173,13 +173,13 @@ def _reasons(reasons: Sequence[Reason]) -> str:
 
 
 def _clean(text: str) -> str:
-    """Without NUL, which Postgres has in no text, and at which SQLite's own tools stop reading."""
+    """Escape NUL: Postgres does not store it in text, and SQLite's own tools stop reading at it."""
     return text.replace(_NUL, _NUL_SHOWN) if _NUL in text else text
 
 
 @lru_cache(maxsize=1_024)
 def _utc(text: str) -> str | None:
-    """The same moment in UTC with milliseconds; None where it is none. All of a scorer's cycle have the same one."""
+    """Return the time in UTC with milliseconds, or None if invalid; cached: one value per cycle."""
     try:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:

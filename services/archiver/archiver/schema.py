@@ -1,4 +1,4 @@
-"""The tables of the archive, as this version of the archiver writes them; `migrations` makes them."""
+"""Tables of the archive as this version of the archiver writes them; `migrations` creates them."""
 
 from sqlalchemy import (
     BigInteger,
@@ -20,12 +20,12 @@ METADATA = MetaData()
 
 
 def moment() -> DateTime:
-    """A moment in UTC: a time with its zone, or in SQLite, which has none, RFC 3339 text, which sorts alike."""
+    """Return the type of a time in UTC: with time zone, or in SQLite, which has none, sortable RFC 3339 text."""
     return DateTime(timezone=True).with_variant(Text(), "sqlite")
 
 
 def document() -> Text:
-    """JSON: JSONB, or text in SQLite, whose functions read that."""
+    """Return the type of JSON: JSONB, or in SQLite text, which its JSON functions read."""
     return Text().with_variant(JSONB(), "postgresql")
 
 

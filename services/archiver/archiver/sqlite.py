@@ -1,4 +1,4 @@
-"""SQLite's file, which other programs open as they like: connections, transactions, and what to do where it fails."""
+"""The SQLite file, which other programs may open at any time: connections, transactions, actions on errors."""
 
 import os
 import sqlite3
@@ -18,12 +18,12 @@ _LOCK_WAIT_S = 4.0
 _CACHE_KB = 16_384
 _LEAVE_WAL_EVERY_S = 10.0
 # Not WAL: it shares memory between processes through a mapped file, which Docker Desktop's mounts don't offer.
-# A journal that is cut to nothing and synced at each commit needs no more than writes in order.
+# A journal that is truncated and synced at each commit needs only ordered writes.
 _LEAVE_WAL = "PRAGMA journal_mode=TRUNCATE"
 _MODE = "PRAGMA journal_mode"
 _EMPTY_WAL = "PRAGMA wal_checkpoint(TRUNCATE)"
 _BESIDE = ("", "-wal", "-shm", "-journal")
-_UNWRITABLE = "let this user write the database's file, those beside it and their folder"
+_UNWRITABLE = "let this user write the database's file, the files beside it and their folder"
 _ACTIONS = {
     "SQLITE_BUSY": "another program holds a lock on the file: end its transaction, or close that program",
     "SQLITE_READONLY": _UNWRITABLE,
@@ -31,28 +31,28 @@ _ACTIONS = {
     "SQLITE_FULL": "free disk space",
     "SQLITE_IOERR": "check the disk and its free space",
     "SQLITE_PROTOCOL": "close the other programs that have the file open",
-    "SQLITE_NOTADB": "move the file away, or name another one in DATABASE_URL",
-    "SQLITE_CORRUPT": "restore a backup, or move the file and those beside it away: a new one is filled from Kafka",
+    "SQLITE_NOTADB": "move the file elsewhere, or name another one in DATABASE_URL",
+    "SQLITE_CORRUPT": "restore a backup, or move the file and those beside it elsewhere: Kafka fills a new one",
 }
 
 
 def engine(url: URL) -> Engine:
-    """The engine for the file that `url` names."""
-    made = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S}, hide_parameters=True)
+    """Return the engine for the file that `url` names."""
+    sqlite_engine = create_engine(url, poolclass=NullPool, connect_args={"timeout": _LOCK_WAIT_S}, hide_parameters=True)
     file = _File()
-    event.listen(made, "do_connect", _refuse_planted)
-    event.listen(made, "connect", file.connected)
-    event.listen(made, "begin", file.begin)
-    return made
+    event.listen(sqlite_engine, "do_connect", _refuse_planted)
+    event.listen(sqlite_engine, "connect", file.connected)
+    event.listen(sqlite_engine, "begin", file.begin)
+    return sqlite_engine
 
 
 def _refuse_planted(_: object, __: object, arguments: list[Any], ___: object) -> None:
-    """Raise OSError where another user has put a link, or no file at all, in place of the database."""
+    """Raise OSError if another user has replaced the database by a link or anything that is not a regular file."""
     refuse_planted(Path(arguments[0]))
 
 
 def action(error: BaseException, url: URL) -> str:
-    """What a user can do about `error`; empty where that is not known."""
+    """Return what a user can do about `error`; empty if that is unknown."""
     name = getattr(error, "sqlite_errorname", None) or ""
     known = _ACTIONS.get("_".join(name.split("_")[:2]), "")
     if known is not _UNWRITABLE or not url.database:
@@ -63,7 +63,7 @@ def action(error: BaseException, url: URL) -> str:
 
 
 def compact(connection: Connection) -> None:
-    """Rewrite the file without what deleted rows have left in it; needs as much disk again, in the file's folder."""
+    """Rewrite the file without the remains of deleted rows; needs as much free disk space again in its folder."""
     driver: Any = connection.connection.driver_connection
     folder = str(Path(driver.execute("PRAGMA database_list").fetchone()[2]).parent).replace("'", "''")
     # a container's /tmp is small
@@ -72,17 +72,17 @@ def compact(connection: Connection) -> None:
 
 
 class _File:
-    """The file behind the connection, as it was when that was made; logs when other programs change its mode."""
+    """The connection's file, as it was when connected; logs when other programs change its journal mode."""
 
     def __init__(self) -> None:
         self._path = Path()
-        self._found: os.stat_result | None = None
+        self._opened: os.stat_result | None = None
         self._is_wal = False
         self._tried_s = 0.0
         self._log = structlog.get_logger()
 
     def connected(self, connection: Any, _: object) -> None:
-        """Prepare a driver's connection."""
+        """Set up the driver's new connection."""
         connection.isolation_level = None  # the driver would begin transactions by itself, and late
         self._path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
         _leave_wal(self._path)
@@ -90,27 +90,27 @@ class _File:
             connection.execute(_LEAVE_WAL).fetchall()
         for pragma in ("synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
-        self._found = self._path.stat()
+        self._opened = self._path.stat()
 
     def begin(self, connection: Connection) -> None:
-        """Begin a transaction that may write. Raises sqlite3.OperationalError where the file is another one by now."""
-        if not self._is_there():  # SQLite itself notices that only without WAL
-            if self._is_wal:  # the -wal file keeps its name: its content would be applied to the file put in place
+        """Begin a transaction that may write. Raises sqlite3.OperationalError if the file has been replaced."""
+        if not self._is_there():  # SQLite itself detects this only without WAL
+            if self._is_wal:  # the -wal file keeps its name: its content would be applied to the new file
                 _run(connection, _EMPTY_WAL)
             raise sqlite3.OperationalError("the file was moved, deleted or replaced while it was in use")
         if self._is_wal and time.monotonic() - self._tried_s >= _LEAVE_WAL_EVERY_S:
             self._tried_s = time.monotonic()
             _run(connection, _LEAVE_WAL)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
-        self._note(is_wal=connection.exec_driver_sql(_MODE).scalar() == "wal")
+        self._log_mode(is_wal=connection.exec_driver_sql(_MODE).scalar() == "wal")
 
     def _is_there(self) -> bool:
         try:
-            return self._found is not None and os.path.samestat(self._found, self._path.stat())
+            return self._opened is not None and os.path.samestat(self._opened, self._path.stat())
         except FileNotFoundError:
             return False
 
-    def _note(self, *, is_wal: bool) -> None:
+    def _log_mode(self, *, is_wal: bool) -> None:
         if is_wal and not self._is_wal:
             self._tried_s = time.monotonic()
             self._log.warning(
@@ -126,13 +126,13 @@ class _File:
 
 
 def _run(connection: Connection, pragma: str) -> None:
-    """Run the pragma if the other programs that have the file open allow it."""
+    """Run the pragma, and ignore the error if another program that has the file open prevents it."""
     with suppress(SQLAlchemyError):
         connection.exec_driver_sql(pragma).all()
 
 
 def _leave_wal(path: Path) -> None:
-    """Switch the file out of WAL mode if no other program has it open; alone, no shared memory is needed for that."""
+    """Switch the file out of WAL mode if no other program has it open; exclusive access needs no shared memory."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(path, timeout=0, isolation_level=None)) as alone:
         alone.execute("PRAGMA locking_mode=EXCLUSIVE")
         alone.execute(_LEAVE_WAL)

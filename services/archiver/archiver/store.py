@@ -1,6 +1,6 @@
-"""Rows and positions, written in one transaction: a batch is there with the position behind it, or not at all.
+"""Rows and positions, written in one transaction: a batch is stored with the position after it, or not at all.
 
-The positions are moved by comparing: where another archiver has moved one meanwhile, nothing is written. So any number
+Positions are updated by compare-and-set: if another archiver has moved one meanwhile, nothing is written. So any number
 of archivers may run, and none writes a record twice.
 """
 
@@ -18,41 +18,41 @@ from archiver.schema import METADATA, positions
 from fraudstream.record import Place
 from fraudstream.runtime.failpoints import failpoint
 
-# else an INSERT may tell no count
+# otherwise an INSERT may not report a row count
 _COUNTED = {"preserve_rowcount": True}
 _INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-# the moment from which a row's age counts: what is not ours to trust, such as a letter's timestamp, is not asked
+# the column that a row's age is computed from: never one that we can't trust, such as a letter's timestamp
 _AGES = {"scored_payments": "scored_at", "dead_letters": "archived_at", "replays": "archived_at"}
 
 
-class OvertakenError(Exception):
-    """The database has another position than was expected: another archiver went on, or our last commit arrived."""
+class PositionConflictError(Exception):
+    """The database has another position than expected: another archiver moved it, or our last commit succeeded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Store:
-    """The archive of one database; everything blocks, and raises SinkUnavailableError where that is away."""
+    """Archive in one database; all methods block, and raise SinkUnavailableError if it is unavailable."""
 
     database: Database
 
     def positions(self, cluster: str, topics: Sequence[str]) -> tuple[dict[Place, Position], bool]:
-        """What is known of `topics` in `cluster`, and whether these topics were read from another cluster before."""
+        """Return the positions of `topics` in `cluster`, and whether these topics were read from another cluster."""
         with self.database.transaction() as connection:
             columns = (column for column in positions.c if column.name != "moved_at")
-            found = connection.execute(select(*columns).where(positions.c.topic.in_(topics))).all()
+            stored = connection.execute(select(*columns).where(positions.c.topic.in_(topics))).all()
         ours = {
             (row.topic, row.partition): Position(
                 next_offset=row.next_offset, last_offset=row.last_offset, last_fingerprint=row.last_fingerprint
             )
-            for row in found
+            for row in stored
             if row.cluster_id == cluster
         }
-        return ours, len(found) > len(ours)
+        return ours, len(stored) > len(ours)
 
     def write(self, cluster: str, batch: Batch, moves: Sequence[Move], moved_at: str) -> dict[str, int]:
-        """Rows and positions; how many rows of each table were new. Raises OvertakenError, and has written nothing."""
+        """Write rows and positions; return the number of new rows by table. Writes nothing on PositionConflictError."""
         with self.database.transaction() as connection:
-            # first, and in one order: where two archivers meet, one waits here for the other
+            # first, and always in the same order: of two concurrent archivers, one waits here for the other
             for move in sorted(moves, key=lambda move: move.place):
                 _move(connection, cluster, move, moved_at)
             failpoint("moved")
@@ -62,7 +62,7 @@ class Store:
         return new
 
     def expire(self, table: str, before: str, most: int) -> int:
-        """Delete at most `most` of the rows of `table` that are older than `before`; how many these were."""
+        """Delete at most `most` rows of `table` that are older than `before`; return their number."""
         rows = METADATA.tables[table]
         age = rows.c[_AGES[table]]
         key = list(rows.primary_key.columns)
@@ -86,4 +86,4 @@ def _move(connection: Connection, cluster: str, move: Move, moved_at: str) -> No
         here = and_(*(positions.c[name] == value for name, value in key.items()))
         statement = update(positions).where(here, positions.c.next_offset == move.expected).values(**values)
     if connection.execute(statement, execution_options=_COUNTED).rowcount != 1:
-        raise OvertakenError(f"{topic}/{partition}")
+        raise PositionConflictError(f"{topic}/{partition}")

@@ -1,4 +1,4 @@
-"""Brings a database's schema to this version, one archiver at a time; never touches one of a newer version."""
+"""Upgrade of the database's schema to this version, by one archiver at a time; a newer schema is never changed."""
 
 from pathlib import Path
 
@@ -15,23 +15,23 @@ _MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 class SchemaNewerError(FraudstreamError):
-    """A newer archiver has changed the database's schema."""
+    """The database's schema was upgraded by a newer archiver."""
 
 
 def upgrade(connection: Connection) -> str | None:
-    """Within a transaction of `connection`; the version that was made, or None if it was there."""
+    """Upgrade within the current transaction; return the new version, or None if the schema was up to date."""
     DIALECTS[connection.dialect.name].lock_schema(connection)
-    found = MigrationContext.configure(connection).get_current_revision()
+    current = MigrationContext.configure(connection).get_current_revision()
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     script = ScriptDirectory.from_config(config)
     known = {revision.revision for revision in script.walk_revisions()}
-    if found is not None and found not in known:
+    if current is not None and current not in known:
         raise SchemaNewerError(
-            f"DATABASE_URL: the database's schema has version {found}, and this archiver knows up to "
-            f"{script.get_current_head()}: run the newer archiver that made it, or name another database"
+            f"DATABASE_URL: the database's schema has version {current}, and this archiver knows up to "
+            f"{script.get_current_head()}: run the newer archiver that upgraded it, or name another database"
         )
-    if found == script.get_current_head():
+    if current == script.get_current_head():
         return None
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

@@ -1,4 +1,4 @@
-"""The views over the tables: the same names and columns in every database. A migration makes them, by `create`."""
+"""Views over the tables, with the same names and columns in every database; a migration creates them."""
 
 from collections.abc import Mapping
 
@@ -24,7 +24,7 @@ _VIEWS: Mapping[str, str] = {
         WHERE decision = 'block'
         ORDER BY amount DESC
         LIMIT 100""",
-    # a model's limits stand nowhere in its payments: the least probabilities that it reviewed or blocked come close
+    # payments do not contain the model's thresholds: the lowest probabilities reviewed or blocked come close
     "model_comparison": """
         WITH limits AS (
             SELECT model_version AS version,
@@ -54,7 +54,7 @@ _VIEWS: Mapping[str, str] = {
         FROM scored_payments
         JOIN limits ON limits.version = model_version
         GROUP BY model_version, challenger_version""",
-    # in a topic made anew a letter may have the place of a former one, whose marker was archived before it
+    # in a re-created topic a letter may have the offset of a previous one, whose marker was archived before it
     "open_dead_letters": """
         SELECT *
         FROM dead_letters
@@ -70,7 +70,7 @@ _VIEWS: Mapping[str, str] = {
 
 
 def create(connection: Connection) -> None:
-    """Make all views, in the database's own words."""
+    """Create all views in the database's dialect of SQL."""
     hour = DIALECTS[connection.dialect.name].hour.format("COALESCE(paid_at, scored_at)")
     for name, query in _VIEWS.items():
         connection.exec_driver_sql(f"CREATE VIEW {name} AS {query.replace('{hour}', hour)}")

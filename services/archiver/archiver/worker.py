@@ -1,4 +1,4 @@
-"""One thread for all that blocks: the database is asked in order, and never holds up the event loop, or its end."""
+"""Thread for blocking database work: runs it in order, and never blocks the event loop or its shutdown."""
 
 import asyncio
 import queue
@@ -10,26 +10,26 @@ T = TypeVar("T")
 
 
 class Worker:
-    """A daemon thread, unlike asyncio's own: a server that does not answer must not keep the process from ending."""
+    """Daemon thread, unlike those of asyncio: an unresponsive server must not keep the process from exiting."""
 
     def __init__(self, name: str) -> None:
         self._work: queue.SimpleQueue[Callable[[], object]] = queue.SimpleQueue()
         threading.Thread(target=self._run, name=name, daemon=True).start()
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
-        """What `work` returns, or raises; it goes on to its end where the caller is cancelled."""
+        """Return what `work` returns, or raise its error; if the caller is cancelled, `work` still runs to its end."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
 
-        def do() -> None:
+        def call() -> None:
             try:
                 result = work(*arguments)
-            except BaseException as error:  # noqa: BLE001 - it is the caller's
-                _tell(loop, future, error=error)
+            except BaseException as error:  # noqa: BLE001 - raised to the caller
+                _set_result(loop, future, error=error)
             else:
-                _tell(loop, future, result=result)
+                _set_result(loop, future, result=result)
 
-        self._work.put(do)
+        self._work.put(call)
         return await future
 
     def _run(self) -> None:
@@ -37,14 +37,14 @@ class Worker:
             self._work.get()()
 
 
-def _tell(
+def _set_result(
     loop: asyncio.AbstractEventLoop,
     future: "asyncio.Future[Any]",
     *,
     result: object = None,
     error: BaseException | None = None,
 ) -> None:
-    def settle() -> None:
+    def set_result() -> None:
         if future.cancelled():
             return
         if error is None:
@@ -53,4 +53,4 @@ def _tell(
             future.set_exception(error)
 
     if not loop.is_closed():
-        loop.call_soon_threadsafe(settle)
+        loop.call_soon_threadsafe(set_result)

@@ -1,1 +1,1 @@
-"""The versions of the database's schema, each a step from the one before; Alembic applies what is missing."""
+"""Migrations of the database's schema, each from one version to the next; Alembic applies the missing ones."""

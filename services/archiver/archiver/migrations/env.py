@@ -1,4 +1,4 @@
-"""How Alembic runs the steps: on the connection, and in the transaction, that `archiver.upgrade` gives it."""
+"""Environment in which Alembic runs migrations: the connection and transaction given by `archiver.upgrade`."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The archive's first schema: positions, scored payments, dead letters, replays, and the views over them."""
+"""First schema of the archive: positions, scored payments, dead letters, replays, and the views over them."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -14,7 +14,7 @@ _DOCUMENT = sa.Text().with_variant(JSONB(), "postgresql")
 
 
 def upgrade() -> None:
-    """Make them."""
+    """Create the tables and views."""
     _positions()
     _scored_payments()
     _dead_letters()
