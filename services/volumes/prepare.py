@@ -1,12 +1,12 @@
-"""Makes the bind-mounted folders usable by our services' group, whoever owns the clone; run at every start.
+"""Permissions of the bind-mounted folders: access for our services' group, set at each start for any owner.
 
-Each folder keeps its owner and gets the group of our services: never the whole world, as anyone could then plant a
-pickle. A default ACL lets the owner read and delete what our services will write, in new sub-folders too; where the
-file system has no ACLs, what they have written so far becomes the owner's instead.
+Each folder keeps its owner and gets the group of our services, but is never world-writable: any user could then plant a
+pickle. A default ACL lets the owner read and delete files that our services will write, in new sub-folders too; if the
+file system has no ACLs, the files written so far get that owner instead.
 
-It runs as root in folders that others may write to meanwhile. So every file and folder is opened without following
-links, within its folder's descriptor, and is changed by its own descriptor only. A file that has other names is left
-as it is: one of these names may be outside of the folder.
+It runs as root in folders that other users may write to meanwhile. So every file and folder is opened without following
+links, relative to its folder's descriptor, and is changed by its own descriptor only. A file with several hard links is
+not changed: one of them may be outside of the folder.
 """
 
 import errno
@@ -23,12 +23,12 @@ READ = (Path("/mnt/data"),)
 
 _WRITTEN_FOLDER = 0o2775  # new files in it take its group
 _ROOT = 0
-_DEEPEST = 100  # folders in folders: each holds a descriptor open
+_DEEPEST = 100  # nested folders: each keeps a descriptor open
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 def main() -> None:
-    """Prepare every mounted folder; what can't be changed is printed, and left for the services to judge."""
+    """Prepare every mounted folder; print files that can't be changed: the services report those that they need."""
     for path in WRITTEN:
         _prepare(path, _prepare_written)
     for path in READ:
@@ -60,7 +60,7 @@ def _prepare_written(path: Path, folder: int) -> None:
         if is_folder:
             _add_mode(descriptor, stat.S_IRWXG | stat.S_ISGID)
         else:
-            _add_mode(descriptor, stat.S_IRGRP | stat.S_IWGRP, instead_of=stat.S_IRWXO)  # they hold payments
+            _add_mode(descriptor, stat.S_IRGRP | stat.S_IWGRP, instead_of=stat.S_IRWXO)  # they contain payments
 
     _change_inside(path, folder, let_group_write)
     with _reported(path):
@@ -93,29 +93,30 @@ def _change_inside(path: Path, folder: int, change: Callable[[int], None], depth
             if depth < _DEEPEST:
                 _change_inside(inside, descriptor, change, depth + 1)
             else:
-                _print(inside, f"more than {_DEEPEST} folders deep: what is in it stays as it is")
+                _print(inside, f"more than {_DEEPEST} folders deep: its content is not changed")
 
 
 @contextmanager
 def _opened(path: Path, name: str, folder: int) -> Iterator[int | None]:
-    """Open a file or folder; None where it is anything else, or a file with other names, which may be anywhere."""
-    if not _is_ours(os.stat(name, dir_fd=folder, follow_symlinks=False)):  # opening a device may do something
+    """Open a file or folder; yield None for anything else, and for a file with other hard links."""
+    # opening a device may have side effects
+    if not _is_changeable(os.stat(name, dir_fd=folder, follow_symlinks=False)):
         yield None
         return
     descriptor = os.open(name, _OPEN, dir_fd=folder)
     try:
-        found = os.fstat(descriptor)
-        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
-            _print(path, "has other names (hard links): it stays as it is; put a copy in its place")
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode) and status.st_nlink > 1:
+            _print(path, "has other hard links: not changed; replace it by a copy")
             yield None
         else:
-            yield descriptor if _is_ours(found) else None
+            yield descriptor if _is_changeable(status) else None
     finally:
         os.close(descriptor)
 
 
-def _is_ours(found: os.stat_result) -> bool:
-    return stat.S_ISREG(found.st_mode) or stat.S_ISDIR(found.st_mode)
+def _is_changeable(status: os.stat_result) -> bool:
+    return stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)
 
 
 def _is_folder(descriptor: int) -> bool:
@@ -134,7 +135,7 @@ def _add_mode(descriptor: int, bits: int, instead_of: int = 0) -> None:
 
 
 def _grant_by_acl(folder: int, owner: int) -> bool:
-    """Let `owner` do all with what our services will make in this folder; False where the file system has no ACLs."""
+    """Give `owner` full access to files created later in this folder; return False if the file system has no ACLs."""
     try:
         os.setxattr(folder, "system.posix_acl_default", _acl(owner))
     except OSError as error:
@@ -145,9 +146,9 @@ def _grant_by_acl(folder: int, owner: int) -> bool:
 
 
 def _acl(owner: int) -> bytes:
-    """user::rwx, user:OWNER:rwx, group::rwx, mask::rwx, other::---, as the kernel wants it."""
-    nobody = 0xFFFFFFFF
-    entries = [(0x01, 7, nobody), (0x02, 7, owner), (0x04, 7, nobody), (0x10, 7, nobody), (0x20, 0, nobody)]
+    """Encode the ACL user::rwx, user:OWNER:rwx, group::rwx, mask::rwx, other::--- for the kernel."""
+    undefined = 0xFFFFFFFF
+    entries = [(0x01, 7, undefined), (0x02, 7, owner), (0x04, 7, undefined), (0x10, 7, undefined), (0x20, 0, undefined)]
     return struct.pack("<I", 2) + b"".join(struct.pack("<HHI", *entry) for entry in entries)
 
 
@@ -156,9 +157,9 @@ def _reported(path: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        pass  # removed meanwhile: a running service cleans up
+        pass  # removed meanwhile by a running service
     except OSError as error:
-        _print(path, f"{error.strerror}; it stays as it is")
+        _print(path, f"{error.strerror}; not changed")
 
 
 def _print(path: Path, problem: str) -> None:

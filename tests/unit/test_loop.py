@@ -82,14 +82,14 @@ def test_nothing_is_made_while_kafka_is_away(tmp_path: Path) -> None:
     states = []
     sender = FakeSender(3, lambda: states.append(_state(tmp_path)))
     assert _run(tmp_path, sender, Endless(), limit=10) == "limit"
-    assert states[:4] == [None, "Kafka is away", "Kafka is away", "Kafka is away"]
+    assert states[:4] == [None, "Kafka unavailable", "Kafka unavailable", "Kafka unavailable"]
     assert _state(tmp_path) == "ready"
 
 
 def test_told_to_stop(tmp_path: Path) -> None:
     """Nothing more is made."""
     sender = FakeSender()
-    assert _run(tmp_path, sender, Endless(), stop_set=True) == "told to stop"
+    assert _run(tmp_path, sender, Endless(), stop_set=True) == "stop signal"
     assert sender.got == []
 
 

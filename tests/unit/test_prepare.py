@@ -123,7 +123,7 @@ def test_what_is_no_file_of_the_folder_stays_as_it_is(
     assert _rights(folders / "models" / "fifo")[2] == 0o600
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert all("has other names (hard links): it stays as it is" in line and line.isprintable() for line in lines)
+    assert all("has other hard links: not changed" in line and line.isprintable() for line in lines)
 
 
 def test_folders_that_are_deeper_than_any(

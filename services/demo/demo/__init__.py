@@ -1,1 +1,1 @@
-"""The whole system on one machine without Docker: the same services around an embedded broker."""
+"""Demo of all services on one machine without Docker, with an embedded broker."""

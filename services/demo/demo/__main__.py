@@ -1,4 +1,4 @@
-"""Train if needed → embedded broker → scorer → dashboard → producer → stop in order, and say what came of it."""
+"""Train if needed → embedded broker → scorer → dashboard → producer → stop in order, and print a summary."""
 
 import asyncio
 import os
@@ -19,7 +19,7 @@ FOLDER = Path("outputs/demo")
 CSV = FOLDER / "fraud_scores_stream.csv"
 _READY_S = 60.0
 _DRAIN_S = 15.0
-_LOOK_EVERY_S = 0.1
+_CHECK_EVERY_S = 0.1
 _DEFAULT_INTERVAL_S = "0.5"
 
 
@@ -29,7 +29,7 @@ def main() -> int:
 
 
 async def demo(stop: asyncio.Event) -> None:
-    """The demo's life; raises SettingsError, or SystemExit where a service fails."""
+    """Run the services until the end of the demo. Raises SettingsError, or SystemExit if a service fails."""
     seconds = _seconds(os.environ.get("DEMO_SECONDS", ""))
     GeneratorSettings.from_env(os.environ)
     _empty(FOLDER)
@@ -42,7 +42,7 @@ async def demo(stop: asyncio.Event) -> None:
     scorer = await Service.start("scorer", settings | _own("scorer", METRICS_PORT=ports["scorer"]))
     dashboard = None
     try:
-        if await _ready(scorer, stop):
+        if await _wait_until_ready(scorer, stop):
             targets = ",".join(f"127.0.0.1:{port}" for port in ports.values())
             dashboard = await Service.start(
                 "dashboard", settings | _own("dashboard", DASHBOARD_PORT=page, METRICS_TARGETS=targets, METRICS_PORT="")
@@ -50,7 +50,7 @@ async def demo(stop: asyncio.Event) -> None:
             producer = await Service.start("producer", settings | _own("producer", METRICS_PORT=ports["producer"]))
             await _watch(stop, seconds, scorer, producer, dashboard)
             await producer.stop()
-            await _drained(broker)
+            await _drain(broker)
     finally:
         if dashboard:
             await dashboard.stop()
@@ -66,7 +66,7 @@ def _empty(folder: Path) -> None:
 
 
 def _own(service: str, **settings: object) -> dict[str, str]:
-    """What only this service is told."""
+    """Return the settings that only this service gets."""
     return {name: str(value) for name, value in settings.items()} | {"HEARTBEAT_FILE": str(_heartbeat(service))}
 
 
@@ -80,7 +80,8 @@ def _settings(address: str) -> dict[str, str]:
         if {"PAYMENT_INTERVAL_S", "PAYMENTS_PER_SECOND"} & os.environ.keys()
         else {"PAYMENT_INTERVAL_S": _DEFAULT_INTERVAL_S}
     )
-    bundled = dict.fromkeys(KafkaSettings.variables(), "")  # whatever Kafka is meant otherwise, this one asks nothing
+    # settings for another Kafka don't apply: this one needs no credentials
+    bundled = dict.fromkeys(KafkaSettings.variables(), "")
     return (
         pace
         | bundled
@@ -100,19 +101,19 @@ def _seconds(text: str) -> float | None:
         raise SettingsError(f"DEMO_SECONDS: {text!r} is not a number of seconds") from None
 
 
-async def _ready(scorer: Service, stop: asyncio.Event) -> bool:
-    """Wait until the scorer is ready to score; False if told to stop before."""
+async def _wait_until_ready(scorer: Service, stop: asyncio.Event) -> bool:
+    """Wait until the scorer is ready; return False if stopped first."""
     async with asyncio.timeout(_READY_S):
         while unhealthy(_heartbeat("scorer")):
             if scorer.ended:
                 sys.exit(1)
-            if await wait_for_stop(stop, _LOOK_EVERY_S):
+            if await wait_for_stop(stop, _CHECK_EVERY_S):
                 return False
     return True
 
 
 async def _watch(stop: asyncio.Event, seconds: float | None, *services: Service) -> None:
-    """Until told to stop, time is up, or a service ends."""
+    """Wait until `stop` is set, `seconds` have passed, or a service ends."""
     waits = [asyncio.ensure_future(stop.wait()), *(asyncio.ensure_future(service.wait()) for service in services)]
     await asyncio.wait(waits, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for wait in waits:
@@ -120,15 +121,15 @@ async def _watch(stop: asyncio.Event, seconds: float | None, *services: Service)
     await asyncio.gather(*waits, return_exceptions=True)
 
 
-async def _drained(broker: EmbeddedBroker) -> None:
-    """Wait until all that was sent is scored, or is a dead letter."""
+async def _drain(broker: EmbeddedBroker) -> None:
+    """Wait until each message sent is scored or a dead letter, at most 15 s."""
     topics = TopicSettings.from_env(os.environ)
     deadline = asyncio.get_running_loop().time() + _DRAIN_S
     while asyncio.get_running_loop().time() < deadline:
         sent, dead = broker.records(topics.input), broker.records(topics.dlq)
         if _rows() + dead >= sent:
             return
-        await asyncio.sleep(_LOOK_EVERY_S)
+        await asyncio.sleep(_CHECK_EVERY_S)
 
 
 def _rows() -> int:

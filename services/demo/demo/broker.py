@@ -1,6 +1,6 @@
-"""A Kafka broker inside this process: librdkafka's mock cluster, made for tests and good enough to look at.
+"""Kafka broker inside this process: librdkafka's mock cluster, made for tests and good enough for a demo.
 
-It has one partition leader, no transactions with offsets, and no memory of older records (about 5 MB a partition).
+It has one partition leader, no transactions with offsets, and keeps only about 5 MB of records per partition.
 """
 
 from confluent_kafka import Consumer, Producer, TopicPartition
@@ -10,7 +10,7 @@ _TIMEOUT_S = 10.0
 
 
 class EmbeddedBroker:
-    """Serves on a port of its own for as long as this object lives; topics are made when first asked for."""
+    """Broker on its own port for the lifetime of this object; topics are created on first use."""
 
     def __init__(self) -> None:
         self._cluster = Producer({"test.mock.num.brokers": 1, "log_level": 0})
@@ -18,7 +18,7 @@ class EmbeddedBroker:
         self.address = ",".join(f"{broker.host}:{broker.port}" for broker in metadata.brokers.values())
 
     def records(self, topic: str) -> int:
-        """How many records `topic` has been sent."""
+        """Return the number of records that were sent to `topic`."""
         reader = Consumer({"bootstrap.servers": self.address, "group.id": "demo-count", "log_level": 0})
         try:
             places = [TopicPartition(topic, partition) for partition in range(PARTITIONS)]

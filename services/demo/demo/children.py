@@ -1,4 +1,4 @@
-"""The services as processes of their own; their lines appear as they would in `docker compose up`."""
+"""Services as child processes; their log lines appear as in `docker compose up`."""
 
 import asyncio
 import os
@@ -13,7 +13,7 @@ _STOP_S = 30.0
 
 
 class Service:
-    """A service, started with our interpreter and these settings on top of ours."""
+    """Child process of a service, with our interpreter, and our environment extended by the given settings."""
 
     def __init__(self, name: str, process: Process) -> None:
         self.name = name
@@ -22,7 +22,7 @@ class Service:
 
     @classmethod
     async def start(cls, name: str, env: Mapping[str, str]) -> "Service":
-        """Start `python -m name`. In a session of its own: Ctrl-C is for the demo, which stops services in order."""
+        """Start `python -m name` in a new session: Ctrl-C reaches only the demo, which stops services in order."""
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", name, env=os.environ | env, stdout=PIPE, stderr=STDOUT, start_new_session=True
         )
@@ -30,17 +30,17 @@ class Service:
 
     @property
     def ended(self) -> bool:
-        """Whether it has ended by itself."""
+        """Whether the process has ended."""
         return self._process.returncode is not None
 
     async def wait(self) -> int:
-        """Its exit code, when it ends by itself."""
+        """Wait until the process ends; return its exit code."""
         code = await self._process.wait()
         await self._lines
         return code
 
     async def stop(self) -> int:
-        """Ask it to end, as `docker compose stop` does; returns its exit code."""
+        """Terminate the process, as `docker compose stop` does; return its exit code."""
         if not self.ended:
             self._process.terminate()
         try:

@@ -1,10 +1,10 @@
-"""Ports of this machine that are free now."""
+"""Free ports of this machine."""
 
 import socket
 
 
 def free_port(wanted: int = 0) -> int:
-    """`wanted` if it is free, else any other."""
+    """Return `wanted` if it is free, else any free port."""
     for port in (wanted, 0):
         with socket.socket() as one:
             one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -1,1 +1,1 @@
-"""The producer: payments into Kafka, simulated or from a user's file, at a steady pace."""
+"""Producer: sends payments to Kafka, simulated or from a user's file, at a steady rate."""

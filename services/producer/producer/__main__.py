@@ -58,7 +58,7 @@ async def main(stop: asyncio.Event) -> None:
             end = await make_payments(source, sender, pace=pace, limit=settings.limit, heartbeat=heartbeat, stop=stop)
         finally:
             if lost := await sender.flush(_FLUSH_S):
-                reason = sender.refused or "Kafka is away"
+                reason = sender.refused or "Kafka unavailable"
                 raise FraudstreamError(f"{lost} payments could not be delivered before the end: {reason}")
     log.info("all sent", payments=report.delivered, end=end)
 

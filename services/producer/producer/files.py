@@ -1,4 +1,4 @@
-"""A user's own payments: the rows of a table file, sent as they are read."""
+"""Payments from a user's file, sent as they are read."""
 
 import json
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ Row = tuple[int, bytes]
 
 
 class FileSource:
-    """The payments of one file, in order. A row without a payment_id gets one; rejected rows are logged."""
+    """Payments of one file, in order. A row without a payment_id gets one; rejected rows are logged."""
 
     def __init__(self, path: Path, ids: PaymentIds, log: Log) -> None:
         self._rows = _rows(path, payments(lambda _: ids.take(1)[0]), log)
         self._problem: PaymentFileError | None = None
 
     def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
-        """The next `count` rows, none at the end. Raises PaymentFileError when next called after the last good row."""
+        """Return the next `count` rows, none at the end. The call after the last good row raises PaymentFileError."""
         messages: list[KeyedMessage] = []
         if self._problem is None:
             try:

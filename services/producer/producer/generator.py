@@ -6,23 +6,29 @@ from fraudstream.record import KeyedMessage
 from fraudstream.simulation import simulate
 from producer.identifiers import PaymentIds
 
-_MS_AN_HOUR = 3_600_000
-_HOURS_A_DAY = 24
+_MS_PER_HOUR = 3_600_000
+_HOURS_PER_DAY = 24
 
 
 class SimulatedSource:
-    """An endless stream of believable payments."""
+    """Endless stream of realistic payments."""
 
     def __init__(self, rng: np.random.Generator, ids: PaymentIds) -> None:
         self._rng = rng
         self._ids = ids
 
     def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
-        """`count` payments, all at the UTC hour of `now_ms`."""
-        made = simulate(self._rng, count, hour=now_ms // _MS_AN_HOUR % _HOURS_A_DAY)
-        columns = (made.amount, made.country_risk_score, made.failed_logins, made.transaction_hour, made.is_new_device)
+        """Return `count` payments, all at the UTC hour of `now_ms`."""
+        batch = simulate(self._rng, count, hour=now_ms // _MS_PER_HOUR % _HOURS_PER_DAY)
+        columns = (
+            batch.amount,
+            batch.country_risk_score,
+            batch.failed_logins,
+            batch.transaction_hour,
+            batch.is_new_device,
+        )
         rows = zip(self._ids.take(count), *(column.tolist() for column in columns), strict=True)
-        # written out: json.dumps takes four times as long, and these are plain numbers
+        # formatted by hand: json.dumps takes four times as long, and these are plain numbers
         return [
             KeyedMessage(
                 b"%d" % payment_id,

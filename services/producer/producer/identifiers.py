@@ -1,4 +1,4 @@
-"""payment_ids that no other start of a producer gives; pure."""
+"""payment_ids that are unique to one run of a producer; pure."""
 
 _EPOCH_S = 1_767_225_600  # 2026-01-01T00:00:00Z
 _COUNTER_BITS = 16
@@ -22,7 +22,7 @@ class PaymentIds:
         self._counter = 0
 
     def take(self, count: int) -> list[int]:
-        """The next `count` ids."""
+        """Return the next `count` ids."""
         ids: list[int] = []
         while count > len(ids):
             first = ((self._second << _NUMBER_BITS | self._number) << _COUNTER_BITS) + self._counter

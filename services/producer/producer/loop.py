@@ -1,4 +1,4 @@
-"""The producer's loop: makes what is due, while there is room for it."""
+"""The producer's loop: sends the payments that are due, while the buffer has room."""
 
 import asyncio
 import time
@@ -15,21 +15,21 @@ _LONGEST_SLEEP_S = 0.5
 
 
 class Sender(Protocol):
-    """What the loop asks of the way to Kafka."""
+    """Connection to Kafka, as the loop uses it."""
 
     @property
     def is_away(self) -> bool:
-        """Whether the brokers are silent."""
+        """Whether the brokers are unreachable."""
 
     @property
     def refused(self) -> str | None:
-        """Why the topic accepts no payments."""
+        """Reason why the topic rejects payments; None if it accepts them."""
 
     async def has_room(self, timeout_s: float) -> bool:
-        """Whether more may be put in."""
+        """Return whether the buffer has room, waiting for it up to `timeout_s`."""
 
     def put(self, messages: list[KeyedMessage]) -> None:
-        """Take messages over."""
+        """Queue messages for sending."""
 
 
 async def make_payments(
@@ -42,11 +42,11 @@ async def make_payments(
     stop: asyncio.Event,
     now: Callable[[], float] = time.monotonic,
 ) -> str:
-    """Make payments until told to stop, the limit is reached or the source has ended; returns which of these it was."""
+    """Send payments until `stop` is set, the limit is reached or the source has ended; return which of these it was."""
     left = limit
     while not stop.is_set():
         has_room = await sender.has_room(_LONGEST_SLEEP_S)
-        heartbeat.beat(sender.refused or ("Kafka is away" if sender.is_away else READY))
+        heartbeat.beat(sender.refused or ("Kafka unavailable" if sender.is_away else READY))
         if not has_room:
             continue
         if due := pace.due(now()):
@@ -58,11 +58,11 @@ async def make_payments(
             left = None if left is None else left - len(messages)
             if left == 0:
                 return "limit"
-        await _rest(stop, min(pace.wait_s(now()), _LONGEST_SLEEP_S))
-    return "told to stop"
+        await _pause(stop, min(pace.wait_s(now()), _LONGEST_SLEEP_S))
+    return "stop signal"
 
 
-async def _rest(stop: asyncio.Event, for_s: float) -> None:
+async def _pause(stop: asyncio.Event, for_s: float) -> None:
     if for_s > 0:
         await wait_for_stop(stop, for_s)
     else:

@@ -1,4 +1,4 @@
-"""Broken messages among the good ones, so that dead letters can be seen at work; pure, given its random generator."""
+"""Malformed messages among the valid ones, to demonstrate dead letters; pure, given its random generator."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -32,7 +32,7 @@ BROKEN: Mapping[str, Callable[[Fields], bytes | None]] = {
     "byte-order mark": lambda fields: b"\xef\xbb\xbf" + json.dumps(fields).encode(),
     "UTF-16": lambda fields: json.dumps(fields).encode("utf-16"),
     "truncated": lambda fields: json.dumps(fields).encode()[:-20],
-    "two at once": lambda fields: json.dumps(fields).encode() * 2,
+    "two objects": lambda fields: json.dumps(fields).encode() * 2,
     "not JSON": lambda _: b"payment;amount\n1;1200",
     "array": lambda fields: json.dumps([fields]).encode(),
     "string": lambda _: b'"payment"',
@@ -42,11 +42,11 @@ BROKEN: Mapping[str, Callable[[Fields], bytes | None]] = {
     "NaN": _with("amount", float("nan")),
     "infinity": _with("country_risk_score", float("inf")),
     "infinity in an unknown field": _with("note", float("-inf")),
-    "beyond a double": _literal("amount", b"1e400"),
+    "too large for a double": _literal("amount", b"1e400"),
     "5,000 digits": _literal("payment_id", b"9" * 5_000),
     "Unicode digits": _literal("failed_logins", "٣".encode()),
     "text for a number": _with("amount", "1200"),
-    "boolean for a number": _with("is_new_device", True),  # noqa: FBT003 - that it is one is the point
+    "boolean for a number": _with("is_new_device", True),  # noqa: FBT003 - a boolean on purpose
     "decimal for an integer": _with("failed_logins", 3.0),
     "null for a number": _with("country_risk_score", None),
     "negative amount": _with("amount", -1),
@@ -61,7 +61,7 @@ BROKEN: Mapping[str, Callable[[Fields], bytes | None]] = {
 
 
 class WithMalformed:
-    """A source in which a share of the messages is broken; every message of the source itself is still sent."""
+    """Source with a share of malformed messages; every message of the wrapped source is still sent."""
 
     def __init__(self, source: Source, rate: float, ids: PaymentIds, random: Random) -> None:
         self._source = source
@@ -70,7 +70,7 @@ class WithMalformed:
         self._random = random
 
     def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
-        """`count` messages, each of them broken with the given probability."""
+        """Return `count` messages, each of them malformed with the given probability."""
         broken = [self._random.random() < self._rate for _ in range(count)]
         wanted = broken.count(False)
         good = self._source.take(wanted, now_ms)

@@ -1,4 +1,4 @@
-"""What is said about payments that have arrived: each one at a slow pace, one line a second at a fast one."""
+"""Log lines for delivered payments: one per payment at a low rate, one per second at a high rate."""
 
 from collections.abc import Callable
 
@@ -7,32 +7,32 @@ from fraudstream.kafka.payments import Delivery
 from fraudstream.payment import InvalidPayment, decode
 
 _SLOW_PER_S = 10.0
-_SAY_EVERY_S = 1.0
+_LOG_EVERY_S = 1.0
 
 
 class Report:
-    """Counts and logs deliveries; `now` is a monotonic clock in seconds."""
+    """Counter and log of deliveries; `now` is a monotonic clock in seconds."""
 
     def __init__(self, log: Log, rate_per_s: float, now: Callable[[], float]) -> None:
         self.delivered = 0
         self._log = log
         self._each = rate_per_s <= _SLOW_PER_S
         self._now = now
-        self._said, self._said_s = 0, now()
+        self._logged, self._logged_s = 0, now()
 
     def add(self, delivery: Delivery) -> None:
-        """Count a delivery, and log what is due."""
+        """Count a delivery, and log it or, at a high rate, the last second."""
         self.delivered += len(delivery.messages)
         if self._each:
-            self._say_each(delivery)
+            self._log_each(delivery)
             return
-        passed_s = self._now() - self._said_s
-        if passed_s >= _SAY_EVERY_S:
-            count = self.delivered - self._said
-            self._log.info("payments sent", count=count, per_second=round(count / passed_s), total=self.delivered)
-            self._said, self._said_s = self.delivered, self._now()
+        elapsed_s = self._now() - self._logged_s
+        if elapsed_s >= _LOG_EVERY_S:
+            count = self.delivered - self._logged
+            self._log.info("payments sent", count=count, per_second=round(count / elapsed_s), total=self.delivered)
+            self._logged, self._logged_s = self.delivered, self._now()
 
-    def _say_each(self, delivery: Delivery) -> None:
+    def _log_each(self, delivery: Delivery) -> None:
         for index, message in enumerate(delivery.messages):
             offset = delivery.offset + index if delivery.offset >= 0 else None
             payment = decode(message.value)

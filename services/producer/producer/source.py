@@ -1,4 +1,4 @@
-"""Where payments come from."""
+"""Interface of the sources of payments."""
 
 from typing import Protocol
 
@@ -6,7 +6,7 @@ from fraudstream.record import KeyedMessage
 
 
 class Source(Protocol):
-    """Makes messages, ready to be sent."""
+    """Source of messages that are ready to be sent."""
 
     def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
-        """The next `count` messages, made at `now_ms` (UTC); fewer near the end of the source, none at its end."""
+        """Return the next `count` messages, created at `now_ms` (UTC); fewer near the source's end, none at its end."""

@@ -1,4 +1,4 @@
-"""The source that the settings ask for."""
+"""Choice of the source by the settings."""
 
 from random import Random
 
@@ -14,7 +14,7 @@ from producer.source import Source
 
 
 def stream(settings: GeneratorSettings, ids: PaymentIds, log: Log) -> Source:
-    """A user's file or the simulation, with broken messages in it where wanted."""
+    """Return a user's file or the simulation as source, with malformed messages if configured."""
     source: Source
     if settings.file:
         source = FileSource(settings.file, ids, log)
