@@ -46,10 +46,10 @@ def _second(board: Board, templates: Iterator[Template], second: int) -> None:
             for place, template in enumerate(itertools.islice(templates, _A_ROUND))
         ]
         for partition in range(_PARTITIONS):
-            board.take_scored(partition, read[partition::_PARTITIONS], now_s)
+            board.add_scored(partition, read[partition::_PARTITIONS], now_s)
     now_s = _START_S + second + 1.0
     dead = range(second * _DEAD_LETTERS_A_S, (second + 1) * _DEAD_LETTERS_A_S)
-    board.take_dead(0, [records.dead_letter(number, int(1_000 * now_s)) for number in dead], now_s)
+    board.add_dead(0, [records.dead_letter(number, int(1_000 * now_s)) for number in dead], now_s)
     board.measure(now_s)
     board.tick(now_s)
 

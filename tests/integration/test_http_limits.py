@@ -228,7 +228,7 @@ def full_board() -> Board:
     """One whose snapshot has some hundred kilobytes."""
     board = Board("kafka:9092", Replicas(), NOW)
     reasons = [{"field": "x", "contribution": 1.0, "text": "x" * 150}] * 20
-    board.take_scored(
+    board.add_scored(
         0, [Record(offset, value=scored(offset + 1, "review", reasons=reasons)) for offset in range(200)], NOW
     )
     return board

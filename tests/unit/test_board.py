@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.board import DEAD_A_TICK, FLAGGED_A_TICK, FLAGGED_ON_A_PAGE, Board
+from dashboard.board import DEAD_PER_TICK, FLAGGED_ON_A_PAGE, FLAGGED_PER_TICK, Board
 from dashboard.replicas import Replicas
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers
 from fraudstream.payment import InvalidPayment
@@ -58,12 +58,12 @@ def board() -> Board:
 def test_flagged_payments_are_told_once_newest_first() -> None:
     """A tick has what came since the last one; what does not fit is counted."""
     one = board()
-    one.take_scored(0, [Record(number, value=scored(number + 1, "review")) for number in range(60)], NOW)
+    one.add_scored(0, [Record(number, value=scored(number + 1, "review")) for number in range(60)], NOW)
     tick = one.tick(NOW + 1)
-    assert [payment["payment_id"] for payment in tick["flagged"]] == [str(60 - n) for n in range(FLAGGED_A_TICK)]
-    assert tick["flagged_left_out"] == 60 - FLAGGED_A_TICK
+    assert [payment["payment_id"] for payment in tick["flagged"]] == [str(60 - n) for n in range(FLAGGED_PER_TICK)]
+    assert tick["flagged_left_out"] == 60 - FLAGGED_PER_TICK
     assert one.tick(NOW + 2)["flagged"] == []
-    one.take_scored(0, [Record(60, value=scored(61, "block")), Record(61, value=scored(62))], NOW)
+    one.add_scored(0, [Record(60, value=scored(61, "block")), Record(61, value=scored(62))], NOW)
     assert [payment["payment_id"] for payment in one.tick(NOW + 3)["flagged"]] == ["61"]
     assert [payment["payment_id"] for payment in one.snapshot(NOW + 3)["flagged"]][:2] == ["61", "60"]
 
@@ -72,25 +72,25 @@ def test_a_page_is_bounded_whatever_comes() -> None:
     """A flood of flagged payments and dead letters."""
     one = board()
     for _ in range(5):
-        one.take_scored(0, [Record(number, value=scored(number + 1, "block")) for number in range(1_000)], NOW)
-        one.take_dead(0, [Record(number, value=b"x" * 100_000) for number in range(200)], NOW)
+        one.add_scored(0, [Record(number, value=scored(number + 1, "block")) for number in range(1_000)], NOW)
+        one.add_dead(0, [Record(number, value=b"x" * 100_000) for number in range(200)], NOW)
     assert len(one.snapshot(NOW)["flagged"]) == FLAGGED_ON_A_PAGE
-    assert len(one.tick(NOW)["dead_letters"]) == DEAD_A_TICK
+    assert len(one.tick(NOW)["dead_letters"]) == DEAD_PER_TICK
     assert all(len(letter["value"]) == 2_000 for letter in one.snapshot(NOW)["dead_letters"])
 
 
 def test_ids_are_text() -> None:
     """A browser's numbers end at 2^53."""
     one = board()
-    one.take_scored(0, [Record(value=scored(2**63 - 1, "block"))], NOW)
+    one.add_scored(0, [Record(value=scored(2**63 - 1, "block"))], NOW)
     assert one.snapshot(NOW)["flagged"][0]["payment_id"] == "9223372036854775807"
 
 
-def test_what_others_write_into_the_topic_is_passed_over() -> None:
+def test_what_others_write_into_the_topic_is_skipped() -> None:
     """Values that are no scored payment, beside one that is."""
     one = board()
     strange: list[bytes | None] = [None, b"", b"[]", b"{", b"\xff", scored(1, "maybe"), scored(1, scored_at="never")]
-    one.take_scored(0, [Record(value=value) for value in strange] + [Record(value=scored(2, "block"))], NOW)
+    one.add_scored(0, [Record(value=value) for value in strange] + [Record(value=scored(2, "block"))], NOW)
     assert [payment["payment_id"] for payment in one.snapshot(NOW)["flagged"]] == ["2"]
     assert sum(one.snapshot(NOW)["scores"]) == 1
 
@@ -111,7 +111,7 @@ def test_any_dead_letter_is_shown(
 ) -> None:
     """Whatever bytes are in it, it becomes JSON, and is counted."""
     one = board()
-    one.take_dead(3, [Record(5, timestamp, 0, key, value, headers)], NOW)
+    one.add_dead(3, [Record(5, timestamp, 0, key, value, headers)], NOW)
     shown = json.loads(json.dumps(one.snapshot(NOW)))
     assert len(shown["dead_letters"]) == 1
     assert shown["dead_letters"][0]["value_bytes"] == len(value or b"")
@@ -122,7 +122,7 @@ def test_a_header_of_the_sender_does_not_pass_for_ours() -> None:
     """The scorer's headers come after the message's own."""
     one = board()
     headers: list[tuple[str, bytes | None]] = [("dlq.reason", b"forged"), ("dlq.reason", b"empty")]
-    one.take_dead(0, [Record(headers=headers)], NOW)
+    one.add_dead(0, [Record(headers=headers)], NOW)
     assert one.snapshot(NOW)["dead_reasons"] == {"empty": 1}
 
 
@@ -134,10 +134,10 @@ def test_a_marker_is_no_dead_letter() -> None:
     found = dead_letter(2, letter)
     assert found is not None
     marked = Record(6, value=None, headers=marker_headers(found, mended=False, again=False))
-    one.take_dead(2, [letter], NOW)
+    one.add_dead(2, [letter], NOW)
     assert one.tick(NOW)["dead_letters"][0]["replayed"] is None
-    one.take_dead(2, [marked, Record(7, value=None, headers=[*marked.headers])], NOW)
-    one.take_dead(1, [marked], NOW)
+    one.add_dead(2, [marked, Record(7, value=None, headers=[*marked.headers])], NOW)
+    one.add_dead(1, [marked], NOW)
     assert one.snapshot(NOW)["dead_reasons"] == {"empty": 1}
     tick = one.tick(NOW)
     assert tick["dead_letters"] == []
@@ -149,8 +149,8 @@ def test_a_marker_is_no_dead_letter() -> None:
 def test_payments_not_read_are_said() -> None:
     """Read and published, of the last 10 s; then no more."""
     one = board()
-    one.take_scored(0, [Record(number, value=scored(number + 1)) for number in range(100)], NOW)
-    one.pass_over(900, NOW)
+    one.add_scored(0, [Record(number, value=scored(number + 1)) for number in range(100)], NOW)
+    one.skip(900, NOW)
     assert one.snapshot(NOW + 1)["sampling"] == {"read": 100, "of": 1_000}
     assert one.snapshot(NOW + 1)["series"]["approve"][-1] == 1_000
     assert one.snapshot(NOW + 20)["sampling"] is None
@@ -159,21 +159,21 @@ def test_payments_not_read_are_said() -> None:
 def test_kafka_is_away_since() -> None:
     """A state keeps its beginning; before the first answer it is connecting, not away."""
     one = Board("kafka:9092", Replicas(), NOW)
-    one.away(NOW + 5)
+    one.disconnected(NOW + 5)
     assert one.snapshot(NOW + 6)["kafka"] == {"state": "connecting", "since": NOW, "servers": "kafka:9092"}
     one.connected(NOW + 10, caught_up=False)
     assert one.kafka_state == "catching_up"
     one.connected(NOW + 11, caught_up=True)
-    one.away(NOW + 20)
-    one.away(NOW + 25)
+    one.disconnected(NOW + 20)
+    one.disconnected(NOW + 25)
     assert one.snapshot(NOW + 30)["kafka"] == {"state": "away", "since": NOW + 20, "servers": "kafka:9092"}
 
 
 def test_history_begins_where_reading_did() -> None:
     """All of the 15 minutes, or from the first record of a partition that was cut."""
     one = board()
-    one.begins(NOW, ())
+    one.start_history(NOW, ())
     assert one.snapshot(NOW)["history_since"] == NOW - 900
-    one.begins(NOW, (1,))
-    one.take_scored(1, [Record(value=scored(1, scored_at="2027-01-15T07:59:00.500Z"))], NOW)
+    one.start_history(NOW, (1,))
+    one.add_scored(1, [Record(value=scored(1, scored_at="2027-01-15T07:59:00.500Z"))], NOW)
     assert one.snapshot(NOW)["history_since"] == NOW - 60

@@ -14,7 +14,7 @@ from dashboard.viewers import Viewers
 def board() -> Board:
     """With one flagged payment."""
     made = Board("kafka:9092", Replicas(), NOW)
-    made.take_scored(0, [Record(value=scored(1, "review"))], NOW)
+    made.add_scored(0, [Record(value=scored(1, "review"))], NOW)
     return made
 
 
@@ -33,11 +33,11 @@ def test_each_page_is_told_of_each_payment_once() -> None:
         viewers = Viewers(one)
         first = viewers.events("127.0.0.1")
         assert await ids(first) == ("snapshot", ["1"])
-        one.take_scored(0, [Record(1, value=scored(2, "block"))], NOW)
+        one.add_scored(0, [Record(1, value=scored(2, "block"))], NOW)
         second = viewers.events("127.0.0.1")
         assert await ids(second) == ("snapshot", ["2", "1"])
         assert await ids(first) == ("tick", ["2"])
-        one.take_scored(0, [Record(2, value=scored(3, "block"))], NOW)
+        one.add_scored(0, [Record(2, value=scored(3, "block"))], NOW)
         running = asyncio.ensure_future(viewers.run())
         assert await ids(first) == ("tick", ["3"])
         assert await ids(second) == ("tick", ["3"])
@@ -58,7 +58,7 @@ def test_a_page_that_does_not_listen_is_let_go() -> None:
         deaf = viewers.events("127.0.0.1")
         await anext(deaf)
         for _ in range(30):
-            viewers.tell()
+            viewers.send_tick()
         assert len(viewers) == 1
         assert [event async for event in deaf] == []
         assert len(viewers) == 0
@@ -73,7 +73,7 @@ def test_at_a_stop_all_streams_end() -> None:
         viewers = Viewers(board())
         page = viewers.events("127.0.0.1")
         await anext(page)
-        viewers.let_all_go()
+        viewers.close_all()
         assert [event async for event in page] == []
 
     asyncio.run(one_page())

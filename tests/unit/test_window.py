@@ -87,28 +87,28 @@ def test_measurements_last_until_the_next() -> None:
     assert window.series(3) == window.series(3) | {"p50": [5.0, None, None], "lag": [3.0, 4.0, 4.0]}
 
 
-def test_payments_passed_over_are_taken_to_be_as_the_others() -> None:
+def test_skipped_payments_are_taken_to_be_as_the_others() -> None:
     """The rate is that of all; the shares stay."""
     window = Window(START)
     add(window, [(START, "approve", 0.0)] * 90 + [(START, "block", 0.9)] * 10)
-    window.pass_over(900, START)
+    window.skip(900, START)
     window.advance(START + 1)
     assert window.series(1) == window.series(1) | {"approve": [900], "review": [0], "block": [100]}
 
 
-def test_payments_passed_over_where_none_was_read() -> None:
+def test_skipped_payments_where_none_was_read() -> None:
     """They count where payments were read last, as when the scorer's clock is behind; or where the next ones are."""
     window = Window(START)
-    window.pass_over(30, START)
+    window.skip(30, START)
     assert sum(map(sum, _decisions(window))) == 0
     window.advance(START + 2)
     add(window, [(START + 1, "review", 0.5)] * 10)
     window.advance(START + 20)
     assert _decisions(window)[1][-19] == 40
-    window.pass_over(60, START + 15)
+    window.skip(60, START + 15)
     assert [sum(counts) for counts in _decisions(window)] == [0, 100, 0]
     window.advance(START + SECONDS + 30)
-    window.pass_over(5, START + SECONDS + 30)
+    window.skip(5, START + SECONDS + 30)
     assert sum(map(sum, _decisions(window))) == 0
 
 
@@ -117,7 +117,7 @@ STEPS = st.one_of(
     st.tuples(st.just("add"), st.integers(-950, 3)),
     st.tuples(st.just("add_dead"), st.integers(-950, 3)),
     st.tuples(st.just("measure"), st.integers(-950, 0)),
-    st.tuples(st.just("pass_over"), st.integers(-950, 0)),
+    st.tuples(st.just("skip"), st.integers(-950, 0)),
     st.tuples(st.just("tell"), st.just(0)),
 )
 
@@ -144,8 +144,8 @@ def test_whoever_is_told_of_all_changes_has_the_whole_window(steps: list[tuple[s
                 window.add_dead(second, "empty")
             case "measure":
                 window.measure(second, p50=float(number), p99=None)
-            case "pass_over":
-                window.pass_over(10, second)
+            case "skip":
+                window.skip(10, second)
             case _:
                 tell()
     tell()

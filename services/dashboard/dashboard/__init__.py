@@ -1,1 +1,1 @@
-"""The live page: what flows, how it is judged, and how well the services are."""
+"""Dashboard: live page of payments, their scores, and the state of the services."""

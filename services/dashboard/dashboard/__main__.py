@@ -60,9 +60,9 @@ async def main(stop: asyncio.Event) -> None:
     log.info("dashboard stopped")
 
 
-async def _until_first_ends(*works: Coroutine[Any, Any, None]) -> None:
-    """Run all until one of them ends, as the first does when told to stop; what it raises comes out."""
-    tasks = [asyncio.ensure_future(work) for work in works]
+async def _until_first_ends(*coroutines: Coroutine[Any, Any, None]) -> None:
+    """Run all until one of them ends, as the first does on the stop signal; raise its error if it failed."""
+    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
     try:
         done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -74,7 +74,7 @@ async def _until_first_ends(*works: Coroutine[Any, Any, None]) -> None:
 
 
 def _clickable(address: str) -> str:
-    """In a container it listens on all addresses, and the host reaches it by its own."""
+    """Replace the wildcard address that a container listens on by the host's loopback address."""
     return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:")
 
 

@@ -1,6 +1,6 @@
-"""The page's files, read once: small, and under an address that changes with them, so that a browser may keep them.
+"""The page's files, read once; their URLs contain a hash of their content, so that browsers may cache them.
 
-All addresses are relative: a reverse proxy may show the page below any path.
+All URLs are relative: a reverse proxy may serve the page below any path.
 """
 
 import hashlib
@@ -16,16 +16,16 @@ _HASH_CHARACTERS = 12
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assets:
-    """All of them, with their types; `version` is a fingerprint of their bytes."""
+    """The page's files by name, with their types; `version` is a hash of their bytes."""
 
     version: str
     index: str
-    """The page, which names the files by their version, and all modules at once: a browser asks for them together."""
+    """The HTML page; its URLs contain the version, and it preloads all modules, so that they load in parallel."""
     files: dict[str, tuple[bytes, str]]
 
     @classmethod
     def read(cls, folder: Path = _HERE) -> Self:
-        """Read the folder."""
+        """Read all files of the folder."""
         contents = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.name != _ENTRY}
         entry = (folder / _ENTRY).read_text(encoding="utf-8")
         version = hashlib.sha256(b"".join(contents.values()) + entry.encode()).hexdigest()[:_HASH_CHARACTERS]
@@ -37,5 +37,5 @@ class Assets:
 
 
 def _type(name: str) -> str:
-    # not the machine's own idea of it: a module of any other type is refused
+    # not from the machine's type registry: browsers refuse modules of any other type
     return "text/javascript" if name.endswith(".js") else mimetypes.guess_type(name)[0] or "application/octet-stream"

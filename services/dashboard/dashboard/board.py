@@ -1,4 +1,4 @@
-"""All that a page shows, in fixed memory: filled by those who follow Kafka and metrics, read once a second. Pure."""
+"""Data shown on the page, in bounded memory: written from Kafka and metrics, read once a second. Pure."""
 
 from collections import deque
 from collections.abc import Collection, Sequence
@@ -18,17 +18,17 @@ from fraudstream.scored_payment import ScoredPayment, scored_payment
 from fraudstream.timestamps import rfc3339
 
 FLAGGED_ON_A_PAGE, DEAD_ON_A_PAGE = 200, 100
-FLAGGED_A_TICK, DEAD_A_TICK = 50, 20
-_MOST_REMEMBERED = 10_000
+FLAGGED_PER_TICK, DEAD_PER_TICK = 50, 20
+_MOST_CACHED = 10_000
 
 KafkaState = Literal["connecting", "catching_up", "reading", "away"]
 
 
 class Board:
-    """Times are in seconds since 1970, the caller's."""
+    """State of the page; times are in seconds since 1970, given by the caller."""
 
     def __init__(self, servers: str, replicas: Replicas, now_s: float) -> None:
-        """`servers` is where Kafka is looked for."""
+        """Start empty; `servers` is the bootstrap address shown on the page."""
         self.kafka_state: KafkaState = "connecting"
         self.recent = Recent()
         self.replicas = replicas
@@ -40,7 +40,7 @@ class Board:
         self._found_since_s: int | None = None
         self._cut: set[int] = set()
         self._measured_s = int(now_s)
-        self._remembered: dict[str, int] = {}
+        self._seconds: dict[str, int] = {}
         self._flagged: deque[dict[str, Any]] = deque(maxlen=FLAGGED_ON_A_PAGE)
         self._dead: deque[dict[str, Any]] = deque(maxlen=DEAD_ON_A_PAGE)
         self._new_flagged = self._new_dead = 0
@@ -48,25 +48,25 @@ class Board:
 
     @property
     def reading(self) -> bool:
-        """Whether it shows what is now."""
+        """Whether the board is up to date."""
         return self.kafka_state == "reading"
 
     def connected(self, now_s: float, *, caught_up: bool) -> None:
-        """Kafka answers; `caught_up`: what comes is news."""
+        """Record that Kafka answers; `caught_up`: the history has been read."""
         self._enter("reading" if caught_up else "catching_up", now_s)
 
-    def away(self, now_s: float) -> None:
-        """Kafka does not answer any more."""
+    def disconnected(self, now_s: float) -> None:
+        """Record that Kafka does not answer."""
         self._enter("connecting" if self.kafka_state == "connecting" else "away", now_s)
 
-    def begins(self, now_s: float, cut: Collection[int]) -> None:
-        """Reading begins 15 minutes ago, but in partitions that are `cut` only with their first record that comes."""
+    def start_history(self, now_s: float, cut: Collection[int]) -> None:
+        """Set the start of the history: 15 minutes ago, or in the `cut` partitions their first record read."""
         if self._history_s is None:
             self._history_s = int(now_s) - SECONDS
         self._cut |= set(cut)
 
-    def take_scored(self, partition: int, records: Sequence[Record], now_s: float) -> None:
-        """Take in what came of one partition of the scored topic."""
+    def add_scored(self, partition: int, records: Sequence[Record], now_s: float) -> None:
+        """Add records from one partition of the scored topic."""
         self._window.advance(int(now_s))
         self.sampling.read(len(records), now_s)
         payments, kept = list[ScoredPayment](), list[Record]()
@@ -81,7 +81,7 @@ class Board:
         probabilities = np.array([payment["fraud_probability"] for payment in payments])
         decisions = decision_numbers([payment["decision"] for payment in payments])
         self._window.add(Scores(seconds, decisions, probabilities))
-        self._by_version(payments, seconds, probabilities)
+        self._add_versions(payments, seconds, probabilities)
         self.recent.add(partition, [payment["payment_id"] for payment in payments], [record.offset for record in kept])
         if partition in self._cut:
             self._cut.discard(partition)
@@ -94,10 +94,10 @@ class Board:
         self._new_flagged += len(flagged)
         self._flagged.extend(shown(payment, record.timestamp) for payment, record in flagged[-FLAGGED_ON_A_PAGE:])
 
-    def take_dead(self, partition: int, records: Sequence[Record], now_s: float) -> None:
-        """Take in what came of one partition of the dead-letter topic.
+    def add_dead(self, partition: int, records: Sequence[Record], now_s: float) -> None:
+        """Add records from one partition of the dead-letter topic.
 
-        Their own times are anybody's: they count as of now, and only those of the past as of when they say.
+        Their timestamps can't be trusted: they count as of now, and only while catching up as of their timestamp.
         """
         self._window.advance(int(now_s))
         letters, markers = list[Record](), list[Replayed]()
@@ -114,19 +114,19 @@ class Board:
         if markers:
             self._mark(markers)
 
-    def pass_over(self, count: int, now_s: float) -> None:
-        """So many payments were not read, to keep up."""
+    def skip(self, count: int, now_s: float) -> None:
+        """Record that `count` payments were skipped to keep up."""
         self._window.advance(int(now_s))
-        self._window.pass_over(count, self.sampling.pass_over(count, now_s))
+        self._window.skip(count, self.sampling.skip(count, now_s))
 
     def measure(self, now_s: float) -> None:
-        """Write down what the scorers measured since this was last asked."""
+        """Store what the scorers measured since the last call."""
         self._window.advance(int(now_s))
         self._window.measure(self._measured_s, **self.replicas.measure()._asdict())
         self._measured_s = int(now_s)
 
     def snapshot(self, now_s: float) -> dict[str, Any]:
-        """All that a new page needs."""
+        """Return the whole state, for a new page."""
         return {
             **self._state(now_s, SECONDS),
             "flagged": list(reversed(self._flagged)),
@@ -135,9 +135,9 @@ class Board:
         }
 
     def tick(self, now_s: float) -> dict[str, Any]:
-        """What has changed since the last tick."""
+        """Return the changes since the last tick."""
         self._window.advance(int(now_s))
-        flagged, dead = min(self._new_flagged, FLAGGED_A_TICK), min(self._new_dead, DEAD_A_TICK)
+        flagged, dead = min(self._new_flagged, FLAGGED_PER_TICK), min(self._new_dead, DEAD_PER_TICK)
         tick = {
             **self._state(now_s, self._window.take_changed()),
             "flagged": [self._flagged[-number] for number in range(1, flagged + 1)],
@@ -153,15 +153,15 @@ class Board:
         return tick
 
     def found_since(self) -> int | None:
-        """From which second on payments can be found by their id."""
+        """Return the second of the first payment that can be found by id; None before the first."""
         return self._found_since_s
 
     def dead_with_key(self, key: str) -> list[dict[str, Any]]:
-        """Of the latest dead letters, those with this key."""
+        """Return those of the latest dead letters that have this key."""
         return [letter for letter in reversed(self._dead) if letter["key"] == key]
 
     def _mark(self, markers: Sequence[Replayed]) -> None:
-        """Where the page has a letter that was replayed, it says so from now on."""
+        """Set the time of replay on the letters of `markers` that the board holds."""
         letters = {(letter["partition"], letter["offset"]): letter for letter in self._dead}
         for marker in markers:
             place = marker.partition, marker.letter_offset
@@ -171,7 +171,7 @@ class Board:
     def _state(self, now_s: float, seconds: int) -> dict[str, Any]:
         window, replicas = self._window, self.replicas
         window.advance(int(now_s))
-        said = window.versions()
+        totals = window.versions()
         return {
             "now": window.now - 1,
             "window_s": SECONDS,
@@ -182,7 +182,7 @@ class Board:
             "scores": window.scores(),
             "dead_reasons": window.dead_reasons(),
             "models": [
-                {"role": role, "version": version, "kind": kind, "replicas": count, **_said(said.get(version))}
+                {"role": role, "version": version, "kind": kind, "replicas": count, **_scored(totals.get(version))}
                 for (role, version, kind), count in sorted(replicas.models().items(), key=_champion_first)
             ],
             "agreement": replicas.agreement(),
@@ -191,7 +191,7 @@ class Board:
             "drift": replicas.drift(),
         }
 
-    def _by_version(self, payments: Sequence[ScoredPayment], seconds: Any, probabilities: Any) -> None:
+    def _add_versions(self, payments: Sequence[ScoredPayment], seconds: Any, probabilities: Any) -> None:
         versions = np.array([payment["model_version"] for payment in payments])
         for version in dict.fromkeys(versions.tolist()):
             ours = versions == version
@@ -203,12 +203,12 @@ class Board:
             self._window.add_version(version, seconds[ours], shadow[ours])
 
     def _second(self, scored_at: str) -> int:
-        """Payments of one cycle have one time: it is remembered."""
-        second = self._remembered.get(scored_at)
+        """Return the time in whole seconds, cached: the payments of a cycle have the same time."""
+        second = self._seconds.get(scored_at)
         if second is None:
-            if len(self._remembered) >= _MOST_REMEMBERED:
-                self._remembered.clear()
-            second = self._remembered[scored_at] = second_of(scored_at)
+            if len(self._seconds) >= _MOST_CACHED:
+                self._seconds.clear()
+            second = self._seconds[scored_at] = second_of(scored_at)
         return second
 
     def _enter(self, state: KafkaState, now_s: float) -> None:
@@ -221,6 +221,6 @@ def _champion_first(entry: tuple[tuple[str, str, str], int]) -> tuple[bool, tupl
     return role != "champion", (role, version, kind)
 
 
-def _said(said: tuple[int, float | None] | None) -> dict[str, Any]:
-    payments, mean = said or (0, None)
+def _scored(totals: tuple[int, float | None] | None) -> dict[str, Any]:
+    payments, mean = totals or (0, None)
     return {"payments": payments, "mean": mean}

@@ -1,4 +1,4 @@
-"""A service's /metrics and /readyz, as the page needs them. Pure, and safe against any bytes."""
+"""Parsers of a service's /metrics and /readyz for the page. Pure, and safe against any bytes."""
 
 import math
 from collections import Counter
@@ -18,30 +18,30 @@ _LINE_CHARACTERS = 1_000
 _STATUS_CHARACTERS = 500
 _PARTITIONS = 10_000
 _ENTRIES = 100
-"""Of any other list that the page shows."""
+"""Limit of any other list that the page shows."""
 _LARGEST = 2**63 - 1
 
 
 @dataclass(slots=True, kw_only=True)
 class Reading:
-    """One answer."""
+    """Metrics of one scrape."""
 
     kind: Kind = "service"
     ready: bool = False
     handled: float = 0.0
-    """Messages scored, or sent, or rows archived, since its start."""
+    """Messages scored or sent, or rows archived, since the service's start."""
     cpu_s: float = 0.0
     memory_bytes: float = 0.0
     started_s: float = 0.0
     partitions: dict[int, bool] = field(default_factory=dict)
-    """Whether it is ready for each partition that it holds."""
+    """Assigned partitions, and whether each is ready."""
     lags: dict[int, int] = field(default_factory=dict)
     archive_lags: Counter[str] = field(default_factory=Counter)
-    """Of each topic, all its partitions together."""
+    """Lag by topic, summed over its partitions."""
     ages: dict[float, float] = field(default_factory=dict)
-    """End-to-end latencies counted: upper bound in seconds → how many were at most so long."""
+    """Cumulative histogram of end-to-end latencies: upper bound in seconds → count."""
     models: list[tuple[str, str, str]] = field(default_factory=list)
-    """Role, version, kind."""
+    """(role, version, kind) of each model."""
     model_refused: bool = False
     challenged: float = 0.0
     agreed: float = 0.0
@@ -51,33 +51,33 @@ class Reading:
 
 
 def reading(text: str) -> Reading:
-    """Read an exposition; what it lacks keeps its default. Raises ValueError for any text that is not one of ours."""
-    found, samples = Reading(), 0
+    """Parse an exposition; missing metrics keep their defaults. Raises ValueError for any text not written by us."""
+    metrics, samples = Reading(), 0
     for sample in _samples(_our_lines(text)):
         if not 0 <= sample.value <= _LARGEST:
             raise ValueError(f"{sample.name} is not a number from 0 to 2^63-1")
         try:
-            _take(found, sample.name, sample.labels, float(sample.value))
+            _take(metrics, sample.name, sample.labels, float(sample.value))
         except KeyError as error:
             raise ValueError(f"{sample.name} has no label {error}") from error
         samples += 1
     if not samples:
-        raise ValueError("no metric of ours")
-    _check_sizes(found)
-    return found
+        raise ValueError("no fraudstream metric")
+    _check_sizes(metrics)
+    return metrics
 
 
 def status_of(health: bytes) -> str:
-    """Return the status in an answer to /readyz. Raises ValueError for any bytes that are not one of ours."""
+    """Return the status in an answer to /readyz. Raises ValueError for any bytes not written by us."""
     answer = pydantic_core.from_json(health)
     status = answer.get("status", "") if isinstance(answer, dict) else None
     if not isinstance(status, str):
-        raise ValueError("/readyz: no object with a status")  # noqa: TRY004 - as for all that is not one of ours
+        raise ValueError("/readyz: no object with a status")  # noqa: TRY004 - the same error for all bytes not written by us
     return status[:_STATUS_CHARACTERS]
 
 
 def _our_lines(text: str) -> str:
-    """Return the lines of metrics that the page may need: the others are not parsed, whatever they are."""
+    """Return the lines of metrics that the page may need; other lines are not parsed."""
     lines = [line for line in text.split("\n") if line.startswith(_NAMES)]
     if any(len(line) > _LINE_CHARACTERS for line in lines):
         raise ValueError(f"a line has more than {_LINE_CHARACTERS} characters")
@@ -88,57 +88,66 @@ def _samples(text: str) -> Iterator[Sample]:
     try:
         for family in text_string_to_metric_families(text):
             yield from family.samples
-    except Exception as error:  # a parser that is not ours: it raises more than it documents
+    except Exception as error:  # third-party parser: raises more errors than documented
         raise ValueError(f"not in Prometheus' text format: {type(error).__name__}") from error
 
 
-def _check_sizes(found: Reading) -> None:
-    shown: tuple[Sized, ...] = (found.archive_lags, found.ages, found.models, found.psi, found.limit, found.drifting)
-    if max(len(found.partitions), len(found.lags)) > _PARTITIONS or any(len(entries) > _ENTRIES for entries in shown):
-        raise ValueError("more partitions, models, fields or buckets than a service of ours has")
+def _check_sizes(metrics: Reading) -> None:
+    shown: tuple[Sized, ...] = (
+        metrics.archive_lags,
+        metrics.ages,
+        metrics.models,
+        metrics.psi,
+        metrics.limit,
+        metrics.drifting,
+    )
+    if max(len(metrics.partitions), len(metrics.lags)) > _PARTITIONS or any(
+        len(entries) > _ENTRIES for entries in shown
+    ):
+        raise ValueError("more partitions, models, fields or buckets than a fraudstream service has")
 
 
-def _take(found: Reading, name: str, labels: Mapping[str, str], value: float) -> None:  # noqa: C901, PLR0912 - a table
+def _take(metrics: Reading, name: str, labels: Mapping[str, str], value: float) -> None:  # noqa: C901, PLR0912 - a table
     match name.removeprefix("fraudstream_"):
         case "payments_scored_total" | "dead_letters_total":
-            found.kind = "scorer"
-            found.handled += value
+            metrics.kind = "scorer"
+            metrics.handled += value
         case "messages_sent_total":
-            found.kind = "producer"
-            found.handled += value
+            metrics.kind = "producer"
+            metrics.handled += value
         case "archive_rows_total":
-            found.kind = "archiver"
-            found.handled += value
+            metrics.kind = "archiver"
+            metrics.handled += value
         case "archive_lag_records":
-            found.archive_lags[labels["topic"]] += int(value)
+            metrics.archive_lags[labels["topic"]] += int(value)
         case "ready":
-            found.ready = bool(value)
+            metrics.ready = bool(value)
         case "process_cpu_seconds_total":
-            found.cpu_s = value
+            metrics.cpu_s = value
         case "process_resident_memory_bytes":
-            found.memory_bytes = value
+            metrics.memory_bytes = value
         case "process_start_time_seconds":
-            found.started_s = value
+            metrics.started_s = value
         case "partition_ready":
-            found.partitions[_partition(labels)] = bool(value)
+            metrics.partitions[_partition(labels)] = bool(value)
         case "lag_records":
-            found.lags[_partition(labels)] = int(value)
+            metrics.lags[_partition(labels)] = int(value)
         case "end_to_end_latency_seconds_bucket":
-            found.ages[_bound(labels)] = value
+            metrics.ages[_bound(labels)] = value
         case "model_info":
-            found.models.append((labels["role"], labels["version"], labels["kind"]))
+            metrics.models.append((labels["role"], labels["version"], labels["kind"]))
         case "model_refused":
-            found.model_refused = bool(value)
+            metrics.model_refused = bool(value)
         case "challenger_payments_total":
-            found.challenged = value
+            metrics.challenged = value
         case "challenger_agreed_total":
-            found.agreed = value
+            metrics.agreed = value
         case "drift_psi":
-            found.psi[labels["field"]] = value
+            metrics.psi[labels["field"]] = value
         case "drift_limit":
-            found.limit[labels["field"]] = value
+            metrics.limit[labels["field"]] = value
         case "drifting":
-            found.drifting[labels["field"]] = bool(value)
+            metrics.drifting[labels["field"]] = bool(value)
 
 
 def _partition(labels: Mapping[str, str]) -> int:

@@ -1,4 +1,4 @@
-"""One payment by its id: where it is, the board knows; what it says, Kafka."""
+"""Search of a payment by id: the board has its offset, Kafka its record."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -11,32 +11,32 @@ from fraudstream.runtime.settings import KafkaSettings
 from fraudstream.scored_payment import scored_payment
 
 _MOST = 20
-_AT_ONCE = 4
+_CONCURRENT = 4
 _MOST_SEARCHES = 24
-"""Running and waiting ones together."""
+"""Running and waiting searches."""
 _ANSWER_S = 5.0
 _RECORD_MS = 2_000
 
 
 class TooManySearchesError(Exception):
-    """No search can begin until another one has ended."""
+    """Too many searches are running or waiting."""
 
 
 class Finder:
-    """Answers a few searches at a time; a few others wait."""
+    """Searches by payment id, at most 4 at a time and 24 including waiting ones."""
 
     def __init__(self, kafka: KafkaSettings, topic: str, board: Board) -> None:
-        """`topic` is that of the scored payments."""
+        """Search in `topic`, which contains the scored payments."""
         self._kafka = kafka
         self._topic = topic
         self._board = board
-        self._turn = asyncio.Semaphore(_AT_ONCE)
+        self._turn = asyncio.Semaphore(_CONCURRENT)
         self._searches = 0
 
     async def find(self, payment_id: int) -> dict[str, Any]:
-        """The records with that id, the latest first, at most 20.
+        """Return the records with that id, the latest first, at most 20.
 
-        Raises TooManySearchesError, and KafkaError or TimeoutError without Kafka.
+        Raises TooManySearchesError, and KafkaError or TimeoutError if Kafka is unavailable.
         """
         if self._searches >= _MOST_SEARCHES:
             raise TooManySearchesError

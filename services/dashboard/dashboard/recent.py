@@ -1,4 +1,4 @@
-"""Where the last million payments are, by id, in fixed memory. Pure."""
+"""Offsets of the last million payments by id, in bounded memory. Pure."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,14 +12,14 @@ Integers = NDArray[np.int64]
 
 
 class Place(NamedTuple):
-    """Where a scored payment stands in its topic."""
+    """Partition and offset of a scored payment."""
 
     partition: int
     offset: int
 
 
 class Recent:
-    """A ring of ids and places: 20 bytes a payment, searched whole in a millisecond or two."""
+    """Ring buffer of ids and places: 20 bytes per payment; a full search takes 1 to 2 ms."""
 
     def __init__(self, capacity: int = CAPACITY) -> None:
         self._ids = np.zeros(capacity, dtype=np.int64)
@@ -28,11 +28,11 @@ class Recent:
         self._added = 0
 
     def __len__(self) -> int:
-        """How many payments can be found."""
+        """Return the number of payments that can be found."""
         return min(self._added, len(self._ids))
 
     def add(self, partition: int, ids: Sequence[int], offsets: Sequence[int]) -> None:
-        """Remember payments, in place of the oldest; `ids` and `offsets` are of one length."""
+        """Add payments, replacing the oldest; `ids` and `offsets` have the same length."""
         capacity = len(self._ids)
         skipped = max(len(ids) - capacity, 0)
         slots = np.arange(self._added + skipped, self._added + len(ids)) % capacity
@@ -42,7 +42,7 @@ class Recent:
         self._added += len(ids)
 
     def find(self, payment_id: int, most: int) -> list[Place]:
-        """Where payments of that id are, the last remembered one first, at most `most`."""
+        """Return the places of payments with that id, the last added first, at most `most`."""
         found = np.flatnonzero(self._ids[: len(self)] == payment_id)
         age = (self._added - 1 - found) % len(self._ids)
         newest = found[np.argsort(age)][:most]

@@ -1,4 +1,4 @@
-"""Records of the scored and the dead-letter topic → what the page shows of them. Pure, and safe against any bytes."""
+"""Records of the scored and the dead-letter topic → JSON for the page. Pure, and safe against any bytes."""
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
@@ -13,7 +13,7 @@ _TEXT_CHARACTERS = 500
 
 
 def second_of(scored_at: str) -> int:
-    """When that was, in whole seconds since 1970; 0 where it is no time."""
+    """Return the time in whole seconds since 1970; 0 if it is invalid."""
     try:
         return int(datetime.fromisoformat(scored_at).timestamp())
     except (ValueError, OverflowError):
@@ -21,12 +21,12 @@ def second_of(scored_at: str) -> int:
 
 
 def shown(payment: ScoredPayment, timestamp_ms: int) -> dict[str, Any]:
-    """A scored payment as the page gets it; the id is text, as a browser's numbers end at 2^53."""
+    """Return a scored payment for the page; the id is text, as JavaScript numbers are exact only up to 2^53."""
     fields = ("amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device")
-    judged = ("fraud_probability", "decision", "model_version", "reasons", "scored_at")
+    scores = ("fraud_probability", "decision", "model_version", "reasons", "scored_at")
     return {
         "payment_id": str(payment["payment_id"]),
-        **{name: payment[name] for name in (*fields, *judged)},  # type: ignore[literal-required]
+        **{name: payment[name] for name in (*fields, *scores)},  # type: ignore[literal-required]
         "partition": payment["source_partition"],
         "offset": payment["source_offset"],
         "timestamp": rfc3339(timestamp_ms),
@@ -36,7 +36,7 @@ def shown(payment: ScoredPayment, timestamp_ms: int) -> dict[str, Any]:
 
 
 def dead_letter(partition: int, record: Record) -> dict[str, Any]:
-    """A dead letter as the page gets it: every text of it is somebody else's, and cut."""
+    """Return a dead letter for the page; its texts are untrusted, and truncated."""
     headers = _texts(record.headers)
     value = record.value
     return {
@@ -55,12 +55,12 @@ def dead_letter(partition: int, record: Record) -> dict[str, Any]:
 
 
 def dead_reason(record: Record) -> str:
-    """Why it is one."""
+    """Return the reason of a dead letter."""
     return _texts(record.headers).get("dlq.reason", "unknown")
 
 
 def _texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
-    # a later one of the same name is ours: the original's come first
+    # the last header of a name is ours: the original message's headers come first
     return {name: _text(value or b"", _TEXT_CHARACTERS) for name, value in headers if name.startswith("dlq.")}
 
 

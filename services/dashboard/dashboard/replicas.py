@@ -1,4 +1,4 @@
-"""The services' replicas as their metrics show them, and what these say together. Pure."""
+"""State of the services' replicas by their metrics, and totals over them. Pure."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -12,11 +12,11 @@ from fraudstream.runtime.latency import BUCKETS_MS, quantile
 
 _FORGET_AFTER_S = 60.0
 _RATE_OVER_S = 10.0
-_NOBODY = ""
+_NO_ADDRESS = ""
 
 
 class Answer(NamedTuple):
-    """What one address said: a reading, or why there is none."""
+    """Result of one scrape: a reading, or the reason for its absence."""
 
     name: str
     reading: Reading | None
@@ -24,7 +24,7 @@ class Answer(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """Of all scorers together; None is unknown."""
+    """Values over all scorers; None is unknown."""
 
     p50: float | None
     p99: float | None
@@ -37,46 +37,46 @@ class Replica:
 
     address: str
     name: str
-    heard_s: float
+    seen_s: float
     reading: Reading = field(default_factory=Reading)
     state: Literal["ready", "not_ready", "away"] = "away"
     reason: str = ""
     per_second: float | None = None
     cpu: float | None = None
     history: list[tuple[float, float, float]] = field(default_factory=list)
-    """Of the last 10 s: time, messages handled, seconds of CPU."""
+    """Samples of the last 10 s: time, messages handled, seconds of CPU."""
     ages: list[int] = field(default_factory=list)
-    """Latencies counted since they were last measured."""
+    """Latency counts by bucket since the last call of `measure`."""
 
-    def take(self, now_s: float, answer: Answer) -> None:
-        """Take an answer in."""
+    def update(self, now_s: float, answer: Answer) -> None:
+        """Update the state from a scrape."""
         self.name = answer.name
         if answer.reading is None:
             self.state, self.reason, self.per_second, self.cpu = "away", answer.reason, None, None
             self.history.clear()
             return
-        before, self.reading, self.heard_s = self.reading, answer.reading, now_s
+        before, self.reading, self.seen_s = self.reading, answer.reading, now_s
         self.state = "ready" if self.reading.ready else "not_ready"
         self.reason = answer.reason
-        again = self.reading.started_s == before.started_s
-        if not again:
+        is_same_process = self.reading.started_s == before.started_s
+        if not is_same_process:
             self.history.clear()
-        self._rate(now_s)
-        counts, former = _counts(self.reading.ages), _counts(before.ages) if again else []
-        fresh = [count - then for count, then in zip(counts, former, strict=True)] if counts and former else []
+        self._update_rates(now_s)
+        counts, previous = _counts(self.reading.ages), _counts(before.ages) if is_same_process else []
+        fresh = [count - then for count, then in zip(counts, previous, strict=True)] if counts and previous else []
         self.ages = _sum(self.ages, fresh if min(fresh, default=0) >= 0 else [])
 
-    def _rate(self, now_s: float) -> None:
+    def _update_rates(self, now_s: float) -> None:
         self.history.append((now_s, self.reading.handled, self.reading.cpu_s))
         while len(self.history) > 1 and now_s - self.history[0][0] > _RATE_OVER_S:
             self.history.pop(0)
         then_s, handled, cpu_s = self.history[0]
-        passed_s = now_s - then_s
-        self.per_second = (self.reading.handled - handled) / passed_s if passed_s else None
-        self.cpu = (self.reading.cpu_s - cpu_s) / passed_s if passed_s else None
+        elapsed_s = now_s - then_s
+        self.per_second = (self.reading.handled - handled) / elapsed_s if elapsed_s else None
+        self.cpu = (self.reading.cpu_s - cpu_s) / elapsed_s if elapsed_s else None
 
     def shown(self) -> dict[str, Any]:
-        """As the page gets it."""
+        """Return the replica for the page."""
         return {
             "name": self.name or f"{self.reading.kind} {self.address}",
             "kind": self.reading.kind,
@@ -95,27 +95,27 @@ class Replica:
 
 
 class Replicas:
-    """All that answered within the last minute, and for a service of which none did that it is away."""
+    """Replicas that answered within the last minute, and a placeholder for each service without any."""
 
     def __init__(self) -> None:
         self._replicas: dict[tuple[str, str], Replica] = {}
 
     def update(self, target: str, answers: Mapping[str, Answer], now_s: float) -> None:
-        """Take in what the addresses of `target` said now; one that is gone is away, and forgotten a minute later."""
+        """Update from the scrapes of `target`; a missing replica is unavailable, and removed after a minute."""
         for address, answer in answers.items():
             if answer.reading is not None or (target, address) in self._replicas:
-                replica = Replica(address=address, name=answer.name, heard_s=now_s)
-                self._replicas.setdefault((target, address), replica).take(now_s, answer)
+                replica = Replica(address=address, name=answer.name, seen_s=now_s)
+                self._replicas.setdefault((target, address), replica).update(now_s, answer)
         for (owner, address), replica in list(self._replicas.items()):
             if owner == target and address not in answers:
-                replica.take(now_s, Answer(replica.name, None, "gone"))
-            if now_s - replica.heard_s > _FORGET_AFTER_S or (answers and address == _NOBODY):
+                replica.update(now_s, Answer(replica.name, None, "gone"))
+            if now_s - replica.seen_s > _FORGET_AFTER_S or (answers and address == _NO_ADDRESS):
                 del self._replicas[owner, address]
         if not any(owner == target for owner, _ in self._replicas):
-            self._replicas[target, _NOBODY] = _nobody(target, now_s)
+            self._replicas[target, _NO_ADDRESS] = _unreachable(target, now_s)
 
     def measure(self) -> Measured:
-        """What the scorers measured since this was last asked."""
+        """Return what the scorers measured since the last call."""
         ages = list[int]()
         for replica in self._replicas.values():
             ages, replica.ages = _sum(ages, replica.ages), []
@@ -123,11 +123,11 @@ class Replicas:
         return Measured(quantile(0.5, ages), quantile(0.99, ages), sum(lags) if lags else None)
 
     def shown(self) -> list[dict[str, Any]]:
-        """As the page gets them, by name."""
+        """Return the replicas for the page, by name."""
         return [replica.shown() for replica in sorted(self._replicas.values(), key=_order)]
 
     def models(self) -> Counter[tuple[str, str, str]]:
-        """How many scorers use a model: role, version, kind."""
+        """Count the scorers by model: (role, version, kind)."""
         return Counter(model for reading in self._scorers() for model in reading.models)
 
     @property
@@ -136,12 +136,12 @@ class Replicas:
         return any(reading.model_refused for reading in self._scorers())
 
     def agreement(self) -> float | None:
-        """Of the payments that a challenger scored, the share with the champion's decision."""
-        asked = sum(reading.challenged for reading in self._scorers())
-        return sum(reading.agreed for reading in self._scorers()) / asked if asked else None
+        """Return the share of challenged payments in which champion and challenger made the same decision."""
+        challenged = sum(reading.challenged for reading in self._scorers())
+        return sum(reading.agreed for reading in self._scorers()) / challenged if challenged else None
 
     def drift(self) -> list[dict[str, Any]]:
-        """Of each field what the scorer says that sees most of it."""
+        """Return the drift of each field, as measured by the scorer with the highest PSI relative to its limit."""
         worst: dict[str, dict[str, Any]] = {}
         for reading in self._scorers():
             for name, psi in reading.psi.items():
@@ -159,15 +159,15 @@ class Replicas:
         )
 
 
-def _nobody(target: str, now_s: float) -> Replica:
+def _unreachable(target: str, now_s: float) -> Replica:
     host = str(addresses(target, needs_port=True)[0]._replace(port=None))
     kind: Kind = host if host in KINDS else "service"
     reading = Reading(kind=kind)
-    return Replica(address=target, name=host, heard_s=now_s, reading=reading, reason="does not run, or does not answer")
+    return Replica(address=target, name=host, seen_s=now_s, reading=reading, reason="not running, or not answering")
 
 
 def _counts(ages: Mapping[float, float]) -> list[int]:
-    """Cumulative counts by upper bound → counts; nothing where the buckets are another version's, or not cumulative."""
+    """Return the counts by bucket; empty if the buckets are another version's, or not cumulative."""
     if len(ages) != len(BUCKETS_MS) + 1:
         return []
     counts = [round(high - low) for low, high in pairwise([0.0, *(ages[bound] for bound in sorted(ages))])]
@@ -179,7 +179,7 @@ def _sum(one: list[int], other: list[int]) -> list[int]:
 
 
 def _order(replica: Replica) -> tuple[bool, str, list[tuple[bool, int | str]]]:
-    """Scorers first; `scorer-10` after `scorer-9`."""
+    """Return the sort key: scorers first, `scorer-10` after `scorer-9`."""
     parts = (replica.name or replica.address).replace("-", " ").replace(":", " ").split()
     kind = replica.reading.kind
     return kind != "scorer", kind, [(part.isdecimal(), int(part) if part.isdecimal() else part) for part in parts]

@@ -1,7 +1,7 @@
-"""Asks every replica of every service for its metrics: all addresses that a name has are replicas of one service.
+"""Scraper of the metrics of all replicas: all addresses of a name are replicas of one service.
 
-A name that has addresses of both families, IPv4 and IPv6, has each replica twice: one family is asked, the other where
-none of that answers.
+If a name has IPv4 and IPv6 addresses, they are the same replicas: one family is scraped, the other only if no address
+of the first answers.
 """
 
 import asyncio
@@ -20,13 +20,13 @@ from fraudstream.runtime.addresses import Address
 _EVERY_S = 2.0
 _ANSWER_S = 1.5
 _MOST_BYTES = 1_000_000
-_PARSED_AT_ONCE_BYTES = 64 << 10
-"""A larger answer takes up to 0.5 s to parse: a thread does it, while the page continues."""
+_PARSED_INLINE_BYTES = 64 << 10
+"""A larger answer takes up to 0.5 s to parse: it is parsed in a thread, without blocking the page."""
 _STATUSES = {"/metrics": (200,), "/readyz": (200, 503)}
 
 
 class Scraper:
-    """Asks every 2 s, until cancelled; `measured` is called after each round."""
+    """Scrapes every 2 s, until cancelled; calls `measured` after each round."""
 
     def __init__(self, targets: Sequence[Address], replicas: Replicas, measured: Callable[[], object]) -> None:
         self._targets = targets
@@ -34,7 +34,7 @@ class Scraper:
         self._measured = measured
 
     async def run(self) -> None:
-        """Ask, again and again."""
+        """Scrape all targets every 2 s."""
         async with aiohttp.ClientSession(
             auto_decompress=False,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -42,43 +42,43 @@ class Scraper:
         ) as session:
             while True:
                 began_s = time.monotonic()
-                await asyncio.gather(*(self._ask_all(session, target) for target in self._targets))
+                await asyncio.gather(*(self._scrape_target(session, target) for target in self._targets))
                 self._measured()
                 await asyncio.sleep(max(0.1, _EVERY_S - (time.monotonic() - began_s)))
 
-    async def _ask_all(self, session: aiohttp.ClientSession, target: Address) -> None:
+    async def _scrape_target(self, session: aiohttp.ClientSession, target: Address) -> None:
         answers = dict[str, Answer]()
         for family in await _families(target):
-            found = await asyncio.gather(*(self._ask(session, address) for address in family))
+            found = await asyncio.gather(*(self._scrape(session, address) for address in family))
             answers |= zip(map(str, family), found, strict=True)
             if any(answer.reading for answer in found):
                 break
         self._replicas.update(str(target), answers, time.time())
 
-    async def _ask(self, session: aiohttp.ClientSession, address: Address) -> Answer:
+    async def _scrape(self, session: aiohttp.ClientSession, address: Address) -> Answer:
         name = await _name(address.host)
         try:
             async with asyncio.timeout(_ANSWER_S):
                 found = await _reading(await _body(session, address, "/metrics"))
                 status = "" if found.ready else status_of(await _body(session, address, "/readyz"))
         except (TimeoutError, ValueError) as error:
-            structlog.get_logger().debug("no metrics", address=str(address), reason=str(error) or "too late")
-            return Answer(name, None, "does not answer")
+            structlog.get_logger().debug("no metrics", address=str(address), reason=str(error) or "timeout")
+            return Answer(name, None, "not answering")
         return Answer(name, found, status)
 
 
 async def _body(session: aiohttp.ClientSession, address: Address, path: str) -> bytes:
-    """Return the body that is answered there. ValueError if none comes, or one that no service of ours sends."""
+    """Return the body of the answer. Raises ValueError without an answer, or if it can't be from our services."""
     try:
         async with session.get(f"http://{address}{path}", allow_redirects=False) as response:
             return await _checked(response, path)
-    except Exception as error:  # a client that is not ours: it raises more than ClientError for what servers send
+    except Exception as error:  # third-party client: some answers raise other errors than ClientError
         raise ValueError(f"{path}: {type(error).__name__}") from error
 
 
 async def _checked(response: aiohttp.ClientResponse, path: str) -> bytes:
     if response.status not in _STATUSES[path] or "Content-Encoding" in response.headers:
-        raise ValueError(f"status {response.status}, or a coded body")
+        raise ValueError(f"status {response.status}, or an encoded body")
     body = bytearray()
     async for part in response.content.iter_any():
         body += part
@@ -89,11 +89,11 @@ async def _checked(response: aiohttp.ClientResponse, path: str) -> bytes:
 
 async def _reading(body: bytes) -> Reading:
     text = body.decode()
-    return reading(text) if len(body) <= _PARSED_AT_ONCE_BYTES else await asyncio.to_thread(reading, text)
+    return reading(text) if len(body) <= _PARSED_INLINE_BYTES else await asyncio.to_thread(reading, text)
 
 
 async def _name(address: str) -> str:
-    """What the network calls it now, as `fraud-scorer-1`; nothing for this machine itself. Addresses change hands."""
+    """Return the current host name, such as `fraud-scorer-1`, or "" for loopback; not cached: addresses are reused."""
     if ipaddress.ip_address(address).is_loopback:
         return ""
     try:
@@ -105,7 +105,7 @@ async def _name(address: str) -> str:
 
 
 async def _families(target: Address) -> list[list[Address]]:
-    """Every address that the name has now, by family; none while there is no such service."""
+    """Return the addresses that the name resolves to, by family; empty if it does not resolve."""
     try:
         async with asyncio.timeout(_ANSWER_S):
             found = await asyncio.get_running_loop().getaddrinfo(*target, type=socket.SOCK_STREAM)

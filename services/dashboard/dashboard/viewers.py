@@ -1,4 +1,4 @@
-"""The pages that are open: each gets a snapshot, then what is new once a second, made once for all of them."""
+"""Open pages: each gets a snapshot, then one event per second, serialized once for all pages."""
 
 import asyncio
 import time
@@ -10,72 +10,72 @@ import pydantic_core
 from dashboard.board import Board
 
 _TICK_AT_S = 0.7
-"""After the full second: by then its payments have come."""
+"""Offset after the full second, by which its payments have arrived."""
 _MOST_WAITING = 10
 MOST_VIEWERS = 200
 MOST_OF_ONE = 100
-"""By one client, which may be a proxy that all visitors come by."""
+"""Limit per client, which may be a proxy in front of all visitors."""
 
 
 class Viewers:
-    """A page that does not take its events is let go: it comes again, and gets a snapshot."""
+    """Open pages; a page that does not read its events is disconnected, reconnects and gets a snapshot."""
 
     def __init__(self, board: Board) -> None:
         self._board = board
         self._clients: dict[asyncio.Queue[bytes | None], str] = {}
-        self._let_go = set[asyncio.Queue[bytes | None]]()
+        self._closing = set[asyncio.Queue[bytes | None]]()
 
     def __len__(self) -> int:
-        """How many pages are open, those that are let go included until their connection is."""
+        """Return the number of open pages, including closing ones until their connection ends."""
         return len(self._clients)
 
     def is_full(self, client: str) -> bool:
-        """Whether another page of that client is one too many."""
+        """Return whether the limit for that client, or for all, is reached."""
         return len(self) >= MOST_VIEWERS or sum(one == client for one in self._clients.values()) >= MOST_OF_ONE
 
     async def run(self) -> None:
-        """Tell all what is new, once a second, until cancelled."""
+        """Send the changes to all pages once a second, until cancelled."""
         while True:
             await asyncio.sleep((_TICK_AT_S - time.time()) % 1.0 or 1.0)
-            self.tell()
+            self.send_tick()
 
     async def events(self, client: str) -> AsyncGenerator[bytes, None]:
-        """Yield the events of one page of that client, as they go over the wire; ends where it is let go."""
+        """Yield the serialized events of one page of that client, until it is disconnected."""
         with self._joined(client) as queue:
             yield _event("snapshot", self._board.snapshot(time.time()))
             while (event := await queue.get()) is not None:
                 yield event
 
-    def tell(self) -> None:
-        """Tell all what is new since the last time."""
+    def send_tick(self) -> None:
+        """Send the changes since the last tick to all pages."""
         event = self._board.tick(time.time())
         if not self._clients:
             return
-        told = _event("tick", event)
-        for queue in self._clients.keys() - self._let_go:
+        tick = _event("tick", event)
+        for queue in self._clients.keys() - self._closing:
             try:
-                queue.put_nowait(told)
+                queue.put_nowait(tick)
             except asyncio.QueueFull:
                 self._end(queue)
 
-    def let_all_go(self) -> None:
-        """End every page's events, as at a stop."""
-        for queue in self._clients.keys() - self._let_go:
+    def close_all(self) -> None:
+        """End the events of all pages, at shutdown."""
+        for queue in self._clients.keys() - self._closing:
             self._end(queue)
 
     @contextmanager
     def _joined(self, client: str) -> Iterator[asyncio.Queue[bytes | None]]:
-        self.tell()  # what is new until now: the newcomer's snapshot has it
+        self.send_tick()  # send pending changes first: the new page's snapshot contains them
         queue = asyncio.Queue[bytes | None](_MOST_WAITING)
         self._clients[queue] = client
         try:
             yield queue
         finally:
             del self._clients[queue]
-            self._let_go.discard(queue)
+            self._closing.discard(queue)
 
     def _end(self, queue: asyncio.Queue[bytes | None]) -> None:
-        self._let_go.add(queue)
+        self._closing.add(queue)
         while not queue.empty():
             queue.get_nowait()
         queue.put_nowait(None)

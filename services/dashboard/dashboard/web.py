@@ -1,6 +1,6 @@
-"""The page, its events, and the search by payment id, over HTTP. No request changes anything.
+"""HTTP routes of the page, its events, and the search by payment id. No request changes anything.
 
-All of it is also below any path, for a reverse proxy that does not remove its own: `/fraud/` is the page.
+All routes also work below any path, for a reverse proxy that does not strip its prefix: `/fraud/` is the page.
 """
 
 import re
@@ -18,12 +18,12 @@ from fraudstream.runtime.http_server import Limits, client_of
 _LARGEST_ID = 2**63 - 1
 _BELOW = "/{below:(?:.*/)?}"
 _KEEP_ALIVE = b":%b\n\n" % (b" " * 4_096)
-"""A comment after each event. It fills a buffer of nginx's default size, so that the event before it leaves a proxy
-that buffers in spite of `X-Accel-Buffering`."""
+"""Comment after each event. It fills a buffer of nginx's default size, so that a proxy that ignores `X-Accel-Buffering`
+sends the event before it."""
 _EVENT_HEADERS = {
     "Content-Type": "text/event-stream",
     "Cache-Control": "no-store, no-transform",
-    "X-Accel-Buffering": "no",  # nginx, and proxies that follow it, pass each event on at once
+    "X-Accel-Buffering": "no",  # nginx and compatible proxies send each event immediately
 }
 _PAGE_HEADERS = {
     "Content-Security-Policy": (
@@ -34,12 +34,12 @@ _PAGE_HEADERS = {
 }
 _ASSET_HEADERS = {"Cache-Control": "public, max-age=31536000, immutable"}
 LINKED = re.compile(r"/(?:.*/)?")
-"""The paths of the page itself. By a link to a search, another site could measure how long the answer takes."""
+"""Paths that other sites may link to: only the page. By linking to a search, a site could measure its duration."""
 LIMITS = Limits(total=500, of_one=300)
 
 
 def application(viewers: Viewers, finder: Finder) -> web.Application:
-    """What the dashboard answers."""
+    """Build the dashboard's web application."""
     routes = _Routes(viewers, finder, Assets.read())
     app = web.Application()
     app.router.add_get(f"{_BELOW}static/{{version}}/{{name}}", routes.asset)
@@ -74,9 +74,9 @@ class _Routes:
             )
         response = web.StreamResponse(headers=_EVENT_HEADERS)
         response.force_close()
-        async with aclosing(self.viewers.events(client)) as coming:
-            with suppress(ConnectionError):  # the page was closed, or does not read
-                async for event in coming:
+        async with aclosing(self.viewers.events(client)) as stream:
+            with suppress(ConnectionError):  # the page was closed, or does not read its events
+                async for event in stream:
                     if not response.prepared:
                         await response.prepare(request)
                     await response.write(event + _KEEP_ALIVE)
@@ -93,7 +93,7 @@ class _Routes:
         except TooManySearchesError:
             return web.json_response({"error": "Many searches are running: try again in a few seconds."}, status=503)
         except BROKEN:
-            return web.json_response({"error": "Kafka is away: the payment can't be read now."}, status=503)
+            return web.json_response({"error": "Kafka is unavailable: the payment can't be read now."}, status=503)
 
     async def end(self, _: web.Application) -> None:
-        self.viewers.let_all_go()
+        self.viewers.close_all()

@@ -1,4 +1,4 @@
-"""The last 15 minutes, second by second, and the totals over them. Pure: the clock is the caller's."""
+"""Counts of the last 15 minutes by second, and their totals. Pure: the caller gives the time."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from fraudstream.payment import DECISIONS, REASONS
 
 SECONDS = 900
-_SLOTS = SECONDS + 1  # the second that is not over yet has its own
+_SLOTS = SECONDS + 1  # one more for the current second
 BINS = 20
-"""Equal bins of the probability, 0 … 1."""
+"""Number of equal bins of the probability, 0 … 1."""
 _OTHER = "other"
 _MOST_VERSIONS = 16
 
@@ -21,28 +21,28 @@ Floats = NDArray[np.float64]
 
 
 class Scores(NamedTuple):
-    """Payments scored, column by column, all of one length."""
+    """Scored payments as columns of equal length."""
 
     second: Integers
-    """When, in seconds since 1970."""
+    """Time of scoring, in seconds since 1970."""
     decision: Integers
-    """Place in DECISIONS."""
+    """Index in DECISIONS."""
     probability: Floats
 
 
 @dataclass(slots=True, eq=False)
 class _Version:
-    """What one model said, by second."""
+    """Scores of one model, by second."""
 
     payments: Integers = field(default_factory=lambda: np.zeros(_SLOTS, dtype=np.int64))
     probability: Floats = field(default_factory=lambda: np.zeros(_SLOTS))
 
 
 class Window:
-    """Counts that a page draws; its memory is fixed. Seconds are slots of a ring, emptied when time comes round."""
+    """Counts for the charts, in a ring buffer with one slot per second; slots are cleared before reuse."""
 
     def __init__(self, now: int) -> None:
-        """`now` is the present second, since 1970."""
+        """Start empty at `now`, in seconds since 1970."""
         self.now = now
         self._decisions = np.zeros((_SLOTS, len(DECISIONS)))
         self._scores = np.zeros((_SLOTS, BINS), dtype=np.int64)
@@ -53,7 +53,7 @@ class Window:
         self._changed = now
 
     def advance(self, now: int) -> None:
-        """Time has come to `now`: what is older than 15 minutes goes."""
+        """Move the window's end to `now`, and clear slots older than 15 minutes."""
         if now <= self.now:
             return
         slots = np.arange(max(self.now + 1, now - SECONDS), now + 1) % _SLOTS
@@ -70,7 +70,7 @@ class Window:
         self.now = now
 
     def add(self, scores: Scores) -> None:
-        """Count payments; those of no second of the window are left out, those of the future count as of now."""
+        """Count payments; those before the window are ignored, those in the future count as of now."""
         second = np.minimum(scores.second, self.now)
         inside = second >= self.now - SECONDS
         slots = second[inside] % _SLOTS
@@ -79,35 +79,35 @@ class Window:
         np.add.at(self._scores, (slots, bins), 1)
         self._changed = min(self._changed, int(second[inside].min(initial=self.now)))
         if self._unplaced:
-            self.pass_over(0, self.now)
+            self.skip(0, self.now)
 
     def add_version(self, version: str, seconds: Integers, probabilities: Floats) -> None:
-        """Count what a model said of payments; of more than 16 models, the first 16."""
+        """Count a model's scores; only the first 16 models are counted."""
         if version not in self._versions and len(self._versions) >= _MOST_VERSIONS:
             return
-        said = self._versions.setdefault(version, _Version())
+        scores = self._versions.setdefault(version, _Version())
         second = np.minimum(seconds, self.now)
         inside = second >= self.now - SECONDS
-        np.add.at(said.payments, second[inside] % _SLOTS, 1)
-        np.add.at(said.probability, second[inside] % _SLOTS, probabilities[inside])
+        np.add.at(scores.payments, second[inside] % _SLOTS, 1)
+        np.add.at(scores.probability, second[inside] % _SLOTS, probabilities[inside])
 
     def add_dead(self, second: int, reason: str) -> None:
-        """Count a dead letter; reasons that are none of ours are one."""
+        """Count a dead letter; unknown reasons are counted together."""
         if self.now - SECONDS <= second <= self.now:
             self._changed = min(self._changed, second)
             self._dead[second % _SLOTS, REASONS.index(reason) if reason in REASONS else -1] += 1
 
     def measure(self, first: int, **values: float | None) -> None:
-        """Set `p50`, `p99`, `lag` from the second `first` until now; None is unknown."""
+        """Set `p50`, `p99`, `lag` from second `first` to now; None is unknown."""
         seconds = np.arange(max(first, self.now - SECONDS), self.now + 1)
         self._changed = min(self._changed, first)
         for name, value in values.items():
             self._measured[name][seconds % _SLOTS] = np.nan if value is None else value
 
-    def pass_over(self, count: int, first: int) -> None:
-        """`count` payments since the second `first` were not looked at: they are taken to be as the others.
+    def skip(self, count: int, first: int) -> None:
+        """Add `count` payments skipped since second `first`, distributed like the payments read since then.
 
-        Where there are no others since then, they are as the latest before, or as the next ones.
+        If none were read since then, they are distributed like the latest before, or like the next ones.
         """
         self._unplaced += count
         slots = np.arange(self.now - SECONDS, self.now + 1) % _SLOTS
@@ -121,13 +121,13 @@ class Window:
         self._changed = min(self._changed, self.now - SECONDS + begin)
 
     def take_changed(self) -> int:
-        """How many seconds before now, from the earliest that has changed since this was last asked."""
+        """Return the age in seconds of the earliest second changed since the last call."""
         seconds = min(self.now - self._changed, SECONDS)
         self._changed = self.now
         return seconds
 
     def series(self, seconds: int) -> dict[str, list[int] | list[float | None]]:
-        """The last `seconds` whole seconds before now, one entry each."""
+        """Return the series of the last `seconds` whole seconds before now, one entry per second."""
         slots = self._slots(seconds)
         decisions = np.rint(self._decisions[slots]).astype(np.int64)
         counts = {name: decisions[:, number].tolist() for number, name in enumerate(DECISIONS)}
@@ -135,23 +135,24 @@ class Window:
         return {**counts, "dead": self._dead[slots].sum(axis=1).tolist(), **measured}
 
     def first(self, seconds: int) -> int:
-        """The second that `series` begins with."""
+        """Return the first second of `series`."""
         return self.now - seconds
 
     def scores(self) -> list[int]:
-        """Payments by probability, over the window."""
+        """Return the number of payments in the window by bin of probability."""
         counts: list[int] = self._scores.sum(axis=0).tolist()
         return counts
 
     def dead_reasons(self) -> dict[str, int]:
-        """Dead letters by reason, over the window; those that occurred."""
+        """Return the number of dead letters in the window by reason, without zeros."""
         counts = self._dead.sum(axis=0).tolist()
         return {reason: count for reason, count in zip((*REASONS, _OTHER), counts, strict=True) if count}
 
     def versions(self) -> dict[str, tuple[int, float | None]]:
-        """For each model that said anything in the window: of how many payments, and their mean probability."""
+        """Return the number of payments and the mean probability of each model in the window."""
         totals = {
-            name: (int(said.payments.sum()), float(said.probability.sum())) for name, said in self._versions.items()
+            name: (int(scores.payments.sum()), float(scores.probability.sum()))
+            for name, scores in self._versions.items()
         }
         return {name: (count, total / count if count else None) for name, (count, total) in totals.items()}
 
@@ -164,7 +165,7 @@ def _rounded(values: Floats) -> list[float | None]:
 
 
 def decision_numbers(decisions: Sequence[str]) -> Integers:
-    """Each one's place in DECISIONS."""
+    """Return the index of each decision in DECISIONS."""
     return np.array([_NUMBERS[decision] for decision in decisions], dtype=np.int64)
 
 
