@@ -1,6 +1,6 @@
-// The server's addresses, below whichever path a reverse proxy shows the page.
+// URLs of the server, below any path at which a reverse proxy serves the page.
 
-/** Returns the address of `path` at the server. Relative to this file, so that the page's own address does not matter. */
+/** Returns the URL of `path` on the server, relative to this file, so that it does not depend on the page's own URL. */
 export function address(path) {
   return new URL(`../../${path}`, import.meta.url).href;
 }

@@ -1,4 +1,4 @@
-// The wiring: the server's events go into the store, and the store's state to the panels.
+// Wiring: the server's events update the store, and the panels render its state.
 
 import { TimeChart } from './chart.js';
 import { deadLettersTable } from './deadletters.js';
@@ -43,9 +43,9 @@ const panels = [
   new Models(at('models'), at('agreement')),
   new Replicas(at('replicas'), at('replicas-aside')),
 ];
-const held = () => detail.open;
-const flagged = flaggedTable(at('flagged'), at('flagged-filter'), { open: (payment) => detail.payment(payment), held });
-const deadLetters = deadLettersTable(at('dead-letters'), { open: (letter) => detail.deadLetter(letter), held });
+const isHeld = () => detail.open;
+const flagged = flaggedTable(at('flagged'), at('flagged-filter'), { open: (payment) => detail.payment(payment), isHeld });
+const deadLetters = deadLettersTable(at('dead-letters'), { open: (letter) => detail.deadLetter(letter), isHeld });
 
 function render() {
   scheduled = false;
@@ -63,14 +63,14 @@ function render() {
   deadLetters.render(store.deadLetters, 0, store.replays);
 }
 
-/** At most one drawing a frame; a hidden tab has no frames, so it draws nothing until it is shown. */
+/** Schedules a rendering, at most one per frame; a hidden tab has no frames, so it renders nothing until it is shown. */
 function schedule() {
   if (scheduled) return;
   scheduled = true;
   requestAnimationFrame(render);
 }
 
-status.onPatience = schedule;
+status.onSlowStart = schedule;
 bindThemeToggle(at('theme-toggle'));
 new Stream({
   onSnapshot: (message) => {

@@ -1,9 +1,9 @@
-// Scales with round numbers on them.
+// Axes with round tick values.
 
 const ROUND = [1, 2, 5, 10];
 const FINE = [1, 1.5, 2, 3, 5, 7, 10];
 
-/** A linear axis from 0 that holds `max`, which is above 0: its top, and about three round ticks. */
+/** Returns a linear axis from 0 that contains `max` (> 0), with about three round ticks. */
 export function linearAxis(max) {
   const rough = max / 3;
   const power = 10 ** Math.floor(Math.log10(rough));
@@ -16,7 +16,7 @@ export function linearAxis(max) {
   };
 }
 
-/** A logarithmic axis that holds `min` to `max` between round numbers. */
+/** Returns a logarithmic axis between round numbers that contains `min` to `max`. */
 export function logAxis(min, max) {
   const low = roundBelow(min);
   const high = Math.max(roundAbove(max), low * 4);
@@ -41,7 +41,7 @@ function roundAbove(value) {
   return FINE.find((factor) => factor * power >= value * 0.999) * power;
 }
 
-/** The whole minutes to mark between two seconds, as many as the width has room for. */
+/** Returns the whole minutes to mark between two seconds, as many as fit into the width. */
 export function timeTicks(first, last, width) {
   const every = width < 420 ? 300 : width < 800 ? 180 : 120;
   const ticks = [];

@@ -1,4 +1,4 @@
-// A chart over the window's seconds: axes, the part without data, paths, and the cursor. What it draws is the plot's matter.
+// A chart over the window's seconds: axes, the range without data, paths and the cursor. The plot supplies the content.
 
 import { timeTicks } from './axis.js';
 import { Cursor } from './cursor.js';
@@ -12,8 +12,8 @@ const BOTTOM = 22;
 
 /**
  * Draws a plot: an object with `marks` (class names of its paths, from back to front) and `draw(store, area)`, which returns
- * `paths` (one `d` a mark), `ticks` ([y, text] each), `label` (the present value in words) and `spans` ({from, to} in seconds), which the
- * cursor steps through, with `lines(span)` for the tooltip.
+ * `paths` (one `d` per mark), `ticks` (pairs [y, text]), `label` (the current value as text), `spans` ({from, to} in seconds),
+ * which the cursor steps through, and `lines(span)` for the tooltip.
  */
 export class TimeChart {
   constructor(host, plot) {
@@ -33,12 +33,12 @@ export class TimeChart {
     });
     this.picture.append(this.grid, this.times, this.shade, ...this.paths, this.shadeText, this.cursor.line);
     host.prepend(this.picture);
-    // The size is kept, since asking for it at each drawing makes the browser lay out the whole page.
+    // The size is cached: querying it at each rendering makes the browser lay out the whole page.
     this.size = { width: host.clientWidth, height: host.clientHeight };
     new ResizeObserver(([entry]) => this.#resize(entry.contentRect)).observe(host);
   }
 
-  /** Draws the store's present state. */
+  /** Draws the store's current state. */
   render(store) {
     this.store = store;
     const width = Math.max(40, this.size.width - LEFT - RIGHT);
@@ -79,7 +79,7 @@ export class TimeChart {
       });
   }
 
-  /** Marks the seconds before the history's begin, so that nobody takes "not known" for "none". */
+  /** Shades the seconds before the start of the history, to distinguish "unknown" from "none". */
   #shade(store) {
     const { left, width, height, x } = this.area;
     const since = store.historySince === null ? store.now + 1 : store.historySince;

@@ -1,13 +1,13 @@
-// The reader's place in a chart, by pointer or arrow keys, and the tooltip that tells its exact values.
+// The selected position in a chart, by pointer or arrow keys, and a tooltip with its exact values.
 
 import { el, svg } from './dom.js';
 
 /**
  * Follows pointer and keys over a chart of slots (seconds, buckets, bins).
- * `slots` tells how many there are, `slotAt` the slot at an x, `xOf` a slot's middle, `lines` what the tooltip says of it.
+ * `slots` returns their number, `slotAt` the slot at an x, `xOf` a slot's middle, `lines` the lines of its tooltip.
  */
 export class Cursor {
-  #fromEnd = null; // counted from the right, so that it keeps its place on the screen while time passes
+  #fromEnd = null; // counted from the right, so that it keeps its position on the screen while time passes
 
   constructor(host, picture, { slots, slotAt, xOf, lines }) {
     Object.assign(this, { host, picture, slots, slotAt, xOf, lines });
@@ -21,7 +21,7 @@ export class Cursor {
     picture.addEventListener('keydown', (event) => this.#key(event));
   }
 
-  /** Shows the cursor where it is, after the chart was drawn anew. */
+  /** Updates cursor and tooltip after the chart was redrawn. */
   refresh() {
     const slots = this.slots();
     const hidden = this.#fromEnd === null || this.#fromEnd >= slots;
@@ -56,7 +56,7 @@ export class Cursor {
     if (event.key === 'Escape') this.#leave();
     if (!(event.key in steps)) return;
     event.preventDefault();
-    // Read aloud only what the reader steps to, not each second's change.
+    // Screen readers announce only the slots that the user steps to, not the change of each second.
     this.tip.setAttribute('aria-live', 'polite');
     this.#fromEnd = Math.max(0, Math.min(this.slots() - 1, (this.#fromEnd ?? -1) + steps[event.key]));
     this.refresh();

@@ -1,11 +1,11 @@
-// One dead letter in full, with the message as it was sent.
+// Detail of a dead letter, with the original message.
 
 import { el } from './dom.js';
 import { facts, moment } from './facts.js';
 import { bytes, isoClock, NONE } from './format.js';
 import { plain, revealed } from './untrusted.js';
 
-/** Says that a letter was replayed, and when; hidden where it was not. */
+/** Creates the badge with the time of replay; hidden if the letter was not replayed. */
 export function replayedBadge({ replayed }) {
   const badge = el('span', { class: 'badge replayed', 'data-testid': 'replayed' }, el('i', { 'aria-hidden': 'true' }, '↻'));
   badge.append(`replayed ${replayed ? isoClock(replayed) : ''}`);
@@ -13,14 +13,14 @@ export function replayedBadge({ replayed }) {
   return badge;
 }
 
-/** Makes the detail of a dead letter. */
+/** Creates the detail of a dead letter. */
 export function deadLetterDetail(letter) {
   return el('article', { class: 'record' },
     el('div', { class: 'verdict' }, el('span', { class: 'badge dead' }, el('i', { 'aria-hidden': 'true' }, '✕'), plain(letter.reason)), replayedBadge(letter)),
     el('p', { class: 'letter-detail' }, revealed(letter.detail)),
-    el('h3', {}, 'The message'),
+    el('h3', {}, 'Message'),
     message(letter),
-    el('h3', {}, 'Where and when'),
+    el('h3', {}, 'Origin and time'),
     facts([
       ['Key', letter.key === null ? 'none' : revealed(letter.key)],
       ['Size', bytes(letter.value_bytes)],
@@ -32,9 +32,9 @@ export function deadLetterDetail(letter) {
 }
 
 function message(letter) {
-  if (letter.value === null) return el('p', { class: 'calm' }, 'It has no value: a tombstone.');
-  const cut = new TextEncoder().encode(letter.value).length < letter.value_bytes;
+  if (letter.value === null) return el('p', { class: 'calm' }, 'No value: a tombstone.');
+  const isTruncated = new TextEncoder().encode(letter.value).length < letter.value_bytes;
   return el('div', {},
-    el('pre', { class: 'raw', tabindex: '0', 'aria-label': 'The message as it was sent' }, revealed(letter.value, { lines: true })),
-    cut ? el('p', { class: 'key' }, `Only its beginning: the whole message has ${bytes(letter.value_bytes)}.`) : '');
+    el('pre', { class: 'raw', tabindex: '0', 'aria-label': 'Original message' }, revealed(letter.value, { lines: true })),
+    isTruncated ? el('p', { class: 'key' }, `Truncated: the whole message has ${bytes(letter.value_bytes)}.`) : '');
 }

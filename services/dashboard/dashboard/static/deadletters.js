@@ -1,4 +1,4 @@
-// The latest messages that could not be scored. Every text in them is a stranger's.
+// Table of the latest dead letters. All their texts are untrusted.
 
 import { replayedBadge } from './deaddetail.js';
 import { el } from './dom.js';
@@ -6,18 +6,18 @@ import { bytes, isoClock } from './format.js';
 import { cell, LiveTable } from './tables.js';
 import { plain, revealed } from './untrusted.js';
 
-/** Makes the table; `open(letter)` shows one in detail, `held()` keeps rows still. */
-export function deadLettersTable(panel, { open, held }) {
+/** Creates the table; `open(letter)` shows a letter in detail; while `isHeld()`, rows don't move. */
+export function deadLettersTable(panel, { open, isHeld }) {
   return new LiveTable(panel, {
     key: (letter) => `${letter.partition}/${letter.offset}`,
     row: (letter) => row(letter, open),
     update: (node, letter) => {
-      node.letter = letter; // after a new connection another object than the row was made of
+      node.letter = letter; // after a reconnection, not the object that the row was created from
       const badge = node.querySelector('.badge');
       if (letter.replayed && badge.hidden) badge.replaceWith(replayedBadge(letter));
     },
     none: 'No dead letters yet.',
-    held,
+    isHeld,
   });
 }
 

@@ -1,4 +1,4 @@
-// The window's dead letters, by what is wrong with them.
+// The window's dead letters by reason.
 
 import { el, keyed, setAttribute, setText } from './dom.js';
 import { count, integer } from './format.js';
@@ -20,7 +20,7 @@ export class DeadReasons {
     const most = reasons[0]?.[1] ?? 1;
     const rows = reasons.length ? reasons.slice(0, SHOWN) : [[null, 0]];
     const none = historySince === null ? 'Nothing read yet.' : 'None in the last 15 minutes: every message could be scored.';
-    // A reason may be any text, also an empty one: its key is never that of the row for none.
+    // A reason may be any text, even empty: prefix its key, so that it differs from the key of the empty state.
     const keyOf = ([reason]) => (reason === null ? 'none' : `reason ${reason}`);
     const create = ([reason]) => (reason === null ? el('p', { class: 'calm' }) : row(reason));
     keyed(this.host, rows, keyOf, create, (node, [reason, number]) => {
@@ -41,7 +41,7 @@ export class DeadReasons {
 }
 
 function row(reason) {
-  const name = plain(reason) || '(no reason given)';
+  const name = plain(reason) || '(no reason)';
   return el('div', { class: 'bar-row', 'data-reason': reason },
     el('span', { class: 'bar-name', title: name }, name), el('span', { class: 'track' }, el('i')), el('span', { class: 'bar-value' }));
 }

@@ -1,12 +1,12 @@
-// The three decisions: a word, an icon and a colour each, the same everywhere.
+// The three decisions, each with the same word, icon and colour everywhere.
 
 import { el } from './dom.js';
 import { plain } from './untrusted.js';
 
-/** The icon of each decision, the most serious first. */
+/** Icon by decision, the most serious first. */
 export const DECISIONS = { block: '■', review: '▲', approve: '●' };
 
-/** A decision in words, icon and colour. */
+/** Creates the badge of a decision: text, icon and colour. */
 export function decisionBadge(decision) {
   return el('span', { class: `badge ${decision}` }, el('i', { 'aria-hidden': 'true' }, DECISIONS[decision] ?? ''), plain(decision));
 }

@@ -1,4 +1,4 @@
-// The dialog that tells all about one payment or one dead letter.
+// Dialog with the details of a payment or a dead letter.
 
 import { deadLetterDetail } from './deaddetail.js';
 import { el } from './dom.js';
@@ -8,7 +8,7 @@ import { plain } from './untrusted.js';
 
 const COPIED_MS = 2_000;
 
-/** Opens and closes the dialog, and keeps the page's address in step with it: #payment=<id> leads back here. */
+/** Opens and closes the dialog, and keeps the page's URL in sync: #payment=<id> reopens it. */
 export class Detail {
   constructor(dialog) {
     this.dialog = dialog;
@@ -17,7 +17,7 @@ export class Detail {
     this.link = dialog.querySelector('#detail-link');
     dialog.querySelector('#detail-close').addEventListener('click', () => dialog.close());
     dialog.addEventListener('close', () => this.#closed());
-    // The backdrop belongs to the dialog itself; everything inside is a child.
+    // A click on the backdrop targets the dialog itself; its content is in child elements.
     dialog.addEventListener('click', (event) => { if (event.target === dialog) dialog.close(); });
     this.link.addEventListener('click', () => this.#copy());
   }
@@ -69,7 +69,7 @@ export class Detail {
       await navigator.clipboard.writeText(location.href);
       this.link.textContent = 'Copied';
     } catch {
-      this.link.textContent = 'Copy it from the address bar'; // the clipboard needs https or localhost
+      this.link.textContent = 'Copy it from the address bar'; // the clipboard requires https or localhost
     }
     setTimeout(() => { this.link.textContent = 'Copy link'; }, COPIED_MS);
   }

@@ -1,19 +1,19 @@
-// Making and updating elements. Text only ever becomes text nodes: nothing here, or anywhere on the page, parses HTML.
+// Creating and updating elements. Text is only set as text nodes: no code of the page parses HTML.
 
 const SVG = 'http://www.w3.org/2000/svg';
 const rowsOf = new WeakMap();
 
-/** Makes an HTML element; attributes that are null or undefined are left out. */
+/** Creates an HTML element; attributes that are null or undefined are omitted. */
 export function el(tag, attributes = {}, ...children) {
-  return filled(document.createElement(tag), attributes, children);
+  return fill(document.createElement(tag), attributes, children);
 }
 
-/** Makes an SVG element. */
+/** Creates an SVG element. */
 export function svg(tag, attributes = {}, ...children) {
-  return filled(document.createElementNS(SVG, tag), attributes, children);
+  return fill(document.createElementNS(SVG, tag), attributes, children);
 }
 
-function filled(node, attributes, children) {
+function fill(node, attributes, children) {
   for (const [name, value] of Object.entries(attributes)) {
     if (value !== null && value !== undefined) node.setAttribute(name, value);
   }
@@ -21,38 +21,38 @@ function filled(node, attributes, children) {
   return node;
 }
 
-/** Sets an element's text, touching the page only when it differs. */
+/** Sets an element's text if it differs. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
-/** Sets an attribute, touching the page only when it differs. */
+/** Sets an attribute if it differs. */
 export function setAttribute(node, name, value) {
   const text = String(value);
   if (node.getAttribute(name) !== text) node.setAttribute(name, text);
 }
 
-/** Makes the children of `parent` those of `items`, in order, keeping the nodes whose key stays. */
+/** Updates the children of `parent` to match `items`, in order; nodes are reused by key. */
 export function keyed(parent, items, keyOf, create, update) {
-  const held = rowsOf.get(parent) ?? new Map();
+  const nodes = rowsOf.get(parent) ?? new Map();
   const wanted = new Map();
   for (const item of items) wanted.set(String(keyOf(item)), item);
-  for (const [key, node] of held) {
+  for (const [key, node] of nodes) {
     if (!wanted.has(key)) {
       node.remove();
-      held.delete(key);
+      nodes.delete(key);
     }
   }
   let place = parent.firstChild;
   for (const [key, item] of wanted) {
-    let node = held.get(key);
+    let node = nodes.get(key);
     if (!node) {
       node = create(item);
-      held.set(key, node);
+      nodes.set(key, node);
     }
     update?.(node, item);
     if (node === place) place = place.nextSibling;
     else parent.insertBefore(node, place);
   }
-  rowsOf.set(parent, held);
+  rowsOf.set(parent, nodes);
 }

@@ -1,12 +1,12 @@
-// How far each field of today's payments is from the history that the model learned from.
+// Drift of each field of the current payments from the training history.
 
 import { el, keyed, setAttribute, setText } from './dom.js';
 import { count, words } from './format.js';
 
-// The limit has the same place on every track, so that rows compare at a glance.
+// The limit is at the same position in every row, so that rows are comparable.
 const LIMIT_AT = 60;
 
-/** One bar a field, against its limit. */
+/** List with one bar per field, relative to its limit. */
 export class Drift {
   constructor(list, aside) {
     this.list = list;
@@ -16,14 +16,14 @@ export class Drift {
   /** Shows the population stability index of each field. */
   render({ drift }) {
     const drifting = drift.filter((field) => field.drifting).length;
-    setText(this.aside, drift.length ? (drifting ? `▲ ${count(drifting, 'field')} drifting` : 'PSI against its limit') : '');
+    setText(this.aside, drift.length ? (drifting ? `▲ ${count(drifting, 'field')} drifting` : 'PSI and its limit') : '');
     this.aside.classList.toggle('alert', drifting > 0);
     keyed(this.list, drift.length ? drift : [null], (field) => field?.field ?? '', (field) => (field ? row(field) : none()), update);
   }
 }
 
 function none() {
-  return el('li', { class: 'calm' }, 'Not known yet: it takes some payments to compare them with the history.');
+  return el('li', { class: 'calm' }, 'Unknown yet: more payments are needed to compare them with the history.');
 }
 
 function row(field) {

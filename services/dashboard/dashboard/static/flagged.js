@@ -1,4 +1,4 @@
-// The latest payments that were reviewed or blocked, and why.
+// Table of the latest reviewed and blocked payments, with their reasons.
 
 import { decisionBadge } from './decisions.js';
 import { el } from './dom.js';
@@ -8,23 +8,23 @@ import { plain } from './untrusted.js';
 
 const CHIPS = 4;
 
-/** Makes the table; `open(payment)` shows one in detail, `held()` keeps rows still. */
-export function flaggedTable(panel, input, { open, held }) {
+/** Creates the table; `open(payment)` shows a payment in detail; while `isHeld()`, rows don't move. */
+export function flaggedTable(panel, input, { open, isHeld }) {
   return new LiveTable(panel, {
     key: (payment) => `${payment.partition}/${payment.offset}`,
     row: (payment) => row(payment, open),
-    none: 'No payment was reviewed or blocked yet.',
-    held,
-    filter: { input, text: haystack },
+    none: 'No reviewed or blocked payments yet.',
+    isHeld,
+    filter: { input, text: searchText },
   });
 }
 
-function haystack(payment) {
+function searchText(payment) {
   return `${payment.payment_id} ${payment.decision} ${payment.reasons.map((reason) => reason.text).join(' ')}`.toLowerCase();
 }
 
 function row(payment, open) {
-  // A real link: it can be copied, and opened in another tab.
+  // A link, so that it can be copied and opened in another tab.
   const link = el('a', { href: `#payment=${encodeURIComponent(payment.payment_id)}` }, plain(payment.payment_id));
   const meter = el('i');
   meter.style.width = `${payment.fraud_probability * 100}%`;
@@ -41,7 +41,7 @@ function row(payment, open) {
   node.addEventListener('click', (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || String(getSelection())) return;
     event.preventDefault();
-    // The dialog gives the focus back to where it was: to this row's link.
+    // The dialog returns the focus to the element that had it: this row's link.
     link.focus({ preventScroll: true });
     open(payment);
   });

@@ -1,4 +1,4 @@
-// Numbers and times for people. English separators everywhere, since the page is in English; times are the reader's own.
+// Formats of numbers and times. Separators are English, like the page; times are in the browser's time zone.
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const upTo2 = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
@@ -11,35 +11,35 @@ const dateTime = new Intl.DateTimeFormat('en-GB', {
   year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3,
 });
 
-/** What is shown where there is no value. */
+/** Placeholder for a missing value. */
 export const NONE = '–';
 
-/** 1234567 → "1,234,567". */
+/** Formats a whole number: "1,234,567". */
 export const integer = (number) => whole.format(number);
 
-/** A count for an axis: 12000 → "12K". */
+/** Formats a count for an axis: 12000 → "12K". */
 export const short = (number) => compact.format(number);
 
-/** An amount, which has no currency: "1,200.00". */
+/** Formats an amount, which has no currency: "1,200.00". */
 export const amount = (number) => two.format(number);
 
-/** An amount for a narrow column: a cut number would read as a smaller one, so a large one is rounded: "1.23B". */
+/** Formats an amount for a narrow column: a large one is abbreviated, "1.23B", as a truncated number would look smaller. */
 export const amountShort = (number) => (number < 1e7 ? two.format(number) : compact.format(number));
 
-/** At most two decimals: "0.68". */
+/** Formats a number with at most two decimals: "0.68". */
 export const decimal = (number) => upTo2.format(number);
 
-/** A count and its noun: "1 payment", "2 payments". */
+/** Formats a count with its noun: "1 payment", "2 payments". */
 export const count = (number, noun) => `${integer(number)} ${noun}${number === 1 ? '' : 's'}`;
 
-/** A probability: "0.912", and never a rounded 1 or 0 for what is not. */
+/** Formats a probability: "0.912"; only exact values appear as 0 or 1. */
 export function probability(share) {
   if (share > 0 && share < 0.0005) return '<0.001';
   if (share < 1 && share >= 0.9995) return '>0.999';
   return share.toFixed(3);
 }
 
-/** A share as a percentage, three or four digits: "2.13%", "96.7%"; null is a dash. */
+/** Formats a share as a percentage with three digits: "2.13%", "96.7%"; null is a dash. */
 export function percent(share) {
   if (share === null) return NONE;
   if (share > 0 && share < 0.0001) return '<0.01%';
@@ -48,7 +48,7 @@ export function percent(share) {
   return `${(share * 100).toFixed(share < 0.1 ? 2 : 1)}%`;
 }
 
-/** Milliseconds as [number, unit]: ["12.3", "ms"], ["1.24", "s"]. */
+/** Formats milliseconds as [number, unit]: ["12.3", "ms"], ["1.24", "s"]. */
 export function duration(ms) {
   if (ms === null) return [NONE, ''];
   if (ms < 999.5) return [threeDigits.format(ms), 'ms'];
@@ -56,14 +56,14 @@ export function duration(ms) {
   return [threeDigits.format(ms / 60_000), 'min'];
 }
 
-/** Payments a second as [number, unit]; below one a second, a minute is the better unit. */
+/** Formats payments per second as [number, unit]; below one per second, per minute. */
 export function pace(perSecond) {
   if (perSecond === null) return [NONE, ''];
   if (perSecond > 0 && perSecond < 1) return [whole.format(perSecond * 60), '/min'];
   return [perSecond < 10 ? upTo2.format(perSecond) : whole.format(perSecond), '/s'];
 }
 
-/** "120 MB". */
+/** Formats a size: "120 MB". */
 export function bytes(number) {
   if (number < 1000) return `${integer(number)} B`;
   if (number < 1e6) return `${threeDigits.format(number / 1e3)} kB`;
@@ -71,26 +71,26 @@ export function bytes(number) {
   return `${threeDigits.format(number / 1e9)} GB`;
 }
 
-/** Seconds since 1970 as local "02:14:05". */
+/** Formats seconds since 1970 as local "02:14:05". */
 export const clock = (second) => seconds.format(second * 1000);
 
-/** Seconds since 1970 as local "02:14". */
+/** Formats seconds since 1970 as local "02:14". */
 export const clockMinute = (second) => minutes.format(second * 1000);
 
-/** An ISO time as local "02:14:05"; what is no time is a dash. */
+/** Formats an ISO time as local "02:14:05"; an invalid time is a dash. */
 export function isoClock(iso) {
   const time = Date.parse(iso);
   return Number.isNaN(time) ? NONE : seconds.format(time);
 }
 
-/** An ISO time as local date and time to the millisecond; what is no time is a dash. */
+/** Formats an ISO time as local date and time with milliseconds; an invalid time is a dash. */
 export function isoFull(iso) {
   const time = Date.parse(iso);
   return Number.isNaN(time) ? NONE : dateTime.format(time);
 }
 
-/** A field's name in words: "failed_logins" → "failed logins". */
+/** Formats a field's name for display: "failed_logins" → "failed logins". */
 export const words = (name) => name.replaceAll('_', ' ');
 
-/** The beginning of a long text. */
+/** Truncates a long text. */
 export const shortened = (text, length) => (text.length > length ? `${text.slice(0, length)}…` : text);

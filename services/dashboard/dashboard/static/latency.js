@@ -1,4 +1,4 @@
-// End-to-end latency over time: half of the payments are faster than p50, all but one in a hundred faster than p99.
+// End-to-end latency over time: 50 % of the payments are faster than p50, 99 % faster than p99.
 
 import { logAxis } from './axis.js';
 import { el, setText } from './dom.js';
@@ -7,16 +7,16 @@ import { median } from './summary.js';
 
 const NAMES = ['p99', 'p50'];
 const SMALLEST_MS = 0.1;
-const PIXELS_A_POINT = 2.2;
+const PIXELS_PER_POINT = 2.2;
 
 const text = (ms) => duration(ms).join(' ').trim();
 
-/** The plot for TimeChart: a line each, broken where no payment came. A point spans some seconds: their median p50, their worst p99. */
+/** Plot for TimeChart: one line per percentile, with gaps without payments. A point is the median p50 and the worst p99 of its seconds. */
 export class LatencyPlot {
   marks = NAMES.map((name) => `line ${name}`);
 
   draw(store, area) {
-    const step = [1, 5, 10, 15].find((seconds) => (area.width / store.size) * seconds >= PIXELS_A_POINT) ?? 15;
+    const step = [1, 5, 10, 15].find((seconds) => (area.width / store.size) * seconds >= PIXELS_PER_POINT) ?? 15;
     const points = bucketed(store, step);
     const known = points.filter((point) => point.p50 !== null);
     const axis = known.length
@@ -26,7 +26,7 @@ export class LatencyPlot {
     const now = Object.fromEntries(NAMES.map((name) => [name, store.latest(name, 60)]));
     return {
       now,
-      unit: `log scale, ${step} s a point`,
+      unit: `log scale, ${step} s per point`,
       paths: NAMES.map((name) => line(points, name, area, y)),
       ticks: axis.ticks.map((tick) => [y(tick), text(tick)]),
       label: `Latency now: p50 ${text(now.p50)}, p99 ${text(now.p99)}`,
@@ -46,7 +46,7 @@ function bucketed(store, step) {
       if (value !== null) seconds[name].push(value);
     }
     const next = store.first + i + 1;
-    // Aligned to the clock, so that a point stays what it is while time passes.
+    // Aligned to the clock, so that points don't change while time passes.
     if (next % step === 0 || i === store.size - 1) {
       points.push({ from, to: next, p50: median(seconds.p50), p99: seconds.p99.length ? Math.max(...seconds.p99) : null });
       seconds = { p50: [], p99: [] };
@@ -63,7 +63,7 @@ function line(points, name, area, y) {
     const value = point[name];
     if (value !== null) {
       const place = `${area.x((point.from + point.to) / 2).toFixed(1)} ${y(value).toFixed(1)}`;
-      // A lone point would be invisible as a line; with a round cap, one of no length is a dot.
+      // A single point is drawn as a line of length 0, which a round cap makes a visible dot.
       path += joined ? `L${place}` : `M${place}h0`;
     }
     joined = value !== null;
@@ -75,7 +75,7 @@ function tooltip(point) {
   return [`${clock(point.from)} – ${clock(point.to)}`, ['p99', 'p99, worst second', text(point.p99)], ['p50', 'p50, median', text(point.p50)]];
 }
 
-/** Shows the present values as a legend. */
+/** Legend with the current values. */
 export class LatencyLegend {
   constructor(list, unit) {
     this.unit = unit;
@@ -86,7 +86,7 @@ export class LatencyLegend {
     });
   }
 
-  /** Shows what the plot has drawn. */
+  /** Shows the values that the plot has drawn. */
   render({ now, unit }) {
     setText(this.unit, unit);
     for (const { name, value } of this.items) setText(value, text(now[name]));

@@ -1,4 +1,4 @@
-// The model that decides, beside the one that is tried in its shadow.
+// The champion model, which decides, and the challenger, which only scores.
 
 import { el, keyed, setText } from './dom.js';
 import { count, integer, NONE, percent, probability, shortened } from './format.js';
@@ -7,25 +7,25 @@ import { plain } from './untrusted.js';
 const SHORT = 12;
 const FACTS = ['kind', 'payments', 'mean probability', 'replicas'];
 
-/** One card a model. */
+/** Cards of the models. */
 export class Models {
   constructor(host, aside) {
     this.host = host;
     this.aside = aside;
   }
 
-  /** Shows the models of the window, and how often two of them agree. */
+  /** Shows the models of the window, and the share of decisions on which champion and challenger agree. */
   render({ models, agreement }) {
     const cards = models.length ? models : [null];
     keyed(this.host, cards, (model) => (model ? `${model.role} ${model.version}` : ''), (model) => (model ? card(model) : none()), update);
     const alone = models.length > 0 && !models.some((model) => model.role === 'challenger');
     setText(this.aside, agreement !== null ? `agree on ${percent(agreement)} of decisions` : alone ? 'no challenger' : '');
-    this.aside.title = agreement !== null ? 'Payments that both scored, with the same decision' : '';
+    this.aside.title = agreement !== null ? 'Share of the payments scored by both with the same decision' : '';
   }
 }
 
 function none() {
-  return el('p', { class: 'calm' }, 'No payment of the last 15 minutes says which model scored it.');
+  return el('p', { class: 'calm' }, 'No model has scored a payment in the last 15 minutes.');
 }
 
 function card(model) {
@@ -42,5 +42,5 @@ function update(node, model) {
   if (!model) return;
   const values = [plain(model.kind), integer(model.payments), model.mean === null ? NONE : probability(model.mean), integer(model.replicas)];
   node.querySelectorAll('dd').forEach((cell, i) => setText(cell, values[i]));
-  node.title = `${count(model.payments, 'payment')} of the last 15 minutes`;
+  node.title = `${count(model.payments, 'payment')} in the last 15 minutes`;
 }

@@ -1,4 +1,4 @@
-// One payment in full: what was decided, why, by which model, and where it stands.
+// Detail of a payment: decision, reasons, model and offset.
 
 import { decisionBadge } from './decisions.js';
 import { el } from './dom.js';
@@ -6,13 +6,13 @@ import { facts, moment } from './facts.js';
 import { amount, decimal, duration, integer, NONE, words } from './format.js';
 import { plain } from './untrusted.js';
 
-/** Makes the detail of a payment. */
+/** Creates the detail of a payment. */
 export function paymentDetail(payment) {
   return el('article', { class: 'record' },
     verdict(payment),
-    el('h3', {}, 'Why'),
+    el('h3', {}, 'Reasons'),
     reasons(payment.reasons),
-    el('h3', {}, 'What the model saw'),
+    el('h3', {}, 'Model input'),
     facts([
       ['Amount', amount(payment.amount)],
       ['Country risk score', decimal(payment.country_risk_score)],
@@ -20,12 +20,12 @@ export function paymentDetail(payment) {
       ['Hour of the day', `${payment.transaction_hour}:00 – ${payment.transaction_hour}:59`],
       ['New device', payment.is_new_device ? 'yes' : 'no'],
     ]),
-    el('h3', {}, 'Where and when'),
+    el('h3', {}, 'Origin and time'),
     facts([
-      ['Place in the topic', `partition ${payment.partition}, offset ${payment.offset}`],
+      ['Input record', `partition ${payment.partition}, offset ${payment.offset}`],
       ['Sent', moment(payment.timestamp)],
       ['Scored', moment(payment.scored_at)],
-      ['Took', took(payment)],
+      ['Latency', latency(payment)],
       ['Model', el('code', {}, plain(payment.model_version))],
       ...(payment.challenger_version === null ? [] : [['Challenger', el('code', {}, plain(payment.challenger_version))]]),
     ]));
@@ -44,18 +44,18 @@ function verdict(payment) {
 }
 
 function reasons(list) {
-  if (!list.length) return el('p', { class: 'calm' }, 'This record has no reasons: approved payments carry none.');
+  if (!list.length) return el('p', { class: 'calm' }, 'No reasons: approved payments have none.');
   const most = Math.max(...list.map((reason) => Math.abs(reason.contribution)));
   return el('ul', { class: 'contributions' }, ...list.map((reason) => {
     const bar = el('i', { class: reason.contribution < 0 ? 'down' : 'up' });
     bar.style.width = `${most ? (Math.abs(reason.contribution) / most) * 100 : 0}%`;
     const sign = reason.contribution < 0 ? '−' : '+';
-    return el('li', { title: `${plain(words(reason.field))}: its share of the log-odds` },
+    return el('li', { title: `${plain(words(reason.field))}: contribution to the log-odds` },
       el('span', {}, plain(reason.text)), el('b', {}, `${sign}${Math.abs(reason.contribution).toFixed(2)}`), el('span', { class: 'track' }, bar));
-  }), el('li', { class: 'key' }, 'Shares of the log-odds: + makes fraud likelier, − less likely.'));
+  }), el('li', { class: 'key' }, 'Contributions to the log-odds: + makes fraud more likely, − less likely.'));
 }
 
-function took(payment) {
+function latency(payment) {
   const ms = Date.parse(payment.scored_at) - Date.parse(payment.timestamp);
   return Number.isNaN(ms) ? NONE : `${duration(ms).join(' ')} from sent to scored`;
 }

@@ -1,4 +1,4 @@
-// Payments over time, stacked by decision. The rare ones lie at the bottom, where their shape can be read.
+// Payments over time, stacked by decision. Rare decisions are at the bottom, where their shape is readable.
 
 import { linearAxis } from './axis.js';
 import { DECISIONS } from './decisions.js';
@@ -8,10 +8,10 @@ import { clock, decimal, integer, percent, short } from './format.js';
 const ORDER = Object.keys(DECISIONS);
 
 const SLOW_PER_SECOND = 2;
-const PIXELS_A_BAR = 3.5;
+const PIXELS_PER_BAR = 3.5;
 const LEAST_TOP = 3;
 
-/** The plot for TimeChart: bars of whole buckets, aligned to the clock so that they do not flicker while time passes. */
+/** Plot for TimeChart: bars of whole buckets, aligned to the clock so that they do not flicker while time passes. */
 export class PaymentsPlot {
   marks = ORDER.map((decision) => `mark ${decision}`);
 
@@ -19,13 +19,13 @@ export class PaymentsPlot {
     const totals = Object.fromEntries(ORDER.map((decision) => [decision, store.sum(decision)]));
     const all = ORDER.reduce((sum, decision) => sum + totals[decision], 0);
     const slow = all / store.size < SLOW_PER_SECOND;
-    const step = slow ? 30 : [5, 10, 15, 30].find((seconds) => (area.width / store.size) * seconds >= PIXELS_A_BAR) ?? 30;
-    // A rate of a few payments jumps about, above all that of a bar just begun: at a slow pace bars are plain counts.
+    const step = slow ? 30 : [5, 10, 15, 30].find((seconds) => (area.width / store.size) * seconds >= PIXELS_PER_BAR) ?? 30;
+    // The rate of a few payments fluctuates, above all in the latest bar: at a low rate, bars are counts.
     const height = slow ? (number) => number : (number, bucket) => number / (bucket.to - bucket.from);
     const buckets = bucketed(store, step);
     const axis = linearAxis(Math.max(LEAST_TOP, ...buckets.map((bucket) => height(bucket.all, bucket))));
     return {
-      unit: slow ? `payments in ${step} s` : `payments/s, ${step} s a bar`,
+      unit: slow ? `payments in ${step} s` : `payments/s, ${step} s per bar`,
       totals,
       paths: bars(buckets, (number, bucket) => axis.share(height(number, bucket)) * area.height, slow, area),
       ticks: axis.ticks.map((tick) => [area.bottom - axis.share(tick) * area.height, short(tick)]),
@@ -57,7 +57,7 @@ function bucketed(store, step) {
 }
 
 function bars(buckets, rise, wide, area) {
-  // Thin bars touch, as a stepped area: gaps of less than a pixel would only shimmer.
+  // Thin bars touch, like a stepped area: gaps of less than a pixel would flicker.
   const gap = wide ? 1 : -0.2;
   const paths = ORDER.map(() => '');
   for (const bucket of buckets) {
@@ -83,7 +83,7 @@ function tooltip(bucket, slow) {
   ];
 }
 
-/** Shows the window's totals as a legend, and as exact numbers on the chart's element. */
+/** Legend with the window's totals, which are also exact numbers in data attributes of the chart's element. */
 export class PaymentsLegend {
   constructor(list, host, unit) {
     Object.assign(this, { host, unit });
@@ -95,7 +95,7 @@ export class PaymentsLegend {
     });
   }
 
-  /** Shows what the plot has drawn. */
+  /** Shows the totals that the plot has drawn. */
   render({ totals, unit }) {
     const all = ORDER.reduce((sum, decision) => sum + totals[decision], 0);
     for (const { decision, value, share } of this.items) {

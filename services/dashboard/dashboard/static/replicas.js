@@ -1,19 +1,19 @@
-// Who is at work: which replica holds which partition, how far behind it is, and what it costs.
+// The replicas: their partitions, lag, and use of memory and CPU.
 
 import { el, keyed, setAttribute, setText } from './dom.js';
 import { bytes, count, integer, NONE, pace } from './format.js';
 import { plain } from './untrusted.js';
 
-const STATES = { ready: '✓ ready', not_ready: '◌ not ready', away: '✕ away' };
+const STATES = { ready: '✓ ready', not_ready: '◌ not ready', away: '✕ unavailable' };
 
-/** One row a replica. */
+/** List with one row per replica. */
 export class Replicas {
   constructor(list, aside) {
     this.list = list;
     this.aside = aside;
   }
 
-  /** Shows all of them, scorers first. */
+  /** Shows all replicas, scorers first. */
   render({ replicas }) {
     const scorers = replicas.filter((replica) => replica.kind === 'scorer');
     const ready = scorers.filter((replica) => replica.state === 'ready').length;
@@ -23,7 +23,7 @@ export class Replicas {
 }
 
 function none() {
-  return el('li', { class: 'calm' }, 'No scorer has answered yet. If none comes: ', el('code', {}, 'docker compose up -d scorer'));
+  return el('li', { class: 'calm' }, 'No scorer has answered yet. If none answers: ', el('code', {}, 'docker compose up -d scorer'));
 }
 
 function row(replica) {
@@ -47,12 +47,12 @@ function update(node, replica) {
   keyed(partitions, places(replica), (place) => place.short, chip, updateChip);
 }
 
-/** What it is behind in: its partitions, or the topics that it archives. */
+/** Returns the partitions of a scorer, or the topics of an archiver, with their lag. */
 function places({ partitions, archive_lags: lags }) {
   return [
     ...partitions.map(({ partition, ready, lag }) => (
-      { short: `p${partition}`, long: `Partition ${partition}: ${ready ? 'ready' : 'not ready yet'}`, ready, lag })),
-    ...Object.entries(lags).map(([topic, lag]) => ({ short: plain(topic), long: `Topic ${plain(topic)}: being archived`, ready: true, lag })),
+      { short: `p${partition}`, long: `Partition ${partition}: ${ready ? 'ready' : 'not ready'}`, ready, lag })),
+    ...Object.entries(lags).map(([topic, lag]) => ({ short: plain(topic), long: `Topic ${plain(topic)}: archived`, ready: true, lag })),
   ];
 }
 
@@ -62,6 +62,6 @@ function chip({ short }) {
 
 function updateChip(node, { long, ready, lag }) {
   setText(node.lastChild, `${ready ? '' : '◌ '}${lag === null ? NONE : integer(lag)}`);
-  setAttribute(node, 'title', `${long}, lag ${lag === null ? 'not known' : count(lag, 'record')}`);
+  setAttribute(node, 'title', `${long}, lag ${lag === null ? 'unknown' : count(lag, 'record')}`);
   node.classList.toggle('waiting', !ready);
 }

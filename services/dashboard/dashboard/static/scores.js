@@ -1,4 +1,4 @@
-// How the window's payments spread over the fraud probability. Logarithmic, since nearly all are near 0.
+// Distribution of the window's payments over the fraud probability. Logarithmic, as nearly all are near 0.
 
 import { Cursor } from './cursor.js';
 import { keyed, setAttribute, setText, svg } from './dom.js';
@@ -10,7 +10,7 @@ const TOP = 8;
 const BOTTOM = 22;
 const EDGES = [0, 0.25, 0.5, 0.75, 1];
 
-/** A histogram of 20 equal bins. */
+/** Histogram of 20 equal bins. */
 export class ScoresChart {
   #counts = [];
 
@@ -39,7 +39,7 @@ export class ScoresChart {
     const height = this.size.height - TOP - BOTTOM;
     const bottom = TOP + height;
     const decades = Math.max(1, Math.ceil(Math.log10(Math.max(...scores, 1) + 1)));
-    // One payment must be seen, so the axis begins below 1.
+    // A single payment must be visible, so the axis starts below 1.
     const rise = (number) => (number ? ((Math.log10(number) + 0.3) / (decades + 0.3)) * height : 0);
     const width = this.#binWidth();
     setAttribute(this.picture, 'viewBox', `0 0 ${this.size.width} ${this.size.height}`);

@@ -1,13 +1,13 @@
-// Finding one payment by its id, among those that the server remembers.
+// Search for a payment by id, among the payments that the server has indexed.
 
 import { address } from './address.js';
 import { clock, integer } from './format.js';
 
 const HASH = '#payment=';
 
-/** Binds the search field and the page's address (#payment=<id>) to the look-up. */
+/** Searches for the id in the search field or in the page's URL (#payment=<id>). */
 export class Search {
-  #asked = 0;
+  #requests = 0;
 
   constructor({ form, input, answer, detail, store }) {
     Object.assign(this, { input, answer, detail, store });
@@ -16,12 +16,12 @@ export class Search {
       const id = input.value.trim();
       if (id) this.lookUp(id);
     });
-    input.addEventListener('input', () => this.#say(''));
+    input.addEventListener('input', () => this.#showAnswer(''));
     document.addEventListener('keydown', (event) => this.#shortcut(event));
     addEventListener('popstate', () => this.follow());
   }
 
-  /** Opens what the page's address asks for. */
+  /** Opens the payment in the page's URL. */
   follow() {
     if (!location.hash.startsWith(HASH)) {
       this.detail.close();
@@ -30,25 +30,25 @@ export class Search {
     try {
       this.lookUp(decodeURIComponent(location.hash.slice(HASH.length)));
     } catch {
-      this.#say('The address names no payment.'); // a broken % escape
+      this.#showAnswer('The URL contains no valid payment id.'); // a broken % escape
     }
   }
 
-  /** Asks the server for an id, and opens its records or says how far it searched. */
+  /** Requests an id from the server, and opens its records, or shows how many payments were searched. */
   async lookUp(id) {
-    this.#asked += 1;
-    const asked = this.#asked;
-    this.#say('Searching …');
-    const { found, text } = await ask(id);
-    if (asked !== this.#asked) return; // the reader asked again meanwhile
-    const held = this.store.flagged?.filter((payment) => payment.payment_id === id) ?? [];
+    this.#requests += 1;
+    const request = this.#requests;
+    this.#showAnswer('Searching …');
+    const { found, text } = await requestRecords(id);
+    if (request !== this.#requests) return; // a newer search has started
+    const listed = this.store.flagged?.filter((payment) => payment.payment_id === id) ?? [];
     if (found) this.detail.records(id, found.payments, found.dead_letters);
-    else if (held.length) this.detail.records(id, held, []);
+    else if (listed.length) this.detail.records(id, listed, []);
     else this.input.value = id;
-    this.#say(found || held.length ? '' : text);
+    this.#showAnswer(found || listed.length ? '' : text);
   }
 
-  #say(text) {
+  #showAnswer(text) {
     this.answer.textContent = text;
     this.answer.hidden = !text;
   }
@@ -62,7 +62,7 @@ export class Search {
   }
 }
 
-async function ask(id) {
+async function requestRecords(id) {
   try {
     const response = await fetch(address(`api/payments/${encodeURIComponent(id)}`));
     const result = await response.json();

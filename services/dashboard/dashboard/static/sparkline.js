@@ -1,12 +1,12 @@
-// A window in a few pixels: the shape only, since the tile tells the number.
+// A small chart of the window without axes, as the tile shows the value.
 
 import { setAttribute, svg } from './dom.js';
 
 const WIDTH = 100;
 const HEIGHT = 24;
-const SECONDS_A_POINT = 10;
+const SECONDS_PER_POINT = 10;
 
-/** Draws a value every 10 s of the window as a line over a faint area. */
+/** Line over a light area, with one point per 10 s of the window. */
 export class Sparkline {
   constructor() {
     this.area = svg('path', { class: 'spark-area' });
@@ -18,11 +18,11 @@ export class Sparkline {
   /** Draws the values that `valueOf(from, to)` gives for each span of the store's indices; null is a gap. */
   render(store, valueOf) {
     const values = [];
-    // Spans end on round seconds of the clock, so that the shape moves as a whole.
-    const skip = (SECONDS_A_POINT - (store.first % SECONDS_A_POINT)) % SECONDS_A_POINT;
-    for (let from = skip; from + SECONDS_A_POINT <= store.size; from += SECONDS_A_POINT) {
+    // Spans are aligned to the clock, so that the shape moves as a whole.
+    const skip = (SECONDS_PER_POINT - (store.first % SECONDS_PER_POINT)) % SECONDS_PER_POINT;
+    for (let from = skip; from + SECONDS_PER_POINT <= store.size; from += SECONDS_PER_POINT) {
       const known = store.historySince !== null && store.first + from >= store.historySince;
-      values.push(known ? valueOf(from, from + SECONDS_A_POINT) : null);
+      values.push(known ? valueOf(from, from + SECONDS_PER_POINT) : null);
     }
     const top = values.reduce((most, value) => Math.max(most, value ?? 0), 0) || 1;
     let line = '';

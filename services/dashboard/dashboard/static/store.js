@@ -1,43 +1,43 @@
-// What the page knows: the window's seconds, and the latest of everything else.
+// State of the page: the window's seconds, and the latest values of all else.
 
 const SERIES = ['approve', 'review', 'block', 'dead', 'p50', 'p99', 'lag'];
-const FLAGGED_HELD = 500;
-const DEAD_LETTERS_HELD = 100;
+const FLAGGED_KEPT = 500;
+const DEAD_LETTERS_KEPT = 100;
 
 /** Holds the 15-minute window and merges each event of the server into it. */
 export class Store {
   loaded = false;
   replays = 0;
 
-  /** Takes the whole state, forgetting what was held. */
+  /** Replaces the whole state. */
   snapshot(message) {
     this.size = message.window_s;
     this.now = message.now;
     this.series = Object.fromEntries(SERIES.map((name) => [name, new Array(this.size).fill(null)]));
-    this.flagged = message.flagged.slice(0, FLAGGED_HELD);
-    this.deadLetters = message.dead_letters.slice(0, DEAD_LETTERS_HELD);
+    this.flagged = message.flagged.slice(0, FLAGGED_KEPT);
+    this.deadLetters = message.dead_letters.slice(0, DEAD_LETTERS_KEPT);
     this.#take(message);
     this.loaded = true;
   }
 
-  /** Takes one second's news. */
+  /** Applies the changes of one second. */
   tick(message) {
     this.#advance(message.now);
-    // New arrays each time, so that a table that holds still keeps what it shows.
-    if (message.flagged.length) this.flagged = [...message.flagged, ...this.flagged].slice(0, FLAGGED_HELD);
+    // New arrays each time, so that a held table keeps the rows that it shows.
+    if (message.flagged.length) this.flagged = [...message.flagged, ...this.flagged].slice(0, FLAGGED_KEPT);
     if (message.dead_letters.length) {
-      this.deadLetters = [...message.dead_letters, ...this.deadLetters].slice(0, DEAD_LETTERS_HELD);
+      this.deadLetters = [...message.dead_letters, ...this.deadLetters].slice(0, DEAD_LETTERS_KEPT);
     }
     this.#mark(message.replays);
     this.#take(message);
   }
 
-  /** The first second of the window. */
+  /** First second of the window. */
   get first() {
     return this.now - this.size + 1;
   }
 
-  /** The sum of a series over the window, or over its last `seconds`. */
+  /** Returns the sum of a series over the window, or over its last `seconds`. */
   sum(name, seconds = this.size) {
     const values = this.series[name];
     let total = 0;
@@ -45,12 +45,12 @@ export class Store {
     return total;
   }
 
-  /** The last value of a series that is known, if it is not older than `seconds`. */
+  /** Returns the last known value of a series, if it is not older than `seconds`. */
   latest(name, seconds) {
     return this.series[name].slice(-seconds).findLast((value) => value !== null) ?? null;
   }
 
-  /** A letter is the same object wherever it is shown: also where rows hold still. */
+  /** Sets the time of replay on the letter itself, which all tables share, also those whose rows are held. */
   #mark(replays) {
     for (const { partition, offset, replayed } of replays) {
       const letter = this.deadLetters.find((one) => one.partition === partition && one.offset === offset);
@@ -60,12 +60,12 @@ export class Store {
   }
 
   #advance(now) {
-    const passed = Math.min(now - this.now, this.size);
-    if (passed <= 0) return;
+    const elapsed = Math.min(now - this.now, this.size);
+    if (elapsed <= 0) return;
     for (const values of Object.values(this.series)) {
-      values.splice(0, passed);
-      // Seconds that no event tells of stay null: a gap in the charts.
-      for (let i = 0; i < passed; i += 1) values.push(null);
+      values.splice(0, elapsed);
+      // Seconds without an event stay null: a gap in the charts.
+      for (let i = 0; i < elapsed; i += 1) values.push(null);
     }
     this.now = now;
   }

@@ -1,16 +1,16 @@
-// The connection to the dashboard's server, which it never gives up.
+// Connection to the dashboard's server, re-established until it succeeds.
 
 import { address } from './address.js';
 
-// A proxy that buffers hands events over in lumps: they are seconds apart, and no outage.
+// A buffering proxy delivers events in groups, seconds apart: this is not an outage.
 const SILENCE_MS = 15_000;
 const RETRY_MS = 2_000;
 const HIDDEN_MS = 60_000;
 
-/** Listens to the server's events; calls back with each event, and when the server stops or starts to answer. */
+/** Listens to the server's events; calls back with each event, and when the connection is lost. */
 export class Stream {
   #source = null;
-  #heard = 0;
+  #receivedAt = 0;
   #hiddenSince = null;
   #retry = null;
 
@@ -25,15 +25,15 @@ export class Stream {
     this.#close();
     const source = new EventSource(address('events'));
     this.#source = source;
-    this.#heard = Date.now();
+    this.#receivedAt = Date.now();
     source.addEventListener('snapshot', (event) => this.#receive('snapshot', event));
     source.addEventListener('tick', (event) => this.#receive('tick', event));
-    // Not left to the browser: it gives up for good on an HTTP error, such as a proxy's 502.
+    // The browser's own reconnection stops after an HTTP error, such as a proxy's 502.
     source.addEventListener('error', () => this.#lost());
   }
 
   #receive(kind, event) {
-    this.#heard = Date.now();
+    this.#receivedAt = Date.now();
     this.callbacks[kind](JSON.parse(event.data));
   }
 
@@ -50,18 +50,18 @@ export class Stream {
   }
 
   #watch() {
-    // A hidden tab's timers are late; it is looked after when it is shown again.
-    if (!document.hidden && this.#source && Date.now() - this.#heard > SILENCE_MS) this.#lost();
+    // Timers of a hidden tab are delayed; the connection is checked when the tab is shown again.
+    if (!document.hidden && this.#source && Date.now() - this.#receivedAt > SILENCE_MS) this.#lost();
   }
 
   #visibility() {
     if (document.hidden) {
       this.#hiddenSince = Date.now();
     } else {
-      const away = this.#hiddenSince && Date.now() - this.#hiddenSince > HIDDEN_MS;
+      const wasHiddenLong = this.#hiddenSince && Date.now() - this.#hiddenSince > HIDDEN_MS;
       this.#hiddenSince = null;
-      // Ticks may be missing: a new connection begins with a whole snapshot.
-      if (away) this.#connect();
+      // Ticks may be missing: a new connection starts with a complete snapshot.
+      if (wasHiddenLong) this.#connect();
     }
   }
 }

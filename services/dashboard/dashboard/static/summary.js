@@ -1,17 +1,17 @@
-// The numbers of the tiles, from the window.
+// Values of the tiles, computed from the window.
 
 const RATE_SECONDS = 5;
 const MINUTE = 60;
 const FRESH_SECONDS = 10;
 
-/** Computes the window's totals and present values. */
+/** Computes the window's totals and current values. */
 export function summarize(store) {
   const totals = { approve: store.sum('approve'), review: store.sum('review'), block: store.sum('block'), dead: store.sum('dead') };
   const known = store.historySince !== null;
   const payments = totals.approve + totals.review + totals.block;
   const share = (number) => (payments ? number / payments : null);
   return {
-    // Nothing read yet is not the same as none.
+    // Distinguishes "nothing read yet" from "none".
     known,
     payments,
     dead: totals.dead,
@@ -30,7 +30,7 @@ export function summarize(store) {
 
 function rate(store) {
   const mean = (seconds) => (store.sum('approve', seconds) + store.sum('review', seconds) + store.sum('block', seconds)) / seconds;
-  // Five seconds hold one payment or two at one in three seconds: a minute is steadier, once it is whole.
+  // At one payment in 3 s, five seconds contain one or two: below one per second, use the mean of a minute.
   const known = store.now - store.historySince + 1;
   const minute = mean(Math.max(RATE_SECONDS, Math.min(MINUTE, known)));
   return minute < 1 ? minute : mean(RATE_SECONDS);
@@ -40,7 +40,7 @@ function largest(values) {
   return values.reduce((most, value) => (value !== null && (most === null || value > most) ? value : most), null);
 }
 
-/** The middle of the values that are known; null if none is. */
+/** Returns the median of the known values; null if there are none. */
 export function median(values) {
   const known = values.filter((value) => value !== null).sort((a, b) => a - b);
   return known.length ? known[known.length >> 1] : null;

@@ -1,18 +1,18 @@
-// A list of the latest that holds still while somebody reads it.
+// Table of the latest items, whose rows don't move while a user reads them.
 
 import { el, keyed, setText } from './dom.js';
 import { count, integer } from './format.js';
 
 const PAGE = 50;
 
-/** Makes a cell of a row; `kind` is its class. */
+/** Creates a table cell; `kind` is its class. */
 export function cell(kind, ...children) {
   return el('td', { role: 'cell', class: kind }, ...children);
 }
 
 /**
- * Shows items as table rows, newest first. New ones wait while the pointer is over the rows, the focus is inside, the list is
- * scrolled down, `held()` says so, or the reader paused it.
+ * Shows items as table rows, newest first. New ones are held back while the pointer is over the rows, the focus is inside, the
+ * list is scrolled down, `isHeld()`, or the table is paused.
  */
 export class LiveTable {
   #shown = [];
@@ -23,10 +23,10 @@ export class LiveTable {
   #painted = null;
   #version = 0;
   #pointed = false;
-  #scrolled = false; // kept here, since asking the element makes the browser lay out the whole page
+  #scrolled = false; // cached: querying the element makes the browser lay out the whole page
 
-  constructor(panel, { key, row, update, none, held, filter }) {
-    Object.assign(this, { key, row, update, none, held, filter });
+  constructor(panel, { key, row, update, none, isHeld, filter }) {
+    Object.assign(this, { key, row, update, none, isHeld, filter });
     this.parts = Object.fromEntries([...panel.querySelectorAll('[data-part]')].map((node) => [node.dataset.part, node]));
     const { scroll, pause, fresh, more } = this.parts;
     scroll.addEventListener('pointerenter', (event) => { this.#pointed = event.pointerType === 'mouse'; });
@@ -45,22 +45,22 @@ export class LiveTable {
   }
 
   /**
-   * Takes the latest items: shows them, or tells how many wait. `leftOut` more came than the server lists. Another `version`: items
-   * themselves have changed, and `update` is called for those shown.
+   * Shows the latest items, or how many are held back. `leftOut` is the number of items that the server omitted. A new `version` means
+   * that items themselves have changed: `update` is called for those shown.
    */
   render(items, leftOut = 0, version = 0) {
     this.#latest = items;
     this.#version = version;
     this.#leftOut = leftOut;
-    if (!this.#holds()) this.#shown = items;
+    if (!this.#holdsRows()) this.#shown = items;
     this.#paint();
   }
 
-  #holds() {
+  #holdsRows() {
     const { scroll, pause } = this.parts;
-    // Nothing to disturb yet: the first rows may come at once.
+    // No rows yet: show the first ones immediately.
     if (!this.#shown.length) return false;
-    return 'paused' in pause.dataset || this.#pointed || this.#scrolled || scroll.contains(document.activeElement) || this.held();
+    return 'paused' in pause.dataset || this.#pointed || this.#scrolled || scroll.contains(document.activeElement) || this.isHeld();
   }
 
   #togglePause() {
@@ -96,14 +96,14 @@ export class LiveTable {
     setText(more, `Show ${Math.min(PAGE, matching - this.#limit)} more of ${integer(matching)}`);
     none.hidden = matching > 0;
     setText(none, query && this.#shown.length
-      ? `None of the ${integer(this.#shown.length)} listed matches. The search above goes further back, by the whole id.`
+      ? `None of the ${integer(this.#shown.length)} listed match. The search by id above covers more payments.`
       : this.none);
   }
 
   #announce(query) {
     const { fresh, note } = this.parts;
     const listed = this.#shown.length ? `latest ${integer(this.#shown.length)}` : '';
-    const leftOut = this.#leftOut ? `, ${integer(this.#leftOut)} more left out just now` : '';
+    const leftOut = this.#leftOut ? `, ${integer(this.#leftOut)} more omitted` : '';
     setText(note, query ? `${integer(this.#matching.length)} of ${listed}` : listed + leftOut);
     const first = this.#shown[0];
     const at = first ? this.#latest.findIndex((item) => this.key(item) === this.key(first)) : 0;

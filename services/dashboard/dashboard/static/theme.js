@@ -1,23 +1,23 @@
-// Light, dark, or as the system has it. Loaded before the first paint.
+// Theme: light, dark, or the system's. Loaded before the first paint.
 
 const KEY = 'fraudstream-theme';
 const THEMES = ['system', 'light', 'dark'];
 const ICONS = { system: '◐', light: '☀', dark: '☾' };
 
-function remembered() {
+function storedTheme() {
   try {
     const theme = localStorage.getItem(KEY);
     return THEMES.includes(theme) ? theme : 'system';
   } catch {
-    return 'system'; // storage is forbidden: the page works, it only forgets
+    return 'system'; // storage is disabled: the page works, but does not remember the theme
   }
 }
 
-function remember(theme) {
+function storeTheme(theme) {
   try {
     localStorage.setItem(KEY, theme);
   } catch {
-    // as above
+    // storage is disabled
   }
 }
 
@@ -25,7 +25,7 @@ function apply(theme) {
   document.documentElement.dataset.theme = theme;
 }
 
-/** Makes a button step through the themes. */
+/** Lets a button cycle through the themes. */
 export function bindThemeToggle(button) {
   const [icon, word] = button.children;
   const show = (theme) => {
@@ -34,13 +34,13 @@ export function bindThemeToggle(button) {
     button.setAttribute('aria-label', `Theme: ${theme}. Change it`);
     button.title = `Theme: ${theme}`;
   };
-  show(remembered());
+  show(storedTheme());
   button.addEventListener('click', () => {
     const theme = THEMES[(THEMES.indexOf(document.documentElement.dataset.theme) + 1) % THEMES.length];
-    remember(theme);
+    storeTheme(theme);
     apply(theme);
     show(theme);
   });
 }
 
-apply(remembered());
+apply(storedTheme());

@@ -1,4 +1,4 @@
-// The key numbers, each with what it was over the window.
+// Tiles with the key metrics, each with its course over the window.
 
 import { el, setAttribute, setText } from './dom.js';
 import { duration, integer, NONE, pace, percent } from './format.js';
@@ -15,7 +15,7 @@ const flaggedShare = (store, from, to) => {
 };
 const time = (ms) => duration(ms).join(' ').trim();
 
-// Each: how its value reads (number and unit), the raw number, what stands beneath, and its course.
+// Each tile: its formatted value (number and unit), the raw number, the text below, and the course over the window.
 const TILES = [
   { id: 'rate', title: 'Payments', show: (s) => pace(s.rate), raw: (s) => s.rate,
     below: (s) => (s.known ? `${integer(s.payments)} in 15 min` : ''), course: total },
@@ -31,7 +31,7 @@ const TILES = [
     below: (s) => (s.dead ? `${percent(s.deadRate)} of all in 15 min` : s.known ? 'none in 15 min' : ''), course: span('dead') },
 ];
 
-/** The row of tiles. */
+/** Row of tiles. */
 export class Tiles {
   constructor(host) {
     this.tiles = TILES.map((tile) => {
@@ -45,7 +45,7 @@ export class Tiles {
     });
   }
 
-  /** Shows the summary's numbers. */
+  /** Shows the summary's values. */
   render(store, summary) {
     for (const tile of this.tiles) {
       const [number, unit] = tile.show(summary);
