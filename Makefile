@@ -1,4 +1,4 @@
-# `make help` lists the targets. All of them make what they need: only Python 3.11 to 3.14 must be there.
+# `make help` lists the targets. Each target builds its requirements: only Python 3.11 to 3.14 must be installed.
 ifeq ($(OS),Windows_NT)
 $(error Not on native Windows: use Docker Desktop (docker compose up --build), or make inside WSL)
 endif
@@ -7,7 +7,7 @@ endif
 .DELETE_ON_ERROR:
 .SUFFIXES:
 
-# A moved folder or another PYTHON=… needs another environment.
+# The environment is re-created if the folder is moved or PYTHON=… changes.
 VENV := .venv/made-$(shell echo '$(CURDIR) $(PYTHON)' | cksum | cut -d ' ' -f 1)
 BIN := .venv/bin
 RUN := $(BIN)/python -m
@@ -20,43 +20,43 @@ $(VENV): requirements.lock shared/pyproject.toml
 
 .PHONY: help demo test test-kafka4 check faults chaos bench e2e train quality data lock sbom audit licences pin-images clean
 
-help: ## this list
+help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
 
-demo: $(VENV) ## payments scored here and now, without Docker; DEMO_SECONDS=30 stops by itself
+demo: $(VENV) ## score payments on this machine without Docker; DEMO_SECONDS=30 stops after 30 s
 	@$(RUN) demo
 
-test: $(VENV) ## unit, contract, integration and browser tests, on real Kafka where java and mvn are
+test: $(VENV) ## run unit, contract, integration and browser tests, on real Kafka if java and mvn are installed
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m 'not faults and not e2e'
 
-test-kafka4: $(VENV) ## the quick choice of broker tests (marker kafka4) on Kafka 4 in KRaft mode
+test-kafka4: $(VENV) ## run the short selection of broker tests (marker kafka4) on Kafka 4 in KRaft mode
 	TEST_KAFKA=4 $(PYTEST) -n 2 --dist loadfile -m kafka4
 
-check: $(VENV) ## format, lint, types, layers
+check: $(VENV) ## check format, lint, types and layers
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python -m mypy $(CODE)
 	$(BIN)/lint-imports
 
-faults: $(VENV) ## every named fault, on brokers of its own
+faults: $(VENV) ## run all fault tests, on their own brokers
 	$(PYTEST) -n 2 --dist loadfile -m faults
 
-chaos: $(VENV) ## a seeded storm of kills, pauses and restarts; CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS
+chaos: $(VENV) ## run seeded random kills, pauses and restarts; CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS
 	@$(BIN)/python -m tests.chaos
 
-bench: $(VENV) ## this scorer beside other stream processors, into benchmarks/; needs java, mvn and an hour and a half
+bench: $(VENV) ## compare the scorer with other stream processors, into benchmarks/; needs java, mvn and 90 minutes
 	@$(BIN)/python -m benchmarks
 
-e2e: $(VENV) ## the Compose file itself; needs a Docker engine
+e2e: $(VENV) ## test the Compose file; needs a Docker engine
 	$(PYTEST) -m e2e
 
 train: $(VENV) ## train a model from data/historical_payments.csv into models/
 	@$(RUN) trainer $(ARGS)
 
-quality: $(VENV) ## how close the trained model comes to the simulation's truth, beside its goals
+quality: $(VENV) ## compare the trained model with the simulation's true probabilities and its targets
 	@$(RUN) trainer.quality
 
-data: $(VENV) ## make data/historical_payments.csv anew from the simulation
+data: $(VENV) ## generate data/historical_payments.csv again from the simulation
 	@$(RUN) trainer.make_data
 
 lock: $(VENV) ## resolve the dependencies again; ARGS=--upgrade for newer ones
@@ -68,12 +68,12 @@ sbom: $(VENV) ## list the packages in each image, as CycloneDX, into dist/sbom/
 audit: $(VENV) ## compare the locked packages with the published advisories; needs the package index
 	sh .ci/dependencies audit
 
-licences: $(VENV) ## docs/licences.md from the installed packages
+licences: $(VENV) ## write docs/licences.md from the installed packages
 	sh .ci/dependencies licences
 
-pin-images: ## write the digests of the images of others into Compose file and Dockerfiles; needs their registry
+pin-images: ## write the digests of third-party images into Compose file and Dockerfiles; needs their registry
 	sh .ci/pin-images
 
-clean: ## remove the virtual environment and all caches; outputs/ and models/ stay
+clean: ## remove the virtual environment and all caches; outputs/ and models/ are kept
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -not -path './.git/*' -prune -exec rm -rf {} +
