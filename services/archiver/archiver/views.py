@@ -24,7 +24,7 @@ _VIEWS: Mapping[str, str] = {
         WHERE decision = 'block'
         ORDER BY amount DESC
         LIMIT 100""",
-    # payments do not contain the model's thresholds: the lowest probabilities reviewed or blocked come close
+    # payments do not contain the model's thresholds: the lowest probabilities reviewed or blocked are close to them
     "model_comparison": """
         WITH limits AS (
             SELECT model_version AS version,
