@@ -12,7 +12,7 @@ VENV := .venv/made-$(shell echo '$(CURDIR) $(PYTHON)' | cksum | cut -d ' ' -f 1)
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 PYTEST := $(BIN)/python -m pytest
-CODE := shared/src services tests benchmarks
+CODE := shared/src services examples tests benchmarks
 
 $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
