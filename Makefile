@@ -18,7 +18,7 @@ $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
 	@touch $@
 
-.PHONY: help demo test test-kafka4 check faults chaos bench e2e train quality data lock sbom audit licences pin-images clean
+.PHONY: help demo test unit test-kafka4 lint check faults chaos bench e2e train quality data lock sbom audit licences pin-images clean
 
 help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
@@ -29,12 +29,18 @@ demo: $(VENV) ## payments scored here and now, without Docker; DEMO_SECONDS=30 s
 test: $(VENV) ## unit, contract, integration and browser tests, on real Kafka where java and mvn are
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m 'not faults and not e2e'
 
+unit: $(VENV) ## the unit tests alone
+	$(PYTEST) -n 2 --dist load tests/unit
+
 test-kafka4: $(VENV) ## the quick choice of broker tests (marker kafka4) on Kafka 4 in KRaft mode
 	TEST_KAFKA=4 $(PYTEST) -n 2 --dist loadfile -m kafka4
 
-check: $(VENV) ## format, lint, types, layers
+lint: $(VENV) ## the fast part of check: format, lint, words; what pre-commit runs
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
+	$(BIN)/python .ci/words.py
+
+check: lint ## lint, types, layers
 	$(BIN)/python -m mypy $(CODE)
 	$(BIN)/lint-imports
 
