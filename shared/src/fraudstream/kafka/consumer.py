@@ -177,7 +177,7 @@ class InputConsumer(ConsumerRebalanceListener):
             return None
 
     async def offset_after(self, partition: int, batch: Unreadable) -> int:
-        """Return the first offset after *batch* at which the broker serves another batch."""
+        """Return the first offset after *batch* at which the broker serves something else."""
         return await offset_after(self._kafka, self._topic, partition, batch)
 
     async def fingerprint_at(self, partition: int, offset: int) -> int | None:

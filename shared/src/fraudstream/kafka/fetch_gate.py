@@ -1,4 +1,4 @@
-"""Control of aiokafka's fetches: it fetches as soon as its records were returned, too early for small cycles."""
+"""Control over when aiokafka fetches: on its own, as soon as its records are returned, too early for small cycles."""
 
 from typing import Any
 

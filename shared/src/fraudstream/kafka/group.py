@@ -33,8 +33,8 @@ async def committed_offsets(
         except GroupAuthorizationFailedError:
             raise GroupAuthorizationFailedError(group) from None
 
-    found = await _retry(request)
-    offsets = {place.partition: entry.offset for place, entry in found.items()}
+    entries = await _retry(request)
+    offsets = {place.partition: entry.offset for place, entry in entries.items()}
     return {partition: offset if (offset := offsets.get(partition, -1)) >= 0 else None for partition in partitions}
 
 
@@ -76,7 +76,7 @@ async def describe_group(admin: AIOKafkaAdminClient, group: str) -> Group:
 
 def _member(entry: Mapping[str, Any]) -> Member:
     subscribed, assigned = frozenset[str](), frozenset[TopicPartition]()
-    with suppress(ValueError, TypeError):  # the bytes are those of an arbitrary program
+    with suppress(ValueError, TypeError):  # written by an arbitrary program
         subscribed = frozenset(ConsumerProtocol.METADATA.decode(entry["member_metadata"]).subscription)
         assigned = frozenset(ConsumerProtocol.ASSIGNMENT.decode(entry["member_assignment"]).partitions())
     return Member(

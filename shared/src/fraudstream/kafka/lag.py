@@ -1,7 +1,7 @@
 """Lag of an owner's partitions: last stable offset minus position.
 
-Not minus the committed offset, which always stays before a transaction's last marker. Read over a separate connection:
-a stuck consumer would return the offsets of its last fetch.
+Not minus the committed offset: a transaction marker follows it, so the lag would never be 0. Read over a separate
+connection: a stuck consumer would return the offsets of its last fetch.
 """
 
 import asyncio
@@ -37,7 +37,7 @@ class LagProbe:
         self._lock = asyncio.Lock()
 
     async def read(self) -> dict[int, int | None] | None:
-        """Return the lag by partition, None where the position is unknown; only None if the brokers don't answer."""
+        """Return the lag by partition, None where the position is unknown; or only None if the brokers don't answer."""
         places = [TopicPartition(self._topic, partition) for partition in sorted(self._owner.assigned)]
         if not places:
             return {}

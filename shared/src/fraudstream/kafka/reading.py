@@ -115,7 +115,7 @@ class TopicReader:
         Offsets without a record (transaction markers, aborted or compacted records) are skipped.
 
         An `Unreadable` takes the place of a damaged record, and of a whole batch that can't be decoded.
-        Raises KafkaSetupError where retention deletes records before they are read, or no record comes for 60 s.
+        Raises KafkaSetupError where retention deletes unread records, or the position does not advance for 60 s.
         """
         if start >= end:
             return
@@ -148,7 +148,7 @@ class TopicReader:
                 raise KafkaSetupError(f"{self.topic}: no more records of partition {partition} for {_SILENCE_S:g} s")
 
     async def offset_after(self, partition: int, batch: Unreadable, end: int) -> int:
-        """Return the first offset after *batch* at which the broker serves another batch; at most *end*.
+        """Return the first offset after *batch* at which the broker serves something else; at most *end*.
 
         The length in a damaged header is not trusted. Raises KafkaError.
         """
@@ -174,7 +174,7 @@ def undecoded_batch(record: Record | Unreadable) -> Unreadable | None:
 
 
 async def offset_after(kafka: KafkaSettings, topic: str, partition: int, batch: Unreadable) -> int:
-    """Return the first offset after *batch*, which can't be decoded, at which the broker serves another batch.
+    """Return the first offset after *batch*, which can't be decoded, at which the broker serves something else.
 
     Raises KafkaError where the brokers are unavailable.
     """
