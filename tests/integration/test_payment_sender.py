@@ -77,7 +77,7 @@ async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: Mag
         for first in range(0, COUNT, 1_000):
             await _put(sender, _messages(first, 1_000))
             if first == COUNT // 2 and break_it:
-                await break_it(sender._link.producer._producer)
+                await break_it(sender._connection.producer._producer)
             await asyncio.sleep(0)
         assert await sender.flush(20) == 0
     gc.collect()
@@ -109,7 +109,7 @@ def test_nothing_is_lost(kafka_bootstrap: str, names: Names, break_it: Break | N
     for place, value in sorted(told.items()):
         partitions[place[0]].append(int(value or 0))
     assert all(earlier < later for values in partitions.values() for earlier, later in pairwise(values))
-    replaced = sum(call.args[0] == "producer failed, starting another" for call in log.warning.call_args_list)
+    replaced = sum(call.args[0] == "producer failed, starting a new one" for call in log.warning.call_args_list)
     assert replaced == (break_it not in (None, _connection_lost))
     if not replaced:
         assert len(records) == COUNT

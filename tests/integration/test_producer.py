@@ -130,16 +130,16 @@ def test_broker_restarted(own_cluster: Cluster, names: Names, tmp_path: Path, en
     ) as service:
         service.wait_for("payments sent", count=2)
         end(own_cluster.broker)
-        service.wait_for("Kafka is away: waiting, nothing is lost")
+        service.wait_for("Kafka is unavailable: waiting, nothing is lost")
         own_cluster.broker.start()
         assert service.wait(60) == 0, service.output
     records = read_all(own_cluster.bootstrap, topic)
     assert len({record.key for record in records}) == limit
-    assert len(service.lines("Kafka is away: waiting, nothing is lost")) == 1
-    (back,) = service.lines("Kafka is back")
+    assert len(service.lines("Kafka is unavailable: waiting, nothing is lost")) == 1
+    (back,) = service.lines("Kafka is available again")
     stamps = [record.timestamp for record in records]
     # for 2 s it makes payments without knowing, and delays of up to 1 s are made up for
-    assert (max(stamps) - min(stamps)) / 1_000 >= limit / rate + back["away_s"] - 2 - 1
+    assert (max(stamps) - min(stamps)) / 1_000 >= limit / rate + back["outage_s"] - 2 - 1
     assert "Traceback" not in service.output
     assert "aiokafka" not in service.output
 
@@ -164,7 +164,7 @@ def test_told_to_stop_while_the_broker_is_away(own_cluster: Cluster, names: Name
     with _producer(tmp_path, own_cluster.bootstrap, topic, PAYMENTS_PER_SECOND="1000") as service:
         service.wait_for("payments sent")
         own_cluster.broker.pause()
-        service.wait_for("Kafka is away: waiting, nothing is lost")
+        service.wait_for("Kafka is unavailable: waiting, nothing is lost")
         wait_until(lambda: service.heartbeat == "Kafka is away", 5, "heartbeat says so")
         service.terminate()
         assert service.wait(15) == 1
@@ -197,4 +197,4 @@ def test_a_topic_that_refuses_payments(kafka_bootstrap: str, names: Names, tmp_p
         assert service.wait(40) == 0, service.output
     assert len(_ids(kafka_bootstrap, topic)) == 5_000
     assert len(service.lines("payments refused")) == len(service.lines("payments accepted again")) == 1
-    assert not service.lines("Kafka is away: waiting, nothing is lost")
+    assert not service.lines("Kafka is unavailable: waiting, nothing is lost")

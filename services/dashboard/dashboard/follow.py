@@ -67,7 +67,7 @@ class Follower:
                 except BROKEN as error:
                     if not self._board.reading:  # it has not got in since the last time either
                         attempts.check()
-                    reason = attempts.standing() or str(error) or type(error).__name__
+                    reason = attempts.final_refusal() or str(error) or type(error).__name__
                     self._log.warning("Kafka is away", reason=reason)
                     self._board.away(time.time())
                 finally:

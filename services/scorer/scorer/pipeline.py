@@ -123,7 +123,7 @@ class Pipeline:
 
     def _hear_refusals(self) -> None:
         """Brokers that let us in before may do so no longer; the client only goes on trying."""
-        refused = attempts.standing()
+        refused = attempts.final_refusal()
         if refused and refused != self.refused:
             structlog.get_logger().error("Kafka refuses a connection", reason=refused, action="tried again")
         self.refused = refused

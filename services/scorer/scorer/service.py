@@ -277,7 +277,7 @@ async def _belong(
             with watchdog.watching():
                 await pipeline.run(stop)
         except BROKEN as error:
-            reason = attempts.standing() or await _reason(error, group)
+            reason = attempts.final_refusal() or await _reason(error, group)
             if member.ownership.joined or reason != logged:
                 structlog.get_logger().warning("membership lost", reason=reason, action="joining again")
             logged = reason
