@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from fraudstream.runtime.http_guard import Guard
-from fraudstream.runtime.http_server import Limits, _checked, _Connection, _Crowd
+from fraudstream.runtime.http_server import Limits, _Connection, _OpenConnections, _with_guard
 from tests.fuzz import cases
 
 CASES = cases(20_000)
@@ -111,14 +111,14 @@ def test_any_bytes(caplog: pytest.LogCaptureFixture) -> None:
         return web.Response(text="answered")
 
     async def all_cases() -> None:
-        loop, crowd = asyncio.get_running_loop(), _Crowd(Limits(total=CASES, of_one=CASES))
+        loop, crowd = asyncio.get_running_loop(), _OpenConnections(Limits(total=CASES, of_one=CASES))
         loop.set_exception_handler(lambda _, context: problems.append(context))
         application = web.Application()
         application.router.add_get("/{path:.*}", answer)
         runner = web.AppRunner(application, handler_cancellation=True)
         await runner.setup()
         assert runner.server is not None
-        runner.server.request_handler = _checked(runner.server.request_handler, GUARD)
+        runner.server.request_handler = _with_guard(runner.server.request_handler, GUARD)
         make = partial(_Connection, runner.server, crowd, loop)
         before_mb = resident_mb()
         for _ in range(CASES // AT_ONCE):

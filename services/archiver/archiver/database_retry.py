@@ -55,7 +55,7 @@ class DatabaseRetry:
     def over(self) -> None:
         """Nothing hinders any more."""
         self.obstacle, self.doubtful = "", False
-        self._waiting.over()
+        self._waiting.end()
 
     async def _try(self, stop: asyncio.Event, work: Callable[..., T], *arguments: Any) -> T:
         """One try, however long it takes; when told to stop, it is left to itself after 10 s."""
@@ -74,4 +74,4 @@ class DatabaseRetry:
 
     def _hindered(self, reason: str, action: str = "") -> None:
         self.obstacle = reason
-        self._waiting.say(reason=reason, **({"action": action} if action else {}))
+        self._waiting.report(reason=reason, **({"action": action} if action else {}))

@@ -201,7 +201,7 @@ class Archiver:
             metrics.rows.labels(table).inc(new[table])
             metrics.rows_there.labels(table).inc(len(rows) - new[table])
         for topic, count in made.passed_over.items():
-            metrics.records_passed_over.labels(topic).inc(count)
+            metrics.records_skipped.labels(topic).inc(count)
         metrics.transaction_duration.observe(seconds)
         self._report.add(new, sum(made.passed_over.values()))
 
@@ -221,5 +221,5 @@ class Archiver:
             self._log.info("positions have moved", reason="the last transaction was committed after all", of=str(error))
         else:
             self._metrics.overtaken.inc()
-            self._overtaken.say(position=str(error), action="none is needed; one archiver of a database is enough")
+            self._overtaken.report(position=str(error), action="none is needed; one archiver of a database is enough")
         self._retry.over()

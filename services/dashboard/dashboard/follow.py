@@ -119,7 +119,7 @@ class Follower:
             tail.jump({place: ends[place] for place in behind})
             passed_over = sum(count for (topic, _), count in behind.items() if topic == self._topics.scored)
             self._board.pass_over(passed_over, time.time())
-            self._metrics.records_passed_over.inc(passed_over)
+            self._metrics.records_skipped.inc(passed_over)
         is_whole = is_settled or not tail.reached.keys() - tail.positions.keys()
         self._board.connected(time.time(), caught_up=self._board.reading or (is_whole and total <= _CAUGHT_UP))
 

@@ -13,7 +13,7 @@ from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, 
 from fraudstream.fitting import RECORD_BYTES, fitted
 from fraudstream.model.features import matrix
 from fraudstream.model.fraud_model import Floats, FraudModel
-from fraudstream.model.reasons import worded
+from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
 from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all
 from fraudstream.record import Message, Record, Unreadable
@@ -124,7 +124,7 @@ class Scorer:
         rows = [places[partition].start + number for partition, number in flagged]
         shares = self.model.explain(features[rows])
         if shares is not None:
-            for (partition, number), words in zip(flagged, worded(features[rows], shares), strict=True):
+            for (partition, number), words in zip(flagged, format_reasons(features[rows], shares), strict=True):
                 reasons[partition][number] = words
         return reasons
 

@@ -175,10 +175,10 @@ class _WaitLog:
 
     def report(self) -> None:
         guess = attempts.guess() if time.monotonic() - self._since_s > _GUESS_AFTER_S else None
-        self._waiting.say(reason=guess)
+        self._waiting.report(reason=guess)
 
     def over(self) -> None:
-        self._waiting.over()
+        self._waiting.end()
 
 
 _client_log = logging.getLogger("aiokafka")
