@@ -1,4 +1,4 @@
-"""The page behind a real nginx: its events arrive in time, and it works below any path."""
+"""The page behind a real nginx: its events arrive in time, and it works under any path."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def skip_without_nginx() -> None:
 
 @pytest.fixture
 def proxy(dashboard: Dashboard, tmp_path: Path) -> Iterator[Nginx]:
-    """In front of the dashboard, as docs/dashboard.md has it, and in other ways."""
+    """Start nginx in front of the dashboard, with the configuration of docs/dashboard.md and others."""
     skip_without_nginx()
     documented = DOCUMENT.read_text(encoding="utf-8").partition("```nginx\n")[2].partition("```")[0]
     assert "location /fraud/" in documented
@@ -72,7 +72,7 @@ def proxy(dashboard: Dashboard, tmp_path: Path) -> Iterator[Nginx]:
 
 @pytest.fixture
 def opened(proxy: Nginx, surroundings: Surroundings, make_page: MakePage) -> Callable[[str], Page]:
-    """Opens the page at an address of the proxy, and waits until it shows what was sent."""
+    """Open the page at an address of the proxy, and wait until it shows the payments that were sent."""
     surroundings.send(
         [scored(number, now(), decision="review" if number == 1 else "approve") for number in range(1, PAYMENTS + 1)],
         "SCORED_TOPIC",
@@ -91,7 +91,7 @@ def opened(proxy: Nginx, surroundings: Surroundings, make_page: MakePage) -> Cal
 
 @pytest.mark.parametrize("path", PATHS)
 def test_all_of_the_page_is_there(proxy: Nginx, opened: Callable[[str], Page], path: str) -> None:
-    """Style, script, icon, events and the search; a link to a payment leads back to it."""
+    """Style, script, icon, events and the search load; a link to a payment leads back to it."""
     page = opened(path)
     assert page.url == f"{proxy.url}{PATHS[path]}"
     rules = "[...document.styleSheets].map((sheet) => sheet.cssRules.length)"
@@ -109,7 +109,7 @@ def test_all_of_the_page_is_there(proxy: Nginx, opened: Callable[[str], Page], p
 
 
 def test_live_stays_live(opened: Callable[[str], Page]) -> None:
-    """For longer than the time after which the page gives up, with a new second on it each second."""
+    """The page gets a new second each second, for longer than the time after which it would give up."""
     pages = [opened(path) for path in PATHS]
     for page in pages:
         page.evaluate(WATCH)
@@ -128,7 +128,7 @@ def test_live_stays_live(opened: Callable[[str], Page]) -> None:
 def test_a_proxy_that_keeps_the_name(
     surroundings: Surroundings, tmp_path: Path, make_page: MakePage, hosts: str, status: int
 ) -> None:
-    """Its name must be one of DASHBOARD_HOSTS."""
+    """The proxy's host name must be one of DASHBOARD_HOSTS."""
     skip_without_nginx()
     with (
         Dashboard(surroundings, DASHBOARD_HOSTS=hosts) as dashboard,

@@ -1,4 +1,4 @@
-"""The scorers that the storm plays with: started, hit, continued; the end of each is judged."""
+"""The scorers of a storm: started, disturbed, resumed; the exit of each is checked."""
 
 import itertools
 import json
@@ -18,9 +18,9 @@ from tests.integration.broker.process import _kill_with_us
 from tests.integration.service import Service
 
 _ROOT = Path(__file__).parents[2]
-# longer than any gust and its lull, shorter than the default
+# longer than any burst of disturbances and its pause, shorter than the default
 _STALL_TIMEOUT_S = 90
-# what docker-compose.yml grants
+# the grace period in docker-compose.yml
 _GRACE_S = 30.0
 _LAST_LINES = 5
 _PEACE_S = 20.0
@@ -44,7 +44,7 @@ _NEVER_SAID = {
 
 @dataclass(slots=True, kw_only=True)
 class Member:
-    """One scorer process, and what was done to it: `may_end_as` are the exit codes that this explains."""
+    """One scorer process and the signals it got: `may_end_as` are the exit codes that these explain."""
 
     name: str
     service: Service
@@ -58,7 +58,7 @@ class Member:
 
 
 class Crew:
-    """All scorers of a storm; `target` is how many there should be."""
+    """All scorers of a storm; `target` is the number to keep running."""
 
     def __init__(
         self,
@@ -82,11 +82,11 @@ class Crew:
 
     @property
     def obeying(self) -> list[Member]:
-        """Those that have not been told to end."""
+        """Members that have not been asked to end."""
         return [member for member in self.members if member.terminated_s is None]
 
     def swap(self, pick: float) -> list[str]:
-        """Let another kept version be the active one in each models folder; running scorers take it."""
+        """Activate another stored version in each models folder; running scorers load it."""
         swapped = []
         for folder in self._models:
             active = store.load(folder, store.NO_PINS)[0].version
@@ -95,7 +95,7 @@ class Crew:
         return swapped
 
     def start(self, armed: Disturbance | None = None) -> Member:
-        """One more, with one of the models; armed with a failpoint where that is the disturbance."""
+        """Start a scorer with one of the models, armed with a failpoint if that is the disturbance."""
         name = f"scorer-{next(self._numbers):02d}"
         folder = self._folder / name
         folder.mkdir()
@@ -119,21 +119,21 @@ class Crew:
         return Service(folder, "tests.faults.mutant", {**settings, "PYTHONPATH": str(_ROOT)}, self._mutant)
 
     def pick(self, fraction: float) -> Member | None:
-        """One of those that run and obey; one that is armed is left in peace at first, so that it gets there."""
+        """Return a running member that was not asked to end; new armed ones are excluded to reach their failpoint."""
         there = [member for member in self.obeying if not member.paused and member.service.running]
         in_peace_since_s = time.monotonic() - _PEACE_S
         there = [member for member in there if not member.armed or member.started_s < in_peace_since_s] or there
         return there[int(fraction * len(there))] if there else None
 
     def kill(self, member: Member) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         member.killed = True
         member.may_end_as.add(_SIGKILLED)
         member.service.kill()
         self._ended(member)
 
     def terminate(self, member: Member) -> None:
-        """SIGTERM: it must end by itself, with 0, in time."""
+        """Send SIGTERM: the member must exit by itself, with 0, in time."""
         member.terminated_s = time.monotonic()
         member.may_end_as.add(0)
         if "scorer starts" not in member.service.output:
@@ -141,18 +141,18 @@ class Crew:
         member.service.terminate()
 
     def pause(self, member: Member) -> None:
-        """SIGSTOP."""
+        """Send SIGSTOP."""
         member.paused = True
         member.service.pause()
 
     def resume(self, member: Member) -> None:
-        """SIGCONT; nothing where it has been killed meanwhile."""
+        """Send SIGCONT, unless the member was killed in the meantime."""
         member.paused = False
         if member.service.running:
             member.service.resume()
 
     def inspect(self) -> list[Member]:
-        """Judge those that have ended or should have; returns those that a failpoint has just stopped."""
+        """Check the members that have ended or should have; return those that a failpoint has just stopped."""
         stopped = []
         for member in list(self.members):
             if not member.service.running:
@@ -165,12 +165,12 @@ class Crew:
         return stopped
 
     def disband(self) -> None:
-        """Kill what is left."""
+        """Kill the remaining members."""
         for member in list(self.members):
             self.kill(member)
 
     def said(self) -> Counter[str]:
-        """How often the scorers said each thing that is more than information."""
+        """Count the scorers' log events above level info."""
         said = Counter[str]()
         for member in self._started:
             for line in member.service.output.splitlines():
@@ -201,7 +201,7 @@ class Crew:
 
 
 def _suspicious(output: str) -> Iterator[str]:
-    """Tracebacks, each as one, and what a storm gives no reason to say; what is left open at an end is no matter."""
+    """Yield tracebacks, each as one, and lines that a storm does not explain; resources unclosed at exit are ignored."""
     for told, lines in itertools.groupby(output.splitlines(), lambda line: line.startswith("{")):
         if told:
             yield from filter(_is_strange, lines)

@@ -1,4 +1,4 @@
-"""What happens, told line by line as it happens; what went wrong is kept for the verdict."""
+"""The storm's log, printed line by line; findings are kept for the verdict."""
 
 import re
 import threading
@@ -11,7 +11,7 @@ _KEPT = 3
 
 
 class Report:
-    """Prints with the storm's clock, counts events by kind, keeps findings. Any thread may call."""
+    """Events printed with the storm's clock and counted by kind, and the findings. Thread-safe."""
 
     def __init__(self) -> None:
         self.findings: list[str] = []
@@ -21,14 +21,14 @@ class Report:
         self._lock = threading.Lock()
 
     def tell(self, text: str, event: str = "") -> None:
-        """One line; `event` is the kind that the summary counts it as."""
+        """Print one line; `event` is the kind that the summary counts it as."""
         with self._lock:
             if event:
                 self.events[event] += 1
             print(f"{time.monotonic() - self._since_s:7.1f} s  {text}", flush=True)
 
     def find(self, text: str) -> None:
-        """A finding: what is promised did not hold. Of those that differ in their numbers only, three are kept."""
+        """Record a finding: a broken promise. Of findings that differ in their numbers only, three are kept."""
         with self._lock:
             kind = _NUMBERS.sub("#", text)
             self._alike[kind] += 1
@@ -41,7 +41,7 @@ class Report:
             self.tell("FINDING: more of the kind, not listed")
 
     def thread(self, work: Callable[[], None]) -> threading.Thread:
-        """A thread, not started, whose end by an error is a finding too."""
+        """Return a thread, not started, that records a finding if `work` raises."""
 
         def run() -> None:
             try:

@@ -1,4 +1,4 @@
-"""One storm from beginning to end: servers, scorers, load and onlookers; then the drain and the verdict."""
+"""One storm from beginning to end: servers, scorers, load and readers; then the drain and the verdict."""
 
 import itertools
 import shutil
@@ -34,7 +34,7 @@ _DRAIN_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What kind of storm: how many messages a second, whether the CSV is rotated, which rule the scorers lack."""
+    """The storm's parameters: messages per second, rotation of the CSV, the rule that the scorers lack."""
 
     seed: int
     minutes: float = 3.0
@@ -46,7 +46,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How it went: kept what was promised where there are no findings. `folder` is kept only where there are some."""
+    """A storm's result; a promise was broken if there are findings, and only then is `folder` kept."""
 
     plan: Plan
     seconds: float
@@ -81,7 +81,7 @@ class Result:
 
 
 def run(plan: Plan) -> Result:
-    """Run one storm. Leaves no process behind, and no files where all promises were kept."""
+    """Run one storm. Leaves no process running, and no files if all promises were kept."""
     began_s = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="fraudstream-chaos-"))
     report = Report()
@@ -150,13 +150,13 @@ def _storm(plan: Plan, cluster: Cluster, crew: Crew, report: Report, reader: Rea
 
 
 def _possible(cluster: Cluster, disturbances: Iterable[Disturbance]) -> Iterable[Disturbance]:
-    """Leave out what this cluster does not have."""
+    """Leave out disturbances of servers that this cluster does not have."""
     return (one for one in disturbances if one.kind != "ZooKeeper stop" or cluster.line is Line.ZOOKEEPER)
 
 
 def _clear(crew: Crew, report: Report) -> None:
-    """Wake the stopped ones, so that what they still have in hand meets its fence; then end them all."""
-    for member in crew.members:  # also one that stopped itself when it had been told to end
+    """Resume the stopped scorers, so that their unfinished work meets its fence; then end all scorers."""
+    for member in crew.members:  # also one that stopped itself after it was asked to end
         if member.paused:
             crew.resume(member)
     for member in crew.obeying:
@@ -174,7 +174,7 @@ def _clear(crew: Crew, report: Report) -> None:
 
 
 def _drain(crew: Crew, report: Report, reader: Reader, surroundings: Surroundings) -> None:
-    """Clean scorers decide what is left."""
+    """Score the remaining records with undisturbed scorers."""
     expected = len(committed_records(surroundings.bootstrap, surroundings.topics[0]))
     for _ in range(_CLEAN_SCORERS):
         crew.start()

@@ -1,4 +1,4 @@
-"""Does what the schedule says, when it says so, and undoes it later."""
+"""Execution of a schedule: applies each disturbance when it is due and undoes it later."""
 
 import heapq
 import itertools
@@ -16,12 +16,12 @@ _LOOK_EVERY_S = 0.1
 _PROGRESS_EVERY_S = 10.0
 _RESTART_S = 1.0
 _SERVERS_BACK_S = 150.0
-# a group of which members have died one after the other needs several sessions of 15 s
+# a group whose members have died one after the other needs several sessions of 15 s
 _CALM_S = 40.0
 
 
 class Storm:
-    """Runs a schedule on a cluster and a crew."""
+    """The execution of a schedule on a cluster and a crew."""
 
     def __init__(
         self, cluster: Cluster, crew: Crew, report: Report, decided: Callable[[], int], progress: Callable[[], str]
@@ -48,7 +48,7 @@ class Storm:
         }
 
     def run(self, schedule: Iterable[Disturbance], duration_s: float) -> None:
-        """Blocks for `duration_s`, then until the servers are up again; scorers may still be stopped."""
+        """Run the schedule. Blocks for `duration_s`, then until all servers are up; scorers may still be stopped."""
         self._end_s = time.monotonic() + duration_s
         self._in(_PROGRESS_EVERY_S, self._tell_progress)
         for one in schedule:
@@ -64,7 +64,7 @@ class Storm:
             self._servers.join(_SERVERS_BACK_S)
 
     def _turn_until(self, condition: Callable[[], bool], timeout_s: float) -> None:
-        """Look after the crew and what is due meanwhile."""
+        """Check the crew and undo what is due, until the condition holds."""
         end_s = min(self._end_s, time.monotonic() + timeout_s)
         while (now_s := time.monotonic()) < end_s and not condition():
             while self._todo and self._todo[0][0] <= now_s:
@@ -79,7 +79,7 @@ class Storm:
         heapq.heappush(self._todo, (time.monotonic() + wait_s, next(self._numbers), action))
 
     def _look(self) -> None:
-        """Notice ends and stops; keep the crew at its number."""
+        """Handle ended and stopped scorers; keep the crew at its number."""
         for member in self._crew.inspect():
             assert member.armed is not None
             mercy = member.armed.mercy
@@ -132,7 +132,7 @@ class Storm:
             self._crew.terminate(member)
 
     def _arm(self, one: Disturbance) -> None:
-        """An armed scorer takes a running one's place."""
+        """Replace a running scorer by an armed one."""
         if member := self._crew.pick(one.pick):
             self._crew.kill(member)
         self._report.tell(
@@ -153,7 +153,7 @@ class Storm:
             self._crew.kill(member)
 
     def _disturb_servers(self, one: Disturbance) -> None:
-        """In a thread, as servers take their time."""
+        """Disturb servers in a thread, as they take seconds to stop and start."""
         work = {"broker restart": self._restart_broker, "broker kill": self._kill_broker}
         self._report.tell(f"{one.kind}, back in {one.hold_s} s", one.kind)
         self._servers = threading.Thread(target=work.get(one.kind, self._stop_zookeeper), args=(one.hold_s,))

@@ -1,4 +1,4 @@
-"""What must hold once the storm is over and all is drained."""
+"""Checks after the storm, once all records are drained."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ _VERIFY_TIMEOUT_S = 180
 def judge(
     report: Report, reader: Reader, load: Load, state: State | None, path: Path, settings: Mapping[str, str]
 ) -> int:
-    """Every check; each that fails is a finding. Returns how many records were lost."""
+    """Run every check; each failure is a finding. Return the number of lost records."""
     bootstrap = settings["KAFKA_BOOTSTRAP_SERVERS"]
     lost = _lost(report, reader, load, bootstrap, settings["INPUT_TOPIC"])
     _files(report, state, path)
@@ -60,7 +60,7 @@ def _rotated(path: Path) -> list[Path]:
 
 
 def _whole(path: Path) -> Path:
-    """The CSV with those that were rotated before it, as one."""
+    """Return one file with the rows of the CSV and of its rotated files."""
     rotated = _rotated(path)
     if not rotated:
         return path
@@ -113,7 +113,7 @@ def _offsets(report: Report, state: State | None, bootstrap: str, settings: Mapp
 
 
 def _verify(report: Report, settings: Mapping[str, str]) -> None:
-    """The product's own judgement must be the same."""
+    """Check that `fraudstream verify` comes to the same result."""
     environment = {**settings, "PATH": os.environ["PATH"]}
     done = subprocess.run(
         [sys.executable, "-m", "cli", "verify"],

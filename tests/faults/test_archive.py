@@ -1,4 +1,4 @@
-"""The archiver, its database and Kafka die, in every order: each committed record is a row once, and no aborted one."""
+"""Archiver, database and Kafka fail, in every order: each committed record is a row once, and no aborted one is."""
 
 import resource
 import sqlite3
@@ -26,13 +26,13 @@ SMALL = "100"
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """On the broker that all share."""
+    """Create topics and a folder on the shared broker."""
     return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[Postgres]:
-    """A server that may be broken, as long as it is whole again at the end of a test; its commits are synced."""
+    """Return a server that a test may break but must restore at its end; its commits are synced."""
     require_postgres()
     with Postgres() as server:
         yield server
@@ -40,7 +40,7 @@ def own_postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="module")
 def own_pooler(own_postgres: Postgres) -> Iterator[PgBouncer]:
-    """One session for all archivers, before that server."""
+    """Put a pooler in front of that server, with one session for all archivers."""
     require_pooler()
     with PgBouncer(own_postgres, sessions=1) as server:
         yield server
@@ -48,7 +48,7 @@ def own_pooler(own_postgres: Postgres) -> Iterator[PgBouncer]:
 
 @pytest.fixture(params=["sqlite", "postgres", "pooler"])
 def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
-    """One of each kind."""
+    """Return an archive of each kind."""
     if request.param == "sqlite":
         return Archive(surroundings, SQLITE)
     server: Postgres | PgBouncer = request.getfixturevalue(f"own_{request.param}")
@@ -56,7 +56,7 @@ def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: N
 
 
 def goes_on(archive: Archive, count: int) -> None:
-    """A next archiver finds nothing strange; all that was committed is there once."""
+    """Check that a new archiver logs no problem and that all committed records are there once."""
     with archive.archiver() as service:
         service.wait_until_ready()
         archive.wait_until_archived(service)
@@ -70,7 +70,7 @@ def goes_on(archive: Archive, count: int) -> None:
 
 @pytest.mark.parametrize("step", failpoints.ARCHIVER_NAMES)
 def test_killed_at_each_step(archive: Archive, surroundings: Surroundings, step: str) -> None:
-    """Within the transaction, with all rows written, and behind the commit."""
+    """The archiver is killed within the transaction, with all rows written, and after the commit; nothing is lost."""
     stream = Stream(surroundings)
     stream.write(1_000)
     stream.write(100, commit=False)
@@ -80,7 +80,7 @@ def test_killed_at_each_step(archive: Archive, surroundings: Surroundings, step:
 
 
 def test_a_database_that_dies_and_sleeps(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
-    """Killed under load, stopped for longer than any patience, then both killed: waited for, and nothing lost."""
+    """The archiver waits for a database that is killed under load, then stopped for long; then both are killed."""
     archive, server = Archive(surroundings, own_postgres.database(names("archive"))), own_postgres.server
     stream = Stream(surroundings)
     with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
@@ -105,7 +105,7 @@ def test_a_database_that_dies_and_sleeps(surroundings: Surroundings, own_postgre
 def test_told_to_stop_while_the_database_sleeps(
     surroundings: Surroundings, own_postgres: Postgres, names: Names
 ) -> None:
-    """It leaves within its grace period, and the next one goes on."""
+    """The archiver exits within its grace period, and the next one continues."""
     archive = Archive(surroundings, own_postgres.database(names("archive")))
     stream = Stream(surroundings)
     with archive.archiver() as service:
@@ -120,7 +120,7 @@ def test_told_to_stop_while_the_database_sleeps(
 
 
 def test_two_archivers_at_once(archive: Archive, surroundings: Surroundings) -> None:
-    """They take turns, and write nothing twice; one is killed, the other goes on. Said once."""
+    """Two archivers take turns and write nothing twice; one is killed, the other continues. Each logs this once."""
     stream = Stream(surroundings)
     with stream.writing(100), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as first:
         _grows(archive, first)
@@ -135,7 +135,7 @@ def test_two_archivers_at_once(archive: Archive, surroundings: Surroundings) -> 
 
 
 def test_a_file_that_others_use(surroundings: Surroundings) -> None:
-    """A reader in the middle of its query, then a writer, for longer than SQLite waits; neither breaks anything."""
+    """A reader in the middle of its query, then a writer, for longer than SQLite waits, break nothing."""
     archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
     stream.write(500)
     with archive.archiver() as service:
@@ -155,7 +155,7 @@ def test_a_file_that_others_use(surroundings: Surroundings) -> None:
 
 
 def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
-    """Waited for, with the reason; then on, with nothing lost."""
+    """The archiver waits for room on the disk, with the reason in its log, and then continues; nothing is lost."""
     archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
     with archive.archiver() as service:
         stream.write(100)
@@ -171,7 +171,7 @@ def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
 
 
 def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
-    """As a user without rights: waited for; and a file that somebody deletes while it is in use is made anew."""
+    """An archiver without rights on the folder waits; a file that is deleted while in use is created again."""
     archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
     stream.write(100)
     archive.file.parent.chmod(0o555)
@@ -186,7 +186,7 @@ def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
 
 
 def test_kafka_restarts(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
-    """Killed and started again under load, then with a database of its own state: nothing lost, nothing twice."""
+    """Kafka is killed and restarted under load, then with a database of its own state: nothing is lost or repeated."""
     archive = Archive(output_topics(own_cluster.bootstrap, names, tmp_path), SQLITE)
     stream = Stream(archive.surroundings)
     with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
@@ -199,7 +199,7 @@ def test_kafka_restarts(own_cluster: Cluster, names: Names, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_storm(make_cluster: MakeCluster, names: Names, tmp_path: Path, kind: str) -> None:
-    """Archivers killed, paused and doubled, the database killed and paused, both at once, a broker killed; seeded."""
+    """Archivers, database and a broker are killed, paused and doubled, seeded: nothing is lost or repeated."""
     with ExitStack() as stack:
         server = None
         if kind == "postgres":
@@ -216,7 +216,7 @@ def test_a_storm(make_cluster: MakeCluster, names: Names, tmp_path: Path, kind: 
 
 
 def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres | None) -> None:
-    """Each blow falls when some more rows are there, or after a while without."""
+    """Apply each disturbance after some more rows are there, or after a while without any."""
     blows = ["kill", "pause", "double", "kafka", "both", "sleep", "kill"]
     random.shuffle(blows)
     with ExitStack() as stack:
@@ -241,7 +241,7 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
             if blow == "pause":
                 service.pause()
                 other = start()
-                # one that is frozen within a transaction may hold SQLite's lock until it goes on
+                # one that is frozen within a transaction may hold SQLite's lock until it continues
                 wait_until(partial(_knows, other), 60, "the other works, or waits")
                 service.resume()
                 _grows(archive, service, timeout_s=60)
@@ -253,18 +253,18 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
 
 
 def _waits(service: Service, reason: str) -> None:
-    """Wait until it says that it waits for the database, and why; before that it may just have had no answer."""
+    """Wait until the log has the reason for which it waits; before that it may just have had no answer."""
     lines = partial(service.lines, "waiting for the database")
     wait_until(lambda: any(reason in line["reason"] for line in lines()), 60, f"it says: {reason}")
 
 
 def _knows(service: Service) -> bool:
-    """Whether it archives, or says what it waits for."""
+    """Return whether the service archives, or has logged the reason for which it waits."""
     return service.is_ready or bool(service.lines("waiting for the database"))
 
 
 def _grows(archive: Archive, service: Service, rows: int = 300, timeout_s: float = 30) -> None:
-    """Wait until so many more rows are there."""
+    """Wait until `rows` more rows are there."""
     before = archive.count()
     try:
         wait_until(lambda: archive.count() >= before + rows, timeout_s, f"{rows} more rows")

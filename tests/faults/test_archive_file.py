@@ -1,4 +1,4 @@
-"""SQLite's file while other programs use it as they like: nothing is lost, and the log line says what to do."""
+"""SQLite's file while other programs use it: nothing is lost, and the log line names the action to take."""
 
 import shutil
 import sqlite3
@@ -31,19 +31,19 @@ SWITCH = "PRAGMA journal_mode=WAL"
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, and a folder."""
+    """Create topics and a folder."""
     return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @pytest.fixture
 def archive(surroundings: Surroundings) -> Archive:
-    """An archive in a file."""
+    """Return an archive in a file."""
     return Archive(surroundings, SQLITE)
 
 
 @pytest.fixture
 def stream(surroundings: Surroundings) -> Stream:
-    """What a scorer writes; 100 payments so far."""
+    """Return a stream as a scorer writes it, with 100 payments so far."""
     stream = Stream(surroundings)
     stream.write(100)
     return stream
@@ -51,7 +51,7 @@ def stream(surroundings: Surroundings) -> Stream:
 
 @contextmanager
 def viewer(archive: Archive, *statements: str) -> Iterator["subprocess.Popen[str]"]:
-    """Another program that executes these, and keeps the file open."""
+    """Run another program that executes these statements and keeps the file open."""
     command = [sys.executable, "-c", VIEWER, str(archive.file), *statements]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -63,12 +63,12 @@ def viewer(archive: Archive, *statements: str) -> Iterator["subprocess.Popen[str
 
 
 def is_wal(archive: Archive) -> bool:
-    """Whether the file's header says so."""
+    """Return whether the file's header has WAL mode."""
     return archive.file.read_bytes()[18] == 2
 
 
 def waits(service: Service, reason: str, action: str) -> None:
-    """Wait until it logs why it waits, and what to do about that."""
+    """Wait until the log has this reason for waiting, and this action."""
 
     def found() -> bool:
         lines = service.lines(WAITS)
@@ -81,14 +81,14 @@ def waits(service: Service, reason: str, action: str) -> None:
 
 
 def ended(service: Service) -> None:
-    """End it; nothing unexpected happened."""
+    """Stop the service; it must have logged nothing unexpected."""
     service.terminate()
     assert service.wait() == 0, service.output
     assert "Traceback" not in service.output
 
 
 def test_a_viewer_switches_the_file_to_wal(archive: Archive, stream: Stream) -> None:
-    """The archiver works on in WAL mode, also when it starts in it or was killed in it, and leaves it in the end."""
+    """The archiver works in WAL mode, also when it starts or was killed in it, and leaves it in the end."""
     with archive.archiver() as first:
         archive.wait_until_archived(first)
         with viewer(archive, SWITCH, "BEGIN", COUNT):  # a transaction that it never ends
@@ -119,7 +119,7 @@ def test_a_viewer_switches_the_file_to_wal(archive: Archive, stream: Stream) -> 
 
 
 def test_wal_mode_is_left_when_the_viewer_is_closed(archive: Archive, stream: Stream) -> None:
-    """Without a restart of the archiver, at one of the next batches; a VACUUM in between is no obstacle."""
+    """Without a restart, one of the next batches leaves WAL mode; a VACUUM in between does not prevent it."""
     with archive.archiver() as service:
         archive.wait_until_archived(service)
         with viewer(archive, SWITCH, COUNT, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
@@ -136,7 +136,7 @@ def test_wal_mode_is_left_when_the_viewer_is_closed(archive: Archive, stream: St
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 @pytest.mark.parametrize("change", ["deleted", "replaced by a copy"])
 def test_the_file_is_taken_away(archive: Archive, stream: Stream, mode: str, change: str) -> None:
-    """In WAL mode, SQLite writes to the deleted file without an error; the archiver notices, and fills the other."""
+    """In WAL mode, SQLite writes to a deleted file without an error; the archiver notices, and fills the new file."""
     copy = archive.file.with_name("copy.db")
     with archive.archiver() as service:
         archive.wait_until_archived(service)
@@ -157,7 +157,7 @@ def test_the_file_is_taken_away(archive: Archive, stream: Stream, mode: str, cha
 
 
 def test_shared_memory_that_a_mount_does_not_offer(archive: Archive, stream: Stream) -> None:
-    """A viewer left the file in WAL mode, and memory can't be shared: alone, the archiver needs none to leave it."""
+    """With WAL mode left by a viewer and no shared memory, the archiver, alone on the file, leaves WAL mode without it."""
     with archive.archiver() as first:
         archive.wait_until_archived(first)
         ended(first)
@@ -178,7 +178,7 @@ def test_shared_memory_that_a_mount_does_not_offer(archive: Archive, stream: Str
 def test_files_of_a_viewer_that_may_not_be_written(
     archive: Archive, stream: Stream, surroundings: Surroundings
 ) -> None:
-    """Left behind by a viewer of another user that was killed: they are named, and the archiver continues after."""
+    """The unwritable files of another user's killed viewer are named, and the archiver continues once they are gone."""
     with archive.archiver() as first:
         archive.wait_until_archived(first)
         ended(first)
@@ -200,7 +200,7 @@ def test_files_of_a_viewer_that_may_not_be_written(
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_a_viewer_holds_a_lock(archive: Archive, stream: Stream, mode: str) -> None:
-    """Until its transaction ends; it is asked to end it."""
+    """The archiver waits until the viewer's transaction ends; its log asks to end it."""
     with archive.archiver() as service:
         archive.wait_until_archived(service)
         with viewer(archive, f"PRAGMA journal_mode={mode}", "BEGIN IMMEDIATE", "CREATE TABLE notes (text)"):
@@ -213,7 +213,7 @@ def test_a_viewer_holds_a_lock(archive: Archive, stream: Stream, mode: str) -> N
 
 @pytest.mark.usefixtures("stream")
 def test_a_file_that_is_no_database(archive: Archive) -> None:
-    """Waited for, untouched; once it is out of the way, a new one is filled."""
+    """A file that is not a database is left untouched; once it is moved, the archiver fills a new one."""
     archive.file.write_bytes(b"amount,decision\n" * 500)
     with archive.archiver() as service:
         waits(service, "file is not a database", "DATABASE_URL")

@@ -23,7 +23,7 @@ ROTATED = {"CSV_ROTATE_BYTES": "4000"}
 
 @pytest.fixture
 def archive(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Archive:
-    """An empty archive behind new topics."""
+    """Create new topics and an empty archive of them."""
     return Archive(Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare(), SQLITE)
 
 
@@ -56,7 +56,7 @@ def test_killed_at_each_step(archive: Archive, step: str) -> None:
 
 @contextmanager
 def sending(surroundings: Surroundings, sent: list[int]) -> Iterator[None]:
-    """Payments, one batch after the other, within the block; their ids are in `sent`."""
+    """Send payments, batch after batch, within the block; their ids are in `sent`."""
     over = threading.Event()
 
     def send() -> None:
@@ -78,7 +78,7 @@ def sending(surroundings: Surroundings, sent: list[int]) -> Iterator[None]:
 
 
 def test_under_load(archive: Archive) -> None:
-    """Erased again and again while two scorers append and the file is rotated: all others are there once."""
+    """Repeated erasures while two scorers append and rotate the file leave all other rows there once."""
     surroundings, sent = archive.surroundings, list[int]()
     gone = [11, 12, 403, 404, 605]
     with running(surroundings, archive, CSV_ROTATE_BYTES="40000"), surroundings.scorer(CSV_ROTATE_BYTES="40000"):

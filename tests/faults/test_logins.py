@@ -1,4 +1,4 @@
-"""Faults of logins: a password that is changed under a scorer that runs."""
+"""Faults of logins: a password that is changed while a scorer runs."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.kafka4
 
 @pytest.mark.usefixtures("own_cluster_is_possible")
 def test_a_password_that_is_changed_while_it_runs(names: Names, tmp_path: Path) -> None:
-    """Nothing happens until connections break; then the scorer says so, and goes on once it is let in again."""
+    """Scoring continues until connections break; then the scorer logs why, and resumes once its login works again."""
     user = "mover"
     with secured_cluster({}) as cluster:
         place = Place(cluster, names, tmp_path).make_topics_quietly()

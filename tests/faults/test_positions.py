@@ -1,6 +1,6 @@
-"""A scorer dies between CSV and commit, on a batch that did not begin where the last one ended.
+"""A scorer dies between CSV and commit, on a batch that did not begin at the end of the previous one.
 
-The next owner must take it for a batch to be published again, not for one that is behind the group.
+The next owner must treat it as a batch to be published again, not as one that precedes the group's offset.
 """
 
 import pytest
@@ -15,7 +15,7 @@ BETWEEN_CSV_AND_COMMIT = "stored=kill"
 
 
 def scored_once(scene: Surroundings, **settings: str) -> None:
-    """Let a scorer do all that is there, and stop it."""
+    """Let a scorer score all records, and stop it."""
     with scene.scorer(**settings) as scorer:
         scene.wait_until_committed()
         scorer.terminate()
@@ -29,7 +29,7 @@ def killed(scene: Surroundings, failpoint: str = BETWEEN_CSV_AND_COMMIT) -> None
 
 
 def assert_published(scene: Surroundings, rows: int) -> None:
-    """Every row of the CSV is in the topic, once."""
+    """Assert that every row of the CSV is in the topic, once."""
     in_file, in_topic = csv_rows(scene.csv), scored(scene.bootstrap, scene.settings["SCORED_TOPIC"])
     assert in_file.keys() == in_topic.keys()
     assert all(len(found) == 1 for found in in_file.values())
@@ -57,7 +57,7 @@ def test_behind_offsets_without_a_record(surroundings: Surroundings, before: int
 
 
 def test_on_a_new_partition(surroundings: Surroundings) -> None:
-    """It has no committed offset yet: that is no expired one."""
+    """A new partition has no committed offset yet; that is not reported as an expired one."""
     surroundings.send_payments(400)
     scored_once(surroundings)
     for topic in surroundings.topics:
@@ -72,7 +72,7 @@ def test_on_a_new_partition(surroundings: Surroundings) -> None:
 
 @pytest.mark.parametrize(("to", "rows"), [(1, 800), (150, 600)])
 def test_after_a_reset_by_hand(surroundings: Surroundings, to: int, rows: int) -> None:
-    """Back or forward, each record that is scored stands once in both."""
+    """After a reset back or forward, each scored record is once in both."""
     surroundings.send_payments(400)
     scored_once(surroundings, MAX_BATCH_RECORDS="20")
     surroundings.send_payments(400)
@@ -98,7 +98,7 @@ def test_behind_what_retention_deleted(surroundings: Surroundings) -> None:
 
 @pytest.mark.parametrize("failpoint", [BETWEEN_CSV_AND_COMMIT, "registered=kill"])
 def test_on_a_topic_made_anew(surroundings: Surroundings, failpoint: str) -> None:
-    """Also where it dies before the former CSV is set aside."""
+    """A scorer continues on a re-created topic, even after a death before the previous CSV is renamed."""
     surroundings.send_payments(400)
     scored_once(surroundings)
     delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
@@ -111,7 +111,7 @@ def test_on_a_topic_made_anew(surroundings: Surroundings, failpoint: str) -> Non
     rows, events = csv_rows(surroundings.csv), scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
     assert len(rows) == 800
     assert all(len(found) == 1 for found in rows.values())
-    # the former topic had the first 100 offsets of each partition too
+    # the previous topic had the first 100 offsets of each partition too
     assert {place: len(found) for place, found in events.items()} == {
         place: 2 if place[1] < 100 else 1 for place in rows
     }

@@ -1,4 +1,4 @@
-"""`python -m tests.faults.unprivileged SERVICE`: as one to whom file modes apply, also where we are root."""
+"""`python -m tests.faults.unprivileged SERVICE`: a service to which file modes apply, even when started as root."""
 
 import os
 import sys
