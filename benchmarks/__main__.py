@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def _measure(settings: BenchSettings, folder: Path) -> Measured:
-    """Run the sections; what a section needs is on the same disk as the project, as its outputs would be."""
+    """Run the sections, with their files on the project's disk, as its outputs would be."""
     known = contenders.all_of_them(models.make(folder / "models"))
     measured = Measured()
     if set(settings.sections) != {"kafka4"}:

@@ -1,4 +1,4 @@
-"""Where a process that took any free port answers: its log says so."""
+"""The address of a process that listens on any free port, read from its log."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ _TOLD_S = 60.0
 
 
 def address(log: Path, event: str) -> str:
-    """The URL that comes with `event`, once it is told; TimeoutError where it never is."""
+    """Return the URL that comes with `event`, once it is logged; TimeoutError if it never is."""
     wait_until(lambda: bool(_urls(log, event)), _TOLD_S, f"{log.name}: {event}")
     return _urls(log, event)[0]
 

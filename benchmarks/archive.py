@@ -1,4 +1,4 @@
-"""The archiver: rows a second from a backlog into SQLite and into Postgres, and its memory meanwhile."""
+"""The archiver: rows per second from a backlog into SQLite and into Postgres, and its memory meanwhile."""
 
 import itertools
 import json
@@ -40,7 +40,7 @@ class Filled:
 
 
 def measure(bench: Bench) -> Mapping[str, Filled]:
-    """By kind of database."""
+    """Measure each kind of database."""
     templates = scored.templates(Path(bench.contenders["scorer_default"].variables["MODELS_DIR"]))
     count = 2 * bench.settings.payments
     found = {}
@@ -54,7 +54,7 @@ def measure(bench: Bench) -> Mapping[str, Filled]:
 
 
 def fill(new: Job, templates: Sequence[Template], count: int) -> None:
-    """Put `count` scored payments into the scored topic, each of another place."""
+    """Put `count` scored payments into the scored topic, each with a place of its own."""
     sender = workload.producer(new.bootstrap, **_BULK)
     at = b"2026-01-01T00:00:00.000Z"
     numbered = zip(range(1, count + 1), itertools.cycle(templates), strict=False)
@@ -64,7 +64,7 @@ def fill(new: Job, templates: Sequence[Template], count: int) -> None:
 
 
 def drain(new: Job, url: str, count: int, replica: int) -> Filled:
-    """Archive all of it, watched by the archiver's own count of what is committed."""
+    """Archive the backlog, measured by the archiver's own counter of committed rows."""
     with running(new, replica, DATABASE_URL=url) as process:
         samples = _watch(process, count)
         peak_mb = usage.peak_resident_mb(process.pid)
@@ -81,7 +81,7 @@ def drain(new: Job, url: str, count: int, replica: int) -> Filled:
 
 
 def _own(value: bytes, number: int) -> bytes:
-    """The same payment with an id and a place of its own."""
+    """Return the payment with an id and a place of its own."""
     event = json.loads(value)
     event |= {"payment_id": number, "source_partition": number % PARTITIONS, "source_offset": number}
     return json.dumps(event, separators=(",", ":")).encode()

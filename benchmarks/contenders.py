@@ -1,4 +1,4 @@
-"""Who is compared, and how each is started."""
+"""The programs that are compared, and how each is started."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ SLOW_S = 16
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """A program, what it is told beyond the scorer's variables, and what is measured of it."""
+    """A program, its environment variables beyond the scorer's, and its measured output."""
 
     name: str
     command: Sequence[str]
@@ -30,7 +30,7 @@ class Contender:
 
 
 def all_of_them(models_folders: Mapping[str, Path]) -> dict[str, Contender]:
-    """By name."""
+    """Return the contenders by name."""
     python, classpath = str(frameworks.python()), frameworks.streams_classpath()
     parameters = models.parameters(models_folders["logistic"])
     found = [

@@ -1,4 +1,4 @@
-"""The dashboard while payments flow: what it costs, how late a page knows, when a page shows its first number."""
+"""The dashboard while payments flow: its resources, the delay of its pages, the time to a page's first number."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ _HOUR_TIMEOUT_S = 3_600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
-    """With one viewer and no payments."""
+    """The dashboard's resources with one viewer and no payments."""
 
     cpu_share: float
     resident_mb: float
@@ -47,7 +47,7 @@ class Idle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """With all viewers, at full rate; CPU as shares of one core, over 10 s each."""
+    """The dashboard's resources with all viewers, at full rate; CPU as shares of one core, over 10 s each."""
 
     seconds: float
     rate_per_s: float
@@ -60,7 +60,7 @@ class Flow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """What the viewers were told: how late, and how much of it."""
+    """Events sent to the viewers: their delay and their size."""
 
     viewers: int
     flagged: int
@@ -83,7 +83,7 @@ class Told:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """All that is measured of the dashboard."""
+    """All measurements of the dashboard."""
 
     idle: Idle
     flow: Flow
@@ -97,7 +97,7 @@ class Screen:
 
 
 def measure(bench: Bench) -> Screen:
-    """Beside a scorer that has nothing to do, but metrics to show."""
+    """Measure the dashboard beside an idle scorer, whose metrics it shows."""
     templates = scored.templates(Path(bench.contenders["scorer_default"].variables["MODELS_DIR"]))
     with (
         job(bench, "scorer_default_with_metrics", partitions=PARTITIONS) as beside,
@@ -133,7 +133,7 @@ def _idle(new: Job, process: Process, url: str, seconds: float) -> Idle:
 def _flow(
     new: Job, process: Process, url: str, templates: Sequence[Template], seconds: float
 ) -> tuple[Flow, Told, Sequence[float], str]:
-    """Pages are loaded once the rest is measured: a browser's start is felt by all."""
+    """Measure the flow first and then the page loads: a browser's start would slow all processes."""
     file, unpainted, first_paint_ms = new.folder / "seen.jsonl", "", list[float]()
     scored_topic, dlq_topic = new.outputs
     with viewing(url, VIEWERS, file):
@@ -190,7 +190,7 @@ def _told(file: Path, written: Written, since_s: float, until_s: float) -> Told:
 
 
 def _hour(templates: Sequence[Template], payments: int, file: Path) -> list[float]:
-    """36,000,000 payments are an hour of the board's own clock."""
+    """Return the memory over 36,000,000 payments, an hour of the board's own clock."""
     records.save(templates, file)
     command = [sys.executable, "-m", "benchmarks.programs.hour", str(file), str(payments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=_HOUR_TIMEOUT_S)

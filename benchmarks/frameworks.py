@@ -1,4 +1,4 @@
-"""What the contenders need beside our own environment, made once: a virtual environment, a jar and its libraries."""
+"""The contenders' dependencies outside of our own environment, made once: a virtual environment, a jar, libraries."""
 
 import hashlib
 import shutil
@@ -15,7 +15,7 @@ _BUILD_TIMEOUT_S = 900
 
 
 def python() -> Path:
-    """The interpreter of an environment that has exactly what requirements.lock says."""
+    """Return the interpreter of an environment with exactly the packages of requirements.lock."""
     interpreter = _ENVIRONMENT / "bin" / "python"
     stamp = _ENVIRONMENT / "made-from"
     wanted = f"{sys.prefix} {sys.version} {_digest([_LOCK])}"
@@ -29,7 +29,7 @@ def python() -> Path:
 
 
 def streams_classpath() -> str:
-    """The Kafka Streams program and its libraries, built by Maven where its sources have changed."""
+    """Return the Kafka Streams program and its libraries; Maven builds them if the sources have changed."""
     target = _STREAMS / "target"
     stamp = target / "made-from"
     wanted = _digest([_STREAMS / "pom.xml", *sorted((_STREAMS / "src").rglob("*.java"))])

@@ -1,4 +1,4 @@
-"""The ratios that a run is judged by."""
+"""The goals of a run: bounds of ratios."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from operator import ge, le
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure's name, a ratio's in results.json, what it means, and the bound it should keep."""
+    """A figure's name (a ratio in results.json), its description, and its bound."""
 
     name: str
     meaning: str
@@ -15,12 +15,12 @@ class Goal:
     bound: float
 
     def is_met(self, value: float) -> bool:
-        """Whether `value` keeps the bound."""
+        """Return whether `value` keeps the bound."""
         compare: Callable[[float, float], bool] = ge if self.sign == "≥" else le
         return compare(value, self.bound)
 
     def judge(self, value: float) -> str:
-        """The bound, and whether `value` misses it."""
+        """Return the bound, and whether `value` misses it."""
         return f"{self.sign} {self.bound:g}{'' if self.is_met(value) else ' (missed)'}"
 
 

@@ -1,4 +1,4 @@
-"""What a run was made on: figures of another machine differ, ratios less so."""
+"""The machine of a run: figures of different machines differ, ratios differ less."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 
 
 def describe() -> dict[str, object]:
-    """Processor, memory, operating system and versions; nothing that names the machine."""
+    """Return processor, memory, operating system and versions, but nothing that identifies the machine."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),

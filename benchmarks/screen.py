@@ -23,7 +23,7 @@ alone: a process that holds what the page shows, fed on a simulated clock, 36,00
 
 
 def section(results: Results) -> list[str]:
-    """Nothing where it was not measured."""
+    """Return the section; nothing if it was not measured."""
     if "dashboard" not in results:
         return []
     found = results["dashboard"]

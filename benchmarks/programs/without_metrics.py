@@ -1,4 +1,4 @@
-"""The scorer with nothing counted, timed or asked for its metrics; all else is as it is."""
+"""The scorer without counters, timers and scraped metrics; otherwise unchanged."""
 
 import sys
 from contextlib import ExitStack
@@ -32,5 +32,5 @@ RECORDING = (
 if __name__ == "__main__":
     with ExitStack() as replaced:
         for owner, method, nothing in RECORDING:
-            replaced.enter_context(patch.object(owner, method, nothing))  # AttributeError where it is gone
+            replaced.enter_context(patch.object(owner, method, nothing))  # AttributeError if it was removed
         sys.exit(main())

@@ -93,7 +93,7 @@ def test_another_site_can_only_link_to_the_page(dashboard: Dashboard, tab: Page,
 
 
 def test_a_name_that_is_pointed_at_the_page_shows_nothing(dashboard: Dashboard, tab: Page) -> None:
-    """DNS rebinding, where the browser takes the page for the other site's own, is refused, and the setting is named."""
+    """DNS rebinding, where the browser takes the page for the other site's own, is refused; the setting is named."""
     url = dashboard.url.replace("127.0.0.1", "evil.localhost")
     for path in ("/", "/events", "/api/payments/1"):
         answer = tab.goto(f"{url}{path}")

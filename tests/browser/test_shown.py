@@ -88,7 +88,7 @@ def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: 
             assert surroundings.model.version[:8] in page.get_by_test_id("model-card").inner_text()
             replayed = page.locator('[data-testid="dead-row"] [data-testid="replayed"]:visible')
             expect(replayed).to_have_count(0)
-            page.locator('[data-testid="dead-row"] button').first.focus()  # rows with the focus are not moved; their text is
+            page.locator('[data-testid="dead-row"] button').first.focus()  # a focused row does not move
             assert run(surroundings, "dlq", "replay", "--reason", "missing_field", "--yes").code == 0
             expect(replayed).to_have_count(3, timeout=SECONDS)
             expect(replayed.first).to_contain_text("replayed ")
@@ -190,7 +190,7 @@ def test_a_flood_is_sampled_and_said(dashboard: Dashboard, surroundings: Surroun
 
 
 def test_search_finds_any_payment(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
-    """The search finds an approved payment, the largest id, and both records of a repeated id; its link can be shared."""
+    """The search finds an approved payment, the largest id, both records of a repeated id; its link can be shared."""
     largest = 2**63 - 1
     reasons: list[dict[str, Any]] = [{"field": "failed_logins", "contribution": 2.5, "text": "9 failed logins"}]
     surroundings.send(

@@ -201,7 +201,7 @@ class Crew:
 
 
 def _suspicious(output: str) -> Iterator[str]:
-    """Yield tracebacks, each as one, and lines that a storm does not explain; resources unclosed at exit are ignored."""
+    """Yield tracebacks, each as one, and lines that a storm does not explain, without resources unclosed at exit."""
     for told, lines in itertools.groupby(output.splitlines(), lambda line: line.startswith("{")):
         if told:
             yield from filter(_is_strange, lines)

@@ -125,7 +125,7 @@ def _dealt(random: Random, cards: Sequence[T]) -> Iterator[T]:
 
 
 def _time(random: Random, name: str) -> int:
-    """Return the hit at which a failpoint acts: mostly an early one, as a scorer may be killed soon; takeovers are rare."""
+    """Return the hit at which a failpoint acts: mostly an early one, as scorers may die soon; takeovers are rare."""
     if name in _AT_TAKEOVER:
         return random.choice((1, 1, 2))
     return min(int(random.expovariate(1 / 4)) + 1, _HIGHEST_COUNT)

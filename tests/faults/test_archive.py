@@ -120,7 +120,7 @@ def test_told_to_stop_while_the_database_sleeps(
 
 
 def test_two_archivers_at_once(archive: Archive, surroundings: Surroundings) -> None:
-    """Two archivers take turns and write nothing twice; one is killed, the other continues. Each logs this once."""
+    """Two archivers take turns and write nothing twice; one is killed, the other continues. Each logs it only once."""
     stream = Stream(surroundings)
     with stream.writing(100), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as first:
         _grows(archive, first)

@@ -157,7 +157,7 @@ def test_the_file_is_taken_away(archive: Archive, stream: Stream, mode: str, cha
 
 
 def test_shared_memory_that_a_mount_does_not_offer(archive: Archive, stream: Stream) -> None:
-    """With WAL mode left by a viewer and no shared memory, the archiver, alone on the file, leaves WAL mode without it."""
+    """A viewer left WAL mode on, and memory can't be shared: the archiver, alone on the file, turns it off."""
     with archive.archiver() as first:
         archive.wait_until_archived(first)
         ended(first)

@@ -249,7 +249,7 @@ def test_case_13_cut_at_the_end_of_transactions(names: Names, tmp_path: Path) ->
 
 
 def test_case_14_a_transaction_that_times_out(surroundings: Surroundings) -> None:
-    """A scorer is stopped with an open transaction for longer than its 60 s: the broker aborts it, the batch is repeated."""
+    """A scorer is stopped for longer than its transaction's 60 s: the broker aborts it, the batch is repeated."""
     surroundings.send_payments(500)
     with surroundings.scorer(FAILPOINTS="sent=stop") as scorer:
         scorer.wait_until_paused()

@@ -70,7 +70,7 @@ def test_case_19_a_csv_that_a_program_holds(surroundings: Surroundings) -> None:
 
 @pytest.mark.parametrize("what", ["deleted", "moved", "truncated", "edited"])
 def test_case_20_the_csv_is_changed_while_running(surroundings: Surroundings, what: str) -> None:
-    """A changed file is kept and a new one started; no row is lost or repeated in them, and there is no silent append."""
+    """A changed file is kept and a new one started: no silent append, no row lost or repeated in them."""
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
         surroundings.send_payments(400)

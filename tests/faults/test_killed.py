@@ -20,7 +20,7 @@ ENDED_AT_ONCE = 130
     [*((step, 1) for step in failpoints.SCORER_NAMES), ("torn", 4), ("stored", 4), ("offsets_sent", 4)],
 )
 def test_case_1_killed_at_each_step(surroundings: Surroundings, step: str, count: int) -> None:
-    """Each record is stored once after a kill at every step of the cycle and of a takeover, some later in the stream."""
+    """Each record is stored once after a kill at every step of the cycle and of a takeover, early and later."""
     surroundings.send_payments(8_000)
     with surroundings.scorer(FAILPOINTS=f"{step}=kill@{count}", MAX_BATCH_RECORDS="500") as first:
         assert first.wait(60) == SIGKILLED
@@ -57,7 +57,7 @@ def test_case_1_a_killed_scorers_transaction_is_ended_by_its_successor(surroundi
 
 
 def test_case_5_sigterm_leaves_no_replay(surroundings: Surroundings) -> None:
-    """A scorer stopped under load leaves no open transaction; the next start publishes nothing twice, not even aborted."""
+    """A scorer stopped under load leaves no open transaction; the next start repeats nothing, not even aborted."""
     surroundings.send_payments(20_000)
     with surroundings.scorer(MAX_BATCH_RECORDS="50") as first:
         first.wait_for("payments scored")

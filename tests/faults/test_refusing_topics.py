@@ -104,7 +104,7 @@ def test_batches_are_sized_by_the_segment(surroundings: Surroundings) -> None:
 
 
 def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings) -> None:
-    """A compressing producer's dead letter and scored payment lose key or headers that do not fit; no replay sends them."""
+    """Dead letters and scored payments lose key or headers that do not fit; a replay leaves such letters out."""
     key = b"k" * LARGE
     headers = [("h", b"v" * LARGE)]
     messages = [Message(b"broken", key), Message(payment(1), key), Message(b"broken", b"1", headers=headers)]

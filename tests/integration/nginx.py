@@ -33,7 +33,7 @@ http {{
 
 
 def binary() -> str | None:
-    """Return the path of nginx, None where there is none."""
+    """Return the path of nginx, None if it is not installed."""
     return shutil.which("nginx") or shutil.which(_DEBIAN)
 
 

@@ -1,4 +1,4 @@
-"""Secrets of the secured cluster's users, and the proof that none of them was told."""
+"""Secrets of the secured cluster's users, and the check that none of them was logged or printed."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ WRONG = "Wr0ng-guess-9932"
 
 
 def password_of(user: str) -> str:
-    """Easy to find in a log, and in nothing else."""
+    """Return a password that is easy to find in a log and appears nowhere else."""
     return f"S3cret-of-{user}-7741"
 
 
 def assert_discreet(output: str, folder: Path) -> None:
-    """No traceback, and nothing secret: no password, no line of a key."""
+    """Assert that there is no traceback and no secret: no password, no line of a key."""
     assert "Traceback" not in output, output
     assert "S3cret-of-" not in output
     assert "Wr0ng-guess" not in output
@@ -26,7 +26,7 @@ def assert_discreet(output: str, folder: Path) -> None:
 
 
 def ended(service: Service, folder: Path, timeout_s: float = 30) -> str:
-    """Why it has ended, as its only line of that kind says: by itself, with exit code 1, discreetly."""
+    """Return the text of the only error line; the service ended by itself, with exit code 1, without a secret."""
     assert service.wait(timeout_s) == 1, service.output
     assert_discreet(service.output, folder)
     (line,) = service.lines("stopped")

@@ -32,19 +32,19 @@ from tests.strange import NOW, letter_records, scored_records
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, and a folder."""
+    """Create topics and a folder."""
     return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @pytest.fixture
 def sqlite(surroundings: Surroundings) -> Archive:
-    """An archive in a file."""
+    """Return an archive in a file."""
     return Archive(surroundings, SQLITE)
 
 
 @pytest.fixture(params=["sqlite", "postgres", "pooler"])
 def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
-    """One of each kind."""
+    """Return an archive of each kind."""
     if request.param == "sqlite":
         return Archive(surroundings, SQLITE)
     server: Postgres | PgBouncer = request.getfixturevalue(request.param)
@@ -52,7 +52,7 @@ def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: N
 
 
 def ended(service: Service) -> str:
-    """Told to stop, it ends well; returns what it said."""
+    """Check that the archiver exits with 0 after SIGTERM; return its output."""
     service.terminate()
     assert service.wait() == 0, service.output
     assert "Traceback" not in service.output
@@ -60,7 +60,7 @@ def ended(service: Service) -> str:
 
 
 def metric(service: Service, name: str) -> float:
-    """The sum of a metric's series."""
+    """Return the sum of a metric's series."""
     url = service.lines("metrics")[0]["url"]
     with urlopen(url, timeout=10) as response:  # noqa: S310 - http, and ours
         lines = response.read().decode().splitlines()
@@ -68,7 +68,7 @@ def metric(service: Service, name: str) -> float:
 
 
 def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surroundings) -> None:
-    """Payments, dead letters and markers as a scorer writes them, none of what was aborted; and what the views say."""
+    """Payments, dead letters and markers of a scorer are archived, aborted records are not; the views show them."""
     stream = Stream(surroundings)
     stream.write(300)
     stream.write(200, commit=False)
@@ -106,7 +106,7 @@ def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surr
 
 
 def test_a_challenger_is_compared(archive: Archive, surroundings: Surroundings) -> None:
-    """Where it would have decided the same, by the least probabilities that the champion reviewed and blocked."""
+    """The comparison uses the least probabilities that the champion reviewed and blocked."""
     at = "2026-09-21T14:13:30.000Z"
     verdicts = [(0.1, "approve", 0.2), (0.5, "review", 0.95), (0.9, "block", 0.95), (0.95, "block", 0.1)]
     surroundings.send(
@@ -135,7 +135,7 @@ def test_a_challenger_is_compared(archive: Archive, surroundings: Surroundings) 
 
 
 def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surroundings) -> None:
-    """As after a doubtful end of a transaction; the same place with another timestamp is another topic's payment."""
+    """A record repeated by an uncertain commit is one row; the same place with another timestamp is another payment."""
     record = scored(7, "2026-09-21T14:13:30.000Z", partition=0)
     record.timestamp_ms = STAMP_MS
     other = scored(7, "2026-09-21T14:13:30.000Z", partition=0)
@@ -149,7 +149,7 @@ def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surrounding
 
 
 def test_what_retention_deleted_is_said(sqlite: Archive, surroundings: Surroundings) -> None:
-    """With partition, range and count; then it goes on at what is there. Partitions that come are read from 0."""
+    """Deleted records are logged with partition, range and count; reading resumes after them, new partitions from 0."""
     stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
     stream.write(40)
     with sqlite.archiver() as first:
@@ -160,7 +160,7 @@ def test_what_retention_deleted_is_said(sqlite: Archive, surroundings: Surroundi
     with sqlite.archiver() as second:
         (line,) = second.wait_for("retention passed")
         assert (line["topic"], line["partition"], line["level"]) == (topic, 0, "error")
-        assert line["first"] in {20, 21}  # behind the last payment, or behind its transaction's marker
+        assert line["first"] in {20, 21}  # after the last payment, or after its transaction's marker
         assert (line["last"], line["lost"]) == (29, 30 - line["first"])
         for name in surroundings.topics:
             add_partitions(surroundings.bootstrap, name, PARTITIONS + 1)
@@ -173,7 +173,7 @@ def test_what_retention_deleted_is_said(sqlite: Archive, surroundings: Surroundi
 def test_a_topic_made_anew_is_read_from_its_beginning(
     sqlite: Archive, surroundings: Surroundings, *, longer: bool
 ) -> None:
-    """Known by an end before our position, or by another record where we had read the last one."""
+    """The topic is recognized by an end before our position, or by another record at the last position read."""
     stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
     stream.write(40)
     with sqlite.archiver() as first:
@@ -192,7 +192,7 @@ def test_a_topic_made_anew_is_read_from_its_beginning(
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(scored_records, max_size=20), st.lists(letter_records, max_size=20))
 def test_any_record_is_taken_or_passed_over(archive: Archive, payments: list[Record], letters: list[Record]) -> None:
-    """Whatever it is: what makes a row makes one that the database takes, or has."""
+    """Any record is either skipped or makes a row that the database accepts or already has."""
     file = f"sqlite:///{archive.file}" if archive.url.startswith("sqlite") else archive.url
     topics = TopicSettings.from_env({})
     made = batch({(topics.scored, 0): payments, (topics.dlq, 1): letters}, topics, NOW)
@@ -204,7 +204,7 @@ def test_any_record_is_taken_or_passed_over(archive: Archive, payments: list[Rec
 
 
 def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
-    """What the code writes is what Alembic makes; made once, though two archivers start at once."""
+    """The code writes the schema of Alembic's migrations, created once even if two archivers start together."""
     with archive.archiver() as first, archive.archiver() as second:
         wait_until(lambda: first.is_ready and second.is_ready, 30, "ready")
         made = [line for service in (first, second) for line in service.lines("schema made")]
@@ -216,7 +216,7 @@ def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
 
 
 def test_a_newer_schema_is_refused(archive: Archive) -> None:
-    """With a clear line and exit code 1, and nothing is changed."""
+    """A newer schema is refused with a clear line and exit code 1, and nothing is changed."""
     with archive.archiver() as first:
         first.wait_until_ready()
         ended(first)
@@ -244,7 +244,7 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
     ids=str,
 )
 def test_what_is_wrong_with_its_settings_is_named(tmp_path: Path, wrong: dict[str, str], variable: str) -> None:
-    """At start, without what was set: it may hold a password."""
+    """A wrong setting is named at start, without its value, which may hold a password."""
     with Service(tmp_path, "archiver", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **wrong}) as service:
         assert service.wait() == 1
         assert service.lines("stopped")[0]["reason"].startswith(f"{variable}: ")
@@ -253,7 +253,7 @@ def test_what_is_wrong_with_its_settings_is_named(tmp_path: Path, wrong: dict[st
 
 
 def test_a_password_is_waited_for_and_never_told(surroundings: Surroundings, postgres: Postgres, names: Names) -> None:
-    """A wrong one, then a database that is not there: it waits, says why, and goes on. The address in a file."""
+    """With a wrong password, then no database, the archiver logs why it waits, and resumes. The URL is in a file."""
     stream = Stream(surroundings)
     stream.write(20)
     name = names("later")
@@ -278,7 +278,7 @@ def test_a_password_is_waited_for_and_never_told(surroundings: Surroundings, pos
 
 
 def test_old_rows_are_deleted(archive: Archive, surroundings: Surroundings) -> None:
-    """By when they were scored, and only those; more than one piece of them."""
+    """Rows are deleted by the time of their score, and no others; in more than one batch."""
     days = ["2020-01-01T00:00:00.000Z"] * 6_000 + ["2999-01-01T00:00:00.000Z"] * 10
     surroundings.send([scored(number, day, partition=0) for number, day in enumerate(days)], "SCORED_TOPIC")
     with archive.archiver() as first:

@@ -1,4 +1,4 @@
-"""`fraudstream erase` on real Kafka beside a running scorer and archiver: gone everywhere, all else unchanged."""
+"""`fraudstream erase` on real Kafka beside a running scorer and archiver: erased everywhere, all else unchanged."""
 
 import base64
 import json
@@ -28,13 +28,13 @@ from tests.scores import PAYMENT, One, scored_values
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
 
 
 @pytest.fixture(params=["sqlite", "postgres", "pooler"])
 def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
-    """One of each kind."""
+    """Return an archive of each kind."""
     if request.param == "sqlite":
         return Archive(surroundings, SQLITE)
     server: Postgres | PgBouncer = request.getfixturevalue(request.param)
@@ -43,12 +43,12 @@ def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: N
 
 @pytest.fixture
 def sqlite(surroundings: Surroundings) -> Archive:
-    """An archive in a file."""
+    """Return an archive in a file."""
     return Archive(surroundings, SQLITE)
 
 
 def test_beside_running_services(surroundings: Surroundings, archive: Archive) -> None:
-    """By id and key, from rotated files too; then services continue, verify is clean, rebuild brings nothing back."""
+    """Erasure by id and key covers rotated files; services then continue, verify is clean, rebuild restores nothing."""
     with running(surroundings, archive, CSV_ROTATE_BYTES="4000") as (_, archiver):
         archiver.wait_until_ready()
         for first in (1, 101):
@@ -80,7 +80,7 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
 
 
 def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Neither in SQLite's pages nor beside the file, also where a run was killed before it rewrote the file."""
+    """Neither SQLite's pages nor files beside it have the data, even after a kill before the file was rewritten."""
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         send(surroundings, 1, 100)
@@ -94,7 +94,7 @@ def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive
 
 
 def test_what_is_still_to_come(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Not scored, or not archived yet: exit code 1 and a line; the same command later completes it."""
+    """Records not yet scored or archived give exit code 1 and a line; the same command completes it later."""
     send(surroundings, 1, 20)
     done = erase(sqlite, "--payment-id", "7", "--yes")
     assert done.code == 1
@@ -117,7 +117,7 @@ def test_what_is_still_to_come(surroundings: Surroundings, sqlite: Archive) -> N
 
 
 def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive) -> None:
-    """The same places hold other payments there: only the present topic's are erased by key, in CSV and archive."""
+    """Of the same places in two topics, only the present topic's payments are erased by key, in CSV and archive."""
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         surroundings.send([Message(payment(one), b"old") for one in range(1, 6)])
@@ -135,7 +135,7 @@ def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive
 
 
 def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Who writes to the output topics may name any place of the input: by id and by key, other payments stay."""
+    """A writer to the output topics may name any place of the input; by id and by key, other payments stay."""
     topic = surroundings.settings["INPUT_TOPIC"]
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
@@ -160,7 +160,7 @@ def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqli
 
 
 def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings, sqlite: Archive) -> None:
-    """As docs/privacy.md describes it: nothing is left in Kafka, and verify stays clean."""
+    """After the steps of docs/privacy.md nothing is left in Kafka, and verify stays clean."""
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         send(surroundings, 1, 20)
@@ -176,7 +176,7 @@ def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings,
 
 
 def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Another program holds SQLite's lock for a while."""
+    """The command waits while another program holds SQLite's lock."""
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         send(surroundings, 1, 20)
@@ -197,7 +197,7 @@ def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Arch
     [([], "nothing to erase"), (["--payment-id", "7"], "--yes"), (["--key-base64", "?", "--yes"], "not Base64")],
 )
 def test_what_it_refuses(surroundings: Surroundings, sqlite: Archive, arguments: list[str], said: str) -> None:
-    """Nothing named, or nobody to ask: nothing is changed."""
+    """Without a name, or without a terminal to confirm, nothing is changed."""
     surroundings.send_payments(20)
     tools.score(surroundings)
     before = surroundings.csv.read_bytes()
@@ -208,14 +208,14 @@ def test_what_it_refuses(surroundings: Surroundings, sqlite: Archive, arguments:
 
 
 def test_without_the_archiver(surroundings: Surroundings) -> None:
-    """The scorer's image does not have it: it names the image that has."""
+    """The scorer's image lacks the archiver: the command names the image that has it."""
     done = tools.run(surroundings, "erase", "--payment-id", "7")
     assert done.code == 1
     assert "docker compose run --rm erase" in done.output
 
 
 def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> None:
-    """With LOG_PAYMENTS=false, even when debugging: no line of producer, scorer and archiver has an id or an amount."""
+    """With LOG_PAYMENTS=false, even at debug level, no line of producer, scorer and archiver has an id or an amount."""
     settings = {"LOG_PAYMENTS": "false", "LOG_LEVEL": "debug"}
     pace = {"PAYMENT_INTERVAL_S": "0.05", "PAYMENT_LIMIT": "20", "MALFORMED_RATE": "0.3", "SIMULATION_SEED": "1"}
     with surroundings.scorer(**settings) as scorer, sqlite.archiver(**settings) as archiver:
@@ -232,7 +232,7 @@ def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> 
 
 
 def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Whatever the umask of who starts the services: no file can be read by others, the group reads all."""
+    """Whatever the umask of the user who starts the services, the group can read all files and others none."""
     before = os.umask(0)
     try:
         with running(surroundings, sqlite, CSV_ROTATE_BYTES="1000") as (_, archiver):

@@ -1,4 +1,4 @@
-"""An HTTP server whose clients do not read, do not finish, or are too many: bounded, and open to others."""
+"""An HTTP server with clients that do not read, do not finish, or are too many: bounded, and open to others."""
 
 import asyncio
 import re
@@ -34,28 +34,28 @@ needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2, and
 
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 15 s, one."""
+    """Shorten the timeouts from 15 s to 1 s."""
     monkeypatch.setattr(http_server, "_WRITE_S", WAIT_S)
     monkeypatch.setattr(http_server, "_IDLE_S", WAIT_S)
 
 
 @asynccontextmanager
 async def serving(application: web.Application, limits: Limits = page.LIMITS) -> AsyncIterator[int]:
-    """The port of a server of it."""
+    """Serve the application; yield the port."""
     guard = Guard(names=frozenset(), variable="DASHBOARD_HOSTS", linked=re.compile("/"))
     async with served(application, guard, limits, host="127.0.0.1", port=0, variable="X") as url:
         yield int(url.rpartition(":")[2])
 
 
 def handled(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.Application:
-    """An application with one route."""
+    """Return an application with one route."""
     application = web.Application()
     application.router.add_route("*", "/", handler)
     return application
 
 
 async def connected(stack: ExitStack, port: int, sent: bytes, client: str = "127.0.0.1") -> socket.socket:
-    """A client that has sent this, and reads nothing by itself."""
+    """Connect a client that has sent these bytes, and reads nothing by itself."""
     one = stack.enter_context(socket.socket())
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     one.bind((client, 0))
@@ -68,7 +68,7 @@ async def connected(stack: ExitStack, port: int, sent: bytes, client: str = "127
 
 
 async def answer(one: socket.socket, until: bytes = b"\r\n\r\n") -> bytes:
-    """What a client gets until those bytes, the end, or 10 s."""
+    """Return the bytes that a client gets until `until`, the end, or 10 s."""
     got = b""
     with suppress(ConnectionError, TimeoutError):
         async with asyncio.timeout(SOON_S):
@@ -78,7 +78,7 @@ async def answer(one: socket.socket, until: bytes = b"\r\n\r\n") -> bytes:
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for it."""
+    """Wait for the condition."""
     deadline_s = time.monotonic() + SOON_S
     while not condition():
         assert time.monotonic() < deadline_s, what
@@ -86,7 +86,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 def sockets(port: int) -> list[int]:
-    """Of each connection that is open or has more to send, the bytes that the kernel holds for the client."""
+    """Return the bytes that the kernel holds for the client of each connection that is open or has more to send."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
     established, closing = "01", "04"
     return [
@@ -98,7 +98,7 @@ def sockets(port: int) -> list[int]:
 
 @needs_linux
 def test_clients_that_do_not_read_cost_little_and_are_ended() -> None:
-    """Their streams too: handlers end, and the kernel keeps nothing of them."""
+    """Handlers of silent clients end, of streams too, and the kernel holds no bytes for them."""
     open_streams = 0
 
     async def stream(request: web.Request) -> web.StreamResponse:
@@ -130,7 +130,7 @@ def test_clients_that_do_not_read_cost_little_and_are_ended() -> None:
 
 
 def test_answers_that_are_not_read_are_not_made() -> None:
-    """A thousand requests at once, of which each would be answered with a megabyte."""
+    """Of a thousand concurrent requests for a megabyte each, unread answers are not made."""
     made = 0
 
     async def large(_: web.Request) -> web.Response:
@@ -152,7 +152,7 @@ def test_answers_that_are_not_read_are_not_made() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: y", ASK % b"/" + b"GET /"])
 def test_half_a_request_is_not_waited_for(sent: bytes) -> None:
-    """The connection is closed, also after a whole request before."""
+    """A connection with half a request is closed, also after a whole request before."""
 
     async def small(_: web.Request) -> web.Response:
         return web.Response(text="here")
@@ -170,7 +170,7 @@ def test_half_a_request_is_not_waited_for(sent: bytes) -> None:
 
 @pytest.mark.parametrize("length", [b"Content-Length: 9999999999", b"Transfer-Encoding: chunked"])
 def test_an_endless_body_is_not_taken(length: bytes) -> None:
-    """It is answered, and closed soon after."""
+    """An endless body is answered, and the connection closed soon after."""
 
     async def small(_: web.Request) -> web.Response:
         return web.Response(text="here")
@@ -194,7 +194,7 @@ def test_an_endless_body_is_not_taken(length: bytes) -> None:
 
 @needs_linux
 def test_connections_are_limited_for_each_client_and_in_all() -> None:
-    """Above a limit some get a 503, the others nothing; another client is served; one that closes makes room."""
+    """Above the limits, clients get a 503 or nothing; another client is served; a closed connection makes room."""
 
     async def small(_: web.Request) -> web.Response:
         return web.Response(text="here")
@@ -206,7 +206,7 @@ def test_connections_are_limited_for_each_client_and_in_all() -> None:
         return got
 
     async def attack() -> None:
-        http_server._IDLE_S = 60.0  # those who hold connections do so; the fixture restores it
+        http_server._IDLE_S = 60.0  # idle connections must stay; the fixture restores it
         async with serving(handled(small), Limits(total=60, of_one=40)) as port:
             with ExitStack() as stack:
                 held = [await connected(stack, port, b"GET") for _ in range(40)]
@@ -225,7 +225,7 @@ def test_connections_are_limited_for_each_client_and_in_all() -> None:
 
 
 def full_board() -> Board:
-    """One whose snapshot has some hundred kilobytes."""
+    """Return a board whose snapshot has some hundred kilobytes."""
     board = Board("kafka:9092", Replicas(), NOW)
     reasons = [{"field": "x", "contribution": 1.0, "text": "x" * 150}] * 20
     board.take_scored(
@@ -236,8 +236,8 @@ def full_board() -> Board:
 
 @needs_linux
 def test_silent_viewers_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """150 of one address; meanwhile another has page and stream, and soon the first address has them too."""
-    monkeypatch.setattr(http_server, "_WRITE_S", 5.0)  # all come before the first is ended
+    """With 150 silent viewers of one address, another address has page and stream, and soon the first one does too."""
+    monkeypatch.setattr(http_server, "_WRITE_S", 5.0)  # all connect before the first is ended
     board = full_board()
 
     async def visit(port: int, client: str) -> None:
@@ -266,7 +266,7 @@ def test_silent_viewers_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_searches_are_limited_and_end_with_their_tab(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kafka answers none of them: the 25th is refused in words, and a closed tab makes room for another."""
+    """While Kafka answers no search, the 25th is refused with a message, and a closed tab makes room for another."""
     board, begun, ended = full_board(), 0, 0
 
     async def never(*_: object) -> None:

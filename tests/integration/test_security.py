@@ -1,4 +1,4 @@
-"""A Kafka that asks who we are: good and bad logins, certificates and rights, each with the words for it."""
+"""A Kafka with authentication: valid and invalid logins, certificates and rights, and the message for each."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -24,7 +24,7 @@ AT_ONCE = 3
 
 @pytest.fixture(scope="module")
 def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001 - skips where there are no jars
-    """A cluster with users, and certificates of all kinds for their clients."""
+    """Start a cluster with users, and certificates of all kinds for their clients."""
     with secured_cluster({"plain": password_of("plain")}) as cluster:
         for user in USERS:
             cluster.add_user(user, password_of(user))
@@ -37,7 +37,7 @@ def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A client that does not get in. Where `waits`, it says what it may be and goes on trying; else it ends."""
+    """A client that is refused. With `waits` it reports possible causes and retries; else it ends."""
 
     words: str
     listener: str = "SCRAM"
@@ -49,7 +49,7 @@ class Case:
     waits: bool = False
 
     def start(self, cluster: Secured, folder: Path) -> Service:
-        """`fraudstream topics`, the lightest of all that talk to Kafka."""
+        """Run `fraudstream topics`, the lightest of all Kafka clients here."""
         settings = (
             login(cluster, self.user, self.mechanism) if self.certificate is None else shown(cluster, self.certificate)
         )
@@ -136,7 +136,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
-    """What each client says, a few of them at a time."""
+    """Return each client's message, running a few of them in parallel."""
     folder = tmp_path_factory.mktemp("clients")
 
     def reason(case: Case) -> str:
@@ -155,25 +155,25 @@ def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.mark.parametrize("name", CASES)
 def test_who_does_not_get_in_is_told_why(name: str, reasons: dict[str, Future[str]]) -> None:
-    """In one line that names what to set, to change or to grant; no traceback, no secret."""
+    """One line names the setting, the change or the grant that is needed; no traceback, no secret."""
     assert CASES[name].words in reasons[name].result(120)
 
 
 @pytest.fixture
 def place(secured: Secured, names: Names, tmp_path: Path) -> Place:
-    """Topics, group and folders of a test's own."""
+    """Return topics, group and folders of a test's own."""
     return Place(secured, names, tmp_path)
 
 
 def succeeds(service: Service, folder: Path) -> None:
-    """It ends well, and discreetly."""
+    """Assert that it exits with 0 and logs no secret."""
     with service:
         assert service.wait(60) == 0, service.output
         assert_discreet(service.output, folder)
 
 
 def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Path) -> None:
-    """From the topics to the proof: PLAIN, SCRAM of both kinds, a client certificate, a password from a file."""
+    """All services, from topics to verify, run by PLAIN, both kinds of SCRAM, a client certificate, a password file."""
     cluster = place.cluster
     for principal, role in {
         "plain": "topics",
@@ -211,7 +211,7 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
 
 
 def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
-    """A new group's start ends without them. Later each is logged once, nothing is committed until it is granted."""
+    """Without rights a new group's start fails. Later each missing right is logged once, and nothing is committed."""
     cluster = place.make_topics_quietly().cluster
     read, scored, dead, member, transactions = place.rights("scorer")
     cluster.grant("newcomer", read, scored, dead, member)
@@ -247,7 +247,7 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
 
 
 def test_a_service_without_its_right_ends(place: Place) -> None:
-    """Producer, scorer, dashboard and verify say what is missing, each about its own."""
+    """Producer, scorer, dashboard and verify each name the right that they lack."""
     cluster = place.make_topics_quietly().cluster
     read, scored, *_ = place.rights("scorer")
     user = "auditor"
@@ -268,7 +268,7 @@ def test_a_service_without_its_right_ends(place: Place) -> None:
 
 
 def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
-    """Without them it says which, and has sent nothing; with no others it replays."""
+    """A replay without its rights names them and sends nothing; it needs no others."""
     cluster = place.make_topics_quietly().cluster
     place.send([Message(b"broken")])
     cluster.grant("scorer", *place.rights("scorer"))
@@ -292,7 +292,7 @@ def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
 
 
 def test_topics_that_are_there_need_no_right_to_make_them(place: Place) -> None:
-    """To know of them is enough where their partitions are as many as asked for; to add some wants a right."""
+    """The right to describe them is enough if the partitions are sufficient; adding some needs a further right."""
     cluster = place.make_topics_quietly().cluster
     cluster.grant("maker", *(Right(operation="Describe", resource="topic", name=name) for name in place.topics))
     maker = login(cluster, "maker")
