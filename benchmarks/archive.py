@@ -36,7 +36,7 @@ class Filled:
     resident_mb_by_tenth: Sequence[float]
     peak_mb: float
     bytes_per_row: float | None
-    """Of SQLite's file; None for Postgres."""
+    """Size of SQLite's file per row; None for Postgres."""
 
 
 def measure(bench: Bench) -> Mapping[str, Filled]:

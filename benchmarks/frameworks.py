@@ -19,7 +19,7 @@ def python() -> Path:
     interpreter = _ENVIRONMENT / "bin" / "python"
     stamp = _ENVIRONMENT / "made-from"
     wanted = f"{sys.prefix} {sys.version} {_digest([_LOCK])}"
-    if not _says(stamp, wanted):
+    if not _is_current(stamp, wanted):
         print("making the frameworks' virtual environment ...", flush=True)
         _run([sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)])
         pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -33,7 +33,7 @@ def streams_classpath() -> str:
     target = _STREAMS / "target"
     stamp = target / "made-from"
     wanted = _digest([_STREAMS / "pom.xml", *sorted((_STREAMS / "src").rglob("*.java"))])
-    if not _says(stamp, wanted):
+    if not _is_current(stamp, wanted):
         print("building the Kafka Streams program ...", flush=True)
         shutil.rmtree(target, ignore_errors=True)
         _run(["mvn", "-q", "-B", "-f", str(_STREAMS / "pom.xml"), "package"])
@@ -45,7 +45,7 @@ def _digest(files: list[Path]) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _says(stamp: Path, wanted: str) -> bool:
+def _is_current(stamp: Path, wanted: str) -> bool:
     return stamp.exists() and stamp.read_text(encoding="utf-8") == wanted
 
 

@@ -42,13 +42,13 @@ COMPANIONS = {
     "watched_vs_bare_hgb": ("scorer_hgb_watched", "scorer_hgb_bare"),
     "challenged_vs_bare_default": ("scorer_default_challenged", "scorer_default_bare"),
 }
-"""Likewise: what reasons, drift and a challenger cost."""
+"""Ratios for the cost of reasons, drift and a challenger."""
 
 METRICS = {
     "with_vs_without_metrics_default": ("scorer_default_with_metrics", "scorer_default_without_metrics"),
     "with_vs_without_metrics_logistic": ("scorer_logistic_with_metrics", "scorer_logistic_without_metrics"),
 }
-"""Likewise: what metrics cost."""
+"""Ratios for the cost of metrics."""
 
 LATENCY = {
     "latency_p99_vs_kafka_streams_at_1000": ((6, "scorer_default"), (6, "kafka_streams")),
@@ -95,15 +95,15 @@ GOALS = (
 )
 
 MOST_MEMORY_MB = 300
-"""Of a scorer draining a backlog."""
+"""Resident memory of a scorer draining a backlog."""
 
 ARCHIVE_PACE = Goal("per_s", "rows a second, one process", "≥", 20_000)
 ARCHIVE_MEMORY = Goal("peak_mb", "most resident memory, MB", "≤", 200)
-"""Of an archiver draining a backlog."""
+"""Memory of an archiver draining a backlog."""
 
 DASHBOARD_CPU = Goal("cpu_share_most", "% of a core, most over 10 s", "≤", 50)
 DASHBOARD_MEMORY = Goal("peak_mb", "most resident memory, MB", "≤", 250)
 DASHBOARD_GROWTH = Goal("growth", "the most resident memory from some time on, of that at that time", "≤", 1.05)
 DASHBOARD_DELAY = Goal("p99_s", "p99 of the delay of flagged payments, s", "≤", 2)
 DASHBOARD_PAINT = Goal("first_paint_ms", "median, ms", "≤", 1_000)
-"""Of the dashboard at 10,000 payments/s."""
+"""First paint of the dashboard at 10,000 payments/s."""

@@ -63,7 +63,7 @@ def measure(bench: Bench) -> dict[Case, list[Paced]]:
             for rate_per_s, paced in rates.items():
                 case = Case(contender=contender, partitions=partitions, rate_per_s=rate_per_s)
                 found.setdefault(case, []).append(paced)
-                _say(number, case, paced)
+                _print(number, case, paced)
     return found
 
 
@@ -114,7 +114,7 @@ def _paced(waits: Sequence[float], before: Sample, after: Sample) -> Paced:
     )
 
 
-def _say(number: int, case: Case, found: Paced) -> None:
+def _print(number: int, case: Case, found: Paced) -> None:
     print(
         f"latency {number}: {case.contender:<20} {case.partitions:>2} partitions {case.rate_per_s:>5}/s"
         f"  p50 {found.p50_ms:6.1f}  p95 {found.p95_ms:6.1f}  p99 {found.p99_ms:6.1f} ms"

@@ -45,8 +45,8 @@ def _processor() -> str:
 
 
 def _java() -> str:
-    told = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
-    found = re.search(r'version "([^"]+)"', told)
+    answer = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
+    found = re.search(r'version "([^"]+)"', answer)
     return found.group(1) if found else "unknown"
 
 

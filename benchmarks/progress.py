@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WARM_UP = 0.2
-"""The share of the output that is not measured: connecting, joining the group, and what a JVM needs to compile."""
+"""The share of the output that is not measured: connecting, joining the group, JIT compilation of a JVM."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,23 +44,23 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
     }
 
 
-def added(former: Mapping[str, Any], new: Mapping[str, Any], on: str) -> dict[str, Any]:
+def merge(previous: Mapping[str, Any], new: Mapping[str, Any], on: str) -> dict[str, Any]:
     """Return the `new` sections among the previous ones, which are unchanged; new ones have their time and machine."""
     sections: dict[str, Any] = {
-        name: (new if name in new else former)[name] for name in SECTIONS if name in new or name in former
+        name: (new if name in new else previous)[name] for name in SECTIONS if name in new or name in previous
     }
     later = {name: {"on": on, "run": new["run"], "machine": new["machine"]} for name in sections if name in new}
     ratios, spreads = (
         {goal.name: figures[goal.name] for goal in goals.GOALS if goal.name in figures}
-        for figures in ({**former[kind], **new[kind]} for kind in ("ratios", "spreads"))
+        for figures in ({**previous[kind], **new[kind]} for kind in ("ratios", "spreads"))
     )
     return {
         "ratios": ratios,
         "spreads": spreads,
         **sections,
-        "run": former["run"],
-        "machine": former["machine"],
-        "later": {**former.get("later", {}), **later},
+        "run": previous["run"],
+        "machine": previous["machine"],
+        "later": {**previous.get("later", {}), **later},
     }
 
 

@@ -16,35 +16,35 @@ class Seen:
     viewer: int
     at_s: float
     size: int
-    """Bytes."""
+    """Size in bytes."""
     sampled: bool
-    """Whether it says that a part was passed over."""
+    """Whether the event reports skipped payments."""
     payments: int
     dead_letters: int
-    """Of the last 15 minutes, both."""
+    """Counts of the last 15 minutes."""
     first: int
     by_second: Sequence[int]
     """Payments of each second from `first` on."""
     flagged_s: Sequence[float]
-    """When its flagged payments were scored."""
+    """Times at which its flagged payments were scored."""
 
     @classmethod
     def of(cls, viewer: int, at_s: float, event: bytes) -> Self:
         """Parse an event as it was received."""
-        told: dict[str, Any] = json.loads(event.partition(b"\ndata: ")[2])
-        series = told["series"]
+        content: dict[str, Any] = json.loads(event.partition(b"\ndata: ")[2])
+        series = content["series"]
         return cls(
             viewer=viewer,
             at_s=at_s,
             size=len(event),
-            sampled=told["sampling"] is not None,
-            payments=sum(told["scores"]),
-            dead_letters=sum(told["dead_reasons"].values()),
+            sampled=content["sampling"] is not None,
+            payments=sum(content["scores"]),
+            dead_letters=sum(content["dead_reasons"].values()),
             first=series["first"],
             by_second=[
                 sum(counts) for counts in zip(series["approve"], series["review"], series["block"], strict=True)
             ],
-            flagged_s=[datetime.fromisoformat(payment["scored_at"]).timestamp() for payment in told["flagged"]],
+            flagged_s=[datetime.fromisoformat(payment["scored_at"]).timestamp() for payment in content["flagged"]],
         )
 
     def as_line(self) -> str:

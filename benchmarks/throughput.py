@@ -67,12 +67,12 @@ def _rounds(bench: Bench, orders: Sequence[Sequence[str]], count: int) -> dict[s
             with job(bench, name, input_topic=topic, partitions=PARTITIONS) as new:
                 one = run(new, count)
             runs[name].append(one)
-            _say(number, name, one)
+            _print(number, name, one)
     topics.delete(bench.bootstrap, [topic])
     return runs
 
 
-def _say(number: int, name: str, one: Run) -> None:
+def _print(number: int, name: str, one: Run) -> None:
     pace = one.pace
     print(
         f"throughput {number}: {name:<31} {pace.per_s:>10,.0f}/s {one.peak_mb:>6.0f} MB"

@@ -26,7 +26,7 @@ RECORDING = (
     (Summary, "tick", _nothing),
     (Gauges, "follow", _never),
 )
-"""Whose method does it, and what does nothing instead."""
+"""Owner and name of each recording method, and its replacement."""
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ MakePage = Callable[..., Page]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def run_aside() -> Iterator[None]:
+def run_in_thread() -> Iterator[None]:
     """Run `asyncio.run` of shared helpers in another thread: Playwright's loop runs in this one."""
     original = asyncio.run
 

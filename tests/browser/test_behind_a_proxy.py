@@ -15,7 +15,7 @@ from tests.integration.scorer import Surroundings
 
 SECONDS = 20_000
 GIVE_UP_S = 15
-"""After so long without an event, stream.js takes the server for gone."""
+"""Seconds without an event after which stream.js considers the server gone."""
 PAYMENTS = 40
 PATHS = {
     "/": "/",
@@ -27,7 +27,7 @@ PATHS = {
     "/compressed/": "/compressed/",
     "/buffered/": "/buffered/",
 }
-"""The address that is opened, and the path at which the page is then."""
+"""The opened address, and the path of the page that it leads to."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dashboard.md"
 SERVER = """
     location / { proxy_pass http://page; }
@@ -90,7 +90,7 @@ def opened(proxy: Nginx, surroundings: Surroundings, make_page: MakePage) -> Cal
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_all_of_the_page_is_there(proxy: Nginx, opened: Callable[[str], Page], path: str) -> None:
+def test_the_page_is_complete(proxy: Nginx, opened: Callable[[str], Page], path: str) -> None:
     """Style, script, icon, events and the search load; a link to a payment leads back to it."""
     page = opened(path)
     assert page.url == f"{proxy.url}{PATHS[path]}"

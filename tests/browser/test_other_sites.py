@@ -25,7 +25,7 @@ ATTACK = """<!doctype html><title>a site</title><a id="link" href="PAGE/">the pa
   fetch("PAGE/healthz");
 </script>"""
 ATTEMPTS = 5
-"""Different addresses of the page that are asked for."""
+"""Different addresses of the page that are requested."""
 
 
 @contextmanager

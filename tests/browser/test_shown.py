@@ -170,7 +170,7 @@ def test_a_dashboard_that_starts_later_reads_the_last_fifteen_minutes(
         assert painted_ms < 5_000  # the goal of 1 s is checked by the benchmark: this machine may be busy
 
 
-def test_a_flood_is_sampled_and_said(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
+def test_a_flood_is_sampled_and_reported(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
     """Of a backlog of 150,000 payments the page shows a sample and mentions that; the total counts all."""
     page = make_page()
     page.goto(dashboard.url)

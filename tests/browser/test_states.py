@@ -22,7 +22,7 @@ HOSTILE = (
 )
 
 
-def test_kafka_goes_away_and_comes_back(
+def test_kafka_becomes_unreachable_and_comes_back(
     make_cluster: MakeCluster, names: Names, tmp_path: Path, make_page: MakePage
 ) -> None:
     """The page shows since when Kafka is unreachable and what to do, keeps its data, and resumes without a loss."""
@@ -80,9 +80,7 @@ def test_no_scorer_answers(surroundings: Surroundings, make_page: MakePage) -> N
             expect(page.get_by_test_id("no-scorer")).to_contain_text("docker compose up -d scorer")
 
 
-def test_the_server_goes_away_and_comes_back(
-    dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage
-) -> None:
+def test_the_server_stops_and_comes_back(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
     """An open page reports that the server is gone, and resumes without a reload."""
     surroundings.send([scored(1, now())], "SCORED_TOPIC")
     page = make_page()
@@ -143,7 +141,9 @@ def test_light_and_dark(dashboard: Dashboard, make_page: MakePage, scheme: str) 
     assert (sum(page.evaluate(paper)) > 3 * 128) is not light
 
 
-def test_all_is_reached_by_the_keyboard(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
+def test_the_keyboard_reaches_all_controls(
+    dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage
+) -> None:
     """Tab reaches search, theme, filter and a row in this order; the row's detail opens, closes, returns the focus."""
     surroundings.send([scored(41, now(), decision="review")], "SCORED_TOPIC")
     page = make_page()

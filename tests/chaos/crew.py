@@ -14,7 +14,7 @@ from random import Random
 from fraudstream.model import store
 from tests.chaos.report import Report
 from tests.chaos.schedule import Disturbance
-from tests.integration.broker.process import _kill_with_us
+from tests.integration.broker.process import kill_with_parent
 from tests.integration.service import Service
 
 _ROOT = Path(__file__).parents[2]
@@ -23,11 +23,11 @@ _STALL_TIMEOUT_S = 90
 # the grace period in docker-compose.yml
 _GRACE_S = 30.0
 _LAST_LINES = 5
-_PEACE_S = 20.0
+_ARMED_GRACE_S = 20.0
 _RESOURCE_WARNING, _TRACEBACK = "ResourceWarning", "Traceback (most recent call last)"
 _SIGKILLED, _SIGTERMED = -signal.SIGKILL, -signal.SIGTERM
 # nothing in a storm touches the files, deletes records, or resets the group
-_NEVER_SAID = {
+_NEVER_LOGGED = {
     "CSV damaged",
     "CSV missing",
     "CSV set aside",
@@ -81,7 +81,7 @@ class Crew:
         self._started: list[Member] = []
 
     @property
-    def obeying(self) -> list[Member]:
+    def active(self) -> list[Member]:
         """Members that have not been asked to end."""
         return [member for member in self.members if member.terminated_s is None]
 
@@ -106,7 +106,7 @@ class Crew:
             "FAILPOINTS": armed.failpoint if armed else "",
         }
         service = self._service(folder, settings)
-        member = Member(name=name, service=service, guard=_kill_with_us(service.pid), armed=armed)
+        member = Member(name=name, service=service, guard=kill_with_parent(service.pid), armed=armed)
         if armed and "=kill" in armed.failpoint:
             member.may_end_as.add(_SIGKILLED)
         self.members.append(member)
@@ -120,9 +120,9 @@ class Crew:
 
     def pick(self, fraction: float) -> Member | None:
         """Return a running member that was not asked to end; new armed ones are excluded to reach their failpoint."""
-        there = [member for member in self.obeying if not member.paused and member.service.running]
-        in_peace_since_s = time.monotonic() - _PEACE_S
-        there = [member for member in there if not member.armed or member.started_s < in_peace_since_s] or there
+        there = [member for member in self.active if not member.paused and member.service.running]
+        armed_before_s = time.monotonic() - _ARMED_GRACE_S
+        there = [member for member in there if not member.armed or member.started_s < armed_before_s] or there
         return there[int(fraction * len(there))] if there else None
 
     def kill(self, member: Member) -> None:
@@ -164,23 +164,23 @@ class Crew:
                 self._in_time(member, member.terminated_s)
         return stopped
 
-    def disband(self) -> None:
+    def kill_all(self) -> None:
         """Kill the remaining members."""
         for member in list(self.members):
             self.kill(member)
 
-    def said(self) -> Counter[str]:
+    def log_counts(self) -> Counter[str]:
         """Count the scorers' log events above level info."""
-        said = Counter[str]()
+        counts = Counter[str]()
         for member in self._started:
             for line in member.service.output.splitlines():
                 if _RESOURCE_WARNING in line:
-                    said[_RESOURCE_WARNING] += 1
+                    counts[_RESOURCE_WARNING] += 1
                 elif line.startswith("{") and line.endswith("}"):
                     event = json.loads(line)
                     if event.get("level") not in {None, "info"}:
-                        said[event["event"].partition("\n")[0]] += 1
-        return said
+                        counts[event["event"].partition("\n")[0]] += 1
+        return counts
 
     def _in_time(self, member: Member, terminated_s: float) -> None:
         if time.monotonic() - terminated_s > _GRACE_S:
@@ -196,24 +196,24 @@ class Crew:
             self._report.tell(f"{member.name} died at {member.armed.failpoint}", "failpoint reached")
         if code not in member.may_end_as:
             self._report.find(f"{member.name} ended with {code}{_end_of(member)}")
-        for line in _suspicious(member.service.output):
-            self._report.find(f"{member.name} said: {line}")
+        for line in _unexpected_lines(member.service.output):
+            self._report.find(f"{member.name} logged: {line}")
 
 
-def _suspicious(output: str) -> Iterator[str]:
+def _unexpected_lines(output: str) -> Iterator[str]:
     """Yield tracebacks, each as one, and lines that a storm does not explain, without resources unclosed at exit."""
     for told, lines in itertools.groupby(output.splitlines(), lambda line: line.startswith("{")):
         if told:
-            yield from filter(_is_strange, lines)
+            yield from filter(_is_unexpected, lines)
         elif _RESOURCE_WARNING not in (text := "\n".join(lines)) or _TRACEBACK in text:
             yield text
 
 
-def _is_strange(line: str) -> bool:
+def _is_unexpected(line: str) -> bool:
     if not line.endswith("}"):
         return False
-    said = json.loads(line)
-    return "exception" in said or said["event"] in _NEVER_SAID
+    event = json.loads(line)
+    return "exception" in event or event["event"] in _NEVER_LOGGED
 
 
 def _end_of(member: Member) -> str:

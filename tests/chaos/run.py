@@ -51,7 +51,7 @@ class Result:
     plan: Plan
     seconds: float
     events: Mapping[str, int]
-    said: Mapping[str, int]
+    log_counts: Mapping[str, int]
     records: int
     during_storm: int
     dead_letters: int
@@ -68,7 +68,7 @@ class Result:
         lines = [
             f"seed {plan.seed}, {plan.minutes:g} minutes, {plan.replicas} replicas, {plan.rate:g} messages/s{rotated}",
             "events: " + ", ".join(f"{count} {event}" for event, count in sorted(self.events.items())),
-            "scorers said: " + ", ".join(f"{count} {event}" for event, count in sorted(self.said.items())),
+            "scorers logged: " + ", ".join(f"{count} {event}" for event, count in sorted(self.log_counts.items())),
             f"{self.records} records, {self.during_storm} decided during the storm, {self.seconds:.0f} s in all",
             f"{self.dead_letters} dead letters, {self.repeats} repeats, {self.lost} lost: {verdict}",
         ]
@@ -98,7 +98,7 @@ def run(plan: Plan) -> Result:
             save_model(place, strength)
         random = Random(plan.seed)
         crew = Crew(folder, settings, models, random, report, plan.mutant)
-        stack.callback(crew.disband)
+        stack.callback(crew.kill_all)
         reader = Reader(cluster.bootstrap, surroundings.topics, PARTITIONS, report)
         tailer = Tailer(surroundings.csv, report)
         load = Load(
@@ -119,7 +119,7 @@ def run(plan: Plan) -> Result:
         plan=plan,
         seconds=time.monotonic() - began_s,
         events=report.events,
-        said=crew.said(),
+        log_counts=crew.log_counts(),
         records=reader.input.count,
         during_storm=during_storm,
         dead_letters=reader.dead.count,
@@ -159,7 +159,7 @@ def _clear(crew: Crew, report: Report) -> None:
     for member in crew.members:  # also one that stopped itself after it was asked to end
         if member.paused:
             crew.resume(member)
-    for member in crew.obeying:
+    for member in crew.active:
         crew.terminate(member)
 
     def ended() -> bool:

@@ -26,7 +26,7 @@ Kind = Literal[
 ]
 SERVERS: frozenset[Kind] = frozenset({"broker restart", "broker kill", "ZooKeeper stop"})
 
-_DECK: Sequence[tuple[Kind, int]] = (
+_KINDS: Sequence[tuple[Kind, int]] = (
     ("kill", 4),
     ("short stop", 2),
     ("long stop", 2),
@@ -40,8 +40,8 @@ _DECK: Sequence[tuple[Kind, int]] = (
 )
 _ACTIONS = ("kill", "stop", "fail")
 # bursts of overlapping disturbances; then a pause, counted from when the group works again
-_GUSTS = 0.6
-_GUST_GAP_S, _LULL_S = (0.1, 3.0), (1.0, 7.0)
+_BURSTS = 0.6
+_BURST_GAP_S, _BURST_PAUSE_S = (0.1, 3.0), (1.0, 7.0)
 _BETWEEN_SERVERS = 3
 # seconds until a disturbance is undone: a restart, a SIGCONT; a long stop outlasts the group's session of 15 s
 _HOLD_S: dict[Kind, tuple[float, float]] = {
@@ -68,7 +68,7 @@ class Disturbance:
     """One disturbance, `wait_s` after the previous one, its target among the candidates (`pick`, 0…1), its duration.
 
     `calm`: wait first until payments are scored again. `replicas` is the target of a scaling; `failpoint` is the one
-    a new scorer is armed with, as spelled in `FAILPOINTS`; `mercy`: continue, not kill, a scorer that stops itself.
+    a new scorer is armed with, as spelled in `FAILPOINTS`; `resumed`: continue, not kill, a scorer that stops itself.
     """
 
     wait_s: float
@@ -78,28 +78,28 @@ class Disturbance:
     hold_s: float
     replicas: int = 0
     failpoint: str = ""
-    mercy: bool = False
+    resumed: bool = False
 
 
 def schedule(seed: int, replicas: int, partitions: int) -> Iterator[Disturbance]:
     """Yield the disturbances of that seed, endlessly."""
     random = Random(seed)
-    failpoints = _dealt(random, [(name, action) for name in SCORER_NAMES for action in _ACTIONS])
+    failpoints = _shuffled(random, [(name, action) for name in SCORER_NAMES for action in _ACTIONS])
     count = replicas
     for kind in _kinds(random):
-        calm = random.random() >= _GUSTS
+        calm = random.random() >= _BURSTS
         name, action = next(failpoints) if kind == "failpoint" else ("", "")
         if kind == "scale":
             count = _scaled(random, count, replicas, partitions)
         yield Disturbance(
-            wait_s=round(random.uniform(*(_LULL_S if calm else _GUST_GAP_S)), 2),
+            wait_s=round(random.uniform(*(_BURST_PAUSE_S if calm else _BURST_GAP_S)), 2),
             calm=calm,
             kind=kind,
             pick=random.random(),
             hold_s=round(random.uniform(*_HOLD_S[kind]), 2),
             replicas=count if kind == "scale" else 0,
             failpoint=f"{name}={action}@{_time(random, name)}" if name else "",
-            mercy=random.random() < 0.5,
+            resumed=random.random() < 0.5,
         )
 
 
@@ -107,7 +107,7 @@ def _kinds(random: Random) -> Iterator[Kind]:
     """Yield all kinds, with some others between two that disturb the servers."""
     postponed: deque[Kind] = deque()
     others = 0
-    for kind in _dealt(random, [kind for kind, count in _DECK for _ in range(count)]):
+    for kind in _shuffled(random, [kind for kind, count in _KINDS for _ in range(count)]):
         if kind in SERVERS:
             postponed.append(kind)
         else:
@@ -118,10 +118,10 @@ def _kinds(random: Random) -> Iterator[Kind]:
             yield postponed.popleft()
 
 
-def _dealt(random: Random, cards: Sequence[T]) -> Iterator[T]:
-    """Yield all cards in random order, again and again."""
+def _shuffled(random: Random, items: Sequence[T]) -> Iterator[T]:
+    """Yield all items in random order, again and again."""
     for _ in itertools.count():
-        yield from random.sample(cards, len(cards))
+        yield from random.sample(items, len(items))
 
 
 def _time(random: Random, name: str) -> int:

@@ -50,20 +50,20 @@ class Storm:
     def run(self, schedule: Iterable[Disturbance], duration_s: float) -> None:
         """Run the schedule. Blocks for `duration_s`, then until all servers are up; scorers may still be stopped."""
         self._end_s = time.monotonic() + duration_s
-        self._in(_PROGRESS_EVERY_S, self._tell_progress)
+        self._in(_PROGRESS_EVERY_S, self._print_progress)
         for one in schedule:
-            self._turn_until(lambda: False, one.wait_s)
+            self._supervise_until(lambda: False, one.wait_s)
             if one.calm:
-                self._turn_until(partial(self._more_than, self._decided()), _CALM_S)
+                self._supervise_until(partial(self._more_than, self._decided()), _CALM_S)
             if one.kind in SERVERS:
-                self._turn_until(lambda: not (self._servers and self._servers.is_alive()), _SERVERS_BACK_S)
+                self._supervise_until(lambda: not (self._servers and self._servers.is_alive()), _SERVERS_BACK_S)
             if time.monotonic() >= self._end_s:
                 break
             self._doing[one.kind](one)
         if self._servers:
             self._servers.join(_SERVERS_BACK_S)
 
-    def _turn_until(self, condition: Callable[[], bool], timeout_s: float) -> None:
+    def _supervise_until(self, condition: Callable[[], bool], timeout_s: float) -> None:
         """Check the crew and undo what is due, until the condition holds."""
         end_s = min(self._end_s, time.monotonic() + timeout_s)
         while (now_s := time.monotonic()) < end_s and not condition():
@@ -82,19 +82,19 @@ class Storm:
         """Handle ended and stopped scorers; keep the crew at its number."""
         for member in self._crew.inspect():
             assert member.armed is not None
-            mercy = member.armed.mercy
-            words = "to be continued" if mercy else "to be killed"
+            resumed = member.armed.resumed
+            words = "to be continued" if resumed else "to be killed"
             self._report.tell(
                 f"{member.name} stopped at {member.armed.failpoint}, {words} in {member.armed.hold_s} s",
                 "failpoint reached",
             )
-            self._in(member.armed.hold_s, partial(self._resume if mercy else self._kill_stopped, member))
-        while len(self._crew.obeying) + self._restarts < self._crew.target:
+            self._in(member.armed.hold_s, partial(self._resume if resumed else self._kill_stopped, member))
+        while len(self._crew.active) + self._restarts < self._crew.target:
             self._restart_in(_RESTART_S)
 
-    def _tell_progress(self) -> None:
-        self._report.tell(f"· {len(self._crew.obeying)} scorers, {self._progress()}")
-        self._in(_PROGRESS_EVERY_S, self._tell_progress)
+    def _print_progress(self) -> None:
+        self._report.tell(f"· {len(self._crew.active)} scorers, {self._progress()}")
+        self._in(_PROGRESS_EVERY_S, self._print_progress)
 
     def _restart_in(self, wait_s: float) -> None:
         self._restarts += 1
@@ -102,7 +102,7 @@ class Storm:
 
     def _restart(self) -> None:
         self._restarts -= 1
-        if len(self._crew.obeying) < self._crew.target:
+        if len(self._crew.active) < self._crew.target:
             self._report.tell(f"{self._crew.start().name} starts", "starts")
 
     def _kill(self, one: Disturbance) -> None:
@@ -126,9 +126,9 @@ class Storm:
     def _scale(self, one: Disturbance) -> None:
         self._report.tell(f"scale from {self._crew.target} to {one.replicas}", one.kind)
         self._crew.target = one.replicas
-        while len(self._crew.obeying) + self._restarts < self._crew.target:
+        while len(self._crew.active) + self._restarts < self._crew.target:
             self._restart_in(0)
-        while len(self._crew.obeying) > self._crew.target and (member := self._crew.pick(one.pick)):
+        while len(self._crew.active) > self._crew.target and (member := self._crew.pick(one.pick)):
             self._crew.terminate(member)
 
     def _arm(self, one: Disturbance) -> None:

@@ -19,7 +19,7 @@ _READ = 1_000
 _READ_TIMEOUT_S = 0.2
 _TAIL_EVERY_S = 0.2
 _COMPARE_EVERY = 25
-_AWAY = {
+_UNAVAILABLE = {
     KafkaError._TRANSPORT,
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._RESOLVE,
@@ -136,7 +136,7 @@ class Reader:
         error = message.error()
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         if error is not None:
-            if error.code() not in _AWAY:
+            if error.code() not in _UNAVAILABLE:
                 self._report.find(f"reading {topic}/{partition}: {error}")
             return
         assert topic is not None

@@ -39,7 +39,7 @@ def test_prometheus_finds_them_and_has_its_rules(stack: Stack) -> None:
     assert [rule["name"] for rule in rules if rule["health"] == "err"] == []
 
 
-def test_memory_of_what_is_ours(stack: Stack) -> None:
+def test_memory_of_our_services(stack: Stack) -> None:
     """One of each service, at the default pace, needs at most 600 MB, not counting ZooKeeper and Kafka."""
     stack.up("--scale", "scorer=1")
     kinds = ["archiver", "producer", "scorer"]

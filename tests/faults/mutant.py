@@ -44,8 +44,8 @@ def no_skip() -> None:
     csv_sink._is_replay = lambda *_: False
 
     def store(self: csv_sink.CsvSink, file: int, state: State, batches: Sequence[Batch]) -> None:
-        forgetful = {partition: replace(mark, offset=-1) for partition, mark in state.marks.items()}
-        original(self, file, replace(state, marks=forgetful), batches)
+        unset = {partition: replace(mark, offset=-1) for partition, mark in state.marks.items()}
+        original(self, file, replace(state, marks=unset), batches)
 
     original = csv_sink.CsvSink._store
     csv_sink.CsvSink._store = store  # type: ignore[method-assign]

@@ -55,13 +55,13 @@ def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: N
     return Archive(surroundings, server.database(names("archive")))
 
 
-def goes_on(archive: Archive, count: int) -> None:
+def assert_continues(archive: Archive, count: int) -> None:
     """Check that a new archiver logs no problem and that all committed records are there once."""
     with archive.archiver() as service:
         service.wait_until_ready()
         archive.wait_until_archived(service)
-        for strange in ("retention passed", "topic made anew", "another Kafka cluster", "another archiver"):
-            assert not service.lines(strange), service.output
+        for problem in ("retention passed", "topic made anew", "another Kafka cluster", "another archiver"):
+            assert not service.lines(problem), service.output
         service.terminate()
         assert service.wait() == 0, service.output
         assert "Traceback" not in service.output
@@ -76,35 +76,33 @@ def test_killed_at_each_step(archive: Archive, surroundings: Surroundings, step:
     stream.write(100, commit=False)
     with archive.archiver(FAILPOINTS=f"{step}=kill@3", ARCHIVE_BATCH_RECORDS=SMALL) as service:
         assert service.wait(30) == SIGKILLED
-    goes_on(archive, 1_000)
+    assert_continues(archive, 1_000)
 
 
-def test_a_database_that_dies_and_sleeps(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
+def test_a_database_that_dies_and_is_paused(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
     """The archiver waits for a database that is killed under load, then stopped for long; then both are killed."""
     archive, server = Archive(surroundings, own_postgres.database(names("archive"))), own_postgres.server
     stream = Stream(surroundings)
     with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
-        _grows(archive, service)
+        _wait_for_rows(archive, service)
         server.kill()
         service.wait_for("waiting for the database")
         server.start()
         service.wait_for("the database is there")
-        _grows(archive, service)
+        _wait_for_rows(archive, service)
         with own_postgres.paused():
             waits = partial(service.lines, "waiting for the database")
             wait_until(lambda: waits()[-1]["reason"] == "no answer", 30, "no answer is said")
             wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, and why")
         service.wait_for("the database is there", count=2)
-        _grows(archive, service)
+        _wait_for_rows(archive, service)
         service.kill()
         server.kill()
         server.start()
-    goes_on(archive, stream.written)
+    assert_continues(archive, stream.written)
 
 
-def test_told_to_stop_while_the_database_sleeps(
-    surroundings: Surroundings, own_postgres: Postgres, names: Names
-) -> None:
+def test_stopped_while_the_database_is_paused(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
     """The archiver exits within its grace period, and the next one continues."""
     archive = Archive(surroundings, own_postgres.database(names("archive")))
     stream = Stream(surroundings)
@@ -116,22 +114,22 @@ def test_told_to_stop_while_the_database_sleeps(
             service.wait_for("waiting for the database")
             service.terminate()
             assert service.wait(20) == 0, service.output
-    goes_on(archive, 200)
+    assert_continues(archive, 200)
 
 
-def test_two_archivers_at_once(archive: Archive, surroundings: Surroundings) -> None:
+def test_two_archivers_together(archive: Archive, surroundings: Surroundings) -> None:
     """Two archivers take turns and write nothing twice; one is killed, the other continues. Each logs it only once."""
     stream = Stream(surroundings)
     with stream.writing(100), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as first:
-        _grows(archive, first)
+        _wait_for_rows(archive, first)
         with archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as second:
             wait_until(lambda: bool(first.lines("another archiver") + second.lines("another archiver")), 30, "noticed")
-            _grows(archive, second)
+            _wait_for_rows(archive, second)
             assert len(first.lines("another archiver")) <= 1
             assert len(second.lines("another archiver")) <= 1
             first.kill()
-            _grows(archive, second)
-    goes_on(archive, stream.written)
+            _wait_for_rows(archive, second)
+    assert_continues(archive, stream.written)
 
 
 def test_a_file_that_others_use(surroundings: Surroundings) -> None:
@@ -151,7 +149,7 @@ def test_a_file_that_others_use(surroundings: Surroundings) -> None:
             assert line["reason"] in {"database is locked", "no answer"}
             other.close()
             archive.wait_until_archived(service)
-    goes_on(archive, 600)
+    assert_continues(archive, 600)
 
 
 def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
@@ -163,11 +161,11 @@ def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
         limit = archive.file.stat().st_size + 1_000
         resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         stream.write(2_000)
-        _waits(service, "disk")
+        _wait_for_reason(service, "disk")
         resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         service.wait_for("the database is there")
         archive.wait_until_archived(service)
-    goes_on(archive, 2_100)
+    assert_continues(archive, 2_100)
 
 
 def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
@@ -176,13 +174,13 @@ def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
     stream.write(100)
     archive.file.parent.chmod(0o555)
     with surroundings.unprivileged("archiver", DATABASE_URL=archive.url) as service:
-        _waits(service, "unable to open database file")
+        _wait_for_reason(service, "unable to open database file")
         archive.file.parent.chmod(0o777)
         archive.wait_until_archived(service)
         archive.file.unlink()
         stream.write(100)
         archive.wait_until_archived(service)
-    goes_on(archive, 200)
+    assert_continues(archive, 200)
 
 
 def test_kafka_restarts(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
@@ -190,11 +188,11 @@ def test_kafka_restarts(own_cluster: Cluster, names: Names, tmp_path: Path) -> N
     archive = Archive(output_topics(own_cluster.bootstrap, names, tmp_path), SQLITE)
     stream = Stream(archive.surroundings)
     with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
-        _grows(archive, service)
+        _wait_for_rows(archive, service)
         own_cluster.broker.kill()
         own_cluster.broker.start()
-        _grows(archive, service, timeout_s=60)
-    goes_on(archive, stream.written)
+        _wait_for_rows(archive, service, timeout_s=60)
+    assert_continues(archive, stream.written)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
@@ -210,12 +208,12 @@ def test_a_storm(make_cluster: MakeCluster, names: Names, tmp_path: Path, kind: 
         archive = Archive(surroundings, server.database("archive") if server else SQLITE)
         stream = Stream(surroundings)
         with stream.writing(150):
-            _storm(Random(5), archive, cluster, server)
-        goes_on(archive, stream.written)
+            _apply_faults(Random(5), archive, cluster, server)
+        assert_continues(archive, stream.written)
         assert stream.written > 2_000
 
 
-def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres | None) -> None:
+def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Postgres | None) -> None:
     """Apply each disturbance after some more rows are there, or after a while without any."""
     blows = ["kill", "pause", "double", "kafka", "both", "sleep", "kill"]
     random.shuffle(blows)
@@ -225,7 +223,7 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
         )
         service = start()
         for blow in blows:
-            _grows(archive, service, rows=random.randrange(1, 600), timeout_s=60)
+            _wait_for_rows(archive, service, rows=random.randrange(1, 600), timeout_s=60)
             if blow in {"kill", "both"}:
                 service.kill()
             if blow == "both" and server:
@@ -242,9 +240,9 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
                 service.pause()
                 other = start()
                 # one that is frozen within a transaction may hold SQLite's lock until it continues
-                wait_until(partial(_knows, other), 60, "the other works, or waits")
+                wait_until(partial(_works_or_waits, other), 60, "the other works, or waits")
                 service.resume()
-                _grows(archive, service, timeout_s=60)
+                _wait_for_rows(archive, service, timeout_s=60)
                 other.kill()
             if blow == "double":
                 start()
@@ -252,18 +250,18 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
                 service = start()
 
 
-def _waits(service: Service, reason: str) -> None:
+def _wait_for_reason(service: Service, reason: str) -> None:
     """Wait until the log has the reason for which it waits; before that it may just have had no answer."""
     lines = partial(service.lines, "waiting for the database")
     wait_until(lambda: any(reason in line["reason"] for line in lines()), 60, f"it says: {reason}")
 
 
-def _knows(service: Service) -> bool:
+def _works_or_waits(service: Service) -> bool:
     """Return whether the service archives, or has logged the reason for which it waits."""
     return service.is_ready or bool(service.lines("waiting for the database"))
 
 
-def _grows(archive: Archive, service: Service, rows: int = 300, timeout_s: float = 30) -> None:
+def _wait_for_rows(archive: Archive, service: Service, rows: int = 300, timeout_s: float = 30) -> None:
     """Wait until `rows` more rows are there."""
     before = archive.count()
     try:

@@ -135,7 +135,7 @@ def test_wal_mode_is_left_when_the_viewer_is_closed(archive: Archive, stream: St
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 @pytest.mark.parametrize("change", ["deleted", "replaced by a copy"])
-def test_the_file_is_taken_away(archive: Archive, stream: Stream, mode: str, change: str) -> None:
+def test_the_file_is_deleted_while_in_use(archive: Archive, stream: Stream, mode: str, change: str) -> None:
     """In WAL mode, SQLite writes to a deleted file without an error; the archiver notices, and fills the new file."""
     copy = archive.file.with_name("copy.db")
     with archive.archiver() as service:
@@ -212,7 +212,7 @@ def test_a_viewer_holds_a_lock(archive: Archive, stream: Stream, mode: str) -> N
 
 
 @pytest.mark.usefixtures("stream")
-def test_a_file_that_is_no_database(archive: Archive) -> None:
+def test_a_file_that_is_not_a_database(archive: Archive) -> None:
     """A file that is not a database is left untouched; once it is moved, the archiver fills a new one."""
     archive.file.write_bytes(b"amount,decision\n" * 500)
     with archive.archiver() as service:

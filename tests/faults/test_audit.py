@@ -23,7 +23,7 @@ def test_rebuild_between_append_and_commit(surroundings: Surroundings, step: str
     tools.rebuild(surroundings)
     assert len(tools.rows(surroundings.csv)) < len(stored)
     assert set(tools.rows(surroundings.csv)) <= set(stored)
-    tools.goes_on(surroundings, 400)
+    tools.assert_continues(surroundings, 400)
 
 
 def test_a_rebuilt_row_is_the_last_repeat(surroundings: Surroundings) -> None:
@@ -45,7 +45,7 @@ def test_verify_finds_an_at_least_once_repeat(surroundings: Surroundings) -> Non
     with surroundings.scorer(**AT_LEAST_ONCE, FAILPOINTS="stored=kill@2") as scorer:
         assert scorer.wait(60) == SIGKILLED
     tools.score(surroundings, **AT_LEAST_ONCE)
-    output = tools.found(surroundings, "twice in the scored topic")
+    output = tools.assert_findings(surroundings, "twice in the scored topic")
     assert "twice in the CSV" not in output
     assert "out of order" not in output
 
@@ -55,6 +55,6 @@ def test_verify_between_append_and_commit(surroundings: Surroundings) -> None:
     surroundings.send_payments(400)
     with surroundings.scorer(**SLOWLY, FAILPOINTS="stored=kill@3") as scorer:
         assert scorer.wait(60) == SIGKILLED
-    tools.well(surroundings)
+    tools.assert_well(surroundings)
     tools.score(surroundings)
-    tools.well(surroundings, "each of 400 records")
+    tools.assert_well(surroundings, "each of 400 records")

@@ -59,7 +59,7 @@ def test_killed_within_and_between_transactions(surroundings: Surroundings) -> N
     assert "100,000 replayed before" in tools.run(surroundings, *REPLAY, "--all").output
 
 
-def test_two_at_once(surroundings: Surroundings) -> None:
+def test_two_together(surroundings: Surroundings) -> None:
     """The second replay takes over; the first, paused within a transaction, logs one line and has sent nothing more."""
     surroundings.send(letters(surroundings, 20_000), "DLQ_TOPIC")
     with replay(surroundings, FAILPOINTS="replay_sent=stop@3") as first:

@@ -51,7 +51,7 @@ def test_killed_at_each_step(archive: Archive, step: str) -> None:
     assert ids(surroundings) == [one for one in left if one not in {7, 8}]
     assert archive.count() == 202
     assert not list(surroundings.csv.parent.glob(".*.erasing"))
-    tools.well(surroundings, "each of 206 records", "4 erased")
+    tools.assert_well(surroundings, "each of 206 records", "4 erased")
 
 
 @contextmanager
@@ -91,4 +91,4 @@ def test_under_load(archive: Archive) -> None:
         erased(archive, *(argument for one in gone for argument in ("--payment-id", str(one))))
     assert ids(surroundings) == sorted(set(sent) - set(gone))
     assert archive.count() == len(sent) - len(gone)
-    tools.well(surroundings, f"each of {len(sent):,} records", "5 erased")
+    tools.assert_well(surroundings, f"each of {len(sent):,} records", "5 erased")

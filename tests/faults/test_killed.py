@@ -71,7 +71,7 @@ def test_case_5_sigterm_leaves_no_replay(surroundings: Surroundings) -> None:
     assert surroundings.aborted_records() == 0
 
 
-def test_case_6_a_second_sigterm_ends_it_at_once(own: Surroundings, own_cluster: Cluster) -> None:
+def test_case_6_a_second_sigterm_ends_it_immediately(own: Surroundings, own_cluster: Cluster) -> None:
     """A second SIGTERM ends even a scorer that waits for a silent broker; the next one completes its work."""
     own.send_payments(2_000)
     with own.scorer(MAX_BATCH_RECORDS="100") as first:

@@ -8,7 +8,7 @@ from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.secured import secured_cluster
 from tests.integration.logins import Place
-from tests.integration.secrets import WRONG, assert_discreet, password_of
+from tests.integration.secrets import WRONG, assert_no_secrets, password_of
 
 pytestmark = pytest.mark.kafka4
 
@@ -18,7 +18,7 @@ def test_a_password_that_is_changed_while_it_runs(names: Names, tmp_path: Path) 
     """Scoring continues until connections break; then the scorer logs why, and resumes once its login works again."""
     user = "mover"
     with secured_cluster({}) as cluster:
-        place = Place(cluster, names, tmp_path).make_topics_quietly()
+        place = Place(cluster, names, tmp_path).make_topics_as_administrator()
         cluster.add_user(user, password_of(user))
         cluster.grant(user, *place.rights("scorer"))
         place.send_payments(40)
@@ -35,5 +35,5 @@ def test_a_password_that_is_changed_while_it_runs(names: Names, tmp_path: Path) 
             place.wait_until_committed()
             scorer.terminate()
             assert scorer.wait(30) == 0, scorer.output
-            assert_discreet(scorer.output, cluster.folder)
+            assert_no_secrets(scorer.output, cluster.folder)
         assert place.assert_each_once() == 80

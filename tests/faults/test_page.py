@@ -11,7 +11,7 @@ RESTARTS = 10
 PARTITIONS = 6
 PAYMENTS = 7
 _INTERNAL = ("offsets.topic.num.partitions", "transaction.state.log.num.partitions")
-"""As many as Kafka has by default: the more there are, the longer a started broker does not know the topics."""
+"""Kafka's default partition counts: with more, a restarted broker takes longer to know the topics."""
 
 
 def total(dashboard: Dashboard) -> int:

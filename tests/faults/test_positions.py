@@ -39,7 +39,7 @@ def assert_published(scene: Surroundings, rows: int) -> None:
 
 @pytest.mark.parametrize("commit", [False, True])
 @pytest.mark.parametrize("before", [0, 6])
-def test_behind_offsets_without_a_record(surroundings: Surroundings, before: int, *, commit: bool) -> None:
+def test_after_offsets_without_a_record(surroundings: Surroundings, before: int, *, commit: bool) -> None:
     """Transactions of other producers, aborted or committed, leave offsets that no reader sees."""
     surroundings.send_payments_in_transaction(before, commit=True)
     if before:
@@ -84,7 +84,7 @@ def test_after_a_reset_by_hand(surroundings: Surroundings, to: int, rows: int) -
     assert_published(surroundings, rows)
 
 
-def test_behind_what_retention_deleted(surroundings: Surroundings) -> None:
+def test_after_records_deleted_by_retention(surroundings: Surroundings) -> None:
     """The log begins after the committed offset."""
     surroundings.send_payments(400)
     scored_once(surroundings, MAX_BATCH_RECORDS="20")
@@ -97,7 +97,7 @@ def test_behind_what_retention_deleted(surroundings: Surroundings) -> None:
 
 
 @pytest.mark.parametrize("failpoint", [BETWEEN_CSV_AND_COMMIT, "registered=kill"])
-def test_on_a_topic_made_anew(surroundings: Surroundings, failpoint: str) -> None:
+def test_on_a_re_created_topic(surroundings: Surroundings, failpoint: str) -> None:
     """A scorer continues on a re-created topic, even after a death before the previous CSV is renamed."""
     surroundings.send_payments(400)
     scored_once(surroundings)

@@ -128,7 +128,7 @@ def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings
     assert described(score.headers, "scored.key") == (LARGE, hashlib.sha256(key).hexdigest())
     done = tools.run(surroundings, "dlq", "replay", "--yes")
     assert "2 kept without a key or headers that were too large" in done.output
-    tools.well(surroundings)
+    tools.assert_well(surroundings)
 
 
 def described(headers: Any, part: str) -> tuple[int, str]:

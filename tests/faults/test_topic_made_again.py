@@ -40,7 +40,7 @@ async def _send(bootstrap: str, topic: str) -> None:
         assert await sender.flush(90) == 0
 
 
-def test_topic_made_again(kafka_bootstrap: str, names: Names) -> None:
+def test_topic_re_created(kafka_bootstrap: str, names: Names) -> None:
     """Payments for a removed partition arrive in an existing one (once aiokafka has given up, 40 s)."""
     topic = names("payments")
     create(kafka_bootstrap, topic, 4)

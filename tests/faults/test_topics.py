@@ -8,13 +8,13 @@ from tests.integration.topic import delete_records, delete_topic, reset_group
 from tests.oracle import csv_rows, scored
 
 
-def set_aside(surroundings: Surroundings) -> list[int]:
+def renamed_row_counts(surroundings: Surroundings) -> list[int]:
     """Return the number of rows of each renamed CSV."""
     return [len(csv_rows(file)) for file in sorted(surroundings.csv.parent.glob("*.former-*.csv"))]
 
 
 @pytest.mark.parametrize("running", [False, True])
-def test_case_22_the_topic_is_made_anew(surroundings: Surroundings, running: bool) -> None:
+def test_case_22_the_topic_is_re_created(surroundings: Surroundings, running: bool) -> None:
     """The CSV of the previous topic is renamed; the new topic is read from its beginning, also with `latest`."""
     with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
         scorer.wait_for(READY)
@@ -29,10 +29,10 @@ def test_case_22_the_topic_is_made_anew(surroundings: Surroundings, running: boo
         with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
             wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 90, "the new topic is scored")
     assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(20)}
-    assert set_aside(surroundings) == [400]
+    assert renamed_row_counts(surroundings) == [400]
 
 
-def test_a_replica_that_is_slow_to_find_the_topic_made_anew(surroundings: Surroundings) -> None:
+def test_a_replica_that_is_slow_to_find_the_re_created_topic(surroundings: Surroundings) -> None:
     """A replica paused before it renames the CSV resumes after another one has renamed it and scored the new topic."""
     with surroundings.scorer(FAILPOINTS="registered=stop@2") as slow:
         slow.wait_for(READY)
@@ -52,7 +52,7 @@ def test_a_replica_that_is_slow_to_find_the_topic_made_anew(surroundings: Surrou
             surroundings.wait_until_committed()
             assert not slow.lines("CSV set aside")
     assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(40)}
-    assert set_aside(surroundings) == [400]
+    assert renamed_row_counts(surroundings) == [400]
 
 
 def test_case_23_the_outputs_are_wiped(surroundings: Surroundings) -> None:

@@ -82,7 +82,7 @@ def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundi
     assert surroundings.assert_each_once() == 1_000
 
 
-def test_idle_is_no_stall(surroundings: Surroundings) -> None:
+def test_idle_is_not_a_stall(surroundings: Surroundings) -> None:
     """An idle process keeps running for longer than the stall timeout."""
     with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
         scorer.wait_for(READY)
@@ -91,7 +91,7 @@ def test_idle_is_no_stall(surroundings: Surroundings) -> None:
         assert scorer.running, scorer.output
 
 
-def test_a_transactional_write_to_the_input_is_no_stall(surroundings: Surroundings) -> None:
+def test_a_transactional_write_to_the_input_is_not_a_stall(surroundings: Surroundings) -> None:
     """The write's marker keeps the committed offset before the end for good; the position is compared instead."""
     surroundings.send_payments_in_transaction(100, commit=True)
     surroundings.send_payments_in_transaction(50, commit=False)
@@ -103,7 +103,7 @@ def test_a_transactional_write_to_the_input_is_no_stall(surroundings: Surroundin
     assert surroundings.assert_each_once() == 100
 
 
-def test_an_open_transaction_of_another_producer_is_no_stall(surroundings: Surroundings) -> None:
+def test_an_open_transaction_of_another_producer_is_not_a_stall(surroundings: Surroundings) -> None:
     """An open transaction holds the last stable offset and all records after it; that does not count as lag."""
     with surroundings.open_transaction(10):
         surroundings.send_payments(100)

@@ -122,7 +122,7 @@ class Stream:
         self._partitions = surroundings.partitions
         self._numbers = itertools.count()
         self.written = 0
-        """Committed payments, as far as we know."""
+        """Committed payments, as far as known."""
 
     def write(self, payments: int, *, commit: bool = True, stamp_ms: int = STAMP_MS) -> None:
         """Write that many payments and some dead letters in one transaction; one of the letters is replayed."""

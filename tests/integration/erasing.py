@@ -14,7 +14,7 @@ from tests.integration.service import Service
 
 ROOT = Path(__file__).parents[2]
 CUSTOMER = b"\xff\x00customer"
-STRANGE = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring hindered")
+PROBLEMS = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring hindered")
 NOW_MS = int(time.time() * 1_000)
 
 
@@ -55,7 +55,7 @@ def running(surroundings: Surroundings, archive: Archive, **settings: str) -> It
     """Run a scorer and an archiver; neither may log a problem."""
     with surroundings.scorer(**settings) as scorer, archive.archiver() as archiver:
         yield scorer, archiver
-        for event in STRANGE:
+        for event in PROBLEMS:
             assert not scorer.lines(event), scorer.output
         for service in (scorer, archiver):
             service.terminate()

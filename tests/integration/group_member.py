@@ -16,7 +16,7 @@ RANGE = RangePartitionAssignor
 _JOINED_S = 40
 
 
-class Alike(StickyPartitionAssignor):
+class SameNameAssignor(StickyPartitionAssignor):
     """An assignor with the scorers' name: the group admits its members beside them."""
 
     name = ASSIGNOR

@@ -81,7 +81,7 @@ class Place(Surroundings):
         """Start a scorer as this user."""
         return self.start("scorer", login(self.cluster, user))
 
-    def make_topics_quietly(self) -> "Place":
+    def make_topics_as_administrator(self) -> "Place":
         """Create the topics as an administrator."""
         self.make_topics(dict.fromkeys(self.topics, self.partitions))
         return self

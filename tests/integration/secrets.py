@@ -14,7 +14,7 @@ def password_of(user: str) -> str:
     return f"S3cret-of-{user}-7741"
 
 
-def assert_discreet(output: str, folder: Path) -> None:
+def assert_no_secrets(output: str, folder: Path) -> None:
     """Assert that there is no traceback and no secret: no password, no line of a key."""
     assert "Traceback" not in output, output
     assert "S3cret-of-" not in output
@@ -28,6 +28,6 @@ def assert_discreet(output: str, folder: Path) -> None:
 def ended(service: Service, folder: Path, timeout_s: float = 30) -> str:
     """Return the text of the only error line; the service ended by itself, with exit code 1, without a secret."""
     assert service.wait(timeout_s) == 1, service.output
-    assert_discreet(service.output, folder)
+    assert_no_secrets(service.output, folder)
     (line,) = service.lines("stopped")
     return str(line["reason"])

@@ -148,7 +148,7 @@ def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surrounding
         ended(service)
 
 
-def test_what_retention_deleted_is_said(sqlite: Archive, surroundings: Surroundings) -> None:
+def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: Surroundings) -> None:
     """Deleted records are logged with partition, range and count; reading resumes after them, new partitions from 0."""
     stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
     stream.write(40)
@@ -170,7 +170,7 @@ def test_what_retention_deleted_is_said(sqlite: Archive, surroundings: Surroundi
 
 
 @pytest.mark.parametrize("longer", [False, True], ids=["shorter", "longer"])
-def test_a_topic_made_anew_is_read_from_its_beginning(
+def test_a_re_created_topic_is_read_from_its_beginning(
     sqlite: Archive, surroundings: Surroundings, *, longer: bool
 ) -> None:
     """The topic is recognized by an end before our position, or by another record at the last position read."""
@@ -191,7 +191,7 @@ def test_a_topic_made_anew_is_read_from_its_beginning(
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(scored_records, max_size=20), st.lists(letter_records, max_size=20))
-def test_any_record_is_taken_or_passed_over(archive: Archive, payments: list[Record], letters: list[Record]) -> None:
+def test_any_record_is_stored_or_skipped(archive: Archive, payments: list[Record], letters: list[Record]) -> None:
     """Any record is either skipped or makes a row that the database accepts or already has."""
     file = f"sqlite:///{archive.file}" if archive.url.startswith("sqlite") else archive.url
     topics = TopicSettings.from_env({})
@@ -243,7 +243,7 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_with_its_settings_is_named(tmp_path: Path, wrong: dict[str, str], variable: str) -> None:
+def test_a_wrong_setting_is_named(tmp_path: Path, wrong: dict[str, str], variable: str) -> None:
     """A wrong setting is named at start, without its value, which may hold a password."""
     with Service(tmp_path, "archiver", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **wrong}) as service:
         assert service.wait() == 1
@@ -252,7 +252,9 @@ def test_what_is_wrong_with_its_settings_is_named(tmp_path: Path, wrong: dict[st
         assert "Traceback" not in service.output
 
 
-def test_a_password_is_waited_for_and_never_told(surroundings: Surroundings, postgres: Postgres, names: Names) -> None:
+def test_a_password_is_waited_for_and_never_logged(
+    surroundings: Surroundings, postgres: Postgres, names: Names
+) -> None:
     """With a wrong password, then no database, the archiver logs why it waits, and resumes. The URL is in a file."""
     stream = Stream(surroundings)
     stream.write(20)

@@ -26,9 +26,9 @@ from tests.produce import RawProducer
 MOST_MB = 512
 _TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")
 _REFUSED = 1
-"""The partition of what is beyond the limit."""
+"""The partition of the batch above the limit."""
 _MANY_VALUES = b'{"x":[' + b"[]," * 340_000 + b"0]}"
-"""A message of 1 MB, of which the parser would make 340,000 lists, once for each field that it lacks."""
+"""A message of 1 MB, of which the parser would make 340,000 lists, once for each missing field."""
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
@@ -138,7 +138,7 @@ def command_peak_mb(surroundings: Surroundings, *arguments: str) -> int:
     return max(peaks)
 
 
-def test_dead_letters_take_little_more_than_what_was_sent(cluster: Cluster, names: Names, tmp_path: Path) -> None:
+def test_dead_letters_take_little_more_than_the_messages(cluster: Cluster, names: Names, tmp_path: Path) -> None:
     """30 MB sent as 99 KB stay small: the broker compresses the scorer's records."""
     surroundings = Surroundings(cluster.bootstrap, names, tmp_path)
     assert tools.run(surroundings, "topics", TOPIC_PARTITIONS=str(surroundings.partitions)).code == 0

@@ -34,7 +34,7 @@ def test_partitions_that_are_added_are_read(surroundings: Surroundings) -> None:
         wait_until(lambda: shown(dashboard) == 11, 60, "those of a new partition")
 
 
-def test_a_topic_made_again(surroundings: Surroundings) -> None:
+def test_a_re_created_topic(surroundings: Surroundings) -> None:
     """The records of a re-created topic are read, and the previous ones are still shown."""
     with Dashboard(surroundings) as dashboard:
         surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
@@ -60,7 +60,7 @@ def test_retention_that_is_faster_than_the_dashboard(surroundings: Surroundings)
         wait_until(lambda: shown(dashboard) == 60, 60, "5 more of each partition")
 
 
-def test_what_is_wrong_with_its_settings_is_named(surroundings: Surroundings) -> None:
+def test_a_wrong_setting_is_named(surroundings: Surroundings) -> None:
     """A wrong setting is named at start, with its variable."""
     with Dashboard(surroundings) as first:
         port = first.url.rpartition(":")[2]
@@ -74,7 +74,7 @@ def test_what_is_wrong_with_its_settings_is_named(surroundings: Surroundings) ->
                 assert variable in second.lines("stopped")[0]["reason"]
 
 
-def test_it_ends_at_once_when_told_to(surroundings: Surroundings) -> None:
+def test_it_ends_promptly_on_sigterm(surroundings: Surroundings) -> None:
     """The dashboard ends promptly on SIGTERM even while pages are open."""
     with Dashboard(surroundings) as dashboard:
         with urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as page:  # noqa: S310 - http, and ours

@@ -46,10 +46,10 @@ def send_broken(surroundings: Surroundings) -> None:
         for number in range(COUNT)
     ]
     surroundings.send([*messages, Message(NO_TEXT, partition=1), Message(payment(999), partition=1)])
-    decided(surroundings)
+    wait_until_decided(surroundings)
 
 
-def decided(surroundings: Surroundings) -> None:
+def wait_until_decided(surroundings: Surroundings) -> None:
     """Wait until each record is decided: with a transaction, the committed offset never reaches the topic's end."""
     wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
 
@@ -69,7 +69,7 @@ def replays(surroundings: Surroundings) -> list[Record]:
     return [record for record in records if REPLAY_OF in dict(record.headers)]
 
 
-def asked(surroundings: Surroundings, answer: bytes, *arguments: str) -> str:
+def replay_with_answer(surroundings: Surroundings, answer: bytes, *arguments: str) -> str:
     """Return the output of a replay that asks at a terminal and gets this answer."""
     ours, its = os.openpty()
     try:
@@ -89,7 +89,7 @@ def asked(surroundings: Surroundings, answer: bytes, *arguments: str) -> str:
     return done.stdout.decode()
 
 
-def test_letters_are_mended_replayed_and_scored(scored: Surroundings) -> None:
+def test_letters_are_fixed_replayed_and_scored(scored: Surroundings) -> None:
     """Letters are fixed, replayed and scored by commands alone; then nothing is left to replay, verify is clean."""
     send_broken(scored)
     listed = tools.run(scored, "dlq", "list", "--last", "3").output
@@ -123,9 +123,9 @@ def test_letters_are_mended_replayed_and_scored(scored: Surroundings) -> None:
         assert (headers[REPLAY_OF] or b"").startswith(f"{dlq}/{record.partition}/".encode())
         assert abs(record.timestamp / 1_000 - time.time()) < 60
         assert (record.key or b"").startswith(b"key-")
-    decided(scored)
+    wait_until_decided(scored)
     assert scored.assert_each_once() == 2 * COUNT + 2
-    tools.well(scored, f"({COUNT + 1} scored, {COUNT + 1} dead letters)", "20 dead letters were replayed")
+    tools.assert_well(scored, f"({COUNT + 1} scored, {COUNT + 1} dead letters)", "20 dead letters were replayed")
     nothing = tools.run(scored, "dlq", "replay", "--from", str(file), "--reason", "invalid_field", "--yes")
     assert (nothing.code, "20 replayed before" in nothing.output) == (0, True)
     assert "20 dead letters, 0 of them not" in tools.run(scored, "dlq", "list", "--replayed").output
@@ -140,26 +140,26 @@ def test_a_replay_unchanged_comes_back(scored: Surroundings) -> None:
     refused = tools.run(scored, "dlq", "replay")
     assert (refused.code, "--yes continues" in refused.output) == (1, True)
     for answer in (b"n\n", b"\x04"):
-        assert asked(scored, answer).endswith("[y/N] Nothing was sent.\n")
+        assert replay_with_answer(scored, answer).endswith("[y/N] Nothing was sent.\n")
     assert not replays(scored)
-    assert "1 replayed into" in asked(scored, b"y\n", "1/0")
-    decided(scored)
+    assert "1 replayed into" in replay_with_answer(scored, b"y\n", "1/0")
+    wait_until_decided(scored)
     assert "22 dead letters, 21 of them not" in tools.run(scored, "dlq", "list").output
     assert "1 replayed before" in tools.run(scored, "dlq", "replay", "1/0", "--yes").output
     assert "--again" in tools.run(scored, "dlq", "replay", "--replayed", "--yes").output
     assert len(replays(scored)) == 1
     assert tools.run(scored, "dlq", "replay", "1/0", "--yes", "--again").code == 0
     assert len(replays(scored)) == 2
-    decided(scored)
-    tools.well(scored, "1 dead letters were replayed")
+    wait_until_decided(scored)
+    tools.assert_well(scored, "1 dead letters were replayed")
     last = json.loads(tools.run(scored, "dlq", "list", "--json", "--last", "1").output)
     assert "replay of" in tools.run(scored, "dlq", "show", f"{last['partition']}/{last['offset']}").output
 
 
-def test_what_can_not_go_back_is_left_out(scored: Surroundings) -> None:
+def test_letters_that_can_not_be_replayed_are_left_out(scored: Surroundings) -> None:
     """Letters that are now too large or of another topic are left out; an argument without letters sends nothing."""
     scored.send([Message(b"x" * 200_000), Message(b"{"), Message(b"[]", partition=1)])
-    decided(scored)
+    wait_until_decided(scored)
     alter_config(scored.bootstrap, scored.settings["INPUT_TOPIC"], {"max.message.bytes": "100000"})
     for arguments, words in (
         (["0/9"], "no dead letter at 0/9"),
@@ -185,11 +185,11 @@ def letter_headers(surroundings: Surroundings, offset: int, timestamp_ms: int) -
     return [(name, value or b"") for name, value in dead_letter_headers(place, why)]
 
 
-def test_letters_that_others_have_written_are_not_replayed(scored: Surroundings) -> None:
+def test_forged_letters_are_not_replayed(scored: Surroundings) -> None:
     """Letters are compared with the message that they name; if it is gone, the letter is counted as not verified."""
     stamp_ms = int(1_000 * time.time())
     scored.send([Message(b"{", b"k", timestamp_ms=stamp_ms), Message(b"[", timestamp_ms=stamp_ms)])
-    decided(scored)
+    wait_until_decided(scored)
     headers = [letter_headers(scored, offset, stamp_ms) for offset in (1, 0, 999)]
     scored.send([Message(payment(66), headers=one) for one in headers[:2]], "DLQ_TOPIC")
     scored.send([Message(payment(7), headers=headers[2])], "DLQ_TOPIC")
@@ -208,7 +208,7 @@ def test_letters_that_others_have_written_are_not_replayed(scored: Surroundings)
 def test_a_topic_that_refuses_the_replay(scored: Surroundings) -> None:
     """The replay ends with the setting and the command that changes it; then all letters are replayed, each once."""
     scored.send([Message(b"{", b"1")])
-    decided(scored)
+    wait_until_decided(scored)
     dlq = scored.settings["DLQ_TOPIC"]
     alter_config(scored.bootstrap, dlq, {"cleanup.policy": "compact"})
     done = tools.run(scored, "dlq", "replay", "--yes")
@@ -228,7 +228,7 @@ def _file(surroundings: Surroundings, *lines: str) -> Path:
     return path
 
 
-def test_a_marker_behind_an_open_transaction_is_waited_for(scored: Surroundings) -> None:
+def test_a_marker_after_an_open_transaction_is_waited_for(scored: Surroundings) -> None:
     """A scorer's open transaction hides a marker after it: without waiting, its letter would be sent twice."""
     send_broken(scored)
     settings = scored.settings | {"FAILPOINTS": "replay_begins=stop"}
@@ -257,7 +257,7 @@ def test_the_embedded_broker_is_refused(surroundings: Surroundings) -> None:
 def test_letters_go_down_a_pipe(scored: Surroundings) -> None:
     """A reader that closes the pipe early is not an error."""
     scored.send([Message(b"x" * 1_000) for _ in range(500)])
-    decided(scored)
+    wait_until_decided(scored)
     command = f"{sys.executable} -m cli dlq export | head -n 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],

@@ -70,13 +70,13 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
         send(surroundings, 201, 100)
         settle(surroundings, archive, len(left) + 100, 2)
         assert "found: no rows" in erased(archive, "--payment-id", "7")
-    assert "21 erased" in tools.well(surroundings)
+    assert "21 erased" in tools.assert_well(surroundings)
     assert ids(surroundings) == [*left, *range(201, 301)]
     for path in files(surroundings.csv):
         path.unlink()
     tools.rebuild(surroundings)
     assert ids(surroundings) == [*left, *range(201, 301)]
-    tools.well(surroundings, "21 erased")
+    tools.assert_well(surroundings, "21 erased")
 
 
 def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive) -> None:
@@ -93,7 +93,7 @@ def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive
         assert b"secret-of-customer" in stored
 
 
-def test_what_is_still_to_come(surroundings: Surroundings, sqlite: Archive) -> None:
+def test_records_not_yet_decided(surroundings: Surroundings, sqlite: Archive) -> None:
     """Records not yet scored or archived give exit code 1 and a line; the same command completes it later."""
     send(surroundings, 1, 20)
     done = erase(sqlite, "--payment-id", "7", "--yes")
@@ -171,7 +171,7 @@ def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings,
     assert places == {(0, 10), (1, 3)}
     for topic, offsets in (("INPUT_TOPIC", {0: 11, 1: 4}), ("SCORED_TOPIC", {1: 4}), ("DLQ_TOPIC", {0: 1})):
         delete_records(surroundings.bootstrap, surroundings.settings[topic], offsets)
-    tools.well(surroundings)
+    tools.assert_well(surroundings)
     assert "Kafka keeps" not in erased(sqlite, "--payment-id", "7", "--payment-id", "90")
 
 
@@ -196,7 +196,7 @@ def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Arch
     ("arguments", "said"),
     [([], "nothing to erase"), (["--payment-id", "7"], "--yes"), (["--key-base64", "?", "--yes"], "not Base64")],
 )
-def test_what_it_refuses(surroundings: Surroundings, sqlite: Archive, arguments: list[str], said: str) -> None:
+def test_refused_commands(surroundings: Surroundings, sqlite: Archive, arguments: list[str], said: str) -> None:
     """Without a name, or without a terminal to confirm, nothing is changed."""
     surroundings.send_payments(20)
     tools.score(surroundings)

@@ -69,7 +69,7 @@ def _make_again(surroundings: Surroundings, topic: str = "INPUT_TOPIC") -> None:
         pytest.param(lambda scene: scene.send_payments(20), _in_transactions(*[1] * 20), id="one by one"),
     ],
 )
-def test_a_former_topic_is_known_where_the_present_one_holds_no_record(
+def test_a_previous_topic_is_known_where_the_present_one_holds_no_record(
     surroundings: Surroundings, before: Fill, after: Fill
 ) -> None:
     """After re-creation and a transactional fill, `verify` and `rebuild` skip the previous topic's outputs."""
@@ -102,7 +102,7 @@ def test_topics_that_end_without_a_record(surroundings: Surroundings, topic: str
     _score(surroundings)
     for _ in range(3):
         surroundings.send_payments_in_transaction(30, commit=False, topic=topic)
-    output = tools.well(surroundings, "each of 40 records stands exactly once (30 scored, 10 dead letters)")
+    output = tools.assert_well(surroundings, "each of 40 records stands exactly once (30 scored, 10 dead letters)")
     assert [line.split()[-1] for line in output.splitlines() if line.split()[:1] == ["all"]] == ["0"]
     assert "10" in tools.run(surroundings, "dlq", "list").output
     assert "10 replayed" in tools.run(surroundings, "dlq", "replay", "--all", "--yes").output
@@ -110,7 +110,7 @@ def test_topics_that_end_without_a_record(surroundings: Surroundings, topic: str
     tools.rebuild(surroundings, "--force")
     assert tools.rows(surroundings.csv) == rows
     _score(surroundings)
-    tools.well(surroundings, "each of 50 records")
+    tools.assert_well(surroundings, "each of 50 records")
 
 
 def test_the_dead_letter_at_an_offset(surroundings: Surroundings) -> None:
@@ -125,7 +125,7 @@ def test_the_dead_letter_at_an_offset(surroundings: Surroundings) -> None:
 
 
 @pytest.mark.kafka4
-def test_the_archive_of_a_scored_topic_made_again(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+def test_the_archive_of_a_re_created_scored_topic(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
     """A marker at the offset of the last archived record is enough to recognize another topic."""
     made = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1)
     made.make_topics(dict.fromkeys(made.topics, 1))
@@ -204,7 +204,7 @@ def test_a_compacted_input_is_scored(compacted: Surroundings) -> None:
         assert scorer.wait() == 0, scorer.output
     left = assert_each_once(compacted.csv, compacted.bootstrap, compacted.settings)
     assert left == KEYS + 2
-    tools.well(compacted, f"each of {left} records stands exactly once")
+    tools.assert_well(compacted, f"each of {left} records stands exactly once")
     rows = tools.rows(compacted.csv)
     tools.rebuild(compacted, "--force")
     assert tools.rows(compacted.csv) == rows
@@ -222,7 +222,7 @@ def test_an_input_compacted_after_it_was_scored(compacted: Surroundings) -> None
     tools.score(compacted)
     _roll(compacted, now_ms)
     tools.score(compacted)
-    output = tools.well(compacted, "outputs are of records that compaction has removed")
+    output = tools.assert_well(compacted, "outputs are of records that compaction has removed")
     left = len(read_all(compacted.bootstrap, compacted.topics[0]))
     assert f"each of {left} records stands exactly once" in output
     rows = tools.rows(compacted.csv)
@@ -230,7 +230,7 @@ def test_an_input_compacted_after_it_was_scored(compacted: Surroundings) -> None
     tools.rebuild(compacted, "--force")
     assert tools.rows(compacted.csv) == rows
     compacted.csv.write_text("".join(compacted.csv.read_text().splitlines(keepends=True)[:-1]))
-    tools.found(compacted, "in the scored topic only (1)")
+    tools.assert_findings(compacted, "in the scored topic only (1)")
 
 
 def test_records_deleted_up_to_the_end(surroundings: Surroundings) -> None:
@@ -244,4 +244,4 @@ def test_records_deleted_up_to_the_end(surroundings: Surroundings) -> None:
     with surroundings.scorer() as scorer:
         wait_until(lambda: len(csv_rows(surroundings.csv)) == 27, 30, "the new payments are scored")
         scorer.wait_until_ready()
-    tools.well(surroundings, "each of 7 records")
+    tools.assert_well(surroundings, "each of 7 records")

@@ -10,7 +10,7 @@ from aiokafka.errors import CommitFailedError
 
 from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
-from tests.integration.group_member import RANGE, Alike, commit, member
+from tests.integration.group_member import RANGE, SameNameAssignor, commit, member
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 from tests.integration.test_metrics import answer
@@ -82,7 +82,7 @@ def test_partitions_that_another_program_has(surroundings: Surroundings) -> None
     group, topic = (surroundings.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
     with surroundings.scorer() as scorer:
         scorer.wait_until_ready()
-        with member(surroundings.bootstrap, group, topic, Alike):
+        with member(surroundings.bootstrap, group, topic, SameNameAssignor):
             health = _wait_for_health(scorer, "CONSUMER_GROUP", "other-program", group, topic, "not scored")
             assert not health.startswith("ready")
             assert scorer.wait_for(FOUND)[-1]["reason"] == health
@@ -100,7 +100,7 @@ def test_a_member_that_reads_another_topic(surroundings: Surroundings) -> None:
     create(surroundings.bootstrap, other, 2)
     with surroundings.scorer() as scorer:
         scorer.wait_until_ready()
-        with member(surroundings.bootstrap, group, other, Alike, client_id="report\x1b[31m"):
+        with member(surroundings.bootstrap, group, other, SameNameAssignor, client_id="report\x1b[31m"):
             health = _wait_for_health(scorer, "ready; ", "CONSUMER_GROUP", "report\\x1b[31m", other)
             assert health.isprintable()
             surroundings.send_payments(400)

@@ -28,7 +28,7 @@ ASK = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SOON_S = 20.0
 WAIT_S = 1.0
 KERNEL_BYTES = 400_000
-"""Linux gives a socket twice what is asked for, 64 KiB here, and a little more; without a limit it is 4 MB."""
+"""Linux gives a socket twice the requested size, 64 KiB here, and a little more; without a limit it is 4 MB."""
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2, and /proc/net/tcp")
 
 
@@ -235,7 +235,7 @@ def full_board() -> Board:
 
 
 @needs_linux
-def test_silent_viewers_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_silent_viewers_do_not_lock_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """With 150 silent viewers of one address, another address has page and stream, and soon the first one does too."""
     monkeypatch.setattr(http_server, "_WRITE_S", 5.0)  # all connect before the first is ended
     board = full_board()

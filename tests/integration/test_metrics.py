@@ -30,10 +30,10 @@ def test_a_scorer_counts_what_it_did(kafka_bootstrap: str, names: Names, tmp_pat
         assert found.partitions == dict.fromkeys(range(4), True)
         wait_until(lambda: metrics(scorer).lags == dict.fromkeys(range(4), 0), 20, "no lag, after transactions too")
         assert found.models == [("champion", surroundings.model.version, "test")]
-        wait_until(lambda: _told(scorer) == 403, 30, "lines that sum up all of them")
+        wait_until(lambda: _sum_of_summaries(scorer) == 403, 30, "lines that sum up all of them")
 
 
-def test_health_tells_what_hinders(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+def test_health_names_the_problem(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
     """With a CSV that can't be locked, the scorer is alive, not ready, with the reason; the lag grows until then."""
     surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
     with surroundings.scorer(METRICS_PORT="0") as scorer:
@@ -78,7 +78,7 @@ def test_a_taken_port_is_named(kafka_bootstrap: str, names: Names, tmp_path: Pat
             assert "METRICS_PORT" in second.lines("stopped")[0]["reason"]
 
 
-def _told(scorer: Service) -> int:
+def _sum_of_summaries(scorer: Service) -> int:
     """Return the sum over its lines of every 10 s."""
     return sum(line["scored"] + line["dead_letters"] for line in scorer.lines("last 10 s"))
 

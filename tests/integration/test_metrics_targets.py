@@ -114,7 +114,7 @@ def states(replicas: Replicas) -> list[str]:
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_hostile_answer_is_no_answer(name: str) -> None:
+def test_a_hostile_answer_is_not_shown(name: str) -> None:
     """The replica is shown as unreachable, and the next round starts."""
     assert states(asyncio.run(rounds(once(ANSWERS[name]), count=2, targets=1))) == ["away"]
 

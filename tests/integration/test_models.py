@@ -191,7 +191,7 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
     assert surroundings.assert_each_once() == 400
 
 
-def test_a_challenger_is_heard_and_promoted(surroundings: Surroundings) -> None:
+def test_a_challenger_is_published_and_promoted(surroundings: Surroundings) -> None:
     """The challenger's probability is published beside the champion's, and decides nothing until it is promoted."""
     models = surroundings.folder / "models"
     challenger = store.active(models)

@@ -153,7 +153,7 @@ def test_a_fence_ends_a_transaction_and_its_producer(kafka_bootstrap: str, names
     _run(kafka_bootstrap, group, topic, work)
 
 
-def test_who_is_no_member_of_that_generation_registers_nothing(surroundings: Surroundings) -> None:
+def test_a_non_member_of_that_generation_registers_nothing(surroundings: Surroundings) -> None:
     """A group with members refuses commits of any other member, and of another generation."""
     with surroundings.scorer() as scorer:
         scorer.wait_until_ready()

@@ -68,8 +68,8 @@ async def _put(sender: PaymentSender, messages: list[KeyedMessage]) -> None:
 
 async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: MagicMock) -> list[Delivery]:
     deliveries: list[Delivery] = []
-    complaints: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap})
     stop = asyncio.Event()
     async with payment_sender(kafka, topic, on_delivery=deliveries.append, stop=stop, log=log) as sender:
@@ -82,7 +82,7 @@ async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: Mag
         assert await sender.flush(20) == 0
     gc.collect()
     await asyncio.sleep(0)
-    assert complaints == []
+    assert errors == []
     return deliveries
 
 

@@ -43,7 +43,7 @@ def test_an_ordinary_role_owns_the_database(server: Postgres, role: str, passwor
             _connect(server, USER, guess)
 
 
-def test_a_failure_leaves_nobody_who_can_log_in(server: Postgres) -> None:
+def test_a_failure_leaves_no_role_that_can_log_in(server: Postgres) -> None:
     """If POSTGRES_USER is the superuser's own name, the image ends, and neither role nor log has the password."""
     done = _run(server, USER, "another-secret")
     assert done.returncode != 0

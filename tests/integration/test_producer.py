@@ -99,7 +99,7 @@ def test_malformed(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
     assert sum(isinstance(result, InvalidPayment) for result in results) == pytest.approx(300, abs=60)
 
 
-def test_told_to_stop(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+def test_stopped(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
     """On SIGTERM all payments made are delivered, as many as the log reports, with exit code 0."""
     topic = names("payments")
     create(kafka_bootstrap, topic, PARTITIONS)
@@ -157,7 +157,7 @@ def test_broker_not_up_yet(own_cluster: Cluster, names: Names, tmp_path: Path) -
     assert "Unclosed" not in service.output
 
 
-def test_told_to_stop_while_the_broker_is_away(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
+def test_stopped_while_the_broker_is_unavailable(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
     """The producer tries for 8 s, logs the number of lost payments, and exits non-zero."""
     topic = names("payments")
     create(own_cluster.bootstrap, topic, PARTITIONS)

@@ -60,7 +60,7 @@ def test_a_lost_csv(scored: Surroundings, lost: str) -> None:
     assert sorted(after) == sorted(before)
     places = [tuple(map(int, row.rsplit(b",", 2)[1:])) for row in after[1:]]
     assert places == sorted(places)
-    tools.goes_on(scored, 400)
+    tools.assert_continues(scored, 400)
 
 
 def test_refuses_while_scorers_run(scored: Surroundings) -> None:
@@ -81,7 +81,7 @@ def test_refuses_a_csv_that_has_rows(scored: Surroundings) -> None:
     assert "replaced-1" in tools.rebuild(scored, "--force")
     assert scored.csv.with_name(f"{scored.csv.stem}.replaced-1.csv").read_bytes() == before
     assert sorted(tools.rows(scored.csv)) == sorted(before.decode().splitlines(keepends=True)[1:])
-    tools.goes_on(scored, 400)
+    tools.assert_continues(scored, 400)
 
 
 def test_a_damaged_csv(scored: Surroundings) -> None:
@@ -94,10 +94,10 @@ def test_a_damaged_csv(scored: Surroundings) -> None:
     assert "damaged" in _refused(scored) or "has rows" in _refused(scored)
     tools.rebuild(scored, "--force")
     assert len(tools.rows(scored.csv)) == len(whole.splitlines()) - 1 + 20
-    tools.goes_on(scored, 420)
+    tools.assert_continues(scored, 420)
 
 
-def test_behind_rotated_files(surroundings: Surroundings) -> None:
+def test_after_rotated_files(surroundings: Surroundings) -> None:
     """Rows in rotated files are not written again; the next rotation takes the next number."""
     for _ in range(3):
         surroundings.send_payments(100)
@@ -142,7 +142,7 @@ def test_a_topic_whose_broker_sets_the_timestamps(surroundings: Surroundings) ->
     assert "1970-01-02T00:00:00.000Z" not in {row.split(",", 1)[0] for row in after}
 
 
-def test_what_the_topic_no_longer_retains(scored: Surroundings) -> None:
+def test_records_that_the_topic_no_longer_retains(scored: Surroundings) -> None:
     """The missing part is reported; the rest is written."""
     delete_records(scored.bootstrap, scored.settings["SCORED_TOPIC"], {1: 100})
     before = tools.rows(scored.csv)

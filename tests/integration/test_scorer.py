@@ -137,7 +137,7 @@ def test_a_summary_when_they_come_fast(surroundings: Surroundings) -> None:
     assert len(single) + len(summaries) < 60
 
 
-def test_stopped_under_load_it_drains_and_goes_on_where_it_was(surroundings: Surroundings) -> None:
+def test_stopped_under_load_it_drains_and_resumes_where_it_was(surroundings: Surroundings) -> None:
     """On SIGTERM the scorer exits with 0, and a second start repeats nothing."""
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 30_001)])
     for _ in range(3):
@@ -235,7 +235,7 @@ def test_two_hosts_with_a_csv_each(surroundings: Surroundings, tmp_path: Path) -
     assert {len(found) for found in events.values()} == {1}
     assert set(events) == set(everywhere)
     assert "each of 1,200 records" in tools.run(surroundings, "verify", "--without-csv").output
-    tools.found(surroundings, "in the scored topic only (400)")
+    tools.assert_findings(surroundings, "in the scored topic only (400)")
 
 
 def test_at_least_once_keeps_the_csv_exactly_once(surroundings: Surroundings) -> None:
@@ -352,7 +352,7 @@ def test_a_wrong_setting_is_named_at_start(surroundings: Surroundings, name: str
         assert "Traceback" not in scorer.output
 
 
-def test_too_few_partitions_are_said_at_start(surroundings: Surroundings, names: Names) -> None:
+def test_too_few_partitions_are_reported_at_start(surroundings: Surroundings, names: Names) -> None:
     """The message has the command that adds them."""
     few = names("few")
     surroundings.make_topics({few: 2})
@@ -363,7 +363,7 @@ def test_too_few_partitions_are_said_at_start(surroundings: Surroundings, names:
     assert "TOPIC_PARTITIONS=4 fraudstream topics" in line["reason"]
 
 
-def test_a_missing_topic_is_said_at_start(surroundings: Surroundings, names: Names) -> None:
+def test_a_missing_topic_is_reported_at_start(surroundings: Surroundings, names: Names) -> None:
     """The message has the command that creates it."""
     with surroundings.scorer(DLQ_TOPIC=names("absent")) as scorer:
         assert scorer.wait(60) == 1

@@ -13,7 +13,7 @@ from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.secured import Right, Secured, secured_cluster
 from tests.integration.logins import Place, login, shown
 from tests.integration.scorer import Message
-from tests.integration.secrets import KEY_PASSWORD, USERS, WRONG, assert_discreet, ended, password_of
+from tests.integration.secrets import KEY_PASSWORD, USERS, WRONG, assert_no_secrets, ended, password_of
 from tests.integration.service import Service
 from tests.oracle import committed_records
 
@@ -144,7 +144,7 @@ def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Itera
             if not case.waits:
                 return ended(client, secured.folder)
             lines = client.wait_for("waiting for Kafka", count=2)
-            assert_discreet(client.output, secured.folder)
+            assert_no_secrets(client.output, secured.folder)
             client.terminate()
             assert client.wait() == 0
             return str(lines[-1]["reason"])
@@ -154,7 +154,7 @@ def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_who_does_not_get_in_is_told_why(name: str, reasons: dict[str, Future[str]]) -> None:
+def test_a_refused_client_names_the_reason(name: str, reasons: dict[str, Future[str]]) -> None:
     """One line names the setting, the change or the grant that is needed; no traceback, no secret."""
     assert CASES[name].words in reasons[name].result(120)
 
@@ -169,7 +169,7 @@ def succeeds(service: Service, folder: Path) -> None:
     """Assert that it exits with 0 and logs no secret."""
     with service:
         assert service.wait(60) == 0, service.output
-        assert_discreet(service.output, folder)
+        assert_no_secrets(service.output, folder)
 
 
 def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Path) -> None:
@@ -202,7 +202,7 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
         for service in (scorer, dashboard, archiver):
             service.terminate()
             assert service.wait() == 0, service.output
-            assert_discreet(service.output, cluster.folder)
+            assert_no_secrets(service.output, cluster.folder)
     assert place.assert_each_once() == 40
     succeeds(place.start("cli", auditor, "verify"), cluster.folder)
     place.csv.unlink()
@@ -212,7 +212,7 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
 
 def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
     """Without rights a new group's start fails. Later each missing right is logged once, and nothing is committed."""
-    cluster = place.make_topics_quietly().cluster
+    cluster = place.make_topics_as_administrator().cluster
     read, scored, dead, member, transactions = place.rights("scorer")
     cluster.grant("newcomer", read, scored, dead, member)
     place.send_payments(40)
@@ -248,7 +248,7 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
 
 def test_a_service_without_its_right_ends(place: Place) -> None:
     """Producer, scorer, dashboard and verify each name the right that they lack."""
-    cluster = place.make_topics_quietly().cluster
+    cluster = place.make_topics_as_administrator().cluster
     read, scored, *_ = place.rights("scorer")
     user = "auditor"
     settings = login(cluster, user)
@@ -269,7 +269,7 @@ def test_a_service_without_its_right_ends(place: Place) -> None:
 
 def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
     """A replay without its rights names them and sends nothing; it needs no others."""
-    cluster = place.make_topics_quietly().cluster
+    cluster = place.make_topics_as_administrator().cluster
     place.send([Message(b"broken")])
     cluster.grant("scorer", *place.rights("scorer"))
     with place.scorer_of("scorer") as scorer:
@@ -293,7 +293,7 @@ def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
 
 def test_topics_that_are_there_need_no_right_to_make_them(place: Place) -> None:
     """The right to describe them is enough if the partitions are sufficient; adding some needs a further right."""
-    cluster = place.make_topics_quietly().cluster
+    cluster = place.make_topics_as_administrator().cluster
     cluster.grant("maker", *(Right(operation="Describe", resource="topic", name=name) for name in place.topics))
     maker = login(cluster, "maker")
     succeeds(place.start("cli", maker, "topics"), cluster.folder)

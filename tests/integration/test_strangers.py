@@ -64,7 +64,7 @@ def test_a_dashboard_that_was_frozen_finds_its_connections_reset(names: Names, t
         assert_well(dashboard)
 
 
-def test_what_is_no_http_is_refused_without_a_traceback(names: Names, tmp_path: Path) -> None:
+def test_requests_that_are_not_http_are_refused_without_a_traceback(names: Names, tmp_path: Path) -> None:
     """Damaged requests, cut anywhere, and random bytes are refused without a traceback."""
     chance = random.Random(7)
     damaged = [request[: chance.randrange(1, len(request))] for request in GARBAGE for _ in range(5)]

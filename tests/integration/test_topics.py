@@ -54,7 +54,7 @@ def test_makes_the_topics(kafka_bootstrap: str, names: Names, tmp_path: Path) ->
     assert letters["message.timestamp.type"] == "LogAppendTime"
 
 
-def test_dead_letters_may_be_kept_for_ever(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+def test_dead_letters_may_be_kept_without_limit(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
     """A retention of -1 keeps dead letters without a limit."""
     settings = _settings(kafka_bootstrap, names, DLQ_RETENTION_HOURS="-1")
     with _run(tmp_path, settings) as service:
@@ -112,7 +112,7 @@ def test_waits_for_the_broker(own_cluster: Cluster, names: Names, tmp_path: Path
     assert "Traceback" not in service.output
 
 
-def test_told_to_stop_while_waiting(names: Names, tmp_path: Path) -> None:
+def test_stopped_while_waiting(names: Names, tmp_path: Path) -> None:
     """On SIGTERM the command ends promptly, without an error."""
     with _run(tmp_path, _settings("127.0.0.1:1", names)) as service:
         service.wait_for("waiting for Kafka")

@@ -51,7 +51,7 @@ def send_strange_name(surroundings: Surroundings, topic: str, value: bytes) -> N
         assert producer.send(surroundings.settings[topic], _PARTITION, strange) == 0
 
 
-def test_a_header_name_that_is_not_utf8_stops_nobody(surroundings: Surroundings) -> None:
+def test_a_header_name_that_is_not_utf8_stops_no_service(surroundings: Surroundings) -> None:
     """In any of the three topics, the payment is scored, every reader continues, and every command works."""
     surroundings.send_payments(40)
     send_strange_name(surroundings, "INPUT_TOPIC", payment(41))
@@ -157,7 +157,7 @@ def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
         assert "Traceback" not in scorer.output
     assert len(csv_rows(surroundings.csv)) == 115
     assert len(scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])) == 115
-    tools.well(surroundings, f"offsets {first}…{last}", "skipped")
+    tools.assert_well(surroundings, f"offsets {first}…{last}", "skipped")
     shown = tools.run(surroundings, "dlq", "show", f"{_PARTITION}/0")
     assert "skipped" in shown.output
     replay = tools.run(surroundings, "dlq", "replay", "--all", "--yes")
@@ -206,10 +206,10 @@ def test_a_batch_with_a_wrong_length_is_skipped_to_what_the_broker_still_serves(
         surroundings.wait_until_committed(20)
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output
-    tools.well(surroundings, "partition 1: offsets 10…", "it was skipped")
+    tools.assert_well(surroundings, "partition 1: offsets 10…", "it was skipped")
 
 
-def test_readers_step_over_what_nobody_can_decode(cluster: Cluster, surroundings: Surroundings) -> None:
+def test_readers_skip_undecodable_batches(cluster: Cluster, surroundings: Surroundings) -> None:
     """With such batches in the output topics, archiver, page and commands read the records around them."""
     for _ in range(3):
         surroundings.send_payments(40)
@@ -225,7 +225,7 @@ def test_readers_step_over_what_nobody_can_decode(cluster: Cluster, surroundings
         (line,) = [one for one in archiver.lines("unreadable records skipped") if "scored" in one["topic"]]
         assert (line["partition"], line["count"]) == (_PARTITION, 1)
         assert "Traceback" not in archiver.output + dashboard.service.output
-    found = tools.found(surroundings, "unreadable")
+    found = tools.assert_findings(surroundings, "unreadable")
     assert "in the CSV only (10)" in found
     assert tools.run(surroundings, "dlq", "list").code == 0
 
@@ -258,7 +258,7 @@ def test_whatever_a_broker_accepts_is_scored_or_a_dead_letter(surroundings: Surr
     decided = Counter([*rows, *letters])
     assert decided == Counter((partition, offset) for partition, end in stored.items() for offset in range(end))
     assert {len(found) for found in rows.values()} | {len(found) for found in letters.values()} == {1}
-    tools.well(surroundings)
+    tools.assert_well(surroundings)
 
 
 def compressed(data: bytes, number: int) -> bytes:

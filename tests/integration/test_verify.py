@@ -74,22 +74,22 @@ def _publish(bootstrap: str, topic: str, message: Message, partition: int = 0) -
 
 def test_a_clean_run(scored: Surroundings) -> None:
     """Each record is decided once; the table has the numbers, and scorers may run meanwhile."""
-    output = tools.well(scored, "each of 400 records stands exactly once (360 scored, 40 dead letters)")
+    output = tools.assert_well(scored, "each of 400 records stands exactly once (360 scored, 40 dead letters)")
     table = [line.split() for line in output.splitlines() if line.split()[:1] in (["0"], ["1"], ["all"])]
     assert table[-1] == ["all", "400", "360", "40", "0", "0"]
     assert table[0][:5] == ["0", "0…199", "200", "160", "40"]
     with scored.scorer():
         scored.send_payments(5_000)
         for _ in range(2):
-            tools.well(scored)
+            tools.assert_well(scored)
         scored.wait_until_committed()
-    tools.well(scored, "5,400 records")
+    tools.assert_well(scored, "5,400 records")
 
 
-def test_what_waits_is_pending(scored: Surroundings) -> None:
+def test_records_that_wait_are_pending(scored: Surroundings) -> None:
     """Records that wait are not reported as lost."""
     scored.send_payments(30)
-    output = tools.well(scored, "each of 400 records")
+    output = tools.assert_well(scored, "each of 400 records")
     assert [line.split()[-1] for line in output.splitlines() if line.split()[:1] == ["all"]] == ["30"]
 
 
@@ -109,7 +109,7 @@ def test_what_waits_is_pending(scored: Surroundings) -> None:
 def test_a_changed_csv(with_csv: Surroundings, change: Callable[[list[str]], list[str]], words: str) -> None:
     """A changed row is found and named."""
     _edit(with_csv, change)
-    tools.found(with_csv, words, "NOT well")
+    tools.assert_findings(with_csv, words, "NOT well")
 
 
 def _other_probability(row: str) -> str:
@@ -121,7 +121,7 @@ def _other_probability(row: str) -> str:
 def test_a_csv_that_is_gone(with_csv: Surroundings) -> None:
     """The message names the action to take."""
     with_csv.csv.unlink()
-    tools.found(with_csv, "in the scored topic only (360)", "… and 340 more", "fraudstream rebuild")
+    tools.assert_findings(with_csv, "in the scored topic only (360)", "… and 340 more", "fraudstream rebuild")
 
 
 def test_rotated_and_damaged_files_count(with_csv: Surroundings) -> None:
@@ -133,9 +133,9 @@ def test_rotated_and_damaged_files_count(with_csv: Surroundings) -> None:
         (folder / f"{with_csv.csv.stem}.{name}.csv").write_text(header + "".join(part))
     (folder / f"{with_csv.csv.stem}.former-1.csv").write_text("".join(lines))
     with_csv.csv.write_text(header + "".join(parts[3]))
-    tools.well(with_csv, "360 scored")
+    tools.assert_well(with_csv, "360 scored")
     (folder / f"{with_csv.csv.stem}.0002.csv").unlink()
-    tools.found(with_csv, "in the scored topic only (100)")
+    tools.assert_findings(with_csv, "in the scored topic only (100)")
 
 
 def test_rotated_by_the_scorer(surroundings: Surroundings) -> None:
@@ -144,7 +144,7 @@ def test_rotated_by_the_scorer(surroundings: Surroundings) -> None:
         surroundings.send_payments(100)
         tools.score(surroundings, CSV_ROTATE_BYTES="5000")
     assert len(list(surroundings.csv.parent.glob("*.csv"))) == 3
-    tools.well(surroundings, "each of 300 records")
+    tools.assert_well(surroundings, "each of 300 records")
 
 
 def test_a_scored_record_sent_twice_by_hand(scored: Surroundings) -> None:
@@ -153,15 +153,17 @@ def test_a_scored_record_sent_twice_by_hand(scored: Surroundings) -> None:
     record = next(record for record in committed_records(scored.bootstrap, topic) if record.partition == 0)
     _publish(scored.bootstrap, topic, Message(record.value))
     offset = json.loads(record.value or b"")["source_offset"]
-    tools.found(scored, "twice in the scored topic (1)", f"partition 0, offset {offset}", "399 of 400 records")
+    tools.assert_findings(
+        scored, "twice in the scored topic (1)", f"partition 0, offset {offset}", "399 of 400 records"
+    )
 
 
-def test_a_scored_record_that_is_none(scored: Surroundings) -> None:
+def test_an_invalid_scored_record(scored: Surroundings) -> None:
     """An invalid scored record is named by its place in the scored topic."""
     topic = scored.settings["SCORED_TOPIC"]
     _publish(scored.bootstrap, topic, Message(b"garbage"))
     _publish(scored.bootstrap, topic, Message(b'{"source_partition":1,"source_offset":0}'))
-    tools.found(scored, "unreadable (2)", "scored topic, offset")
+    tools.assert_findings(scored, "unreadable (2)", "scored topic, offset")
 
 
 def test_dead_letters(scored: Surroundings) -> None:
@@ -171,16 +173,16 @@ def test_dead_letters(scored: Surroundings) -> None:
     headers = dict(letter.headers)
     message = Message(letter.value, headers=list(letter.headers), timestamp_ms=letter.timestamp)
     _publish(scored.bootstrap, topic, Message(b"marker", headers=[("replayed", b"1")]))
-    tools.well(scored)
+    tools.assert_well(scored)
     _publish(scored.bootstrap, topic, message)
-    output = tools.found(scored, "twice among the dead letters (1)")
+    output = tools.assert_findings(scored, "twice among the dead letters (1)")
     assert f"offset {int(headers['dlq.offset'])}" in output
     for record in read_all(scored.bootstrap, scored.settings["INPUT_TOPIC"]):
         if record.partition == 0 and record.value != b"no":
             headers |= {"dlq.offset": b"%d" % record.offset, "dlq.timestamp": b"%d" % record.timestamp}
             break
     _publish(scored.bootstrap, topic, Message(b"", headers=list(headers.items())))
-    tools.found(scored, "scored, and a dead letter too (1)")
+    tools.assert_findings(scored, "scored, and a dead letter too (1)")
 
 
 def test_dead_letters_that_are_gone(scored: Surroundings) -> None:
@@ -188,7 +190,7 @@ def test_dead_letters_that_are_gone(scored: Surroundings) -> None:
     topic = scored.settings["DLQ_TOPIC"]
     letter = next(iter(committed_records(scored.bootstrap, topic)))
     delete_records(scored.bootstrap, topic, {letter.partition: letter.offset + 1})
-    tools.found(scored, "lost: in no output (1)", "does not reach back to its beginning")
+    tools.assert_findings(scored, "lost: in no output (1)", "does not reach back to its beginning")
 
 
 def test_a_group_reset_forward_has_lost_records(scored: Surroundings) -> None:
@@ -196,7 +198,7 @@ def test_a_group_reset_forward_has_lost_records(scored: Surroundings) -> None:
     scored.send_payments(40)
     topic, group = scored.settings["INPUT_TOPIC"], scored.settings["CONSUMER_GROUP"]
     reset_group(scored.bootstrap, group, topic, {0: 220})
-    tools.found(scored, "lost: in no output (20)", "partition 0, offset 200\n")
+    tools.assert_findings(scored, "lost: in no output (20)", "partition 0, offset 200\n")
 
 
 def test_transactional_input(surroundings: Surroundings) -> None:
@@ -207,18 +209,18 @@ def test_transactional_input(surroundings: Surroundings) -> None:
     surroundings.send_payments(20)
     with surroundings.scorer():  # not until all is committed: a marker may be the last of all
         wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-    tools.well(surroundings, "each of 120 records")
+    tools.assert_well(surroundings, "each of 120 records")
     surroundings.send_payments_in_transaction(50, commit=False)
-    output = tools.well(surroundings, "each of 120 records")
+    output = tools.assert_well(surroundings, "each of 120 records")
     assert [line.split()[-1] for line in output.splitlines() if line.split()[:1] == ["all"]] == ["0"]
 
 
-def test_what_is_no_longer_retained(scored: Surroundings) -> None:
+def test_records_no_longer_retained(scored: Surroundings) -> None:
     """Deleted scored records are judged by the CSV alone; deleted input is not judged."""
     delete_records(scored.bootstrap, scored.settings["SCORED_TOPIC"], {1: 100})
-    tools.well(scored, "judged by the CSV alone", "each of 400 records")
+    tools.assert_well(scored, "judged by the CSV alone", "each of 400 records")
     delete_records(scored.bootstrap, scored.settings["INPUT_TOPIC"], {1: 150})
-    tools.well(scored, "offsets 0…149 are no longer in", "each of 250 records")
+    tools.assert_well(scored, "offsets 0…149 are no longer in", "each of 250 records")
 
 
 def test_the_first_start_at_the_latest(surroundings: Surroundings) -> None:
@@ -228,19 +230,19 @@ def test_the_first_start_at_the_latest(surroundings: Surroundings) -> None:
         scorer.wait_for("first start")
         surroundings.send_payments(30)
         surroundings.wait_until_committed()
-    tools.well(surroundings, "each of 30 records")
+    tools.assert_well(surroundings, "each of 30 records")
     surroundings.csv.with_name(f".{surroundings.csv.name}.journal").unlink()
-    tools.well(surroundings, "each of 30 records")
+    tools.assert_well(surroundings, "each of 30 records")
 
 
-def test_a_topic_made_anew(scored: Surroundings) -> None:
+def test_a_re_created_topic(scored: Surroundings) -> None:
     """Outputs of the previous topic are skipped; the present topic's are judged."""
     topic = scored.settings["INPUT_TOPIC"]
     delete_topic(scored.bootstrap, topic)
     wait_until(lambda: _made(scored.bootstrap, topic), 30, "the topic is there again")
     scored.send([Message(payment(number) if number % 7 else b"no", partition=number % 2) for number in range(100)])
     tools.score(scored)
-    tools.well(scored, "each of 100 records", "of a former")
+    tools.assert_well(scored, "each of 100 records", "of a former")
 
 
 def _made(bootstrap: str, topic: str) -> bool:
@@ -258,7 +260,7 @@ def _made(bootstrap: str, topic: str) -> bool:
         ({"INPUT_TOPIC": "with space"}, "INPUT_TOPIC"),
     ],
 )
-def test_what_a_user_can_mend_is_one_line(clean_run: Surroundings, settings: dict[str, str], words: str) -> None:
+def test_what_a_user_can_fix_is_one_line(clean_run: Surroundings, settings: dict[str, str], words: str) -> None:
     """One line names the setting, with exit code 1."""
     done = tools.run(clean_run, "verify", **settings)
     assert done.code == 1

@@ -40,7 +40,7 @@ def score(surroundings: Surroundings, **settings: str) -> None:
         assert "Traceback" not in scorer.output
 
 
-def well(surroundings: Surroundings, *words: str) -> str:
+def assert_well(surroundings: Surroundings, *words: str) -> str:
     """Check that verify finds no problem and prints these words."""
     done = run(surroundings, "verify")
     assert done.code == 0, done.output
@@ -50,7 +50,7 @@ def well(surroundings: Surroundings, *words: str) -> str:
     return done.output
 
 
-def found(surroundings: Surroundings, *words: str) -> str:
+def assert_findings(surroundings: Surroundings, *words: str) -> str:
     """Check that verify has these findings, and exits with 1."""
     done = run(surroundings, "verify")
     assert done.code == 1, done.output
@@ -73,13 +73,13 @@ def rows(path: Path) -> list[str]:
     return rows
 
 
-def goes_on(surroundings: Surroundings, count: int) -> None:
+def assert_continues(surroundings: Surroundings, count: int) -> None:
     """Score more payments with a scorer that logs no problem; check the promise for all, by both verifiers."""
     surroundings.send_payments(40)
     with surroundings.scorer() as scorer:
         surroundings.wait_until_committed()
-        for strange in ("group ahead", "group reset back", "topic recreated", "CSV damaged", "CSV missing"):
-            assert not scorer.lines(strange), scorer.output
+        for problem in ("group ahead", "group reset back", "topic recreated", "CSV damaged", "CSV missing"):
+            assert not scorer.lines(problem), scorer.output
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output
     assert surroundings.assert_each_once() == count + 40

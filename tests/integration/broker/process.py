@@ -42,7 +42,7 @@ class Process:
             self._child = subprocess.Popen(  # a session of its own: Ctrl-C is for pytest, which then stops it
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self._guard = _kill_with_us(self._child.pid)
+        self._guard = kill_with_parent(self._child.pid)
 
     def wait_ready(self, timeout_s: float = 60) -> None:
         """Wait until it is ready. A process that has exited is launched again, as by a container's restart policy."""
@@ -100,6 +100,6 @@ class Process:
         return self.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
 
 
-def _kill_with_us(pid: int) -> subprocess.Popen[bytes]:
+def kill_with_parent(pid: int) -> subprocess.Popen[bytes]:
     """Start a guard that kills `pid` when this process dies, even by SIGKILL: its input then ends."""
     return subprocess.Popen(["sh", "-c", f"read _; kill -9 {pid}"], stdin=subprocess.PIPE, start_new_session=True)
