@@ -95,7 +95,7 @@ def _watch(process: Process, count: int) -> list[Sample]:
         time.sleep(_LOOK_EVERY_S)
         samples.append(usage.sample(process.pid, total(url, _SERIES)))
         if time.perf_counter() - began_s > _LONGEST_S:
-            raise TimeoutError(f"{process.name} is stuck, or far too slow, at {samples[-1].total} of {count}")
+            raise TimeoutError(f"{process.name} is stuck or too slow, at {samples[-1].total} of {count}")
     return samples
 
 

@@ -204,7 +204,7 @@ def _print(found: Screen) -> None:
     print(
         f"dashboard: {flow.rate_per_s:,.0f}/s  {100 * flow.cpu_share:.0f} % of a core (at most"
         f" {100 * flow.cpu_share_most:.0f})  {flow.peak_mb:.0f} MB  p50 {told.p50_s:.2f}  p99 {told.p99_s:.2f}"
-        f"  longest {told.longest_s:.2f} s  {told.payments_told:,} of {told.payments:,} told  first paint: {paint}"
+        f"  longest {told.longest_s:.2f} s  {told.payments_told:,} of {told.payments:,} received  first paint: {paint}"
         f"  an hour's worth: {', '.join(f'{value:.0f}' for value in found.board_mb_by_quarter)} MB",
         flush=True,
     )

@@ -28,9 +28,9 @@ def paints_ms(url: str, loads: int) -> list[float]:
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        raise NotImplementedError("no Playwright") from None
+        raise NotImplementedError("Playwright is not installed") from None
     if executable is None:
-        raise NotImplementedError("no Chromium")
+        raise NotImplementedError("Chromium is not installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         try:

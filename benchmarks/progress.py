@@ -37,7 +37,7 @@ def window(samples: Sequence[Sample]) -> tuple[Sample, Sample]:
     start = next(sample for sample in samples if sample.total >= WARM_UP * end)
     finish = next(sample for sample in samples if sample.total >= end)
     if start.total >= finish.total:
-        raise ValueError("the whole output appeared at once, so it has no rate: raise BENCH_PAYMENTS")
+        raise ValueError("the whole output appeared in one step, so it has no rate: raise BENCH_PAYMENTS")
     return start, finish
 
 

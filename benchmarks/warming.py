@@ -9,7 +9,7 @@ _SMALL_TRANSACTIONS_S = 10.0
 
 def warm_up(bench: Bench) -> None:
     """Run large transactions of three clients, then many small ones; nothing of it is kept."""
-    print("warming the broker up ...", flush=True)
+    print("warming up the broker ...", flush=True)
     topic = "warm-up-payments"
     topics.make(bench.bootstrap, [topic], throughput.PARTITIONS)
     workload.fill(bench.bootstrap, topic, bench.settings.payments)

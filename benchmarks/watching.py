@@ -42,7 +42,7 @@ def watch(job: Job, seen: Output, process: Process, records: int) -> list[Sample
         if sample.total >= records and sample.at_s - grew_s > _STILL_S:
             return samples
         if sample.at_s - grew_s > _STUCK_S or sample.at_s - samples[0].at_s > _LONGEST_S:
-            raise TimeoutError(f"{process.name} is stuck, or far too slow, at {sample.total} of {records}")
+            raise TimeoutError(f"{process.name} is stuck or too slow, at {sample.total} of {records}")
 
 
 def _look(job: Job, seen: Output, process: Process) -> Sample:

@@ -22,7 +22,7 @@ async def _look(session: aiohttp.ClientSession, url: str, viewer: int, lines: Te
             for event in events:
                 lines.write(Seen.of(viewer, at_s, event).as_line() + "\n")
                 lines.flush()
-    raise ConnectionError(f"viewer {viewer} was let go")
+    raise ConnectionError(f"viewer {viewer} was disconnected")
 
 
 async def _view(stop: asyncio.Event, lines: TextIO) -> None:

@@ -118,7 +118,7 @@ def test_live_stays_live(opened: Callable[[str], Page]) -> None:
         pages[0].wait_for_timeout(200)
         return all(page.evaluate("seen.seconds.size") > GIVE_UP_S + 2 for page in pages)
 
-    wait_until(watched, 3 * GIVE_UP_S, "each page shows the seconds that pass")
+    wait_until(watched, 3 * GIVE_UP_S, "each page shows each new second")
     for path, page in zip(PATHS, pages, strict=True):
         assert set(page.evaluate("seen.states")) == {"reading"}, path
         assert page.evaluate("seen.gap") < 4_000, path

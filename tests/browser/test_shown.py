@@ -92,7 +92,7 @@ def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: 
             assert run(surroundings, "dlq", "replay", "--reason", "missing_field", "--yes").code == 0
             expect(replayed).to_have_count(3, timeout=SECONDS)
             expect(replayed.first).to_contain_text("replayed ")
-            until(page, lambda: value(page, "dead") == 3 * len(BROKEN) + 3, "markers are no dead letters")
+            until(page, lambda: value(page, "dead") == 3 * len(BROKEN) + 3, "markers are not counted as dead letters")
             badge = page.locator('[data-testid="replayed"]:visible')
             row = page.get_by_test_id("dead-row").filter(has=badge).first
             row.get_by_role("button").click()
@@ -110,7 +110,7 @@ def test_flagged_payments_with_their_reasons(surroundings: Surroundings, make_pa
         surroundings.wait_until_committed()
         events = scored_events(surroundings)
         decisions = Counter(event["decision"] for event in events)
-        until(page, lambda: totals(page) == dict(decisions), "all are shown, so that rows stay where they are")
+        until(page, lambda: totals(page) == dict(decisions), "all are shown, and rows do not move")
         latest = sorted(events, key=lambda event: event["source_offset"], reverse=True)
         flagged = [event for event in latest if event["decision"] != "approve"]
         assert len(flagged) > 50
@@ -165,7 +165,7 @@ def test_a_dashboard_that_starts_later_reads_the_last_fifteen_minutes(
         assert totals(page) == {"approve": 0, "review": 300, "block": 0}
         late = make_page()
         late.goto(dashboard.url)
-        until(late, lambda: totals(late)["review"] == 300, "300 are shown at once")
+        until(late, lambda: totals(late)["review"] == 300, "300 are shown immediately")
         painted_ms = late.evaluate("performance.now()")
         assert painted_ms < 5_000  # the goal of 1 s is checked by the benchmark: this machine may be busy
 

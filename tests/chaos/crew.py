@@ -219,4 +219,4 @@ def _is_unexpected(line: str) -> bool:
 def _end_of(member: Member) -> str:
     armed = f", armed with {member.armed.failpoint}" if member.armed else ""
     lines = "".join(f"\n             {line}" for line in member.service.output.splitlines()[-_LAST_LINES:])
-    return f"{armed}; it may end as {sorted(member.may_end_as)}; its last words:{lines}"
+    return f"{armed}; expected exit codes {sorted(member.may_end_as)}; its last lines:{lines}"

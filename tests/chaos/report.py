@@ -38,7 +38,7 @@ class Report:
         if alike <= _KEPT:
             self.tell(f"FINDING: {text}")
         elif alike == _KEPT + 1:
-            self.tell("FINDING: more of the kind, not listed")
+            self.tell("FINDING: more of this kind, not listed")
 
     def thread(self, work: Callable[[], None]) -> threading.Thread:
         """Return a thread, not started, that records a finding if `work` raises."""

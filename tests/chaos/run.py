@@ -75,7 +75,7 @@ class Result:
         if self.findings:
             repeat = f"CHAOS_SEED={plan.seed} CHAOS_MINUTES={plan.minutes:g} CHAOS_REPLICAS={plan.replicas}"
             repeat += f" CHAOS_RATE={plan.rate:g} CHAOS_ROTATE_BYTES={plan.rotate_bytes}"
-            lines += [f"{len(self.findings)} findings; logs and outputs are in {self.folder}; again with {repeat}"]
+            lines += [f"{len(self.findings)} findings; logs and outputs are in {self.folder}; repeat with {repeat}"]
             lines += [f"- {finding}" for finding in self.findings]
         return "\n".join(lines)
 
@@ -110,7 +110,7 @@ def run(plan: Plan) -> Result:
         during_storm = reader.input.count - reader.undecided
         _clear(crew, report)
         if not load.stop():
-            report.find("the load could not deliver what it had sent")
+            report.find("the load could not deliver all of its records")
         _drain(crew, report, reader, surroundings)
         reader.stop()
         tailer.stop()

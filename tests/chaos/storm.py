@@ -83,7 +83,7 @@ class Storm:
         for member in self._crew.inspect():
             assert member.armed is not None
             resumed = member.armed.resumed
-            words = "to be continued" if resumed else "to be killed"
+            words = "resumed" if resumed else "killed"
             self._report.tell(
                 f"{member.name} stopped at {member.armed.failpoint}, {words} in {member.armed.hold_s} s",
                 "failpoint reached",

@@ -43,7 +43,7 @@ def judge(
 def _lost(report: Report, reader: Reader, load: Load, bootstrap: str, topic: str) -> int:
     lost = reader.lost()
     if lost:
-        report.find(f"lost: {len(lost)} records of the input are nowhere: {lost[:_NAMED]}")
+        report.find(f"lost: {len(lost)} records of the input are in no output: {lost[:_NAMED]}")
     missing = sorted(place for place in load.ledger if place not in reader.input)
     if load.unplaced:
         keys = {record.key for record in committed_records(bootstrap, topic)}
@@ -87,7 +87,7 @@ def _files(report: Report, state: State | None, path: Path) -> None:
     size = path.stat().st_size
     if state is None or (state.length, state.generation) != (size, len(rotated)):
         words = f"{state.length} and generation {state.generation}" if state else "nothing"
-        report.find(f"the CSV has {size} bytes behind {len(rotated)} rotated ones, the journal says {words}")
+        report.find(f"the CSV has {size} bytes after {len(rotated)} rotated files, the journal has {words}")
 
 
 def _transactions(report: Report, bootstrap: str, topics: Sequence[str]) -> None:

@@ -154,9 +154,9 @@ class Reader:
         before = seen.note(source, offset)
         if before is not None or source in other:
             self.repeats += 1
-            self._report.find(f"repeat: input {source} stands in {topic} at {before} and {offset}")
+            self._report.find(f"repeat: input {source} is in {topic} at {before} and {offset}")
         elif source[1] < self._last.get((topic, partition), -1):
-            self._report.find(f"disorder: input {source} stands in {topic} at {offset}, behind a later one")
+            self._report.find(f"disorder: input {source} is in {topic} at {offset}, after a later one")
         self._last[topic, partition] = source[1]
 
 
@@ -215,7 +215,7 @@ class Tailer:
         state = self.state()
         if state is None:
             if self._length:
-                self._report.find("the journal is unreadable or gone")
+                self._report.find("the journal is unreadable or missing")
             return
         if state.generation > self._generation:
             self._generation, self._length = state.generation, 0

@@ -33,7 +33,7 @@ class MemorySink:
             if decided is not None and batch.last <= decided.offset:
                 continue
             if decided is not None and batch.base <= decided.offset:
-                raise ValueError(f"a batch of partition {batch.partition} is new and a replay at once")
+                raise ValueError(f"a batch of partition {batch.partition} is new and also a replay")
             kept = self.rows.setdefault(batch.partition, {})
             kept.update({stored_row(row.decode()).offset: row for row in batch.rows.splitlines(keepends=True)})
             self._decided[batch.partition] = Decided(offset=batch.last, base=batch.base, fingerprint=batch.fingerprint)

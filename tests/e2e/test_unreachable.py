@@ -44,7 +44,7 @@ def everything(stack: Stack) -> Stack:
     wait_until(
         lambda: ("prometheus", 9090) in _reached(stack, "dashboard", *LISTENING.items()), 30, "Prometheus listens"
     )
-    wait_until(lambda: stack.psql(OWNERS, ROLE) != "", 30, "the archiver made its tables")
+    wait_until(lambda: stack.psql(OWNERS, ROLE) != "", 30, "the archiver has created its tables")
     return stack
 
 

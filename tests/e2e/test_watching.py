@@ -32,7 +32,7 @@ def test_prometheus_finds_them_and_has_its_rules(stack: Stack) -> None:
     load = {"PAYMENTS_PER_SECOND": "50"}
     stack.up("--scale", f"scorer={REPLICAS}", profile="monitoring", **load)
     wanted = sorted(["scorer"] * REPLICAS + ["producer", "dashboard", "archiver", "prometheus"])
-    wait_until(lambda: _up(stack) == wanted, 60, f"these answer: {wanted}")
+    wait_until(lambda: _up(stack) == wanted, 60, f"targets are up: {wanted}")
     groups = _ask(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 15
@@ -43,7 +43,7 @@ def test_memory_of_our_services(stack: Stack) -> None:
     """One of each service, at the default pace, needs at most 600 MB, not counting ZooKeeper and Kafka."""
     stack.up("--scale", "scorer=1")
     kinds = ["archiver", "producer", "scorer"]
-    wait_until(lambda: sorted(_ready(stack)) == kinds, 60, f"these are shown ready: {kinds}")
+    wait_until(lambda: sorted(_ready(stack)) == kinds, 60, f"shown ready: {kinds}")
     stats = stack.compose("stats", "--no-stream", "--format", "json").splitlines()
     used = {one["Name"]: _megabytes(one["MemUsage"].partition(" ")[0]) for one in map(json.loads, stats)}
     ours = {name: size for name, size in used.items() if any(f"-{service}-" in name for service in OURS)}

@@ -92,8 +92,8 @@ def test_a_database_that_dies_and_is_paused(surroundings: Surroundings, own_post
         _wait_for_rows(archive, service)
         with own_postgres.paused():
             waits = partial(service.lines, "waiting for the database")
-            wait_until(lambda: waits()[-1]["reason"] == "no answer", 30, "no answer is said")
-            wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, and why")
+            wait_until(lambda: waits()[-1]["reason"] == "no answer", 30, "no answer is logged")
+            wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, with the reason")
         service.wait_for("the database is there", count=2)
         _wait_for_rows(archive, service)
         service.kill()
@@ -240,7 +240,7 @@ def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Po
                 service.pause()
                 other = start()
                 # one that is frozen within a transaction may hold SQLite's lock until it continues
-                wait_until(partial(_works_or_waits, other), 60, "the other works, or waits")
+                wait_until(partial(_works_or_waits, other), 60, "the other one works or waits")
                 service.resume()
                 _wait_for_rows(archive, service, timeout_s=60)
                 other.kill()
@@ -253,7 +253,7 @@ def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Po
 def _wait_for_reason(service: Service, reason: str) -> None:
     """Wait until the log has the reason for which it waits; before that it may just have had no answer."""
     lines = partial(service.lines, "waiting for the database")
-    wait_until(lambda: any(reason in line["reason"] for line in lines()), 60, f"it says: {reason}")
+    wait_until(lambda: any(reason in line["reason"] for line in lines()), 60, f"logged reason: {reason}")
 
 
 def _works_or_waits(service: Service) -> bool:

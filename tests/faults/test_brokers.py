@@ -61,7 +61,7 @@ def wait_for_rounds(sent: list[int], more: int) -> None:
         (7, "terminate"),
         pytest.param(8, "kill", marks=pytest.mark.kafka4),
         (9, "pause for 45 s"),
-        pytest.param(11, "zookeeper away", marks=pytest.mark.zookeeper),
+        pytest.param(11, "zookeeper down", marks=pytest.mark.zookeeper),
         pytest.param(11, "both restarted", marks=pytest.mark.zookeeper),
     ],
 )
@@ -87,7 +87,7 @@ def break_it(cluster: Cluster, how: str) -> None:
         cluster.broker.pause()
         pause.wait(45)
         cluster.broker.resume()
-    elif how == "zookeeper away":
+    elif how == "zookeeper down":
         cluster.zookeeper.pause()
         pause.wait(30)
         cluster.zookeeper.resume()
@@ -210,7 +210,7 @@ def test_a_decided_commit_during_a_leader_outage_blocks_no_other_partition(
         scorer = _transaction_without_a_leader(stack, own, cluster.brokers[lost])
         scorer.resume()
         own.send_payments(60)
-        wait_until(lambda: all(own.positions()[partition] == 10 for partition in led), 15, "the others are scored")
+        wait_until(lambda: all(own.positions()[partition] == 10 for partition in led), 15, "the other partitions are scored")
         assert own.positions()[5] == 50
         cluster.brokers[lost].start()
         scorer.wait_until_ready(timeout_s=2 * LONGEST_RETRY_S)

@@ -21,9 +21,9 @@ def total(dashboard: Dashboard) -> int:
 
 
 def wait_until_both_grow(dashboard: Dashboard, archive: Archive) -> None:
-    """Wait until page and archive have more payments."""
+    """Wait until page and archive have more payments payments."""
     shown, rows = total(dashboard), archive.count()
-    wait_until(lambda: total(dashboard) > shown and archive.count() > rows, 60, "page and archive have more")
+    wait_until(lambda: total(dashboard) > shown and archive.count() > rows, 60, "page and archive have more payments")
 
 
 def test_page_and_archive_agree_after_ten_restarts(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ def wait_until_blocked(scorer: Service, topic: str, setting: str, better: str = 
         f"--entity-type topics --entity-name {topic} --alter --add-config {setting.partition('=')[0]}={better}"
         in (line["reason"])
     )
-    wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+    wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
     return line
 
 
@@ -145,7 +145,7 @@ def test_a_timestamp_outside_the_window(surroundings: Surroundings, guarantee: s
     surroundings.send([Message(payment(1)), Message(payment(2), timestamp_ms=long_ago_ms)])
     with surroundings.scorer(LOG_LEVEL="debug", PROCESSING_GUARANTEE=guarantee) as scorer:
         wait_until(lambda: scorer.is_ready or bool(scorer.lines(BLOCKED)), 60, "blocked")
-        assert not scorer.is_ready, "before its first cycle it does not know that it is"
+        assert not scorer.is_ready, "not known before its first cycle"
         wait_until_blocked(scorer, surroundings.settings["SCORED_TOPIC"], f"message.timestamp.before.max.ms={HOUR_MS}")
         surroundings.send([Message(payment(number), partition=1) for number in range(3, 10)])
         surroundings.wait_for_positions({1: 7})
@@ -243,5 +243,5 @@ def test_brokers_that_refuse_the_transactions_timeout(make_cluster: MakeCluster,
     with scene.scorer() as scorer:
         (line,) = scorer.wait_for("partitions not ready")
         assert "transaction.max.timeout.ms in each broker's configuration must be at least 60000" in line["reason"]
-        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
         assert scene.committed() == 0

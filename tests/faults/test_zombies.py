@@ -96,7 +96,7 @@ def test_a_transactional_write_to_the_input_is_not_a_stall(surroundings: Surroun
     surroundings.send_payments_in_transaction(100, commit=True)
     surroundings.send_payments_in_transaction(50, commit=False)
     with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 30, "the committed ones are scored")
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 30, "the committed payments are scored")
         began = time.monotonic()
         wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
         assert scorer.running, scorer.output
@@ -114,5 +114,5 @@ def test_an_open_transaction_of_another_producer_is_not_a_stall(surroundings: Su
             assert scorer.running, scorer.output
     topic = surroundings.settings["SCORED_TOPIC"]
     with surroundings.scorer():
-        wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 100, 30, "what was held back is scored")
+        wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 100, 30, "the held-back payments are scored")
     assert surroundings.assert_each_once() == 100

@@ -109,7 +109,7 @@ class Surroundings:
             asyncio.run(_make(self.bootstrap, partitions, self.replication))
             return partition_counts(self.bootstrap, list(partitions)) == list(partitions.values())
 
-        wait_until(made, 30, "topics are made")
+        wait_until(made, 30, "topics are created")
 
     def scorer(self, **settings: str) -> Service:
         """Start a scorer; several share the work."""

@@ -143,7 +143,7 @@ def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surrounding
     surroundings.send([record, record, other, record], "SCORED_TOPIC")
     with sqlite.archiver(METRICS_PORT="0") as service:
         service.wait_until_ready()
-        wait_until(lambda: metric(service, "fraudstream_archive_rows_there_total") == 2, 20, "two are found there")
+        wait_until(lambda: metric(service, "fraudstream_archive_rows_there_total") == 2, 20, "two markers are found")
         assert sqlite.count() == 2
         ended(service)
 
@@ -165,7 +165,7 @@ def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: 
         for name in surroundings.topics:
             add_partitions(surroundings.bootstrap, name, PARTITIONS + 1)
         surroundings.send([scored(9, "2026-09-21T14:13:30.000Z", partition=PARTITIONS)], "SCORED_TOPIC")
-        wait_until(lambda: sqlite.count() == 40 + 20 + 11 + 1, 40, "the rest, and what came to the new partition")
+        wait_until(lambda: sqlite.count() == 40 + 20 + 11 + 1, 40, "the rest, and the new partition's rows")
         ended(second)
 
 
@@ -265,7 +265,7 @@ def test_a_password_is_waited_for_and_never_logged(
     with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as wrong:
         (line, *_) = wrong.wait_for("waiting for the database")
         assert "password authentication failed" in line["reason"]
-        wait_until(lambda: "password authentication failed" in wrong.heartbeat, 10, "its health says so")
+        wait_until(lambda: "password authentication failed" in wrong.heartbeat, 10, "its health check shows the reason")
         assert "wr0ng" not in wrong.output + wrong.heartbeat
         ended(wrong)
     file.write_text(archive.url + "\n", encoding="utf-8")
@@ -284,7 +284,7 @@ def test_old_rows_are_deleted(archive: Archive, surroundings: Surroundings) -> N
     days = ["2020-01-01T00:00:00.000Z"] * 6_000 + ["2999-01-01T00:00:00.000Z"] * 10
     surroundings.send([scored(number, day, partition=0) for number, day in enumerate(days)], "SCORED_TOPIC")
     with archive.archiver() as first:
-        wait_until(lambda: archive.count() == 6_010, 20, "all are there")
+        wait_until(lambda: archive.count() == 6_010, 20, "all rows are there")
         assert archive.query("SELECT COUNT(*) FROM scored_payments WHERE scored_at > '2900-01-01'") == [(0,)]
         ended(first)
     with archive.archiver(ARCHIVE_RETENTION_DAYS="30") as second:

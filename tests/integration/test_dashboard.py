@@ -27,22 +27,22 @@ def test_partitions_that_are_added_are_read(surroundings: Surroundings) -> None:
     """Added partitions are read without a restart."""
     with Dashboard(surroundings) as dashboard:
         surroundings.send([scored(number, now()) for number in range(8)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 8, 30, "those of the first partitions")
+        wait_until(lambda: shown(dashboard) == 8, 30, "payments of the first partitions")
         for topic in surroundings.topics:
             add_partitions(surroundings.bootstrap, topic, 6)
         surroundings.send([scored(number, now(), partition=5) for number in range(8, 11)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 11, 60, "those of a new partition")
+        wait_until(lambda: shown(dashboard) == 11, 60, "payments of a new partition")
 
 
 def test_a_re_created_topic(surroundings: Surroundings) -> None:
     """The records of a re-created topic are read, and the previous ones are still shown."""
     with Dashboard(surroundings) as dashboard:
         surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 40, 30, "those of the former topic")
+        wait_until(lambda: shown(dashboard) == 40, 30, "payments of the previous topic")
         delete_topic(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
         surroundings.make_topics({surroundings.settings["SCORED_TOPIC"]: surroundings.partitions})
         surroundings.send([scored(number, now()) for number in range(3)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 43, 60, "those of the new one")
+        wait_until(lambda: shown(dashboard) == 43, 60, "payments of the new topic")
 
 
 def test_retention_that_is_faster_than_the_dashboard(surroundings: Surroundings) -> None:
@@ -50,7 +50,7 @@ def test_retention_that_is_faster_than_the_dashboard(surroundings: Surroundings)
     topic = surroundings.settings["SCORED_TOPIC"]
     with Dashboard(surroundings) as dashboard:
         surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 40, 30, "those before")
+        wait_until(lambda: shown(dashboard) == 40, 30, "payments before the pause")
         dashboard.service.pause()
         # its fetch waits at the broker: answered by this record, it can't be by a deleted one
         surroundings.send([Message(bytes(128 << 10))], "SCORED_TOPIC")

@@ -123,7 +123,7 @@ def test_clients_that_do_not_read_cost_little_and_are_ended() -> None:
                 while open_streams:
                     most = max([most, *sockets(port)])
                     await asyncio.sleep(0.05)
-                await until(lambda: sockets(port) == [], "the kernel has discarded what it held")
+                await until(lambda: sockets(port) == [], "the kernel has discarded its buffers")
         return most
 
     assert 0 < asyncio.run(asyncio.wait_for(attack(), 60)) < KERNEL_BYTES
@@ -142,7 +142,7 @@ def test_answers_that_are_not_read_are_not_made() -> None:
         async with serving(handled(large)) as port:
             with ExitStack() as stack:
                 one = await connected(stack, port, ASK % b"/" * 1_000)
-                await until(lambda: made > 0, "it is served")
+                await until(lambda: made > 0, "the client is served")
                 await asyncio.sleep(2 * WAIT_S)
                 assert len(await answer(one, b"never")) < 1_000_000
 
@@ -218,7 +218,7 @@ def test_connections_are_limited_for_each_client_and_in_all() -> None:
                 assert await status(stack, port, "127.0.0.2") in {b"200", b"503"}
                 for one in held[:30]:
                     one.close()
-                await until(lambda: len(sockets(port)) < 40, "they are closed")
+                await until(lambda: len(sockets(port)) < 40, "the connections are closed")
                 assert await status(stack, port, "127.0.0.1") == b"200"
 
     asyncio.run(attack())
@@ -254,12 +254,12 @@ def test_silent_viewers_do_not_lock_others_out(monkeypatch: pytest.MonkeyPatch) 
         async with serving(application) as port:
             with ExitStack() as stack:
                 silent = [await connected(stack, port, ASK % b"/events") for _ in range(150)]
-                await until(lambda: len(viewers) == MOST_OF_ONE, "as many as one client may have")
+                await until(lambda: len(viewers) == MOST_OF_ONE, "the limit of one client")
                 refused = [(await answer(one))[9:12] for one in silent[-5:]]
                 assert refused == [b"503"] * 5
                 await visit(port, "127.0.0.2")
-                await until(lambda: len(viewers) == 0, "those who do not read are ended")
-                await until(lambda: len(sockets(port)) == 0, "and their connections closed")
+                await until(lambda: len(viewers) == 0, "connections of silent viewers are ended")
+                await until(lambda: len(sockets(port)) == 0, "connections of silent viewers are closed")
                 await visit(port, "127.0.0.1")
 
     asyncio.run(asyncio.wait_for(attack(), 60))
@@ -285,13 +285,13 @@ def test_searches_are_limited_and_end_with_their_tab(monkeypatch: pytest.MonkeyP
         async with serving(application) as port:
             with ExitStack() as stack:
                 tabs = [await connected(stack, port, ask) for _ in range(24)]
-                await until(lambda: begun == 4, "some run")
+                await until(lambda: begun == 4, "some searches run")
                 refused = await answer(await connected(stack, port, ask), b"seconds")
                 assert refused[9:12] == b"503"
                 assert b"try again in a few seconds" in refused
                 for tab in tabs[:10]:
                     tab.close()
-                await until(lambda: (begun, ended) == (8, 4), "others run instead of those that were closed")
+                await until(lambda: (begun, ended) == (8, 4), "others run in place of the closed ones")
                 await connected(stack, port, ask)
                 for tab in tabs[10:]:
                     tab.close()

@@ -30,7 +30,7 @@ def test_a_scorer_counts_what_it_did(kafka_bootstrap: str, names: Names, tmp_pat
         assert found.partitions == dict.fromkeys(range(4), True)
         wait_until(lambda: metrics(scorer).lags == dict.fromkeys(range(4), 0), 20, "no lag, after transactions too")
         assert found.models == [("champion", surroundings.model.version, "test")]
-        wait_until(lambda: _sum_of_summaries(scorer) == 403, 30, "lines that sum up all of them")
+        wait_until(lambda: _sum_of_summaries(scorer) == 403, 30, "summary lines count all payments")
 
 
 def test_health_names_the_problem(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:

@@ -41,20 +41,20 @@ def unready(health: bytes, head: bytes = OK + b"Content-Type: application/json\r
 
 
 ANSWERS: dict[str, Callable[[bytes], bytes]] = {
-    "a lag without end": lambda _: answer(WHOLE + b'fraudstream_lag_records{partition="0"} +Inf\n'),
-    "a histogram of no numbers": lambda _: answer(WHOLE.replace(b'bucket{le="0.001"} 0.0', b'bucket{le="0.001"} NaN')),
+    "an infinite lag": lambda _: answer(WHOLE + b'fraudstream_lag_records{partition="0"} +Inf\n'),
+    "a histogram without numbers": lambda _: answer(WHOLE.replace(b'bucket{le="0.001"} 0.0', b'bucket{le="0.001"} NaN')),
     "health as a list": unready(b"[]"),
-    "health nested too deep": unready(b"[" * 200_000),
-    "health that is no text": unready(b'{"status": {"a": 1}}'),
+    "health nested too deeply": unready(b"[" * 200_000),
+    "health that is not text": unready(b'{"status": {"a": 1}}'),
     "a list": lambda _: answer(b"[1, 2]", OK + b"Content-Type: application/json\r\n"),
-    "no UTF-8": lambda _: answer(b"fraudstream_ready \xff 1\n"),
+    "not UTF-8": lambda _: answer(b"fraudstream_ready \xff 1\n"),
     "a bomb": lambda _: answer(gzip.compress(bytes(50_000_000)), TEXT + b"Content-Encoding: gzip\r\n"),
     "an error": lambda _: answer(WHOLE, b"HTTP/1.1 500 Oops\r\n"),
     "too much": lambda _: answer(WHOLE + b"#" * 1_000_000),
     "an endless header": lambda _: OK + b"X: " + b"y" * 1_000_000,
     "many headers": lambda _: OK + b"".join(b"X-%d: y\r\n" % number for number in range(50_000)),
     "nothing": lambda _: b"",
-    "no HTTP": lambda _: b"\x00\x01\x02" * 1_000,
+    "not HTTP": lambda _: b"\x00\x01\x02" * 1_000,
 }
 
 

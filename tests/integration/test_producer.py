@@ -165,7 +165,7 @@ def test_stopped_while_the_broker_is_unavailable(own_cluster: Cluster, names: Na
         service.wait_for("payments sent")
         own_cluster.broker.pause()
         service.wait_for("Kafka is away: waiting, nothing is lost")
-        wait_until(lambda: service.heartbeat == "Kafka is away", 5, "heartbeat says so")
+        wait_until(lambda: service.heartbeat == "Kafka is away", 5, "its heartbeat shows the state")
         service.terminate()
         assert service.wait(15) == 1
     assert "could not be delivered" in service.lines("stopped")[0]["reason"]
@@ -192,7 +192,7 @@ def test_a_topic_that_refuses_payments(kafka_bootstrap: str, names: Names, tmp_p
         (line,) = service.wait_for("payments refused")
         assert f"{topic} refuses records (INVALID_TIMESTAMP): message.timestamp.before.max.ms=0" in line["reason"]
         assert f"--entity-name {topic} --alter --add-config message.timestamp.before.max.ms=" in line["reason"]
-        wait_until(lambda: service.heartbeat == line["reason"], 10, "its health says so")
+        wait_until(lambda: service.heartbeat == line["reason"], 10, "its health check shows the reason")
         alter_config(kafka_bootstrap, topic, {"message.timestamp.before.max.ms": "36000000"})
         assert service.wait(40) == 0, service.output
     assert len(_ids(kafka_bootstrap, topic)) == 5_000

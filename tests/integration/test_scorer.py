@@ -29,7 +29,7 @@ BAD: dict[str, tuple[bytes | None, str]] = {
     "a string": (b'"payment"', "not_an_object"),
     "null": (b"null", "not_an_object"),
     "a missing field": (b'{"payment_id":1}', "missing_field"),
-    "900 KB of no JSON": (b'{"x":"' + b"a" * 900_000, "invalid_json"),
+    "900 KB that are not JSON": (b'{"x":"' + b"a" * 900_000, "invalid_json"),
     **{name: (value, "invalid_json") for name, value in NO_JSON.items()},
     **{f"{name}={raw}": (with_field(name, raw), "") for name, raw in WRONG_FIELDS},
     "one half": (b'{"payment_id":1,"x":[{}', "invalid_json"),
@@ -72,11 +72,11 @@ def test_bad_messages_are_kept_and_good_ones_scored(surroundings: Surroundings) 
 UNUSUAL = {
     "timestamp -1": Message(payment(1), timestamp_ms=-1),
     "a negative timestamp": Message(payment(2), timestamp_ms=-86_400_000),
-    "beyond year 9999": Message(payment(3), timestamp_ms=400_000_000_000_000),
+    "after year 9999": Message(payment(3), timestamp_ms=400_000_000_000_000),
     "no key": Message(payment(4), key=None),
     "an empty key": Message(payment(5), key=b""),
     "a key of 900 KB": Message(payment(6), key=b"k" * 900_000),
-    "a key that is no UTF-8": Message(payment(7), key=b"\xff\xfe"),
+    "a key that is not UTF-8": Message(payment(7), key=b"\xff\xfe"),
     "a thousand headers": Message(payment(8), headers=[(f"header-{n}", b"v" * 10) for n in range(1_000)]),
     "a 900 KB payment": Message(with_unknown('"' + "a" * 900_000 + '"')),
 }
@@ -189,7 +189,7 @@ def test_more_replicas_than_partitions(kafka_bootstrap: str, names: Names, tmp_p
             owner, other = (first, second) if first.lines(READY)[-1]["partitions"] else (second, first)
             owner.terminate()
             assert owner.wait() == 0
-            wait_until(lambda: other.lines(READY)[-1]["partitions"] == [0], 30, "the other has the partition")
+            wait_until(lambda: other.lines(READY)[-1]["partitions"] == [0], 30, "the other one owns the partition")
             surroundings.send([Message(payment(number)) for number in range(1, 11)])
             wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
     assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 10

@@ -80,7 +80,7 @@ CASES = {
     ),
     "broker certificate expired": Case(listener="EXPIRED", words="has expired: the broker needs a new one"),
     "broker certificate of another host": Case(listener="ELSEWHERE", words="is of another host name: use a name"),
-    "broker certificate of another host, taken all the same": Case(
+    "broker certificate of another host, accepted by setting": Case(
         listener="ELSEWHERE", settings={"KAFKA_SSL_CHECK_HOSTNAME": "false"}, words="lacks Describe and Create on topic"
     ),
     "the host that it advertises is another": Case(
@@ -118,7 +118,7 @@ CASES = {
         settings={"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": "{folder}/missing"},
         words="KAFKA_SASL_PASSWORD_FILE: ",
     ),
-    "no right to know or make a topic": Case(
+    "no right to describe or create a topic": Case(
         words="User:newcomer lacks Describe and Create on topic test-payments, Describe and Create on topic scored-pay"
     ),
     "no right, by PLAIN, everything logged": Case(
@@ -227,7 +227,7 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
     with place.scorer_of("newcomer") as scorer:
         (line,) = scorer.wait_for("partitions not ready")
         assert ids in line["reason"]
-        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
         cluster.grant("newcomer", transactions)
         place.wait_until_committed()
         cluster.revoke("newcomer", scored)
@@ -235,7 +235,7 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
         place.send_payments(40)
         (line,) = scorer.wait_for("scoring hindered")
         assert f"User:newcomer lacks Write on topic {place.scored}; grant it: kafka-acls " in line["reason"]
-        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
         assert place.committed() == 80
         cluster.grant("newcomer", scored)
         place.wait_until_committed()
@@ -287,7 +287,7 @@ def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
             assert f"User:payer lacks {wanted}; grant it: " in ended(refused, cluster.folder)
         cluster.grant("payer", *rights)
     succeeds(place.start("cli", replayer, "dlq", "replay", "--yes"), cluster.folder)
-    wait_until(lambda: len(committed_records(cluster.bootstrap, place.payments)) >= 2, 30, "the replay is to be seen")
+    wait_until(lambda: len(committed_records(cluster.bootstrap, place.payments)) >= 2, 30, "the replay is visible")
     assert len(committed_records(cluster.bootstrap, place.payments)) == 2
 
 

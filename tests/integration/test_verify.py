@@ -239,7 +239,7 @@ def test_a_re_created_topic(scored: Surroundings) -> None:
     """Outputs of the previous topic are skipped; the present topic's are judged."""
     topic = scored.settings["INPUT_TOPIC"]
     delete_topic(scored.bootstrap, topic)
-    wait_until(lambda: _made(scored.bootstrap, topic), 30, "the topic is there again")
+    wait_until(lambda: _made(scored.bootstrap, topic), 30, "the topic has been re-created")
     scored.send([Message(payment(number) if number % 7 else b"no", partition=number % 2) for number in range(100)])
     tools.score(scored)
     tools.assert_well(scored, "each of 100 records", "of a former")

@@ -116,7 +116,7 @@ def delete_records(bootstrap: str, topic: str, before: Mapping[int, int]) -> Non
 def delete_topic(bootstrap: str, topic: str) -> None:
     """Delete `topic`; return when it is gone."""
     asyncio.run(_administer(bootstrap, lambda admin: admin.delete_topics([topic])))
-    wait_until(lambda: partition_counts(bootstrap, [topic]) == [0], 30, f"{topic} is gone")
+    wait_until(lambda: partition_counts(bootstrap, [topic]) == [0], 30, f"{topic} is deleted")
 
 
 def reset_group(bootstrap: str, group: str, topic: str, positions: Mapping[int, int]) -> None:

@@ -78,7 +78,7 @@ class Cluster:
             process.launch()
         for process in self._processes:
             process.wait_ready()
-        wait_until(self._all_know_all, timeout_s=30, what="brokers know each other")
+        wait_until(self._all_know_all, timeout_s=30, what="every broker knows all the others")
 
     def stop(self) -> None:
         """Kill every process and delete the data."""
