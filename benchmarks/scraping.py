@@ -22,7 +22,7 @@ def scraped(process: Process) -> Iterator[None]:
     def ask(every_s: float) -> None:
         url = address(process.log, "metrics")
         while True:
-            with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own
+            with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own http URL
                 response.read()
             if over.wait(every_s):
                 return
@@ -39,6 +39,6 @@ def scraped(process: Process) -> Iterator[None]:
 
 def total(url: str, series: str) -> int:
     """Return the sum of a counter over its labels."""
-    with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own
+    with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own http URL
         lines = response.read().decode().splitlines()
     return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(series))

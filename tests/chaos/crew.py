@@ -184,7 +184,7 @@ class Crew:
 
     def _in_time(self, member: Member, terminated_s: float) -> None:
         if time.monotonic() - terminated_s > _GRACE_S:
-            self._report.find(f"{member.name} still runs {_GRACE_S:g} s after SIGTERM{_end_of(member)}")
+            self._report.add_finding(f"{member.name} still runs {_GRACE_S:g} s after SIGTERM{_end_of(member)}")
             self.kill(member)
 
     def _ended(self, member: Member) -> None:
@@ -193,11 +193,11 @@ class Crew:
         member.guard.communicate()
         code = member.service.wait()
         if code == _SIGKILLED and member.armed and not member.killed:
-            self._report.tell(f"{member.name} died at {member.armed.failpoint}", "failpoint reached")
+            self._report.log(f"{member.name} died at {member.armed.failpoint}", "failpoint reached")
         if code not in member.may_end_as:
-            self._report.find(f"{member.name} ended with {code}{_end_of(member)}")
+            self._report.add_finding(f"{member.name} ended with {code}{_end_of(member)}")
         for line in _unexpected_lines(member.service.output):
-            self._report.find(f"{member.name} logged: {line}")
+            self._report.add_finding(f"{member.name} logged: {line}")
 
 
 def _unexpected_lines(output: str) -> Iterator[str]:

@@ -20,14 +20,14 @@ class Report:
         self._since_s = time.monotonic()
         self._lock = threading.Lock()
 
-    def tell(self, text: str, event: str = "") -> None:
+    def log(self, text: str, event: str = "") -> None:
         """Print one line; `event` is the kind that the summary counts it as."""
         with self._lock:
             if event:
                 self.events[event] += 1
             print(f"{time.monotonic() - self._since_s:7.1f} s  {text}", flush=True)
 
-    def find(self, text: str) -> None:
+    def add_finding(self, text: str) -> None:
         """Record a finding: a broken promise. Of findings that differ in their numbers only, three are kept."""
         with self._lock:
             kind = _NUMBERS.sub("#", text)
@@ -36,9 +36,9 @@ class Report:
             if alike <= _KEPT:
                 self.findings.append(text)
         if alike <= _KEPT:
-            self.tell(f"FINDING: {text}")
+            self.log(f"FINDING: {text}")
         elif alike == _KEPT + 1:
-            self.tell("FINDING: more of this kind, not listed")
+            self.log("FINDING: more of this kind, not listed")
 
     def thread(self, work: Callable[[], None]) -> threading.Thread:
         """Return a thread, not started, that records a finding if `work` raises."""
@@ -46,7 +46,7 @@ class Report:
         def run() -> None:
             try:
                 work()
-            except Exception as error:  # noqa: BLE001 - nobody else would hear of it
-                self.find(f"{work.__qualname__} ended: {error!r}")
+            except Exception as error:  # noqa: BLE001 - would be lost in a thread otherwise
+                self.add_finding(f"{work.__qualname__} ended: {error!r}")
 
         return threading.Thread(target=run, name=work.__qualname__, daemon=True)

@@ -85,7 +85,7 @@ def run(plan: Plan) -> Result:
     began_s = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="fraudstream-chaos-"))
     report = Report()
-    report.tell(f"seed {plan.seed}, logs and outputs in {folder}")
+    report.log(f"seed {plan.seed}, logs and outputs in {folder}")
     with ExitStack() as stack:
         cluster = stack.enter_context(Cluster(jvm=(*QUICK_JVM, _GROUP_LOG)))
         stack.callback(lambda: shutil.copy(cluster.broker.log, folder))
@@ -110,7 +110,7 @@ def run(plan: Plan) -> Result:
         during_storm = reader.input.count - reader.undecided
         _clear(crew, report)
         if not load.stop():
-            report.find("the load could not deliver all of its records")
+            report.add_finding("the load could not deliver all of its records")
         _drain(crew, report, reader, surroundings)
         reader.stop()
         tailer.stop()
@@ -146,7 +146,7 @@ def _storm(plan: Plan, cluster: Cluster, crew: Crew, report: Report, reader: Rea
 
     storm = Storm(cluster, crew, report, decided, progress)
     storm.run(_possible(cluster, schedule(plan.seed, plan.replicas, PARTITIONS)), plan.minutes * 60)
-    report.tell(f"the storm is over: {progress()}")
+    report.log(f"the storm is over: {progress()}")
 
 
 def _possible(cluster: Cluster, disturbances: Iterable[Disturbance]) -> Iterable[Disturbance]:
@@ -170,7 +170,7 @@ def _clear(crew: Crew, report: Report) -> None:
     try:
         wait_until(ended, _ENDS_S, "the storm's scorers end")
     except TimeoutError as error:
-        report.find(str(error))
+        report.add_finding(str(error))
 
 
 def _drain(crew: Crew, report: Report, reader: Reader, surroundings: Surroundings) -> None:
@@ -185,7 +185,7 @@ def _drain(crew: Crew, report: Report, reader: Reader, surroundings: Surrounding
 
     try:
         wait_until(drained, _DRAIN_S, f"all {expected} records decided")
-        report.tell(f"drained: {expected} records")
+        report.log(f"drained: {expected} records")
     except TimeoutError as error:
-        report.find(f"{error}; {reader.undecided} are undecided")
+        report.add_finding(f"{error}; {reader.undecided} are undecided")
     _clear(crew, report)

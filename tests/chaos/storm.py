@@ -84,7 +84,7 @@ class Storm:
             assert member.armed is not None
             resumed = member.armed.resumed
             words = "resumed" if resumed else "killed"
-            self._report.tell(
+            self._report.log(
                 f"{member.name} stopped at {member.armed.failpoint}, {words} in {member.armed.hold_s} s",
                 "failpoint reached",
             )
@@ -93,7 +93,7 @@ class Storm:
             self._restart_in(_RESTART_S)
 
     def _print_progress(self) -> None:
-        self._report.tell(f"· {len(self._crew.active)} scorers, {self._progress()}")
+        self._report.log(f"· {len(self._crew.active)} scorers, {self._progress()}")
         self._in(_PROGRESS_EVERY_S, self._print_progress)
 
     def _restart_in(self, wait_s: float) -> None:
@@ -103,28 +103,28 @@ class Storm:
     def _restart(self) -> None:
         self._restarts -= 1
         if len(self._crew.active) < self._crew.target:
-            self._report.tell(f"{self._crew.start().name} starts", "starts")
+            self._report.log(f"{self._crew.start().name} starts", "starts")
 
     def _kill(self, one: Disturbance) -> None:
         if member := self._crew.pick(one.pick):
-            self._report.tell(f"SIGKILL {member.name}, another one in {one.hold_s} s", one.kind)
+            self._report.log(f"SIGKILL {member.name}, another one in {one.hold_s} s", one.kind)
             self._restart_in(one.hold_s)
             self._crew.kill(member)
 
     def _stop(self, one: Disturbance) -> None:
         if member := self._crew.pick(one.pick):
-            self._report.tell(f"SIGSTOP {member.name} for {one.hold_s} s", one.kind)
+            self._report.log(f"SIGSTOP {member.name} for {one.hold_s} s", one.kind)
             self._crew.pause(member)
             self._in(one.hold_s, partial(self._resume, member))
 
     def _terminate(self, one: Disturbance) -> None:
         if member := self._crew.pick(one.pick):
-            self._report.tell(f"SIGTERM {member.name}, another one in {one.hold_s} s", one.kind)
+            self._report.log(f"SIGTERM {member.name}, another one in {one.hold_s} s", one.kind)
             self._restart_in(one.hold_s)
             self._crew.terminate(member)
 
     def _scale(self, one: Disturbance) -> None:
-        self._report.tell(f"scale from {self._crew.target} to {one.replicas}", one.kind)
+        self._report.log(f"scale from {self._crew.target} to {one.replicas}", one.kind)
         self._crew.target = one.replicas
         while len(self._crew.active) + self._restarts < self._crew.target:
             self._restart_in(0)
@@ -135,27 +135,27 @@ class Storm:
         """Replace a running scorer by an armed one."""
         if member := self._crew.pick(one.pick):
             self._crew.kill(member)
-        self._report.tell(
+        self._report.log(
             f"{self._crew.start(one).name} starts, armed with {one.failpoint}", f"failpoint {_action(one)}"
         )
 
     def _swap(self, one: Disturbance) -> None:
-        self._report.tell(f"models swapped: {', '.join(self._crew.swap(one.pick))} now", one.kind)
+        self._report.log(f"models swapped: {', '.join(self._crew.swap(one.pick))} now", one.kind)
 
     def _resume(self, member: Member) -> None:
         if member.service.running:
-            self._report.tell(f"SIGCONT {member.name}")
+            self._report.log(f"SIGCONT {member.name}")
             self._crew.resume(member)
 
     def _kill_stopped(self, member: Member) -> None:
         if member.service.running:
-            self._report.tell(f"SIGKILL {member.name}, stopped at {member.armed.failpoint if member.armed else ''}")
+            self._report.log(f"SIGKILL {member.name}, stopped at {member.armed.failpoint if member.armed else ''}")
             self._crew.kill(member)
 
     def _disturb_servers(self, one: Disturbance) -> None:
         """Disturb servers in a thread, as they take seconds to stop and start."""
         work = {"broker restart": self._restart_broker, "broker kill": self._kill_broker}
-        self._report.tell(f"{one.kind}, back in {one.hold_s} s", one.kind)
+        self._report.log(f"{one.kind}, back in {one.hold_s} s", one.kind)
         self._servers = threading.Thread(target=work.get(one.kind, self._stop_zookeeper), args=(one.hold_s,))
         self._servers.start()
 
@@ -170,13 +170,13 @@ class Storm:
     def _start_broker(self, hold_s: float) -> None:
         time.sleep(hold_s)
         self._cluster.broker.start()
-        self._report.tell("the broker is back")
+        self._report.log("the broker is back")
 
     def _stop_zookeeper(self, hold_s: float) -> None:
         self._cluster.zookeeper.pause()
         time.sleep(hold_s)
         self._cluster.zookeeper.resume()
-        self._report.tell("ZooKeeper is back")
+        self._report.log("ZooKeeper is back")
 
 
 def _action(one: Disturbance) -> str:

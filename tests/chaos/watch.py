@@ -127,7 +127,7 @@ class Reader:
             try:
                 messages = self._consumer.consume(_READ, _READ_TIMEOUT_S)
             except KafkaException as error:
-                self._report.find(f"the reader of the topics failed: {error}")
+                self._report.add_finding(f"the reader of the topics failed: {error}")
                 return
             for message in messages:
                 self._note(message)
@@ -137,7 +137,7 @@ class Reader:
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         if error is not None:
             if error.code() not in _UNAVAILABLE:
-                self._report.find(f"reading {topic}/{partition}: {error}")
+                self._report.add_finding(f"reading {topic}/{partition}: {error}")
             return
         assert topic is not None
         assert partition is not None
@@ -149,14 +149,14 @@ class Reader:
         if source is None:
             return
         if source[0] != partition:
-            self._report.find(f"{topic}/{partition} at {offset} is of partition {source[0]}")
+            self._report.add_finding(f"{topic}/{partition} at {offset} is of partition {source[0]}")
         seen, other = (self.scored, self.dead) if topic == self._scored else (self.dead, self.scored)
         before = seen.note(source, offset)
         if before is not None or source in other:
             self.repeats += 1
-            self._report.find(f"repeat: input {source} is in {topic} at {before} and {offset}")
+            self._report.add_finding(f"repeat: input {source} is in {topic} at {before} and {offset}")
         elif source[1] < self._last.get((topic, partition), -1):
-            self._report.find(f"disorder: input {source} is in {topic} at {offset}, after a later one")
+            self._report.add_finding(f"disorder: input {source} is in {topic} at {offset}, after a later one")
         self._last[topic, partition] = source[1]
 
 
@@ -215,12 +215,12 @@ class Tailer:
         state = self.state()
         if state is None:
             if self._length:
-                self._report.find("the journal is unreadable or missing")
+                self._report.add_finding("the journal is unreadable or missing")
             return
         if state.generation > self._generation:
             self._generation, self._length = state.generation, 0
         if state.length < self._length:
-            self._report.find(f"the committed length shrank from {self._length} to {state.length}")
+            self._report.add_finding(f"the committed length shrank from {self._length} to {state.length}")
         if state.length > self._length:
             digest = self._digest(self._generation, self._length, state.length)
             self._pieces.append(Piece(self._generation, self._length, state.length, digest))
@@ -230,7 +230,9 @@ class Tailer:
         """Read all again and compare."""
         for generation, start, end, digest in self._pieces:
             if self._digest(generation, start, end) != digest:
-                self._report.find(f"committed bytes {start} … {end} of the CSV's generation {generation} have changed")
+                self._report.add_finding(
+                    f"committed bytes {start} … {end} of the CSV's generation {generation} have changed"
+                )
 
     def _digest(self, generation: int, start: int, end: int) -> bytes:
         rotated = rotated_csv(self._path, generation)

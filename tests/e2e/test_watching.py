@@ -23,7 +23,7 @@ def test_the_page_shows_every_replica(stack: Stack) -> None:
     shown = snapshot(stack.page)
     assert shown["kafka"]["state"] == "reading"
     assert [model["role"] for model in shown["models"]] == ["champion"]
-    with urllib.request.urlopen(stack.page, timeout=10) as response:  # noqa: S310 - http, and ours
+    with urllib.request.urlopen(stack.page, timeout=10) as response:  # noqa: S310 - our own http URL
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
@@ -71,7 +71,7 @@ def _up(stack: Stack) -> list[str]:
 
 def _ask(url: str) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - http, and ours
+        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - our own http URL
             found: dict[str, Any] = json.load(response)
             return found
     except OSError:

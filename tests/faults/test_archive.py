@@ -218,7 +218,7 @@ def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Po
     blows = ["kill", "pause", "double", "kafka", "both", "sleep", "kill"]
     random.shuffle(blows)
     with ExitStack() as stack:
-        start: Callable[[], Service] = lambda: stack.enter_context(  # noqa: E731 - it needs the stack
+        start: Callable[[], Service] = lambda: stack.enter_context(  # noqa: E731 - uses the stack
             archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL)
         )
         service = start()

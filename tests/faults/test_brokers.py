@@ -210,7 +210,9 @@ def test_a_decided_commit_during_a_leader_outage_blocks_no_other_partition(
         scorer = _transaction_without_a_leader(stack, own, cluster.brokers[lost])
         scorer.resume()
         own.send_payments(60)
-        wait_until(lambda: all(own.positions()[partition] == 10 for partition in led), 15, "the other partitions are scored")
+        wait_until(
+            lambda: all(own.positions()[partition] == 10 for partition in led), 15, "the other partitions are scored"
+        )
         assert own.positions()[5] == 50
         cluster.brokers[lost].start()
         scorer.wait_until_ready(timeout_s=2 * LONGEST_RETRY_S)

@@ -28,7 +28,9 @@ def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> No
                 for service in more:
                     service.kill()
         surroundings.wait_until_committed()
-        wait_until(lambda: first.lines(READY)[-1]["partitions"] == [0, 1, 2, 3], 30, "the first one owns all partitions again")
+        wait_until(
+            lambda: first.lines(READY)[-1]["partitions"] == [0, 1, 2, 3], 30, "the first one owns all partitions again"
+        )
         assert first.running
     assert surroundings.assert_each_once() == total
 

@@ -21,7 +21,7 @@ def total(dashboard: Dashboard) -> int:
 
 
 def wait_until_both_grow(dashboard: Dashboard, archive: Archive) -> None:
-    """Wait until page and archive have more payments payments."""
+    """Wait until page and archive have more payments."""
     shown, rows = total(dashboard), archive.count()
     wait_until(lambda: total(dashboard) > shown and archive.count() > rows, 60, "page and archive have more payments")
 

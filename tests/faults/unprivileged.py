@@ -9,4 +9,4 @@ if __name__ == "__main__":
     command = [sys.executable, "-m", sys.argv[1]]
     if os.geteuid() == 0:
         command = ["setpriv", f"--bounding-set={DROPPED}", f"--inh-caps={DROPPED}", *command]
-    os.execvp(command[0], command)  # noqa: S606 - that is the point
+    os.execvp(command[0], command)  # noqa: S606 - the purpose of this module

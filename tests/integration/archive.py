@@ -66,7 +66,7 @@ class Archive:
     def count(self, table: str = "scored_payments") -> int:
         """Return the number of rows in a table; 0 while there is no database."""
         try:
-            return int(self.query(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - names of ours
+            return int(self.query(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - our own names
         except (sqlite3.Error, psycopg.Error):
             return -1
 
@@ -83,7 +83,7 @@ class Archive:
         """Assert that the rows are exactly the committed records of this stream, each once; return their number."""
         expected = self._expected()
         for table, columns in _COLUMNS.items():
-            found = Counter(self.query(f"SELECT {columns} FROM {table}"))  # noqa: S608 - names of ours
+            found = Counter(self.query(f"SELECT {columns} FROM {table}"))  # noqa: S608 - our own names
             assert found == Counter(expected[table]), table
         return sum(map(len, expected.values()))
 

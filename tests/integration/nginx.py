@@ -61,7 +61,7 @@ class Nginx:
 
     def _is_ready(self) -> bool:
         try:
-            with urlopen(f"{self.url}/is-ready", timeout=1) as answer:  # noqa: S310 - http, and ours
+            with urlopen(f"{self.url}/is-ready", timeout=1) as answer:  # noqa: S310 - our own http URL
                 return bool(answer.status == 204)
         except OSError:
             return False

@@ -5,7 +5,7 @@ from pathlib import Path
 from tests.integration.service import Service
 
 USERS = ("maker", "payer", "scorer", "auditor", "newcomer")
-KEY_PASSWORD = "Key-Pass-5512"  # noqa: S105 - made for the tests
+KEY_PASSWORD = "Key-Pass-5512"  # noqa: S105 - used by tests only
 WRONG = "Wr0ng-guess-9932"
 
 

@@ -62,7 +62,7 @@ def ended(service: Service) -> str:
 def metric(service: Service, name: str) -> float:
     """Return the sum of a metric's series."""
     url = service.lines("metrics")[0]["url"]
-    with urlopen(url, timeout=10) as response:  # noqa: S310 - http, and ours
+    with urlopen(url, timeout=10) as response:  # noqa: S310 - our own http URL
         lines = response.read().decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 

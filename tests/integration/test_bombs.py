@@ -33,7 +33,7 @@ _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
 @pytest.fixture(scope="module")
-def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - it skips
+def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - skips where there are no jars
     """Start a broker whose files are measured."""
     with Cluster() as cluster:
         yield cluster

@@ -77,7 +77,7 @@ def test_a_wrong_setting_is_named(surroundings: Surroundings) -> None:
 def test_it_ends_promptly_on_sigterm(surroundings: Surroundings) -> None:
     """The dashboard ends promptly on SIGTERM even while pages are open."""
     with Dashboard(surroundings) as dashboard:
-        with urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as page:  # noqa: S310 - http, and ours
+        with urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as page:  # noqa: S310 - our own http URL
             assert page.readline() == b"event: snapshot\n"
             dashboard.service.terminate()
             assert dashboard.service.wait(10) == 0

@@ -59,7 +59,7 @@ async def connected(stack: ExitStack, port: int, sent: bytes, client: str = "127
     one = stack.enter_context(socket.socket())
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     one.bind((client, 0))
-    one.setblocking(False)  # noqa: FBT003 - a socket's own
+    one.setblocking(False)  # noqa: FBT003 - signature of socket
     loop = asyncio.get_running_loop()
     await loop.sock_connect(one, ("127.0.0.1", port))
     with suppress(ConnectionError):

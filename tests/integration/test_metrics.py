@@ -92,7 +92,7 @@ def address(service: Service) -> str:
 def answer(service: Service, path: str) -> tuple[int, str]:
     """Return status and text."""
     try:
-        with urllib.request.urlopen(address(service) + path, timeout=10) as response:  # noqa: S310 - http, and ours
+        with urllib.request.urlopen(address(service) + path, timeout=10) as response:  # noqa: S310 - our own http URL
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

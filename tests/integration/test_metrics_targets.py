@@ -42,7 +42,9 @@ def unready(health: bytes, head: bytes = OK + b"Content-Type: application/json\r
 
 ANSWERS: dict[str, Callable[[bytes], bytes]] = {
     "an infinite lag": lambda _: answer(WHOLE + b'fraudstream_lag_records{partition="0"} +Inf\n'),
-    "a histogram without numbers": lambda _: answer(WHOLE.replace(b'bucket{le="0.001"} 0.0', b'bucket{le="0.001"} NaN')),
+    "a histogram without numbers": lambda _: answer(
+        WHOLE.replace(b'bucket{le="0.001"} 0.0', b'bucket{le="0.001"} NaN')
+    ),
     "health as a list": unready(b"[]"),
     "health nested too deeply": unready(b"[" * 200_000),
     "health that is not text": unready(b'{"status": {"a": 1}}'),

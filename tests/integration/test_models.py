@@ -181,7 +181,9 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
         assert "not the file that its manifest describes" in line["reason"]
         surroundings.send_payments(400)
         surroundings.wait_until_committed()
-        wait_until(lambda: heartbeat.read_text().startswith("ready; model refused"), 20, "its health check shows the reason")
+        wait_until(
+            lambda: heartbeat.read_text().startswith("ready; model refused"), 20, "its health check shows the reason"
+        )
         assert unhealthy(heartbeat) is None
         assert first is not None
         assert {row["model_version"] for rows in csv_rows(surroundings.csv).values() for row in rows} == {first.version}

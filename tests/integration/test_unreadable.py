@@ -31,7 +31,7 @@ _ATTRIBUTES_AT = 21
 
 
 @pytest.fixture(scope="module")
-def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - it skips
+def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - skips where there are no jars
     """Start a broker whose files are changed."""
     with Cluster() as cluster:
         yield cluster
@@ -112,7 +112,7 @@ def ready(service: Service) -> tuple[int, str]:
     """Return the service's own health answer."""
     url = service.wait_for("metrics")[0]["url"].replace("/metrics", "/readyz")
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - http, and ours
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own http URL
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()

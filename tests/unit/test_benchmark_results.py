@@ -6,7 +6,7 @@ from typing import Any
 
 from benchmarks import goals
 from benchmarks.archive import Filled
-from benchmarks.dashboard import Flow, Idle, Screen, Delivery
+from benchmarks.dashboard import Delivery, Flow, Idle, Screen
 from benchmarks.kafka4 import Kafka4
 from benchmarks.latency import ORDER as LATENCY_ORDER
 from benchmarks.latency import RATES_PER_S, Case, Paced
