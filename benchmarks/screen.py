@@ -60,8 +60,10 @@ def section(results: Results) -> list[str]:
         ("first paint, ms", *_paint(found)),
         ("idle, one viewer: CPU, % of a core; resident, MB", _idle(idle), ""),
         (
-            f"a board alone, {found['board_payments']:,} payments: resident at each quarter, MB; "
-            "maximum, relative to the first",
+            (
+                f"a board alone, {found['board_payments']:,} payments: resident at each quarter, MB; "
+                "maximum, relative to the first"
+            ),
             f"{_megabytes(quarters)}; {_growth(quarters):.2f}",
             goals.DASHBOARD_GROWTH.judge(_growth(quarters)),
         ),

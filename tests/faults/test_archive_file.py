@@ -67,7 +67,7 @@ def is_wal(archive: Archive) -> bool:
     return archive.file.read_bytes()[18] == 2
 
 
-def waits(service: Service, reason: str, action: str) -> None:
+def wait_for_reason(service: Service, reason: str, action: str) -> None:
     """Wait until the log has this reason for waiting, and this action."""
 
     def found() -> bool:
@@ -80,7 +80,7 @@ def waits(service: Service, reason: str, action: str) -> None:
         raise AssertionError(f"{error}\n{service.output}") from None
 
 
-def ended(service: Service) -> None:
+def stop(service: Service) -> None:
     """Stop the service; it must have logged nothing unexpected."""
     service.terminate()
     assert service.wait() == 0, service.output
@@ -95,7 +95,7 @@ def test_a_viewer_switches_the_file_to_wal(archive: Archive, stream: Stream) -> 
             stream.write(50)
             archive.wait_until_archived(first)
             first.wait_for(WAL)
-            ended(first)
+            stop(first)
             with archive.archiver() as second:
                 stream.write(50)
                 archive.wait_until_archived(second)
@@ -107,13 +107,13 @@ def test_a_viewer_switches_the_file_to_wal(archive: Archive, stream: Stream) -> 
                 archive.wait_until_archived(third)
                 third.wait_for(WAL)
                 assert not [line for line in third.lines(WAITS) if line["reason"] != "no answer"]
-                ended(third)
+                stop(third)
     with archive.archiver() as last:
         stream.write(50)
         archive.wait_until_archived(last)
         assert not is_wal(archive)
         assert not last.lines(WAL)
-        ended(last)
+        stop(last)
     assert not list(archive.file.parent.glob("*-wal"))
     assert archive.assert_each_once() >= 300
 
@@ -129,7 +129,7 @@ def test_wal_mode_is_left_when_the_viewer_is_closed(archive: Archive, stream: St
             service.wait_for(NO_WAL)
         archive.wait_until_archived(service)
         assert not is_wal(archive)
-        ended(service)
+        stop(service)
     archive.assert_each_once()
 
 
@@ -150,9 +150,9 @@ def test_the_file_is_deleted_while_in_use(archive: Archive, stream: Stream, mode
         else:
             copy.replace(archive.file)
         stream.write(50)
-        waits(service, "moved, deleted or replaced", "")
+        wait_for_reason(service, "moved, deleted or replaced", "")
         archive.wait_until_archived(service)
-        ended(service)
+        stop(service)
     assert archive.assert_each_once() >= 200
 
 
@@ -160,7 +160,7 @@ def test_shared_memory_that_a_mount_does_not_offer(archive: Archive, stream: Str
     """A viewer left WAL mode on, and memory can't be shared: the archiver, alone on the file, turns it off."""
     with archive.archiver() as first:
         archive.wait_until_archived(first)
-        ended(first)
+        stop(first)
     with viewer(archive, SWITCH):
         pass
     for name in ("-wal", "-shm"):
@@ -171,7 +171,7 @@ def test_shared_memory_that_a_mount_does_not_offer(archive: Archive, stream: Str
         stream.write(50)
         archive.wait_until_archived(second)
         assert not is_wal(archive)
-        ended(second)
+        stop(second)
     assert archive.assert_each_once() >= 150
 
 
@@ -181,19 +181,19 @@ def test_files_of_a_viewer_that_may_not_be_written(
     """The unwritable files of another user's killed viewer are named, and the archiver continues once they are gone."""
     with archive.archiver() as first:
         archive.wait_until_archived(first)
-        ended(first)
+        stop(first)
     with viewer(archive, SWITCH, "CREATE TABLE notes (text)"):
         pass
     beside = [archive.file.with_name(archive.file.name + name) for name in ("-wal", "-shm")]
     for file in beside:
         file.chmod(0o000)
     with surroundings.unprivileged("archiver", DATABASE_URL=archive.url) as second:
-        waits(second, "", f"let this user write outputs/{beside[0].name}")
+        wait_for_reason(second, "", f"let this user write outputs/{beside[0].name}")
         for file in beside:
             file.chmod(0o664)
         stream.write(50)
         archive.wait_until_archived(second)
-        ended(second)
+        stop(second)
     assert archive.query("SELECT * FROM notes") == []
     assert archive.assert_each_once() >= 150
 
@@ -205,9 +205,9 @@ def test_a_viewer_holds_a_lock(archive: Archive, stream: Stream, mode: str) -> N
         archive.wait_until_archived(service)
         with viewer(archive, f"PRAGMA journal_mode={mode}", "BEGIN IMMEDIATE", "CREATE TABLE notes (text)"):
             stream.write(50)
-            waits(service, "database is locked", "end its transaction, or close that program")
+            wait_for_reason(service, "database is locked", "end its transaction, or close that program")
         archive.wait_until_archived(service)
-        ended(service)
+        stop(service)
     assert archive.assert_each_once() >= 150
 
 
@@ -216,9 +216,9 @@ def test_a_file_that_is_not_a_database(archive: Archive) -> None:
     """A file that is not a database is left untouched; once it is moved, the archiver fills a new one."""
     archive.file.write_bytes(b"amount,decision\n" * 500)
     with archive.archiver() as service:
-        waits(service, "file is not a database", "DATABASE_URL")
+        wait_for_reason(service, "file is not a database", "DATABASE_URL")
         shutil.move(archive.file, archive.file.with_name("table.csv"))
         archive.wait_until_archived(service)
-        ended(service)
+        stop(service)
     assert archive.file.with_name("table.csv").read_bytes() == b"amount,decision\n" * 500
     assert archive.assert_each_once() >= 100

@@ -14,7 +14,7 @@ from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.archive import SQLITE, Archive
 from tests.integration.broker.deadline import wait_until
-from tests.integration.erasing import erase, erased, ids, running
+from tests.integration.erasing import erase, erase_all, ids, running
 from tests.integration.scorer import Message, Surroundings, payment
 
 SIGKILLED = -9
@@ -46,7 +46,7 @@ def test_killed_at_each_step(archive: Archive, step: str) -> None:
         surroundings.send_payments(6)
         surroundings.wait_until_committed()
         wait_until(lambda: archive.count() in {206, 202}, 40, "archived")
-        erased(archive, "--payment-id", "7", "--payment-id", "8")
+        erase_all(archive, "--payment-id", "7", "--payment-id", "8")
     left = sorted([*range(1, 101)] * 2 + [*range(1, 7)])
     assert ids(surroundings) == [one for one in left if one not in {7, 8}]
     assert archive.count() == 202
@@ -88,7 +88,7 @@ def test_under_load(archive: Archive) -> None:
                 erase(archive, "--payment-id", str(one), "--yes")
         surroundings.wait_until_committed()
         wait_until(lambda: archive.count() >= len(sent) - len(gone), 60, "archived")
-        erased(archive, *(argument for one in gone for argument in ("--payment-id", str(one))))
+        erase_all(archive, *(argument for one in gone for argument in ("--payment-id", str(one))))
     assert ids(surroundings) == sorted(set(sent) - set(gone))
     assert archive.count() == len(sent) - len(gone)
     tools.assert_well(surroundings, f"each of {len(sent):,} records", "5 erased")

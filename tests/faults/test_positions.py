@@ -14,7 +14,7 @@ SIGKILLED = -9
 BETWEEN_CSV_AND_COMMIT = "stored=kill"
 
 
-def scored_once(scene: Surroundings, **settings: str) -> None:
+def score_all(scene: Surroundings, **settings: str) -> None:
     """Let a scorer score all records, and stop it."""
     with scene.scorer(**settings) as scorer:
         scene.wait_until_committed()
@@ -22,7 +22,7 @@ def scored_once(scene: Surroundings, **settings: str) -> None:
         assert scorer.wait() == 0, scorer.output
 
 
-def killed(scene: Surroundings, failpoint: str = BETWEEN_CSV_AND_COMMIT) -> None:
+def kill_at(scene: Surroundings, failpoint: str = BETWEEN_CSV_AND_COMMIT) -> None:
     """Let a scorer die."""
     with scene.scorer(FAILPOINTS=failpoint) as scorer:
         assert scorer.wait(timeout_s=60) == SIGKILLED, scorer.output
@@ -49,7 +49,7 @@ def test_after_offsets_without_a_record(surroundings: Surroundings, before: int,
             assert scorer.wait() == 0
     surroundings.send_payments_in_transaction(20, commit=commit)
     surroundings.send_payments(200)
-    killed(surroundings)
+    kill_at(surroundings)
     surroundings.send_payments(40)
     with surroundings.scorer():
         surroundings.wait_until_committed()
@@ -59,11 +59,11 @@ def test_after_offsets_without_a_record(surroundings: Surroundings, before: int,
 def test_on_a_new_partition(surroundings: Surroundings) -> None:
     """A new partition has no committed offset yet; that is not reported as an expired one."""
     surroundings.send_payments(400)
-    scored_once(surroundings)
+    score_all(surroundings)
     for topic in surroundings.topics:
         add_partitions(surroundings.bootstrap, topic, 8)
     surroundings.send_payments(800, partitions=8)
-    killed(surroundings)
+    kill_at(surroundings)
     surroundings.send_payments(80, partitions=8)
     with surroundings.scorer():
         surroundings.wait_until_committed()
@@ -74,11 +74,11 @@ def test_on_a_new_partition(surroundings: Surroundings) -> None:
 def test_after_a_reset_by_hand(surroundings: Surroundings, to: int, rows: int) -> None:
     """After a reset back or forward, each scored record is once in both."""
     surroundings.send_payments(400)
-    scored_once(surroundings, MAX_BATCH_RECORDS="20")
+    score_all(surroundings, MAX_BATCH_RECORDS="20")
     surroundings.send_payments(400)
     group, topic = surroundings.settings["CONSUMER_GROUP"], surroundings.settings["INPUT_TOPIC"]
     reset_group(surroundings.bootstrap, group, topic, dict.fromkeys(range(4), to))
-    killed(surroundings)
+    kill_at(surroundings)
     with surroundings.scorer():
         surroundings.wait_until_committed()
     assert_published(surroundings, rows)
@@ -87,10 +87,10 @@ def test_after_a_reset_by_hand(surroundings: Surroundings, to: int, rows: int) -
 def test_after_records_deleted_by_retention(surroundings: Surroundings) -> None:
     """The log begins after the committed offset."""
     surroundings.send_payments(400)
-    scored_once(surroundings, MAX_BATCH_RECORDS="20")
+    score_all(surroundings, MAX_BATCH_RECORDS="20")
     surroundings.send_payments(400)
     delete_records(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], dict.fromkeys(range(4), 150))
-    killed(surroundings)
+    kill_at(surroundings)
     with surroundings.scorer():
         surroundings.wait_until_committed()
     assert_published(surroundings, 600)
@@ -100,11 +100,11 @@ def test_after_records_deleted_by_retention(surroundings: Surroundings) -> None:
 def test_on_a_re_created_topic(surroundings: Surroundings, failpoint: str) -> None:
     """A scorer continues on a re-created topic, even after a death before the previous CSV is renamed."""
     surroundings.send_payments(400)
-    scored_once(surroundings)
+    score_all(surroundings)
     delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
     surroundings.make_topics({surroundings.settings["INPUT_TOPIC"]: surroundings.partitions})
     surroundings.send_payments(800)
-    killed(surroundings, failpoint)
+    kill_at(surroundings, failpoint)
     with surroundings.scorer():
         surroundings.wait_until_committed()
     assert len(csv_rows(surroundings.csv.with_name("fraud_scores_stream.former-1.csv"))) == 400

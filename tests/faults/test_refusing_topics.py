@@ -55,7 +55,7 @@ def send_until(scene: Surroundings, message: Message, count: Callable[[], int], 
         scene.send([message])
 
 
-def watch(scorer: Service, retries: int = 2) -> None:
+def assert_never_ready(scorer: Service, retries: int = 2) -> None:
     """Check that the scorer is never ready until the partition was taken over `retries` more times."""
     states = set[str]()
     seen = len(scorer.lines("partitions taken over again"))
@@ -119,19 +119,19 @@ def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings
     letters = dead_letters(surroundings.bootstrap, surroundings.settings["DLQ_TOPIC"])
     without_key, without_headers = letters[0, 0][0], letters[0, 2][0]
     assert (without_key.key, without_key.value) == (None, b"broken")
-    assert described(without_key.headers, "dlq.key") == (LARGE, hashlib.sha256(key).hexdigest())
+    assert removed_part(without_key.headers, "dlq.key") == (LARGE, hashlib.sha256(key).hexdigest())
     assert (without_headers.key, without_headers.value) == (b"1", b"broken")
-    assert described(without_headers.headers, "dlq.headers")[0] == LARGE + 9
+    assert removed_part(without_headers.headers, "dlq.headers")[0] == LARGE + 9
     assert "h" not in dict(without_headers.headers)
     scores = committed_records(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
     (score,) = [record for record in scores if record.headers]
-    assert described(score.headers, "scored.key") == (LARGE, hashlib.sha256(key).hexdigest())
+    assert removed_part(score.headers, "scored.key") == (LARGE, hashlib.sha256(key).hexdigest())
     done = tools.run(surroundings, "dlq", "replay", "--yes")
     assert "2 kept without a key or headers that were too large" in done.output
     tools.assert_well(surroundings)
 
 
-def described(headers: Any, part: str) -> tuple[int, str]:
+def removed_part(headers: Any, part: str) -> tuple[int, str]:
     """Return the size and the SHA-256 of a removed part."""
     notes: Mapping[str, bytes] = dict(headers)
     return int(notes[f"{part}_bytes"]), notes[f"{part}_sha256"].decode()
@@ -149,7 +149,7 @@ def test_a_timestamp_outside_the_window(surroundings: Surroundings, guarantee: s
         wait_until_blocked(scorer, surroundings.settings["SCORED_TOPIC"], f"message.timestamp.before.max.ms={HOUR_MS}")
         surroundings.send([Message(payment(number), partition=1) for number in range(3, 10)])
         surroundings.wait_for_positions({1: 7})
-        watch(scorer)
+        assert_never_ready(scorer)
         assert surroundings.positions()[0] <= 0
         configure(surroundings, "SCORED_TOPIC", message_timestamp_before_max_ms=str(10 * HOUR_MS))
         surroundings.wait_until_committed(20)

@@ -24,7 +24,7 @@ def erase(archive: Archive, *arguments: str, **settings: str) -> tools.Done:
     return tools.run(archive.surroundings, "erase", *arguments, **own, **settings)
 
 
-def erased(archive: Archive, *arguments: str, **settings: str) -> str:
+def erase_all(archive: Archive, *arguments: str, **settings: str) -> str:
     """Erase without a confirmation; all must be erased."""
     done = erase(archive, *arguments, "--yes", **settings)
     assert done.code == 0, done.output

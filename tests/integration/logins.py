@@ -22,7 +22,7 @@ def login(cluster: Secured, user: str, mechanism: str = "SCRAM-SHA-512", listene
     }
 
 
-def shown(cluster: Secured, certificate: str, password: str = "") -> dict[str, str]:
+def certificate_login(cluster: Secured, certificate: str, password: str = "") -> dict[str, str]:
     """Return the settings of a client with a certificate."""
     return {
         "KAFKA_BOOTSTRAP_SERVERS": cluster.address("MUTUAL"),

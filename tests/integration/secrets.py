@@ -25,7 +25,7 @@ def assert_no_secrets(output: str, folder: Path) -> None:
             assert line not in output
 
 
-def ended(service: Service, folder: Path, timeout_s: float = 30) -> str:
+def wait_for_failure(service: Service, folder: Path, timeout_s: float = 30) -> str:
     """Return the text of the only error line; the service ended by itself, with exit code 1, without a secret."""
     assert service.wait(timeout_s) == 1, service.output
     assert_no_secrets(service.output, folder)

@@ -51,7 +51,7 @@ def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: N
     return Archive(surroundings, server.database(names("archive")))
 
 
-def ended(service: Service) -> str:
+def stop(service: Service) -> str:
     """Check that the archiver exits with 0 after SIGTERM; return its output."""
     service.terminate()
     assert service.wait() == 0, service.output
@@ -82,11 +82,11 @@ def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surr
         wait_until(lambda: metric(first, "fraudstream_archive_lag_records") == 0, 10, "no lag")
         assert metric(first, "fraudstream_archive_records_passed_over_total") == 6
         assert metric(first, "fraudstream_archive_rows_total") == 408
-        ended(first)
+        stop(first)
     with archive.archiver() as second:
         stream.write(50)
         archive.wait_until_archived(second)
-        ended(second)
+        stop(second)
     assert archive.assert_each_once() == 450 + 3 * 3 + 3
     assert archive.query("SELECT SUM(payments), SUM(blocked), SUM(flagged) FROM hourly_fraud") == archive.query(
         "SELECT COUNT(*), SUM(CASE decision WHEN 'block' THEN 1 ELSE 0 END), "
@@ -127,7 +127,7 @@ def test_a_challenger_is_compared(archive: Archive, surroundings: Surroundings) 
     )
     with archive.archiver() as service:
         archive.wait_until_archived(service)
-        ended(service)
+        stop(service)
     ((agreement, difference),) = archive.query("SELECT agreement, mean_difference FROM model_comparison")
     assert (float(agreement), round(float(difference), 6)) == (0.5, 0.3625)
     (reasons,) = archive.query("SELECT CAST(reasons AS text) FROM top_blocked LIMIT 1")[0]
@@ -145,7 +145,7 @@ def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surrounding
         service.wait_until_ready()
         wait_until(lambda: metric(service, "fraudstream_archive_rows_there_total") == 2, 20, "two markers are found")
         assert sqlite.count() == 2
-        ended(service)
+        stop(service)
 
 
 def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: Surroundings) -> None:
@@ -154,7 +154,7 @@ def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: 
     stream.write(40)
     with sqlite.archiver() as first:
         sqlite.wait_until_archived(first)
-        ended(first)
+        stop(first)
     stream.write(40)
     delete_records(surroundings.bootstrap, topic, {0: 30})
     with sqlite.archiver() as second:
@@ -166,7 +166,7 @@ def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: 
             add_partitions(surroundings.bootstrap, name, PARTITIONS + 1)
         surroundings.send([scored(9, "2026-09-21T14:13:30.000Z", partition=PARTITIONS)], "SCORED_TOPIC")
         wait_until(lambda: sqlite.count() == 40 + 20 + 11 + 1, 40, "the rest, and the new partition's rows")
-        ended(second)
+        stop(second)
 
 
 @pytest.mark.parametrize("longer", [False, True], ids=["shorter", "longer"])
@@ -178,7 +178,7 @@ def test_a_re_created_topic_is_read_from_its_beginning(
     stream.write(40)
     with sqlite.archiver() as first:
         sqlite.wait_until_archived(first)
-        ended(first)
+        stop(first)
     delete_topic(surroundings.bootstrap, topic)
     surroundings.make_topics({topic: PARTITIONS})
     count = 100 if longer else 10
@@ -186,7 +186,7 @@ def test_a_re_created_topic_is_read_from_its_beginning(
     with sqlite.archiver() as second:
         second.wait_for("topic made anew", count=PARTITIONS)
         wait_until(lambda: sqlite.count() == 40 + count, 20, "both topics' rows")
-        assert "retention passed" not in ended(second)
+        assert "retention passed" not in stop(second)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -209,7 +209,7 @@ def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
         wait_until(lambda: first.is_ready and second.is_ready, 30, "ready")
         made = [line for service in (first, second) for line in service.lines("schema made")]
         assert [line["version"] for line in made] == ["0001"]
-        assert "Traceback" not in ended(first) + ended(second)
+        assert "Traceback" not in stop(first) + stop(second)
     url = archive.url if archive.url.startswith("postgres") else f"sqlite:///{archive.file}"
     with Database(address(url)).transaction() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
@@ -219,7 +219,7 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
     """A newer schema is refused with a clear line and exit code 1, and nothing is changed."""
     with archive.archiver() as first:
         first.wait_until_ready()
-        ended(first)
+        stop(first)
     statement = "UPDATE alembic_version SET version_num = '9999'"
     if archive.url.startswith("postgres"):
         with psycopg.connect(archive.url) as connection:
@@ -267,7 +267,7 @@ def test_a_password_is_waited_for_and_never_logged(
         assert "password authentication failed" in line["reason"]
         wait_until(lambda: "password authentication failed" in wrong.heartbeat, 10, "its health check shows the reason")
         assert "wr0ng" not in wrong.output + wrong.heartbeat
-        ended(wrong)
+        stop(wrong)
     file.write_text(archive.url + "\n", encoding="utf-8")
     with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as right:
         (line, *_) = right.wait_for("waiting for the database")
@@ -275,7 +275,7 @@ def test_a_password_is_waited_for_and_never_logged(
         postgres.database(name)
         right.wait_for("the database is there")
         archive.wait_until_archived(right)
-        assert PASSWORD not in ended(right)
+        assert PASSWORD not in stop(right)
     archive.assert_each_once()
 
 
@@ -286,9 +286,9 @@ def test_old_rows_are_deleted(archive: Archive, surroundings: Surroundings) -> N
     with archive.archiver() as first:
         wait_until(lambda: archive.count() == 6_010, 20, "all rows are there")
         assert archive.query("SELECT COUNT(*) FROM scored_payments WHERE scored_at > '2900-01-01'") == [(0,)]
-        ended(first)
+        stop(first)
     with archive.archiver(ARCHIVE_RETENTION_DAYS="30") as second:
         second.wait_for("old rows deleted", count=2)
         assert [line["rows"] for line in second.lines("old rows deleted")] == [5_000, 1_000]
         assert archive.count() == 10
-        ended(second)
+        stop(second)

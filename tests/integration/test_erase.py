@@ -17,7 +17,7 @@ from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.archive import SQLITE, Archive
 from tests.integration.broker.deadline import wait_until
-from tests.integration.erasing import CUSTOMER, NOW_MS, erase, erased, ids, letter, running, send, settle
+from tests.integration.erasing import CUSTOMER, NOW_MS, erase, erase_all, ids, letter, running, send, settle
 from tests.integration.pgbouncer import PgBouncer
 from tests.integration.postgres import Postgres
 from tests.integration.scorer import Message, Surroundings, payment
@@ -61,7 +61,7 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
         assert dry.code == 0, dry.output
         assert {path: path.read_bytes() for path in before} == before
         key = base64.b64encode(CUSTOMER).decode()
-        output = erased(archive, "--payment-id", "7", "--payment-id", "90", "--key-base64", key)
+        output = erase_all(archive, "--payment-id", "7", "--payment-id", "90", "--key-base64", key)
         assert "payments.db scored_payments" in output or "postgresql" in output
         left = [one for one in range(1, 201) if one % 10 and one != 7]
         assert ids(surroundings) == left
@@ -69,7 +69,7 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
         assert archive.count("dead_letters") == 0
         send(surroundings, 201, 100)
         settle(surroundings, archive, len(left) + 100, 2)
-        assert "found: no rows" in erased(archive, "--payment-id", "7")
+        assert "found: no rows" in erase_all(archive, "--payment-id", "7")
     assert "21 erased" in tools.assert_well(surroundings)
     assert ids(surroundings) == [*left, *range(201, 301)]
     for path in files(surroundings.csv):
@@ -87,7 +87,7 @@ def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive
         settle(surroundings, sqlite, 100, 2)
         assert b"secret-of-90" in sqlite.file.read_bytes()
         assert erase(sqlite, "--payment-id", "90", "--yes", FAILPOINTS="erase_archived=kill").code == -9
-        erased(sqlite, "--payment-id", "90")
+        erase_all(sqlite, "--payment-id", "90")
         stored = b"".join(path.read_bytes() for path in sqlite.file.parent.glob("payments.db*"))
         assert b"secret-of-90" not in stored
         assert b"secret-of-customer" in stored
@@ -111,7 +111,7 @@ def test_records_not_yet_decided(surroundings: Surroundings, sqlite: Archive) ->
         assert "are not archived yet" in done.output
         archiver.resume()
         settle(surroundings, sqlite, 39, 4)
-        erased(sqlite, "--payment-id", "7")
+        erase_all(sqlite, "--payment-id", "7")
         assert sqlite.count() == 38
     assert ids(surroundings) == sorted(one for one in [*range(1, 21)] * 2 if one != 7)
 
@@ -128,7 +128,7 @@ def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive
     with surroundings.scorer() as scorer, sqlite.archiver() as archiver:
         settle(surroundings, sqlite, 10, 0)
         assert scorer.lines("CSV set aside")
-        erased(sqlite, "--key", "mine")
+        erase_all(sqlite, "--key", "mine")
         archiver.wait_until_ready()
     assert ids(surroundings) == [1, 2, 3, 4, 5]
     assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
@@ -165,14 +165,14 @@ def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings,
         archiver.wait_until_ready()
         send(surroundings, 1, 20)
         settle(surroundings, sqlite, 20, 2)
-        erased(sqlite, "--payment-id", "7", "--payment-id", "90")
+        erase_all(sqlite, "--payment-id", "7", "--payment-id", "90")
     listed = surroundings.csv.with_name(f".{surroundings.csv.name}.erased").read_text().splitlines()
     places = {(entry[2], entry[3]) for entry in map(json.loads, listed)}
     assert places == {(0, 10), (1, 3)}
     for topic, offsets in (("INPUT_TOPIC", {0: 11, 1: 4}), ("SCORED_TOPIC", {1: 4}), ("DLQ_TOPIC", {0: 1})):
         delete_records(surroundings.bootstrap, surroundings.settings[topic], offsets)
     tools.assert_well(surroundings)
-    assert "Kafka keeps" not in erased(sqlite, "--payment-id", "7", "--payment-id", "90")
+    assert "Kafka keeps" not in erase_all(sqlite, "--payment-id", "7", "--payment-id", "90")
 
 
 def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Archive) -> None:
@@ -249,7 +249,7 @@ def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
             "1,1.5,0.5,0,1,0\n2,x,0.5,0,1,0\n"
         )
         assert tools.run(surroundings, "score", str(table)).code == 0
-        erased(sqlite, "--payment-id", "7")
+        erase_all(sqlite, "--payment-id", "7")
     finally:
         os.umask(before)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in surroundings.csv.parent.iterdir()}

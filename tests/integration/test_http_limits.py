@@ -47,14 +47,14 @@ async def serving(application: web.Application, limits: Limits = page.LIMITS) ->
         yield int(url.rpartition(":")[2])
 
 
-def handled(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.Application:
+def application_with(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.Application:
     """Return an application with one route."""
     application = web.Application()
     application.router.add_route("*", "/", handler)
     return application
 
 
-async def connected(stack: ExitStack, port: int, sent: bytes, client: str = "127.0.0.1") -> socket.socket:
+async def connect(stack: ExitStack, port: int, sent: bytes, client: str = "127.0.0.1") -> socket.socket:
     """Connect a client that has sent these bytes, and reads nothing by itself."""
     one = stack.enter_context(socket.socket())
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
@@ -115,10 +115,10 @@ def test_clients_that_do_not_read_cost_little_and_are_ended() -> None:
 
     async def attack() -> int:
         most = 0
-        async with serving(handled(stream)) as port:
+        async with serving(application_with(stream)) as port:
             with ExitStack() as stack:
                 for _ in range(50):
-                    await connected(stack, port, ASK % b"/")
+                    await connect(stack, port, ASK % b"/")
                 await until(lambda: open_streams == 50, "all are served")
                 while open_streams:
                     most = max([most, *sockets(port)])
@@ -139,9 +139,9 @@ def test_answers_that_are_not_read_are_not_made() -> None:
         return web.Response(body=bytes(1_000_000))
 
     async def attack() -> None:
-        async with serving(handled(large)) as port:
+        async with serving(application_with(large)) as port:
             with ExitStack() as stack:
-                one = await connected(stack, port, ASK % b"/" * 1_000)
+                one = await connect(stack, port, ASK % b"/" * 1_000)
                 await until(lambda: made > 0, "the client is served")
                 await asyncio.sleep(2 * WAIT_S)
                 assert len(await answer(one, b"never")) < 1_000_000
@@ -158,9 +158,9 @@ def test_half_a_request_is_not_waited_for(sent: bytes) -> None:
         return web.Response(text="here")
 
     async def attack() -> float:
-        async with serving(handled(small)) as port:
+        async with serving(application_with(small)) as port:
             with ExitStack() as stack:
-                one = await connected(stack, port, sent)
+                one = await connect(stack, port, sent)
                 began_s = time.monotonic()
                 await answer(one, b"never")
                 return time.monotonic() - began_s
@@ -177,9 +177,9 @@ def test_an_endless_body_is_not_taken(length: bytes) -> None:
 
     async def attack() -> int:
         sent = 0
-        async with serving(handled(small)) as port:
+        async with serving(application_with(small)) as port:
             with ExitStack() as stack:
-                one = await connected(stack, port, b"POST / HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % length)
+                one = await connect(stack, port, b"POST / HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % length)
                 part = b"10000\r\n" + bytes(0x10000) + b"\r\n"
                 with suppress(ConnectionError):
                     async with asyncio.timeout(SOON_S):
@@ -200,20 +200,20 @@ def test_connections_are_limited_for_each_client_and_in_all() -> None:
         return web.Response(text="here")
 
     async def status(stack: ExitStack, port: int, client: str) -> bytes:
-        one = await connected(stack, port, ASK % b"/", client)
+        one = await connect(stack, port, ASK % b"/", client)
         got = (await answer(one))[9:12]
         one.close()
         return got
 
     async def attack() -> None:
         http_server._IDLE_S = 60.0  # idle connections must stay; the fixture restores it
-        async with serving(handled(small), Limits(total=60, of_one=40)) as port:
+        async with serving(application_with(small), Limits(total=60, of_one=40)) as port:
             with ExitStack() as stack:
-                held = [await connected(stack, port, b"GET") for _ in range(40)]
+                held = [await connect(stack, port, b"GET") for _ in range(40)]
                 assert await status(stack, port, "127.0.0.1") == b"503"
                 assert await status(stack, port, "127.0.0.2") == b"200"
                 for _ in range(100):
-                    await connected(stack, port, b"GET")
+                    await connect(stack, port, b"GET")
                 assert await status(stack, port, "127.0.0.1") == b""
                 assert await status(stack, port, "127.0.0.2") in {b"200", b"503"}
                 for one in held[:30]:
@@ -253,7 +253,7 @@ def test_silent_viewers_do_not_lock_others_out(monkeypatch: pytest.MonkeyPatch) 
         application = page.application(viewers, Finder(KafkaSettings.from_env({}), "scored", board))
         async with serving(application) as port:
             with ExitStack() as stack:
-                silent = [await connected(stack, port, ASK % b"/events") for _ in range(150)]
+                silent = [await connect(stack, port, ASK % b"/events") for _ in range(150)]
                 await until(lambda: len(viewers) == MOST_OF_ONE, "the limit of one client")
                 refused = [(await answer(one))[9:12] for one in silent[-5:]]
                 assert refused == [b"503"] * 5
@@ -284,15 +284,15 @@ def test_searches_are_limited_and_end_with_their_tab(monkeypatch: pytest.MonkeyP
         application = page.application(Viewers(board), Finder(KafkaSettings.from_env({}), "scored", board))
         async with serving(application) as port:
             with ExitStack() as stack:
-                tabs = [await connected(stack, port, ask) for _ in range(24)]
+                tabs = [await connect(stack, port, ask) for _ in range(24)]
                 await until(lambda: begun == 4, "some searches run")
-                refused = await answer(await connected(stack, port, ask), b"seconds")
+                refused = await answer(await connect(stack, port, ask), b"seconds")
                 assert refused[9:12] == b"503"
                 assert b"try again in a few seconds" in refused
                 for tab in tabs[:10]:
                     tab.close()
                 await until(lambda: (begun, ended) == (8, 4), "others run in place of the closed ones")
-                await connected(stack, port, ask)
+                await connect(stack, port, ask)
                 for tab in tabs[10:]:
                     tab.close()
                 await until(lambda: begun == ended + 1, "only the last one runs")

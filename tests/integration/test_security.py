@@ -11,9 +11,9 @@ from tests.conftest import Names
 from tests.integration.broker.certificates import Authority
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.secured import Right, Secured, secured_cluster
-from tests.integration.logins import Place, login, shown
+from tests.integration.logins import Place, certificate_login, login
 from tests.integration.scorer import Message
-from tests.integration.secrets import KEY_PASSWORD, USERS, WRONG, assert_no_secrets, ended, password_of
+from tests.integration.secrets import KEY_PASSWORD, USERS, WRONG, assert_no_secrets, password_of, wait_for_failure
 from tests.integration.service import Service
 from tests.oracle import committed_records
 
@@ -51,7 +51,9 @@ class Case:
     def start(self, cluster: Secured, folder: Path) -> Service:
         """Run `fraudstream topics`, the lightest of all Kafka clients here."""
         settings = (
-            login(cluster, self.user, self.mechanism) if self.certificate is None else shown(cluster, self.certificate)
+            login(cluster, self.user, self.mechanism)
+            if self.certificate is None
+            else certificate_login(cluster, self.certificate)
         )
         address = cluster.bootstrap if self.listener == "PLAINTEXT" else cluster.address(self.listener, self.host)
         more = {name: value.format(folder=cluster.folder) for name, value in self.settings.items()}
@@ -142,7 +144,7 @@ def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Itera
     def reason(case: Case) -> str:
         with case.start(secured, folder) as client:
             if not case.waits:
-                return ended(client, secured.folder)
+                return wait_for_failure(client, secured.folder)
             lines = client.wait_for("waiting for Kafka", count=2)
             assert_no_secrets(client.output, secured.folder)
             client.terminate()
@@ -165,7 +167,7 @@ def place(secured: Secured, names: Names, tmp_path: Path) -> Place:
     return Place(secured, names, tmp_path)
 
 
-def succeeds(service: Service, folder: Path) -> None:
+def assert_succeeds(service: Service, folder: Path) -> None:
     """Assert that it exits with 0 and logs no secret."""
     with service:
         assert service.wait(60) == 0, service.output
@@ -184,13 +186,13 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
         "auditor": "cli",
     }.items():
         cluster.grant(principal, *place.rights(role))
-    succeeds(place.start("cli", login(cluster, "plain", "PLAIN", "PASSWORD"), "topics"), cluster.folder)
+    assert_succeeds(place.start("cli", login(cluster, "plain", "PLAIN", "PASSWORD"), "topics"), cluster.folder)
     pace = {"PAYMENT_LIMIT": "40", "PAYMENTS_PER_SECOND": "400", "MALFORMED_RATE": "0.2"}
-    succeeds(place.start("producer", login(cluster, "payer", "SCRAM-SHA-256") | pace), cluster.folder)
+    assert_succeeds(place.start("producer", login(cluster, "payer", "SCRAM-SHA-256") | pace), cluster.folder)
     file = tmp_path / "password"
     file.write_text(f"{password_of('auditor')}\n", encoding="utf-8")
     auditor = login(cluster, "auditor") | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
-    looker = shown(cluster, "looker", KEY_PASSWORD) | {"DASHBOARD_PORT": "0"}
+    looker = certificate_login(cluster, "looker", KEY_PASSWORD) | {"DASHBOARD_PORT": "0"}
     with (
         place.scorer_of("scorer") as scorer,
         place.start("dashboard", looker) as dashboard,
@@ -204,9 +206,9 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
             assert service.wait() == 0, service.output
             assert_no_secrets(service.output, cluster.folder)
     assert place.assert_each_once() == 40
-    succeeds(place.start("cli", auditor, "verify"), cluster.folder)
+    assert_succeeds(place.start("cli", auditor, "verify"), cluster.folder)
     place.csv.unlink()
-    succeeds(place.start("cli", auditor, "rebuild"), cluster.folder)
+    assert_succeeds(place.start("cli", auditor, "rebuild"), cluster.folder)
     assert place.assert_each_once() == 40
 
 
@@ -218,7 +220,7 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
     place.send_payments(40)
     ids = f"lacks Write on transactional ids that begin with {place.ids}; grant it: "
     with place.scorer_of("newcomer") as scorer:
-        assert ids in ended(scorer, cluster.folder)
+        assert ids in wait_for_failure(scorer, cluster.folder)
     cluster.grant("newcomer", transactions)
     with place.scorer_of("newcomer") as scorer:
         place.wait_until_committed()
@@ -242,7 +244,9 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
         assert len(scorer.lines("partitions not ready")) == len(scorer.lines("scoring hindered")) == 1
         assert scorer.lines("partitions taken over again") == []
         cluster.revoke("newcomer", member)
-        assert f"User:newcomer lacks Read on group {place.group}; grant it: " in ended(scorer, cluster.folder)
+        assert f"User:newcomer lacks Read on group {place.group}; grant it: " in wait_for_failure(
+            scorer, cluster.folder
+        )
     assert place.assert_each_once() == 120
 
 
@@ -258,13 +262,13 @@ def test_a_service_without_its_right_ends(place: Place) -> None:
         place.start("dashboard", settings | {"DASHBOARD_PORT": "0"}) as dashboard,
         place.scorer_of(user) as blind,
     ):
-        assert f"User:{user} lacks Write on topic {place.payments};" in ended(producer, cluster.folder)
-        assert f"Read on topic {place.scored}" in ended(dashboard, cluster.folder)
-        assert f"Read on topic {place.payments}" in ended(blind, cluster.folder)
+        assert f"User:{user} lacks Write on topic {place.payments};" in wait_for_failure(producer, cluster.folder)
+        assert f"Read on topic {place.scored}" in wait_for_failure(dashboard, cluster.folder)
+        assert f"Read on topic {place.payments}" in wait_for_failure(blind, cluster.folder)
     cluster.grant(user, read, scored)
     with place.scorer_of(user) as halfway, place.start("cli", settings, "verify") as audit:
-        assert f"User:{user} lacks Write on topic {place.dead};" in ended(halfway, cluster.folder)
-        assert f"User:{user} lacks Read on topic {place.dead};" in ended(audit, cluster.folder)
+        assert f"User:{user} lacks Write on topic {place.dead};" in wait_for_failure(halfway, cluster.folder)
+        assert f"User:{user} lacks Read on topic {place.dead};" in wait_for_failure(audit, cluster.folder)
 
 
 def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
@@ -284,9 +288,9 @@ def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
         (f"Write on topic {place.dead}", (marker,)),
     ):
         with place.start("cli", replayer, "dlq", "replay", "--yes") as refused:
-            assert f"User:payer lacks {wanted}; grant it: " in ended(refused, cluster.folder)
+            assert f"User:payer lacks {wanted}; grant it: " in wait_for_failure(refused, cluster.folder)
         cluster.grant("payer", *rights)
-    succeeds(place.start("cli", replayer, "dlq", "replay", "--yes"), cluster.folder)
+    assert_succeeds(place.start("cli", replayer, "dlq", "replay", "--yes"), cluster.folder)
     wait_until(lambda: len(committed_records(cluster.bootstrap, place.payments)) >= 2, 30, "the replay is visible")
     assert len(committed_records(cluster.bootstrap, place.payments)) == 2
 
@@ -296,6 +300,6 @@ def test_topics_that_are_there_need_no_right_to_make_them(place: Place) -> None:
     cluster = place.make_topics_as_administrator().cluster
     cluster.grant("maker", *(Right(operation="Describe", resource="topic", name=name) for name in place.topics))
     maker = login(cluster, "maker")
-    succeeds(place.start("cli", maker, "topics"), cluster.folder)
+    assert_succeeds(place.start("cli", maker, "topics"), cluster.folder)
     with place.start("cli", maker | {"TOPIC_PARTITIONS": "5"}, "topics") as growing:
-        assert f"User:maker lacks Alter on topic {place.payments};" in ended(growing, cluster.folder)
+        assert f"User:maker lacks Alter on topic {place.payments};" in wait_for_failure(growing, cluster.folder)
