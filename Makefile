@@ -12,13 +12,13 @@ VENV := .venv/made-$(shell echo '$(CURDIR) $(PYTHON)' | cksum | cut -d ' ' -f 1)
 BIN := .venv/bin
 RUN := $(BIN)/python -m
 PYTEST := $(BIN)/python -m pytest
-CODE := shared/src services tests benchmarks
+CODE := shared/src services examples tests benchmarks
 
 $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
 	@touch $@
 
-.PHONY: help demo test test-kafka4 check faults chaos bench e2e train quality data lock sbom audit licences pin-images clean
+.PHONY: help demo test unit test-kafka4 lint check faults chaos bench e2e train quality data lock sbom audit licences pin-images clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
@@ -29,12 +29,18 @@ demo: $(VENV) ## score payments on this machine without Docker; DEMO_SECONDS=30 
 test: $(VENV) ## run unit, contract, integration and browser tests, on real Kafka if java and mvn are installed
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m 'not faults and not e2e'
 
+unit: $(VENV) ## run the unit tests
+	$(PYTEST) -n 2 --dist load tests/unit
+
 test-kafka4: $(VENV) ## run the short selection of broker tests (marker kafka4) on Kafka 4 in KRaft mode
 	TEST_KAFKA=4 $(PYTEST) -n 2 --dist loadfile -m kafka4
 
-check: $(VENV) ## check format, lint, types and layers
+lint: $(VENV) ## check format, lint and words, as pre-commit does
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
+	$(BIN)/python .ci/words.py
+
+check: lint ## check format, lint, words, types and layers
 	$(BIN)/python -m mypy $(CODE)
 	$(BIN)/lint-imports
 

@@ -32,7 +32,7 @@ from benchmarks import (
 )
 from benchmarks.contenders import Contender
 from benchmarks.job import Bench
-from benchmarks.results import Measured, added, results
+from benchmarks.results import Measured, merge, results
 from benchmarks.settings import BenchSettings
 from fraudstream.errors import FraudstreamError
 
@@ -58,7 +58,7 @@ def main() -> int:
 
 
 def _measure(settings: BenchSettings, folder: Path) -> Measured:
-    """Run the sections; what a section needs is on the same disk as the project, as its outputs would be."""
+    """Run the sections, with their files on the project's disk, as its outputs would be."""
     known = contenders.all_of_them(models.make(folder / "models"))
     measured = Measured()
     if set(settings.sections) != {"kafka4"}:
@@ -108,7 +108,7 @@ def _write(settings: BenchSettings, measured: Measured) -> None:
     file = folder / "results.json"
     if settings.keep and file.exists():
         today = datetime.now(UTC).date().isoformat()
-        content = added(json.loads(file.read_text(encoding="utf-8")), content, today)
+        content = merge(json.loads(file.read_text(encoding="utf-8")), content, today)
     file.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "README.md").write_text(readme.render(content), encoding="utf-8")
     print(json.dumps({"ratios": content["ratios"]}, indent=2))

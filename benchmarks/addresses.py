@@ -1,19 +1,19 @@
-"""Where a process that took any free port answers: its log says so."""
+"""The address of a process that listens on any free port, read from its log."""
 
 import json
 from pathlib import Path
 
 from tests.integration.broker.deadline import wait_until
 
-_TOLD_S = 60.0
+_LOGGED_S = 60.0
 
 
 def address(log: Path, event: str) -> str:
-    """The URL that comes with `event`, once it is told; TimeoutError where it never is."""
-    wait_until(lambda: bool(_urls(log, event)), _TOLD_S, f"{log.name}: {event}")
+    """Return the URL that comes with `event`, once it is logged; TimeoutError if it never is."""
+    wait_until(lambda: bool(_urls(log, event)), _LOGGED_S, f"{log.name}: {event}")
     return _urls(log, event)[0]
 
 
 def _urls(log: Path, event: str) -> list[str]:
     lines = [line for line in log.read_text(encoding="utf-8").split("\n")[:-1] if line.startswith("{")]
-    return [told["url"] for told in map(json.loads, lines) if told["event"] == event]
+    return [line["url"] for line in map(json.loads, lines) if line["event"] == event]

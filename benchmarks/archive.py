@@ -1,4 +1,4 @@
-"""The archiver: rows a second from a backlog into SQLite and into Postgres, and its memory meanwhile."""
+"""The archiver: rows per second from a backlog into SQLite and into Postgres, and its memory meanwhile."""
 
 import itertools
 import json
@@ -36,11 +36,11 @@ class Filled:
     resident_mb_by_tenth: Sequence[float]
     peak_mb: float
     bytes_per_row: float | None
-    """Of SQLite's file; None for Postgres."""
+    """Size of SQLite's file per row; None for Postgres."""
 
 
 def measure(bench: Bench) -> Mapping[str, Filled]:
-    """By kind of database."""
+    """Measure each kind of database."""
     templates = scored.templates(Path(bench.contenders["scorer_default"].variables["MODELS_DIR"]))
     count = 2 * bench.settings.payments
     found = {}
@@ -54,7 +54,7 @@ def measure(bench: Bench) -> Mapping[str, Filled]:
 
 
 def fill(new: Job, templates: Sequence[Template], count: int) -> None:
-    """Put `count` scored payments into the scored topic, each of another place."""
+    """Put `count` scored payments into the scored topic, each with a place of its own."""
     sender = workload.producer(new.bootstrap, **_BULK)
     at = b"2026-01-01T00:00:00.000Z"
     numbered = zip(range(1, count + 1), itertools.cycle(templates), strict=False)
@@ -64,7 +64,7 @@ def fill(new: Job, templates: Sequence[Template], count: int) -> None:
 
 
 def drain(new: Job, url: str, count: int, replica: int) -> Filled:
-    """Archive all of it, watched by the archiver's own count of what is committed."""
+    """Archive the backlog, measured by the archiver's own counter of committed rows."""
     with running(new, replica, DATABASE_URL=url) as process:
         samples = _watch(process, count)
         peak_mb = usage.peak_resident_mb(process.pid)
@@ -81,7 +81,7 @@ def drain(new: Job, url: str, count: int, replica: int) -> Filled:
 
 
 def _own(value: bytes, number: int) -> bytes:
-    """The same payment with an id and a place of its own."""
+    """Return the payment with an id and a place of its own."""
     event = json.loads(value)
     event |= {"payment_id": number, "source_partition": number % PARTITIONS, "source_offset": number}
     return json.dumps(event, separators=(",", ":")).encode()
@@ -95,7 +95,7 @@ def _watch(process: Process, count: int) -> list[Sample]:
         time.sleep(_LOOK_EVERY_S)
         samples.append(usage.sample(process.pid, total(url, _SERIES)))
         if time.perf_counter() - began_s > _LONGEST_S:
-            raise TimeoutError(f"{process.name} is stuck, or far too slow, at {samples[-1].total} of {count}")
+            raise TimeoutError(f"{process.name} is stuck or too slow, at {samples[-1].total} of {count}")
     return samples
 
 

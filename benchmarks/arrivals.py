@@ -1,4 +1,4 @@
-"""When each scored payment is seen by a read_committed reader."""
+"""The time at which a read_committed reader gets each scored payment."""
 
 import threading
 import time
@@ -13,7 +13,7 @@ _LOOK_EVERY_S = 0.05
 
 
 class Arrivals:
-    """Reads the scored topic in a thread of its own; notes each record's time by the number that is its key."""
+    """A reader of the scored topic in a thread; notes each record's time by the number in its key."""
 
     def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
         self._reader = Consumer(
@@ -32,7 +32,7 @@ class Arrivals:
         self._thread = threading.Thread(target=self._read, name="arrivals", daemon=True)
 
     def wait_for(self, numbers: Sequence[int], timeout_s: float) -> list[float]:
-        """When each of these arrived (perf_counter, s), once all have; TimeoutError where some don't."""
+        """Return the arrival times of these numbers (perf_counter, s); TimeoutError if some do not arrive."""
         deadline_s = time.perf_counter() + timeout_s
         while missing := sum(number not in self._at_s for number in numbers):
             if time.perf_counter() > deadline_s:

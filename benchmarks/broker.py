@@ -1,4 +1,4 @@
-"""The broker that all are measured on: the tests' cluster, with the JVM options of Kafka's own start script."""
+"""The broker of all measurements: the tests' cluster, with the JVM options of Kafka's own start script."""
 
 from tests.integration.broker import Cluster, Line
 
@@ -15,5 +15,5 @@ LINE = Line.ZOOKEEPER
 
 
 def cluster(line: Line = LINE) -> Cluster:
-    """One Kafka broker, and what its line needs beside it."""
+    """Return one Kafka broker, with the ZooKeeper or controller that its release line needs."""
     return Cluster(jvm=_JVM, line=line)

@@ -1,4 +1,4 @@
-"""Who is compared, and how each is started."""
+"""The programs that are compared, and how each is started."""
 
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,25 +12,25 @@ _ROOT = Path(__file__).parents[1]
 _PROGRAMS = Path(__file__).with_name("programs")
 _JVM = ("-Xmx1g", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn")
 SLOW_S = 16
-"""How long slow contenders are measured; several of quixstreams' commits, one every 5 s."""
+"""Seconds for which slow contenders are measured; several of quixstreams' commits, one every 5 s."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """A program, what it is told beyond the scorer's variables, and what is measured of it."""
+    """A program, its environment variables beyond the scorer's, and its measured output."""
 
     name: str
     command: Sequence[str]
     variables: Mapping[str, str]
     writes: Literal["topic", "topic and csv", "csv"]
     most_s: float | None = None
-    """A slow one is stopped that long after its first output: its rate is known by then. None: it does all."""
+    """A slow one is stopped that long after its first output, when its rate is known. None: no limit."""
     scraped: bool = False
-    """Whether it is asked for its metrics meanwhile."""
+    """Whether its metrics are scraped meanwhile."""
 
 
 def all_of_them(models_folders: Mapping[str, Path]) -> dict[str, Contender]:
-    """By name."""
+    """Return the contenders by name."""
     python, classpath = str(frameworks.python()), frameworks.streams_classpath()
     parameters = models.parameters(models_folders["logistic"])
     found = [

@@ -1,4 +1,4 @@
-"""The dashboard while payments flow: what it costs, how late a page knows, when a page shows its first number."""
+"""The dashboard while payments flow: its resources, the delay of its pages, the time to a page's first number."""
 
 import json
 import subprocess
@@ -39,7 +39,7 @@ _HOUR_TIMEOUT_S = 3_600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Idle:
-    """With one viewer and no payments."""
+    """The dashboard's resources with one viewer and no payments."""
 
     cpu_share: float
     resident_mb: float
@@ -47,11 +47,11 @@ class Idle:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """With all viewers, at full rate; CPU as shares of one core, over 10 s each."""
+    """The dashboard's resources with all viewers, at full rate; CPU as shares of one core, over 10 s each."""
 
     seconds: float
     rate_per_s: float
-    """As really written."""
+    """The measured rate."""
     cpu_share: float
     cpu_share_most: float
     resident_mb_by_tenth: Sequence[float]
@@ -59,45 +59,45 @@ class Flow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
-    """What the viewers were told: how late, and how much of it."""
+class Delivery:
+    """Events sent to the viewers: their delay and their size."""
 
     viewers: int
     flagged: int
-    """Flagged payments of the time measured, that came to a viewer, of all viewers."""
+    """Flagged payments of the measured time, received by a viewer, of all viewers."""
     p50_s: float
     p99_s: float
     longest_s: float
     counts_longest_s: float | None
-    """From a second's end until the counts have all of its payments; None where they never had."""
+    """From a second's end until the counts have all of its payments; None if they never had."""
     kb_per_s: float
-    """For each viewer."""
+    """Per viewer."""
     events_sampled: int
-    """Events that say that a part was passed over."""
+    """Events that report skipped payments."""
     payments: int
     payments_told: int
-    """At the end, to the viewer that was told the least."""
+    """At the end, by the viewer that received the fewest."""
     dead_letters: int
     dead_letters_told: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Screen:
-    """All that is measured of the dashboard."""
+    """All measurements of the dashboard."""
 
     idle: Idle
     flow: Flow
-    told: Told
+    told: Delivery
     first_paint_ms: Sequence[float]
-    """Of each load; of none where there is a reason in `unpainted`."""
+    """One per load; empty if `unpainted` has a reason."""
     unpainted: str
     board_payments: int
     board_mb_by_quarter: Sequence[float]
-    """Resident memory of a process that has a board and nothing else, an hour's worth of payments on."""
+    """Resident memory of a process with nothing but a board, over an hour's payments."""
 
 
 def measure(bench: Bench) -> Screen:
-    """Beside a scorer that has nothing to do, but metrics to show."""
+    """Measure the dashboard beside an idle scorer, whose metrics it shows."""
     templates = scored.templates(Path(bench.contenders["scorer_default"].variables["MODELS_DIR"]))
     with (
         job(bench, "scorer_default_with_metrics", partitions=PARTITIONS) as beside,
@@ -119,7 +119,7 @@ def measure(bench: Bench) -> Screen:
         board_payments=bench.settings.board_payments,
         board_mb_by_quarter=_hour(templates, bench.settings.board_payments, bench.folder / "templates"),
     )
-    _say(found)
+    _print(found)
     return found
 
 
@@ -132,8 +132,8 @@ def _idle(new: Job, process: Process, url: str, seconds: float) -> Idle:
 
 def _flow(
     new: Job, process: Process, url: str, templates: Sequence[Template], seconds: float
-) -> tuple[Flow, Told, Sequence[float], str]:
-    """Pages are loaded once the rest is measured: a browser's start is felt by all."""
+) -> tuple[Flow, Delivery, Sequence[float], str]:
+    """Measure the flow first and then the page loads: a browser's start would slow all processes."""
     file, unpainted, first_paint_ms = new.folder / "seen.jsonl", "", list[float]()
     scored_topic, dlq_topic = new.outputs
     with viewing(url, VIEWERS, file):
@@ -158,7 +158,7 @@ def _flow(
         resident_mb_by_tenth=resident_by_tenth(samples),
         peak_mb=peak_mb,
     )
-    return flow, _told(file, written, since_s, until_s), first_paint_ms, unpainted
+    return flow, _measure_delivery(file, written, since_s, until_s), first_paint_ms, unpainted
 
 
 def _samples(process: Process, seconds: float, total: Callable[[], int]) -> list[Sample]:
@@ -169,11 +169,11 @@ def _samples(process: Process, seconds: float, total: Callable[[], int]) -> list
     return samples
 
 
-def _told(file: Path, written: Written, since_s: float, until_s: float) -> Told:
+def _measure_delivery(file: Path, written: Written, since_s: float, until_s: float) -> Delivery:
     events = seen(file)
     ends, delays = last(events), flagged_delays_s(events, since_s, until_s)
     measured = [event for event in events if since_s <= event.at_s < until_s]
-    return Told(
+    return Delivery(
         viewers=len(ends),
         flagged=len(delays),
         p50_s=percentile(delays, 0.50),
@@ -190,7 +190,7 @@ def _told(file: Path, written: Written, since_s: float, until_s: float) -> Told:
 
 
 def _hour(templates: Sequence[Template], payments: int, file: Path) -> list[float]:
-    """36,000,000 payments are an hour of the board's own clock."""
+    """Return the memory over 36,000,000 payments, an hour of the board's own clock."""
     records.save(templates, file)
     command = [sys.executable, "-m", "benchmarks.programs.hour", str(file), str(payments)]
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=_HOUR_TIMEOUT_S)
@@ -198,13 +198,13 @@ def _hour(templates: Sequence[Template], payments: int, file: Path) -> list[floa
     return resident_mb
 
 
-def _say(found: Screen) -> None:
+def _print(found: Screen) -> None:
     flow, told = found.flow, found.told
     paint = f"{median(found.first_paint_ms):.0f} ms" if found.first_paint_ms else found.unpainted
     print(
         f"dashboard: {flow.rate_per_s:,.0f}/s  {100 * flow.cpu_share:.0f} % of a core (at most"
         f" {100 * flow.cpu_share_most:.0f})  {flow.peak_mb:.0f} MB  p50 {told.p50_s:.2f}  p99 {told.p99_s:.2f}"
-        f"  longest {told.longest_s:.2f} s  {told.payments_told:,} of {told.payments:,} told  first paint: {paint}"
+        f"  longest {told.longest_s:.2f} s  {told.payments_told:,} of {told.payments:,} received  first paint: {paint}"
         f"  an hour's worth: {', '.join(f'{value:.0f}' for value in found.board_mb_by_quarter)} MB",
         flush=True,
     )

@@ -1,4 +1,4 @@
-"""What the contenders need beside our own environment, made once: a virtual environment, a jar and its libraries."""
+"""The contenders' dependencies outside of our own environment, made once: a virtual environment, a jar, libraries."""
 
 import hashlib
 import shutil
@@ -15,11 +15,11 @@ _BUILD_TIMEOUT_S = 900
 
 
 def python() -> Path:
-    """The interpreter of an environment that has exactly what requirements.lock says."""
+    """Return the interpreter of an environment with exactly the packages of requirements.lock."""
     interpreter = _ENVIRONMENT / "bin" / "python"
     stamp = _ENVIRONMENT / "made-from"
     wanted = f"{sys.prefix} {sys.version} {_digest([_LOCK])}"
-    if not _says(stamp, wanted):
+    if not _is_current(stamp, wanted):
         print("making the frameworks' virtual environment ...", flush=True)
         _run([sys.executable, "-m", "venv", "--clear", str(_ENVIRONMENT)])
         pip = [str(interpreter), "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
@@ -29,11 +29,11 @@ def python() -> Path:
 
 
 def streams_classpath() -> str:
-    """The Kafka Streams program and its libraries, built by Maven where its sources have changed."""
+    """Return the Kafka Streams program and its libraries; Maven builds them if the sources have changed."""
     target = _STREAMS / "target"
     stamp = target / "made-from"
     wanted = _digest([_STREAMS / "pom.xml", *sorted((_STREAMS / "src").rglob("*.java"))])
-    if not _says(stamp, wanted):
+    if not _is_current(stamp, wanted):
         print("building the Kafka Streams program ...", flush=True)
         shutil.rmtree(target, ignore_errors=True)
         _run(["mvn", "-q", "-B", "-f", str(_STREAMS / "pom.xml"), "package"])
@@ -45,7 +45,7 @@ def _digest(files: list[Path]) -> str:
     return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _says(stamp: Path, wanted: str) -> bool:
+def _is_current(stamp: Path, wanted: str) -> bool:
     return stamp.exists() and stamp.read_text(encoding="utf-8") == wanted
 
 

@@ -1,4 +1,4 @@
-"""The ratios that a run is judged by."""
+"""The goals of a run: bounds of ratios."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from operator import ge, le
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """A figure's name, a ratio's in results.json, what it means, and the bound it should keep."""
+    """A figure's name (a ratio in results.json), its description, and its bound."""
 
     name: str
     meaning: str
@@ -15,12 +15,12 @@ class Goal:
     bound: float
 
     def is_met(self, value: float) -> bool:
-        """Whether `value` keeps the bound."""
+        """Return whether `value` keeps the bound."""
         compare: Callable[[float, float], bool] = ge if self.sign == "≥" else le
         return compare(value, self.bound)
 
     def judge(self, value: float) -> str:
-        """The bound, and whether `value` misses it."""
+        """Return the bound, and whether `value` misses it."""
         return f"{self.sign} {self.bound:g}{'' if self.is_met(value) else ' (missed)'}"
 
 
@@ -42,13 +42,13 @@ COMPANIONS = {
     "watched_vs_bare_hgb": ("scorer_hgb_watched", "scorer_hgb_bare"),
     "challenged_vs_bare_default": ("scorer_default_challenged", "scorer_default_bare"),
 }
-"""Likewise: what reasons, drift and a challenger cost."""
+"""Ratios for the cost of reasons, drift and a challenger."""
 
 METRICS = {
     "with_vs_without_metrics_default": ("scorer_default_with_metrics", "scorer_default_without_metrics"),
     "with_vs_without_metrics_logistic": ("scorer_logistic_with_metrics", "scorer_logistic_without_metrics"),
 }
-"""Likewise: what metrics cost."""
+"""Ratios for the cost of metrics."""
 
 LATENCY = {
     "latency_p99_vs_kafka_streams_at_1000": ((6, "scorer_default"), (6, "kafka_streams")),
@@ -86,24 +86,24 @@ GOALS = (
         "≤",
         1.6,
     ),
-    Goal("exactly_once_vs_at_least_once", "throughput: what the guarantee costs", "≥", 0.9),
+    Goal("exactly_once_vs_at_least_once", "throughput: cost of the guarantee", "≥", 0.9),
     Goal("watched_vs_bare_default", "throughput with reasons and drift, 3 % flagged, shipped model", "≥", 0.9),
     Goal("watched_vs_bare_hgb", "throughput with reasons and drift, 3 % flagged, boosting", "≥", 0.85),
-    Goal("challenged_vs_bare_default", "throughput with a challenger of its kind as well", "≥", 0.75),
-    Goal("with_vs_without_metrics_default", "throughput with metrics that two ask for, shipped model", "≥", 0.97),
-    Goal("with_vs_without_metrics_logistic", "throughput with metrics that two ask for, logistic model", "≥", 0.97),
+    Goal("challenged_vs_bare_default", "throughput with a challenger of its kind too", "≥", 0.75),
+    Goal("with_vs_without_metrics_default", "throughput with metrics and two scrapers, shipped model", "≥", 0.97),
+    Goal("with_vs_without_metrics_logistic", "throughput with metrics and two scrapers, logistic model", "≥", 0.97),
 )
 
 MOST_MEMORY_MB = 300
-"""Of a scorer draining a backlog."""
+"""Resident memory of a scorer draining a backlog."""
 
-ARCHIVE_PACE = Goal("per_s", "rows a second, one process", "≥", 20_000)
-ARCHIVE_MEMORY = Goal("peak_mb", "most resident memory, MB", "≤", 200)
-"""Of an archiver draining a backlog."""
+ARCHIVE_PACE = Goal("per_s", "rows per second, one process", "≥", 20_000)
+ARCHIVE_MEMORY = Goal("peak_mb", "maximum resident memory, MB", "≤", 200)
+"""Memory of an archiver draining a backlog."""
 
-DASHBOARD_CPU = Goal("cpu_share_most", "% of a core, most over 10 s", "≤", 50)
-DASHBOARD_MEMORY = Goal("peak_mb", "most resident memory, MB", "≤", 250)
-DASHBOARD_GROWTH = Goal("growth", "the most resident memory from some time on, of that at that time", "≤", 1.05)
+DASHBOARD_CPU = Goal("cpu_share_most", "% of a core, maximum over 10 s", "≤", 50)
+DASHBOARD_MEMORY = Goal("peak_mb", "maximum resident memory, MB", "≤", 250)
+DASHBOARD_GROWTH = Goal("growth", "maximum resident memory after a point in time, relative to that point", "≤", 1.05)
 DASHBOARD_DELAY = Goal("p99_s", "p99 of the delay of flagged payments, s", "≤", 2)
 DASHBOARD_PAINT = Goal("first_paint_ms", "median, ms", "≤", 1_000)
-"""Of the dashboard at 10,000 payments/s."""
+"""First paint of the dashboard at 10,000 payments/s."""

@@ -1,4 +1,4 @@
-"""One run of one contender: topics, group and folder of its own."""
+"""One run of one contender, with its own topics, group and folder."""
 
 import itertools
 import os
@@ -20,7 +20,7 @@ _STOP_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bench:
-    """What all runs share."""
+    """Settings, models and broker that all runs share."""
 
     bootstrap: str
     broker_pid: int
@@ -32,7 +32,7 @@ class Bench:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """Where one contender reads and writes."""
+    """The inputs and outputs of one contender."""
 
     bootstrap: str
     broker_pid: int
@@ -44,25 +44,25 @@ class Job:
 
     @property
     def scored(self) -> str:
-        """Its scored topic."""
+        """The scored topic of this run."""
         return f"{self.name}-scored"
 
     @property
     def outputs(self) -> list[str]:
-        """The topics that it writes."""
+        """The topics that the contender writes."""
         return [self.scored, f"{self.name}-dlq"]
 
     @property
     def csv(self) -> Path:
-        """Its CSV."""
+        """The CSV of this run."""
         return self.folder / "scores.csv"
 
     def heartbeat(self, replica: int = 0) -> Path:
-        """The file that says whether a scorer is ready."""
+        """Return the file that records whether a scorer is ready."""
         return self.folder / f"heartbeat-{replica}"
 
     def environment(self, replica: int = 0) -> dict[str, str]:
-        """What the contender is told: the scorer's variables, which the others understand too."""
+        """Return the contender's environment: the scorer's variables, which the others understand too."""
         return {
             "PATH": os.environ["PATH"],
             "KAFKA_BOOTSTRAP_SERVERS": self.bootstrap,
@@ -82,7 +82,7 @@ class Job:
 
 @contextmanager
 def job(bench: Bench, contender: str, *, input_topic: str | None = None, partitions: int = 4) -> Iterator[Job]:
-    """Its topics and folder, deleted afterwards; without `input_topic` it has an input of its own, too."""
+    """Create topics and a folder, and delete them afterwards; without `input_topic`, create an input topic too."""
     name = f"{contender.replace('_', '-')}-{next(bench.numbers)}"
     folder = bench.folder / name
     new = Job(
@@ -104,7 +104,7 @@ def job(bench: Bench, contender: str, *, input_topic: str | None = None, partiti
 
 @contextmanager
 def running(job: Job, replica: int = 0, **more: str) -> Iterator[Process]:
-    """The contender as a process, told to stop at the end; `more` are variables known only now."""
+    """Run the contender as a process, terminated at the end; `more` are variables known only at its start."""
     variables = [f"{name}={value}" for name, value in (job.environment(replica) | more).items()]
     command = ["env", "-i", *variables, *job.contender.command]
     process = Process(job.contender.name, command, job.folder / f"log-{replica}.txt", lambda: True)

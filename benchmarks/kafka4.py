@@ -1,4 +1,4 @@
-"""The same on Kafka 4, on a broker of its own: fewer contenders, fewer rounds, half the time at each rate."""
+"""The same measurements on Kafka 4, on a broker of its own: fewer contenders and rounds, half the time at each rate."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -1,7 +1,7 @@
-"""Latency: from when a payment was due to be sent until a read_committed reader has its score, on one clock.
+"""Latency: from the time a payment was due to be sent until a read_committed reader has its score, on one clock.
 
-Payments are sent on a schedule that waits for nobody, and a late one counts from its due time. Beside it, the CPU time
-of contender and broker while these payments are sent.
+Payments are sent on a fixed schedule, and a late one counts from its due time. Also measured: the CPU time of
+contender and broker while these payments are sent.
 """
 
 import time
@@ -44,7 +44,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Paced:
-    """One run at one rate: milliseconds within which 50, 95 and 99 % of the scores were there, and shares of a core."""
+    """One run at one rate: the 50th, 95th and 99th percentile of the latency in milliseconds, and shares of a core."""
 
     p50_ms: float
     p95_ms: float
@@ -54,7 +54,7 @@ class Paced:
 
 
 def measure(bench: Bench) -> dict[Case, list[Paced]]:
-    """Each case's runs, in the order of the rounds."""
+    """Return each case's runs, in the order of the rounds."""
     found: dict[Case, list[Paced]] = {}
     for number in range(1, bench.settings.latency_repeats + 1):
         for partitions, contender in ORDER:
@@ -63,12 +63,12 @@ def measure(bench: Bench) -> dict[Case, list[Paced]]:
             for rate_per_s, paced in rates.items():
                 case = Case(contender=contender, partitions=partitions, rate_per_s=rate_per_s)
                 found.setdefault(case, []).append(paced)
-                _say(number, case, paced)
+                _print(number, case, paced)
     return found
 
 
 def run(new: Job, seconds: float) -> dict[int, Paced]:
-    """Warm up with a burst, then each rate for `seconds`, after a while in which it settles."""
+    """Warm up with a burst, then run each rate for `seconds`, after some time in which it settles."""
     sender = one_by_one(new)
     with running(new) as process, Arrivals(new.bootstrap, new.scored, new.partitions) as arrivals:
         warm_up(new, sender, arrivals)
@@ -88,18 +88,18 @@ def run(new: Job, seconds: float) -> dict[int, Paced]:
 
 
 def one_by_one(new: Job) -> Producer:
-    """A producer that sends each payment at once."""
+    """Return a producer that sends each payment immediately."""
     return workload.producer(new.bootstrap, **{"linger.ms": 0})
 
 
 def warm_up(new: Job, sender: Producer, arrivals: Arrivals) -> None:
-    """A burst, the payments 1 to `WARM_UP_PAYMENTS`; returns when all are scored."""
+    """Send the payments 1 to `WARM_UP_PAYMENTS`; return when all are scored."""
     workload.send(sender, new.input, workload.payments(WARM_UP_PAYMENTS))
     arrivals.wait_for(range(1, WARM_UP_PAYMENTS + 1), _WARM_UP_TIMEOUT_S)
 
 
 def waits_ms(due_s: Sequence[float], arrived_s: Sequence[float]) -> list[float]:
-    """How long each payment's score took, ascending."""
+    """Return each payment's time until its score, ascending."""
     return sorted(1_000 * (arrived - due) for due, arrived in zip(due_s, arrived_s, strict=True))
 
 
@@ -114,7 +114,7 @@ def _paced(waits: Sequence[float], before: Sample, after: Sample) -> Paced:
     )
 
 
-def _say(number: int, case: Case, found: Paced) -> None:
+def _print(number: int, case: Case, found: Paced) -> None:
     print(
         f"latency {number}: {case.contender:<20} {case.partitions:>2} partitions {case.rate_per_s:>5}/s"
         f"  p50 {found.p50_ms:6.1f}  p95 {found.p95_ms:6.1f}  p99 {found.p99_ms:6.1f} ms"

@@ -1,4 +1,4 @@
-"""What a run was made on: figures of another machine differ, ratios less so."""
+"""The machine of a run: figures of different machines differ, ratios differ less."""
 
 import os
 import platform
@@ -16,7 +16,7 @@ _HERE = Path(__file__).parent
 
 
 def describe() -> dict[str, object]:
-    """Processor, memory, operating system and versions; nothing that names the machine."""
+    """Return processor, memory, operating system and versions, but nothing that identifies the machine."""
     return {
         "processor": _processor(),
         "cores": len(os.sched_getaffinity(0)),
@@ -45,8 +45,8 @@ def _processor() -> str:
 
 
 def _java() -> str:
-    told = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
-    found = re.search(r'version "([^"]+)"', told)
+    answer = subprocess.run(["java", "-version"], capture_output=True, text=True, check=True).stderr
+    found = re.search(r'version "([^"]+)"', answer)
     return found.group(1) if found else "unknown"
 
 

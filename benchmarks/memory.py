@@ -1,4 +1,4 @@
-"""Memory, CPU and idleness of one scorer: it drains a large backlog, then has nothing to do."""
+"""Memory, CPU and idleness of one scorer: it drains a large backlog, then is idle."""
 
 import time
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ class Footprint:
 
 
 def measure(bench: Bench) -> Footprint:
-    """With the shipped model, at the default number of partitions."""
+    """Measure with the shipped model, at the default number of partitions."""
     count = 2 * bench.settings.payments
     with job(bench, "scorer_default", partitions=PARTITIONS) as new:
         workload.fill(new.bootstrap, new.input, count)

@@ -1,6 +1,6 @@
-"""The three models: the shipped default, boosting, and a plain logistic regression; and what accompanies a model.
+"""The three models: the shipped default, boosting, and a plain logistic regression; and their companions.
 
-A `bare` model has no reference, so the scorer gives no reasons and watches no drift; a `watched` one has; a
+A `bare` model has no reference, so the scorer gives no reasons and computes no drift; a `watched` one has; a
 `challenged` one has a challenger of its own kind as well. These flag 3 % of the payments.
 """
 
@@ -35,7 +35,7 @@ _TRAINING_TIMEOUT_S = 300
 
 
 def make(folder: Path) -> dict[str, Path]:
-    """Train all three, each into a models folder of its own, and their companions; returns the folders by name."""
+    """Train all three, each into a models folder of its own, and their companions; return the folders by name."""
     matrix, fraud = _history(seed=0)
     boosting = HistGradientBoostingClassifier(max_iter=100, early_stopping=False, random_state=0).fit(matrix, fraud)
     logistic = Pipeline([("scaler", StandardScaler()), ("regression", LogisticRegression())]).fit(matrix, fraud)
@@ -51,12 +51,12 @@ def make(folder: Path) -> dict[str, Path]:
 
 
 def parameters(folder: Path) -> Path:
-    """The logistic model's coefficients, for those who can't load the model itself."""
+    """Write the logistic model's coefficients, for programs that can't load the model itself."""
     return folder / "parameters.json"
 
 
 def _history(seed: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Payments, and which of them are frauds."""
+    """Return payments, and which of them are frauds."""
     rng = np.random.default_rng(seed)
     matrix = simulate(rng, _ROWS).matrix()
     return matrix, labels(rng, matrix)
@@ -79,7 +79,7 @@ def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
 
 
 def _challenge(champion: Path, folder: Path) -> None:
-    """The champion's folder once more, with a challenger of its kind, learned from other payments."""
+    """Copy the champion's folder, and add a challenger of its kind, trained on other payments."""
     manifest = read_manifest(champion / store.MANIFEST_FILE)
     fit = next(candidate.fit for candidate in candidates() if candidate.name == manifest.kind)
     challenger = _save(folder, fit(*_history(seed=1), 1), manifest.kind)

@@ -1,4 +1,4 @@
-"""Sends payments one by one on a schedule."""
+"""A sender of payments one by one on a schedule."""
 
 import time
 from collections.abc import Iterable
@@ -9,9 +9,9 @@ from benchmarks.workload import Payment
 
 
 def send_paced(sender: Producer, topic: str, messages: Iterable[Payment], rate_per_s: float) -> list[float]:
-    """Send each when it is due, whatever becomes of those before it; returns the due times (perf_counter, s).
+    """Send each when it is due, without waiting for the previous ones; return the due times (perf_counter, s).
 
-    Where this process is held up, what is overdue goes out at once: its latency counts from when it was due.
+    If this process is delayed, overdue payments are sent immediately: their latency counts from their due times.
     """
     ready = list(messages)
     start_s = time.perf_counter() + 0.01

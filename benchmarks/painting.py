@@ -1,4 +1,4 @@
-"""How long a browser needs until a freshly opened page shows a number. Without Chromium or Playwright: not at all."""
+"""The time until a freshly opened page shows a number in a browser. Skipped without Chromium or Playwright."""
 
 import shutil
 from typing import TYPE_CHECKING
@@ -20,17 +20,17 @@ requestAnimationFrame(look);
 
 
 def paints_ms(url: str, loads: int) -> list[float]:
-    """From the start of each navigation, 10 s where there is no number by then; nothing is cached.
+    """Return the times from the start of each navigation, without a cache; 10 s if there is no number until then.
 
-    NotImplementedError, with the reason, where nothing can be measured.
+    NotImplementedError, with the reason, if nothing can be measured.
     """
     executable = shutil.which("chromium")
     try:
         from playwright.sync_api import sync_playwright
     except ImportError:
-        raise NotImplementedError("no Playwright") from None
+        raise NotImplementedError("Playwright is not installed") from None
     if executable is None:
-        raise NotImplementedError("no Chromium")
+        raise NotImplementedError("Chromium is not installed")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
         try:

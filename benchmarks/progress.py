@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 WARM_UP = 0.2
-"""The share of the output that is not measured: connecting, joining the group, and what a JVM needs to compile."""
+"""The share of the output that is not measured: connecting, joining the group, JIT compilation of a JVM."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One look: seconds on one clock, size of the output, CPU time until then, memory, the broker's CPU time."""
+    """One sample: seconds on one clock, size of the output, CPU time until then, memory, the broker's CPU time."""
 
     at_s: float
     total: int
@@ -28,21 +28,21 @@ class Pace:
 
 
 def window(samples: Sequence[Sample]) -> tuple[Sample, Sample]:
-    """From the first sample past the warm-up to the first one that shows all.
+    """Return the first sample after the warm-up and the first one with all the output.
 
-    Output appears in steps, one a commit; both ends are taken right behind a step, with the size then reached, so a
-    contender with few large steps is judged as exactly as one with many small ones.
+    Output appears in steps, one per commit; both ends are the first samples after a step, with the size then reached,
+    so a contender with few large steps is measured as exactly as one with many small ones.
     """
     end = samples[-1].total
     start = next(sample for sample in samples if sample.total >= WARM_UP * end)
     finish = next(sample for sample in samples if sample.total >= end)
     if start.total >= finish.total:
-        raise ValueError("the whole output appeared at once, so it has no rate: raise BENCH_PAYMENTS")
+        raise ValueError("the whole output appeared in one step, so it has no rate: raise BENCH_PAYMENTS")
     return start, finish
 
 
 def pace(samples: Sequence[Sample], records_per_size: float = 1.0) -> Pace:
-    """The rate within the window. `records_per_size`: a topic's size also counts transaction markers, records don't."""
+    """Return the rate within the window. `records_per_size`: a topic's size also counts transaction markers."""
     start, finish = window(samples)
     records = (finish.total - start.total) * records_per_size
     return Pace(
@@ -53,7 +53,7 @@ def pace(samples: Sequence[Sample], records_per_size: float = 1.0) -> Pace:
 
 
 def resident_by_tenth(samples: Sequence[Sample]) -> list[float]:
-    """The resident memory at each tenth of the output."""
+    """Return the resident memory at each tenth of the output."""
     end = samples[-1].total
     return [
         next(sample for sample in samples if sample.total * 10 >= tenth * end).resident_mb for tenth in range(1, 11)
@@ -61,13 +61,13 @@ def resident_by_tenth(samples: Sequence[Sample]) -> list[float]:
 
 
 def core_shares(start: Sample, finish: Sample) -> tuple[float, float]:
-    """CPU time between two samples as shares of one core: the process's and the broker's."""
+    """Return the CPU time between two samples as shares of one core: the process's and the broker's."""
     seconds = finish.at_s - start.at_s
     return (finish.cpu_s - start.cpu_s) / seconds, (finish.broker_cpu_s - start.broker_cpu_s) / seconds
 
 
 def cpu_shares(samples: Sequence[Sample], over_s: float) -> list[float]:
-    """Of one core, over each `over_s` that the samples span; over all of them where that is less."""
+    """Return shares of one core, over each `over_s` that the samples span, or over all of them if that is less."""
     shares, start = list[float](), 0
     for finish in samples:
         while finish.at_s - samples[start + 1].at_s >= over_s:

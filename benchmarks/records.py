@@ -1,4 +1,4 @@
-"""Records of the scored and the dead-letter topic, as the scorer writes them and as a client hands them out."""
+"""Records of the scored and the dead-letter topic, as the scorer writes them and as a client returns them."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ class Record(NamedTuple):
 
 
 class Template(NamedTuple):
-    """A scored payment before it is scored: its key, and its value on both sides of when that was."""
+    """A scored payment before it is scored: its key, and its value before and after the time."""
 
     key: bytes
     head: bytes
@@ -32,31 +32,31 @@ class Template(NamedTuple):
 
     @classmethod
     def of(cls, key: bytes, value: bytes, mark: bytes) -> Self:
-        """`mark` stands where the time should."""
+        """Split a value at `mark`, which is in the place of the time."""
         head, _, tail = value.partition(mark)
         return cls(key, head, tail)
 
     def value(self, scored_at: bytes) -> bytes:
-        """The payment, scored then."""
+        """Return the payment's value, scored at this time."""
         return self.head + scored_at + self.tail
 
 
 def scored_at(now_s: float) -> bytes:
-    """A time (s since 1970) as the scorer writes it."""
+    """Return a time (s since 1970) as the scorer writes it."""
     return datetime.fromtimestamp(now_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z").encode()
 
 
 def dead_letter(offset: int, timestamp_ms: int) -> Record:
-    """A message that was no JSON."""
+    """Return the dead letter of a message that was not JSON."""
     headers = dead_letter_headers(Place("payments", 0, offset, timestamp_ms), _WHY)
     return Record(offset, timestamp_ms, b"%d" % offset, _UNSCORABLE, headers)
 
 
 def save(templates: Sequence[Template], file: Path) -> None:
-    """A line each."""
+    """Write one line for each."""
     file.write_bytes(b"\n".join(b"\t".join(template) for template in templates))
 
 
 def load(file: Path) -> list[Template]:
-    """What was saved."""
+    """Read the saved templates."""
     return [Template(*line.split(b"\t")) for line in file.read_bytes().split(b"\n")]

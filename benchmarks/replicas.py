@@ -16,7 +16,7 @@ _READY_S = 60.0
 
 
 def measure(bench: Bench) -> dict[int, list[float]]:
-    """Payments a second by the number of replicas, in the order of the rounds."""
+    """Return payments per second by the number of replicas, in the order of the rounds."""
     found: dict[int, list[float]] = {count: [] for count in COUNTS}
     for number in range(1, bench.settings.latency_repeats + 1):
         for replicas in COUNTS:
@@ -42,6 +42,6 @@ def _run(new: Job, replicas: int, count: int) -> float:
 
 
 def _all_ready(new: Job, replicas: int) -> bool:
-    """All are members of the group, and have what the group gave them."""
+    """Return whether all are members of the group and own the partitions that the group assigned to them."""
     ready = all(unhealthy(new.heartbeat(replica)) is None for replica in range(replicas))
     return ready and topics.members(new.bootstrap, new.name) == replicas

@@ -18,7 +18,7 @@ from benchmarks.throughput import Run
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Measured:
-    """What the sections brought; None where one was left out."""
+    """The results of the sections; None for a section that was left out."""
 
     throughput: Mapping[str, Sequence[Run]] | None = None
     latency: Mapping[Case, Sequence[Paced]] | None = None
@@ -33,7 +33,7 @@ class Measured:
 
 
 def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str, object]) -> dict[str, Any]:
-    """All of it, ready for JSON."""
+    """Return all results, ready for JSON."""
     found = ratios(measured)
     return {
         "ratios": {name: _rounded(spread.median) for name, spread in found.items()},
@@ -44,28 +44,28 @@ def results(measured: Measured, machine: Mapping[str, object], run: Mapping[str,
     }
 
 
-def added(former: Mapping[str, Any], new: Mapping[str, Any], on: str) -> dict[str, Any]:
-    """The sections of `new` among the `former` ones, which stay as they are; what came later says when and where."""
+def merge(previous: Mapping[str, Any], new: Mapping[str, Any], on: str) -> dict[str, Any]:
+    """Return the `new` sections among the previous ones, which are unchanged; new ones have their time and machine."""
     sections: dict[str, Any] = {
-        name: (new if name in new else former)[name] for name in SECTIONS if name in new or name in former
+        name: (new if name in new else previous)[name] for name in SECTIONS if name in new or name in previous
     }
     later = {name: {"on": on, "run": new["run"], "machine": new["machine"]} for name in sections if name in new}
     ratios, spreads = (
         {goal.name: figures[goal.name] for goal in goals.GOALS if goal.name in figures}
-        for figures in ({**former[kind], **new[kind]} for kind in ("ratios", "spreads"))
+        for figures in ({**previous[kind], **new[kind]} for kind in ("ratios", "spreads"))
     )
     return {
         "ratios": ratios,
         "spreads": spreads,
         **sections,
-        "run": former["run"],
-        "machine": former["machine"],
-        "later": {**former.get("later", {}), **later},
+        "run": previous["run"],
+        "machine": previous["machine"],
+        "later": {**previous.get("later", {}), **later},
     }
 
 
 def ratios(measured: Measured) -> dict[str, Spread]:
-    """Every ratio that the measured sections allow, in the order of the goals."""
+    """Return every ratio that the measured sections allow, in the order of the goals."""
     found: dict[str, Spread] = {}
     for section, compared in (
         (measured.throughput, goals.THROUGHPUT),
@@ -148,7 +148,7 @@ def _spread(spread: Spread) -> dict[str, float]:
 
 
 def _rounded(value: float) -> float:
-    """Four significant digits: no measurement here knows more."""
+    """Round to four significant digits: no measurement here is more exact."""
     return float(f"{value:.4g}")
 
 

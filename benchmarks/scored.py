@@ -1,4 +1,4 @@
-"""Scored payments made beforehand by the scorer itself, so that writing them costs next to nothing."""
+"""Scored payments made in advance by the scorer itself, so that writing them costs next to nothing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ _MARK = "when it is scored"
 
 
 def templates(models_dir: Path) -> list[Template]:
-    """With the model of the folder, and the reasons that it gives."""
+    """Return templates with the folder's model, and the reasons that it gives."""
     records = [Record(number, 0, key, value, []) for number, (key, value) in enumerate(workload.payments(_PAYMENTS))]
     model, _ = store.load(models_dir, store.NO_PINS)
     topics = TopicSettings.from_env({})
@@ -32,7 +32,7 @@ def templates(models_dir: Path) -> list[Template]:
 
 
 def _flagging(model: FraudModel, records: list[Record]) -> FraudModel:
-    """The model with such thresholds that it flags 5 %."""
+    """Return the model with thresholds at which it flags 5 %."""
     payments = [event for event in decode_all([record.value for record in records]) if isinstance(event, dict)]
     scores = model.score(matrix(columns(payments)))
     return replace(model, thresholds=Thresholds(*np.quantile(scores, [_REVIEWED, _BLOCKED]).tolist()))

@@ -1,4 +1,4 @@
-"""Asks a service for its metrics, as those do who watch it: the dashboard every 2 s, Prometheus every 5 s."""
+"""Scrapes of a service's metrics, at the intervals of its usual clients: the dashboard 2 s, Prometheus 5 s."""
 
 import threading
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ _ANSWER_S = 10.0
 
 @contextmanager
 def scraped(process: Process) -> Iterator[None]:
-    """Within the block, as soon as it says where it answers; what goes wrong comes out at the end."""
+    """Scrape within the block, once the address is logged; errors are raised at the end."""
     over = threading.Event()
 
     def ask(every_s: float) -> None:
         url = address(process.log, "metrics")
         while True:
-            with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own
+            with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own http URL
                 response.read()
             if over.wait(every_s):
                 return
@@ -38,7 +38,7 @@ def scraped(process: Process) -> Iterator[None]:
 
 
 def total(url: str, series: str) -> int:
-    """The sum of a counter over its labels."""
-    with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own
+    """Return the sum of a counter over its labels."""
+    with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own http URL
         lines = response.read().decode().splitlines()
     return sum(int(float(line.rpartition(" ")[2])) for line in lines if line.startswith(series))

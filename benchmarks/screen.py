@@ -23,7 +23,7 @@ alone: a process that holds what the page shows, fed on a simulated clock, 36,00
 
 
 def section(results: Results) -> list[str]:
-    """Nothing where it was not measured."""
+    """Return the section; nothing if it was not measured."""
     if "dashboard" not in results:
         return []
     found = results["dashboard"]
@@ -33,18 +33,18 @@ def section(results: Results) -> list[str]:
     never = told["counts_longest_s"] is None
     rows = [
         (
-            "CPU, % of a core, median (most) over 10 s",
+            "CPU, % of a core, median (maximum) over 10 s",
             f"{100 * flow['cpu_share']:.1f} ({100 * flow['cpu_share_most']:.1f})",
             goals.DASHBOARD_CPU.judge(100 * flow["cpu_share_most"]),
         ),
-        ("most resident memory, MB", f"{flow['peak_mb']:.0f}", goals.DASHBOARD_MEMORY.judge(flow["peak_mb"])),
+        ("maximum resident memory, MB", f"{flow['peak_mb']:.0f}", goals.DASHBOARD_MEMORY.judge(flow["peak_mb"])),
         (
-            "resident at each tenth, MB; the second half's most, of its first",
+            "resident at each tenth, MB; maximum of the second half, relative to its start",
             f"{_megabytes(tenths)}; {_growth(tenths[4:]):.2f}",
             goals.DASHBOARD_GROWTH.judge(_growth(tenths[4:])),
         ),
         (
-            "flagged payment, scored → told, s: p50, p99, longest",
+            "flagged payment, scored → received, s: p50, p99, longest",
             ", ".join(f"{delay:.2f}" for delay in late),
             f"p99 {goals.DASHBOARD_DELAY.judge(told['p99_s'])}",
         ),
@@ -53,14 +53,17 @@ def section(results: Results) -> list[str]:
             "some never" if never else f"{told['counts_longest_s']:.2f}",
             "",
         ),
-        ("payments told, at the end", *_all_of(told["payments_told"], told["payments"])),
-        ("dead letters told, at the end", *_all_of(told["dead_letters_told"], told["dead_letters"])),
-        ("events that say that a part was passed over", *_all_of(told["events_sampled"], 0)),
+        ("payments received, at the end", *_all_of(told["payments_told"], told["payments"])),
+        ("dead letters received, at the end", *_all_of(told["dead_letters_told"], told["dead_letters"])),
+        ("events that report skipped payments", *_all_of(told["events_sampled"], 0)),
         ("kB/s for each viewer", f"{told['kb_per_s']:.0f}", ""),
         ("first paint, ms", *_paint(found)),
         ("idle, one viewer: CPU, % of a core; resident, MB", _idle(idle), ""),
         (
-            f"a board alone, {found['board_payments']:,} payments: resident at each quarter, MB; most, of the first",
+            (
+                f"a board alone, {found['board_payments']:,} payments: resident at each quarter, MB; "
+                "maximum, relative to the first"
+            ),
             f"{_megabytes(quarters)}; {_growth(quarters):.2f}",
             goals.DASHBOARD_GROWTH.judge(_growth(quarters)),
         ),

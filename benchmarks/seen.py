@@ -1,4 +1,4 @@
-"""What open pages were told, and how late. Pure."""
+"""Events that open pages received, and their delays. Pure."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -11,63 +11,63 @@ from typing import Any, Self
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """One event as it came to one viewer; times are in seconds since 1970."""
+    """One event as received by one viewer; times are in seconds since 1970."""
 
     viewer: int
     at_s: float
     size: int
-    """Bytes."""
+    """Size in bytes."""
     sampled: bool
-    """Whether it says that a part was passed over."""
+    """Whether the event reports skipped payments."""
     payments: int
     dead_letters: int
-    """Of the last 15 minutes, both."""
+    """Counts of the last 15 minutes."""
     first: int
     by_second: Sequence[int]
     """Payments of each second from `first` on."""
     flagged_s: Sequence[float]
-    """When its flagged payments were scored."""
+    """Times at which its flagged payments were scored."""
 
     @classmethod
     def of(cls, viewer: int, at_s: float, event: bytes) -> Self:
-        """Read an event, as it came over the wire."""
-        told: dict[str, Any] = json.loads(event.partition(b"\ndata: ")[2])
-        series = told["series"]
+        """Parse an event as it was received."""
+        content: dict[str, Any] = json.loads(event.partition(b"\ndata: ")[2])
+        series = content["series"]
         return cls(
             viewer=viewer,
             at_s=at_s,
             size=len(event),
-            sampled=told["sampling"] is not None,
-            payments=sum(told["scores"]),
-            dead_letters=sum(told["dead_reasons"].values()),
+            sampled=content["sampling"] is not None,
+            payments=sum(content["scores"]),
+            dead_letters=sum(content["dead_reasons"].values()),
             first=series["first"],
             by_second=[
                 sum(counts) for counts in zip(series["approve"], series["review"], series["block"], strict=True)
             ],
-            flagged_s=[datetime.fromisoformat(payment["scored_at"]).timestamp() for payment in told["flagged"]],
+            flagged_s=[datetime.fromisoformat(payment["scored_at"]).timestamp() for payment in content["flagged"]],
         )
 
     def as_line(self) -> str:
-        """For a file."""
+        """Return the event as a line of a file."""
         return json.dumps(asdict(self))
 
     @classmethod
     def of_line(cls, line: str) -> Self:
-        """From a file."""
+        """Parse a line of a file."""
         return cls(**json.loads(line))
 
 
 def flagged_delays_s(seen: Iterable[Seen], since_s: float, until_s: float) -> list[float]:
-    """From when each flagged payment of that time was scored until a viewer had it, ascending; of all viewers."""
+    """Return the delays from each flagged payment's score to its arrival, ascending, of all viewers in this time."""
     return sorted(
         event.at_s - scored_s for event in seen for scored_s in event.flagged_s if since_s <= scored_s < until_s
     )
 
 
 def counts_delay_s(seen: Iterable[Seen], written: Mapping[int, int], since_s: float, until_s: float) -> float | None:
-    """The longest time from a second's end until a viewer's counts had all that was written of it.
+    """Return the longest time from a second's end until a viewer's counts had all payments written in it.
 
-    Of the whole seconds of that time; None where the counts never had all.
+    Only whole seconds of this time count; None if the counts never had all payments.
     """
     wanted = {second: count for second, count in written.items() if since_s <= second and second + 1 <= until_s}
     longest_s = 0.0
@@ -84,6 +84,6 @@ def counts_delay_s(seen: Iterable[Seen], written: Mapping[int, int], since_s: fl
 
 
 def last(seen: Iterable[Seen]) -> list[Seen]:
-    """What each viewer was told last."""
+    """Return the last event of each viewer."""
     found = {event.viewer: event for event in sorted(seen, key=attrgetter("at_s"))}
     return list(found.values())

@@ -1,4 +1,4 @@
-"""What a run is told."""
+"""The settings of a run."""
 
 from pathlib import Path
 from typing import Literal, Self, get_args
@@ -18,7 +18,7 @@ _BOARD_PAYMENTS = 36_000_000
 
 
 class BenchSettings(Settings):
-    """How large a run is and what it measures; `keep`: sections that it does not measure keep their former figures."""
+    """The size of a run and its sections; `keep`: sections that are not measured keep their previous figures."""
 
     payments: int = Field(_PAYMENTS, alias="BENCH_PAYMENTS", ge=50_000, le=5_000_000)
     repeats: int = Field(5, alias="BENCH_REPEATS", ge=1, le=50)
@@ -41,13 +41,13 @@ class BenchSettings(Settings):
 
     @property
     def sections(self) -> list[Section]:
-        """Which sections to run, in their order."""
+        """The sections to run, in their order."""
         wanted = {name.strip() for name in self.only.split(",")}
         return [section for section in SECTIONS if section in wanted]
 
     @property
     def is_whole(self) -> bool:
-        """Whether the figures may stand in the repository: at full size, and everything or beside what is kept."""
+        """Whether the figures may be committed: at full size, with all sections or with the others kept."""
         full = (
             self.payments >= _PAYMENTS and self.dashboard_s >= _DASHBOARD_S and self.board_payments >= _BOARD_PAYMENTS
         )
@@ -55,5 +55,5 @@ class BenchSettings(Settings):
 
     @property
     def results_folder(self) -> Path:
-        """Where the figures go; those of a partial run don't replace a whole one's."""
+        """The folder for the figures; those of a partial run do not replace those of a complete one."""
         return self.folder or Path("benchmarks" if self.is_whole else ".cache/benchmarks")

@@ -1,4 +1,4 @@
-"""How long payments wait for a model that is swapped under load, beside the same load without swaps."""
+"""Waiting times of payments while a model is swapped under load, beside the same load without swaps."""
 
 import itertools
 import threading
@@ -23,7 +23,7 @@ _ARRIVE_S = 30.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Waits:
-    """Of one run: how many swaps, and within how many milliseconds the scores were there."""
+    """The number of swaps in one run, and the milliseconds within which its scores arrived."""
 
     swaps: int
     p50_ms: float
@@ -32,7 +32,7 @@ class Waits:
 
 
 def measure(bench: Bench) -> dict[bool, list[Waits]]:
-    """Runs with swaps and runs without, in turn."""
+    """Return runs with swaps and runs without, in turn."""
     found: dict[bool, list[Waits]] = {False: [], True: []}
     for number in range(1, bench.settings.latency_repeats + 1):
         for swapped, runs in found.items():
@@ -48,7 +48,7 @@ def measure(bench: Bench) -> dict[bool, list[Waits]]:
 
 
 def _run(new: Job, seconds: float, *, swapped: bool) -> Waits:
-    """RuntimeError where a payment was scored twice; TimeoutError where one was not."""
+    """Run once; RuntimeError if a payment was scored twice, TimeoutError if one was not."""
     sender = one_by_one(new)
     settling, measured = int(SETTLE_S * RATE_PER_S), int(seconds * RATE_PER_S)
     with running(new) as process, Arrivals(new.bootstrap, new.scored, new.partitions) as arrivals:
@@ -73,7 +73,7 @@ def _run(new: Job, seconds: float, *, swapped: bool) -> Waits:
 
 @contextmanager
 def _swapping(models_dir: Path) -> Iterator[None]:
-    """The folder's versions become active one after the other, round and round."""
+    """Activate the folder's versions one after the other, repeatedly."""
     over = threading.Event()
     active = store.active(models_dir)
     others = [manifest.content_sha256 for manifest in store.kept(models_dir) if manifest != active]

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Sequence
 
 
 def number(value: float) -> str:
-    """Three significant digits at least, thousands apart."""
+    """Format a number with at least three significant digits and thousands separators."""
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """Heads and rows; cells are text."""
+    """Format heads and rows; cells are text."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)

@@ -1,4 +1,4 @@
-"""Throughput: every contender reads the whole input, one after the other, again and again."""
+"""Throughput: every contender reads the whole input, one after the other, in several rounds."""
 
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -40,7 +40,7 @@ METRICS = (
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """What one run of one contender showed."""
+    """The measurements of one run of one contender."""
 
     pace: Pace
     records: int
@@ -48,12 +48,12 @@ class Run:
 
 
 def measure(bench: Bench, order: Sequence[str] = ORDER) -> dict[str, list[Run]]:
-    """Each contender's runs, in the order of the rounds."""
+    """Return each contender's runs, in the order of the rounds."""
     return _rounds(bench, [order] * bench.settings.repeats, bench.settings.payments)
 
 
 def measure_metrics(bench: Bench) -> dict[str, list[Run]]:
-    """With and without metrics: small differences, so twice the payments and twice the rounds, there and back."""
+    """Measure with and without metrics: small differences, so twice the payments and rounds, in alternating order."""
     return _rounds(bench, [METRICS, METRICS[::-1]] * bench.settings.repeats, 2 * bench.settings.payments)
 
 
@@ -67,12 +67,12 @@ def _rounds(bench: Bench, orders: Sequence[Sequence[str]], count: int) -> dict[s
             with job(bench, name, input_topic=topic, partitions=PARTITIONS) as new:
                 one = run(new, count)
             runs[name].append(one)
-            _say(number, name, one)
+            _print(number, name, one)
     topics.delete(bench.bootstrap, [topic])
     return runs
 
 
-def _say(number: int, name: str, one: Run) -> None:
+def _print(number: int, name: str, one: Run) -> None:
     pace = one.pace
     print(
         f"throughput {number}: {name:<31} {pace.per_s:>10,.0f}/s {one.peak_mb:>6.0f} MB"
@@ -82,7 +82,7 @@ def _say(number: int, name: str, one: Run) -> None:
 
 
 def run(new: Job, count: int) -> Run:
-    """One run of one contender over all `count` payments, or as many as its time allows."""
+    """Run one contender once over all `count` payments, or as many as its time allows."""
     seen = output(new)
     with running(new) as process, scraped(process) if new.contender.scraped else nullcontext():
         samples = watch(new, seen, process, count)
@@ -94,7 +94,7 @@ def run(new: Job, count: int) -> Run:
 
 
 def check(job: Job, count: int) -> int:
-    """The records that it has really put out; RuntimeError where it has not done all, or done too much."""
+    """Return the number of records in the output; RuntimeError if there are fewer or more than the input."""
     stored = rows(job)
     if job.contender.writes == "csv":
         records = stored

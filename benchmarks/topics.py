@@ -1,4 +1,4 @@
-"""Topics of one run: made, counted, deleted; and the groups that read them."""
+"""Topics of one run, created, counted and deleted; and the groups that read them."""
 
 from collections.abc import Collection
 from functools import partial
@@ -16,7 +16,7 @@ _AT_ONCE = 10_000
 
 
 def make(bootstrap: str, names: Collection[str], partitions: int) -> None:
-    """Make topics with the broker's defaults; blocks until the broker leads all their partitions.
+    """Create topics with the broker's defaults; blocks until the broker leads all their partitions.
 
     A broker of Kafka 4 leads them a moment after its controller has created them.
     """
@@ -47,7 +47,7 @@ def delete(bootstrap: str, names: Collection[str]) -> None:
 
 
 def committed_records(bootstrap: str, topic: str, partitions: int) -> int:
-    """How many records a read_committed reader finds in `topic`, by reading all of it."""
+    """Return the number of records that a read_committed reader finds in `topic`, by reading all of it."""
     reader = Consumer(
         {
             "bootstrap.servers": bootstrap,
@@ -80,7 +80,7 @@ def _count(reader: Consumer, partitions: int) -> int:
 
 
 def members(bootstrap: str, group: str) -> int:
-    """How many members a settled group has, each with partitions; 0 while it is rebalancing."""
+    """Return the number of members of a settled group, each with partitions; 0 while it is rebalancing."""
     admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     description = admin.describe_consumer_groups([group])[group].result(_TIMEOUT_S)
     if description.state is not ConsumerGroupState.STABLE:

@@ -1,4 +1,4 @@
-"""CPU time and memory of a process, as Linux tells them."""
+"""CPU time and memory of a process, as reported by Linux."""
 
 import os
 import time
@@ -11,23 +11,23 @@ _KB_PER_MB = 1024
 
 
 def cpu_s(pid: int) -> float:
-    """CPU seconds used since its start, all threads, user and system."""
+    """Return the CPU seconds used since its start by all threads, user and system."""
     after_name = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
     return (int(after_name[11]) + int(after_name[12])) / _TICKS_PER_S
 
 
 def resident_mb(pid: int) -> float:
-    """Resident memory now."""
+    """Return the current resident memory."""
     return _status_mb(pid, "VmRSS")
 
 
 def peak_resident_mb(pid: int) -> float:
-    """The most resident memory since its start."""
+    """Return the maximum resident memory since its start."""
     return _status_mb(pid, "VmHWM")
 
 
 def sample(pid: int, total: int, broker_pid: int | None = None) -> Sample:
-    """Now, with the size `total` of what was done until then; without `broker_pid`, no CPU time of the broker."""
+    """Sample now, with the output's size `total`; without `broker_pid`, no CPU time of the broker."""
     broker_cpu_s = 0.0 if broker_pid is None else cpu_s(broker_pid)
     return Sample(time.perf_counter(), total, cpu_s(pid), resident_mb(pid), broker_cpu_s)
 

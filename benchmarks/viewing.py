@@ -1,4 +1,4 @@
-"""Opens pages of a dashboard, in a process of their own: what they cost is not the dashboard's."""
+"""Open pages of a dashboard, in a process of their own, so that their cost is not the dashboard's."""
 
 import sys
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ _OPEN_S = 30.0
 
 @contextmanager
 def viewing(url: str, viewers: int, file: Path) -> Iterator[None]:
-    """Within the block, once all have their first event; what they see goes into `file`."""
+    """View within the block, once all pages have their first event; the events are written to `file`."""
     command = [sys.executable, "-m", "benchmarks.programs.viewers", f"{url}/events", str(viewers), str(file)]
     process = Process("viewers", command, file.with_suffix(".log"), lambda: True)
     process.launch()
@@ -29,5 +29,5 @@ def viewing(url: str, viewers: int, file: Path) -> Iterator[None]:
 
 
 def seen(file: Path) -> list[Seen]:
-    """All events until now."""
+    """Return all events so far."""
     return [Seen.of_line(line) for line in file.read_text(encoding="utf-8").split("\n")[:-1]]

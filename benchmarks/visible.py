@@ -1,6 +1,6 @@
-"""How much of a contender's output is to be seen by others: in a topic by read_committed readers, in a CSV by anyone.
+"""The visible size of a contender's output: in a topic for read_committed readers, in a CSV for any reader.
 
-Asked 50 times a second beside the contender, so as light as can be: one request in plain sockets, no client.
+Sampled 50 times per second beside the contender, so as light as possible: one request in plain sockets, no client.
 """
 
 import socket
@@ -16,11 +16,11 @@ class Output(Protocol):
     """An output that grows."""
 
     def total(self) -> int:
-        """Its size now: of a topic, records and transaction markers; of a CSV, rows."""
+        """Return the size: of a topic, records and transaction markers; of a CSV, rows."""
         ...
 
     def close(self) -> None:
-        """Let it go."""
+        """Release the resources."""
         ...
 
 
@@ -62,7 +62,7 @@ class CsvOutput:
         self._lines = 0
 
     def total(self) -> int:
-        """Read what is new."""
+        """Count the rows appended since the last call."""
         if self._path.exists():
             with self._path.open("rb") as file:
                 file.seek(self._bytes_read)
@@ -72,7 +72,7 @@ class CsvOutput:
         return max(0, self._lines - 1)
 
     def close(self) -> None:
-        """Nothing is held."""
+        """Do nothing: no resource is held."""
 
 
 def _request(topic: str, partitions: int) -> bytes:

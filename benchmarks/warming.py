@@ -1,4 +1,4 @@
-"""Before anything is measured: the broker is a JVM too, and slow until its own paths are compiled."""
+"""A warm-up before the measurements: the broker is a JVM too, and slow until its code is compiled."""
 
 from benchmarks import latency, throughput, topics, workload
 from benchmarks.job import Bench, job
@@ -8,8 +8,8 @@ _SMALL_TRANSACTIONS_S = 10.0
 
 
 def warm_up(bench: Bench) -> None:
-    """Large transactions of three clients, then many small ones; nothing of it is kept."""
-    print("warming the broker up ...", flush=True)
+    """Run large transactions of three clients, then many small ones; nothing of it is kept."""
+    print("warming up the broker ...", flush=True)
     topic = "warm-up-payments"
     topics.make(bench.bootstrap, [topic], throughput.PARTITIONS)
     workload.fill(bench.bootstrap, topic, bench.settings.payments)

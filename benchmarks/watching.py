@@ -1,4 +1,4 @@
-"""Watches a contender's output grow, from outside, in the same way for all."""
+"""Samples of a contender's growing output, taken from outside, in the same way for all."""
 
 import time
 
@@ -16,16 +16,16 @@ _LONGEST_S = 900.0
 
 
 def output(job: Job) -> Output:
-    """Where what the contender has done is to be seen."""
+    """Return the output in which the contender's work is visible."""
     if job.contender.writes == "csv":
         return CsvOutput(job.csv)
     return TopicOutput(job.bootstrap, job.scored, job.partitions)
 
 
 def watch(job: Job, seen: Output, process: Process, records: int) -> list[Sample]:
-    """Look 50 times a second, until all `records` are there and nothing more comes; at a slow one, for its time.
+    """Sample 50 times per second, until all `records` are there and the output stops, or a slow contender's time ends.
 
-    Raises RuntimeError where the process ends, TimeoutError where it gets stuck.
+    Raises RuntimeError if the process ends, TimeoutError if it gets stuck.
     """
     most_s = job.contender.most_s
     samples = [_look(job, seen, process)]
@@ -42,7 +42,7 @@ def watch(job: Job, seen: Output, process: Process, records: int) -> list[Sample
         if sample.total >= records and sample.at_s - grew_s > _STILL_S:
             return samples
         if sample.at_s - grew_s > _STUCK_S or sample.at_s - samples[0].at_s > _LONGEST_S:
-            raise TimeoutError(f"{process.name} is stuck, or far too slow, at {sample.total} of {records}")
+            raise TimeoutError(f"{process.name} is stuck or too slow, at {sample.total} of {records}")
 
 
 def _look(job: Job, seen: Output, process: Process) -> Sample:
@@ -52,5 +52,5 @@ def _look(job: Job, seen: Output, process: Process) -> Sample:
 
 
 def rows(job: Job) -> int:
-    """How many rows its CSV has."""
+    """Return the number of rows in the CSV."""
     return CsvOutput(job.csv).total()

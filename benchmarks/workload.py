@@ -1,4 +1,4 @@
-"""The input: simulated payments, as fast as they can be sent."""
+"""The input: simulated payments, sent as fast as possible."""
 
 from collections.abc import Iterator
 
@@ -17,14 +17,14 @@ Payment = tuple[bytes, bytes]
 
 
 def payments(count: int, first: int = 1) -> Iterator[Payment]:
-    """`count` payments, numbered from `first` on; the key is the number. The same ones each time."""
+    """Yield `count` payments, numbered from `first`; the key is the number. Every call yields the same ones."""
     rng = np.random.default_rng(_SEED)
     for start in range(first, first + count, _CHUNK):
         yield from _chunk(rng, start, min(_CHUNK, first + count - start))
 
 
 def producer(bootstrap: str, **more: object) -> Producer:
-    """A producer of librdkafka, which puts keys where Java's would."""
+    """Return a producer of librdkafka that partitions keys as the Java client does."""
     return Producer(
         {
             "bootstrap.servers": bootstrap,
@@ -37,7 +37,7 @@ def producer(bootstrap: str, **more: object) -> Producer:
 
 
 def fill(bootstrap: str, topic: str, count: int) -> None:
-    """Put `count` payments into `topic`; returns when the broker has all of them."""
+    """Put `count` payments into `topic`; return when the broker has all of them."""
     sender = producer(bootstrap, **_BULK)
     send(sender, topic, payments(count))
     if sender.flush(_FLUSH_S):
@@ -45,7 +45,7 @@ def fill(bootstrap: str, topic: str, count: int) -> None:
 
 
 class HiddenBacklog:
-    """Payments in an open transaction: nobody sees one of them before `reveal`, and then all at once."""
+    """Payments in an open transaction: invisible to readers before `reveal`, and then visible together."""
 
     def __init__(self, bootstrap: str, topic: str, count: int) -> None:
         bulk = {**_BULK, "transactional.id": topic, "transaction.timeout.ms": _TRANSACTION_MS}
@@ -56,7 +56,7 @@ class HiddenBacklog:
         self._producer.flush(_FLUSH_S)
 
     def reveal(self) -> None:
-        """Commit."""
+        """Commit the transaction."""
         self._producer.commit_transaction(_FLUSH_S)
 
 

@@ -1,4 +1,4 @@
-"""Writes scored payments at a rate, as a scorer would: cycle by cycle, each in a transaction."""
+"""A writer of scored payments at a rate, cycle by cycle, each in a transaction, as a scorer does it."""
 
 import itertools
 import threading
@@ -19,7 +19,7 @@ _PAYMENTS_A_DEAD_LETTER = 1_000
 
 @dataclass(slots=True)
 class Written:
-    """What is committed until now."""
+    """Counts of the payments committed so far."""
 
     by_second: Counter[int] = field(default_factory=Counter)
     """Payments by the second in which they were scored."""
@@ -31,7 +31,7 @@ class Written:
 def writing(
     bootstrap: str, scored: str, dlq: str, templates: Sequence[Template], rate_per_s: float
 ) -> Iterator[Written]:
-    """Within the block, in a thread of its own; every thousandth payment comes with a dead letter."""
+    """Write within the block, in a thread; every thousandth payment comes with a dead letter."""
     over, written = threading.Event(), Written()
     with ThreadPoolExecutor(1) as pool:
         writer = pool.submit(_write, bootstrap, (scored, dlq), itertools.cycle(templates), rate_per_s, written, over)
@@ -50,7 +50,7 @@ def _write(
     written: Written,
     over: threading.Event,
 ) -> None:
-    """What is overdue goes out with the next cycle."""
+    """Write each cycle's payments; overdue ones are sent with the next cycle."""
     scored, dlq = topics
     sender = workload.producer(bootstrap, **{"transactional.id": scored, "linger.ms": 1})
     sender.init_transactions(_TIMEOUT_S)

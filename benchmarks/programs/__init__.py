@@ -1,1 +1,1 @@
-"""What runs beside the scorer, each as a process of its own, told by the scorer's environment variables."""
+"""Programs that run beside the scorer, each a process of its own, configured by the scorer's environment variables."""

@@ -1,6 +1,6 @@
-"""The scorer's client without a scorer: the same fetches forwarded in the same transactions, bytes untouched.
+"""The scorer's client without a scorer: the same fetches forwarded in the same transactions, bytes unchanged.
 
-No decoding, no model, no CSV: what is left is what aiokafka and the broker can do.
+Without decoding, model and CSV, this is the maximum of aiokafka and the broker.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ _PARTITIONS = int(os.environ["TOPIC_PARTITIONS"])
 
 
 class Forwarder:
-    """Owns the assigned partitions, once they are ready."""
+    """A forwarder of the assigned partitions, once they are ready."""
 
     def __init__(self) -> None:
         self.kafka, self.topics = KafkaSettings.from_env(os.environ), TopicSettings.from_env(os.environ)

@@ -1,4 +1,4 @@
-"""Feeds a dashboard's board with payments on a simulated clock, as fast as it can; says its memory at each quarter."""
+"""A program that feeds a board with payments on a simulated clock, as fast as it can, and prints its memory."""
 
 import itertools
 import json
@@ -21,7 +21,7 @@ _DEAD_LETTERS_A_S = 10
 
 
 def main() -> None:
-    """Templates' file and number of payments → resident MB, at each quarter."""
+    """Read the templates' file and the number of payments; print the resident MB at each quarter."""
     templates = itertools.cycle(records.load(Path(sys.argv[1])))
     seconds = int(sys.argv[2]) // RATE_PER_S
     board = Board("simulated", Replicas(), _START_S)
@@ -36,7 +36,7 @@ def main() -> None:
 
 
 def _second(board: Board, templates: Iterator[Template], second: int) -> None:
-    """One of the simulated clock: what the dashboard's follower, scraper and pages ask of the board."""
+    """Simulate one second: the calls of the dashboard's follower, scraper and pages on the board."""
     for number in range(_ROUNDS_A_S):
         now_s = _START_S + second + number / _ROUNDS_A_S
         at, now_ms = records.scored_at(now_s), int(1_000 * now_s)

@@ -1,4 +1,4 @@
-"""How such projects are usually written: one message, one DataFrame, one prediction, one row, auto-commit."""
+"""The common simple design: one message, one DataFrame, one prediction, one row, auto-commit."""
 
 import csv
 import json

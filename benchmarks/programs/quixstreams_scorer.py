@@ -1,4 +1,4 @@
-"""A Python stream processor, exactly once: the model called for each message, as its API has it."""
+"""A Python stream processor, exactly once: the model called for each message, as its API requires."""
 
 import os
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ REVIEW, BLOCK = 0.1, 0.5
 
 
 def main() -> None:
-    """Score until told to stop."""
+    """Score until terminated."""
     model = joblib.load(Path(os.environ["MODELS_DIR"], "fraud_model.pkl"))
 
     def scored(payment: dict[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Pages that are open: each reads the dashboard's events, and what came when is written down, a line an event."""
+"""Open pages: each reads the dashboard's events, and writes a line for each, with its time."""
 
 import asyncio
 import sys
@@ -13,7 +13,7 @@ from fraudstream.runtime.run import run
 
 
 async def _look(session: aiohttp.ClientSession, url: str, viewer: int, lines: TextIO) -> None:
-    """ConnectionError where the dashboard ends it."""
+    """Read one page's events; ConnectionError if the dashboard ends them."""
     async with session.get(url) as response:
         rest = b""
         async for chunk in response.content.iter_any():
@@ -22,7 +22,7 @@ async def _look(session: aiohttp.ClientSession, url: str, viewer: int, lines: Te
             for event in events:
                 lines.write(Seen.of(viewer, at_s, event).as_line() + "\n")
                 lines.flush()
-    raise ConnectionError(f"viewer {viewer} was let go")
+    raise ConnectionError(f"viewer {viewer} was disconnected")
 
 
 async def _view(stop: asyncio.Event, lines: TextIO) -> None:

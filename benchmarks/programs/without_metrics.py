@@ -1,4 +1,4 @@
-"""The scorer with nothing counted, timed or asked for its metrics; all else is as it is."""
+"""The scorer without counters, timers and scraped metrics; otherwise unchanged."""
 
 import sys
 from contextlib import ExitStack
@@ -26,11 +26,11 @@ RECORDING = (
     (Summary, "tick", _nothing),
     (Gauges, "follow", _never),
 )
-"""Whose method does it, and what does nothing instead."""
+"""Owner and name of each recording method, and its replacement."""
 
 
 if __name__ == "__main__":
     with ExitStack() as replaced:
         for owner, method, nothing in RECORDING:
-            replaced.enter_context(patch.object(owner, method, nothing))  # AttributeError where it is gone
+            replaced.enter_context(patch.object(owner, method, nothing))  # AttributeError if it was removed
         sys.exit(main())

@@ -1,4 +1,4 @@
-"""How Chromium is started: without a screen, without asking anybody for anything."""
+"""Command-line options with which Chromium starts headless, without permission prompts."""
 
 ARGUMENTS = [
     "--headless",

@@ -1,4 +1,4 @@
-"""A real headless Chromium, and a dashboard for it to look at."""
+"""A real headless Chromium, and a dashboard for it to open."""
 
 import asyncio
 import os
@@ -26,8 +26,8 @@ MakePage = Callable[..., Page]
 
 
 @pytest.fixture(scope="module", autouse=True)
-def run_aside() -> Iterator[None]:
-    """Playwright's loop runs in this thread, so `asyncio.run` of what other tests share goes to another one."""
+def run_in_thread() -> Iterator[None]:
+    """Run `asyncio.run` of shared helpers in another thread: Playwright's loop runs in this one."""
     original = asyncio.run
 
     def run(main: Coroutine[Any, Any, T]) -> T:
@@ -41,7 +41,7 @@ def run_aside() -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, of the machine or of Playwright; its loop ends with the module, so that others can have theirs."""
+    """Start Chromium, the system's or Playwright's; its event loop ends with the module, so that others can run one."""
     with sync_playwright() as playwright:
         own = Path(playwright.chromium.executable_path)
         path = next(filter(None, map(shutil.which, _NAMES)), str(own) if own.exists() else None)
@@ -77,26 +77,26 @@ def _refuse(dialog: Dialog, problems: list[str]) -> None:
 
 
 def _note(message: ConsoleMessage, problems: list[str]) -> None:
-    """Errors of the page's own code; that a server is away is no fault of the page."""
+    """Note errors of the page's own code; an unavailable server is not an error of the page."""
     if message.type == "error" and "Failed to load resource" not in message.text and "ERR_" not in message.text:
         problems.append(message.text)
 
 
 @pytest.fixture
 def make_page(browser: Browser) -> Iterator[MakePage]:
-    """Opens pages, `make_page(width=390)`; in the end none may have logged an error or asked another host."""
+    """Open pages, `make_page(width=390)`; at the end, no page may have logged an error or contacted another host."""
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(_watched(browser, **options))
 
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model, a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
 @pytest.fixture
 def dashboard(surroundings: Surroundings) -> Iterator[Dashboard]:
-    """A dashboard of these topics, which knows of no service."""
+    """Start a dashboard of these topics, without metrics targets."""
     with Dashboard(surroundings) as running:
         yield running

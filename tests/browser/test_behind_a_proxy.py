@@ -1,4 +1,4 @@
-"""The page behind a real nginx: its events arrive in time, and it works below any path."""
+"""The page behind a real nginx: its events arrive in time, and it works under any path."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ from tests.integration.scorer import Surroundings
 
 SECONDS = 20_000
 GIVE_UP_S = 15
-"""After so long without an event, stream.js takes the server for gone."""
+"""Seconds without an event after which stream.js considers the server gone."""
 PAYMENTS = 40
 PATHS = {
     "/": "/",
@@ -27,7 +27,7 @@ PATHS = {
     "/compressed/": "/compressed/",
     "/buffered/": "/buffered/",
 }
-"""The address that is opened, and the path at which the page is then."""
+"""The opened address, and the path of the page that it leads to."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dashboard.md"
 SERVER = """
     location / { proxy_pass http://page; }
@@ -61,7 +61,7 @@ def skip_without_nginx() -> None:
 
 @pytest.fixture
 def proxy(dashboard: Dashboard, tmp_path: Path) -> Iterator[Nginx]:
-    """In front of the dashboard, as docs/dashboard.md has it, and in other ways."""
+    """Start nginx in front of the dashboard, with the configuration of docs/dashboard.md and others."""
     skip_without_nginx()
     documented = DOCUMENT.read_text(encoding="utf-8").partition("```nginx\n")[2].partition("```")[0]
     assert "location /fraud/" in documented
@@ -72,7 +72,7 @@ def proxy(dashboard: Dashboard, tmp_path: Path) -> Iterator[Nginx]:
 
 @pytest.fixture
 def opened(proxy: Nginx, surroundings: Surroundings, make_page: MakePage) -> Callable[[str], Page]:
-    """Opens the page at an address of the proxy, and waits until it shows what was sent."""
+    """Open the page at an address of the proxy, and wait until it shows the payments that were sent."""
     surroundings.send(
         [scored(number, now(), decision="review" if number == 1 else "approve") for number in range(1, PAYMENTS + 1)],
         "SCORED_TOPIC",
@@ -90,8 +90,8 @@ def opened(proxy: Nginx, surroundings: Surroundings, make_page: MakePage) -> Cal
 
 
 @pytest.mark.parametrize("path", PATHS)
-def test_all_of_the_page_is_there(proxy: Nginx, opened: Callable[[str], Page], path: str) -> None:
-    """Style, script, icon, events and the search; a link to a payment leads back to it."""
+def test_the_page_is_complete(proxy: Nginx, opened: Callable[[str], Page], path: str) -> None:
+    """Style, script, icon, events and the search load; a link to a payment leads back to it."""
     page = opened(path)
     assert page.url == f"{proxy.url}{PATHS[path]}"
     rules = "[...document.styleSheets].map((sheet) => sheet.cssRules.length)"
@@ -109,7 +109,7 @@ def test_all_of_the_page_is_there(proxy: Nginx, opened: Callable[[str], Page], p
 
 
 def test_live_stays_live(opened: Callable[[str], Page]) -> None:
-    """For longer than the time after which the page gives up, with a new second on it each second."""
+    """The page gets a new second each second, for longer than the time after which it would give up."""
     pages = [opened(path) for path in PATHS]
     for page in pages:
         page.evaluate(WATCH)
@@ -118,7 +118,7 @@ def test_live_stays_live(opened: Callable[[str], Page]) -> None:
         pages[0].wait_for_timeout(200)
         return all(page.evaluate("seen.seconds.size") > GIVE_UP_S + 2 for page in pages)
 
-    wait_until(watched, 3 * GIVE_UP_S, "each page shows the seconds that pass")
+    wait_until(watched, 3 * GIVE_UP_S, "each page shows each new second")
     for path, page in zip(PATHS, pages, strict=True):
         assert set(page.evaluate("seen.states")) == {"reading"}, path
         assert page.evaluate("seen.gap") < 4_000, path
@@ -128,7 +128,7 @@ def test_live_stays_live(opened: Callable[[str], Page]) -> None:
 def test_a_proxy_that_keeps_the_name(
     surroundings: Surroundings, tmp_path: Path, make_page: MakePage, hosts: str, status: int
 ) -> None:
-    """Its name must be one of DASHBOARD_HOSTS."""
+    """The proxy's host name must be one of DASHBOARD_HOSTS."""
     skip_without_nginx()
     with (
         Dashboard(surroundings, DASHBOARD_HOSTS=hosts) as dashboard,

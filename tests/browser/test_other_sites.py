@@ -1,4 +1,4 @@
-"""Pages of other sites in a real browser: none reads the page, by script, by embedding, or by DNS rebinding."""
+"""Pages of other sites in a real browser: none can read the page by script, embedding or DNS rebinding."""
 
 import threading
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ ATTACK = """<!doctype html><title>a site</title><a id="link" href="PAGE/">the pa
   fetch("PAGE/healthz");
 </script>"""
 ATTEMPTS = 5
-"""Different addresses of the page that are asked for."""
+"""Different addresses of the page that are requested."""
 
 
 @contextmanager
 def site(html: str) -> Iterator[int]:
-    """The port of a server with one page."""
+    """Serve one page; yield the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -54,14 +54,14 @@ def site(html: str) -> Iterator[int]:
 
 @pytest.fixture
 def dashboard(names: Names, tmp_path: Path) -> Iterator[Dashboard]:
-    """A dashboard without Kafka, whose page is shown all the same."""
+    """Start a dashboard without Kafka; its page is served all the same."""
     with Dashboard(Surroundings("127.0.0.1:1", names, tmp_path)) as running:
         yield running
 
 
 @pytest.fixture
 def tab(browser: Browser) -> Iterator[Page]:
-    """An empty tab."""
+    """Open an empty tab."""
     context = browser.new_context()
     yield context.new_page()
     context.close()
@@ -69,7 +69,7 @@ def tab(browser: Browser) -> Iterator[Page]:
 
 @pytest.mark.parametrize("name", SITES)
 def test_another_site_can_only_link_to_the_page(dashboard: Dashboard, tab: Page, name: str) -> None:
-    """Image, frame, script, events and requests are refused; the link opens the page, and all of it."""
+    """Image, frame, script, events and requests are refused; a link opens the complete page."""
     statuses, blocked = list[tuple[str, int]](), list[str]()
     tab.on("response", lambda answer: statuses.append((answer.url, answer.status)))
     tab.on("requestfailed", lambda request: blocked.append(request.url))
@@ -93,7 +93,7 @@ def test_another_site_can_only_link_to_the_page(dashboard: Dashboard, tab: Page,
 
 
 def test_a_name_that_is_pointed_at_the_page_shows_nothing(dashboard: Dashboard, tab: Page) -> None:
-    """DNS rebinding: the browser takes it for that site's own. A sentence names the setting."""
+    """DNS rebinding, where the browser takes the page for the other site's own, is refused; the setting is named."""
     url = dashboard.url.replace("127.0.0.1", "evil.localhost")
     for path in ("/", "/events", "/api/payments/1"):
         answer = tab.goto(f"{url}{path}")

@@ -1,4 +1,4 @@
-"""Empty, away, offline: the page says how things stand, and what to do. And no text of a stranger is ever executed."""
+"""Empty, unreachable, offline: the page shows the state and what to do. Text from other programs is never executed."""
 
 import json
 from pathlib import Path
@@ -22,10 +22,10 @@ HOSTILE = (
 )
 
 
-def test_kafka_goes_away_and_comes_back(
+def test_kafka_becomes_unreachable_and_comes_back(
     make_cluster: MakeCluster, names: Names, tmp_path: Path, make_page: MakePage
 ) -> None:
-    """The page says since when and what to do, keeps what it has, and goes on by itself without losing a payment."""
+    """The page shows since when Kafka is unreachable and what to do, keeps its data, and resumes without a loss."""
     cluster = make_cluster()
     surroundings = Surroundings(cluster.bootstrap, names, tmp_path).prepare()
     surroundings.send([scored(number, now()) for number in range(1, 51)], "SCORED_TOPIC")
@@ -46,7 +46,7 @@ def test_kafka_goes_away_and_comes_back(
 
 
 def test_no_kafka_at_the_start(names: Names, tmp_path: Path, make_page: MakePage) -> None:
-    """The page is there before Kafka is, and names the address that it tries."""
+    """The page is served before Kafka is up, and names the address that it tries."""
     surroundings = Surroundings("127.0.0.1:1", names, tmp_path)
     with Dashboard(surroundings) as dashboard:
         page = make_page()
@@ -57,7 +57,7 @@ def test_no_kafka_at_the_start(names: Names, tmp_path: Path, make_page: MakePage
 
 
 def test_nothing_was_sent_yet(dashboard: Dashboard, make_page: MakePage) -> None:
-    """An empty page says where payments come from."""
+    """An empty page explains where payments come from."""
     page = make_page()
     page.goto(dashboard.url)
     banner = page.get_by_test_id("banner")
@@ -67,7 +67,7 @@ def test_nothing_was_sent_yet(dashboard: Dashboard, make_page: MakePage) -> None
 
 
 def test_no_scorer_answers(surroundings: Surroundings, make_page: MakePage) -> None:
-    """Told when the last one is gone, and taken back when one is there."""
+    """The page reports that no scorer answers once the last one is gone, and clears that when one answers."""
     with surroundings.scorer(METRICS_PORT="0") as scorer:
         scorer.wait_for(READY)
         with Dashboard(surroundings, [scorer]) as dashboard:
@@ -80,10 +80,8 @@ def test_no_scorer_answers(surroundings: Surroundings, make_page: MakePage) -> N
             expect(page.get_by_test_id("no-scorer")).to_contain_text("docker compose up -d scorer")
 
 
-def test_the_server_goes_away_and_comes_back(
-    dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage
-) -> None:
-    """An open page says so, and goes on without being loaded again."""
+def test_the_server_stops_and_comes_back(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
+    """An open page reports that the server is gone, and resumes without a reload."""
     surroundings.send([scored(1, now())], "SCORED_TOPIC")
     page = make_page()
     page.goto(dashboard.url)
@@ -100,7 +98,7 @@ def test_the_server_goes_away_and_comes_back(
 
 @pytest.mark.parametrize("width", [390, 1_440])
 def test_hostile_text_is_shown_and_not_executed(surroundings: Surroundings, make_page: MakePage, width: int) -> None:
-    """Dead letters of a real scorer, and scored payments of a stranger: no script runs, nothing breaks the layout."""
+    """With hostile dead letters and forged scored payments, no script runs and the layout stays intact."""
     with surroundings.scorer() as scorer, Dashboard(surroundings) as dashboard:
         scorer.wait_for(READY)
         values = [text.encode() for text in HOSTILE] + [json.dumps({"payment_id": text}).encode() for text in HOSTILE]
@@ -127,7 +125,7 @@ def test_hostile_text_is_shown_and_not_executed(surroundings: Surroundings, make
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark(dashboard: Dashboard, make_page: MakePage, scheme: str) -> None:
-    """As the system wants it, or as the reader chose: the choice outlives a visit."""
+    """The theme is the system's or the reader's choice; the choice is kept for the next visit."""
     page = make_page(color_scheme=scheme)
     page.goto(dashboard.url)
     paper = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
@@ -143,8 +141,10 @@ def test_light_and_dark(dashboard: Dashboard, make_page: MakePage, scheme: str) 
     assert (sum(page.evaluate(paper)) > 3 * 128) is not light
 
 
-def test_all_is_reached_by_the_keyboard(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
-    """Tab after Tab comes by search, theme, filter and a row, whose detail opens, closes, and gives the focus back."""
+def test_the_keyboard_reaches_all_controls(
+    dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage
+) -> None:
+    """Tab reaches search, theme, filter and a row in this order; the row's detail opens, closes, returns the focus."""
     surroundings.send([scored(41, now(), decision="review")], "SCORED_TOPIC")
     page = make_page()
     page.goto(dashboard.url)

@@ -1,1 +1,1 @@
-"""A seeded storm over real Kafka and several scorers, and what must hold after it: `python -m tests.chaos`."""
+"""A seeded storm over real Kafka and several scorers, and the checks after it: `python -m tests.chaos`."""

@@ -1,7 +1,7 @@
-"""`make chaos`: one storm; exit code 1 where it found something.
+"""`make chaos`: one storm; exit code 1 if it has findings.
 
-CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS, CHAOS_RATE (messages a second), CHAOS_ROTATE_BYTES (of the CSV), and
-CHAOS_MUTANT, a name of tests/faults/mutant.py: scorers that lack a rule, which the storm must find.
+CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS, CHAOS_RATE (messages per second), CHAOS_ROTATE_BYTES (of the CSV), and
+CHAOS_MUTANT, a name of tests/faults/mutant.py: scorers that lack a rule, which the storm must detect.
 """
 
 import os
@@ -12,16 +12,16 @@ import sys
 from tests.chaos.run import Plan, run
 from tests.integration.broker import why_unavailable
 
-# every third seed rotates its CSV too
+# every third seed also rotates the CSV
 _EVERY_THIRD = 4 << 20
 
 
 def main() -> int:
-    """Run one storm and tell how it went."""
+    """Run one storm and report its result."""
     if reason := why_unavailable():
         print(f"chaos needs real Kafka: {reason}", file=sys.stderr)
         return 1
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that everything is cleaned up
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the `finally` blocks and context managers run
     seed = int(os.environ.get("CHAOS_SEED") or random.randrange(1_000_000))
     plan = Plan(
         seed=seed,

@@ -1,4 +1,4 @@
-"""The scorers that the storm plays with: started, hit, continued; the end of each is judged."""
+"""The scorers of a storm: started, disturbed, resumed; the exit of each is checked."""
 
 import itertools
 import json
@@ -14,20 +14,20 @@ from random import Random
 from fraudstream.model import store
 from tests.chaos.report import Report
 from tests.chaos.schedule import Disturbance
-from tests.integration.broker.process import _kill_with_us
+from tests.integration.broker.process import kill_with_parent
 from tests.integration.service import Service
 
 _ROOT = Path(__file__).parents[2]
-# longer than any gust and its lull, shorter than the default
+# longer than any burst of disturbances and its pause, shorter than the default
 _STALL_TIMEOUT_S = 90
-# what docker-compose.yml grants
+# the grace period in docker-compose.yml
 _GRACE_S = 30.0
 _LAST_LINES = 5
-_PEACE_S = 20.0
+_ARMED_GRACE_S = 20.0
 _RESOURCE_WARNING, _TRACEBACK = "ResourceWarning", "Traceback (most recent call last)"
 _SIGKILLED, _SIGTERMED = -signal.SIGKILL, -signal.SIGTERM
 # nothing in a storm touches the files, deletes records, or resets the group
-_NEVER_SAID = {
+_NEVER_LOGGED = {
     "CSV damaged",
     "CSV missing",
     "CSV set aside",
@@ -44,7 +44,7 @@ _NEVER_SAID = {
 
 @dataclass(slots=True, kw_only=True)
 class Member:
-    """One scorer process, and what was done to it: `may_end_as` are the exit codes that this explains."""
+    """One scorer process and the signals it got: `may_end_as` are the exit codes that these explain."""
 
     name: str
     service: Service
@@ -58,7 +58,7 @@ class Member:
 
 
 class Crew:
-    """All scorers of a storm; `target` is how many there should be."""
+    """All scorers of a storm; `target` is the number to keep running."""
 
     def __init__(
         self,
@@ -81,12 +81,12 @@ class Crew:
         self._started: list[Member] = []
 
     @property
-    def obeying(self) -> list[Member]:
-        """Those that have not been told to end."""
+    def active(self) -> list[Member]:
+        """Members that have not been asked to end."""
         return [member for member in self.members if member.terminated_s is None]
 
     def swap(self, pick: float) -> list[str]:
-        """Let another kept version be the active one in each models folder; running scorers take it."""
+        """Activate another stored version in each models folder; running scorers load it."""
         swapped = []
         for folder in self._models:
             active = store.load(folder, store.NO_PINS)[0].version
@@ -95,7 +95,7 @@ class Crew:
         return swapped
 
     def start(self, armed: Disturbance | None = None) -> Member:
-        """One more, with one of the models; armed with a failpoint where that is the disturbance."""
+        """Start a scorer with one of the models, armed with a failpoint if that is the disturbance."""
         name = f"scorer-{next(self._numbers):02d}"
         folder = self._folder / name
         folder.mkdir()
@@ -106,7 +106,7 @@ class Crew:
             "FAILPOINTS": armed.failpoint if armed else "",
         }
         service = self._service(folder, settings)
-        member = Member(name=name, service=service, guard=_kill_with_us(service.pid), armed=armed)
+        member = Member(name=name, service=service, guard=kill_with_parent(service.pid), armed=armed)
         if armed and "=kill" in armed.failpoint:
             member.may_end_as.add(_SIGKILLED)
         self.members.append(member)
@@ -119,21 +119,21 @@ class Crew:
         return Service(folder, "tests.faults.mutant", {**settings, "PYTHONPATH": str(_ROOT)}, self._mutant)
 
     def pick(self, fraction: float) -> Member | None:
-        """One of those that run and obey; one that is armed is left in peace at first, so that it gets there."""
-        there = [member for member in self.obeying if not member.paused and member.service.running]
-        in_peace_since_s = time.monotonic() - _PEACE_S
-        there = [member for member in there if not member.armed or member.started_s < in_peace_since_s] or there
+        """Return a running member that was not asked to end; new armed ones are excluded to reach their failpoint."""
+        there = [member for member in self.active if not member.paused and member.service.running]
+        armed_before_s = time.monotonic() - _ARMED_GRACE_S
+        there = [member for member in there if not member.armed or member.started_s < armed_before_s] or there
         return there[int(fraction * len(there))] if there else None
 
     def kill(self, member: Member) -> None:
-        """SIGKILL."""
+        """Send SIGKILL."""
         member.killed = True
         member.may_end_as.add(_SIGKILLED)
         member.service.kill()
         self._ended(member)
 
     def terminate(self, member: Member) -> None:
-        """SIGTERM: it must end by itself, with 0, in time."""
+        """Send SIGTERM: the member must exit by itself, with 0, in time."""
         member.terminated_s = time.monotonic()
         member.may_end_as.add(0)
         if "scorer starts" not in member.service.output:
@@ -141,18 +141,18 @@ class Crew:
         member.service.terminate()
 
     def pause(self, member: Member) -> None:
-        """SIGSTOP."""
+        """Send SIGSTOP."""
         member.paused = True
         member.service.pause()
 
     def resume(self, member: Member) -> None:
-        """SIGCONT; nothing where it has been killed meanwhile."""
+        """Send SIGCONT, unless the member was killed in the meantime."""
         member.paused = False
         if member.service.running:
             member.service.resume()
 
     def inspect(self) -> list[Member]:
-        """Judge those that have ended or should have; returns those that a failpoint has just stopped."""
+        """Check the members that have ended or should have; return those that a failpoint has just stopped."""
         stopped = []
         for member in list(self.members):
             if not member.service.running:
@@ -164,27 +164,27 @@ class Crew:
                 self._in_time(member, member.terminated_s)
         return stopped
 
-    def disband(self) -> None:
-        """Kill what is left."""
+    def kill_all(self) -> None:
+        """Kill the remaining members."""
         for member in list(self.members):
             self.kill(member)
 
-    def said(self) -> Counter[str]:
-        """How often the scorers said each thing that is more than information."""
-        said = Counter[str]()
+    def log_counts(self) -> Counter[str]:
+        """Count the scorers' log events above level info."""
+        counts = Counter[str]()
         for member in self._started:
             for line in member.service.output.splitlines():
                 if _RESOURCE_WARNING in line:
-                    said[_RESOURCE_WARNING] += 1
+                    counts[_RESOURCE_WARNING] += 1
                 elif line.startswith("{") and line.endswith("}"):
                     event = json.loads(line)
                     if event.get("level") not in {None, "info"}:
-                        said[event["event"].partition("\n")[0]] += 1
-        return said
+                        counts[event["event"].partition("\n")[0]] += 1
+        return counts
 
     def _in_time(self, member: Member, terminated_s: float) -> None:
         if time.monotonic() - terminated_s > _GRACE_S:
-            self._report.find(f"{member.name} still runs {_GRACE_S:g} s after SIGTERM{_end_of(member)}")
+            self._report.add_finding(f"{member.name} still runs {_GRACE_S:g} s after SIGTERM{_end_of(member)}")
             self.kill(member)
 
     def _ended(self, member: Member) -> None:
@@ -193,30 +193,30 @@ class Crew:
         member.guard.communicate()
         code = member.service.wait()
         if code == _SIGKILLED and member.armed and not member.killed:
-            self._report.tell(f"{member.name} died at {member.armed.failpoint}", "failpoint reached")
+            self._report.log(f"{member.name} died at {member.armed.failpoint}", "failpoint reached")
         if code not in member.may_end_as:
-            self._report.find(f"{member.name} ended with {code}{_end_of(member)}")
-        for line in _suspicious(member.service.output):
-            self._report.find(f"{member.name} said: {line}")
+            self._report.add_finding(f"{member.name} ended with {code}{_end_of(member)}")
+        for line in _unexpected_lines(member.service.output):
+            self._report.add_finding(f"{member.name} logged: {line}")
 
 
-def _suspicious(output: str) -> Iterator[str]:
-    """Tracebacks, each as one, and what a storm gives no reason to say; what is left open at an end is no matter."""
+def _unexpected_lines(output: str) -> Iterator[str]:
+    """Yield tracebacks, each as one, and lines that a storm does not explain, without resources unclosed at exit."""
     for told, lines in itertools.groupby(output.splitlines(), lambda line: line.startswith("{")):
         if told:
-            yield from filter(_is_strange, lines)
+            yield from filter(_is_unexpected, lines)
         elif _RESOURCE_WARNING not in (text := "\n".join(lines)) or _TRACEBACK in text:
             yield text
 
 
-def _is_strange(line: str) -> bool:
+def _is_unexpected(line: str) -> bool:
     if not line.endswith("}"):
         return False
-    said = json.loads(line)
-    return "exception" in said or said["event"] in _NEVER_SAID
+    event = json.loads(line)
+    return "exception" in event or event["event"] in _NEVER_LOGGED
 
 
 def _end_of(member: Member) -> str:
     armed = f", armed with {member.armed.failpoint}" if member.armed else ""
     lines = "".join(f"\n             {line}" for line in member.service.output.splitlines()[-_LAST_LINES:])
-    return f"{armed}; it may end as {sorted(member.may_end_as)}; its last words:{lines}"
+    return f"{armed}; expected exit codes {sorted(member.may_end_as)}; its last lines:{lines}"

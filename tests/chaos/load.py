@@ -1,4 +1,4 @@
-"""The load: payments, good and broken, in transactions and without, and a ledger of what the brokers acknowledged."""
+"""The load: valid and broken payments, in transactions and without, and a ledger of the acknowledged records."""
 
 import json
 import logging
@@ -31,7 +31,7 @@ _NOT_YET = {KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION}
 
 
 def _silent() -> logging.Logger:
-    """A log that nobody hears: librdkafka says for each connection, again and again, that a broker is away."""
+    """Return a logger without output: librdkafka logs each failed connection again and again."""
     log = logging.getLogger("tests.chaos.librdkafka")
     log.addHandler(logging.NullHandler())
     log.propagate = False
@@ -39,7 +39,7 @@ def _silent() -> logging.Logger:
 
 
 def client(bootstrap: str, **options: object) -> dict[str, Any]:
-    """Options of a librdkafka client that outlives its brokers."""
+    """Return options for a librdkafka client that reconnects to restarted brokers."""
     return {
         "bootstrap.servers": bootstrap,
         "reconnect.backoff.max.ms": 1_000,
@@ -51,7 +51,7 @@ def client(bootstrap: str, **options: object) -> dict[str, Any]:
 
 
 class Messages:
-    """Endless messages, each with its own number as key: mostly payments, some broken in every way we know."""
+    """Endless messages, each with its own number as key: mostly payments, some broken in every known way."""
 
     def __init__(self, random: Random, first: int) -> None:
         self._random = random
@@ -59,7 +59,7 @@ class Messages:
         self._payments = self._simulated()
 
     def take(self) -> tuple[bytes, bytes | None]:
-        """The next key and value."""
+        """Return the next key and value."""
         self._number += 1
         fields = {"payment_id": self._number, **next(self._payments)}
         if self._random.random() < _BROKEN_SHARE:
@@ -75,9 +75,9 @@ class Messages:
 
 
 class Load:
-    """Sends until stopped, through every outage; `ledger` holds the places that were acknowledged.
+    """A sender that continues through every outage; `ledger` holds the places that were acknowledged.
 
-    `unplaced` holds the keys that were acknowledged on a retry, when librdkafka knows no offset.
+    `unplaced` holds the keys acknowledged on a retry, whose offset librdkafka does not know.
     """
 
     def __init__(self, bootstrap: str, topic: str, report: Report, *, seed: int, rate: float, partitions: int) -> None:
@@ -94,12 +94,12 @@ class Load:
         self._threads = [report.thread(work) for work in (self._plain, self._transactions)]
 
     def start(self) -> None:
-        """Send in the background."""
+        """Start to send in a background thread."""
         for thread in self._threads:
             thread.start()
 
     def stop(self, timeout_s: float = 60) -> bool:
-        """Send no more; whether all that was sent is acknowledged. The brokers should be up."""
+        """Stop sending; return whether all sent records are acknowledged. The brokers should be up."""
         self._over.set()
         for thread in self._threads:
             thread.join(timeout_s)
@@ -153,7 +153,7 @@ class Load:
             self.unplaced.add(key)
 
     def _transactions(self) -> None:
-        """Small transactions, some aborted: gaps between offsets, and records that nobody may score."""
+        """Send small transactions and abort some: gaps between offsets, and records that must not be scored."""
         random = Random(self._seed + 1)
         messages = Messages(random, 1 << 40)
         producer: Producer | None = None
@@ -162,7 +162,7 @@ class Load:
                 producer = producer or self._transactional()
                 self._transaction(producer, random, messages)
             except KafkaException:
-                producer = None  # its outcome is unknown: a new one ends what is open
+                producer = None  # its outcome is unknown: a new producer ends the open transaction
                 self._over.wait(_RETRY_S)
         if producer is None:
             self._transactional()

@@ -1,4 +1,4 @@
-"""What happens, told line by line as it happens; what went wrong is kept for the verdict."""
+"""The storm's log, printed line by line; findings are kept for the verdict."""
 
 import re
 import threading
@@ -11,7 +11,7 @@ _KEPT = 3
 
 
 class Report:
-    """Prints with the storm's clock, counts events by kind, keeps findings. Any thread may call."""
+    """Events printed with the storm's clock and counted by kind, and the findings. Thread-safe."""
 
     def __init__(self) -> None:
         self.findings: list[str] = []
@@ -20,15 +20,15 @@ class Report:
         self._since_s = time.monotonic()
         self._lock = threading.Lock()
 
-    def tell(self, text: str, event: str = "") -> None:
-        """One line; `event` is the kind that the summary counts it as."""
+    def log(self, text: str, event: str = "") -> None:
+        """Print one line; `event` is the kind that the summary counts it as."""
         with self._lock:
             if event:
                 self.events[event] += 1
             print(f"{time.monotonic() - self._since_s:7.1f} s  {text}", flush=True)
 
-    def find(self, text: str) -> None:
-        """A finding: what is promised did not hold. Of those that differ in their numbers only, three are kept."""
+    def add_finding(self, text: str) -> None:
+        """Record a finding: a broken promise. Of findings that differ in their numbers only, three are kept."""
         with self._lock:
             kind = _NUMBERS.sub("#", text)
             self._alike[kind] += 1
@@ -36,17 +36,17 @@ class Report:
             if alike <= _KEPT:
                 self.findings.append(text)
         if alike <= _KEPT:
-            self.tell(f"FINDING: {text}")
+            self.log(f"FINDING: {text}")
         elif alike == _KEPT + 1:
-            self.tell("FINDING: more of the kind, not listed")
+            self.log("FINDING: more of this kind, not listed")
 
     def thread(self, work: Callable[[], None]) -> threading.Thread:
-        """A thread, not started, whose end by an error is a finding too."""
+        """Return a thread, not started, that records a finding if `work` raises."""
 
         def run() -> None:
             try:
                 work()
-            except Exception as error:  # noqa: BLE001 - nobody else would hear of it
-                self.find(f"{work.__qualname__} ended: {error!r}")
+            except Exception as error:  # noqa: BLE001 - would be lost in a thread otherwise
+                self.add_finding(f"{work.__qualname__} ended: {error!r}")
 
         return threading.Thread(target=run, name=work.__qualname__, daemon=True)

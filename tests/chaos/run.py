@@ -1,4 +1,4 @@
-"""One storm from beginning to end: servers, scorers, load and onlookers; then the drain and the verdict."""
+"""One storm from beginning to end: servers, scorers, load and readers; then the drain and the verdict."""
 
 import itertools
 import shutil
@@ -34,7 +34,7 @@ _DRAIN_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What kind of storm: how many messages a second, whether the CSV is rotated, which rule the scorers lack."""
+    """The storm's parameters: messages per second, rotation of the CSV, the rule that the scorers lack."""
 
     seed: int
     minutes: float = 3.0
@@ -46,12 +46,12 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """How it went: kept what was promised where there are no findings. `folder` is kept only where there are some."""
+    """A storm's result; a promise was broken if there are findings, and only then is `folder` kept."""
 
     plan: Plan
     seconds: float
     events: Mapping[str, int]
-    said: Mapping[str, int]
+    log_counts: Mapping[str, int]
     records: int
     during_storm: int
     dead_letters: int
@@ -68,24 +68,24 @@ class Result:
         lines = [
             f"seed {plan.seed}, {plan.minutes:g} minutes, {plan.replicas} replicas, {plan.rate:g} messages/s{rotated}",
             "events: " + ", ".join(f"{count} {event}" for event, count in sorted(self.events.items())),
-            "scorers said: " + ", ".join(f"{count} {event}" for event, count in sorted(self.said.items())),
+            "scorers logged: " + ", ".join(f"{count} {event}" for event, count in sorted(self.log_counts.items())),
             f"{self.records} records, {self.during_storm} decided during the storm, {self.seconds:.0f} s in all",
             f"{self.dead_letters} dead letters, {self.repeats} repeats, {self.lost} lost: {verdict}",
         ]
         if self.findings:
             repeat = f"CHAOS_SEED={plan.seed} CHAOS_MINUTES={plan.minutes:g} CHAOS_REPLICAS={plan.replicas}"
             repeat += f" CHAOS_RATE={plan.rate:g} CHAOS_ROTATE_BYTES={plan.rotate_bytes}"
-            lines += [f"{len(self.findings)} findings; logs and outputs are in {self.folder}; again with {repeat}"]
+            lines += [f"{len(self.findings)} findings; logs and outputs are in {self.folder}; repeat with {repeat}"]
             lines += [f"- {finding}" for finding in self.findings]
         return "\n".join(lines)
 
 
 def run(plan: Plan) -> Result:
-    """Run one storm. Leaves no process behind, and no files where all promises were kept."""
+    """Run one storm. Leaves no process running, and no files if all promises were kept."""
     began_s = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="fraudstream-chaos-"))
     report = Report()
-    report.tell(f"seed {plan.seed}, logs and outputs in {folder}")
+    report.log(f"seed {plan.seed}, logs and outputs in {folder}")
     with ExitStack() as stack:
         cluster = stack.enter_context(Cluster(jvm=(*QUICK_JVM, _GROUP_LOG)))
         stack.callback(lambda: shutil.copy(cluster.broker.log, folder))
@@ -98,7 +98,7 @@ def run(plan: Plan) -> Result:
             save_model(place, strength)
         random = Random(plan.seed)
         crew = Crew(folder, settings, models, random, report, plan.mutant)
-        stack.callback(crew.disband)
+        stack.callback(crew.kill_all)
         reader = Reader(cluster.bootstrap, surroundings.topics, PARTITIONS, report)
         tailer = Tailer(surroundings.csv, report)
         load = Load(
@@ -110,7 +110,7 @@ def run(plan: Plan) -> Result:
         during_storm = reader.input.count - reader.undecided
         _clear(crew, report)
         if not load.stop():
-            report.find("the load could not deliver what it had sent")
+            report.add_finding("the load could not deliver all of its records")
         _drain(crew, report, reader, surroundings)
         reader.stop()
         tailer.stop()
@@ -119,7 +119,7 @@ def run(plan: Plan) -> Result:
         plan=plan,
         seconds=time.monotonic() - began_s,
         events=report.events,
-        said=crew.said(),
+        log_counts=crew.log_counts(),
         records=reader.input.count,
         during_storm=during_storm,
         dead_letters=reader.dead.count,
@@ -146,20 +146,20 @@ def _storm(plan: Plan, cluster: Cluster, crew: Crew, report: Report, reader: Rea
 
     storm = Storm(cluster, crew, report, decided, progress)
     storm.run(_possible(cluster, schedule(plan.seed, plan.replicas, PARTITIONS)), plan.minutes * 60)
-    report.tell(f"the storm is over: {progress()}")
+    report.log(f"the storm is over: {progress()}")
 
 
 def _possible(cluster: Cluster, disturbances: Iterable[Disturbance]) -> Iterable[Disturbance]:
-    """Leave out what this cluster does not have."""
+    """Leave out disturbances of servers that this cluster does not have."""
     return (one for one in disturbances if one.kind != "ZooKeeper stop" or cluster.line is Line.ZOOKEEPER)
 
 
 def _clear(crew: Crew, report: Report) -> None:
-    """Wake the stopped ones, so that what they still have in hand meets its fence; then end them all."""
-    for member in crew.members:  # also one that stopped itself when it had been told to end
+    """Resume the stopped scorers, so that their unfinished work meets its fence; then end all scorers."""
+    for member in crew.members:  # also one that stopped itself after it was asked to end
         if member.paused:
             crew.resume(member)
-    for member in crew.obeying:
+    for member in crew.active:
         crew.terminate(member)
 
     def ended() -> bool:
@@ -170,11 +170,11 @@ def _clear(crew: Crew, report: Report) -> None:
     try:
         wait_until(ended, _ENDS_S, "the storm's scorers end")
     except TimeoutError as error:
-        report.find(str(error))
+        report.add_finding(str(error))
 
 
 def _drain(crew: Crew, report: Report, reader: Reader, surroundings: Surroundings) -> None:
-    """Clean scorers decide what is left."""
+    """Score the remaining records with undisturbed scorers."""
     expected = len(committed_records(surroundings.bootstrap, surroundings.topics[0]))
     for _ in range(_CLEAN_SCORERS):
         crew.start()
@@ -185,7 +185,7 @@ def _drain(crew: Crew, report: Report, reader: Reader, surroundings: Surrounding
 
     try:
         wait_until(drained, _DRAIN_S, f"all {expected} records decided")
-        report.tell(f"drained: {expected} records")
+        report.log(f"drained: {expected} records")
     except TimeoutError as error:
-        report.find(f"{error}; {reader.undecided} are undecided")
+        report.add_finding(f"{error}; {reader.undecided} are undecided")
     _clear(crew, report)

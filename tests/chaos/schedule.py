@@ -1,6 +1,6 @@
-"""Which disturbance comes after which. Pure: the same seed makes the same schedule.
+"""The order of the disturbances. Pure: the same seed makes the same schedule.
 
-Kinds and failpoints are dealt from shuffled decks, so that a storm of a few minutes holds something of each.
+Kinds and failpoints are drawn from shuffled lists, so that a storm of a few minutes has some of each.
 """
 
 import itertools
@@ -26,7 +26,7 @@ Kind = Literal[
 ]
 SERVERS: frozenset[Kind] = frozenset({"broker restart", "broker kill", "ZooKeeper stop"})
 
-_DECK: Sequence[tuple[Kind, int]] = (
+_KINDS: Sequence[tuple[Kind, int]] = (
     ("kill", 4),
     ("short stop", 2),
     ("long stop", 2),
@@ -39,11 +39,11 @@ _DECK: Sequence[tuple[Kind, int]] = (
     ("ZooKeeper stop", 1),
 )
 _ACTIONS = ("kill", "stop", "fail")
-# gusts, one on top of the other; then a lull, from when the group works again
-_GUSTS = 0.6
-_GUST_GAP_S, _LULL_S = (0.1, 3.0), (1.0, 7.0)
+# bursts of overlapping disturbances; then a pause, counted from when the group works again
+_BURSTS = 0.6
+_BURST_GAP_S, _BURST_PAUSE_S = (0.1, 3.0), (1.0, 7.0)
 _BETWEEN_SERVERS = 3
-# seconds until what was done is undone: a restart, a SIGCONT; a long stop outlasts the group's session of 15 s
+# seconds until a disturbance is undone: a restart, a SIGCONT; a long stop outlasts the group's session of 15 s
 _HOLD_S: dict[Kind, tuple[float, float]] = {
     "kill": (0.0, 8.0),
     "short stop": (0.3, 6.0),
@@ -65,11 +65,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disturbance:
-    """What happens `wait_s` after the last one, to which of those there are (`pick`, 0…1), for how long.
+    """One disturbance, `wait_s` after the previous one, its target among the candidates (`pick`, 0…1), its duration.
 
-    `calm` is whether to wait first until payments are scored again. `replicas` is what a scaling is to; `failpoint` is
-    what a new scorer is armed with, in the words of `FAILPOINTS`, and `mercy` whether one that stops itself is
-    continued or killed.
+    `calm`: wait first until payments are scored again. `replicas` is the target of a scaling; `failpoint` is the one
+    a new scorer is armed with, as spelled in `FAILPOINTS`; `resumed`: continue, not kill, a scorer that stops itself.
     """
 
     wait_s: float
@@ -79,36 +78,36 @@ class Disturbance:
     hold_s: float
     replicas: int = 0
     failpoint: str = ""
-    mercy: bool = False
+    resumed: bool = False
 
 
 def schedule(seed: int, replicas: int, partitions: int) -> Iterator[Disturbance]:
-    """The storm of that seed, without end."""
+    """Yield the disturbances of that seed, endlessly."""
     random = Random(seed)
-    failpoints = _dealt(random, [(name, action) for name in SCORER_NAMES for action in _ACTIONS])
+    failpoints = _shuffled(random, [(name, action) for name in SCORER_NAMES for action in _ACTIONS])
     count = replicas
     for kind in _kinds(random):
-        calm = random.random() >= _GUSTS
+        calm = random.random() >= _BURSTS
         name, action = next(failpoints) if kind == "failpoint" else ("", "")
         if kind == "scale":
             count = _scaled(random, count, replicas, partitions)
         yield Disturbance(
-            wait_s=round(random.uniform(*(_LULL_S if calm else _GUST_GAP_S)), 2),
+            wait_s=round(random.uniform(*(_BURST_PAUSE_S if calm else _BURST_GAP_S)), 2),
             calm=calm,
             kind=kind,
             pick=random.random(),
             hold_s=round(random.uniform(*_HOLD_S[kind]), 2),
             replicas=count if kind == "scale" else 0,
             failpoint=f"{name}={action}@{_time(random, name)}" if name else "",
-            mercy=random.random() < 0.5,
+            resumed=random.random() < 0.5,
         )
 
 
 def _kinds(random: Random) -> Iterator[Kind]:
-    """All kinds, with some others between two that disturb the servers."""
+    """Yield all kinds, with some others between two that disturb the servers."""
     postponed: deque[Kind] = deque()
     others = 0
-    for kind in _dealt(random, [kind for kind, count in _DECK for _ in range(count)]):
+    for kind in _shuffled(random, [kind for kind, count in _KINDS for _ in range(count)]):
         if kind in SERVERS:
             postponed.append(kind)
         else:
@@ -119,20 +118,20 @@ def _kinds(random: Random) -> Iterator[Kind]:
             yield postponed.popleft()
 
 
-def _dealt(random: Random, cards: Sequence[T]) -> Iterator[T]:
-    """All cards in random order, again and again."""
+def _shuffled(random: Random, items: Sequence[T]) -> Iterator[T]:
+    """Yield all items in random order, again and again."""
     for _ in itertools.count():
-        yield from random.sample(cards, len(cards))
+        yield from random.sample(items, len(items))
 
 
 def _time(random: Random, name: str) -> int:
-    """At which time a failpoint acts: mostly soon, as a scorer may not live long; takeovers are rare."""
+    """Return the hit at which a failpoint acts: mostly an early one, as scorers may die soon; takeovers are rare."""
     if name in _AT_TAKEOVER:
         return random.choice((1, 1, 2))
     return min(int(random.expovariate(1 / 4)) + 1, _HIGHEST_COUNT)
 
 
 def _scaled(random: Random, now: int, replicas: int, partitions: int) -> int:
-    """Another number of 1 … replicas + 2; now and then one more than there are partitions."""
+    """Return another number of 1 … replicas + 2; now and then one more than there are partitions."""
     others = [number for number in range(1, replicas + 3) if number != now]
     return partitions + 1 if random.random() < _RARELY_CROWDED else random.choice(others)

@@ -1,4 +1,4 @@
-"""What must hold once the storm is over and all is drained."""
+"""Checks after the storm, once all records are drained."""
 
 import asyncio
 import os
@@ -25,7 +25,7 @@ _VERIFY_TIMEOUT_S = 180
 def judge(
     report: Report, reader: Reader, load: Load, state: State | None, path: Path, settings: Mapping[str, str]
 ) -> int:
-    """Every check; each that fails is a finding. Returns how many records were lost."""
+    """Run every check; each failure is a finding. Return the number of lost records."""
     bootstrap = settings["KAFKA_BOOTSTRAP_SERVERS"]
     lost = _lost(report, reader, load, bootstrap, settings["INPUT_TOPIC"])
     _files(report, state, path)
@@ -34,7 +34,7 @@ def judge(
     try:
         assert_each_once(_whole(path), bootstrap, settings)
     except (AssertionError, ValueError, TimeoutError) as error:
-        report.find(f"each once: {str(error)[:400] or type(error).__name__}")
+        report.add_finding(f"each once: {str(error)[:400] or type(error).__name__}")
     if "verify" in COMMANDS:
         _verify(report, settings)
     return lost
@@ -43,13 +43,13 @@ def judge(
 def _lost(report: Report, reader: Reader, load: Load, bootstrap: str, topic: str) -> int:
     lost = reader.lost()
     if lost:
-        report.find(f"lost: {len(lost)} records of the input are nowhere: {lost[:_NAMED]}")
+        report.add_finding(f"lost: {len(lost)} records of the input are in no output: {lost[:_NAMED]}")
     missing = sorted(place for place in load.ledger if place not in reader.input)
     if load.unplaced:
         keys = {record.key for record in committed_records(bootstrap, topic)}
         missing += sorted((-1, int(key)) for key in load.unplaced - keys)
     if missing:
-        report.find(
+        report.add_finding(
             f"lost by the brokers: {len(missing)} acknowledged records are not in the input: {missing[:_NAMED]}"
         )
     return len(lost)
@@ -60,7 +60,7 @@ def _rotated(path: Path) -> list[Path]:
 
 
 def _whole(path: Path) -> Path:
-    """The CSV with those that were rotated before it, as one."""
+    """Return one file with the rows of the CSV and of its rotated files."""
     rotated = _rotated(path)
     if not rotated:
         return path
@@ -77,24 +77,24 @@ def _files(report: Report, state: State | None, path: Path) -> None:
     ours = {path, *rotated, *(path.with_name(f".{path.name}.{kind}") for kind in ("journal", "lock", "claim"))}
     others = sorted(one.name for one in path.parent.iterdir() if one not in ours)
     if others:
-        report.find(f"files beside the CSV: {others}")
+        report.add_finding(f"files beside the CSV: {others}")
     for file in (*rotated, path):
         content = file.read_bytes()
         if not content.endswith(b"\n"):
-            report.find(f"{file.name} ends with {content[-80:]!r}")
+            report.add_finding(f"{file.name} ends with {content[-80:]!r}")
         if content.count(HEADER.encode()) != 1 or not content.startswith(HEADER.encode()):
-            report.find(f"{file.name} has its header {content.count(HEADER.encode())} times")
+            report.add_finding(f"{file.name} has its header {content.count(HEADER.encode())} times")
     size = path.stat().st_size
     if state is None or (state.length, state.generation) != (size, len(rotated)):
         words = f"{state.length} and generation {state.generation}" if state else "nothing"
-        report.find(f"the CSV has {size} bytes behind {len(rotated)} rotated ones, the journal says {words}")
+        report.add_finding(f"the CSV has {size} bytes after {len(rotated)} rotated files, the journal has {words}")
 
 
 def _transactions(report: Report, bootstrap: str, topics: Sequence[str]) -> None:
     for topic in topics:
         stable, ends = (asyncio.run(_ends(bootstrap, topic, level)) for level in ("read_committed", "read_uncommitted"))
         if stable != ends:
-            report.find(f"an open transaction in {topic}: stable {stable}, end {ends}")
+            report.add_finding(f"an open transaction in {topic}: stable {stable}, end {ends}")
 
 
 async def _ends(bootstrap: str, topic: str, isolation: str) -> dict[int, int]:
@@ -109,11 +109,11 @@ def _offsets(report: Report, state: State | None, bootstrap: str, settings: Mapp
         {partition: mark.offset + 1 for partition, mark in state.marks.items() if mark.offset >= 0} if state else {}
     )
     if {partition: offset for partition, offset in committed.items() if offset} != decided:
-        report.find(f"the group has committed {committed}, the journal has {decided}")
+        report.add_finding(f"the group has committed {committed}, the journal has {decided}")
 
 
 def _verify(report: Report, settings: Mapping[str, str]) -> None:
-    """The product's own judgement must be the same."""
+    """Check that `fraudstream verify` comes to the same result."""
     environment = {**settings, "PATH": os.environ["PATH"]}
     done = subprocess.run(
         [sys.executable, "-m", "cli", "verify"],
@@ -124,4 +124,4 @@ def _verify(report: Report, settings: Mapping[str, str]) -> None:
         check=False,
     )
     if done.returncode != 0:
-        report.find(f"fraudstream verify ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2_000:]}")
+        report.add_finding(f"fraudstream verify ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2_000:]}")

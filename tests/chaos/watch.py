@@ -1,4 +1,4 @@
-"""Looks on during the storm: what a reader of the topics sees, and whether the CSV's committed bytes ever change."""
+"""Observers during the storm: the records that a reader of the topics sees, and the CSV's committed bytes."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ _READ = 1_000
 _READ_TIMEOUT_S = 0.2
 _TAIL_EVERY_S = 0.2
 _COMPARE_EVERY = 25
-_AWAY = {
+_UNAVAILABLE = {
     KafkaError._TRANSPORT,
     KafkaError._ALL_BROKERS_DOWN,
     KafkaError._RESOLVE,
@@ -34,14 +34,14 @@ _AWAY = {
 
 
 class Seen:
-    """For each place in the input, where it was seen: eight bytes each, so that hours fit."""
+    """The output place of each input place, in eight bytes each, so that hours of load fit into memory."""
 
     def __init__(self, partitions: int) -> None:
         self.count = 0
         self._where = [array("q") for _ in range(partitions)]
 
     def note(self, place: Place, where: int) -> int | None:
-        """Note that `place` was seen at `where`; returns where it had been seen before, if it was."""
+        """Note that `place` was seen at `where`; return its earlier position, if it was seen before."""
         partition, offset = place
         known = self._where[partition]
         if offset >= len(known):
@@ -58,7 +58,7 @@ class Seen:
         return offset < len(self._where[partition]) and self._where[partition][offset] >= 0
 
     def places(self) -> list[Place]:
-        """All that was seen, in order."""
+        """Return all places, in order."""
         return [
             (partition, offset)
             for partition, known in enumerate(self._where)
@@ -68,7 +68,7 @@ class Seen:
 
 
 class Piece(NamedTuple):
-    """Bytes of the CSV that were committed when they were seen."""
+    """Bytes of the CSV that were committed when they were read."""
 
     generation: int
     start: int
@@ -77,7 +77,7 @@ class Piece(NamedTuple):
 
 
 class Reader:
-    """A read_committed reader, as another system would be, by another client library than the scorer's."""
+    """A read_committed reader, as another system would run it, with another client library than the scorer's."""
 
     def __init__(self, bootstrap: str, topics: Sequence[str], partitions: int, report: Report) -> None:
         self._input, self._scored, self._dlq = topics
@@ -105,21 +105,21 @@ class Reader:
 
     @property
     def undecided(self) -> int:
-        """How many records of the input are neither scored nor a dead letter, as far as has been read."""
+        """The number of input records read so far that are neither scored nor a dead letter."""
         return self.input.count - self.scored.count - self.dead.count
 
     def start(self) -> None:
-        """Read in the background."""
+        """Start to read in a background thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Read no more."""
+        """Stop reading."""
         self._over.set()
         self._thread.join()
         self._consumer.close()
 
     def lost(self) -> list[Place]:
-        """What the input holds and no output does."""
+        """Return the input places that no output has."""
         return [place for place in self.input.places() if place not in self.scored and place not in self.dead]
 
     def _read(self) -> None:
@@ -127,7 +127,7 @@ class Reader:
             try:
                 messages = self._consumer.consume(_READ, _READ_TIMEOUT_S)
             except KafkaException as error:
-                self._report.find(f"the reader of the topics failed: {error}")
+                self._report.add_finding(f"the reader of the topics failed: {error}")
                 return
             for message in messages:
                 self._note(message)
@@ -136,8 +136,8 @@ class Reader:
         error = message.error()
         topic, partition, offset = message.topic(), message.partition(), message.offset()
         if error is not None:
-            if error.code() not in _AWAY:
-                self._report.find(f"reading {topic}/{partition}: {error}")
+            if error.code() not in _UNAVAILABLE:
+                self._report.add_finding(f"reading {topic}/{partition}: {error}")
             return
         assert topic is not None
         assert partition is not None
@@ -149,14 +149,14 @@ class Reader:
         if source is None:
             return
         if source[0] != partition:
-            self._report.find(f"{topic}/{partition} at {offset} is of partition {source[0]}")
+            self._report.add_finding(f"{topic}/{partition} at {offset} is of partition {source[0]}")
         seen, other = (self.scored, self.dead) if topic == self._scored else (self.dead, self.scored)
         before = seen.note(source, offset)
         if before is not None or source in other:
             self.repeats += 1
-            self._report.find(f"repeat: input {source} stands in {topic} at {before} and {offset}")
+            self._report.add_finding(f"repeat: input {source} is in {topic} at {before} and {offset}")
         elif source[1] < self._last.get((topic, partition), -1):
-            self._report.find(f"disorder: input {source} stands in {topic} at {offset}, behind a later one")
+            self._report.add_finding(f"disorder: input {source} is in {topic} at {offset}, after a later one")
         self._last[topic, partition] = source[1]
 
 
@@ -166,7 +166,7 @@ def _scored_place(message: Message) -> Place:
 
 
 def _dead_place(message: Message) -> Place | None:
-    """Of the message that could not be scored; None: it is the marker of a replay."""
+    """Return the place of the dead letter's message; None for a replay's marker."""
     headers = dict(message.headers() or [])
     if "dlq.replayed_offset" in headers and "dlq.offset" not in headers:
         return None
@@ -174,7 +174,7 @@ def _dead_place(message: Message) -> Place | None:
 
 
 class Tailer:
-    """Holds the CSV's committed part against what it was before: it may only grow, and be kept when it is rotated."""
+    """A comparison of the CSV's committed part with its earlier content: it may only grow; rotation must keep it."""
 
     def __init__(self, path: Path, report: Report) -> None:
         self._path = path
@@ -187,50 +187,52 @@ class Tailer:
         self._thread = report.thread(self._tail)
 
     def start(self) -> None:
-        """TopicFollower in the background."""
+        """Start to compare in a background thread."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Read all of it once more, and end."""
+        """Compare everything once more, and end."""
         self._over.set()
         self._thread.join()
         self._look()
         self._compare()
 
     def state(self) -> State | None:
-        """The journal's state now."""
+        """Return the journal's current state."""
         return self._journal.read()
 
     def _tail(self) -> None:
         looks = 0
         while not self._over.wait(_TAIL_EVERY_S):
             looks += 1
-            with suppress(FileNotFoundError):  # it is just being rotated
+            with suppress(FileNotFoundError):  # it is being rotated
                 self._look()
                 if looks % _COMPARE_EVERY == 0:
                     self._compare()
 
     def _look(self) -> None:
-        """Remember what has been committed since the last look."""
+        """Remember the bytes committed since the last call."""
         state = self.state()
         if state is None:
             if self._length:
-                self._report.find("the journal is unreadable or gone")
+                self._report.add_finding("the journal is unreadable or missing")
             return
         if state.generation > self._generation:
             self._generation, self._length = state.generation, 0
         if state.length < self._length:
-            self._report.find(f"the committed length shrank from {self._length} to {state.length}")
+            self._report.add_finding(f"the committed length shrank from {self._length} to {state.length}")
         if state.length > self._length:
             digest = self._digest(self._generation, self._length, state.length)
             self._pieces.append(Piece(self._generation, self._length, state.length, digest))
             self._length = state.length
 
     def _compare(self) -> None:
-        """Read all again."""
+        """Read all again and compare."""
         for generation, start, end, digest in self._pieces:
             if self._digest(generation, start, end) != digest:
-                self._report.find(f"committed bytes {start} … {end} of the CSV's generation {generation} have changed")
+                self._report.add_finding(
+                    f"committed bytes {start} … {end} of the CSV's generation {generation} have changed"
+                )
 
     def _digest(self, generation: int, start: int, end: int) -> bytes:
         rotated = rotated_csv(self._path, generation)
@@ -244,5 +246,5 @@ class Tailer:
 
 
 def rotated_csv(path: Path, generation: int) -> Path:
-    """The name under which a generation of the CSV is kept."""
+    """Return the name of the rotated CSV of this generation."""
     return path.with_name(f"{path.stem}.{generation + 1:04d}{path.suffix}")

@@ -1,4 +1,4 @@
-"""The sink's promises without a file: for tests of what stands on them."""
+"""The sink's contract without a file, for tests of the code that uses a sink."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -8,7 +8,7 @@ from fraudstream.scored_payment import stored_row
 
 
 class MemorySink:
-    """Keeps rows in `rows[partition][offset]`."""
+    """Rows in memory, as `rows[partition][offset]`."""
 
     def __init__(self) -> None:
         self.rows: dict[int, dict[int, bytes]] = {}
@@ -16,11 +16,11 @@ class MemorySink:
         self._decided: dict[int, Decided] = {}
 
     def is_new(self) -> bool:
-        """Whether no partition was ever taken."""
+        """Return whether no partition was ever acquired."""
         return not self._tokens
 
     def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
-        """Take the partitions over."""
+        """Acquire the partitions."""
         for partition in partitions:
             self._tokens[partition] = self._tokens.get(partition, 0) + 1
         return {partition: self._holding(partition) for partition in partitions}
@@ -33,14 +33,14 @@ class MemorySink:
             if decided is not None and batch.last <= decided.offset:
                 continue
             if decided is not None and batch.base <= decided.offset:
-                raise ValueError(f"a batch of partition {batch.partition} is new and a replay at once")
+                raise ValueError(f"a batch of partition {batch.partition} is new and also a replay")
             kept = self.rows.setdefault(batch.partition, {})
             kept.update({stored_row(row.decode()).offset: row for row in batch.rows.splitlines(keepends=True)})
             self._decided[batch.partition] = Decided(offset=batch.last, base=batch.base, fingerprint=batch.fingerprint)
         return frozenset(batch.partition for batch in held)
 
     def forget(self, tokens: Mapping[int, int]) -> None:
-        """Drop what is kept of these partitions."""
+        """Drop the rows of these partitions."""
         for partition, token in tokens.items():
             if self._tokens.get(partition) == token:
                 self.rows.pop(partition, None)

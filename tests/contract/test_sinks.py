@@ -1,4 +1,4 @@
-"""One suite on every sink: what the scorer may rely on, whichever it has."""
+"""One suite for all sinks: the contract that the scorer relies on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -16,7 +16,7 @@ IDENTITY = Identity(cluster="c", topic="t", group="g")
 
 
 def batch(partition: int, token: int, offsets: range, *, last: int | None = None, version: str = "v1") -> Batch:
-    """A batch with a row at each offset; `last` reaches further where dead letters follow."""
+    """Return a batch with a row at each offset; `last` is larger where dead letters follow."""
     scored = [One(PAYMENT, 0.125, "review", version, 1_790_000_000_000, partition, offset) for offset in offsets]
     end = last if last is not None else offsets[-1]
     base = offsets[0] if offsets else end
@@ -34,12 +34,12 @@ Stored = Callable[[], dict[int, list[int]]]
 
 
 def stored_in_memory(sink: MemorySink) -> dict[int, list[int]]:
-    """Offsets by partition."""
+    """Return the offsets by partition."""
     return {partition: list(rows) for partition, rows in sink.rows.items()}
 
 
 def stored_in_csv(path: Path) -> dict[int, list[int]]:
-    """Offsets by partition, in the order of the file."""
+    """Return the offsets by partition, in the order of the file."""
     found: dict[int, list[int]] = {}
     for line in path.read_text().splitlines()[1:]:
         cells = line.split(",")
@@ -49,12 +49,12 @@ def stored_in_csv(path: Path) -> dict[int, list[int]]:
 
 @pytest.fixture(params=["memory", "csv"])
 def sink_and_stored(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Sink, Stored]:
-    """Each sink, and a look at what it holds."""
+    """Return each kind of sink, and a function that reads its rows."""
     return make(request.param, tmp_path / "scores.csv")
 
 
 def make(kind: str, path: Path) -> tuple[Sink, Stored]:
-    """A sink of this kind."""
+    """Return a sink of this kind."""
     if kind == "memory":
         memory = MemorySink()
         return memory, lambda: stored_in_memory(memory)
@@ -62,7 +62,7 @@ def make(kind: str, path: Path) -> tuple[Sink, Stored]:
 
 
 def test_rows_are_kept_once(sink_and_stored: tuple[Sink, Stored]) -> None:
-    """The same batch again changes nothing, and is accepted."""
+    """The same batch again is accepted and changes nothing."""
     sink, stored = sink_and_stored
     assert sink.is_new()
     token = sink.acquire([3])[3].token
@@ -72,8 +72,8 @@ def test_rows_are_kept_once(sink_and_stored: tuple[Sink, Stored]) -> None:
     assert not sink.is_new()
 
 
-def test_a_batch_that_is_new_and_a_replay_at_once_is_refused(sink_and_stored: tuple[Sink, Stored]) -> None:
-    """The scorer ends a replay with a cycle; anything else is a mistake that must not reach the file."""
+def test_a_new_batch_and_a_replay_together_are_refused(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """A call with a new batch and a replay is refused: the scorer ends a replay with a cycle."""
     sink, stored = sink_and_stored
     token = sink.acquire([0])[0].token
     sink.append([batch(0, token, range(5))])
@@ -82,8 +82,8 @@ def test_a_batch_that_is_new_and_a_replay_at_once_is_refused(sink_and_stored: tu
     assert stored() == {0: list(range(5))}
 
 
-def test_a_former_owner_is_refused_and_the_others_are_not(sink_and_stored: tuple[Sink, Stored]) -> None:
-    """A token ends when somebody else takes the partition."""
+def test_a_previous_owner_is_refused_and_the_others_are_not(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """A token ends when another process takes the partition."""
     sink, stored = sink_and_stored
     old = sink.acquire([0, 1])
     new = sink.acquire([0])
@@ -92,14 +92,14 @@ def test_a_former_owner_is_refused_and_the_others_are_not(sink_and_stored: tuple
     assert stored() == {1: [0, 1], 0: [0]}
 
 
-def test_who_never_acquired_is_refused(sink_and_stored: tuple[Sink, Stored]) -> None:
-    """No token, no rows."""
+def test_a_process_without_a_token_is_refused(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """A process without a token stores no rows."""
     sink, _ = sink_and_stored
     assert sink.append([batch(9, 1, range(1))]) == frozenset()
 
 
 def test_the_next_owner_learns_what_was_decided(sink_and_stored: tuple[Sink, Stored]) -> None:
-    """Last offset (dead letters included), base, fingerprint, and the last batch's rows come with the partition."""
+    """A takeover returns last offset (dead letters included), base, fingerprint, and the last batch's rows."""
     sink, _ = sink_and_stored
     token = sink.acquire([0, 1])[0].token
     sink.append([batch(0, token, range(2))])
@@ -122,8 +122,8 @@ def test_a_batch_of_dead_letters_only_is_remembered(sink_and_stored: tuple[Sink,
     assert stored().get(0, []) == []
 
 
-def test_a_topic_made_anew_starts_from_nothing(sink_and_stored: tuple[Sink, Stored]) -> None:
-    """Forgotten partitions accept offset 0 again, with the token that took them."""
+def test_a_re_created_topic_starts_from_nothing(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """Forgotten partitions accept offset 0 again, with the token that acquired them."""
     sink, stored = sink_and_stored
     sink.append([batch(0, sink.acquire([0])[0].token, range(9))])
     token = sink.acquire([0])[0].token
@@ -132,11 +132,11 @@ def test_a_topic_made_anew_starts_from_nothing(sink_and_stored: tuple[Sink, Stor
     assert stored()[0] == [0, 1]
 
 
-def test_partitions_of_a_topic_made_anew_are_found_one_after_the_other(sink_and_stored: tuple[Sink, Stored]) -> None:
-    """What one has stored anew stays when the next one is found; and when the topic is made anew once more, it goes."""
+def test_partitions_of_a_re_created_topic_are_found_one_after_the_other(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """Rows stored after a re-creation stay when the next partition is found re-created; a second one removes them."""
     sink, stored = sink_and_stored
-    former = sink.acquire([0, 1, 2])
-    sink.append([batch(partition, former[partition].token, range(9)) for partition in (0, 1, 2)])
+    previous = sink.acquire([0, 1, 2])
+    sink.append([batch(partition, previous[partition].token, range(9)) for partition in (0, 1, 2)])
     holdings = sink.acquire([0, 1, 2])
     tokens = {partition: holding.token for partition, holding in holdings.items()}
     for partition in (1, 0):
@@ -151,15 +151,15 @@ def test_partitions_of_a_topic_made_anew_are_found_one_after_the_other(sink_and_
     assert stored() == {0: [0, 1, 2], 2: [0]}
 
 
-def test_a_former_owner_can_not_make_forgotten(sink_and_stored: tuple[Sink, Stored]) -> None:
-    """It had found the topic made anew and was slow; the next owner had, too, and has stored rows since."""
+def test_a_previous_owner_can_not_forget_partitions(sink_and_stored: tuple[Sink, Stored]) -> None:
+    """A previous owner that finds the re-creation late does not remove rows that the next owner has stored since."""
     sink, stored = sink_and_stored
     sink.append([batch(0, sink.acquire([0])[0].token, range(9))])
-    former = sink.acquire([0])[0].token
+    previous = sink.acquire([0])[0].token
     token = sink.acquire([0])[0].token
     sink.forget({0: token})
     sink.append([batch(0, token, range(2))])
-    sink.forget({0: former})
+    sink.forget({0: previous})
     assert stored() == {0: [0, 1]}
     assert sink.append([batch(0, token, range(2, 3))]) == {0}
     decided = sink.acquire([0])[0].decided
@@ -178,7 +178,7 @@ steps = st.lists(
 @pytest.mark.parametrize("kind", ["memory", "csv"])
 @settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps)
-def test_whatever_happens_each_offset_stands_once(
+def test_any_sequence_of_calls_keeps_each_offset_once(
     kind: str, steps: list[tuple[str, int, int]], tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     """Owners, replays and zombies in any order: offsets ascend without gap or repeat in every partition."""

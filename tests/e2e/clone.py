@@ -1,4 +1,4 @@
-"""Copies of this repository, as a fresh `git clone` would make them."""
+"""Copies of this repository, as a fresh `git clone` makes them."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ _ROOT = Path(__file__).parents[2]
 
 
 def clone(target: Path, owner: int | None = None, umask: int = 0o022) -> Path:
-    """Copy all files that git tracks or would add, as if `owner` had cloned with that umask; returns `target`."""
+    """Copy all files that git tracks or would add, owned by `owner` and created with that umask; return `target`."""
     command = ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     listed = subprocess.run(command, cwd=_ROOT, capture_output=True, check=True, text=True)
     for name in filter(None, listed.stdout.split("\0")):

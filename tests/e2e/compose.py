@@ -24,7 +24,7 @@ _LOG_LINES = 40
 
 
 def why_unavailable() -> str | None:
-    """Why Compose can't be used on this machine, or None if it can."""
+    """Return why Compose can't be used on this machine, or None if it can."""
     if shutil.which("docker") is None:
         return "docker not on the PATH"
     for command in (["docker", "compose", "version"], ["docker", "info"]):
@@ -35,7 +35,7 @@ def why_unavailable() -> str | None:
 
 
 class Stack:
-    """One project: its clone, its containers, and what they write."""
+    """One project: its clone, its containers and their output."""
 
     def __init__(self, project: str, folder: Path) -> None:
         self.folder = folder
@@ -46,7 +46,7 @@ class Stack:
 
     @property
     def bootstrap(self) -> str:
-        """Kafka as the host reaches it."""
+        """Kafka's address, as seen from the host."""
         return f"127.0.0.1:{self._port.number}"
 
     @property
@@ -70,7 +70,7 @@ class Stack:
         return self.folder / "outputs" / "fraud_scores_stream.csv"
 
     def compose(self, *arguments: str, timeout_s: float = 120, stdin: str | None = None, **settings: str) -> str:
-        """Run `docker compose` with these settings in its environment; returns what it printed."""
+        """Run `docker compose` with these settings in its environment; return its output."""
         env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         env |= {
             "KAFKA_HOST_PORT": str(self._port.number),
@@ -96,7 +96,7 @@ class Stack:
         return done.stdout
 
     def psql(self, query: str, user: str = "postgres") -> str:
-        """Rows of a query to the bundled Postgres, as CSV; *user* logs in through the socket in the container."""
+        """Return a query's rows from the bundled Postgres, as CSV; *user* logs in through the container's socket."""
         command = ("psql", "--username", user, "--dbname", "fraudstream", "--tuples-only", "--csv", "--command", query)
         return self.compose("exec", "-T", "postgres", *command).strip()
 
@@ -105,28 +105,28 @@ class Stack:
         self.compose("build", timeout_s=_BUILD_TIMEOUT_S)
 
     def up(self, *arguments: str, profile: str = "", **settings: str) -> None:
-        """`docker compose up --detach`, which returns when all that others wait for is healthy."""
+        """Run `docker compose up --detach`, which returns when all services that others depend on are healthy."""
         profiles = ("--profile", profile) if profile else ()
         self.compose(*profiles, "up", "--detach", *arguments, timeout_s=180, **settings)
 
     def exit_codes(self) -> dict[str, int]:
-        """Exit code of each container of this project, by container name."""
+        """Return the exit code of each container of this project, by container name."""
         lines = self.compose("ps", "--all", "--format", "json").splitlines()
         return {container["Name"]: container["ExitCode"] for container in map(json.loads, lines)}
 
     def wait_for_rows(self, count: int, timeout_s: float) -> None:
-        """Wait until the CSV has `count` rows below its header."""
+        """Wait until the CSV has `count` rows after its header."""
         try:
             wait_until(lambda: self.rows() >= count, timeout_s, f"{count} rows in the CSV")
         except TimeoutError as error:
             raise TimeoutError(f"{error}, but {self.rows()}\n{self._logs()}") from None
 
     def rows(self) -> int:
-        """How many whole rows the CSV has."""
+        """Return the number of complete rows in the CSV."""
         return max(self.csv.read_bytes().count(b"\n") - 1, 0) if self.csv.exists() else 0
 
     def remove(self) -> None:
-        """Take everything down, with volumes and our own images; those of others stay."""
+        """Remove containers, volumes and the images built here; pulled images stay."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
         for port in (self._port, self._page, self._prometheus, self._postgres):
             port.release()

@@ -1,4 +1,4 @@
-"""One stack that the Compose tests share, each starting it as it needs it."""
+"""One stack that the Compose tests share; each test starts it as it needs it."""
 
 import os
 import uuid
@@ -17,7 +17,7 @@ MakeStack = Callable[..., Stack]
 
 @pytest.fixture(scope="session")
 def make_stack() -> Iterator[MakeStack]:
-    """Clones this repository, as `make_stack(owner=1234, umask=0o077)`, and builds its images."""
+    """Clone this repository, as `make_stack(owner=1234, umask=0o077)`, and build its images."""
     _require_engine()
     with ExitStack() as stacks:
 
@@ -33,7 +33,7 @@ def make_stack() -> Iterator[MakeStack]:
 
 @pytest.fixture(scope="session")
 def stack(make_stack: MakeStack) -> Stack:
-    """A clone of whoever runs the tests, images built, nothing started."""
+    """Return a clone owned by the current user, with images built and nothing started."""
     return make_stack()
 
 

@@ -1,4 +1,4 @@
-"""Clones of other owners: our services write, whoever owns the folders, and the owner has the say."""
+"""Clones with other owners: the services can write, and the owner can read and delete their files."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ OWNER = 4321
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a clone to another user")
 def test_a_clone_of_another_user_with_a_private_umask(make_stack: MakeStack) -> None:
-    """Cloned by another uid with umask 077: payments are scored; that user reads and deletes what was written."""
+    """In a clone of another uid with umask 077, payments are scored; that user reads and deletes the output files."""
     stack = make_stack(owner=OWNER, umask=0o077)
     stack.up()
     stack.wait_for_rows(1, timeout_s=45)
@@ -22,7 +22,7 @@ def test_a_clone_of_another_user_with_a_private_umask(make_stack: MakeStack) -> 
         assert folder.stat().st_uid == OWNER
         assert folder.stat().st_mode & 0o7777 == 0o2775
     _as_owner("cat", str(stack.csv), str(stack.folder / "models" / "fraud_model.json"))
-    stack.up("postgres", "--wait", profile="postgres")  # its script is readable for another user, whatever the umask
+    stack.up("postgres", "--wait", profile="postgres")  # its script must be readable for another user
     assert stack.psql("SELECT current_user", "fraudstream") == "fraudstream"
     stack.compose("--profile", "postgres", "stop")
     for name in written:
@@ -31,5 +31,5 @@ def test_a_clone_of_another_user_with_a_private_umask(make_stack: MakeStack) -> 
 
 
 def _as_owner(*command: str) -> None:
-    """Run it as the clone's owner, who has no other rights; CalledProcessError if it may not."""
+    """Run the command as the clone's owner, without other rights; CalledProcessError if it is not permitted."""
     subprocess.run(command, user=OWNER, group=OWNER, extra_groups=[], capture_output=True, check=True)

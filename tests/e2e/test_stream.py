@@ -1,4 +1,4 @@
-"""The stream from a fresh clone: up, restarted, scaled, stopped, started anew. In this order, on one stack."""
+"""The stream from a fresh clone: up, restart, scale, stop, down, up. In this order, on one stack."""
 
 import time
 
@@ -15,12 +15,12 @@ HEADER = (
 )
 LOAD, SECONDS, REPLICAS = 500, 60, 4
 OURS = ("scorer", "producer", "dashboard", "archiver", "trainer", "topics", "volumes")
-GRACES_S = 30 + 30 + 60 + 30  # one after the other; who takes longer than its own is killed, and that is seen
+GRACES_S = 30 + 30 + 60 + 30  # one after the other; a service that exceeds its own is killed, and the test sees that
 JAVA_ENDED_BY_SIGTERM = 143
 
 
 def test_first_payments(stack: Stack) -> None:
-    """With built images, `up` alone: a payment is scored within 45 s, and none was missed, in CSV and topic."""
+    """With built images, `up` alone: a payment is scored within 45 s, and none is missing, in CSV and topic."""
     began = time.monotonic()
     stack.up()
     stack.wait_for_rows(1, timeout_s=45 - (time.monotonic() - began))
@@ -31,11 +31,13 @@ def test_first_payments(stack: Stack) -> None:
 
 
 def test_down_and_up_keeps_topics_and_offsets(stack: Stack) -> None:
-    """`down` and `up`: what was in Kafka is there, the group goes on where it was."""
+    """After `down` and `up`, Kafka still has its topics, and the group resumes at its offsets."""
     before = _progress(stack)
     stack.compose("down")
     stack.up("kafka", "--wait")
-    wait_until(lambda: _progress(stack) == before, 30, "all is there")  # once the group's coordinator has loaded it
+    wait_until(
+        lambda: _progress(stack) == before, 30, "all offsets are as before"
+    )  # once the group's coordinator has loaded it
     count = stack.rows()
     stack.up()
     stack.wait_for_rows(count + 1, timeout_s=45)
@@ -43,7 +45,7 @@ def test_down_and_up_keeps_topics_and_offsets(stack: Stack) -> None:
 
 
 def test_four_scorers_share_the_load(stack: Stack) -> None:
-    """One scorer, then four, under 500 payments a second for a minute: each payment exactly once, all four at work."""
+    """One scorer, then four, at 500 payments per second for a minute: each payment exactly once, all four at work."""
     count = sum(offsets.ends(stack.bootstrap, INPUT).values())
     total = count + LOAD * SECONDS
     load = {"PAYMENTS_PER_SECOND": str(LOAD), "PAYMENT_LIMIT": str(LOAD * SECONDS)}
@@ -57,7 +59,7 @@ def test_four_scorers_share_the_load(stack: Stack) -> None:
 
 
 def test_stop_is_clean(stack: Stack) -> None:
-    """`stop` under load, with four scorers: all end by themselves, within their grace periods."""
+    """On `stop` under load, with four scorers, all end by themselves within their grace periods."""
     count = stack.rows()
     stack.up("--scale", f"scorer={REPLICAS}", PAYMENTS_PER_SECOND=str(LOAD))
     stack.wait_for_rows(count + LOAD, timeout_s=30)
@@ -68,7 +70,7 @@ def test_stop_is_clean(stack: Stack) -> None:
 
 
 def test_a_new_kafka(stack: Stack) -> None:
-    """`down -v` and `up`: an empty Kafka, a CSV of the one before; payments are scored again."""
+    """After `down -v` and `up`, with an empty Kafka and the previous CSV, payments are scored again."""
     stack.compose("down", "--volumes")
     stack.up()
     wait_until(lambda: bool(oracle.scored(stack.bootstrap, SCORED)), 30, "payments scored")
@@ -77,25 +79,25 @@ def test_a_new_kafka(stack: Stack) -> None:
 
 
 def _assert_each_once(stack: Stack) -> None:
-    """Every payment ever sent is scored once, alike in the CSV and in the topic; all is still while we look."""
+    """Assert that every payment sent is scored once, alike in CSV and topic. Nothing may be in progress."""
     stack.compose("stop", "producer")
     wait_until(lambda: _lag(stack) == 0, 30, "all scored")
     assert oracle.assert_each_once(stack.csv, stack.bootstrap, TOPICS) == stack.rows()
 
 
 def _progress(stack: Stack) -> tuple[dict[int, int], dict[int, int]]:
-    """What is in the topic, and what the group has committed."""
+    """Return the topic's end offsets and the group's committed offsets."""
     return offsets.ends(stack.bootstrap, INPUT), offsets.committed(stack.bootstrap, GROUP, INPUT)
 
 
 def _lag(stack: Stack) -> int:
-    """Payments sent and not yet committed as scored."""
+    """Return the number of payments sent and not yet committed as scored."""
     ends, done = _progress(stack)
     return sum(end - done.get(partition, 0) for partition, end in ends.items())
 
 
 def _owners(stack: Stack) -> set[str]:
-    """The members of the group that hold partitions, as Kafka's own tool lists them."""
+    """Return the members of the group that own partitions, as listed by Kafka's own tool."""
     tool = ("kafka-consumer-groups", "--bootstrap-server", "kafka:9092", "--describe", "--group", GROUP)
     table = [line.split() for line in stack.compose("exec", "-T", "kafka", *tool).splitlines() if line.strip()]
     column = next((row.index("CONSUMER-ID") for row in table if "CONSUMER-ID" in row), None)

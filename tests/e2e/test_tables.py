@@ -1,4 +1,4 @@
-"""The archiver beside the stream: SQLite in the mounted folder by itself, Postgres where asked for."""
+"""The archiver in the stack: SQLite in the mounted folder by default, Postgres with its profile."""
 
 import sqlite3
 from contextlib import closing
@@ -14,7 +14,7 @@ Row = tuple[int, int, int]
 
 
 def test_sqlite_has_what_the_topic_has(stack: Stack) -> None:
-    """From the host, while the archiver is at work."""
+    """SQLite, read from the host while the archiver writes, has all records of the topic."""
     stack.up(PAYMENTS_PER_SECOND="50")
     stack.wait_for_rows(stack.rows() + 200, timeout_s=60)
     stack.compose("stop", "producer")
@@ -24,7 +24,7 @@ def test_sqlite_has_what_the_topic_has(stack: Stack) -> None:
 
 
 def test_a_payment_is_erased(stack: Stack) -> None:
-    """By one command, from database and CSV; all other rows stay."""
+    """One command erases a payment from database and CSV; all other rows stay."""
     rows = _in_sqlite(stack)
     payment_id = min(_scored(stack))[2]  # the topic has it; the database has an earlier Kafka's payments too
     stack.compose("run", "--rm", "-T", "erase", "--payment-id", str(payment_id), "--yes")
@@ -34,14 +34,14 @@ def test_a_payment_is_erased(stack: Stack) -> None:
 
 
 def test_postgres_has_what_the_topic_has(stack: Stack) -> None:
-    """Another database begins with all that the topic holds; each payment stands in it once."""
+    """A new database gets all records that the topic holds, each payment once."""
     stack.up("postgres", "archiver", profile="postgres", DATABASE_URL=POSTGRES_URL)
     wait_until(lambda: set(_in_postgres(stack)) == _scored(stack), 60, "all in the database")
     assert len(_in_postgres(stack)) == len(_scored(stack)) > 200
 
 
 def _scored(stack: Stack) -> set[Row]:
-    """Place and payment of each record in the topic."""
+    """Return place and payment of each record in the topic."""
     events = oracle.scored(stack.bootstrap, SCORED)
     return {(*place, int(str(found[0]["payment_id"]))) for place, found in events.items()}
 
@@ -54,6 +54,6 @@ def _in_sqlite(stack: Stack) -> list[Row]:
 def _in_postgres(stack: Stack) -> list[Row]:
     try:
         lines = stack.psql(QUERY, "fraudstream").split()
-    except RuntimeError:  # it is still being made
+    except RuntimeError:  # the table is still being created
         return []
     return [(int(cells[0]), int(cells[1]), int(cells[2])) for cells in (line.split(",") for line in lines)]

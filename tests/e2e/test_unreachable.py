@@ -1,4 +1,4 @@
-"""What containers reach of each other, tried by address and by name; after the stream's and the tables' tests."""
+"""Network reach of the containers, tried by address and by name; after the stream's and the tables' tests."""
 
 import json
 import socket
@@ -37,20 +37,20 @@ OWNERS = "SELECT DISTINCT tableowner FROM pg_tables WHERE schemaname = 'public'"
 
 @pytest.fixture(scope="module")
 def everything(stack: Stack) -> Stack:
-    """Each service of both profiles, running, with the archive in Postgres."""
+    """Start each service of both profiles, with the archive in Postgres."""
     services = ("producer", "archiver", "dashboard", "prometheus", "postgres")
     one = ("--scale", "scorer=1")
     stack.compose(*PROFILES, "up", "--detach", "--wait", *one, *services, timeout_s=300, DATABASE_URL=POSTGRES_URL)
     wait_until(
         lambda: ("prometheus", 9090) in _reached(stack, "dashboard", *LISTENING.items()), 30, "Prometheus listens"
     )
-    wait_until(lambda: stack.psql(OWNERS, ROLE) != "", 30, "the archiver made its tables")
+    wait_until(lambda: stack.psql(OWNERS, ROLE) != "", 30, "the archiver has created its tables")
     return stack
 
 
 @pytest.fixture
 def listener() -> Iterator[tuple[str, int]]:
-    """A port of this host, at its address in a network outside of the stack."""
+    """Listen on a port of this host, at its address in a network outside of the stack."""
     template = "{{(index .IPAM.Config 0).Gateway}}"
     command = ["docker", "network", "inspect", "bridge", "--format", template]
     address = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
@@ -60,7 +60,7 @@ def listener() -> Iterator[tuple[str, int]]:
 
 @pytest.mark.parametrize("source", PYTHON)
 def test_only_shared_networks_connect(everything: Stack, source: str) -> None:
-    """Every address of every service is tried: those in a network of the source answer, and no other."""
+    """Of every address of every service, those in a network of the source answer, and no others."""
     table, addresses = memberships(_model(everything)), _addresses(everything)
     places = {(address, LISTENING[name]): (name, network) for (name, network), address in addresses.items()}
     reached = {places[place] for place in _reached(everything, source, *places)}
@@ -69,7 +69,7 @@ def test_only_shared_networks_connect(everything: Stack, source: str) -> None:
 
 @pytest.mark.parametrize("source", PYTHON)
 def test_names_of_other_networks_are_unknown(everything: Stack, source: str) -> None:
-    """A service in no common network has no name either: a scorer can't ask for zookeeper."""
+    """A service in no common network can't be resolved: a scorer can't look up zookeeper."""
     table = memberships(_model(everything))
     reached = {name for name, _ in _reached(everything, source, *LISTENING.items())}
     assert reached == {name for name in LISTENING if table[source] & table[name]}
@@ -84,13 +84,13 @@ def test_the_way_out(everything: Stack, source: str, open_: bool, listener: tupl
 
 
 def test_the_trainer_has_no_network(everything: Stack) -> None:
-    """Nothing but its loopback device."""
+    """The trainer has only a loopback device."""
     code = "import socket; print([name for _, name in socket.if_nameindex() if name != 'lo'])"
     assert everything.compose("run", "--rm", "-T", "--no-deps", "trainer", "python", "-c", code).strip() == "[]"
 
 
 def test_cli_reaches_kafka_only(everything: Stack, listener: tuple[str, int]) -> None:
-    """Of all services."""
+    """The CLI reaches no service but Kafka and the clients in Kafka's network."""
     command = ("run", "--rm", "-T", "--no-deps", "--entrypoint", "python", "cli", "-c", PROBE)
     found = everything.compose(*command, json.dumps([*LISTENING.items(), listener]))
     reached = json.loads(found.splitlines()[-1])  # Compose may build the image before
@@ -98,12 +98,12 @@ def test_cli_reaches_kafka_only(everything: Stack, listener: tuple[str, int]) ->
 
 
 def test_ports_of_the_host(everything: Stack) -> None:
-    """Published to 127.0.0.1 alone, and Postgres' not at all."""
+    """Ports are published on 127.0.0.1 only, and Postgres' port is not published."""
     assert _published(everything) == {"kafka", "dashboard", "prometheus"}
 
 
 def test_the_archivers_role_is_an_ordinary_one(everything: Stack) -> None:
-    """It owns its database, and has no right beyond; the superuser has no password."""
+    """The role owns its database and has no other right; the superuser has no password."""
     attributes = "SELECT rolsuper OR rolcreaterole OR rolcreatedb OR rolreplication OR rolbypassrls FROM pg_roles"
     assert everything.psql(f"{attributes} WHERE rolname = current_user", ROLE) == "f"
     owner = "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = current_database()"
@@ -124,14 +124,14 @@ def test_postgres_port_on_demand(everything: Stack) -> None:
 
 
 def _model(stack: Stack) -> dict[str, Any]:
-    """The Compose file as Compose reads it."""
+    """Return the Compose file as Compose parses it."""
     model: dict[str, Any] = json.loads(stack.compose("--profile", "*", "config", "--format", "json"))
     assert internal(model) == {"zookeeper", "kafka", "metrics", "database"}
     return model
 
 
 def _addresses(stack: Stack) -> dict[tuple[str, str], str]:
-    """Address of each service that listens, in each of its networks."""
+    """Return the address of each service that listens, in each of its networks."""
     found: dict[tuple[str, str], str] = {}
     for name in LISTENING:
         container = stack.compose(*PROFILES, "ps", "--quiet", name).strip()
@@ -143,13 +143,13 @@ def _addresses(stack: Stack) -> dict[tuple[str, str], str]:
 
 
 def _reached(stack: Stack, source: str, *places: tuple[str, int]) -> list[tuple[str, int]]:
-    """The places to which a container of *source* can connect."""
+    """Return the places to which a container of *source* can connect."""
     found = stack.compose("exec", "-T", source, "python", "-c", PROBE, json.dumps(places))
     return [(host, port) for host, port in json.loads(found)]
 
 
 def _published(stack: Stack) -> set[str]:
-    """Services with a port on the host, which must be on 127.0.0.1."""
+    """Return the services with a port on the host, which must be on 127.0.0.1."""
     lines = stack.compose(*PROFILES, "ps", "--format", "json").splitlines()
     ports = [(one["Service"], port["URL"]) for one in map(json.loads, lines) for port in one["Publishers"] or []]
     assert {url for _, url in ports if url} == {"127.0.0.1"}

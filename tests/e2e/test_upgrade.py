@@ -22,7 +22,7 @@ services:
 
 @pytest.fixture
 def earlier(stack: Stack) -> Iterator[Stack]:
-    """An archive in Postgres as earlier releases made it, with payments coming in."""
+    """Create an archive in Postgres as earlier releases did, with payments arriving."""
     (stack.folder / "earlier.yml").write_text(EARLIER, encoding="utf-8")
     stack.up("producer", PAYMENTS_PER_SECOND="50")
     _remove_postgres(stack)
@@ -35,7 +35,7 @@ def earlier(stack: Stack) -> Iterator[Stack]:
 
 
 def test_a_volume_of_an_earlier_release(earlier: Stack) -> None:
-    """The archiver works on it as it did; the steps of docs/archive.md move the data to an ordinary role."""
+    """The archiver continues to work on it; the steps of docs/archive.md move the data to an ordinary role."""
     earlier.compose(*UP, "--build", "--wait", "postgres", timeout_s=180)
     before = _rows(earlier)
     wait_until(lambda: _rows(earlier) > before, 60, "the archiver works on the old volume")
@@ -52,7 +52,7 @@ def test_a_volume_of_an_earlier_release(earlier: Stack) -> None:
 
 
 def _remove_postgres(stack: Stack) -> None:
-    """The container and its volume."""
+    """Remove the container and its volume."""
     stack.compose("--profile", "postgres", "rm", "--stop", "--force", "postgres")
     subprocess.run(
         ["docker", "volume", "rm", "--force", f"{stack.project}_postgres-data"], capture_output=True, check=True
@@ -60,7 +60,7 @@ def _remove_postgres(stack: Stack) -> None:
 
 
 def _rows(stack: Stack) -> int:
-    """Payments in the archive; none while there is no archive."""
+    """Return the number of payments in the archive; 0 while there is no archive."""
     try:
         return int(stack.psql("SELECT COUNT(*) FROM scored_payments", ROLE))
     except RuntimeError:

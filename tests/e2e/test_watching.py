@@ -1,4 +1,4 @@
-"""The page and Prometheus beside the stream: both see every replica, by itself. After the stream's own tests."""
+"""The page and Prometheus in the stack: both find every replica on their own. After the stream's own tests."""
 
 import json
 import re
@@ -15,35 +15,35 @@ MEGABYTES = {"KiB": 2**10 / 1e6, "MiB": 2**20 / 1e6, "GiB": 2**30 / 1e6}
 
 
 def test_the_page_shows_every_replica(stack: Stack) -> None:
-    """Four scorers are found by their name in the network; they hold all partitions, and what they score shows."""
+    """Four scorers are found by their name in the network; they own all partitions, and their scores are shown."""
     stack.up("--scale", f"scorer={REPLICAS}", PAYMENTS_PER_SECOND="50")
-    names = re.compile(r".*-scorer-\d")  # an address stands there until the network tells the name
+    names = re.compile(r".*-scorer-\d")  # an address is shown until the network resolves the name
     wait_until(lambda: sum(bool(names.fullmatch(one["name"])) for one in _scorers(stack)) == REPLICAS, 60, "four")
     wait_until(lambda: sum(snapshot(stack.page)["series"]["approve"]) > 100, 30, "payments are shown")
     shown = snapshot(stack.page)
     assert shown["kafka"]["state"] == "reading"
     assert [model["role"] for model in shown["models"]] == ["champion"]
-    with urllib.request.urlopen(stack.page, timeout=10) as response:  # noqa: S310 - http, and ours
+    with urllib.request.urlopen(stack.page, timeout=10) as response:  # noqa: S310 - our own http URL
         assert "default-src 'none'" in response.headers["Content-Security-Policy"]
 
 
 def test_prometheus_finds_them_and_has_its_rules(stack: Stack) -> None:
-    """With the profile: each replica is a target and answers; every rule is loaded and can be evaluated."""
+    """With the profile, each replica is a target that is up; every rule is loaded and can be evaluated."""
     load = {"PAYMENTS_PER_SECOND": "50"}
     stack.up("--scale", f"scorer={REPLICAS}", profile="monitoring", **load)
     wanted = sorted(["scorer"] * REPLICAS + ["producer", "dashboard", "archiver", "prometheus"])
-    wait_until(lambda: _up(stack) == wanted, 60, f"these answer: {wanted}")
+    wait_until(lambda: _up(stack) == wanted, 60, f"targets are up: {wanted}")
     groups = _ask(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 15
     assert [rule["name"] for rule in rules if rule["health"] == "err"] == []
 
 
-def test_memory_of_what_is_ours(stack: Stack) -> None:
-    """One of each, at the default pace: at most 600 MB, ZooKeeper and Kafka aside."""
+def test_memory_of_our_services(stack: Stack) -> None:
+    """One of each service, at the default pace, needs at most 600 MB, not counting ZooKeeper and Kafka."""
     stack.up("--scale", "scorer=1")
     kinds = ["archiver", "producer", "scorer"]
-    wait_until(lambda: sorted(_ready(stack)) == kinds, 60, f"these are shown ready: {kinds}")
+    wait_until(lambda: sorted(_ready(stack)) == kinds, 60, f"shown ready: {kinds}")
     stats = stack.compose("stats", "--no-stream", "--format", "json").splitlines()
     used = {one["Name"]: _megabytes(one["MemUsage"].partition(" ")[0]) for one in map(json.loads, stats)}
     ours = {name: size for name, size in used.items() if any(f"-{service}-" in name for service in OURS)}
@@ -52,26 +52,26 @@ def test_memory_of_what_is_ours(stack: Stack) -> None:
 
 
 def _ready(stack: Stack) -> list[str]:
-    """The kind of each replica that the page shows ready."""
+    """Return the kind of each replica that the page shows ready."""
     return [replica["kind"] for replica in snapshot(stack.page)["replicas"] if replica["state"] == "ready"]
 
 
 def _scorers(stack: Stack) -> list[dict[str, Any]]:
-    """The scorers that the page shows ready, where they hold all partitions and each only once."""
+    """Return the scorers that the page shows ready, if they own all partitions and each only once."""
     scorers = [one for one in snapshot(stack.page)["replicas"] if one["kind"] == "scorer" and one["state"] == "ready"]
     held = [place["partition"] for one in scorers for place in one["partitions"] if place["ready"]]
     return scorers if sorted(held) == list(range(PARTITIONS)) else []
 
 
 def _up(stack: Stack) -> list[str]:
-    """The job of each target that answers."""
+    """Return the job of each target that is up."""
     targets = _ask(f"{stack.prometheus}/api/v1/targets?state=active")["data"]["activeTargets"]
     return sorted(target["labels"]["job"] for target in targets if target["health"] == "up")
 
 
 def _ask(url: str) -> dict[str, Any]:
     try:
-        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - http, and ours
+        with urllib.request.urlopen(url, timeout=10) as response:  # noqa: S310 - our own http URL
             found: dict[str, Any] = json.load(response)
             return found
     except OSError:

@@ -1,4 +1,4 @@
-"""Our services alone, on a Kafka that is somewhere else and asks who we are; after the stack's other tests."""
+"""The services alone, on an external Kafka that requires authentication; after the stack's other tests."""
 
 import subprocess
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ OURS = {"archiver", "dashboard", "producer", "scorer", "topics", "trainer", "vol
 
 @pytest.fixture
 def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001 - skips where there are no jars
-    """At an address that containers reach; one user has all rights that docs/own-kafka.md lists."""
+    """Start a secured cluster at an address that containers reach; one user has the rights of docs/own-kafka.md."""
     template = "{{(index .IPAM.Config 0).Gateway}}"
     found = subprocess.run(
         ["docker", "network", "inspect", "bridge", "--format", template], capture_output=True, text=True, check=True
@@ -34,7 +34,7 @@ def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001
 
 @pytest.fixture
 def elsewhere(stack: Stack, secured: Secured) -> Iterator[Stack]:
-    """The stack as docs/own-kafka.md sets it up, in a folder that holds nothing of another Kafka."""
+    """Return the stack as docs/own-kafka.md sets it up, in a folder without files of another Kafka."""
     stack.compose("down", "--volumes")
     stack.csv.unlink(missing_ok=True)
     secrets = stack.folder / "secrets"
@@ -57,7 +57,7 @@ def elsewhere(stack: Stack, secured: Secured) -> Iterator[Stack]:
 
 
 def test_scram_over_tls(elsewhere: Stack) -> None:
-    """With one more file, a certificate and a password in a folder: no Kafka of ours, each payment scored once."""
+    """With one more file, a certificate and a password, no bundled Kafka runs and each payment is scored once."""
     elsewhere.up()
     elsewhere.wait_for_rows(5, timeout_s=60)
     assert set(elsewhere.compose("ps", "--all", "--services").split()) == OURS

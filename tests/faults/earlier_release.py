@@ -1,4 +1,4 @@
-"""The scorer as earlier releases published: with a transactional producer of each partition.
+"""The scorer as earlier releases published: with a transactional producer for each partition.
 
 Its id consists of group, topic and partition, and its start fences the previous one. Offsets have no metadata.
 """
@@ -22,7 +22,7 @@ from scorer import group_watch, member
 
 
 class EarlierOwner(Owner):
-    """Publishes each partition in a transaction of its own; a kill at `committed` leaves all but one of them open."""
+    """An owner with a transaction for each partition; a kill at `committed` leaves all but one of them open."""
 
     def __init__(self, kafka: KafkaSettings, **options: Any) -> None:
         super().__init__(kafka, **options)
@@ -32,7 +32,7 @@ class EarlierOwner(Owner):
     async def fence_others(
         self, partitions: Collection[int], _: Collection[str]
     ) -> tuple[dict[int, int | None], dict[int, str]]:
-        """Start the partitions' producers, and read what is committed."""
+        """Start the partitions' producers, and read the committed offsets."""
         for partition in partitions:
             await self._stop(partition)
             identity = transactional(f"{self._group}-{self._topics.input}-{partition}")
@@ -43,11 +43,11 @@ class EarlierOwner(Owner):
         return {partition: one.offset for partition, one in committed.items()}, {}
 
     async def register(self, membership: Membership, positions: Mapping[int, int]) -> None:
-        """Commit the positions, without a name."""
+        """Commit the positions, without metadata."""
         await self._requests.commit(membership, positions, "")
 
     async def send(self, messages: Mapping[Place, Sequence[Message]]) -> dict[int, BaseException]:
-        """Publish, each partition in its transaction."""
+        """Publish each partition's messages in its transaction."""
         for partition in {partition for _, partition in messages}:
             await self._producers[partition].begin_transaction()
         for (topic, partition), batch in messages.items():
@@ -68,7 +68,7 @@ class EarlierOwner(Owner):
             failpoint("committed")
 
     async def abandon(self) -> bool:
-        """Leave open what is open."""
+        """Leave open transactions open."""
         return False
 
     async def close(self) -> None:

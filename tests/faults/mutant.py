@@ -1,7 +1,7 @@
-"""`python -m tests.faults.mutant NAME`: the scorer with one of its rules taken out. A fault test must notice.
+"""`python -m tests.faults.mutant NAME`: the scorer with one of its rules removed. A fault test must fail with it.
 
-A rule whose mutant no test notices is no rule, and is deleted. `earlier_release` is no mutant: its test is that of an
-upgrade.
+A rule whose mutant passes all tests is unnecessary, and is deleted. `earlier_release` does not remove a rule: it is
+used by the test of an upgrade.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ from tests.faults.earlier_release import earlier_release
 
 
 def no_lock() -> None:
-    """Everybody may append at once; the proof at start, which would refuse this, is out with it."""
+    """Let any process append at any time; the check at start, which would refuse this, is removed too."""
 
     @contextmanager
     def held(_: FileLock) -> Iterator[None]:
@@ -40,22 +40,22 @@ def no_lock() -> None:
 
 
 def no_skip() -> None:
-    """Rows that the CSV has already are appended again."""
+    """Append rows again that the CSV already has."""
     csv_sink._is_replay = lambda *_: False
 
     def store(self: csv_sink.CsvSink, file: int, state: State, batches: Sequence[Batch]) -> None:
-        forgetful = {partition: replace(mark, offset=-1) for partition, mark in state.marks.items()}
-        original(self, file, replace(state, marks=forgetful), batches)
+        unset = {partition: replace(mark, offset=-1) for partition, mark in state.marks.items()}
+        original(self, file, replace(state, marks=unset), batches)
 
     original = csv_sink.CsvSink._store
     csv_sink.CsvSink._store = store  # type: ignore[method-assign]
 
 
 def no_token() -> None:
-    """A former owner may append."""
+    """Let a previous owner append."""
 
     class Every(int):
-        """Equal to any token."""
+        """A token equal to any other."""
 
         def __eq__(self, _: object) -> bool:
             return True
@@ -66,7 +66,7 @@ def no_token() -> None:
 
 
 def commit_first() -> None:
-    """Kafka's commit before the CSV."""
+    """Commit to Kafka before the append to the CSV."""
 
     async def commit(
         self: Pipeline, ready: Mapping[int, PartitionState], outcomes: Sequence[Outcome]
@@ -85,7 +85,7 @@ def commit_first() -> None:
 
 
 def not_awaited() -> None:
-    """Acknowledgements are not waited for."""
+    """Do not wait for acknowledgements."""
 
     async def send(self: Owner, messages: Mapping[Place, Sequence[Message]]) -> dict[int, BaseException]:
         await self._producer.begin_transaction()
@@ -97,7 +97,7 @@ def not_awaited() -> None:
 
 
 def no_fence() -> None:
-    """A takeover lets the previous owner's producer live."""
+    """Let a takeover leave the previous owner's producer unfenced."""
 
     async def fence(_: Owner, __: Collection[str]) -> dict[str, str]:
         return {}
@@ -106,7 +106,7 @@ def no_fence() -> None:
 
 
 def no_legacy_fence() -> None:
-    """A takeover fences only owners that the metadata names, none of an earlier release."""
+    """Let a takeover fence only owners that the metadata names, none of an earlier release."""
 
     def owners(self: Owner, committed: Mapping[int, CommittedOffset]) -> dict[int, set[str]]:
         found = original(self, committed)
@@ -117,7 +117,7 @@ def no_legacy_fence() -> None:
 
 
 def no_start_fence() -> None:
-    """A takeover lets a process live that may still commit a new group's start."""
+    """Let a takeover leave a process unfenced that may still commit a new group's start."""
 
     def owners(self: Owner, committed: Mapping[int, CommittedOffset]) -> dict[int, set[str]]:
         found = original(self, committed)
@@ -128,7 +128,7 @@ def no_start_fence() -> None:
 
 
 def no_second_read() -> None:
-    """A takeover counts on the offsets that it has read before the fence."""
+    """Let a takeover rely on the offsets that it read before the fence."""
 
     async def fence_others(
         self: Owner, partitions: Collection[int], ended: Collection[str]
@@ -142,7 +142,7 @@ def no_second_read() -> None:
 
 
 def no_registration() -> None:
-    """A takeover leaves the previous owner's id in the metadata."""
+    """Let a takeover leave the previous owner's id in the metadata."""
 
     async def register(self: Owner, membership: Membership, _: Mapping[int, int]) -> None:
         self._membership = membership
@@ -151,7 +151,7 @@ def no_registration() -> None:
 
 
 def no_generation() -> None:
-    """A takeover commits its positions in a transaction, of which the group does not check the generation."""
+    """Commit a takeover's positions in a transaction, for which the group does not check the generation."""
 
     async def commit(self: Owner, positions: Mapping[int, int]) -> None:
         await self._producer.begin_transaction()
@@ -160,7 +160,7 @@ def no_generation() -> None:
 
     async def register(self: Owner, membership: Membership, positions: Mapping[int, int]) -> None:
         self._membership = membership
-        request = asyncio.ensure_future(commit(self, positions))  # what it stands for is one request, too
+        request = asyncio.ensure_future(commit(self, positions))  # the commit that this replaces is one request, too
         try:
             await asyncio.shield(request)
         finally:
@@ -170,7 +170,7 @@ def no_generation() -> None:
 
 
 def no_metadata() -> None:
-    """A cycle's commit does not name the owner."""
+    """Commit a cycle without the owner's id in the metadata."""
 
     async def send_offsets(self: Owner, offsets: Mapping[int, int]) -> None:
         own, self.id = self.id, ""
@@ -184,7 +184,7 @@ def no_metadata() -> None:
 
 
 def plain_start() -> None:
-    """The first start is committed outside of a transaction."""
+    """Commit the first start outside of a transaction."""
 
     async def plain(*where: Any, **options: Any) -> dict[int, int]:
         return await commit_start(*where, **{**options, "guarantee": "at_least_once"})

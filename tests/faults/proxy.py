@@ -1,4 +1,4 @@
-"""A TCP proxy before a broker that breaks connections when a transaction is to end."""
+"""A TCP proxy in front of a broker that cuts connections when a transaction is to end."""
 
 import socket
 import struct
@@ -11,7 +11,7 @@ _END_TXN = 26
 
 
 class EndTxnCutter:
-    """Forwards everything; cuts as many EndTxn requests as told, in turn after and before the broker has them."""
+    """A proxy that cuts the given number of EndTxn requests, in turn after and before the broker has them."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -23,7 +23,7 @@ class EndTxnCutter:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def forward_to(self, port: int) -> None:
-        """The broker behind."""
+        """Set the broker's port."""
         self._target = port
 
     def cut(self, times: int) -> None:

@@ -1,4 +1,4 @@
-"""The archiver, its database and Kafka die, in every order: each committed record is a row once, and no aborted one."""
+"""Archiver, database and Kafka fail, in every order: each committed record is a row once, and no aborted one is."""
 
 import resource
 import sqlite3
@@ -26,13 +26,13 @@ SMALL = "100"
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """On the broker that all share."""
+    """Create topics and a folder on the shared broker."""
     return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @pytest.fixture(scope="module")
 def own_postgres() -> Iterator[Postgres]:
-    """A server that may be broken, as long as it is whole again at the end of a test; its commits are synced."""
+    """Return a server that a test may break but must restore at its end; its commits are synced."""
     require_postgres()
     with Postgres() as server:
         yield server
@@ -40,7 +40,7 @@ def own_postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="module")
 def own_pooler(own_postgres: Postgres) -> Iterator[PgBouncer]:
-    """One session for all archivers, before that server."""
+    """Put a pooler in front of that server, with one session for all archivers."""
     require_pooler()
     with PgBouncer(own_postgres, sessions=1) as server:
         yield server
@@ -48,20 +48,20 @@ def own_pooler(own_postgres: Postgres) -> Iterator[PgBouncer]:
 
 @pytest.fixture(params=["sqlite", "postgres", "pooler"])
 def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
-    """One of each kind."""
+    """Return an archive of each kind."""
     if request.param == "sqlite":
         return Archive(surroundings, SQLITE)
     server: Postgres | PgBouncer = request.getfixturevalue(f"own_{request.param}")
     return Archive(surroundings, server.database(names("archive")))
 
 
-def goes_on(archive: Archive, count: int) -> None:
-    """A next archiver finds nothing strange; all that was committed is there once."""
+def assert_continues(archive: Archive, count: int) -> None:
+    """Check that a new archiver logs no problem and that all committed records are there once."""
     with archive.archiver() as service:
         service.wait_until_ready()
         archive.wait_until_archived(service)
-        for strange in ("retention passed", "topic made anew", "another Kafka cluster", "another archiver"):
-            assert not service.lines(strange), service.output
+        for problem in ("retention passed", "topic made anew", "another Kafka cluster", "another archiver"):
+            assert not service.lines(problem), service.output
         service.terminate()
         assert service.wait() == 0, service.output
         assert "Traceback" not in service.output
@@ -70,42 +70,40 @@ def goes_on(archive: Archive, count: int) -> None:
 
 @pytest.mark.parametrize("step", failpoints.ARCHIVER_NAMES)
 def test_killed_at_each_step(archive: Archive, surroundings: Surroundings, step: str) -> None:
-    """Within the transaction, with all rows written, and behind the commit."""
+    """The archiver is killed within the transaction, with all rows written, and after the commit; nothing is lost."""
     stream = Stream(surroundings)
     stream.write(1_000)
     stream.write(100, commit=False)
     with archive.archiver(FAILPOINTS=f"{step}=kill@3", ARCHIVE_BATCH_RECORDS=SMALL) as service:
         assert service.wait(30) == SIGKILLED
-    goes_on(archive, 1_000)
+    assert_continues(archive, 1_000)
 
 
-def test_a_database_that_dies_and_sleeps(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
-    """Killed under load, stopped for longer than any patience, then both killed: waited for, and nothing lost."""
+def test_a_database_that_dies_and_is_paused(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
+    """The archiver waits for a database that is killed under load, then stopped for long; then both are killed."""
     archive, server = Archive(surroundings, own_postgres.database(names("archive"))), own_postgres.server
     stream = Stream(surroundings)
     with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
-        _grows(archive, service)
+        _wait_for_rows(archive, service)
         server.kill()
         service.wait_for("waiting for the database")
         server.start()
         service.wait_for("the database is there")
-        _grows(archive, service)
+        _wait_for_rows(archive, service)
         with own_postgres.paused():
             waits = partial(service.lines, "waiting for the database")
-            wait_until(lambda: waits()[-1]["reason"] == "no answer", 30, "no answer is said")
-            wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, and why")
+            wait_until(lambda: waits()[-1]["reason"] == "no answer", 30, "no answer is logged")
+            wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, with the reason")
         service.wait_for("the database is there", count=2)
-        _grows(archive, service)
+        _wait_for_rows(archive, service)
         service.kill()
         server.kill()
         server.start()
-    goes_on(archive, stream.written)
+    assert_continues(archive, stream.written)
 
 
-def test_told_to_stop_while_the_database_sleeps(
-    surroundings: Surroundings, own_postgres: Postgres, names: Names
-) -> None:
-    """It leaves within its grace period, and the next one goes on."""
+def test_stopped_while_the_database_is_paused(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
+    """The archiver exits within its grace period, and the next one continues."""
     archive = Archive(surroundings, own_postgres.database(names("archive")))
     stream = Stream(surroundings)
     with archive.archiver() as service:
@@ -116,26 +114,26 @@ def test_told_to_stop_while_the_database_sleeps(
             service.wait_for("waiting for the database")
             service.terminate()
             assert service.wait(20) == 0, service.output
-    goes_on(archive, 200)
+    assert_continues(archive, 200)
 
 
-def test_two_archivers_at_once(archive: Archive, surroundings: Surroundings) -> None:
-    """They take turns, and write nothing twice; one is killed, the other goes on. Said once."""
+def test_two_archivers_together(archive: Archive, surroundings: Surroundings) -> None:
+    """Two archivers take turns and write nothing twice; one is killed, the other continues. Each logs it only once."""
     stream = Stream(surroundings)
     with stream.writing(100), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as first:
-        _grows(archive, first)
+        _wait_for_rows(archive, first)
         with archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as second:
             wait_until(lambda: bool(first.lines("another archiver") + second.lines("another archiver")), 30, "noticed")
-            _grows(archive, second)
+            _wait_for_rows(archive, second)
             assert len(first.lines("another archiver")) <= 1
             assert len(second.lines("another archiver")) <= 1
             first.kill()
-            _grows(archive, second)
-    goes_on(archive, stream.written)
+            _wait_for_rows(archive, second)
+    assert_continues(archive, stream.written)
 
 
 def test_a_file_that_others_use(surroundings: Surroundings) -> None:
-    """A reader in the middle of its query, then a writer, for longer than SQLite waits; neither breaks anything."""
+    """A reader in the middle of its query, then a writer, for longer than SQLite waits, break nothing."""
     archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
     stream.write(500)
     with archive.archiver() as service:
@@ -151,11 +149,11 @@ def test_a_file_that_others_use(surroundings: Surroundings) -> None:
             assert line["reason"] in {"database is locked", "no answer"}
             other.close()
             archive.wait_until_archived(service)
-    goes_on(archive, 600)
+    assert_continues(archive, 600)
 
 
 def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
-    """Waited for, with the reason; then on, with nothing lost."""
+    """The archiver waits for room on the disk, with the reason in its log, and then continues; nothing is lost."""
     archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
     with archive.archiver() as service:
         stream.write(100)
@@ -163,43 +161,43 @@ def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
         limit = archive.file.stat().st_size + 1_000
         resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         stream.write(2_000)
-        _waits(service, "disk")
+        _wait_for_reason(service, "disk")
         resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
         service.wait_for("the database is there")
         archive.wait_until_archived(service)
-    goes_on(archive, 2_100)
+    assert_continues(archive, 2_100)
 
 
 def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
-    """As a user without rights: waited for; and a file that somebody deletes while it is in use is made anew."""
+    """An archiver without rights on the folder waits; a file that is deleted while in use is created again."""
     archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
     stream.write(100)
     archive.file.parent.chmod(0o555)
     with surroundings.unprivileged("archiver", DATABASE_URL=archive.url) as service:
-        _waits(service, "unable to open database file")
+        _wait_for_reason(service, "unable to open database file")
         archive.file.parent.chmod(0o777)
         archive.wait_until_archived(service)
         archive.file.unlink()
         stream.write(100)
         archive.wait_until_archived(service)
-    goes_on(archive, 200)
+    assert_continues(archive, 200)
 
 
 def test_kafka_restarts(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
-    """Killed and started again under load, then with a database of its own state: nothing lost, nothing twice."""
+    """Kafka is killed and restarted under load, then with a database of its own state: nothing is lost or repeated."""
     archive = Archive(output_topics(own_cluster.bootstrap, names, tmp_path), SQLITE)
     stream = Stream(archive.surroundings)
     with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
-        _grows(archive, service)
+        _wait_for_rows(archive, service)
         own_cluster.broker.kill()
         own_cluster.broker.start()
-        _grows(archive, service, timeout_s=60)
-    goes_on(archive, stream.written)
+        _wait_for_rows(archive, service, timeout_s=60)
+    assert_continues(archive, stream.written)
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "postgres"])
 def test_a_storm(make_cluster: MakeCluster, names: Names, tmp_path: Path, kind: str) -> None:
-    """Archivers killed, paused and doubled, the database killed and paused, both at once, a broker killed; seeded."""
+    """Archivers, database and a broker are killed, paused and doubled, seeded: nothing is lost or repeated."""
     with ExitStack() as stack:
         server = None
         if kind == "postgres":
@@ -210,22 +208,22 @@ def test_a_storm(make_cluster: MakeCluster, names: Names, tmp_path: Path, kind: 
         archive = Archive(surroundings, server.database("archive") if server else SQLITE)
         stream = Stream(surroundings)
         with stream.writing(150):
-            _storm(Random(5), archive, cluster, server)
-        goes_on(archive, stream.written)
+            _apply_faults(Random(5), archive, cluster, server)
+        assert_continues(archive, stream.written)
         assert stream.written > 2_000
 
 
-def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres | None) -> None:
-    """Each blow falls when some more rows are there, or after a while without."""
+def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Postgres | None) -> None:
+    """Apply each disturbance after some more rows are there, or after a while without any."""
     blows = ["kill", "pause", "double", "kafka", "both", "sleep", "kill"]
     random.shuffle(blows)
     with ExitStack() as stack:
-        start: Callable[[], Service] = lambda: stack.enter_context(  # noqa: E731 - it needs the stack
+        start: Callable[[], Service] = lambda: stack.enter_context(  # noqa: E731 - uses the stack
             archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL)
         )
         service = start()
         for blow in blows:
-            _grows(archive, service, rows=random.randrange(1, 600), timeout_s=60)
+            _wait_for_rows(archive, service, rows=random.randrange(1, 600), timeout_s=60)
             if blow in {"kill", "both"}:
                 service.kill()
             if blow == "both" and server:
@@ -241,10 +239,10 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
             if blow == "pause":
                 service.pause()
                 other = start()
-                # one that is frozen within a transaction may hold SQLite's lock until it goes on
-                wait_until(partial(_knows, other), 60, "the other works, or waits")
+                # one that is frozen within a transaction may hold SQLite's lock until it continues
+                wait_until(partial(_works_or_waits, other), 60, "the other one works or waits")
                 service.resume()
-                _grows(archive, service, timeout_s=60)
+                _wait_for_rows(archive, service, timeout_s=60)
                 other.kill()
             if blow == "double":
                 start()
@@ -252,19 +250,19 @@ def _storm(random: Random, archive: Archive, cluster: Cluster, server: Postgres 
                 service = start()
 
 
-def _waits(service: Service, reason: str) -> None:
-    """Wait until it says that it waits for the database, and why; before that it may just have had no answer."""
+def _wait_for_reason(service: Service, reason: str) -> None:
+    """Wait until the log has the reason for which it waits; before that it may just have had no answer."""
     lines = partial(service.lines, "waiting for the database")
-    wait_until(lambda: any(reason in line["reason"] for line in lines()), 60, f"it says: {reason}")
+    wait_until(lambda: any(reason in line["reason"] for line in lines()), 60, f"logged reason: {reason}")
 
 
-def _knows(service: Service) -> bool:
-    """Whether it archives, or says what it waits for."""
+def _works_or_waits(service: Service) -> bool:
+    """Return whether the service archives, or has logged the reason for which it waits."""
     return service.is_ready or bool(service.lines("waiting for the database"))
 
 
-def _grows(archive: Archive, service: Service, rows: int = 300, timeout_s: float = 30) -> None:
-    """Wait until so many more rows are there."""
+def _wait_for_rows(archive: Archive, service: Service, rows: int = 300, timeout_s: float = 30) -> None:
+    """Wait until `rows` more rows are there."""
     before = archive.count()
     try:
         wait_until(lambda: archive.count() >= before + rows, timeout_s, f"{rows} more rows")

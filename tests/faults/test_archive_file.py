@@ -1,4 +1,4 @@
-"""SQLite's file while other programs use it as they like: nothing is lost, and the log line says what to do."""
+"""SQLite's file while other programs use it: nothing is lost, and the log line names the action to take."""
 
 import shutil
 import sqlite3
@@ -31,19 +31,19 @@ SWITCH = "PRAGMA journal_mode=WAL"
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, and a folder."""
+    """Create topics and a folder."""
     return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @pytest.fixture
 def archive(surroundings: Surroundings) -> Archive:
-    """An archive in a file."""
+    """Return an archive in a file."""
     return Archive(surroundings, SQLITE)
 
 
 @pytest.fixture
 def stream(surroundings: Surroundings) -> Stream:
-    """What a scorer writes; 100 payments so far."""
+    """Return a stream as a scorer writes it, with 100 payments so far."""
     stream = Stream(surroundings)
     stream.write(100)
     return stream
@@ -51,7 +51,7 @@ def stream(surroundings: Surroundings) -> Stream:
 
 @contextmanager
 def viewer(archive: Archive, *statements: str) -> Iterator["subprocess.Popen[str]"]:
-    """Another program that executes these, and keeps the file open."""
+    """Run another program that executes these statements and keeps the file open."""
     command = [sys.executable, "-c", VIEWER, str(archive.file), *statements]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -63,12 +63,12 @@ def viewer(archive: Archive, *statements: str) -> Iterator["subprocess.Popen[str
 
 
 def is_wal(archive: Archive) -> bool:
-    """Whether the file's header says so."""
+    """Return whether the file's header has WAL mode."""
     return archive.file.read_bytes()[18] == 2
 
 
-def waits(service: Service, reason: str, action: str) -> None:
-    """Wait until it logs why it waits, and what to do about that."""
+def wait_for_reason(service: Service, reason: str, action: str) -> None:
+    """Wait until the log has this reason for waiting, and this action."""
 
     def found() -> bool:
         lines = service.lines(WAITS)
@@ -80,22 +80,22 @@ def waits(service: Service, reason: str, action: str) -> None:
         raise AssertionError(f"{error}\n{service.output}") from None
 
 
-def ended(service: Service) -> None:
-    """End it; nothing unexpected happened."""
+def stop(service: Service) -> None:
+    """Stop the service; it must have logged nothing unexpected."""
     service.terminate()
     assert service.wait() == 0, service.output
     assert "Traceback" not in service.output
 
 
 def test_a_viewer_switches_the_file_to_wal(archive: Archive, stream: Stream) -> None:
-    """The archiver works on in WAL mode, also when it starts in it or was killed in it, and leaves it in the end."""
+    """The archiver works in WAL mode, also when it starts or was killed in it, and leaves it in the end."""
     with archive.archiver() as first:
         archive.wait_until_archived(first)
         with viewer(archive, SWITCH, "BEGIN", COUNT):  # a transaction that it never ends
             stream.write(50)
             archive.wait_until_archived(first)
             first.wait_for(WAL)
-            ended(first)
+            stop(first)
             with archive.archiver() as second:
                 stream.write(50)
                 archive.wait_until_archived(second)
@@ -107,19 +107,19 @@ def test_a_viewer_switches_the_file_to_wal(archive: Archive, stream: Stream) -> 
                 archive.wait_until_archived(third)
                 third.wait_for(WAL)
                 assert not [line for line in third.lines(WAITS) if line["reason"] != "no answer"]
-                ended(third)
+                stop(third)
     with archive.archiver() as last:
         stream.write(50)
         archive.wait_until_archived(last)
         assert not is_wal(archive)
         assert not last.lines(WAL)
-        ended(last)
+        stop(last)
     assert not list(archive.file.parent.glob("*-wal"))
     assert archive.assert_each_once() >= 300
 
 
 def test_wal_mode_is_left_when_the_viewer_is_closed(archive: Archive, stream: Stream) -> None:
-    """Without a restart of the archiver, at one of the next batches; a VACUUM in between is no obstacle."""
+    """Without a restart, one of the next batches leaves WAL mode; a VACUUM in between does not prevent it."""
     with archive.archiver() as service:
         archive.wait_until_archived(service)
         with viewer(archive, SWITCH, COUNT, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
@@ -129,14 +129,14 @@ def test_wal_mode_is_left_when_the_viewer_is_closed(archive: Archive, stream: St
             service.wait_for(NO_WAL)
         archive.wait_until_archived(service)
         assert not is_wal(archive)
-        ended(service)
+        stop(service)
     archive.assert_each_once()
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 @pytest.mark.parametrize("change", ["deleted", "replaced by a copy"])
-def test_the_file_is_taken_away(archive: Archive, stream: Stream, mode: str, change: str) -> None:
-    """In WAL mode, SQLite writes to the deleted file without an error; the archiver notices, and fills the other."""
+def test_the_file_is_deleted_while_in_use(archive: Archive, stream: Stream, mode: str, change: str) -> None:
+    """In WAL mode, SQLite writes to a deleted file without an error; the archiver notices, and fills the new file."""
     copy = archive.file.with_name("copy.db")
     with archive.archiver() as service:
         archive.wait_until_archived(service)
@@ -150,17 +150,17 @@ def test_the_file_is_taken_away(archive: Archive, stream: Stream, mode: str, cha
         else:
             copy.replace(archive.file)
         stream.write(50)
-        waits(service, "moved, deleted or replaced", "")
+        wait_for_reason(service, "moved, deleted or replaced", "")
         archive.wait_until_archived(service)
-        ended(service)
+        stop(service)
     assert archive.assert_each_once() >= 200
 
 
 def test_shared_memory_that_a_mount_does_not_offer(archive: Archive, stream: Stream) -> None:
-    """A viewer left the file in WAL mode, and memory can't be shared: alone, the archiver needs none to leave it."""
+    """A viewer left WAL mode on, and memory can't be shared: the archiver, alone on the file, turns it off."""
     with archive.archiver() as first:
         archive.wait_until_archived(first)
-        ended(first)
+        stop(first)
     with viewer(archive, SWITCH):
         pass
     for name in ("-wal", "-shm"):
@@ -171,54 +171,54 @@ def test_shared_memory_that_a_mount_does_not_offer(archive: Archive, stream: Str
         stream.write(50)
         archive.wait_until_archived(second)
         assert not is_wal(archive)
-        ended(second)
+        stop(second)
     assert archive.assert_each_once() >= 150
 
 
 def test_files_of_a_viewer_that_may_not_be_written(
     archive: Archive, stream: Stream, surroundings: Surroundings
 ) -> None:
-    """Left behind by a viewer of another user that was killed: they are named, and the archiver continues after."""
+    """The unwritable files of another user's killed viewer are named, and the archiver continues once they are gone."""
     with archive.archiver() as first:
         archive.wait_until_archived(first)
-        ended(first)
+        stop(first)
     with viewer(archive, SWITCH, "CREATE TABLE notes (text)"):
         pass
     beside = [archive.file.with_name(archive.file.name + name) for name in ("-wal", "-shm")]
     for file in beside:
         file.chmod(0o000)
     with surroundings.unprivileged("archiver", DATABASE_URL=archive.url) as second:
-        waits(second, "", f"let this user write outputs/{beside[0].name}")
+        wait_for_reason(second, "", f"let this user write outputs/{beside[0].name}")
         for file in beside:
             file.chmod(0o664)
         stream.write(50)
         archive.wait_until_archived(second)
-        ended(second)
+        stop(second)
     assert archive.query("SELECT * FROM notes") == []
     assert archive.assert_each_once() >= 150
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 def test_a_viewer_holds_a_lock(archive: Archive, stream: Stream, mode: str) -> None:
-    """Until its transaction ends; it is asked to end it."""
+    """The archiver waits until the viewer's transaction ends; its log asks to end it."""
     with archive.archiver() as service:
         archive.wait_until_archived(service)
         with viewer(archive, f"PRAGMA journal_mode={mode}", "BEGIN IMMEDIATE", "CREATE TABLE notes (text)"):
             stream.write(50)
-            waits(service, "database is locked", "end its transaction, or close that program")
+            wait_for_reason(service, "database is locked", "end its transaction, or close that program")
         archive.wait_until_archived(service)
-        ended(service)
+        stop(service)
     assert archive.assert_each_once() >= 150
 
 
 @pytest.mark.usefixtures("stream")
-def test_a_file_that_is_no_database(archive: Archive) -> None:
-    """Waited for, untouched; once it is out of the way, a new one is filled."""
+def test_a_file_that_is_not_a_database(archive: Archive) -> None:
+    """A file that is not a database is left untouched; once it is moved, the archiver fills a new one."""
     archive.file.write_bytes(b"amount,decision\n" * 500)
     with archive.archiver() as service:
-        waits(service, "file is not a database", "DATABASE_URL")
+        wait_for_reason(service, "file is not a database", "DATABASE_URL")
         shutil.move(archive.file, archive.file.with_name("table.csv"))
         archive.wait_until_archived(service)
-        ended(service)
+        stop(service)
     assert archive.file.with_name("table.csv").read_bytes() == b"amount,decision\n" * 500
     assert archive.assert_each_once() >= 100

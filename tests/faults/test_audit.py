@@ -12,7 +12,7 @@ AT_LEAST_ONCE = {"PROCESSING_GUARANTEE": "at_least_once", **SLOWLY}
 
 @pytest.mark.parametrize("step", ["stored", "offsets_sent"])
 def test_rebuild_between_append_and_commit(surroundings: Surroundings, step: str) -> None:
-    """What was stored but not committed is scored again: the old journal must not make scorers skip it."""
+    """Records stored but not committed are scored again: the old journal must not make scorers skip them."""
     surroundings.send_payments(400)
     with surroundings.scorer(**SLOWLY, FAILPOINTS=f"{step}=kill@3") as scorer:
         assert scorer.wait(60) == SIGKILLED
@@ -23,11 +23,11 @@ def test_rebuild_between_append_and_commit(surroundings: Surroundings, step: str
     tools.rebuild(surroundings)
     assert len(tools.rows(surroundings.csv)) < len(stored)
     assert set(tools.rows(surroundings.csv)) <= set(stored)
-    tools.goes_on(surroundings, 400)
+    tools.assert_continues(surroundings, 400)
 
 
 def test_a_rebuilt_row_is_the_last_repeat(surroundings: Surroundings) -> None:
-    """Of a repeated record the row is the one that the CSV had."""
+    """The rebuilt row of a repeated record is the last one, which the CSV had."""
     surroundings.send_payments(200)
     with surroundings.scorer(**AT_LEAST_ONCE, FAILPOINTS="sent=kill@2") as scorer:
         assert scorer.wait(60) == SIGKILLED
@@ -40,21 +40,21 @@ def test_a_rebuilt_row_is_the_last_repeat(surroundings: Surroundings) -> None:
 
 
 def test_verify_finds_an_at_least_once_repeat(surroundings: Surroundings) -> None:
-    """Killed between sending and committing: the topic repeats a batch, the CSV doesn't."""
+    """After a kill between sending and committing, the topic repeats a batch, the CSV does not."""
     surroundings.send_payments(200)
     with surroundings.scorer(**AT_LEAST_ONCE, FAILPOINTS="stored=kill@2") as scorer:
         assert scorer.wait(60) == SIGKILLED
     tools.score(surroundings, **AT_LEAST_ONCE)
-    output = tools.found(surroundings, "twice in the scored topic")
+    output = tools.assert_findings(surroundings, "twice in the scored topic")
     assert "twice in the CSV" not in output
     assert "out of order" not in output
 
 
 def test_verify_between_append_and_commit(surroundings: Surroundings) -> None:
-    """An open transaction and uncommitted rows are no findings: they are behind what is committed."""
+    """An open transaction and uncommitted rows are not findings: they come after the committed offsets."""
     surroundings.send_payments(400)
     with surroundings.scorer(**SLOWLY, FAILPOINTS="stored=kill@3") as scorer:
         assert scorer.wait(60) == SIGKILLED
-    tools.well(surroundings)
+    tools.assert_well(surroundings)
     tools.score(surroundings)
-    tools.well(surroundings, "each of 400 records")
+    tools.assert_well(surroundings, "each of 400 records")

@@ -1,4 +1,4 @@
-"""Brokers and ZooKeeper fail: the same scorer process goes on by itself, and each record stands once."""
+"""Brokers and ZooKeeper fail: the same scorer process continues by itself, and each record is stored once."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -21,7 +21,7 @@ _BETWEEN_ROUNDS_S = 0.2
 NO_LEADER = "the previous owner's transaction can't be ended: a partition in it has no leader"
 LONGEST_RETRY_S = 10
 
-# the load's own clients are torn from brokers that die, and never get to close
+# the load's own clients lose their brokers, and can't close their connections
 pytestmark = [
     pytest.mark.filterwarnings("ignore::ResourceWarning"),
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -30,12 +30,12 @@ pytestmark = [
 
 @contextmanager
 def load(scene: Surroundings, per_round: int = 200) -> Iterator[list[int]]:
-    """Send rounds of payments through whatever happens; yields the sizes of those acknowledged, at least."""
+    """Send rounds of payments through all faults; yield the sizes of the rounds acknowledged, at least."""
     over, sent = Event(), list[int]()
 
     def send() -> None:
         while not over.wait(_BETWEEN_ROUNDS_S):
-            with suppress(*BROKEN):  # a round may be lost half-way: the oracle counts what is in the topic
+            with suppress(*BROKEN):  # a round may be lost half-way: the check counts the records in the topic
                 scene.send_payments(per_round)
                 sent.append(per_round)
 
@@ -61,12 +61,12 @@ def wait_for_rounds(sent: list[int], more: int) -> None:
         (7, "terminate"),
         pytest.param(8, "kill", marks=pytest.mark.kafka4),
         (9, "pause for 45 s"),
-        pytest.param(11, "zookeeper away", marks=pytest.mark.zookeeper),
+        pytest.param(11, "zookeeper down", marks=pytest.mark.zookeeper),
         pytest.param(11, "both restarted", marks=pytest.mark.zookeeper),
     ],
 )
 def test_cases_7_8_9_11(own: Surroundings, own_cluster: Cluster, case: int, how: str) -> None:
-    """Restarted, killed, paused beyond every request's timeout, without ZooKeeper; under load."""
+    """The broker is restarted, killed, paused beyond every request's timeout, or loses ZooKeeper, under load."""
     assert case
     with own.scorer() as scorer:
         scorer.wait_for(READY)
@@ -81,13 +81,13 @@ def test_cases_7_8_9_11(own: Surroundings, own_cluster: Cluster, case: int, how:
 
 
 def break_it(cluster: Cluster, how: str) -> None:
-    """Do this to the cluster, and undo it."""
+    """Apply this fault to the cluster, and undo it."""
     pause = Event()
     if how == "pause for 45 s":
         cluster.broker.pause()
         pause.wait(45)
         cluster.broker.resume()
-    elif how == "zookeeper away":
+    elif how == "zookeeper down":
         cluster.zookeeper.pause()
         pause.wait(30)
         cluster.zookeeper.resume()
@@ -103,7 +103,7 @@ def break_it(cluster: Cluster, how: str) -> None:
 
 @pytest.mark.kafka4
 def test_case_12_the_coordinators_move(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
-    """Three brokers, each killed and started again in turn, so that every coordinator moves."""
+    """Three brokers are killed and started again in turn, so that every coordinator moves."""
     cluster = make_cluster(brokers=3)
     own = Surroundings(cluster.bootstrap, names, tmp_path)
     own.replication = 3
@@ -143,7 +143,7 @@ def outputs_without_replicas(cluster: Cluster, names: Names, folder: Path) -> tu
 
 @pytest.mark.kafka4
 def test_an_output_partition_without_a_leader(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
-    """The broker that leads some partitions of the scored topic is killed: all the others are scored meanwhile."""
+    """When the leader of some partitions of the scored topic is killed, all others are scored meanwhile."""
     cluster = make_cluster(brokers=3)
     own, lost, healthy = outputs_without_replicas(cluster, names, tmp_path)
     with own.scorer() as scorer:
@@ -181,7 +181,7 @@ def _has_no_leader(own: Surroundings, partition: int) -> bool:
 def test_a_crash_during_a_leader_outage_blocks_that_owners_partitions(
     make_cluster: MakeCluster, names: Names, tmp_path: Path
 ) -> None:
-    """Until the leader is back: all of them, as they all name that owner, though one only is in its transaction."""
+    """All partitions of that owner are blocked until the leader is back, though only one is in its transaction."""
     cluster = make_cluster(brokers=3)
     own, lost, _ = outputs_without_replicas(cluster, names, tmp_path)
     with ExitStack() as stack:
@@ -203,14 +203,16 @@ def test_a_crash_during_a_leader_outage_blocks_that_owners_partitions(
 def test_a_decided_commit_during_a_leader_outage_blocks_no_other_partition(
     make_cluster: MakeCluster, names: Names, tmp_path: Path
 ) -> None:
-    """The commit is acknowledged, but can't be marked in the partition without a leader: a new owner goes on."""
+    """A commit is acknowledged but can't be marked in the partition without a leader: a new owner continues."""
     cluster = make_cluster(brokers=3)
     own, lost, led = outputs_without_replicas(cluster, names, tmp_path)
     with ExitStack() as stack:
         scorer = _transaction_without_a_leader(stack, own, cluster.brokers[lost])
         scorer.resume()
         own.send_payments(60)
-        wait_until(lambda: all(own.positions()[partition] == 10 for partition in led), 15, "the others are scored")
+        wait_until(
+            lambda: all(own.positions()[partition] == 10 for partition in led), 15, "the other partitions are scored"
+        )
         assert own.positions()[5] == 50
         cluster.brokers[lost].start()
         scorer.wait_until_ready(timeout_s=2 * LONGEST_RETRY_S)
@@ -232,7 +234,7 @@ def _transaction_without_a_leader(stack: ExitStack, own: Surroundings, leader: P
 
 @pytest.mark.usefixtures("own_cluster_is_possible")
 def test_case_13_cut_at_the_end_of_transactions(names: Names, tmp_path: Path) -> None:
-    """The connection breaks just when a transaction is to end, before or after the broker has heard of it."""
+    """The connection breaks just when a transaction is to end, before or after the broker has the request."""
     with EndTxnCutter() as cutter, ExitStack() as stack:
         cluster = Cluster(properties={"advertised.listeners": f"PLAINTEXT://127.0.0.1:{cutter.port}"})
         cutter.forward_to(int(cluster.bootstrap.rpartition(":")[2]))
@@ -249,7 +251,7 @@ def test_case_13_cut_at_the_end_of_transactions(names: Names, tmp_path: Path) ->
 
 
 def test_case_14_a_transaction_that_times_out(surroundings: Surroundings) -> None:
-    """Stopped with an open transaction for longer than its 60 s: the broker ends it, and the batch is done again."""
+    """A scorer is stopped for longer than its transaction's 60 s: the broker aborts it, the batch is repeated."""
     surroundings.send_payments(500)
     with surroundings.scorer(FAILPOINTS="sent=stop") as scorer:
         scorer.wait_until_paused()

@@ -1,4 +1,4 @@
-"""A storm of a minute, as `make chaos` makes longer ones."""
+"""A storm of one minute; `make chaos` runs longer ones."""
 
 import pytest
 
@@ -7,7 +7,7 @@ from tests.chaos.run import Plan, run
 
 @pytest.mark.usefixtures("own_cluster_is_possible")
 def test_case_2_a_storm_of_a_minute() -> None:
-    """Kills, stops, scaling, servers away, failpoints: nothing lost, nothing twice."""
+    """With kills, stops, scaling, unavailable servers and failpoints, nothing is lost and nothing repeated."""
     result = run(Plan(seed=4, minutes=1))
     assert not result.findings, str(result)
     assert result.records > 30_000

@@ -1,4 +1,4 @@
-"""The folder of the CSV fails: no offset moves, the file stays whole, and scoring goes on by itself."""
+"""The folder of the CSV fails: no offset moves, the file stays whole, and scoring resumes by itself."""
 
 import os
 import resource
@@ -15,7 +15,7 @@ MEGABYTE = 1 << 20
 
 
 def test_case_18_disk_full(surroundings: Surroundings) -> None:
-    """A limit cuts a write short; the half row goes, and nothing is committed until there is room."""
+    """A limit cuts a write short; the half row is removed, and nothing is committed until there is room."""
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
         surroundings.send_payments(400)
@@ -35,7 +35,7 @@ def test_case_18_disk_full(surroundings: Surroundings) -> None:
 
 
 def test_case_19_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
-    """As a user without rights: unready with a clear reason, then on again."""
+    """A scorer without rights on the folder is unready with a clear reason, and then continues."""
     folder = surroundings.csv.parent
     folder.chmod(0o555)
     surroundings.send_payments(100)
@@ -50,7 +50,7 @@ def test_case_19_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
 
 
 def test_case_19_a_csv_that_a_program_holds(surroundings: Surroundings) -> None:
-    """As a spreadsheet does on Windows: the file can't be opened for writing; it is waited for, and nothing is lost."""
+    """While a program holds the file, as a spreadsheet does on Windows, the scorer waits for it; nothing is lost."""
     with surroundings.unprivileged("scorer") as scorer:
         scorer.wait_for(READY)
         surroundings.send_payments(100)
@@ -70,7 +70,7 @@ def test_case_19_a_csv_that_a_program_holds(surroundings: Surroundings) -> None:
 
 @pytest.mark.parametrize("what", ["deleted", "moved", "truncated", "edited"])
 def test_case_20_the_csv_is_changed_while_running(surroundings: Surroundings, what: str) -> None:
-    """Never a silent append: a new file is begun, the changed one is kept, and no row is lost or repeated in them."""
+    """A changed file is kept and a new one started: no silent append, no row lost or repeated in them."""
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
         surroundings.send_payments(400)
@@ -111,5 +111,5 @@ def test_case_26_a_lock_held_for_long_with_a_backlog(surroundings: Surroundings)
 
 
 def resident_bytes(pid: int) -> int:
-    """The process's resident memory."""
+    """Return the process's resident memory."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

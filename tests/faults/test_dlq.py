@@ -1,4 +1,4 @@
-"""`fraudstream dlq replay`, killed, doubled, cut off from its broker: each letter goes back exactly once."""
+"""`fraudstream dlq replay`, killed, doubled, disconnected from its broker: each letter is sent back exactly once."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ WHY = InvalidPayment(reason="not_an_object", detail="the message is JSON, but no
 
 
 def letters(surroundings: Surroundings, count: int) -> Iterator[Message]:
-    """As a scorer leaves them."""
+    """Return dead letters as a scorer writes them."""
     topic, partitions = surroundings.settings["INPUT_TOPIC"], surroundings.partitions
     for number in range(count):
         partition, offset = number % partitions, number // partitions
@@ -26,7 +26,7 @@ def letters(surroundings: Surroundings, count: int) -> Iterator[Message]:
 
 
 def assert_each_once(surroundings: Surroundings, count: int) -> None:
-    """Each letter's value stands in the input once, and links to a letter of its own, which has one marker."""
+    """Assert that each letter's value is in the input once, and links to a letter of its own, which has one marker."""
     sent = committed_records(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
     assert Counter(record.value for record in sent) == Counter(b"[%d]" % number for number in range(count))
     links = Counter(dict(record.headers)[REPLAY_OF] for record in sent)
@@ -41,12 +41,12 @@ def assert_each_once(surroundings: Surroundings, count: int) -> None:
 
 
 def replay(surroundings: Surroundings, **settings: str) -> Service:
-    """Begin a replay."""
+    """Start a replay."""
     return Service(surroundings.folder, "cli", surroundings.settings | settings, *REPLAY)
 
 
 def test_killed_within_and_between_transactions(surroundings: Surroundings) -> None:
-    """100,000 letters: killed with a transaction open, killed behind a commit, then run to its end, and once more."""
+    """100,000 letters: killed with a transaction open, killed after a commit, then run to its end, and once more."""
     surroundings.send(letters(surroundings, 100_000), "DLQ_TOPIC")
     for failpoint in ("replay_sent=kill@12", "replay_committed=kill@12"):
         with replay(surroundings, FAILPOINTS=failpoint) as killed:
@@ -59,8 +59,8 @@ def test_killed_within_and_between_transactions(surroundings: Surroundings) -> N
     assert "100,000 replayed before" in tools.run(surroundings, *REPLAY, "--all").output
 
 
-def test_two_at_once(surroundings: Surroundings) -> None:
-    """The second takes over; the first, paused within a transaction, says so in one line, and has sent nothing more."""
+def test_two_together(surroundings: Surroundings) -> None:
+    """The second replay takes over; the first, paused within a transaction, logs one line and has sent nothing more."""
     surroundings.send(letters(surroundings, 20_000), "DLQ_TOPIC")
     with replay(surroundings, FAILPOINTS="replay_sent=stop@3") as first:
         first.wait_until_paused()
@@ -75,7 +75,7 @@ def test_two_at_once(surroundings: Surroundings) -> None:
 
 
 def test_the_broker_is_restarted(own: Surroundings, own_cluster: Cluster) -> None:
-    """In the middle: it goes on by itself, or says what to do, and that mends it."""
+    """A replay continues after a broker's restart, or names the action, after which it does."""
     own.send(letters(own, 20_000), "DLQ_TOPIC")
     with replay(own, FAILPOINTS="replay_sent=stop@3") as first:
         first.wait_until_paused()

@@ -14,7 +14,7 @@ from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.archive import SQLITE, Archive
 from tests.integration.broker.deadline import wait_until
-from tests.integration.erasing import erase, erased, ids, running
+from tests.integration.erasing import erase, erase_all, ids, running
 from tests.integration.scorer import Message, Surroundings, payment
 
 SIGKILLED = -9
@@ -23,7 +23,7 @@ ROTATED = {"CSV_ROTATE_BYTES": "4000"}
 
 @pytest.fixture
 def archive(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Archive:
-    """An empty archive behind new topics."""
+    """Create new topics and an empty archive of them."""
     return Archive(Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare(), SQLITE)
 
 
@@ -46,17 +46,17 @@ def test_killed_at_each_step(archive: Archive, step: str) -> None:
         surroundings.send_payments(6)
         surroundings.wait_until_committed()
         wait_until(lambda: archive.count() in {206, 202}, 40, "archived")
-        erased(archive, "--payment-id", "7", "--payment-id", "8")
+        erase_all(archive, "--payment-id", "7", "--payment-id", "8")
     left = sorted([*range(1, 101)] * 2 + [*range(1, 7)])
     assert ids(surroundings) == [one for one in left if one not in {7, 8}]
     assert archive.count() == 202
     assert not list(surroundings.csv.parent.glob(".*.erasing"))
-    tools.well(surroundings, "each of 206 records", "4 erased")
+    tools.assert_well(surroundings, "each of 206 records", "4 erased")
 
 
 @contextmanager
 def sending(surroundings: Surroundings, sent: list[int]) -> Iterator[None]:
-    """Payments, one batch after the other, within the block; their ids are in `sent`."""
+    """Send payments, batch after batch, within the block; their ids are in `sent`."""
     over = threading.Event()
 
     def send() -> None:
@@ -78,7 +78,7 @@ def sending(surroundings: Surroundings, sent: list[int]) -> Iterator[None]:
 
 
 def test_under_load(archive: Archive) -> None:
-    """Erased again and again while two scorers append and the file is rotated: all others are there once."""
+    """Repeated erasures while two scorers append and rotate the file leave all other rows there once."""
     surroundings, sent = archive.surroundings, list[int]()
     gone = [11, 12, 403, 404, 605]
     with running(surroundings, archive, CSV_ROTATE_BYTES="40000"), surroundings.scorer(CSV_ROTATE_BYTES="40000"):
@@ -88,7 +88,7 @@ def test_under_load(archive: Archive) -> None:
                 erase(archive, "--payment-id", str(one), "--yes")
         surroundings.wait_until_committed()
         wait_until(lambda: archive.count() >= len(sent) - len(gone), 60, "archived")
-        erased(archive, *(argument for one in gone for argument in ("--payment-id", str(one))))
+        erase_all(archive, *(argument for one in gone for argument in ("--payment-id", str(one))))
     assert ids(surroundings) == sorted(set(sent) - set(gone))
     assert archive.count() == len(sent) - len(gone)
-    tools.well(surroundings, f"each of {len(sent):,} records", "5 erased")
+    tools.assert_well(surroundings, f"each of {len(sent):,} records", "5 erased")

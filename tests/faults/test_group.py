@@ -1,4 +1,4 @@
-"""The group changes: members come and go, partitions are added."""
+"""Changes of the group: members join and leave, partitions are added."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.integration.topic import add_partitions
 
 
 def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> None:
-    """1 → 4 → 1 → 6 members on 4 partitions; those without any stand by and rejoin."""
+    """1 → 4 → 1 → 6 members on 4 partitions; those without any wait and rejoin."""
     total = 0
     with surroundings.scorer() as first:
         first.wait_for(READY)
@@ -28,7 +28,9 @@ def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> No
                 for service in more:
                     service.kill()
         surroundings.wait_until_committed()
-        wait_until(lambda: first.lines(READY)[-1]["partitions"] == [0, 1, 2, 3], 30, "the first has all again")
+        wait_until(
+            lambda: first.lines(READY)[-1]["partitions"] == [0, 1, 2, 3], 30, "the first one owns all partitions again"
+        )
         assert first.running
     assert surroundings.assert_each_once() == total
 
@@ -48,7 +50,7 @@ def test_case_16_partitions_added_while_running(surroundings: Surroundings) -> N
 
 
 def test_case_16_too_few_partitions_in_an_output_topic(surroundings: Surroundings) -> None:
-    """The new partition waits, with a clear error; the others go on; it goes on by itself when mended."""
+    """The new partition waits, with a clear error, until the topic has enough partitions; the others continue."""
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
         add_partitions(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], 5)
@@ -64,7 +66,7 @@ def test_case_16_too_few_partitions_in_an_output_topic(surroundings: Surrounding
 
 
 def test_more_members_than_partitions_stay_able_to_rejoin(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """Three members, one partition: whoever owns it dies, twice, and another takes over."""
+    """Of three members of one partition the owner dies, twice, and another member takes over."""
     scene = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
     members = [scene.scorer() for _ in range(3)]
     try:

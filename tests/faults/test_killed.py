@@ -1,4 +1,4 @@
-"""A scorer dies, at every step of the cycle: the next one goes on, and each record stands once."""
+"""A scorer dies, at every step of the cycle: the next one continues, and each record is stored once."""
 
 import time
 
@@ -20,7 +20,7 @@ ENDED_AT_ONCE = 130
     [*((step, 1) for step in failpoints.SCORER_NAMES), ("torn", 4), ("stored", 4), ("offsets_sent", 4)],
 )
 def test_case_1_killed_at_each_step(surroundings: Surroundings, step: str, count: int) -> None:
-    """At every step of the cycle and of taking a partition over; at some of them later in the stream too."""
+    """Each record is stored once after a kill at every step of the cycle and of a takeover, early and later."""
     surroundings.send_payments(8_000)
     with surroundings.scorer(FAILPOINTS=f"{step}=kill@{count}", MAX_BATCH_RECORDS="500") as first:
         assert first.wait(60) == SIGKILLED
@@ -32,7 +32,7 @@ def test_case_1_killed_at_each_step(surroundings: Surroundings, step: str, count
 
 
 def test_case_1_the_new_owner_is_there_within_the_session_timeout(surroundings: Surroundings) -> None:
-    """A killed replica's partitions go to the other one after at most 10 s and a rebalance."""
+    """A killed replica's partitions move to the other one after at most 10 s and a rebalance."""
     with surroundings.scorer() as first, surroundings.scorer() as second:
         for service in (first, second):
             service.wait_for(READY)
@@ -43,7 +43,7 @@ def test_case_1_the_new_owner_is_there_within_the_session_timeout(surroundings: 
 
 
 def test_case_1_a_killed_scorers_transaction_is_ended_by_its_successor(surroundings: Surroundings) -> None:
-    """Not by its timeout of 60 s: read_committed readers get the successor's scores 2 s after the session's end."""
+    """The transaction does not wait for its timeout of 60 s: readers get the scores 2 s after the session's end."""
     topic, limit_s = surroundings.settings["SCORED_TOPIC"], _SESSION_TIMEOUT_MS / 1_000 + 2
     with surroundings.scorer(FAILPOINTS="sent=kill") as first, surroundings.scorer() as second:
         for service in (first, second):
@@ -57,7 +57,7 @@ def test_case_1_a_killed_scorers_transaction_is_ended_by_its_successor(surroundi
 
 
 def test_case_5_sigterm_leaves_no_replay(surroundings: Surroundings) -> None:
-    """Stopped under load: no open transaction, and the next start publishes nothing twice, not even aborted."""
+    """A scorer stopped under load leaves no open transaction; the next start repeats nothing, not even aborted."""
     surroundings.send_payments(20_000)
     with surroundings.scorer(MAX_BATCH_RECORDS="50") as first:
         first.wait_for("payments scored")
@@ -71,8 +71,8 @@ def test_case_5_sigterm_leaves_no_replay(surroundings: Surroundings) -> None:
     assert surroundings.aborted_records() == 0
 
 
-def test_case_6_a_second_sigterm_ends_it_at_once(own: Surroundings, own_cluster: Cluster) -> None:
-    """Even while it waits for a broker that doesn't answer; the next one makes good."""
+def test_case_6_a_second_sigterm_ends_it_immediately(own: Surroundings, own_cluster: Cluster) -> None:
+    """A second SIGTERM ends even a scorer that waits for a silent broker; the next one completes its work."""
     own.send_payments(2_000)
     with own.scorer(MAX_BATCH_RECORDS="100") as first:
         first.wait_for("payments scored")
@@ -88,7 +88,7 @@ def test_case_6_a_second_sigterm_ends_it_at_once(own: Surroundings, own_cluster:
 
 
 def test_case_25_a_replay_keeps_the_scores_of_the_csv(surroundings: Surroundings) -> None:
-    """Killed between the CSV and the commit, started with another model: the topic says what the CSV says."""
+    """After a kill between CSV and commit, and a start with another model, the topic has the CSV's scores."""
     first_model = surroundings.model
     surroundings.send_payments(2_000)
     with surroundings.scorer(FAILPOINTS="stored=kill@2", MAX_BATCH_RECORDS="500") as first:

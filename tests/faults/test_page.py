@@ -1,4 +1,4 @@
-"""The page counts each payment once, whatever becomes of the broker that it reads from."""
+"""The page counts each payment once, through faults of the broker that it reads from."""
 
 from pathlib import Path
 
@@ -11,23 +11,23 @@ RESTARTS = 10
 PARTITIONS = 6
 PAYMENTS = 7
 _INTERNAL = ("offsets.topic.num.partitions", "transaction.state.log.num.partitions")
-"""As many as Kafka has by default: the more there are, the longer a started broker does not know the topics."""
+"""Kafka's default partition counts: with more, a restarted broker takes longer to know the topics."""
 
 
 def total(dashboard: Dashboard) -> int:
-    """How many payments it shows."""
+    """Return the number of payments that the page shows."""
     series = snapshot(dashboard.url)["series"]
     return sum(sum(series[decision]) for decision in ("approve", "review", "block"))
 
 
 def wait_until_both_grow(dashboard: Dashboard, archive: Archive) -> None:
-    """Wait until page and archive have more than now."""
+    """Wait until page and archive have more payments."""
     shown, rows = total(dashboard), archive.count()
-    wait_until(lambda: total(dashboard) > shown and archive.count() > rows, 60, "page and archive have more")
+    wait_until(lambda: total(dashboard) > shown and archive.count() > rows, 60, "page and archive have more payments")
 
 
 def test_page_and_archive_agree_after_ten_restarts(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
-    """A broker that has just started does not report all partitions at once: no position is dropped because of that."""
+    """A broker that has just started reports only some partitions: no position is dropped because of that."""
     cluster = make_cluster(properties=dict.fromkeys(_INTERNAL, "50"))
     archive = Archive(output_topics(cluster.bootstrap, names, tmp_path, PARTITIONS), SQLITE)
     stream = Stream(archive.surroundings, scored_at=now())

@@ -23,18 +23,18 @@ LARGE = 2_300_000
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Two partitions: one to be blocked, one to continue."""
+    """Create topics with two partitions: one to be blocked, one to continue."""
     return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
 
 
 def configure(scene: Surroundings, which: str, **settings: str) -> None:
-    """Give a topic these settings alone; underscores are dots."""
+    """Give a topic only these settings; underscores become dots."""
     configs = {name.replace("_", "."): value for name, value in settings.items()}
     alter_config(scene.bootstrap, scene.settings[which], configs)
 
 
 def wait_until_blocked(scorer: Service, topic: str, setting: str, better: str = "") -> dict[str, Any]:
-    """Wait for the error line, whose text is the health's, and names topic, setting and command."""
+    """Wait for the error line; its text is the health check's too, and names topic, setting and command."""
     (line,) = scorer.wait_for(BLOCKED)
     assert line["level"] == "error"
     assert f"{topic} refuses records (" in line["reason"]
@@ -43,20 +43,20 @@ def wait_until_blocked(scorer: Service, topic: str, setting: str, better: str = 
         f"--entity-type topics --entity-name {topic} --alter --add-config {setting.partition('=')[0]}={better}"
         in (line["reason"])
     )
-    wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+    wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
     return line
 
 
 def send_until(scene: Surroundings, message: Message, count: Callable[[], int], wanted: int) -> None:
-    """Send the message again and again: a changed setting is in force a moment later."""
+    """Send the message repeatedly: a changed setting takes effect a moment later."""
     deadline_s = time.monotonic() + 40
     while count() < wanted:
         assert time.monotonic() < deadline_s
         scene.send([message])
 
 
-def watch(scorer: Service, retries: int = 2) -> None:
-    """Watch its health until the partition was taken over that often once more: it is never ready."""
+def assert_never_ready(scorer: Service, retries: int = 2) -> None:
+    """Check that the scorer is never ready until the partition was taken over `retries` more times."""
     states = set[str]()
     seen = len(scorer.lines("partitions taken over again"))
     deadline_s = time.monotonic() + 60
@@ -68,7 +68,7 @@ def watch(scorer: Service, retries: int = 2) -> None:
 
 @pytest.mark.parametrize("limit", ["100000", "1000"])
 def test_batches_are_sized_by_the_scored_topic(surroundings: Surroundings, limit: str) -> None:
-    """3,000 payments in one partition, whose scores are ten batches of what the topic accepts, or more than 1,000."""
+    """3,000 payments in one partition make ten batches of what the topic accepts, or more than 1,000."""
     configure(surroundings, "SCORED_TOPIC", max_message_bytes=limit)
     surroundings.send_payments(3_000, partitions=1)
     with surroundings.scorer() as scorer:
@@ -79,7 +79,7 @@ def test_batches_are_sized_by_the_scored_topic(surroundings: Surroundings, limit
 
 
 def test_batches_are_sized_by_the_dead_letters_topic(surroundings: Surroundings) -> None:
-    """300 messages of 900 bytes; one is larger than the topic accepts, and is cut."""
+    """Of 300 messages of 900 bytes one is larger than the topic accepts, and is truncated."""
     configure(surroundings, "DLQ_TOPIC", max_message_bytes="20000")
     surroundings.send([*[Message(b"x" * 900)] * 300, Message(b"y" * 30_000)])
     with surroundings.scorer() as scorer:
@@ -94,7 +94,7 @@ def test_batches_are_sized_by_the_dead_letters_topic(surroundings: Surroundings)
 
 
 def test_batches_are_sized_by_the_segment(surroundings: Surroundings) -> None:
-    """A batch larger than a segment is refused too, with another error."""
+    """A batch larger than a segment is refused with another error."""
     configure(surroundings, "SCORED_TOPIC", segment_bytes="50000")
     surroundings.send_payments(1_000, partitions=1)
     with surroundings.scorer() as scorer:
@@ -104,7 +104,7 @@ def test_batches_are_sized_by_the_segment(surroundings: Surroundings) -> None:
 
 
 def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings) -> None:
-    """Of a dead letter and of a scored payment, from a producer that compresses; a replay leaves such letters out."""
+    """Dead letters and scored payments lose key or headers that do not fit; a replay leaves such letters out."""
     key = b"k" * LARGE
     headers = [("h", b"v" * LARGE)]
     messages = [Message(b"broken", key), Message(payment(1), key), Message(b"broken", b"1", headers=headers)]
@@ -119,37 +119,37 @@ def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings
     letters = dead_letters(surroundings.bootstrap, surroundings.settings["DLQ_TOPIC"])
     without_key, without_headers = letters[0, 0][0], letters[0, 2][0]
     assert (without_key.key, without_key.value) == (None, b"broken")
-    assert described(without_key.headers, "dlq.key") == (LARGE, hashlib.sha256(key).hexdigest())
+    assert removed_part(without_key.headers, "dlq.key") == (LARGE, hashlib.sha256(key).hexdigest())
     assert (without_headers.key, without_headers.value) == (b"1", b"broken")
-    assert described(without_headers.headers, "dlq.headers")[0] == LARGE + 9
+    assert removed_part(without_headers.headers, "dlq.headers")[0] == LARGE + 9
     assert "h" not in dict(without_headers.headers)
     scores = committed_records(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
     (score,) = [record for record in scores if record.headers]
-    assert described(score.headers, "scored.key") == (LARGE, hashlib.sha256(key).hexdigest())
+    assert removed_part(score.headers, "scored.key") == (LARGE, hashlib.sha256(key).hexdigest())
     done = tools.run(surroundings, "dlq", "replay", "--yes")
     assert "2 kept without a key or headers that were too large" in done.output
-    tools.well(surroundings)
+    tools.assert_well(surroundings)
 
 
-def described(headers: Any, part: str) -> tuple[int, str]:
-    """The size and the SHA-256 of a removed part."""
+def removed_part(headers: Any, part: str) -> tuple[int, str]:
+    """Return the size and the SHA-256 of a removed part."""
     notes: Mapping[str, bytes] = dict(headers)
     return int(notes[f"{part}_bytes"]), notes[f"{part}_sha256"].decode()
 
 
 @pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])
 def test_a_timestamp_outside_the_window(surroundings: Surroundings, guarantee: str) -> None:
-    """Blocks its partition alone, until the window is wider."""
+    """A timestamp outside the window blocks only its partition, until the window is wider."""
     configure(surroundings, "SCORED_TOPIC", message_timestamp_before_max_ms=str(HOUR_MS))
     long_ago_ms = int(1_000 * time.time()) - 2 * HOUR_MS
     surroundings.send([Message(payment(1)), Message(payment(2), timestamp_ms=long_ago_ms)])
     with surroundings.scorer(LOG_LEVEL="debug", PROCESSING_GUARANTEE=guarantee) as scorer:
         wait_until(lambda: scorer.is_ready or bool(scorer.lines(BLOCKED)), 60, "blocked")
-        assert not scorer.is_ready, "before its first cycle it does not know that it is"
+        assert not scorer.is_ready, "not known before its first cycle"
         wait_until_blocked(scorer, surroundings.settings["SCORED_TOPIC"], f"message.timestamp.before.max.ms={HOUR_MS}")
         surroundings.send([Message(payment(number), partition=1) for number in range(3, 10)])
         surroundings.wait_for_positions({1: 7})
-        watch(scorer)
+        assert_never_ready(scorer)
         assert surroundings.positions()[0] <= 0
         configure(surroundings, "SCORED_TOPIC", message_timestamp_before_max_ms=str(10 * HOUR_MS))
         surroundings.wait_until_committed(20)
@@ -188,7 +188,7 @@ def test_a_timestamp_outside_the_window(surroundings: Surroundings, guarantee: s
 def test_a_setting_that_refuses_records(
     surroundings: Surroundings, which: str, setting: str, value: str, good: str, message: Message
 ) -> None:
-    """Is named with the command that changes it, also where it changes in a scorer that runs, in both directions."""
+    """A refusing setting is named with the command that changes it, also when changed at run time, either way."""
     topic = surroundings.settings[which]
     with surroundings.scorer() as scorer:
         scorer.wait_until_ready()
@@ -204,7 +204,7 @@ def test_a_setting_that_refuses_records(
 
 
 def test_a_limit_that_is_lowered_and_raised_while_it_runs(surroundings: Surroundings) -> None:
-    """Batches follow it: nothing is blocked, and letters are cut only as long as they must be."""
+    """Batches follow the limit: nothing is blocked, and letters are truncated only while necessary."""
     letter = Message(b"x" * 20_000)
     with surroundings.scorer() as scorer:
         scorer.wait_until_ready()
@@ -222,7 +222,7 @@ def test_a_limit_that_is_lowered_and_raised_while_it_runs(surroundings: Surround
 
 
 def test_the_brokers_timestamps_are_reported_once(surroundings: Surroundings) -> None:
-    """They are no obstacle."""
+    """The broker's timestamps block nothing."""
     configure(surroundings, "SCORED_TOPIC", message_timestamp_type="LogAppendTime")
     surroundings.send_payments(100)
     with surroundings.scorer() as scorer:
@@ -236,12 +236,12 @@ def test_the_brokers_timestamps_are_reported_once(surroundings: Surroundings) ->
 
 
 def test_brokers_that_refuse_the_transactions_timeout(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
-    """Their setting is named; nothing is scored."""
+    """The setting is named; nothing is scored."""
     cluster = make_cluster(properties={"transaction.max.timeout.ms": "30000"})
     scene = Surroundings(cluster.bootstrap, names, tmp_path, partitions=2).prepare()
     scene.send_payments(10)
     with scene.scorer() as scorer:
         (line,) = scorer.wait_for("partitions not ready")
         assert "transaction.max.timeout.ms in each broker's configuration must be at least 60000" in line["reason"]
-        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
         assert scene.committed() == 0

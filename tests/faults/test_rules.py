@@ -1,4 +1,4 @@
-"""The rules that keep the promise, each met by the fault that it is for; and each taken out, to see that it is needed.
+"""The rules that keep the promise, each tested by the fault that it is for, and removed to show that it is needed.
 
 A scenario runs with the scorer as it is, and must keep the promise; then with a mutant, and must break it.
 """
@@ -22,7 +22,7 @@ _TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")
 
 
 def overlapping_appends(scene: Surroundings, mutant: str) -> None:
-    """A replica stopped in the middle of its write, while another one appends its own partitions."""
+    """Stop a replica in the middle of its write, while another one appends its own partitions."""
     with scene.mutant(mutant) as first, scene.mutant(mutant, FAILPOINTS="torn=stop") as second:
         for service in (first, second):
             service.wait_for(READY)
@@ -34,13 +34,13 @@ def overlapping_appends(scene: Surroundings, mutant: str) -> None:
             scene.wait_for_positions(dict.fromkeys(first.lines(READY)[-1]["partitions"], 300))  # the other one appends
         paused_ns = scene.csv.stat().st_mtime_ns
         second.resume()
-        # the group may have given its partitions to the other one by now: then nothing else waits for its write
+        # the group may have given its partitions to the other one; then nothing else waits for its write
         wait_until(lambda: scene.csv.stat().st_mtime_ns != paused_ns, 30, "the second one writes the rest")
         scene.wait_until_committed()
 
 
 def replay_after_the_append(scene: Surroundings, mutant: str) -> None:
-    """Killed when the CSV has the rows and Kafka doesn't know."""
+    """Kill a scorer when the CSV has the rows and Kafka has no commit."""
     scene.send_payments(1_000)
     with scene.mutant(mutant, FAILPOINTS="stored=kill") as first:
         assert first.wait(60) == SIGKILLED
@@ -49,7 +49,7 @@ def replay_after_the_append(scene: Surroundings, mutant: str) -> None:
 
 
 def zombie_with_another_model(scene: Surroundings, mutant: str) -> None:
-    """A replica stopped after its sends, resumed while the next owner, with another model, is about to append."""
+    """Stop a replica after its sends, and resume it while the next owner, with another model, is about to append."""
     scene.send_payments(400, partitions=1)
     with scene.mutant(mutant, FAILPOINTS="sent=stop") as zombie:
         zombie.wait_until_paused()
@@ -64,7 +64,7 @@ def zombie_with_another_model(scene: Surroundings, mutant: str) -> None:
 
 
 def death_between_commit_and_append(scene: Surroundings, mutant: str) -> None:
-    """Killed when Kafka's commit is done."""
+    """Kill a scorer when Kafka's commit is done."""
     scene.send_payments(1_000)
     with scene.mutant(mutant, FAILPOINTS="committed=kill") as first:
         assert first.wait(60) == SIGKILLED
@@ -73,7 +73,7 @@ def death_between_commit_and_append(scene: Surroundings, mutant: str) -> None:
 
 
 def rejected_batch(scene: Surroundings, mutant: str) -> None:
-    """The scored topic refuses records without a key, and takes them again later."""
+    """Let the scored topic refuse records without a key, and accept them again later."""
     alter_config(scene.bootstrap, scene.settings["SCORED_TOPIC"], {"cleanup.policy": "compact"})
     scene.send_payments(1_000)
     with scene.mutant(mutant) as scorer:
@@ -87,7 +87,7 @@ def rejected_batch(scene: Surroundings, mutant: str) -> None:
 
 
 def zombie_of_another_host(scene: Surroundings, mutant: str, cycle: int = 1) -> None:
-    """A replica with a CSV of its own is stopped before it publishes, and resumed when its successor has finished."""
+    """Stop a replica with a CSV of its own before it publishes, and resume it when its successor has finished."""
     _one_partition(scene)  # no other partition's metadata may name the zombie
     other = str(scene.folder / "outputs" / "of_another_host.csv")
     with scene.mutant(mutant, MAX_BATCH_RECORDS="100", FAILPOINTS=f"decided=stop@{cycle}", CSV_PATH=other) as zombie:
@@ -100,7 +100,7 @@ def zombie_of_another_host(scene: Surroundings, mutant: str, cycle: int = 1) -> 
 
 
 def _one_partition(scene: Surroundings) -> None:
-    """Work with topics of one partition, of which 400 payments are to be scored."""
+    """Create topics of one partition, with 400 payments to be scored."""
     scene.partitions = 1
     scene.settings |= {name: f"{topic}-one" for name, topic in zip(_TOPICS, scene.topics, strict=True)}
     scene.make_topics(dict.fromkeys(scene.topics, 1))
@@ -108,12 +108,12 @@ def _one_partition(scene: Surroundings) -> None:
 
 
 def zombie_of_another_host_in_its_second_cycle(scene: Surroundings, mutant: str) -> None:
-    """The same; its first cycle has committed."""
+    """Stop and resume a replica with a CSV of its own as in the first cycle, once that is committed."""
     zombie_of_another_host(scene, mutant, cycle=2)
 
 
 def commit_between_read_and_fence(scene: Surroundings, mutant: str) -> None:
-    """The previous owner commits when its successor has read the offsets, and has not fenced it yet."""
+    """Let the previous owner commit when its successor has read the offsets, and has not fenced it yet."""
     scene.send_payments(100, partitions=1)
     with scene.mutant(mutant, FAILPOINTS="stored=stop") as zombie:
         zombie.wait_until_paused()
@@ -129,7 +129,7 @@ def commit_between_read_and_fence(scene: Surroundings, mutant: str) -> None:
 
 
 def takeover_of_an_older_generation_on_another_host(scene: Surroundings, mutant: str) -> None:
-    """A takeover is stopped before it registers; the next owner scores all and leaves; the first one is resumed."""
+    """Stop a takeover before it registers; the next owner scores all and leaves; the first one is resumed."""
     _one_partition(scene)
     other = str(scene.folder / "outputs" / "of_another_host.csv")
     with scene.mutant(mutant, FAILPOINTS="registering=stop", CSV_PATH=other) as zombie:
@@ -145,7 +145,7 @@ def takeover_of_an_older_generation_on_another_host(scene: Surroundings, mutant:
 
 
 def first_start_of_two(scene: Surroundings, mutant: str) -> None:
-    """Both read that the group is new; the first one commits its start when the second has scored all, and has left."""
+    """Let two members find a new group; the first commits its start when the second has scored all and has left."""
     scene.send_payments(100, partitions=1)
     with scene.mutant(mutant, FAILPOINTS="start_read=stop") as late:
         late.wait_until_paused()
@@ -160,7 +160,7 @@ def first_start_of_two(scene: Surroundings, mutant: str) -> None:
 
 
 def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
-    """The offsets are gone; a host with a CSV continues after it. A new one, paused in its start, commits it late."""
+    """Delete the offsets; a host with a CSV continues after it. A new host, paused in its start, commits it late."""
     _one_partition(scene)
     other = str(scene.folder / "outputs" / "of_another_host.csv")
     with scene.mutant(mutant) as owner:
@@ -181,7 +181,7 @@ def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
 
 
 def scorer_of_an_earlier_release(scene: Surroundings, mutant: str) -> None:
-    """Its producer, of an id for each partition, has sent records when it is replaced, and commits them later."""
+    """Replace a scorer whose producer, with an id for each partition, has sent records and commits them later."""
     scene.send_payments(100, partitions=1)
     group, topic = (scene.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
     asyncio.run(_earlier_release(scene, mutant, [f"{group}-{topic}-0", f"{group.replace('-', '%2D')}-{topic}-0"]))
@@ -225,7 +225,7 @@ SCENARIOS: dict[str, Callable[[Surroundings, str], None]] = {
 
 
 def judge(scene: Surroundings, rule: str) -> int:
-    """The promise: of the topic alone, where two hosts have a CSV each."""
+    """Check the promise, for the topic alone where two hosts have a CSV each."""
     if "another_host" not in SCENARIOS[rule].__name__:
         return scene.assert_each_once()
     topic = scene.settings["SCORED_TOPIC"]
@@ -236,14 +236,14 @@ def judge(scene: Surroundings, rule: str) -> int:
 
 @pytest.mark.parametrize("rule", SCENARIOS)
 def test_with_its_rules_the_promise_is_kept(surroundings: Surroundings, rule: str) -> None:
-    """The scorer as it is."""
+    """The scorer as it is keeps the promise."""
     SCENARIOS[rule](surroundings, "none")
     assert judge(surroundings, rule) > 0
 
 
 @pytest.mark.parametrize("rule", SCENARIOS)
 def test_without_this_rule_the_promise_is_broken(surroundings: Surroundings, rule: str) -> None:
-    """The mutant is caught by the oracle, not by luck: all is drained before it judges."""
+    """The check detects the mutant, and not by luck: all records are drained before it runs."""
     SCENARIOS[rule](surroundings, rule)
     with pytest.raises((AssertionError, ValueError, KeyError, TypeError)):
         judge(surroundings, rule)

@@ -1,4 +1,4 @@
-"""The producer's topic is deleted and made again, with fewer partitions, while it sends."""
+"""The producer's topic is deleted and re-created, with fewer partitions, while it sends."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ async def _make_again(bootstrap: str, topic: str) -> None:
     try:
         await admin.delete_topics([topic])
         async with asyncio.timeout(20):
-            # refused as long as the deletion is under way
+            # refused while the deletion is in progress
             while (await admin.create_topics([NewTopic(topic, 1, 1)])).topic_errors[0][1]:  # noqa: ASYNC110
                 await asyncio.sleep(0.05)
     finally:
@@ -40,8 +40,8 @@ async def _send(bootstrap: str, topic: str) -> None:
         assert await sender.flush(90) == 0
 
 
-def test_topic_made_again(kafka_bootstrap: str, names: Names) -> None:
-    """What was meant for a partition that is gone arrives in one that is there (once aiokafka has given up, 40 s)."""
+def test_topic_re_created(kafka_bootstrap: str, names: Names) -> None:
+    """Payments for a removed partition arrive in an existing one (once aiokafka has given up, 40 s)."""
     topic = names("payments")
     create(kafka_bootstrap, topic, 4)
     asyncio.run(_send(kafka_bootstrap, topic))

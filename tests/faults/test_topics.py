@@ -1,4 +1,4 @@
-"""Topics vanish, come back, lose their beginning; offsets are reset by hand."""
+"""Topics are deleted, re-created, or lose their beginning; offsets are reset by hand."""
 
 import pytest
 
@@ -8,14 +8,14 @@ from tests.integration.topic import delete_records, delete_topic, reset_group
 from tests.oracle import csv_rows, scored
 
 
-def set_aside(surroundings: Surroundings) -> list[int]:
-    """How many rows each former CSV has."""
+def renamed_row_counts(surroundings: Surroundings) -> list[int]:
+    """Return the number of rows of each renamed CSV."""
     return [len(csv_rows(file)) for file in sorted(surroundings.csv.parent.glob("*.former-*.csv"))]
 
 
 @pytest.mark.parametrize("running", [False, True])
-def test_case_22_the_topic_is_made_anew(surroundings: Surroundings, running: bool) -> None:
-    """The CSV of the former topic is set aside; the new one is read from its beginning, also by `latest`."""
+def test_case_22_the_topic_is_re_created(surroundings: Surroundings, running: bool) -> None:
+    """The CSV of the previous topic is renamed; the new topic is read from its beginning, also with `latest`."""
     with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
         scorer.wait_for(READY)
         surroundings.send_payments(400)
@@ -29,11 +29,11 @@ def test_case_22_the_topic_is_made_anew(surroundings: Surroundings, running: boo
         with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
             wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 90, "the new topic is scored")
     assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(20)}
-    assert set_aside(surroundings) == [400]
+    assert renamed_row_counts(surroundings) == [400]
 
 
-def test_a_replica_that_is_slow_to_find_the_topic_made_anew(surroundings: Surroundings) -> None:
-    """Paused before it sets the former CSV aside, it comes back when another one has, and has scored the new topic."""
+def test_a_replica_that_is_slow_to_find_the_re_created_topic(surroundings: Surroundings) -> None:
+    """A replica paused before it renames the CSV resumes after another one has renamed it and scored the new topic."""
     with surroundings.scorer(FAILPOINTS="registered=stop@2") as slow:
         slow.wait_for(READY)
         surroundings.send_payments(400)
@@ -52,11 +52,11 @@ def test_a_replica_that_is_slow_to_find_the_topic_made_anew(surroundings: Surrou
             surroundings.wait_until_committed()
             assert not slow.lines("CSV set aside")
     assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(40)}
-    assert set_aside(surroundings) == [400]
+    assert renamed_row_counts(surroundings) == [400]
 
 
 def test_case_23_the_outputs_are_wiped(surroundings: Surroundings) -> None:
-    """A new CSV and journal are begun at the committed offset, with a warning; nothing is scored again."""
+    """A new CSV and journal begin at the committed offset, with a warning; nothing is scored again."""
     surroundings.send_payments(400)
     with surroundings.scorer() as first:
         surroundings.wait_until_committed()
@@ -75,7 +75,7 @@ def test_case_23_the_outputs_are_wiped(surroundings: Surroundings) -> None:
 
 
 def test_retention_deletes_what_was_not_scored(surroundings: Surroundings) -> None:
-    """It goes on at the log's beginning, with an error line that names partition, range and count."""
+    """Scoring continues at the log's beginning, with an error line that names partition, range and count."""
     surroundings.send_payments(400)
     with surroundings.scorer() as first:
         surroundings.wait_until_committed()
@@ -96,9 +96,9 @@ def test_retention_deletes_what_was_not_scored(surroundings: Surroundings) -> No
 
 @pytest.mark.parametrize(("to", "event", "rows"), [(0, "group reset back", 800), (150, "group ahead", 600)])
 def test_the_group_is_reset_by_hand(surroundings: Surroundings, to: int, event: str, rows: int) -> None:
-    """Back: nothing is scored twice. Forward: what lies between is left, as told."""
+    """After a reset back, nothing is scored twice; after one forward, the records between are skipped, and logged."""
     with surroundings.scorer() as first:
-        for _ in range(1 if to else 2):  # to offsets before the last batch, whose replay a reset can't be told from
+        for _ in range(1 if to else 2):  # to offsets before the last batch, whose replay looks the same as a reset
             surroundings.send_payments(400)
             surroundings.wait_until_committed()
         first.terminate()
@@ -122,7 +122,7 @@ def test_the_group_is_reset_by_hand(surroundings: Surroundings, to: int, event: 
 
 @pytest.mark.parametrize("which", ["SCORED_TOPIC", "DLQ_TOPIC"])
 def test_case_38_an_output_topic_vanishes(surroundings: Surroundings, which: str) -> None:
-    """Nothing is committed while it is away; scoring goes on when it is made again."""
+    """Nothing is committed while the topic is missing; scoring resumes when it is re-created."""
     from tests.integration.scorer import Message
 
     with surroundings.scorer() as scorer:
@@ -131,7 +131,7 @@ def test_case_38_an_output_topic_vanishes(surroundings: Surroundings, which: str
         surroundings.send([Message(b"broken", partition=partition) for partition in range(4)])
         surroundings.send_payments(400)
         scorer.wait_for("partitions taken over again")
-        # the broken messages, first in each partition, need the dead letters' topic only
+        # the broken messages, first in each partition, need only the dead letters' topic
         assert surroundings.committed() <= (4 if which == "SCORED_TOPIC" else 0)
         surroundings.make_topics({surroundings.settings[which]: 4})
         surroundings.wait_until_committed(timeout_s=120)

@@ -12,7 +12,7 @@ TRANSACTION_TIMEOUT_S = 60
     "steps", [("sent", "stored"), ("stored", "offsets_sent"), ("offsets_sent", "committed"), ("committed", "torn")]
 )
 def test_an_earlier_release_killed_within_its_transactions(surroundings: Surroundings, steps: tuple[str, ...]) -> None:
-    """Its open transactions are ended at once, its rows are published, and each record is scored once."""
+    """The killed release's open transactions are ended immediately; its rows are published, each record scored once."""
     surroundings.send_payments(8_000)
     for step in steps:
         with surroundings.mutant("earlier_release", FAILPOINTS=f"{step}=kill@3", MAX_BATCH_RECORDS="400") as earlier:

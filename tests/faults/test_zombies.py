@@ -1,4 +1,4 @@
-"""A scorer is stopped, not dead, and comes back: it finds that its partitions are another's, and harms nobody."""
+"""A stopped scorer is resumed: it finds that its partitions have another owner, and does no damage."""
 
 import time
 
@@ -14,7 +14,7 @@ SESSION_TIMEOUT_S = 10
 
 @pytest.mark.parametrize("step", ["fetched", "decided", "sent", "stored", "offsets_sent"])
 def test_case_3_paused_past_its_session(surroundings: Surroundings, step: str) -> None:
-    """Stopped at a step, replaced, resumed: it is refused, rejoins by itself, and works again."""
+    """A scorer stopped at a step, replaced and resumed is refused, rejoins by itself, and works again."""
     surroundings.send_payments(2_000)
     with surroundings.scorer(FAILPOINTS=f"{step}=stop@2", MAX_BATCH_RECORDS="300") as zombie:
         zombie.wait_until_paused()
@@ -31,7 +31,7 @@ def test_case_3_paused_past_its_session(surroundings: Surroundings, step: str) -
 
 
 def test_case_3_resumed_after_a_shorter_batch(surroundings: Surroundings) -> None:
-    """The zombie's longer batch overlaps what the next owner, with another model, has done: nothing of it is stored."""
+    """The zombie's longer batch overlaps the next owner's, which has another model: none of it is stored."""
     surroundings.send_payments(400, partitions=1)
     with surroundings.scorer(FAILPOINTS="sent=stop") as zombie:
         zombie.wait_until_paused()
@@ -48,12 +48,12 @@ def test_case_3_resumed_after_a_shorter_batch(surroundings: Surroundings) -> Non
 
 
 def test_case_4_stopped_inside_the_lock(surroundings: Surroundings) -> None:
-    """The others wait and say so; when it is killed, the kernel frees the lock and they go on."""
+    """The other replicas wait and log it; when the first is killed, the kernel frees the lock and they continue."""
     with surroundings.scorer() as first, surroundings.scorer(FAILPOINTS="torn=stop") as second:
         for service in (first, second):
             service.wait_for(READY)
         wait_until(lambda: len(first.lines(READY)[-1]["partitions"]) == 2, 30, "partitions are shared")
-        # until the first is ready for its partitions it would be hindered in taking them over, and say that
+        # until the first is ready for its partitions it would be blocked in taking them over, and log that
         own = first.lines(READY)[-1]["partitions"]
         surroundings.send([Message(payment(number), partition=own[number % 2]) for number in range(1, 101)])
         surroundings.wait_until_committed()
@@ -69,7 +69,7 @@ def test_case_4_stopped_inside_the_lock(surroundings: Surroundings) -> None:
 
 
 def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundings) -> None:
-    """No task runs in a blocked loop, so a thread ends the process; the next one goes on."""
+    """No task runs in a blocked loop, so a thread ends the process; the next scorer continues."""
     surroundings.send_payments(1_000)
     began = time.monotonic()
     with surroundings.scorer(FAILPOINTS="sent=block", STALL_TIMEOUT_S="6") as first:
@@ -82,8 +82,8 @@ def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundi
     assert surroundings.assert_each_once() == 1_000
 
 
-def test_idle_is_no_stall(surroundings: Surroundings) -> None:
-    """Nothing to do for longer than the patience: the process stays."""
+def test_idle_is_not_a_stall(surroundings: Surroundings) -> None:
+    """An idle process keeps running for longer than the stall timeout."""
     with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
         scorer.wait_for(READY)
         began = time.monotonic()
@@ -91,20 +91,20 @@ def test_idle_is_no_stall(surroundings: Surroundings) -> None:
         assert scorer.running, scorer.output
 
 
-def test_a_transactional_write_to_the_input_is_no_stall(surroundings: Surroundings) -> None:
-    """Its marker keeps the committed offset behind the end for good; the position is what counts."""
+def test_a_transactional_write_to_the_input_is_not_a_stall(surroundings: Surroundings) -> None:
+    """The write's marker keeps the committed offset before the end for good; the position is compared instead."""
     surroundings.send_payments_in_transaction(100, commit=True)
     surroundings.send_payments_in_transaction(50, commit=False)
     with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 30, "the committed ones are scored")
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 30, "the committed payments are scored")
         began = time.monotonic()
         wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
         assert scorer.running, scorer.output
     assert surroundings.assert_each_once() == 100
 
 
-def test_an_open_transaction_of_another_producer_is_no_stall(surroundings: Surroundings) -> None:
-    """It holds the last stable offset, and all behind it; that is no lag of ours."""
+def test_an_open_transaction_of_another_producer_is_not_a_stall(surroundings: Surroundings) -> None:
+    """An open transaction holds the last stable offset and all records after it; that does not count as lag."""
     with surroundings.open_transaction(10):
         surroundings.send_payments(100)
         with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
@@ -114,5 +114,5 @@ def test_an_open_transaction_of_another_producer_is_no_stall(surroundings: Surro
             assert scorer.running, scorer.output
     topic = surroundings.settings["SCORED_TOPIC"]
     with surroundings.scorer():
-        wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 100, 30, "what was held back is scored")
+        wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 100, 30, "the held-back payments are scored")
     assert surroundings.assert_each_once() == 100

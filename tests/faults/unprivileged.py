@@ -1,4 +1,4 @@
-"""`python -m tests.faults.unprivileged SERVICE`: as one to whom file modes apply, also where we are root."""
+"""`python -m tests.faults.unprivileged SERVICE`: a service to which file modes apply, even when started as root."""
 
 import os
 import sys
@@ -9,4 +9,4 @@ if __name__ == "__main__":
     command = [sys.executable, "-m", sys.argv[1]]
     if os.geteuid() == 0:
         command = ["setpriv", f"--bounding-set={DROPPED}", f"--inh-caps={DROPPED}", *command]
-    os.execvp(command[0], command)  # noqa: S606 - that is the point
+    os.execvp(command[0], command)  # noqa: S606 - the purpose of this module

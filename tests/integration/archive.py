@@ -1,4 +1,4 @@
-"""An archive under test: a stream shaped as the scorer's, a database of either kind, and the oracle between them."""
+"""An archive under test: a stream shaped as the scorer's, a database of either kind, and the check between them."""
 
 import asyncio
 import itertools
@@ -33,14 +33,14 @@ _KAFKA_TIMEOUT_S = 20
 
 
 def output_topics(bootstrap: str, names: Names, folder: Path, partitions: int = PARTITIONS) -> Surroundings:
-    """What a scorer would fill, empty."""
+    """Create the topics that a scorer writes, empty."""
     made = Surroundings(bootstrap, names, folder, partitions)
     made.make_topics(dict.fromkeys(made.topics, partitions))
     return made
 
 
 class Archive:
-    """One database behind the topics of `surroundings`; `url` as DATABASE_URL says it."""
+    """One database filled from the topics of `surroundings`; `url` is its DATABASE_URL."""
 
     def __init__(self, surroundings: Surroundings, url: str) -> None:
         self.surroundings = surroundings
@@ -48,7 +48,7 @@ class Archive:
 
     @property
     def file(self) -> Path:
-        """Of an SQLite database."""
+        """The file of an SQLite database."""
         return self.surroundings.folder / self.url.removeprefix("sqlite:///")
 
     def archiver(self, **settings: str) -> Service:
@@ -56,7 +56,7 @@ class Archive:
         return self.surroundings.service("archiver", DATABASE_URL=self.url, **settings)
 
     def query(self, sql: str) -> list[tuple[Any, ...]]:
-        """Ask the database as any of its users may."""
+        """Query the database as any of its users may."""
         if self.url.startswith("sqlite"):
             with closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=10)) as connection:
                 return connection.execute(sql).fetchall()
@@ -64,14 +64,14 @@ class Archive:
             return connection.execute(sql.encode()).fetchall()
 
     def count(self, table: str = "scored_payments") -> int:
-        """How many rows a table has; none while there is no database."""
+        """Return the number of rows in a table; 0 while there is no database."""
         try:
-            return int(self.query(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - names of ours
+            return int(self.query(f"SELECT COUNT(*) FROM {table}")[0][0])  # noqa: S608 - our own names
         except (sqlite3.Error, psycopg.Error):
             return -1
 
     def wait_until_archived(self, service: Service | None = None, timeout_s: float = 40) -> None:
-        """Wait until as many rows are there as there are committed records of ours."""
+        """Wait until the database has as many rows as there are committed records of this stream."""
         wanted = {table: len(rows) for table, rows in self._expected().items()}
         try:
             wait_until(lambda: all(self.count(table) >= most for table, most in wanted.items()), timeout_s, str(wanted))
@@ -80,10 +80,10 @@ class Archive:
             raise AssertionError(f"{error}, but {found}\n{service.output if service else ''}") from None
 
     def assert_each_once(self) -> int:
-        """Every committed record of ours is a row, once, and nothing else is; returns how many these are."""
+        """Assert that the rows are exactly the committed records of this stream, each once; return their number."""
         expected = self._expected()
         for table, columns in _COLUMNS.items():
-            found = Counter(self.query(f"SELECT {columns} FROM {table}"))  # noqa: S608 - names of ours
+            found = Counter(self.query(f"SELECT {columns} FROM {table}"))  # noqa: S608 - our own names
             assert found == Counter(expected[table]), table
         return sum(map(len, expected.values()))
 
@@ -113,7 +113,7 @@ _COLUMNS = {
 
 
 class Stream:
-    """Writes to both output topics as scorers do: transactions, some of them aborted."""
+    """A writer to both output topics, as scorers are: transactions, some of them aborted."""
 
     def __init__(self, surroundings: Surroundings, scored_at: str = "2026-01-01T00:00:00.000Z") -> None:
         self._scored_at = scored_at
@@ -122,15 +122,15 @@ class Stream:
         self._partitions = surroundings.partitions
         self._numbers = itertools.count()
         self.written = 0
-        """Committed payments, as far as we know."""
+        """Committed payments, as far as known."""
 
     def write(self, payments: int, *, commit: bool = True, stamp_ms: int = STAMP_MS) -> None:
-        """One transaction of that many payments, and of dead letters, of which one is replayed."""
+        """Write that many payments and some dead letters in one transaction; one of the letters is replayed."""
         asyncio.run(self._once(payments, commit=commit, stamp_ms=stamp_ms))
 
     @contextmanager
     def writing(self, payments: int) -> Iterator[None]:
-        """Transactions of that many payments, one after the other, whatever becomes of the brokers; a fifth aborted."""
+        """Write transactions of that many payments, one after the other, through all broker faults; abort a fifth."""
         over = threading.Event()
         thread = threading.Thread(target=lambda: asyncio.run(self._on(payments, over)))
         thread.start()
@@ -144,7 +144,7 @@ class Stream:
     async def _once(self, payments: int, *, commit: bool, stamp_ms: int) -> None:
         async with self._producer() as producer:
             await self._transaction(producer, payments, commit=commit, stamp_ms=stamp_ms)
-        async with self._producer():  # lets no one in before the transaction's markers are written
+        async with self._producer():  # starts no transaction before the previous one's markers are written
             pass
 
     async def _on(self, payments: int, over: threading.Event) -> None:
@@ -197,7 +197,7 @@ def _marker(source: str, partition: int, offset: int) -> Sequence[tuple[str, byt
 
 
 def _one(number: int, partitions: int, stamp_ms: int) -> One:
-    """As different from the others as a payment may be."""
+    """Return a payment as different from the others as possible."""
     payment = Payment(
         payment_id=2**63 - 1 - number,
         amount=0.01 + number % 900,

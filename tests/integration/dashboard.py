@@ -1,4 +1,4 @@
-"""A dashboard process, and what it asks and is told."""
+"""A dashboard process, its HTTP answers, and records for it."""
 
 import json
 import urllib.request
@@ -16,7 +16,7 @@ MODEL = "0123456789ab"
 
 
 class Dashboard:
-    """On a port of its own, which stays the same when it is started again."""
+    """A dashboard on a port of its own, which stays the same after a restart."""
 
     def __init__(self, surroundings: Surroundings, scorers: Iterable[Service] = (), **settings: str) -> None:
         self._surroundings = surroundings
@@ -31,7 +31,7 @@ class Dashboard:
         self.start()
 
     def start(self) -> None:
-        """Start it, again."""
+        """Start the dashboard, or start it again."""
         self.service = Service(self._surroundings.folder, "dashboard", self._settings)
         self.service.wait_for("dashboard")
 
@@ -46,20 +46,20 @@ class Dashboard:
 
 
 def now(seconds_ago: int = 0) -> str:
-    """As a scorer stamps it."""
+    """Return a time as a scorer writes it."""
     return rfc3339(int(datetime.now(UTC).timestamp() * 1000) - 1000 * seconds_ago)
 
 
 def snapshot(url: str) -> dict[str, Any]:
-    """What a page of the dashboard at `url` gets first."""
-    with urllib.request.urlopen(f"{url}/events", timeout=10) as response:  # noqa: S310 - http, and ours
+    """Return the first snapshot that a page of the dashboard at `url` gets."""
+    with urllib.request.urlopen(f"{url}/events", timeout=10) as response:  # noqa: S310 - our own http URL
         assert response.readline() == b"event: snapshot\n"
         found: dict[str, Any] = json.loads(response.readline().removeprefix(b"data: "))
         return found
 
 
 def scored(number: int, scored_at: str, partition: int | None = None, **more: Any) -> Message:
-    """A record of the scored topic, as a scorer writes it; by itself in one of four partitions."""
+    """Return a record of the scored topic, as a scorer writes it; by default in one of four partitions."""
     place = number % 4 if partition is None else partition
     value: dict[str, Any] = {
         "payment_id": number,

@@ -1,4 +1,4 @@
-"""`fraudstream erase` beside a scorer and an archiver, and what they are given."""
+"""`fraudstream erase` beside a scorer and an archiver, and the payments for them."""
 
 import time
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from tests.integration.service import Service
 
 ROOT = Path(__file__).parents[2]
 CUSTOMER = b"\xff\x00customer"
-STRANGE = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring hindered")
+PROBLEMS = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring hindered")
 NOW_MS = int(time.time() * 1_000)
 
 
@@ -24,8 +24,8 @@ def erase(archive: Archive, *arguments: str, **settings: str) -> tools.Done:
     return tools.run(archive.surroundings, "erase", *arguments, **own, **settings)
 
 
-def erased(archive: Archive, *arguments: str, **settings: str) -> str:
-    """Erase without being asked; all must be done."""
+def erase_all(archive: Archive, *arguments: str, **settings: str) -> str:
+    """Erase without a confirmation; all must be erased."""
     done = erase(archive, *arguments, "--yes", **settings)
     assert done.code == 0, done.output
     return done.output
@@ -45,17 +45,17 @@ def send(surroundings: Surroundings, first: int, count: int) -> None:
 
 
 def ids(surroundings: Surroundings) -> list[int]:
-    """Return the payment ids of all files of the CSV."""
+    """Return the payment ids in all files of the CSV."""
     lines = [line for path in files(surroundings.csv) for line in path.read_text().splitlines()[1:]]
     return sorted(int(line.split(",")[1]) for line in lines)
 
 
 @contextmanager
 def running(surroundings: Surroundings, archive: Archive, **settings: str) -> Iterator[tuple[Service, Service]]:
-    """Let a scorer and an archiver run; neither may log anything strange."""
+    """Run a scorer and an archiver; neither may log a problem."""
     with surroundings.scorer(**settings) as scorer, archive.archiver() as archiver:
         yield scorer, archiver
-        for event in STRANGE:
+        for event in PROBLEMS:
             assert not scorer.lines(event), scorer.output
         for service in (scorer, archiver):
             service.terminate()

@@ -1,4 +1,4 @@
-"""Another program in a consumer group, as any client library makes one."""
+"""Another program in a consumer group, as any client library creates one."""
 
 import asyncio
 import threading
@@ -16,8 +16,8 @@ RANGE = RangePartitionAssignor
 _JOINED_S = 40
 
 
-class Alike(StickyPartitionAssignor):
-    """An assignor of the same name as the scorers': the group admits its members beside them."""
+class SameNameAssignor(StickyPartitionAssignor):
+    """An assignor with the scorers' name: the group admits its members beside them."""
 
     name = ASSIGNOR
 
@@ -26,7 +26,7 @@ class Alike(StickyPartitionAssignor):
 def member(
     bootstrap: str, group: str, topic: str, assignor: type[AbstractPartitionAssignor], client_id: str = "other-program"
 ) -> Iterator[None]:
-    """Be a member that is subscribed to `topic` within the block; it has partitions when the block begins."""
+    """Join as a member subscribed to `topic` within the block, which begins once the member has partitions."""
     joined, over = threading.Event(), threading.Event()
 
     async def run() -> None:
@@ -50,7 +50,7 @@ def member(
 
 
 async def commit(bootstrap: str, group: str, topic: str, partition: int, offset: int) -> None:
-    """Commit an offset of the group without being its member. Raises KafkaError."""
+    """Commit an offset of the group without being its member; KafkaError if it is refused."""
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False) as consumer:
         place = TopicPartition(topic, partition)
         consumer.assign([place])

@@ -1,4 +1,4 @@
-"""How a service logs in to the secured cluster, and which rights each one needs there."""
+"""Logins of the services to the secured cluster, and the rights that each one needs there."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from tests.integration.service import Service
 
 
 def login(cluster: Secured, user: str, mechanism: str = "SCRAM-SHA-512", listener: str = "SCRAM") -> dict[str, str]:
-    """Settings of a user with a password."""
+    """Return the settings of a user with a password."""
     tls = {"KAFKA_SSL_CAFILE": str(cluster.authority.file)} if listener != "PASSWORD" else {}
     return tls | {
         "KAFKA_BOOTSTRAP_SERVERS": cluster.address(listener),
@@ -22,8 +22,8 @@ def login(cluster: Secured, user: str, mechanism: str = "SCRAM-SHA-512", listene
     }
 
 
-def shown(cluster: Secured, certificate: str, password: str = "") -> dict[str, str]:
-    """Settings of a client with a certificate."""
+def certificate_login(cluster: Secured, certificate: str, password: str = "") -> dict[str, str]:
+    """Return the settings of a client with a certificate."""
     return {
         "KAFKA_BOOTSTRAP_SERVERS": cluster.address("MUTUAL"),
         "KAFKA_SECURITY_PROTOCOL": "SSL",
@@ -49,7 +49,7 @@ class Place(Surroundings):
         self.model = save_model(folder / "models")
 
     def rights(self, service: str) -> list[Right]:
-        """What docs/own-kafka.md says that this service needs."""
+        """Return the rights that docs/own-kafka.md lists for this service."""
         read = [Right(operation="Read", resource="topic", name=name) for name in self.topics]
         write = [Right(operation="Write", resource="topic", name=name) for name in self.topics]
         member = Right(operation="Read", resource="group", name=self.group)
@@ -74,14 +74,14 @@ class Place(Surroundings):
         }[service]
 
     def start(self, module: str, settings: Mapping[str, str], *arguments: str) -> Service:
-        """Start a service, or a command of `fraudstream`, as somebody."""
+        """Start a service, or a command of `fraudstream`, with these login settings."""
         return Service(self.folder, module, {**self.settings, **settings}, *arguments)
 
     def scorer_of(self, user: str) -> Service:
         """Start a scorer as this user."""
         return self.start("scorer", login(self.cluster, user))
 
-    def make_topics_quietly(self) -> "Place":
-        """As an administrator."""
+    def make_topics_as_administrator(self) -> "Place":
+        """Create the topics as an administrator."""
         self.make_topics(dict.fromkeys(self.topics, self.partitions))
         return self

@@ -33,7 +33,7 @@ http {{
 
 
 def binary() -> str | None:
-    """Return the path of nginx, None where there is none."""
+    """Return the path of nginx, None if it is not installed."""
     return shutil.which("nginx") or shutil.which(_DEBIAN)
 
 
@@ -61,7 +61,7 @@ class Nginx:
 
     def _is_ready(self) -> bool:
         try:
-            with urlopen(f"{self.url}/is-ready", timeout=1) as answer:  # noqa: S310 - http, and ours
+            with urlopen(f"{self.url}/is-ready", timeout=1) as answer:  # noqa: S310 - our own http URL
                 return bool(answer.status == 204)
         except OSError:
             return False

@@ -1,4 +1,4 @@
-"""How far the stream is, asked from the host."""
+"""Offsets of topics and groups, read from the host."""
 
 import asyncio
 
@@ -10,7 +10,7 @@ from aiokafka.protocol.admin import DeleteGroupsRequest
 
 
 def ends(bootstrap: str, topic: str) -> dict[int, int]:
-    """The next offset of each partition."""
+    """Return the end offset of each partition."""
 
     async def ask() -> dict[int, int]:
         async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap) as consumer:
@@ -21,7 +21,7 @@ def ends(bootstrap: str, topic: str) -> dict[int, int]:
 
 
 def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
-    """What the group has committed for each partition."""
+    """Return the group's committed offset of each partition."""
 
     async def ask() -> dict[int, int]:
         admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
@@ -29,7 +29,7 @@ def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
         try:
             offsets = await admin.list_consumer_group_offsets(group)
         except GroupCoordinatorNotAvailableError:
-            return {}  # nobody has ever committed here
+            return {}  # the group has never committed here
         finally:
             await admin.close()
         return {place.partition: kept.offset for place, kept in offsets.items() if place.topic == topic}

@@ -1,4 +1,4 @@
-"""A real PgBouncer in transaction mode before a Postgres: each transaction gets another of its few sessions."""
+"""A real PgBouncer in transaction mode in front of Postgres: each transaction gets another of its few sessions."""
 
 import os
 import shutil
@@ -15,12 +15,12 @@ _DEBIAN = "/usr/sbin/pgbouncer"
 
 
 def why_unavailable() -> str | None:
-    """Why PgBouncer can't be started on this machine, or None if it can."""
+    """Return why PgBouncer can't be started on this machine, or None if it can."""
     return None if _binary() else f"pgbouncer is neither on the PATH nor {_DEBIAN}"
 
 
 class PgBouncer:
-    """A pooler before `postgres`; all clients of a database share `sessions` sessions, which take turns."""
+    """A pooler for `postgres`; all clients of a database share `sessions` sessions, which take turns."""
 
     def __init__(self, postgres: Postgres, sessions: int = 2) -> None:
         self._postgres = postgres
@@ -51,11 +51,11 @@ server_round_robin = 1
         )
 
     def address(self, database: str) -> str:
-        """As DATABASE_URL says it, through the pooler."""
+        """Return the database's DATABASE_URL through the pooler."""
         return self._postgres.address(database).replace(f":{self._postgres.port}/", f":{self._port.number}/")
 
     def database(self, name: str) -> str:
-        """Make a database of that name."""
+        """Create a database of that name."""
         self._postgres.database(name)
         return self.address(name)
 

@@ -24,7 +24,7 @@ _INITDB_S = 60
 
 
 def why_unavailable() -> str | None:
-    """Why Postgres can't be started on this machine, or None if it can."""
+    """Return why Postgres can't be started on this machine, or None if it can."""
     if _binaries() is None:
         return "postgres is neither on the PATH nor in /usr/lib/postgresql"
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
@@ -33,10 +33,10 @@ def why_unavailable() -> str | None:
 
 
 class Postgres:
-    """One server; `database` makes a database, and returns its address."""
+    """One server; `database` creates a database, and returns its address."""
 
     def __init__(self, **settings: str) -> None:
-        """`settings` are the server's."""
+        """Take the server's `settings`."""
         self._folder = Path(tempfile.mkdtemp(prefix="fraudstream-postgres-"))
         self._port = Port.reserve()
         self._data = self._folder / "data"
@@ -53,7 +53,7 @@ class Postgres:
         )
 
     def start(self) -> None:
-        """Make its data, start it, and wait until it answers."""
+        """Create its data, start it, and wait until it answers."""
         password = self._folder / "password"
         password.write_text(PASSWORD, encoding="utf-8")
         give_to_nobody(self._folder, password)
@@ -64,7 +64,7 @@ class Postgres:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """It does not answer within the block."""
+        """Pause the server within the block."""
         self.pause()
         try:
             yield
@@ -72,37 +72,37 @@ class Postgres:
             self.resume()
 
     def pause(self) -> None:
-        """SIGSTOP to all of it: its sessions are processes of their own, which would go on."""
+        """Send SIGSTOP to all of its processes: sessions are processes of their own, which would continue."""
         self.server.pause()
         for child in self._children():
             os.kill(child, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT to all of it."""
+        """Send SIGCONT to all of its processes."""
         for child in self._children():
             os.kill(child, signal.SIGCONT)
         self.server.resume()
 
     def stop(self) -> None:
-        """End it at once and delete its data."""
+        """Kill it and delete its data."""
         self.server.kill()
         self._port.release()
         shutil.rmtree(self._folder, ignore_errors=True)
 
     def database(self, name: str) -> str:
-        """Make a database of that name."""
+        """Create a database of that name."""
         with psycopg.connect(self.address("postgres"), autocommit=True) as connection:
             connection.execute(f'CREATE DATABASE "{name}"'.encode())
         return self.address(name)
 
     def address(self, database: str, password: str = PASSWORD) -> str:
-        """As DATABASE_URL says it."""
+        """Return the database's DATABASE_URL."""
         quoted = password.replace("%", "%25").replace("@", "%40").replace("/", "%2F").replace(":", "%3A")
         return f"postgresql://{USER}:{quoted}@127.0.0.1:{self.port}/{database}"
 
     @property
     def port(self) -> int:
-        """On which it listens, of 127.0.0.1."""
+        """The port on which it listens, of 127.0.0.1."""
         return self._port.number
 
     def __enter__(self) -> Self:
@@ -138,7 +138,7 @@ def _binaries() -> Path | None:
 
 
 def answers(address: str) -> bool:
-    """Whether the server at *address* accepts connections."""
+    """Return whether the server at *address* accepts connections."""
     try:
         psycopg.connect(address, connect_timeout=2).close()
     except psycopg.OperationalError:
@@ -147,14 +147,14 @@ def answers(address: str) -> bool:
 
 
 def give_to_nobody(*paths: Path) -> None:
-    """Let the user that runs the server own these."""
+    """Give these files to the user that runs the server."""
     if os.geteuid() == 0:
         for path in paths:
             os.chown(path, _NOBODY, _NOBODY)
 
 
 def as_nobody() -> list[str]:
-    """Start of a command for a server that refuses to run as root, as Postgres does."""
+    """Return the command prefix for a server that refuses to run as root, as Postgres does."""
     if os.geteuid() != 0:
         return []
     return ["setpriv", f"--reuid={_NOBODY}", f"--regid={_NOBODY}", "--clear-groups"]

@@ -42,7 +42,7 @@ def _classifier(strength: float) -> Any:
 def save_model(
     folder: Path, strength: float = 1.0, usual: Sequence[float] | None = None, review: float = 0.1
 ) -> Manifest:
-    """Make a quick model the active one; another strength or rule is another version. Explained against `usual`."""
+    """Train a quick model and activate it; another strength or rule is another version. Explained against `usual`."""
     return store.save(
         folder,
         _classifier(strength),
@@ -57,7 +57,7 @@ def save_model(
 
 
 def payment(number: int) -> bytes:
-    """A good payment, the same for the same number."""
+    """Return a valid payment, the same for the same number."""
     return json.dumps(
         {
             "payment_id": number,
@@ -93,23 +93,23 @@ class Surroundings:
 
     @property
     def topics(self) -> list[str]:
-        """Input, scored, dead letters."""
+        """The topics: input, scored, dead letters."""
         return [self.settings[name] for name in ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")]
 
     def prepare(self) -> "Surroundings":
-        """Make the topics and a model."""
+        """Create the topics and a model."""
         self.make_topics(dict.fromkeys(self.topics, self.partitions))
         self.model = save_model(self.folder / "models")
         return self
 
     def make_topics(self, partitions: dict[str, int]) -> None:
-        """Make topics with these partition counts; one that is still being deleted is waited for."""
+        """Create topics with these partition counts, waiting for the end of a deletion."""
 
         def made() -> bool:
             asyncio.run(_make(self.bootstrap, partitions, self.replication))
             return partition_counts(self.bootstrap, list(partitions)) == list(partitions.values())
 
-        wait_until(made, 30, "topics are made")
+        wait_until(made, 30, "topics are created")
 
     def scorer(self, **settings: str) -> Service:
         """Start a scorer; several share the work."""
@@ -120,16 +120,16 @@ class Surroundings:
         return Service(self.folder, module, self.settings | settings)
 
     def mutant(self, name: str, **settings: str) -> Service:
-        """Start a scorer with one of its rules taken out; "none" is the scorer as it is."""
+        """Start a scorer with one of its rules removed; "none" is the scorer as it is."""
         return Service(self.folder, "tests.faults.mutant", self.settings | {"PYTHONPATH": str(_ROOT)} | settings, name)
 
     def send_payments(self, count: int, partitions: int | None = None) -> None:
-        """Send that many good payments, spread over the partitions."""
+        """Send that many valid payments, spread over the partitions."""
         spread = partitions or self.partitions
         self.send([Message(payment(number + 1), partition=number % spread) for number in range(count)])
 
     def wait_until_committed(self, timeout_s: float = 90) -> None:
-        """Wait until the group has committed all that the input holds now."""
+        """Wait until the group has committed all records that the input has now."""
         self.wait_for_positions(offsets.ends(self.bootstrap, self.settings["INPUT_TOPIC"]), timeout_s)
 
     def wait_for_positions(self, wanted: Mapping[int, int], timeout_s: float = 30) -> None:
@@ -142,15 +142,15 @@ class Surroundings:
         wait_until(reached, timeout_s, f"committed: {dict(wanted)}")
 
     def positions(self) -> dict[int, int]:
-        """What the group has committed of the input, by partition."""
+        """Return the group's committed offsets of the input, by partition."""
         return offsets.committed(self.bootstrap, self.settings["CONSUMER_GROUP"], self.settings["INPUT_TOPIC"])
 
     def committed(self) -> int:
-        """How many records the group has committed."""
+        """Return the number of records that the group has committed."""
         return sum(offset for offset in self.positions().values() if offset > 0)
 
     def unprivileged(self, module: str, **settings: str) -> Service:
-        """Start a service to whom file modes apply, also where we are root."""
+        """Start a service to which file modes apply, even when the tests run as root."""
         own = {"PYTHONPATH": str(_ROOT)}
         return Service(self.folder, "tests.faults.unprivileged", self.settings | own | settings, module)
 
@@ -163,9 +163,9 @@ class Surroundings:
 
     @contextmanager
     def open_transaction(self, count: int, topic: str = "INPUT_TOPIC") -> Iterator[None]:
-        """A transaction on every partition of the input, or of another of the topics, that stays open within the block.
+        """Hold a transaction open on every partition of the input, or of another topic, within the block.
 
-        It is aborted then, or by `end_transaction`.
+        It is aborted at the end, or by `end_transaction`.
         """
         begun, over = threading.Event(), threading.Event()
         self.end_transaction = over.set
@@ -182,16 +182,16 @@ class Surroundings:
             thread.join(30)
 
     def aborted_records(self) -> int:
-        """How many scored records stand in aborted transactions."""
+        """Return the number of scored records in aborted transactions."""
         topic = self.settings["SCORED_TOPIC"]
         return len(read_all(self.bootstrap, topic)) - len(read_all(self.bootstrap, topic, "read_committed"))
 
     def assert_each_once(self) -> int:
-        """The promise; returns for how many records it was kept."""
+        """Assert that each record is decided exactly once; return the number of records."""
         return assert_each_once(self.csv, self.bootstrap, self.settings)
 
     def send(self, messages: "Iterable[Message]", topic: str = "INPUT_TOPIC", **options: Any) -> None:
-        """Send to the input, or to another of the topics, as any producer might."""
+        """Send to the input, or to another topic, as any producer may."""
         asyncio.run(_send(self.bootstrap, self.settings[topic], messages, options))
 
 

@@ -1,21 +1,21 @@
-"""Secrets of the secured cluster's users, and the proof that none of them was told."""
+"""Secrets of the secured cluster's users, and the check that none of them was logged or printed."""
 
 from pathlib import Path
 
 from tests.integration.service import Service
 
 USERS = ("maker", "payer", "scorer", "auditor", "newcomer")
-KEY_PASSWORD = "Key-Pass-5512"  # noqa: S105 - made for the tests
+KEY_PASSWORD = "Key-Pass-5512"  # noqa: S105 - used by tests only
 WRONG = "Wr0ng-guess-9932"
 
 
 def password_of(user: str) -> str:
-    """Easy to find in a log, and in nothing else."""
+    """Return a password that is easy to find in a log and appears nowhere else."""
     return f"S3cret-of-{user}-7741"
 
 
-def assert_discreet(output: str, folder: Path) -> None:
-    """No traceback, and nothing secret: no password, no line of a key."""
+def assert_no_secrets(output: str, folder: Path) -> None:
+    """Assert that there is no traceback and no secret: no password, no line of a key."""
     assert "Traceback" not in output, output
     assert "S3cret-of-" not in output
     assert "Wr0ng-guess" not in output
@@ -25,9 +25,9 @@ def assert_discreet(output: str, folder: Path) -> None:
             assert line not in output
 
 
-def ended(service: Service, folder: Path, timeout_s: float = 30) -> str:
-    """Why it has ended, as its only line of that kind says: by itself, with exit code 1, discreetly."""
+def wait_for_failure(service: Service, folder: Path, timeout_s: float = 30) -> str:
+    """Return the text of the only error line; the service ended by itself, with exit code 1, without a secret."""
     assert service.wait(timeout_s) == 1, service.output
-    assert_discreet(service.output, folder)
+    assert_no_secrets(service.output, folder)
     (line,) = service.lines("stopped")
     return str(line["reason"])

@@ -19,7 +19,7 @@ _NOTED = 8_000
 
 
 class Service:
-    """`python -m <module>` with only the given settings; its log is JSON, and is shown when something is not met."""
+    """`python -m <module>` with only the given settings; its log is JSON, and is part of assertion errors."""
 
     def __init__(self, folder: Path, module: str, settings: Mapping[str, str], *arguments: str) -> None:
         name = f"{module}-{os.urandom(4).hex()}"
@@ -39,16 +39,16 @@ class Service:
 
     @property
     def output(self) -> str:
-        """All that it has said."""
+        """All output so far."""
         return self._log.read_text(encoding="utf-8", errors="replace")
 
     @property
     def heartbeat(self) -> str:
-        """The state its health check sees."""
+        """The state that its health check reads."""
         return self._heartbeat.read_text(encoding="utf-8")
 
     def wait_until_ready(self, timeout_s: float = 60) -> None:
-        """Wait until its health check sees that it is ready."""
+        """Wait until its health check reports that it is ready."""
         try:
             wait_until(lambda: self.is_ready, timeout_s, "ready")
         except TimeoutError as error:
@@ -56,13 +56,13 @@ class Service:
 
     @property
     def is_ready(self) -> bool:
-        """Whether its health check says so."""
+        """Whether its health check reports that it is ready."""
         with suppress(FileNotFoundError):
             return self.heartbeat == READY
         return False
 
     def lines(self, event: str) -> list[dict[str, Any]]:
-        """The log lines of that event so far."""
+        """Return the log lines of that event so far."""
         whole = [line for line in self.output.splitlines(keepends=True) if line.endswith("\n") and line[0] == "{"]
         return [line for line in map(json.loads, whole) if line["event"] == event]
 
@@ -77,45 +77,45 @@ class Service:
 
     @property
     def running(self) -> bool:
-        """Whether it has not ended."""
+        """Whether the process has not ended."""
         return self._process.poll() is None
 
     @property
     def pid(self) -> int:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     @property
     def paused(self) -> bool:
-        """Whether SIGSTOP holds it."""
+        """Whether SIGSTOP has stopped it."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] == "T"
 
     def wait_until_paused(self, timeout_s: float = 30) -> None:
-        """Wait until SIGSTOP holds it, as after a failpoint."""
+        """Wait until SIGSTOP has stopped it, as after a failpoint."""
         try:
             wait_until(lambda: self.paused, timeout_s, "paused")
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{self.output}") from None
 
     def pause(self) -> None:
-        """SIGSTOP."""
+        """Send SIGSTOP."""
         self._process.send_signal(signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """SIGKILL, and wait for the end."""
+        """Send SIGKILL, and wait for the end."""
         self._process.kill()
         self._process.wait()
 
     def terminate(self) -> None:
-        """SIGTERM, without waiting."""
+        """Send SIGTERM, without waiting."""
         self._process.send_signal(signal.SIGTERM)
 
     def wait(self, timeout_s: float = _END_S) -> int:
-        """Wait for its end; returns the exit code."""
+        """Wait for its end; return the exit code."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:

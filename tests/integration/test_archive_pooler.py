@@ -1,4 +1,4 @@
-"""The archiver on Postgres behind PgBouncer in transaction mode, where each transaction may get another session."""
+"""The archiver on Postgres with PgBouncer in transaction mode, where each transaction may get another session."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +14,7 @@ from tests.integration.pgbouncer import PgBouncer
 from tests.integration.scorer import Surroundings
 
 TABLES = ("scored_payments", "dead_letters", "replays")
-BATCHES = 8  # as many statements as a driver sees before it prepares them
+BATCHES = 8  # the number of executions after which the driver prepares a statement
 LEFT = """
 SELECT (SELECT COUNT(*) FROM pg_prepared_statements), current_setting('statement_timeout'),
        (SELECT COUNT(*) FROM pg_class WHERE relpersistence = 't' AND relname LIKE 'archiver%')
@@ -23,13 +23,13 @@ SELECT (SELECT COUNT(*) FROM pg_prepared_statements), current_setting('statement
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, and a folder."""
+    """Create topics and a folder."""
     return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @contextmanager
 def both_sessions(archive: Archive) -> Iterator[list[psycopg.Connection]]:
-    """Transactions of two other clients at once: each has one of the pooler's two sessions."""
+    """Open transactions of two other clients together: each has one of the pooler's two sessions."""
     with psycopg.connect(archive.url) as one, psycopg.connect(archive.url) as other:
         found = [session.execute("SELECT pg_backend_pid()").fetchone() for session in (one, other)]
         assert found[0] != found[1]
@@ -37,7 +37,7 @@ def both_sessions(archive: Archive) -> Iterator[list[psycopg.Connection]]:
 
 
 def test_nothing_is_left_in_a_shared_session(surroundings: Surroundings, pooler: PgBouncer, names: Names) -> None:
-    """Neither tables, statements nor limits; the tables that an earlier archiver left there do not matter."""
+    """The archiver leaves no tables, statements or limits in a session; an earlier archiver's tables do not matter."""
     archive, stream = Archive(surroundings, pooler.database(names("archive"))), Stream(surroundings)
     with archive.archiver() as service:
         service.wait_until_ready()

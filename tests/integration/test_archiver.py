@@ -32,27 +32,27 @@ from tests.strange import NOW, letter_records, scored_records
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, and a folder."""
+    """Create topics and a folder."""
     return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @pytest.fixture
 def sqlite(surroundings: Surroundings) -> Archive:
-    """An archive in a file."""
+    """Return an archive in a file."""
     return Archive(surroundings, SQLITE)
 
 
 @pytest.fixture(params=["sqlite", "postgres", "pooler"])
 def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
-    """One of each kind."""
+    """Return an archive of each kind."""
     if request.param == "sqlite":
         return Archive(surroundings, SQLITE)
     server: Postgres | PgBouncer = request.getfixturevalue(request.param)
     return Archive(surroundings, server.database(names("archive")))
 
 
-def ended(service: Service) -> str:
-    """Told to stop, it ends well; returns what it said."""
+def stop(service: Service) -> str:
+    """Check that the archiver exits with 0 after SIGTERM; return its output."""
     service.terminate()
     assert service.wait() == 0, service.output
     assert "Traceback" not in service.output
@@ -60,15 +60,15 @@ def ended(service: Service) -> str:
 
 
 def metric(service: Service, name: str) -> float:
-    """The sum of a metric's series."""
+    """Return the sum of a metric's series."""
     url = service.lines("metrics")[0]["url"]
-    with urlopen(url, timeout=10) as response:  # noqa: S310 - http, and ours
+    with urlopen(url, timeout=10) as response:  # noqa: S310 - our own http URL
         lines = response.read().decode().splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surroundings) -> None:
-    """Payments, dead letters and markers as a scorer writes them, none of what was aborted; and what the views say."""
+    """Payments, dead letters and markers of a scorer are archived, aborted records are not; the views show them."""
     stream = Stream(surroundings)
     stream.write(300)
     stream.write(200, commit=False)
@@ -82,11 +82,11 @@ def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surr
         wait_until(lambda: metric(first, "fraudstream_archive_lag_records") == 0, 10, "no lag")
         assert metric(first, "fraudstream_archive_records_passed_over_total") == 6
         assert metric(first, "fraudstream_archive_rows_total") == 408
-        ended(first)
+        stop(first)
     with archive.archiver() as second:
         stream.write(50)
         archive.wait_until_archived(second)
-        ended(second)
+        stop(second)
     assert archive.assert_each_once() == 450 + 3 * 3 + 3
     assert archive.query("SELECT SUM(payments), SUM(blocked), SUM(flagged) FROM hourly_fraud") == archive.query(
         "SELECT COUNT(*), SUM(CASE decision WHEN 'block' THEN 1 ELSE 0 END), "
@@ -106,7 +106,7 @@ def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surr
 
 
 def test_a_challenger_is_compared(archive: Archive, surroundings: Surroundings) -> None:
-    """Where it would have decided the same, by the least probabilities that the champion reviewed and blocked."""
+    """The comparison uses the least probabilities that the champion reviewed and blocked."""
     at = "2026-09-21T14:13:30.000Z"
     verdicts = [(0.1, "approve", 0.2), (0.5, "review", 0.95), (0.9, "block", 0.95), (0.95, "block", 0.1)]
     surroundings.send(
@@ -127,7 +127,7 @@ def test_a_challenger_is_compared(archive: Archive, surroundings: Surroundings) 
     )
     with archive.archiver() as service:
         archive.wait_until_archived(service)
-        ended(service)
+        stop(service)
     ((agreement, difference),) = archive.query("SELECT agreement, mean_difference FROM model_comparison")
     assert (float(agreement), round(float(difference), 6)) == (0.5, 0.3625)
     (reasons,) = archive.query("SELECT CAST(reasons AS text) FROM top_blocked LIMIT 1")[0]
@@ -135,7 +135,7 @@ def test_a_challenger_is_compared(archive: Archive, surroundings: Surroundings) 
 
 
 def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surroundings) -> None:
-    """As after a doubtful end of a transaction; the same place with another timestamp is another topic's payment."""
+    """A record repeated by an uncertain commit is one row; the same place with another timestamp is another payment."""
     record = scored(7, "2026-09-21T14:13:30.000Z", partition=0)
     record.timestamp_ms = STAMP_MS
     other = scored(7, "2026-09-21T14:13:30.000Z", partition=0)
@@ -143,42 +143,42 @@ def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surrounding
     surroundings.send([record, record, other, record], "SCORED_TOPIC")
     with sqlite.archiver(METRICS_PORT="0") as service:
         service.wait_until_ready()
-        wait_until(lambda: metric(service, "fraudstream_archive_rows_there_total") == 2, 20, "two are found there")
+        wait_until(lambda: metric(service, "fraudstream_archive_rows_there_total") == 2, 20, "two markers are found")
         assert sqlite.count() == 2
-        ended(service)
+        stop(service)
 
 
-def test_what_retention_deleted_is_said(sqlite: Archive, surroundings: Surroundings) -> None:
-    """With partition, range and count; then it goes on at what is there. Partitions that come are read from 0."""
+def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: Surroundings) -> None:
+    """Deleted records are logged with partition, range and count; reading resumes after them, new partitions from 0."""
     stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
     stream.write(40)
     with sqlite.archiver() as first:
         sqlite.wait_until_archived(first)
-        ended(first)
+        stop(first)
     stream.write(40)
     delete_records(surroundings.bootstrap, topic, {0: 30})
     with sqlite.archiver() as second:
         (line,) = second.wait_for("retention passed")
         assert (line["topic"], line["partition"], line["level"]) == (topic, 0, "error")
-        assert line["first"] in {20, 21}  # behind the last payment, or behind its transaction's marker
+        assert line["first"] in {20, 21}  # after the last payment, or after its transaction's marker
         assert (line["last"], line["lost"]) == (29, 30 - line["first"])
         for name in surroundings.topics:
             add_partitions(surroundings.bootstrap, name, PARTITIONS + 1)
         surroundings.send([scored(9, "2026-09-21T14:13:30.000Z", partition=PARTITIONS)], "SCORED_TOPIC")
-        wait_until(lambda: sqlite.count() == 40 + 20 + 11 + 1, 40, "the rest, and what came to the new partition")
-        ended(second)
+        wait_until(lambda: sqlite.count() == 40 + 20 + 11 + 1, 40, "the rest, and the new partition's rows")
+        stop(second)
 
 
 @pytest.mark.parametrize("longer", [False, True], ids=["shorter", "longer"])
-def test_a_topic_made_anew_is_read_from_its_beginning(
+def test_a_re_created_topic_is_read_from_its_beginning(
     sqlite: Archive, surroundings: Surroundings, *, longer: bool
 ) -> None:
-    """Known by an end before our position, or by another record where we had read the last one."""
+    """The topic is recognized by an end before our position, or by another record at the last position read."""
     stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
     stream.write(40)
     with sqlite.archiver() as first:
         sqlite.wait_until_archived(first)
-        ended(first)
+        stop(first)
     delete_topic(surroundings.bootstrap, topic)
     surroundings.make_topics({topic: PARTITIONS})
     count = 100 if longer else 10
@@ -186,13 +186,13 @@ def test_a_topic_made_anew_is_read_from_its_beginning(
     with sqlite.archiver() as second:
         second.wait_for("topic recreated", count=PARTITIONS)
         wait_until(lambda: sqlite.count() == 40 + count, 20, "both topics' rows")
-        assert "retention passed" not in ended(second)
+        assert "retention passed" not in stop(second)
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(scored_records, max_size=20), st.lists(letter_records, max_size=20))
-def test_any_record_is_archived_or_skipped(archive: Archive, payments: list[Record], letters: list[Record]) -> None:
-    """Whatever it is: what makes a row makes one that the database takes, or has."""
+def test_any_record_is_stored_or_skipped(archive: Archive, payments: list[Record], letters: list[Record]) -> None:
+    """Any record is either skipped or makes a row that the database accepts or already has."""
     file = f"sqlite:///{archive.file}" if archive.url.startswith("sqlite") else archive.url
     topics = TopicSettings.from_env({})
     made = batch({(topics.scored, 0): payments, (topics.dlq, 1): letters}, topics, NOW)
@@ -204,22 +204,22 @@ def test_any_record_is_archived_or_skipped(archive: Archive, payments: list[Reco
 
 
 def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
-    """What the code writes is what Alembic makes; made once, though two archivers start at once."""
+    """The code writes the schema of Alembic's migrations, created once even if two archivers start together."""
     with archive.archiver() as first, archive.archiver() as second:
         wait_until(lambda: first.is_ready and second.is_ready, 30, "ready")
         made = [line for service in (first, second) for line in service.lines("schema upgraded")]
         assert [line["version"] for line in made] == ["0001"]
-        assert "Traceback" not in ended(first) + ended(second)
+        assert "Traceback" not in stop(first) + stop(second)
     url = archive.url if archive.url.startswith("postgres") else f"sqlite:///{archive.file}"
     with Database(address(url)).transaction() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
 
 
 def test_a_newer_schema_is_refused(archive: Archive) -> None:
-    """With a clear line and exit code 1, and nothing is changed."""
+    """A newer schema is refused with a clear line and exit code 1, and nothing is changed."""
     with archive.archiver() as first:
         first.wait_until_ready()
-        ended(first)
+        stop(first)
     statement = "UPDATE alembic_version SET version_num = '9999'"
     if archive.url.startswith("postgres"):
         with psycopg.connect(archive.url) as connection:
@@ -243,8 +243,8 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
     ],
     ids=str,
 )
-def test_what_is_wrong_with_its_settings_is_named(tmp_path: Path, wrong: dict[str, str], variable: str) -> None:
-    """At start, without what was set: it may hold a password."""
+def test_a_wrong_setting_is_named(tmp_path: Path, wrong: dict[str, str], variable: str) -> None:
+    """A wrong setting is named at start, without its value, which may hold a password."""
     with Service(tmp_path, "archiver", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **wrong}) as service:
         assert service.wait() == 1
         assert service.lines("stopped")[0]["reason"].startswith(f"{variable}: ")
@@ -252,8 +252,10 @@ def test_what_is_wrong_with_its_settings_is_named(tmp_path: Path, wrong: dict[st
         assert "Traceback" not in service.output
 
 
-def test_a_password_is_waited_for_and_never_told(surroundings: Surroundings, postgres: Postgres, names: Names) -> None:
-    """A wrong one, then a database that is not there: it waits, says why, and goes on. The address in a file."""
+def test_a_password_is_waited_for_and_never_logged(
+    surroundings: Surroundings, postgres: Postgres, names: Names
+) -> None:
+    """With a wrong password, then no database, the archiver logs why it waits, and resumes. The URL is in a file."""
     stream = Stream(surroundings)
     stream.write(20)
     name = names("later")
@@ -263,9 +265,9 @@ def test_a_password_is_waited_for_and_never_told(surroundings: Surroundings, pos
     with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as wrong:
         (line, *_) = wrong.wait_for("waiting for the database")
         assert "password authentication failed" in line["reason"]
-        wait_until(lambda: "password authentication failed" in wrong.heartbeat, 10, "its health says so")
+        wait_until(lambda: "password authentication failed" in wrong.heartbeat, 10, "its health check shows the reason")
         assert "wr0ng" not in wrong.output + wrong.heartbeat
-        ended(wrong)
+        stop(wrong)
     file.write_text(archive.url + "\n", encoding="utf-8")
     with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as right:
         (line, *_) = right.wait_for("waiting for the database")
@@ -273,20 +275,20 @@ def test_a_password_is_waited_for_and_never_told(surroundings: Surroundings, pos
         postgres.database(name)
         right.wait_for("database available")
         archive.wait_until_archived(right)
-        assert PASSWORD not in ended(right)
+        assert PASSWORD not in stop(right)
     archive.assert_each_once()
 
 
 def test_old_rows_are_deleted(archive: Archive, surroundings: Surroundings) -> None:
-    """By when they were scored, and only those; more than one piece of them."""
+    """Rows are deleted by the time of their score, and no others; in more than one batch."""
     days = ["2020-01-01T00:00:00.000Z"] * 6_000 + ["2999-01-01T00:00:00.000Z"] * 10
     surroundings.send([scored(number, day, partition=0) for number, day in enumerate(days)], "SCORED_TOPIC")
     with archive.archiver() as first:
-        wait_until(lambda: archive.count() == 6_010, 20, "all are there")
+        wait_until(lambda: archive.count() == 6_010, 20, "all rows are there")
         assert archive.query("SELECT COUNT(*) FROM scored_payments WHERE scored_at > '2900-01-01'") == [(0,)]
-        ended(first)
+        stop(first)
     with archive.archiver(ARCHIVE_RETENTION_DAYS="30") as second:
         second.wait_for("old rows deleted", count=2)
         assert [line["rows"] for line in second.lines("old rows deleted")] == [5_000, 1_000]
         assert archive.count() == 10
-        ended(second)
+        stop(second)

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.kafka4
 
 
 def test_made_topics_are_led_by_the_broker(kafka_bootstrap: str, names: Names) -> None:
-    """The end of each partition is known as soon as the topics are made; Kafka 4 creates them before it leads them."""
+    """The end of each partition is known once the topics are created; Kafka 4 creates them before it leads them."""
     wanted = [names(f"led-{number}") for number in range(5)]
     topics.make(kafka_bootstrap, wanted, 24)
     for topic in wanted:

@@ -26,21 +26,21 @@ from tests.produce import RawProducer
 MOST_MB = 512
 _TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")
 _REFUSED = 1
-"""The partition of what is beyond the limit."""
+"""The partition of the batch above the limit."""
 _MANY_VALUES = b'{"x":[' + b"[]," * 340_000 + b"0]}"
-"""A message of 1 MB, of which the parser would make 340,000 lists, once for each field that it lacks."""
+"""A message of 1 MB, of which the parser would make 340,000 lists, once for each missing field."""
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
 
 
 @pytest.fixture(scope="module")
-def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - it skips
-    """A broker whose files are measured."""
+def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - skips where there are no jars
+    """Start a broker whose files are measured."""
     with Cluster() as cluster:
         yield cluster
 
 
 def peak_mb(service: Service) -> int:
-    """The most memory that the process has had so far; 0 once it has ended."""
+    """Return the process's peak memory so far; 0 once it has ended."""
     with suppress(FileNotFoundError):
         if found := _PEAK.search(Path(f"/proc/{service.pid}/status").read_text()):
             return int(found[1]) >> 10
@@ -48,7 +48,7 @@ def peak_mb(service: Service) -> int:
 
 
 def batches(codec: str) -> list[tuple[int, bytes]]:
-    """Partition and batch: large ones that are read, one after the other and in several partitions, and one refused."""
+    """Return partitions and batches: large ones that are read, in sequence and in parallel, and one refused."""
     large = zeros(60 * MIB, codec)
     megabytes = compressed_batch(codec, [record(number, bytes(MIB - 1_000)) for number in range(24)])
     small = compressed_batch(codec, [record(number, None) for number in range(30_000)])
@@ -65,7 +65,7 @@ def batches(codec: str) -> list[tuple[int, bytes]]:
 
 
 def fill(surroundings: Surroundings, codec: str) -> None:
-    """All three topics take larger messages than usual, and have what any producer can send there."""
+    """Allow larger messages than usual in all three topics, and send what any producer can send."""
     with RawProducer(surroundings.bootstrap) as producer:
         for topic in _TOPICS:
             alter_config(surroundings.bootstrap, surroundings.settings[topic], {"max.message.bytes": str(16 * MIB)})
@@ -80,7 +80,7 @@ def fill(surroundings: Surroundings, codec: str) -> None:
 
 
 def total(url: str) -> int:
-    """How many payments the page shows."""
+    """Return the number of payments that the page shows."""
     series = snapshot(url)["series"]
     return sum(sum(series[decision]) for decision in DECISIONS)
 
@@ -89,7 +89,7 @@ def total(url: str) -> int:
 def test_bombs_stop_their_partition_alone(
     codec: str, database: str, cluster: Cluster, names: Names, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
-    """Scorer, archiver, page and commands stay within 512 MB; what is decodable is decided, the rest reported."""
+    """Scorer, archiver, page and commands stay within 512 MB; decodable records are decided, the rest reported."""
     surroundings = Surroundings(cluster.bootstrap, names, tmp_path).prepare()
     fill(surroundings, codec)
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 81)])
@@ -125,7 +125,7 @@ def test_bombs_stop_their_partition_alone(
 
 
 def command_peak_mb(surroundings: Surroundings, *arguments: str) -> int:
-    """Run the command to its end; the most memory that it had."""
+    """Run the command to its end; return its peak memory."""
     peaks = [0]
     with Service(surroundings.folder, "cli", surroundings.settings, *arguments) as service:
 
@@ -138,8 +138,8 @@ def command_peak_mb(surroundings: Surroundings, *arguments: str) -> int:
     return max(peaks)
 
 
-def test_dead_letters_take_little_more_than_what_was_sent(cluster: Cluster, names: Names, tmp_path: Path) -> None:
-    """30 MB that were sent as 99 KB: the broker compresses what the scorer writes."""
+def test_dead_letters_take_little_more_than_the_messages(cluster: Cluster, names: Names, tmp_path: Path) -> None:
+    """30 MB sent as 99 KB stay small: the broker compresses the scorer's records."""
     surroundings = Surroundings(cluster.bootstrap, names, tmp_path)
     assert tools.run(surroundings, "topics", TOPIC_PARTITIONS=str(surroundings.partitions)).code == 0
     surroundings.prepare()

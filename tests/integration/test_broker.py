@@ -1,4 +1,4 @@
-"""The broker fixture itself: it serves, and it survives what the fault tests do to it."""
+"""The broker fixture itself: it serves, and it survives the actions of the fault tests."""
 
 import asyncio
 
@@ -46,7 +46,7 @@ def test_serves(kafka_bootstrap: str, names: Names) -> None:
 
 
 def test_comes_back_after_kill(own_cluster: Cluster, names: Names) -> None:
-    """A broker killed and started again serves on the same port what it had, and more."""
+    """A broker killed and started again serves its previous records on the same port, and takes new ones."""
     topic = names("payments")
 
     async def before() -> None:
@@ -65,14 +65,14 @@ def test_comes_back_after_kill(own_cluster: Cluster, names: Names) -> None:
 
 @pytest.mark.zookeeper
 def test_survives_a_restart_of_zookeeper(own_cluster: Cluster, names: Names) -> None:
-    """ZooKeeper killed and started again: topics can be made as before."""
+    """After a kill and restart of ZooKeeper, topics can be created as before."""
     own_cluster.zookeeper.kill()
     own_cluster.zookeeper.start()
     asyncio.run(_create(own_cluster.bootstrap, names("payments")))
 
 
 def test_pause_and_resume(own_cluster: Cluster, names: Names) -> None:
-    """A paused broker answers nothing, and goes on when resumed."""
+    """A paused broker answers nothing, and continues when resumed."""
 
     async def scenario() -> list[bytes | None]:
         topic = names("payments")

@@ -14,7 +14,7 @@ Stacks = tuple[Surroundings, Surroundings]
 
 @pytest.fixture
 def stacks(kafka_bootstrap: str, make_cluster: MakeCluster, names: Names, tmp_path: Path) -> Stacks:
-    """The same topics and group in two clusters; both scorers write to the first one's CSV."""
+    """Create the same topics and group in two clusters; both scorers write to the first one's CSV."""
     first, second = (
         _stack(bootstrap, names, tmp_path / name)
         for name, bootstrap in (("first", kafka_bootstrap), ("second", make_cluster().bootstrap))
@@ -42,13 +42,13 @@ def _refused(stack: Surroundings, owner: str) -> None:
 
 
 def _stored(stack: Surroundings) -> tuple[dict[Path, bytes], dict[int, int]]:
-    """The CSV files, and what the group has committed."""
+    """Return the CSV files and the group's committed offsets."""
     return {file: file.read_bytes() for file in stack.csv.parent.glob("*.csv")}, stack.positions()
 
 
 @pytest.mark.parametrize("end", ["terminate", "kill"])
 def test_a_stack_that_runs_keeps_its_csv(stacks: Stacks, end: str) -> None:
-    """Also while it has nothing to score; once it has ended, the other one moves its file aside, once."""
+    """A running stack keeps its CSV even when idle; once it has ended, the other one renames the file, once."""
     first, second = stacks
     second.send_payments(30)
     with first.scorer() as scorer:

@@ -1,4 +1,4 @@
-"""A dashboard outlives what becomes of the topics; what it tells over HTTP, without a browser."""
+"""The dashboard through changes of its topics, and its HTTP answers, without a browser."""
 
 import urllib.request
 from pathlib import Path
@@ -14,45 +14,45 @@ from tests.integration.topic import add_partitions, delete_records, delete_topic
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model, a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
 def shown(dashboard: Dashboard) -> int:
-    """How many approved payments it shows."""
+    """Return the number of approved payments that it shows."""
     return sum(snapshot(dashboard.url)["series"]["approve"])
 
 
 def test_partitions_that_are_added_are_read(surroundings: Surroundings) -> None:
-    """Without a restart."""
+    """Added partitions are read without a restart."""
     with Dashboard(surroundings) as dashboard:
         surroundings.send([scored(number, now()) for number in range(8)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 8, 30, "those of the first partitions")
+        wait_until(lambda: shown(dashboard) == 8, 30, "payments of the first partitions")
         for topic in surroundings.topics:
             add_partitions(surroundings.bootstrap, topic, 6)
         surroundings.send([scored(number, now(), partition=5) for number in range(8, 11)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 11, 60, "those of a new partition")
+        wait_until(lambda: shown(dashboard) == 11, 60, "payments of a new partition")
 
 
-def test_a_topic_made_again(surroundings: Surroundings) -> None:
-    """Its new records are read, and what was shown of the former ones stays."""
+def test_a_re_created_topic(surroundings: Surroundings) -> None:
+    """The records of a re-created topic are read, and the previous ones are still shown."""
     with Dashboard(surroundings) as dashboard:
         surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 40, 30, "those of the former topic")
+        wait_until(lambda: shown(dashboard) == 40, 30, "payments of the previous topic")
         delete_topic(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
         surroundings.make_topics({surroundings.settings["SCORED_TOPIC"]: surroundings.partitions})
         surroundings.send([scored(number, now()) for number in range(3)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 43, 60, "those of the new one")
+        wait_until(lambda: shown(dashboard) == 43, 60, "payments of the new topic")
 
 
 def test_retention_that_is_faster_than_the_dashboard(surroundings: Surroundings) -> None:
-    """A dashboard that slept finds its place deleted, and goes on with what is there."""
+    """A paused dashboard whose position was deleted continues with the records that remain."""
     topic = surroundings.settings["SCORED_TOPIC"]
     with Dashboard(surroundings) as dashboard:
         surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
-        wait_until(lambda: shown(dashboard) == 40, 30, "those before")
+        wait_until(lambda: shown(dashboard) == 40, 30, "payments before the pause")
         dashboard.service.pause()
-        # its fetch waits at the broker all the same: answered by this, it can't be by some of those
+        # its fetch waits at the broker: answered by this record, it can't be by a deleted one
         surroundings.send([Message(bytes(128 << 10))], "SCORED_TOPIC")
         surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
         delete_records(surroundings.bootstrap, topic, {0: 16, 1: 15, 2: 15, 3: 15})
@@ -60,8 +60,8 @@ def test_retention_that_is_faster_than_the_dashboard(surroundings: Surroundings)
         wait_until(lambda: shown(dashboard) == 60, 60, "5 more of each partition")
 
 
-def test_what_is_wrong_with_its_settings_is_named(surroundings: Surroundings) -> None:
-    """At start, with the variable."""
+def test_a_wrong_setting_is_named(surroundings: Surroundings) -> None:
+    """A wrong setting is named at start, with its variable."""
     with Dashboard(surroundings) as first:
         port = first.url.rpartition(":")[2]
         for settings, variable in (
@@ -74,10 +74,10 @@ def test_what_is_wrong_with_its_settings_is_named(surroundings: Surroundings) ->
                 assert variable in second.lines("stopped")[0]["reason"]
 
 
-def test_it_ends_at_once_when_told_to(surroundings: Surroundings) -> None:
-    """Also while pages are open."""
+def test_it_ends_promptly_on_sigterm(surroundings: Surroundings) -> None:
+    """The dashboard ends promptly on SIGTERM even while pages are open."""
     with Dashboard(surroundings) as dashboard:
-        with urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as page:  # noqa: S310 - http, and ours
+        with urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as page:  # noqa: S310 - our own http URL
             assert page.readline() == b"event: snapshot\n"
             dashboard.service.terminate()
             assert dashboard.service.wait(10) == 0

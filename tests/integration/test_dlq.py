@@ -1,4 +1,4 @@
-"""`fraudstream dlq` as a user runs it: letters seen, taken out, mended, replayed, scored."""
+"""`fraudstream dlq` as a user runs it: letters listed, exported, fixed, replayed, scored."""
 
 import json
 import os
@@ -29,34 +29,34 @@ NO_TEXT = b'\xff{"payment_id":'
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
 
 
 def broken(number: int) -> bytes:
-    """A producer's mistake: the amount as text."""
+    """Return a message with a producer's error: the amount as text."""
     fields = json.loads(payment(number))
     return json.dumps(fields | {"amount": f"{fields['amount']:.2f}"}).encode()
 
 
 def send_broken(surroundings: Surroundings) -> None:
-    """20 payments with a field that is wrong, and one message that is no text; a good one among them."""
+    """Send 20 payments with a wrong field, one message that is not text, and a valid payment among them."""
     messages = [
         Message(broken(number + 1), b"key-%d" % number, number % 2, headers=[("trace", b"\x00\xff")])
         for number in range(COUNT)
     ]
     surroundings.send([*messages, Message(NO_TEXT, partition=1), Message(payment(999), partition=1)])
-    decided(surroundings)
+    wait_until_decided(surroundings)
 
 
-def decided(surroundings: Surroundings) -> None:
-    """Wait until each record is: behind a transaction, the committed offset never comes to the topic's end."""
+def wait_until_decided(surroundings: Surroundings) -> None:
+    """Wait until each record is decided: with a transaction, the committed offset never reaches the topic's end."""
     wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
 
 
 @pytest.fixture
 def scored(surroundings: Surroundings) -> Iterator[Surroundings]:
-    """The same with a scorer at work."""
+    """Run a scorer on these topics."""
     with surroundings.scorer() as scorer:
         yield surroundings
         scorer.terminate()
@@ -64,13 +64,13 @@ def scored(surroundings: Surroundings) -> Iterator[Surroundings]:
 
 
 def replays(surroundings: Surroundings) -> list[Record]:
-    """What was sent to the input once more."""
+    """Return the messages sent to the input by replays."""
     records = committed_records(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
     return [record for record in records if REPLAY_OF in dict(record.headers)]
 
 
-def asked(surroundings: Surroundings, answer: bytes, *arguments: str) -> str:
-    """What a replay says that asks at a terminal, and is answered."""
+def replay_with_answer(surroundings: Surroundings, answer: bytes, *arguments: str) -> str:
+    """Return the output of a replay that asks at a terminal and gets this answer."""
     ours, its = os.openpty()
     try:
         os.write(ours, answer)
@@ -89,8 +89,8 @@ def asked(surroundings: Surroundings, answer: bytes, *arguments: str) -> str:
     return done.stdout.decode()
 
 
-def test_letters_are_mended_replayed_and_scored(scored: Surroundings) -> None:
-    """The whole story, by the commands alone; then nothing is left to be replayed, and all is well."""
+def test_letters_are_fixed_replayed_and_scored(scored: Surroundings) -> None:
+    """Letters are fixed, replayed and scored by commands alone; then nothing is left to replay, verify is clean."""
     send_broken(scored)
     listed = tools.run(scored, "dlq", "list", "--last", "3").output
     assert "21 dead letters, 21 of them not replayed" in listed
@@ -104,7 +104,7 @@ def test_letters_are_mended_replayed_and_scored(scored: Surroundings) -> None:
     assert len(file.read_text().splitlines()) == COUNT + 1
     refused = tools.run(scored, "dlq", "export", "--out", str(file))
     assert (refused.code, "--force" in refused.output) == (1, True)
-    # what the documentation does with sed
+    # the edit that the documentation makes with sed
     text = file.read_text()
     for number in range(COUNT):
         amount = json.loads(broken(number + 1))["amount"]
@@ -123,9 +123,9 @@ def test_letters_are_mended_replayed_and_scored(scored: Surroundings) -> None:
         assert (headers[REPLAY_OF] or b"").startswith(f"{dlq}/{record.partition}/".encode())
         assert abs(record.timestamp / 1_000 - time.time()) < 60
         assert (record.key or b"").startswith(b"key-")
-    decided(scored)
+    wait_until_decided(scored)
     assert scored.assert_each_once() == 2 * COUNT + 2
-    tools.well(scored, f"({COUNT + 1} scored, {COUNT + 1} dead letters)", "20 dead letters were replayed")
+    tools.assert_well(scored, f"({COUNT + 1} scored, {COUNT + 1} dead letters)", "20 dead letters were replayed")
     nothing = tools.run(scored, "dlq", "replay", "--from", str(file), "--reason", "invalid_field", "--yes")
     assert (nothing.code, "20 replayed before" in nothing.output) == (0, True)
     assert "20 dead letters, 0 of them not" in tools.run(scored, "dlq", "list", "--replayed").output
@@ -135,31 +135,31 @@ def test_letters_are_mended_replayed_and_scored(scored: Surroundings) -> None:
 
 
 def test_a_replay_unchanged_comes_back(scored: Surroundings) -> None:
-    """As a letter of its own that links to the first; `--again` sends the first once more, also where it is named."""
+    """A replayed letter that fails again makes a new one linked to the first; `--again` replays the first once more."""
     send_broken(scored)
     refused = tools.run(scored, "dlq", "replay")
     assert (refused.code, "--yes continues" in refused.output) == (1, True)
     for answer in (b"n\n", b"\x04"):
-        assert asked(scored, answer).endswith("[y/N] Nothing was sent.\n")
+        assert replay_with_answer(scored, answer).endswith("[y/N] Nothing was sent.\n")
     assert not replays(scored)
-    assert "1 replayed into" in asked(scored, b"y\n", "1/0")
-    decided(scored)
+    assert "1 replayed into" in replay_with_answer(scored, b"y\n", "1/0")
+    wait_until_decided(scored)
     assert "22 dead letters, 21 of them not" in tools.run(scored, "dlq", "list").output
     assert "1 replayed before" in tools.run(scored, "dlq", "replay", "1/0", "--yes").output
     assert "--again" in tools.run(scored, "dlq", "replay", "--replayed", "--yes").output
     assert len(replays(scored)) == 1
     assert tools.run(scored, "dlq", "replay", "1/0", "--yes", "--again").code == 0
     assert len(replays(scored)) == 2
-    decided(scored)
-    tools.well(scored, "1 dead letters were replayed")
+    wait_until_decided(scored)
+    tools.assert_well(scored, "1 dead letters were replayed")
     last = json.loads(tools.run(scored, "dlq", "list", "--json", "--last", "1").output)
     assert "replay of" in tools.run(scored, "dlq", "show", f"{last['partition']}/{last['offset']}").output
 
 
-def test_what_can_not_go_back_is_left_out(scored: Surroundings) -> None:
-    """Too large by now, or of another topic; and what names no letter sends nothing at all."""
+def test_letters_that_can_not_be_replayed_are_left_out(scored: Surroundings) -> None:
+    """Letters that are now too large or of another topic are left out; an argument without letters sends nothing."""
     scored.send([Message(b"x" * 200_000), Message(b"{"), Message(b"[]", partition=1)])
-    decided(scored)
+    wait_until_decided(scored)
     alter_config(scored.bootstrap, scored.settings["INPUT_TOPIC"], {"max.message.bytes": "100000"})
     for arguments, words in (
         (["0/9"], "no dead letter at 0/9"),
@@ -179,17 +179,17 @@ def test_what_can_not_go_back_is_left_out(scored: Surroundings) -> None:
 
 
 def letter_headers(surroundings: Surroundings, offset: int, timestamp_ms: int) -> list[tuple[str, bytes]]:
-    """Those by which a letter names a message of partition 0 of the input."""
+    """Return the headers by which a letter names a message of partition 0 of the input."""
     place = Place(surroundings.settings["INPUT_TOPIC"], 0, offset, timestamp_ms)
     why = InvalidPayment(reason="invalid_json", detail="")
     return [(name, value or b"") for name, value in dead_letter_headers(place, why)]
 
 
-def test_letters_that_others_have_written_are_not_replayed(scored: Surroundings) -> None:
-    """They are compared with the message that they name; where it is gone, the letter is counted as not verified."""
+def test_forged_letters_are_not_replayed(scored: Surroundings) -> None:
+    """Letters are compared with the message that they name; if it is gone, the letter is counted as not verified."""
     stamp_ms = int(1_000 * time.time())
     scored.send([Message(b"{", b"k", timestamp_ms=stamp_ms), Message(b"[", timestamp_ms=stamp_ms)])
-    decided(scored)
+    wait_until_decided(scored)
     headers = [letter_headers(scored, offset, stamp_ms) for offset in (1, 0, 999)]
     scored.send([Message(payment(66), headers=one) for one in headers[:2]], "DLQ_TOPIC")
     scored.send([Message(payment(7), headers=headers[2])], "DLQ_TOPIC")
@@ -206,9 +206,9 @@ def test_letters_that_others_have_written_are_not_replayed(scored: Surroundings)
 
 
 def test_a_topic_that_refuses_the_replay(scored: Surroundings) -> None:
-    """Its setting and the command that changes it end the replay; then all is replayed, each letter once."""
+    """The replay ends with the setting and the command that changes it; then all letters are replayed, each once."""
     scored.send([Message(b"{", b"1")])
-    decided(scored)
+    wait_until_decided(scored)
     dlq = scored.settings["DLQ_TOPIC"]
     alter_config(scored.bootstrap, dlq, {"cleanup.policy": "compact"})
     done = tools.run(scored, "dlq", "replay", "--yes")
@@ -228,8 +228,8 @@ def _file(surroundings: Surroundings, *lines: str) -> Path:
     return path
 
 
-def test_a_marker_behind_an_open_transaction_is_waited_for(scored: Surroundings) -> None:
-    """A scorer's open transaction hides a marker that stands behind it: without waiting, its letter would go twice."""
+def test_a_marker_after_an_open_transaction_is_waited_for(scored: Surroundings) -> None:
+    """A scorer's open transaction hides a marker after it: without waiting, its letter would be sent twice."""
     send_broken(scored)
     settings = scored.settings | {"FAILPOINTS": "replay_begins=stop"}
     with Service(scored.folder, "cli", settings, "dlq", "replay", "0/0", "--yes") as first:
@@ -248,16 +248,16 @@ def test_a_marker_behind_an_open_transaction_is_waited_for(scored: Surroundings)
 
 
 def test_the_embedded_broker_is_refused(surroundings: Surroundings) -> None:
-    """It says that it has transactions, and keeps none."""
+    """The embedded broker is refused: it advertises transactions but does not implement them."""
     broker = EmbeddedBroker()
     done = tools.run(surroundings, "dlq", "replay", "--yes", KAFKA_BOOTSTRAP_SERVERS=broker.address)
     assert (done.code, "needs real Kafka" in done.output) == (1, True), done.output
 
 
 def test_letters_go_down_a_pipe(scored: Surroundings) -> None:
-    """A reader that has enough is no error."""
+    """A reader that closes the pipe early is not an error."""
     scored.send([Message(b"x" * 1_000) for _ in range(500)])
-    decided(scored)
+    wait_until_decided(scored)
     command = f"{sys.executable} -m cli dlq export | head -n 1"
     done = subprocess.run(
         ["bash", "-o", "pipefail", "-c", command],

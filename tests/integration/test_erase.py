@@ -1,4 +1,4 @@
-"""`fraudstream erase` on real Kafka beside a running scorer and archiver: gone everywhere, all else unchanged."""
+"""`fraudstream erase` on real Kafka beside a running scorer and archiver: erased everywhere, all else unchanged."""
 
 import base64
 import json
@@ -17,7 +17,7 @@ from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.archive import SQLITE, Archive
 from tests.integration.broker.deadline import wait_until
-from tests.integration.erasing import CUSTOMER, NOW_MS, erase, erased, ids, letter, running, send, settle
+from tests.integration.erasing import CUSTOMER, NOW_MS, erase, erase_all, ids, letter, running, send, settle
 from tests.integration.pgbouncer import PgBouncer
 from tests.integration.postgres import Postgres
 from tests.integration.scorer import Message, Surroundings, payment
@@ -28,13 +28,13 @@ from tests.scores import PAYMENT, One, scored_values
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
 
 
 @pytest.fixture(params=["sqlite", "postgres", "pooler"])
 def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
-    """One of each kind."""
+    """Return an archive of each kind."""
     if request.param == "sqlite":
         return Archive(surroundings, SQLITE)
     server: Postgres | PgBouncer = request.getfixturevalue(request.param)
@@ -43,12 +43,12 @@ def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: N
 
 @pytest.fixture
 def sqlite(surroundings: Surroundings) -> Archive:
-    """An archive in a file."""
+    """Return an archive in a file."""
     return Archive(surroundings, SQLITE)
 
 
 def test_beside_running_services(surroundings: Surroundings, archive: Archive) -> None:
-    """By id and key, from rotated files too; then services continue, verify is clean, rebuild brings nothing back."""
+    """Erasure by id and key covers rotated files; services then continue, verify is clean, rebuild restores nothing."""
     with running(surroundings, archive, CSV_ROTATE_BYTES="4000") as (_, archiver):
         archiver.wait_until_ready()
         for first in (1, 101):
@@ -61,7 +61,7 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
         assert dry.code == 0, dry.output
         assert {path: path.read_bytes() for path in before} == before
         key = base64.b64encode(CUSTOMER).decode()
-        output = erased(archive, "--payment-id", "7", "--payment-id", "90", "--key-base64", key)
+        output = erase_all(archive, "--payment-id", "7", "--payment-id", "90", "--key-base64", key)
         assert "payments.db scored_payments" in output or "postgresql" in output
         left = [one for one in range(1, 201) if one % 10 and one != 7]
         assert ids(surroundings) == left
@@ -69,32 +69,32 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
         assert archive.count("dead_letters") == 0
         send(surroundings, 201, 100)
         settle(surroundings, archive, len(left) + 100, 2)
-        assert "found: no rows" in erased(archive, "--payment-id", "7")
-    assert "21 erased" in tools.well(surroundings)
+        assert "found: no rows" in erase_all(archive, "--payment-id", "7")
+    assert "21 erased" in tools.assert_well(surroundings)
     assert ids(surroundings) == [*left, *range(201, 301)]
     for path in files(surroundings.csv):
         path.unlink()
     tools.rebuild(surroundings)
     assert ids(surroundings) == [*left, *range(201, 301)]
-    tools.well(surroundings, "21 erased")
+    tools.assert_well(surroundings, "21 erased")
 
 
 def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Neither in SQLite's pages nor beside the file, also where a run was killed before it rewrote the file."""
+    """Neither SQLite's pages nor files beside it have the data, even after a kill before the file was rewritten."""
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         send(surroundings, 1, 100)
         settle(surroundings, sqlite, 100, 2)
         assert b"secret-of-90" in sqlite.file.read_bytes()
         assert erase(sqlite, "--payment-id", "90", "--yes", FAILPOINTS="erase_archived=kill").code == -9
-        erased(sqlite, "--payment-id", "90")
+        erase_all(sqlite, "--payment-id", "90")
         stored = b"".join(path.read_bytes() for path in sqlite.file.parent.glob("payments.db*"))
         assert b"secret-of-90" not in stored
         assert b"secret-of-customer" in stored
 
 
-def test_what_is_still_to_come(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Not scored, or not archived yet: exit code 1 and a line; the same command later completes it."""
+def test_records_not_yet_decided(surroundings: Surroundings, sqlite: Archive) -> None:
+    """Records not yet scored or archived give exit code 1 and a line; the same command completes it later."""
     send(surroundings, 1, 20)
     done = erase(sqlite, "--payment-id", "7", "--yes")
     assert done.code == 1
@@ -111,13 +111,13 @@ def test_what_is_still_to_come(surroundings: Surroundings, sqlite: Archive) -> N
         assert "are not archived yet" in done.output
         archiver.resume()
         settle(surroundings, sqlite, 39, 4)
-        erased(sqlite, "--payment-id", "7")
+        erase_all(sqlite, "--payment-id", "7")
         assert sqlite.count() == 38
     assert ids(surroundings) == sorted(one for one in [*range(1, 21)] * 2 if one != 7)
 
 
 def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive) -> None:
-    """The same places hold other payments there: only the present topic's are erased by key, in CSV and archive."""
+    """Of the same places in two topics, only the present topic's payments are erased by key, in CSV and archive."""
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         surroundings.send([Message(payment(one), b"old") for one in range(1, 6)])
@@ -128,14 +128,14 @@ def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive
     with surroundings.scorer() as scorer, sqlite.archiver() as archiver:
         settle(surroundings, sqlite, 10, 0)
         assert scorer.lines("CSV set aside")
-        erased(sqlite, "--key", "mine")
+        erase_all(sqlite, "--key", "mine")
         archiver.wait_until_ready()
     assert ids(surroundings) == [1, 2, 3, 4, 5]
     assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
 
 
 def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Who writes to the output topics may name any place of the input: by id and by key, other payments stay."""
+    """A writer to the output topics may name any place of the input; by id and by key, other payments stay."""
     topic = surroundings.settings["INPUT_TOPIC"]
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
@@ -160,23 +160,23 @@ def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqli
 
 
 def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings, sqlite: Archive) -> None:
-    """As docs/privacy.md describes it: nothing is left in Kafka, and verify stays clean."""
+    """After the steps of docs/privacy.md nothing is left in Kafka, and verify stays clean."""
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         send(surroundings, 1, 20)
         settle(surroundings, sqlite, 20, 2)
-        erased(sqlite, "--payment-id", "7", "--payment-id", "90")
+        erase_all(sqlite, "--payment-id", "7", "--payment-id", "90")
     listed = surroundings.csv.with_name(f".{surroundings.csv.name}.erased").read_text().splitlines()
     places = {(entry[2], entry[3]) for entry in map(json.loads, listed)}
     assert places == {(0, 10), (1, 3)}
     for topic, offsets in (("INPUT_TOPIC", {0: 11, 1: 4}), ("SCORED_TOPIC", {1: 4}), ("DLQ_TOPIC", {0: 1})):
         delete_records(surroundings.bootstrap, surroundings.settings[topic], offsets)
-    tools.well(surroundings)
-    assert "Kafka keeps" not in erased(sqlite, "--payment-id", "7", "--payment-id", "90")
+    tools.assert_well(surroundings)
+    assert "Kafka keeps" not in erase_all(sqlite, "--payment-id", "7", "--payment-id", "90")
 
 
 def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Another program holds SQLite's lock for a while."""
+    """The command waits while another program holds SQLite's lock."""
     with running(surroundings, sqlite) as (_, archiver):
         archiver.wait_until_ready()
         send(surroundings, 1, 20)
@@ -196,8 +196,8 @@ def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Arch
     ("arguments", "said"),
     [([], "nothing to erase"), (["--payment-id", "7"], "--yes"), (["--key-base64", "?", "--yes"], "not Base64")],
 )
-def test_what_it_refuses(surroundings: Surroundings, sqlite: Archive, arguments: list[str], said: str) -> None:
-    """Nothing named, or nobody to ask: nothing is changed."""
+def test_refused_commands(surroundings: Surroundings, sqlite: Archive, arguments: list[str], said: str) -> None:
+    """Without a name, or without a terminal to confirm, nothing is changed."""
     surroundings.send_payments(20)
     tools.score(surroundings)
     before = surroundings.csv.read_bytes()
@@ -208,14 +208,14 @@ def test_what_it_refuses(surroundings: Surroundings, sqlite: Archive, arguments:
 
 
 def test_without_the_archiver(surroundings: Surroundings) -> None:
-    """The scorer's image does not have it: it names the image that has."""
+    """The scorer's image lacks the archiver: the command names the image that has it."""
     done = tools.run(surroundings, "erase", "--payment-id", "7")
     assert done.code == 1
     assert "docker compose run --rm erase" in done.output
 
 
 def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> None:
-    """With LOG_PAYMENTS=false, even when debugging: no line of producer, scorer and archiver has an id or an amount."""
+    """With LOG_PAYMENTS=false, even at debug level, no line of producer, scorer and archiver has an id or an amount."""
     settings = {"LOG_PAYMENTS": "false", "LOG_LEVEL": "debug"}
     pace = {"PAYMENT_INTERVAL_S": "0.05", "PAYMENT_LIMIT": "20", "MALFORMED_RATE": "0.3", "SIMULATION_SEED": "1"}
     with surroundings.scorer(**settings) as scorer, sqlite.archiver(**settings) as archiver:
@@ -232,7 +232,7 @@ def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> 
 
 
 def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
-    """Whatever the umask of who starts the services: no file can be read by others, the group reads all."""
+    """Whatever the umask of the user who starts the services, the group can read all files and others none."""
     before = os.umask(0)
     try:
         with running(surroundings, sqlite, CSV_ROTATE_BYTES="1000") as (_, archiver):
@@ -249,7 +249,7 @@ def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
             "1,1.5,0.5,0,1,0\n2,x,0.5,0,1,0\n"
         )
         assert tools.run(surroundings, "score", str(table)).code == 0
-        erased(sqlite, "--payment-id", "7")
+        erase_all(sqlite, "--payment-id", "7")
     finally:
         os.umask(before)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in surroundings.csv.parent.iterdir()}

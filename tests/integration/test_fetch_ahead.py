@@ -1,4 +1,4 @@
-"""What comes during a cycle is in the next one, of whatever partition."""
+"""Records that arrive during a cycle are in the next one, of any partition."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -20,11 +20,11 @@ _MOST_RECORDS = 1_000
 
 
 async def _nothing(_: frozenset[int]) -> None:
-    """No owner has to let go."""
+    """Do nothing: no owner has to release a partition."""
 
 
 async def _cycles(bootstrap: str, topic: str, group: str) -> list[dict[int, list[bytes | None]]]:
-    """Return what each of four cycles gets: one record before the first, one in each partition during it."""
+    """Return the records of four cycles: one sent before the first, one in each partition during it."""
     assigned = asyncio.Event()
 
     def ready(partitions: frozenset[int], _: Membership) -> None:
@@ -62,7 +62,7 @@ async def _cycles(bootstrap: str, topic: str, group: str) -> list[dict[int, list
 
 
 def test_a_cycle_gets_all_that_came_during_the_last_one(kafka_bootstrap: str, names: Names) -> None:
-    """One fetch each: aiokafka alone would have fetched the first of them at once, and nothing until it is taken."""
+    """Each cycle is one fetch of all records: aiokafka alone fetches the first, and no more until it is taken."""
     topic, group = names("payments"), names("group")
     create(kafka_bootstrap, topic, _PARTITIONS)
     found = asyncio.run(_cycles(kafka_bootstrap, topic, group))

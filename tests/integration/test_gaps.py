@@ -1,4 +1,4 @@
-"""Offsets that hold no record: transactions' markers, aborted records, compacted and deleted ones; on real Kafka."""
+"""Offsets without a record: transactions' markers, aborted records, compacted and deleted ones; on real Kafka."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -27,12 +27,12 @@ COMPACTED = {
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """One partition, so that each test knows its offsets."""
+    """Create topics with one partition, so that each test knows its offsets."""
     return Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
 
 
 def _in_transactions(*sizes: int) -> Fill:
-    """Fill the input with transactions of these sizes; a negative one is aborted."""
+    """Return a function that fills the input with transactions of these sizes; a negative one is aborted."""
 
     def fill(surroundings: Surroundings) -> None:
         for size in sizes:
@@ -42,7 +42,7 @@ def _in_transactions(*sizes: int) -> Fill:
 
 
 def _score(surroundings: Surroundings) -> None:
-    """Score what is committed: `tools.score` waits for an offset that a marker keeps from being committed."""
+    """Score all committed records: `tools.score` waits for an offset that a marker keeps from being committed."""
     with surroundings.scorer() as scorer:
         wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
         scorer.wait_until_ready()
@@ -69,10 +69,10 @@ def _make_again(surroundings: Surroundings, topic: str = "INPUT_TOPIC") -> None:
         pytest.param(lambda scene: scene.send_payments(20), _in_transactions(*[1] * 20), id="one by one"),
     ],
 )
-def test_a_former_topic_is_known_where_the_present_one_holds_no_record(
+def test_a_previous_topic_is_known_where_the_present_one_holds_no_record(
     surroundings: Surroundings, before: Fill, after: Fill
 ) -> None:
-    """Deleted, created again and filled by a transactional producer: `verify` and `rebuild` skip the former outputs."""
+    """After re-creation and a transactional fill, `verify` and `rebuild` skip the previous topic's outputs."""
     before(surroundings)
     _score(surroundings)
     count = len(committed_records(surroundings.bootstrap, surroundings.topics[1]))
@@ -97,12 +97,12 @@ def test_a_former_topic_is_known_where_the_present_one_holds_no_record(
 
 @pytest.mark.parametrize("topic", ["INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC"])
 def test_topics_that_end_without_a_record(surroundings: Surroundings, topic: str) -> None:
-    """Aborted records and markers at the end of any topic: every tool reaches the end, and nothing waits."""
+    """With aborted records and markers at the end of any topic, every tool reaches the end without waiting."""
     surroundings.send([Message(payment(number) if number % 4 else b"no") for number in range(40)])
     _score(surroundings)
     for _ in range(3):
         surroundings.send_payments_in_transaction(30, commit=False, topic=topic)
-    output = tools.well(surroundings, "each of 40 records stands exactly once (30 scored, 10 dead letters)")
+    output = tools.assert_well(surroundings, "each of 40 records stands exactly once (30 scored, 10 dead letters)")
     assert [line.split()[-1] for line in output.splitlines() if line.split()[:1] == ["all"]] == ["0"]
     assert "10" in tools.run(surroundings, "dlq", "list").output
     assert "10 replayed" in tools.run(surroundings, "dlq", "replay", "--all", "--yes").output
@@ -110,11 +110,11 @@ def test_topics_that_end_without_a_record(surroundings: Surroundings, topic: str
     tools.rebuild(surroundings, "--force")
     assert tools.rows(surroundings.csv) == rows
     _score(surroundings)
-    tools.well(surroundings, "each of 50 records")
+    tools.assert_well(surroundings, "each of 50 records")
 
 
 def test_the_dead_letter_at_an_offset(surroundings: Surroundings) -> None:
-    """One line where the offset holds a marker or an aborted record."""
+    """The command prints one line where the offset holds a marker or an aborted record."""
     surroundings.send([Message(b"no")])
     _score(surroundings)
     surroundings.send_payments_in_transaction(1, commit=False, topic="DLQ_TOPIC")
@@ -125,8 +125,8 @@ def test_the_dead_letter_at_an_offset(surroundings: Surroundings) -> None:
 
 
 @pytest.mark.kafka4
-def test_the_archive_of_a_scored_topic_made_again(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """A marker where the last archived record was is enough to know that the topic is another one."""
+def test_the_archive_of_a_re_created_scored_topic(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """A marker at the offset of the last archived record is enough to recognize another topic."""
     made = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1)
     made.make_topics(dict.fromkeys(made.topics, 1))
     archive = Archive(made, SQLITE)
@@ -161,21 +161,21 @@ def test_model_compare_counts_payments(surroundings: Surroundings) -> None:
 
 @pytest.fixture(scope="module")
 def cleaning_cluster() -> Iterator[Cluster]:
-    """A broker that compacts at once."""
+    """Start a broker that compacts without delay."""
     with Cluster(properties={"log.cleaner.backoff.ms": "200"}) as cluster:
         yield cluster
 
 
 @pytest.fixture
 def compacted(own_cluster_is_possible: None, cleaning_cluster: Cluster, names: Names, tmp_path: Path) -> Surroundings:  # noqa: ARG001
-    """A compacted input."""
+    """Create a compacted input."""
     made = Surroundings(cleaning_cluster.bootstrap, names, tmp_path, partitions=1).prepare()
     alter_config(made.bootstrap, made.topics[0], COMPACTED)
     return made
 
 
 def _send_and_compact(surroundings: Surroundings) -> None:
-    """Four payments for each of 50 keys, of which the last ones stay, and two more."""
+    """Send four payments for each of 50 keys, of which the last ones stay, and two more."""
     now_ms = int(time.time() * 1_000)
     surroundings.send(_keyed(4 * KEYS, now_ms))
     _roll(surroundings, now_ms)
@@ -186,7 +186,7 @@ def _keyed(count: int, now_ms: int) -> list[Message]:
 
 
 def _roll(surroundings: Surroundings, now_ms: int) -> None:
-    """Two payments so much later that the segment before them is closed, and wait until that is compacted."""
+    """Send two payments so much later that the segment before them is closed; wait until that is compacted."""
     for late in (1, 2):
         surroundings.send([Message(payment(999), b"late-%d" % late, timestamp_ms=now_ms + late * 60_000)])
     topic = surroundings.topics[0]
@@ -195,7 +195,7 @@ def _roll(surroundings: Surroundings, now_ms: int) -> None:
 
 @pytest.mark.kafka4
 def test_a_compacted_input_is_scored(compacted: Surroundings) -> None:
-    """Compacted before it was scored: what is left is scored once, ready and without lag; all tools agree."""
+    """An input compacted before scoring is scored once, ready and without lag; all tools agree."""
     _send_and_compact(compacted)
     with compacted.scorer() as scorer:
         compacted.wait_until_committed()
@@ -204,7 +204,7 @@ def test_a_compacted_input_is_scored(compacted: Surroundings) -> None:
         assert scorer.wait() == 0, scorer.output
     left = assert_each_once(compacted.csv, compacted.bootstrap, compacted.settings)
     assert left == KEYS + 2
-    tools.well(compacted, f"each of {left} records stands exactly once")
+    tools.assert_well(compacted, f"each of {left} records stands exactly once")
     rows = tools.rows(compacted.csv)
     tools.rebuild(compacted, "--force")
     assert tools.rows(compacted.csv) == rows
@@ -216,13 +216,13 @@ def test_a_compacted_input_is_scored(compacted: Surroundings) -> None:
 
 
 def test_an_input_compacted_after_it_was_scored(compacted: Surroundings) -> None:
-    """Outputs of records that compaction has removed are no findings, and stay in a rebuilt CSV."""
+    """Outputs of records removed by compaction are not findings, and stay in a rebuilt CSV."""
     now_ms = int(time.time() * 1_000)
     compacted.send(_keyed(4 * KEYS, now_ms))
     tools.score(compacted)
     _roll(compacted, now_ms)
     tools.score(compacted)
-    output = tools.well(compacted, "outputs are of records that compaction has removed")
+    output = tools.assert_well(compacted, "outputs are of records that compaction has removed")
     left = len(read_all(compacted.bootstrap, compacted.topics[0]))
     assert f"each of {left} records stands exactly once" in output
     rows = tools.rows(compacted.csv)
@@ -230,11 +230,11 @@ def test_an_input_compacted_after_it_was_scored(compacted: Surroundings) -> None
     tools.rebuild(compacted, "--force")
     assert tools.rows(compacted.csv) == rows
     compacted.csv.write_text("".join(compacted.csv.read_text().splitlines(keepends=True)[:-1]))
-    tools.found(compacted, "in the scored topic only (1)")
+    tools.assert_findings(compacted, "in the scored topic only (1)")
 
 
 def test_records_deleted_up_to_the_end(surroundings: Surroundings) -> None:
-    """DeleteRecords of all that there is, markers too: nothing to judge, and scoring continues with what comes."""
+    """After DeleteRecords up to the end, markers too, nothing is judged, and new records are scored."""
     _in_transactions(20, -10)(surroundings)
     _score(surroundings)
     delete_records(surroundings.bootstrap, surroundings.topics[0], {0: -1})
@@ -244,4 +244,4 @@ def test_records_deleted_up_to_the_end(surroundings: Surroundings) -> None:
     with surroundings.scorer() as scorer:
         wait_until(lambda: len(csv_rows(surroundings.csv)) == 27, 30, "the new payments are scored")
         scorer.wait_until_ready()
-    tools.well(surroundings, "each of 7 records")
+    tools.assert_well(surroundings, "each of 7 records")

@@ -10,7 +10,7 @@ from aiokafka.errors import CommitFailedError
 
 from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
-from tests.integration.group_member import RANGE, Alike, commit, member
+from tests.integration.group_member import RANGE, SameNameAssignor, commit, member
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 from tests.integration.test_metrics import answer
@@ -22,12 +22,12 @@ OVER = "no other program in the consumer group any more"
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
 def _wait_for_health(scorer: Service, *words: str) -> str:
-    """Wait until the state that its health check sees holds all of these words; return it."""
+    """Wait until the state that its health check reads holds all of these words; return it."""
     state = ""
 
     def found() -> bool:
@@ -44,7 +44,7 @@ def _wait_for_health(scorer: Service, *words: str) -> str:
 
 
 def _end(scorer: Service) -> None:
-    """It ends by itself on SIGTERM, without a traceback."""
+    """Send SIGTERM: the scorer must end by itself, without a traceback."""
     scorer.terminate()
     assert scorer.wait() == 0, scorer.output
     assert "Traceback" not in scorer.output
@@ -78,11 +78,11 @@ def test_another_assignor_keeps_scorers_out(surroundings: Surroundings, first_st
 
 
 def test_partitions_that_another_program_has(surroundings: Surroundings) -> None:
-    """Their payments would never be scored: no replica is ready until the program has left."""
+    """As its partitions' payments would never be scored, no replica is ready until the program has left."""
     group, topic = (surroundings.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
     with surroundings.scorer() as scorer:
         scorer.wait_until_ready()
-        with member(surroundings.bootstrap, group, topic, Alike):
+        with member(surroundings.bootstrap, group, topic, SameNameAssignor):
             health = _wait_for_health(scorer, "CONSUMER_GROUP", "other-program", group, topic, "not scored")
             assert not health.startswith("ready")
             assert scorer.wait_for(FOUND)[-1]["reason"] == health
@@ -95,12 +95,12 @@ def test_partitions_that_another_program_has(surroundings: Surroundings) -> None
 
 
 def test_a_member_that_reads_another_topic(surroundings: Surroundings) -> None:
-    """It takes nothing from the scorers, so they stay ready, with a remark."""
+    """A member that reads another topic takes nothing from the scorers: they stay ready, with a remark."""
     group, other = surroundings.settings["CONSUMER_GROUP"], f"{surroundings.settings['INPUT_TOPIC']}-other"
     create(surroundings.bootstrap, other, 2)
     with surroundings.scorer() as scorer:
         scorer.wait_until_ready()
-        with member(surroundings.bootstrap, group, other, Alike, client_id="report\x1b[31m"):
+        with member(surroundings.bootstrap, group, other, SameNameAssignor, client_id="report\x1b[31m"):
             health = _wait_for_health(scorer, "ready; ", "CONSUMER_GROUP", "report\\x1b[31m", other)
             assert health.isprintable()
             surroundings.send_payments(400)
@@ -112,7 +112,7 @@ def test_a_member_that_reads_another_topic(surroundings: Surroundings) -> None:
 
 
 def test_offsets_that_another_program_commits(surroundings: Surroundings) -> None:
-    """The broker refuses them while a scorer is a member; they change nothing."""
+    """The broker refuses the offsets while a scorer is a member; nothing changes."""
     group, topic = (surroundings.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
     with surroundings.scorer() as scorer:
         scorer.wait_until_ready()
@@ -127,7 +127,7 @@ def test_offsets_that_another_program_commits(surroundings: Surroundings) -> Non
 
 
 def test_replicas_are_no_other_programs(surroundings: Surroundings) -> None:
-    """They know each other by their client ids."""
+    """Replicas recognize each other by their client ids."""
     with surroundings.scorer() as first, surroundings.scorer() as second:
         for scorer in (first, second):
             scorer.wait_until_ready()

@@ -1,6 +1,6 @@
-"""The page and the metrics of a running dashboard, asked by other sites, by rebinding, and with any bytes.
+"""The page and metrics of a running dashboard, with requests of other sites, DNS rebinding and random bytes.
 
-FUZZ_CASES=100000 tries 100,000 random requests to each of the two servers.
+FUZZ_CASES=100000 sends 100,000 random requests to each of the two servers.
 """
 
 import http.client
@@ -52,7 +52,7 @@ MOST_MB = 50
 
 @pytest.fixture(scope="module")
 def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
-    """One without Kafka, which logs all it can."""
+    """Start a dashboard without Kafka, which logs at debug level."""
     surroundings = Surroundings("127.0.0.1:1", "hostile-{}".format, tmp_path_factory.mktemp("dashboard"))
     surroundings.settings |= {"METRICS_PORT": "0", "METRICS_HOSTS": "scorer"}
     with Dashboard(surroundings, LOG_LEVEL="debug", DASHBOARD_HOSTS="fraud.example") as running:
@@ -63,7 +63,7 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 
 def port(dashboard: Dashboard, server: str) -> int:
-    """Of the page, or of the metrics."""
+    """Return the port of the page or of the metrics."""
     url = dashboard.url if server == "page" else dashboard.service.lines("metrics")[0]["url"]
     found = re.search(r":(\d+)", url)
     assert found is not None
@@ -71,7 +71,7 @@ def port(dashboard: Dashboard, server: str) -> int:
 
 
 def ask(number: int, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-    """The answer, of which an event stream's body is not read."""
+    """Return the answer, without reading the body of an event stream."""
     with closing(http.client.HTTPConnection("127.0.0.1", number, timeout=10)) as connection:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
@@ -81,7 +81,7 @@ def ask(number: int, path: str, headers: Mapping[str, str]) -> http.client.HTTPR
 
 
 def send(number: int, data: bytes) -> bytes:
-    """The answer to any bytes, until the end."""
+    """Return the complete answer to these bytes."""
     with socket.create_connection(("127.0.0.1", number), timeout=20) as connection:
         got = b""
         with suppress(ConnectionError):
@@ -92,7 +92,7 @@ def send(number: int, data: bytes) -> bytes:
 
 
 def assert_headers(headers: Mapping[str, str | None]) -> None:
-    """No version, and what keeps other sites and content types out."""
+    """Assert that there is no server version, and that other sites and other content types are blocked."""
     assert headers["Server"] == "fraudstream"
     assert "default-src 'none'" in (headers["Content-Security-Policy"] or "")
     assert "frame-ancestors 'none'" in (headers["Content-Security-Policy"] or "")
@@ -104,7 +104,7 @@ def assert_headers(headers: Mapping[str, str | None]) -> None:
 
 @pytest.mark.parametrize(("server", "path"), ROUTES)
 def test_no_route_answers_another_site(dashboard: Dashboard, server: str, path: str) -> None:
-    """By name, by origin, or embedded; and each answer has all headers, those to ourselves too."""
+    """Other sites are refused by name, by origin, or embedded; all answers, also to our own page, have all headers."""
     number = port(dashboard, server)
     for headers, status in FOREIGN:
         response = ask(number, path, headers)
@@ -118,7 +118,7 @@ def test_no_route_answers_another_site(dashboard: Dashboard, server: str, path: 
 
 
 def test_a_refusal_names_the_setting(dashboard: Dashboard) -> None:
-    """Of the server that was asked."""
+    """The refusal names the setting of the server that was asked."""
     request = b"GET / HTTP/1.1\r\nHost: evil.example\r\n\r\n"
     assert b"DASHBOARD_HOSTS" in send(port(dashboard, "page"), request)
     assert b"METRICS_HOSTS" in send(port(dashboard, "metrics"), request)
@@ -126,7 +126,7 @@ def test_a_refusal_names_the_setting(dashboard: Dashboard) -> None:
 
 @pytest.mark.parametrize("server", ["page", "metrics"])
 def test_malformed_requests(dashboard: Dashboard, server: str) -> None:
-    """A short answer with all headers; in the log a debug line at most."""
+    """Malformed requests get a short answer with all headers, and at most one debug line in the log."""
     for request in MALFORMED:
         head = send(port(dashboard, server), request).partition(b"\r\n\r\n")[0].decode()
         status, *lines = head.split("\r\n")
@@ -138,7 +138,7 @@ def test_malformed_requests(dashboard: Dashboard, server: str) -> None:
 
 @pytest.mark.parametrize("server", ["page", "metrics"])
 def test_random_requests(dashboard: Dashboard, server: str) -> None:
-    """Thousands over real sockets: the process stays, of the same size, and answers."""
+    """After thousands of requests over real sockets the process runs, with the same memory, and answers."""
     rng, number = random.Random(14), port(dashboard, server)
     before_mb = resident_mb(dashboard.service.pid)
     for _ in range(RANDOM_REQUESTS):

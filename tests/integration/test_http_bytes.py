@@ -1,4 +1,4 @@
-"""Any bytes to the HTTP parser: no error leaves a connection, nothing is logged but one debug line.
+"""Random bytes for the HTTP parser: no exception leaves a connection, and at most one debug line is logged.
 
 FUZZ_CASES=100000 tries 100,000 connections, in half a minute.
 """
@@ -15,7 +15,7 @@ import pytest
 from aiohttp import web
 
 from fraudstream.runtime.http_guard import Guard
-from fraudstream.runtime.http_server import Limits, _checked, _Connection, _Crowd
+from fraudstream.runtime.http_server import Limits, _Connection, _OpenConnections, _with_guard
 from tests.fuzz import cases
 
 CASES = cases(20_000)
@@ -47,7 +47,7 @@ PIECES = (
 
 
 class Wire(asyncio.Transport):
-    """A transport, and its socket, that takes all and keeps the beginning of an answer."""
+    """A transport and its socket, which accept all writes and keep the beginning of an answer."""
 
     family = -1
 
@@ -57,23 +57,23 @@ class Wire(asyncio.Transport):
         self.answered = b""
 
     def setsockopt(self, *_: Any) -> None:
-        """As a socket's."""
+        """Accept the option as a socket does."""
 
     def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """All is taken at once."""
+        """Ignore the limits: all writes are accepted."""
 
     def pause_reading(self) -> None:
-        """What comes is fed all the same."""
+        """Ignore the call: the parser gets all bytes."""
 
     def resume_reading(self) -> None:
-        """What comes is fed all the same."""
+        """Ignore the call: the parser gets all bytes."""
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Keep the first bytes."""
         self.answered = (self.answered + bytes(data))[:100]
 
     def is_closing(self) -> bool:
-        """Whether it was closed."""
+        """Return whether it was closed."""
         return not self.is_open
 
     def close(self) -> None:
@@ -86,14 +86,14 @@ class Wire(asyncio.Transport):
 
 
 def resident_mb(pid: int | str = "self") -> float:
-    """The memory of a process; 0 where there is no /proc."""
+    """Return the memory of a process; 0 without /proc."""
     status = Path(f"/proc/{pid}/status")
     found = re.search(r"VmRSS:\s+(\d+)", status.read_text(encoding="ascii")) if status.exists() else None
     return int(found[1]) / 1_024 if found else 0.0
 
 
 def damaged(rng: random.Random) -> bytes:
-    """Noise, or one or two requests with a few bytes changed."""
+    """Return noise, or one or two requests with a few bytes changed."""
     if rng.random() < 0.2:
         return rng.randbytes(rng.randint(1, 100))
     data = bytearray(b"".join(rng.choices(GOOD, k=rng.randint(1, 2))))
@@ -104,21 +104,21 @@ def damaged(rng: random.Random) -> bytes:
 
 
 def test_any_bytes(caplog: pytest.LogCaptureFixture) -> None:
-    """Many connections, some hundred at a time, each with a damaged request in one or two parts."""
+    """No exception leaves any connection, some hundred open together, with a damaged request in one or two parts."""
     rng, problems, answers = random.Random(14), list[dict[str, Any]](), set[bytes]()
 
     async def answer(_: web.Request) -> web.Response:
         return web.Response(text="answered")
 
     async def all_cases() -> None:
-        loop, crowd = asyncio.get_running_loop(), _Crowd(Limits(total=CASES, of_one=CASES))
+        loop, crowd = asyncio.get_running_loop(), _OpenConnections(Limits(total=CASES, of_one=CASES))
         loop.set_exception_handler(lambda _, context: problems.append(context))
         application = web.Application()
         application.router.add_get("/{path:.*}", answer)
         runner = web.AppRunner(application, handler_cancellation=True)
         await runner.setup()
         assert runner.server is not None
-        runner.server.request_handler = _checked(runner.server.request_handler, GUARD)
+        runner.server.request_handler = _with_guard(runner.server.request_handler, GUARD)
         make = partial(_Connection, runner.server, crowd, loop)
         before_mb = resident_mb()
         for _ in range(CASES // AT_ONCE):

@@ -1,4 +1,4 @@
-"""An HTTP server whose clients do not read, do not finish, or are too many: bounded, and open to others."""
+"""An HTTP server with clients that do not read, do not finish, or are too many: bounded, and open to others."""
 
 import asyncio
 import re
@@ -28,38 +28,38 @@ ASK = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
 SOON_S = 20.0
 WAIT_S = 1.0
 KERNEL_BYTES = 400_000
-"""Linux gives a socket twice what is asked for, 64 KiB here, and a little more; without a limit it is 4 MB."""
+"""Linux gives a socket twice the requested size, 64 KiB here, and a little more; without a limit it is 4 MB."""
 needs_linux = pytest.mark.skipif(sys.platform != "linux", reason="127.0.0.2, and /proc/net/tcp")
 
 
 @pytest.fixture(autouse=True)
 def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of 15 s, one."""
+    """Shorten the timeouts from 15 s to 1 s."""
     monkeypatch.setattr(http_server, "_WRITE_S", WAIT_S)
     monkeypatch.setattr(http_server, "_IDLE_S", WAIT_S)
 
 
 @asynccontextmanager
 async def serving(application: web.Application, limits: Limits = page.LIMITS) -> AsyncIterator[int]:
-    """The port of a server of it."""
+    """Serve the application; yield the port."""
     guard = Guard(names=frozenset(), variable="DASHBOARD_HOSTS", linked=re.compile("/"))
     async with served(application, guard, limits, host="127.0.0.1", port=0, variable="X") as url:
         yield int(url.rpartition(":")[2])
 
 
-def handled(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.Application:
-    """An application with one route."""
+def application_with(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.Application:
+    """Return an application with one route."""
     application = web.Application()
     application.router.add_route("*", "/", handler)
     return application
 
 
-async def connected(stack: ExitStack, port: int, sent: bytes, client: str = "127.0.0.1") -> socket.socket:
-    """A client that has sent this, and reads nothing by itself."""
+async def connect(stack: ExitStack, port: int, sent: bytes, client: str = "127.0.0.1") -> socket.socket:
+    """Connect a client that has sent these bytes, and reads nothing by itself."""
     one = stack.enter_context(socket.socket())
     one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
     one.bind((client, 0))
-    one.setblocking(False)  # noqa: FBT003 - a socket's own
+    one.setblocking(False)  # noqa: FBT003 - signature of socket
     loop = asyncio.get_running_loop()
     await loop.sock_connect(one, ("127.0.0.1", port))
     with suppress(ConnectionError):
@@ -68,7 +68,7 @@ async def connected(stack: ExitStack, port: int, sent: bytes, client: str = "127
 
 
 async def answer(one: socket.socket, until: bytes = b"\r\n\r\n") -> bytes:
-    """What a client gets until those bytes, the end, or 10 s."""
+    """Return the bytes that a client gets until `until`, the end, or 10 s."""
     got = b""
     with suppress(ConnectionError, TimeoutError):
         async with asyncio.timeout(SOON_S):
@@ -78,7 +78,7 @@ async def answer(one: socket.socket, until: bytes = b"\r\n\r\n") -> bytes:
 
 
 async def until(condition: Callable[[], bool], what: str) -> None:
-    """Wait for it."""
+    """Wait for the condition."""
     deadline_s = time.monotonic() + SOON_S
     while not condition():
         assert time.monotonic() < deadline_s, what
@@ -86,7 +86,7 @@ async def until(condition: Callable[[], bool], what: str) -> None:
 
 
 def sockets(port: int) -> list[int]:
-    """Of each connection that is open or has more to send, the bytes that the kernel holds for the client."""
+    """Return the bytes that the kernel holds for the client of each connection that is open or has more to send."""
     lines = [line.split() for line in Path("/proc/net/tcp").read_text(encoding="ascii").splitlines()[1:]]
     established, closing = "01", "04"
     return [
@@ -98,7 +98,7 @@ def sockets(port: int) -> list[int]:
 
 @needs_linux
 def test_clients_that_do_not_read_cost_little_and_are_ended() -> None:
-    """Their streams too: handlers end, and the kernel keeps nothing of them."""
+    """Handlers of silent clients end, of streams too, and the kernel holds no bytes for them."""
     open_streams = 0
 
     async def stream(request: web.Request) -> web.StreamResponse:
@@ -115,22 +115,22 @@ def test_clients_that_do_not_read_cost_little_and_are_ended() -> None:
 
     async def attack() -> int:
         most = 0
-        async with serving(handled(stream)) as port:
+        async with serving(application_with(stream)) as port:
             with ExitStack() as stack:
                 for _ in range(50):
-                    await connected(stack, port, ASK % b"/")
+                    await connect(stack, port, ASK % b"/")
                 await until(lambda: open_streams == 50, "all are served")
                 while open_streams:
                     most = max([most, *sockets(port)])
                     await asyncio.sleep(0.05)
-                await until(lambda: sockets(port) == [], "the kernel has discarded what it held")
+                await until(lambda: sockets(port) == [], "the kernel has discarded its buffers")
         return most
 
     assert 0 < asyncio.run(asyncio.wait_for(attack(), 60)) < KERNEL_BYTES
 
 
 def test_answers_that_are_not_read_are_not_made() -> None:
-    """A thousand requests at once, of which each would be answered with a megabyte."""
+    """Of a thousand concurrent requests for a megabyte each, unread answers are not made."""
     made = 0
 
     async def large(_: web.Request) -> web.Response:
@@ -139,10 +139,10 @@ def test_answers_that_are_not_read_are_not_made() -> None:
         return web.Response(body=bytes(1_000_000))
 
     async def attack() -> None:
-        async with serving(handled(large)) as port:
+        async with serving(application_with(large)) as port:
             with ExitStack() as stack:
-                one = await connected(stack, port, ASK % b"/" * 1_000)
-                await until(lambda: made > 0, "it is served")
+                one = await connect(stack, port, ASK % b"/" * 1_000)
+                await until(lambda: made > 0, "the client is served")
                 await asyncio.sleep(2 * WAIT_S)
                 assert len(await answer(one, b"never")) < 1_000_000
 
@@ -152,15 +152,15 @@ def test_answers_that_are_not_read_are_not_made() -> None:
 
 @pytest.mark.parametrize("sent", [b"", b"GET", b"GET / HTTP/1.1\r\nHost: localhost\r\nX: y", ASK % b"/" + b"GET /"])
 def test_half_a_request_is_not_waited_for(sent: bytes) -> None:
-    """The connection is closed, also after a whole request before."""
+    """A connection with half a request is closed, also after a whole request before."""
 
     async def small(_: web.Request) -> web.Response:
         return web.Response(text="here")
 
     async def attack() -> float:
-        async with serving(handled(small)) as port:
+        async with serving(application_with(small)) as port:
             with ExitStack() as stack:
-                one = await connected(stack, port, sent)
+                one = await connect(stack, port, sent)
                 began_s = time.monotonic()
                 await answer(one, b"never")
                 return time.monotonic() - began_s
@@ -170,16 +170,16 @@ def test_half_a_request_is_not_waited_for(sent: bytes) -> None:
 
 @pytest.mark.parametrize("length", [b"Content-Length: 9999999999", b"Transfer-Encoding: chunked"])
 def test_an_endless_body_is_not_taken(length: bytes) -> None:
-    """It is answered, and closed soon after."""
+    """An endless body is answered, and the connection closed soon after."""
 
     async def small(_: web.Request) -> web.Response:
         return web.Response(text="here")
 
     async def attack() -> int:
         sent = 0
-        async with serving(handled(small)) as port:
+        async with serving(application_with(small)) as port:
             with ExitStack() as stack:
-                one = await connected(stack, port, b"POST / HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % length)
+                one = await connect(stack, port, b"POST / HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % length)
                 part = b"10000\r\n" + bytes(0x10000) + b"\r\n"
                 with suppress(ConnectionError):
                     async with asyncio.timeout(SOON_S):
@@ -194,38 +194,38 @@ def test_an_endless_body_is_not_taken(length: bytes) -> None:
 
 @needs_linux
 def test_connections_are_limited_for_each_client_and_in_all() -> None:
-    """Above a limit some get a 503, the others nothing; another client is served; one that closes makes room."""
+    """Above the limits, clients get a 503 or nothing; another client is served; a closed connection makes room."""
 
     async def small(_: web.Request) -> web.Response:
         return web.Response(text="here")
 
     async def status(stack: ExitStack, port: int, client: str) -> bytes:
-        one = await connected(stack, port, ASK % b"/", client)
+        one = await connect(stack, port, ASK % b"/", client)
         got = (await answer(one))[9:12]
         one.close()
         return got
 
     async def attack() -> None:
-        http_server._IDLE_S = 60.0  # those who hold connections do so; the fixture restores it
-        async with serving(handled(small), Limits(total=60, of_one=40)) as port:
+        http_server._IDLE_S = 60.0  # idle connections must stay; the fixture restores it
+        async with serving(application_with(small), Limits(total=60, of_one=40)) as port:
             with ExitStack() as stack:
-                held = [await connected(stack, port, b"GET") for _ in range(40)]
+                held = [await connect(stack, port, b"GET") for _ in range(40)]
                 assert await status(stack, port, "127.0.0.1") == b"503"
                 assert await status(stack, port, "127.0.0.2") == b"200"
                 for _ in range(100):
-                    await connected(stack, port, b"GET")
+                    await connect(stack, port, b"GET")
                 assert await status(stack, port, "127.0.0.1") == b""
                 assert await status(stack, port, "127.0.0.2") in {b"200", b"503"}
                 for one in held[:30]:
                     one.close()
-                await until(lambda: len(sockets(port)) < 40, "they are closed")
+                await until(lambda: len(sockets(port)) < 40, "the connections are closed")
                 assert await status(stack, port, "127.0.0.1") == b"200"
 
     asyncio.run(attack())
 
 
 def full_board() -> Board:
-    """One whose snapshot has some hundred kilobytes."""
+    """Return a board whose snapshot has some hundred kilobytes."""
     board = Board("kafka:9092", Replicas(), NOW)
     reasons = [{"field": "x", "contribution": 1.0, "text": "x" * 150}] * 20
     board.add_scored(
@@ -235,9 +235,9 @@ def full_board() -> Board:
 
 
 @needs_linux
-def test_silent_viewers_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    """150 of one address; meanwhile another has page and stream, and soon the first address has them too."""
-    monkeypatch.setattr(http_server, "_WRITE_S", 5.0)  # all come before the first is ended
+def test_silent_viewers_do_not_lock_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With 150 silent viewers of one address, another address has page and stream, and soon the first one does too."""
+    monkeypatch.setattr(http_server, "_WRITE_S", 5.0)  # all connect before the first is ended
     board = full_board()
 
     async def visit(port: int, client: str) -> None:
@@ -253,20 +253,20 @@ def test_silent_viewers_lock_nobody_out(monkeypatch: pytest.MonkeyPatch) -> None
         application = page.application(viewers, Finder(KafkaSettings.from_env({}), "scored", board))
         async with serving(application) as port:
             with ExitStack() as stack:
-                silent = [await connected(stack, port, ASK % b"/events") for _ in range(150)]
-                await until(lambda: len(viewers) == MOST_OF_ONE, "as many as one client may have")
+                silent = [await connect(stack, port, ASK % b"/events") for _ in range(150)]
+                await until(lambda: len(viewers) == MOST_OF_ONE, "the limit of one client")
                 refused = [(await answer(one))[9:12] for one in silent[-5:]]
                 assert refused == [b"503"] * 5
                 await visit(port, "127.0.0.2")
-                await until(lambda: len(viewers) == 0, "those who do not read are ended")
-                await until(lambda: len(sockets(port)) == 0, "and their connections closed")
+                await until(lambda: len(viewers) == 0, "connections of silent viewers are ended")
+                await until(lambda: len(sockets(port)) == 0, "connections of silent viewers are closed")
                 await visit(port, "127.0.0.1")
 
     asyncio.run(asyncio.wait_for(attack(), 60))
 
 
 def test_searches_are_limited_and_end_with_their_tab(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Kafka answers none of them: the 25th is refused in words, and a closed tab makes room for another."""
+    """While Kafka answers no search, the 25th is refused with a message, and a closed tab makes room for another."""
     board, begun, ended = full_board(), 0, 0
 
     async def never(*_: object) -> None:
@@ -284,15 +284,15 @@ def test_searches_are_limited_and_end_with_their_tab(monkeypatch: pytest.MonkeyP
         application = page.application(Viewers(board), Finder(KafkaSettings.from_env({}), "scored", board))
         async with serving(application) as port:
             with ExitStack() as stack:
-                tabs = [await connected(stack, port, ask) for _ in range(24)]
-                await until(lambda: begun == 4, "some run")
-                refused = await answer(await connected(stack, port, ask), b"seconds")
+                tabs = [await connect(stack, port, ask) for _ in range(24)]
+                await until(lambda: begun == 4, "some searches run")
+                refused = await answer(await connect(stack, port, ask), b"seconds")
                 assert refused[9:12] == b"503"
                 assert b"try again in a few seconds" in refused
                 for tab in tabs[:10]:
                     tab.close()
-                await until(lambda: (begun, ended) == (8, 4), "others run instead of those that were closed")
-                await connected(stack, port, ask)
+                await until(lambda: (begun, ended) == (8, 4), "others run in place of the closed ones")
+                await connect(stack, port, ask)
                 for tab in tabs[10:]:
                     tab.close()
                 await until(lambda: begun == ended + 1, "only the last one runs")

@@ -1,4 +1,4 @@
-"""IPv6 wherever a setting takes an address: Kafka, what a service answers at, and whose metrics the page shows."""
+"""IPv6 in every setting with an address: Kafka, the address of a service, and the page's metrics targets."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ from tests.integration.scorer import Surroundings
 
 @pytest.fixture(autouse=True)
 def ipv6() -> None:
-    """Skip where this machine has no IPv6 of its own; in CI it fails."""
+    """Skip without IPv6 on this machine; in CI, fail."""
     try:
         with socket.create_server(("::1", 0), family=socket.AF_INET6):
             return
@@ -35,7 +35,7 @@ def ipv6() -> None:
 
 
 def test_kafka_page_and_metrics_by_ipv6(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
-    """A broker, an archiver's metrics and the page, all at ::1; `::` answers at IPv4 addresses too."""
+    """A broker, an archiver's metrics and the page work at ::1; `::` answers at IPv4 addresses too."""
     port = Port.reserve()
     cluster = make_cluster(
         listeners={"SIX": port.number},
@@ -58,7 +58,7 @@ def test_kafka_page_and_metrics_by_ipv6(make_cluster: MakeCluster, names: Names,
 
 
 def test_a_port_that_is_taken_is_named(names: Names, tmp_path: Path) -> None:
-    """As [::1]:port, with the variable."""
+    """A port in use is named as [::1]:port, with the variable."""
     surroundings = Surroundings("127.0.0.1:1", names, tmp_path)
     with Dashboard(surroundings, DASHBOARD_HOST="[::1]") as first:
         port = first.url.rpartition(":")[2]
@@ -71,7 +71,7 @@ def test_a_port_that_is_taken_is_named(names: Names, tmp_path: Path) -> None:
 def test_a_name_with_addresses_of_both_families_is_one_replica(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, host: str, asked: str
 ) -> None:
-    """One family is asked, the other where that does not answer: neither doubles what a replica counts."""
+    """One family is used, the other only if it does not answer: a replica's counts are never doubled."""
 
     async def both(_: object, __: str, port: int, **___: Any) -> list[Any]:
         return [
@@ -100,6 +100,6 @@ def test_the_page_at_ipv6_alone(names: Names, tmp_path: Path) -> None:
     """::1 does not answer at 127.0.0.1."""
     with Dashboard(Surroundings("127.0.0.1:1", names, tmp_path), DASHBOARD_HOST="::1") as dashboard:
         with pytest.raises(OSError, match="refused"):
-            urllib.request.urlopen(dashboard.url, timeout=5)  # noqa: S310 - http, and ours
+            urllib.request.urlopen(dashboard.url, timeout=5)  # noqa: S310 - our own http URL
         assert snapshot(dashboard.url.replace("127.0.0.1", "[::1]"))["kafka"]["state"] == "connecting"
         assert dashboard.service.lines("dashboard")[0]["url"].startswith("http://[::1]:")

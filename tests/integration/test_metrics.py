@@ -1,4 +1,4 @@
-"""What a running scorer and producer say of themselves over HTTP is what they did."""
+"""The metrics and health of a running scorer and producer over HTTP match their work."""
 
 import json
 import urllib.error
@@ -13,7 +13,7 @@ from tests.integration.service import Service
 
 
 def test_a_scorer_counts_what_it_did(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """Decisions, dead letters, latencies, lag, partitions and model, after 400 payments and 3 broken messages."""
+    """Decisions, dead letters, latencies, lag, partitions, model are counted for 400 payments, 3 broken messages."""
     surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
     with surroundings.scorer(METRICS_PORT="0") as scorer:
         scorer.wait_for(READY)
@@ -30,11 +30,11 @@ def test_a_scorer_counts_what_it_did(kafka_bootstrap: str, names: Names, tmp_pat
         assert found.partitions == dict.fromkeys(range(4), True)
         wait_until(lambda: metrics(scorer).lags == dict.fromkeys(range(4), 0), 20, "no lag, after transactions too")
         assert found.models == [("champion", surroundings.model.version, "test")]
-        wait_until(lambda: _told(scorer) == 403, 30, "lines that sum up all of them")
+        wait_until(lambda: _sum_of_summaries(scorer) == 403, 30, "summary lines count all payments")
 
 
-def test_health_tells_what_hinders(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """A CSV that can't be locked: alive, not ready, and why; the lag grows meanwhile, and goes when it is mended."""
+def test_health_names_the_problem(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """With a CSV that can't be locked, the scorer is alive, not ready, with the reason; the lag grows until then."""
     surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
     with surroundings.scorer(METRICS_PORT="0") as scorer:
         scorer.wait_for(READY)
@@ -53,7 +53,7 @@ def test_health_tells_what_hinders(kafka_bootstrap: str, names: Names, tmp_path:
 
 
 def test_a_producer_without_kafka_is_alive_and_not_ready(make_cluster: MakeCluster, tmp_path: Path) -> None:
-    """It says what it waits for; with a broker it counts what that has."""
+    """Health names what the producer waits for; with a broker its counters match the topic."""
     cluster = make_cluster()
     settings = {"KAFKA_BOOTSTRAP_SERVERS": cluster.bootstrap, "PAYMENTS_PER_SECOND": "50", "METRICS_PORT": "0"}
     with Service(tmp_path, "cli", settings, "topics") as topics:
@@ -69,7 +69,7 @@ def test_a_producer_without_kafka_is_alive_and_not_ready(make_cluster: MakeClust
 
 
 def test_a_taken_port_is_named(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """The second of two that want the same port stops at once, with the variable's name."""
+    """The second process on a port stops immediately, with the variable's name."""
     surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
     with surroundings.scorer(METRICS_PORT="0") as first:
         port = address(first).rpartition(":")[2]
@@ -78,26 +78,26 @@ def test_a_taken_port_is_named(kafka_bootstrap: str, names: Names, tmp_path: Pat
             assert "METRICS_PORT" in second.lines("stopped")[0]["reason"]
 
 
-def _told(scorer: Service) -> int:
-    """How many its lines of every 10 s sum up."""
+def _sum_of_summaries(scorer: Service) -> int:
+    """Return the sum over its lines of every 10 s."""
     return sum(line["scored"] + line["dead_letters"] for line in scorer.lines("last 10 s"))
 
 
 def address(service: Service) -> str:
-    """Where it answers."""
+    """Return the address of its HTTP server."""
     url: str = service.wait_for("metrics")[0]["url"]
     return url.removesuffix("/metrics")
 
 
 def answer(service: Service, path: str) -> tuple[int, str]:
-    """Status and text."""
+    """Return status and text."""
     try:
-        with urllib.request.urlopen(address(service) + path, timeout=10) as response:  # noqa: S310 - http, and ours
+        with urllib.request.urlopen(address(service) + path, timeout=10) as response:  # noqa: S310 - our own http URL
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
 
 
 def metrics(service: Service) -> Reading:
-    """As the dashboard reads them."""
+    """Read the metrics as the dashboard does."""
     return reading(answer(service, "/metrics")[1])

@@ -1,4 +1,4 @@
-"""Metrics targets that are not ours: whatever they answer, the page shows that they do not answer, and continues.
+"""Metrics targets that are not ours: on any answer, the page shows that they do not answer, and continues.
 
 FUZZ_CASES=100000 tries 100,000 random answers.
 """
@@ -31,41 +31,43 @@ MOST_MB = 40
 
 
 def answer(body: bytes, head: bytes = TEXT) -> bytes:
-    """A whole answer."""
+    """Return a complete answer."""
     return head + b"Content-Length: %d\r\nConnection: close\r\n\r\n" % len(body) + body
 
 
 def unready(health: bytes, head: bytes = OK + b"Content-Type: application/json\r\n") -> Callable[[bytes], bytes]:
-    """A scorer that is not ready, with that answer to /readyz."""
+    """Return a handler of a scorer that is not ready, with that answer to /readyz."""
     return lambda request: answer(WHOLE) if b"/metrics" in request else answer(health, head)
 
 
 ANSWERS: dict[str, Callable[[bytes], bytes]] = {
-    "a lag without end": lambda _: answer(WHOLE + b'fraudstream_lag_records{partition="0"} +Inf\n'),
-    "a histogram of no numbers": lambda _: answer(WHOLE.replace(b'bucket{le="0.001"} 0.0', b'bucket{le="0.001"} NaN')),
+    "an infinite lag": lambda _: answer(WHOLE + b'fraudstream_lag_records{partition="0"} +Inf\n'),
+    "a histogram without numbers": lambda _: answer(
+        WHOLE.replace(b'bucket{le="0.001"} 0.0', b'bucket{le="0.001"} NaN')
+    ),
     "health as a list": unready(b"[]"),
-    "health nested too deep": unready(b"[" * 200_000),
-    "health that is no text": unready(b'{"status": {"a": 1}}'),
+    "health nested too deeply": unready(b"[" * 200_000),
+    "health that is not text": unready(b'{"status": {"a": 1}}'),
     "a list": lambda _: answer(b"[1, 2]", OK + b"Content-Type: application/json\r\n"),
-    "no UTF-8": lambda _: answer(b"fraudstream_ready \xff 1\n"),
+    "not UTF-8": lambda _: answer(b"fraudstream_ready \xff 1\n"),
     "a bomb": lambda _: answer(gzip.compress(bytes(50_000_000)), TEXT + b"Content-Encoding: gzip\r\n"),
     "an error": lambda _: answer(WHOLE, b"HTTP/1.1 500 Oops\r\n"),
     "too much": lambda _: answer(WHOLE + b"#" * 1_000_000),
     "an endless header": lambda _: OK + b"X: " + b"y" * 1_000_000,
     "many headers": lambda _: OK + b"".join(b"X-%d: y\r\n" % number for number in range(50_000)),
     "nothing": lambda _: b"",
-    "no HTTP": lambda _: b"\x00\x01\x02" * 1_000,
+    "not HTTP": lambda _: b"\x00\x01\x02" * 1_000,
 }
 
 
 @pytest.fixture(autouse=True)
 def ask_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rounds follow each other without a pause of 2 s."""
+    """Remove the pause of 2 s between rounds."""
     monkeypatch.setattr(scrape, "_EVERY_S", 0.0)
 
 
 async def rounds(serve: Serve, *, count: int, targets: int) -> Replicas:
-    """What the page knows after that many rounds of asking a server as so many targets."""
+    """Return the page's replicas after `count` rounds on a server listed as `targets` targets."""
     replicas, done = Replicas(), asyncio.Event()
     left, connections = count, set[asyncio.Task[None]]()
 
@@ -99,7 +101,7 @@ async def rounds(serve: Serve, *, count: int, targets: int) -> Replicas:
 
 
 def once(make: Callable[[bytes], bytes]) -> Serve:
-    """A server that answers each connection's request once, and closes."""
+    """Return a server that answers each connection's request once, and closes."""
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(make(await reader.readuntil(b"\r\n\r\n")))
@@ -109,18 +111,18 @@ def once(make: Callable[[bytes], bytes]) -> Serve:
 
 
 def states(replicas: Replicas) -> list[str]:
-    """Of all that the page shows."""
+    """Return the state of each replica."""
     return [replica["state"] for replica in replicas.shown()]
 
 
 @pytest.mark.parametrize("name", ANSWERS)
-def test_a_hostile_answer_is_no_answer(name: str) -> None:
-    """The replica is away, and the next round comes."""
+def test_a_hostile_answer_is_not_shown(name: str) -> None:
+    """The replica is shown as unreachable, and the next round starts."""
     assert states(asyncio.run(rounds(once(ANSWERS[name]), count=2, targets=1))) == ["away"]
 
 
 def test_an_endless_answer_is_ended() -> None:
-    """After a megabyte, without waiting for the deadline; the connection is closed."""
+    """The answer ends after a megabyte, before the deadline; the connection is closed."""
     taken = list[int]()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -142,11 +144,11 @@ def test_an_endless_answer_is_ended() -> None:
     finally:
         tracemalloc.stop()
     assert len(taken) >= 1
-    assert max(taken) < 20_000_000  # what lies in the kernel's buffers of both sides comes to it
+    assert max(taken) < 20_000_000  # includes the bytes in the kernel's buffers of both sides
 
 
 def test_an_answer_byte_by_byte_ends_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One for metrics and health together."""
+    """Metrics and health share one deadline."""
     monkeypatch.setattr(scrape, "_ANSWER_S", 0.5)
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -166,7 +168,7 @@ def test_an_answer_byte_by_byte_ends_at_the_deadline(monkeypatch: pytest.MonkeyP
 
 
 def test_a_redirect_is_not_followed() -> None:
-    """A target can't make the page ask another server."""
+    """A target can't make the page send a request to another server."""
     requests = list[bytes]()
 
     def make(request: bytes) -> bytes:
@@ -178,7 +180,7 @@ def test_a_redirect_is_not_followed() -> None:
 
 
 def test_random_answers() -> None:
-    """Thousands, from pure noise to a good answer with a few bytes changed."""
+    """The page survives thousands of answers, from pure noise to a valid one with a few bytes changed."""
     rng = random.Random(14)
     good = answer(b"\n".join(WHOLE.splitlines()[-12:]))
     answered = 0

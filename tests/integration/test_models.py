@@ -1,4 +1,4 @@
-"""Models change while payments flow: nothing is lost, repeated, or scored by anything but a whole model."""
+"""Models change while payments are scored: none is lost, repeated, or scored by an incomplete model."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from tests.oracle import csv_rows, scored
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
@@ -34,7 +34,7 @@ RISKY = json.dumps(
 
 
 def test_swapped_under_load(surroundings: Surroundings) -> None:
-    """Five times, there and back: each payment once, and in each partition the versions follow each other in order."""
+    """After five swaps, back and forth, each payment is scored once, and each partition has the versions in order."""
     first = store.active(surroundings.folder / "models")
     assert first is not None
     with surroundings.scorer() as scorer:
@@ -59,7 +59,7 @@ def test_swapped_under_load(surroundings: Surroundings) -> None:
 
 
 def test_another_rule_of_the_same_model(surroundings: Surroundings) -> None:
-    """Same bytes, other thresholds: another version from the swap on, without a restart; a rollback restores both."""
+    """Other thresholds of the same bytes make another version, without a restart; a rollback restores both."""
     models = surroundings.folder / "models"
     first = store.active(models)
     assert first is not None
@@ -140,7 +140,7 @@ def _link_to_itself(path: Path) -> None:
 
 
 def test_a_manifest_that_is_damaged_while_running(surroundings: Surroundings) -> None:
-    """Each damage is one line; the model in use stays, nothing blocks, and the file restored is taken again."""
+    """Each damage is one line; the model in use stays, nothing blocks, and the restored file is loaded again."""
     switch = surroundings.folder / "models" / store.MANIFEST_FILE
     content = switch.read_bytes()
     damages = (_torn, _with_nan, _with_another_threshold, _twice, _folder, _fifo, _link_to_itself)
@@ -164,7 +164,7 @@ def test_a_manifest_that_is_damaged_while_running(surroundings: Surroundings) ->
 
 
 def test_refused_while_running(surroundings: Surroundings) -> None:
-    """The model in use stays, the scorer stays healthy, and health says why; mended, the new one takes over."""
+    """The model in use stays, the scorer stays healthy, health names the cause; once fixed, the new model is used."""
     models = surroundings.folder / "models"
     first = store.active(models)
     heartbeat = surroundings.folder / "heartbeat"
@@ -181,18 +181,20 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
         assert "not the file that its manifest describes" in line["reason"]
         surroundings.send_payments(400)
         surroundings.wait_until_committed()
-        wait_until(lambda: heartbeat.read_text().startswith("ready; model refused"), 20, "health says so")
+        wait_until(
+            lambda: heartbeat.read_text().startswith("ready; model refused"), 20, "its health check shows the reason"
+        )
         assert unhealthy(heartbeat) is None
         assert first is not None
         assert {row["model_version"] for rows in csv_rows(surroundings.csv).values() for row in rows} == {first.version}
         kept.write_bytes(content)
         scorer.wait_for("model swapped")
-        wait_until(lambda: heartbeat.read_text() == "ready", 20, "health is well again")
+        wait_until(lambda: heartbeat.read_text() == "ready", 20, "its health check has no remark")
     assert surroundings.assert_each_once() == 400
 
 
-def test_a_challenger_is_heard_and_promoted(surroundings: Surroundings) -> None:
-    """Its probability stands beside the champion's, and decides nothing until it is promoted."""
+def test_a_challenger_is_published_and_promoted(surroundings: Surroundings) -> None:
+    """The challenger's probability is published beside the champion's, and decides nothing until it is promoted."""
     models = surroundings.folder / "models"
     challenger = store.active(models)
     champion = save_model(models, strength=0.001)
@@ -221,7 +223,7 @@ def test_a_challenger_is_heard_and_promoted(surroundings: Surroundings) -> None:
 
 @pytest.mark.parametrize("explained", [True, False])
 def test_reasons(surroundings: Surroundings, explained: bool) -> None:
-    """What is reviewed or blocked says why, strongest first; what is approved, or has no reference, says nothing."""
+    """Reviewed and blocked payments have reasons, strongest first; approved ones or no reference have none."""
     usual = [40.0, 0.2, 0.0, 13.0, 0.0] if explained else None
     save_model(surroundings.folder / "models", usual=usual)
     surroundings.send([Message(RISKY), Message(payment(1))])

@@ -1,4 +1,4 @@
-"""What keeps the promise between owners: stable reads, fences and registrations, on a real broker."""
+"""The guarantees between owners: stable reads, fences and registrations, on a real broker."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -28,7 +28,7 @@ LONG_MS = 60_000
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
@@ -66,7 +66,7 @@ def _owners(scene: Surroundings) -> set[str]:
 
 @pytest.mark.parametrize("guarantee", ["exactly_once", "at_least_once"])
 def test_every_commit_names_the_owner(surroundings: Surroundings, guarantee: str) -> None:
-    """After a takeover, after cycles, and after an error, which makes a new owner of the same member."""
+    """The owner is named after a takeover, cycles, and an error, which makes a new owner of the same member."""
     exactly = guarantee == "exactly_once"
     prefix = transactional_id(surroundings.settings["CONSUMER_GROUP"], surroundings.settings["INPUT_TOPIC"], "")
 
@@ -88,7 +88,7 @@ def test_every_commit_names_the_owner(surroundings: Surroundings, guarantee: str
     with surroundings.scorer(PROCESSING_GUARANTEE=guarantee) as scorer:
         scorer.wait_until_ready()
         check(_owners(surroundings))
-    if exactly:  # the abandoned cycle's records are in the topic twice otherwise
+    if exactly:  # otherwise the abandoned cycle's records are in the topic twice
         assert surroundings.assert_each_once() == 400
 
 
@@ -113,7 +113,7 @@ def test_a_stable_read_waits_for_an_open_transaction(kafka_bootstrap: str, names
 
 
 def test_a_start_does_not_wait_for_transactions_where_there_are_offsets(kafka_bootstrap: str, names: Names) -> None:
-    """A killed owner leaves one open for a minute; a group that has begun needs no first start."""
+    """A killed owner leaves a transaction open for a minute; a group that has begun needs no first start."""
     topic, group = names("payments"), names("group")
     create(kafka_bootstrap, topic, 1)
     kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap})
@@ -134,7 +134,7 @@ def test_a_start_does_not_wait_for_transactions_where_there_are_offsets(kafka_bo
 
 
 def test_a_fence_ends_a_transaction_and_its_producer(kafka_bootstrap: str, names: Names) -> None:
-    """It returns when the transaction is aborted; nothing of that producer is committed afterwards."""
+    """The fence returns when the transaction is aborted; that producer commits nothing afterwards."""
     topic, group = names("payments"), names("group")
     create(kafka_bootstrap, topic, 1)
 
@@ -153,7 +153,7 @@ def test_a_fence_ends_a_transaction_and_its_producer(kafka_bootstrap: str, names
     _run(kafka_bootstrap, group, topic, work)
 
 
-def test_who_is_no_member_of_that_generation_registers_nothing(surroundings: Surroundings) -> None:
+def test_a_non_member_of_that_generation_registers_nothing(surroundings: Surroundings) -> None:
     """A group with members refuses commits of any other member, and of another generation."""
     with surroundings.scorer() as scorer:
         scorer.wait_until_ready()
@@ -171,7 +171,7 @@ def test_who_is_no_member_of_that_generation_registers_nothing(surroundings: Sur
 
 
 def test_scorers_of_an_earlier_release_are_not_joined(surroundings: Surroundings) -> None:
-    """They have another assignor: the new one waits, names them, and starts when they have left."""
+    """The new scorer waits for the members with another assignor, names them, and starts when they have left."""
     group, topic = (surroundings.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
     surroundings.send_payments(100)
     with member(surroundings.bootstrap, group, topic, StickyPartitionAssignor, client_id=f"{CLIENT_ID}-old"):

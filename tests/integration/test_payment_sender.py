@@ -1,4 +1,4 @@
-"""The producer's way to Kafka, when aiokafka's producer breaks under it."""
+"""The producer's payments while aiokafka's producer fails."""
 
 import asyncio
 import gc
@@ -24,7 +24,7 @@ COUNT = 20_000
 
 
 async def _transport_closed(producer: Any) -> None:
-    """What uvloop raises ends aiokafka's sender task."""
+    """Raise uvloop's error, which ends aiokafka's sender task."""
     real = producer.client.send
 
     async def once(*_: object, **__: object) -> None:
@@ -35,7 +35,7 @@ async def _transport_closed(producer: Any) -> None:
 
 
 async def _batch_expired(producer: Any) -> None:
-    """A leader unknown for too long, after the batch took its sequence numbers."""
+    """Expire a batch, as with a leader unknown for too long, after it took its sequence numbers."""
     await _fail_one(producer, NotLeaderForPartitionError())
 
 
@@ -68,8 +68,8 @@ async def _put(sender: PaymentSender, messages: list[KeyedMessage]) -> None:
 
 async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: MagicMock) -> list[Delivery]:
     deliveries: list[Delivery] = []
-    complaints: list[dict[str, Any]] = []
-    asyncio.get_running_loop().set_exception_handler(lambda _, context: complaints.append(context))
+    errors: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
     kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap})
     stop = asyncio.Event()
     async with payment_sender(kafka, topic, on_delivery=deliveries.append, stop=stop, log=log) as sender:
@@ -77,12 +77,12 @@ async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: Mag
         for first in range(0, COUNT, 1_000):
             await _put(sender, _messages(first, 1_000))
             if first == COUNT // 2 and break_it:
-                await break_it(sender._link.producer._producer)
+                await break_it(sender._connection.producer._producer)
             await asyncio.sleep(0)
         assert await sender.flush(20) == 0
     gc.collect()
     await asyncio.sleep(0)
-    assert complaints == []
+    assert errors == []
     return deliveries
 
 
@@ -92,7 +92,7 @@ async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: Mag
     ids=lambda break_it: break_it.__name__.lstrip("_") if break_it else "nothing",
 )
 def test_nothing_is_lost(kafka_bootstrap: str, names: Names, break_it: Break | None) -> None:
-    """All arrive, in order within a partition, where it was told; the failed producer is replaced quietly."""
+    """All payments arrive in order, in their partitions; the failed producer is replaced without an error line."""
     topic, log = names("payments"), MagicMock()
     create(kafka_bootstrap, topic)
     deliveries = asyncio.run(_send_all(kafka_bootstrap, topic, break_it, log))
@@ -109,7 +109,7 @@ def test_nothing_is_lost(kafka_bootstrap: str, names: Names, break_it: Break | N
     for place, value in sorted(told.items()):
         partitions[place[0]].append(int(value or 0))
     assert all(earlier < later for values in partitions.values() for earlier, later in pairwise(values))
-    replaced = sum(call.args[0] == "producer failed, starting another" for call in log.warning.call_args_list)
+    replaced = sum(call.args[0] == "producer failed, starting a new one" for call in log.warning.call_args_list)
     assert replaced == (break_it not in (None, _connection_lost))
     if not replaced:
         assert len(records) == COUNT

@@ -1,4 +1,4 @@
-"""services/postgres/role.sql on a real server: what a new volume of the bundled Postgres gets."""
+"""services/postgres/role.sql on a real server, as run for a new volume of the bundled Postgres."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ ODD = """it's "a" p@ss\\word :role $1 %s"""
 
 @pytest.fixture
 def server() -> Iterator[Postgres]:
-    """A server of the test's own, with the database that the image makes before it runs the script."""
+    """Start a server of the test's own, with the database that the image creates before it runs the script."""
     require_postgres()
     with Postgres(fsync="off") as server:
         server.database(DATABASE)
@@ -27,7 +27,7 @@ def server() -> Iterator[Postgres]:
 
 @pytest.mark.parametrize(("role", "password"), [("fraudstream", "fraudstream"), ('Odd "role"', ODD)])
 def test_an_ordinary_role_owns_the_database(server: Postgres, role: str, password: str) -> None:
-    """It makes tables and temporary ones, and may not do what a superuser may; the superuser is locked out."""
+    """The role creates tables and temporary ones, and has no superuser's rights; the superuser can't log in."""
     assert _run(server, role, password).returncode == 0
     with _connect(server, role, password) as connection:
         connection.execute("CREATE TABLE scored (id int); CREATE TEMP TABLE incoming (id int)")
@@ -43,8 +43,8 @@ def test_an_ordinary_role_owns_the_database(server: Postgres, role: str, passwor
             _connect(server, USER, guess)
 
 
-def test_a_failure_leaves_nobody_who_can_log_in(server: Postgres) -> None:
-    """POSTGRES_USER is the superuser's own name: the image ends, and neither role nor log has the password."""
+def test_a_failure_leaves_no_role_that_can_log_in(server: Postgres) -> None:
+    """If POSTGRES_USER is the superuser's own name, the image ends, and neither role nor log has the password."""
     done = _run(server, USER, "another-secret")
     assert done.returncode != 0
     assert "already exists" in done.stderr

@@ -1,4 +1,4 @@
-"""LOG_PAYMENTS=false under a flood: whatever is sent to any topic, no log has an id, a key or a value of it."""
+"""LOG_PAYMENTS=false under a flood: no log has an id, a key or a value of any message in any topic."""
 
 import json
 import random
@@ -24,7 +24,7 @@ NOW_MS = int(time.time() * 1_000)
 
 
 def values() -> list[bytes]:
-    """Payments that are valid, nearly valid, and none at all, and a scored one."""
+    """Return payments that are valid, nearly valid, and invalid, and a scored one."""
     good: Payment = {**PAYMENT, "payment_id": ID, "amount": AMOUNT}
     changes: list[dict[str, object]] = [
         {},
@@ -49,7 +49,7 @@ def values() -> list[bytes]:
 
 
 def damaged(rng: random.Random, value: bytes) -> bytes:
-    """A batch with one record, some bytes of which are others; its checksum is right."""
+    """Return a batch with one record, some bytes of which are changed; its checksum is correct."""
     data = bytearray(batch([Sent(NOW_MS, KEY, value, ((TEXT, TEXT.encode()),))]))
     for _ in range(rng.randrange(1, 4)):
         data[rng.randrange(HEADER_BYTES, len(data))] = rng.randrange(256)
@@ -58,7 +58,7 @@ def damaged(rng: random.Random, value: bytes) -> bytes:
 
 @pytest.mark.parametrize("level", ["debug", "info"])
 def test_a_flood_of_any_messages(kafka_bootstrap: str, names: Names, tmp_path: Path, level: str) -> None:
-    """Valid, invalid and damaged ones in all three topics, read by scorer, archiver and dashboard."""
+    """Valid, invalid and damaged messages in all three topics, read by all services, leave no trace in the logs."""
     surroundings = Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
     archive, quiet = Archive(surroundings, SQLITE), {"LOG_PAYMENTS": "false", "LOG_LEVEL": level}
     rng, headers = random.Random(4), [(TEXT, TEXT.encode()), ("dlq.reason", TEXT.encode())]

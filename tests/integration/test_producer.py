@@ -1,4 +1,4 @@
-"""The producer on real Kafka, and what becomes of its payments when the broker fails."""
+"""The producer on real Kafka, and its payments while the broker fails."""
 
 import json
 from collections import Counter
@@ -27,7 +27,7 @@ def _ids(bootstrap: str, topic: str) -> Counter[int]:
 
 
 def test_limit(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """Exactly that many payments, each id once, in the partition where any other client would put its key."""
+    """Exactly that many payments are sent, each id once, to the partition that any other client would choose."""
     topic = names("payments")
     create(kafka_bootstrap, topic, PARTITIONS)
     with _producer(tmp_path, kafka_bootstrap, topic, PAYMENTS_PER_SECOND="50000", PAYMENT_LIMIT="20011") as service:
@@ -43,7 +43,7 @@ def test_limit(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
 
 
 def test_slow_pace(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """One line a payment, saying where it is; two producers at once share no id."""
+    """Each payment has a line with its partition and offset; two producers share no id."""
     topic = names("payments")
     create(kafka_bootstrap, topic, PARTITIONS)
     settings = {"PAYMENT_INTERVAL_S": "0.2", "PAYMENT_LIMIT": "3", "SIMULATION_SEED": "1"}
@@ -61,7 +61,7 @@ def test_slow_pace(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
 
 
 def test_file(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """The rows around a bad one are sent, and the bad one is logged; a good file is sent whole."""
+    """The rows around an invalid one are sent, and the invalid one is logged; a valid file is sent completely."""
     topic, other = names("bad"), names("good")
     create(kafka_bootstrap, topic, PARTITIONS)
     create(kafka_bootstrap, other, PARTITIONS)
@@ -99,8 +99,8 @@ def test_malformed(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
     assert sum(isinstance(result, InvalidPayment) for result in results) == pytest.approx(300, abs=60)
 
 
-def test_told_to_stop(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """SIGTERM: everything made is delivered, as many as it says, and exit code 0."""
+def test_stopped(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """On SIGTERM all payments made are delivered, as many as the log reports, with exit code 0."""
     topic = names("payments")
     create(kafka_bootstrap, topic, PARTITIONS)
     with _producer(tmp_path, kafka_bootstrap, topic, PAYMENTS_PER_SECOND="20000") as service:
@@ -113,7 +113,7 @@ def test_told_to_stop(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Non
 
 
 def test_no_topic(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """One line with the command that makes it."""
+    """One line has the command that creates the topic."""
     with _producer(tmp_path, kafka_bootstrap, names("none")) as service:
         assert service.wait(25) == 1
     assert "fraudstream topics" in service.lines("stopped")[0]["reason"]
@@ -122,7 +122,7 @@ def test_no_topic(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("end", [lambda broker: broker.terminate(), lambda broker: broker.kill()], ids=["TERM", "KILL"])
 def test_broker_restarted(own_cluster: Cluster, names: Names, tmp_path: Path, end: Callable[[object], None]) -> None:
-    """Every payment made arrives; what was not made meanwhile is not made up for; one line each way."""
+    """Every payment made arrives; missed ones are not made up for; failure and recovery log one line each."""
     topic, rate, limit = names("payments"), 2_000, 20_000
     create(own_cluster.bootstrap, topic, PARTITIONS)
     with _producer(
@@ -130,22 +130,22 @@ def test_broker_restarted(own_cluster: Cluster, names: Names, tmp_path: Path, en
     ) as service:
         service.wait_for("payments sent", count=2)
         end(own_cluster.broker)
-        service.wait_for("Kafka is away: waiting, nothing is lost")
+        service.wait_for("Kafka is unavailable: waiting, nothing is lost")
         own_cluster.broker.start()
         assert service.wait(60) == 0, service.output
     records = read_all(own_cluster.bootstrap, topic)
     assert len({record.key for record in records}) == limit
-    assert len(service.lines("Kafka is away: waiting, nothing is lost")) == 1
-    (back,) = service.lines("Kafka is back")
+    assert len(service.lines("Kafka is unavailable: waiting, nothing is lost")) == 1
+    (back,) = service.lines("Kafka is available again")
     stamps = [record.timestamp for record in records]
-    # for 2 s it makes payments without knowing, and delays of up to 1 s are made up for
-    assert (max(stamps) - min(stamps)) / 1_000 >= limit / rate + back["away_s"] - 2 - 1
+    # for 2 s it makes payments without noticing, and delays of up to 1 s are made up for
+    assert (max(stamps) - min(stamps)) / 1_000 >= limit / rate + back["outage_s"] - 2 - 1
     assert "Traceback" not in service.output
     assert "aiokafka" not in service.output
 
 
 def test_broker_not_up_yet(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
-    """It waits, saying so once, and then starts by itself."""
+    """The producer logs once that it waits, and then starts by itself."""
     topic = names("payments")
     create(own_cluster.bootstrap, topic, PARTITIONS)
     own_cluster.broker.terminate()
@@ -157,15 +157,15 @@ def test_broker_not_up_yet(own_cluster: Cluster, names: Names, tmp_path: Path) -
     assert "Unclosed" not in service.output
 
 
-def test_told_to_stop_while_the_broker_is_away(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
-    """It tries for 8 s, says how many payments are lost, and that this is no good end."""
+def test_stopped_while_the_broker_is_unavailable(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
+    """The producer tries for 8 s, logs the number of lost payments, and exits non-zero."""
     topic = names("payments")
     create(own_cluster.bootstrap, topic, PARTITIONS)
     with _producer(tmp_path, own_cluster.bootstrap, topic, PAYMENTS_PER_SECOND="1000") as service:
         service.wait_for("payments sent")
         own_cluster.broker.pause()
-        service.wait_for("Kafka is away: waiting, nothing is lost")
-        wait_until(lambda: service.heartbeat == "Kafka is away", 5, "heartbeat says so")
+        service.wait_for("Kafka is unavailable: waiting, nothing is lost")
+        wait_until(lambda: service.heartbeat == "Kafka is away", 5, "its heartbeat shows the state")
         service.terminate()
         assert service.wait(15) == 1
     assert "could not be delivered" in service.lines("stopped")[0]["reason"]
@@ -173,7 +173,7 @@ def test_told_to_stop_while_the_broker_is_away(own_cluster: Cluster, names: Name
 
 
 def test_a_topic_with_a_small_limit(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """Batches are as small as it wants them."""
+    """Batches are as small as the topic requires."""
     topic = names("payments")
     create(kafka_bootstrap, topic, PARTITIONS)
     alter_config(kafka_bootstrap, topic, {"max.message.bytes": "2000"})
@@ -184,7 +184,7 @@ def test_a_topic_with_a_small_limit(kafka_bootstrap: str, names: Names, tmp_path
 
 
 def test_a_topic_that_refuses_payments(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """Log and health name the setting and the command; nothing is lost, and it continues once the topic is changed."""
+    """Log and health name setting and command; nothing is lost, and sending resumes once the topic is changed."""
     topic = names("payments")
     create(kafka_bootstrap, topic, PARTITIONS)
     alter_config(kafka_bootstrap, topic, {"message.timestamp.before.max.ms": "0"})
@@ -192,9 +192,9 @@ def test_a_topic_that_refuses_payments(kafka_bootstrap: str, names: Names, tmp_p
         (line,) = service.wait_for("payments refused")
         assert f"{topic} refuses records (INVALID_TIMESTAMP): message.timestamp.before.max.ms=0" in line["reason"]
         assert f"--entity-name {topic} --alter --add-config message.timestamp.before.max.ms=" in line["reason"]
-        wait_until(lambda: service.heartbeat == line["reason"], 10, "its health says so")
+        wait_until(lambda: service.heartbeat == line["reason"], 10, "its health check shows the reason")
         alter_config(kafka_bootstrap, topic, {"message.timestamp.before.max.ms": "36000000"})
         assert service.wait(40) == 0, service.output
     assert len(_ids(kafka_bootstrap, topic)) == 5_000
     assert len(service.lines("payments refused")) == len(service.lines("payments accepted again")) == 1
-    assert not service.lines("Kafka is away: waiting, nothing is lost")
+    assert not service.lines("Kafka is unavailable: waiting, nothing is lost")

@@ -1,4 +1,4 @@
-"""`fraudstream rebuild` on real Kafka: the CSV as it was, and scorers that go on from it exactly once."""
+"""`fraudstream rebuild` on real Kafka: the CSV is restored, and scorers continue from it exactly once."""
 
 import shutil
 from pathlib import Path
@@ -13,13 +13,13 @@ from tests.integration.topic import alter_config, delete_records
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
 
 
 @pytest.fixture
 def scored(surroundings: Surroundings) -> Surroundings:
-    """A clean run: 400 records, every tenth of them a dead letter, odd numbers and timestamps among them."""
+    """Score 400 records, every tenth of them a dead letter, unusual numbers and timestamps among them."""
     messages = [Message(payment(number) if number % 10 else b"no", partition=number % 2) for number in range(396)]
     odd = [
         payment(1).replace(b"11.5", amount) for amount in (b"1e-7", b"1000000000000", b"0.1000000000000000055", b"7")
@@ -34,7 +34,7 @@ def scored(surroundings: Surroundings) -> Surroundings:
 
 
 def _refused(surroundings: Surroundings, *arguments: str) -> str:
-    """It must end with 1, and have changed nothing."""
+    """Check that the command exits with 1 and has changed nothing; return its output."""
     before = {file: file.read_bytes() for file in surroundings.csv.parent.iterdir()}
     done = tools.run(surroundings, "rebuild", *arguments)
     assert done.code == 1, done.output
@@ -47,7 +47,7 @@ def _refused(surroundings: Surroundings, *arguments: str) -> str:
 
 @pytest.mark.parametrize("lost", ["the CSV", "the CSV and its journal"])
 def test_a_lost_csv(scored: Surroundings, lost: str) -> None:
-    """The same rows, byte for byte, by partition in order; then the scorer goes on."""
+    """The same rows are restored, byte for byte, by partition in order; then the scorer continues."""
     before = scored.csv.read_bytes().splitlines()
     scored.csv.unlink()
     if "journal" in lost:
@@ -60,11 +60,11 @@ def test_a_lost_csv(scored: Surroundings, lost: str) -> None:
     assert sorted(after) == sorted(before)
     places = [tuple(map(int, row.rsplit(b",", 2)[1:])) for row in after[1:]]
     assert places == sorted(places)
-    tools.goes_on(scored, 400)
+    tools.assert_continues(scored, 400)
 
 
 def test_refuses_while_scorers_run(scored: Surroundings) -> None:
-    """Says how to stop them."""
+    """The message explains how to stop the scorers."""
     before = scored.csv.read_bytes()
     with scored.scorer() as scorer:
         scorer.wait_for(READY)
@@ -75,17 +75,17 @@ def test_refuses_while_scorers_run(scored: Surroundings) -> None:
 
 
 def test_refuses_a_csv_that_has_rows(scored: Surroundings) -> None:
-    """Unless forced: then the old one is set aside, whole, and verify passes it over."""
+    """With --force, the old file is renamed, complete, and verify skips it."""
     before = scored.csv.read_bytes()
     assert "--force" in _refused(scored)
     assert "replaced-1" in tools.rebuild(scored, "--force")
     assert scored.csv.with_name(f"{scored.csv.stem}.replaced-1.csv").read_bytes() == before
     assert sorted(tools.rows(scored.csv)) == sorted(before.decode().splitlines(keepends=True)[1:])
-    tools.goes_on(scored, 400)
+    tools.assert_continues(scored, 400)
 
 
 def test_a_damaged_csv(scored: Surroundings) -> None:
-    """Set aside by the scorer, or still in place: forced, both become one whole file."""
+    """Files damaged and renamed by the scorer, or still in place, are combined into one complete file with --force."""
     whole = scored.csv.read_text()
     scored.csv.write_text(whole[: len(whole) // 2])
     scored.send_payments(20)
@@ -94,11 +94,11 @@ def test_a_damaged_csv(scored: Surroundings) -> None:
     assert "damaged" in _refused(scored) or "has rows" in _refused(scored)
     tools.rebuild(scored, "--force")
     assert len(tools.rows(scored.csv)) == len(whole.splitlines()) - 1 + 20
-    tools.goes_on(scored, 420)
+    tools.assert_continues(scored, 420)
 
 
-def test_behind_rotated_files(surroundings: Surroundings) -> None:
-    """What stands in them is not written again; the next rotation takes the next number."""
+def test_after_rotated_files(surroundings: Surroundings) -> None:
+    """Rows in rotated files are not written again; the next rotation takes the next number."""
     for _ in range(3):
         surroundings.send_payments(100)
         tools.score(surroundings, CSV_ROTATE_BYTES="5000")
@@ -122,7 +122,7 @@ def test_behind_rotated_files(surroundings: Surroundings) -> None:
 
 
 def test_a_topic_whose_broker_sets_the_timestamps(surroundings: Surroundings) -> None:
-    """It is logged once, with topic and setting; every row is there, with another timestamp, else the same."""
+    """The setting is logged once, with its topic; every row is there, unchanged but for its timestamp."""
     topic = surroundings.settings["SCORED_TOPIC"]
     alter_config(surroundings.bootstrap, topic, {"message.timestamp.type": "LogAppendTime"})
     surroundings.send(
@@ -142,8 +142,8 @@ def test_a_topic_whose_broker_sets_the_timestamps(surroundings: Surroundings) ->
     assert "1970-01-02T00:00:00.000Z" not in {row.split(",", 1)[0] for row in after}
 
 
-def test_what_the_topic_no_longer_retains(scored: Surroundings) -> None:
-    """Is said; the rest is written."""
+def test_records_that_the_topic_no_longer_retains(scored: Surroundings) -> None:
+    """The missing part is reported; the rest is written."""
     delete_records(scored.bootstrap, scored.settings["SCORED_TOPIC"], {1: 100})
     before = tools.rows(scored.csv)
     shutil.rmtree(scored.csv.parent)
@@ -155,7 +155,7 @@ def test_what_the_topic_no_longer_retains(scored: Surroundings) -> None:
 
 
 def test_a_csv_of_another_group(scored: Surroundings) -> None:
-    """Is not touched."""
+    """Another group's CSV is not touched."""
     before = scored.csv.read_bytes()
     done = tools.run(scored, "rebuild", "--force", CONSUMER_GROUP="nobody")
     assert done.code == 1

@@ -1,4 +1,4 @@
-"""The scorer on real Kafka: what it does with each kind of message, and with each thing that is missing or broken."""
+"""The scorer on real Kafka: each kind of message, and each missing or broken dependency."""
 
 import time
 from pathlib import Path
@@ -17,7 +17,7 @@ from tests.unit.test_events import NO_JSON, WRONG_FIELDS, with_field, with_unkno
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
@@ -29,7 +29,7 @@ BAD: dict[str, tuple[bytes | None, str]] = {
     "a string": (b'"payment"', "not_an_object"),
     "null": (b"null", "not_an_object"),
     "a missing field": (b'{"payment_id":1}', "missing_field"),
-    "900 KB of no JSON": (b'{"x":"' + b"a" * 900_000, "invalid_json"),
+    "900 KB that are not JSON": (b'{"x":"' + b"a" * 900_000, "invalid_json"),
     **{name: (value, "invalid_json") for name, value in NO_JSON.items()},
     **{f"{name}={raw}": (with_field(name, raw), "") for name, raw in WRONG_FIELDS},
     "one half": (b'{"payment_id":1,"x":[{}', "invalid_json"),
@@ -38,7 +38,7 @@ BAD: dict[str, tuple[bytes | None, str]] = {
 
 
 def test_bad_messages_are_kept_and_good_ones_scored(surroundings: Surroundings) -> None:
-    """Each bad message goes to the dead letters, byte for byte, with its reason; its neighbours are scored."""
+    """Each invalid message is a dead letter, byte for byte, with its reason; its neighbours are scored."""
     messages, bad = [], {}
     for number, (name, (value, reason)) in enumerate(BAD.items()):
         messages.append(Message(payment(number + 1), key=b"k", partition=number % 4))
@@ -72,18 +72,18 @@ def test_bad_messages_are_kept_and_good_ones_scored(surroundings: Surroundings) 
 UNUSUAL = {
     "timestamp -1": Message(payment(1), timestamp_ms=-1),
     "a negative timestamp": Message(payment(2), timestamp_ms=-86_400_000),
-    "beyond year 9999": Message(payment(3), timestamp_ms=400_000_000_000_000),
+    "after year 9999": Message(payment(3), timestamp_ms=400_000_000_000_000),
     "no key": Message(payment(4), key=None),
     "an empty key": Message(payment(5), key=b""),
     "a key of 900 KB": Message(payment(6), key=b"k" * 900_000),
-    "a key that is no UTF-8": Message(payment(7), key=b"\xff\xfe"),
+    "a key that is not UTF-8": Message(payment(7), key=b"\xff\xfe"),
     "a thousand headers": Message(payment(8), headers=[(f"header-{n}", b"v" * 10) for n in range(1_000)]),
     "a 900 KB payment": Message(with_unknown('"' + "a" * 900_000 + '"')),
 }
 
 
 def test_unusual_records_are_scored_like_any_other(surroundings: Surroundings) -> None:
-    """Any timestamp, key, headers and size; the scored record keeps key and timestamp."""
+    """Any timestamp, key, headers and size are accepted; the scored record keeps key and timestamp."""
     for message in UNUSUAL.values():
         surroundings.send([message])
     with surroundings.scorer() as scorer:
@@ -100,7 +100,7 @@ def test_unusual_records_are_scored_like_any_other(surroundings: Surroundings) -
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
 def test_every_codec_is_read(surroundings: Surroundings, codec: str) -> None:
-    """Producers may compress as they like."""
+    """Payments in every compression codec are scored."""
     surroundings.send(
         [Message(payment(number), partition=number % 4) for number in range(1, 401)], compression_type=codec
     )
@@ -110,7 +110,7 @@ def test_every_codec_is_read(surroundings: Surroundings, codec: str) -> None:
 
 
 def test_a_line_a_payment_while_they_come_slowly(surroundings: Surroundings) -> None:
-    """Id, amount, probability and decision are what people tail the log for."""
+    """Each line has id, amount, probability and decision."""
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
         surroundings.send([Message(payment(1)), Message(b"{}")])
@@ -124,7 +124,7 @@ def test_a_line_a_payment_while_they_come_slowly(surroundings: Surroundings) -> 
 
 
 def test_a_summary_when_they_come_fast(surroundings: Surroundings) -> None:
-    """What no line was written for is counted."""
+    """Payments without a line of their own are counted."""
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 20_001)])
     with surroundings.scorer() as scorer:
         wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
@@ -137,8 +137,8 @@ def test_a_summary_when_they_come_fast(surroundings: Surroundings) -> None:
     assert len(single) + len(summaries) < 60
 
 
-def test_stopped_under_load_it_drains_and_goes_on_where_it_was(surroundings: Surroundings) -> None:
-    """SIGTERM: exit 0, and a second start repeats nothing."""
+def test_stopped_under_load_it_drains_and_resumes_where_it_was(surroundings: Surroundings) -> None:
+    """On SIGTERM the scorer exits with 0, and a second start repeats nothing."""
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 30_001)])
     for _ in range(3):
         with surroundings.scorer() as scorer:
@@ -154,7 +154,7 @@ def test_stopped_under_load_it_drains_and_goes_on_where_it_was(surroundings: Sur
 
 
 def test_replicas_come_and_go_under_load(surroundings: Surroundings) -> None:
-    """Clean rebalances: one to three scorers and back, each record once; all of them get partitions."""
+    """From one to three scorers and back, each record is scored once, and all scorers get partitions."""
     total = 0
     with surroundings.scorer() as first:
         first.wait_for(READY)
@@ -180,7 +180,7 @@ def test_replicas_come_and_go_under_load(surroundings: Surroundings) -> None:
 
 
 def test_more_replicas_than_partitions(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """A member without partitions is healthy, and takes over when the other goes."""
+    """A member without partitions is healthy, and takes over when the other one leaves."""
     surroundings = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
     with surroundings.scorer() as first:
         first.wait_for(READY)
@@ -189,14 +189,14 @@ def test_more_replicas_than_partitions(kafka_bootstrap: str, names: Names, tmp_p
             owner, other = (first, second) if first.lines(READY)[-1]["partitions"] else (second, first)
             owner.terminate()
             assert owner.wait() == 0
-            wait_until(lambda: other.lines(READY)[-1]["partitions"] == [0], 30, "the other has the partition")
+            wait_until(lambda: other.lines(READY)[-1]["partitions"] == [0], 30, "the other one owns the partition")
             surroundings.send([Message(payment(number)) for number in range(1, 11)])
             wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
     assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 10
 
 
 def test_latest_is_for_the_very_first_start_only(surroundings: Surroundings) -> None:
-    """What came before the first start is left; what comes while nobody runs is not."""
+    """Messages before the first start are skipped; messages sent while no scorer runs are not."""
     surroundings.send([Message(payment(number)) for number in range(1, 11)])
     with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
         scorer.wait_for(READY)
@@ -210,7 +210,7 @@ def test_latest_is_for_the_very_first_start_only(surroundings: Surroundings) -> 
 
 
 def test_two_hosts_with_a_csv_each(surroundings: Surroundings, tmp_path: Path) -> None:
-    """One group, two CSVs that know nothing of each other: the topic has each payment once, each CSV what it scored."""
+    """With one group and two independent CSVs, the topic has each payment once, each CSV the ones scored there."""
     theirs = tmp_path / "there" / surroundings.csv.name
     theirs.parent.mkdir()
     hosts: list[tuple[Path, dict[str, str]]] = [
@@ -235,11 +235,11 @@ def test_two_hosts_with_a_csv_each(surroundings: Surroundings, tmp_path: Path) -
     assert {len(found) for found in events.values()} == {1}
     assert set(events) == set(everywhere)
     assert "each of 1,200 records" in tools.run(surroundings, "verify", "--without-csv").output
-    tools.found(surroundings, "in the scored topic only (400)")
+    tools.assert_findings(surroundings, "in the scored topic only (400)")
 
 
 def test_at_least_once_keeps_the_csv_exactly_once(surroundings: Surroundings) -> None:
-    """Without transactions, a clean run is the same."""
+    """Without transactions, a clean run is exactly once too."""
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 5_001)])
     with surroundings.scorer(PROCESSING_GUARANTEE="at_least_once"):
         wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
@@ -247,7 +247,7 @@ def test_at_least_once_keeps_the_csv_exactly_once(surroundings: Surroundings) ->
 
 
 def test_a_broker_that_is_not_up_yet_is_waited_for(names: Names, tmp_path: Path) -> None:
-    """The scorer says that it waits, then works."""
+    """The scorer logs that it waits, then works."""
     cluster = Cluster()
     try:
         surroundings = Surroundings(cluster.bootstrap, names, tmp_path)
@@ -265,7 +265,7 @@ def test_a_broker_that_is_not_up_yet_is_waited_for(names: Names, tmp_path: Path)
 
 @pytest.mark.parametrize("how", ["terminate", "kill"])
 def test_a_broker_that_restarts_is_waited_for(own_cluster: Cluster, names: Names, tmp_path: Path, how: str) -> None:
-    """The same process goes on by itself, and nothing is lost or repeated."""
+    """The same process continues by itself, and nothing is lost or repeated."""
     surroundings = Surroundings(own_cluster.bootstrap, names, tmp_path).prepare()
     with surroundings.scorer() as scorer:
         surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 2_001)])
@@ -281,7 +281,7 @@ def test_a_broker_that_restarts_is_waited_for(own_cluster: Cluster, names: Names
 
 @pytest.mark.parametrize("state", ["missing", "corrupt"])
 def test_without_a_fit_model_it_says_so_and_ends(surroundings: Surroundings, state: str) -> None:
-    """One line that tells how to mend it, exit code 1, no traceback, nothing scored."""
+    """One line names the fix; exit code 1, no traceback, nothing scored."""
     models = surroundings.folder / "models"
     for file in [models / "fraud_model.pkl", *models.glob("versions/*/fraud_model.pkl")]:
         if state == "missing":
@@ -298,7 +298,7 @@ def test_without_a_fit_model_it_says_so_and_ends(surroundings: Surroundings, sta
 
 @pytest.mark.parametrize("obstacle", ["folder missing", "a folder in its place"])
 def test_a_csv_that_can_not_be_written_is_waited_for(surroundings: Surroundings, obstacle: str) -> None:
-    """No offset moves; when it is mended, it goes on by itself."""
+    """No offset moves; once the folder is writable, the scorer continues by itself."""
     if obstacle == "folder missing":
         surroundings.csv.parent.rmdir()
     else:
@@ -318,7 +318,7 @@ def test_a_csv_that_can_not_be_written_is_waited_for(surroundings: Surroundings,
 
 
 def test_a_folder_lost_while_running_is_waited_for(surroundings: Surroundings) -> None:
-    """As above, in the middle of the work."""
+    """A folder lost at run time is waited for without a commit, and scoring resumes by itself."""
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
         surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 101)])
@@ -352,8 +352,8 @@ def test_a_wrong_setting_is_named_at_start(surroundings: Surroundings, name: str
         assert "Traceback" not in scorer.output
 
 
-def test_too_few_partitions_are_said_at_start(surroundings: Surroundings, names: Names) -> None:
-    """The message has the command that mends it."""
+def test_too_few_partitions_are_reported_at_start(surroundings: Surroundings, names: Names) -> None:
+    """The message has the command that adds them."""
     few = names("few")
     surroundings.make_topics({few: 2})
     with surroundings.scorer(SCORED_TOPIC=few) as scorer:
@@ -363,8 +363,8 @@ def test_too_few_partitions_are_said_at_start(surroundings: Surroundings, names:
     assert "TOPIC_PARTITIONS=4 fraudstream topics" in line["reason"]
 
 
-def test_a_missing_topic_is_said_at_start(surroundings: Surroundings, names: Names) -> None:
-    """The message has the command that makes it."""
+def test_a_missing_topic_is_reported_at_start(surroundings: Surroundings, names: Names) -> None:
+    """The message has the command that creates it."""
     with surroundings.scorer(DLQ_TOPIC=names("absent")) as scorer:
         assert scorer.wait(60) == 1
         (line,) = scorer.lines("stopped")

@@ -1,4 +1,4 @@
-"""A Kafka that asks who we are: good and bad logins, certificates and rights, each with the words for it."""
+"""A Kafka with authentication: valid and invalid logins, certificates and rights, and the message for each."""
 
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -11,9 +11,9 @@ from tests.conftest import Names
 from tests.integration.broker.certificates import Authority
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.secured import Right, Secured, secured_cluster
-from tests.integration.logins import Place, login, shown
+from tests.integration.logins import Place, certificate_login, login
 from tests.integration.scorer import Message
-from tests.integration.secrets import KEY_PASSWORD, USERS, WRONG, assert_discreet, ended, password_of
+from tests.integration.secrets import KEY_PASSWORD, USERS, WRONG, assert_no_secrets, password_of, wait_for_failure
 from tests.integration.service import Service
 from tests.oracle import committed_records
 
@@ -24,7 +24,7 @@ AT_ONCE = 3
 
 @pytest.fixture(scope="module")
 def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001 - skips where there are no jars
-    """A cluster with users, and certificates of all kinds for their clients."""
+    """Start a cluster with users, and certificates of all kinds for their clients."""
     with secured_cluster({"plain": password_of("plain")}) as cluster:
         for user in USERS:
             cluster.add_user(user, password_of(user))
@@ -37,7 +37,7 @@ def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A client that does not get in. Where `waits`, it says what it may be and goes on trying; else it ends."""
+    """A client that is refused. With `waits` it reports possible causes and retries; else it ends."""
 
     words: str
     listener: str = "SCRAM"
@@ -49,9 +49,11 @@ class Case:
     waits: bool = False
 
     def start(self, cluster: Secured, folder: Path) -> Service:
-        """`fraudstream topics`, the lightest of all that talk to Kafka."""
+        """Run `fraudstream topics`, the lightest of all Kafka clients here."""
         settings = (
-            login(cluster, self.user, self.mechanism) if self.certificate is None else shown(cluster, self.certificate)
+            login(cluster, self.user, self.mechanism)
+            if self.certificate is None
+            else certificate_login(cluster, self.certificate)
         )
         address = cluster.bootstrap if self.listener == "PLAINTEXT" else cluster.address(self.listener, self.host)
         more = {name: value.format(folder=cluster.folder) for name, value in self.settings.items()}
@@ -80,7 +82,7 @@ CASES = {
     ),
     "broker certificate expired": Case(listener="EXPIRED", words="has expired: the broker needs a new one"),
     "broker certificate of another host": Case(listener="ELSEWHERE", words="is of another host name: use a name"),
-    "broker certificate of another host, taken all the same": Case(
+    "broker certificate of another host, accepted by setting": Case(
         listener="ELSEWHERE", settings={"KAFKA_SSL_CHECK_HOSTNAME": "false"}, words="lacks Describe and Create on topic"
     ),
     "the host that it advertises is another": Case(
@@ -118,7 +120,7 @@ CASES = {
         settings={"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": "{folder}/missing"},
         words="KAFKA_SASL_PASSWORD_FILE: ",
     ),
-    "no right to know or make a topic": Case(
+    "no right to describe or create a topic": Case(
         words="User:newcomer lacks Describe and Create on topic test-payments, Describe and Create on topic scored-pay"
     ),
     "no right, by PLAIN, everything logged": Case(
@@ -136,15 +138,15 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Future[str]]]:
-    """What each client says, a few of them at a time."""
+    """Return each client's message, running a few of them in parallel."""
     folder = tmp_path_factory.mktemp("clients")
 
     def reason(case: Case) -> str:
         with case.start(secured, folder) as client:
             if not case.waits:
-                return ended(client, secured.folder)
+                return wait_for_failure(client, secured.folder)
             lines = client.wait_for("waiting for Kafka", count=2)
-            assert_discreet(client.output, secured.folder)
+            assert_no_secrets(client.output, secured.folder)
             client.terminate()
             assert client.wait() == 0
             return str(lines[-1]["reason"])
@@ -154,26 +156,26 @@ def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_who_does_not_get_in_is_told_why(name: str, reasons: dict[str, Future[str]]) -> None:
-    """In one line that names what to set, to change or to grant; no traceback, no secret."""
+def test_a_refused_client_names_the_reason(name: str, reasons: dict[str, Future[str]]) -> None:
+    """One line names the setting, the change or the grant that is needed; no traceback, no secret."""
     assert CASES[name].words in reasons[name].result(120)
 
 
 @pytest.fixture
 def place(secured: Secured, names: Names, tmp_path: Path) -> Place:
-    """Topics, group and folders of a test's own."""
+    """Return topics, group and folders of a test's own."""
     return Place(secured, names, tmp_path)
 
 
-def succeeds(service: Service, folder: Path) -> None:
-    """It ends well, and discreetly."""
+def assert_succeeds(service: Service, folder: Path) -> None:
+    """Assert that it exits with 0 and logs no secret."""
     with service:
         assert service.wait(60) == 0, service.output
-        assert_discreet(service.output, folder)
+        assert_no_secrets(service.output, folder)
 
 
 def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Path) -> None:
-    """From the topics to the proof: PLAIN, SCRAM of both kinds, a client certificate, a password from a file."""
+    """All services, from topics to verify, run by PLAIN, both kinds of SCRAM, a client certificate, a password file."""
     cluster = place.cluster
     for principal, role in {
         "plain": "topics",
@@ -184,13 +186,13 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
         "auditor": "cli",
     }.items():
         cluster.grant(principal, *place.rights(role))
-    succeeds(place.start("cli", login(cluster, "plain", "PLAIN", "PASSWORD"), "topics"), cluster.folder)
+    assert_succeeds(place.start("cli", login(cluster, "plain", "PLAIN", "PASSWORD"), "topics"), cluster.folder)
     pace = {"PAYMENT_LIMIT": "40", "PAYMENTS_PER_SECOND": "400", "MALFORMED_RATE": "0.2"}
-    succeeds(place.start("producer", login(cluster, "payer", "SCRAM-SHA-256") | pace), cluster.folder)
+    assert_succeeds(place.start("producer", login(cluster, "payer", "SCRAM-SHA-256") | pace), cluster.folder)
     file = tmp_path / "password"
     file.write_text(f"{password_of('auditor')}\n", encoding="utf-8")
     auditor = login(cluster, "auditor") | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
-    looker = shown(cluster, "looker", KEY_PASSWORD) | {"DASHBOARD_PORT": "0"}
+    looker = certificate_login(cluster, "looker", KEY_PASSWORD) | {"DASHBOARD_PORT": "0"}
     with (
         place.scorer_of("scorer") as scorer,
         place.start("dashboard", looker) as dashboard,
@@ -202,23 +204,23 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
         for service in (scorer, dashboard, archiver):
             service.terminate()
             assert service.wait() == 0, service.output
-            assert_discreet(service.output, cluster.folder)
+            assert_no_secrets(service.output, cluster.folder)
     assert place.assert_each_once() == 40
-    succeeds(place.start("cli", auditor, "verify"), cluster.folder)
+    assert_succeeds(place.start("cli", auditor, "verify"), cluster.folder)
     place.csv.unlink()
-    succeeds(place.start("cli", auditor, "rebuild"), cluster.folder)
+    assert_succeeds(place.start("cli", auditor, "rebuild"), cluster.folder)
     assert place.assert_each_once() == 40
 
 
 def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
-    """A new group's start ends without them. Later each is logged once, nothing is committed until it is granted."""
-    cluster = place.make_topics_quietly().cluster
+    """Without rights a new group's start fails. Later each missing right is logged once, and nothing is committed."""
+    cluster = place.make_topics_as_administrator().cluster
     read, scored, dead, member, transactions = place.rights("scorer")
     cluster.grant("newcomer", read, scored, dead, member)
     place.send_payments(40)
     ids = f"lacks Write on transactional ids that begin with {place.ids}; grant it: "
     with place.scorer_of("newcomer") as scorer:
-        assert ids in ended(scorer, cluster.folder)
+        assert ids in wait_for_failure(scorer, cluster.folder)
     cluster.grant("newcomer", transactions)
     with place.scorer_of("newcomer") as scorer:
         place.wait_until_committed()
@@ -227,7 +229,7 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
     with place.scorer_of("newcomer") as scorer:
         (line,) = scorer.wait_for("partitions not ready")
         assert ids in line["reason"]
-        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
         cluster.grant("newcomer", transactions)
         place.wait_until_committed()
         cluster.revoke("newcomer", scored)
@@ -235,20 +237,22 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
         place.send_payments(40)
         (line,) = scorer.wait_for("scoring hindered")
         assert f"User:newcomer lacks Write on topic {place.scored}; grant it: kafka-acls " in line["reason"]
-        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health says so")
+        wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
         assert place.committed() == 80
         cluster.grant("newcomer", scored)
         place.wait_until_committed()
         assert len(scorer.lines("partitions not ready")) == len(scorer.lines("scoring hindered")) == 1
         assert scorer.lines("partitions taken over again") == []
         cluster.revoke("newcomer", member)
-        assert f"User:newcomer lacks Read on group {place.group}; grant it: " in ended(scorer, cluster.folder)
+        assert f"User:newcomer lacks Read on group {place.group}; grant it: " in wait_for_failure(
+            scorer, cluster.folder
+        )
     assert place.assert_each_once() == 120
 
 
 def test_a_service_without_its_right_ends(place: Place) -> None:
-    """Producer, scorer, dashboard and verify say what is missing, each about its own."""
-    cluster = place.make_topics_quietly().cluster
+    """Producer, scorer, dashboard and verify each name the right that they lack."""
+    cluster = place.make_topics_as_administrator().cluster
     read, scored, *_ = place.rights("scorer")
     user = "auditor"
     settings = login(cluster, user)
@@ -258,18 +262,18 @@ def test_a_service_without_its_right_ends(place: Place) -> None:
         place.start("dashboard", settings | {"DASHBOARD_PORT": "0"}) as dashboard,
         place.scorer_of(user) as blind,
     ):
-        assert f"User:{user} lacks Write on topic {place.payments};" in ended(producer, cluster.folder)
-        assert f"Read on topic {place.scored}" in ended(dashboard, cluster.folder)
-        assert f"Read on topic {place.payments}" in ended(blind, cluster.folder)
+        assert f"User:{user} lacks Write on topic {place.payments};" in wait_for_failure(producer, cluster.folder)
+        assert f"Read on topic {place.scored}" in wait_for_failure(dashboard, cluster.folder)
+        assert f"Read on topic {place.payments}" in wait_for_failure(blind, cluster.folder)
     cluster.grant(user, read, scored)
     with place.scorer_of(user) as halfway, place.start("cli", settings, "verify") as audit:
-        assert f"User:{user} lacks Write on topic {place.dead};" in ended(halfway, cluster.folder)
-        assert f"User:{user} lacks Read on topic {place.dead};" in ended(audit, cluster.folder)
+        assert f"User:{user} lacks Write on topic {place.dead};" in wait_for_failure(halfway, cluster.folder)
+        assert f"User:{user} lacks Read on topic {place.dead};" in wait_for_failure(audit, cluster.folder)
 
 
 def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
-    """Without them it says which, and has sent nothing; with no others it replays."""
-    cluster = place.make_topics_quietly().cluster
+    """A replay without its rights names them and sends nothing; it needs no others."""
+    cluster = place.make_topics_as_administrator().cluster
     place.send([Message(b"broken")])
     cluster.grant("scorer", *place.rights("scorer"))
     with place.scorer_of("scorer") as scorer:
@@ -284,18 +288,18 @@ def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
         (f"Write on topic {place.dead}", (marker,)),
     ):
         with place.start("cli", replayer, "dlq", "replay", "--yes") as refused:
-            assert f"User:payer lacks {wanted}; grant it: " in ended(refused, cluster.folder)
+            assert f"User:payer lacks {wanted}; grant it: " in wait_for_failure(refused, cluster.folder)
         cluster.grant("payer", *rights)
-    succeeds(place.start("cli", replayer, "dlq", "replay", "--yes"), cluster.folder)
-    wait_until(lambda: len(committed_records(cluster.bootstrap, place.payments)) >= 2, 30, "the replay is to be seen")
+    assert_succeeds(place.start("cli", replayer, "dlq", "replay", "--yes"), cluster.folder)
+    wait_until(lambda: len(committed_records(cluster.bootstrap, place.payments)) >= 2, 30, "the replay is visible")
     assert len(committed_records(cluster.bootstrap, place.payments)) == 2
 
 
 def test_topics_that_are_there_need_no_right_to_make_them(place: Place) -> None:
-    """To know of them is enough where their partitions are as many as asked for; to add some wants a right."""
-    cluster = place.make_topics_quietly().cluster
+    """The right to describe them is enough if the partitions are sufficient; adding some needs a further right."""
+    cluster = place.make_topics_as_administrator().cluster
     cluster.grant("maker", *(Right(operation="Describe", resource="topic", name=name) for name in place.topics))
     maker = login(cluster, "maker")
-    succeeds(place.start("cli", maker, "topics"), cluster.folder)
+    assert_succeeds(place.start("cli", maker, "topics"), cluster.folder)
     with place.start("cli", maker | {"TOPIC_PARTITIONS": "5"}, "topics") as growing:
-        assert f"User:maker lacks Alter on topic {place.payments};" in ended(growing, cluster.folder)
+        assert f"User:maker lacks Alter on topic {place.payments};" in wait_for_failure(growing, cluster.folder)

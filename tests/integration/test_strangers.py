@@ -1,4 +1,4 @@
-"""Connections of strangers to what a service answers over HTTP: cut, reset, or not HTTP at all. No traceback."""
+"""Connections of other programs to a service's HTTP server: cut, reset, or not HTTP at all. No traceback."""
 
 import random
 import socket
@@ -25,7 +25,7 @@ GARBAGE = (
 
 
 def connect(dashboard: Dashboard, request: bytes) -> socket.socket:
-    """A connection on which this was sent."""
+    """Open a connection and send this request."""
     host, port = dashboard.url.removeprefix("http://").split(":")
     stranger = socket.create_connection((host, int(port)), timeout=5)
     stranger.sendall(request)
@@ -33,22 +33,22 @@ def connect(dashboard: Dashboard, request: bytes) -> socket.socket:
 
 
 def reset(stranger: socket.socket) -> None:
-    """End a connection at once, as a host that is gone does."""
+    """Reset a connection, as a host that has failed does."""
     stranger.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
     stranger.close()
 
 
 def assert_well(dashboard: Dashboard) -> None:
-    """It answers, without a line about any of that."""
+    """Assert that the dashboard answers, without a log line about these connections."""
     assert snapshot(dashboard.url)["kafka"]["state"] == "connecting"
-    with urllib.request.urlopen(dashboard.url, timeout=5) as answer:  # noqa: S310 - http, and ours
+    with urllib.request.urlopen(dashboard.url, timeout=5) as answer:  # noqa: S310 - our own http URL
         assert answer.status == 200
     for sign in ("Traceback", "KeyError", '"level": "error"'):
         assert sign not in dashboard.service.output
 
 
 def test_a_dashboard_that_was_frozen_finds_its_connections_reset(names: Names, tmp_path: Path) -> None:
-    """As after `docker compose unpause`: pages and half-sent requests of the meantime are gone."""
+    """After an unpause, as by Docker, pages and half-sent requests of the meantime are gone."""
     with Dashboard(Surroundings("127.0.0.1:1", names, tmp_path)) as dashboard:
         requests = [b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n", b"GET / HTTP/1.1\r\nHo", b""]
         pages = [connect(dashboard, request) for request in requests for _ in range(20)]
@@ -64,8 +64,8 @@ def test_a_dashboard_that_was_frozen_finds_its_connections_reset(names: Names, t
         assert_well(dashboard)
 
 
-def test_what_is_no_http_is_refused_without_a_traceback(names: Names, tmp_path: Path) -> None:
-    """Damaged requests, cut anywhere, and random bytes."""
+def test_requests_that_are_not_http_are_refused_without_a_traceback(names: Names, tmp_path: Path) -> None:
+    """Damaged requests, cut anywhere, and random bytes are refused without a traceback."""
     chance = random.Random(7)
     damaged = [request[: chance.randrange(1, len(request))] for request in GARBAGE for _ in range(5)]
     noise = [chance.randbytes(chance.randrange(1, 400)) for _ in range(40)]

@@ -35,7 +35,7 @@ def _topics(settings: dict[str, str]) -> list[str]:
 
 
 def test_makes_the_topics(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """Three topics with their retention; said once each. A second run changes nothing and says so."""
+    """Three topics with their retention are each reported once. A second run changes and reports nothing new."""
     hours = {"TOPIC_RETENTION_HOURS": "5", "DLQ_RETENTION_HOURS": "7"}
     settings = _settings(kafka_bootstrap, names, TOPIC_PARTITIONS="4", **hours)
     with _run(tmp_path, settings) as first:
@@ -54,8 +54,8 @@ def test_makes_the_topics(kafka_bootstrap: str, names: Names, tmp_path: Path) ->
     assert letters["message.timestamp.type"] == "LogAppendTime"
 
 
-def test_dead_letters_may_be_kept_for_ever(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """By -1."""
+def test_dead_letters_may_be_kept_without_limit(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """A retention of -1 keeps dead letters without a limit."""
     settings = _settings(kafka_bootstrap, names, DLQ_RETENTION_HOURS="-1")
     with _run(tmp_path, settings) as service:
         assert service.wait() == 0, service.output
@@ -63,7 +63,7 @@ def test_dead_letters_may_be_kept_for_ever(kafka_bootstrap: str, names: Names, t
 
 
 def test_raises_all_together_and_never_lowers(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """Topics that differ all get the largest of their counts and the one asked for."""
+    """Topics with different counts all get the largest of their counts and the requested one."""
     settings = _settings(kafka_bootstrap, names, TOPIC_PARTITIONS="2")
     create(kafka_bootstrap, settings["INPUT_TOPIC"], 3)
     create(kafka_bootstrap, settings["SCORED_TOPIC"], 5)
@@ -77,7 +77,7 @@ def test_raises_all_together_and_never_lowers(kafka_bootstrap: str, names: Names
 
 
 def test_at_the_same_time(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
-    """Two runs that ask for different counts: both end well, and the higher count holds."""
+    """Two concurrent runs with different counts both succeed, and the higher count holds."""
     settings = _settings(kafka_bootstrap, names)
     runs = [_run(tmp_path, {**settings, "TOPIC_PARTITIONS": count}) for count in ("2", "6", "2", "6")]
     for run in runs:
@@ -87,7 +87,7 @@ def test_at_the_same_time(kafka_bootstrap: str, names: Names, tmp_path: Path) ->
 
 
 def test_more_replicas_than_brokers(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
-    """One line that names the setting, and exit code 1."""
+    """One line names the setting, with exit code 1."""
     settings = _settings(own_cluster.bootstrap, names, TOPIC_REPLICATION_FACTOR="2")
     with _run(tmp_path, settings) as service:
         assert service.wait() == 1
@@ -96,7 +96,7 @@ def test_more_replicas_than_brokers(own_cluster: Cluster, names: Names, tmp_path
 
 
 def test_waits_for_the_broker(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
-    """Nothing but one line until the broker is up."""
+    """The command logs one line until the broker is up."""
     own_cluster.broker.terminate()
     settings = _settings(own_cluster.bootstrap, names)
     with _run(tmp_path, settings) as service:
@@ -105,15 +105,15 @@ def test_waits_for_the_broker(own_cluster: Cluster, names: Names, tmp_path: Path
         assert service.wait(30) == 0, service.output
     assert line["bootstrap"] == own_cluster.bootstrap
     lines = service.lines("waiting for Kafka")
-    for before, after in pairwise(lines):  # no more than one in 10 s, unless there is something new to say
+    for before, after in pairwise(lines):  # no more than one in 10 s, unless the state changes
         assert after.get("reason") != before.get("reason") or _at(after) - _at(before) > timedelta(seconds=9.5)
     assert len(service.lines("topic made")) == 3
     assert "Unclosed" not in service.output
     assert "Traceback" not in service.output
 
 
-def test_told_to_stop_while_waiting(names: Names, tmp_path: Path) -> None:
-    """Ends at once, without an error."""
+def test_stopped_while_waiting(names: Names, tmp_path: Path) -> None:
+    """On SIGTERM the command ends promptly, without an error."""
     with _run(tmp_path, _settings("127.0.0.1:1", names)) as service:
         service.wait_for("waiting for Kafka")
         service.terminate()

@@ -1,4 +1,4 @@
-"""Records and batches that the client can't parse, on real Kafka: what is readable is scored, nothing ends."""
+"""Records and batches that the client can't parse, on real Kafka: readable ones are scored, no process ends."""
 
 import gzip
 import json
@@ -31,28 +31,28 @@ _ATTRIBUTES_AT = 21
 
 
 @pytest.fixture(scope="module")
-def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - it skips
-    """A broker whose files are changed."""
+def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - skips where there are no jars
+    """Start a broker whose files are changed."""
     with Cluster() as cluster:
         yield cluster
 
 
 @pytest.fixture
 def surroundings(cluster: Cluster, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(cluster.bootstrap, names, tmp_path).prepare()
 
 
 def send_strange_name(surroundings: Surroundings, topic: str, value: bytes) -> None:
-    """A record whose header has a name that is not UTF-8, as clients in C, Go or C++ can send it."""
+    """Send a record with a header name that is not UTF-8, as clients in C, Go or C++ can."""
     named = batch([Sent(1_790_000_000_000, b"k", value, (("X" * len(STRANGE), b"v"),))])
     with RawProducer(surroundings.bootstrap) as producer:
         strange = with_crc(named.replace(b"X" * len(STRANGE), STRANGE))
         assert producer.send(surroundings.settings[topic], _PARTITION, strange) == 0
 
 
-def test_a_header_name_that_is_not_utf8_stops_nobody(surroundings: Surroundings) -> None:
-    """In any of the three topics: the payment is scored, every reader reads on, and every command works."""
+def test_a_header_name_that_is_not_utf8_stops_no_service(surroundings: Surroundings) -> None:
+    """In any of the three topics, the payment is scored, every reader continues, and every command works."""
     surroundings.send_payments(40)
     send_strange_name(surroundings, "INPUT_TOPIC", payment(41))
     send_strange_name(surroundings, "INPUT_TOPIC", b"broken")
@@ -86,13 +86,13 @@ def test_a_header_name_that_is_not_utf8_stops_nobody(surroundings: Surroundings)
 
 
 def _total(url: str) -> int:
-    """How many payments the page shows, of the last 15 minutes."""
+    """Return the number of payments of the last 15 minutes that the page shows."""
     series = snapshot(url)["series"]
     return sum(sum(series[decision]) for decision in DECISIONS)
 
 
 def damage(segment: Path, number: int) -> tuple[int, int]:
-    """Make the checksum of that batch wrong, in the broker's own file; returns the batch's first and last offset."""
+    """Corrupt that batch's checksum in the broker's own file; return the batch's first and last offset."""
     with segment.open("r+b") as file:
         at = 0
         for _ in range(number):
@@ -109,10 +109,10 @@ def damage(segment: Path, number: int) -> tuple[int, int]:
 
 
 def ready(service: Service) -> tuple[int, str]:
-    """What the service's own health answer is."""
+    """Return the service's own health answer."""
     url = service.wait_for("metrics")[0]["url"].replace("/metrics", "/readyz")
     try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - http, and ours
+        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own http URL
             return response.status, response.read().decode()
     except urllib.error.HTTPError as error:
         return error.code, error.read().decode()
@@ -121,7 +121,7 @@ def ready(service: Service) -> tuple[int, str]:
 def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
     cluster: Cluster, surroundings: Surroundings
 ) -> None:
-    """The other partitions continue; the log and health name place and command; the skip is one transaction."""
+    """The other partitions continue; log and health name the place and the command; the skip is one transaction."""
     topic = surroundings.settings["INPUT_TOPIC"]
     for _ in range(3):
         surroundings.send_payments(40)
@@ -157,7 +157,7 @@ def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
         assert "Traceback" not in scorer.output
     assert len(csv_rows(surroundings.csv)) == 115
     assert len(scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])) == 115
-    tools.well(surroundings, f"offsets {first}…{last}", "skipped")
+    tools.assert_well(surroundings, f"offsets {first}…{last}", "skipped")
     shown = tools.run(surroundings, "dlq", "show", f"{_PARTITION}/0")
     assert "skipped" in shown.output
     replay = tools.run(surroundings, "dlq", "replay", "--all", "--yes")
@@ -165,7 +165,7 @@ def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
 
 
 def test_a_stopped_partition_is_stopped_for_its_next_owner_too(cluster: Cluster, surroundings: Surroundings) -> None:
-    """A restart changes nothing; a request that nobody has carried out is carried out by the next owner."""
+    """A restart changes nothing; the next owner carries out a pending request."""
     topic = surroundings.settings["INPUT_TOPIC"]
     surroundings.send_payments(40)
     damage(cluster.segment(topic, _PARTITION), 0)
@@ -186,7 +186,7 @@ def test_a_stopped_partition_is_stopped_for_its_next_owner_too(cluster: Cluster,
 def test_a_batch_with_a_wrong_length_is_skipped_to_what_the_broker_still_serves(
     cluster: Cluster, surroundings: Surroundings, change: int
 ) -> None:
-    """The broker finds nothing at the offsets after it; the other partitions continue meanwhile."""
+    """The broker finds no record at the offsets after it; the other partitions continue meanwhile."""
     topic = surroundings.settings["INPUT_TOPIC"]
     for _ in range(4):
         surroundings.send_payments(40)
@@ -206,11 +206,11 @@ def test_a_batch_with_a_wrong_length_is_skipped_to_what_the_broker_still_serves(
         surroundings.wait_until_committed(20)
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output
-    tools.well(surroundings, "partition 1: offsets 10…", "it was skipped")
+    tools.assert_well(surroundings, "partition 1: offsets 10…", "the batch was skipped")
 
 
-def test_readers_step_over_what_nobody_can_decode(cluster: Cluster, surroundings: Surroundings) -> None:
-    """In the scored topic and among the dead letters: archiver, page and commands read what is around it."""
+def test_readers_skip_undecodable_batches(cluster: Cluster, surroundings: Surroundings) -> None:
+    """With such batches in the output topics, archiver, page and commands read the records around them."""
     for _ in range(3):
         surroundings.send_payments(40)
         surroundings.send([Message(b"broken", partition=_PARTITION)])
@@ -225,13 +225,13 @@ def test_readers_step_over_what_nobody_can_decode(cluster: Cluster, surroundings
         (line,) = [one for one in archiver.lines("unreadable records skipped") if "scored" in one["topic"]]
         assert (line["partition"], line["count"]) == (_PARTITION, 1)
         assert "Traceback" not in archiver.output + dashboard.service.output
-    found = tools.found(surroundings, "unreadable")
+    found = tools.assert_findings(surroundings, "unreadable")
     assert "in the CSV only (10)" in found
     assert tools.run(surroundings, "dlq", "list").code == 0
 
 
 def test_whatever_a_broker_accepts_is_scored_or_a_dead_letter(surroundings: Surroundings) -> None:
-    """Mutated batches with a right checksum: brokers refuse most; of the others every offset is accounted for."""
+    """Brokers refuse most mutated batches with a correct checksum; every offset of the others is accounted for."""
     rng = random.Random(6)
     topic, codes = surroundings.settings["INPUT_TOPIC"], Counter[int]()
     sound = [
@@ -258,11 +258,11 @@ def test_whatever_a_broker_accepts_is_scored_or_a_dead_letter(surroundings: Surr
     decided = Counter([*rows, *letters])
     assert decided == Counter((partition, offset) for partition, end in stored.items() for offset in range(end))
     assert {len(found) for found in rows.values()} | {len(found) for found in letters.values()} == {1}
-    tools.well(surroundings)
+    tools.assert_well(surroundings)
 
 
 def compressed(data: bytes, number: int) -> bytes:
-    """Every third batch with its records in gzip, which brokers look at less closely."""
+    """Return the batch, every third one with its records in gzip, which brokers check less strictly."""
     if number % 3:
         return data
     changed = bytearray(data[:HEADER_BYTES] + gzip.compress(data[HEADER_BYTES:]))

@@ -1,4 +1,4 @@
-"""`fraudstream verify` on real Kafka: a clean run is found well, each tampering is found and named."""
+"""`fraudstream verify` on real Kafka: a clean run has no findings, and each tampering is found and named."""
 
 import asyncio
 import json
@@ -23,26 +23,26 @@ COUNT = 400
 
 @pytest.fixture
 def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
+    """Create topics, a model and a folder."""
     return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
 
 
 @pytest.fixture
 def scored(surroundings: Surroundings) -> Surroundings:
-    """A clean run: 400 records, every tenth of them a dead letter."""
+    """Score 400 records, every tenth of them a dead letter."""
     return _clean_run(surroundings)
 
 
 @pytest.fixture(scope="module")
 def clean_run(kafka_bootstrap: str, tmp_path_factory: pytest.TempPathFactory) -> Surroundings:
-    """The same, once for all tests that change nothing but the CSV."""
+    """Score 400 records once for all tests that change nothing but the CSV."""
     folder = tmp_path_factory.mktemp("clean-run")
     return _clean_run(Surroundings(kafka_bootstrap, lambda name: f"{_PREFIX}-{name}", folder, partitions=2).prepare())
 
 
 @pytest.fixture
 def with_csv(clean_run: Surroundings, tmp_path: Path) -> Surroundings:
-    """The clean run with a copy of its CSV and journal."""
+    """Return the clean run with a copy of its CSV and journal."""
     copy = copy_of(clean_run)
     copy.csv = Path(shutil.copytree(clean_run.csv.parent, tmp_path / "outputs")) / clean_run.csv.name
     copy.settings = clean_run.settings | {"CSV_PATH": str(copy.csv)}
@@ -73,23 +73,23 @@ def _publish(bootstrap: str, topic: str, message: Message, partition: int = 0) -
 
 
 def test_a_clean_run(scored: Surroundings) -> None:
-    """Each record once; the table has the numbers, and the scorers may run meanwhile."""
-    output = tools.well(scored, "each of 400 records stands exactly once (360 scored, 40 dead letters)")
+    """Each record is decided once; the table has the numbers, and scorers may run meanwhile."""
+    output = tools.assert_well(scored, "each of 400 records stands exactly once (360 scored, 40 dead letters)")
     table = [line.split() for line in output.splitlines() if line.split()[:1] in (["0"], ["1"], ["all"])]
     assert table[-1] == ["all", "400", "360", "40", "0", "0"]
     assert table[0][:5] == ["0", "0…199", "200", "160", "40"]
     with scored.scorer():
         scored.send_payments(5_000)
         for _ in range(2):
-            tools.well(scored)
+            tools.assert_well(scored)
         scored.wait_until_committed()
-    tools.well(scored, "5,400 records")
+    tools.assert_well(scored, "5,400 records")
 
 
-def test_what_waits_is_pending(scored: Surroundings) -> None:
-    """Not lost."""
+def test_records_that_wait_are_pending(scored: Surroundings) -> None:
+    """Records that wait are not reported as lost."""
     scored.send_payments(30)
-    output = tools.well(scored, "each of 400 records")
+    output = tools.assert_well(scored, "each of 400 records")
     assert [line.split()[-1] for line in output.splitlines() if line.split()[:1] == ["all"]] == ["30"]
 
 
@@ -107,9 +107,9 @@ def test_what_waits_is_pending(scored: Surroundings) -> None:
     ],
 )
 def test_a_changed_csv(with_csv: Surroundings, change: Callable[[list[str]], list[str]], words: str) -> None:
-    """Found and named."""
+    """A changed row is found and named."""
     _edit(with_csv, change)
-    tools.found(with_csv, words, "NOT well")
+    tools.assert_findings(with_csv, words, "NOT well")
 
 
 def _other_probability(row: str) -> str:
@@ -119,13 +119,13 @@ def _other_probability(row: str) -> str:
 
 
 def test_a_csv_that_is_gone(with_csv: Surroundings) -> None:
-    """Says what to do about it."""
+    """The message names the action to take."""
     with_csv.csv.unlink()
-    tools.found(with_csv, "in the scored topic only (360)", "… and 340 more", "fraudstream rebuild")
+    tools.assert_findings(with_csv, "in the scored topic only (360)", "… and 340 more", "fraudstream rebuild")
 
 
 def test_rotated_and_damaged_files_count(with_csv: Surroundings) -> None:
-    """All files of this topic together; those of a former topic don't."""
+    """All files of this topic count together; those of a previous topic do not count."""
     lines = with_csv.csv.read_text().splitlines(keepends=True)
     folder, header = with_csv.csv.parent, lines[0]
     parts = [lines[1:100], lines[100:200], lines[200:300], lines[300:]]
@@ -133,114 +133,116 @@ def test_rotated_and_damaged_files_count(with_csv: Surroundings) -> None:
         (folder / f"{with_csv.csv.stem}.{name}.csv").write_text(header + "".join(part))
     (folder / f"{with_csv.csv.stem}.former-1.csv").write_text("".join(lines))
     with_csv.csv.write_text(header + "".join(parts[3]))
-    tools.well(with_csv, "360 scored")
+    tools.assert_well(with_csv, "360 scored")
     (folder / f"{with_csv.csv.stem}.0002.csv").unlink()
-    tools.found(with_csv, "in the scored topic only (100)")
+    tools.assert_findings(with_csv, "in the scored topic only (100)")
 
 
 def test_rotated_by_the_scorer(surroundings: Surroundings) -> None:
-    """As above, by itself."""
+    """Files rotated by the scorer itself count as well."""
     for _ in range(3):
         surroundings.send_payments(100)
         tools.score(surroundings, CSV_ROTATE_BYTES="5000")
     assert len(list(surroundings.csv.parent.glob("*.csv"))) == 3
-    tools.well(surroundings, "each of 300 records")
+    tools.assert_well(surroundings, "each of 300 records")
 
 
 def test_a_scored_record_sent_twice_by_hand(scored: Surroundings) -> None:
-    """With whatever timestamp."""
+    """A record sent twice is found with any timestamp."""
     topic = scored.settings["SCORED_TOPIC"]
     record = next(record for record in committed_records(scored.bootstrap, topic) if record.partition == 0)
     _publish(scored.bootstrap, topic, Message(record.value))
     offset = json.loads(record.value or b"")["source_offset"]
-    tools.found(scored, "twice in the scored topic (1)", f"partition 0, offset {offset}", "399 of 400 records")
+    tools.assert_findings(
+        scored, "twice in the scored topic (1)", f"partition 0, offset {offset}", "399 of 400 records"
+    )
 
 
-def test_a_scored_record_that_is_none(scored: Surroundings) -> None:
-    """Named by its place in the scored topic."""
+def test_an_invalid_scored_record(scored: Surroundings) -> None:
+    """An invalid scored record is named by its place in the scored topic."""
     topic = scored.settings["SCORED_TOPIC"]
     _publish(scored.bootstrap, topic, Message(b"garbage"))
     _publish(scored.bootstrap, topic, Message(b'{"source_partition":1,"source_offset":0}'))
-    tools.found(scored, "unreadable (2)", "scored topic, offset")
+    tools.assert_findings(scored, "unreadable (2)", "scored topic, offset")
 
 
 def test_dead_letters(scored: Surroundings) -> None:
-    """One that is there twice; one of a scored record; one that is gone. Other records there don't matter."""
+    """A repeated letter, a letter of a scored record and a missing one are found; other records there are ignored."""
     topic = scored.settings["DLQ_TOPIC"]
     letter = next(iter(read_all(scored.bootstrap, topic)))
     headers = dict(letter.headers)
     message = Message(letter.value, headers=list(letter.headers), timestamp_ms=letter.timestamp)
     _publish(scored.bootstrap, topic, Message(b"marker", headers=[("replayed", b"1")]))
-    tools.well(scored)
+    tools.assert_well(scored)
     _publish(scored.bootstrap, topic, message)
-    output = tools.found(scored, "twice among the dead letters (1)")
+    output = tools.assert_findings(scored, "twice among the dead letters (1)")
     assert f"offset {int(headers['dlq.offset'])}" in output
     for record in read_all(scored.bootstrap, scored.settings["INPUT_TOPIC"]):
         if record.partition == 0 and record.value != b"no":
             headers |= {"dlq.offset": b"%d" % record.offset, "dlq.timestamp": b"%d" % record.timestamp}
             break
     _publish(scored.bootstrap, topic, Message(b"", headers=list(headers.items())))
-    tools.found(scored, "scored, and a dead letter too (1)")
+    tools.assert_findings(scored, "scored, and a dead letter too (1)")
 
 
 def test_dead_letters_that_are_gone(scored: Surroundings) -> None:
-    """They are to be kept for ever: their messages are lost."""
+    """Dead letters should never be deleted: their messages are lost."""
     topic = scored.settings["DLQ_TOPIC"]
     letter = next(iter(committed_records(scored.bootstrap, topic)))
     delete_records(scored.bootstrap, topic, {letter.partition: letter.offset + 1})
-    tools.found(scored, "lost: in no output (1)", "does not reach back to its beginning")
+    tools.assert_findings(scored, "lost: in no output (1)", "does not reach back to its beginning")
 
 
 def test_a_group_reset_forward_has_lost_records(scored: Surroundings) -> None:
-    """Honestly: nobody scored them."""
+    """Skipped records are reported as lost: no scorer has decided them."""
     scored.send_payments(40)
     topic, group = scored.settings["INPUT_TOPIC"], scored.settings["CONSUMER_GROUP"]
     reset_group(scored.bootstrap, group, topic, {0: 220})
-    tools.found(scored, "lost: in no output (20)", "partition 0, offset 200\n")
+    tools.assert_findings(scored, "lost: in no output (20)", "partition 0, offset 200\n")
 
 
 def test_transactional_input(surroundings: Surroundings) -> None:
-    """Markers and aborted records are no records, committed ones are, and nothing waits."""
+    """Markers and aborted records do not count, committed ones do, and nothing waits."""
     surroundings.send_payments_in_transaction(50, commit=True)
     surroundings.send_payments_in_transaction(50, commit=False)
     surroundings.send_payments_in_transaction(50, commit=True)
     surroundings.send_payments(20)
     with surroundings.scorer():  # not until all is committed: a marker may be the last of all
         wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-    tools.well(surroundings, "each of 120 records")
+    tools.assert_well(surroundings, "each of 120 records")
     surroundings.send_payments_in_transaction(50, commit=False)
-    output = tools.well(surroundings, "each of 120 records")
+    output = tools.assert_well(surroundings, "each of 120 records")
     assert [line.split()[-1] for line in output.splitlines() if line.split()[:1] == ["all"]] == ["0"]
 
 
-def test_what_is_no_longer_retained(scored: Surroundings) -> None:
-    """Of the scored topic: judged by the CSV alone. Of the input: not judged."""
+def test_records_no_longer_retained(scored: Surroundings) -> None:
+    """Deleted scored records are judged by the CSV alone; deleted input is not judged."""
     delete_records(scored.bootstrap, scored.settings["SCORED_TOPIC"], {1: 100})
-    tools.well(scored, "judged by the CSV alone", "each of 400 records")
+    tools.assert_well(scored, "judged by the CSV alone", "each of 400 records")
     delete_records(scored.bootstrap, scored.settings["INPUT_TOPIC"], {1: 150})
-    tools.well(scored, "offsets 0…149 are no longer in", "each of 250 records")
+    tools.assert_well(scored, "offsets 0…149 are no longer in", "each of 250 records")
 
 
 def test_the_first_start_at_the_latest(surroundings: Surroundings) -> None:
-    """What came before it isn't judged, with the journal and without it."""
+    """Records before the first start are not judged, with the journal and without it."""
     surroundings.send_payments(20)
     with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
         scorer.wait_for("first start")
         surroundings.send_payments(30)
         surroundings.wait_until_committed()
-    tools.well(surroundings, "each of 30 records")
+    tools.assert_well(surroundings, "each of 30 records")
     surroundings.csv.with_name(f".{surroundings.csv.name}.journal").unlink()
-    tools.well(surroundings, "each of 30 records")
+    tools.assert_well(surroundings, "each of 30 records")
 
 
-def test_a_topic_made_anew(scored: Surroundings) -> None:
-    """Outputs of the former topic are passed over; what is there now is judged."""
+def test_a_re_created_topic(scored: Surroundings) -> None:
+    """Outputs of the previous topic are skipped; the present topic's are judged."""
     topic = scored.settings["INPUT_TOPIC"]
     delete_topic(scored.bootstrap, topic)
-    wait_until(lambda: _made(scored.bootstrap, topic), 30, "the topic is there again")
+    wait_until(lambda: _made(scored.bootstrap, topic), 30, "the topic has been re-created")
     scored.send([Message(payment(number) if number % 7 else b"no", partition=number % 2) for number in range(100)])
     tools.score(scored)
-    tools.well(scored, "each of 100 records", "of a former")
+    tools.assert_well(scored, "each of 100 records", "of a former")
 
 
 def _made(bootstrap: str, topic: str) -> bool:
@@ -258,15 +260,15 @@ def _made(bootstrap: str, topic: str) -> bool:
         ({"INPUT_TOPIC": "with space"}, "INPUT_TOPIC"),
     ],
 )
-def test_what_a_user_can_mend_is_one_line(clean_run: Surroundings, settings: dict[str, str], words: str) -> None:
-    """Exit code 1, and the setting's name."""
+def test_what_a_user_can_fix_is_one_line(clean_run: Surroundings, settings: dict[str, str], words: str) -> None:
+    """One line names the setting, with exit code 1."""
     done = tools.run(clean_run, "verify", **settings)
     assert done.code == 1
     assert words in done.output.splitlines()[-1]
 
 
 def test_nothing_scored_yet(surroundings: Surroundings) -> None:
-    """Is no finding once the group has begun."""
+    """An empty output is not a finding once the group has begun."""
     with surroundings.scorer() as scorer:
         scorer.wait_for("first start")
         scorer.wait_for("partitions assigned")

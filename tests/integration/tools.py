@@ -1,4 +1,4 @@
-"""`fraudstream verify` and `fraudstream rebuild`, run as a user runs them."""
+"""`fraudstream verify` and `fraudstream rebuild`, as a user runs them."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _END_S = 90
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Done:
-    """Exit code, and all that was said."""
+    """The exit code and all output."""
 
     code: int
     output: str
@@ -40,8 +40,8 @@ def score(surroundings: Surroundings, **settings: str) -> None:
         assert "Traceback" not in scorer.output
 
 
-def well(surroundings: Surroundings, *words: str) -> str:
-    """Verify must find all well, and say these words."""
+def assert_well(surroundings: Surroundings, *words: str) -> str:
+    """Check that verify finds no problem and prints these words."""
     done = run(surroundings, "verify")
     assert done.code == 0, done.output
     assert "All well" in done.output
@@ -50,8 +50,8 @@ def well(surroundings: Surroundings, *words: str) -> str:
     return done.output
 
 
-def found(surroundings: Surroundings, *words: str) -> str:
-    """Verify must find these, and exit with 1."""
+def assert_findings(surroundings: Surroundings, *words: str) -> str:
+    """Check that verify has these findings, and exits with 1."""
     done = run(surroundings, "verify")
     assert done.code == 1, done.output
     for word in words:
@@ -60,26 +60,26 @@ def found(surroundings: Surroundings, *words: str) -> str:
 
 
 def rebuild(surroundings: Surroundings, *arguments: str, **settings: str) -> str:
-    """Rebuild must succeed; returns what it said."""
+    """Check that rebuild succeeds; return its output."""
     done = run(surroundings, "rebuild", *arguments, **settings)
     assert done.code == 0, done.output
     return done.output
 
 
 def rows(path: Path) -> list[str]:
-    """The CSV's lines without its header."""
+    """Return the CSV's lines without its header."""
     header, *rows = path.read_text().splitlines(keepends=True)
     assert header.rstrip() == HEADER
     return rows
 
 
-def goes_on(surroundings: Surroundings, count: int) -> None:
-    """More payments, scored by a scorer that finds nothing strange; the promise holds for all, by both judges."""
+def assert_continues(surroundings: Surroundings, count: int) -> None:
+    """Score more payments with a scorer that logs no problem; check the promise for all, by both verifiers."""
     surroundings.send_payments(40)
     with surroundings.scorer() as scorer:
         surroundings.wait_until_committed()
-        for strange in ("group ahead", "group reset back", "topic recreated", "CSV damaged", "CSV missing"):
-            assert not scorer.lines(strange), scorer.output
+        for problem in ("group ahead", "group reset back", "topic recreated", "CSV damaged", "CSV missing"):
+            assert not scorer.lines(problem), scorer.output
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output
     assert surroundings.assert_each_once() == count + 40

@@ -1,4 +1,4 @@
-"""What a topic holds, read from its beginning to its end."""
+"""Records, partitions and configuration of a topic."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -14,27 +14,27 @@ _DEADLINE_S = 60
 
 
 def read_all(bootstrap: str, topic: str, isolation: str = "read_uncommitted") -> list[ConsumerRecord[bytes, bytes]]:
-    """Every record that is in `topic` now, by partition in order."""
+    """Return every record that is in `topic` now, by partition in order."""
     return asyncio.run(_read_all(bootstrap, topic, isolation))
 
 
 def create(bootstrap: str, topic: str, partitions: int = 3) -> None:
-    """Make a topic with the broker's defaults."""
+    """Create a topic with the broker's defaults."""
     asyncio.run(_create(bootstrap, topic, partitions))
 
 
 def partition_counts(bootstrap: str, topics: Sequence[str]) -> list[int]:
-    """The partitions of each of `topics`."""
+    """Return the number of partitions of each of `topics`."""
     return asyncio.run(_partition_counts(bootstrap, topics))
 
 
 def leaders(bootstrap: str, topic: str) -> dict[int, int]:
-    """The broker that leads each partition, by its id; -1 where none does."""
+    """Return the id of the broker that leads each partition; -1 if there is no leader."""
     return asyncio.run(_leaders(bootstrap, topic))
 
 
 def config(bootstrap: str, topic: str) -> Mapping[str, str]:
-    """The configuration of `topic`, the broker's defaults included."""
+    """Return the configuration of `topic`, the broker's defaults included."""
     return asyncio.run(_config(bootstrap, topic))
 
 
@@ -114,9 +114,9 @@ def delete_records(bootstrap: str, topic: str, before: Mapping[int, int]) -> Non
 
 
 def delete_topic(bootstrap: str, topic: str) -> None:
-    """Delete `topic`; returns when it is gone."""
+    """Delete `topic`; return when it is gone."""
     asyncio.run(_administer(bootstrap, lambda admin: admin.delete_topics([topic])))
-    wait_until(lambda: partition_counts(bootstrap, [topic]) == [0], 30, f"{topic} is gone")
+    wait_until(lambda: partition_counts(bootstrap, [topic]) == [0], 30, f"{topic} is deleted")
 
 
 def reset_group(bootstrap: str, group: str, topic: str, positions: Mapping[int, int]) -> None:

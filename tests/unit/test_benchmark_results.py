@@ -6,14 +6,14 @@ from typing import Any
 
 from benchmarks import goals
 from benchmarks.archive import Filled
-from benchmarks.dashboard import Flow, Idle, Screen, Told
+from benchmarks.dashboard import Delivery, Flow, Idle, Screen
 from benchmarks.kafka4 import Kafka4
 from benchmarks.latency import ORDER as LATENCY_ORDER
 from benchmarks.latency import RATES_PER_S, Case, Paced
 from benchmarks.memory import Footprint
 from benchmarks.progress import Pace
 from benchmarks.readme import render
-from benchmarks.results import Measured, added, results
+from benchmarks.results import Measured, merge, results
 from benchmarks.swaps import Waits
 from benchmarks.throughput import COMPANIONS, METRICS, ORDER, Run
 
@@ -144,13 +144,13 @@ def test_sections_measured_later_leave_the_others_as_they_are() -> None:
     former = _content()
     metrics = {name: [Run(Pace(100.0, 0.01), 1_000_000, 100.0)] for name in METRICS}
     new = results(Measured(metrics=metrics), MACHINE | {"kafka": "4"}, RUN)
-    content = added(former, new, "2026-12-01")
+    content = merge(former, new, "2026-12-01")
     assert content["throughput"] == former["throughput"]
     assert content["ratios"] == former["ratios"] | {"with_vs_without_metrics_default": 1.0}
     assert "Measured later, when the others were not measured again:\n- `metrics`: 2026-12-01, kafka 4\n" in render(
         content
     )
-    again = added(content, results(Measured(replicas={1: [1.0]}), MACHINE, RUN), "2026-12-02")
+    again = merge(content, results(Measured(replicas={1: [1.0]}), MACHINE, RUN), "2026-12-02")
     assert {section: later["on"] for section, later in again["later"].items()} == {
         "metrics": "2026-12-01",
         "replicas": "2026-12-02",
@@ -217,7 +217,7 @@ def _screen() -> Screen:
             resident_mb_by_tenth=[90.0] * 10,
             peak_mb=91.0,
         ),
-        told=Told(
+        told=Delivery(
             viewers=5,
             flagged=1_000,
             p50_s=0.8,

@@ -84,7 +84,7 @@ def test_a_mended_probability_is_one_and_keeps_the_order(
 ) -> None:
     """Whatever the function's numbers."""
     fraud = np.sort(np.array(values))
-    mended = Calibrated(classifier=Truth(), rise=rise, fall=fall, shift=shift).mend(fraud)
+    mended = Calibrated(classifier=Truth(), rise=rise, fall=fall, shift=shift).calibrate(fraud)
     assert ((mended >= 0) & (mended <= 1)).all()
     assert (np.diff(mended) >= 0).all()
 

@@ -109,7 +109,7 @@ def test_killed_in_the_middle(path: Path, monkeypatch: pytest.MonkeyPatch, step:
     if step == "before the journal":
         monkeypatch.setattr(Journal, "write", lambda *_: (_ for _ in ()).throw(OSError("killed")))
     else:
-        monkeypatch.setattr(CsvRefill, "_set_aside", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+        monkeypatch.setattr(CsvRefill, "_rename", lambda *_: (_ for _ in ()).throw(OSError("killed")))
     with pytest.raises(SinkUnavailableError, match="killed"):
         refill(path)
     monkeypatch.undo()

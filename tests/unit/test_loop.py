@@ -31,7 +31,7 @@ class FakeSender:
 
     def __init__(self, away_for: int = 0, then: Callable[[], None] = lambda: None) -> None:
         self.got: list[KeyedMessage] = []
-        self.is_away = False
+        self.kafka_unavailable = False
         self.refused: str | None = None
         self._away_for = away_for
         self._then = then
@@ -41,12 +41,12 @@ class FakeSender:
         assert 0 < timeout_s <= 1
         self._then()
         self._away_for -= 1
-        self.is_away = self._away_for >= 0
-        return not self.is_away
+        self.kafka_unavailable = self._away_for >= 0
+        return not self.kafka_unavailable
 
     def put(self, messages: list[KeyedMessage]) -> None:
         """Messages made while it is away would be too many."""
-        assert not self.is_away
+        assert not self.kafka_unavailable
         self.got += messages
 
 

@@ -167,7 +167,7 @@ def test_dead_letters_of_a_former_topic() -> None:
     """They bear another timestamp than the record that is now at their offset."""
     merge = judged(Outputs(dead=[(1, 777), (3, 778), (8, 8), (9, 9)]))
     assert found(merge) == {}
-    assert merge.former == 2
+    assert merge.previous == 2
 
 
 def test_examples_are_limited_counts_are_not() -> None:

@@ -2,13 +2,14 @@
 
 import json
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.test_artifact import MATRIX, refused, save
+from tests.unit.test_artifact import MATRIX, classifier, refused, save
 
-from fraudstream.model import store
+from fraudstream.model import calibration, store
 from fraudstream.model.manifest import Manifest
 
 _NEW = ("content_sha256", "activated_by", "older_version")
@@ -101,3 +102,16 @@ def test_a_rule_of_then_is_part_of_the_version(tmp_path: Path, changes: dict[str
     older(tmp_path, saved)
     _rewrite(tmp_path / store.MANIFEST_FILE, **changes)
     assert (store.load(tmp_path, store.NO_PINS)[0].version == saved.version) == (not changes)
+
+
+def test_a_pickle_that_names_modules_of_an_earlier_release(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Modules have moved into `fraudstream.model` since; the file loads without training."""
+    calibrated = calibration.Calibrated(classifier=classifier(), rise=1.0, fall=1.0, shift=0.0)
+    with monkeypatch.context() as then:
+        then.setitem(sys.modules, "fraudstream.calibration", calibration)
+        then.setattr(calibration.Calibrated, "__module__", "fraudstream.calibration")
+        save(tmp_path, model=calibrated)
+    assert b"fraudstream.calibration" in (tmp_path / store.MODEL_FILE).read_bytes()
+    monkeypatch.delitem(sys.modules, "fraudstream.calibration", raising=False)
+    model, _ = store.load(tmp_path, store.NO_PINS)
+    assert len(model.score(MATRIX)) == len(MATRIX)

@@ -151,7 +151,7 @@ def test_nothing_is_changed_before_the_registration() -> None:
         world.refusal = KafkaError("no")
         mine = ownership(world)
         mine.take(frozenset({3}), MEMBERSHIP)
-        await _until(lambda: mine.trouble)
+        await _until(lambda: mine.problem)
         await mine.give_up()
         return world
 
@@ -169,7 +169,7 @@ def test_who_has_left_the_group_tries_once(error: type[KafkaError]) -> None:
         mine = ownership(world)
         mine.take(frozenset({3}), MEMBERSHIP)
         await _until(lambda: not mine._takeovers)
-        assert mine.trouble is None
+        assert mine.problem is None
         world.refusal = None
         await mine.give_up()
         mine.take(frozenset({3}), MEMBERSHIP)
@@ -237,11 +237,11 @@ def test_a_partition_whose_owner_cannot_be_fenced(blocked: set[int]) -> None:
         mine.take(frozenset({0, 1, 2}), MEMBERSHIP)
         await _until(lambda: mine.ready)
         assert mine.ready.keys() == {0, 1, 2} - blocked
-        assert mine.trouble == "no leader"
+        assert mine.problem == "no leader"
         assert not mine.complete
         world.blocked = {}
         await _until(lambda: mine.complete)
-        assert mine.trouble is None
+        assert mine.problem is None
         await mine.give_up()
 
     asyncio.run(run())

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fraudstream.model.curves import CurveLogit
 from fraudstream.model.features import FEATURES
-from fraudstream.model.reasons import contributions, worded
+from fraudstream.model.reasons import contributions, format_reasons
 from fraudstream.simulation import labels, simulate
 from trainer.candidates import candidates
 
@@ -70,7 +70,7 @@ def test_words_are_those_that_push_up_strongest_first() -> None:
     """With the field, its share and a text."""
     matrix = np.array([[1200.5, 0.68, 7, 23, 1], [10, 0, 0, 12, 0], [8e3, 0, 0, 12, 0]])
     shares = np.array([[0.5, -0.2, 1.25, 0.0004, 0.75], [-1, -1, -1, -1, -1], [12.3456, 0, 0, 0, 0]])
-    reasons, none, only = map(json.loads, worded(matrix, shares))
+    reasons, none, only = map(json.loads, format_reasons(matrix, shares))
     assert none == []
     assert only == [{"field": "amount", "contribution": 12.346, "text": "amount 8,000.00"}]
     assert reasons == [
@@ -101,7 +101,7 @@ def test_words_are_those_that_push_up_strongest_first() -> None:
 )
 def test_each_field_has_words(payment: list[float], texts: list[str]) -> None:
     """Whatever its value."""
-    (found,) = worded(np.array([payment]), np.ones((1, 5)))
+    (found,) = format_reasons(np.array([payment]), np.ones((1, 5)))
     reasons = {reason["field"]: reason["text"] for reason in json.loads(found)}
     assert reasons == dict(zip(FEATURES, texts, strict=True))
 

@@ -56,24 +56,29 @@ def closed(cause: BaseException) -> errors.KafkaConnectionError:
     [
         (errors.SaslAuthenticationFailed("no"), CLIENT, "refuses user 'alice': wrong KAFKA_SASL_USERNAME or", True),
         (errors.UnsupportedSaslMechanismError(), CLIENT, "not enabled KAFKA_SASL_MECHANISM=SCRAM-SHA-512", True),
-        (errors.IllegalSaslStateError(), CLIENT, "knows no users there: KAFKA_SECURITY_PROTOCOL=SSL", True),
+        (
+            errors.IllegalSaslStateError(),
+            CLIENT,
+            "does not use SASL on this port: set KAFKA_SECURITY_PROTOCOL=SSL",
+            True,
+        ),
         (unverified(10), CLIENT, "has expired: the broker needs a new one", True),
         (unverified(9), CLIENT, "is not valid yet", True),
-        (unverified(62), CLIENT, "is of another host name: use a name that it has in KAFKA_BOOTSTRAP_SERVERS", True),
-        (unverified(64), CLIENT, "is of another host name", True),
-        (unverified(20), CLIENT, "is of an unknown authority: set KAFKA_SSL_CAFILE", True),
+        (unverified(62), CLIENT, "is for another host name: use a name that it has in KAFKA_BOOTSTRAP_SERVERS", True),
+        (unverified(64), CLIENT, "is for another host name", True),
+        (unverified(20), CLIENT, "is signed by an unknown authority: set KAFKA_SSL_CAFILE", True),
         (unverified(99), CLIENT, "can't be trusted: for some reason", True),
-        (closed(failed("sslv3 alert bad certificate")), CLIENT, "wants a client certificate", True),
-        (closed(failed("tlsv13 alert certificate required")), CLIENT, "wants a client certificate", True),
+        (closed(failed("sslv3 alert bad certificate")), CLIENT, "requires a client certificate", True),
+        (closed(failed("tlsv13 alert certificate required")), CLIENT, "requires a client certificate", True),
         (closed(failed("sslv3 alert certificate unknown")), CLIENT, "refuses the certificate in", True),
         (closed(failed("tlsv1 alert unknown ca")), CLIENT, "refuses the certificate in", True),
-        (failed("wrong version number"), CLIENT, "does not answer in TLS", True),
+        (failed("wrong version number"), CLIENT, "does not answer with TLS", True),
         (failed("no protocols available"), CLIENT, "TLS with Kafka at k:9093 fails", False),
-        (ConnectionResetError(), CLIENT, "does not answer in TLS: it needs another port, or", False),
+        (ConnectionResetError(), CLIENT, "does not answer with TLS: use another port, or", False),
         (
             closed(asyncio.IncompleteReadError(b"abc", 0x15030300)),
             PLAIN,
-            "wants TLS: KAFKA_SECURITY_PROTOCOL=SSL",
+            "requires TLS: set KAFKA_SECURITY_PROTOCOL=SSL",
             True,
         ),
     ],
@@ -82,8 +87,8 @@ def test_each_refusal_has_its_words(error: Exception, client: Client, words: str
     """Which name the broker, and the setting or what the broker needs."""
     found = refusal(error, client)
     assert found is not None
-    assert client.address in found.words
-    assert words in found.words
+    assert client.address in found.message
+    assert words in found.message
     assert found.is_final is is_final
 
 
@@ -151,7 +156,7 @@ def test_a_login_that_the_broker_breaks_off_is_a_refused_one() -> None:
     """The client lets a ValueError through, which would end as a traceback."""
     attempts = Attempts(Clock())
     tried(attempts, ValueError("Server sent wrong signature!"))
-    assert "refuses user" in (attempts.standing() or "")
+    assert "refuses user" in (attempts.final_refusal() or "")
 
 
 def test_guesses_are_for_those_who_have_waited() -> None:
@@ -159,10 +164,10 @@ def test_guesses_are_for_those_who_have_waited() -> None:
     attempts = Attempts(Clock())
     assert attempts.guess() is None
     tried(attempts, None)
-    assert "may want a user: KAFKA_SECURITY_PROTOCOL=SASL_SSL" in (attempts.guess() or "")
+    assert "may require SASL: set KAFKA_SECURITY_PROTOCOL=SASL_SSL" in (attempts.guess() or "")
     tried(attempts, ConnectionResetError())
-    assert "does not answer in TLS" in (attempts.guess() or "")
-    assert attempts.standing() is None
+    assert "does not answer with TLS" in (attempts.guess() or "")
+    assert attempts.final_refusal() is None
 
 
 RIGHTS = Rights(
@@ -187,7 +192,7 @@ RIGHTS = Rights(
         (
             errors.ClusterAuthorizationFailedError(),
             "Write on topic scored, Write on topic dlq;",
-            "(brokers before 2.8 also want: --operation IdempotentWrite --cluster)",
+            "(brokers before 2.8 also need: --operation IdempotentWrite --cluster)",
         ),
         (errors.GroupAuthorizationFailedError("scorers"), "Read on group scorers;", "--operation Read --group scorers"),
         (

@@ -31,9 +31,9 @@ def found(monkeypatch: pytest.MonkeyPatch, *answers: Cluster | Exception) -> Clu
     async def at_once(*_: object) -> None:
         """No waiting."""
 
-    monkeypatch.setattr(service, "_asked", asked)
+    monkeypatch.setattr(service, "_describe_cluster", asked)
     monkeypatch.setattr(service, "wait_for_stop", at_once)
-    return asyncio.run(service._found(SETTINGS, OutputLimits(SETTINGS.kafka, TOPICS), asyncio.Event()))
+    return asyncio.run(service._find_cluster(SETTINGS, OutputLimits(SETTINGS.kafka, TOPICS), asyncio.Event()))
 
 
 def test_a_broker_that_has_just_started_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,7 +55,7 @@ class DatabaseRetry:
     def clear(self) -> None:
         """Forget the problem, and log the end of the wait."""
         self.problem, self.may_have_committed = "", False
-        self._waiting.over()
+        self._waiting.end()
 
     async def _try(self, stop: asyncio.Event, work: Callable[..., T], *arguments: Any) -> T:
         """Run `work` once, without a time limit; raise StoppedError if it still runs 10 s after the stop signal."""
@@ -74,4 +74,4 @@ class DatabaseRetry:
 
     def _report_problem(self, reason: str, action: str = "") -> None:
         self.problem = reason
-        self._waiting.say(reason=reason, **({"action": action} if action else {}))
+        self._waiting.report(reason=reason, **({"action": action} if action else {}))

@@ -204,7 +204,7 @@ class Archiver:
             metrics.rows.labels(table).inc(new[table])
             metrics.rows_there.labels(table).inc(len(rows) - new[table])
         for topic, count in written.skipped.items():
-            metrics.records_passed_over.labels(topic).inc(count)
+            metrics.records_skipped.labels(topic).inc(count)
         metrics.transaction_duration.observe(seconds)
         self._report.add(new, sum(written.skipped.values()))
 
@@ -224,5 +224,5 @@ class Archiver:
             self._log.info("positions have moved", reason="the last transaction had been committed", of=str(error))
         else:
             self._metrics.overtaken.inc()
-            self._conflict.say(position=str(error), action="none is needed; one archiver per database is enough")
+            self._conflict.report(position=str(error), action="none is needed; one archiver per database is enough")
         self._retry.clear()

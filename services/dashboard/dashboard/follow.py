@@ -67,7 +67,7 @@ class Follower:
                 except BROKEN as error:
                     if not self._board.reading:  # nor has the previous attempt succeeded
                         attempts.check()
-                    reason = attempts.standing() or str(error) or type(error).__name__
+                    reason = attempts.final_refusal() or str(error) or type(error).__name__
                     self._log.warning("Kafka unavailable", reason=reason)
                     self._board.disconnected(time.time())
                 finally:
@@ -119,7 +119,7 @@ class Follower:
             follower.jump({place: ends[place] for place in behind})
             skipped = sum(count for (topic, _), count in behind.items() if topic == self._topics.scored)
             self._board.skip(skipped, time.time())
-            self._metrics.records_passed_over.inc(skipped)
+            self._metrics.records_skipped.inc(skipped)
         is_whole = is_settled or not follower.reached.keys() - follower.positions.keys()
         self._board.connected(time.time(), caught_up=self._board.reading or (is_whole and total <= _CAUGHT_UP))
 

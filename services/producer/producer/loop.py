@@ -18,7 +18,7 @@ class Sender(Protocol):
     """Connection to Kafka, as the loop uses it."""
 
     @property
-    def is_away(self) -> bool:
+    def kafka_unavailable(self) -> bool:
         """Whether the brokers are unreachable."""
 
     @property
@@ -46,7 +46,7 @@ async def make_payments(
     left = limit
     while not stop.is_set():
         has_room = await sender.has_room(_LONGEST_SLEEP_S)
-        heartbeat.beat(sender.refused or ("Kafka unavailable" if sender.is_away else READY))
+        heartbeat.beat(sender.refused or ("Kafka unavailable" if sender.kafka_unavailable else READY))
         if not has_room:
             continue
         if due := pace.due(now()):

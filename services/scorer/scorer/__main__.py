@@ -1,4 +1,4 @@
-"""Wiring: settings → logs → model → service."""
+"""Entry point of the scorer: settings → logs → model → service."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""Partitions whose records can't be scored, stored or published for a reason that somebody must remove."""
+"""Partitions whose records can't be scored, stored or published until a user removes the cause."""
 
 import time
 from collections.abc import Callable, Collection, Mapping
@@ -9,9 +9,9 @@ _REPEAT_S = 600.0
 
 
 class Blocked:
-    """Each partition's reason, until the partition moves on or another member has it.
+    """Blocked partitions and the reason of each, until the partition advances or is no longer assigned.
 
-    A reason is logged when it begins, every 10 minutes while it lasts, and when it has ended for all partitions.
+    A reason is logged when it first occurs, every 10 minutes while it lasts, and when no partition has it any more.
     """
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
@@ -21,35 +21,35 @@ class Blocked:
 
     @property
     def reason(self) -> str | None:
-        """All reasons, one after the other; None if nothing is blocked."""
+        """The distinct reasons, joined by semicolons; None if nothing is blocked."""
         return "; ".join(dict.fromkeys(reason for reason, _ in self._reasons.values())) or None
 
     def add(self, positions: Mapping[int, int], reason: str) -> None:
-        """Note that partitions are blocked, by partition at the offset that comes next."""
+        """Record that partitions are blocked; `positions` are the next offsets by partition."""
         self._reasons.update({partition: (reason, position) for partition, position in positions.items()})
-        self._ended()
+        self._drop_ended()
         now_s = self._now()
         if now_s - self._logged_s.get(reason, -_REPEAT_S) >= _REPEAT_S:
             self._logged_s[reason] = now_s
             structlog.get_logger().error(
-                "scoring hindered",
+                "scoring blocked",
                 reason=reason,
                 partitions=sorted(positions),
-                action="nothing of these partitions is committed; tried again",
+                action="nothing is committed for these partitions; retrying",
             )
 
     def settle(self, assigned: Collection[int], positions: Mapping[int, int]) -> None:
-        """Forget partitions that are not *assigned* to this member, or are ready at another position by now."""
+        """Forget partitions that are not `assigned` to this member, or that are ready at another position."""
         self._reasons = {
             partition: (reason, position)
             for partition, (reason, position) in self._reasons.items()
             if partition in assigned and positions.get(partition, position) == position
         }
-        for reason in self._ended():
-            structlog.get_logger().info("scoring goes on", was=reason)
+        for reason in self._drop_ended():
+            structlog.get_logger().info("scoring resumed", was=reason)
 
-    def _ended(self) -> Collection[str]:
-        """Return the reasons that no partition has any longer; the next time they are logged again."""
+    def _drop_ended(self) -> Collection[str]:
+        """Drop and return the reasons that no partition has any more; they are logged again if they recur."""
         ended = self._logged_s.keys() - {reason for reason, _ in self._reasons.values()}
         for reason in ended:
             del self._logged_s[reason]

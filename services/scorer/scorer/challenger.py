@@ -1,6 +1,7 @@
-"""A second model scores the same payments in the shadow: its probability is published, never acted upon.
+"""The challenger: a second model that scores the same payments; its probability is published but decides nothing.
 
-It runs where the champion does, after it. One that fails or costs too much is left out for a while, and said so.
+It runs in the same thread as the champion, after it. If it fails or costs too much, it is paused for 60 s, with a
+warning.
 """
 
 import asyncio
@@ -20,8 +21,8 @@ Load = Callable[[], tuple[FraudModel, Manifest] | None]
 
 _LOOK_EVERY_S = 2.0
 _REPORT_EVERY_S = 60.0
-_LEFT_OUT_S = 60.0
-# of a batch's scoring; the smaller one counts for small batches, where a call costs more than its rows
+_PAUSE_S = 60.0
+# CPU limits of one call: the larger applies; in small batches the call itself costs more than its rows
 _MOST_S, _MOST_S_PER_PAYMENT = 0.02, 20e-6
 
 
@@ -35,31 +36,31 @@ class _Tally:
 
 @dataclass(slots=True, kw_only=True)
 class Challenger:
-    """Holds the challenging model, if there is one; `watch` follows the folder."""
+    """The challenger model, if one is set; `watch` follows the model folder."""
 
     load: Load
     now: Callable[[], float] = time.monotonic
     spent: Callable[[], float] = time.thread_time
-    """CPU of this thread in seconds, by which it is judged: that the machine is busy is not its fault."""
+    """CPU time of this thread in seconds, to which the limits apply: a busy machine must not pause the challenger."""
     compared: Callable[[int, int], object] = lambda *_: None
-    """Told of each batch: how many payments, and of how many both models decide the same."""
+    """Called with each batch's number of payments, and the number on which both models decide the same."""
     model: FraudModel | None = None
     _refused: str | None = None
-    _left_out_until_s: float = 0.0
+    _paused_until_s: float = 0.0
     _reported_s: float = 0.0
     _tally: _Tally = field(default_factory=_Tally)
     kind: str = ""
 
     async def watch(self) -> None:
-        """Look every 2 s, until cancelled."""
+        """Check the folder every 2 s, until cancelled."""
         while True:
             await self.look()
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Follow the folder; whatever is wrong with a challenger is said once, and ends it."""
+        """Load the folder's challenger if it has changed. An unfit one is unloaded; its reason is logged once."""
         try:
-            found = await asyncio.to_thread(self.load)
+            loaded = await asyncio.to_thread(self.load)
         except ModelUnfitError as error:
             self.model = None
             if str(error) != self._refused:
@@ -67,37 +68,42 @@ class Challenger:
             self._refused = str(error)
             return
         self._refused = None
-        model = found[0] if found else None
+        model = loaded[0] if loaded else None
         if (model and model.content_sha256) == (self.model and self.model.content_sha256):
             return
         structlog.get_logger().info(
-            "challenger", version=model.version if model else None, was=self.model.version if self.model else None
+            "challenger changed",
+            version=model.version if model else None,
+            was=self.model.version if self.model else None,
         )
-        self.kind = found[1].kind if found else ""
-        self.model, self._tally, self._reported_s, self._left_out_until_s = model, _Tally(), self.now(), 0.0
+        self.kind = loaded[1].kind if loaded else ""
+        self.model, self._tally, self._reported_s, self._paused_until_s = model, _Tally(), self.now(), 0.0
 
     def score(self, matrix: Floats, champion: FraudModel, probabilities: Floats) -> Shadow | None:
-        """The same payments' probabilities; None where there is no challenger, or it is left out. Never raises."""
+        """Return the challenger's probabilities of the payments; None without a challenger, or while it is paused.
+
+        Logs a ModelUnfitError instead of raising it.
+        """
         model = self.model
         if model is None or model.content_sha256 == champion.content_sha256:
             return None
-        if not len(matrix) or self.now() < self._left_out_until_s:
+        if not len(matrix) or self.now() < self._paused_until_s:
             return None
-        began_s = self.spent()
+        started_s = self.spent()
         try:
             shadow = model.score(matrix)
         except ModelUnfitError as error:
-            self._leave_out(str(error))
+            self._pause(str(error))
             return None
-        seconds = self.spent() - began_s
+        seconds = self.spent() - started_s
         self._compare(champion, model, probabilities, shadow, seconds)
         if seconds > max(_MOST_S, _MOST_S_PER_PAYMENT * len(matrix)):
-            self._leave_out(f"{1000 * seconds:.0f} ms for {len(matrix)} payments")
+            self._pause(f"{1000 * seconds:.0f} ms for {len(matrix)} payments")
         return Shadow(shadow, model.version)
 
-    def _leave_out(self, reason: str) -> None:
-        structlog.get_logger().warning("challenger left out", reason=reason, seconds=_LEFT_OUT_S)
-        self._left_out_until_s = self.now() + _LEFT_OUT_S
+    def _pause(self, reason: str) -> None:
+        structlog.get_logger().warning("challenger paused", reason=reason, seconds=_PAUSE_S)
+        self._paused_until_s = self.now() + _PAUSE_S
 
     def _compare(
         self, champion: FraudModel, model: FraudModel, probabilities: Floats, shadow: Floats, seconds: float

@@ -1,7 +1,7 @@
-"""The model in use. Another one takes its place between two batches, once it is loaded, checked and warm.
+"""The model in use. A new one replaces it between two batches, once it is loaded, checked and warmed up.
 
-The manifest is looked at again and again: file events don't cross the mounts of Docker Desktop. What is refused leaves
-the model in use as it is.
+The manifest is polled: file events don't cross the mounts of Docker Desktop. If the new model is refused, the model in
+use stays.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from fraudstream.model.manifest import Manifest
 
 
 class Loaded(NamedTuple):
-    """A model that is fit for use, its manifest, and what its payments looked like."""
+    """A valid model, its manifest, and the reference distribution of its training payments."""
 
     model: FraudModel
     manifest: Manifest
@@ -29,17 +29,17 @@ Load = Callable[[], Loaded]
 
 _LOOK_EVERY_S = 2.0
 _WARM_UP_ROWS = (1, 1_000)
-# fields that decide nothing about a payment; drift is measured from `reference`
+# fields without influence on a decision; drift is measured against `reference`
 _DESCRIPTION = ("kind", "metrics", "reference", "libraries", "training_sha256", "training_rows", "settings")
 
 
 class Champion:
-    """Holds the model in use; `watch` replaces it. `refused` says why it is not the one that is active on disk."""
+    """The model in use; `watch` replaces it. `refused` is the reason why the active model on disk is not in use."""
 
     def __init__(self, load: Load, switch: Callable[[], bytes]) -> None:
-        """`load` gives the active model of the folder, `switch` the bytes that change whenever that changes.
+        """Load the first model; raises ModelUnfitError if there is none.
 
-        Raises ModelUnfitError where there is none to begin with.
+        `load` returns the active model of the folder, `switch` bytes that change whenever the active model changes.
         """
         self._load = load
         self._switch = switch
@@ -54,16 +54,16 @@ class Champion:
 
     @property
     def kind(self) -> str:
-        """What kind of model it is."""
+        """The model's kind, from its manifest."""
         return self._loaded.manifest.kind
 
     @property
     def reference(self) -> Reference | None:
-        """What drift is measured from, if the model brought it."""
+        """The distributions that drift is measured against; None if the manifest has none."""
         return self._loaded.reference
 
     def explain_version(self) -> None:
-        """Log how the published version came about, where it is not the one that the model was trained as."""
+        """Log why the published version differs from the version at training, if it does."""
         model, manifest = self.model, self._loaded.manifest
         if manifest.older_version:
             structlog.get_logger().info(
@@ -83,13 +83,13 @@ class Champion:
             )
 
     async def watch(self) -> None:
-        """Look every 2 s, until cancelled."""
+        """Check the active model every 2 s, until cancelled."""
         while True:
             await asyncio.sleep(_LOOK_EVERY_S)
             await self.look()
 
     async def look(self) -> None:
-        """Take the active model into use if it is another one. All that takes time is done in a thread."""
+        """Switch to the active model if it has changed; it is loaded and warmed up in a thread."""
         seen = await asyncio.to_thread(self._look)
         if seen == self._seen and not self.refused:
             return
@@ -112,11 +112,11 @@ class Champion:
             )
             self.explain_version()
         elif was_refused:
-            structlog.get_logger().info("model stays", version=model.version, reason="it is the active one again")
+            structlog.get_logger().info("model kept", version=model.version, reason="it is the active model again")
         self._report_description(before.manifest)
 
     def _report_description(self, before: Manifest) -> None:
-        """Log which fields changed in the manifest of the same version: neither the version nor a pin covers them."""
+        """Log the fields that changed in the manifest of an unchanged version: neither version nor pin covers them."""
         now = self._loaded.manifest
         changed = [
             name
@@ -128,18 +128,18 @@ class Champion:
                 "model description changed",
                 version=self.model.version,
                 fields=",".join(changed),
-                action="if nobody has trained the same version again, restore models/fraud_model.json",
+                action="unless this version was retrained, restore models/fraud_model.json",
             )
 
     def _look(self) -> bytes | None:
         try:
             return self._switch()
         except (OSError, ModelUnfitError):
-            return None  # `load` reports what is wrong with it
+            return None  # `load` reports the error
 
     def _warm(self) -> Loaded:
         loaded = self._load()
-        for rows in _WARM_UP_ROWS:  # the first calls import and allocate what the later ones use
+        for rows in _WARM_UP_ROWS:  # the first calls import modules and allocate memory that later calls use
             loaded.model.score(np.random.default_rng(0).uniform(LOWEST, np.minimum(HIGHEST, 1e6), (rows, len(LOWEST))))
         return loaded
 

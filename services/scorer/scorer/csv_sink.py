@@ -1,6 +1,7 @@
-"""The CSV that people open: appended under a lock, each record once, guarded by a journal beside it.
+"""The CSV of scored payments: appended under a lock, each record once, with a journal beside it.
 
-An append becomes true when the journal says so; what lies beyond the journal's length is a dead writer's torn tail.
+An append takes effect when the journal records it; bytes after the journal's length are a torn append of a writer that
+was killed.
 """
 
 import errno
@@ -28,7 +29,7 @@ _REFUSED = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
 
 
 class CsvSink:
-    """One CSV, shared by all replicas that mount its folder; rotated when it has reached `rotate_bytes`, if given."""
+    """One CSV, shared by all replicas that mount its folder; rotated at `rotate_bytes` bytes, if given."""
 
     def __init__(
         self,
@@ -39,13 +40,13 @@ class CsvSink:
         patience_s: float = _PATIENCE_S,
         waited: Callable[[float], object] = lambda _: None,
     ) -> None:
-        """`waited` is told how many seconds it took to get the lock, each time."""
+        """Call `waited` with the seconds that each acquisition of the lock takes."""
         self._file = CsvFile(path, identity)
         self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s, waited)
         self._rotate_bytes = rotate_bytes
 
     def prove(self) -> None:
-        """Prove that the lock works here; LockUnreliableError where it doesn't. To be called before anything else."""
+        """Prove that the lock works on this file system; call it first. Raises LockUnreliableError."""
         folder = self._file.path.parent
         try:
             prove_lock(self._lock, self._lock.path)
@@ -53,25 +54,25 @@ class CsvSink:
             raise SinkUnavailableError(f"{error.filename or folder}: {error.strerror or error}") from error
         if kind := doubtful(folder):
             structlog.get_logger().warning(
-                "file system not known", folder=str(folder), kind=kind, advice="let no other machine write to this CSV"
+                "unknown file system", folder=str(folder), kind=kind, advice="let no other machine write to this CSV"
             )
 
     def claim(self) -> None:
-        """Keep scorers of another identity from this CSV until `close`. Raises JournalForeignError where one runs."""
+        """Keep scorers of another identity from this CSV until `close`. Raises JournalForeignError if one runs."""
         with self._opened():
             self._file.claim.take()
 
     def close(self) -> None:
-        """End the claim; the kernel does so for a process that was killed."""
+        """Release the claim; if the process is killed, the kernel does."""
         self._file.claim.release()
 
     def is_new(self) -> bool:
-        """Whether nothing was ever stored under this identity."""
+        """Return whether nothing was ever stored under this identity."""
         with self._opened() as (_, state):
             return not state.marks
 
     def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
-        """Take the partitions over; the rows of their last batches come back, for a replay."""
+        """Take the partitions over; return the rows of their last batches, for a replay."""
         with self._opened() as (_, before):
             marks = dict(before.marks)
             for partition in partitions:
@@ -82,7 +83,10 @@ class CsvSink:
             return {partition: self._holding(state, partition) for partition in partitions}
 
     def append(self, batches: Sequence[Batch]) -> frozenset[int]:
-        """One write, one data sync and one journal slot for all batches whose token holds."""
+        """Store all batches whose token is current, with one write, one data sync and one journal slot.
+
+        Returns their partitions.
+        """
         self._rotate_if_due()
         with self._opened() as (file, state):
             held = [batch for batch in batches if _token(state, batch.partition) == batch.token]
@@ -92,7 +96,7 @@ class CsvSink:
             return frozenset(batch.partition for batch in held)
 
     def forget(self, tokens: Mapping[int, int]) -> None:
-        """Start these partitions from nothing; the file is set aside, unless that was done for others of the topic."""
+        """Reset these partitions; the file is renamed, unless it was for other partitions of the topic."""
         with self._opened() as (_, state):
             held = frozenset(partition for partition, token in tokens.items() if _token(state, partition) == token)
             if held:
@@ -112,7 +116,7 @@ class CsvSink:
         for batch in batches:
             mark = marks[batch.partition]
             if batch.base <= mark.offset:
-                raise ValueError(f"a batch of partition {batch.partition} is new and a replay at once")
+                raise ValueError(f"a batch of partition {batch.partition} is both new and a replay")
             size = len(batch.rows)
             chunks.append(batch.rows)
             marks[batch.partition] = Mark(
@@ -135,7 +139,7 @@ class CsvSink:
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[int, State]]:
-        """The file and its state, mended, under the lock. An OSError means: the sink is away, nothing changed."""
+        """Yield the file and its state, repaired, under the lock. Raises SinkUnavailableError with nothing changed."""
         try:
             with self._lock.held():
                 failpoint("locked")
@@ -144,10 +148,10 @@ class CsvSink:
                     yield file_and_state
         except OSError as error:
             place = error.filename or self._file.path
-            raise SinkUnavailableError(f"{place}: {error.strerror or error}{self._held(error)}") from error
+            raise SinkUnavailableError(f"{place}: {error.strerror or error}{self._hint(error)}") from error
 
-    def _held(self, error: OSError) -> str:
-        # on Windows a spreadsheet locks the file that it shows, and the container is told no more than this
+    def _hint(self, error: OSError) -> str:
+        # on Windows a spreadsheet locks its open file, and the container gets no more than this errno
         if error.errno in _REFUSED and error.filename == str(self._file.path):
             return "; if a program such as a spreadsheet has it open, close it there"
         return ""
@@ -185,7 +189,7 @@ def _token(state: State, partition: int) -> int | None:
 
 
 def _write(file: int, length: int, data: bytes) -> None:
-    """Append at `length`; whatever fails, the file ends at `length` again."""
+    """Append at `length`; on an error, truncate the file to `length`."""
     view, written = memoryview(data), 0
     try:
         if armed("torn"):

@@ -1,4 +1,4 @@
-"""What is only known when asked: who we are now, as numbers. Brought up to date before anybody reads them."""
+"""Gauges computed on each scrape: partitions, lag, models, drift, disk."""
 
 import asyncio
 import shutil
@@ -11,18 +11,18 @@ from scorer.champion import Champion
 from scorer.drift.alarm import DriftAlarm
 from scorer.ownership import Ownership
 
-_ASK_EVERY_S = 2.0
+_READ_EVERY_S = 2.0
 
 Lags = Mapping[int, int | None]
 
 
 class Gauges:
-    """Reads what a scorer's metrics tell of; `ownership` is that of the present membership, if there is one."""
+    """Sources of the scorer's gauges; `ownership` is that of the current membership, None without one."""
 
     def __init__(
         self, metrics: ScorerMetrics, champion: Champion, challenger: Challenger, drift: DriftAlarm, folder: Path
     ) -> None:
-        """`folder` is that of the CSV."""
+        """`folder` contains the CSV."""
         self.metrics = metrics
         self.champion = champion
         self.challenger = challenger
@@ -32,16 +32,16 @@ class Gauges:
         self._folder = folder
 
     async def follow(self, read: Callable[[], Awaitable[Lags | None]]) -> None:
-        """Ask for the lags, again and again, until cancelled."""
+        """Read the lags every 2 s, until cancelled."""
         try:
             while True:
                 self.lags = await read()
-                await asyncio.sleep(_ASK_EVERY_S)
+                await asyncio.sleep(_READ_EVERY_S)
         finally:
             self.lags = None
 
     def refresh(self) -> None:
-        """Bring the metrics up to date."""
+        """Update the metrics."""
         self._partitions()
         self._models()
         self._drift()
@@ -63,7 +63,7 @@ class Gauges:
         model, champion, challenger = self.metrics.model, self.champion.model, self.challenger.model
         model.clear()
         model.labels("champion", champion.version, self.champion.kind).set(1)
-        if challenger and challenger.content_sha256 != champion.content_sha256:  # else it is not asked
+        if challenger and challenger.content_sha256 != champion.content_sha256:  # otherwise it does not score
             model.labels("challenger", challenger.version, self.challenger.kind).set(1)
         self.metrics.model_refused.set(self.champion.refused is not None)
 
@@ -77,6 +77,6 @@ class Gauges:
         try:
             usage = shutil.disk_usage(self._folder)
         except OSError:
-            return  # the sink says what is wrong with it
+            return  # the sink reports the error
         self.metrics.disk_free.set(usage.free)
         self.metrics.disk_size.set(usage.total)

@@ -1,6 +1,6 @@
-"""Other programs in the scorers' consumer group: they can keep partitions from the scorers, or all scorers out.
+"""Other programs in the scorers' consumer group: they can hold partitions, or keep all scorers from joining.
 
-Kafka admits any client that names the group. Scorers know each other by their client ids.
+Kafka admits any client that names the group. Scorers recognise each other by their client ids.
 """
 
 import asyncio
@@ -21,16 +21,16 @@ _SHOWN = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What another program in the group means for the scorers: partitions are not scored, or nothing is lost."""
+    """Effect of another program in the group; `blocks` if payments are not scored because of it."""
 
     text: str
     blocks: bool
 
 
 class GroupWatch:
-    """Asks for the group's members. `problem` is why partitions are not scored, `remark` that another program is there.
+    """Check of the group's members for other programs, over a connection that stays open until `aclose`.
 
-    Keeps a connection until it is closed.
+    `problem` is why partitions are not scored, `remark` that another program is a member without taking partitions.
     """
 
     def __init__(self, kafka: KafkaSettings, topic: str, group: str) -> None:
@@ -38,29 +38,29 @@ class GroupWatch:
         self._group = group
         self._probe = GroupProbe(kafka, group)
         self._finding: Finding | None = None
-        self._looking = asyncio.Lock()
+        self._reading = asyncio.Lock()
 
     @property
     def problem(self) -> str | None:
-        """Why partitions of the input are not scored, if another program is the cause."""
+        """The reason why partitions of the input are not scored, if another program is the cause."""
         return self._finding.text if self._finding and self._finding.blocks else None
 
     @property
     def remark(self) -> str | None:
-        """Which other program is in the group, if it keeps no partition from the scorers."""
+        """The other program in the group, if it holds no partition of the input."""
         return self._finding.text if self._finding and not self._finding.blocks else None
 
     async def watch(self) -> None:
-        """Look every 5 s, until cancelled."""
+        """Check the members every 5 s, until cancelled."""
         while True:
             await self.look()
             await asyncio.sleep(_LOOK_EVERY_S)
 
     async def look(self) -> None:
-        """Ask once; a change is logged. What a broker does not answer leaves the finding as it was."""
-        async with self._looking:
+        """Check the members once and log a change; without an answer from a broker the finding is unchanged."""
+        async with self._reading:
             group = await self._probe.read()
-        # during a rebalance nobody knows who gets what
+        # during a rebalance the assignment is unknown
         if group is not None and (group.stable or not group.members):
             self._note(judge(group, self._topic, self._group))
 
@@ -68,7 +68,7 @@ class GroupWatch:
         if finding != self._finding:
             log = structlog.get_logger()
             if finding is None:
-                log.info("no other program in the consumer group any more", group=self._group)
+                log.info("other programs left the consumer group", group=self._group)
             else:
                 report = log.error if finding.blocks else log.warning
                 report("another program in the consumer group", reason=finding.text)
@@ -80,9 +80,9 @@ class GroupWatch:
 
 
 def judge(group: Group, topic: str, name: str) -> Finding | None:
-    """Return what the members of group `name` that are no scorers do to its reading of `topic`; None without any.
+    """Return the effect on `topic` of members of group `name` that are not scorers; None if there are none.
 
-    Scorers of an earlier release are members with another assignor: both would publish for a partition.
+    Scorers of an earlier release have another assignor: with both in one group, two could publish for a partition.
     """
     others = [member for member in group.members if not member.client_id.startswith(CLIENT_ID)]
     if not others:
@@ -91,17 +91,21 @@ def judge(group: Group, topic: str, name: str) -> Finding | None:
         text = f"scorers of an earlier release are members of consumer group {name}: stop all of them first"
         return Finding(text=f"{text}; this one joins as soon as they have left", blocks=True)
     who = f"another program ({_named(others)}) is a member of consumer group {name}"
-    cure = "give it a group of its own, or set CONSUMER_GROUP to another group"
+    remedy = "give it a group of its own, or set CONSUMER_GROUP to another group"
     if group.assignor != ASSIGNOR:
-        cure = f"{cure}; stop it first if it is a scorer of an earlier release" if group.assignor == "sticky" else cure
-        return Finding(text=f"{who}, with assignor '{_shown(group.assignor)}': no scorer can join; {cure}", blocks=True)
+        remedy = (
+            f"{remedy}; stop it first if it is a scorer of an earlier release" if group.assignor == "sticky" else remedy
+        )
+        return Finding(
+            text=f"{who}, with assignor '{_shown(group.assignor)}': no scorer can join; {remedy}", blocks=True
+        )
     taken = sorted(place.partition for member in others for place in member.assigned if place.topic == topic)
     if taken:
-        text = f"{who}, and has partitions {taken} of {topic}: their payments are not scored; {cure}"
+        text = f"{who}, and has partitions {taken} of {topic}: their payments are not scored; {remedy}"
         return Finding(text=text, blocks=True)
     topics = sorted({_shown(one) for member in others for one in member.subscribed})
     reads = f", subscribed to {', '.join(topics[:_NAMED])}" if topics else ""
-    return Finding(text=f"{who}{reads}: scoring pauses whenever it joins or leaves; {cure}", blocks=False)
+    return Finding(text=f"{who}{reads}: scoring pauses whenever it joins or leaves; {remedy}", blocks=False)
 
 
 def _named(members: Collection[Member]) -> str:

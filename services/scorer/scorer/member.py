@@ -13,7 +13,7 @@ from scorer.ownership import Ownership
 
 
 class Member:
-    """One membership: the consumer, what it owns, and the lock between a cycle and a rebalance."""
+    """One membership: the consumer, its partitions, and the lock that excludes a rebalance during a cycle."""
 
     def __init__(
         self,
@@ -25,7 +25,7 @@ class Member:
         first: Mapping[int, int],
         metrics: ScorerMetrics,
     ) -> None:
-        """`first` holds the offsets, by partition, from which this process has made a new group begin."""
+        """`first` holds the start offsets, by partition, that this process committed for a new group."""
         self._kafka = kafka
         self._topics = topics
         self._group = group
@@ -34,7 +34,7 @@ class Member:
         self.ownership = Ownership(sink, self._make_owner, first, metrics)
 
     def make_consumer(self) -> InputConsumer:
-        """A consumer whose rebalances come here."""
+        """Return a consumer whose rebalances are handled here."""
         assignment = Assignment(assigned=self.ownership.take, revoked=self._revoked)
         consumer = InputConsumer(self._kafka, self._topics.input, self._group.group, assignment)
         self.ownership.use(consumer)

@@ -1,4 +1,4 @@
-"""The log that people tail: each payment while they come slowly, one line a second when they come fast."""
+"""Log lines about payments: one per payment at a slow pace, one per second at a fast pace."""
 
 import time
 from collections import deque
@@ -16,7 +16,7 @@ _WINDOW = 1_000
 
 
 class Narration:
-    """Words what each cycle did, within a budget of lines."""
+    """Log of committed cycles, within a budget of lines: 5 per second, up to 20 at a time."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -28,12 +28,12 @@ class Narration:
         self._busy_s = 0.0
 
     def cycle(self, outcomes: Sequence[Outcome], duration_s: float) -> None:
-        """Tell of a cycle that is committed."""
+        """Log a committed cycle, or count it in the summary."""
         count = sum(len(outcome.scored) + len(outcome.invalid) for outcome in outcomes)
         self._refill()
         if count <= self._lines:
             self._lines -= count
-            self._each(outcomes)
+            self._log_each(outcomes)
             return
         if not self._cycles:
             self._since_s = self._now() - duration_s
@@ -47,12 +47,12 @@ class Narration:
         self.tick()
 
     def tick(self) -> None:
-        """Write the summary if one is due."""
+        """Log the summary if it is due."""
         if self._now() - self._since_s >= _SUMMARY_EVERY_S:
             self.finish()
 
     def finish(self) -> None:
-        """Write the summary of what no line was written for yet."""
+        """Log the summary of the payments that have no line of their own yet."""
         if not self._cycles:
             return
         elapsed_s = self._now() - self._since_s
@@ -74,7 +74,7 @@ class Narration:
         self._lines = min(_BURST_LINES, self._lines + (now - self._filled_s) * _LINES_PER_S)
         self._filled_s = now
 
-    def _each(self, outcomes: Sequence[Outcome]) -> None:
+    def _log_each(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             scored = outcome.scored
             for payment_id, amount, probability, decision in zip(
@@ -102,7 +102,7 @@ class Narration:
 
 
 class DeadLetterRatio:
-    """Watches the last 1,000 messages: more than half of them dead is no bad message but a broken producer."""
+    """Share of dead letters in the last 1,000 messages: more than half point to a broken producer."""
 
     def __init__(self) -> None:
         self._window: deque[bool] = deque(maxlen=_WINDOW)
@@ -110,14 +110,14 @@ class DeadLetterRatio:
         self.alarming = False
 
     def cycle(self, outcomes: Sequence[Outcome]) -> None:
-        """Take a cycle's messages in."""
+        """Count a cycle's messages; log when their ratio crosses one half."""
         for outcome in outcomes:
             self._window.extend([False] * min(len(outcome.scored), _WINDOW))
             self._window.extend([True] * min(len(outcome.invalid), _WINDOW))
         dead = sum(self._window)
         alarming = len(self._window) == _WINDOW and 2 * dead > _WINDOW
         if alarming and not self.alarming:
-            self._log.error("most messages are dead letters", dead=dead, of=_WINDOW, action="look at payments-dlq")
+            self._log.error("most messages are dead letters", dead=dead, of=_WINDOW, action="inspect payments-dlq")
         elif self.alarming and not alarming:
             self._log.info("messages are mostly valid again", dead=dead, of=_WINDOW)
         self.alarming = alarming

@@ -1,4 +1,4 @@
-"""fetch → decide → publish → store → commit: one cycle is what one fetch returned."""
+"""fetch → decide → publish → store → commit; a cycle handles the records of one fetch."""
 
 import asyncio
 import time
@@ -42,12 +42,12 @@ _INLINE_RECORDS = 100
 # 5,000 records where a topic accepts batches of 100,000 bytes, 50 where it accepts 1,000
 _BYTES_A_RECORD = 20
 _EXPECTED = (AccessRefusedError, TopicRefusesError, *BROKEN)
-"""What a broker that is unavailable, or that refuses us or a record, makes a transaction fail with."""
+"""Errors of a transaction when a broker is unavailable, or refuses the client or a record."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Pipeline:
-    """Runs cycles until told to stop. `busy` is held by a cycle, and by whoever must not see one under way."""
+    """The loop of cycles. `busy` is held by a cycle, and by any task that must not run during one."""
 
     consumer: InputConsumer
     ownership: Ownership
@@ -68,22 +68,22 @@ class Pipeline:
     max_records: int
     refused: str | None = None
     proven: bool = False
-    """Whether a fetch and its cycle have passed since all partitions are ready: what blocks one is known by then."""
+    """Whether a fetch and its cycle were completed since all partitions are ready, which shows any blocked one."""
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Cycle until `stop` is set; raises KafkaError where membership is lost and a new consumer is needed."""
+        """Run cycles until `stop` is set; raises KafkaError if membership is lost and a new consumer is needed."""
         while not stop.is_set():
             self.ownership.check()
-            self._hear_refusals()
+            self._check_refusals()
             self._settle()
             complete = self.ownership.complete
             self.heartbeat.beat(self._state())
-            if self.blocked.reason or self.ownership.trouble or self.stops.state:
+            if self.blocked.reason or self.ownership.problem or self.stops.state:
                 self.watchdog.progress()
             self.narration.tick()
             self.summary.tick()
             try:
-                # aiokafka's fetch lasts as long as a rebalance does: a stop must not wait for that
+                # aiokafka's fetch blocks during a rebalance; a stop must not wait for that
                 fetched = await unless_stopped(self.consumer.fetch(_FETCH_TIMEOUT_MS, self._most_records()), stop)
             except OffsetDeletedError as error:
                 self.ownership.retake(error.partitions, "retention has deleted the position")
@@ -91,7 +91,7 @@ class Pipeline:
             if fetched:
                 async with self.busy:
                     await self._cycle(fetched)
-            fetched = None  # the next fetch may be as large: not both at once
+            fetched = None  # frees the memory: the next fetch may be as large
             self.stops.follow(self.consumer.stopped_at)
             for partition, batch in self.stops.requested().items():
                 await self._skip(partition, batch, stop)
@@ -99,7 +99,7 @@ class Pipeline:
         self.narration.finish()
 
     async def _skip(self, partition: int, batch: Unreadable, stop: asyncio.Event) -> None:
-        """Commit the range that can't be decoded, with a dead letter of its bytes, as a cycle of its own."""
+        """Commit the range of offsets that can't be decoded, with a dead letter of its bytes, as a separate cycle."""
         try:
             following = await unless_stopped(self.consumer.offset_after(partition, batch), stop, _SEARCH_TIMEOUT_S)
         except BROKEN as error:
@@ -116,16 +116,16 @@ class Pipeline:
                 self.stops.skipped(partition, batch, following)
 
     def _most_records(self) -> int:
-        """Return how many records to fetch: fewer where a topic accepts small batches only, each a round trip."""
+        """Return how many records to fetch: fewer if a topic only accepts small batches, as each is a round trip."""
         topics = self.scorer.topics
         smallest = min(self.scorer.limit(topics.scored), self.scorer.limit(topics.dlq))
         return min(self.max_records, max(1, smallest // _BYTES_A_RECORD))
 
-    def _hear_refusals(self) -> None:
-        """Brokers that let us in before may do so no longer; the client only goes on trying."""
-        refused = attempts.standing()
+    def _check_refusals(self) -> None:
+        """Log that brokers now refuse this client, once for each reason; the client itself only retries."""
+        refused = attempts.final_refusal()
         if refused and refused != self.refused:
-            structlog.get_logger().error("Kafka refuses a connection", reason=refused, action="tried again")
+            structlog.get_logger().error("Kafka refuses a connection", reason=refused, action="retrying")
         self.refused = refused
 
     def _state(self) -> str:
@@ -133,7 +133,7 @@ class Pipeline:
             return blocked
         if not self.ownership.joined:
             return "joining the consumer group"
-        if reason := self.ownership.trouble or self.blocked.reason or self.stops.state:
+        if reason := self.ownership.problem or self.blocked.reason or self.stops.state:
             return reason
         if not self.ownership.complete or not self.proven:
             return "taking partitions over"
@@ -143,7 +143,7 @@ class Pipeline:
         return "; ".join(filter(None, (READY, refused, self.group.remark)))
 
     async def _cycle(self, fetched: Mapping[int, Sequence[Record]]) -> None:
-        """Records of partitions that are not ready are left: their owner seeks before it resumes."""
+        """Run one cycle. Records of partitions that are not ready are ignored: a takeover seeks before it resumes."""
         started_s = time.perf_counter()
         ready = {partition: state for partition, state in self.ownership.ready.items() if partition in fetched}
         if not ready:
@@ -154,7 +154,7 @@ class Pipeline:
         failpoint("decided")
         if not outcomes:
             return
-        begun_s = time.perf_counter()
+        transaction_started_s = time.perf_counter()
         committed = await self._commit(ready, outcomes)
         ended_s = time.perf_counter()
         for outcome in committed:
@@ -164,26 +164,26 @@ class Pipeline:
             self.ratio.cycle(committed)
             self.drift.cycle(committed, self.champion.reference)
             self.narration.cycle(committed, ended_s - started_s)
-            self.metrics.transaction_duration.observe(ended_s - begun_s)
+            self.metrics.transaction_duration.observe(ended_s - transaction_started_s)
             self.metrics.cycle_duration.observe(ended_s - started_s)
             self._count(committed)
 
     def _with_leaders(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Leave out partitions that can't be published: a transaction with one of them could not end."""
-        owner, found = self.ownership.owner, []
+        """Return the outcomes without partitions that lack a leader: a transaction with one of them could not end."""
+        owner, publishable = self.ownership.owner, []
         for outcome in outcomes:
             topics = (topic for topic, batch in outcome.messages.items() if batch)
             without = next((topic for topic in topics if not owner.has_leader(topic, outcome.partition)), None)
             if without is None:
-                found.append(outcome)
+                publishable.append(outcome)
             else:
                 self.ownership.retake([outcome.partition], f"partition {outcome.partition} of {without} has no leader")
-        return found
+        return publishable
 
     async def _commit(self, ready: Mapping[int, PartitionState], outcomes: Sequence[Outcome]) -> Sequence[Outcome]:
-        """Publish, store and commit, all partitions together; return what was committed.
+        """Publish, store and commit all partitions together; return the committed outcomes.
 
-        Where one fails in a transaction, nothing is committed: it is taken over again later, the others at once.
+        If one fails in a transaction, nothing is committed: it is taken over again later, the others immediately.
         """
         committed: Sequence[Outcome] = ()
         if self.ownership.owner.is_stuck:
@@ -192,7 +192,7 @@ class Pipeline:
         try:
             committed = await self._transact(ready, outcomes)
         except _EXPECTED as error:
-            self._failed(dict.fromkeys(ready, error))
+            self._handle_failures(dict.fromkeys(ready, error))
         if len(committed) < len(outcomes):
             await self.ownership.replace_owner()
         return committed
@@ -202,7 +202,7 @@ class Pipeline:
         failed = await owner.send(
             {(topic, one.partition): batch for one in outcomes for topic, batch in one.messages.items() if batch}
         )
-        self._failed(failed)
+        self._handle_failures(failed)
         failpoint("sent")
         if failed and owner.transactional:
             return ()
@@ -221,7 +221,7 @@ class Pipeline:
     def _cut_replays(
         self, ready: Mapping[int, PartitionState], fetched: Mapping[int, Sequence[Record]]
     ) -> dict[int, Sequence[Record]]:
-        """A replay ends with a cycle: the journal knows the rows of one batch, so none may span old and new ones."""
+        """Cut batches at the end of a replay: the journal has one batch's rows, all stored or all new."""
         records = {}
         for partition, state in ready.items():
             batch = fetched[partition]
@@ -242,14 +242,14 @@ class Pipeline:
         try:
             if sum(map(len, records.values())) <= _INLINE_RECORDS:
                 return scorer.decide(records, stored, scored_at)
-            # a thread, so that heavy work never holds up the group's heartbeats
+            # in a thread, so that the work does not delay the group's heartbeats
             return await asyncio.to_thread(scorer.decide, records, stored, scored_at)
         except ModelUnfitError as error:
             self._block(ready, f"the model failed: {error}")
             return []
 
-    def _failed(self, failed: Mapping[int, BaseException]) -> None:
-        """Take failed partitions over again, later. Raises what is our own bug."""
+    def _handle_failures(self, failed: Mapping[int, BaseException]) -> None:
+        """Schedule another takeover of failed partitions. Raises unexpected errors, which are bugs."""
         for error in failed.values():
             if not isinstance(error, _EXPECTED):
                 raise error
@@ -261,7 +261,7 @@ class Pipeline:
                 self._block(partitions, reason, logged=True)
 
     async def _store(self, ready: Mapping[int, PartitionState], outcomes: Sequence[Outcome]) -> list[Outcome]:
-        """Append to the CSV; return what it holds now. A partition that another replica has taken over is left out."""
+        """Append to the CSV; return the outcomes it now has, without partitions that another replica has taken over."""
         if not outcomes:
             return []
         try:
@@ -308,18 +308,18 @@ class Pipeline:
 
 
 async def _both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:
-    """Return the results of both; raise what one of them raised, but after both have ended."""
+    """Await both and return their results; raise an error only after both have ended."""
     tasks = asyncio.ensure_future(first), asyncio.ensure_future(second)
     await asyncio.wait(tasks)
     return await tasks[0], await tasks[1]
 
 
 def _by_text(failed: Mapping[int, BaseException]) -> dict[str, list[int]]:
-    """Return the partitions by what their error is, as text."""
-    found: dict[str, list[int]] = {}
+    """Group the partitions by the text of their error."""
+    groups: dict[str, list[int]] = {}
     for partition, error in failed.items():
-        found.setdefault(str(error) or type(error).__name__, []).append(partition)
-    return found
+        groups.setdefault(str(error) or type(error).__name__, []).append(partition)
+    return groups
 
 
 def _batch(outcome: Outcome, state: PartitionState) -> Batch:

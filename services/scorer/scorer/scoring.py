@@ -1,4 +1,4 @@
-"""Records → what is published and stored of them. Pure: no Kafka, no file, no clock."""
+"""Records → the rows and messages to store and publish for them. Pure: no Kafka, no file, no clock."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, 
 from fraudstream.fitting import RECORD_BYTES, fitted
 from fraudstream.model.features import matrix
 from fraudstream.model.fraud_model import Floats, FraudModel
-from fraudstream.model.reasons import worded
+from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
 from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all
 from fraudstream.record import Message, Record, Unreadable
@@ -26,30 +26,30 @@ _NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
 class Shadow(NamedTuple):
-    """What a second model says of a batch; it is published, and decides nothing."""
+    """The challenger's probabilities for a batch, which are published but decide nothing."""
 
     probabilities: Floats
     version: str
 
 
 Challenge = Callable[[Floats, FraudModel, Floats], Shadow | None]
-"""Asked with a batch's matrix, the model that decides and its probabilities; None: nobody challenges."""
+"""Called with a batch's matrix, the champion and its probabilities; returns None without a challenger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One partition's share of a cycle, decided: what to publish, what to store, how far it reaches."""
+    """One partition's result in a cycle: messages to publish, rows to store, and the last offset."""
 
     partition: int
     last: int
     fingerprint: int
     scored: Scored
     timestamps_ms: Integers
-    """(n,), Kafka's, of the scored payments."""
+    """(n,), Kafka timestamps of the scored payments."""
     matrix: Floats
-    """(n, 5), of the scored payments, columns as FEATURES."""
+    """(n, 5), features of the scored payments, columns as FEATURES."""
     probabilities: Floats
-    """(n,), the model's own, also where the sink had one already."""
+    """(n,), by the current model, even if the sink already has one."""
     invalid: Sequence[tuple[int, InvalidPayment]]
     rows: bytes
     messages: Mapping[str, Sequence[Message]]
@@ -57,7 +57,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scorer:
-    """Decodes, scores and words a cycle's records; `limit` is the largest batch, in bytes, that a topic accepts."""
+    """Decoder, model and encoder of a cycle's records; `limit` is the largest batch, in bytes, that a topic accepts."""
 
     model: FraudModel
     topics: TopicSettings
@@ -67,9 +67,9 @@ class Scorer:
     def decide(
         self, records: Mapping[int, Sequence[Record]], stored: Mapping[int, Mapping[int, Row]], scored_at: str
     ) -> list[Outcome]:
-        """One outcome a partition, all payments scored in one call. Raises ModelUnfitError, and decides nothing then.
+        """Return one outcome per partition; all payments are scored in one call. Raises ModelUnfitError.
 
-        `stored` holds, by partition and offset, what the sink has already: a replay publishes that, not a new score.
+        `stored` holds, by partition and offset, the rows that the sink already has: a replay publishes those scores.
         """
         decoded = {partition: _decoded(batch) for partition, batch in records.items()}
         features = np.concatenate([one.matrix for one in decoded.values()])
@@ -108,9 +108,9 @@ class Scorer:
     def _reasons(
         self, scored: Mapping[int, Scored], places: Mapping[int, slice], features: Floats
     ) -> dict[int, dict[int, str]]:
-        """By partition and row, of what this model reviews or blocks; a replay of another one's has none.
+        """Return the reasons, by partition and row, of payments to review or block that this model scored.
 
-        All partitions at once: a call costs as much as fifty payments.
+        Replayed scores of another model have none. All partitions share one call: a call costs as much as 50 payments.
         """
         reasons: dict[int, dict[int, str]] = {partition: {} for partition in scored}
         if self.model.reference is None:
@@ -124,7 +124,7 @@ class Scorer:
         rows = [places[partition].start + number for partition, number in flagged]
         shares = self.model.explain(features[rows])
         if shares is not None:
-            for (partition, number), words in zip(flagged, worded(features[rows], shares), strict=True):
+            for (partition, number), words in zip(flagged, format_reasons(features[rows], shares), strict=True):
                 reasons[partition][number] = words
         return reasons
 
@@ -177,7 +177,7 @@ class Scorer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Decoded:
-    """A partition's records, the payments among them as columns."""
+    """A partition's records, decoded: the valid payments as columns, and the invalid records."""
 
     valid: Sequence[Record]
     payments: Payments
@@ -206,12 +206,12 @@ def _unreadable(record: Record) -> InvalidPayment | None:
 
 
 def _last_offset(record: Record) -> int:
-    """The last offset that `record` takes: a skipped batch has many."""
+    """Return the last offset of `record`: a skipped batch spans many."""
     return record.offset if not isinstance(record, Unreadable) or record.last_offset is None else record.last_offset
 
 
 def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:
-    """Where the sink has a payment's score already, that one."""
+    """Replace new scores by the stored ones, where the sink has them."""
     if not stored:
         return scored
     known = [stored.get(offset) for offset in scored.offset]

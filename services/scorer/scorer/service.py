@@ -1,4 +1,4 @@
-"""The scorer's life: find the cluster, then be a member of the group, again and again, until told to stop."""
+"""Life cycle of the scorer: find the cluster, then run one group membership after the other, until stopped."""
 
 import asyncio
 import gc
@@ -57,7 +57,7 @@ _COLLECT_AFTER = (50_000, 20, 50)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScorerSettings:
-    """All that the scorer is told."""
+    """The scorer's settings."""
 
     kafka: KafkaSettings
     topics: TopicSettings
@@ -68,7 +68,7 @@ class ScorerSettings:
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read every group; raises SettingsError."""
+        """Read the settings. Raises SettingsError."""
         return cls(
             kafka=KafkaSettings.from_env(env),
             topics=TopicSettings.from_env(env),
@@ -80,7 +80,7 @@ class ScorerSettings:
 
 
 def champion(settings: ModelSettings) -> Champion:
-    """The active model of the folder, and whichever becomes it. Raises ModelUnfitError where there is none."""
+    """Load the active model; its champion follows changes of the folder. Raises ModelUnfitError if there is none."""
 
     def load() -> Loaded:
         model, manifest = store.load(
@@ -92,7 +92,7 @@ def champion(settings: ModelSettings) -> Champion:
 
 
 async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
-    """Score until `stop` is set. Raises FraudstreamError where a user must act."""
+    """Score until `stop` is set. Raises FraudstreamError if a user must act."""
     heartbeat.beat("waiting for Kafka")
     metrics = ScorerMetrics()
     challenger = Challenger(
@@ -106,7 +106,7 @@ async def serve(settings: ScorerSettings, champion: Champion, heartbeat: Heartbe
 
 async def _score(settings: ScorerSettings, gauges: Gauges, heartbeat: Heartbeat, stop: asyncio.Event) -> None:
     limits = OutputLimits(settings.kafka, (settings.topics.scored, settings.topics.dlq))
-    cluster = await _found(settings, limits, stop)
+    cluster = await _find_cluster(settings, limits, stop)
     if cluster is None:
         return
     identity = Identity(cluster=cluster.id, topic=settings.topics.input, group=settings.group.group)
@@ -120,44 +120,44 @@ async def _score(settings: ScorerSettings, gauges: Gauges, heartbeat: Heartbeat,
     async with AsyncExitStack() as stack:
         stack.enter_context(closing(sink))
         await stack.enter_async_context(aclosing(group))
-        first = await _begun(settings, cluster, sink, group, heartbeat, stop)
+        first = await _commit_start_offsets(settings, cluster, sink, group, heartbeat, stop)
         if first is None:
             return
-        _settle_heap()
+        _freeze_heap()
         champion, challenger = gauges.champion, gauges.challenger
         scorer = Scorer(
             model=champion.model, topics=settings.topics, limit=limits.batch_bytes, challenger=challenger.score
         )
         watching = [asyncio.create_task(one) for one in (champion.watch(), challenger.watch(), limits.follow())]
         try:
-            await _belong(settings, gauges, scorer, sink, limits, group, first, heartbeat, stop)
+            await _run_memberships(settings, gauges, scorer, sink, limits, group, first, heartbeat, stop)
         finally:
             for one in watching:
                 one.cancel()
 
 
-def _settle_heap() -> None:
-    """What is imported and loaded by now stays: the collector need not look at it, nor come by after every few records.
+def _freeze_heap() -> None:
+    """Exclude the objects loaded so far from garbage collection, and collect less often.
 
-    Records are freed by their reference counts.
+    Records need no collector: reference counting frees them.
     """
     gc.collect()
     gc.freeze()
     gc.set_threshold(*_COLLECT_AFTER)
 
 
-async def _found(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.Event) -> Cluster | None:
-    """Return the cluster once it answers, with its topics' limits read; None if `stop` is set before.
+async def _find_cluster(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.Event) -> Cluster | None:
+    """Return the cluster once it answers, after reading its topics' limits; None if `stop` is set before.
 
-    A broker that has just started doesn't know its topics yet: an answer is an error only when it stays wrong.
+    A broker that has just started doesn't know its topics yet: a wrong answer is an error only if it is repeated.
     """
     wrong = 0
     while not stop.is_set():
         try:
-            found = await _asked(settings, limits, stop)
-            if found is not None:
-                check_partitions(found, settings.topics)
-            return found  # noqa: TRY300 - an else would hide that this is the good end
+            cluster = await _describe_cluster(settings, limits, stop)
+            if cluster is not None:
+                check_partitions(cluster, settings.topics)
+            return cluster  # noqa: TRY300 - the success path is clearer here than in an else
         except AccessRefusedError:
             raise
         except KafkaSetupError:
@@ -171,7 +171,7 @@ async def _found(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.E
     return None
 
 
-async def _asked(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.Event) -> Cluster | None:
+async def _describe_cluster(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.Event) -> Cluster | None:
     kafka, topics = settings.kafka, settings.topics
     admin = await started(lambda: admin_client(kafka), stop, structlog.get_logger(), bootstrap=kafka.bootstrap_servers)
     if admin is None:
@@ -188,7 +188,7 @@ async def _asked(settings: ScorerSettings, limits: OutputLimits, stop: asyncio.E
         await stopped(admin)
 
 
-async def _begun(
+async def _commit_start_offsets(
     settings: ScorerSettings,
     cluster: Cluster,
     sink: CsvSink,
@@ -196,11 +196,11 @@ async def _begun(
     heartbeat: Heartbeat,
     stop: asyncio.Event,
 ) -> Mapping[int, int] | None:
-    """Fix where a new group starts, before anyone joins it; waits for a CSV that can't be written.
+    """Commit the start offsets of a new group before any member joins; retry while the CSV can't be written.
 
-    Returns the offsets that it has fixed, by partition, none where the group is not new; None when told to stop.
+    Returns the committed offsets by partition, empty if the group is not new; None if `stop` is set.
     """
-    log, group = structlog.get_logger(), settings.group
+    log, group, reset = structlog.get_logger(), settings.group, settings.group.auto_offset_reset
     logged, starts = None, dict[int, int]()
     while not stop.is_set():
         try:
@@ -212,15 +212,15 @@ async def _begun(
                     settings.topics.input,
                     group.group,
                     cluster.partitions[settings.topics.input],
-                    latest=group.auto_offset_reset == "latest",
+                    latest=reset == "latest",
                     guarantee=group.guarantee,
                 )
                 if starts:
-                    log.info("first start", group=group.group, reading_from=group.auto_offset_reset, offsets=starts)
+                    log.info("start offsets committed", group=group.group, reading_from=reset, offsets=starts)
         except (SinkUnavailableError, *BROKEN) as error:
             reason = await _reason(error, watch)
             if reason != logged:
-                log.error("not ready", reason=reason, action="tried again every second")
+                log.error("not ready", reason=reason, action="retrying every second")
             logged = reason
             heartbeat.beat(reason)
             await wait_for_stop(stop, _RETRY_S)
@@ -229,7 +229,7 @@ async def _begun(
     return None
 
 
-async def _belong(
+async def _run_memberships(
     settings: ScorerSettings,
     gauges: Gauges,
     scorer: Scorer,
@@ -240,7 +240,7 @@ async def _belong(
     heartbeat: Heartbeat,
     stop: asyncio.Event,
 ) -> None:
-    """Be a member of the group; where membership breaks, become one anew."""
+    """Join the group, and join it again whenever the membership is lost, until `stop` is set."""
     logged = None
     narration, ratio, summary, blocked = Narration(), DeadLetterRatio(), Summary(gauges), Blocked()
     watchdog = Watchdog(settings.group.stall_timeout_s)
@@ -272,29 +272,29 @@ async def _belong(
         )
         gauges.ownership, lags = member.ownership, LagProbe(settings.kafka, settings.topics.input, member.ownership)
         tasks = (watchdog.probe(lags.total), gauges.follow(lags.read), group.watch())
-        probing = [asyncio.create_task(task) for task in tasks]
+        background = [asyncio.create_task(task) for task in tasks]
         try:
             with watchdog.watching():
                 await pipeline.run(stop)
         except BROKEN as error:
-            reason = attempts.standing() or await _reason(error, group)
+            reason = attempts.final_refusal() or await _reason(error, group)
             if member.ownership.joined or reason != logged:
-                structlog.get_logger().warning("membership lost", reason=reason, action="joining again")
+                structlog.get_logger().warning("membership lost", reason=reason, action="rejoining")
             logged = reason
             heartbeat.beat(reason)
             await wait_for_stop(stop, _RETRY_S)
         finally:
-            for one in probing:
+            for one in background:
                 one.cancel()
             await lags.close()
             await member.ownership.give_up()
             await stopped(consumer)
-            await member.ownership.give_up()  # a join that was under way may have assigned partitions since
+            await member.ownership.give_up()  # a join in progress may have assigned partitions meanwhile
 
 
 async def _reason(error: BaseException, group: GroupWatch) -> str:
-    """Return why Kafka did not do what was asked: another program in the group, where that is the cause."""
+    """Return why a request to Kafka failed: another program in the group, if that is the cause."""
     if isinstance(error, NOT_ADMITTED):
         await group.look()
-        return group.problem or group.remark or f"{type(error).__name__}: the group has members that keep us out"
+        return group.problem or group.remark or f"{type(error).__name__}: other members keep this scorer out"
     return str(error) or type(error).__name__

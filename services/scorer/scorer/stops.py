@@ -1,4 +1,4 @@
-"""Partitions that are stopped at a batch which can't be decoded: how it is reported, and when it may be skipped."""
+"""Partitions stopped at a batch that can't be decoded: their log events, health, and requests to skip the batch."""
 
 import time
 from collections.abc import Callable, Mapping
@@ -12,7 +12,7 @@ _LOOK_EVERY_S = 0.5
 
 
 class Stops:
-    """Follows `InputConsumer.stopped_at`."""
+    """Stopped partitions, as of the last `InputConsumer.stopped_at`."""
 
     def __init__(self, topic: str, requests: SkipRequests, now: Callable[[], float] = time.monotonic) -> None:
         self._topic = topic
@@ -24,14 +24,14 @@ class Stops:
 
     @property
     def state(self) -> str | None:
-        """Why partitions are stopped and what to do, as health reports it; None where none is."""
+        """The reason why partitions are stopped and the action to take, for health; None if none is stopped."""
         return "; ".join(self._text(partition, batch) for partition, batch in self._reported.items()) or None
 
     def follow(self, stopped_at: Mapping[int, Unreadable]) -> None:
-        """Report what has changed."""
+        """Log newly stopped and resumed partitions."""
         for partition in self._reported.keys() - stopped_at.keys():
             del self._reported[partition]
-            self._log.info("partition continues", partition=partition)
+            self._log.info("partition resumed", partition=partition)
         for partition, batch in stopped_at.items():
             known = self._reported.get(partition)
             self._reported[partition] = batch
@@ -42,12 +42,12 @@ class Stops:
                     partition=partition,
                     offset=batch.offset,
                     reason=f"this batch can't be decoded: {batch.damage}",
-                    action="tried again every 5 s; all other partitions continue",
+                    action="retrying every 5 s; other partitions continue",
                     skip_it_with=self._command(partition, batch),
                 )
 
     def requested(self) -> dict[int, Unreadable]:
-        """Return the batches that are to be skipped; a request for any other offset is answered and refused."""
+        """Return the batches to skip; refuse requests for any other offset."""
         if not self._reported or self._now() - self._looked_s < _LOOK_EVERY_S:
             return {}
         self._looked_s = self._now()
@@ -63,7 +63,7 @@ class Stops:
         return wanted
 
     def skipped(self, partition: int, batch: Unreadable, following: int) -> None:
-        """Record that offsets before `following` were skipped, and that this is committed."""
+        """Log and answer that the offsets before `following` were skipped, which is committed."""
         self._reported.pop(partition, None)
         self._log.warning(
             "batch skipped",
@@ -71,7 +71,7 @@ class Stops:
             partition=partition,
             offset=batch.offset,
             last_offset=following - 1,
-            reason=f"asked for; it can't be decoded: {batch.damage}",
+            reason=f"skip requested; the batch can't be decoded: {batch.damage}",
         )
         offsets = (
             f"offsets {batch.offset} to {following - 1}" if following - 1 > batch.offset else f"offset {batch.offset}"
@@ -82,7 +82,7 @@ class Stops:
         try:
             self._requests.answer(partition, text)
         except OSError as error:
-            self._log.error("request can't be answered", partition=partition, reason=str(error))
+            self._log.error("skip request not answered", partition=partition, reason=str(error))
 
     def _text(self, partition: int, batch: Unreadable) -> str:
         return (

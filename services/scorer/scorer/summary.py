@@ -1,4 +1,4 @@
-"""One line every 10 s for those who only tail the log: what the metrics say of these seconds."""
+"""A log line every 10 s with the counts and latencies of that interval, from the metrics."""
 
 import time
 from collections.abc import Callable
@@ -14,7 +14,7 @@ _EVERY_S = 10.0
 
 
 class Summary:
-    """Says it once the group is joined, also when nothing came: silence would look like a stall."""
+    """The summary, logged once the group is joined, also without payments: silence would look like a stall."""
 
     def __init__(self, gauges: Gauges, now: Callable[[], float] = time.monotonic) -> None:
         self._gauges = gauges
@@ -25,7 +25,7 @@ class Summary:
         self._log = structlog.get_logger()
 
     def tick(self) -> None:
-        """Write the line if it is due."""
+        """Log the line if it is due."""
         now_s = self._now()
         lags, ownership = self._gauges.lags, self._gauges.ownership
         if now_s - self._since_s < _EVERY_S or ownership is None or not ownership.joined:
@@ -34,7 +34,7 @@ class Summary:
         scored, approved, dead = (now - then for now, then in zip(self._before, before, strict=True))
         ages, self._ages = self._ages, self._gauges.metrics.end_to_end_latency.counts
         fresh: list[int] = (self._ages - ages).tolist()
-        told = {
+        fields = {
             "scored": scored,
             "flagged": scored - approved,
             "dead_letters": dead,
@@ -44,18 +44,18 @@ class Summary:
             "lag": None if lags is None else sum(lag or 0 for lag in lags.values()),
             "partitions": len(ownership.ready),
         }
-        self._log.info("last 10 s", **{name: value for name, value in told.items() if value is not None})
+        self._log.info("last 10 s", **{name: value for name, value in fields.items() if value is not None})
         self._since_s = now_s
 
     def _counts(self) -> tuple[int, int, int]:
-        """Payments scored, those approved, and dead letters, since the start."""
+        """Return the payments scored, the payments approved, and the dead letters, since the start."""
         metrics = self._gauges.metrics
         scored = _by_label(metrics.payments_scored)
         return sum(scored.values()), scored[APPROVE], sum(_by_label(metrics.dead_letters).values())
 
 
 def _by_label(counter: Counter) -> dict[str, int]:
-    """A counter's values, by the value of its only label."""
+    """Return a counter's values, by the value of its only label."""
     samples = (sample for family in counter.collect() for sample in family.samples)
     return {next(iter(sample.labels.values())): round(sample.value) for sample in samples}
 

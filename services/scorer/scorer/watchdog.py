@@ -1,8 +1,8 @@
-"""Ends the process when it makes no progress although there is lag: Compose restarts one that exits, not a sick one.
+"""Watchdog that ends a process without progress despite lag: Compose restarts exited services, not unhealthy ones.
 
-A thread judges, as a blocked event loop runs no task. Progress is a committed cycle, a known obstacle that is waited
-for, a broker that doesn't answer, or no lag; the last two are asked over a connection of their own, as a stuck consumer
-would answer from what it knew.
+It runs in a thread, as a blocked event loop runs no task. Progress is a committed cycle, a wait for a known cause, a
+broker that doesn't answer, or no lag. The last two are probed over a separate connection, as a stuck consumer would
+answer from stale state.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ import structlog
 
 EXIT_STALLED = 75
 _LOOK_EVERY_S = 1.0
-_PROBES_PER_PATIENCE = 4
+_PROBES_PER_TIMEOUT = 4
 
 
 class Watchdog:
-    """Judges once a second; `patience_s` without progress ends the process."""
+    """A check once a second; `patience_s` without progress ends the process."""
 
     def __init__(
         self,
@@ -35,24 +35,24 @@ class Watchdog:
 
     @contextmanager
     def watching(self) -> Iterator[None]:
-        """Watch, in a thread, until the end of the block."""
+        """Run the watchdog thread until the end of the block."""
         self.progress()
-        over = threading.Event()
-        threading.Thread(target=self._watch, args=(over,), name="watchdog", daemon=True).start()
+        finished = threading.Event()
+        threading.Thread(target=self._watch, args=(finished,), name="watchdog", daemon=True).start()
         try:
             yield
         finally:
-            over.set()
+            finished.set()
 
     def progress(self) -> None:
-        """All is well for now."""
+        """Record progress."""
         self._progress_s = self._now()
 
     def look(self) -> None:
-        """Judge once."""
+        """End the process if it has made no progress for `patience_s`."""
         now = self._now()
         if now - self._looked_s > 5 * _LOOK_EVERY_S:
-            # the process itself was stopped, or the machine slept: that is no stall of ours
+            # the process was paused, or the machine slept: not a stall
             self._progress_s = now
         self._looked_s = now
         if now - self._progress_s > self._patience_s:
@@ -62,13 +62,13 @@ class Watchdog:
             self._end(EXIT_STALLED)
 
     async def probe(self, lag: Callable[[], Awaitable[int | None]]) -> None:
-        """Ask for the lag, again and again while nothing else shows progress; None is a broker that doesn't answer."""
-        interval_s = self._patience_s / _PROBES_PER_PATIENCE
+        """Probe the lag while nothing else shows progress, until cancelled; None means that no broker answers."""
+        interval_s = self._patience_s / _PROBES_PER_TIMEOUT
         while True:
             await asyncio.sleep(interval_s)
             if self._now() - self._progress_s >= interval_s and not await lag():
                 self.progress()
 
-    def _watch(self, over: threading.Event) -> None:
-        while not over.wait(_LOOK_EVERY_S):
+    def _watch(self, finished: threading.Event) -> None:
+        while not finished.wait(_LOOK_EVERY_S):
             self.look()

@@ -78,7 +78,7 @@ def mend(labels: Integers, fraud: Floats) -> Mend | None:
 
 def apply(found: Mend | None, fraud: Floats) -> Floats:
     """The probabilities, mended where there is something to mend."""
-    return fraud if found is None else found.of(_Nothing()).mend(fraud)
+    return fraud if found is None else found.of(_Nothing()).calibrate(fraud)
 
 
 class _Nothing:

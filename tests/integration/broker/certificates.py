@@ -1,4 +1,4 @@
-"""Certificates for tests, good and bad ones, made in a moment: authorities, brokers, clients, as PEM files."""
+"""Certificates for tests, valid and invalid, made in milliseconds: authorities, brokers, clients, as PEM files."""
 
 import ipaddress
 from datetime import UTC, datetime, timedelta
@@ -15,7 +15,7 @@ HOSTS = ("localhost", "127.0.0.1")
 
 
 class Authority:
-    """Signs certificates; its own is `file`."""
+    """An authority that signs certificates; its own is `file`."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
@@ -33,7 +33,7 @@ class Authority:
     def issue(
         self, name: str, *, hosts: tuple[str, ...] = HOSTS, expired: bool = False, password: str = ""
     ) -> "Certificate":
-        """A certificate and its key, encrypted where there is a password; an expired one ended yesterday."""
+        """Issue a certificate and its key, encrypted if there is a password; an expired one ended yesterday."""
         key = ec.generate_private_key(ec.SECP256R1())
         end = datetime.now(UTC) + (-_DAY if expired else _LIFE)
         certificate = (
@@ -49,7 +49,7 @@ class Authority:
 
 
 class Certificate:
-    """The files of one certificate; `both` holds certificate and key, as a broker's key store wants them."""
+    """The files of one certificate; `both` holds certificate and key, as a broker's key store needs them."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self.certificate = folder / f"{name}.pem"

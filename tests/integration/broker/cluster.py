@@ -14,14 +14,14 @@ from tests.integration.broker.metadata import live_brokers
 from tests.integration.broker.ports import Port
 from tests.integration.broker.process import Process
 
-# Short-lived brokers: the fast first compiler and a collector without helper threads halve their start.
+# The brokers are short-lived: the fast first compiler and a collector without helper threads halve their start.
 QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
 
 class Cluster:
     """A cluster for tests, on fixed ports, whose processes can be killed, paused and started again on the same data.
 
-    `properties` are added to each broker's, `jvm` replaces its JVM's options; `listeners` are more ports of the one
+    `properties` are added to each broker's, `jvm` replaces its JVM's options; `listeners` are more ports of a single
     broker, by name, at this machine's address `host`; `line` is by default the one that TEST_KAFKA names.
     Starting and stopping block.
     """
@@ -48,12 +48,12 @@ class Cluster:
 
     @property
     def bootstrap(self) -> str:
-        """The brokers' addresses, as clients want them."""
+        """The brokers' addresses, as clients take them."""
         return ",".join(f"127.0.0.1:{port.number}" for port in self._ports)
 
     @property
     def broker(self) -> Process:
-        """The first broker: the only one, unless more were asked for."""
+        """The first broker: the only one, unless more were requested."""
         return self.brokers[0]
 
     @property
@@ -64,7 +64,7 @@ class Cluster:
         return self._zookeeper
 
     def segment(self, topic: str, partition: int) -> Path:
-        """The file in which the first broker keeps the partition's records, if it has begun no second one."""
+        """Return the file in which the first broker keeps the partition's records, if it has only one segment."""
         (path,) = (self._folder / "kafka-0" / f"{topic}-{partition}").glob("*.log")
         return path
 
@@ -78,10 +78,10 @@ class Cluster:
             process.launch()
         for process in self._processes:
             process.wait_ready()
-        wait_until(self._all_know_all, timeout_s=30, what="brokers know each other")
+        wait_until(self._all_know_all, timeout_s=30, what="every broker knows all the others")
 
     def stop(self) -> None:
-        """End every process at once and delete the data."""
+        """Kill every process and delete the data."""
         for process in reversed(self._processes):
             process.kill()
         for port in [*self._ports, *self._controllers]:
@@ -137,7 +137,7 @@ class Cluster:
             "transaction.state.log.replication.factor": replicas,
             "transaction.state.log.min.isr": "1",
             "controlled.shutdown.max.retries": "1",
-            # retention would look 30 s after the start, and delete records with timestamps of long ago
+            # retention would run 30 s after the start, and delete records with old timestamps
             "log.initial.task.delay.ms": "3600000",
         }
         return self._process(

@@ -1,4 +1,4 @@
-"""Waiting for a condition, never for a time."""
+"""Waiting for a condition, with a deadline instead of a sleep."""
 
 import time
 from collections.abc import Callable

@@ -14,13 +14,13 @@ _STAMP = "pom.xml"
 
 
 def why_unavailable() -> str | None:
-    """Why a broker can't be started on this machine, or None if it can."""
+    """Return why a broker can't be started on this machine, or None if it can."""
     missing = [command for command in ("java", "mvn") if shutil.which(command) is None]
     return f"{' and '.join(missing)} not on the PATH" if missing else None
 
 
 def folder(line: Line) -> Path:
-    """The folder with all jars; fetched first where the cache is empty or made from another list of dependencies."""
+    """Return the folder with all jars; fetch them if the cache is empty or from another list of dependencies."""
     cache = _CACHE / line
     cache.mkdir(parents=True, exist_ok=True)
     with (cache / "lock").open("w") as lock:
@@ -32,7 +32,7 @@ def folder(line: Line) -> Path:
 
 
 def pom(line: Line) -> Path:
-    """Maven's list of that line's dependencies."""
+    """Return Maven's list of that line's dependencies."""
     return Path(__file__).with_name(f"kafka-{line}.xml")
 
 

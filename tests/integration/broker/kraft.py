@@ -11,14 +11,14 @@ _FORMAT_TIMEOUT_S = 60
 
 
 def broker_properties(index: int, controllers: Sequence[int]) -> dict[str, str]:
-    """Return what makes the process a broker and a controller; `controllers` are the ports of all controllers."""
+    """Return the settings of a process that is broker and controller; `controllers` are all controllers' ports."""
     voters = ",".join(f"{node}@127.0.0.1:{port}" for node, port in enumerate(controllers))
     return {
         "process.roles": "broker,controller",
         "node.id": str(index),
         "controller.quorum.voters": voters,
         "controller.listener.names": LISTENER,
-        "broker.session.timeout.ms": "6000",  # a killed broker may come back after that
+        "broker.session.timeout.ms": "6000",  # a killed broker can rejoin after that
     }
 
 
@@ -28,7 +28,7 @@ def random_cluster_id() -> str:
 
 
 def format_storage(java: Sequence[str], cluster_id: str, settings: Path) -> None:
-    """Prepare the data folder that `settings` name; a broker in KRaft mode does not start on an empty one. Blocks."""
+    """Prepare the data folder named in `settings`; a broker in KRaft mode does not start on an empty one. Blocks."""
     command = [*java, "kafka.tools.StorageTool", "format", "--cluster-id", cluster_id, "--config", str(settings)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=_FORMAT_TIMEOUT_S, check=False)
     if done.returncode != 0:

@@ -1,4 +1,4 @@
-"""Which Kafka the tests start: TEST_KAFKA=3.9, with ZooKeeper (the default), or TEST_KAFKA=4, in KRaft mode."""
+"""The Kafka that the tests start: TEST_KAFKA=3.9, with ZooKeeper (the default), or TEST_KAFKA=4, in KRaft mode."""
 
 import os
 from enum import StrEnum
@@ -14,7 +14,7 @@ class Line(StrEnum):
 
 
 def kafka_line() -> Line:
-    """Return the line that TEST_KAFKA names. Raises ValueError where it names none."""
+    """Return the line that TEST_KAFKA names; ValueError if there is no such line."""
     value = os.environ.get(VARIABLE) or Line.ZOOKEEPER
     if value not in set(Line):
         raise ValueError(f"{VARIABLE}={value}: must be {' or '.join(Line)}")

@@ -1,4 +1,4 @@
-"""Asks a broker for its cluster's metadata, in plain sockets: an open port alone proves nothing."""
+"""A request for a cluster's metadata, in plain sockets: an open port alone proves nothing."""
 
 import socket
 import struct
@@ -8,7 +8,7 @@ _METADATA_V1 = struct.pack(">hhihi", 3, 1, 0, -1, 0)  # key, version, correlatio
 
 
 def live_brokers(port: int) -> set[int]:
-    """The ids of the brokers that the one at 127.0.0.1:`port` knows; none while it has no controller or no answer."""
+    """Return the ids of the brokers known to the one at 127.0.0.1:`port`; empty without a controller or an answer."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT_S) as connection:
             connection.sendall(struct.pack(">i", len(_METADATA_V1)) + _METADATA_V1)
@@ -20,7 +20,7 @@ def live_brokers(port: int) -> set[int]:
 
 
 def _ids(answer: bytes) -> set[int]:
-    """Broker ids in a Metadata v1 answer: correlation id, [(id, host, port, rack)], controller id."""
+    """Return the broker ids in a Metadata v1 answer: correlation id, [(id, host, port, rack)], controller id."""
     _, brokers = struct.unpack_from(">ii", answer)
     ids, position = set(), 8
     for _ in range(brokers):

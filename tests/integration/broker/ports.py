@@ -7,8 +7,8 @@ import tempfile
 from pathlib import Path
 from typing import IO
 
-# Below the range from which the kernel takes ports for outgoing connections: such a one could
-# sit on the port of a broker that a test has just killed.
+# Below the range from which the kernel takes ports for outgoing connections: one of these could
+# occupy the port of a broker that a test has just killed.
 _FIRST, _LAST = 21_000, 27_999
 _LOCKS = Path(tempfile.gettempdir()) / f"fraudstream-test-ports-{os.getuid()}"
 
@@ -22,7 +22,7 @@ class Port:
 
     @classmethod
     def reserve(cls) -> "Port":
-        """The next port that nobody has reserved or listens on."""
+        """Reserve the next port that is neither reserved nor in use."""
         _LOCKS.mkdir(exist_ok=True)
         for number in range(_FIRST, _LAST + 1):
             lock = _try_lock(_LOCKS / str(number))
@@ -34,7 +34,7 @@ class Port:
         raise OSError(f"no free port between {_FIRST} and {_LAST}")
 
     def release(self) -> None:
-        """Let others have this port."""
+        """Release this port for others."""
         self._lock.close()
 
 

@@ -1,4 +1,4 @@
-"""A child process with a log file, that does not outlive the tests."""
+"""A child process with a log file, that ends with the tests."""
 
 import os
 import signal
@@ -36,16 +36,16 @@ class Process:
         return self._child.pid
 
     def launch(self) -> None:
-        """Start the process and return at once."""
+        """Start the process and return immediately."""
         self._dismiss_guard()
         with self.log.open("ab") as log:
             self._child = subprocess.Popen(  # a session of its own: Ctrl-C is for pytest, which then stops it
                 self._command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self._guard = _kill_with_us(self._child.pid)
+        self._guard = kill_with_parent(self._child.pid)
 
     def wait_ready(self, timeout_s: float = 60) -> None:
-        """Wait until it works. One that has exited is launched again, as a container's restart policy does."""
+        """Wait until it is ready. A process that has exited is launched again, as by a container's restart policy."""
         deadline = time.monotonic() + timeout_s
         try:
             while not self._ready_or_exited(deadline - time.monotonic()):
@@ -54,31 +54,31 @@ class Process:
             raise TimeoutError(f"{error}; the end of its log:\n{self._log_tail()}") from None
 
     def start(self, timeout_s: float = 60) -> None:
-        """Launch it and wait until it works; blocks."""
+        """Launch it and wait until it is ready; blocks."""
         self.launch()
         self.wait_ready(timeout_s)
 
     def kill(self) -> None:
-        """SIGKILL, and wait for its end."""
+        """Send SIGKILL, and wait for the end."""
         self._end(signal.SIGKILL, timeout_s=10)
 
     def terminate(self, timeout_s: float = 30) -> None:
-        """SIGTERM, and wait for its end; SIGKILL after `timeout_s`."""
+        """Send SIGTERM, and wait for the end; SIGKILL after `timeout_s`."""
         try:
             self._end(signal.SIGTERM, timeout_s)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def pause(self) -> None:
-        """SIGSTOP: it keeps its connections and says nothing."""
+        """Send SIGSTOP: the process keeps its connections and sends nothing."""
         os.kill(self.pid, signal.SIGSTOP)
 
     def resume(self) -> None:
-        """SIGCONT."""
+        """Send SIGCONT."""
         os.kill(self.pid, signal.SIGCONT)
 
     def _ready_or_exited(self, timeout_s: float) -> bool:
-        """True when it works, False when it has exited."""
+        """Return True when it is ready, False when it has exited."""
         wait_until(lambda: not self.is_alive or self._ready(), timeout_s, f"{self.name} ready")
         return self.is_alive
 
@@ -100,6 +100,6 @@ class Process:
         return self.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
 
 
-def _kill_with_us(pid: int) -> subprocess.Popen[bytes]:
-    """A guard that kills `pid` when this process dies, even by SIGKILL: its input then ends."""
+def kill_with_parent(pid: int) -> subprocess.Popen[bytes]:
+    """Start a guard that kills `pid` when this process dies, even by SIGKILL: its input then ends."""
     return subprocess.Popen(["sh", "-c", f"read _; kill -9 {pid}"], stdin=subprocess.PIPE, start_new_session=True)

@@ -1,4 +1,4 @@
-"""A broker that trusts nobody: TLS, passwords and rights, each kind of listener once, the bad ones too."""
+"""A broker with TLS, passwords and rights: each kind of listener once, misconfigured ones too."""
 
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -53,7 +53,7 @@ class Right:
 
 
 class Secured:
-    """Addresses and files of a secured cluster, and who may do what in it; its plain listener is for administration."""
+    """Addresses, files, users and rights of a secured cluster; its plain listener is for administration."""
 
     def __init__(
         self, cluster: Cluster, host: str, ports: Mapping[str, int], folder: Path, authority: Authority
@@ -67,23 +67,23 @@ class Secured:
         self._admin = AdminClient({"bootstrap.servers": cluster.bootstrap, "log_level": 0})
 
     def address(self, listener: str, host: str = "") -> str:
-        """A listener's address, or another name for it; the broker itself says the address."""
+        """Return a listener's address, with another host name if given; the broker itself advertises its own one."""
         return f"{host or self._host}:{self._ports[listener]}"
 
     def add_user(self, name: str, password: str) -> None:
-        """Let a user in with this password, by SCRAM."""
+        """Create a SCRAM user with this password."""
         for mechanism in MECHANISMS.values():  # one by one: in KRaft mode a request may name a user once
             credential = UserScramCredentialUpsertion(name, ScramCredentialInfo(mechanism, 4_096), password.encode())
             for done in self._admin.alter_user_scram_credentials([credential]).values():
                 done.result(_TIMEOUT_S)
 
     def grant(self, principal: str, *rights: Right) -> None:
-        """Let this principal do that from now on."""
+        """Grant this principal these rights."""
         for done in self._admin.create_acls([_binding(principal, right) for right in rights]).values():
             done.result(_TIMEOUT_S)
 
     def revoke(self, principal: str, right: Right) -> None:
-        """Let it do that no longer."""
+        """Revoke one right of this principal."""
         binding = _binding(principal, right)
         one = AclBindingFilter(
             binding.restype,
@@ -100,9 +100,9 @@ class Secured:
 
 @contextmanager
 def secured_cluster(plain_users: Mapping[str, str], host: str = "127.0.0.1") -> Iterator[Secured]:
-    """Start one; `plain_users` are those of the listener PASSWORD, with their passwords.
+    """Start a secured cluster; `plain_users` are those of the listener PASSWORD, with their passwords.
 
-    `host` is the address of this machine at which all but the plain listener are.
+    `host` is the address of this machine for all listeners but the plain one.
     """
     ports = {name: Port.reserve() for name in _LISTENERS}
     numbers = {name: port.number for name, port in ports.items()}

@@ -1,4 +1,4 @@
-"""The one ZooKeeper server beside the brokers of Kafka 3.9."""
+"""The ZooKeeper server of the brokers of Kafka 3.9."""
 
 import socket
 
@@ -17,16 +17,16 @@ def server_properties(folder: str, port: int) -> dict[str, str]:
 
 
 def broker_properties(index: int, port: int) -> dict[str, str]:
-    """Return what a broker needs to know of the server on `port`."""
+    """Return the broker's settings for the server on `port`."""
     return {
         "broker.id": str(index),
         "zookeeper.connect": f"127.0.0.1:{port}",
-        "zookeeper.session.timeout.ms": "6000",  # a killed broker may come back after that
+        "zookeeper.session.timeout.ms": "6000",  # a killed broker can rejoin after that
     }
 
 
 def serves(port: int) -> bool:
-    """Whether a server answers on `port`."""
+    """Return whether a server answers on `port`."""
     try:
         with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
             connection.sendall(b"srvr")

@@ -1,1 +1,1 @@
-"""Outputs compared with the input: `fraudstream verify`, `rebuild` and `model compare`."""
+"""Comparison of outputs with the input: `fraudstream verify`, `rebuild` and `model compare`."""

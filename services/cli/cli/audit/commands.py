@@ -1,4 +1,4 @@
-"""The subcommands `verify` and `rebuild`: settings → work → what the user reads, and the exit code."""
+"""The subcommands `verify`, `rebuild` and `model compare`: settings → work → printed report and exit code."""
 
 import argparse
 import asyncio
@@ -17,30 +17,30 @@ _LONGEST_S = 30 * 86_400.0
 
 
 async def run_verify(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    """Print the report; 0 if all is well, else 1."""
+    """Run `fraudstream verify`: print the report; return 0 if there are no findings, else 1."""
     log = logs.configure(LogSettings.from_env(env), "verify")
     report = await unless_stopped(
         verify(replace(VerifySettings.from_env(env), with_csv=not arguments.without_csv), log), stop, _LONGEST_S
     )
     if report is None:
-        raise FraudstreamError("interrupted before the end: nothing can be said")
+        raise FraudstreamError("interrupted before the end: no result")
     terminal.write(f"\n{report.text()}\n")
     return 0 if report.is_clean else 1
 
 
 async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> None:
-    """Print how champion and challenger differ."""
+    """Run `fraudstream model compare`: print how champion and challenger differ."""
     log = logs.configure(LogSettings.from_env(env), "compare")
     models_dir, topic = ModelSettings.from_env(env).models_dir, TopicSettings.from_env(env).scored
     work = compare(KafkaSettings.from_env(env), topic, models_dir, arguments.last, log)
     text = await unless_stopped(work, stop, _LONGEST_S)
     if text is None:
-        raise FraudstreamError("interrupted before the end: nothing can be said")
+        raise FraudstreamError("interrupted before the end: no result")
     terminal.write(f"\n{text}\n")
 
 
 async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    """Rebuild; 0 if it was done."""
+    """Run `fraudstream rebuild`; return 0. Raises FraudstreamError if it is interrupted."""
     log = logs.configure(LogSettings.from_env(env), "rebuild")
 
     async def work() -> bool:

@@ -1,4 +1,4 @@
-"""`fraudstream model compare`: reads the scored topic, and says how champion and challenger differ."""
+"""`fraudstream model compare`: the differences between champion and challenger, from the scored topic."""
 
 from contextlib import AsyncExitStack, aclosing
 from functools import cache, partial
@@ -17,28 +17,31 @@ from fraudstream.runtime.settings import KafkaSettings
 
 
 async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int, log: Log) -> str:
-    """What a person reads of the last `last` scored payments in each partition. Raises FraudstreamError."""
+    """Return the comparison of the last `last` scored payments of each partition, as text. Raises FraudstreamError."""
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
         count = (await describe(admin, (topic,))).partitions[topic]
         if not count:
-            raise KafkaSetupError(f"SCORED_TOPIC: there is no topic {topic}")
+            raise KafkaSetupError(f"SCORED_TOPIC: topic {topic} does not exist")
         reader = await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
         logs = await reader.retained(range(count))
         starts = {partition: await _start_of_last(reader, partition, one, last) for partition, one in logs.items()}
         progress = Progress("comparing", sum(one.end - starts[partition] for partition, one in logs.items()), log)
-        found = Comparisons(cache(partial(_thresholds, models_dir)))
+        comparisons = Comparisons(cache(partial(_thresholds, models_dir)))
         for partition, one in logs.items():
             async with aclosing(reader.records(partition, starts[partition], one.end)) as batches:
                 async for records in batches:
-                    found.add(records)
+                    comparisons.add(records)
                     progress.advance(partition, len(records))
         progress.finish()
-    return _text(found, topic)
+    return _text(comparisons, topic)
 
 
 async def _start_of_last(reader: TopicReader, partition: int, log: Retained, wanted: int) -> int:
-    """The offset of the last record but `wanted`: not the end minus `wanted`, as transactions' markers have offsets."""
+    """Return the offset of the first of the last `wanted` records.
+
+    It may be less than the end minus `wanted`, as transaction markers have offsets too.
+    """
     start, span = log.end, wanted
     offsets: list[int] = []
     while len(offsets) < wanted and start > log.start:
@@ -50,17 +53,19 @@ async def _start_of_last(reader: TopicReader, partition: int, log: Retained, wan
 
 
 def _thresholds(models_dir: Path, version: str) -> Thresholds | None:
-    """Return those of a kept version; records of an older release carry its older version."""
+    """Return the thresholds of a stored version; records of an older release have its older version."""
     for manifest in store.kept(models_dir):
         if version in {manifest.version, manifest.older_version}:
             return Thresholds(manifest.thresholds.review, manifest.thresholds.block)
     return None
 
 
-def _text(found: Comparisons, topic: str) -> str:
-    if not found.pairs and not found.left_out:
-        return f"No payment in {topic} was scored by a challenger: fraudstream model challenge VERSION begins one."
-    parts = [one.text(*versions) for versions, one in found.pairs.items()]
-    if found.left_out:
-        parts.append(f"left out: {found.left_out:,} records of a version that is no longer kept, or that can't be read")
+def _text(comparisons: Comparisons, topic: str) -> str:
+    if not comparisons.pairs and not comparisons.left_out:
+        return f"No payment in {topic} was scored by a challenger: fraudstream model challenge VERSION starts one."
+    parts = [one.text(*versions) for versions, one in comparisons.pairs.items()]
+    if comparisons.left_out:
+        parts.append(
+            f"skipped: {comparisons.left_out:,} records of a version that is no longer stored, or that can't be read"
+        )
     return "\n\n".join(parts)

@@ -1,4 +1,4 @@
-"""Champion beside challenger, over scored payments that carry both: where they differ, and by how much. Pure."""
+"""Comparison of champion and challenger on payments scored by both: differences in decision and score. Pure."""
 
 from collections import Counter
 from collections.abc import Callable, Iterable
@@ -15,15 +15,15 @@ from fraudstream.runtime.escaping import visible
 
 @dataclass(slots=True)
 class Comparison:
-    """Of one pair of versions."""
+    """Comparison of one pair of versions."""
 
     payments: int = 0
     decisions: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """How often the champion decided the first and the challenger would have decided the second."""
+    """Payments by the champion's decision and the one that the challenger would have made."""
     shift: float = 0.0
-    """Sum over the payments of challenger's minus champion's log-odds."""
+    """Sum of the challenger's minus the champion's log-odds."""
     squared: float = 0.0
-    """Sum of the squares of these."""
+    """Sum of the squares of these differences."""
 
     @property
     def agreement(self) -> float:
@@ -32,12 +32,12 @@ class Comparison:
         return same / self.payments if self.payments else 1.0
 
     def text(self, champion: str, challenger: str) -> str:
-        """What a person reads."""
+        """Return the comparison as text."""
         mean = self.shift / self.payments
         spread = max(self.squared / self.payments - mean**2, 0.0) ** 0.5
         width = max(map(len, DECISIONS)) + 2
         lines = [
-            f"{self.payments:,} payments scored by {visible(champion)} and, in the shadow, by {visible(challenger)}",
+            f"{self.payments:,} payments scored by {visible(champion)} and by the challenger {visible(challenger)}",
             f"same decision: {self.agreement:.2%}",
             f"the challenger's log-odds are {mean:+.3f} on average, with a spread of {spread:.3f}",
             "",
@@ -51,16 +51,16 @@ class Comparison:
 
 
 class Comparisons:
-    """Takes scored payments in; `pairs` holds a comparison for each (champion, challenger)."""
+    """Comparisons by (champion, challenger) in `pairs`; `left_out` counts records that can't be compared."""
 
     def __init__(self, thresholds: Callable[[str], Thresholds | None]) -> None:
-        """`thresholds` are those of a challenger's version; None leaves its payments out."""
+        """`thresholds` returns those of a challenger's version; with None its payments are not compared."""
         self.pairs: dict[tuple[str, str], Comparison] = {}
         self.left_out = 0
         self._thresholds = thresholds
 
     def add(self, records: Iterable[Record]) -> None:
-        """Those that no challenger scored are passed over."""
+        """Add records of the scored topic; those without a challenger's score are skipped."""
         for record in records:
             try:
                 event = pydantic_core.from_json(record.value or b"")

@@ -1,4 +1,4 @@
-"""Reads a partition's output along with its input: chunk by chunk, as far as an offset."""
+"""Cursor over a partition's output, read in chunks alongside its input."""
 
 from collections.abc import AsyncIterator
 from typing import Generic, TypeVar
@@ -7,7 +7,7 @@ T = TypeVar("T")
 
 
 class Cursor(Generic[T]):
-    """Entries are pairs of input offset and content, mostly ascending."""
+    """Cursor over entries: pairs of input offset and content, mostly ascending."""
 
     def __init__(self, chunks: AsyncIterator[list[tuple[int, T]]]) -> None:
         self._chunks = chunks
@@ -15,24 +15,24 @@ class Cursor(Generic[T]):
         self._next = 0
 
     async def peek(self) -> int | None:
-        """The next entry's offset, or None at the end."""
+        """Return the next entry's offset; None at the end."""
         return self._held[self._next][0] if await self._has_more() else None
 
     async def up_to(self, offset: int) -> list[tuple[int, T]]:
-        """Take all entries before the first one that is behind `offset`."""
+        """Take the entries before the first one after `offset`."""
         taken: list[tuple[int, T]] = []
         while await self._has_more():
             start = self._next
             held = self._held
-            behind = next((index for index in range(start, len(held)) if held[index][0] > offset), len(held))
-            taken += held[start:behind]
-            self._next = behind
-            if behind < len(held):
+            end = next((index for index in range(start, len(held)) if held[index][0] > offset), len(held))
+            taken += held[start:end]
+            self._next = end
+            if end < len(held):
                 break
         return taken
 
     async def rest(self) -> list[tuple[int, T]]:
-        """Take the rest of what is held, or the next chunk; empty at the end."""
+        """Take the rest of the current chunk, or the next chunk; empty at the end."""
         if not await self._has_more():
             return []
         taken = self._held[self._next :]

@@ -1,4 +1,4 @@
-"""Records and rows → entries to merge: the input offset that each speaks of, and what it says."""
+"""Records and rows → entries to merge: the input offset that each refers to, and its content."""
 
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -13,61 +13,61 @@ from fraudstream.scored_payment import MOST_VALUES, Scored
 Unreadable = Callable[[str], None]
 _COLUMNS = 12
 _NOT_OURS = (ValueError, TypeError, KeyError, OverflowError)
-"""What another writer's record raises where it is read field by field."""
+"""Errors raised by reading the fields of another writer's record."""
 
 
 def scored_entries(records: Iterable[Record], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
-    """Scored payments by the offset of their payment."""
+    """Return the scored payments by the input offset of their payment."""
     entries: list[tuple[int, Content]] = []
     for record in records:
         try:
             event = _event(record.value)
             if event["source_partition"] != partition:
-                raise ValueError(f"its payment is of partition {event['source_partition']}")
+                raise ValueError(f"its payment is in partition {event['source_partition']}")
             content = event["payment_id"], event["fraud_probability"], event["decision"], event["model_version"]
             entries.append((int(event["source_offset"]), content))
         except _NOT_OURS as error:
-            unreadable(f"scored topic, offset {record.offset}: {_words(error)}")
+            unreadable(f"scored topic, offset {record.offset}: {_text(error)}")
     return entries
 
 
 def dead_entries(
     records: Iterable[Record], topic: str, partition: int, unreadable: Unreadable
 ) -> list[tuple[int, int]]:
-    """Dead letters by the offset of their message, with its timestamp; others' records and markers are passed over."""
+    """Return dead letters by the input offset of their message, with its timestamp; skip other records and markers."""
     entries: list[tuple[int, int]] = []
     for record in records:
-        headers = {name: value or b"" for name, value in record.headers}  # ours are the last ones of their name
+        headers = {name: value or b"" for name, value in record.headers}  # the scorer's headers come last
         if "dlq.offset" not in headers or headers.get("dlq.topic") != topic.encode():
             continue
         try:
             if int(headers["dlq.partition"]) == partition:
                 entries.append((int(headers["dlq.offset"]), int(headers.get("dlq.timestamp", record.timestamp))))
         except (ValueError, KeyError) as error:
-            unreadable(f"dead letters, offset {record.offset}: {_words(error)}")
+            unreadable(f"dead letters, offset {record.offset}: {_text(error)}")
     return entries
 
 
 def row_entries(lines: Iterable[bytes], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
-    """CSV rows of one partition by offset."""
+    """Return the CSV rows of one partition by offset."""
     entries: list[tuple[int, Content]] = []
     wanted = b"%d" % partition
     for line in lines:
         cells = line.split(b",")
         if len(cells) != _COLUMNS or cells[10] != wanted:
             if cells[-2] == wanted:
-                unreadable(f"CSV row {_shown(line)}: {len(cells)} cells instead of {_COLUMNS}")
+                unreadable(f"CSV row {_preview(line)}: {len(cells)} cells instead of {_COLUMNS}")
             continue
         try:
             content = int(cells[1]), float(cells[7]), cells[8].decode(), cells[9].decode()
             entries.append((int(cells[11]), content))
         except ValueError as error:
-            unreadable(f"CSV row {_shown(line)}: {_words(error)}")
+            unreadable(f"CSV row {_preview(line)}: {_text(error)}")
     return entries
 
 
 def scored_again(records: Iterable[Record], unreadable: Unreadable) -> Scored:
-    """Scored records as the scorer had them, without those that are none of ours."""
+    """Return scored records as the scorer had them, without records of other writers."""
     payments, places = [], []
     for record in records:
         try:
@@ -82,7 +82,7 @@ def scored_again(records: Iterable[Record], unreadable: Unreadable) -> Scored:
             places.append((*score, *place))
             payments.append(payment)
         except _NOT_OURS as error:
-            unreadable(f"scored topic, offset {record.offset}: {_words(error)}")
+            unreadable(f"scored topic, offset {record.offset}: {_text(error)}")
     probability, decision, version, timestamp_ms, partition, offset = zip(*places, strict=True) if places else [()] * 6
     return Scored(
         payments=columns(payments),
@@ -101,9 +101,9 @@ def _event(value: bytes | None) -> Any:
     return pydantic_core.from_json(value or b"")
 
 
-def _words(error: Exception) -> str:
-    return f"no {error}" if isinstance(error, KeyError) else str(error)
+def _text(error: Exception) -> str:
+    return f"missing {error}" if isinstance(error, KeyError) else str(error)
 
 
-def _shown(line: bytes) -> str:
+def _preview(line: bytes) -> str:
     return repr(line[:100].decode(errors="replace"))

@@ -1,7 +1,7 @@
 """One partition's input merged by offset with its CSV rows, scored records and dead letters. Pure, in bounded memory.
 
-Outputs come in windows, up to the last offset of the window's input. What comes later than its window is told apart
-too, by one bit for each offset that has a finding: a repeat, or a record that was only out of order.
+Outputs are merged in windows, up to the last offset of the window's input. For an output after its window, one bit for
+each offset with a finding distinguishes a repeat from a record that was only out of order.
 """
 
 from collections import Counter
@@ -18,11 +18,11 @@ EXAMPLES = 20
 _CONTENTS_KEPT = 50_000
 
 Content = tuple[int, float, str, str]
-"""What CSV and scored topic must agree on: payment_id, probability, decision, model_version."""
+"""The values that must be equal in CSV and scored topic: payment_id, probability, decision, model_version."""
 
 
 class Kind(StrEnum):
-    """What can be wrong with a record, in the words of the report."""
+    """Kinds of findings; the values are texts of the report."""
 
     LOST = "lost: in no output"
     CSV_ONLY = "in the CSV only"
@@ -33,14 +33,14 @@ class Kind(StrEnum):
     TWICE_DEAD = "twice among the dead letters"
     SCORED_AND_DEAD = "scored, and a dead letter too"
     OUT_OF_ORDER = "out of order"
-    NO_INPUT = "an output of no input record"
+    NO_INPUT = "output without an input record"
     REPLAYED_TWICE = "replayed twice, the second time without --again"
-    NO_LETTER = "a replay of no dead letter"
+    NO_LETTER = "replay without a dead letter"
     UNREADABLE = "unreadable"
 
 
 class Output(IntEnum):
-    """Where a record can stand."""
+    """Outputs in which a record can appear."""
 
     CSV = 0
     TOPIC = 1
@@ -54,10 +54,10 @@ _FIELDS = ("payment_id", "fraud_probability", "decision", "model_version")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """Judged are offsets start ≤ o < end; scored records of offsets below `topic_from` are no longer retained.
+    """Range of offsets start ≤ o < end to verify; scored records of offsets below `topic_from` are no longer retained.
 
-    Where the input is `compacted`, an output of a record that is not there is none to be found. Rows of records
-    `erased`, by offset and timestamp, may be missing.
+    If the input is `compacted`, an output without an input record is not a finding. Rows of records `erased`, by offset
+    and timestamp, may be missing.
     """
 
     start: int
@@ -69,7 +69,7 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is not as it should be. The offset is the input's; None where it can't be read."""
+    """A single problem. The offset is the input's; None if it can't be read."""
 
     kind: Kind
     offset: int | None
@@ -77,24 +77,24 @@ class Finding:
 
 
 class Merge:
-    """Counts `records` of the input: `scored`, `dead`, `unretained` (CSV row there, scored record deleted by now).
+    """Counts of input `records`: `scored`, `dead`, `unretained` (in the CSV; the scored record was deleted).
 
-    `compacted` are offsets with outputs whose record compaction has removed. `window` in ascending order, then
+    `compacted` are offsets with outputs whose record compaction has removed. Call `window` in ascending order, then
     `finish`; then `findings` holds the counts and `examples` the first of each kind.
     """
 
     def __init__(self, bounds: Bounds, *, csv: bool = True) -> None:
-        """Without the CSV, which may be on several hosts, the scored topic alone says what was scored."""
+        """Without the CSV, which may be on several hosts, only the scored topic shows which records were scored."""
         self.bounds = bounds
         self._csv = csv
-        self.records = self.scored = self.dead = self.unretained = self.former = self.uncompared = self.erased = 0
+        self.records = self.scored = self.dead = self.unretained = self.previous = self.uncompared = self.erased = 0
         self.findings: Counter[Kind] = Counter()
         self.examples: list[Finding] = []
         self._decided_until = bounds.start - 1
         self._highest = dict.fromkeys(Output, bounds.start - 1)
         self.compacted = OffsetSet()
         self._gaps = OffsetSet()
-        self._troubled = OffsetSet()
+        self._affected = OffsetSet()
         self._odd = OffsetSet()
         self._erased = OffsetSet()
         self._found = {output: OffsetSet() for output in Output}
@@ -104,8 +104,8 @@ class Merge:
 
     @property
     def once(self) -> int:
-        """Records that stand exactly once, as far as it can be judged."""
-        return self.records - len(self._troubled)
+        """The number of records without a finding, which appear exactly once."""
+        return self.records - len(self._affected)
 
     def window(
         self,
@@ -114,35 +114,35 @@ class Merge:
         scored: Sequence[tuple[int, Content]],
         letters: Sequence[tuple[int, int]],
     ) -> None:
-        """Merge the next input records, timestamps by offset in order, with the outputs up to the last of them.
+        """Merge the next input records, timestamps by ascending offset, with the outputs up to the last of them.
 
-        Dead letters come with the timestamp of the message that they name.
+        `letters` are dead letters, with the timestamp of their message.
         """
         topic = self._fresh(Output.TOPIC, scored, inputs)
         file = self._fresh(Output.CSV, rows, inputs) if self._csv else topic.copy()
         dead = self._fresh(Output.DEAD, letters, inputs)
         if dead:
-            dead = self._without_former(inputs, dead)
+            dead = self._without_previous_topic(inputs, dead)
         for offset in inputs:
             row, event = file.pop(offset, None), topic.pop(offset, None)
             if row is not None and row == event and offset not in dead:
                 self.scored += 1
             else:
-                self._unusual(offset, row, event, dead=dead.pop(offset, None) is not None)
+                self._handle_mismatch(offset, row, event, dead=dead.pop(offset, None) is not None)
         self.records += len(inputs)
         for offset, _ in self.bounds.erased & inputs.items() if self.bounds.erased else ():
             self._erased.add(offset)
         for output, left in ((Output.CSV, file if self._csv else {}), (Output.TOPIC, topic), (Output.DEAD, dead)):
             for offset in left:
                 self._without_input(output, offset)
-        self._pass(inputs)
+        self._advance(inputs)
 
-    def found(self, kind: Kind, detail: str) -> None:
-        """Something was found that is of no record of the input."""
+    def add_finding(self, kind: Kind, detail: str) -> None:
+        """Add a finding that has no input record."""
         self._find(kind, None, detail)
 
     def finish(self) -> None:
-        """Judge what stayed incomplete until the end."""
+        """Add the findings of records that stayed incomplete."""
         for offset in self._odd:
             row, event, dead = (offset in self._found[output] for output in Output)
             if dead and (row or event):
@@ -161,10 +161,10 @@ class Merge:
                 self._find(Kind.TOPIC_ONLY, offset)
             else:
                 retained = offset >= self.bounds.topic_from
-                self._find(Kind.LOST, offset, "" if retained else "the scored topic no longer reaches so far back")
+                self._find(Kind.LOST, offset, "" if retained else "the scored topic no longer retains this offset")
 
     def _fresh(self, output: Output, entries: Sequence[tuple[int, T]], inputs: Mapping[int, int]) -> dict[int, T]:
-        """The entries behind what is decided, each once; those that come late or again are judged here."""
+        """Return the entries after the merged windows, each once; handle late and repeated ones."""
         fresh = dict(entries)
         highest = self._highest[output]
         offsets = list(fresh)
@@ -195,7 +195,7 @@ class Merge:
         return fresh
 
     def _late(self, output: Output, offset: int, content: object) -> None:
-        """An output of a record whose window is over."""
+        """Handle an output of a record whose window is already merged."""
         found = self._found[output]
         if offset in self._gaps:
             self._without_input(output, offset)
@@ -206,7 +206,7 @@ class Merge:
             self._disorder(output, offset)
             if output is not Output.DEAD:
                 self._compare_late(output, offset, content)
-        else:  # it was well until now
+        else:  # it had no finding until now
             if self._is_dead(offset):
                 self.dead -= 1
             else:
@@ -230,7 +230,7 @@ class Merge:
         elif known != content:
             self._find(Kind.DIFFERENT, offset)
 
-    def _unusual(self, offset: int, row: Content | None, event: Content | None, *, dead: bool) -> None:
+    def _handle_mismatch(self, offset: int, row: Content | None, event: Content | None, *, dead: bool) -> None:
         if dead:
             self._found[Output.DEAD].add(offset)
             if row is None and event is None:
@@ -251,14 +251,14 @@ class Merge:
                 if len(self._contents) < _CONTENTS_KEPT:
                     self._contents[offset] = content
 
-    def _without_former(self, inputs: Mapping[int, int], dead: dict[int, int]) -> dict[int, int]:
-        """Dead letters are kept for ever: those of a topic that was made anew since bear another timestamp."""
+    def _without_previous_topic(self, inputs: Mapping[int, int], dead: dict[int, int]) -> dict[int, int]:
+        """Drop dead letters of a previous topic, which are kept forever: their messages have other timestamps."""
         ours = {offset: ms for offset, ms in dead.items() if inputs.get(offset, ms) == ms}
-        self.former += len(dead) - len(ours)
+        self.previous += len(dead) - len(ours)
         return ours
 
-    def _pass(self, inputs: Mapping[int, int]) -> None:
-        """Remember which offsets were no records: transactions leave such gaps."""
+    def _advance(self, inputs: Mapping[int, int]) -> None:
+        """Record the offsets without a record: transactions leave such gaps."""
         if not inputs:
             return
         previous = self._decided_until
@@ -277,7 +277,7 @@ class Merge:
             self._find(Kind.NO_INPUT, offset, _PLACE[output])
 
     def _disorder(self, output: Output, offset: int) -> None:
-        if output is not Output.DEAD or not self.former:
+        if output is not Output.DEAD or not self.previous:
             self._find(Kind.OUT_OF_ORDER, offset, _PLACE[output])
 
     def _find(self, kind: Kind, offset: int | None, detail: str = "") -> None:
@@ -285,7 +285,7 @@ class Merge:
         if self.findings[kind] <= EXAMPLES:
             self.examples.append(Finding(kind=kind, offset=offset, detail=detail))
         if offset is not None and kind is not Kind.NO_INPUT:
-            self._troubled.add(offset)
+            self._affected.add(offset)
 
 
 def _agreement(one: object, other: object) -> str:

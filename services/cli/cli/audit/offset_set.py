@@ -1,4 +1,4 @@
-"""A set of offsets in one bit each, where anything is set at all: for those that could be as many as the records."""
+"""A set of offsets as a sparse bitmap, one bit each: for sets that may have as many offsets as there are records."""
 
 from collections.abc import Iterator
 
@@ -6,7 +6,7 @@ _PAGE_BITS = 1 << 13
 
 
 class OffsetSet:
-    """Offsets ≥ 0; iterates in ascending order."""
+    """Set of offsets ≥ 0, iterated in ascending order."""
 
     def __init__(self) -> None:
         self._pages: dict[int, bytearray] = {}
@@ -29,7 +29,7 @@ class OffsetSet:
                     yield from (first + bit for bit in range(8) if byte & 1 << bit)
 
     def add(self, offset: int) -> None:
-        """Set it; nothing changes where it is set."""
+        """Add an offset, if it is not in the set."""
         number, bit = divmod(offset, _PAGE_BITS)
         page = self._pages.get(number)
         if page is None:

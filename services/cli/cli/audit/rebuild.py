@@ -1,4 +1,4 @@
-"""`fraudstream rebuild`: the CSV written anew from the scored topic, byte for byte as the scorers wrote it."""
+"""`fraudstream rebuild`: the CSV re-created from the scored topic, byte for byte as the scorers wrote it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AsyncExitStack
@@ -29,11 +29,11 @@ _TIMESTAMPS, _APPEND_TIME = "message.timestamp.type", "LogAppendTime"
 
 
 class ScorersRunningError(FraudstreamError):
-    """The group has members: they would write to the CSV too."""
+    """The group has members, which would write to the CSV too."""
 
 
 async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
-    """Refill the CSV with what the group has committed. Raises FraudstreamError, and has changed nothing then."""
+    """Refill the CSV with the rows that the group has committed. Raises FraudstreamError, with nothing changed then."""
     kafka, topics, group = settings.kafka, settings.topics, settings.group.group
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
@@ -44,17 +44,17 @@ async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
                 "rebuilt rows have other timestamps",
                 topic=topics.scored,
                 setting=f"{_TIMESTAMPS}={_APPEND_TIME}",
-                meaning="the broker replaced the payments' timestamps by the time of writing; the rows get those",
+                meaning="the broker replaced the payments' timestamps with the time of writing; the rows have those",
                 action=f"for later payments: kafka-configs --bootstrap-server {kafka.bootstrap_servers} --alter "
                 f"--entity-type topics --entity-name {topics.scored} --add-config {_TIMESTAMPS}=CreateTime",
             )
         partitions = range(cluster.partitions[topics.input])
         refill = CsvRefill(settings.csv.path, Identity(cluster=cluster.id, topic=topics.input, group=group))
         state = stack.enter_context(refill.locked())
-        # asked under the lock: who joins from now on can store nothing, and so commit nothing
+        # read under the lock: a scorer that joins later can't store anything, and so can't commit
         if members := await member_count(admin, group):
             raise ScorersRunningError(
-                f"{members} scorers of group {group} are running or were until just now; "
+                f"{members} scorers of group {group} are running, or were until just now; "
                 "stop them first: docker compose stop scorer"
             )
         if not force:
@@ -80,15 +80,15 @@ async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
             log.warning("no committed offset", partition=partition, meaning="its rows are not rebuilt")
         reached = await writing.all({one: offset for one, offset in committed.items() if offset is not None})
         if committed != await committed_offsets(admin, group, topics.input, partitions):
-            raise ScorersRunningError("the group's offsets have moved meanwhile; stop the scorers, then run it again")
-        aside = refill.finish(state, reached)
-        for path in aside:
-            log.warning("CSV set aside", file=path.name, reason="replaced by the rebuilt one")
+            raise ScorersRunningError("the group's offsets have changed meanwhile; stop the scorers, then run it again")
+        renamed = refill.finish(state, reached)
+        for path in renamed:
+            log.warning("CSV renamed", file=path.name, reason="replaced by the rebuilt one")
         log.info("CSV rebuilt", file=str(settings.csv.path), rows=writing.rows)
 
 
 async def _end_transactions(settings: VerifySettings, partitions: Collection[int]) -> None:
-    """End what a killed scorer left open, as its successor would: then what is committed stays so."""
+    """End transactions that a killed scorer left open, as its successor would: then the committed offsets are final."""
     owner = Owner(
         settings.kafka,
         topics=settings.topics,
@@ -109,7 +109,7 @@ async def _end_transactions(settings: VerifySettings, partitions: Collection[int
 
 @dataclass(slots=True, kw_only=True)
 class _Writing:
-    """Writes partition by partition; `rows` counts them."""
+    """Writer of rows, partition by partition; `rows` counts them."""
 
     settings: VerifySettings
     readers: Mapping[str, TopicReader]
@@ -127,7 +127,7 @@ class _Writing:
         self.progress = Progress("rebuilding", total, self.log)
 
     async def all(self, committed: Mapping[int, int]) -> dict[int, Reached]:
-        """All partitions in order; how far each is decided."""
+        """Write all partitions in order; return the range of offsets that is decided in each."""
         reached = {partition: await self._partition(partition, end) for partition, end in committed.items()}
         self.progress.finish()
         return reached
@@ -135,7 +135,7 @@ class _Writing:
     async def _partition(self, partition: int, end: int) -> Reached:
         topics = self.settings.topics
         scored = self.logs[topics.scored][partition]
-        behind = self.rotated.last(partition)
+        last_rotated = self.rotated.last(partition)
         begin, _ = await first_of_present_topic(
             self.readers[topics.input],
             self.readers[topics.scored],
@@ -143,15 +143,17 @@ class _Writing:
             self.logs[topics.input][partition],
             scored,
         )
-        rows = _Rows(behind=behind, end=end, repeats_within=2 * self.settings.group.max_records, erased=self.erased)
+        rows = _Rows(
+            after=last_rotated, end=end, repeats_within=2 * self.settings.group.max_records, erased=self.erased
+        )
         async for records in self.readers[topics.scored].records(partition, begin, scored.end):
             self._write(rows.add(records))
             self.progress.advance(partition, len(records))
         self._write(rows.rest())
         firsts = (self.rotated.first(partition), rows.first, await self._first_dead(partition))
         first = min((one for one in firsts if one is not None), default=-1)
-        missing_from = max(behind + 1, self._known_first(partition))
-        self._say_missing(partition, scored, missing_from, end if rows.first is None else rows.first)
+        missing_from = max(last_rotated + 1, self._known_first(partition))
+        self._report_missing(partition, scored, missing_from, end if rows.first is None else rows.first)
         if rows.unreadable:
             self.log.warning("scored records unreadable", partition=partition, records=rows.unreadable)
         return Reached(first=first, end=end)
@@ -173,50 +175,50 @@ class _Writing:
                 return min(offset for offset, _ in entries)
         return None
 
-    def _say_missing(self, partition: int, scored: Retained, since: int, first: int) -> None:
+    def _report_missing(self, partition: int, scored: Retained, since: int, first: int) -> None:
         if scored.start > 0 and first > since:
             self.log.warning(
-                "scored topic does not reach back",
+                "scored records no longer retained",
                 partition=partition,
                 missing_offsets=f"{since}…{first - 1}",
-                meaning="their rows can't be rebuilt: retention has deleted them",
+                meaning="retention has deleted them: their rows can't be rebuilt",
             )
 
 
 class _Rows:
-    """Rows in order, each once. Of a repeat the last counts, as in the CSV: what came before it was never stored."""
+    """Rows in order, each once. The last one of a repeat counts, as in the CSV: earlier ones were never stored."""
 
-    def __init__(self, *, behind: int, end: int, repeats_within: int, erased: frozenset[ErasedPlace]) -> None:
+    def __init__(self, *, after: int, end: int, repeats_within: int, erased: frozenset[ErasedPlace]) -> None:
         self.first: int | None = None
         self.unreadable = 0
-        self._behind = behind
+        self._after = after
         self._end = end
         self._repeats_within = repeats_within
         self._erased = erased
         self._held: dict[int, bytes] = {}
 
     def add(self, records: Sequence[Record]) -> list[bytes]:
-        """Take records in; returns the rows that no repeat can change any more."""
+        """Add records; return the rows that no repeat can change any more."""
         scored = scored_again(records, self._count_unreadable)
         places = map(ErasedPlace, scored.partition, scored.offset, scored.timestamp_ms)
         for place, offset, line in zip(places, scored.offset, Texts.of(scored).csv_lines(), strict=True):
-            if self._behind < offset < self._end and place not in self._erased:
+            if self._after < offset < self._end and place not in self._erased:
                 self._held[offset] = f"{line}\n".encode()
         if self.first is None and self._held:
             self.first = min(self._held)
         return (
-            self._released(len(self._held) - self._repeats_within) if len(self._held) > 2 * self._repeats_within else []
+            self._release(len(self._held) - self._repeats_within) if len(self._held) > 2 * self._repeats_within else []
         )
 
     def _count_unreadable(self, _: str) -> None:
         self.unreadable += 1
 
     def rest(self) -> list[bytes]:
-        """The rows that are left."""
-        return self._released(len(self._held))
+        """Return the remaining rows."""
+        return self._release(len(self._held))
 
-    def _released(self, count: int) -> list[bytes]:
+    def _release(self, count: int) -> list[bytes]:
         offsets = sorted(self._held)[:count]
         if offsets:
-            self._behind = offsets[-1]
+            self._after = offsets[-1]
         return [self._held.pop(offset) for offset in offsets]

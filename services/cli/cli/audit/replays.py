@@ -1,4 +1,4 @@
-"""The markers of one partition of the dead-letter topic, held against its letters. Pure."""
+"""Replay markers of one partition of the dead-letter topic, checked against its letters. Pure."""
 
 from collections.abc import Iterable
 
@@ -9,10 +9,10 @@ from fraudstream.record import Record
 
 
 class Replays:
-    """`add` records in order; `count` letters were replayed, `findings` tell what should not be."""
+    """Replays, by `add` in order of offset: `count` of replayed letters, `findings` of invalid markers."""
 
     def __init__(self, partition: int, start: int) -> None:
-        """Letters before `start` are no longer kept."""
+        """Letters before `start` are no longer retained."""
         self.count = 0
         self.findings: list[tuple[Kind, str]] = []
         self._partition = partition
@@ -21,7 +21,7 @@ class Replays:
         self._replayed = OffsetSet()
 
     def add(self, records: Iterable[Record]) -> None:
-        """Take in letters and markers."""
+        """Add letters and markers."""
         for record in records:
             if marker := replayed(self._partition, record):
                 self._mark(marker.letter_offset, again=marker.again)

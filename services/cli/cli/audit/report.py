@@ -1,4 +1,4 @@
-"""What `verify` found, in words: a table, the findings, the verdict. Pure."""
+"""The result of `verify` as text: a table, the findings, the verdict. Pure."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -13,9 +13,10 @@ _HEAD = ("partition", "judged offsets", "records", "scored", "dead", "findings",
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judged:
-    """A partition's result. `notes` say what could not be judged, and why; `pending` wait for the scorers.
+    """A partition's result. `notes` give the reasons for unverified offsets; `pending` records await the scorers.
 
-    `replayed` of all dead letters that are kept were sent to the input again. The rows of `erased` records were erased.
+    `replayed` counts the retained dead letters that were sent to the input again, `erased` the records without rows
+    because these were erased.
     """
 
     partition: int
@@ -35,7 +36,7 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All partitions, and lines of the CSV that belong to none; `notes` are about the whole."""
+    """All partitions, and lines of the CSV that belong to none; `notes` concern all partitions."""
 
     partitions: Sequence[Judged]
     unreadable: int = 0
@@ -44,11 +45,11 @@ class Report:
 
     @property
     def is_clean(self) -> bool:
-        """Whether nothing was found."""
+        """Whether there are no findings."""
         return not self.unreadable and not any(judged.findings.total() for judged in self.partitions)
 
     def text(self) -> str:
-        """As a user reads it."""
+        """Return the report as text."""
         parts = [_table(self.partitions), *self._notes(), *self._findings(), self._verdict()]
         return "\n\n".join(parts)
 
@@ -80,14 +81,14 @@ class Report:
         records = sum(judged.records for judged in self.partitions)
         once = sum(judged.once for judged in self.partitions)
         if not records and self.is_clean:
-            return "Nothing to judge yet: no record was decided that is still retained."
+            return "Nothing to verify yet: no retained record has been processed."
         if self.is_clean:
             scored, dead, erased = (
                 sum(getattr(one, name) for one in self.partitions) for name in ("scored", "dead", "erased")
             )
             parts = f"{scored:,} scored, {dead:,} dead letters" + (f", {erased:,} erased" if erased else "")
-            return f"All well: each of {records:,} records stands exactly once ({parts})." + self._replayed()
-        return f"NOT well: {once:,} of {records:,} records stand exactly once, {records - once:,} do not; see above."
+            return f"Verified: each of {records:,} records appears exactly once ({parts})." + self._replayed()
+        return f"FAILED: {once:,} of {records:,} records appear exactly once, {records - once:,} do not; see above."
 
     def _replayed(self) -> str:
         replayed = sum(judged.replayed for judged in self.partitions)

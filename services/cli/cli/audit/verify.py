@@ -1,4 +1,4 @@
-"""`fraudstream verify`: does every input record stand exactly once, in CSV and scored topic or as a dead letter?"""
+"""`fraudstream verify`: checks that each input record appears exactly once: in CSV and scored topic, or as a letter."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -33,14 +33,14 @@ _COUNTED_EXACTLY = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerifySettings:
-    """Where everything is."""
+    """Settings of the commands that compare the outputs with the input."""
 
     kafka: KafkaSettings
     topics: TopicSettings
     group: GroupSettings
     csv: CsvSettings
     with_csv: bool = True
-    """Whether `verify` holds the topics against the CSV; where each host has one of its own, no single one has all."""
+    """Whether `verify` reads the CSV too; if each host has its own, none of them has all rows."""
 
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> Self:
@@ -54,7 +54,7 @@ class VerifySettings:
 
 
 async def verify(settings: VerifySettings, log: Log) -> Report:
-    """Judge what the group has committed; scorers may go on meanwhile. Raises FraudstreamError where it can't."""
+    """Verify the records that the group has committed; scorers may run meanwhile. Raises FraudstreamError."""
     kafka, topics, group = settings.kafka, settings.topics, settings.group.group
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
@@ -67,10 +67,10 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
             topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
             for topic in (topics.input, topics.scored, topics.dlq)
         }
-        # what is committed comes first: all that it stands for is in the outputs by then
+        # committed offsets are read first: the outputs then have everything before them
         committed = await committed_offsets(admin, group, topics.input, partitions)
         if all(offset is None for offset in committed.values()):
-            raise KafkaSetupError(f"CONSUMER_GROUP: {group} has not committed anything of {topics.input} yet")
+            raise KafkaSetupError(f"CONSUMER_GROUP: {group} has no committed offsets in {topics.input} yet")
         logs = await settled_logs(settings, readers, partitions, log)
         csv = stack.enter_context(CsvSnapshot(files(settings.csv.path) if settings.with_csv else []))
         audit = _Audit(
@@ -101,13 +101,13 @@ async def verify(settings: VerifySettings, log: Log) -> Report:
 def _without(settings: VerifySettings) -> str:
     if settings.with_csv:
         return f"There is no CSV at {settings.csv.path}: fraudstream rebuild refills it."
-    return "Judged by the topics alone, without a CSV."
+    return "Verified by the topics alone, without the CSV."
 
 
 async def settled_logs(
     settings: VerifySettings, readers: Mapping[str, TopicReader], partitions: range, log: Log
 ) -> dict[str, dict[int, Retained]]:
-    """Return what each topic retains, the output topics once the transactions that are open now have ended."""
+    """Return each topic's retained offsets; waits until the output topics' open transactions have ended."""
     kafka, topics = settings.kafka, settings.topics
     logs = {topics.input: await readers[topics.input].retained(partitions)}
     for topic in (topics.scored, topics.dlq):
@@ -124,7 +124,7 @@ def _total(logs: Mapping[int, Retained], committed: Mapping[int, int | None]) ->
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Audit:
-    """Judges partition by partition."""
+    """Verification, partition by partition."""
 
     topics: TopicSettings
     readers: Mapping[str, TopicReader]
@@ -138,12 +138,12 @@ class _Audit:
     progress: Progress
 
     async def partition(self, partition: int) -> Judged:
-        """Merge the partition's four readings."""
+        """Merge the partition's input with its three outputs."""
         committed, retained = self.committed[partition], self.logs[self.topics.input][partition]
         if committed is None:
             pending = await self._pending(partition, retained.start, retained.end)
             return Judged(
-                partition=partition, start=0, end=0, pending=pending, notes=["the group has committed nothing of it"]
+                partition=partition, start=0, end=0, pending=pending, notes=["the group has no committed offset"]
             )
         unreadable: list[str] = []
         readings = await self._readings(partition, unreadable.append)
@@ -151,16 +151,16 @@ class _Audit:
         end = min(committed, retained.end)
         start = max(retained.start, min(first, end) if first is not None else end)
         topic_from = await self._topic_from(partition, readings.scored, end)
-        if not self.with_csv:  # nothing else says what became of them
+        if not self.with_csv:  # then only the scored topic shows their outputs
             start = max(start, min(topic_from, end))
         erased = frozenset((one.offset, one.timestamp_ms) for one in self.erased if one.partition == partition)
         bounds = Bounds(start=start, end=end, topic_from=topic_from, compacted=self.compacted, erased=erased)
         merge = Merge(bounds, csv=self.with_csv)
         undecoded = await self._merge(partition, merge, readings)
         for detail in unreadable:
-            merge.found(Kind.UNREADABLE, detail)
+            merge.add_finding(Kind.UNREADABLE, detail)
         for kind, detail in readings.replays.findings:
-            merge.found(kind, detail)
+            merge.add_finding(kind, detail)
         merge.finish()
         return Judged(
             partition=partition,
@@ -175,13 +175,13 @@ class _Audit:
             pending=await self._pending(partition, max(end, retained.start), retained.end),
             findings=merge.findings,
             examples=merge.examples,
-            notes=[*self._notes(partition, merge, first, readings.former), *_undecoded_notes(undecoded)],
+            notes=[*self._notes(partition, merge, first, readings.previous), *_undecoded_notes(undecoded)],
         )
 
     async def _readings(self, partition: int, unreadable: Callable[[str], None]) -> "_Readings":
         scored, dead = self.topics.scored, self.topics.dlq
         log = self.logs[scored][partition]
-        begin, former = await first_of_present_topic(
+        begin, previous = await first_of_present_topic(
             self.readers[self.topics.input],
             self.readers[scored],
             partition,
@@ -210,26 +210,26 @@ class _Audit:
             scored=Cursor(events()),
             dead=Cursor(letters()),
             rows=Cursor(rows()),
-            former=former,
+            previous=previous,
             replays=replays,
         )
 
     async def _first(self, partition: int, readings: "_Readings") -> int | None:
-        """The first offset that was ever decided: as the journal has it, else the lowest one seen; None: none yet."""
+        """Return the first offset ever decided: from the journal, else the lowest in the outputs; None if none was."""
         if (first := self.first.get(partition, -1)) >= 0:
             return first
         heads = [await readings.rows.peek(), await readings.scored.peek(), await readings.dead.peek()]
         return min((head for head in heads if head is not None), default=None)
 
     async def _topic_from(self, partition: int, scored: Cursor[Content], end: int) -> int:
-        """Below this offset the scored topic's own retention has deleted scored records."""
+        """Return the offset below which the scored topic's own retention has deleted scored records."""
         if self.logs[self.topics.scored][partition].start == 0:
             return 0
         head = await scored.peek()
         return end if head is None else head
 
     async def _merge(self, partition: int, merge: Merge, readings: "_Readings") -> list[Unreadable]:
-        """Merge the readings; return the input's batches that can't be decoded, each of which counts as one record."""
+        """Merge the readings; return the input's batches that can't be decoded; each counts as one record."""
         bounds = merge.bounds
         undecoded: list[Unreadable] = []
         async for records in self.readers[self.topics.input].records(partition, bounds.start, bounds.end):
@@ -251,41 +251,41 @@ class _Audit:
         return undecoded
 
     async def _pending(self, partition: int, start: int, end: int) -> int:
-        """Records that wait for the scorers; where there are many, offsets: transactions' markers count too then."""
+        """Count the records that await the scorers; above 100,000, count offsets, including transaction markers."""
         if end - start > _COUNTED_EXACTLY:
             return end - start
         return sum([len(records) async for records in self.readers[self.topics.input].records(partition, start, end)])
 
-    def _notes(self, partition: int, merge: Merge, first: int | None, former: int) -> list[str]:
+    def _notes(self, partition: int, merge: Merge, first: int | None, previous: int) -> list[str]:
         retained = self.logs[self.topics.input][partition]
         notes = []
         if first is not None and first < retained.start:
-            notes.append(f"offsets {first}…{retained.start - 1} are no longer in {self.topics.input}: not judged")
+            notes.append(f"offsets {first}…{retained.start - 1} are no longer in {self.topics.input}: not verified")
         if merge.unretained:
             notes.append(
                 f"{merge.unretained:,} records up to offset {merge.bounds.topic_from - 1} are no longer in "
-                f"{self.topics.scored}: judged by the CSV alone"
+                f"{self.topics.scored}: verified by the CSV alone"
             )
         if merge.compacted:
             notes.append(
                 f"{len(merge.compacted):,} outputs are of records that compaction has removed from "
-                f"{self.topics.input}: not judged"
+                f"{self.topics.input}: not verified"
             )
         if self.logs[self.topics.dlq][partition].start > 0:
-            notes.append(f"{self.topics.dlq} does not reach back to its beginning: what it lost counts as lost")
-        if merge.former or former:
+            notes.append(f"{self.topics.dlq} no longer has its first records: deleted dead letters count as lost")
+        if merge.previous or previous:
             notes.append(
-                f"{former:,} scored records and {merge.former:,} dead letters are of a former {self.topics.input}, "
-                "which was deleted and made anew: passed over"
+                f"{previous:,} scored records and {merge.previous:,} dead letters belong to a previous "
+                f"{self.topics.input}, which was deleted and re-created: skipped"
             )
         if merge.uncompared:
-            notes.append(f"{merge.uncompared:,} records came so late that CSV and topic could not be compared")
+            notes.append(f"{merge.uncompared:,} records came too late to compare CSV and topic")
         return notes
 
 
 def _undecoded_notes(batches: Sequence[Unreadable]) -> list[str]:
     return [
-        f"offsets {batch.offset}…{batch.last_offset}: a batch that can't be decoded; it was skipped, and counts as one"
+        f"offsets {batch.offset}…{batch.last_offset}: an undecodable batch; it was skipped, and counts as one record"
         for batch in batches
     ]
 
@@ -295,5 +295,5 @@ class _Readings:
     scored: Cursor[Content]
     dead: Cursor[int]
     rows: Cursor[Content]
-    former: int
+    previous: int
     replays: Replays

@@ -1,1 +1,1 @@
-"""The CSV as the commands read it, refill it and erase rows from it."""
+"""Reading, refilling and erasing rows of the CSV, for the commands."""

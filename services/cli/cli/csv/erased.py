@@ -1,6 +1,7 @@
-"""The list of erased records beside the CSV: places in Kafka, and nothing of what was there.
+"""The list of erased records beside the CSV: their places in Kafka, without any content.
 
-`verify` does not miss their rows, and `rebuild` does not write them again while the topics still have the records.
+`verify` does not report their rows as missing, and `rebuild` does not restore them while the topics still have the
+records.
 """
 
 import json
@@ -19,11 +20,11 @@ Entry = tuple[str, str, int, int, int]
 
 _MODE = 0o660
 _LINE_BYTES = 500
-"""Of an entry, at most: a topic's name has 249 characters."""
+"""Maximum length of an entry: a topic's name has up to 249 characters."""
 
 
 class ErasedPlace(NamedTuple):
-    """A record of the input topic; a topic that was re-created repeats offsets, with other timestamps."""
+    """Place of a record in the input topic; a re-created topic repeats offsets, with other timestamps."""
 
     partition: int
     offset: int
@@ -57,7 +58,7 @@ class ErasedPlaces:
         except FileNotFoundError:
             return []
         except (OSError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or "it is not a list of erased records"
+            reason = getattr(error, "strerror", None) or "not a list of erased records"
             raise SinkUnavailableError(
                 f"{self.path}: {reason}; restore it, or delete it: rebuild may then write erased rows again"
             ) from None

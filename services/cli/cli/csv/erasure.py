@@ -1,7 +1,7 @@
-"""Rows erased from the CSV and the files that were renamed from it, while scorers run.
+"""Erasure of rows from the CSV and the files that were renamed from it, while scorers run.
 
-Each file is replaced by a copy without the rows. Of the live file, the journal has length and checksum before and after
-the replacement: after a crash in between, the file on disk shows which of the two it is.
+Each file is replaced by a copy without the rows. For the live file, the journal has length and checksum of both: after
+a crash in between, they show which of the two is on disk.
 """
 
 import os
@@ -30,15 +30,15 @@ from fraudstream.runtime.regular_files import open_regular, trusted_place
 
 _PATIENCE_S = 10.0
 _ALL_BUT_OTHERS = 0o770
-_OURS_ALONE = 0o600
+_OWNER_ONLY = 0o600
 _BLOCK_BYTES = 1 << 20
 
 Cut = tuple[int, int]
-"""An erased row's bytes: start and end."""
+"""Byte range of an erased row: start and end."""
 
 
 class CsvErasure:
-    """Erases rows from the CSV at `path`, of which scorers of `identity` may be running."""
+    """Erasure of rows from the CSV at `path`, while scorers of `identity` may be running."""
 
     def __init__(self, path: Path, identity: Identity, *, patience_s: float = _PATIENCE_S) -> None:
         self._path = path
@@ -47,7 +47,7 @@ class CsvErasure:
         self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
 
     def count(self, rows: Rows) -> dict[Path, int]:
-        """Count the rows in each file that has some. Raises SinkUnavailableError."""
+        """Return the number of rows in each file that has some. Raises SinkUnavailableError."""
         counts = {}
         for path in files(self._path):
             try:
@@ -59,9 +59,9 @@ class CsvErasure:
         return {path: count for path, count in counts.items() if count}
 
     def erase(self, rows: Rows, places: Collection[ErasedPlace]) -> dict[Path, int]:
-        """Erase the rows and list the places; return the rows of each file. Scorers wait meanwhile.
+        """Erase the rows and record the places; return the number of rows by file. Scorers wait meanwhile.
 
-        Raises SinkUnavailableError or JournalForeignError; some of the files may be done then.
+        Raises SinkUnavailableError or JournalForeignError; rows of some files may be erased then.
         """
         try:
             with self._lock.held():
@@ -76,7 +76,7 @@ class CsvErasure:
 
     def _erase(self, rows: Rows, *, has_live: bool) -> dict[Path, int]:
         counts = {self._path: self._erase_live(rows)} if has_live else {}
-        # listed after the live file: opening it may have moved it aside
+        # listed after the live file: opening it may have renamed it
         for path in files(self._path):
             if path != self._path and _count(path, rows):
                 counts[path] = self._erase_kept(path, rows)
@@ -105,7 +105,7 @@ class CsvErasure:
             if state is None or generation is None:
                 copy.replace()
                 return len(copy.cuts)
-            # meanwhile no mark leads into the file: a crash in between loses only what a replay would have read there
+            # no mark refers to the file during the replacement: a crash then loses only rows that a replay would read
             marks = {
                 partition: replace(mark, start=0, end=0) if mark.generation == generation else mark
                 for partition, mark in state.marks.items()
@@ -119,14 +119,14 @@ class CsvErasure:
             return len(copy.cuts)
 
     def _generation(self, state: State, path: Path) -> int | None:
-        """The generation of a kept file, if the last batch of a partition is in it."""
+        """Return the generation of a rotated file, if the last batch of a partition is in it."""
         generations = {mark.generation for mark in state.marks.values() if mark.end > mark.start}
         return next((one for one in generations if one != state.generation and self._file.rotated(one) == path), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Copy:
-    """A copy without the rows, which were at `cuts`; its length and checksum. `replace` puts it in place."""
+    """A copy without the rows, which were at `cuts`, with its length and checksum; `replace` moves it into place."""
 
     part: Path
     target: Path
@@ -141,8 +141,8 @@ class _Copy:
 
 @contextmanager
 def _copied(path: Path, rows: Rows) -> Iterator[_Copy]:
-    """Copy the file without the rows, beside it; what is not put in place is deleted in the end."""
-    target = trusted_place(path)  # of our own link, the file itself: else its rows would stay where it is
+    """Copy the file without the rows, beside it; delete the copy at the end, unless it was moved into place."""
+    target = trusted_place(path)  # resolves our own link: otherwise the linked file would keep the rows
     part = target.with_name(f".{target.name}.erasing")
     cuts: list[Cut] = []
     position = 0
@@ -157,7 +157,7 @@ def _copied(path: Path, rows: Rows) -> Iterator[_Copy]:
                     copy.write(lines)
                 position = end
             copy.flush()
-            _take_over(os.fstat(source.fileno()), copy)
+            _copy_owner_and_mode(os.fstat(source.fileno()), copy)
             if cuts:
                 os.fsync(copy.fileno())
             length = copy.tell()
@@ -172,18 +172,18 @@ def _opened(path: Path) -> BinaryIO:
 
 
 def _created(path: Path) -> BinaryIO:
-    return os.fdopen(open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OURS_ALONE), "w+b")
+    return os.fdopen(open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "w+b")
 
 
-def _take_over(source: os.stat_result, copy: BinaryIO) -> None:
-    """Give the copy the source's owner, where this user may do that, and its rights without those of others."""
+def _copy_owner_and_mode(source: os.stat_result, copy: BinaryIO) -> None:
+    """Copy the source's owner, if permitted, and its mode without the permissions for others."""
     with suppress(PermissionError):
         os.fchown(copy.fileno(), source.st_uid, source.st_gid)
     os.fchmod(copy.fileno(), stat.S_IMODE(source.st_mode) & _ALL_BUT_OTHERS)
 
 
 def files(path: Path) -> list[Path]:
-    """Return the CSV at `path`, and each file beside it that was renamed from it: full, damaged, former, replaced."""
+    """Return the CSV at `path`, and each file renamed from it: full, damaged, replaced, or of a previous topic."""
     kept = rf"\.(?:\d{{4,}}|(?:damaged|former|replaced)-\d+){re.escape(path.suffix)}"
     name = re.compile(re.escape(path.stem) + rf"(?:{kept}|{re.escape(path.suffix)})")
     try:
@@ -198,7 +198,7 @@ def _count(path: Path, rows: Rows) -> int:
 
 
 def _judged(file: BinaryIO, rows: Rows) -> Iterator[tuple[bytes, bool]]:
-    """Yield the file's content: single lines, and whether they are to be erased, or many lines that are not."""
+    """Yield the file's content: single lines, and whether to erase them, or blocks of lines to keep."""
     while block := file.read(_BLOCK_BYTES):
         block += file.readline()
         if rows.may_be_in(block):
@@ -208,7 +208,7 @@ def _judged(file: BinaryIO, rows: Rows) -> Iterator[tuple[bytes, bool]]:
 
 
 def _moved(marks: Mapping[int, Mark], generation: int, cuts: Sequence[Cut]) -> dict[int, Mark]:
-    """Return the marks, those of the generation with the byte ranges that they have after the cuts."""
+    """Return the marks, with the byte ranges of this generation as they are after the cuts."""
     starts = [start for start, _ in cuts]
     erased = [0, *accumulate(end - start for start, end in cuts)]
 

@@ -1,4 +1,4 @@
-"""The CSV read as a whole: rotated files and those set aside as damaged, then the live one, by partition in order."""
+"""The whole CSV, read by partition in order: rotated files, files renamed as damaged, and the live file."""
 
 import os
 import re
@@ -17,12 +17,12 @@ _READ_BYTES = 1 << 20
 _PLACE_BYTES = 64
 _EXAMPLES = 20
 _DIGITS = 19
-"""Of a partition or an offset, at most; Python refuses to read thousands of digits."""
+"""Maximum digits of a partition or an offset; Python refuses to parse thousands of digits."""
 
 
 @dataclass(slots=True, kw_only=True)
 class _File:
-    """An open file, read as far as it reached when it was opened."""
+    """An open file, read up to its size when it was opened."""
 
     name: str
     descriptor: int
@@ -31,10 +31,10 @@ class _File:
 
 
 class CsvSnapshot:
-    """The rows as they are now. Renaming does not disturb it: the files are open. Opening it reads them once.
+    """Snapshot of the rows at the time of opening, which reads all files once; files may be renamed meanwhile.
 
-    Rows of one partition are in order within a file, so files go by their first row of that partition. `unreadable`
-    counts the lines of which not even the partition can be told; `unreadable_lines` are the first of them.
+    Rows of a partition are in order within a file, so files are sorted by their first row of it. `unreadable` counts
+    the lines whose partition can't be read; `unreadable_lines` are the first of them.
     """
 
     def __init__(self, paths: list[Path]) -> None:
@@ -53,27 +53,27 @@ class CsvSnapshot:
 
     @property
     def names(self) -> list[str]:
-        """The files that are there."""
+        """Names of the existing files."""
         return [file.name for file in self._files]
 
     @property
     def partitions(self) -> set[int]:
-        """Those that have rows."""
+        """The partitions that have rows."""
         return {partition for file in self._files for partition in file.ranges}
 
     def lines(self, partition: int) -> Iterator[list[bytes]]:
-        """Lines of `partition`, chunk by chunk; lines of others may be among them."""
+        """Yield the lines of `partition` in chunks; they may include lines of other partitions."""
         for file in self._in_order(partition):
             for start, end in file.ranges[partition]:
                 for lines in _lines(file.descriptor, start, end):
                     yield _maybe_of(partition, lines)
 
     def first(self, partition: int) -> int | None:
-        """The lowest offset of `partition`; None where it has no row."""
+        """Return the lowest offset of `partition`; None if it has no row."""
         return min((_first(file, partition) for file in self._in_order(partition)), default=None)
 
     def last(self, partition: int) -> int:
-        """The highest offset of `partition`; -1 where it has no row."""
+        """Return the highest offset of `partition`; -1 if it has no row."""
         highest = -1
         for file in self._in_order(partition):
             start, end = file.ranges[partition][-1]
@@ -100,14 +100,14 @@ class CsvSnapshot:
         except FileNotFoundError:
             return
         status = os.fstat(descriptor)
-        if (status.st_dev, status.st_ino) in seen:  # rotated between two looks
+        if (status.st_dev, status.st_ino) in seen:  # rotated since the listing: the file is already open
             os.close(descriptor)
             return
         seen.add((status.st_dev, status.st_ino))
         self._files.append(_File(name=path.name, descriptor=descriptor, size=status.st_size))
 
     def _index(self, file: _File) -> None:
-        """Note in which blocks each partition has rows."""
+        """Record the blocks in which each partition has rows."""
         for start, end, lines in _blocks(file.descriptor, 0, file.size, _BLOCK_BYTES):
             if start == 0 and lines and lines[0] + b"\n" == HEADER_LINE:
                 del lines[0]
@@ -134,31 +134,31 @@ class CsvSnapshot:
 
 
 def files(path: Path) -> list[Path]:
-    """All that holds rows of the CSV at `path`: the live file first, so that a rotation meanwhile loses none."""
+    """Return all files with rows of the CSV at `path`: the live file first, so that a rotation meanwhile hides none."""
     return [path, *rotated_files(path), *damaged_files(path)]
 
 
 def rotated_files(path: Path) -> list[Path]:
-    """Those that were full."""
+    """Return the rotated files, in order."""
     return _numbered(path, r"\.(\d{4,})")
 
 
 def damaged_files(path: Path) -> list[Path]:
-    """Those that somebody changed, and that were set aside."""
+    """Return the files that another program changed, and that were renamed, in order."""
     return _numbered(path, r"\.damaged-(\d+)")
 
 
 def _numbered(path: Path, pattern: str) -> list[Path]:
     name = re.compile(re.escape(path.stem) + pattern + re.escape(path.suffix))
     try:
-        found = [(int(match[1]), one) for one in path.parent.iterdir() if (match := name.fullmatch(one.name))]
+        numbered = [(int(match[1]), one) for one in path.parent.iterdir() if (match := name.fullmatch(one.name))]
     except FileNotFoundError:
         return []
-    return [one for _, one in sorted(found)]
+    return [one for _, one in sorted(numbered)]
 
 
 def _blocks(descriptor: int, start: int, end: int, size: int) -> Iterator[tuple[int, int, list[bytes]]]:
-    """Whole lines, without their ends, and the byte range that they come from; a last line without end is left out."""
+    """Yield whole lines, without line ends, and their byte range; a last line without a line end is omitted."""
     rest = b""
     position = start
     while position < end:
@@ -179,7 +179,7 @@ def _lines(descriptor: int, start: int, end: int) -> Iterator[list[bytes]]:
 
 def _partition(line: bytes) -> bytes:
     cells = line.rsplit(b",", 2)
-    return cells[1] if len(cells) == 3 else b""  # noqa: PLR2004 - what stands before it, it, the offset
+    return cells[1] if len(cells) == 3 else b""  # noqa: PLR2004 - cells before, partition, offset
 
 
 def _is_number(cell: bytes) -> bool:
@@ -187,7 +187,7 @@ def _is_number(cell: bytes) -> bool:
 
 
 def _maybe_of(partition: int, lines: list[bytes]) -> list[bytes]:
-    """The partition stands before the last cell; what else looks like it is told apart when the row is read."""
+    """Return the lines that may have `partition` in the last cell but one; parsing the row rejects false matches."""
     place = b",%d," % partition
     return [line for line in lines if line.find(place, -_PLACE_BYTES) >= 0]
 

@@ -1,4 +1,4 @@
-"""A lost CSV written anew beside its place, then put there together with a journal that goes on from it."""
+"""Rebuild of a lost CSV: written beside its path, then moved into place with a journal that continues from it."""
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,19 +21,19 @@ _PATIENCE_S = 10.0
 
 
 class CsvExistsError(FraudstreamError):
-    """There are rows that a rebuilt CSV would repeat."""
+    """The CSV already has rows, which a rebuilt CSV would repeat."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reached:
-    """A partition whose rows are written: decided are offsets first ≤ o < end (`first` -1 where nobody knows)."""
+    """Decided offsets of a partition whose rows are written: first ≤ o < end (`first` is -1 if unknown)."""
 
     first: int
     end: int
 
 
 def known(path: Path, identity: Identity) -> State | None:
-    """The journal beside the CSV, if it is of `identity`. Raises JournalForeignError where another one's is there."""
+    """Return the state in the journal beside the CSV, if any. Raises JournalForeignError if it has another identity."""
     try:
         state = journal_of(path).read()
     except OSError as error:
@@ -49,12 +49,12 @@ def known(path: Path, identity: Identity) -> State | None:
 
 
 def journal_of(path: Path) -> Journal:
-    """The journal beside the CSV at `path`."""
+    """Return the journal beside the CSV at `path`."""
     return Journal(path.with_name(f".{path.name}.journal"))
 
 
 class CsvRefill:
-    """Used as `with refill.locked(): …`: `write` rows, then `finish`; before that nothing has changed."""
+    """Rebuild of a CSV: in `with refill.locked():`, `write` rows, then `finish`, which makes the first change."""
 
     def __init__(self, path: Path, identity: Identity, *, patience_s: float = _PATIENCE_S) -> None:
         self._path = path
@@ -65,7 +65,7 @@ class CsvRefill:
 
     @contextmanager
     def locked(self) -> Iterator[State]:
-        """No scorer writes meanwhile; gives what the journal knows. An OSError becomes SinkUnavailableError."""
+        """Yield the journal's state while no scorer can write. Raises SinkUnavailableError for an OSError."""
         try:
             with self._lock.held():
                 Claim(self._path, self._identity).check()
@@ -80,20 +80,20 @@ class CsvRefill:
             raise SinkUnavailableError(f"{error.filename or self._path}: {error.strerror or error}") from error
 
     def refuse_to_repeat(self) -> None:
-        """Raise CsvExistsError where the CSV has rows, or a damaged one is beside it."""
-        for path in self._in_the_way():
+        """Raise CsvExistsError if the CSV has rows, or a damaged one is beside it."""
+        for path in self._existing():
             raise CsvExistsError(
-                f"{path} has rows, which would stand there twice; fraudstream rebuild --force sets it aside first"
+                f"{path} has rows, which would be there twice; fraudstream rebuild --force renames it first"
             )
 
     def write(self, rows: Sequence[bytes]) -> None:
-        """Append to the new file."""
+        """Append rows to the new file."""
         self._new.write(b"".join(rows))
 
     def finish(self, state: State, reached: Mapping[int, Reached]) -> list[Path]:
-        """Put file and journal in place; returns where former files were set aside.
+        """Move file and journal into place; return the new paths of the previous files, which are renamed.
 
-        The journal first: whatever happens between the two, no record is scored again or left out by scorers.
+        The journal is written first: after a crash between the two, scorers neither repeat nor omit a record.
         """
         self._new.flush()
         length = self._new.tell()
@@ -112,26 +112,26 @@ class CsvRefill:
                 replacement=None,
             )
         )
-        aside = [self._set_aside(path) for path in self._in_the_way()]
+        renamed = [self._rename(path) for path in self._existing()]
         self._part.rename(self._path)
         sync_folder(self._path.parent)
-        return aside
+        return renamed
 
     @property
     def _new(self) -> BinaryIO:
         assert self._file is not None, "locked() comes first"  # noqa: S101
         return self._file
 
-    def _in_the_way(self) -> list[Path]:
+    def _existing(self) -> list[Path]:
         live = self._path.exists() and self._path.stat().st_size > len(HEADER_LINE)
         return [*([self._path] if live else []), *damaged_files(self._path)]
 
-    def _set_aside(self, path: Path) -> Path:
+    def _rename(self, path: Path) -> Path:
         number = 1
-        while (aside := self._path.with_name(f"{self._path.stem}.replaced-{number}{self._path.suffix}")).exists():
+        while (renamed := self._path.with_name(f"{self._path.stem}.replaced-{number}{self._path.suffix}")).exists():
             number += 1
-        path.rename(aside)
-        return aside
+        path.rename(renamed)
+        return renamed
 
 
 def _marks(state: State, reached: Mapping[int, Reached]) -> dict[int, Mark]:
@@ -141,11 +141,11 @@ def _marks(state: State, reached: Mapping[int, Reached]) -> dict[int, Mark]:
     }
 
 
-def _mark(former: Mark | None, reached: Reached, era: int) -> Mark:
-    """Decided is what is committed, and no more: what was stored but never committed is scored again."""
-    first = former.first if former and former.first >= 0 else reached.first
+def _mark(previous: Mark | None, reached: Reached, era: int) -> Mark:
+    """Return a mark up to the committed offset: rows stored but never committed are scored again."""
+    first = previous.first if previous and previous.first >= 0 else reached.first
     last = reached.end - 1
-    return Mark(token=(former.token if former else 0) + 1, first=first, offset=last, base=last, era=era)
+    return Mark(token=(previous.token if previous else 0) + 1, first=first, offset=last, base=last, era=era)
 
 
 def _number(path: Path, rotated: Path) -> int:

@@ -1,4 +1,4 @@
-"""Rows of payments erased from the archive: found first, then deleted by their keys, in one transaction."""
+"""Erasure of payments' rows from the archive: found first, then deleted by their keys, in one transaction."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
@@ -15,7 +15,7 @@ Keys = Mapping[str, set[tuple[Any, ...]]]
 """The primary keys of rows, by table."""
 
 _PART = 200
-"""Of a statement's parameters."""
+"""Parameters per statement."""
 _CONTAINS: Mapping[str, Callable[[Column[Any], bytes], ColumnElement[bool]]] = {
     "sqlite": lambda column, part: func.instr(column, part) > 0,
     "postgresql": lambda column, part: func.position(func.convert_to(part.decode(), "UTF8").op("IN")(column)) > 0,
@@ -25,13 +25,13 @@ _CONTAINS: Mapping[str, Callable[[Column[Any], bytes], ColumnElement[bool]]] = {
 def find(
     database: Database, wanted: Wanted, topic: str, payments: Iterable[ScoredPlace], letters: Iterable[Place]
 ) -> Keys:
-    """Return the rows of the payments; `payments` and `letters` are places found in Kafka. Blocks."""
+    """Return the keys of the payments' rows; `payments` and `letters` are places found in Kafka. Blocks."""
     with database.transaction() as connection:
         return _find(connection, wanted, [(topic, *one) for one in payments], list(letters))
 
 
 def erase(database: Database, keys: Keys) -> dict[str, int]:
-    """Delete the rows, all or none; return how many were deleted. Blocks."""
+    """Delete the rows, all or none; return the number deleted from each table. Blocks."""
     tables = {table.name: table for table in (scored_payments, dead_letters)}
     counts = dict.fromkeys(keys, 0)
     with database.transaction() as connection:

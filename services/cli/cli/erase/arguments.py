@@ -1,4 +1,4 @@
-"""What the subcommand `erase` takes."""
+"""Command-line options of the subcommand `erase`."""
 
 import argparse
 import base64
@@ -6,16 +6,23 @@ import binascii
 
 
 def add(parser: argparse.ArgumentParser) -> None:
-    """Add the options."""
-    parser.add_argument("--payment-id", type=int, action="append", default=[], metavar="ID", help="of the payments")
+    """Add the options to the parser."""
     parser.add_argument(
-        "--key", type=str.encode, action="append", default=[], metavar="TEXT", help="Kafka key, as UTF-8"
+        "--payment-id", type=int, action="append", default=[], metavar="ID", help="id of the payments to erase"
     )
     parser.add_argument(
-        "--key-base64", type=_decoded, action="append", dest="key", metavar="KEY", help="Kafka key of any bytes"
+        "--key",
+        type=str.encode,
+        action="append",
+        default=[],
+        metavar="TEXT",
+        help="Kafka key of the records to erase, as UTF-8",
     )
-    parser.add_argument("--dry-run", action="store_true", help="count what is there, and erase nothing")
-    parser.add_argument("--yes", action="store_true", help="do not ask")
+    parser.add_argument(
+        "--key-base64", type=_decoded, action="append", dest="key", metavar="KEY", help="Kafka key of arbitrary bytes"
+    )
+    parser.add_argument("--dry-run", action="store_true", help="count the rows without erasing them")
+    parser.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def _decoded(text: str) -> bytes:

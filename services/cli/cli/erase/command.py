@@ -1,4 +1,4 @@
-"""`fraudstream erase`: search Kafka, CSV and archive, show what is there, ask, erase it, and show what remains."""
+"""`fraudstream erase`: search Kafka, CSV and archive, show the rows, confirm, erase them, and show what remains."""
 
 import argparse
 import asyncio
@@ -32,7 +32,10 @@ _INTERRUPTED = "interrupted: run it again"
 
 
 async def run_erase(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    """Erase; 0 if all is erased or there is nothing, else 1. Raises FraudstreamError."""
+    """Run `fraudstream erase`; return 0 if all rows are erased, if there are none, or after a dry run; else 1.
+
+    Raises FraudstreamError.
+    """
     failpoints.arm(env.get(failpoints.VARIABLE, ""))
     log = logs.configure(LogSettings.from_env(env), "erase", sys.stderr)
     settings, archive = VerifySettings.from_env(env), _Archive.from_env(env)
@@ -47,7 +50,7 @@ async def run_erase(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Archive:
-    """The archive; `store` is None where there is none."""
+    """The archive; `store` is None if it does not exist."""
 
     name: str
     store: Store | None
@@ -56,13 +59,13 @@ class _Archive:
     @classmethod
     def from_env(cls, env: Mapping[str, str]) -> "_Archive":
         url = address(ArchiveSettings.from_env(env).database_url)
-        is_there = url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
-        store = Store(database=Database(url)) if is_there else None
+        exists = url.get_backend_name() != "sqlite" or Path(url.database or "").exists()
+        store = Store(database=Database(url)) if exists else None
         return cls(name=shown(url), store=store, retry=DatabaseRetry(Worker("database"), shown(url)))
 
 
 class _Erasing:
-    """One run: counts, asks, erases."""
+    """One run: count, confirm, erase."""
 
     def __init__(
         self, settings: VerifySettings, archive: _Archive, wanted: Wanted, found: Found, stop: asyncio.Event
@@ -76,7 +79,7 @@ class _Erasing:
         self._stop = stop
 
     async def run(self, arguments: argparse.Namespace) -> int:
-        """Return the exit code."""
+        """Run and return the exit code."""
         unarchived = await self._unarchived()
         keys = await self._in_archive()
         csv = await asyncio.to_thread(self._csv.count, self._rows)
@@ -90,19 +93,19 @@ class _Erasing:
                 terminal.write("Nothing was erased.\n")
                 return 1
             csv = await asyncio.to_thread(self._csv.erase, self._rows, self._found.places)
-            # once more: rows that were archived meanwhile
+            # searched again: rows may have been archived meanwhile
             counts = await self._erase_in_archive(await self._in_archive())
             terminal.write(self._text(self._counts(csv, counts), "erased") + "\n")
         terminal.write(self._remaining() + "\n")
         return self._end(unarchived)
 
     async def _unarchived(self) -> int:
-        """Count the partitions of the output topics of which the archive has not reached what was found."""
+        """Count the partitions of output topics in which the archive has not reached the last record found."""
         store = self._archive.store
         if store is None:
             return 0
         topics = (self._topics.scored, self._topics.dlq)
-        positions, _ = await self._patiently(store.positions, self._found.identity.cluster, topics)
+        positions, _ = await self._with_retry(store.positions, self._found.identity.cluster, topics)
         reached = {place: position.next_offset for place, position in positions.items()}
         return sum(last >= reached.get(place, 0) for place, last in self._found.last.items())
 
@@ -111,19 +114,19 @@ class _Erasing:
             return {}
         found, topic = self._found, self._topics.input
         database = self._archive.store.database
-        return await self._patiently(archive.find, database, self._wanted, topic, found.payments, found.letters)
+        return await self._with_retry(archive.find, database, self._wanted, topic, found.payments, found.letters)
 
     async def _erase_in_archive(self, keys: archive.Keys) -> dict[str, int]:
         if self._archive.store is None:
             return {}
         database = self._archive.store.database
-        counts: dict[str, int] = await self._patiently(archive.erase, database, keys)
+        counts: dict[str, int] = await self._with_retry(archive.erase, database, keys)
         failpoint("erase_archived")
-        # also where nothing is left to delete: the last run may have been killed here
-        await self._patiently(database.compact)
+        # even without rows to delete: the last run may have been killed here
+        await self._with_retry(database.compact)
         return counts
 
-    async def _patiently(self, work: Callable[..., T], *arguments: Any) -> T:
+    async def _with_retry(self, work: Callable[..., T], *arguments: Any) -> T:
         try:
             return await self._archive.retry.run(self._stop, work, *arguments)
         except StoppedError:
@@ -145,11 +148,11 @@ class _Erasing:
             listed = ", ".join(f"{topic} {count:,}" for topic, count in records.items())
             lines.append(f"Kafka keeps these records until its retention deletes them: {listed}.")
         if self._archive.store is None:
-            lines.append(f"There is no archive at {self._archive.name}.")
+            lines.append(f"The archive {self._archive.name} does not exist.")
         if self._wanted.keys:
             lines.append(
-                "Keys are known only of records that Kafka retains, and of dead letters: "
-                "older payments are found by --payment-id."
+                "Keys are known only for dead letters and records that Kafka retains: "
+                "find older payments by --payment-id."
             )
         lines.append("Exports, results of score and backups are not searched: docs/privacy.md.")
         return "\n".join(lines)
@@ -157,7 +160,7 @@ class _Erasing:
     def _end(self, unarchived: int) -> int:
         if not self._found.unscored and not unarchived:
             return 0
-        late = [f"{self._found.unscored:,} records are not scored yet"] if self._found.unscored else []
-        late += [f"{unarchived} partitions are not archived yet"] if unarchived else []
-        terminal.write(f"NOT complete: {', '.join(late)}. Run it again when that is done.\n")
+        remaining = [f"{self._found.unscored:,} records are not scored yet"] if self._found.unscored else []
+        remaining += [f"{unarchived} partitions are not archived yet"] if unarchived else []
+        terminal.write(f"INCOMPLETE: {', '.join(remaining)}. Run it again when that is done.\n")
         return 1

@@ -1,4 +1,4 @@
-"""The records of payments in the three topics: where they are, and which of them are still to come out of a service."""
+"""Search for payments' records in the three topics, including those that are not scored or archived yet."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -23,17 +23,17 @@ from fraudstream.runtime.settings import TopicSettings
 from fraudstream.scored_payment import scored_payment
 
 Source = tuple[str, int]
-"""A topic's partition."""
+"""A topic and partition."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Found:
-    """What the topics have of the payments.
+    """The payments' records in the topics.
 
-    `unscored` records of the input are not committed by the group yet: their rows may be written later. `last` is the
-    highest offset found in each partition of the output topics: an archive that has not reached it archives it later.
-    `letters` are places of the input: what is in the dead-letter topic, the archive finds by itself, and a letter that
-    somebody else wrote may name any place.
+    `unscored` counts input records that the group has not committed: their rows may be written later. `last` is the
+    highest offset found in each partition of the output topics: an archive before it adds rows later. `letters` are
+    places in the input, not in the dead-letter topic: the archive is searched for those letters itself, and a letter of
+    another writer may name any place.
     """
 
     identity: Identity
@@ -41,33 +41,33 @@ class Found:
     letters: set[Place] = field(default_factory=set)
     places: set[ErasedPlace] = field(default_factory=set)
     records: Counter[str] = field(default_factory=Counter)
-    """By topic."""
+    """Number of records by topic."""
     unscored: int = 0
     last: dict[Source, int] = field(default_factory=dict)
 
 
 async def search(settings: VerifySettings, wanted: Wanted, log: Log) -> Found:
-    """Read all that the topics retain. Raises FraudstreamError."""
+    """Search all retained records. Raises FraudstreamError."""
     kafka, topics = settings.kafka, settings.topics
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
         cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
         check_partitions(cluster, topics)
         found = Found(identity=Identity(cluster=cluster.id, topic=topics.input, group=settings.group.group))
-        known(settings.csv.path, found.identity)  # before a long reading
+        known(settings.csv.path, found.identity)  # fails before the long search
         partitions = range(cluster.partitions[topics.input])
         readers = {
             topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
             for topic in (topics.input, topics.scored, topics.dlq)
         }
-        # what is committed comes first: its scored records and dead letters are in the topics by then
+        # committed offsets are read first: the outputs of all records before them are then in the topics
         committed = await committed_offsets(admin, settings.group.group, topics.input, partitions)
         logs = await settled_logs(settings, readers, partitions, log)
         progress = Progress("searching", sum(one.end - one.start for by in logs.values() for one in by.values()), log)
         sorting = _Sorting(wanted=wanted, topics=topics, found=found)
         for topic, add in (
             (topics.scored, sorting.scored),
-            # after the scored ones, which it checks
+            # after the scored records, which it checks
             (topics.input, lambda one, records: sorting.inputs(one, records, committed[one] or 0)),
             (topics.dlq, sorting.letters),
         ):
@@ -82,18 +82,18 @@ async def search(settings: VerifySettings, wanted: Wanted, log: Log) -> Found:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Sorting:
-    """Notes the wanted ones among a partition's records, the scored ones first."""
+    """Collector of the wanted records, by partition; scored records come first."""
 
     wanted: Wanted
     topics: TopicSettings
     found: Found
-    named: set[tuple[int, int]] = field(default_factory=set)
-    """Partition and offset in the input of the scored records found."""
+    scored_sources: set[tuple[int, int]] = field(default_factory=set)
+    """Input partition and offset of the scored records found."""
 
     def inputs(self, partition: int, records: Sequence[Record], committed: int) -> None:
         for record in records:
-            is_named = (partition, record.offset) in self.named
-            if not is_named and not self._may_be(record):
+            has_scored = (partition, record.offset) in self.scored_sources
+            if not has_scored and not self._may_be(record):
                 continue
             payment = decode(record.value)
             place = ErasedPlace(partition, record.offset, record.timestamp)
@@ -104,7 +104,7 @@ class _Sorting:
             else:
                 is_wanted = self._is_payment(record.key, payment["payment_id"])
                 scored = ScoredPlace(partition, record.offset, payment["payment_id"])
-                # without it where a scored record that is not the scorer's gave another key
+                # discarded if another writer's scored record had another key
                 (self.found.payments.add if is_wanted else self.found.payments.discard)(scored)
             if not is_wanted:
                 self.found.places.discard(place)
@@ -120,16 +120,16 @@ class _Sorting:
                 source = payment["source_partition"], payment["source_offset"]
                 self.found.payments.add(ScoredPlace(*source, payment["payment_id"]))
                 self.found.places.add(ErasedPlace(*source, record.timestamp))
-                self.named.add(source)
-                self._note(self.topics.scored, partition, record)
+                self.scored_sources.add(source)
+                self._record(self.topics.scored, partition, record)
 
     def letters(self, partition: int, records: Sequence[Record]) -> None:
         for record in records:
             letter = dead_letter(partition, record)
             if letter and self._is_letter(letter.key, letter.value):
-                self._note(self.topics.dlq, partition, record)
+                self._record(self.topics.dlq, partition, record)
 
-    def _note(self, topic: str, partition: int, record: Record) -> None:
+    def _record(self, topic: str, partition: int, record: Record) -> None:
         self.found.records[topic] += 1
         self.found.last[topic, partition] = record.offset
 

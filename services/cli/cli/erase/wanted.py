@@ -1,4 +1,4 @@
-"""The payments to erase, and how they are recognised in records, dead letters and CSV rows. Pure."""
+"""The payments to erase, and their recognition in records, dead letters and CSV rows. Pure."""
 
 import re
 from collections.abc import Collection
@@ -11,12 +11,12 @@ _CELLS = HEADER.count(",") + 1
 _MOST_SEARCHED = 50
 _NAME, _ESCAPE = b"payment_id", b"\\u00"
 _ESCAPED_NAME = b"".join(rb"(?:%c|(?i:\\u00%02x))" % (one, one) for one in _NAME)
-"""JSON lets each character of a name be written as an escape. Five times as slow to look for."""
+"""JSON allows each character of a name to be an escape. Matching this is five times slower."""
 _ID, _PARTITION, _OFFSET = (HEADER.split(",").index(name) for name in ("payment_id", "partition", "offset"))
 
 
 class ScoredPlace(NamedTuple):
-    """A scored payment: its place in the input topic and its id, as a topic that was re-created repeats places."""
+    """Place of a scored payment in the input topic, and its id, as a re-created topic repeats places."""
 
     partition: int
     offset: int
@@ -25,7 +25,7 @@ class ScoredPlace(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """Payments by their id, and records by their Kafka key."""
+    """Payments to erase by their id, and records to erase by their Kafka key."""
 
     payment_ids: frozenset[int] = frozenset()
     keys: frozenset[bytes] = frozenset()
@@ -36,7 +36,7 @@ class Wanted:
     def __post_init__(self) -> None:
         ids = b"|".join(b"%d" % one for one in sorted(self.payment_ids)) or b"(?!)"
         object.__setattr__(self, "_digits", re.compile(rb"(?<!\d)(?:" + ids + rb")(?!\d)"))
-        # also within JSON in a string, where the JSON is broken, in other quotes, and as a number with a decimal point
+        # also within JSON in a string, in invalid JSON, in other quotes, and as a number with a decimal point
         text = rb"[\\\"'\s]*[:=][\\\"'\s\[+nrt]*(?:" + ids + rb")(?:\.0*)?(?![\d.])"
         object.__setattr__(self, "_id_in_text", re.compile(_NAME + text))
         object.__setattr__(self, "_id_in_escapes", re.compile(_ESCAPED_NAME + text))
@@ -46,11 +46,11 @@ class Wanted:
         return key is not None and key in self.keys
 
     def may_be_in(self, value: bytes | None) -> bool:
-        """Return whether the digits of an id are in `value`: without them it is not a payment with one of the ids."""
+        """Return whether `value` contains the digits of an id; if not, it is not a payment with one of the ids."""
         return value is not None and self._digits.search(value) is not None
 
     def names_payment(self, value: bytes | None) -> bool:
-        """Return whether `value`, which need not be valid JSON, gives one of the ids as its payment_id."""
+        """Return whether `value`, which may be invalid JSON, has one of the ids as its payment_id."""
         if value is None:
             return False
         pattern = self._id_in_escapes if _ESCAPE in value else self._id_in_text
@@ -58,7 +58,7 @@ class Wanted:
 
 
 class Rows:
-    """Recognises the CSV rows of payments: by id, or by place and id."""
+    """CSV rows of payments, recognised by id, or by place and id."""
 
     def __init__(self, payment_ids: Collection[int], places: Collection[ScoredPlace]) -> None:
         self._ids = frozenset(b"%d" % one for one in payment_ids)
@@ -66,11 +66,11 @@ class Rows:
         self._searched = self._ids.union(payment_id for _, _, payment_id in self._places)
 
     def may_be_in(self, block: bytes) -> bool:
-        """Return whether a line of `block` may match; always true where there are many ids."""
+        """Return whether a line of `block` may match; always true above 50 ids."""
         return len(self._searched) > _MOST_SEARCHED or any(one in block for one in self._searched)
 
     def match(self, line: bytes) -> bool:
-        """Return whether `line` is one of their rows; of a damaged line, whether one of its cells is an id."""
+        """Return whether `line` is one of the rows; for a damaged line, whether one of its cells is an id."""
         cells = line.rstrip(b"\r\n").split(b",")
         if len(cells) != _CELLS:
             return not self._ids.isdisjoint(cells)

@@ -1,1 +1,1 @@
-"""Drift: whether payments still look like those that the model was trained on."""
+"""Drift: comparison of recent payments with those that the model was trained on."""

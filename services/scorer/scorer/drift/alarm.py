@@ -1,4 +1,4 @@
-"""Says when payments begin to look unlike those that the model learned from, and when that ends."""
+"""Log events for the start and end of drift: payments distributed unlike those that the model was trained on."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,24 +12,26 @@ from scorer.scoring import Outcome
 
 
 class DriftAlarm:
-    """Watches this replica's payments; without a reference, none."""
+    """Drift of this replica's payments, logged; not measured without a reference."""
 
     def __init__(self) -> None:
         self._reference: Reference | None = None
         self._drift: Drift | None = None
-        self._told = False
+        self._reported = False
         self._log = structlog.get_logger()
 
     @property
     def findings(self) -> Mapping[str, tuple[Finding, bool]]:
-        """What was last found of each field, and whether it drifts; empty until there are payments enough."""
+        """The last finding of each field, and whether it drifts; empty until there are enough payments."""
         return self._drift.findings if self._drift else {}
 
     def cycle(self, outcomes: Sequence[Outcome], reference: Reference | None) -> None:
-        """Take in the payments of a cycle that is committed; with another reference than before, all begins anew."""
-        if reference is None and not self._told:
-            self._log.info("drift not watched", reason="the model's manifest has no reference", action="train again")
-        self._told = reference is None
+        """Add the payments of a committed cycle; a changed reference discards all earlier ones."""
+        if reference is None and not self._reported:
+            self._log.info(
+                "drift not measured", reason="the model's manifest has no reference", action="retrain the model"
+            )
+        self._reported = reference is None
         if reference is not self._reference:
             self._reference, self._drift = reference, Drift(reference) if reference else None
         if self._drift is None or not outcomes:
@@ -40,12 +42,12 @@ class DriftAlarm:
             np.concatenate([outcome.timestamps_ms for outcome in outcomes]),
         )
         for change in changes:
-            self._say(change)
+            self._report(change)
 
-    def _say(self, change: Change) -> None:
-        say, event = (self._log.warning, "drift begins") if change.begins else (self._log.info, "drift ends")
+    def _report(self, change: Change) -> None:
+        report, event = (self._log.warning, "drift begins") if change.begins else (self._log.info, "drift ends")
         finding = change.finding
-        say(
+        report(
             event,
             field=finding.field,
             psi=round(finding.psi, 3),

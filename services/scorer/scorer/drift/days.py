@@ -1,4 +1,4 @@
-"""The hour of payments, looked at over whole days of event time: within a day it is what the clock says."""
+"""Hours of payments, compared over whole days of event time: within a day they only follow the clock."""
 
 from dataclasses import dataclass
 
@@ -19,27 +19,27 @@ class Day:
     """The payments of one UTC day."""
 
     start_ms: int
-    """Since 1970."""
+    """Milliseconds since 1970."""
     table: Integers
-    """(24, 24), by the hour of their timestamp and by their transaction_hour."""
+    """Counts, (24, 24), by hour of the timestamp and by transaction_hour."""
 
     @property
     def whole(self) -> bool:
-        """Whether there are payments from each of its hours."""
+        """Whether each hour of the day has payments."""
         return bool(self.table.any(axis=1).all())
 
     @property
     def follows_clock(self) -> bool:
-        """Whether most payments carry the hour of their timestamp, or one that is always as many hours off.
+        """Whether most payments have the hour of their timestamp, or one at a constant difference from it.
 
-        Then their distribution is that of the traffic: a producer at a constant pace makes one that no history has.
+        Then the distribution is that of the traffic, which at a constant pace no history has.
         """
         clock, hour = np.indices(self.table.shape)
         off = np.bincount(((hour - clock) % HOURS).ravel(), weights=self.table.ravel())
         return bool(2 * off.max() > self.table.sum())
 
     def compare(self, reference: Integers) -> Finding:
-        """With the history's payments by hour, (24,); an hour that follows the clock has not drifted."""
+        """Compare with the history's payments by hour, (24,); hours that follow the clock have a PSI of 0."""
         counts, bins = self.table.sum(axis=0).astype(np.float64), np.full(HOURS, float(HOURS))
         expected = psi.smoothed(reference.astype(np.float64), bins)
         size = psi.sizes(psi.smoothed(counts, bins), expected, np.array([0]))[0]
@@ -48,27 +48,27 @@ class Day:
 
 
 class Days:
-    """Collects one day after the other. What comes early or late while another day goes on is left out."""
+    """One day after the other, as payments arrive. Payments of any day but the current one are ignored."""
 
     def __init__(self) -> None:
         self._day: int | None = None
         self._table = np.zeros(HOURS * HOURS, dtype=np.int64)
 
     def take(self, timestamps_ms: Integers, hours: Integers) -> Day | None:
-        """Take in a block, at least one payment; returns the day that has ended with it, if that was a whole one."""
+        """Add a block of at least one payment; return the day that ended with it, if that was a whole one."""
         days, within_ms = np.divmod(timestamps_ms, _MS_A_DAY)
         these = days == self._day
         ended = None
         if not these.any():
-            ended = self._ended()
-            # the middle one: a single clock that is years ahead must not end the day for all
+            ended = self._end_day()
+            # the median: a single clock that is years ahead must not end the day for all
             self._day = int(np.sort(days)[len(days) // 2])
             these = days == self._day
         cells = within_ms[these] // _MS_AN_HOUR * HOURS + hours[these]
         self._table += np.bincount(cells, minlength=HOURS * HOURS)
         return ended
 
-    def _ended(self) -> Day | None:
+    def _end_day(self) -> Day | None:
         if self._day is None:
             return None
         day = Day(start_ms=self._day * _MS_A_DAY, table=self._table.reshape(HOURS, HOURS))

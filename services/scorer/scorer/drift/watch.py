@@ -1,4 +1,4 @@
-"""Payments as they are committed → when drift begins, and when it ends."""
+"""Committed payments → changes: the start and end of drift in each field."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,25 +15,25 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 WINDOW = 2_500
-"""Payments that are compared at a time."""
+"""Number of payments in a comparison."""
 BLOCK = 250
-"""Payments after which they are compared again: fewer would cost more than they tell."""
+"""Number of payments between comparisons: fewer would add cost, but little information."""
 
 _HOUR_COLUMN = FEATURES.index(HOUR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """A field begins to drift, or ends to."""
+    """The start or end of drift in a field."""
 
     begins: bool
     finding: Finding
     since_ms: int
-    """Event time, -1 if unknown, of the first payments from which on the PSI was never below half the limit."""
+    """Event time, -1 if unknown, of the first payments since which the PSI was never below half the limit."""
 
 
 class Drift:
-    """Watches one scorer's payments; its memory does not grow with their number."""
+    """Drift of one scorer's payments, in constant memory."""
 
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
@@ -44,11 +44,11 @@ class Drift:
 
     @property
     def findings(self) -> Mapping[str, tuple[Finding, bool]]:
-        """What was last found of each field, and whether it drifts."""
+        """The last finding of each field, and whether it drifts."""
         return {name: (alarm.last, alarm.on) for name, alarm in self._alarms.items() if alarm.last}
 
     def take(self, matrix: Floats, scores: Floats, timestamps_ms: Integers) -> list[Change]:
-        """Take payments in, `matrix` with columns as FEATURES, timestamps as Kafka's; returns what has changed."""
+        """Add payments; return the changes. `matrix` has columns as FEATURES, `timestamps_ms` are Kafka's."""
         if len(scores):
             self._waiting.append((matrix, scores, timestamps_ms))
         if sum(len(waiting) for _, waiting, _ in self._waiting) < BLOCK:
@@ -77,7 +77,7 @@ class Drift:
 
 
 def _blocks(count: int) -> Iterator[slice]:
-    """The fewest that are no larger than the window, all about as large."""
+    """Yield the fewest slices of at most WINDOW payments each, of about equal size."""
     blocks = -(-count // WINDOW)
     for number in range(blocks):
         yield slice(number * count // blocks, (number + 1) * count // blocks)
@@ -85,14 +85,14 @@ def _blocks(count: int) -> Iterator[slice]:
 
 @dataclass(slots=True)
 class _Alarm:
-    """One field's: begins at the limit, ends at half of it, so that it does not flutter between."""
+    """One field's alarm: on at the limit, off below half of it, so that it does not flap."""
 
     on: bool = False
     since_ms: int | None = None
     last: Finding | None = None
 
     def judge(self, finding: Finding, event_ms: int) -> Change | None:
-        """What changes with a finding on payments from `event_ms` on."""
+        """Return the change that a finding on payments from `event_ms` on causes, if any."""
         self.last = finding
         near = 2.0 * finding.psi >= finding.limit
         since_ms = event_ms if self.since_ms is None else self.since_ms

@@ -1,4 +1,4 @@
-"""The histogram of the last payments, block by block: a new one comes in, the oldest ones go."""
+"""Sliding histogram of the last payments: each new block displaces the oldest ones."""
 
 from collections import deque
 
@@ -9,7 +9,7 @@ Integers = NDArray[np.int64]
 
 
 class Window:
-    """The fewest last blocks that hold at least `payments` payments; the memory is that of their histograms."""
+    """The fewest last blocks with at least `payments` payments; only their histograms are kept."""
 
     def __init__(self, payments: int) -> None:
         self._payments = payments
@@ -23,11 +23,11 @@ class Window:
         return self._sum if self._count >= self._payments else None
 
     def push(self, count: int, histogram: Integers) -> None:
-        """Take a block of `count` payments in; its histogram must not be changed afterwards."""
+        """Add a block of `count` payments; its histogram must not be changed afterwards."""
         self._blocks.append((count, histogram))
         self._count += count
         self._sum = histogram if self._sum is None else self._sum + histogram
         while self._count - self._blocks[0][0] >= self._payments:
-            gone, oldest = self._blocks.popleft()
-            self._count -= gone
+            removed, oldest = self._blocks.popleft()
+            self._count -= removed
             self._sum = self._sum - oldest

@@ -1,1 +1,1 @@
-"""The CSV of scored payments on disk: journal, lock, owner, and requests beside it."""
+"""The CSV of scored payments on disk: journal, lock, owner, and skip requests next to it."""

@@ -1,4 +1,4 @@
-"""The stack that a CSV belongs to while its scorers run: a shared flock, which ends with its holder."""
+"""Ownership of a CSV by one stack while its scorers run: a shared flock, which the kernel releases with its holder."""
 
 import fcntl
 import json
@@ -15,10 +15,10 @@ _MAX_BYTES = 4_096
 
 
 class Claim:
-    """A claim on the CSV at `path`, shared by all running scorers of `identity`: others must not write meanwhile.
+    """A claim on the CSV at `path`, shared by all running scorers of `identity`: others must not write.
 
-    It needs no clock: a stack that has nothing to write holds it too, and one that was killed does not. The caller
-    holds the CSV's lock in every call but `release`.
+    No clock is involved: a stack without anything to write holds the claim too, and one that was killed does not. The
+    caller holds the CSV's lock in every call but `release`.
     """
 
     def __init__(self, path: Path, identity: Identity) -> None:
@@ -39,7 +39,7 @@ class Claim:
             return
         descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
         try:
-            if _lock(descriptor, fcntl.LOCK_EX):  # the only claim: the file may name a stack that has ended
+            if _try_lock(descriptor, fcntl.LOCK_EX):  # no other claim: the file may name a stack that has stopped
                 content = json.dumps(asdict(self._identity)).encode()
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, content, 0)
@@ -50,7 +50,7 @@ class Claim:
         self._descriptor = descriptor
 
     def check(self) -> None:
-        """Raise JournalForeignError where running scorers of another identity have claimed the CSV."""
+        """Raise JournalForeignError if running scorers of another identity have claimed the CSV."""
         if self._is_current():
             return
         try:
@@ -59,23 +59,23 @@ class Claim:
             pass
         else:
             try:
-                theirs = _identity(os.pread(descriptor, _MAX_BYTES, 0))
-                if theirs != self._identity and not _lock(descriptor, fcntl.LOCK_EX):
+                theirs = _parse_identity(os.pread(descriptor, _MAX_BYTES, 0))
+                if theirs != self._identity and not _try_lock(descriptor, fcntl.LOCK_EX):
                     raise self.refusal(theirs)
             finally:
                 os.close(descriptor)
-        if self.held:  # somebody deleted the file of our claim: claim the CSV again
+        if self.held:  # another program deleted the file of our claim: claim the CSV again
             self.release()
             self.take()
 
     def release(self) -> None:
-        """End the claim, if it is held."""
+        """Release the claim, if it is held."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
 
     def refusal(self, theirs: Identity | None) -> JournalForeignError:
-        """The error to raise where the CSV belongs to `theirs`; None: to a stack that can't be named."""
+        """Return the error to raise if the CSV belongs to `theirs`; None: to an unknown stack."""
         ours = self._identity
         if theirs and (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
             return JournalForeignError(
@@ -97,8 +97,8 @@ class Claim:
             return False
 
 
-def _lock(descriptor: int, kind: int) -> bool:
-    """Whether the lock was free."""
+def _try_lock(descriptor: int, kind: int) -> bool:
+    """Take the lock if it is free; return whether it was."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -106,7 +106,7 @@ def _lock(descriptor: int, kind: int) -> bool:
     return True
 
 
-def _identity(content: bytes) -> Identity | None:
+def _parse_identity(content: bytes) -> Identity | None:
     try:
         return Identity(**json.loads(content))
     except (ValueError, TypeError):

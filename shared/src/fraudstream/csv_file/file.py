@@ -1,6 +1,6 @@
-"""The CSV on disk, held against its journal: what has befallen it is mended before anyone appends.
+"""The CSV on disk and its journal: a file that does not match its journal is repaired or renamed before an append.
 
-docs/operations.md tells what a user sees of each case. The caller holds the lock; any OSError leaves both as they were.
+docs/operations.md describes each case for users. The caller holds the lock; an OSError leaves both files unchanged.
 """
 
 import errno
@@ -27,13 +27,13 @@ _TAIL_BYTES = 4096
 
 
 def tail(file: int, length: int) -> int:
-    """The checksum of the last 4 KiB before `length`: enough to notice that somebody changed the file's end."""
+    """Return the checksum of the last 4 KiB before `length`, which detects changes of the file's end."""
     start = max(0, length - _TAIL_BYTES)
     return zlib.crc32(os.pread(file, length - start, start))
 
 
 class CsvFile:
-    """The file beside its journal; both belong to `identity`."""
+    """The CSV and its journal; both belong to `identity`."""
 
     def __init__(self, path: Path, identity: Identity) -> None:
         self.path = path
@@ -44,8 +44,8 @@ class CsvFile:
 
     @contextmanager
     def opened(self) -> Iterator[tuple[int, State]]:
-        """The file, open for reading and writing, and its state; both mended."""
-        state = self._mended()
+        """Repair the file and its state, and yield both; the file is open for reading and writing."""
+        state = self._repair()
         file = open_trusted(self.path, os.O_RDWR)
         try:
             yield file, state
@@ -53,109 +53,111 @@ class CsvFile:
             os.close(file)
 
     def rotated(self, number: int) -> Path:
-        """The name under which the file of that generation is kept once the next one has begun."""
+        """Return the name of the file of that generation after its rotation."""
         return self.path.with_name(f"{self.path.stem}.{number + 1:04d}{self.path.suffix}")
 
     def highest(self) -> int:
-        """The highest number under which a file is kept, 0 if there is none: generations begin there."""
-        return max((int(file.stem.rpartition(".")[2]) for file in self._numbered()), default=0)
+        """Return the highest number of a rotated file, 0 without any; generations start from it."""
+        return max((int(file.stem.rpartition(".")[2]) for file in self._list_rotated()), default=0)
 
     def rotate(self, state: State) -> State:
-        """Keep the file under its number and begin the next one; byte ranges go on meaning the old one."""
+        """Rename the file to its number and start the next one; byte ranges still refer to the old file."""
         if self.rotated(state.generation).exists():
-            raise FileExistsError(errno.EEXIST, "kept files are never overwritten", str(self.rotated(state.generation)))
+            raise FileExistsError(
+                errno.EEXIST, "a rotated file is never overwritten", str(self.rotated(state.generation))
+            )
         self.path.rename(self.rotated(state.generation))
         self._log.info("CSV rotated", kept=self.rotated(state.generation).name, bytes=state.length)
-        return self._next(state)
+        return self._start_next(state)
 
     def renew(self, state: State, partitions: frozenset[int]) -> None:
-        """The topic was made anew: forget what was decided of `partitions`; tokens stay.
+        """Reset `partitions`, as their topic was re-created: decided offsets are forgotten, tokens are kept.
 
-        The first of a topic's partitions that are found anew begin an era and set the file aside; those found later,
-        by another replica maybe, must not: it has rows of the new topic already.
+        The first partitions reset after a re-creation start an era and move the file aside; partitions reset later,
+        perhaps by another replica, must not: the file already has rows of the new topic.
         """
-        begins = any(state.marks[partition].era == state.era for partition in partitions)
-        era = state.era + 1 if begins else state.era
+        starts_era = any(state.marks[partition].era == state.era for partition in partitions)
+        era = state.era + 1 if starts_era else state.era
         renewed = {partition: Mark(token=state.marks[partition].token, era=era) for partition in partitions}
         state = replace(state, era=era, marks={**state.marks, **renewed})
-        if begins:
-            aside = self._set_all_aside()
-            self._log.warning("CSV set aside", file=aside.name, reason="the topic was made anew")
-            self._start(_unplaced(replace(state, generation=0)))
+        if starts_era:
+            aside = self._move_all_aside()
+            self._log.warning("CSV moved aside", file=aside.name, reason="the topic was re-created")
+            self._start(_without_ranges(replace(state, generation=0)))
         else:
             self.journal.write(replace(state, sequence=state.sequence + 1))
 
-    def _mended(self) -> State:
+    def _repair(self) -> State:
         state = self.journal.read()
         if state is None:
-            return self._without_journal()
+            return self._recover_journal()
         if state.identity != self._identity:
-            return self._foreign(state)
+            return self._replace_foreign(state)
         try:
             file = open_trusted(self.path, os.O_RDWR)
         except FileNotFoundError:
-            return self._missing(state)
+            return self._replace_missing(state)
         try:
-            found = _matching(file, state)
-            if found and os.fstat(file).st_size > found.length:
-                os.ftruncate(file, found.length)  # a dead writer's torn tail
+            current = _match(file, state)
+            if current and os.fstat(file).st_size > current.length:
+                os.ftruncate(file, current.length)  # an incomplete write of a killed process
         finally:
             os.close(file)
-        if found and state.replacement:  # an erasure was killed
-            found = replace(found, sequence=state.sequence + 1)
-            self.journal.write(found)
-        if found:
-            return found
-        if self._is_kept(state) and _is_begun(self.path):
-            return self._next(state)
-        aside = self._set_aside("damaged")
-        self._log.error("CSV damaged", file=aside.name, reason="changed by someone else; set aside, a new one is begun")
-        return self._start(_unplaced(state))
+        if current and state.replacement:  # an erasure was killed
+            current = replace(current, sequence=state.sequence + 1)
+            self.journal.write(current)
+        if current:
+            return current
+        if self._is_rotated(state) and _is_empty(self.path):
+            return self._start_next(state)
+        aside = self._move_aside("damaged")
+        self._log.error("CSV damaged", file=aside.name, reason="modified by another program; renamed, new file started")
+        return self._start(_without_ranges(state))
 
-    def _missing(self, state: State) -> State:
-        if self._is_kept(state):
-            return self._next(state)
+    def _replace_missing(self, state: State) -> State:
+        if self._is_rotated(state):
+            return self._start_next(state)
         if state.length > len(HEADER_LINE):
-            self._log.warning("CSV missing", file=str(self.path), action="a new one is begun; nothing is scored again")
-        return self._start(_unplaced(state))
+            self._log.warning("CSV missing", file=str(self.path), action="new file started; nothing is scored again")
+        return self._start(_without_ranges(state))
 
-    def _is_kept(self, state: State) -> bool:
-        """Return whether a rotation has renamed the file of this state: it was killed before the journal knew."""
+    def _is_rotated(self, state: State) -> bool:
+        """Return whether a rotation renamed the file of this state and was killed before it wrote the journal."""
         rotated = self.rotated(state.generation)
         return rotated.exists() and rotated.stat().st_size == state.length
 
-    def _next(self, state: State) -> State:
-        """Begin the file after a rotation."""
+    def _start_next(self, state: State) -> State:
+        """Start the next file after a rotation."""
         return self._start(replace(state, generation=state.generation + 1))
 
-    def _foreign(self, state: State) -> State:
+    def _replace_foreign(self, state: State) -> State:
         theirs, ours = state.identity, self._identity
-        # with a claim of our own, somebody without one writes: moving the file aside in turns would never end
+        # while we hold the claim, a program without one is writing: both would move the file aside in turns, endlessly
         if self.claim.held or (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
             raise self.claim.refusal(theirs)
         if self.path.exists():
-            aside = self._set_all_aside()
-            self._log.warning("CSV set aside", file=aside.name, reason="it is of another Kafka cluster or topic")
+            aside = self._move_all_aside()
+            self._log.warning("CSV moved aside", file=aside.name, reason="belongs to another Kafka cluster or topic")
         return self._start(State(identity=ours, sequence=state.sequence, generation=self.highest()))
 
-    def _without_journal(self) -> State:
+    def _recover_journal(self) -> State:
         fresh = State(identity=self._identity, generation=self.highest())
         try:
             file = os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb")
         except FileNotFoundError:
             return self._start(fresh)
         with file:
-            ours = file.readline() == HEADER_LINE
-            length, ranges = _scan(file) if ours else (0, {})
-        if ours:
-            return self._recovered(fresh, length, ranges)
+            has_header = file.readline() == HEADER_LINE
+            length, ranges = _scan(file) if has_header else (0, {})
+        if has_header:
+            return self._rebuild_journal(fresh, length, ranges)
         if self.path.stat().st_size:
-            aside = self._set_aside("damaged")
-            self._log.error("CSV damaged", file=aside.name, reason="its header is not ours; set aside")
+            aside = self._move_aside("damaged")
+            self._log.error("CSV damaged", file=aside.name, reason="unknown header; renamed, new file started")
         return self._start(fresh)
 
-    def _recovered(self, fresh: State, length: int, ranges: dict[int, tuple[int, int]]) -> State:
-        self._log.warning("journal lost", file=str(self.path), action="offsets found by reading the CSV once")
+    def _rebuild_journal(self, fresh: State, length: int, ranges: dict[int, tuple[int, int]]) -> State:
+        self._log.warning("journal lost", file=str(self.path), action="offsets recovered by reading the CSV once")
         marks = {
             partition: Mark(token=0, first=first, offset=last, base=last) for partition, (first, last) in ranges.items()
         }
@@ -182,46 +184,46 @@ class CsvFile:
         self.journal.write(state)
         return state
 
-    def _numbered(self) -> list[Path]:
-        """The kept files, in order."""
+    def _list_rotated(self) -> list[Path]:
+        """Return the rotated files, in order."""
         return sorted(self.path.parent.glob(f"{glob.escape(self.path.stem)}.[0-9][0-9][0-9][0-9]{self.path.suffix}"))
 
-    def _set_all_aside(self) -> Path:
-        """Set the numbered files and the live one aside; returns the live one's new name."""
-        for file in self._numbered():
-            self._set_aside("former", file)
-        return self._set_aside("former")
+    def _move_all_aside(self) -> Path:
+        """Move the rotated files and the current one aside; return the current one's new name."""
+        for file in self._list_rotated():
+            self._move_aside("former", file)
+        return self._move_aside("former")
 
-    def _set_aside(self, why: str, file: Path | None = None) -> Path:
+    def _move_aside(self, label: str, file: Path | None = None) -> Path:
         number = 1
-        while (aside := self.path.with_name(f"{self.path.stem}.{why}-{number}{self.path.suffix}")).exists():
+        while (aside := self.path.with_name(f"{self.path.stem}.{label}-{number}{self.path.suffix}")).exists():
             number += 1
         (file or self.path).rename(aside)
         return aside
 
 
-def _matching(file: int, state: State) -> State | None:
+def _match(file: int, state: State) -> State | None:
     """Return the state that the file is in: as journaled, or with its replacement in place; None: in neither."""
     candidates = [state, state.replaced()] if state.replacement else [state]
     size = os.fstat(file).st_size
-    matches = (one for one in candidates if size >= one.length and tail(file, one.length) == one.tail)
-    found = next(matches, None)
-    return replace(found, replacement=None) if found else None
+    matches = (state for state in candidates if size >= state.length and tail(file, state.length) == state.tail)
+    match = next(matches, None)
+    return replace(match, replacement=None) if match else None
 
 
-def _is_begun(path: Path) -> bool:
-    """Return whether the file has nothing but the header, or a part of it."""
+def _is_empty(path: Path) -> bool:
+    """Return whether the file has no rows: only the header, or a part of it."""
     with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
         return HEADER_LINE.startswith(file.read(len(HEADER_LINE) + 1))
 
 
-def _unplaced(state: State) -> State:
-    """The state without byte ranges: the file that they were in is not there any more."""
+def _without_ranges(state: State) -> State:
+    """Return the state without byte ranges, as their file is not in place any more."""
     return replace(state, marks={partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()})
 
 
 def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, tuple[int, int]]]:
-    """The length of the whole lines, header included, and each partition's first and last offset."""
+    """Return the length of the complete lines, with the header, and each partition's first and last offset."""
     length, ranges = len(HEADER_LINE), dict[int, tuple[int, int]]()
     for line in file:
         try:

@@ -1,4 +1,4 @@
-"""The folder of the CSV: whether its locks hold, which file system it is on, and how it is synced."""
+"""Checks of the CSV's folder, that is its locks and its file system, and the sync of its names to disk."""
 
 import errno
 import os
@@ -10,7 +10,7 @@ from fraudstream.csv_file.lock import FileLock
 from fraudstream.errors import LockUnreliableError
 
 _MOUNTS = Path("/proc/self/mountinfo")
-# Docker Desktop's mounts are among them: all its containers are in one virtual machine, and share its locks
+# includes Docker Desktop's mounts: all its containers run in one virtual machine, and share its locks
 _TRUSTED = frozenset(
     [
         "ext2",
@@ -30,7 +30,7 @@ _TRUSTED = frozenset(
         "fuse.grpcfuse",
     ]
 )
-# some mounts, such as those of Windows' folders, can neither open nor sync a folder
+# some mounts, such as those of Windows folders, can neither open nor sync a folder
 _NO_FOLDER_OPEN = frozenset({errno.EISDIR, errno.EACCES})
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})
 _ANSWER_TIMEOUT_S = 20
@@ -54,9 +54,9 @@ with open(sys.argv[1], "r+") as file:
 
 
 def prove_lock(lock: FileLock, path: Path) -> None:
-    """Hold `lock`, whose file is `path`, and let another process try, then again when it is released.
+    """Check that another process can't take `lock`, whose file is `path`, while it is held, but can after its release.
 
-    Raises LockUnreliableError where it is let in at once, or never; OSError where the folder can't be written.
+    Raises LockUnreliableError if one of the two fails, OSError if the folder can't be written.
     """
     with lock.held():
         other = _other_process(path)
@@ -65,21 +65,21 @@ def prove_lock(lock: FileLock, path: Path) -> None:
     after, _ = other.communicate("\n", timeout=_ANSWER_TIMEOUT_S)
     if (while_locked, after.strip()) != ("busy", "free"):
         raise LockUnreliableError(
-            f"CSV_PATH: {path.parent} is on a file system whose locks don't hold between processes: "
+            f"CSV_PATH: {path.parent} is on a file system whose locks don't work between processes: "
             "put the CSV on a local disk or a named volume"
         )
 
 
 def doubtful(folder: Path) -> str | None:
-    """The folder's file system if it is none of those known to share locks among all who mount it."""
+    """Return the folder's file system, None if it is unknown or known to share locks among all that mount it."""
     kind = _file_system(folder)
     return None if kind is None or kind in _TRUSTED else kind
 
 
 def sync_folder(folder: Path) -> None:
-    """Force the names in `folder` to disk where its file system can do that.
+    """Force the names in `folder` to disk if its file system supports that.
 
-    Where it can't, a crash of the machine may lose the CSV's name: the journal then finds the CSV missing.
+    If not, a crash of the machine may lose the CSV's name: the journal then finds the CSV missing.
     """
     try:
         descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
@@ -98,7 +98,7 @@ def sync_folder(folder: Path) -> None:
 
 def _other_process(probe: Path) -> "subprocess.Popen[str]":
     command = [sys.executable, "-S", "-c", _OTHER_PROCESS, str(probe)]
-    return subprocess.Popen(  # noqa: S603 - our own
+    return subprocess.Popen(  # noqa: S603 - constant command
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
 
@@ -106,10 +106,10 @@ def _other_process(probe: Path) -> "subprocess.Popen[str]":
 def _file_system(folder: Path) -> str | None:
     if not _MOUNTS.exists():
         return None
-    place, best, kind = folder.resolve(), Path("/"), None
+    location, best, kind = folder.resolve(), Path("/"), None
     for line in _MOUNTS.read_text(encoding="utf-8").splitlines():
         before, _, after = line.partition(" - ")
         mount = Path(before.split()[4])
-        if place.is_relative_to(mount) and mount.is_relative_to(best):
+        if location.is_relative_to(mount) and mount.is_relative_to(best):
             best, kind = mount, after.split()[0]
     return kind

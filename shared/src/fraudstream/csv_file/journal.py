@@ -1,4 +1,4 @@
-"""The journal beside the CSV: two checksummed slots, written in turn, so that a torn write leaves the other whole."""
+"""The journal next to the CSV: two checksummed slots, written in turn, so that a torn write leaves one slot intact."""
 
 import json
 import os
@@ -22,11 +22,11 @@ _MODE = 0o660
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """A partition's place. Offsets are -1 where nothing was decided yet.
+    """Progress of a partition. Offsets are -1 before the first decision.
 
     `first` is the first offset ever decided, `offset` the last one, `base` the first one of the last batch, whose rows
-    are the bytes `start` … `end` of the CSV of that generation; `token` is the present owner's. `era` is the file's at
-    the last batch, or when the partition was forgotten.
+    are the bytes `start` … `end` of the CSV of that generation; `token` is that of the current owner. `era` is the
+    era of the file at the last batch, or when the partition was reset.
     """
 
     token: int
@@ -42,7 +42,7 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replacement:
-    """Length and checksum of a file that takes the CSV's place, and where each partition's last batch is in it."""
+    """Length and checksum of a file that replaces the CSV, and the byte range of each partition's last batch in it."""
 
     length: int
     tail: int
@@ -51,11 +51,11 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """All that must hold together: `length` bytes of the CSV are committed, `tail` is the checksum of their end.
+    """State of the CSV, written as a unit: `length` bytes are committed, `tail` is the checksum of their end.
 
-    `generation` counts the rotations: how many files there were before this one. `era` counts how often the topic was
-    made anew: a partition of an earlier era has no rows in the files, and its topic's end was not noticed yet.
-    `replacement` is set while a file is being put in the CSV's place: the CSV is then the one or the other.
+    `generation` counts the rotations, that is the files before this one. `era` counts how often the topic was
+    re-created: a partition of an earlier era has no rows in the files, and has not been reset yet. `replacement` is set
+    while a file is being put in the CSV's place: the CSV is then the old file or the new one.
     """
 
     identity: Identity
@@ -70,7 +70,7 @@ class State:
     def replaced(self) -> "State":
         """Return the state in which the replacement has taken the CSV's place."""
         new = self.replacement
-        assert new is not None, "nothing was to be replaced"  # noqa: S101
+        assert new is not None, "the state has no replacement"  # noqa: S101
         marks = {
             partition: replace(mark, start=new.placed[partition][0], end=new.placed[partition][1])
             for partition, mark in self.marks.items()
@@ -82,22 +82,22 @@ _STATE = TypeAdapter(State)
 
 
 class Journal:
-    """Reads and writes the state; the caller holds the lock."""
+    """The journal file, from which the state is read, and to which it is written; the caller holds the lock."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def read(self) -> State | None:
-        """The newest whole state, or None where there is no journal or no slot of it is readable."""
+        """Return the newest intact state, None if there is no journal, or no slot of it is readable."""
         try:
             with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
-                slots = [_unpack(_slot(file.fileno(), number)) for number in (0, 1)]
+                slots = [_unpack(_read_slot(file.fileno(), number)) for number in (0, 1)]
         except FileNotFoundError:
             return None
         return max((slot for slot in slots if slot), key=lambda state: state.sequence, default=None)
 
     def write(self, state: State) -> None:
-        """Store `state` in the older slot and force it to disk: the moment at which an append becomes true."""
+        """Store `state` in the older slot and sync it to disk, which commits an append."""
         payload = _pack(state)
         if len(payload) > _SLOT_BYTES:
             raise OSError(f"{self.path}: the journal holds too many partitions")
@@ -112,7 +112,7 @@ class Journal:
             os.close(descriptor)
 
 
-def _slot(descriptor: int, number: int) -> bytes:
+def _read_slot(descriptor: int, number: int) -> bytes:
     head = os.pread(descriptor, _HEADER.size, number * _SLOT_BYTES)
     if len(head) < _HEADER.size:
         return b""
@@ -144,7 +144,7 @@ def _unpack(slot: bytes) -> State | None:
     body = slot[_HEADER.size :]
     if magic != _MAGIC or len(body) != size or zlib.crc32(body) != checksum:
         return None
-    try:  # the checksum of another program's content may be right
+    try:  # content written by another program may have a valid checksum
         return _STATE.validate_json(body)
     except ValidationError:
         return None

@@ -1,4 +1,4 @@
-"""One writer at a time, across processes: flock, which the kernel releases when its holder dies."""
+"""Mutual exclusion of writers, across processes: flock, which the kernel releases when its holder dies."""
 
 import fcntl
 import os
@@ -17,30 +17,30 @@ _LONGEST_WAIT_S = 0.02
 
 
 class FileLock:
-    """A lock file that is never renamed or deleted by us; where somebody else deleted it, a new one is agreed on."""
+    """A lock file, never renamed or deleted by us; after another program deletes it, all holders use the new one."""
 
-    def __init__(self, path: Path, patience_s: float, waited: Callable[[float], object] = lambda _: None) -> None:
-        """`waited` is told how many seconds it took each time."""
+    def __init__(self, path: Path, timeout_s: float, waited: Callable[[float], object] = lambda _: None) -> None:
+        """Pass the seconds that each acquisition took to `waited`."""
         self.path = path
-        self._patience_s = patience_s
+        self._timeout_s = timeout_s
         self._waited = waited
         # flock belongs to the open file, so threads of one process need a lock of their own
         self._threads = threading.Lock()
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Hold the lock; raises SinkUnavailableError when another process keeps it for longer than our patience."""
-        began_s = time.monotonic()
+        """Hold the lock. Raises SinkUnavailableError if another process holds it for longer than the timeout."""
+        started_s = time.monotonic()
         with self._threads:
             descriptor = self._acquire()
-            self._waited(time.monotonic() - began_s)
+            self._waited(time.monotonic() - started_s)
             try:
                 yield
             finally:
                 os.close(descriptor)
 
     def _acquire(self) -> int:
-        deadline = time.monotonic() + self._patience_s
+        deadline = time.monotonic() + self._timeout_s
         wait_s = _FIRST_WAIT_S
         while True:
             descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
@@ -55,7 +55,7 @@ class FileLock:
                 raise
             os.close(descriptor)
             if time.monotonic() > deadline:
-                raise SinkUnavailableError(f"{self.path}: another process has held the lock for {self._patience_s:g} s")
+                raise SinkUnavailableError(f"{self.path}: another process has held the lock for {self._timeout_s:g} s")
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 

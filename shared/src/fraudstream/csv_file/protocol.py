@@ -1,4 +1,4 @@
-"""What the scorer asks of a sink. Calls may block: run them in a thread."""
+"""Interface between the scorer and a sink. Calls may block: run them in a thread."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from fraudstream.offsets import Decided
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Identity:
-    """Whose offsets these are; the same numbers of another cluster, topic or group mean nothing here."""
+    """Owner of offsets; the same numbers of another cluster, topic or group are unrelated."""
 
     cluster: str
     topic: str
@@ -18,7 +18,7 @@ class Identity:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """What the sink already holds for a record: a replay publishes this, not a new score."""
+    """The row that the sink already holds for a record: a replay publishes it, not a new score."""
 
     fraud_probability: float
     decision: str
@@ -27,7 +27,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """A partition taken over: what was decided before, the rows of its last batch, and the token to write with."""
+    """An acquired partition: offsets decided before, the rows of its last batch, and the token to write with."""
 
     token: int
     decided: Decided | None = None
@@ -38,9 +38,9 @@ class Holding:
 class Batch:
     """One partition's share of a cycle: its CSV lines by ascending offset, and the range of offsets decided with them.
 
-    `base` is the position at which the batch began: the committed offset, which is before its first record where other
-    producers' transactions left offsets without one. Records that became dead letters have no row but lie within
-    `base` … `last`. A batch is all new or all a replay.
+    `base` is the position at which the batch starts: the committed offset, which is before its first record if other
+    producers' transactions left offsets without a record. Records that became dead letters have no row but lie within
+    `base` … `last`. A batch is entirely new or entirely a replay.
     """
 
     partition: int
@@ -52,24 +52,24 @@ class Batch:
 
 
 class Sink(Protocol):
-    """Keeps each record's row once. Every call may raise SinkUnavailableError, and then has changed nothing."""
+    """Storage of each record's row, once. A call that raises SinkUnavailableError has changed nothing."""
 
     def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
-        """Take the partitions over from whoever had them: a former owner's token is refused from now on."""
+        """Acquire the partitions; their previous owners' tokens are refused from now on."""
         ...
 
     def append(self, batches: Sequence[Batch]) -> frozenset[int]:
-        """Store the batches together; returns the partitions whose token holds. A replay is accepted and skipped."""
+        """Store the batches together; return the partitions whose token is valid. A replay is accepted and skipped."""
         ...
 
     def forget(self, tokens: Mapping[int, int]) -> None:
-        """The topic was made anew: set what is stored aside and start these partitions from nothing.
+        """Move the stored rows aside and reset these partitions, as their topic was re-created.
 
-        `tokens` by partition: one that somebody else has taken meanwhile is passed over, as it may have rows anew. What
-        others of the same topic have stored since they were forgotten stays.
+        `tokens` by partition: a partition that another replica has acquired meanwhile is skipped, as it may have new
+        rows. Rows of the topic's other partitions stored since their own reset are kept.
         """
         ...
 
     def is_new(self) -> bool:
-        """Whether nothing was ever stored under this identity."""
+        """Return whether nothing was ever stored under this identity."""
         ...

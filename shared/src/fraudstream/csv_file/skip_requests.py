@@ -1,7 +1,7 @@
-"""Requests to skip a batch that can't be decoded: files beside the CSV, left by a user and carried out by a scorer.
+"""Requests to skip a batch that can't be decoded: files next to the CSV, written by a user and carried out by a scorer.
 
-Only the scorer that owns the partition can skip without losing what fences its predecessors, and only while it is
-stopped at that very offset. Its answer takes the request's place.
+Only the scorer that owns the partition can skip the batch and keep previous owners fenced, and only while it is stopped
+at that very offset. Its answer replaces the request.
 """
 
 import json
@@ -19,7 +19,7 @@ _MODE = 0o660
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SkipRequest:
-    """Skip the batch of `topic` at `offset`."""
+    """A request to skip the batch of `topic` at `offset`."""
 
     topic: str
     partition: int
@@ -27,22 +27,22 @@ class SkipRequest:
 
 
 class SkipRequests:
-    """The requests beside one CSV, at most one for each partition."""
+    """Requests next to one CSV, at most one per partition."""
 
     def __init__(self, csv: Path) -> None:
         self._csv = csv
 
     def leave(self, request: SkipRequest) -> None:
-        """Ask for it, in place of what was asked for that partition before. Raises FraudstreamError."""
+        """Write the request, in place of an earlier one for the partition. Raises FraudstreamError."""
         try:
             self._write(request.partition, asdict(request))
         except OSError as error:
             raise FraudstreamError(
-                f"CSV_PATH: the request can't be left in {self._csv.parent}: {error.strerror}"
+                f"CSV_PATH: the request can't be written to {self._csv.parent}: {error.strerror}"
             ) from None
 
     def pending(self, partition: int) -> SkipRequest | None:
-        """Return what is asked for; None where nothing is, or it can't be read."""
+        """Return the request, None if there is none, or it can't be read."""
         content = self._read(partition)
         try:
             request = SkipRequest(
@@ -53,11 +53,11 @@ class SkipRequests:
         return request if asdict(request) == content else None
 
     def answer(self, partition: int, text: str) -> None:
-        """Say what became of the request. Raises OSError."""
+        """Replace the request by the answer `text`. Raises OSError."""
         self._write(partition, {"answer": text})
 
     def answered(self, partition: int) -> str | None:
-        """Return the answer once there is one."""
+        """Return the answer, None if there is none yet."""
         answer = self._read(partition).get("answer")
         return answer if isinstance(answer, str) else None
 

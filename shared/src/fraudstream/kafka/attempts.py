@@ -1,4 +1,4 @@
-"""How the last attempt to connect to each broker has ended: aiokafka only says that there is no connection."""
+"""The result of the last attempt to connect to each broker: aiokafka only reports that there is no connection."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -7,17 +7,17 @@ from typing import Any
 from aiokafka import errors
 
 from fraudstream.errors import KafkaSetupError
-from fraudstream.kafka.refusals import Client, Refusal, asked_for_user, refusal
+from fraudstream.kafka.refusals import Client, Refusal, closed_at_first_request, refusal
 from fraudstream.runtime.addresses import Address
 
-_STANDS_S = 30.0
-"""aiokafka tries again more often than that, as long as it needs that broker."""
+_VALID_S = 30.0
+"""aiokafka retries more often than that, as long as it needs that broker."""
 
 Connect = Callable[..., Awaitable[Any]]
 
 
 class Attempts:
-    """Of one process, which has to do with one cluster."""
+    """Connection attempts of this process, which uses one cluster."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
@@ -25,9 +25,9 @@ class Attempts:
         self._accepted: dict[str, Client] = {}
 
     def noting(self, connect: Connect) -> Connect:
-        """The same, noting how it ends."""
+        """Wrap *connect* to record the result of each attempt."""
 
-        async def noted(host: str, port: int, **options: Any) -> Any:
+        async def connect_and_record(host: str, port: int, **options: Any) -> Any:
             client = Client(
                 address=str(Address(host, port)),
                 protocol=options["security_protocol"],
@@ -39,47 +39,47 @@ class Attempts:
             except (OSError, errors.KafkaError) as error:
                 self.failed(client, error)
                 raise
-            except (LookupError, ValueError, AssertionError):  # what it makes of a login that does not end as it should
-                wrong = errors.SaslAuthenticationFailed("the broker's part of the login is wrong")
-                self.failed(client, wrong)
-                raise wrong from None
+            except (LookupError, ValueError, AssertionError):  # aiokafka raises them for an invalid SASL exchange
+                invalid = errors.SaslAuthenticationFailed("the broker's SASL response is invalid")
+                self.failed(client, invalid)
+                raise invalid from None
             self.succeeded(client)
             return connection
 
-        return noted
+        return connect_and_record
 
     def failed(self, client: Client, error: BaseException) -> None:
-        """There is no connection."""
+        """Record a failed connection attempt."""
         self._accepted.pop(client.address, None)
         self._refused.pop(client.address, None)
-        if found := refusal(error, client):
-            self._refused[client.address] = (self._now(), found)
+        if reason := refusal(error, client):
+            self._refused[client.address] = (self._now(), reason)
 
     def succeeded(self, client: Client) -> None:
-        """There is one."""
+        """Record an established connection."""
         self._refused.pop(client.address, None)
         self._accepted[client.address] = client
 
-    def standing(self) -> str | None:
-        """Why a broker refuses us for good, if one does."""
-        return next((one.words for one in self._recent() if one.is_final), None)
+    def final_refusal(self) -> str | None:
+        """Return why a broker permanently refuses this client; None if none does."""
+        return next((one.message for one in self._recent() if one.is_final), None)
 
     def guess(self) -> str | None:
-        """Why a client may not have started: more than `standing`, and less certain."""
+        """Return the likely reason why a client has not started: also covers refusals that may be temporary."""
         if recent := self._recent():
-            return next((one.words for one in recent if one.is_final), recent[0].words)
-        # it had its connections, and failed all the same
-        open_doors = [client for client in self._accepted.values() if not client.protocol.startswith("SASL")]
-        return asked_for_user(open_doors[0]).words if open_doors else None
+            return next((one.message for one in recent if one.is_final), recent[0].message)
+        # connections were established, and the client failed all the same
+        without_sasl = [client for client in self._accepted.values() if not client.protocol.startswith("SASL")]
+        return closed_at_first_request(without_sasl[0]).message if without_sasl else None
 
     def check(self) -> None:
-        """Raise KafkaSetupError where a broker refuses us for good."""
-        if words := self.standing():
-            raise KafkaSetupError(words)
+        """Raise KafkaSetupError where a broker permanently refuses this client."""
+        if message := self.final_refusal():
+            raise KafkaSetupError(message)
 
     def _recent(self) -> list[Refusal]:
         now = self._now()
-        return [found for since, found in self._refused.values() if now - since < _STANDS_S]
+        return [reason for since, reason in self._refused.values() if now - since < _VALID_S]
 
 
 attempts = Attempts()

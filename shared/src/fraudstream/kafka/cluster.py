@@ -1,4 +1,4 @@
-"""What a cluster is, seen from outside: its id and its topics."""
+"""A cluster's id and the partition counts of its topics."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -20,27 +20,28 @@ _NOT_AUTHORIZED = TopicAuthorizationFailedError.errno
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
-    """The cluster's id, and the partition counts of the topics asked about (0: there is no such topic)."""
+    """The cluster's id, and the partition counts of the requested topics (0: the topic does not exist)."""
 
     id: str
     partitions: Mapping[str, int]
 
     @property
     def keeps_transactions(self) -> bool:
-        """Whether a transaction is all or nothing there: librdkafka's mock, which `make demo` embeds, only says so."""
+        """Whether transactions are atomic: librdkafka's mock, which `make demo` embeds, only acknowledges them."""
         return not self.id.startswith(_MOCK)
 
 
 def admin_client(kafka: KafkaSettings) -> AIOKafkaAdminClient:
-    """A client to ask with; start it with `connection.started`, stop it with `connection.stopped`."""
+    """Return an admin client; start it with `connection.started`, stop it with `connection.stopped`."""
     return AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=_CALL_TIMEOUT_MS)
 
 
 async def describe(admin: AIOKafkaAdminClient, topics: Collection[str]) -> Cluster:
-    """Ask a started admin client. Raises TopicAuthorizationFailedError where this user may not know of a topic.
+    """Describe the cluster with a started admin client.
 
-    A broker that has just started may report some of the topics and partitions only. All topics of ours have as many
-    partitions: while the answers differ, it asks again, for up to 2 s.
+    Raises TopicAuthorizationFailedError where this user may not describe a topic. A broker that has just started may
+    report only some of the topics and partitions. All topics of a stack have the same number of partitions: while the
+    reported numbers differ, the request is repeated, for up to 2 s.
     """
     cluster = await admin.describe_cluster()
     deadline_s = asyncio.get_running_loop().time() + _SETTLE_S
@@ -55,23 +56,26 @@ async def describe(admin: AIOKafkaAdminClient, topics: Collection[str]) -> Clust
 
 
 async def _partitions(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, set[int]]:
-    """The partitions that the broker reports of each topic, none of one that it does not know."""
+    """Return the partitions that the broker reports of each topic; empty for a topic that it does not know."""
     described = await admin.describe_topics(list(topics))
-    if hidden := {entry["topic"] for entry in described if entry["error_code"] == _NOT_AUTHORIZED}:
-        raise TopicAuthorizationFailedError(hidden)
+    if unauthorized := {entry["topic"] for entry in described if entry["error_code"] == _NOT_AUTHORIZED}:
+        raise TopicAuthorizationFailedError(unauthorized)
     known = {entry["topic"]: entry["partitions"] for entry in described if not entry["error_code"]}
     return {topic: {one["partition"] for one in known.get(topic, ())} for topic in topics}
 
 
 def check_partitions(cluster: Cluster, topics: TopicSettings) -> None:
-    """Raise KafkaSetupError where an output topic has too few: a record keeps its partition number in every topic."""
+    """Raise KafkaSetupError where a topic is missing, or an output topic has fewer partitions than the input topic.
+
+    A record keeps its partition number in every topic.
+    """
     needed = cluster.partitions[topics.input]
     missing = [topic for topic, count in cluster.partitions.items() if count == 0]
     if missing:
-        raise KafkaSetupError(f"no such topic: {', '.join(missing)}; make it with: fraudstream topics")
+        raise KafkaSetupError(f"no such topic: {', '.join(missing)}; create it with: fraudstream topics")
     for variable, topic in (("SCORED_TOPIC", topics.scored), ("DLQ_TOPIC", topics.dlq)):
         if cluster.partitions[topic] < needed:
             raise KafkaSetupError(
                 f"{variable}: {topic} has {cluster.partitions[topic]} partitions, {topics.input} has {needed}; "
-                f"raise it with: TOPIC_PARTITIONS={needed} fraudstream topics"
+                f"add partitions with: TOPIC_PARTITIONS={needed} fraudstream topics"
             )

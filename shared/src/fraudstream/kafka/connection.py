@@ -1,4 +1,4 @@
-"""How every client reaches the brokers, and how it waits for one that is not up yet."""
+"""Options, start and stop of every client, and the wait for a broker that is not up yet."""
 
 import asyncio
 import logging
@@ -23,7 +23,7 @@ Log = structlog.stdlib.BoundLogger
 # A broker that is unavailable, in any state. Neither RuntimeError nor AssertionError: those are bugs, ours or the
 # client's, and end the process; those that an outage can cause are converted where they occur (`patches`, `producing`).
 BROKEN = (errors.KafkaError, OSError, TimeoutError)
-# what neither waiting nor a new client mends
+# neither waiting nor a new client resolves these
 REFUSED = (
     errors.ClusterAuthorizationFailedError,
     errors.GroupAuthorizationFailedError,
@@ -34,17 +34,17 @@ REFUSED = (
     errors.UnsupportedSaslMechanismError,
 )
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
-_SAY_AFTER_S = 5.0
-# a broker that is about to stop or has just started may do once what a wrong setting does each time
+_LOG_AFTER_S = 5.0
+# a broker that is stopping or has just started may cause once the errors that a wrong setting causes each time
 _GUESS_AFTER_S = 3.0
-_LOOK_EVERY_S = 3.0
+_CHECK_EVERY_S = 3.0
 _STOP_S = 5.0
-# longer than the slowest join of a group; a start can also go on for ever
+# longer than the slowest join of a group; without a timeout, a start may never return
 _ATTEMPT_S = 90.0
 
 
 class Client(Protocol):
-    """What aiokafka's clients have in common; each also has a `stop`, or a `close` as the admin client."""
+    """Common interface of aiokafka's clients; each also has a `stop`, or a `close` (the admin client)."""
 
     async def start(self) -> None:
         """Connect."""
@@ -55,12 +55,12 @@ T = TypeVar("T")
 
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
-    """The options that all of aiokafka's clients share. Raises SettingsError where a certificate's file is unfit."""
+    """Return the options common to all clients. Raises SettingsError where a certificate's file can't be used."""
     note_attempts()
     register_invalid_record_error()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers,
-        # the default, 5 minutes, would leave new partitions unseen for as long
+        # with the default, new partitions are discovered only after 5 minutes
         "metadata_max_age_ms": 15_000,
         "security_protocol": settings.security_protocol,
         "ssl_context": tls_context(settings),
@@ -75,17 +75,17 @@ def client_options(settings: KafkaSettings) -> dict[str, Any]:
 
 
 async def started(make: Callable[[], C], stop: asyncio.Event, log: Log, *, bootstrap: str = "") -> C | None:
-    """A started client, once a broker is there; None if told to stop before. The caller stops it.
+    """Return a started client, waiting for a broker; None if *stop* is set first. The caller stops the client.
 
-    `bootstrap` is for the log. Raises KafkaSetupError where waiting is no use: a broker refuses this client for good.
+    *bootstrap* is for the log. Raises KafkaSetupError where a broker permanently refuses this client.
     """
-    waiting = _Waiting(log.bind(bootstrap=bootstrap) if bootstrap else log)
+    waiting = _WaitLog(log.bind(bootstrap=bootstrap) if bootstrap else log)
     pause_s = _FIRST_PAUSE_S
     with quiet_client():
         while not stop.is_set():
             client = make()
             try:
-                if await _starts(client, stop, waiting):
+                if await _start(client, stop, waiting):
                     waiting.over()
                     return client
             except BaseException:
@@ -98,21 +98,21 @@ async def started(make: Callable[[], C], stop: asyncio.Event, log: Log, *, boots
 
 
 async def stopped(client: Client) -> None:
-    """Stop `client` within 5 s, whatever state it is in; nothing that it raises comes out.
+    """Stop *client* within 5 s, whatever state it is in, and suppress its errors.
 
-    Not even the CancelledError of one of aiokafka's own tasks, which its `stop` lets through while a broker is away;
-    it then leaves its connections open, so they are closed here.
+    Also the CancelledError of aiokafka's own tasks, which its `stop` propagates while a broker is unavailable; it then
+    leaves its connections open, so they are closed here.
     """
     names = (name for name in ("stop", "close") if hasattr(client, name))
-    if await _ended(getattr(client, next(names))()):
+    if await _finish(getattr(client, next(names))()):
         return
     for name in ("_client", "client"):
         if connections := getattr(client, name, None):
-            await _ended(connections.close())
+            await _finish(connections.close())
 
 
-async def _ended(work: Coroutine[Any, Any, Any]) -> bool:
-    """Whether `work` came to its end within 5 s, and well; it is cancelled otherwise."""
+async def _finish(work: Coroutine[Any, Any, Any]) -> bool:
+    """Return whether *work* returned within 5 s without an error; it is cancelled otherwise."""
     task = asyncio.ensure_future(work)
     task.add_done_callback(lambda done: done.cancelled() or done.exception())
     try:
@@ -124,40 +124,40 @@ async def _ended(work: Coroutine[Any, Any, Any]) -> bool:
 
 
 async def unless_stopped(work: Coroutine[Any, Any, T], stop: asyncio.Event, timeout_s: float | None = None) -> T | None:
-    """What `work` returns; it is cancelled, and None returned, when told to stop. TimeoutError after `timeout_s`."""
-    task, told = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
+    """Return the result of *work*; cancel it and return None when *stop* is set. TimeoutError after *timeout_s*."""
+    task, stopping = asyncio.ensure_future(work), asyncio.ensure_future(stop.wait())
     try:
-        await asyncio.wait({task, told}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait({task, stopping}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
         if task.done():
             return task.result()
-        if told.done():
+        if stopping.done():
             return None
         raise TimeoutError
     finally:
-        told.cancel()
+        stopping.cancel()
         task.cancel()
-        await asyncio.gather(task, told, return_exceptions=True)
+        await asyncio.gather(task, stopping, return_exceptions=True)
 
 
-async def _starts(client: Client, stop: asyncio.Event, waiting: "_Waiting") -> bool:
-    saying = asyncio.get_running_loop().call_later(_SAY_AFTER_S, waiting.say)
+async def _start(client: Client, stop: asyncio.Event, waiting: "_WaitLog") -> bool:
+    timer = asyncio.get_running_loop().call_later(_LOG_AFTER_S, waiting.report)
     try:
-        return bool(await unless_stopped(_unless_refused(client), stop, _ATTEMPT_S))
+        return bool(await unless_stopped(_start_unless_refused(client), stop, _ATTEMPT_S))
     except REFUSED as error:
         raise KafkaSetupError(f"Kafka refuses this client: {error!r}") from error
     except BROKEN:
         attempts.check()
-        waiting.say()
+        waiting.report()
         return False
     finally:
-        saying.cancel()
+        timer.cancel()
 
 
-async def _unless_refused(client: Client) -> bool:
-    """Start it. One that knows the brokers but does not get to them would try for ever."""
+async def _start_unless_refused(client: Client) -> bool:
+    """Start *client*. A client that has the brokers' addresses but can't connect to them would retry without end."""
     work = asyncio.ensure_future(client.start())
     try:
-        while not (await asyncio.wait({work}, timeout=_LOOK_EVERY_S))[0]:
+        while not (await asyncio.wait({work}, timeout=_CHECK_EVERY_S))[0]:
             attempts.check()
         work.result()
     finally:
@@ -166,19 +166,19 @@ async def _unless_refused(client: Client) -> bool:
     return True
 
 
-class _Waiting:
-    """Says that it waits, and why where the failed attempts tell."""
+class _WaitLog:
+    """Log lines of the wait for Kafka, with the reason where the failed attempts indicate one."""
 
     def __init__(self, log: Log) -> None:
-        self._waiting = Waiting(log, "waiting for Kafka", "Kafka is there")
+        self._waiting = Waiting(log, "waiting for Kafka", "connected to Kafka")
         self._since_s = time.monotonic()
 
-    def say(self) -> None:
+    def report(self) -> None:
         guess = attempts.guess() if time.monotonic() - self._since_s > _GUESS_AFTER_S else None
-        self._waiting.say(reason=guess)
+        self._waiting.report(reason=guess)
 
     def over(self) -> None:
-        self._waiting.over()
+        self._waiting.end()
 
 
 _client_log = logging.getLogger("aiokafka")
@@ -187,7 +187,7 @@ _levels: list[int] = []
 
 @contextmanager
 def quiet_client() -> Iterator[None]:
-    """Silence aiokafka's own log, which repeats ten times a second what is said here once; may overlap with others."""
+    """Silence aiokafka's log, which repeats ten times a second what is logged here once; calls may overlap."""
     _levels.append(_client_log.level)
     _client_log.setLevel(logging.CRITICAL + 1)
     try:

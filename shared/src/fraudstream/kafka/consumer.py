@@ -1,7 +1,7 @@
-"""The scorer's consumer: membership of the group, and records of the partitions that are ready for them.
+"""The scorer's consumer: group membership, and the records of partitions that have been resumed.
 
-aiokafka hands out records while an assignment is still being prepared, and swallows what a rebalance listener raises;
-so every partition starts paused here, and is resumed by its owner only.
+aiokafka returns records while an assignment is still being prepared, and swallows the errors of a rebalance listener;
+so every partition starts paused here, and only its owner resumes it.
 """
 
 import asyncio
@@ -32,20 +32,20 @@ from fraudstream.record import Record, Unreadable
 from fraudstream.runtime.settings import KafkaSettings
 
 CLIENT_ID = "fraudstream-scorer"
-"""What the client ids of scorers begin with: by it they know each other among the members of the group."""
+"""Prefix of the scorers' client ids, by which they recognize each other among the members of the group."""
 ASSIGNOR = "fraudstream"
-"""The assignor's name: a group admits members with one in common, so none of an older release."""
+"""The assignor's name: a group admits only members with a common assignor, so none of an older release."""
 NOT_ADMITTED = (CommitFailedError, InconsistentGroupProtocolError)
-"""What a group answers to a start, and to a member, because of the members that it has."""
+"""Errors by which a group rejects the commit of a start, and a member, because of its current members."""
 
 _SESSION_TIMEOUT_MS = 10_000
-# by it a member hears that another one has gone: a failover lasts the session and this
+# the response tells a member of a rebalance: a failover takes the session timeout plus this interval
 _HEARTBEAT_MS = 1_000
 _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
 _POSITION_TIMEOUT_S = 1.0
-_TRY_STOPPED_S = 5.0
-_FEW = 10
+_RETRY_STOPPED_S = 5.0
+_SMALL_SHARE = 10
 
 
 class _Assignor(StickyPartitionAssignor):
@@ -54,14 +54,14 @@ class _Assignor(StickyPartitionAssignor):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assignment:
-    """What to do when partitions come and go. `revoked` is awaited before others may have them; it must be quick."""
+    """Callbacks of a rebalance. `revoked` is awaited before other members get the partitions; it must be quick."""
 
     assigned: Callable[[frozenset[int], Membership], None]
     revoked: Callable[[frozenset[int]], Awaitable[None]]
 
 
 class InputConsumer(ConsumerRebalanceListener):
-    """One member of the consumer group, reading one topic."""
+    """A member of the consumer group that reads one topic."""
 
     def __init__(self, kafka: KafkaSettings, topic: str, group: str, assignment: Assignment) -> None:
         self._kafka = kafka
@@ -69,7 +69,7 @@ class InputConsumer(ConsumerRebalanceListener):
         self._assignment = assignment
         self._rights = _rights(kafka, topic, group)
         self._stopped: dict[int, Unreadable] = {}
-        self._try_s = 0.0
+        self._retry_s = 0.0
         self._gate: FetchGate | None = None
         read_damaged_records()
         self._consumer = AIOKafkaConsumer(
@@ -82,18 +82,18 @@ class InputConsumer(ConsumerRebalanceListener):
             session_timeout_ms=_SESSION_TIMEOUT_MS,
             heartbeat_interval_ms=_HEARTBEAT_MS,
             rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
-            max_poll_interval_ms=2**31 - 1,  # our own watchdog judges progress
+            max_poll_interval_ms=2**31 - 1,  # progress is checked by the scorer's own watchdog
             fetch_max_bytes=_FETCH_BYTES,
             partition_assignment_strategy=[_Assignor],
         )
 
     @property
     def stopped_at(self) -> Mapping[int, Unreadable]:
-        """By partition, the batch at which it is stopped because it can't be decoded."""
+        """The batch that can't be decoded and at which a partition is stopped, by partition."""
         return self._stopped
 
     async def start(self) -> None:
-        """Connect; joining the group goes on in the background."""
+        """Connect; the member joins the group in the background."""
         with self._rights.needed():
             await self._consumer.start()
         self._gate = FetchGate(self._consumer)
@@ -104,7 +104,7 @@ class InputConsumer(ConsumerRebalanceListener):
         await self._consumer.stop()
 
     async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Pause first: aiokafka already fetches from a position that it read too early."""
+        """Pause the new partitions first: aiokafka already fetches from a position that it read too early."""
         self._stopped.clear()
         self._consumer.pause(*assigned)
         coordinator: Any = self._consumer._coordinator  # noqa: SLF001
@@ -112,18 +112,18 @@ class InputConsumer(ConsumerRebalanceListener):
         self._assignment.assigned(frozenset(partition.partition for partition in assigned), membership)
 
     async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Tell the owner."""
+        """Pass the revoked partitions to the owner."""
         await self._assignment.revoked(frozenset(partition.partition for partition in revoked))
 
     async def fetch(self, timeout_ms: int, max_records: int) -> dict[int, Sequence[Record]]:
-        """Return what has arrived, by partition. Call it even when nothing is assigned, or the member can't rejoin.
+        """Return fetched records, by partition. Call it even when nothing is assigned, or the member can't rejoin.
 
         A damaged record is an `Unreadable`; a partition whose next batch can't be decoded stops: see `stopped_at`.
 
         Raises OffsetDeletedError where retention has deleted the position, KafkaError where membership is lost, and
-        AccessRefusedError where this user may not be a member, or not read the topic.
+        AccessRefusedError where this user may not join the group, or not read the topic.
         """
-        self._try_stopped()
+        self._retry_stopped()
         self.fetch_ahead()
         try:
             with self._rights.needed():
@@ -132,35 +132,35 @@ class InputConsumer(ConsumerRebalanceListener):
             return {}  # the owner is about to seek
         except OffsetOutOfRangeError as error:
             raise OffsetDeletedError({partition.partition for partition in error.args[0]}) from None
-        if self._gate and sum(map(len, records.values())) < max_records // _FEW:
+        if self._gate and sum(map(len, records.values())) < max_records // _SMALL_SHARE:
             self._gate.close()
-        return {place.partition: batch for place, found in records.items() if (batch := self._decoded(place, found))}
+        return {place.partition: some for place, all_ in records.items() if (some := self._stop_undecoded(place, all_))}
 
     def fetch_ahead(self) -> None:
-        """Begin to fetch what the next `fetch` returns, unless that is done already."""
+        """Begin to fetch the records that the next `fetch` returns, unless a fetch has begun."""
         if self._gate:
             self._gate.open()
 
     def pause(self, partitions: Collection[int]) -> None:
-        """Fetch no more from these partitions."""
+        """Stop fetching from these partitions."""
         self._forget_stopped(partitions)
-        self._consumer.pause(*self._those_assigned(partitions))
+        self._consumer.pause(*self._only_assigned(partitions))
 
     def resume(self, positions: Mapping[int, int]) -> None:
         """Fetch from these partitions again, from these offsets."""
         self._forget_stopped(positions)
-        for partition in self._those_assigned(positions):
+        for partition in self._only_assigned(positions):
             self._consumer.seek(partition, positions[partition.partition])
             self._consumer.resume(partition)
 
     async def committed(self, partition: int) -> int | None:
-        """The group's committed offset, asked from the broker."""
+        """Return the group's committed offset, read from the broker."""
         with self._rights.needed():
             offset: int | None = await self._consumer.committed(TopicPartition(self._topic, partition))
             return offset
 
     async def logs(self, partitions: Collection[int]) -> dict[int, Log]:
-        """Each partition's retained range, without fingerprints."""
+        """Return each partition's retained range, without fingerprints."""
         wanted = [TopicPartition(self._topic, partition) for partition in partitions]
         with self._rights.needed():
             starts = await self._consumer.beginning_offsets(wanted)
@@ -168,7 +168,7 @@ class InputConsumer(ConsumerRebalanceListener):
         return {one.partition: Log(start=starts[one], end=ends[one], fingerprint=None) for one in wanted}
 
     async def position(self, partition: int) -> int | None:
-        """The offset after the last record fetched; None where there is none yet, or the partition has just gone."""
+        """Return the offset after the last record fetched; None before the first one, or after a revocation."""
         try:
             async with asyncio.timeout(_POSITION_TIMEOUT_S):
                 offset: int = await self._consumer.position(TopicPartition(self._topic, partition))
@@ -177,35 +177,35 @@ class InputConsumer(ConsumerRebalanceListener):
             return None
 
     async def offset_after(self, partition: int, batch: Unreadable) -> int:
-        """Return the first offset after `batch` at which the broker serves anything else."""
+        """Return the first offset after *batch* at which the broker serves something else."""
         return await offset_after(self._kafka, self._topic, partition, batch)
 
     async def fingerprint_at(self, partition: int, offset: int) -> int | None:
-        """The fingerprint of the record at `offset`, or None where it is not retained."""
+        """Return the fingerprint of the record at *offset*; None where it is not retained."""
         return await fingerprint_at(self._kafka, self._topic, partition, offset)
 
-    def _decoded(self, place: TopicPartition, records: Sequence[Record]) -> Sequence[Record]:
-        """The records without a batch that can't be decoded; the partition stops there, whatever is before it."""
+    def _stop_undecoded(self, place: TopicPartition, records: Sequence[Record]) -> Sequence[Record]:
+        """Return the records before a batch that can't be decoded, and stop the partition there."""
         batch = undecoded_batch(records[-1])
         if batch is None:
             self._stopped.pop(place.partition, None)
             return records
         self._consumer.pause(place)
         self._stopped[place.partition] = batch
-        self._try_s = asyncio.get_running_loop().time() + _TRY_STOPPED_S
+        self._retry_s = asyncio.get_running_loop().time() + _RETRY_STOPPED_S
         return records[:-1]
 
-    def _try_stopped(self) -> None:
-        """Fetch such a batch again now and then: it may have been damaged on its way only."""
-        if self._stopped and asyncio.get_running_loop().time() >= self._try_s:
-            self._try_s += _TRY_STOPPED_S
-            self._consumer.resume(*self._those_assigned(self._stopped))
+    def _retry_stopped(self) -> None:
+        """Fetch batches that can't be decoded again every 5 s: they may have been damaged in transit only."""
+        if self._stopped and asyncio.get_running_loop().time() >= self._retry_s:
+            self._retry_s += _RETRY_STOPPED_S
+            self._consumer.resume(*self._only_assigned(self._stopped))
 
     def _forget_stopped(self, partitions: Collection[int]) -> None:
         for partition in partitions:
             self._stopped.pop(partition, None)
 
-    def _those_assigned(self, partitions: Collection[int]) -> list[TopicPartition]:
+    def _only_assigned(self, partitions: Collection[int]) -> list[TopicPartition]:
         assigned = self._consumer.assignment()
         wanted = [TopicPartition(self._topic, partition) for partition in partitions]
         return [partition for partition in wanted if partition in assigned]

@@ -1,4 +1,4 @@
-"""When aiokafka may fetch: it always does so as soon as its records were taken, which is too early for small cycles."""
+"""Control over when aiokafka fetches: on its own, as soon as its records are returned, too early for small cycles."""
 
 from typing import Any
 
@@ -6,10 +6,10 @@ from aiokafka import AIOKafkaConsumer
 
 
 class FetchGate:
-    """Holds back the fetch requests of a consumer that has started.
+    """Gate that holds back the fetch requests of a started consumer.
 
-    aiokafka fetches nothing from a broker of which it has records that nobody has taken yet. So what it fetches at the
-    beginning of a cycle is all that the next cycle gets; what comes later waits for one more.
+    aiokafka sends no fetch request to a broker while it still buffers records of that broker. So the next cycle gets
+    only the records fetched at the beginning of this one; records that arrive later wait for another cycle.
     """
 
     def __init__(self, consumer: AIOKafkaConsumer) -> None:
@@ -20,11 +20,11 @@ class FetchGate:
         self._is_open = True
 
     def close(self) -> None:
-        """Let no fetch begin; those under way go on."""
+        """Send no more fetch requests; pending ones continue."""
         self._is_open = False
 
     def open(self) -> None:
-        """Let all fetches begin that are due."""
+        """Send the fetch requests that are due."""
         if not self._is_open:
             self._is_open = True
             self._fetcher._notify(self._fetcher._wait_consume_future)  # noqa: SLF001

@@ -1,4 +1,4 @@
-"""Where a new group starts: committed for all partitions at once, before any scorer has joined it."""
+"""Start offsets of a new group: committed for all partitions together, before any scorer has joined it."""
 
 from collections.abc import Collection
 from contextlib import AsyncExitStack
@@ -26,10 +26,10 @@ async def commit_start(
     latest: bool,
     guarantee: Literal["exactly_once", "at_least_once"],
 ) -> dict[int, int]:
-    """Commit where a new group starts; do nothing where the group has a committed offset. Return what was committed.
+    """Commit a new group's start offsets and return them; do nothing if the group has a committed offset.
 
-    Exactly once: in a transaction under one id for the whole group. A process that was paused between its read and its
-    commit is fenced by the next one that starts, so it can't move the group back.
+    With exactly_once, they are committed in a transaction whose id is the same for the whole group: a process that was
+    paused between its read and its commit is fenced by the next one that starts, so it can't move the group back.
     """
     places = [TopicPartition(topic, partition) for partition in range(partitions)]
     rights = Rights(
@@ -74,7 +74,7 @@ async def _commit_in_transaction(
     latest: bool,
 ) -> dict[int, int]:
     partitions = [place.partition for place in places]
-    for stable in (False, True):  # what is committed already need not wait for transactions that are open
+    for stable in (False, True):  # offsets that are committed already need no wait for open transactions
         if any(one.offset is not None for one in (await requests.committed(partitions, stable=stable)).values()):
             return {}
     failpoint("start_read")
@@ -83,7 +83,7 @@ async def _commit_in_transaction(
     offsets = {place: OffsetAndMetadata(offset, "") for place, offset in starts.items()}
     await producer.send_offsets_to_transaction(offsets, group)
     await producer.commit_transaction()
-    await requests.committed(partitions)  # returns when every other reader gets them, too
+    await requests.committed(partitions)  # returns when they are visible to every other reader
     return _by_partition(starts)
 
 

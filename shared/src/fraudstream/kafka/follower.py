@@ -1,4 +1,4 @@
-"""Topics read without a group, all partitions at once, from places of the reader's own and then as records come."""
+"""Topics read without a group, all partitions together, from offsets of the reader's choice."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
@@ -22,10 +22,11 @@ _PARTITION_BYTES = 2 << 20
 
 
 class TopicFollower:
-    """Start and stop it like a client; `extend` or `jump` comes before the first `fetch`. Reads what is committed.
+    """Reader of the committed records of topics, started and stopped like a client.
 
-    The client's metadata is never taken for complete: a broker that has just started may report no partition of a
-    topic, or some of them. A partition is read from the moment it is reported, and no position is dropped until then.
+    Call `extend` or `jump` before the first `fetch`. The client's metadata is never assumed to be complete: a broker
+    that has just started may report no partition of a topic, or only some. A partition is read as soon as it is
+    reported, and its position is kept until then.
     """
 
     def __init__(self, kafka: KafkaSettings, topics: Sequence[str], reached: Mapping[Place, int] | None = None) -> None:
@@ -51,7 +52,7 @@ class TopicFollower:
         await self._consumer.start()
         self._consumer.assign([TopicPartition(topic, 0) for topic in self._topics])
         with self._rights.needed():
-            await self._refuse_hidden()
+            await self._check_authorized()
 
     async def stop(self) -> None:
         """Disconnect."""
@@ -69,22 +70,22 @@ class TopicFollower:
         return {(place.topic, place.partition): offset for place, offset in offsets.items()}
 
     async def starts(self, places: Collection[Place]) -> dict[Place, int]:
-        """The first offset that is retained of each."""
+        """Return the first retained offset of each partition."""
         starts = await self._consumer.beginning_offsets([TopicPartition(*place) for place in places])
         return {(place.topic, place.partition): offset for place, offset in starts.items()}
 
     async def ends(self) -> dict[Place, int]:
-        """The last stable offset of every partition, also of those that `extend` does not know yet."""
+        """Return the last stable offset of every partition, including those that `extend` has not added yet."""
         with self._rights.needed():
             ends = await self._consumer.end_offsets(self._known() | self._consumer.assignment())
         return {(place.topic, place.partition): offset for place, offset in ends.items()}
 
     async def extend(self, since_ms: int, most: int) -> Collection[Place]:
-        """Read also the partitions that are not read yet: from where an earlier connection was, or from `since_ms` on.
+        """Add the partitions that are not read yet, at the offset of an earlier connection, or from *since_ms* on.
 
         An offset after the partition's end is not resumed: the topic was re-created. Of a partition without an offset
-        to resume, at most the last `most` records are read; returns the partitions of which that leaves records out.
-        Where the brokers know no times, all records count as of then.
+        to resume, at most the last *most* records are read; returns the partitions where this omits records.
+        Where the brokers can't look up timestamps, all retained records are read.
         """
         new = self._known() - self._positions.keys()
         if not new:
@@ -96,13 +97,13 @@ class TopicFollower:
         firsts = await self._firsts_since(since_ms, new - resumed.keys(), starts, ends)
         latest = {place: max(first, ends[place] - most) for place, first in firsts.items()}
         self._positions |= latest | resumed
-        self._read_anew()
+        self._reassign()
         return [(place.topic, place.partition) for place, first in firsts.items() if first < latest[place]]
 
     async def _firsts_since(
         self, since_ms: int, places: Collection[TopicPartition], starts: Mapping[Any, int], ends: Mapping[Any, int]
     ) -> dict[TopicPartition, int]:
-        """The offset of each partition's first retained record of `since_ms` or later."""
+        """Return the offset of each partition's first retained record of *since_ms* or later."""
         if not places:
             return {}
         try:
@@ -112,18 +113,18 @@ class TopicFollower:
         return {place: max(starts[place], found.offset if found else ends[place]) for place, found in times.items()}
 
     def jump(self, offsets: Mapping[Place, int]) -> None:
-        """Go on at these offsets; partitions that are not read yet are from now on."""
+        """Continue at these offsets, and add the partitions that are not read yet."""
         places = {TopicPartition(*place): offset for place, offset in offsets.items()}
         are_new = bool(places.keys() - self._positions.keys())
         self._positions |= places
         if are_new:
-            self._read_anew()
+            self._reassign()
         else:
             for place, offset in places.items():
                 self._consumer.seek(place, offset)
 
     async def fetch(self, timeout_ms: int, most: int) -> dict[Place, Sequence[Record]]:
-        """Return what has come, at most `most` records; where a position is no more, that partition is new again.
+        """Return at most *most* fetched records; a partition whose position was deleted is left for `extend` to add.
 
         An `Unreadable` takes the place of a damaged record, and of a whole batch that can't be decoded.
         """
@@ -133,13 +134,13 @@ class TopicFollower:
         except OffsetOutOfRangeError as error:
             self._forget(error.args[0])
             return {}
-        read = {place: await self._step_over(place, records) for place, records in fetched.items()}
-        # behind the last record there may be markers of transactions, or what was aborted
+        read = {place: await self._skip_undecoded(place, records) for place, records in fetched.items()}
+        # the last record may be followed by transaction markers or aborted records
         self._positions |= {place: await self._consumer.position(place) for place in self._positions}
         return {(place.topic, place.partition): records for place, records in read.items()}
 
-    async def _step_over(self, place: TopicPartition, records: Sequence[Record]) -> Sequence[Record]:
-        """Go past a batch that can't be decoded: nobody can read it later either."""
+    async def _skip_undecoded(self, place: TopicPartition, records: Sequence[Record]) -> Sequence[Record]:
+        """Skip a batch that can't be decoded: a later attempt could not read it either."""
         if batch := undecoded_batch(records[-1]):
             following = await offset_after(self._kafka, place.topic, place.partition, batch)
             self._consumer.seek(place, following)
@@ -147,12 +148,12 @@ class TopicFollower:
         _report_unreadable(place, records)
         return records
 
-    async def _refuse_hidden(self) -> None:
-        """Of a topic that this user may not know of, the client would wait for ever."""
+    async def _check_authorized(self) -> None:
+        """Raise TopicAuthorizationFailedError for a topic that this user may not describe: its fetches never end."""
         client = self._consumer._client  # noqa: SLF001
         await client.force_metadata_update()
-        if hidden := client.cluster.unauthorized_topics & set(self._topics):
-            raise TopicAuthorizationFailedError(hidden)
+        if unauthorized := client.cluster.unauthorized_topics & set(self._topics):
+            raise TopicAuthorizationFailedError(unauthorized)
 
     def _known(self) -> set[TopicPartition]:
         return {
@@ -165,9 +166,9 @@ class TopicFollower:
         for place in places:
             self._positions.pop(place, None)
             self._reached.pop(place, None)
-        self._read_anew()
+        self._reassign()
 
-    def _read_anew(self) -> None:
+    def _reassign(self) -> None:
         self._consumer.assign(list(self._positions) or [TopicPartition(topic, 0) for topic in self._topics])
         for place, offset in self._positions.items():
             self._consumer.seek(place, offset)

@@ -1,4 +1,4 @@
-"""A consumer group seen from outside: who is in it, and what it has committed."""
+"""Members and committed offsets of a consumer group, read with an admin client."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -16,7 +16,7 @@ from fraudstream.kafka.connection import BROKEN, quiet_client, stopped
 from fraudstream.runtime.settings import KafkaSettings
 
 T = TypeVar("T")
-_PATIENCE_S = 20.0
+_RETRY_FOR_S = 20.0
 _PAUSE_S = 0.3
 _TIMEOUT_S = 10.0
 
@@ -24,23 +24,23 @@ _TIMEOUT_S = 10.0
 async def committed_offsets(
     admin: AIOKafkaAdminClient, group: str, topic: str, partitions: Collection[int]
 ) -> dict[int, int | None]:
-    """The group's committed offset of each partition; None where it has none."""
+    """Return the group's committed offset of each partition; None where it has none."""
     places = [TopicPartition(topic, partition) for partition in partitions]
 
-    async def ask() -> Mapping[TopicPartition, Any]:
+    async def request() -> Mapping[TopicPartition, Any]:
         try:
             return await admin.list_consumer_group_offsets(group, partitions=places)
         except GroupAuthorizationFailedError:
             raise GroupAuthorizationFailedError(group) from None
 
-    found = await _patiently(ask)
-    offsets = {place.partition: entry.offset for place, entry in found.items()}
+    entries = await _retry(request)
+    offsets = {place.partition: entry.offset for place, entry in entries.items()}
     return {partition: offset if (offset := offsets.get(partition, -1)) >= 0 else None for partition in partitions}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Member:
-    """A member of a group; what it is subscribed to and assigned is empty where it is no consumer, or not known yet."""
+    """A member of a group; `subscribed` and `assigned` are empty if it is not a consumer, or they are not known yet."""
 
     client_id: str
     host: str
@@ -58,9 +58,9 @@ class Group:
 
 
 async def describe_group(admin: AIOKafkaAdminClient, group: str) -> Group:
-    """Ask the group's coordinator. Raises KafkaError."""
+    """Describe the group as its coordinator reports it. Raises KafkaError."""
 
-    async def ask() -> Group:
+    async def request() -> Group:
         (response,) = await admin.describe_consumer_groups([group])
         (entry,) = response.to_object()["groups"]
         if entry["error_code"]:
@@ -71,12 +71,12 @@ async def describe_group(admin: AIOKafkaAdminClient, group: str) -> Group:
             members=tuple(map(_member, entry["members"])),
         )
 
-    return await _patiently(ask)
+    return await _retry(request)
 
 
 def _member(entry: Mapping[str, Any]) -> Member:
     subscribed, assigned = frozenset[str](), frozenset[TopicPartition]()
-    with suppress(ValueError, TypeError):  # written by any program
+    with suppress(ValueError, TypeError):  # written by an arbitrary program
         subscribed = frozenset(ConsumerProtocol.METADATA.decode(entry["member_metadata"]).subscription)
         assigned = frozenset(ConsumerProtocol.ASSIGNMENT.decode(entry["member_assignment"]).partitions())
     return Member(
@@ -88,7 +88,7 @@ def _member(entry: Mapping[str, Any]) -> Member:
 
 
 class GroupProbe:
-    """Describes one group again and again; keeps its connection until that fails."""
+    """Repeated description of one group, over a connection that is kept until it fails."""
 
     def __init__(self, kafka: KafkaSettings, group: str) -> None:
         self._kafka = kafka
@@ -96,7 +96,7 @@ class GroupProbe:
         self._admin: AIOKafkaAdminClient | None = None
 
     async def read(self) -> Group | None:
-        """Return the group as it is now; None where the brokers don't answer."""
+        """Return the current state of the group; None if the brokers don't answer."""
         try:
             async with asyncio.timeout(_TIMEOUT_S):
                 if self._admin is None:
@@ -116,16 +116,16 @@ class GroupProbe:
 
 
 async def member_count(admin: AIOKafkaAdminClient, group: str) -> int:
-    """How many members the group has now; a process that was killed stays one until its session ends."""
+    """Return the group's number of members; a process that was killed counts until its session times out."""
     return len((await describe_group(admin, group)).members)
 
 
-async def _patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask again while the group's coordinator is being found or is loading: aiokafka's admin client does not."""
-    deadline_s = asyncio.get_running_loop().time() + _PATIENCE_S
+async def _retry(request: Callable[[], Awaitable[T]]) -> T:
+    """Retry while the group's coordinator is being looked up or is loading: aiokafka's admin client does not."""
+    deadline_s = asyncio.get_running_loop().time() + _RETRY_FOR_S
     while True:
         try:
-            return await ask()
+            return await request()
         except KafkaError as error:
             if not error.retriable or asyncio.get_running_loop().time() > deadline_s:
                 raise

@@ -1,7 +1,7 @@
-"""Requests about a group's offsets and a producer's transactions, as a takeover of partitions needs them.
+"""Requests for a group's offsets and a producer's transactions, as needed to take partitions over.
 
-aiokafka offers none of these: it reads offsets that a transaction may still change, commits with the generation that
-the member has by then, and fences a transactional id only by starting a producer with it.
+aiokafka has none of these: it reads offsets that a transaction may still change, commits with the member's latest
+generation, and fences a transactional id only by starting a producer with it.
 """
 
 import asyncio
@@ -30,8 +30,8 @@ from fraudstream.errors import KafkaSetupError
 _UNSTABLE_OFFSET_COMMIT = 88
 _STABLE_SINCE = 7
 _RETRY_S = 0.005
-_MARKED_WITHIN_S = 1.0
-_RETENTION_OF_BROKER = -1
+_MARKERS_WITHIN_S = 1.0
+_BROKER_RETENTION = -1
 _RETRIED = (
     errors.CoordinatorLoadInProgressError,
     errors.CoordinatorNotAvailableError,
@@ -39,12 +39,12 @@ _RETRIED = (
     errors.ConcurrentTransactions,
 )
 LEFT_GROUP = (errors.IllegalGenerationError, errors.UnknownMemberIdError, errors.RebalanceInProgressError)
-"""What `GroupRequests.commit` raises where the member is not in that generation any more, or not for long."""
+"""Errors of `GroupRequests.commit` if the member is no longer in that generation, or a rebalance has begun."""
 
 
 @dataclass(frozen=True, slots=True)
 class CommittedOffset:
-    """A partition's committed offset, None where there is none, and the metadata that was committed with it."""
+    """A partition's committed offset, None before the first commit, and the metadata committed with it."""
 
     offset: int | None
     metadata: str
@@ -111,7 +111,7 @@ _OffsetFetchStruct = OffsetFetchRequest_v3 | _OffsetFetchRequestV7
 
 
 class _OffsetFetch(Request[OffsetFetchRequest_v3 | _OffsetFetchRequestV7]):
-    """The offsets of one topic; *stable* ones, which no open transaction can change, where the broker has version 7."""
+    """Request for the offsets of one topic; *stable* ones, which no open transaction can change, from version 7 on."""
 
     API_KEY = 9
 
@@ -128,9 +128,9 @@ class _OffsetFetch(Request[OffsetFetchRequest_v3 | _OffsetFetchRequestV7]):
 
 
 class GroupRequests:
-    """Sends them through one connected client; each waits for a coordinator that is loading, or for transactions.
+    """Requests through one connected client; each waits for a coordinator that is loading, or for transactions.
 
-    Every call may wait without end: the caller sets a timeout. Raises KafkaError.
+    Every call may block without limit: the caller sets a timeout. Raises KafkaError.
     """
 
     def __init__(self, client: AIOKafkaClient, group: str, topic: str) -> None:
@@ -141,26 +141,26 @@ class GroupRequests:
     async def committed(self, partitions: Collection[int], *, stable: bool = True) -> dict[int, CommittedOffset]:
         """Read the committed offsets; with *stable*, wait until no open transaction can change one.
 
-        Raises KafkaSetupError where *stable* is wanted, and the broker is older than Kafka 2.5.
+        Raises KafkaSetupError if *stable* is set and the broker is older than Kafka 2.5.
         """
         request = _OffsetFetch(self._group, self._topic, partitions, stable=stable)
         while True:
-            response = await self._ask(CoordinationType.GROUP, self._group, request)
+            response = await self._send(CoordinationType.GROUP, self._group, request)
             if stable and response.API_VERSION < _STABLE_SINCE:
                 raise KafkaSetupError("exactly_once needs Kafka 2.5 or later; set PROCESSING_GUARANTEE=at_least_once")
-            found, codes = _offsets(response)
+            offsets, codes = _offsets(response)
             if _UNSTABLE_OFFSET_COMMIT not in codes and not _must_retry(codes):
-                return found
+                return offsets
             await asyncio.sleep(_RETRY_S)
 
     async def commit(self, membership: Membership, offsets: Mapping[int, int], metadata: str) -> None:
         """Commit as this member of this generation, in one request that is sent once.
 
-        Raises KafkaError where the group has another generation by now, or the answer is lost: nothing is known then.
+        Raises KafkaError if the group's generation has changed, or the response is lost: the outcome is then unknown.
         """
         places = [(partition, offset, metadata) for partition, offset in sorted(offsets.items())]
         request = OffsetCommitRequest(
-            self._group, membership.generation, membership.member_id, _RETENTION_OF_BROKER, [(self._topic, places)]
+            self._group, membership.generation, membership.member_id, _BROKER_RETENTION, [(self._topic, places)]
         )
         node = await self._client.coordinator_lookup(CoordinationType.GROUP, self._group)
         response: Any = await self._client.send(node, request, group=ConnectionGroup.COORDINATION)
@@ -169,20 +169,20 @@ class GroupRequests:
                 _raise(code)
 
     async def fence(self, transactional_id: str, timeout_ms: int) -> None:
-        """End the open transaction of this id, and let its producers commit no more; returns when both is done."""
+        """End the open transaction of this id, and fence its producers; returns when both are done."""
         request = InitProducerIdRequest(transactional_id, timeout_ms)
         await self._retry(CoordinationType.TRANSACTION, transactional_id, request)
 
     async def abort(self, transactional_id: str, producer_id: int, epoch: int) -> None:
-        """Abort this producer's open transaction, if there is one.
+        """Abort this producer's open transaction, if any.
 
-        There is none, too, where the last one is decided, but can't be marked in a partition without a leader: the
-        coordinator then refuses every request for as long as that lasts.
+        No transaction is open if the outcome of the last one is decided but its marker can't be written to a partition
+        without a leader: the coordinator refuses every request until that partition has one.
         """
         request = EndTxnRequest(transactional_id, producer_id, epoch, transaction_result=False)
-        deadline_s = asyncio.get_running_loop().time() + _MARKED_WITHIN_S
+        deadline_s = asyncio.get_running_loop().time() + _MARKERS_WITHIN_S
         while True:
-            response = await self._ask(CoordinationType.TRANSACTION, transactional_id, request)
+            response = await self._send(CoordinationType.TRANSACTION, transactional_id, request)
             error = errors.for_code(response.error_code)
             is_late = asyncio.get_running_loop().time() > deadline_s
             if error is errors.InvalidTxnState or (is_late and error is errors.ConcurrentTransactions):
@@ -193,12 +193,12 @@ class GroupRequests:
 
     async def _retry(self, kind: CoordinationType, key: str, request: Request[Any]) -> None:
         while True:
-            response = await self._ask(kind, key, request)
+            response = await self._send(kind, key, request)
             if not _must_retry({response.error_code}):
                 return
             await asyncio.sleep(_RETRY_S)
 
-    async def _ask(self, kind: CoordinationType, key: str, request: Request[Any]) -> Any:
+    async def _send(self, kind: CoordinationType, key: str, request: Request[Any]) -> Any:
         while True:
             try:
                 node = await self._client.coordinator_lookup(kind, key)
@@ -212,24 +212,24 @@ class GroupRequests:
 
 def _offsets(response: Any) -> tuple[dict[int, CommittedOffset], set[int]]:
     """Return the offsets by partition, and all error codes."""
-    codes, found = {response.error_code}, {}
+    codes, offsets = {response.error_code}, {}
     for _, partitions, *_ in response.topics:
         for partition, offset, *rest in partitions:
             metadata, code = rest[1:3] if response.API_VERSION >= _STABLE_SINCE else rest
             codes.add(code)
-            found[partition] = CommittedOffset(offset if offset >= 0 else None, metadata or "")
-    return found, codes
+            offsets[partition] = CommittedOffset(offset if offset >= 0 else None, metadata or "")
+    return offsets, codes
 
 
 def _must_retry(codes: Collection[int]) -> bool:
-    """Return whether one of the *codes* passes by itself; raise the first that does not."""
-    again = False
+    """Return whether one of the *codes* is retriable; raise the error of the first that is not."""
+    retry = False
     for code in codes:
         if code == _UNSTABLE_OFFSET_COMMIT or issubclass(errors.for_code(code), _RETRIED):
-            again = True
+            retry = True
         else:
             _raise(code)
-    return again
+    return retry
 
 
 def _raise(code: int) -> None:

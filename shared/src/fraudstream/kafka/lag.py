@@ -1,7 +1,7 @@
-"""How far an owner of partitions is behind: last stable offset minus position, of each partition that it has.
+"""Lag of an owner's partitions: last stable offset minus position.
 
-Not minus the committed offset: a transaction's marker keeps that behind for good. Asked over a connection of its own:
-a stuck consumer would answer from what it knew.
+Not minus the committed offset: a transaction marker follows it, so the lag would never be 0. Read over a separate
+connection: a stuck consumer would return the offsets of its last fetch.
 """
 
 import asyncio
@@ -16,32 +16,32 @@ _TIMEOUT_S = 10.0
 
 
 class Owner(Protocol):
-    """Whose lag it is."""
+    """Owner of the partitions whose lag is read."""
 
     @property
     def assigned(self) -> frozenset[int]:
-        """Its partitions."""
+        """The assigned partitions."""
 
     async def position(self, partition: int) -> int | None:
-        """The offset that is next; None if unknown."""
+        """Return the next offset; None if unknown."""
 
 
 class LagProbe:
-    """Keeps its connection until that fails."""
+    """Reader of the lag, over a connection that is kept until it fails."""
 
     def __init__(self, kafka: KafkaSettings, topic: str, owner: Owner) -> None:
         self._kafka = kafka
         self._topic = topic
         self._owner = owner
         self._reader: AIOKafkaConsumer | None = None
-        self._asking = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
     async def read(self) -> dict[int, int | None] | None:
-        """The lag by partition, None where the position is unknown; None altogether if the brokers don't answer."""
+        """Return the lag by partition, None where the position is unknown; or only None if the brokers don't answer."""
         places = [TopicPartition(self._topic, partition) for partition in sorted(self._owner.assigned)]
         if not places:
             return {}
-        async with self._asking:
+        async with self._lock:
             try:
                 async with asyncio.timeout(_TIMEOUT_S):
                     ends = await (await self._connected()).end_offsets(places)
@@ -55,7 +55,7 @@ class LagProbe:
         return lags
 
     async def total(self) -> int | None:
-        """The sum; where a position is unknown, there is some lag. None if the brokers don't answer."""
+        """Return the total lag; an unknown position counts as a lag of 1. None if the brokers don't answer."""
         lags = await self.read()
         return None if lags is None else sum(1 if lag is None else lag for lag in lags.values())
 

@@ -1,4 +1,4 @@
-"""The limits of the topics that are written to: read at start, at intervals, and when a topic refuses records."""
+"""The limits of the output topics: read at start, at intervals, and when a topic refuses records."""
 
 import asyncio
 import time
@@ -19,27 +19,27 @@ from fraudstream.runtime.settings import KafkaSettings
 
 _READ_EVERY_S = 30.0
 _READ_TIMEOUT_S = 5.0
-# the embedded broker answers none of this, and aiokafka then fails in ways of its own
-_UNANSWERED = (KafkaError, ValueError, AttributeError)
+# the embedded broker does not support DescribeConfigs, and aiokafka then raises errors of any of these types
+_UNSUPPORTED = (KafkaError, ValueError, AttributeError)
 
 
 class TopicsChangedError(KafkaError):
-    """A topic refused records, and its settings are others than those by which they were sent: send them again."""
+    """A topic refused records, and its settings have changed since they were sent: send them again."""
 
 
 class OutputLimits:
-    """The latest limits known of each topic. One instance is shared by all that write to these topics."""
+    """The latest known limits of each topic. All producers for these topics share one instance."""
 
     def __init__(self, kafka: KafkaSettings, topics: Collection[str]) -> None:
         self._kafka = kafka
         self._limits = {topic: TopicLimits(topic=topic) for topic in topics}
         self._read_s = -_READ_EVERY_S
         self._reading = asyncio.Lock()
-        self._hidden: set[str] = set()
-        self._remarked: set[tuple[str, str]] = set()
+        self._unauthorized: set[str] = set()
+        self._logged: set[tuple[str, str]] = set()
 
     def of(self, topic: str) -> TopicLimits:
-        """Return what is known now; Kafka's defaults until it is read."""
+        """Return the latest limits of *topic*; Kafka's defaults until they are read."""
         return self._limits[topic]
 
     def batch_bytes(self, topic: str) -> int:
@@ -47,51 +47,51 @@ class OutputLimits:
         return self._limits[topic].batch_bytes
 
     async def read(self, admin: AIOKafkaAdminClient) -> None:
-        """Read all with a started client; a topic whose settings may not be read keeps what is known of it."""
-        begun_s = time.monotonic()
+        """Read all limits with a started client; a topic whose settings may not be read keeps its latest known ones."""
+        started_s = time.monotonic()
         try:
-            found = await _read(admin, self._limits)
-        except _UNANSWERED:
+            limits_read = await _read(admin, self._limits)
+        except _UNSUPPORTED:
             return
-        self._hidden = {topic for topic, limits in found.items() if limits is None}
-        for topic, limits in found.items():
+        self._unauthorized = {topic for topic, limits in limits_read.items() if limits is None}
+        for topic, limits in limits_read.items():
             if limits is None:
                 continue
             self._report(self._limits[topic], limits)
             self._limits[topic] = limits
-        self._read_s = begun_s
+        self._read_s = started_s
 
     async def refresh(self) -> None:
-        """Read all again, unless that was done since this call. A broker that does not answer changes nothing."""
-        asked_s = time.monotonic()
+        """Read all limits again, unless another call has since this one. Without an answer, nothing changes."""
+        called_s = time.monotonic()
         async with self._reading:
-            if self._read_s >= asked_s:
+            if self._read_s >= called_s:
                 return
             admin = admin_client(self._kafka)
             try:
                 async with asyncio.timeout(_READ_TIMEOUT_S):
                     await admin.start()
                     await self.read(admin)
-            except BROKEN as error:  # read again at the next refusal, or in 30 s
-                structlog.get_logger().debug("topic settings not read", reason=str(error) or type(error).__name__)
+            except BROKEN as error:  # retried at the next refusal, or in 30 s
+                structlog.get_logger().debug("reading topic settings failed", reason=str(error) or type(error).__name__)
             finally:
                 await stopped(admin)
 
     async def follow(self) -> None:
-        """Read all every 30 s, until cancelled."""
+        """Read all limits every 30 s, until cancelled."""
         while True:
             await asyncio.sleep(_READ_EVERY_S)
             await self.refresh()
 
     async def refused(self, used: TopicLimits, error: BrokerResponseError, messages: Sequence[Message]) -> Exception:
-        """Return what to raise where *messages*, sent by the limits *used*, were refused for good with *error*."""
+        """Return the error to raise where *messages*, sent with the limits *used*, were refused with *error*."""
         await self.refresh()
         limits = self.of(used.topic)
         if limits != used:
             return TopicsChangedError(f"the settings of {used.topic} have changed")
         cause = limits.cause(error, messages, time.time_ns() // 1_000_000)
         text = refusal(limits, error, cause, self._kafka.bootstrap_servers)
-        if limits.topic in self._hidden:
+        if limits.topic in self._unauthorized:
             rights = Rights(kafka=self._kafka, topics={limits.topic: ("DescribeConfigs",)})
             text += f"; {rights.missing(TopicAuthorizationFailedError(limits.topic))}"
         return TopicRefusesError(text)
@@ -102,16 +102,16 @@ class OutputLimits:
         if changed:
             log.info("topic settings changed", topic=now.topic, settings=changed)
         for setting, meaning in now.remarks.items():
-            if (now.topic, setting) not in self._remarked:
-                self._remarked.add((now.topic, setting))
-                log.warning("topic setting", topic=now.topic, setting=setting, meaning=meaning)
+            if (now.topic, setting) not in self._logged:
+                self._logged.add((now.topic, setting))
+                log.warning("topic setting affects records", topic=now.topic, setting=setting, meaning=meaning)
 
 
 async def topic_settings(admin: AIOKafkaAdminClient, topic: str) -> Mapping[str, str]:
-    """Return the settings of *topic*, the broker's defaults included; empty where the broker does not say."""
+    """Return the settings of *topic*, including the broker's defaults; empty where the broker does not report them."""
     try:
         limits = (await _read(admin, (topic,))).get(topic)
-    except _UNANSWERED:
+    except _UNSUPPORTED:
         return {}
     return limits.settings if limits else {}
 
@@ -119,12 +119,12 @@ async def topic_settings(admin: AIOKafkaAdminClient, topic: str) -> Mapping[str,
 async def _read(admin: AIOKafkaAdminClient, topics: Collection[str]) -> dict[str, TopicLimits | None]:
     """Return the limits of each topic that exists; None where this user may not read them."""
     responses = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, topic) for topic in topics])
-    found: dict[str, TopicLimits | None] = {}
+    limits: dict[str, TopicLimits | None] = {}
     for resource in (resource for response in responses for resource in response.to_object()["resources"]):
         topic, code = resource["resource_name"], resource["error_code"]
         if code in (NoError.errno, TopicAuthorizationFailedError.errno):
-            found[topic] = None if code else TopicLimits(topic=topic, settings=_settings(resource))
-    return found
+            limits[topic] = None if code else TopicLimits(topic=topic, settings=_settings(resource))
+    return limits
 
 
 def _settings(resource: Mapping[str, object]) -> dict[str, str]:

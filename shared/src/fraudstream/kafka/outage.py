@@ -1,4 +1,4 @@
-"""Notices that the brokers have gone silent, and says so once; and once that they are back."""
+"""Detection of brokers that don't answer; logged once at the beginning and once at the end of an outage."""
 
 import asyncio
 import time
@@ -11,7 +11,7 @@ _SILENCE_S = 2.0
 
 
 class Outage:
-    """On from the moment when an expected answer is 2 s late until the next one comes; `changed` is called at both."""
+    """State that is on from when an expected answer is 2 s late until the next one; `changed` is called on both."""
 
     def __init__(
         self,
@@ -20,7 +20,7 @@ class Outage:
         silence_s: float = _SILENCE_S,
         explained: Callable[[], object] = lambda: None,
     ) -> None:
-        """`explained`: whether the reason is another one than silent brokers, and is logged already."""
+        """*explained* returns whether there is another reason than unavailable brokers, which is logged already."""
         self.is_on = False
         self._explained = explained
         self._logged = False
@@ -31,23 +31,23 @@ class Outage:
         self._timer: asyncio.TimerHandle | None = None
 
     def expect(self) -> None:
-        """An answer is due from now on, if none was before."""
+        """Start the timer for an answer, unless one is already expected."""
         if self._timer is None and not self.is_on:
             self._since_s = time.monotonic()
             self._timer = asyncio.get_running_loop().call_later(self._silence_s, self._begin)
 
     def over(self, *, more_expected: bool) -> None:
-        """An answer has come."""
+        """End the outage on an answer."""
         self.end()
         if self.is_on:
             self.is_on = False
             if self._logged:
-                self._log.info("Kafka is back", away_s=round(time.monotonic() - self._since_s, 1))
+                self._log.info("Kafka is available again", outage_s=round(time.monotonic() - self._since_s, 1))
         if more_expected:
             self.expect()
 
     def end(self) -> None:
-        """No answer is expected any longer."""
+        """Cancel the timer: no answer is expected any longer."""
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
@@ -57,6 +57,7 @@ class Outage:
         self.is_on = True
         self._logged = not self._explained()
         if self._logged:
-            refused = attempts.standing()
-            self._log.warning("Kafka is away: waiting, nothing is lost", **({"reason": refused} if refused else {}))
+            refused = attempts.final_refusal()
+            details = {"reason": refused} if refused else {}
+            self._log.warning("Kafka is unavailable: waiting, nothing is lost", **details)
         self._changed()

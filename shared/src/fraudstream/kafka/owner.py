@@ -1,8 +1,8 @@
-"""The owner of partitions: one transactional producer for all of a member's partitions, with an id of its own.
+"""The owner of partitions: one transactional producer, with a unique id, for all partitions of a member.
 
 aiokafka commits offsets in a transaction without the group's generation, so the group can't fence a process that was
 paused. The owner's transactional id is therefore committed as the metadata of each partition's offset, by a request
-that the group does check: a successor reads it there, and fences it. docs/architecture.md has the protocol.
+that the group checks: the next owner reads it there, and fences it. docs/architecture.md describes the protocol.
 """
 
 import asyncio
@@ -46,9 +46,9 @@ _RANDOM_BYTES = 8
 
 
 class Owner:
-    """Takes partitions over, publishes for them, and commits their offsets.
+    """Producer that takes partitions over, publishes for them, and commits their offsets.
 
-    After an error or a doubtful outcome it is closed and replaced: aiokafka's producers don't recover from one.
+    After an error or an unknown outcome it is closed and replaced: aiokafka's producers don't recover.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Owner:
         self.transactional = guarantee == "exactly_once"
         self.id = transactional_id(group, topics.input, secrets.token_hex(_RANDOM_BYTES)) if self.transactional else ""
         self.in_doubt = False
-        """Whether a commit was begun whose outcome is not known."""
+        """Whether the outcome of a commit is unknown."""
         self._membership = NO_MEMBERSHIP
         self._sent: Collection[Place] = ()
         self._committed_places: Collection[Place] = ()
@@ -85,7 +85,7 @@ class Owner:
         self._requests = GroupRequests(self._producer.client, group, topics.input)
 
     async def start(self) -> None:
-        """Connect, and get a producer id."""
+        """Connect and get a producer id."""
         async with self._within(_START_TIMEOUT_S):
             await start(self._producer)
             for topic in (self._topics.scored, self._topics.dlq):
@@ -94,55 +94,55 @@ class Owner:
     async def fence_others(
         self, partitions: Collection[int], ended: Collection[str]
     ) -> tuple[dict[int, int | None], dict[int, str]]:
-        """Fence every other owner of these partitions. Return the committed offsets, which nobody else can change now.
+        """Fence every other owner of these partitions. Return the committed offsets, which no other process can change.
 
         Also returns the partitions whose owner could not be fenced in time, and why. *ended* are ids that need no
         fence: of producers of this process that were abandoned. Raises KafkaSetupError where an output topic lacks a
         partition.
         """
-        harmless, blocked = {self.id, *ended}, dict[int, str]()
+        fenced, blocked = {self.id, *ended}, dict[int, str]()
         async with self._within(_FENCE_TIMEOUT_S):
-            await self._producer.client.force_metadata_update()  # partitions and leaders as they are by now
+            await self._producer.client.force_metadata_update()  # the current partitions and leaders
             self._check_outputs(partitions)
-            # an open transaction does not hide who owns a partition, but must not be waited for before its fence
+            # the metadata names the owner despite an open transaction; waiting for that before the fence could block
             committed = await self._committed(partitions, stable=False)
             failpoint("owners_read")
             while True:
                 owners = self._owners(committed)
-                others = set().union(*owners.values()) - harmless
+                others = set().union(*owners.values()) - fenced
                 failed = await self._fence(others)
-                harmless |= others - failed.keys()
+                fenced |= others - failed.keys()
                 blocked |= {
                     partition: failed[owner] for partition, ids in owners.items() for owner in ids & failed.keys()
                 }
                 committed = await self._committed(committed.keys() - blocked.keys(), stable=self.transactional)
-                if harmless.issuperset(set().union(*self._owners(committed).values())):
+                if fenced.issuperset(set().union(*self._owners(committed).values())):
                     return {partition: one.offset for partition, one in committed.items()}, blocked
 
     async def register(self, membership: Membership, positions: Mapping[int, int]) -> None:
-        """Commit the positions with this owner's id, as a member of that generation; only then may it publish for them.
+        """Commit the positions with this owner's id, as a member of that generation; required before publishing.
 
-        Raises KafkaError where the group has another generation by now; nothing is registered then, or nobody knows.
+        Raises KafkaError if the group's generation has changed: nothing is registered, or the outcome is unknown.
         """
         async with self._within(_COMMIT_TIMEOUT_S):
             await self._requests.commit(membership, positions, self.id)
         self._membership = membership
 
     async def send(self, messages: Mapping[Place, Sequence[Message]]) -> dict[int, BaseException]:
-        """Publish; returns when the brokers have everything, with the error of each partition for which they do not."""
+        """Publish *messages*, wait for the brokers, and return the error of each partition that failed."""
         async with self._within(2 * _SEND_TIMEOUT_S):
             failpoint("sending")
             if self.transactional:
                 self._sent = messages.keys()
                 await self._producer.begin_transaction()
             failed = await self._deliver(messages)
-        return {partition: self._explained(error) for (_, partition), error in failed.items()}
+        return {partition: self._explain(error) for (_, partition), error in failed.items()}
 
     async def send_offsets(self, offsets: Mapping[int, int]) -> None:
-        """Add to the transaction, if there is one, the offset to read next of each partition.
+        """Add each partition's next offset to the transaction, if any.
 
         Not while messages are sent: a broker checks one request of a transaction at a time, and refuses a second one
-        (KIP-890), which costs aiokafka's pause of 100 ms.
+        (KIP-890), after which aiokafka pauses for 100 ms.
         """
         if not self.transactional:
             return
@@ -157,7 +157,7 @@ class Owner:
     async def _deliver(self, messages: Mapping[Place, Sequence[Message]]) -> dict[Place, BaseException]:
         if self.transactional:
             return await deliver(self._producer, self._limits, messages, _SEND_TIMEOUT_S, lambda: self.is_stuck)
-        # the dead letters first: what is sent before a refusal is sent again at each attempt
+        # the dead letters first: messages sent before a refusal are sent again at each attempt
         first = {place: some for place, some in messages.items() if place[0] == self._topics.dlq}
         failed = await deliver(self._producer, self._limits, first, _SEND_TIMEOUT_S)
         refused = {partition for _, partition in failed}
@@ -165,7 +165,7 @@ class Owner:
         return failed | await deliver(self._producer, self._limits, rest, _SEND_TIMEOUT_S)
 
     async def commit(self, offsets: Mapping[int, int]) -> None:
-        """Commit everything that was sent; without a transaction, the offset to read next of each partition."""
+        """Commit the transaction; without one, commit each partition's next offset."""
         async with self._within(_COMMIT_TIMEOUT_S):
             if self.transactional:
                 self.in_doubt = True
@@ -176,15 +176,15 @@ class Owner:
 
     @property
     def is_stuck(self) -> bool:
-        """Whether the last transaction may never end: a partition in it has no leader, so no other one can begin."""
+        """Whether the last transaction may never end, because a partition in it has no leader; no other can begin."""
         return not all(self.has_leader(*place) for place in self._committed_places)
 
     def has_leader(self, topic: str, partition: int) -> bool:
-        """Return whether a broker is known that leads this output partition."""
+        """Return whether the leader of this output partition is known."""
         return has_leader(self._producer, topic, partition)
 
     async def abandon(self) -> bool:
-        """Abort what is open; return whether nothing of it is left. It can only be closed afterwards."""
+        """Abort the open transaction; return whether it is known to be aborted. Call only `close` afterwards."""
         if not self.transactional or self.in_doubt:
             return False
         try:
@@ -198,7 +198,7 @@ class Owner:
         return True
 
     async def close(self) -> None:
-        """Disconnect, whatever state it is in; an open transaction is ended by the next owner, or by its timeout."""
+        """Disconnect, in any state; an open transaction is ended by the next owner, or by its timeout."""
         await stopped(self._producer)
 
     def _check_outputs(self, partitions: Collection[int]) -> None:
@@ -207,15 +207,15 @@ class Owner:
             known = cluster.partitions_for_topic(topic) or set()
             for partition in sorted(set(partitions) - known):
                 raise KafkaSetupError(
-                    f"{topic} has no partition {partition}, as {self._topics.input} has; "
-                    "raise it with: fraudstream topics"
+                    f"{topic} has no partition {partition}, but {self._topics.input} has; "
+                    "add partitions with: fraudstream topics"
                 )
 
     async def _committed(self, partitions: Collection[int], *, stable: bool) -> dict[int, CommittedOffset]:
         return await self._requests.committed(partitions, stable=stable) if partitions else {}
 
     def _owners(self, committed: Mapping[int, CommittedOffset]) -> dict[int, set[str]]:
-        """Return the ids to fence for each partition: of its metadata, or all that may commit where it names none."""
+        """Return the ids to fence for each partition: the one in its metadata, or else all that may commit."""
         return {partition: self._owners_of(partition, one) for partition, one in committed.items()}
 
     def _owners_of(self, partition: int, committed: CommittedOffset) -> set[str]:
@@ -224,11 +224,11 @@ class Owner:
         if not self.transactional:
             return set()
         earlier = {f"{self._group}-{self._topics.input}-{partition}", f"{self._prefix}{partition}"}
-        # a process that was paused may still commit a new group's start
+        # a process that was paused may still commit a new group's start offsets
         return earlier if committed.offset is not None else {*earlier, f"{self._prefix}start"}
 
     async def _fence(self, owners: Collection[str]) -> dict[str, str]:
-        """Fence all of them at once; return why some could not be fenced in time, by their ids."""
+        """Fence all *owners* concurrently; return the reason for each that could not be fenced in time, by its id."""
         results = await asyncio.gather(*(self._fence_one(owner) for owner in owners), return_exceptions=True)
         failed = {}
         for owner, result in zip(owners, results, strict=True):
@@ -245,13 +245,13 @@ class Owner:
         except TransactionalIdAuthorizationFailed:
             if owner.startswith(self._prefix):
                 raise
-            # an earlier release's id, whose prefix differs where the group's name has a dash: it was not ours either
+            # an earlier release's id; its prefix differs if the group's name has a dash: this user never wrote with it
 
-    def _explained(self, error: BaseException) -> BaseException:
-        """Return what `_within` would raise for this one."""
+    def _explain(self, error: BaseException) -> BaseException:
+        """Return the error that `_within` would raise in place of *error*."""
         try:
             with self._rights.needed(), failed_producer():
-                raise error  # noqa: TRY301 - only to be caught by these two
+                raise error  # noqa: TRY301 - for these two context managers to convert
         except BaseException as explained:  # noqa: BLE001 - returned, not swallowed
             return explained
 

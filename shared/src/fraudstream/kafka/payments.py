@@ -1,4 +1,4 @@
-"""The producer's way to Kafka: what is put in arrives, at least once and in order, whatever becomes of the broker."""
+"""The producer's payment sender: each message is delivered at least once, in order, across broker failures."""
 
 import asyncio
 from collections import deque
@@ -10,19 +10,19 @@ from typing import Any
 
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.connection import Log, quiet_client
-from fraudstream.kafka.link import Link
 from fraudstream.kafka.outage import Outage
 from fraudstream.kafka.partitioning import partitions_of
+from fraudstream.kafka.producer_connection import ProducerConnection
 from fraudstream.record import KeyedMessage
 from fraudstream.runtime.settings import KafkaSettings
 
-_MOST_WAITING = 50_000
-_MOST_IN_A_BATCH = 4_000
+_MAX_WAITING = 50_000
+_MAX_BATCH = 4_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delivery:
-    """Messages that the brokers have, in one partition from `offset` on (-1: stored, but the broker forgot where)."""
+    """Messages acknowledged in one partition, from `offset` on (-1: stored, but the broker no longer knows where)."""
 
     partition: int
     offset: int
@@ -36,95 +36,95 @@ OnDelivery = Callable[[Delivery], None]
 async def payment_sender(
     kafka: KafkaSettings, topic: str, *, on_delivery: OnDelivery, stop: asyncio.Event, log: Log
 ) -> AsyncIterator["PaymentSender | None"]:
-    """A connected sender, once a broker is there; None if told to stop before. `flush` before leaving."""
+    """Yield a connected sender, waiting for a broker; None if *stop* is set first. Call `flush` before leaving."""
     with quiet_client():
-        link = Link(kafka, topic, log)
-        if not await link.open(stop):
+        connection = ProducerConnection(kafka, topic, log)
+        if not await connection.open(stop):
             yield None
             return
         try:
             async with asyncio.TaskGroup() as tasks:
-                sender = PaymentSender(link, tasks.create_task, on_delivery, log)
+                sender = PaymentSender(connection, tasks.create_task, on_delivery, log)
                 try:
                     yield sender
                 finally:
                     sender.give_up()
         except BaseExceptionGroup as group:
-            raise _plain(group) from None
+            raise _unwrap(group) from None
         finally:
-            await link.close()
+            await connection.close()
 
 
 class PaymentSender:
-    """Keeps each message until the brokers have it; has no room while they are away or too many messages wait."""
+    """Queue of messages until they are acknowledged; full while the brokers are unavailable or 50,000 are waiting."""
 
     def __init__(
         self,
-        link: Link,
+        connection: ProducerConnection,
         spawn: Callable[[Coroutine[Any, Any, None]], "asyncio.Task[None]"],
         on_delivery: OnDelivery,
         log: Log,
     ) -> None:
-        self._link = link
+        self._connection = connection
         self._spawn = spawn
         self._on_delivery = on_delivery
         self._queues: dict[int, deque[KeyedMessage]] = {}
         self._filled: dict[int, asyncio.Event] = {}
         self._workers: list[asyncio.Task[None]] = []
         self._waiting = 0
-        self._outage = Outage(log, self._changed, explained=lambda: link.refused)
+        self._outage = Outage(log, self._update_events, explained=lambda: connection.refused)
         self._room, self._empty = asyncio.Event(), asyncio.Event()
-        self._changed()
+        self._update_events()
 
     def producer_number(self) -> int:
-        """The broker's number for this producer: no other one of this cluster had or will have it."""
-        return self._link.producer.number
+        """Return the producer id: unique in its cluster, also over time."""
+        return self._connection.producer.producer_id
 
     @property
-    def is_away(self) -> bool:
-        """Whether the brokers have acknowledged nothing for a while, though something waits."""
+    def kafka_unavailable(self) -> bool:
+        """Whether the brokers have acknowledged nothing for 2 s while messages are waiting."""
         return self._outage.is_on
 
     @property
     def refused(self) -> str | None:
-        """Why the topic accepts no payments, which a user must change; None where it does."""
-        return self._link.refused
+        """Why the topic refuses payments, as text for a user, who must change it; None if it accepts them."""
+        return self._connection.refused
 
     @property
     def waiting(self) -> int:
-        """How many messages the brokers don't have yet."""
+        """The number of messages that are not acknowledged yet."""
         return self._waiting
 
     async def has_room(self, timeout_s: float) -> bool:
-        """Whether more may be put in; waits for it up to `timeout_s`. Never while the brokers are away."""
-        return self._room.is_set() or await _within(self._room, timeout_s)
+        """Return whether `put` may be called, after up to *timeout_s*; False while the brokers are unavailable."""
+        return self._room.is_set() or await _wait(self._room, timeout_s)
 
     def put(self, messages: Sequence[KeyedMessage]) -> None:
-        """Take messages over, of any number; each goes to the partition of its key."""
+        """Queue any number of messages, each for the partition of its key."""
         if not messages:
             return
-        places = partitions_of([message.key for message in messages], self._link.partition_count())
+        places = partitions_of([message.key for message in messages], self._connection.partition_count())
         for message, partition in zip(messages, places, strict=True):
-            self._queue(partition).append(message)
+            self._queue_of(partition).append(message)
         for partition in set(places):
             self._filled[partition].set()
         self._waiting += len(messages)
         self._outage.expect()
-        self._changed()
+        self._update_events()
 
     async def flush(self, timeout_s: float) -> int:
-        """Wait until everything is with the brokers, up to `timeout_s`; returns how many messages are not."""
+        """Wait up to *timeout_s* until all messages are acknowledged; return how many are not."""
         if not any(worker.done() for worker in self._workers):
-            await _within(self._empty, timeout_s)
+            await _wait(self._empty, timeout_s)
         return self._waiting
 
     def give_up(self) -> None:
-        """Try no longer to send what is left."""
+        """Stop sending; messages that are still waiting are lost."""
         self._outage.end()
         for worker in self._workers:
             worker.cancel()
 
-    def _queue(self, partition: int) -> deque[KeyedMessage]:
+    def _queue_of(self, partition: int) -> deque[KeyedMessage]:
         if partition not in self._queues:
             self._queues[partition], self._filled[partition] = deque(), asyncio.Event()
             self._workers.append(self._spawn(self._work(partition)))
@@ -134,41 +134,41 @@ class PaymentSender:
         queue, filled = self._queues[partition], self._filled[partition]
         while True:
             await filled.wait()
-            if partition >= self._link.partition_count():
+            if partition >= self._connection.partition_count():
                 self._route_again(partition)
                 continue
-            done = await self._link.send(partition, list(islice(queue, _MOST_IN_A_BATCH)))
-            if done is None:
+            acknowledged = await self._connection.send(partition, list(islice(queue, _MAX_BATCH)))
+            if acknowledged is None:
                 continue
-            messages = [queue.popleft() for _ in range(done.count)]
+            messages = [queue.popleft() for _ in range(acknowledged.count)]
             if not queue:
                 filled.clear()
-            self._waiting -= done.count
+            self._waiting -= acknowledged.count
             self._outage.over(more_expected=self._waiting > 0)
-            self._changed()
-            self._on_delivery(Delivery(partition=partition, offset=done.offset, messages=messages))
+            self._update_events()
+            self._on_delivery(Delivery(partition=partition, offset=acknowledged.offset, messages=messages))
 
     def _route_again(self, partition: int) -> None:
-        """The topic was made again, with fewer partitions."""
+        """Queue a partition's messages again: the topic was re-created with fewer partitions."""
         messages = list(self._queues[partition])
         self._queues[partition].clear()
         self._filled[partition].clear()
         self._waiting -= len(messages)
         self.put(messages)
 
-    def _changed(self) -> None:
-        _set(self._room, self._waiting < _MOST_WAITING and not self._outage.is_on)
+    def _update_events(self) -> None:
+        _set(self._room, self._waiting < _MAX_WAITING and not self._outage.is_on)
         _set(self._empty, self._waiting == 0)
 
 
-def _plain(error: BaseException) -> BaseException:
-    """The error that a user can mend, out of task groups' wrapping; `error` itself if there is none."""
-    if isinstance(error, BaseExceptionGroup) and (mendable := error.subgroup(FraudstreamError)):
-        return _plain(mendable.exceptions[0])
+def _unwrap(error: BaseException) -> BaseException:
+    """Return the first FraudstreamError in a task group's exception group; *error* itself if it has none."""
+    if isinstance(error, BaseExceptionGroup) and (ours := error.subgroup(FraudstreamError)):
+        return _unwrap(ours.exceptions[0])
     return error
 
 
-async def _within(event: asyncio.Event, timeout_s: float) -> bool:
+async def _wait(event: asyncio.Event, timeout_s: float) -> bool:
     with suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), timeout_s)
     return event.is_set()

@@ -1,4 +1,4 @@
-"""What producers share: options, how messages become batches of one partition, and what a refusal means."""
+"""Functions common to all producers: options, batches of one partition, acknowledgements and errors."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,19 +27,19 @@ _NO_TIMESTAMP = -1
 _BATCH_BYTES = 512 << 10
 
 _NO_LEADER = -1
-_LOOK_S = 0.5
-_LAST_ANSWERS_S = 0.5
+_CHECK_EVERY_S = 0.5
+_LAST_RESPONSES_S = 0.5
 
 Acknowledgement = asyncio.Future[object]
 
 
 def transactional(identity: str) -> dict[str, object]:
-    """A producer's options by which it fences whoever had this identity before, and ends their open transaction."""
+    """Return a producer's options to fence earlier producers with this identity, and end their open transaction."""
     return {"transactional_id": identity, "transaction_timeout_ms": 1_000 * TRANSACTION_TIMEOUT_S}
 
 
 def transactional_id(group: str, topic: str, use: object) -> str:
-    """Return the id of a group's writer for a topic; `use` is a partition, or a command's name.
+    """Return the transactional id of a group's producer for a topic; *use* is a partition, or a command's name.
 
     The group's dashes are escaped: group `a` on topic `b-c` and group `a-b` on topic `c` would have the same ids, and
     fence each other.
@@ -49,9 +49,9 @@ def transactional_id(group: str, topic: str, use: object) -> str:
 
 @contextmanager
 def failed_producer() -> Iterator[None]:
-    """Raise IllegalStateError where aiokafka asserts that its producer has not failed, or that a partition is there.
+    """Raise IllegalStateError where aiokafka asserts that its producer has not failed, or that a partition exists.
 
-    Both can happen between two calls. An assertion of any other module is a bug, and stays what it is.
+    Both can happen between two calls. An AssertionError of any other module is a bug, and propagates.
     """
     try:
         yield
@@ -67,7 +67,7 @@ def _is_of_client(error: AssertionError) -> bool:
 
 
 async def start(producer: AIOKafkaProducer) -> None:
-    """Connect. Raises KafkaSetupError where the brokers do not allow a transaction's timeout."""
+    """Connect. Raises KafkaSetupError where the brokers do not allow the transaction timeout."""
     try:
         await producer.start()
     except InvalidTransactionTimeout as error:
@@ -80,9 +80,9 @@ async def start(producer: AIOKafkaProducer) -> None:
 async def publish(
     producer: AIOKafkaProducer, limits: OutputLimits, messages: Mapping[Place, Sequence[Message]], timeout_s: float
 ) -> None:
-    """Send to each topic and partition, and return when the brokers have everything.
+    """Send to each topic and partition, and return when the brokers have acknowledged everything.
 
-    Raises TopicRefusesError where sending the same again is no use, or what else made one of them fail.
+    Raises the error of the first one that failed: TopicRefusesError where a retry can't succeed.
     """
     failed = await deliver(producer, limits, messages, timeout_s)
     for error in failed.values():
@@ -94,16 +94,16 @@ async def deliver(
     limits: OutputLimits,
     messages: Mapping[Place, Sequence[Message]],
     timeout_s: float,
-    is_hopeless: Callable[[], bool] = lambda: False,
+    is_blocked: Callable[[], bool] = lambda: False,
 ) -> dict[Place, BaseException]:
-    """Send to each topic and partition, all at once; return the error of each that failed.
+    """Send to each topic and partition concurrently; return the error of each that failed.
 
-    A rejected batch doesn't poison aiokafka's transaction, so each acknowledgement is awaited. A place without a leader
-    is not waited for longer than for the others, and none where *is_hopeless* returns true.
+    A rejected batch doesn't fail aiokafka's transaction, so each acknowledgement is awaited. The wait ends early when
+    only partitions without a leader are left, or when *is_blocked* returns true.
     """
     tasks = {place: asyncio.ensure_future(_deliver(producer, limits, place, some)) for place, some in messages.items()}
     try:
-        await _ended(producer, tasks, timeout_s, is_hopeless)
+        await _wait(producer, tasks, timeout_s, is_blocked)
         return with_cause({place: error for place, task in tasks.items() if (error := _error(task)) is not None})
     finally:
         for task in tasks.values():
@@ -111,27 +111,27 @@ async def deliver(
         await asyncio.gather(*tasks.values(), return_exceptions=True)
 
 
-async def _ended(
+async def _wait(
     producer: AIOKafkaProducer,
     tasks: Mapping[Place, asyncio.Future[None]],
     timeout_s: float,
-    is_hopeless: Callable[[], bool],
+    is_blocked: Callable[[], bool],
 ) -> None:
-    """Wait for all that can end within the time."""
+    """Wait up to *timeout_s* for the *tasks* that can still end."""
     deadline_s = asyncio.get_running_loop().time() + timeout_s
     waiting = dict(tasks)
     while waiting and asyncio.get_running_loop().time() < deadline_s:
-        done, _ = await asyncio.wait(waiting.values(), timeout=_LOOK_S)
+        done, _ = await asyncio.wait(waiting.values(), timeout=_CHECK_EVERY_S)
         waiting = {place: task for place, task in waiting.items() if task not in done}
         if done:
             continue
-        await asyncio.wait({producer.client.force_metadata_update()}, timeout=_LOOK_S)
-        if is_hopeless() or not any(has_leader(producer, *place) for place in waiting):
+        await asyncio.wait({producer.client.force_metadata_update()}, timeout=_CHECK_EVERY_S)
+        if is_blocked() or not any(has_leader(producer, *place) for place in waiting):
             return
 
 
 def with_cause(failed: Mapping[Place, BaseException]) -> dict[Place, BaseException]:
-    """Return the errors with a missing right in place of what it made fail.
+    """Return the errors, with a missing right in place of the errors that it caused.
 
     A broker adds all partitions of one request to a transaction or none, and then refuses batches of the others with
     InvalidTxnState.
@@ -147,7 +147,7 @@ def _error(task: asyncio.Future[None]) -> BaseException | None:
 
 
 def has_leader(producer: AIOKafkaProducer, topic: str, partition: int) -> bool:
-    """Return whether a broker is known that leads the partition."""
+    """Return whether the partition's leader is known."""
     return producer.client.cluster.leader_for_partition(TopicPartition(topic, partition)) not in (None, _NO_LEADER)
 
 
@@ -160,11 +160,11 @@ async def _deliver(producer: AIOKafkaProducer, limits: OutputLimits, place: Plac
 
 
 async def end_sender(producer: AIOKafkaProducer) -> None:
-    """Send nothing more. aiokafka's sender, when cancelled, waits for its requests; cancelled again, it does not."""
+    """Stop sending. aiokafka's sender, when cancelled, waits for its requests; cancelled again, it does not."""
     task = producer._sender.sender_task  # noqa: SLF001
     while task is not None and not task.done():
         task.cancel()
-        await asyncio.wait({task}, timeout=_LAST_ANSWERS_S)
+        await asyncio.wait({task}, timeout=_LAST_RESPONSES_S)
 
 
 async def enqueue(
@@ -175,7 +175,7 @@ async def enqueue(
     *,
     batch_bytes: int = _BATCH_BYTES,
 ) -> list[Acknowledgement]:
-    """Hand all messages over, in order, in batches of up to *batch_bytes*; only a single message may be larger."""
+    """Enqueue all messages, in order, in batches of up to *batch_bytes*; only a single message may be larger."""
     acknowledgements: list[Acknowledgement] = []
     batch = new_batch(producer, batch_bytes)
     alone = False
@@ -184,7 +184,7 @@ async def enqueue(
             acknowledgements.append(await _send(producer, batch, topic, partition))
             batch = new_batch(producer, batch_bytes)
             batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
-        # aiokafka would give a batch's first record, if it has no timestamp, the second one's
+        # aiokafka would give the second record's timestamp to a first record that has none
         alone = timestamp_ms == _NO_TIMESTAMP and batch.record_count() == 1
     if batch.record_count():
         acknowledgements.append(await _send(producer, batch, topic, partition))
@@ -192,9 +192,9 @@ async def enqueue(
 
 
 def new_batch(producer: AIOKafkaProducer, batch_bytes: int) -> BatchBuilder:
-    """Return an empty batch of *producer*, closed when it has *batch_bytes*, or 512 KiB.
+    """Return an empty batch of *producer*, full at *batch_bytes*, or 512 KiB if that is less.
 
-    `producer.create_batch` knows one size for all topics.
+    `producer.create_batch` has one size for all topics.
     """
     manager = producer._txn_manager  # noqa: SLF001
     transactional = manager is not None and manager.transactional_id is not None
@@ -203,6 +203,6 @@ def new_batch(producer: AIOKafkaProducer, batch_bytes: int) -> BatchBuilder:
 
 async def _send(producer: AIOKafkaProducer, batch: BatchBuilder, topic: str, partition: int) -> Acknowledgement:
     acknowledgement: Acknowledgement = await producer.send_batch(batch, topic, partition=partition)
-    # where a later batch can't even be enqueued, nobody awaits this one any more
+    # if a later batch can't be enqueued, this one's acknowledgement is never awaited
     acknowledgement.add_done_callback(lambda done: done.cancelled() or done.exception())
     return acknowledgement

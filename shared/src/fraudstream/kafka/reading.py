@@ -1,4 +1,4 @@
-"""A topic read without a group: what is retained of it, and its records in order."""
+"""Retained range and records of a topic, read in order and without a group."""
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
@@ -28,7 +28,7 @@ _SILENCE_S = 60.0
 _FETCH_TIMEOUT_MS = 1_000
 _RECORDS = 5_000
 _PARTITION_BYTES = 2 << 20
-# the fetch that waits at one partition's end holds up the next partition's first one
+# a fetch that waits at the end of one partition delays the first fetch of the next one
 _FETCH_WAIT_MS = 20
 _FINGERPRINT_TIMEOUT_MS = 5_000
 _SETTLE_S = 10.0
@@ -37,17 +37,17 @@ _SETTLE_POLL_S = 0.2
 
 @asynccontextmanager
 async def connected(make: Callable[[], C], kafka: KafkaSettings, log: Log) -> AsyncIterator[C]:
-    """A started client, stopped in the end. KafkaSetupError where no broker answers within 10 s, or one fails later."""
+    """Yield a started client, and stop it. KafkaSetupError where no broker answers within 10 s, or one fails later."""
     never = asyncio.Event()
     with quiet_client():
         try:
             async with asyncio.timeout(_CONNECT_S):
                 client = await started(make, never, log, bootstrap=kafka.bootstrap_servers)
         except TimeoutError:
-            nobody = f"no broker answers at {kafka.bootstrap_servers} within {_CONNECT_S:g} s"
-            guess = f"; {words}" if (words := attempts.guess()) else ""
-            raise KafkaSetupError(f"KAFKA_BOOTSTRAP_SERVERS: {nobody}{guess}") from None
-        assert client is not None  # noqa: S101 - it was never told to stop
+            problem = f"no broker answers at {kafka.bootstrap_servers} within {_CONNECT_S:g} s"
+            guess = f"; {reason}" if (reason := attempts.guess()) else ""
+            raise KafkaSetupError(f"KAFKA_BOOTSTRAP_SERVERS: {problem}{guess}") from None
+        assert client is not None  # noqa: S101 - `never` is not set
         try:
             with Rights(kafka=kafka).needed():
                 yield client
@@ -59,7 +59,7 @@ async def connected(make: Callable[[], C], kafka: KafkaSettings, log: Log) -> As
 
 
 class TopicReader:
-    """Reads one partition at a time; start and stop it like a client."""
+    """Reader of one partition at a time, started and stopped like a client."""
 
     def __init__(
         self,
@@ -97,12 +97,12 @@ class TopicReader:
         await self.stop()
 
     async def never_a_record(self, partition: int, offset: int) -> bool:
-        """Whether the offset holds a transaction's marker or an aborted record."""
+        """Return whether the offset holds a transaction marker or an aborted record."""
         with self._rights.needed():
             return await never_a_record(self._consumer, TopicPartition(self.topic, partition), offset)
 
     async def retained(self, partitions: Collection[int]) -> dict[int, Retained]:
-        """Each partition's range; its end is the last stable offset where read_committed."""
+        """Return each partition's retained range; with read_committed, its end is the last stable offset."""
         places = [TopicPartition(self.topic, partition) for partition in partitions]
         with self._rights.needed():
             starts = await self._consumer.beginning_offsets(places)
@@ -110,26 +110,26 @@ class TopicReader:
         return {one.partition: Retained(start=starts[one], end=ends[one], fingerprint=None) for one in places}
 
     async def records(self, partition: int, start: int, end: int) -> AsyncGenerator[Sequence[Record], None]:
-        """Yield the records at start ≤ offset < end, in order, 1 to 5,000 at a time; only one such reading at a time.
+        """Yield the records at start ≤ offset < end, in order, 1 to 5,000 at a time; use one such iterator at a time.
 
-        Offsets without a record (transactions' markers, aborted or compacted records) are skipped.
+        Offsets without a record (transaction markers, aborted or compacted records) are skipped.
 
         An `Unreadable` takes the place of a damaged record, and of a whole batch that can't be decoded.
-        Raises KafkaSetupError where retention deletes what is being read, or the broker falls silent.
+        Raises KafkaSetupError where retention deletes unread records, or the position does not advance for 60 s.
         """
         if start >= end:
             return
         place = TopicPartition(self.topic, partition)
         self._consumer.assign([place])
         self._consumer.seek(place, start)
-        heard_s, position = asyncio.get_running_loop().time(), start
+        progress_s, position = asyncio.get_running_loop().time(), start
         while position < end:
             try:
                 with self._rights.needed():
                     fetched = await fetch(self._consumer, place, timeout_ms=_FETCH_TIMEOUT_MS, max_records=_RECORDS)
             except OffsetOutOfRangeError:
                 raise KafkaSetupError(
-                    f"{self.topic}: retention has deleted what was being read of partition {partition}; run it again"
+                    f"{self.topic}: retention deleted records of partition {partition} during the read; run it again"
                 ) from None
             records: Sequence[Record] = fetched.get(place, [])
             if records and (batch := undecoded_batch(records[-1])) and batch.offset < end:
@@ -143,14 +143,14 @@ class TopicReader:
             before, position = position, await self._consumer.position(place)
             now_s = asyncio.get_running_loop().time()
             if position > before:
-                heard_s = now_s
-            elif now_s - heard_s > _SILENCE_S:
-                raise KafkaSetupError(f"{self.topic}: nothing more came of partition {partition} for {_SILENCE_S:g} s")
+                progress_s = now_s
+            elif now_s - progress_s > _SILENCE_S:
+                raise KafkaSetupError(f"{self.topic}: no more records of partition {partition} for {_SILENCE_S:g} s")
 
     async def offset_after(self, partition: int, batch: Unreadable, end: int) -> int:
-        """Return the first offset after `batch` at which the broker serves anything else; at most `end`.
+        """Return the first offset after *batch* at which the broker serves something else; at most *end*.
 
-        What a damaged header states of its own length is not believed. Raises KafkaError.
+        The length in a damaged header is not trusted. Raises KafkaError.
         """
         served, other = batch.offset, batch.offset + 1
         while other < end and await self._serves_nothing_else(partition, other, batch):
@@ -174,7 +174,7 @@ def undecoded_batch(record: Record | Unreadable) -> Unreadable | None:
 
 
 async def offset_after(kafka: KafkaSettings, topic: str, partition: int, batch: Unreadable) -> int:
-    """Return the first offset after `batch`, which can't be decoded, at which the broker serves anything else.
+    """Return the first offset after *batch*, which can't be decoded, at which the broker serves something else.
 
     Raises KafkaError where the brokers are unavailable.
     """
@@ -188,9 +188,9 @@ async def offset_after(kafka: KafkaSettings, topic: str, partition: int, batch: 
 
 
 async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: int, timeout_ms: int) -> Record | None:
-    """The record at that place, or None where it is not retained, or does not come in time.
+    """Return the record at *offset*; None where it is not retained, or is not received within *timeout_ms*.
 
-    Raises KafkaError where the brokers are away.
+    Raises KafkaError where the brokers are unavailable.
     """
     place = TopicPartition(topic, partition)
     reader = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="none", isolation_level="read_committed")
@@ -209,9 +209,9 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
 
 
 async def fingerprint_at(kafka: KafkaSettings, topic: str, partition: int, offset: int) -> int | None:
-    """Return the fingerprint of the record at that place, or NO_RECORD where there never was one in this topic.
+    """Return the fingerprint of the record at *offset*, or NO_RECORD where this topic never had one there.
 
-    None where it can't be known: no longer retained, compacted, or nothing comes in 5 s.
+    None where that is unknown: no longer retained, compacted, or not received within 5 s.
     """
     record = await record_at(kafka, topic, partition, offset, _FINGERPRINT_TIMEOUT_MS)
     if record is not None:
@@ -232,22 +232,23 @@ async def settled(
     *,
     at_most_s: float = _SETTLE_S,
 ) -> dict[int, Retained]:
-    """What is retained once the transactions that are open now have ended, or `at_most_s` later.
+    """Return the retained ranges once the transactions that are open now have ended, or after *at_most_s*.
 
-    A transaction's offsets may be visible in the group a moment before its records are in the topic. One that stays
-    open for longer was left by a writer that died, and has committed nothing.
+    A transaction's offsets may be visible in the group shortly before its records are visible in the topic. One that
+    stays open longer was left by a producer that was killed, and has committed nothing. *waiting* is called once if
+    there is a wait.
     """
     ends = {partition: log.end for partition, log in (await whole.retained(partitions)).items()}
     deadline_s = asyncio.get_running_loop().time() + at_most_s
-    told = False
+    reported = False
     while True:
         logs = await stable.retained(partitions)
         open_ones = [partition for partition, log in logs.items() if log.end < ends[partition]]
         if not open_ones or asyncio.get_running_loop().time() > deadline_s:
             return logs
-        if not told:
+        if not reported:
             waiting()
-            told = True
+            reported = True
         await wait_for_stop(asyncio.Event(), _SETTLE_POLL_S)
 
 
@@ -259,7 +260,7 @@ async def all_settled(
     *,
     at_most_s: float,
 ) -> dict[int, Retained]:
-    """The same, for those who must have seen all that is committed now. KafkaSetupError where that can't be had."""
+    """Return the ranges like `settled`; raise KafkaSetupError where a transaction is still open after *at_most_s*."""
     ends = {partition: log.end for partition, log in (await whole.retained(partitions)).items()}
     logs = await settled(stable, whole, partitions, waiting, at_most_s=at_most_s)
     if any(log.end < ends[partition] for partition, log in logs.items()):

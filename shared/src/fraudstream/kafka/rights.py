@@ -1,4 +1,4 @@
-"""What a client must be allowed to do, and the words for what Kafka does not let it do: what to grant, and to whom."""
+"""The rights that a client needs, and the message for a missing one: what to grant, and to whom."""
 
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,42 +20,44 @@ NOT_ALLOWED = (
     errors.TransactionalIdAuthorizationFailed,
 )
 
-_OLD_BROKERS = " (brokers before 2.8 also want: --operation IdempotentWrite --cluster)"
+_OLD_BROKERS = " (brokers before 2.8 also need: --operation IdempotentWrite --cluster)"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rights:
-    """What one client needs: an operation on each topic, to be in its group, and to write by its transactional ids.
+    """Rights of one client: operations on topics, membership of its group, and writes with its transactional ids.
 
-    Of other topics it only reads, and of other groups it only asks, as those who audit do.
+    On other topics it needs only Read, and on other groups only Describe, for example for an audit.
     """
 
     kafka: KafkaSettings
     topics: Mapping[str, tuple[Operation, ...]] = field(default_factory=dict)
     group: str = ""
     transactional_ids: str = ""
-    """What all their names begin with."""
+    """Common prefix of the transactional ids."""
 
     @contextmanager
     def needed(self) -> Iterator[None]:
-        """Raise AccessRefusedError, which says what to grant, where one of them turns out to be missing."""
+        """Raise AccessRefusedError, whose message has the command to grant it, where a right is missing."""
         try:
             yield
         except NOT_ALLOWED as error:
             raise AccessRefusedError(self.missing(error)) from error
 
     def missing(self, error: errors.KafkaError) -> str:
-        """What to grant, in one line."""
+        """Return which right is missing and the command to grant it, in one line."""
         if isinstance(error, errors.GroupAuthorizationFailedError):
             operation, group = ("Read", self.group) if self.group else ("Describe", *error.args)
-            return self._words([f"{operation} on group {group}"], [f"--operation {operation} --group {_quoted(group)}"])
+            return self._message(
+                [f"{operation} on group {group}"], [f"--operation {operation} --group {_quoted(group)}"]
+            )
         if isinstance(error, errors.TransactionalIdAuthorizationFailed):
             prefix = self.transactional_ids
             option = f"--operation Write --transactional-id {_quoted(prefix)} --resource-pattern-type prefixed"
-            return self._words([f"Write on transactional ids that begin with {prefix}"], [option])
+            return self._message([f"Write on transactional ids that begin with {prefix}"], [option])
         old = _OLD_BROKERS if isinstance(error, errors.ClusterAuthorizationFailedError) else ""
         wanted = {name: self.topics.get(name, ("Read",)) for name in sorted(_topics(error)) or self.topics}
-        return self._words(
+        return self._message(
             [f"{' and '.join(operations)} on topic {name}" for name, operations in wanted.items()],
             [
                 f"{' '.join(f'--operation {one}' for one in operations)} --topic {_quoted(name)}"
@@ -64,24 +66,24 @@ class Rights:
             old,
         )
 
-    def _words(self, whats: Iterable[str], options: Iterable[str], more: str = "") -> str:
+    def _message(self, rights: Iterable[str], options: Iterable[str], more: str = "") -> str:
         server, principal = self.kafka.bootstrap_servers, principal_of(self.kafka)
         commands = " && ".join(
             f"kafka-acls --bootstrap-server {server} --add --allow-principal {_quoted(principal)} {option}"
             for option in options
         )
-        return f"{principal} lacks {', '.join(whats)}; grant it: {commands}{more}"
+        return f"{principal} lacks {', '.join(rights)}; grant it: {commands}{more}"
 
 
 def principal_of(kafka: KafkaSettings) -> str:
-    """The name under which rights are granted to us."""
+    """Return the principal to which rights are granted."""
     if kafka.uses_sasl:
         return f"User:{kafka.sasl_username}"
     return f"User:<subject of {kafka.ssl_certfile}>" if kafka.ssl_certfile else "User:ANONYMOUS"
 
 
 def _topics(error: errors.KafkaError) -> frozenset[str]:
-    """The topics that it names, if any: alone, or several in one."""
+    """Return the topics that *error* names, if any: its argument is one name, or a collection of names."""
     names = error.args[0] if error.args else ()
     return frozenset([names] if isinstance(names, str) else names if isinstance(names, set | frozenset | list) else ())
 

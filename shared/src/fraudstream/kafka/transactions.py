@@ -1,4 +1,4 @@
-"""Messages to several places, all or none: one transaction after the other, by one producer."""
+"""Atomic writes to several topics and partitions: one transaction after the other, by one producer."""
 
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
@@ -15,7 +15,7 @@ from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.settings import KafkaSettings
 
 _REQUEST_BYTES = 4 << 20
-# less than the transaction's own time all together
+# together less than the transaction timeout
 _SEND_TIMEOUT_S = 40.0
 _COMMIT_TIMEOUT_S = 15.0
 
@@ -24,9 +24,10 @@ Partition = int
 
 
 class Transactions:
-    """Start and stop it like a client. Its start fences whoever had this identity, and ends their open transaction.
+    """Transactional producer, started and stopped like a client.
 
-    Once `publish` has raised, it must be thrown away: what it was about to publish is there as a whole, or not at all.
+    Its start fences earlier producers with this identity, and ends their open transaction. After an error of `publish`
+    it must be discarded: the messages are committed all or none.
     """
 
     def __init__(self, kafka: KafkaSettings, identity: str, topics: Collection[str]) -> None:
@@ -41,9 +42,9 @@ class Transactions:
         )
 
     async def start(self) -> None:
-        """Connect; all that a former one has committed is to be seen from now on, and it commits no more.
+        """Connect; then everything that an earlier producer has committed is visible, and it can't commit any more.
 
-        Raises AccessRefusedError, as `publish` does, where this user may not write so.
+        Raises AccessRefusedError, as `publish` does, where this user lacks a right to write.
         """
         with self._rights.needed():
             await start(self._producer)
@@ -54,7 +55,10 @@ class Transactions:
         await self._producer.stop()
 
     async def publish(self, messages: Mapping[tuple[Topic, Partition], Sequence[Message]]) -> None:
-        """One transaction; returns when it is committed. Raises TopicRefusesError as `producing.publish` does."""
+        """Publish *messages* in one transaction, and return when it is committed.
+
+        Raises TopicRefusesError as `producing.publish` does.
+        """
         with self._rights.needed(), failed_producer():
             await self._publish(messages)
 

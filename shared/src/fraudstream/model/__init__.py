@@ -1,1 +1,1 @@
-"""The fraud model: features, probabilities, decisions, reasons, and the versions kept on disk."""
+"""The fraud model: features, probabilities, decisions, reasons, and the versions stored on disk."""

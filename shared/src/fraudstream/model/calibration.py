@@ -1,4 +1,4 @@
-"""Probabilities mended by one strictly rising function: the order of payments stays, only the numbers move."""
+"""Calibration of probabilities by one strictly increasing function, which keeps the order of payments."""
 
 from dataclasses import dataclass
 
@@ -14,9 +14,9 @@ _LARGEST_EXPONENT = 500.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibrated:
-    """A classifier whose probability p becomes that of log-odds rise * ln p - fall * ln(1 - p) + shift.
+    """A classifier whose probability p is mapped to the log-odds rise * ln p - fall * ln(1 - p) + shift.
 
-    This is beta calibration; with rise = fall it is Platt's, on log-odds. 1, 1, 0 would change nothing.
+    This is beta calibration; with rise = fall it is Platt scaling of log-odds; 1, 1, 0 is the identity.
     """
 
     classifier: Classifier
@@ -28,17 +28,17 @@ class Calibrated:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """What the two columns of `predict_proba` stand for, as scikit-learn says it."""
+        """Labels of the two columns of `predict_proba`, as in scikit-learn."""
         return np.array([0, 1])
 
     def predict_proba(self, matrix: Floats) -> Floats:
-        """Probabilities of no fraud and of fraud, shape (n, 2)."""
-        fraud = self.mend(self.classifier.predict_proba(matrix)[:, 1])
+        """Return the probabilities of no fraud and of fraud, shape (n, 2)."""
+        fraud = self.calibrate(self.classifier.predict_proba(matrix)[:, 1])
         return np.column_stack([1.0 - fraud, fraud])
 
-    def mend(self, fraud: Floats) -> Floats:
-        """The probability that each one of `fraud` becomes."""
+    def calibrate(self, fraud: Floats) -> Floats:
+        """Return the calibrated probability for each one of `fraud`."""
         fraud = np.clip(fraud, SMALLEST, 1.0 - SMALLEST)
         log_odds = self.rise * np.log(fraud) - self.fall * np.log1p(-fraud) + self.shift
-        mended: Floats = 1.0 / (1.0 + np.exp(np.clip(-log_odds, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)))
-        return mended
+        calibrated: Floats = 1.0 / (1.0 + np.exp(np.clip(-log_odds, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)))
+        return calibrated

@@ -1,4 +1,4 @@
-"""From a manifest and a model's bytes to the model: everything that is refused before it scores a payment."""
+"""Checks of a manifest and a model's bytes, and the model made of them: all problems are found before it scores."""
 
 import io
 import sys
@@ -15,28 +15,28 @@ from fraudstream.model.fraud_model import HIGHEST, LOWEST, Classifier, FraudMode
 from fraudstream.model.manifest import PAYMENT, TRAIN, TRAIN_AGAIN, Manifest
 
 _MOVED = ("calibration", "curves")
-"""Modules that the pickles of earlier releases name as `fraudstream.NAME`."""
+"""Modules that pickles of earlier releases import as `fraudstream.NAME`."""
 
 
 def check_pinned(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
-    """Raise ModelUnfitError where there are pins, and the model of the manifest in `path` is not among them."""
+    """Raise ModelUnfitError if there are pins, and the model of the manifest in `path` is not among them."""
     if not pins or manifest.content_sha256 in pins:
         return
     limits = manifest.thresholds
     if manifest.sha256 in pins:
         raise ModelUnfitError(
-            f"MODEL_SHA256 names the bytes of model {manifest.version} alone, as pins of an earlier release did: that "
+            f"MODEL_SHA256 is the hash of the bytes of model {manifest.version} alone, as in earlier releases, and "
             f"does not cover its thresholds, review {limits.review:g} and block {limits.block:g} in {path}; "
-            f"if these are yours, set MODEL_SHA256 to {manifest.content_sha256}"
+            f"if these are correct, set MODEL_SHA256 to {manifest.content_sha256}"
         )
     raise ModelUnfitError(
-        f"{path} names model {manifest.content_sha256}, which is not among the pinned ones; "
-        "set MODEL_SHA256 to it, or activate a pinned one"
+        f"{path} names model {manifest.content_sha256}, which is not pinned; "
+        "set MODEL_SHA256 to it, or activate a pinned model"
     )
 
 
 def check(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
-    """Raise ModelUnfitError where the manifest in `path` is of a model that can't be used here, or is not pinned."""
+    """Raise ModelUnfitError if the model of the manifest in `path` can't be used here, or is not pinned."""
     check_pinned(path, manifest, pins)
     installed = metadata.version("scikit-learn")
     if manifest.libraries.scikit_learn != installed:
@@ -52,7 +52,7 @@ def check(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
 
 
 def make_model(path: Path, manifest: Manifest, content: bytes) -> FraudModel:
-    """Return the model of checked bytes. Raises ModelUnfitError, which names the manifest's `path`."""
+    """Return the model unpickled from checked bytes. Raises ModelUnfitError, which names the manifest's `path`."""
     return FraudModel(
         content_sha256=manifest.content_sha256,
         classifier=_unpickle(path, content),
@@ -72,17 +72,17 @@ def _reference(path: Path, manifest: Manifest) -> NDArray[np.float64] | None:
 
 
 def _unpickle(path: Path, content: bytes) -> Classifier:
-    for name in _MOVED:  # imported here, with scikit-learn: who only lists models does without both
+    for name in _MOVED:  # imported here, with scikit-learn: commands that only list models need neither
         sys.modules.setdefault(f"fraudstream.{name}", import_module(f"fraudstream.model.{name}"))
     try:
         classifier: Classifier = joblib.load(io.BytesIO(content))
-    except Exception as error:  # an unpickled constructor may raise anything
+    except Exception as error:  # an unpickled constructor may raise any exception
         raise ModelUnfitError(
             f"the model of {path} can't be loaded ({type(error).__name__}: {error}); {TRAIN_AGAIN}"
         ) from error
     if not callable(getattr(classifier, "predict_proba", None)):
         raise ModelUnfitError(
-            f"the model of {path}, a {type(classifier).__name__}, gives no probabilities (predict_proba); {TRAIN_AGAIN}"
+            f"the model of {path}, a {type(classifier).__name__}, has no method predict_proba; {TRAIN_AGAIN}"
         )
     if np.asarray(getattr(classifier, "classes_", (0, 1))).tolist() != [0, 1]:
         raise ModelUnfitError(f"the model of {path} was trained on labels other than 0 and 1; {TRAIN_AGAIN}")

@@ -1,6 +1,6 @@
 """The default classifier: log-odds as curves of the five fields and products of pairs of them, in plain NumPy.
 
-As a scikit-learn pipeline the same model costs over a millisecond a call; this one costs a tenth of a millisecond.
+As a scikit-learn pipeline the same model costs over a millisecond per call; this one costs a tenth of a millisecond.
 """
 
 from dataclasses import dataclass
@@ -13,24 +13,24 @@ Floats = NDArray[np.float64]
 
 _HOURS = 24
 _LARGEST_EXPONENT = 500.0
-_BLOCK_ROWS = 1_000  # whose columns fit the processor's cache
+_BLOCK_ROWS = 1_000  # their columns fit into the processor's cache
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Basis:
-    """Turns the five fields into `width` columns: each field's own group of them, standardised on the history.
+    """Expansion of the five fields into `width` columns, one group per field, standardised on the history.
 
     Amount (as its logarithm) and country risk: natural cubic splines, straight lines with fewer than three knots.
-    Failed logins: ln(1 + n) and whether there were any. Hour: sines and cosines, so that 23 meets 0. A field beyond
-    what the history held counts as the nearest value that it held.
+    Failed logins: ln(1 + n) and whether there were any. Hour: sines and cosines, so that 23 is next to 0. Values
+    outside the history's range are clipped to it.
     """
 
     low: Floats
-    """(5,) smallest value of each field in the history."""
+    """(5,), smallest value of each field in the history."""
     high: Floats
-    """(5,) largest."""
+    """(5,), largest value of each field in the history."""
     amount_knots: Floats
-    """Of ln(amount), ascending."""
+    """Knots of ln(amount), ascending."""
     risk_knots: Floats
     hours: Floats
     """(24, 2 * harmonics)"""
@@ -41,7 +41,7 @@ class Basis:
 
     @classmethod
     def of(cls, matrix: Floats, *, knots: int, harmonics: int) -> "Basis":
-        """The basis for the history `matrix`, with up to `knots` knots a spline, at even quantiles."""
+        """Return the basis for the history `matrix`, with up to `knots` knots per spline, at even quantiles."""
         low, high = matrix.min(axis=0), matrix.max(axis=0)
         quantiles = np.linspace(0.02, 0.98, knots)
         angles = np.arange(_HOURS)[:, None] * np.arange(1, harmonics + 1) * (2.0 * np.pi / _HOURS)
@@ -63,18 +63,18 @@ class Basis:
             risk_knots=raw.risk_knots,
             hours=raw.hours,
             centre=columns.mean(axis=0),
-            scale=np.where(spread > 1e-9, spread, 1.0),  # noqa: PLR2004 - a field that never varies stays at 0
+            scale=np.where(spread > 1e-9, spread, 1.0),  # noqa: PLR2004 - a constant field stays at 0
         )
 
     @property
     def groups(self) -> list[slice]:
-        """For each field, in the order of FEATURES, its columns."""
+        """Columns of each field, in the order of FEATURES."""
         widths = (_spline_width(self.amount_knots), _spline_width(self.risk_knots), 2, self.hours.shape[1], 1)
         edges = np.cumsum([0, *widths]).tolist()
         return [slice(start, stop) for start, stop in pairwise(edges)]
 
     def expand(self, matrix: Floats) -> Floats:
-        """Shape (n, width)."""
+        """Return the columns of each row, shape (n, width)."""
         amount, risk, logins, hour, new_device = np.clip(matrix, self.low, self.high).T
         hours = self.hours[hour.astype(np.intp)].T
         rows = [
@@ -91,10 +91,10 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CurveLogit:
-    """A fitted model: log-odds = intercept + columns · weights + the products of each two fields' curves, weighted.
+    """A fitted model: log-odds = intercept + columns · weights + weighted products of two fields' curves.
 
-    A curve is one number, a sum of columns weighted by `curves`: either one a field, or each column by itself. `pairs`
-    weighs the product of each two curves of different fields.
+    A curve is one number, a sum of columns weighted by `curves`: either one per field, or one per column. `pairs`
+    holds the weight of the product of every two curves of different fields.
     """
 
     basis: Basis
@@ -102,7 +102,7 @@ class CurveLogit:
     weights: Floats
     """(width,)"""
     curves: Floats
-    """(width, number of curves), each curve's columns all of one field."""
+    """(width, number of curves); a curve's columns are all of one field."""
     shift: Floats
     """(number of curves,)"""
     pairs: Floats
@@ -110,11 +110,11 @@ class CurveLogit:
 
     @property
     def classes_(self) -> NDArray[np.int64]:
-        """What the two columns of `predict_proba` stand for, as scikit-learn says it."""
+        """Labels of the two columns of `predict_proba`, as in scikit-learn."""
         return np.array([0, 1])
 
     def log_odds(self, matrix: Floats) -> Floats:
-        """Log-odds of fraud for each row, shape (n,)."""
+        """Return the log-odds of fraud for each row, shape (n,)."""
         starts = range(0, max(1, len(matrix)), _BLOCK_ROWS)
         return np.concatenate([self._log_odds(matrix[start : start + _BLOCK_ROWS]) for start in starts])
 
@@ -125,23 +125,23 @@ class CurveLogit:
         return log_odds
 
     def contributions(self, matrix: Floats, reference: Floats) -> Floats:
-        """What `reasons.contributions` says of `log_odds`, in closed form: shape (n, 5).
+        """Return `reasons.contributions` of `log_odds` in closed form, shape (n, 5).
 
-        A field's own columns count in full. Of a product of two fields' curves, a field has its curve's change times
-        the mean of the other curve here and in the reference: the average over the two orders in which they may change.
+        A field's own columns count in full. Of a product of two fields' curves, a field gets the change of its curve
+        times the mean of the other curve here and in the reference: the average over the two orders of changing them.
         """
-        columns, usual = self.basis.expand(matrix), self.basis.expand(reference[None, :])
-        curves, usual_curves = columns @ self.curves - self.shift, usual @ self.curves - self.shift
-        products = (curves - usual_curves) * ((curves + usual_curves) @ (self.pairs + self.pairs.T) / 2.0)
+        columns, reference_columns = self.basis.expand(matrix), self.basis.expand(reference[None, :])
+        curves, reference_curves = (side @ self.curves - self.shift for side in (columns, reference_columns))
+        products = (curves - reference_curves) * ((curves + reference_curves) @ (self.pairs + self.pairs.T) / 2.0)
         of_column = np.zeros((len(self.weights), len(self.basis.groups)))
         for field, group in enumerate(self.basis.groups):
             of_column[group, field] = 1.0
         of_curve = (np.abs(self.curves).T @ of_column) > 0.0
-        shares: Floats = ((columns - usual) * self.weights) @ of_column + products @ of_curve
+        shares: Floats = ((columns - reference_columns) * self.weights) @ of_column + products @ of_curve
         return shares
 
     def predict_proba(self, matrix: Floats) -> Floats:
-        """Probabilities of no fraud and of fraud, shape (n, 2)."""
+        """Return the probabilities of no fraud and of fraud, shape (n, 2)."""
         exponent = np.clip(-self.log_odds(matrix), -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
         fraud = 1.0 / (1.0 + np.exp(exponent))
         return np.column_stack([1.0 - fraud, fraud])
@@ -152,14 +152,14 @@ def _spline_width(knots: Floats) -> int:
 
 
 def _spline(values: Floats, knots: Floats) -> list[Floats]:
-    """A natural cubic spline's columns: the value, and for each knot but the last two a bend that ends straight."""
-    if len(knots) < 3:  # noqa: PLR2004 - two knots make a line
+    """Return a natural cubic spline's columns: the value, and a term for each knot but the last two."""
+    if len(knots) < 3:  # noqa: PLR2004 - two knots give a straight line
         return [values]
-    beyond_last = np.maximum(values - knots[-1], 0.0) ** 3
+    after_last = np.maximum(values - knots[-1], 0.0) ** 3
 
-    def bend(knot: float) -> Floats:
-        curve: Floats = (np.maximum(values - knot, 0.0) ** 3 - beyond_last) / (knots[-1] - knot)
+    def cubic(knot: float) -> Floats:
+        curve: Floats = (np.maximum(values - knot, 0.0) ** 3 - after_last) / (knots[-1] - knot)
         return curve
 
-    straight = bend(knots[-2])
-    return [values, *(bend(knot) - straight for knot in knots[:-2])]
+    last = cubic(knots[-2])
+    return [values, *(cubic(knot) - last for knot in knots[:-2])]

@@ -1,7 +1,8 @@
-"""What payments and scores looked like in the history: the distributions that drift is measured from.
+"""Distributions of payments and scores in the history, which drift is measured against.
 
-The score depends on the hour by design, and other fields may by habit: at night they look like no drift-free day does.
-So each is kept by hour, and what comes in is compared with payments of the history in the same mix of hours.
+The score depends on the hour by design, and other fields may by habit: even without drift, payments of a night differ
+from those of a whole day. So each distribution is stored by hour, and payments are compared with those of the history
+in the same mix of hours.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,21 +25,21 @@ HOURS = 24
 HOUR = "transaction_hour"
 SCORE = "fraud_probability"
 FIELDS = (*(feature for feature in FEATURES if feature != HOUR), SCORE)
-"""What is compared in the same mix of hours; the hour itself is `days`' matter."""
+"""Fields compared in the same mix of hours; the scorer compares the hour itself over whole days."""
 KEY = "drift"
-"""Where in a manifest's `reference` it stands."""
+"""Key of the distributions in a manifest's `reference`."""
 
 _HOUR_COLUMN = FEATURES.index(HOUR)
 _DECILES = np.arange(0.1, 0.95, 0.1)
-# the last bin of a count begins where fewer than so many of the payments are left
+# the last bin of a count begins where less than this share of the payments is left
 _RARE = 0.01
-# more than any history has; each edge costs a pass over every batch, and counts are added up as 64-bit integers
+# more than any history has; each edge costs one scan of every batch, and counts are summed as 64-bit integers
 _MOST_EDGES, _MOST_PAYMENTS = 200, 2**40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """How far a field is from its reference, and from which size on that is drift."""
+    """PSI of a field against its reference, and the limit from which it counts as drift."""
 
     field: str
     psi: float
@@ -47,12 +48,12 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reference:
-    """The history's payments by hour and bin, for each of FIELDS; a value at an edge is in the bin above it."""
+    """Payments of the history by hour and bin, for each of FIELDS; a value at an edge is in the bin above it."""
 
     edges: Sequence[Floats]
-    """For each field the ascending values at which a bin ends and the next one begins."""
+    """For each field the values, ascending, at which a bin ends and the next one begins."""
     counts: Sequence[Integers]
-    """For each field (24, bins)."""
+    """For each field the number of payments, shape (24, bins)."""
     _bins: Floats = field(init=False, repr=False)
     _starts: Integers = field(init=False, repr=False)
     _shares: Floats = field(init=False, repr=False)
@@ -62,7 +63,7 @@ class Reference:
         widths = np.array([len(edges) + 1 for edges in self.edges])
         table = np.hstack(self.counts).astype(np.float64)
         hours = self.hours.astype(np.float64)
-        # an hour that the history has not may look like anything: as all others, known from a single payment
+        # hours missing from the history use the all-hours distribution with the weight of one payment
         missing = hours == 0.0
         table[missing], hours[missing] = table.sum(axis=0) / hours.sum(), 1.0
         object.__setattr__(self, "_bins", np.repeat(widths, widths).astype(np.float64))
@@ -72,7 +73,7 @@ class Reference:
 
     @classmethod
     def of(cls, matrix: Floats, scores: Floats) -> Self:
-        """Of at least one payment, `matrix` with columns as FEATURES, and their scores."""
+        """Return the reference of at least one payment: `matrix` with columns as FEATURES, and their scores."""
         columns = _columns(matrix, scores)
         hours = matrix[:, _HOUR_COLUMN].astype(np.int64)
         edges = [_edges(name, column) for name, column in zip(FIELDS, columns, strict=True)]
@@ -83,7 +84,7 @@ class Reference:
 
     @classmethod
     def read(cls, manifest_reference: Mapping[str, Any]) -> Self | None:
-        """From a manifest's `reference`; None where it has none. Raises ModelUnfitError where it is no valid one."""
+        """Return the distributions in a manifest's `reference`, None if it has none. Raises ModelUnfitError."""
         if KEY not in manifest_reference:
             return None
         try:
@@ -91,14 +92,14 @@ class Reference:
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, (KEY, *first["loc"])))
-            raise ModelUnfitError(f"the manifest's reference is wrong ({where}: {first['msg']})") from None
+            raise ModelUnfitError(f"the manifest's reference is invalid ({where}: {first['msg']})") from None
         return cls(
             edges=[np.array(one.edges, dtype=np.float64) for one in fields],
             counts=[np.array(one.counts, dtype=np.int64) for one in fields],
         )
 
     def as_json(self) -> dict[str, Any]:
-        """What `read` takes, under KEY."""
+        """Return the value that `read` expects under KEY."""
         return {
             name: {"edges": edges.tolist(), "counts": counts.tolist()}
             for name, edges, counts in zip(FIELDS, self.edges, self.counts, strict=True)
@@ -106,14 +107,14 @@ class Reference:
 
     @property
     def hours(self) -> Integers:
-        """(24,), the history's payments by hour."""
+        """Payments of the history by hour, shape (24,)."""
         by_hour: Integers = self.counts[0].sum(axis=1)
         return by_hour
 
     def histogram(self, matrix: Floats, scores: Floats) -> Integers:
-        """How many of these payments are in each hour and in each field's bins, one after the other.
+        """Return the number of payments in each hour, followed by those in each field's bins.
 
-        Those of two sets of payments add up to that of both.
+        The histograms of two sets of payments add up to that of both.
         """
         columns = _columns(matrix, scores)
         hours = np.bincount(matrix[:, _HOUR_COLUMN].astype(np.int64), minlength=HOURS)
@@ -122,18 +123,18 @@ class Reference:
         )
 
     def compare(self, histogram: Integers) -> list[Finding]:
-        """One finding for each of FIELDS; `histogram` must hold at least one payment."""
+        """Return one finding for each of FIELDS; `histogram` must hold at least one payment."""
         hours = histogram[:HOURS]
-        seen = float(hours.sum())
-        mix = hours / seen
-        # so many payments of the history, in this mix, would be as uncertain as those of each hour are together
-        referred = 1.0 / float((mix * mix / self._by_hour).sum())
+        payments = float(hours.sum())
+        mix = hours / payments
+        # effective number of payments of the history in this mix, from the sampling error of each hour's payments
+        effective = 1.0 / float((mix * mix / self._by_hour).sum())
         actual = psi.smoothed(histogram[HOURS:].astype(np.float64), self._bins)
-        expected = psi.smoothed(mix @ self._shares * referred, self._bins)
-        found = psi.sizes(actual, expected, self._starts).tolist()
-        limits = psi.limits(self._bins[self._starts], seen, referred).tolist()
+        expected = psi.smoothed(mix @ self._shares * effective, self._bins)
+        sizes = psi.sizes(actual, expected, self._starts).tolist()
+        limits = psi.limits(self._bins[self._starts], payments, effective).tolist()
         return [
-            Finding(field=name, psi=size, limit=limit) for name, size, limit in zip(FIELDS, found, limits, strict=True)
+            Finding(field=name, psi=size, limit=limit) for name, size, limit in zip(FIELDS, sizes, limits, strict=True)
         ]
 
 
@@ -146,16 +147,16 @@ class _Field(BaseModel):
     ]
 
     @model_validator(mode="after")
-    def _fit(self) -> Self:
+    def _check_edges(self) -> Self:
         if any(low >= high for low, high in pairwise(self.edges)):
-            raise ValueError("edges must rise")
+            raise ValueError("edges must be ascending")
         if any(len(counts) != len(self.edges) + 1 for counts in self.counts):
             raise ValueError("counts must be one more than edges")
         return self
 
 
 class _Fields(BaseModel):
-    """As FIELDS, on disk."""
+    """Distributions of FIELDS, as stored in the manifest."""
 
     amount: _Field
     country_risk_score: _Field
@@ -164,14 +165,14 @@ class _Fields(BaseModel):
     fraud_probability: _Field
 
     @model_validator(mode="after")
-    def _one_history(self) -> Self:
+    def _check_sums(self) -> Self:
         hours = [list(map(sum, one.counts)) for one in self.in_order()]
         if any(one != hours[0] for one in hours) or not any(hours[0]):
-            raise ValueError("counts are not those of one history")
+            raise ValueError("counts differ between fields in their sum by hour")
         return self
 
     def in_order(self) -> list[_Field]:
-        """As FIELDS."""
+        """Return the distributions in the order of FIELDS."""
         return [getattr(self, name) for name in FIELDS]
 
 
@@ -190,7 +191,7 @@ def _edges(name: str, column: Floats) -> Floats:
 
 
 def _histogram(column: Floats, edges: Floats) -> Integers:
-    # one pass for each edge beats searching them for each value: no branch to guess
+    # one scan per edge is faster than a search per value: there is no branch to predict
     above = np.array([len(column), *(np.count_nonzero(column >= edge) for edge in edges), 0], dtype=np.int64)
     return above[:-1] - above[1:]
 

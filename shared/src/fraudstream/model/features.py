@@ -1,4 +1,4 @@
-"""Payments → the matrix that a model sees. The column order here is the one for training and for serving."""
+"""The feature matrix of payments, with the same column order in training and in serving."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +9,6 @@ FEATURES = ("amount", "country_risk_score", "failed_logins", "transaction_hour",
 
 
 def matrix(payments: Payments) -> NDArray[np.float64]:
-    """The feature matrix of `payments`, shape (n, 5), columns in the order of FEATURES."""
+    """Return the feature matrix of `payments`, shape (n, 5), columns in the order of FEATURES."""
     by_feature = np.array([getattr(payments, feature) for feature in FEATURES], dtype=np.float64)
     return np.ascontiguousarray(by_feature.T)

@@ -1,4 +1,4 @@
-"""The matrix of a batch → probabilities of fraud → decisions. Pure: files are read and written in `store`."""
+"""Probabilities of fraud and decisions for the matrix of a batch. Pure: files are read and written in `store`."""
 
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -27,16 +27,16 @@ _CLASSES = 2
 
 
 class Classifier(Protocol):
-    """What a model must be able to do; its second column is the probability of fraud."""
+    """Interface of a classifier; its second column is the probability of fraud."""
 
     def predict_proba(self, matrix: Floats, /) -> Floats:
-        """Shape (n, 2)."""
+        """Return probabilities, shape (n, 2)."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """From which probability on a payment is reviewed, and from which it is blocked."""
+    """Lowest probabilities at which a payment is reviewed, and at which it is blocked."""
 
     review: float
     block: float
@@ -50,26 +50,26 @@ class Thresholds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FraudModel:
-    """A classifier with its thresholds. May be used from any thread; scores in the thread that calls."""
+    """A classifier with its thresholds. Thread-safe; scores in the calling thread."""
 
     content_sha256: str
-    """The SHA-256 of the classifier's bytes and of everything else that decides (`manifest`)."""
+    """The SHA-256 of the classifier's bytes and of everything else that affects decisions (`manifest`)."""
     classifier: Classifier
     thresholds: Thresholds
     reference: Floats | None = None
-    """The payment, shape (5,), against which scores are explained; None: nothing is explained."""
-    # one thread each: OpenMP's spinning threads cost more at the tail than they save (docs/performance.md)
+    """The payment, shape (5,), against which scores are explained; None: no explanations."""
+    # one thread per call: OpenMP's spinning threads cost more tail latency than they save (docs/performance.md)
     _threads: ThreadpoolController = field(default_factory=ThreadpoolController, init=False, repr=False, compare=False)
 
     @property
     def version(self) -> str:
-        """The published name of this model and its decision rule: the first digits of the content SHA-256."""
+        """Published name of this model and its decision rule: the first digits of the content SHA-256."""
         return self.content_sha256[:VERSION_DIGITS]
 
     def score(self, matrix: Floats) -> Floats:
-        """The probability of fraud for each row of `matrix` (n, 5), rounded to 6 decimals, never 0 or 1.
+        """Return the probability of fraud for each row of `matrix` (n, 5), rounded to 6 decimals, never 0 or 1.
 
-        Raises ModelUnfitError where the matrix is not one of payments, or the classifier fails on it.
+        Raises ModelUnfitError if the matrix is not one of valid payments, or the classifier fails on it.
         """
         _check(matrix)
         if len(matrix) == 0:
@@ -77,7 +77,7 @@ class FraudModel:
         return np.clip(np.round(self._fraud(matrix), DECIMALS), SMALLEST, 1.0 - SMALLEST)
 
     def explain(self, matrix: Floats) -> Floats | None:
-        """Each field's share of the log-odds of each row, shape (n, 5); None without a reference.
+        """Return each field's share of the log-odds of each row, shape (n, 5); None without a reference.
 
         Raises ModelUnfitError as `score` does.
         """
@@ -105,11 +105,11 @@ class FraudModel:
             raise ModelUnfitError(f"model {self.version} returned shape {fraud.shape}, not ({len(matrix)}, {_CLASSES})")
         fraud = fraud[:, 1]
         if not ((fraud >= 0.0) & (fraud <= 1.0)).all():
-            raise ModelUnfitError(f"model {self.version} returned values that are no probabilities")
+            raise ModelUnfitError(f"model {self.version} returned values that are not probabilities")
         return fraud
 
     def decide(self, probabilities: Floats) -> list[str]:
-        """What to do with each payment, from its rounded probability; at a threshold, the stricter."""
+        """Return the decision for each payment, from its rounded probability; at a threshold, the stricter one."""
         limits = (self.thresholds.review, self.thresholds.block)
         decisions: list[str] = _DECISIONS[np.searchsorted(limits, probabilities, side="right")].tolist()
         return decisions

@@ -1,12 +1,12 @@
-"""A model's manifest: what is known of a model beside its bytes, and the hash of everything that decides.
+"""A model's manifest: its metadata, and the hash of everything that affects decisions.
 
     content SHA-256 = SHA-256 of the canonical JSON of {"model": SHA-256 of the model file's bytes, "rule": the rule}
     rule            = the features in their order, both thresholds, and the payment against which scores are explained
     version         = the first 12 hex digits of the content SHA-256
 
-So two models with the same bytes and other thresholds are two versions, and a manifest can't claim a version that it
-does not have. A manifest made before this rule has the first 12 hex digits of its model file's SHA-256 as its version;
-it is read, and its version is derived from its content like any other.
+So two models with the same bytes and different thresholds are two versions, and a manifest can't state a version that
+its content does not have. The version in a manifest of an earlier release is the first 12 hex digits of its model
+file's SHA-256; the manifest is read, and its version is derived from its content like any other.
 """
 
 import errno
@@ -31,10 +31,10 @@ TRAIN_AGAIN = "train again: docker compose run --rm trainer python -m trainer --
 PAYMENT = "payment"
 """The key of the payment in `Manifest.reference` against which scores are explained."""
 
-MOST_BYTES = 1 << 20  # many times the largest; parsed, a file of this size takes some 50 MB
+MOST_BYTES = 1 << 20  # many times the size of the largest; parsing a file of this size takes some 50 MB
 _SHOWN = 64
 
-# every text of a manifest can reach a log, a page, a metric or a terminal
+# every text of a manifest may appear in a log, a page, a metric or a terminal
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{VERSION_DIGITS}}}$")]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+ -]{0,63}$")]
@@ -43,7 +43,7 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class Libraries(BaseModel):
-    """The versions with which a model was trained."""
+    """Library versions that a model was trained with."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -54,7 +54,7 @@ class Libraries(BaseModel):
 
     @classmethod
     def installed(cls) -> "Libraries":
-        """Those of this process."""
+        """Return the versions installed in this process."""
         return cls(
             scikit_learn=metadata.version("scikit-learn"),
             numpy=metadata.version("numpy"),
@@ -63,12 +63,12 @@ class Libraries(BaseModel):
         )
 
     def fits(self, other: "Libraries") -> bool:
-        """Whether training with either gives the same model; Python's version does not matter to it."""
+        """Return whether training with either gives the same model; Python's version has no influence on it."""
         return self.model_copy(update={"python": other.python}) == other
 
 
 class ManifestThresholds(BaseModel):
-    """As `model.Thresholds`, on disk."""
+    """`fraud_model.Thresholds`, as stored in the manifest."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -76,58 +76,58 @@ class ManifestThresholds(BaseModel):
     block: Share
 
     @model_validator(mode="after")
-    def _in_order(self) -> Self:
+    def _check_order(self) -> Self:
         if self.review > self.block:
             raise ValueError("review must not be above block")
         return self
 
 
 class Manifest(BaseModel):
-    """What is known of a model, beside its bytes. Fields that a later version adds are ignored by an earlier one."""
+    """Metadata of a model. Fields added by later releases are ignored by earlier ones."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
     sha256: Sha256
-    """Of the model file's bytes."""
+    """SHA-256 of the model file's bytes."""
     kind: Label
-    """Which of the trainer's candidates it is."""
+    """Name of the trainer's candidate."""
     features: Annotated[tuple[FeatureName, ...], Field(max_length=200)]
     thresholds: ManifestThresholds
     libraries: Libraries
     training_sha256: Sha256
     training_rows: int = Field(ge=0)
     settings: str = Field(pattern=r"^[ -~]{0,1000}$")
-    """What else decides the result: a fingerprint of the trainer's settings and recipe."""
+    """Fingerprint of the trainer's settings and recipe, which determine the result too."""
     metrics: Mapping[Label, float]
     reference: Mapping[str, Any] = Field(default_factory=dict)
-    """What scores are explained against and drift is measured from."""
+    """The payment that scores are explained against, and the distributions that drift is measured against."""
     previous: Sha256 | None = None
-    """The content SHA-256 of the version that was active before this one: where a rollback leads.
+    """Content SHA-256 of the previously active version, which a rollback activates.
 
-    In an older manifest the SHA-256 of that version's model file.
+    In an older manifest, the SHA-256 of that version's model file.
     """
     activated_by: Literal["trainer", "user"] = "user"
-    """The trainer replaces what it activated itself, and leaves what a user activated."""
+    """The trainer replaces a model that it activated itself, not one that a user activated."""
     older_version: Version | None = None
-    """Its version in a manifest made before the version covered the decision rule."""
+    """The version in a manifest written before the version covered the decision rule."""
 
     @field_validator("reference")
     @classmethod
-    def _numbers(cls, reference: Mapping[str, Any]) -> Mapping[str, Any]:
+    def _check_reference_payment(cls, reference: Mapping[str, Any]) -> Mapping[str, Any]:
         payment = reference.get(PAYMENT)
         if payment is not None and not (isinstance(payment, Mapping) and all(map(_is_number, payment.values()))):
             raise ValueError(f"{PAYMENT} must hold finite numbers")
         return reference
 
     @model_validator(mode="after")
-    def _is_older_by_its_model(self) -> Self:
+    def _check_older_version(self) -> Self:
         if self.older_version not in {None, self.sha256[:VERSION_DIGITS]}:
             raise ValueError("older_version must be the beginning of sha256")
         return self
 
     @property
     def content_sha256(self) -> str:
-        """The hash of everything that decides; a pin names it."""
+        """Hash of everything that affects decisions; pins hold this value."""
         payment = self.reference.get(PAYMENT)
         rule = {
             "features": self.features,
@@ -140,32 +140,34 @@ class Manifest(BaseModel):
 
     @property
     def version(self) -> str:
-        """The first digits of the content SHA-256."""
+        """First digits of the content SHA-256."""
         return self.content_sha256[:VERSION_DIGITS]
 
     def with_thresholds(self, review: float | None, block: float | None) -> Self:
-        """Use these thresholds instead of its own, where they are given: another version, unless they are the same.
+        """Return the manifest with these thresholds, if given: another version, unless they are equal to its own.
 
-        Raises ModelUnfitError where they contradict each other.
+        Raises ModelUnfitError if they contradict each other.
         """
         if review is None and block is None:
             return self
         try:
-            wanted = Thresholds(review=review or self.thresholds.review, block=block or self.thresholds.block)
+            thresholds = Thresholds(review=review or self.thresholds.review, block=block or self.thresholds.block)
         except ModelUnfitError as error:
             raise ModelUnfitError(f"REVIEW_THRESHOLD, BLOCK_THRESHOLD and model {self.version}: {error}") from None
-        return self.model_copy(update={"thresholds": ManifestThresholds(review=wanted.review, block=wanted.block)})
+        return self.model_copy(
+            update={"thresholds": ManifestThresholds(review=thresholds.review, block=thresholds.block)}
+        )
 
 
 class _Claim(BaseModel):
-    """The hashes that a manifest states; those derived from its content must be the same."""
+    """Hashes that a manifest states, which must equal those derived from its content."""
 
     version: Version
     content_sha256: Sha256 | None = None
 
 
 def encode(manifest: Manifest) -> bytes:
-    """Return the manifest as the JSON that `read_manifest` takes: ASCII, its version first."""
+    """Return the manifest as the JSON that `read_manifest` reads: ASCII, its version first."""
     stated = {"version": manifest.version, "content_sha256": manifest.content_sha256}
     return ascii_json(stated | manifest.model_dump(mode="json"), indent=2, allow_nan=False).encode() + b"\n"
 
@@ -180,23 +182,23 @@ def read_manifest(path: Path) -> Manifest:
 
 
 def parse_manifest(path: Path, content: bytes) -> Manifest:
-    """Return the manifest that `content` is; errors name `path`. Raises ModelUnfitError."""
+    """Return the manifest in `content`. Raises ModelUnfitError, which names `path`."""
     try:
-        json.loads(content, object_pairs_hook=_once, parse_float=_finite, parse_constant=_finite)
+        json.loads(content, object_pairs_hook=_unique_members, parse_float=_parse_finite, parse_constant=_parse_finite)
         claim = _Claim.model_validate_json(content, strict=True)
         manifest = Manifest.model_validate_json(content, strict=True)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(_shown, first["loc"])) or "the file"
-        raise _no_manifest(path, f"{where}: {first['msg']}") from None
+        raise _invalid_manifest(path, f"{where}: {first['msg']}") from None
     except UnicodeDecodeError:
-        raise _no_manifest(path, "the file is not UTF-8") from None
+        raise _invalid_manifest(path, "the file is not UTF-8") from None
     except (ValueError, RecursionError) as error:
-        raise _no_manifest(path, f"the file: {error}") from None
-    return _as_claimed(path, claim, manifest)
+        raise _invalid_manifest(path, f"the file: {error}") from None
+    return _check_claim(path, claim, manifest)
 
 
-def _as_claimed(path: Path, claim: _Claim, manifest: Manifest) -> Manifest:
+def _check_claim(path: Path, claim: _Claim, manifest: Manifest) -> Manifest:
     if claim.content_sha256 is None and claim.version == manifest.sha256[:VERSION_DIGITS]:
         return manifest.model_copy(update={"older_version": claim.version})
     if (claim.version, claim.content_sha256) != (manifest.version, manifest.content_sha256):
@@ -216,14 +218,14 @@ def read_file(path: Path, most_bytes: int) -> bytes:
         raise
     except OSError as error:
         actions = {errno.ELOOP: "", errno.EINVAL: f"; replace it, or {TRAIN_AGAIN}", errno.EFBIG: f"; {TRAIN_AGAIN}"}
-        action = actions.get(error.errno or 0, "; give this user the right to read it")
+        action = actions.get(error.errno or 0, "; make it readable for this user")
         raise ModelUnfitError(f"{path} can't be read ({error.strerror}){action}") from None
     except MemoryError:
-        raise ModelUnfitError(f"{path} can't be read (larger than the memory); {TRAIN_AGAIN}") from None
+        raise ModelUnfitError(f"{path} can't be read (not enough memory); {TRAIN_AGAIN}") from None
 
 
-def _no_manifest(path: Path, problem: str) -> ModelUnfitError:
-    return ModelUnfitError(f"{path} is no manifest ({problem}); {TRAIN_AGAIN}")
+def _invalid_manifest(path: Path, problem: str) -> ModelUnfitError:
+    return ModelUnfitError(f"{path} is not a manifest ({problem}); {TRAIN_AGAIN}")
 
 
 def _is_number(value: object) -> bool:
@@ -234,18 +236,18 @@ def _is_number(value: object) -> bool:
     )
 
 
-def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    """Return the object, in which each key must appear once."""
-    found: dict[str, Any] = {}
+def _unique_members(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the object. Raises ValueError if a key appears twice."""
+    members: dict[str, Any] = {}
     for key, value in pairs:
-        if key in found:
+        if key in members:
             raise ValueError(f"the key {_shown(key)} appears twice")
-        found[key] = value
-    return found
+        members[key] = value
+    return members
 
 
-def _finite(text: str) -> float:
-    """Return the number; NaN, Infinity and what overflows to it are refused."""
+def _parse_finite(text: str) -> float:
+    """Return the number. Raises ValueError for NaN, Infinity and numbers that overflow."""
     value = float(text)
     if not _is_number(value):
         raise ValueError(f"the number {text[:_SHOWN]} is not finite")
@@ -253,5 +255,5 @@ def _finite(text: str) -> float:
 
 
 def _shown(part: object) -> str:
-    """Return a key of a manifest as text that can't harm a log or a terminal."""
+    """Return a key of a manifest as text that is safe for a log or a terminal."""
     return visible(shortened(str(part), _SHOWN))

@@ -1,17 +1,17 @@
-"""Models on disk: versions that are kept, one switch that makes one of them active, and the checks before it is used.
+"""Models on disk: the stored versions, and the manifest that makes one of them active.
 
-    models/versions/<content sha256>/fraud_model.pkl    kept versions, with manifests
+    models/versions/<content sha256>/fraud_model.pkl    stored versions, with manifests
     models/versions/<content sha256>/fraud_model.json
-    models/fraud_model.pkl                              the active one's bytes, under a name that is easy to find
-    models/fraud_model.json                             the switch: the active one's manifest, replaced last
-    models/challenger.json                              the manifest of the version that scores in the shadow, if any
+    models/fraud_model.pkl                              the active model's bytes, under a name that is easy to find
+    models/fraud_model.json                             the active model's manifest: replaced last, to activate
+    models/challenger.json                              the challenger's manifest, if there is a challenger
 
-The content SHA-256 covers the model's bytes and its decision rule (`manifest`), so no version replaces another one. A
-version that was kept before it covered the rule has a folder named by the SHA-256 of its bytes alone.
+The content SHA-256 covers the model's bytes and its decision rule (`manifest`), so no version replaces another. A
+version stored before the hash covered the rule has a folder named by the SHA-256 of its bytes alone.
 
 Each file is replaced by a rename, so a reader sees the old or the new one whole. Between the last two renames (or after
-a crash there) `fraud_model.pkl` is newer than the switch; a reader then takes the bytes that the switch names from
-`versions/`. Whatever it reads, it runs no byte of it unless all of them have the SHA-256 of the manifest.
+a crash there) `fraud_model.pkl` is newer than the manifest; a reader then takes the bytes that the manifest names from
+`versions/`. Bytes are unpickled only if they have the SHA-256 in the manifest.
 """
 
 import hashlib
@@ -46,7 +46,7 @@ CHALLENGER_FILE = "challenger.json"
 VERSIONS = "versions"
 
 NO_PINS: frozenset[str] = frozenset()
-"""For a folder that holds nothing but models that the caller has made itself."""
+"""For a folder that holds only models made by the caller itself."""
 
 _MOST_MODEL_BYTES = 256 << 20
 _FILE_MODE = 0o660
@@ -65,9 +65,9 @@ def save(
     metrics: Mapping[str, float],
     reference: Mapping[str, Any] | None = None,
 ) -> Manifest:
-    """Keep `classifier` and its decision rule as a version of `models_dir`, and make it the active one.
+    """Store `classifier` and its decision rule as a version in `models_dir`, and activate it.
 
-    The same model with the same rule is the same version, whose manifest then describes the later training.
+    The same model with the same rule is the same version; its manifest then describes the later training.
     """
     buffer = io.BytesIO()
     joblib.dump(classifier, buffer)
@@ -88,14 +88,14 @@ def save(
         if same.content_sha256 == manifest.content_sha256:
             manifest = manifest.model_copy(update={"previous": same.previous, "older_version": same.older_version})
     try:
-        _keep(models_dir, manifest, content)
+        _store(models_dir, manifest, content)
     except OSError as error:
         raise _unwritable(models_dir, error) from error
     return activate(models_dir, manifest.content_sha256, by="trainer")
 
 
 def activate(models_dir: Path, content_sha256: str, *, by: Literal["trainer", "user"] = "user") -> Manifest:
-    """Make a kept version the active one; atomic, and safe while scorers read. It remembers which was active before."""
+    """Activate a stored version, atomically, also while scorers read; its manifest names the previously active one."""
     manifest = _find(models_dir, content_sha256).model_copy(update={"activated_by": by})
     before = active(models_dir)
     if before is not None and before.content_sha256 not in {manifest.content_sha256, manifest.previous}:
@@ -104,20 +104,20 @@ def activate(models_dir: Path, content_sha256: str, *, by: Literal["trainer", "u
 
 
 def previous(models_dir: Path) -> Manifest:
-    """Return the version that was active before, where a rollback leads. Raises ModelUnfitError where none was."""
+    """Return the previously active version, which a rollback activates. Raises ModelUnfitError if there is none."""
     now = read_manifest(models_dir / MANIFEST_FILE)
     if now.previous is None:
-        raise ModelUnfitError(f"model {now.version} is the first one: there is none to go back to")
+        raise ModelUnfitError(f"model {now.version} is the first one: there is no previous model")
     return _find(models_dir, now.previous)
 
 
 def rollback(models_dir: Path) -> Manifest:
-    """Make the version active that was so before, with its rule. Raises ModelUnfitError where none was."""
+    """Activate the previously active version, with its rule. Raises ModelUnfitError if there is none."""
     return _switch(models_dir, previous(models_dir).model_copy(update={"activated_by": "user"}))
 
 
 def active(models_dir: Path) -> Manifest | None:
-    """The active version's manifest, if there is one that can be read."""
+    """Return the active version's manifest, None if it is missing or unreadable."""
     try:
         return read_manifest(models_dir / MANIFEST_FILE)
     except ModelUnfitError:
@@ -125,10 +125,10 @@ def active(models_dir: Path) -> Manifest | None:
 
 
 def _find(models_dir: Path, sha256: str) -> Manifest:
-    """Return the kept version of that content; an older manifest's `previous` is the SHA-256 of a model's bytes."""
-    named = models_dir / VERSIONS / sha256
-    if named.is_dir():
-        return read_manifest(named / MANIFEST_FILE)
+    """Return the stored version with that hash; in an older manifest, `previous` is the hash of a model's bytes."""
+    folder = models_dir / VERSIONS / sha256
+    if folder.is_dir():
+        return read_manifest(folder / MANIFEST_FILE)
     for _, manifest in _versions(models_dir):
         if manifest.content_sha256 == sha256:
             return manifest
@@ -136,12 +136,12 @@ def _find(models_dir: Path, sha256: str) -> Manifest:
 
 
 def _folder(models_dir: Path, manifest: Manifest) -> Path:
-    """Return the folder of a version, which need not be there yet."""
+    """Return the folder of a version, which need not exist yet."""
     return models_dir / VERSIONS / (manifest.sha256 if manifest.older_version else manifest.content_sha256)
 
 
 def _versions(models_dir: Path) -> Iterator[tuple[Path, Manifest]]:
-    """Give each kept version's folder and manifest; a folder that a crash left half-written was never active."""
+    """Yield each stored version's folder and manifest; a folder that a crash left incomplete was never active."""
     for folder in sorted((models_dir / VERSIONS).glob("*")):
         try:
             manifest = read_manifest(folder / MANIFEST_FILE)
@@ -166,9 +166,9 @@ def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
 
 
 def repair(models_dir: Path, pins: frozenset[str]) -> Manifest:
-    """Return the active version, its bytes put back under their plain name where they were lost.
+    """Return the active version, after restoring its bytes in `fraud_model.pkl` if they were lost.
 
-    Nothing is unpickled. Raises ModelUnfitError where `load` with the same pins would refuse it.
+    Nothing is unpickled. Raises ModelUnfitError if `load` with the same pins would refuse the model.
     """
     manifest, content = _read(models_dir, pins)
     if _content(models_dir, manifest) == content:
@@ -177,12 +177,12 @@ def repair(models_dir: Path, pins: frozenset[str]) -> Manifest:
 
 
 def kept(models_dir: Path) -> list[Manifest]:
-    """The manifests of the kept versions that are whole, ordered by content SHA-256."""
-    whole = [manifest for folder, manifest in _versions(models_dir) if _is_whole(folder, manifest)]
-    return sorted(whole, key=lambda manifest: manifest.content_sha256)
+    """Return the manifests of the stored versions that are intact, ordered by content SHA-256."""
+    intact = [manifest for folder, manifest in _versions(models_dir) if _is_intact(folder, manifest)]
+    return sorted(intact, key=lambda manifest: manifest.content_sha256)
 
 
-def _is_whole(folder: Path, manifest: Manifest) -> bool:
+def _is_intact(folder: Path, manifest: Manifest) -> bool:
     try:
         return _content(folder, manifest) is not None
     except ModelUnfitError:
@@ -190,7 +190,7 @@ def _is_whole(folder: Path, manifest: Manifest) -> bool:
 
 
 def challenge(models_dir: Path, content_sha256: str | None) -> None:
-    """Let a kept version score in the shadow of the active one; None: no version."""
+    """Make a stored version the challenger, which scores in shadow mode; None: remove the challenger."""
     try:
         if content_sha256 is None:
             (models_dir / CHALLENGER_FILE).unlink(missing_ok=True)
@@ -201,7 +201,7 @@ def challenge(models_dir: Path, content_sha256: str | None) -> None:
 
 
 def load_challenger(models_dir: Path, pins: frozenset[str]) -> tuple[FraudModel, Manifest] | None:
-    """The version that scores in the shadow, checked as `load` checks the active one; None where there is none."""
+    """Return the challenger, with the checks that `load` makes for the active model; None if there is no challenger."""
     path = models_dir / CHALLENGER_FILE
     if not os.path.lexists(path):
         return None
@@ -220,11 +220,11 @@ def load(
     review: float | None = None,
     block: float | None = None,
 ) -> tuple[FraudModel, Manifest]:
-    """The active model, once everything about it has been checked, and its manifest.
+    """Return the active model, after all checks, and its manifest.
 
-    With `pins`, only one of these content SHA-256s; with none, any that is whole. `review` and `block` replace the
-    manifest's thresholds, and so give the model another version. Raises ModelUnfitError, which names the problem, the
-    file and what to do.
+    With `pins`, the model must have one of these content SHA-256s; without, any intact model is accepted. `review` and
+    `block` replace the manifest's thresholds, and so give the model another version. Raises ModelUnfitError, which
+    names the problem, the file and the remedy.
     """
     manifest, content = _read(models_dir, pins)
     return make_model(models_dir / MANIFEST_FILE, manifest.with_thresholds(review, block), content), manifest
@@ -248,12 +248,12 @@ def _read(models_dir: Path, pins: frozenset[str]) -> tuple[Manifest, bytes]:
 
 
 def reference_payment(payment: Sequence[float]) -> dict[str, float]:
-    """The payment against which scores are explained, as the manifest's `reference`."""
+    """Return the payment against which scores are explained, in the form of the manifest's `reference`."""
     return dict(zip(FEATURES, map(float, payment), strict=True))
 
 
 def _content(folder: Path, manifest: Manifest) -> bytes | None:
-    """Return the model's bytes in `folder`, if they are those of the manifest."""
+    """Return the model's bytes in `folder`, None unless they have the manifest's SHA-256."""
     try:
         content = read_file(folder / MODEL_FILE, _MOST_MODEL_BYTES)
     except FileNotFoundError:
@@ -265,10 +265,10 @@ def _state(path: Path) -> str:
     return "not the file that its manifest describes" if path.exists() else "missing"
 
 
-def _keep(models_dir: Path, manifest: Manifest, content: bytes) -> None:
+def _store(models_dir: Path, manifest: Manifest, content: bytes) -> None:
     folder = _folder(models_dir, manifest)
-    for one in (models_dir, folder.parent, folder):
-        _make_folder(one)
+    for needed in (models_dir, folder.parent, folder):
+        _make_folder(needed)
     _replace(folder / MODEL_FILE, content)
     _replace(folder / MANIFEST_FILE, encode(manifest))
 
@@ -276,7 +276,7 @@ def _keep(models_dir: Path, manifest: Manifest, content: bytes) -> None:
 def _make_folder(folder: Path) -> None:
     if not folder.is_dir():
         folder.mkdir(parents=True, exist_ok=True)
-        # the owner on the host and the container's user share a group; a set-group-id bit stays
+        # the owner on the host and the container's user share a group; a set-group-ID bit is kept
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) | _FOLDER_MODE)
 
 

@@ -1,1 +1,1 @@
-"""What every process needs: settings, logs, life cycle, health, metrics, and files opened with care."""
+"""Runtime of every process: settings, logs, life cycle, health, metrics, and safe access to files."""

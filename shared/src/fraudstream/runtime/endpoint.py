@@ -1,4 +1,4 @@
-"""What a service answers over HTTP: /metrics to Prometheus, /healthz and /readyz to whoever keeps it alive."""
+"""HTTP endpoints of a service: /metrics for Prometheus, /healthz and /readyz for health checks."""
 
 import re
 import time
@@ -24,24 +24,24 @@ _LIMITS = Limits(total=100, of_one=50)
 async def endpoint(
     settings: MetricsSettings, metrics: ServiceMetrics, heartbeat: Path, refresh: Callable[[], object] = lambda: None
 ) -> AsyncIterator[None]:
-    """Answer within the block, if there is a port; `refresh` brings those metrics up to date that only are when asked.
+    """Serve within the block, if a port is set; `refresh` updates the metrics that are computed on each scrape.
 
-    Health is what the loop's file `heartbeat` says: alive is who made progress just now, ready who can work as well.
-    Raises SettingsError where the port can't be had.
+    Health is read from the loop's file `heartbeat`: live if the loop makes progress, ready if it can work as well.
+    Raises SettingsError if the port can't be bound.
     """
     if settings.port is None:
         yield
         return
 
-    async def show(_: web.Request) -> web.Response:
-        vital(metrics, heartbeat)
+    async def export(_: web.Request) -> web.Response:
+        _update_health(metrics, heartbeat)
         refresh()
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     application = web.Application()
-    application.router.add_get("/metrics", show)
-    application.router.add_get("/healthz", _health(lambda: stalled(heartbeat)))
-    application.router.add_get("/readyz", _health(lambda: unhealthy(heartbeat)))
+    application.router.add_get("/metrics", export)
+    application.router.add_get("/healthz", _health_handler(lambda: stalled(heartbeat)))
+    application.router.add_get("/readyz", _health_handler(lambda: unhealthy(heartbeat)))
     guard = Guard(names=settings.names, variable="METRICS_HOSTS", linked=_LINKED)
     async with served(
         application, guard, _LIMITS, host=settings.host, port=settings.port, variable="METRICS_PORT"
@@ -50,13 +50,13 @@ async def endpoint(
         yield
 
 
-def vital(metrics: ServiceMetrics, heartbeat: Path) -> None:
-    """Bring up to date what every service says of its own health."""
+def _update_health(metrics: ServiceMetrics, heartbeat: Path) -> None:
+    """Update the health metrics of every service."""
     metrics.ready.set(unhealthy(heartbeat) is None)
     metrics.progress.set(heartbeat.stat().st_mtime if heartbeat.exists() else 0.0)
 
 
-def _health(problem: Callable[[], str | None]) -> Callable[[web.Request], Awaitable[web.Response]]:
+def _health_handler(problem: Callable[[], str | None]) -> Callable[[web.Request], Awaitable[web.Response]]:
     async def answer(_: web.Request) -> web.Response:
         reason = problem()
         return web.json_response({"status": reason or "ok", "at": time.time()}, status=503 if reason else 200)

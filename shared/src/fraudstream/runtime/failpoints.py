@@ -1,6 +1,7 @@
-"""Named places in a service's cycle at which a test lets the process die, stop or fail; they do nothing unless armed.
+"""Named places in a service's cycle where a test kills, stops or fails the process; without effect unless armed.
 
-`FAILPOINTS=sent=kill@3,stored=stop` kills the process the third time it has sent, stops it when it has first stored.
+`FAILPOINTS=sent=kill@3,stored=stop` kills the process when it reaches `sent` for the third time, and stops it when it
+first reaches `stored`.
 """
 
 import errno
@@ -61,7 +62,7 @@ _armed: dict[str, tuple[int, Callable[[], None]]] = {}
 
 
 def arm(text: str) -> None:
-    """Arm the failpoints that `text` names, `name=action[@n]` each: the n-th time (the first) only."""
+    """Arm the failpoints that `text` names, `name=action[@n]` each: only the n-th pass (the first) acts."""
     for part in filter(None, text.split(",")):
         name, _, rest = part.partition("=")
         action, _, count = rest.partition("@")
@@ -71,7 +72,7 @@ def arm(text: str) -> None:
 
 
 def failpoint(name: Name) -> None:
-    """Act if `name` is armed and its time has come."""
+    """Act if `name` is armed for this pass."""
     if _armed and name in _armed:
         left, action = _armed.pop(name)
         if left > 1:
@@ -81,5 +82,5 @@ def failpoint(name: Name) -> None:
 
 
 def armed(name: Name) -> bool:
-    """Whether the next time is its time: for places that must prepare, such as half a write."""
+    """Return whether the next pass acts: for places that must prepare the failure, such as half a write."""
     return bool(_armed) and name in _armed and _armed[name][0] == 1

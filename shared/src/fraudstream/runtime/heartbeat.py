@@ -24,12 +24,12 @@ _MOST_BYTES = 4096
 
 
 class Heartbeat:
-    """Written by the loop itself, at most once a second unless the state changes, so that a stuck loop goes stale."""
+    """A file written by the loop itself, at most once a second unless the state changes; stale if the loop is stuck."""
 
     def __init__(self, path: Path) -> None:
-        """Raises SettingsError if no file can be made there."""
+        """Remove a file of an earlier run. Raises SettingsError if `path` can't be written."""
         if not os.access(path.parent, os.W_OK | os.X_OK):
-            raise SettingsError(f"{FILE_VARIABLE}: the folder {path.parent} is not there, or not writable")
+            raise SettingsError(f"{FILE_VARIABLE}: the folder {path.parent} does not exist, or is not writable")
         self.path = path
         self._state = ""
         self._touched_s = 0.0
@@ -41,7 +41,7 @@ class Heartbeat:
             ) from None
 
     def beat(self, state: str = READY) -> None:
-        """Record that the loop is alive; any `state` but `ready`, or `ready; remark`, says why it is not healthy."""
+        """Record that the loop is alive; any `state` but `ready`, or `ready; remark`, is why it is unhealthy."""
         now = time.monotonic()
         if state == self._state and now - self._touched_s < _TOUCH_EVERY_S:
             return
@@ -50,26 +50,26 @@ class Heartbeat:
         self._state, self._touched_s = state, now
 
     def remove(self) -> None:
-        """Forget the last state, as at a stop or a fresh start."""
+        """Remove the last state, at a start or a stop."""
         self.path.unlink(missing_ok=True)
 
 
 def unhealthy(path: Path) -> str | None:
-    """Why the service whose heartbeat is `path` is not healthy, or None if it is."""
-    return _health(*_look(path))
+    """Return why the service with the heartbeat `path` is unhealthy, None if it is healthy."""
+    return _reason(*_read(path))
 
 
 def stalled(path: Path) -> str | None:
-    """Why its loop does not turn, or None if it does, whatever it may be waiting for."""
-    return _look(path)[0]
+    """Return why its loop makes no progress, None if it does, even while it waits for another service."""
+    return _read(path)[0]
 
 
-def _health(reason: str | None, state: str) -> str | None:
+def _reason(reason: str | None, state: str) -> str | None:
     return None if reason is None and state.partition(";")[0] == READY else reason or state
 
 
-def _look(path: Path) -> tuple[str | None, str]:
-    """Why the loop does not turn, and its last state; read once, as the file may be gone the next moment."""
+def _read(path: Path) -> tuple[str | None, str]:
+    """Return why the loop makes no progress, and its last state; one read, as the file may be removed between two."""
     try:
         with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             age_s = time.time() - os.fstat(file.fileno()).st_mtime
@@ -82,10 +82,10 @@ def _look(path: Path) -> tuple[str | None, str]:
 
 
 def main() -> int:
-    """Exit code for a health check: 0 healthy, 1 not, with the reason on standard output."""
+    """Print the state or the reason; return the exit code of a health check: 0 healthy, 1 unhealthy."""
     path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
-    stale, state = _look(path)
-    reason = _health(stale, state)
+    stale, state = _read(path)
+    reason = _reason(stale, state)
     terminal.write(f"{reason or state}\n")
     return 1 if reason else 0
 

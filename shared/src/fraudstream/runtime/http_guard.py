@@ -1,12 +1,12 @@
-"""Rules by which HTTP requests are refused for their headers, and the headers of every answer.
+"""Rules that refuse HTTP requests because of their headers, and the headers of every response.
 
 The page and the metrics have no login: a browser that reaches them would read them for any web page that it has open.
-Three headers, which pages can't forge, tell such requests from a visitor's own:
+Three headers, which pages can't forge, distinguish such requests from a visitor's own:
 
-- `Host`: a page whose host name was pointed at this machine after it was loaded (DNS rebinding) asks with that name. An
-  IP address as `Host` can't be such a name, as no DNS is asked for it; `localhost` is not asked either. All other names
-  are refused unless a setting lists them, those without a dot too: a LAN's name service may answer them.
-- `Origin`, and `Sec-Fetch-Site` where the browser sends it: of a page of another site, or of another port.
+- `Host`: a page whose host name was pointed at this machine after it was loaded (DNS rebinding) sends that name. An
+  IP address as `Host` can't be such a name, as it is not looked up in DNS; nor is `localhost`. All other names are
+  refused unless a setting lists them, also names without a dot: a LAN's name service may resolve them.
+- `Origin`, and `Sec-Fetch-Site` if the browser sends it: requests by pages of another site or port are refused.
 """
 
 import ipaddress
@@ -31,14 +31,14 @@ HEADERS: Mapping[str, str] = MappingProxyType(
         "Cross-Origin-Resource-Policy": "same-origin",
     }
 )
-"""Of an answer that does not set its own."""
+"""Headers of a response that does not set its own."""
 
 _SHOWN_CHARACTERS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """HTTP status, and a sentence for the person who asks."""
+    """HTTP status of a refused request, and the message for the user."""
 
     status: int
     text: str
@@ -51,12 +51,12 @@ class Guard:
     names: frozenset[str]
     variable: str
     linked: re.Pattern[str]
-    """Paths that a visitor may open by a link on another site: that site can't read what is shown then."""
+    """Paths that a visitor may open by a link on another site: that site can't read the response."""
 
     def refusal(self, request: web.BaseRequest) -> Refusal | None:
         """Return why the request is refused; None if it is not."""
         hosts = request.headers.getall("Host", [])
-        host = _host(hosts[0]) if len(hosts) == 1 else None
+        host = _parse_host(hosts[0]) if len(hosts) == 1 else None
         if host is None or not request.raw_path.startswith("/"):
             return Refusal(400, "A request must have one Host header, and a path that begins with /.")
         if "Expect" in request.headers:
@@ -85,10 +85,10 @@ class Guard:
         return site != "none" or any(not self._is_same(origin, host) for origin in request.headers.getall("Origin", []))
 
     def _is_same(self, origin: str, host: str) -> bool:
-        """Return whether a page of `origin` is ours; behind a proxy that changes Host, the proxy's name is listed."""
+        """Return whether `origin` is this server; behind a proxy that changes Host, `names` has the proxy's name."""
         authority = origin.partition("://")[2].lower()
-        found = _host(authority)
-        return found is not None and (authority == host.lower() or found.host in self.names)
+        address = _parse_host(authority)
+        return address is not None and (authority == host.lower() or address.host in self.names)
 
     def _is_link(self, request: web.BaseRequest) -> bool:
         headers = request.headers
@@ -96,12 +96,12 @@ class Guard:
         return is_tab and "Origin" not in headers and self.linked.fullmatch(request.path) is not None
 
 
-def _host(text: str) -> Address | None:
+def _parse_host(text: str) -> Address | None:
     try:
-        found = addresses(text.lower(), needs_port=False)
+        parsed = addresses(text.lower(), needs_port=False)
     except ValueError:
         return None
-    return found[0] if len(found) == 1 else None
+    return parsed[0] if len(parsed) == 1 else None
 
 
 def _is_ip(host: str) -> bool:

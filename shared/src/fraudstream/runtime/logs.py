@@ -1,4 +1,4 @@
-"""structlog set-up: one line an event, readable on a terminal or JSON; Kafka's client is heard when debugging."""
+"""structlog set-up: one line per event, for a terminal or as JSON; Kafka's client logs at debug level only."""
 
 import logging
 import re
@@ -13,15 +13,15 @@ from fraudstream.payment import Payments
 from fraudstream.runtime.escaping import ascii_json, visible, visible_text
 from fraudstream.runtime.settings import LogSettings
 
-_OF_A_PAYMENT = {*Payments._fields, "fraud_probability"}
-_OF_A_FILE = re.compile(r"\b(?:line [\d,]+|columns?)\b")
+_PAYMENT_FIELDS = {*Payments._fields, "fraud_probability"}
+_FILE_POSITION = re.compile(r"\b(?:line [\d,]+|columns?)\b")
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
 def configure(settings: LogSettings, service: str, stream: TextIO | None = None) -> structlog.stdlib.BoundLogger:
     """Set up logging for this process and return its logger, bound to the service's name. Call once.
 
-    It goes to standard output, or to `stream` where that is for something else.
+    Logs are written to standard output, or to `stream` if standard output has another purpose.
     """
     stream = stream or sys.stdout
     shared: list[structlog.typing.Processor] = [
@@ -47,7 +47,7 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     structlog.configure(
         processors=[
-            *([] if settings.payments else [_without_payments]),
+            *([] if settings.payments else [_remove_payments]),
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],
@@ -65,10 +65,9 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    # it would show the password of a login, and what a password could be found by
-    logging.getLogger("aiokafka.conn").addFilter(_tells_no_secret)
-    # it repeats ten times a second what our own lines say once, in words that a user can act on; its requests hold
-    # payments
+    # it would log the password of a login, and values from which a password can be guessed
+    logging.getLogger("aiokafka.conn").addFilter(_has_no_secret)
+    # it logs ten times a second what our own lines report once, with what a user can do; its requests hold payments
     quiet = level > logging.DEBUG or not settings.payments
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL if quiet else logging.NOTSET)
     logger: structlog.stdlib.BoundLogger = structlog.get_logger(service)
@@ -76,7 +75,7 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
 
 
 def _escape(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Escape what a terminal would obey in keys, texts and other values; a traceback's text is escaped later."""
+    """Escape control characters in keys, texts and other values; a traceback's text is escaped later."""
     event["event"] = str(event.get("event", ""))
     return {visible(key): value if key == "exc_info" else _printable(value) for key, value in event.items()}
 
@@ -95,18 +94,18 @@ def _write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:
     stream.write("\n" + textwrap.indent(visible_text(text.getvalue().strip("\n")), "  "))
 
 
-def _without_payments(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Drop the line of a single payment; remove what quotes a rejected row, or a file's cell."""
-    if not _OF_A_PAYMENT.isdisjoint(event):
+def _remove_payments(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+    """Drop the line of a single payment; remove quotations of a rejected row, or of a file's cell."""
+    if not _PAYMENT_FIELDS.isdisjoint(event):
         raise structlog.DropEvent
     event.pop("detail", None)
     reason = event.get("reason")
-    if isinstance(reason, str) and _OF_A_FILE.search(reason):
+    if isinstance(reason, str) and _FILE_POSITION.search(reason):
         event["reason"] = _QUOTED.sub("'…'", reason)
     return event
 
 
-def _tells_no_secret(record: logging.LogRecord) -> bool:
-    """Whether none of what is to be logged is a request or an answer of a login."""
+def _has_no_secret(record: logging.LogRecord) -> bool:
+    """Return whether the record's arguments contain no request or response of a login."""
     values = record.args if isinstance(record.args, tuple) else ()
     return not any(type(value).__name__.startswith("Sasl") for value in values)

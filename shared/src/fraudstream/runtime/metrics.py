@@ -1,7 +1,7 @@
-"""Every metric that a service shows: its name, meaning, unit and labels. docs/metrics.md lists them for people.
+"""Metrics of the services: name, description, unit and labels. docs/metrics.md lists them for users.
 
-Names follow Prometheus: the unit at the end, then `_total` (which the client appends) where it only grows.
-All that can happen is there from the start, at 0, so that a rate over its first occurrence is seen.
+Names follow Prometheus's conventions: the unit at the end, then `_total` (appended by the client) for counters.
+Counters are exported from the start, at 0, so that a rate includes the first occurrence.
 """
 
 from collections.abc import Iterable
@@ -29,7 +29,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 
 class AgeHistogram(Collector):
-    """A histogram in seconds that takes ages in milliseconds, a batch at a time: ten times as fast as one by one."""
+    """A histogram in seconds that takes ages in milliseconds, a batch at a time: ten times as fast as one at a time."""
 
     def __init__(self, name: str, documentation: str, *, registry: CollectorRegistry) -> None:
         self._name, self._documentation = name, documentation
@@ -41,54 +41,54 @@ class AgeHistogram(Collector):
 
     @property
     def counts(self) -> Integers:
-        """How many there were in each of BUCKETS_MS, and above."""
+        """Number of ages in each of BUCKETS_MS, and above."""
         return self._counts.copy()
 
     def observe(self, stamps_ms: Integers, now_ms: int) -> None:
-        """Take in what was stamped at `stamps_ms` (n,), any numbers that Kafka takes; negative ones are no stamps.
+        """Add the ages of the timestamps `stamps_ms` (n,), any that Kafka accepts; negative ones are ignored.
 
-        A stamp of a clock that is ahead of ours counts as age 0.
+        A timestamp of a clock that is ahead of ours counts as age 0.
         """
         ages = np.maximum(now_ms - stamps_ms[stamps_ms >= 0], 0)
         self._counts += np.bincount(np.searchsorted(self._bounds, ages), minlength=len(self._counts))
         self._sum_ms += int(ages.sum())
 
     def collect(self) -> Iterable[Metric]:
-        """What Prometheus reads."""
+        """Yield the histogram with its samples."""
         family = HistogramMetricFamily(self._name, self._documentation)
         family.add_metric([], list(zip(self._labels, self._counts.cumsum().tolist(), strict=True)), self._sum_ms / 1e3)
         yield family
 
     def describe(self) -> Iterable[Metric]:
-        """What it will be called."""
+        """Yield the histogram without samples, for the registry."""
         yield HistogramMetricFamily(self._name, self._documentation)
 
 
 class ServiceMetrics:
-    """What every service knows of itself; with Prometheus' own `process_` metrics: CPU, memory, open files, start."""
+    """Metrics of every service, with the Prometheus client's `process_` metrics: CPU, memory, open files, start."""
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
         ProcessCollector(registry=registry)
-        self.ready = Gauge("fraudstream_ready", "1 if /readyz says so, else 0.", registry=registry)
+        self.ready = Gauge("fraudstream_ready", "1 if /readyz reports ready, else 0.", registry=registry)
         self.progress = Gauge(
             "fraudstream_last_progress_timestamp_seconds",
-            "When the working loop last turned, in seconds since 1970.",
+            "Time of the working loop's last iteration, in seconds since 1970.",
             registry=registry,
         )
 
 
 class ScorerMetrics(ServiceMetrics):
-    """What one scorer knows of itself."""
+    """Metrics of a scorer."""
 
     def __init__(self) -> None:
         super().__init__()
         registry = self.registry
-        self.payments_scored = _all(
+        self.payments_scored = _initialise(
             Counter("fraudstream_payments_scored", "Payments scored and committed.", ["decision"], registry=registry),
             DECISIONS,
         )
-        self.dead_letters = _all(
+        self.dead_letters = _initialise(
             Counter("fraudstream_dead_letters", "Messages that could not be scored.", ["reason"], registry=registry),
             REASONS,
         )
@@ -99,39 +99,39 @@ class ScorerMetrics(ServiceMetrics):
         )
         self.records_lost = Counter(
             "fraudstream_records_lost",
-            "Offsets that retention deleted before they were scored, those of transaction markers included.",
+            "Offsets that retention deleted before they were scored, including transaction markers.",
             registry=registry,
         )
         self.end_to_end_latency = AgeHistogram(
             "fraudstream_end_to_end_latency_seconds",
-            "From a payment's Kafka timestamp until its score was committed to CSV and topic.",
+            "Time from a payment's Kafka timestamp to the commit of its score to CSV and topic.",
             registry=registry,
         )
         self.cycle_records = Histogram(
-            "fraudstream_cycle_records", "Records of a cycle.", buckets=_RECORD_BUCKETS, registry=registry
+            "fraudstream_cycle_records", "Records per cycle.", buckets=_RECORD_BUCKETS, registry=registry
         )
         self.cycle_duration = Histogram(
             "fraudstream_cycle_duration_seconds",
-            "A cycle, from what was fetched until it was committed.",
+            "Duration of a cycle, from the fetched records to their commit.",
             buckets=_DURATION_BUCKETS,
             registry=registry,
         )
         self.transaction_duration = Histogram(
             "fraudstream_transaction_duration_seconds",
-            "A cycle's transactions, which run together, from begin to commit; the CSV is written meanwhile.",
+            "Duration of a cycle's concurrent transactions, from begin to commit; the CSV is written meanwhile.",
             buckets=_DURATION_BUCKETS,
             registry=registry,
         )
         self.csv_lock_wait = Histogram(
             "fraudstream_csv_lock_wait_seconds",
-            "Until the lock on the CSV was held.",
+            "Time to acquire the lock on the CSV.",
             buckets=_WAIT_BUCKETS,
             registry=registry,
         )
-        self.producers_replaced = _all(
+        self.producers_replaced = _initialise(
             Counter(
                 "fraudstream_producers_replaced",
-                "Producers thrown away: another replica had the partition (fenced), or something failed.",
+                "Producers replaced: another replica owned the partition (fenced), or an operation failed (failed).",
                 ["cause"],
                 registry=registry,
             ),
@@ -139,13 +139,13 @@ class ScorerMetrics(ServiceMetrics):
         )
         self.partition_ready = Gauge(
             "fraudstream_partition_ready",
-            "1 for each partition that this replica holds and is ready for, 0 while it takes it over.",
+            "1 for each owned partition that is ready, 0 while it is being taken over.",
             ["partition"],
             registry=registry,
         )
         self.lag = Gauge(
             "fraudstream_lag_records",
-            "Last stable offset minus position, of each partition that this replica holds; absent while unknown.",
+            "Last stable offset minus position, for each owned partition; absent while unknown.",
             ["partition"],
             registry=registry,
         )
@@ -154,105 +154,115 @@ class ScorerMetrics(ServiceMetrics):
         )
         self.model_refused = Gauge(
             "fraudstream_model_refused",
-            "1 while the active model on disk is refused, and a former one scores.",
+            "1 while the active model on disk is refused and an earlier one scores.",
             registry=registry,
         )
         self.challenger_payments = Counter(
-            "fraudstream_challenger_payments", "Payments that a challenger scored in the shadow.", registry=registry
+            "fraudstream_challenger_payments", "Payments scored by a challenger in shadow mode.", registry=registry
         )
         self.challenger_agreed = Counter(
-            "fraudstream_challenger_agreed", "Those of them for which it decided the same.", registry=registry
+            "fraudstream_challenger_agreed",
+            "Payments for which a challenger made the same decision as the active model.",
+            registry=registry,
         )
         self.drift_psi = Gauge(
-            "fraudstream_drift_psi", "Population stability index against the history.", ["field"], registry=registry
+            "fraudstream_drift_psi",
+            "Population stability index of a field against the history.",
+            ["field"],
+            registry=registry,
         )
         self.drift_limit = Gauge(
-            "fraudstream_drift_limit", "The index from which on a field drifts.", ["field"], registry=registry
+            "fraudstream_drift_limit",
+            "Population stability index from which a field drifts.",
+            ["field"],
+            registry=registry,
         )
         self.drifting = Gauge("fraudstream_drifting", "1 while a field drifts, else 0.", ["field"], registry=registry)
         self.disk_free = Gauge(
-            "fraudstream_disk_free_bytes", "Free on the disk that the CSV is written to.", registry=registry
+            "fraudstream_disk_free_bytes", "Free space on the disk that the CSV is written to.", registry=registry
         )
         self.disk_size = Gauge(
             "fraudstream_disk_size_bytes", "Size of the disk that the CSV is written to.", registry=registry
         )
 
     def shadow_scored(self, payments: int, agreed: int) -> None:
-        """Count what a challenger was asked, and where it agreed."""
+        """Count payments scored by a challenger, and those with the same decision."""
         self.challenger_payments.inc(payments)
         self.challenger_agreed.inc(agreed)
 
 
 class ProducerMetrics(ServiceMetrics):
-    """What a producer knows of itself."""
+    """Metrics of a producer."""
 
     def __init__(self) -> None:
         super().__init__()
         registry = self.registry
-        self.messages_sent = Counter("fraudstream_messages_sent", "Messages that the brokers have.", registry=registry)
+        self.messages_sent = Counter(
+            "fraudstream_messages_sent", "Messages acknowledged by the brokers.", registry=registry
+        )
         self.messages_waiting = Gauge(
-            "fraudstream_messages_waiting", "Messages made that the brokers don't have yet.", registry=registry
+            "fraudstream_messages_waiting", "Messages not yet acknowledged by the brokers.", registry=registry
         )
 
 
 class DashboardMetrics(ServiceMetrics):
-    """What a dashboard knows of itself."""
+    """Metrics of a dashboard."""
 
     def __init__(self) -> None:
         super().__init__()
         registry = self.registry
-        self.records_read = _all(
+        self.records_read = _initialise(
             Counter("fraudstream_dashboard_records_read", "Records read.", ["topic"], registry=registry),
             OUTPUT_TOPICS,
         )
-        self.records_passed_over = Counter(
-            "fraudstream_dashboard_records_passed_over",
-            "Offsets that it did not read, to keep up: what it shows is a sample. Transaction markers count too.",
+        self.records_skipped = Counter(
+            "fraudstream_dashboard_records_skipped",
+            "Offsets skipped to keep up: the page then shows a sample. Transaction markers count too.",
             registry=registry,
         )
-        self.viewers = Gauge("fraudstream_dashboard_viewers", "Pages that are open.", registry=registry)
+        self.viewers = Gauge("fraudstream_dashboard_viewers", "Open pages.", registry=registry)
 
 
 class ArchiverMetrics(ServiceMetrics):
-    """What an archiver knows of itself."""
+    """Metrics of an archiver."""
 
     def __init__(self) -> None:
         super().__init__()
         registry = self.registry
-        self.rows = _all(
+        self.rows = _initialise(
             Counter("fraudstream_archive_rows", "Rows written.", ["table"], registry=registry), ARCHIVE_TABLES
         )
-        self.rows_there = _all(
+        self.rows_there = _initialise(
             Counter(
                 "fraudstream_archive_rows_there",
-                "Rows that the database had already: records that their topic repeats.",
+                "Rows already in the database: records that their topic repeats.",
                 ["table"],
                 registry=registry,
             ),
             ARCHIVE_TABLES,
         )
-        self.records_passed_over = _all(
+        self.records_skipped = _initialise(
             Counter(
-                "fraudstream_archive_records_passed_over",
-                "Records that are none of ours.",
+                "fraudstream_archive_records_skipped",
+                "Records skipped because they were not written by us.",
                 ["topic"],
                 registry=registry,
             ),
             OUTPUT_TOPICS,
         )
-        self.records_lost = _all(
+        self.records_lost = _initialise(
             Counter(
                 "fraudstream_archive_records_lost",
-                "Offsets that retention deleted before they were archived, those of transaction markers included.",
+                "Offsets that retention deleted before they were archived, including transaction markers.",
                 ["topic"],
                 registry=registry,
             ),
             OUTPUT_TOPICS,
         )
-        self.rows_deleted = _all(
+        self.rows_deleted = _initialise(
             Counter(
                 "fraudstream_archive_rows_deleted",
-                "Rows that ARCHIVE_RETENTION_DAYS has deleted.",
+                "Rows deleted because of ARCHIVE_RETENTION_DAYS.",
                 ["table"],
                 registry=registry,
             ),
@@ -260,24 +270,24 @@ class ArchiverMetrics(ServiceMetrics):
         )
         self.transaction_duration = Histogram(
             "fraudstream_archive_transaction_duration_seconds",
-            "A transaction of the database, from its records until it was committed.",
+            "Duration of a database transaction, from its records to the commit.",
             buckets=_DURATION_BUCKETS,
             registry=registry,
         )
         self.lag = Gauge(
             "fraudstream_archive_lag_records",
-            "Last stable offset minus position, of each partition.",
+            "Last stable offset minus position, for each partition.",
             ["topic", "partition"],
             registry=registry,
         )
         self.overtaken = Counter(
             "fraudstream_archive_overtaken",
-            "Transactions given up since another archiver had moved the positions.",
+            "Transactions abandoned because another archiver had moved the positions.",
             registry=registry,
         )
 
 
-def _all(counter: Counter, values: Iterable[str]) -> Counter:
+def _initialise(counter: Counter, values: Iterable[str]) -> Counter:
     for value in values:
         counter.labels(value)
     return counter

@@ -1,6 +1,6 @@
-"""Regular files in folders that others may write to: opened without following links, and replaced as a whole.
+"""Regular files in folders that other users may write to: opened without following links, replaced atomically.
 
-A folder may be a link, a file must not be one: another user who can write to the folder could let it lead to a file
+A folder may be a link, a file must not be one: another user who can write to the folder could point it at a file
 that only this process may read or write. A FIFO would block the process; a device, or a sparse file, would fill its
 memory. Standard library only, and light: health checks use it.
 """
@@ -27,7 +27,7 @@ def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP and path.is_symlink():
             raise OSError(errno.ELOOP, _LINK, str(path)) from None
-        if error.errno == errno.ENXIO:  # a FIFO that nobody reads, or a socket
+        if error.errno == errno.ENXIO:  # a FIFO without a reader, or a socket
             raise OSError(errno.EINVAL, _NO_FILE, str(path)) from None
         raise
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -48,28 +48,28 @@ def open_trusted(path: Path, flags: int, mode: int = 0o666) -> int:
 
 
 def trusted_place(path: Path) -> Path:
-    """Return where a link at `path` leads to that the user of this process or root has made; else `path`."""
+    """Return the target of `path` if it is a link made by the user of this process or root; else `path`."""
     return _trusted_target(path) or path
 
 
 def refuse_planted(path: Path) -> None:
-    """Raise OSError where `open_trusted` would; for files that a library opens by their names."""
+    """Raise OSError if `open_trusted` would; for files that a library opens by name."""
     with suppress(FileNotFoundError):
-        found = trusted_place(path).lstat()
-        if stat.S_ISLNK(found.st_mode):
+        status = trusted_place(path).lstat()
+        if stat.S_ISLNK(status.st_mode):
             raise OSError(errno.ELOOP, _LINK, str(path))
-        if not stat.S_ISREG(found.st_mode):
+        if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, _NO_FILE, str(path))
 
 
 def _trusted_target(path: Path) -> Path | None:
-    """Return what `path` points to if it is a link of a trusted user; the descriptor makes it the same link."""
+    """Return the target of `path` if it is a link of a trusted user; owner and target are read from one descriptor."""
     if sys.platform != "linux":
         return None
     link = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
-        found = os.fstat(link)
-        if not stat.S_ISLNK(found.st_mode) or found.st_uid not in {0, os.geteuid()}:
+        status = os.fstat(link)
+        if not stat.S_ISLNK(status.st_mode) or status.st_uid not in {0, os.geteuid()}:
             return None
         return path.parent / os.readlink("", dir_fd=link)
     finally:
@@ -77,7 +77,7 @@ def _trusted_target(path: Path) -> Path | None:
 
 
 def read_regular(path: Path, most_bytes: int) -> bytes:
-    """Return the content of the regular file at `path`. Raises OSError, with EFBIG where it has more bytes."""
+    """Return the content of the regular file at `path`. Raises OSError, with EFBIG if it has more bytes."""
     with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
         size = os.fstat(file.fileno()).st_size
         content = file.read(most_bytes + 1) if size <= most_bytes else b""
@@ -87,15 +87,15 @@ def read_regular(path: Path, most_bytes: int) -> bytes:
 
 
 def create_regular(path: Path, mode: int = 0o666) -> BinaryIO:
-    """Return a new file at `path` to write to, in place of what is there; a link there is removed, not followed."""
+    """Return a new file at `path` to write to, in place of an existing one; a link is removed, not followed."""
     path.unlink(missing_ok=True)
     return os.fdopen(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
 
 
 def replace_regular(path: Path, content: bytes, mode: int, *, sync: bool = True) -> None:
-    """Put `content` in place of `path` at once: a reader, or a crash, finds the old file or the new one, whole.
+    """Replace the file at `path` atomically: a reader, or a crash, finds the complete old file or the complete new one.
 
-    `mode` holds whatever the umask. Raises OSError; nothing is left then.
+    `mode` applies regardless of the umask. Raises OSError, and then leaves no temporary file.
     """
     part = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     try:

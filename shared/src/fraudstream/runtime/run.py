@@ -1,4 +1,4 @@
-"""Runs a service: uvloop, signals → one stop event, errors → one line and an exit code."""
+"""The life cycle of a service: uvloop, signals → one stop event, errors → one line and an exit code."""
 
 import asyncio
 import os
@@ -13,19 +13,19 @@ import structlog
 from fraudstream.errors import FraudstreamError
 
 PRIVATE_UMASK = 0o027
-"""What a service writes is read by its user and group only."""
+"""Files of a service are readable by its user and group only."""
 
 Main = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
-_EXIT_AT_ONCE = 130
-_CLIENTS = frozenset({"aiokafka", "asyncio", "uvloop"})
-_CONNECTION = "socket."
-"""Of messages such as asyncio's "socket.send() raised exception."."""
+_EXIT_IMMEDIATELY = 130
+_CLIENT_LIBRARIES = frozenset({"aiokafka", "asyncio", "uvloop"})
+_CONNECTION_MESSAGE = "socket."
+"""Part of messages such as asyncio's "socket.send() raised exception."."""
 
 
 def run(main: Main) -> int:
-    """Run `main(stop)` until it returns; the first SIGTERM or SIGINT sets `stop`, a second exits at once.
+    """Run `main(stop)` until it returns; the first SIGTERM or SIGINT sets `stop`, a second one exits immediately.
 
-    Returns the exit code: 0, or 1 after an error that a user can mend (logged as one line). Others pass through.
+    Returns the exit code: 0, or 1 after an error that a user can fix (logged as one line). Other exceptions propagate.
     Files that `main` creates are not readable by other users.
     """
     os.umask(PRIVATE_UMASK)
@@ -43,7 +43,7 @@ async def _with_signals(main: Main) -> None:
 
     def on_signal(number: signal.Signals) -> None:
         if stop.is_set():
-            os._exit(_EXIT_AT_ONCE)
+            os._exit(_EXIT_IMMEDIATELY)
         structlog.get_logger().info("stopping", signal=number.name)
         stop.set()
 
@@ -55,26 +55,26 @@ async def _with_signals(main: Main) -> None:
 
 
 def _on_loop_error(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """Log what no code of ours can catch. `context` may lack a message, an exception, or both."""
+    """Log errors that our code can't catch. `context` may lack a message, an exception, or both."""
     error, message = context.get("exception"), context.get("message") or ""
     log = structlog.get_logger()
-    if "never retrieved" in message and _is_of_a_client(error):
+    if "never retrieved" in message and _is_from_client_library(error):
         # aiokafka drops futures and tasks that fail after it has reported the same error
-        log.debug("error left unread", error=repr(error))
-    elif is_lost_connection(error) or (error is None and _CONNECTION in message):
+        log.debug("exception never retrieved", error=repr(error))
+    elif is_lost_connection(error) or (error is None and _CONNECTION_MESSAGE in message):
         log.debug("connection lost", reason=str(error or message))
     else:
         loop.default_exception_handler({"message": "error in a callback", **context})
 
 
-def _is_of_a_client(error: BaseException | None) -> bool:
-    """Whether the innermost frame, if the error was raised at all, is of a client library and not of ours."""
+def _is_from_client_library(error: BaseException | None) -> bool:
+    """Return whether the error's innermost frame, if it has any, is in a client library and not in our code."""
     frames = [frame for frame, _ in walk_tb(error.__traceback__ if error else None)]
-    return not frames or frames[-1].f_globals.get("__name__", "").partition(".")[0] in _CLIENTS
+    return not frames or frames[-1].f_globals.get("__name__", "").partition(".")[0] in _CLIENT_LIBRARIES
 
 
 def is_lost_connection(error: BaseException | None) -> bool:
-    """Whether the other side of a connection has reset it or vanished; an error that names a file is another matter."""
+    """Return whether the peer reset or dropped a connection; an error that names a file has another cause."""
     return isinstance(error, OSError) and error.filename is None
 
 
@@ -87,7 +87,7 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def wait_for_stop(stop: asyncio.Event, timeout_s: float) -> bool:
-    """Sleep up to `timeout_s`, less if told to stop; returns whether told to stop."""
+    """Sleep for `timeout_s`, less if `stop` is set; return whether it is set."""
     try:
         await asyncio.wait_for(stop.wait(), timeout_s)
     except TimeoutError:

@@ -1,4 +1,4 @@
-"""Environment → frozen settings, one class for each thing behind them. Read once, by the composition roots."""
+"""Frozen settings from environment variables, one class per subject. Read once, by the composition roots."""
 
 import re
 from pathlib import Path
@@ -16,29 +16,29 @@ from fraudstream.runtime.addresses import Address, addresses, host, host_names
 from fraudstream.runtime.environment import Settings
 
 
-def _host_names(text: str) -> str:
+def _check_host_names(text: str) -> str:
     host_names(text)
     return text
 
 
 Host = Annotated[str, AfterValidator(host)]
-HostNames = Annotated[str, AfterValidator(_host_names)]
+HostNames = Annotated[str, AfterValidator(_check_host_names)]
 
 _SHA256 = "[0-9a-f]{64}"
 _NAME = "[A-Za-z0-9._-]{1,249}"
 
 
-def _name(text: str) -> str:
+def _check_name(text: str) -> str:
     if not re.fullmatch(_NAME, text):
         raise ValueError("must be 1 to 249 of the characters A-Z, a-z, 0-9, '.', '_' and '-'")
     return text
 
 
-Name = Annotated[str, AfterValidator(_name)]
+Name = Annotated[str, AfterValidator(_check_name)]
 
 
 class KafkaSettings(Settings):
-    """How to reach the brokers, and who we are to them."""
+    """Addresses of the brokers, encryption and authentication."""
 
     bootstrap_servers: str = Field("localhost:29092", alias="KAFKA_BOOTSTRAP_SERVERS")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
@@ -57,7 +57,7 @@ class KafkaSettings(Settings):
 
     @property
     def uses_sasl(self) -> bool:
-        """Whether we log in by name and password."""
+        """Whether the client authenticates with name and password."""
         return self.security_protocol.startswith("SASL_")
 
     @property
@@ -67,13 +67,13 @@ class KafkaSettings(Settings):
 
     @field_validator("bootstrap_servers")
     @classmethod
-    def _addresses(cls, text: str) -> str:
+    def _check_addresses(cls, text: str) -> str:
         if not addresses(text, needs_port=False):
-            raise ValueError("is blank: host:port, or several of these separated by commas")
+            raise ValueError("is blank: set host:port, or several of these separated by commas")
         return text
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_security(self) -> Self:
         sasl = {
             "KAFKA_SASL_MECHANISM": self.sasl_mechanism,
             "KAFKA_SASL_USERNAME": self.sasl_username,
@@ -95,7 +95,7 @@ class KafkaSettings(Settings):
                 raise ValueError(f"{name}: only for KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL")
         for name in ("KAFKA_SSL_KEYFILE", "KAFKA_SSL_KEY_PASSWORD"):
             if tls[name] and not self.ssl_certfile:
-                raise ValueError(f"{name}: of no use without KAFKA_SSL_CERTFILE")
+                raise ValueError(f"{name}: has no effect without KAFKA_SSL_CERTFILE")
         return self
 
 
@@ -104,7 +104,7 @@ _LONGEST_RETENTION_HOURS = 10_000_000
 
 
 class TopicSettings(Settings):
-    """The three topics and how they are made."""
+    """The three topics and their configuration."""
 
     input: Name = Field("test-payments", alias="INPUT_TOPIC")
     scored: Name = Field("scored-payments", alias="SCORED_TOPIC")
@@ -113,23 +113,24 @@ class TopicSettings(Settings):
     replication_factor: int = Field(1, alias="TOPIC_REPLICATION_FACTOR", ge=1, le=100)
     retention_hours: int = Field(168, alias="TOPIC_RETENTION_HOURS", ge=1, le=_LONGEST_RETENTION_HOURS)
     dlq_retention_hours: int = Field(2_160, alias="DLQ_RETENTION_HOURS", ge=-1, le=_LONGEST_RETENTION_HOURS)
-    """-1: for ever."""
+    """-1: unlimited."""
 
     @model_validator(mode="after")
-    def _distinct(self) -> Self:
+    def _check_distinct(self) -> Self:
         if self.input in {self.scored, self.dlq} or self.scored == self.dlq:
             raise ValueError("INPUT_TOPIC, SCORED_TOPIC and DLQ_TOPIC must be three different topics")
         return self
 
     @model_validator(mode="after")
-    def _lasting(self) -> Self:
-        if 0 <= self.dlq_retention_hours < self.retention_hours:  # verify would miss the letters of retained messages
-            raise ValueError("DLQ_RETENTION_HOURS: at least TOPIC_RETENTION_HOURS, or -1 to keep dead letters for ever")
+    def _check_retention(self) -> Self:
+        # verify would not find the dead letters of retained messages
+        if 0 <= self.dlq_retention_hours < self.retention_hours:
+            raise ValueError("DLQ_RETENTION_HOURS: at least TOPIC_RETENTION_HOURS, or -1 for unlimited retention")
         return self
 
 
 class GroupSettings(Settings):
-    """The scorers' consumer group and what it promises."""
+    """The scorers' consumer group and its processing guarantee."""
 
     group: Name = Field("fraud_group", alias="CONSUMER_GROUP")
     auto_offset_reset: Literal["latest", "earliest"] = Field("latest", alias="AUTO_OFFSET_RESET")
@@ -139,7 +140,7 @@ class GroupSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """Where the models are, and who may override their thresholds."""
+    """Folder of the models, overrides of their thresholds, and pins."""
 
     models_dir: Path = Field(Path("models"), alias="MODELS_DIR")
     review_threshold: float | None = Field(None, alias="REVIEW_THRESHOLD", gt=0, lt=1)
@@ -148,12 +149,12 @@ class ModelSettings(Settings):
 
     @property
     def pinned(self) -> frozenset[str]:
-        """The SHA-256s of which one must be the model's; empty: any."""
+        """Accepted content SHA-256s; empty: any."""
         return frozenset(pin.strip() for pin in self.pins.split(",") if pin.strip())
 
     @field_validator("pins")
     @classmethod
-    def _pins(cls, text: str) -> str:
+    def _check_pins(cls, text: str) -> str:
         if text.strip() and not all(re.fullmatch(_SHA256, pin.strip()) for pin in text.split(",")):
             raise ValueError(
                 "must be the content_sha256 of a model, 64 characters of 0-9 and a-f as `fraudstream model show` "
@@ -163,14 +164,14 @@ class ModelSettings(Settings):
 
 
 class CsvSettings(Settings):
-    """The CSV file that people open."""
+    """The CSV file of scored payments."""
 
     path: Path = Field(Path("outputs/fraud_scores_stream.csv"), alias="CSV_PATH")
     rotate_bytes: int | None = Field(None, alias="CSV_ROTATE_BYTES", ge=1_000)
 
 
 class ArchiveSettings(Settings):
-    """The database that the archiver fills, and for how long it keeps what is in it."""
+    """The archiver's database and its retention."""
 
     url: SecretStr = Field(SecretStr(""), alias="DATABASE_URL")
     retention_days: float | None = Field(None, alias="ARCHIVE_RETENTION_DAYS", gt=0, le=36_500)
@@ -178,12 +179,12 @@ class ArchiveSettings(Settings):
 
     @property
     def database_url(self) -> str:
-        """The address, which may hold a password; a file in `outputs/` unless told otherwise."""
+        """The URL, which may contain a password; by default a file in `outputs/`."""
         return self.url.get_secret_value() or "sqlite:///outputs/payments.db"
 
 
 class GeneratorSettings(Settings):
-    """What the producer sends, and how fast."""
+    """Payments that the producer sends, and their rate."""
 
     interval_s: float | None = Field(None, alias="PAYMENT_INTERVAL_S", gt=0, le=86_400)
     per_second: float | None = Field(None, alias="PAYMENTS_PER_SECOND", gt=0, le=10_000_000)
@@ -193,19 +194,19 @@ class GeneratorSettings(Settings):
     seed: int | None = Field(None, alias="SIMULATION_SEED", ge=0)
 
     @model_validator(mode="after")
-    def _one_pace(self) -> Self:
+    def _check_rate(self) -> Self:
         if self.interval_s is not None and self.per_second is not None:
-            raise ValueError("PAYMENT_INTERVAL_S and PAYMENTS_PER_SECOND are two ways to say the same: set only one")
+            raise ValueError("PAYMENT_INTERVAL_S and PAYMENTS_PER_SECOND are mutually exclusive: set only one")
         return self
 
     @property
     def rate_per_s(self) -> float:
-        """Payments a second; one every 3 s unless told otherwise."""
+        """Payments per second; by default one every 3 s."""
         return self.per_second if self.per_second is not None else 1.0 / (self.interval_s or 3.0)
 
 
 class TrainingSettings(Settings):
-    """What the trainer learns from, and what mistakes cost, in the payments' currency."""
+    """Training data, and the costs of reviews and wrong blocks in the payments' currency."""
 
     data: Path = Field(Path("data/historical_payments.csv"), alias="TRAINING_DATA")
     max_rejected_rows: int = Field(0, alias="MAX_REJECTED_ROWS", ge=0)
@@ -215,7 +216,7 @@ class TrainingSettings(Settings):
 
 
 class LogSettings(Settings):
-    """How the logs look."""
+    """Format, level and content of the logs."""
 
     format: Literal["console", "json"] = Field("console", alias="LOG_FORMAT")
     level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
@@ -224,27 +225,27 @@ class LogSettings(Settings):
 
 
 class HeartbeatSettings(Settings):
-    """The file by which a health check sees that the loop makes progress."""
+    """The file from which a health check reads the loop's state."""
 
     file: Path = Field(Path("/tmp/fraudstream-heartbeat"), alias="HEARTBEAT_FILE")  # noqa: S108 - a tmpfs of its own in each container
 
 
 class MetricsSettings(Settings):
-    """Where a service shows its metrics and its health; nowhere unless there is a port."""
+    """Address of the metrics and health endpoints; without a port there are none."""
 
     host: Host = Field("127.0.0.1", alias="METRICS_HOST")
     port: int | None = Field(None, alias="METRICS_PORT", ge=0, le=65_535)
-    """0: any that is free."""
+    """0: any free port."""
     hosts: HostNames = Field("", alias="METRICS_HOSTS")
 
     @property
     def names(self) -> frozenset[str]:
-        """Host names under which it answers, besides IP addresses and localhost."""
+        """Host names accepted in requests, besides IP addresses and localhost."""
         return host_names(self.hosts)
 
 
 class DashboardSettings(Settings):
-    """Where the page is shown, and whose metrics it shows."""
+    """Address of the page, and of the services whose metrics it shows."""
 
     host: Host = Field("127.0.0.1", alias="DASHBOARD_HOST")
     port: int = Field(8080, alias="DASHBOARD_PORT", ge=0, le=65_535)
@@ -253,16 +254,16 @@ class DashboardSettings(Settings):
 
     @property
     def names(self) -> frozenset[str]:
-        """Host names under which the page answers, besides IP addresses and localhost."""
+        """Host names accepted in requests for the page, besides IP addresses and localhost."""
         return host_names(self.hosts)
 
     @field_validator("targets")
     @classmethod
-    def _addresses(cls, text: str) -> str:
+    def _check_addresses(cls, text: str) -> str:
         addresses(text, needs_port=True)
         return text
 
     @property
     def metrics_of(self) -> tuple[Address, ...]:
-        """Host and port of each service; all addresses of a host are replicas of one."""
+        """Host and port of each service; all IP addresses of a host are replicas of one service."""
         return addresses(self.targets, needs_port=True)

@@ -1,4 +1,4 @@
-"""Standard output and standard error of the commands: everything that is printed passes `escaping` here."""
+"""Standard output and standard error of the commands: all printed text is escaped here."""
 
 import os
 import sys
@@ -10,16 +10,16 @@ from fraudstream.runtime.escaping import visible_text
 
 
 def write(text: str, stream: TextIO | None = None) -> None:
-    """Write lines of text to standard output, or to `stream`; control characters but line ends are escaped."""
+    """Write lines of text to standard output, or to `stream`; control characters other than line ends are escaped."""
     (stream or sys.stdout).write(visible_text(text))
 
 
 @contextmanager
 def standard_output() -> Iterator[None]:
-    """Let the block write to standard output; it ends where the reader closes the pipe, as `head` does."""
+    """Flush standard output after the block, and end the block if the reader closes the pipe, as `head` does."""
     try:
         yield
         sys.stdout.flush()
     except BrokenPipeError:
-        # Python would complain at its end
+        # Python would report the closed pipe at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

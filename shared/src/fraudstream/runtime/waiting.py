@@ -1,15 +1,15 @@
-"""Says that a service waits for another: at first, then every 10 s, and once that it is over."""
+"""Log lines while a service waits for another: the first immediately, then one every 10 s, and one at the end."""
 
 import time
 from collections.abc import Callable
 
 import structlog
 
-_SAY_EVERY_S = 10.0
+_LOG_EVERY_S = 10.0
 
 
 class Waiting:
-    """`begins` and `ends` are the log's events."""
+    """Log lines of a wait; `begins` and `ends` are the log events."""
 
     def __init__(
         self,
@@ -17,7 +17,7 @@ class Waiting:
         begins: str,
         ends: str,
         *,
-        every_s: float = _SAY_EVERY_S,
+        every_s: float = _LOG_EVERY_S,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._log = log
@@ -26,18 +26,18 @@ class Waiting:
         self._every_s = every_s
         self._now = now
         self._since_s = now()
-        self._said_s: float | None = None
+        self._logged_s: float | None = None
         self._reason: str | None = None
 
-    def say(self, *, reason: str | None = None, **details: object) -> None:
-        """It goes on; a line is written if one is due, or the reason is another one."""
+    def report(self, *, reason: str | None = None, **details: object) -> None:
+        """Log that the wait continues, if a line is due or the reason has changed."""
         now_s = self._now()
-        if self._said_s is None or now_s - self._said_s >= self._every_s or reason != self._reason:
-            self._said_s, self._reason = now_s, reason
+        if self._logged_s is None or now_s - self._logged_s >= self._every_s or reason != self._reason:
+            self._logged_s, self._reason = now_s, reason
             self._log.warning(self._begins, **({"reason": reason} if reason else {}), **details)
 
-    def over(self) -> None:
-        """It has ended; a line is written if one was before. The next waiting begins now."""
-        if self._said_s is not None:
+    def end(self) -> None:
+        """Log the end of the wait, if its start was logged. The next wait starts now."""
+        if self._logged_s is not None:
             self._log.info(self._ends, waited_s=round(self._now() - self._since_s, 1))
-        self._said_s, self._since_s = None, self._now()
+        self._logged_s, self._since_s = None, self._now()

@@ -1,4 +1,4 @@
-"""The link to Kafka that outlives its producers: a failed one is replaced, and what it had in hand is sent again."""
+"""The producer's connection to Kafka: a failed producer is replaced, and its unacknowledged messages are sent again."""
 
 import asyncio
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ _LONGEST_PAUSE_S = 2.0
 _REPORT_PAUSE_S = 0.2
 
 
-class Link:
-    """The current producer; a failed one is replaced, and what it had not delivered is sent again."""
+class ProducerConnection:
+    """The current producer for one topic, replaced when it fails, and the number of partitions to send to."""
 
     producer: IdempotentProducer
 
@@ -37,8 +37,8 @@ class Link:
         self._partition_count = PartitionCount()
 
     async def open(self, stop: asyncio.Event) -> bool:
-        """Wait for a broker and the topic; False if told to stop before."""
-        producer = await self._started(stop)
+        """Wait for a broker and the topic; return False if *stop* is set first."""
+        producer = await self._start_producer(stop)
         if producer is None:
             return False
         self.producer = producer
@@ -46,7 +46,7 @@ class Link:
         try:
             count = await unless_stopped(producer.partition_count(), stop, _TOPIC_APPEARS_S)
         except (TimeoutError, errors.UnknownTopicOrPartitionError):
-            raise KafkaSetupError(f"no such topic: {self._topic}; make it with: fraudstream topics") from None
+            raise KafkaSetupError(f"no such topic: {self._topic}; create it with: fraudstream topics") from None
         finally:
             if count is None:
                 await stopped(producer)
@@ -58,21 +58,21 @@ class Link:
         await stopped(self.producer)
 
     def partition_count(self) -> int:
-        """The topic's partitions, as far as is known."""
+        """Return the latest known number of the topic's partitions."""
         return self._partition_count.settled(self.producer.known_partition_count())
 
     @property
     def refused(self) -> str | None:
-        """Why the topic accepts no payments in one of its partitions, as text for a user; None where it does."""
+        """Why the topic refuses payments in one of its partitions, as text for a user; None if it accepts them."""
         return next((reason for one, reason in self._refusals.items() if one < self.partition_count()), None)
 
     async def send(self, partition: int, messages: Sequence[KeyedMessage]) -> Acknowledged | None:
-        """Send a batch from the beginning of `messages`, however long the brokers are away or the topic refuses it.
+        """Send a batch from the beginning of *messages*, waiting for unavailable brokers.
 
-        None if the producer has failed, or there is no such partition any more: there is another producer now, or
-        another number of partitions.
+        Return None where the producer has failed and was replaced, where the topic refuses the batch, or where the
+        partition no longer exists: call it again with the current number of partitions.
         """
-        if not await self._is_reported(partition):
+        if not await self._wait_until_reported(partition):
             return None
         producer, limits = self.producer, self._limits.of(self._topic)
         try:
@@ -98,8 +98,8 @@ class Link:
             self._log.error("payments refused", reason=str(why), action="nothing is lost; sent again every 2 s")
         self._refusals[partition] = str(why)
 
-    async def _is_reported(self, partition: int) -> bool:
-        """Wait while the brokers report fewer partitions than before, until they report this one or it is gone."""
+    async def _wait_until_reported(self, partition: int) -> bool:
+        """Wait while the brokers report fewer partitions than before; return whether this one exists."""
         while 0 < self.producer.known_partition_count() <= partition:
             if partition >= self.partition_count():
                 return False
@@ -111,15 +111,15 @@ class Link:
             if self.producer is not failed:
                 return
             report = self._log.debug if isinstance(error, NEVER_ACCEPTED) else self._log.warning
-            report("producer failed, starting another", reason=repr(error))
+            report("producer failed, starting a new one", reason=repr(error))
             await stopped(failed)
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(2 * self._pause_s + 0.1, _LONGEST_PAUSE_S)
-            self.producer = await self._started(asyncio.Event()) or failed
-            with suppress(*BROKEN):  # without it, the count of a topic made again would stay what it was
+            self.producer = await self._start_producer(asyncio.Event()) or failed
+            with suppress(*BROKEN):  # otherwise the number of partitions of a re-created topic would stay the old one
                 await asyncio.wait_for(self.producer.partition_count(), _TOPIC_APPEARS_S)
 
-    async def _started(self, stop: asyncio.Event) -> IdempotentProducer | None:
+    async def _start_producer(self, stop: asyncio.Event) -> IdempotentProducer | None:
         bootstrap = self._kafka.bootstrap_servers
         make = partial(IdempotentProducer, self._kafka, self._topic, self._limits)
         return await started(make, stop, self._log, bootstrap=bootstrap)
