@@ -60,7 +60,7 @@ def assert_continues(archive: Archive, count: int) -> None:
     with archive.archiver() as service:
         service.wait_until_ready()
         archive.wait_until_archived(service)
-        for problem in ("retention passed", "topic made anew", "another Kafka cluster", "another archiver"):
+        for problem in ("retention passed", "topic recreated", "another Kafka cluster", "another archiver"):
             assert not service.lines(problem), service.output
         service.terminate()
         assert service.wait() == 0, service.output

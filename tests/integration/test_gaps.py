@@ -140,7 +140,7 @@ def test_the_archive_of_a_re_created_scored_topic(kafka_bootstrap: str, names: N
     for payments in (3, 5):  # the marker of the first one is at offset 3
         stream.write(payments, stamp_ms=STAMP_MS + 1_000_000)
     with archive.archiver() as second:
-        (line,) = second.wait_for("topic made anew")
+        (line,) = second.wait_for("topic recreated")
         assert line["begins_at"] == 0
         wait_until(lambda: archive.count() == 4 + 3 + 5, 20, "both topics' rows")
 
