@@ -59,7 +59,7 @@ async def _fetch_batch(
 
 
 def _is_hidden(fetched: bytes, offset: int, aborted: list[tuple[int, int]]) -> bool:
-    """Return whether the first batch covers `offset` and is hidden; `aborted`: producer ids and their first offsets."""
+    """Return whether the first batch covers `offset` and is hidden; `aborted`: producer ids, first aborted offsets."""
     data = next(frames(fetched), memoryview(b""))
     try:
         batch = open_batch(data)

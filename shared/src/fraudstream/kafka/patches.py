@@ -51,7 +51,7 @@ def retry_begin_soon() -> None:
 
 
 def note_attempts() -> None:
-    """Make all clients record each connection attempt in `fraudstream.kafka.attempts`, and close TLS immediately.
+    """Make all clients record connection results in `fraudstream.kafka.attempts`, and close TLS immediately.
 
     Unpatched, aiokafka drops the error, and reports a wrong password like an unreachable broker.
     """

@@ -18,7 +18,7 @@ _SEARCHED_BYTES = 256 << 10
 _MISSING_RECORDS = 256 << 10
 """Limit on the records missing from a batch: its header may state any number."""
 MOST_PARTS = 250_000
-"""Limit on the records plus headers of a batch: they take 60 MB once parsed, in addition to their content."""
+"""Limit on the records plus headers of a batch: that many take 60 MB once parsed, in addition to their content."""
 _NOT_LOCATED = "its bytes can't be separated from those of the damaged record before it"
 
 Headers = list[tuple[str, bytes | None]]
@@ -104,7 +104,7 @@ class Salvage:
         return records + self._missing_records(len(records), delta)
 
     def _lengths_add_up(self) -> bool:
-        """Return whether the lengths of all records add up to exactly the length of the data."""
+        """Return whether the lengths of all records, as many as the header counts, end exactly where the data ends."""
         at = count = 0
         try:
             while at < len(self._data):
