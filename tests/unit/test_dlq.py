@@ -72,7 +72,7 @@ def letter_of(record: Record, partition: int = 0) -> DeadLetter:
 
 def marker_record(offset: int, letter: Record, *, again: bool = False) -> Record:
     """Says that `letter` was replayed."""
-    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), mended=True, again=again))
+    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), edited=True, again=again))
 
 
 def indexed(*records: Record, partition: int = 0, judged: bool = True) -> Index:
@@ -329,7 +329,7 @@ def test_everything_of_a_letter() -> None:
     """Where it stood, its headers and bytes made visible, its replays, and what it would be today."""
     own: Headers = [("trace", b"a\x1b"), ("null", None), (REPLAY_OF, b"dlq/0/1")]
     letter = letter_of(letter_record(7, b"{\n\x1b[2J\xff", own=own), 3)
-    marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, mended=True, again=False)
+    marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, edited=True, again=False)
     text = showing.text(letter, [marker], "dlq", 1_000)
     for words in (
         "dead letter 3/7 of dlq",

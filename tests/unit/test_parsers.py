@@ -145,7 +145,7 @@ HEADERS = b"\n".join(
 )
 MARKER = (
     b"\n".join(
-        name.encode() + b"=" + (value or b"") for name, value in marker_headers(letter, mended=True, again=False)
+        name.encode() + b"=" + (value or b"") for name, value in marker_headers(letter, edited=True, again=False)
     )
     if (letter := dead_letter(3, LETTER))
     else b""

@@ -108,7 +108,7 @@ class Replay:
             value = self.edited.value(place, file) if self.edited and file else letter.value
             differs, again = value != letter.value, bool(self.index.replays(place))
             messages.append((letter.key, value, now_ms, replay_headers(letter, self.box.topic)))
-            markers.append((None, None, now_ms, marker_headers(letter, mended=differs, again=again)))
+            markers.append((None, None, now_ms, marker_headers(letter, edited=differs, again=again)))
             mended += differs
         return messages, markers, mended
 

@@ -74,7 +74,7 @@ def _replayed(letter: DeadLetter, replays: Sequence[Replayed]) -> list[tuple[str
         return [("replayed", "not yet")]
     where = f"to {visible(letter.source.topic)}, partition {letter.partition}"
     return [
-        ("replayed", f"{rfc3339(one.timestamp_ms)} {where}, {'mended' if one.mended else 'unchanged'}")
+        ("replayed", f"{rfc3339(one.timestamp_ms)} {where}, {'mended' if one.edited else 'unchanged'}")
         for one in replays
     ]
 
