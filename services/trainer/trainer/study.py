@@ -64,7 +64,7 @@ def study(history: History, settings: TrainingSettings) -> Study:
     log.info("calibration checked", **_calibration_fields(labels, chosen.fraud, calibration))
     log.info("thresholds chosen", review=limits.review, block=limits.block)
     log.info(
-        "model evaluated on held-out payments",
+        "held-out payments evaluated",
         payments=len(held_out),
         **{name: round(value, 4) for name, value in metrics.items()},
     )

@@ -70,7 +70,7 @@ class Letterbox:
             return await anext(found, None)
 
     async def chunks(self, places: Sequence[LetterPlace]) -> AsyncIterator[list[Found]]:
-        """Yield the letters at the sorted `places` in chunks: at most one transaction's letters of one partition."""
+        """Yield the letters at the sorted `places` in chunks, each of one partition and fit for one transaction."""
         for partition, some in groupby(places, key=lambda place: place.partition):
             chunk: list[Found] = []
             size = 0

@@ -35,7 +35,7 @@ _SHORT = {
 
 
 def picture(facts: Facts) -> Figure:
-    """Draw for each field the mean probability if all payments had a value, and the loss without the field."""
+    """Draw for each field the mean probability if all payments had a value, and the loss if the field is shuffled."""
     figure, panels = style.panels(2, 3, width=12, height=7)
     payments = facts.matrix[_spread(len(facts.matrix), _PAYMENTS)]
     top = 0.0
