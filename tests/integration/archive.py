@@ -193,7 +193,7 @@ def _marker(source: str, partition: int, offset: int) -> Sequence[tuple[str, byt
     headers = dead_letter_headers(Place(source, partition, 0, STAMP_MS), _WHY)
     letter = dead_letter(partition, Record(b"", offset=offset, headers=headers))
     assert letter is not None
-    return marker_headers(letter, mended=True, again=False)
+    return marker_headers(letter, edited=True, again=False)
 
 
 def _one(number: int, partitions: int, stamp_ms: int) -> One:

@@ -81,7 +81,7 @@ def test_a_batch_is_sorted_by_table() -> None:
     letter = Record(b"x", headers=list(ours))
     read = letter_of(2, letter)
     assert read is not None
-    marker = Record(None, offset=6, headers=list(marker_headers(read, mended=True, again=False)))
+    marker = Record(None, offset=6, headers=list(marker_headers(read, edited=True, again=False)))
     fetched = {
         (TOPICS.scored, 3): [Record(scored_values([one])[0], timestamp=one.timestamp_ms), Record(b"{}")],
         (TOPICS.dlq, 2): [letter, marker, Record(b"y"), Record(None)],

@@ -133,7 +133,7 @@ def test_a_marker_is_no_dead_letter() -> None:
     letter = Record(5, headers=[*ours])
     found = dead_letter(2, letter)
     assert found is not None
-    marked = Record(6, value=None, headers=marker_headers(found, mended=False, again=False))
+    marked = Record(6, value=None, headers=marker_headers(found, edited=False, again=False))
     one.add_dead(2, [letter], NOW)
     assert one.tick(NOW)["dead_letters"][0]["replayed"] is None
     one.add_dead(2, [marked, Record(7, value=None, headers=[*marked.headers])], NOW)

@@ -52,8 +52,8 @@ def test_chance_explains_the_error_of_right_probabilities() -> None:
 def test_what_is_right_is_left_alone() -> None:
     """True probabilities need nothing, and few payments prove nothing."""
     truth, outcomes = truth_and_outcomes(20_000)
-    assert calibrate.mend(outcomes, truth) is None
-    assert calibrate.mend(outcomes[:50], truth[:50]) is None
+    assert calibrate.fit_function(outcomes, truth) is None
+    assert calibrate.fit_function(outcomes[:50], truth[:50]) is None
     assert (calibrate.apply(None, truth) == truth).all()
 
 
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_mended(power: float) -> None:
     """Too timid or too bold: afterwards chance explains the rest, and the order is the same."""
     truth, outcomes = truth_and_outcomes(40_000)
     wrong = truth**power
-    found = calibrate.mend(outcomes, wrong)
+    found = calibrate.fit_function(outcomes, wrong)
     assert found is not None
     right = calibrate.apply(found, wrong)
     assert not calibrate.reliability(outcomes.astype(np.float64), wrong).right
@@ -93,7 +93,7 @@ def test_a_calibrated_classifier_is_a_classifier() -> None:
     """It can be kept and loaded, and 1, 1, 0 changes nothing."""
     matrix = simulate(np.random.default_rng(2), 100).matrix()
     buffer = io.BytesIO()
-    joblib.dump(calibrate.Mend(rise=1.0, fall=1.0, shift=0.0).of(Truth()), buffer)
+    joblib.dump(calibrate.CalibrationFunction(rise=1.0, fall=1.0, shift=0.0).of(Truth()), buffer)
     loaded = joblib.load(io.BytesIO(buffer.getvalue()))
     assert loaded.classes_.tolist() == [0, 1]
     assert loaded.predict_proba(matrix)[:, 1] == pytest.approx(np.maximum(true_probability(matrix), 1e-6))

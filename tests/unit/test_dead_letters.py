@@ -58,15 +58,15 @@ def test_a_letter_is_read_back(headers: Headers, value: bytes | None) -> None:
 
 
 @given(originals, st.booleans(), st.booleans())
-def test_a_marker_is_read_back(headers: Headers, mended: bool, again: bool) -> None:
+def test_a_marker_is_read_back(headers: Headers, edited: bool, again: bool) -> None:
     """It names its letter, and never passes for one."""
     letter = dead_letter(3, _letter(headers, b"x"))
     assert letter is not None
-    record = Record(None, headers=marker_headers(letter, mended=mended, again=again), offset=9, timestamp=6)
+    record = Record(None, headers=marker_headers(letter, edited=edited, again=again), offset=9, timestamp=6)
     marker = replayed(3, record)
     assert marker is not None
     assert (marker.partition, marker.offset, marker.letter_offset, marker.timestamp_ms) == (3, 9, 7, 6)
-    assert (marker.mended, marker.again) == (mended, again)
+    assert (marker.edited, marker.again) == (edited, again)
     assert dead_letter(3, record) is None
 
 

@@ -17,7 +17,7 @@ from cli.dlq import listing, showing
 from cli.dlq.choosing import Choice, LetterPlace, Status, moment_ms
 from cli.dlq.edited import Edited, EditedFileError
 from cli.dlq.index import Index
-from cli.dlq.lines import export_line, mended
+from cli.dlq.lines import export_line, parse_line
 from cli.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, Target, planned
 from fraudstream.dead_letter import (
     REDUCED_LETTER,
@@ -72,7 +72,7 @@ def letter_of(record: Record, partition: int = 0) -> DeadLetter:
 
 def marker_record(offset: int, letter: Record, *, again: bool = False) -> Record:
     """Says that `letter` was replayed."""
-    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), mended=True, again=again))
+    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), edited=True, again=again))
 
 
 def indexed(*records: Record, partition: int = 0, judged: bool = True) -> Index:
@@ -175,7 +175,7 @@ def test_an_exported_letter_comes_back_byte_for_byte(value: bytes | None, key: b
     line = export_line(letter, 1_000, ())
     assert line.isascii()
     assert line.isprintable()
-    back = mended(line.encode())
+    back = parse_line(line.encode())
     assert (back.place, back.value) == ((3, 7), value)
     said = json.loads(line)
     assert [header["name"] for header in said["headers"]] == [name for name, _ in own]
@@ -197,17 +197,17 @@ def test_an_edited_file_gives_each_value(contents: list[bytes | None], end: byte
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (b"{", "no JSON"),
-        (b"\xff\xfe", "no JSON"),
-        (b"[]", "no object"),
+        (b"{", "not JSON"),
+        (b"\xff\xfe", "not JSON"),
+        (b"[]", "not a JSON object"),
         (b'{"partition":0}', "must name a dead letter"),
         (b'{"partition":true,"offset":0,"value":""}', "must name a dead letter"),
         (b'{"partition":0,"offset":-1,"value":""}', "must name a dead letter"),
-        (b'{"partition":0,"offset":9}', "must be there"),
-        (b'{"partition":0,"offset":9,"value":"","value_base64":""}', "not both"),
-        (b'{"partition":0,"offset":9,"value":{"a":1}}', "must be a text"),
-        (b'{"partition":0,"offset":9,"value_base64":"?"}', "no base64"),
-        (b'{"partition":0,"offset":9,"value_base64":5}', "must be a text"),
+        (b'{"partition":0,"offset":9}', "is required"),
+        (b'{"partition":0,"offset":9,"value":"","value_base64":""}', "exactly one of"),
+        (b'{"partition":0,"offset":9,"value":{"a":1}}', "must be a string"),
+        (b'{"partition":0,"offset":9,"value_base64":"?"}', "not valid base64"),
+        (b'{"partition":0,"offset":9,"value_base64":5}', "must be a string"),
         (b'{"partition":0,"offset":9,"value":"\\ud800"}', "surrogate"),
         (b'{"partition":0,"offset":1,"value":""}', "line 1 already"),
     ],
@@ -269,7 +269,7 @@ def test_what_is_left_out_of_a_replay() -> None:
     assert places(again) == [(0, 0), (0, 4)]
     assert again.verdicts == {"invalid_json": 1}
     assert "1 of them would come back as dead letters: invalid_json 1." in again.text("dlq")
-    assert "unchanged makes sense where" in again.text("dlq")
+    assert "unchanged makes sense only where" in again.text("dlq")
     assert places(plan(index, status="replayed", again=True)) == [(0, 0)]
     beyond = plan(indexed(letter_record(0), partition=4))
     assert beyond.left_out == {NO_PARTITION.format(topic="in"): 1}
@@ -298,9 +298,9 @@ def test_a_plan_with_a_file(tmp_path: Path) -> None:
     one = planned(index, Choice(status="open"), Edited(file).edits, TARGET, again=False, limit=None)
     assert places(one) == [(0, 1), (0, 3)]
     assert one.left_out == {CUT: 1}
-    assert (one.mended, one.verdicts) == (2, {"missing_field": 1})
-    assert "2 mended, 0 unchanged" in one.text("dlq")
-    assert "unchanged makes sense where" not in one.text("dlq")
+    assert (one.edited_count, one.verdicts) == (2, {"missing_field": 1})
+    assert "2 edited, 0 unchanged" in one.text("dlq")
+    assert "unchanged makes sense only where" not in one.text("dlq")
 
 
 def test_a_list_says_what_was_replayed() -> None:
@@ -313,7 +313,7 @@ def test_a_list_says_what_was_replayed() -> None:
     assert "0/0 " not in text
     assert "1970-01-01T00:00:09.000Z" in text
     assert "\x1b" not in text
-    assert listing.text([], "dlq", 2, NOW_MS) == "No such dead letter in dlq."
+    assert listing.text([], "dlq", 2, NOW_MS) == "No matching dead letters in dlq."
     lines = [json.loads(listing.json_line(*one)) for one in listing.listed(index, Choice())]
     assert [line["replayed"] for line in lines] == [[], ["1970-01-01T00:00:09.000Z"], []]
 
@@ -329,7 +329,7 @@ def test_everything_of_a_letter() -> None:
     """Where it stood, its headers and bytes made visible, its replays, and what it would be today."""
     own: Headers = [("trace", b"a\x1b"), ("null", None), (REPLAY_OF, b"dlq/0/1")]
     letter = letter_of(letter_record(7, b"{\n\x1b[2J\xff", own=own), 3)
-    marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, mended=True, again=False)
+    marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, edited=True, again=False)
     text = showing.text(letter, [marker], "dlq", 1_000)
     for words in (
         "dead letter 3/7 of dlq",
@@ -337,7 +337,7 @@ def test_everything_of_a_letter() -> None:
         "trace: a\\x1b",
         "null: null",
         "dlq/0/1",
-        "1970-01-01T00:00:09.000Z to in, partition 3, mended",
+        "1970-01-01T00:00:09.000Z to in, partition 3, edited",
         "still a dead letter: invalid_json",
         "  {\n  \\x1b[2J\\xff",
     ):
@@ -362,5 +362,5 @@ def test_of_a_huge_letter_the_beginning_is_shown() -> None:
         )
         text = showing.text(huge, [], "dlq", 0)
         assert len(text) < 20_000_000
-        assert "7,340,032 bytes more; dlq export has all" in text
-        assert "4,900 more; dlq export has all" in text
+        assert "7,340,032 more bytes; dlq export has all of them" in text
+        assert "4,900 more; dlq export has all of them" in text

@@ -23,7 +23,7 @@ from cli.csv.reading import CsvSnapshot
 from cli.dlq.choosing import Choice
 from cli.dlq.edited import Edited, EditedFileError
 from cli.dlq.index import Index
-from cli.dlq.lines import export_line, mended
+from cli.dlq.lines import export_line, parse_line
 from cli.dlq.listing import json_line, listed, text
 from dashboard.records import dead_letter as shown_letter
 from dashboard.records import dead_reason, second_of
@@ -126,7 +126,7 @@ def headers(data: bytes) -> None:
 def edited_line(data: bytes) -> None:
     """A line of an exported file."""
     with suppress(ValueError):
-        mended(data)
+        parse_line(data)
 
 
 def csv_rows(data: bytes) -> None:
@@ -145,7 +145,7 @@ HEADERS = b"\n".join(
 )
 MARKER = (
     b"\n".join(
-        name.encode() + b"=" + (value or b"") for name, value in marker_headers(letter, mended=True, again=False)
+        name.encode() + b"=" + (value or b"") for name, value in marker_headers(letter, edited=True, again=False)
     )
     if (letter := dead_letter(3, LETTER))
     else b""

@@ -24,7 +24,7 @@ def marker(offset: int, of: int, *, again: bool = False) -> Record:
     """Says that the letter at `of` was replayed."""
     named = dead_letter(0, letter(of))
     assert named is not None
-    return Record(None, offset, headers=marker_headers(named, mended=False, again=again))
+    return Record(None, offset, headers=marker_headers(named, edited=False, again=again))
 
 
 def test_replays_once_and_again() -> None:

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import labels, simulate
 from trainer.history import History
-from trainer.study import fitted, mended, study
+from trainer.study import calibrated, fitted, study
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -45,7 +45,7 @@ def test_a_hard_history_still_gives_a_model(draw: Callable[[np.random.Generator]
     matrix, outcomes = draw(np.random.default_rng(11))
     with threadpool_limits(1):  # as the trainer does
         found = study(History(matrix=matrix, labels=outcomes, sha256="0" * 64), TrainingSettings.from_env({}))
-        classifier = mended(fitted(found.chosen.candidate, matrix, outcomes, 0), found.mend)
+        classifier = calibrated(fitted(found.chosen.candidate, matrix, outcomes, 0), found.calibration)
     fraud = classifier.predict_proba(matrix)[:, 1]
     assert ((fraud >= 0) & (fraud <= 1)).all()
     assert fraud[outcomes == 1].mean() > 3 * fraud[outcomes == 0].mean()

@@ -63,7 +63,7 @@ def test_a_second_run_does_nothing_and_keeps_a_rollback(
     store.activate(Path(env["MODELS_DIR"]), first.content_sha256)
     capsys.readouterr()
     assert main([], env | {"TRAINING_SEED": "1"}) == 0
-    assert "nothing to train" in capsys.readouterr().out
+    assert "training skipped" in capsys.readouterr().out
     assert store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0].version == first.version
 
 
@@ -98,7 +98,7 @@ def test_force_trains_anyway_and_makes_the_same_bytes(env: dict[str, str], capsy
     main([], env)
     before = versions(env)
     assert main(["--force"], env) == 0
-    assert "model active" in capsys.readouterr().out
+    assert "model activated" in capsys.readouterr().out
     path = os.pathsep.join(sys.path)
     other = os.environ | env | {"PYTHONHASHSEED": "7", "OPENBLAS_NUM_THREADS": "3", "PYTHONPATH": path}
     done = subprocess.run(
@@ -171,10 +171,10 @@ def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
 
 def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The function that was found is part of the model that is kept."""
-    found = calibrate.Mend(rise=0.5, fall=0.5, shift=-1.0)
+    found = calibrate.CalibrationFunction(rise=0.5, fall=0.5, shift=-1.0)
     main([], env)
     plain = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0]
-    monkeypatch.setattr(calibrate, "mend", lambda *_: found)
+    monkeypatch.setattr(calibrate, "fit_function", lambda *_: found)
     assert main(["--force"], env) == 0
     mended = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0]
     matrix = simulate(np.random.default_rng(0), 100).matrix()
@@ -227,7 +227,7 @@ def test_a_model_of_an_earlier_release_is_not_trained_again(
     older(models, made)
     capsys.readouterr()
     assert main([], env) == 0
-    assert "nothing to train" in capsys.readouterr().out
+    assert "training skipped" in capsys.readouterr().out
     assert versions(env) == [made.version]
 
 

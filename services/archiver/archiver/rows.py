@@ -134,7 +134,7 @@ def replay_row(topic: str, partition: int, record: Record, archived_at: str) -> 
         return None
     at = rfc3339(marker.timestamp_ms) if marker.timestamp_ms in _SHOWN_STAMPS else None
     place = topic, partition, marker.letter_offset, marker.offset, marker.timestamp_ms
-    return (*place, at, marker.mended, marker.again, archived_at)
+    return (*place, at, marker.edited, marker.again, archived_at)
 
 
 def _fits(letter: DeadLetter) -> bool:

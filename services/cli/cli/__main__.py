@@ -1,4 +1,4 @@
-"""The command line `fraudstream`: one subcommand a task."""
+"""The `fraudstream` command line: one subcommand per task."""
 
 import argparse
 import asyncio
@@ -18,7 +18,7 @@ from fraudstream.runtime.settings import KafkaSettings, LogSettings, TopicSettin
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Invocation:
-    """What a subcommand is given."""
+    """Parsed arguments, environment and stop event of a subcommand."""
 
     arguments: argparse.Namespace
     env: Mapping[str, str]
@@ -27,7 +27,7 @@ class Invocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A subcommand. Imports what it needs when it runs, so that one works without the others' extras."""
+    """A subcommand. Its imports happen when it runs, so that it works without the extras of the others."""
 
     help: str
     run: Callable[[Invocation], Awaitable[int | None]]
@@ -73,16 +73,20 @@ def _positive(text: str) -> int:
 
 def _model_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", required=True, metavar="what")
-    what.add_parser("list", help="the kept versions; * is the one that scores")
-    show = what.add_parser("show", help="all that is known of a version")
-    show.add_argument("version", nargs="?", help="its beginning is enough; the active one if none is given")
-    promote = what.add_parser("promote", help="let a kept version score from now on")
-    promote.add_argument("version", help="its beginning is enough")
-    challenge = what.add_parser("challenge", help="let a kept version score in the shadow of the active one")
-    challenge.add_argument("version", nargs="?", help="its beginning is enough; without it, no version does any more")
-    compare = what.add_parser("compare", help="how champion and challenger differ in what the scored topic holds")
-    compare.add_argument("--last", type=_positive, default=100_000, help="so many payments of each partition (100,000)")
-    what.add_parser("rollback", help="let the version score again that did so before")
+    what.add_parser("list", help="list the stored versions; * marks the active one")
+    show = what.add_parser("show", help="print the manifest of a version")
+    show.add_argument("version", nargs="?", help="version or its first characters (default: the active version)")
+    promote = what.add_parser("promote", help="make a stored version the active one")
+    promote.add_argument("version", help="version or its first characters")
+    challenge = what.add_parser("challenge", help="score with a stored version in shadow mode, beside the active one")
+    challenge.add_argument(
+        "version", nargs="?", help="version or its first characters; without it, the challenger is removed"
+    )
+    compare = what.add_parser("compare", help="compare champion and challenger on the payments in the scored topic")
+    compare.add_argument(
+        "--last", type=_positive, default=100_000, help="number of latest payments per partition (default: 100,000)"
+    )
+    what.add_parser("rollback", help="activate the previous version again")
 
 
 async def _score(invocation: Invocation) -> int:
@@ -92,17 +96,23 @@ async def _score(invocation: Invocation) -> int:
 
 
 def _without_csv(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--without-csv", action="store_true", help="judge the topics alone: each host has its own CSV")
+    parser.add_argument(
+        "--without-csv",
+        action="store_true",
+        help="check the topics only: for scorers on several hosts, each with its own CSV",
+    )
 
 
 def _force(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--force", action="store_true", help="set a CSV aside that has rows, instead of refusing")
+    parser.add_argument("--force", action="store_true", help="rename a CSV that has rows, instead of refusing")
 
 
 def _file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", type=Path, metavar="FILE", help="a CSV (.csv) or JSON Lines (.jsonl, .ndjson) file")
-    parser.add_argument("--out", type=Path, help="the CSV to write; else NAME.scored.csv in the folder of CSV_PATH")
-    parser.add_argument("--force", action="store_true", help="replace the CSV to write if it is there")
+    parser.add_argument(
+        "--out", type=Path, help="the CSV to write (default: NAME.scored.csv in the folder of CSV_PATH)"
+    )
+    parser.add_argument("--force", action="store_true", help="overwrite the output CSV if it exists")
 
 
 async def _dlq(invocation: Invocation) -> int:
@@ -131,7 +141,7 @@ def _skip_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 async def _erase(invocation: Invocation) -> int:
-    if find_spec("archiver") is None:  # the archive's tables are the archiver's own: only its image has this command
+    if find_spec("archiver") is None:  # the archive's tables belong to the archiver: only its image has this command
         raise FraudstreamError(
             "erase is in the archiver's image: docker compose run --rm erase …; "
             "without Docker, add services/archiver to PYTHONPATH"
@@ -150,26 +160,28 @@ def _erase_arguments(parser: argparse.ArgumentParser) -> None:
 
 COMMANDS: Mapping[str, Command] = {
     "model": Command(
-        help="list the kept models, show, promote or challenge with one, compare two, roll back",
+        help="list, show, promote, challenge, compare and roll back model versions",
         run=_model,
         add_arguments=_model_arguments,
     ),
-    "topics": Command(help="make the three topics, or raise their partition counts to TOPIC_PARTITIONS", run=_topics),
+    "topics": Command(
+        help="create the three topics, or increase their partition counts to TOPIC_PARTITIONS", run=_topics
+    ),
     "verify": Command(
-        help="say whether every record stands exactly once in CSV and topics, and list what is not",
+        help="check that every record appears exactly once in CSV and topics, and list those that do not",
         run=_verify,
         add_arguments=_without_csv,
     ),
     "rebuild": Command(
-        help="refill a lost CSV from the scored topic; scorers must be stopped", run=_rebuild, add_arguments=_force
+        help="rebuild a lost CSV from the scored topic; scorers must be stopped", run=_rebuild, add_arguments=_force
     ),
     "dlq": Command(
-        help="dead letters: list, show, export, and send them to the input again",
+        help="list, show, export and replay dead letters",
         run=_dlq,
         add_arguments=_dlq_arguments,
     ),
     "skip": Command(
-        help="skip a batch of the input that can't be decoded, at which a scorer says that a partition is stopped",
+        help="skip an input batch that can't be decoded and at which a scorer has stopped a partition",
         run=_skip,
         add_arguments=_skip_arguments,
     ),
@@ -183,7 +195,7 @@ COMMANDS: Mapping[str, Command] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the subcommand that `arguments` name; settings come from the environment. Returns the exit code."""
+    """Run the subcommand in `arguments` with settings from the environment; return the exit code."""
     parser = argparse.ArgumentParser(prog="fraudstream", description="Real-time payment-fraud scoring on Kafka.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, command in COMMANDS.items():

@@ -1,4 +1,4 @@
-"""Asks at the terminal whether to go on."""
+"""Confirmation at the terminal."""
 
 import asyncio
 import sys
@@ -11,9 +11,11 @@ from fraudstream.runtime import terminal
 
 
 async def agreed(question: str, stop: asyncio.Event) -> bool:
-    """Whether the answer is yes; told to stop is no. Raises FraudstreamError where nobody can answer."""
+    """Return whether the user answers yes; a stop counts as no. Raises FraudstreamError without a terminal."""
     if not sys.stdin.isatty():
-        raise FraudstreamError("nobody can be asked here, and nothing was done: --yes continues without asking")
+        raise FraudstreamError(
+            "standard input is not a terminal, nothing was done: use --yes to continue without confirmation"
+        )
     terminal.write(f"{question} [y/N] ")
     sys.stdout.flush()
     answer = await unless_stopped(_line(), stop)
@@ -21,7 +23,7 @@ async def agreed(question: str, stop: asyncio.Event) -> bool:
 
 
 async def _line() -> str:
-    """A line from standard input; a thread of its own may go on to wait for it when nobody wants it any more."""
+    """Return a line from standard input; after a cancellation, the reading thread still waits for it."""
     loop = asyncio.get_running_loop()
     answer: asyncio.Future[str] = loop.create_future()
 
@@ -31,7 +33,7 @@ async def _line() -> str:
 
     def read() -> None:
         line = sys.stdin.readline()
-        with suppress(RuntimeError):  # the loop is closed: it was told to stop
+        with suppress(RuntimeError):  # the loop is closed after a stop
             loop.call_soon_threadsafe(give, line)
 
     threading.Thread(target=read, daemon=True).start()

@@ -1,4 +1,4 @@
-"""`fraudstream model list | show | promote | rollback`: which versions are kept, and which of them scores."""
+"""`fraudstream model list | show | promote | challenge | rollback`: the stored versions and the active one."""
 
 import argparse
 import sys
@@ -17,7 +17,7 @@ _COLUMNS = ("", "version", "kind", "rows", "log loss", "auc", "review", "block",
 
 
 def run(env: Mapping[str, str], arguments: argparse.Namespace) -> None:
-    """Do it. Raises ModelUnfitError, SettingsError."""
+    """Run the `fraudstream model` subcommand. Raises ModelUnfitError, SettingsError."""
     _COMMANDS[arguments.what](ModelSettings.from_env(env), arguments)
 
 
@@ -26,7 +26,7 @@ def _list(settings: ModelSettings, _: argparse.Namespace) -> None:
     active = store.active(models_dir)
     manifests = store.kept(models_dir)
     if not manifests:
-        raise ModelUnfitError(f"{models_dir} holds no version; run the trainer: docker compose run --rm trainer")
+        raise ModelUnfitError(f"{models_dir} contains no version; run the trainer: docker compose run --rm trainer")
     rows = [_COLUMNS, *(_row(manifest, active) for manifest in manifests)]
     terminal.write("\n".join(aligned(rows)) + "\n")
     if active is not None:
@@ -69,20 +69,20 @@ _COMMANDS: Mapping[str, Callable[[ModelSettings, argparse.Namespace], None]] = {
 }
 
 
-def _named(models_dir: Path, beginning: str) -> Manifest:
+def _named(models_dir: Path, prefix: str) -> Manifest:
     kept = store.kept(models_dir)
-    wanted = beginning.strip().lower()
+    wanted = prefix.strip().lower()
     found = [manifest for manifest in kept if wanted and any(one.startswith(wanted) for one in _names(manifest))]
     if len(found) == 1:
         return found[0]
     versions = ", ".join(manifest.version for manifest in found or kept) or "none"
     if not wanted:
-        problem = "an empty text names no version"
+        problem = "the version is empty"
     elif found:
-        problem = f"more than one version begins with {beginning}"
+        problem = f"more than one version begins with {prefix}"
     else:
-        problem = f"no version begins with {beginning}"
-    raise ModelUnfitError(f"{problem}: there are {versions}")
+        problem = f"no version begins with {prefix}"
+    raise ModelUnfitError(f"{problem}; stored versions: {versions}")
 
 
 def _names(manifest: Manifest) -> Sequence[str]:
@@ -95,12 +95,12 @@ def _pinned(settings: ModelSettings, manifest: Manifest) -> Manifest:
 
 
 def _report(active: Manifest, settings: ModelSettings) -> None:
-    terminal.write(f"active: {active.version} ({active.kind}); running scorers take it within 5 s\n")
+    terminal.write(f"active: {active.version} ({active.kind}); running scorers load it within 5 s\n")
     terminal.write(_published(active, settings))
 
 
 def _published(manifest: Manifest, settings: ModelSettings) -> str:
-    """Return a line where the settings override the thresholds, and so the version that scorers publish."""
+    """Return a line if the settings override the thresholds, and so change the version that scorers publish."""
     published = manifest.with_thresholds(settings.review_threshold, settings.block_threshold)
     if published.content_sha256 == manifest.content_sha256:
         return ""

@@ -1,4 +1,4 @@
-"""What is said while a long reading goes on: a line that is rewritten on a terminal, else a log line now and then."""
+"""Progress of a long read: on a terminal a line rewritten every second, otherwise a log line every ten seconds."""
 
 import sys
 import time
@@ -12,7 +12,7 @@ _LOG_EVERY_S = 10.0
 
 
 class Progress:
-    """Counts records towards `total`; `verb` is what happens to them."""
+    """Count of processed records, reported against `total`; `verb` names the operation ("reading")."""
 
     def __init__(
         self,
@@ -28,28 +28,28 @@ class Progress:
         self._log = log
         self._terminal = terminal if terminal.isatty() else None
         self._now = now
-        self._count, self._said_count = 0, 0
-        self._began_s = self._said_s = now()
+        self._count, self._reported_count = 0, 0
+        self._began_s = self._reported_s = now()
 
     @property
     def count(self) -> int:
-        """Records so far."""
+        """Records processed so far."""
         return self._count
 
     @property
     def per_second(self) -> int:
-        """Records a second, from the beginning."""
+        """Average number of records per second since the start."""
         return round(self._count / max(self._now() - self._began_s, 0.001))
 
     def advance(self, partition: int | None, records: int) -> None:
-        """So many more records are done, of that partition if they have one; says so if it is time."""
+        """Add `records` processed records, of `partition` unless it is None; report progress if it is due."""
         self._count += records
         now_s = self._now()
-        passed_s = now_s - self._said_s
-        if passed_s < (_REWRITE_EVERY_S if self._terminal else _LOG_EVERY_S):
+        elapsed_s = now_s - self._reported_s
+        if elapsed_s < (_REWRITE_EVERY_S if self._terminal else _LOG_EVERY_S):
             return
-        rate = round((self._count - self._said_count) / passed_s)
-        self._said_count, self._said_s = self._count, now_s
+        rate = round((self._count - self._reported_count) / elapsed_s)
+        self._reported_count, self._reported_s = self._count, now_s
         if self._terminal:
             place = "" if partition is None else f"partition {partition}, "
             text = f"{self._verb}: {place}{self._count:,} of {self._total:,} records, {rate:,}/s"
@@ -60,7 +60,7 @@ class Progress:
             self._log.info(self._verb, **fields, records=self._count, of=self._total, per_second=rate)
 
     def finish(self) -> None:
-        """Clear the terminal's line."""
+        """Clear the progress line of the terminal."""
         if self._terminal:
             self._terminal.write(f"\r{'':<78}\r")
             self._terminal.flush()

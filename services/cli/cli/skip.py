@@ -1,4 +1,4 @@
-"""`fraudstream skip`: ask the scorer that owns a partition to skip a batch which can't be decoded."""
+"""`fraudstream skip`: ask the scorer that owns a partition to skip a batch that can't be decoded."""
 
 import argparse
 import asyncio
@@ -10,15 +10,17 @@ from fraudstream.runtime import terminal
 from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import CsvSettings, TopicSettings
 
-_LOOK_EVERY_S = 0.2
+_POLL_INTERVAL_S = 0.2
 
 
 async def run_skip(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> None:
-    """Leave the request and wait for the answer. Raises FraudstreamError where it is refused or nobody answers."""
+    """Write the request and wait for the answer. Raises FraudstreamError if it is refused, or on a timeout."""
     request = SkipRequest(topic=arguments.topic, partition=arguments.partition, offset=arguments.offset)
     topic = TopicSettings.from_env(env).input
     if request.topic != topic:
-        raise FraudstreamError(f"only the scorers' input can be skipped, INPUT_TOPIC={topic}: not {request.topic}")
+        raise FraudstreamError(
+            f"only batches of the scorers' input can be skipped, INPUT_TOPIC={topic}: not {request.topic}"
+        )
     requests = SkipRequests(CsvSettings.from_env(env).path)
     requests.leave(request)
     try:
@@ -27,9 +29,9 @@ async def run_skip(env: Mapping[str, str], stop: asyncio.Event, arguments: argpa
         requests.withdraw(request.partition)
     if answer is None:
         raise FraudstreamError(
-            f"no scorer answered within {arguments.timeout:g} s: none that writes to CSV_PATH is stopped in partition "
-            f"{request.partition}, or none is running; the request is withdrawn and nothing was skipped, "
-            "unless a scorer was killed just now: verify shows it"
+            f"no scorer answered within {arguments.timeout:g} s: no scorer that writes to CSV_PATH is stopped in "
+            f"partition {request.partition}, or none is running; the request was withdrawn and nothing was skipped, "
+            "unless a scorer was killed in the meantime: check with fraudstream verify"
         )
     if not answer.startswith("skipped"):
         raise FraudstreamError(answer)
@@ -42,14 +44,14 @@ async def _answer(requests: SkipRequests, partition: int, timeout_s: float, stop
     while loop.time() < deadline_s:
         if answer := requests.answered(partition):
             return answer
-        if await wait_for_stop(stop, _LOOK_EVERY_S):
+        if await wait_for_stop(stop, _POLL_INTERVAL_S):
             break
     return None
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what the subcommand takes."""
-    parser.add_argument("topic", metavar="TOPIC", help="the topic that the scorer names")
+    """Add the arguments of the subcommand."""
+    parser.add_argument("topic", metavar="TOPIC", help="the topic in the scorer's error message")
     parser.add_argument("partition", metavar="PARTITION", type=int)
     parser.add_argument("offset", metavar="OFFSET", type=int, help="the offset at which the partition is stopped")
-    parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait (60)")
+    parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait (default: 60)")

@@ -1,4 +1,4 @@
-"""Rows of cells → lines with aligned columns, for people who read a terminal. Pure."""
+"""Rows of cells → lines with aligned columns, for a terminal. Pure."""
 
 from collections.abc import Collection, Sequence
 
@@ -6,7 +6,7 @@ from fraudstream.runtime.escaping import visible
 
 
 def aligned(rows: Sequence[Sequence[str]], *, right: Collection[int] = ()) -> list[str]:
-    """One line a row, columns two spaces apart; those numbered in `right` are flush right. Cells are escaped."""
+    """Return one line per row, columns two spaces apart, the columns in `right` right-aligned. Cells are escaped."""
     rows = [[visible(cell) for cell in row] for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     sides = [">" if number in right else "<" for number in range(len(widths))]

@@ -1,1 +1,1 @@
-"""The trainer: a history of payments → a checked, active model. One-shot."""
+"""The trainer, a one-shot service: a history of payments → an evaluated, active model."""

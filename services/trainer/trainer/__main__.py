@@ -1,4 +1,4 @@
-"""`python -m trainer [--force]`: trains a model on the history, unless one for it is kept already."""
+"""`python -m trainer [--force]`: train a model on the history, unless a stored version already matches it."""
 
 import argparse
 import os
@@ -17,7 +17,7 @@ from trainer import history, train
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m trainer", description=__doc__)
-    parser.add_argument("--force", action="store_true", help="train even if a kept version matches")
+    parser.add_argument("--force", action="store_true", help="train even if a stored version matches")
     force = parser.parse_args(arguments).force
     os.umask(PRIVATE_UMASK)
     try:
@@ -33,17 +33,17 @@ def run(models: ModelSettings, training: TrainingSettings, *, force: bool) -> No
     log = structlog.get_logger("trainer")
     started = time.monotonic()
     past = history.read(training.data, training.max_rejected_rows)
-    log.info("history", file=str(training.data), payments=len(past.labels), frauds=int(past.labels.sum()))
+    log.info("history read", file=str(training.data), payments=len(past.labels), frauds=int(past.labels.sum()))
     match = None if force else train.already_trained(past, training, models.models_dir)
     if match:
         active = train.ensure_active(match, models.models_dir, models.pinned)
-        log.info("nothing to train", kept=match.version, active=active, why="same history, settings and libraries")
+        log.info("training skipped", kept=match.version, active=active, why="same history, settings and libraries")
         if active != match.version:
-            log.info("another version was activated", action=f"fraudstream model promote {match.version}")
+            log.info("another version is active", action=f"fraudstream model promote {match.version}")
         return
-    made = train.train(past, training, models.models_dir)
+    model = train.train(past, training, models.models_dir)
     seconds = round(time.monotonic() - started, 1)
-    log.info("model active", version=made.version, kind=made.kind, folder=str(models.models_dir), seconds=seconds)
+    log.info("model activated", version=model.version, kind=model.kind, folder=str(models.models_dir), seconds=seconds)
 
 
 if __name__ == "__main__":

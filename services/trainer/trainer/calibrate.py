@@ -1,4 +1,4 @@
-"""Whether probabilities say what happens, and one rising function that mends them where they don't."""
+"""Calibration: the error of probabilities against outcomes, and a rising function that corrects it where needed."""
 
 from dataclasses import dataclass
 
@@ -20,14 +20,14 @@ _UNPENALISED = 1e6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reliability:
-    """The calibration error of some probabilities, beside what chance alone would give right ones."""
+    """The calibration error of probabilities, and the error that correct probabilities would have by chance."""
 
     error: float
-    """Mean distance between predicted and observed rate, over 20 bins of as many payments each, ordered by score."""
+    """Mean distance between predicted and observed rate, over 20 bins of equal size, ordered by score."""
     by_chance: float
-    """What `error` would be on average, were the probabilities right."""
+    """Mean of `error` for correct probabilities."""
     spread: float
-    """The standard deviation of that."""
+    """Standard deviation of `error` for correct probabilities."""
 
     @property
     def right(self) -> bool:
@@ -36,16 +36,16 @@ class Reliability:
 
 
 def bins(fraud: Floats) -> list[Integers]:
-    """Row numbers of 20 groups of as many payments each, from the least suspicious on; fewer for fewer payments."""
+    """Return the row numbers of 20 groups of equal size by ascending score; fewer groups for under 20 payments."""
     return [part for part in np.array_split(np.argsort(fraud, kind="stable"), _BINS) if len(part)]
 
 
 def reliability(outcomes: Floats, fraud: Floats) -> Reliability:
-    """Of probabilities `fraud`; `outcomes` may be 0 and 1, or true probabilities."""
+    """Return the reliability of probabilities `fraud`; `outcomes` are 0 and 1, or true probabilities."""
     parts = bins(fraud)
     shares = np.array([len(part) for part in parts]) / len(fraud)
     gaps = np.array([abs(outcomes[part].mean() - fraud[part].mean()) for part in parts])
-    # a bin's gap is nearly normal around 0: the mean of its size is sqrt(2 / pi) of its deviation
+    # a bin's gap is nearly normal around 0: its mean absolute value is sqrt(2 / pi) of its standard deviation
     deviations = np.array([np.sqrt((fraud[part] * (1.0 - fraud[part])).sum()) / len(part) for part in parts])
     return Reliability(
         error=float(shares @ gaps),
@@ -55,7 +55,7 @@ def reliability(outcomes: Floats, fraud: Floats) -> Reliability:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mend:
+class CalibrationFunction:
     """The function of `Calibrated`, without a classifier."""
 
     rise: float
@@ -63,38 +63,41 @@ class Mend:
     shift: float
 
     def of(self, classifier: Classifier) -> Calibrated:
-        """The classifier with its probabilities mended."""
+        """Return the classifier with calibrated probabilities."""
         return Calibrated(classifier=classifier, rise=self.rise, fall=self.fall, shift=self.shift)
 
 
-def mend(labels: Integers, fraud: Floats) -> Mend | None:
-    """What mends out-of-fold probabilities, or None where they need nothing or nothing would help."""
+def fit_function(labels: Integers, fraud: Floats) -> CalibrationFunction | None:
+    """Fit a calibration to out-of-fold probabilities; None if chance explains their error, or if it gains too little.
+
+    The gain in log loss must exceed one standard error.
+    """
     if reliability(labels.astype(np.float64), fraud).right:
         return None
-    found = _beta(labels, fraud)
-    gains = log_losses(labels, fraud) - log_losses(labels, apply(found, fraud))
-    return found if gains.mean() > gains.std() / np.sqrt(len(gains)) else None
+    function = _beta(labels, fraud)
+    gains = log_losses(labels, fraud) - log_losses(labels, apply(function, fraud))
+    return function if gains.mean() > gains.std() / np.sqrt(len(gains)) else None
 
 
-def apply(found: Mend | None, fraud: Floats) -> Floats:
-    """The probabilities, mended where there is something to mend."""
-    return fraud if found is None else found.of(_Nothing()).calibrate(fraud)
+def apply(function: CalibrationFunction | None, fraud: Floats) -> Floats:
+    """Return the calibrated probabilities, or `fraud` itself without a function."""
+    return fraud if function is None else function.of(_NoClassifier()).calibrate(fraud)
 
 
-class _Nothing:
-    """Stands where only the function is needed."""
+class _NoClassifier:
+    """Placeholder for a classifier where only the function is needed."""
 
     def predict_proba(self, matrix: Floats, /) -> Floats:
         raise NotImplementedError
 
 
-def _beta(labels: Integers, fraud: Floats) -> Mend:
+def _beta(labels: Integers, fraud: Floats) -> CalibrationFunction:
     fraud = np.clip(fraud, SMALLEST, 1.0 - SMALLEST)
     parts = np.column_stack([np.log(fraud), -np.log1p(-fraud)])
     regression = LogisticRegression(C=_UNPENALISED).fit(parts, labels)
     rise, fall = regression.coef_[0].tolist()
     if rise > 0.0 and fall > 0.0:
-        return Mend(rise=rise, fall=fall, shift=float(regression.intercept_[0]))
+        return CalibrationFunction(rise=rise, fall=fall, shift=float(regression.intercept_[0]))
     regression = LogisticRegression(C=_UNPENALISED).fit(parts.sum(axis=1, keepdims=True), labels)
     slope = max(float(regression.coef_[0, 0]), SMALLEST)
-    return Mend(rise=slope, fall=slope, shift=float(regression.intercept_[0]))
+    return CalibrationFunction(rise=slope, fall=slope, shift=float(regression.intercept_[0]))

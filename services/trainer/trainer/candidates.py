@@ -1,4 +1,4 @@
-"""The ways to learn a classifier from a history: each one (matrix, labels, seed) → classifier, simplest first."""
+"""Candidate models, simplest first: each a function (matrix, labels, seed) → classifier."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ Integers = NDArray[np.int64]
 Fit = Callable[[Floats, Integers, int], Classifier]
 
 _STRENGTH = 0.1
-# a product of two curves must earn its weight more than a curve
+# the penalty on a product of two curves is stronger than that on a curve
 _PRODUCT_SCALE = 0.3
-# beyond it more rows cost gigabytes and change the sixth decimal
+# more rows cost gigabytes and change only the sixth decimal
 _MOST_ROWS_OF_ALL_PRODUCTS = 300_000
 _MOST_ROWS_OF_A_TREE = 50_000
-# riskier country, more failed logins, a new device: never less suspicious; amount and hour may go either way
+# probability never decreases with country risk, failed logins or a new device; with amount and hour it may do both
 _RISING = {"country_risk_score": 1, "failed_logins": 1, "is_new_device": 1}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A way to learn a classifier from (matrix, labels, seed)."""
+    """A model to compare: its name, and how to fit it to (matrix, labels, seed)."""
 
     name: str
     fit: Fit
 
 
 def candidates() -> list[Candidate]:
-    """Simplest and fastest to score first."""
+    """Return all candidates, those that are simplest and fastest to score first."""
     return [
         Candidate(name="lines", fit=_curves(knots=2, harmonics=1)),
         Candidate(name="curves", fit=_curves(knots=4, harmonics=2)),
@@ -52,18 +52,18 @@ def candidates() -> list[Candidate]:
 
 
 def _curves(*, knots: int, harmonics: int) -> Fit:
-    """Logistic regression on a basis."""
+    """Build logistic regression on a basis."""
 
     def fit(matrix: Floats, labels: Integers, _seed: int) -> CurveLogit:
         basis = Basis.of(matrix, knots=knots, harmonics=harmonics)
         columns = basis.expand(matrix)
         intercept, weights = _logistic(columns, labels, _STRENGTH)
-        nothing = np.zeros((columns.shape[1], len(FEATURES)))
+        no_curves = np.zeros((columns.shape[1], len(FEATURES)))
         return CurveLogit(
             basis=basis,
             intercept=intercept,
             weights=weights,
-            curves=nothing,
+            curves=no_curves,
             shift=np.zeros(len(FEATURES)),
             pairs=np.zeros((len(FEATURES), len(FEATURES))),
         )
@@ -72,7 +72,7 @@ def _curves(*, knots: int, harmonics: int) -> Fit:
 
 
 def _curves_and_products(*, knots: int, harmonics: int, strength: float) -> Fit:
-    """A first logistic regression on a basis makes one curve a field; a second adds the products of each two curves."""
+    """Build two logistic regressions: on a basis, for one curve per field; then with products of each two curves."""
 
     def fit(matrix: Floats, labels: Integers, _seed: int) -> CurveLogit:
         basis = Basis.of(matrix, knots=knots, harmonics=harmonics)
@@ -90,7 +90,7 @@ def _curves_and_products(*, knots: int, harmonics: int, strength: float) -> Fit:
 
 
 def _all_products(*, knots: int, harmonics: int) -> Fit:
-    """One logistic regression on a basis and the product of each two columns of different fields."""
+    """Build one logistic regression on a basis and the products of each two columns of different fields."""
 
     def fit(matrix: Floats, labels: Integers, seed: int) -> CurveLogit:
         matrix, labels = at_most(_MOST_ROWS_OF_ALL_PRODUCTS, matrix, labels, seed)

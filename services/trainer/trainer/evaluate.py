@@ -1,4 +1,4 @@
-"""The end of training: how good the probabilities are on payments that had no part in choosing or fitting the model."""
+"""Evaluation of a model on held-out payments, which had no part in choosing or fitting it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,13 +16,13 @@ _HELD_OUT = 0.2
 
 
 def split(labels: Integers, seed: int) -> tuple[Integers, Integers]:
-    """Row numbers to learn from and to hold out, frauds in both alike."""
+    """Return the row numbers to learn from and to hold out, with the same fraud rate in both."""
     learn, held_out = train_test_split(np.arange(len(labels)), test_size=_HELD_OUT, stratify=labels, random_state=seed)
     return learn, held_out
 
 
 def metrics(labels: Integers, fraud: Floats) -> dict[str, float]:
-    """Of probabilities `fraud` and outcomes; lower is better, but for `auc` and `average_precision`."""
+    """Return metrics of probabilities `fraud`; lower is better, except for `auc` and `average_precision`."""
     rate = float(labels.mean())
     reliability = calibrate.reliability(labels.astype(np.float64), fraud)
     return {
@@ -37,7 +37,7 @@ def metrics(labels: Integers, fraud: Floats) -> dict[str, float]:
 
 
 def costs(labels: Integers, fraud: Floats, amounts: Floats, limits: Thresholds, prices: Costs) -> dict[str, float]:
-    """Per payment, in the payments' currency: as it was and as expected, and without thresholds; and shares stopped."""
+    """Return actual, expected and all-approved cost per payment, in its currency, and shares reviewed and blocked."""
     return {
         "cost_per_payment": thresholds.actual_cost(labels, fraud, amounts, limits, prices),
         "cost_per_payment_expected": thresholds.expected_cost(fraud, amounts, limits, prices),

@@ -1,4 +1,4 @@
-"""The middle of training: candidates compared by cross-validation; the simplest that is as good wins."""
+"""Comparison of the candidates by cross-validation; the simplest that is as good as the best is chosen."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from trainer.candidates import Candidate, candidates
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# raise it when the same history and seed would give another model than before: kept versions then no longer match
+# increase it when the same history and seed give a different model: stored versions then no longer match
 RECIPE = 3
 MOST_ROWS_COMPARED = 200_000
 
@@ -22,15 +22,15 @@ _FOLDS, _REPEATS = 5, 2
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Comparison:
-    """A candidate's mean log loss on payments that it was not fitted to, and how far that is from the best's."""
+    """A candidate's mean log loss on payments that it was not fitted to, and `excess`, its distance from the best."""
 
     candidate: Candidate
     log_loss: float
     excess: float
     standard_error: float
-    """Of `excess`, from the payments' paired differences."""
+    """Standard error of `excess`, from the payments' paired differences."""
     fraud: Floats
-    """Each payment's probability under a model that was not fitted to it."""
+    """Each payment's probability by a model that was not fitted to it."""
 
     @property
     def as_good_as_the_best(self) -> bool:
@@ -43,7 +43,7 @@ def compare(
 ) -> list[Comparison]:
     """Cross-validate each candidate on the same folds, in the order of `candidates`.
 
-    `progress` is told (the candidate's name, models fitted, models to fit) after each model.
+    `progress` is called with (candidate's name, models fitted, models to fit) after each model.
     """
     tried = candidates()
     folds = min(_FOLDS, int(labels.sum()), int((1 - labels).sum()))
@@ -62,12 +62,12 @@ def compare(
 
 
 def choose(comparisons: list[Comparison]) -> Comparison:
-    """The first, so simplest, that is as good as the best."""
+    """Return the first, and so simplest, candidate that is as good as the best."""
     return next(comparison for comparison in comparisons if comparison.as_good_as_the_best)
 
 
 def log_losses(labels: Integers, fraud: Floats) -> Floats:
-    """Each payment's log loss; the last axis of `fraud` is payments."""
+    """Return each payment's log loss; the last axis of `fraud` is payments."""
     fraud = np.clip(fraud, SMALLEST, 1.0 - SMALLEST)
     losses: Floats = -np.log(np.where(labels == 1, fraud, 1.0 - fraud))
     return losses

@@ -1,4 +1,4 @@
-"""The first step of training: a file of payments with known outcomes → matrix and labels, or what is wrong with it."""
+"""The training history: a file of payments with known outcomes → matrix and labels, or an error naming the row."""
 
 import hashlib
 from collections.abc import Iterator
@@ -57,7 +57,7 @@ class History:
 def read(path: Path, max_rejected: int = 0) -> History:
     """Read the whole file by the rules of docs/tables.md. Raises TrainingDataError.
 
-    Logs the format that was detected and the first ten rows that were rejected; more than `max_rejected` are an error.
+    Logs the detected format and the first ten rejected rows; more than `max_rejected` rejected rows are an error.
     """
     rejections = Rejections(path, structlog.get_logger())
     try:
@@ -65,7 +65,7 @@ def read(path: Path, max_rejected: int = 0) -> History:
         sha256 = _sha256(path)
     except PaymentFileError as error:
         if isinstance(error.__cause__, FileNotFoundError):
-            hint = "set TRAINING_DATA, or make a sample with: make data"
+            hint = "set TRAINING_DATA, or create a sample with: make data"
             raise TrainingDataError(f"{path}: no such file; {hint}") from None
         raise TrainingDataError(str(error)) from None
     _check_rejected(path, rejections, max_rejected)
@@ -102,9 +102,9 @@ def _check_amounts(path: Path, labels: Integers) -> None:
     rows, frauds = len(labels), int(labels.sum())
     if rows < FEWEST_ROWS:
         raise TrainingDataError(f"{path}: {rows} payments are too few to learn from; at least {FEWEST_ROWS} are needed")
-    for count, words in ((frauds, "fraud (is_fraud = 1)"), (rows - frauds, "legitimate (is_fraud = 0)")):
+    for count, outcome in ((frauds, "fraud (is_fraud = 1)"), (rows - frauds, "legitimate (is_fraud = 0)")):
         if count < FEWEST_OF_A_CLASS:
             raise TrainingDataError(
-                f"{path}, column {LABEL}: {count} of {rows:,} payments are {words}; "
+                f"{path}, column {LABEL}: {count} of {rows:,} payments are {outcome}; "
                 f"at least {FEWEST_OF_A_CLASS} are needed"
             )

@@ -1,4 +1,4 @@
-"""Makes the sample history, `python -m trainer.make_data`: the same bytes each time."""
+"""`python -m trainer.make_data`: generate the sample history, with the same bytes each time."""
 
 import hashlib
 import os
@@ -25,12 +25,12 @@ def write(path: Path, *, rows: int = ROWS, seed: int = SEED) -> None:
 
 
 def sha256() -> str:
-    """By which the sample history is known again: its payments' true probabilities are known."""
+    """Return the hash that identifies the sample history, whose true probabilities are known."""
     return hashlib.sha256(content(rows=ROWS, seed=SEED)).hexdigest()
 
 
 def content(*, rows: int, seed: int) -> bytes:
-    """The file's bytes."""
+    """Return the bytes of the CSV file."""
     rng = np.random.default_rng(seed)
     payments = simulate(rng, rows)
     columns = [getattr(payments, name).tolist() for name in FEATURES]

@@ -1,4 +1,4 @@
-"""How close the trained model comes to the truth, `python -m trainer.quality`: on payments whose truth is known."""
+"""`python -m trainer.quality`: measure the trained model against the true probabilities of simulated payments."""
 
 import os
 import sys
@@ -17,7 +17,7 @@ from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.settings import LogSettings, TrainingSettings
 from fraudstream.simulation import labels, simulate, true_probability
 from trainer import calibrate, history
-from trainer.study import fitted, mended, study
+from trainer.study import calibrated, fitted, study
 
 Floats = NDArray[np.float64]
 
@@ -28,7 +28,7 @@ _BLOCK = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figure:
-    """One measure of a model, with the goal that it has."""
+    """One measurement of a model, with its goal."""
 
     name: str
     value: float
@@ -43,38 +43,40 @@ class Figure:
 
 
 def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
-    """Train on the simulated history `data` and compare with the true probabilities of fresh payments."""
+    """Train on the simulated history `data` and compare with the true probabilities of new payments."""
     past, settings = history.read(data), TrainingSettings.from_env({})
     with threadpool_limits(1):
         found = study(past, settings)
-        classifier = mended(fitted(found.chosen.candidate, past.matrix, past.labels, settings.seed), found.mend)
+        classifier = calibrated(
+            fitted(found.chosen.candidate, past.matrix, past.labels, settings.seed), found.calibration
+        )
     model = FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds)
     rng = np.random.default_rng(_SEED)
     matrix = simulate(rng, payments).matrix()
     truth, outcomes = np.clip(true_probability(matrix), SMALLEST, 1.0 - SMALLEST), labels(rng, matrix)
     scores = np.concatenate([model.score(matrix[start : start + _BLOCK]) for start in range(0, payments, _BLOCK)])
     entropy = _expected_log_loss(truth, truth)
-    numbers = _fitted_numbers(classifier)
-    theory = 100.0 * numbers / (2 * len(past.labels)) / entropy
+    parameters = _count_parameters(classifier)
+    theory = 100.0 * parameters / (2 * len(past.labels)) / entropy
     return [
         Figure(
-            name="AUC, of the truth's",
+            name="AUC relative to truth",
             value=float(roc_auc_score(outcomes, scores) / roc_auc_score(outcomes, truth)),
             goal=0.995,
             higher_is_better=True,
         ),
         Figure(
-            name="average precision, of the truth's",
+            name="average precision relative to truth",
             value=float(average_precision_score(outcomes, scores) / average_precision_score(outcomes, truth)),
             goal=0.97,
             higher_is_better=True,
         ),
         Figure(
-            name="log loss above the truth's, %",
+            name="log loss above the truth, %",
             value=100.0 * (_expected_log_loss(truth, scores) / entropy - 1.0),
             goal=1.0,
             higher_is_better=False,
-            note=f"d/2n of {numbers} fitted numbers: {theory:.2f} %" if numbers else "",
+            note=f"d/2n of {parameters} fitted parameters: {theory:.2f} %" if parameters else "",
         ),
         Figure(
             name="calibration error",
@@ -86,7 +88,7 @@ def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
 
 
 def table(figures: list[Figure]) -> str:
-    """Lines to read: each figure, its goal, whether it is met, and what theory expects."""
+    """Format a table: each figure, its goal, whether it is met, and the theoretical value."""
     head = f"{'':36}{'measured':>10}{'goal':>10}"
     rows = [
         f"{figure.name:36}{figure.value:>10.4f}{'>= ' if figure.higher_is_better else '<= ':>5}{figure.goal:<5g}"
@@ -97,14 +99,14 @@ def table(figures: list[Figure]) -> str:
 
 
 def _expected_log_loss(truth: Floats, fraud: Floats) -> float:
-    """Over all outcomes that the payments could have had."""
+    """Return the mean over all possible outcomes of the payments."""
     return float(-(truth * np.log(fraud) + (1.0 - truth) * np.log1p(-fraud)).mean())
 
 
-def _fitted_numbers(classifier: Classifier) -> int:
-    """How many a curve model has, 0 for one that can't be counted; each costs half a nat of the whole history."""
+def _count_parameters(classifier: Classifier) -> int:
+    """Count a curve model's fitted parameters, 0 for other models; each costs half a nat over the whole history."""
     if isinstance(classifier, Calibrated):
-        return _fitted_numbers(classifier.classifier)
+        return _count_parameters(classifier.classifier)
     if isinstance(classifier, CurveLogit):
         return 1 + int(np.count_nonzero(classifier.weights)) + int(np.count_nonzero(classifier.pairs))
     return 0

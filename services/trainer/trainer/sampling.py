@@ -1,4 +1,4 @@
-"""A part of a history that stands for the whole, where the whole would take too long."""
+"""A stratified sample of a history, for steps that would take too long on all of it."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ Integers = NDArray[np.int64]
 
 
 def at_most(rows: int, matrix: Floats, labels: Integers, seed: int) -> tuple[Floats, Integers]:
-    """`rows` payments where there are more, frauds with their share in them; else all."""
+    """Return at most `rows` payments, sampled with the history's fraud rate if there are more."""
     if len(labels) <= rows:
         return matrix, labels
     kept, _ = train_test_split(np.arange(len(labels)), train_size=rows, stratify=labels, random_state=seed)

@@ -1,4 +1,4 @@
-"""What a history teaches: the candidates compared, the chosen one calibrated, its thresholds, and how good it is."""
+"""The study of a history: compare the candidates, calibrate the chosen one, set its thresholds, and evaluate it."""
 
 import time
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fraudstream.model.fraud_model import Classifier, Thresholds
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import calibrate, evaluate, fit, thresholds
-from trainer.calibrate import Mend
+from trainer.calibrate import CalibrationFunction
 from trainer.candidates import Candidate
 from trainer.fit import Comparison
 from trainer.history import History
@@ -25,7 +25,7 @@ _PROGRESS_EVERY_S = 5.0
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Study:
-    """Everything that was found; the model itself is not among it, as it is fitted to the whole history."""
+    """The results of a study; without the model itself, which is fitted to the whole history."""
 
     comparisons: list[Comparison]
     chosen: Comparison
@@ -33,44 +33,48 @@ class Study:
     """The payments that the candidates were compared on."""
     compared_labels: Integers
     compared_fraud: Floats
-    """Their calibrated probabilities under models of the chosen candidate that were not fitted to them."""
-    mend: Mend | None
+    """Their calibrated probabilities by models of the chosen candidate that were not fitted to them."""
+    calibration: CalibrationFunction | None
     costs: Costs
     thresholds: Thresholds
     held_out: Integers
     """Row numbers of the payments that had no part in choosing, calibrating or fitting."""
     scores: Floats
-    """Their probabilities of fraud."""
+    """Probabilities of fraud of the held-out payments."""
     metrics: dict[str, float]
-    """Of these."""
+    """Metrics and costs of the held-out payments."""
 
 
 def study(history: History, settings: TrainingSettings) -> Study:
-    """Compare, choose, calibrate, set thresholds, evaluate; says each finding."""
+    """Compare, choose, calibrate, set thresholds and evaluate; log each result."""
     learn, held_out = evaluate.split(history.labels, settings.seed)
     matrix, labels = at_most(fit.MOST_ROWS_COMPARED, history.matrix[learn], history.labels[learn], settings.seed)
-    comparisons = fit.compare(matrix, labels, settings.seed, _Progress().say)
+    comparisons = fit.compare(matrix, labels, settings.seed, _Progress().report)
     chosen = fit.choose(comparisons)
-    _say_compared(comparisons, chosen)
-    found = calibrate.mend(labels, chosen.fraud)
-    right = calibrate.apply(found, chosen.fraud)
+    _log_comparisons(comparisons, chosen)
+    calibration = calibrate.fit_function(labels, chosen.fraud)
+    fraud = calibrate.apply(calibration, chosen.fraud)
     costs = Costs(review=settings.cost_of_review, wrong_block=settings.cost_of_wrong_block)
-    limits = thresholds.choose(right, matrix[:, 0], costs)
-    trial = mended(fitted(chosen.candidate, history.matrix[learn], history.labels[learn], settings.seed), found)
-    scores = trial.predict_proba(history.matrix[held_out])[:, 1]
+    limits = thresholds.choose(fraud, matrix[:, 0], costs)
+    classifier = fitted(chosen.candidate, history.matrix[learn], history.labels[learn], settings.seed)
+    scores = calibrated(classifier, calibration).predict_proba(history.matrix[held_out])[:, 1]
     outcomes, amounts = history.labels[held_out], history.matrix[held_out, 0]
     metrics = evaluate.metrics(outcomes, scores) | evaluate.costs(outcomes, scores, amounts, limits, costs)
     log = structlog.get_logger()
-    log.info("calibration", **_described(labels, chosen.fraud, found))
-    log.info("thresholds", review=limits.review, block=limits.block)
-    log.info("held out", payments=len(held_out), **{name: round(value, 4) for name, value in metrics.items()})
+    log.info("calibration checked", **_calibration_fields(labels, chosen.fraud, calibration))
+    log.info("thresholds chosen", review=limits.review, block=limits.block)
+    log.info(
+        "held-out payments evaluated",
+        payments=len(held_out),
+        **{name: round(value, 4) for name, value in metrics.items()},
+    )
     return Study(
         comparisons=comparisons,
         chosen=chosen,
         compared_matrix=matrix,
         compared_labels=labels,
-        compared_fraud=right,
-        mend=found,
+        compared_fraud=fraud,
+        calibration=calibration,
         costs=costs,
         thresholds=limits,
         held_out=held_out,
@@ -80,33 +84,33 @@ def study(history: History, settings: TrainingSettings) -> Study:
 
 
 def fitted(candidate: Candidate, matrix: Floats, labels: Integers, seed: int) -> Classifier:
-    """The candidate's classifier for these payments; says so first, as many payments take a while."""
-    structlog.get_logger().debug("fitting", name=candidate.name, payments=len(labels))
+    """Fit the candidate to these payments; logs first, as it takes a while for many payments."""
+    structlog.get_logger().debug("fitting the model", name=candidate.name, payments=len(labels))
     return candidate.fit(matrix, labels, seed)
 
 
-def mended(classifier: Classifier, found: Mend | None) -> Classifier:
-    """The classifier, calibrated where it needs to be."""
-    return classifier if found is None else found.of(classifier)
+def calibrated(classifier: Classifier, calibration: CalibrationFunction | None) -> Classifier:
+    """Return the classifier with `calibration` applied, if any."""
+    return classifier if calibration is None else calibration.of(classifier)
 
 
 class _Progress:
-    """A line now and then while candidates are compared."""
+    """Progress of the comparison, logged at most every five seconds."""
 
     def __init__(self) -> None:
-        self._said = time.monotonic()
+        self._reported_s = time.monotonic()
 
-    def say(self, candidate: str, fitted: int, models: int) -> None:
-        now = time.monotonic()
-        if now - self._said >= _PROGRESS_EVERY_S:
-            self._said = now
-            structlog.get_logger().info("comparing", candidate=candidate, models=f"{fitted} of {models}")
+    def report(self, candidate: str, fitted: int, models: int) -> None:
+        now_s = time.monotonic()
+        if now_s - self._reported_s >= _PROGRESS_EVERY_S:
+            self._reported_s = now_s
+            structlog.get_logger().info("comparing candidates", candidate=candidate, models=f"{fitted} of {models}")
 
 
-def _say_compared(comparisons: list[Comparison], chosen: Comparison) -> None:
+def _log_comparisons(comparisons: list[Comparison], chosen: Comparison) -> None:
     for comparison in comparisons:
         structlog.get_logger().info(
-            "candidate",
+            "candidate compared",
             name=comparison.candidate.name,
             log_loss=round(comparison.log_loss, 5),
             above_best=round(comparison.excess, 5),
@@ -115,11 +119,11 @@ def _say_compared(comparisons: list[Comparison], chosen: Comparison) -> None:
         )
 
 
-def _described(labels: Integers, fraud: Floats, found: Mend | None) -> dict[str, object]:
-    found_error = calibrate.reliability(labels.astype(np.float64), fraud)
+def _calibration_fields(labels: Integers, fraud: Floats, calibration: CalibrationFunction | None) -> dict[str, object]:
+    reliability = calibrate.reliability(labels.astype(np.float64), fraud)
     return {
-        "error": round(found_error.error, 5),
-        "by_chance": round(found_error.by_chance, 5),
-        "spread": round(found_error.spread, 5),
-        "mended": found is not None,
+        "error": round(reliability.error, 5),
+        "by_chance": round(reliability.by_chance, 5),
+        "spread": round(reliability.spread, 5),
+        "calibrated": calibration is not None,
     }

@@ -1,17 +1,17 @@
-"""From what mistakes cost → from which probability on a payment is reviewed, and from which it is blocked.
+"""Costs of wrong decisions → the probabilities from which a payment is reviewed or blocked.
 
 A payment of amount a that is fraud with probability p is expected to cost
 
-    approved   p * a            the amount is lost if it was fraud
-    reviewed   r                a person looks at it and is taken to be right
-    blocked    (1 - p) * w      a customer is turned away if it was none
+    approved   p * a            the amount is lost if it is fraud
+    reviewed   r                a person checks it, and is assumed to be right
+    blocked    (1 - p) * w      a customer is rejected if it is not fraud
 
 Reviewing is cheaper than approving where p * a > r; blocking is cheaper than reviewing where (1 - p) * w < r, so from
-p = 1 - r / w on, whatever the amounts. Where w <= r a review never pays, and all that is not approved is blocked.
+p = 1 - r / w on, whatever the amount. Where w <= r a review never pays, and payments are either approved or blocked.
 
-Thresholds know p alone, not a. So the lower one is where the history's payments, ordered by p, cost least in total
-when all below are approved and all above get the cheaper of review and block. The expected loss p * a stands for what
-was lost: with few frauds, a handful of amounts would decide otherwise.
+Thresholds depend on p only, not on a. So the lower one is where the history's payments, ordered by p, cost least in
+total when all below are approved and all above get the cheaper of review and block. The expected loss p * a is used
+instead of the actual one: with few frauds, a handful of amounts would decide.
 """
 
 from dataclasses import dataclass
@@ -27,21 +27,21 @@ Integers = NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Costs:
-    """In the payments' currency, both above zero."""
+    """Costs in the payments' currency, both above zero."""
 
     review: float
-    """Of a person's look at one payment."""
+    """Cost of the review of one payment by a person."""
     wrong_block: float
-    """Of a payment that was blocked and no fraud: the margin, the call, and the customer who leaves."""
+    """Cost of blocking a legitimate payment: the margin, the call, and the customer who leaves."""
 
 
 def choose(fraud: Floats, amounts: Floats, costs: Costs) -> Thresholds:
-    """The thresholds with the least total expected cost over payments (at least one) with probabilities `fraud`."""
+    """Return the thresholds with the least total expected cost over payments (at least one)."""
     order = np.argsort(fraud, kind="stable")
     fraud, amounts = fraud[order], amounts[order]
     approved = fraud * amounts
     stopped = np.minimum(costs.review, (1.0 - fraud) * costs.wrong_block)
-    # total[i] is the cost with the i least suspicious payments approved, less that of approving none
+    # total[i] is the cost of approving the i payments with the lowest scores, minus that of approving none
     total = np.concatenate([[0.0], np.cumsum(approved - stopped)])
     possible = np.concatenate([[True], fraud[1:] > fraud[:-1], [True]])
     lower = _between(fraud, int(np.argmin(np.where(possible, total, np.inf))))
@@ -50,12 +50,12 @@ def choose(fraud: Floats, amounts: Floats, costs: Costs) -> Thresholds:
 
 
 def expected_cost(fraud: Floats, amounts: Floats, thresholds: Thresholds, costs: Costs) -> float:
-    """Per payment, if the probabilities are right."""
+    """Return the cost per payment if the probabilities are right."""
     return float(_cost(fraud, fraud, amounts, thresholds, costs).mean())
 
 
 def actual_cost(labels: Integers, fraud: Floats, amounts: Floats, thresholds: Thresholds, costs: Costs) -> float:
-    """Per payment, as it turned out."""
+    """Return the actual cost per payment, by its outcome."""
     return float(_cost(labels.astype(np.float64), fraud, amounts, thresholds, costs).mean())
 
 
@@ -65,7 +65,7 @@ def _cost(outcomes: Floats, fraud: Floats, amounts: Floats, thresholds: Threshol
 
 
 def _between(ordered: Floats, below: int) -> float:
-    """A threshold that lets exactly the first `below` pass, halfway to the next where six decimals allow it."""
+    """Return a threshold above exactly the first `below` probabilities, halfway to the next if six decimals allow."""
     lowest = ordered[below - 1] if below > 0 else 0.0
     highest = ordered[below] if below < len(ordered) else 1.0
     return float(np.clip(round(float(lowest + highest) / 2.0, DECIMALS), SMALLEST, 1.0 - SMALLEST))

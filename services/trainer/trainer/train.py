@@ -1,4 +1,4 @@
-"""The whole of training: history → what it teaches → the model fitted to all of it → kept and active."""
+"""Training: history → study → model fitted to the whole history → stored, activated and reported."""
 
 from pathlib import Path
 from typing import Any
@@ -16,21 +16,21 @@ from fraudstream.model.manifest import Libraries, Manifest
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import fit
 from trainer.history import History
-from trainer.study import Study, fitted, mended, study
+from trainer.study import Study, calibrated, fitted, study
 
-# raise it when the manifest's reference is made in another way than before: kept versions then no longer match
+# increase it when the manifest's reference is computed differently: stored versions then no longer match
 REFERENCE = 1
 
 
 def train(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest:
     """Choose, evaluate, fit and activate a model; the same history, seed and libraries give the same bytes.
 
-    One thread: sums in another order would give other bytes on a machine with another number of cores.
+    One thread: the order of sums, and so the bytes, would depend on the machine's number of cores.
     """
     with threadpool_limits(1):
         found = study(history, settings)
         candidate = found.chosen.candidate
-        classifier = mended(fitted(candidate, history.matrix, history.labels, settings.seed), found.mend)
+        classifier = calibrated(fitted(candidate, history.matrix, history.labels, settings.seed), found.calibration)
         reference = _reference(classifier, history, found)
     manifest = store.save(
         models_dir,
@@ -48,35 +48,33 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
 
 
 def _report(history: History, found: Study, classifier: Classifier, manifest: Manifest, models_dir: Path) -> None:
-    """Write the report; the model is active already, so whatever goes wrong here is a warning."""
+    """Write the report; a failure is only a warning, as the model is active already."""
     try:
-        from trainer.report import files  # matplotlib is slow to load, and where it fails the model is still good
+        from trainer.report import files  # slow to load, and the model is usable if it fails
 
         with threadpool_limits(1):
             page = files.write(models_dir, history, found, classifier, manifest)
     except Exception as error:  # noqa: BLE001 - from a full disk to a broken font cache
-        structlog.get_logger().warning(
-            "no report", reason=f"{type(error).__name__}: {error}", model="is active all the same"
-        )
+        structlog.get_logger().warning("report not written", reason=f"{type(error).__name__}: {error}", model="active")
     else:
-        structlog.get_logger().info("report", file=str(page))
+        structlog.get_logger().info("report written", file=str(page))
 
 
 def usual(history: History) -> list[float]:
-    """Each field's median over the legitimate payments: the payment against which scores are explained."""
+    """Return each field's median over the legitimate payments: the reference payment for explaining scores."""
     legitimate = history.matrix[history.labels == 0]
     medians: list[float] = np.quantile(legitimate, 0.5, axis=0, method="lower").tolist()
     return medians
 
 
 def already_trained(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest | None:
-    """Return a kept version that training now would only make again: the active one, if it is such a version."""
+    """Return a stored version that training would reproduce, or None; the active one if it is among them."""
     installed = Libraries.installed()
-    wanted = history.sha256, fingerprint(settings)
+    inputs = history.sha256, fingerprint(settings)
     matches = {
         manifest.content_sha256: manifest
         for manifest in store.kept(models_dir)
-        if (manifest.training_sha256, manifest.settings) == wanted and manifest.libraries.fits(installed)
+        if (manifest.training_sha256, manifest.settings) == inputs and manifest.libraries.fits(installed)
     }
     active = store.active(models_dir)
     return matches.get(active.content_sha256 if active else "", next(iter(matches.values()), None))
@@ -85,7 +83,7 @@ def already_trained(history: History, settings: TrainingSettings, models_dir: Pa
 def ensure_active(manifest: Manifest, models_dir: Path, pins: frozenset[str]) -> str:
     """Return the version that is active afterwards: `manifest`, unless a user chose or pinned another usable one.
 
-    Nothing is unpickled. Raises ModelUnfitError where there are pins, and neither is among them.
+    Nothing is unpickled. Raises ModelUnfitError if there are pins that include neither.
     """
     try:
         active = store.repair(models_dir, pins)
@@ -99,13 +97,13 @@ def ensure_active(manifest: Manifest, models_dir: Path, pins: frozenset[str]) ->
 
 
 def fingerprint(settings: TrainingSettings) -> str:
-    """All but the history and the libraries that decides what training makes."""
+    """Return the settings and constants that determine the model, besides the history and the libraries."""
     costs = f"cost of a review {settings.cost_of_review!r}, of a wrong block {settings.cost_of_wrong_block!r}"
     return f"recipe {fit.RECIPE}, seed {settings.seed}, {costs}, reference {REFERENCE}"
 
 
 def _reference(classifier: Classifier, history: History, found: Study) -> dict[str, Any]:
-    """What the thresholds are for, and what drift is measured from: the history as the scorer would score it."""
+    """Return the costs behind the thresholds and the reference of drift: the history as the scorer would score it."""
     model = FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds)
     costs = {"review": found.costs.review, "wrong_block": found.costs.wrong_block}
     return {"costs": costs, drift.KEY: drift.Reference.of(history.matrix, model.score(history.matrix)).as_json()}

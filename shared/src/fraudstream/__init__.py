@@ -1,1 +1,1 @@
-"""Real-time payment-fraud scoring on Kafka: what the services share."""
+"""Library shared by the services for real-time payment-fraud scoring on Kafka."""

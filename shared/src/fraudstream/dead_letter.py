@@ -1,6 +1,6 @@
-"""The dead-letter topic's records: letters, each with why and whence, and markers that say which letter was replayed.
+"""Records of the dead-letter topic: letters, each with its reason and origin, and markers of replayed letters.
 
-A letter is the original, byte for byte, followed by headers of ours; a marker has no value, stands in its letter's
+A letter is the original message, byte for byte, followed by our headers; a marker has no value, is in its letter's
 partition, and names the letter by its offset there. Pure.
 """
 
@@ -14,20 +14,20 @@ from fraudstream.record import Record, Unreadable
 Headers = list[tuple[str, bytes | None]]
 
 REPLAY_OF = "replay.of"
-"""The header by which a replayed message links to its letter: topic/partition/offset."""
+"""Header that links a replayed message to its letter: topic/partition/offset."""
 REDUCED_LETTER = "dlq"
-"""How the headers begin that describe what of a message was too large for the topic."""
+"""Prefix of the headers that describe the parts of a message that were too large for the topic."""
 _REPLAYED_OFFSET, _REPLAYED_AS, _REPLAYED_AGAIN = "dlq.replayed_offset", "dlq.replayed_as", "dlq.replayed_again"
 _FORMAT, _LAST_OFFSET = "dlq.format", "dlq.last_offset"
-_MENDED, _UNCHANGED = b"mended", b"unchanged"
-_OURS_BYTES = 4_000
-"""Of one of our headers, at most: a detail has 300 characters."""
-_DIGITS = 18
-"""Of an offset, at most."""
+_EDITED, _UNCHANGED = b"mended", b"unchanged"
+_OWN_HEADER_BYTES = 4_000
+"""Maximum size of one of our headers: a detail has 300 characters."""
+_OFFSET_DIGITS = 18
+"""Maximum length of an offset."""
 
 
 class Removed(NamedTuple):
-    """A key, or all headers, that a letter lacks because they were too large: which of them, size and SHA-256."""
+    """A key, or all headers, removed from a letter because they were too large: which of them, size and SHA-256."""
 
     part: str
     bytes: int
@@ -35,7 +35,7 @@ class Removed(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a record stands in Kafka."""
+    """Position and timestamp of a record in Kafka."""
 
     topic: str
     partition: int
@@ -47,7 +47,7 @@ class Place(NamedTuple):
 class DeadLetter:
     """A message that could not be scored. `partition` and `offset` are the letter's own, `source` is the message's.
 
-    `key`, `value` and `headers` are the original's; a value that was too large is cut, and `value_bytes` its length.
+    `key`, `value` and `headers` are the original's; too large a value is cut, and `value_bytes` is its full length.
     """
 
     partition: int
@@ -61,11 +61,11 @@ class DeadLetter:
     headers: Headers
     removed: Sequence[Removed] = ()
     format: str = ""
-    """What the value's bytes are where they are no message's value: a damaged record or batch."""
+    """Format of the value if it is a damaged record or batch; empty if it is a message's value."""
 
     @property
     def is_cut(self) -> bool:
-        """Whether the topic holds only the value's beginning."""
+        """Whether the topic holds only the beginning of the value."""
         return self.value_bytes > len(self.value or b"")
 
 
@@ -73,19 +73,19 @@ class DeadLetter:
 class Replayed:
     """A marker: the letter at `letter_offset` of the marker's partition was sent to the input again.
 
-    `again` is True where it had been replayed before, and somebody wanted that.
+    `again` is True if it had been replayed before, and the user asked for another replay.
     """
 
     partition: int
     offset: int
     letter_offset: int
     timestamp_ms: int
-    mended: bool
+    edited: bool
     again: bool
 
 
 def raw_headers(unreadable: Unreadable) -> Headers:
-    """Return the headers that say what the value is of a letter of what could not be read."""
+    """Return the headers that describe the value of a letter made from an unreadable record or batch."""
     headers: Headers = [(_FORMAT, unreadable.format.encode())]
     if unreadable.is_batch:
         headers.append((_LAST_OFFSET, str(unreadable.last_offset).encode()))
@@ -93,7 +93,7 @@ def raw_headers(unreadable: Unreadable) -> Headers:
 
 
 def dead_letter_headers(place: Place, invalid: InvalidPayment) -> Headers:
-    """The headers that tell why a message could not be scored, and where it stood."""
+    """Return the headers that state why a message could not be scored, and its position."""
     return [
         ("dlq.reason", invalid.reason.encode()),
         ("dlq.detail", invalid.detail.encode(errors="backslashreplace")),
@@ -105,12 +105,15 @@ def dead_letter_headers(place: Place, invalid: InvalidPayment) -> Headers:
 
 
 def dead_letter(partition: int, record: Record) -> DeadLetter | None:
-    """A record of the dead-letter topic as a letter; None where it is a marker, or none of ours."""
+    """Return the letter in a record of the dead-letter topic; None if it is a marker, or not written by us."""
     headers = list(record.headers)
-    begin = _beginning_of_ours(headers)
-    if begin is None:
+    first_own = _first_own_header(headers)
+    if first_own is None:
         return None
-    ours = {name: (value or b"")[:_OURS_BYTES].decode(errors="backslashreplace") for name, value in headers[begin:]}
+    ours = {
+        name: (value or b"")[:_OWN_HEADER_BYTES].decode(errors="backslashreplace")
+        for name, value in headers[first_own:]
+    }
     try:
         source = Place(
             topic=ours["dlq.topic"],
@@ -131,42 +134,42 @@ def dead_letter(partition: int, record: Record) -> DeadLetter | None:
         key=record.key,
         value=record.value,
         value_bytes=value_bytes,
-        headers=headers[:begin],
+        headers=headers[:first_own],
         format=ours.get(_FORMAT, ""),
         removed=removed,
     )
 
 
 def replayed(partition: int, record: Record) -> Replayed | None:
-    """A record of the dead-letter topic as a marker; None where it is a letter, or none of ours."""
+    """Return the marker in a record of the dead-letter topic; None if it is a letter, or not written by us."""
     headers = {name: value or b"" for name, value in record.headers}
-    # a letter may carry such a header: its own message's
+    # a letter may have such a header from its own message
     offset = headers.get(_REPLAYED_OFFSET, b"")
-    if record.value is not None or "dlq.reason" in headers or not (offset.isdigit() and len(offset) <= _DIGITS):
+    if record.value is not None or "dlq.reason" in headers or not (offset.isdigit() and len(offset) <= _OFFSET_DIGITS):
         return None
-    if int(offset) >= record.offset:  # nobody can have replayed a letter that is not there yet
+    if int(offset) >= record.offset:  # a marker always follows its letter
         return None
     return Replayed(
         partition=partition,
         offset=record.offset,
         letter_offset=int(offset),
         timestamp_ms=record.timestamp,
-        mended=headers.get(_REPLAYED_AS) == _MENDED,
+        edited=headers.get(_REPLAYED_AS) == _EDITED,
         again=headers.get(_REPLAYED_AGAIN) == b"yes",
     )
 
 
-def marker_headers(letter: DeadLetter, *, mended: bool, again: bool) -> Headers:
-    """The headers of the marker that goes with a replay of `letter`."""
+def marker_headers(letter: DeadLetter, *, edited: bool, again: bool) -> Headers:
+    """Return the headers of the marker for a replay of `letter`."""
     return [
         (_REPLAYED_OFFSET, str(letter.offset).encode()),
-        (_REPLAYED_AS, _MENDED if mended else _UNCHANGED),
+        (_REPLAYED_AS, _EDITED if edited else _UNCHANGED),
         (_REPLAYED_AGAIN, b"yes" if again else b"no"),
     ]
 
 
 def replay_headers(letter: DeadLetter, topic: str) -> Headers:
-    """The original's headers and the link to its letter in `topic`, instead of one to an earlier letter."""
+    """Return the original's headers and a link to its letter in `topic`, which replaces a link to an earlier letter."""
     kept = [(name, value) for name, value in letter.headers if name != REPLAY_OF]
     return [*kept, (REPLAY_OF, f"{topic}/{letter.partition}/{letter.offset}".encode())]
 
@@ -179,6 +182,6 @@ def _removed(ours: Mapping[str, str]) -> list[Removed]:
     ]
 
 
-def _beginning_of_ours(headers: Sequence[tuple[str, bytes | None]]) -> int | None:
-    # ours are the last ones of their names: the message may have had the same
+def _first_own_header(headers: Sequence[tuple[str, bytes | None]]) -> int | None:
+    # ours come last: the message may have had headers of the same names
     return next((index for index in reversed(range(len(headers))) if headers[index][0] == "dlq.reason"), None)

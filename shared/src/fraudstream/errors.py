@@ -1,45 +1,45 @@
-"""Errors by their consequence: what the caller must do, not where they arose."""
+"""Errors, grouped by what the caller must do, not by where they occur."""
 
 
 class FraudstreamError(Exception):
-    """A condition that a user can cause or mend: reported in one line, without a traceback, and exit code 1."""
+    """A condition that a user can cause or fix: reported in one line, without a traceback, and exit code 1."""
 
 
 class SettingsError(FraudstreamError):
-    """An environment variable is missing or wrong; the message names it."""
+    """A missing or invalid environment variable; the message names it."""
 
 
 class ModelUnfitError(FraudstreamError):
-    """The model file, its manifest or its output can't be used; nothing was scored with it."""
+    """A model whose file, manifest or output can't be used; nothing was scored with it."""
 
 
 class PaymentFileError(FraudstreamError):
-    """A CSV or JSON Lines file can't be read, or not without a guess; the message names file, line and change."""
+    """A CSV or JSON Lines file that can't be read, or only by guessing; the message names file, line and fix."""
 
 
 class TrainingDataError(FraudstreamError):
-    """The history can't be learned from; the message names row and column."""
+    """A history that can't be used for training; the message names row and column."""
 
 
 class KafkaSetupError(FraudstreamError):
-    """Topics, partitions or rights are not as the service needs them; the message says how to mend it."""
+    """Topics, partitions or rights that do not meet the needs of the service; the message gives the fix."""
 
 
 class AccessRefusedError(KafkaSetupError):
-    """Kafka does not let this user do what is needed; the message says what to grant, and to whom."""
+    """A right that this Kafka user lacks; the message names the right to grant, and the user."""
 
 
 class TopicRefusesError(KafkaSetupError):
-    """A topic refuses records whatever is retried; the message names topic, setting and the command that changes it."""
+    """A topic that refuses records on every retry; the message names topic, setting and the command that changes it."""
 
 
 class SinkUnavailableError(FraudstreamError):
-    """The sink can't be written now (disk full, folder read-only, file locked): keep the batch, wait, try again."""
+    """A sink that can't be written now (disk full, folder read-only, file locked): keep the batch, wait, retry."""
 
 
 class LockUnreliableError(FraudstreamError):
-    """Two processes can hold the CSV's lock at once here: nothing must be appended."""
+    """A CSV whose lock two processes can hold at the same time: append nothing."""
 
 
 class JournalForeignError(FraudstreamError):
-    """The CSV belongs to another consumer group, or to a stack that runs: never append to its file."""
+    """A CSV that belongs to another consumer group, or to a running stack: never append to it."""

@@ -1,4 +1,4 @@
-"""Bytes ⇄ events: a payment as it comes in, a scored payment as it goes out, and why a message is neither."""
+"""Schema of a payment, and messages decoded into payments or the reason why they are invalid."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,13 +23,13 @@ REASONS = (
     UNREADABLE_RECORD,
     SKIPPED,
 )
-"""Why a message can't be scored."""
+"""Reasons why a message can't be scored."""
 MOST_BYTES = 1 << 20
-"""Kafka's own limit for a message, unless a topic's is raised."""
-_STARTS = (b",", b"[", b"{", b":")
+"""Kafka's default limit for a message; a topic may have a higher one."""
+_SEPARATORS = (b",", b"[", b"{", b":")
 _DETAIL_CHARACTERS = 300
-_MOST_VALUES = 10_000
-"""Of a message's JSON: 20 MB once it is refused."""
+_MAX_VALUES = 10_000
+"""Limit on the values in a message's JSON: they take 20 MB once it is refused."""
 
 E = TypeVar("E")
 V = TypeVar("V")
@@ -55,7 +55,7 @@ class Payment(TypedDict):
 
 
 class Payments(NamedTuple):
-    """Payments column by column, all of one length; fields as in Payment."""
+    """Payments as columns of equal length; fields as in Payment."""
 
     payment_id: Sequence[int]
     amount: Sequence[float]
@@ -67,105 +67,105 @@ class Payments(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidPayment:
-    """Why a message can't be scored: a reason to filter by, and a detail that never quotes the message."""
+    """Explanation of an invalid message: a reason to filter by, and a detail that never quotes the message."""
 
     reason: str
     detail: str
 
 
 PAYMENT = TypeAdapter(Payment)
-"""Validates a payment; its `validator` has the core's own methods."""
+"""Validator of payments; its `validator` has the methods of pydantic-core itself."""
 _FIELDS = itemgetter(*Payments._fields)
 
 
 def decode(value: bytes | None) -> Payment | InvalidPayment:
-    """One message's value → a payment, or why it is none. A field given twice: the last one counts."""
+    """Return the payment in a message's value, or why it is invalid. The last of duplicate fields counts."""
     return decode_all([value])[0]
 
 
 def decode_all(values: Sequence[bytes | None]) -> list[Payment | InvalidPayment]:
-    """Each value's payment or why it is none, in order.
+    """Return the payment in each value, or why it is invalid, in order.
 
-    Message by message on purpose: parsing a joined batch is no faster (docs/performance.md), and a message's bytes
+    Messages are parsed one by one: parsing a joined batch is not faster (docs/performance.md), and a message's bytes
     could complete or split those of its neighbour.
     """
     return decode_each(values, PAYMENT)
 
 
 def decode_each(values: Sequence[bytes | None], adapter: TypeAdapter[E]) -> list[E | InvalidPayment]:
-    """Return what `adapter` makes of each value, or why it makes nothing of it, in order."""
-    if max(map(len, filter(None, values)), default=0) > _MOST_VALUES:
-        return [_too_large(value) or _decode_each([value], adapter)[0] for value in values]
+    """Return the event that `adapter` parses from each value, or why it is invalid, in order."""
+    if max(map(len, filter(None, values)), default=0) > _MAX_VALUES:
+        return [_check_size(value) or _decode_each([value], adapter)[0] for value in values]
     return _decode_each(values, adapter)
 
 
 def _decode_each(values: Sequence[bytes | None], adapter: TypeAdapter[E]) -> list[E | InvalidPayment]:
-    # the core's own method: its Python wrapper costs as much again; None is refused as invalid
+    # pydantic-core's own method: the Python wrapper doubles the cost; None is refused as invalid
     validate: Callable[[bytes | None], E] = adapter.validator.validate_json  # type: ignore[assignment]
-    events = _each(values, validate, _invalid)
+    events = _validate_each(values, validate, _explain)
     if _has_non_finite(b"".join(filter(None, values))):
-        return [_strictly(value, event) for value, event in zip(values, events, strict=True)]
+        return [_reject_non_finite(value, event) for value, event in zip(values, events, strict=True)]
     return events
 
 
 def check_all(fields: Sequence[Mapping[str, object]], adapter: TypeAdapter[E]) -> list[E | InvalidPayment]:
-    """Return what `adapter` makes of each, or why it makes nothing of it, in order."""
-    return _each(fields, adapter.validator.validate_python, lambda _, error: _invalid_fields(error))
+    """Return the event that `adapter` validates from each mapping, or why it is invalid, in order."""
+    return _validate_each(fields, adapter.validator.validate_python, lambda _, error: _explain_fields(error))
 
 
 def columns(payments: Iterable[Mapping[str, object]]) -> Payments:
-    """Payments, column by column."""
+    """Return the payments as columns."""
     by_field = list(zip(*map(_FIELDS, payments), strict=True))
     return Payments(*by_field) if by_field else Payments((), (), (), (), (), ())
 
 
 def excess(text: bytes, most_values: int) -> str:
-    """Return why `text` is not parsed; empty where it has at most MOST_BYTES and about `most_values` values."""
+    """Return why `text` is too large to parse; empty if it has at most MOST_BYTES and about `most_values` values."""
     if len(text) > MOST_BYTES:
         return f"it has more than {MOST_BYTES:,} bytes"
-    if len(text) > most_values and sum(map(text.count, _STARTS)) > most_values:
+    if len(text) > most_values and sum(map(text.count, _SEPARATORS)) > most_values:
         return f"it has more than {most_values:,} commas, colons and brackets"
     return ""
 
 
-def _too_large(value: bytes | None) -> InvalidPayment | None:
-    if why := excess(value or b"", _MOST_VALUES):
+def _check_size(value: bytes | None) -> InvalidPayment | None:
+    if why := excess(value or b"", _MAX_VALUES):
         return InvalidPayment(reason="invalid_json", detail=f"the message is too large for a payment: {why}")
     return None
 
 
-def _each(
+def _validate_each(
     values: Sequence[V], validate: Callable[[V], E], invalid: Callable[[V, ValidationError], InvalidPayment]
 ) -> list[E | InvalidPayment]:
     events: list[E | InvalidPayment] = []
     payments = map(validate, values)
     while len(events) < len(values):
         try:
-            events.extend(payments)  # up to the first one that is invalid: those before it stay
+            events.extend(payments)  # stops at the first invalid one, and keeps those before it
         except ValidationError as error:
             events.append(invalid(values[len(events)], error))
     return events
 
 
 def _has_non_finite(text: bytes) -> bool:
-    # the single letters first: to look for one is ten times as fast, and no field's name has it
+    # single letters first: that search is ten times as fast, and no field name contains them
     return (b"N" in text or b"I" in text) and (b"NaN" in text or b"Infinity" in text)
 
 
-def _strictly(value: bytes | None, event: E | InvalidPayment) -> E | InvalidPayment:
-    # the validator lets NaN and Infinity, which are no JSON, pass in fields that it ignores
+def _reject_non_finite(value: bytes | None, event: E | InvalidPayment) -> E | InvalidPayment:
+    # the validator accepts NaN and Infinity, which are not JSON, in fields that it ignores
     if value is None or isinstance(event, InvalidPayment) or not _has_non_finite(value):
         return event
     try:
         pydantic_core.from_json(value, allow_inf_nan=False)
     except ValueError:
         return InvalidPayment(
-            reason="invalid_json", detail="Invalid JSON: a field has NaN or Infinity, which JSON lacks"
+            reason="invalid_json", detail="Invalid JSON: a field has NaN or Infinity, which are not JSON"
         )
     return event
 
 
-def _invalid(value: bytes | None, error: ValidationError) -> InvalidPayment:
+def _explain(value: bytes | None, error: ValidationError) -> InvalidPayment:
     if value is None:
         return InvalidPayment(reason="tombstone", detail="the message has no value")
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
@@ -175,12 +175,12 @@ def _invalid(value: bytes | None, error: ValidationError) -> InvalidPayment:
         detail = wire_formats.of_bytes(value, first["msg"]) or first["msg"]
         return InvalidPayment(reason="invalid_json", detail=detail[:_DETAIL_CHARACTERS])
     if not first["loc"]:
-        detail = wire_formats.of_json(value) or "the message is JSON, but no object"
+        detail = wire_formats.of_json(value) or "the message is JSON, but not an object"
         return InvalidPayment(reason="not_an_object", detail=detail)
-    return _envelope(value, error) or _invalid_fields(error)
+    return _explain_envelope(value, error) or _explain_fields(error)
 
 
-def _envelope(value: bytes, error: ValidationError) -> InvalidPayment | None:
+def _explain_envelope(value: bytes, error: ValidationError) -> InvalidPayment | None:
     if error.error_count() < len(Payments._fields):
         return None
     problems = error.errors(include_url=False, include_input=False, include_context=False)
@@ -190,7 +190,7 @@ def _envelope(value: bytes, error: ValidationError) -> InvalidPayment | None:
     return InvalidPayment(reason="missing_field", detail=detail) if detail else None
 
 
-def _invalid_fields(error: ValidationError) -> InvalidPayment:
+def _explain_fields(error: ValidationError) -> InvalidPayment:
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     missing = all(problem["type"] == "missing" for problem in problems)
     detail = "; ".join(f"{problem['loc'][0]}: {problem['msg']}" for problem in problems)

@@ -1,4 +1,4 @@
-"""A Kafka record as it is read here; the client's fit."""
+"""Kafka records that are read, to which aiokafka's conform, and records to send."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,16 +6,16 @@ from typing import NamedTuple, Protocol
 
 
 class Record(Protocol):
-    """What is read of a record."""
+    """A Kafka record, with the attributes that are read."""
 
     @property
     def offset(self) -> int:
-        """Its place in the partition."""
+        """Offset in the partition."""
         ...
 
     @property
     def timestamp(self) -> int:
-        """Milliseconds since 1970; any that Kafka takes."""
+        """Milliseconds since 1970; any value that Kafka accepts."""
         ...
 
     @property
@@ -43,7 +43,7 @@ class Record(Protocol):
 class Unreadable:
     """Placeholder for bytes that can't be parsed, of one record or a whole batch: a `Record` without a value.
 
-    It takes the offsets from `offset` to `last_offset`; None where the batch does not show how far it reaches.
+    It covers the offsets from `offset` to `last_offset`, which is None if the end of the batch is not known.
     """
 
     offset: int
@@ -61,7 +61,7 @@ class Unreadable:
 
     @property
     def format(self) -> str:
-        """What `raw` is, as the header `dlq.format` names it."""
+        """Format of `raw`, as in the header `dlq.format`."""
         return "kafka-batch" if self.is_batch else "kafka-record"
 
 
@@ -70,7 +70,7 @@ Message = tuple[bytes | None, bytes | None, int, list[tuple[str, bytes | None]]]
 
 
 class KeyedMessage(NamedTuple):
-    """A record to send. Its timestamp is when it was made, whenever it gets through."""
+    """A record to send. Its timestamp is its creation time, regardless of delivery."""
 
     key: bytes
     value: bytes | None

@@ -1,4 +1,4 @@
-"""A scored payment: its CSV row and its record, written in bulk and read back. Pure."""
+"""A scored payment: its CSV row and its Kafka record, written in bulk and read back. Pure."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,15 +17,15 @@ HEADER = (
 )
 _CELLS = HEADER.count(",") + 1
 
-# numbers that come again and again, in words
+# frequent numbers as text
 _SMALL = [str(number) for number in range(10_001)]
-_TAILS = [f"{number:03d}" for number in range(1_000)]
-_HEADS = [*(f"0.{tail}" for tail in _TAILS), "1.000"]
+_LAST_DIGITS = [f"{number:03d}" for number in range(1_000)]
+_FIRST_DIGITS = [*(f"0.{digits}" for digits in _LAST_DIGITS), "1.000"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scored:
-    """Payments with their scores and their places in the input topic, column by column, all of one length.
+    """Payments with their scores and their positions in the input topic, as columns of equal length.
 
     Probabilities have 6 decimals.
     """
@@ -38,19 +38,19 @@ class Scored:
     partition: Sequence[int]
     offset: Sequence[int]
     reasons: Mapping[int, str] = field(default_factory=dict)
-    """JSON, by row number; of rows that are not here there are none."""
+    """JSON, by row number; rows without reasons are absent."""
     challenger_probability: Sequence[float] = ()
-    """Of each row, or of none."""
+    """One for each row, or empty."""
     challenger_version: str = ""
 
     def __len__(self) -> int:
-        """How many payments."""
+        """Return the number of payments."""
         return len(self.offset)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRow:
-    """What a replay needs of a CSV row."""
+    """Columns of a CSV row that a replay needs."""
 
     partition: int
     offset: int
@@ -60,7 +60,7 @@ class StoredRow:
 
 
 def stored_row(line: str) -> StoredRow:
-    """Read one row of the CSV back. Raises ValueError where the line is none of ours."""
+    """Return one row of the CSV, parsed. Raises ValueError if the line was not written by us."""
     cells = line.rstrip("\r\n").split(",")
     if len(cells) != _CELLS:
         raise ValueError("not a row of this file")
@@ -74,9 +74,9 @@ def stored_row(line: str) -> StoredRow:
 
 
 class Texts(NamedTuple):
-    """Scored payments in words: the CSV's columns in their order, then what only the topic carries.
+    """Scored payments as text: the CSV's columns in their order, then the columns of the topic only.
 
-    Each number becomes text once, for CSV and topic.
+    Each number is formatted once, for CSV and topic.
     """
 
     timestamp: Sequence[str]
@@ -96,11 +96,11 @@ class Texts(NamedTuple):
 
     @classmethod
     def of(cls, scored: Scored) -> Self:
-        """Each of `scored`, in order."""
+        """Return `scored` formatted as text, in order."""
         payments = scored.payments
         reasons = ["[]"] * len(scored)
-        for number, words in scored.reasons.items():
-            reasons[number] = words
+        for number, text in scored.reasons.items():
+            reasons[number] = text
         return cls(
             timestamp=list(map(Timestamps().__getitem__, scored.timestamp_ms)),
             payment_id=list(map(repr, payments.payment_id)),
@@ -109,26 +109,26 @@ class Texts(NamedTuple):
             failed_logins=list(map(_SMALL.__getitem__, payments.failed_logins)),
             transaction_hour=list(map(_SMALL.__getitem__, payments.transaction_hour)),
             is_new_device=list(map(_SMALL.__getitem__, payments.is_new_device)),
-            fraud_probability=_six_decimals(scored.fraud_probability),
+            fraud_probability=_format_scores(scored.fraud_probability),
             decision=scored.decision,
             model_version=scored.model_version,
             partition=list(map(repr, scored.partition)),
             offset=list(map(repr, scored.offset)),
             reasons=reasons,
-            challenger=_challenger(scored),
+            challenger=_format_challenger(scored),
         )
 
     def csv_lines(self) -> list[str]:
-        """A line of the CSV for each, without its line end."""
+        """Return a CSV line for each payment, without its line end."""
         return list(map(",".join, zip(*self[:_CELLS], strict=True)))
 
     def csv_chunk(self) -> bytes:
-        """All lines, each with its line end."""
+        """Return all CSV lines, each with its line end."""
         lines = self.csv_lines()
         return "\n".join([*lines, ""]).encode()
 
     def scored_values(self, scored_at: str) -> list[bytes]:
-        """One JSON object for each, as `scored-payments` carries it."""
+        """Return one JSON object for each payment, the value of its record in `scored-payments`."""
         columns = zip(*self, strict=True)
         return [
             f'{{"payment_id":{key},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
@@ -139,24 +139,24 @@ class Texts(NamedTuple):
         ]
 
 
-def _challenger(scored: Scored) -> list[str]:
+def _format_challenger(scored: Scored) -> list[str]:
     if not scored.challenger_probability:
         return [""] * len(scored)
-    after = f',"challenger_version":"{scored.challenger_version}"'
-    return [f',"challenger_probability":{text}{after}' for text in _six_decimals(scored.challenger_probability)]
+    version = f',"challenger_version":"{scored.challenger_version}"'
+    return [f',"challenger_probability":{text}{version}' for text in _format_scores(scored.challenger_probability)]
 
 
-def _six_decimals(probabilities: Sequence[float]) -> list[str]:
-    """Each as `f"{probability:.6f}"` would write it, in half the time."""
-    thousandths, rest = np.divmod(np.rint(np.multiply(probabilities, 1e6)).astype(np.int64), 1_000)
-    return [_HEADS[head] + _TAILS[tail] for head, tail in zip(thousandths.tolist(), rest.tolist(), strict=True)]
+def _format_scores(probabilities: Sequence[float]) -> list[str]:
+    """Return each probability as `f"{probability:.6f}"` formats it, in half the time."""
+    first, last = np.divmod(np.rint(np.multiply(probabilities, 1e6)).astype(np.int64), 1_000)
+    return [_FIRST_DIGITS[i] + _LAST_DIGITS[j] for i, j in zip(first.tolist(), last.tolist(), strict=True)]
 
 
 REDUCED = "scored"
-"""How the headers begin that describe what of a record's key and headers was too large for the topic."""
+"""Prefix of the headers that describe a record's key and headers if they were too large for the topic."""
 _TEXT_CHARACTERS = 500
 MOST_VALUES = 2_000
-"""Of a record's JSON, as `json_size` counts them."""
+"""Limit on the values in a record's JSON, as `excess` counts them."""
 
 Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -166,7 +166,7 @@ Large = Annotated[int, Field(ge=0, lt=2**63)]
 
 @with_config(ConfigDict(allow_inf_nan=False))
 class Reason(TypedDict):
-    """A field that pushed the score up."""
+    """A field that raised the score."""
 
     field: Text
     contribution: float
@@ -175,7 +175,7 @@ class Reason(TypedDict):
 
 @with_config(ConfigDict(allow_inf_nan=False, extra="ignore"))
 class ScoredPayment(TypedDict):
-    """A record's value, as the scorer writes it."""
+    """The value of a record in `scored-payments`, as the scorer writes it."""
 
     payment_id: Large
     amount: float
@@ -198,7 +198,7 @@ _validate: Callable[[bytes | None], ScoredPayment] = TypeAdapter(ScoredPayment).
 
 
 def scored_payment(value: bytes | None) -> ScoredPayment | None:
-    """A scored payment, or None where another writer has put in something else."""
+    """Return the scored payment in a value; None if another program wrote something else."""
     if value is not None and len(value) > MOST_VALUES and excess(value, MOST_VALUES):
         return None
     try:

@@ -1,4 +1,4 @@
-"""Believable payments for history and for the live producer, and the true probability that each is fraud."""
+"""Realistic simulated payments for the history and the producer, and the true probability that each is fraud."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ _HOUR_WEIGHTS = np.array(
 )
 _HOUR_CUMULATIVE = np.cumsum(_HOUR_WEIGHTS) / _HOUR_WEIGHTS.sum()
 
-# sessions under attack: many failed logins, mostly from a device never seen before, larger amounts, riskier countries
+# sessions under attack: many failed logins, mostly from a new device, larger amounts, riskier countries
 _ATTACKED_SHARE = 0.03
 _ATTACKED_LOGINS, _NEW_DEVICE_LOGINS, _USUAL_LOGINS = 3.5, 0.7, 0.12
 _ATTACKED_NEW_DEVICE, _USUAL_NEW_DEVICE = 0.8, 0.1
@@ -27,7 +27,7 @@ _FRAILTY = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedPayments:
-    """The five features of n payments as arrays; each value is valid on the wire as it is."""
+    """The five features of n payments as arrays; each value is valid in a message without conversion."""
 
     amount: Floats
     country_risk_score: Floats
@@ -36,16 +36,16 @@ class SimulatedPayments:
     is_new_device: Integers
 
     def matrix(self) -> Floats:
-        """Shape (n, 5), columns in the order of `fraudstream.model.features.FEATURES`."""
+        """Return the features in shape (n, 5), columns in the order of `fraudstream.model.features.FEATURES`."""
         columns = (self.amount, self.country_risk_score, self.failed_logins, self.transaction_hour, self.is_new_device)
         return np.column_stack(columns).astype(np.float64, copy=False)
 
 
 def simulate(rng: np.random.Generator, count: int, *, hour: int | None = None) -> SimulatedPayments:
-    """`count` payments; all at `hour` (UTC) where given, else spread over the day as payments are.
+    """Return `count` payments, all at `hour` (UTC) if given, else distributed over the day like real payments.
 
-    Amounts are log-normal around 45, failed logins and new devices come together, most countries carry little risk and
-    a few much; in one session of 33, an attack, all four shift at once. The fields do not depend on the hour.
+    Amounts are log-normal around 45, failed logins and new devices are correlated, most countries have a low risk and
+    a few a high one; in one session of 33, an attack, all four shift together. The fields do not depend on the hour.
     """
     attacked = rng.random(count) < _ATTACKED_SHARE
     new_device = rng.random(count) < np.where(attacked, _ATTACKED_NEW_DEVICE, _USUAL_NEW_DEVICE)
@@ -53,7 +53,7 @@ def simulate(rng: np.random.Generator, count: int, *, hour: int | None = None) -
     amount = np.where(attacked, _ATTACKED_AMOUNT, _USUAL_AMOUNT) * np.exp(_AMOUNT_SPREAD * rng.standard_normal(count))
     risky = rng.random(count) < np.where(attacked, _ATTACKED_RISKY_COUNTRY, _USUAL_RISKY_COUNTRY)
     risk: Floats = np.where(risky, rng.beta(5.0, 3.0, count), rng.beta(1.6, 8.0, count))
-    hours = _hours(rng, count) if hour is None else np.full(count, hour)
+    hours = _draw_hours(rng, count) if hour is None else np.full(count, hour)
     return SimulatedPayments(
         amount=np.clip(np.round(amount, 2), 0.01, _LARGEST_AMOUNT),
         country_risk_score=np.round(risk, 3),
@@ -64,7 +64,7 @@ def simulate(rng: np.random.Generator, count: int, *, hour: int | None = None) -
 
 
 def true_probability(matrix: Floats) -> Floats:
-    """The true probability that each row of `matrix` (columns as FEATURES) is fraud: the limit of any model.
+    """Return the true probability that each row of `matrix` (columns as FEATURES) is fraud: the limit of any model.
 
         night     = exp(1.6 (cos(2 pi (hour - 3) / 24) - 1))       1 at 03:00, 0.04 at 15:00
         logins    = failed_logins / (failed_logins + 2)            each further one adds less
@@ -76,8 +76,8 @@ def true_probability(matrix: Floats) -> Floats:
         p         = 1 - (1 + hazard / 2)^-2
 
     Failed logins and the night weigh more with a new device, amounts weigh more in risky countries. The last line is
-    a hazard that differs between customers (gamma-distributed with variance 1/2): its tail is neither that of a
-    logistic model nor its curves those of splines, so no candidate of the trainer can reach it, only come close.
+    a hazard that differs between customers (gamma-distributed with variance 1/2): its tail is not that of a
+    logistic model, nor are its curves splines, so the candidates of the trainer can approach it but not reach it.
     """
     amount, risk, failed_logins, hour, new_device = matrix.T
     night = np.exp(1.6 * (np.cos((hour - 3.0) * (2.0 * np.pi / 24.0)) - 1.0))
@@ -96,9 +96,9 @@ def true_probability(matrix: Floats) -> Floats:
 
 
 def labels(rng: np.random.Generator, matrix: Floats) -> Integers:
-    """Whether each row turned out to be fraud: 1 with its true probability, else 0."""
+    """Return a label for each row: 1 (fraud) with its true probability, else 0."""
     return (rng.random(len(matrix)) < true_probability(matrix)).astype(np.int64)
 
 
-def _hours(rng: np.random.Generator, count: int) -> Integers:
+def _draw_hours(rng: np.random.Generator, count: int) -> Integers:
     return np.searchsorted(_HOUR_CUMULATIVE, rng.random(count), side="right").astype(np.int64, copy=False)

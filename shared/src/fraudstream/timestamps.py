@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 
 def rfc3339(timestamp_ms: int) -> str:
-    """A Kafka timestamp in RFC 3339, UTC, with milliseconds; empty where there is none or it can't be represented."""
+    """Return a Kafka timestamp in RFC 3339, UTC, with milliseconds; empty if it is missing or can't be represented."""
     if timestamp_ms == -1:
         return ""
     seconds, milliseconds = divmod(timestamp_ms, 1000)
@@ -15,7 +15,7 @@ def rfc3339(timestamp_ms: int) -> str:
 
 
 class Timestamps(dict[int, str]):
-    """`rfc3339` that remembers: records of one batch mostly share their second, and often all of it."""
+    """Cache of `rfc3339`: records of one batch mostly share their second, and often the whole timestamp."""
 
     def __init__(self) -> None:
         super().__init__({-1: ""})

@@ -1,11 +1,11 @@
-"""Formats that senders use by mistake, recognised in a message that was refused. Pure; no detail quotes a value."""
+"""Formats that senders use by mistake, detected in a refused message. Pure; no detail quotes a value."""
 
 import re
 import unicodedata
 
 import pydantic_core
 
-_MOST_LOOKED_AT = 64
+_INSPECTED_BYTES = 64
 _JSON_SPACE = b" \t\r\n"
 _UTF_8 = "encode the JSON as UTF-8 without a byte order mark"
 _UNPACKED = "send plain JSON, and let the Kafka client compress (compression.type)"
@@ -42,7 +42,7 @@ _WRAPPERS = ("payload", "after", "data", "value", "payment", "message", "body", 
 
 
 def of_bytes(value: bytes, problem: str = "") -> str | None:
-    """Return the detail for a value that is no JSON by the parser's `problem`; None where its format is unknown."""
+    """Return the detail for a value that is not JSON, given the parser's `problem`; None if its format is unknown."""
     for prefix, detail in _PREFIXES:
         if value.startswith(prefix):
             return detail
@@ -52,67 +52,67 @@ def of_bytes(value: bytes, problem: str = "") -> str | None:
     if len(value) > 1 and value[0] == _ZLIB and int.from_bytes(value[:2]) % 31 == 0:
         return f"the value is compressed with zlib: {_UNPACKED}"
     if len(value) > _REGISTRY_BYTES and value[0] == 0 and value[1] != ord("{"):
-        body = value[_REGISTRY_BYTES : _REGISTRY_BYTES + _MOST_LOOKED_AT].lstrip(_JSON_SPACE)
+        body = value[_REGISTRY_BYTES : _REGISTRY_BYTES + _INSPECTED_BYTES].lstrip(_JSON_SPACE)
         content = "JSON" if body.startswith((b"{", b"[")) else "Avro or Protobuf"
         return (
             f"the value has a Schema Registry prefix (a zero byte and a 4-byte schema id), then {content}: {_UNFRAMED}"
         )
     if "trailing characters" in problem and value.lstrip(_JSON_SPACE).startswith(b"{") and _NEXT_OBJECT.search(value):
-        return "the value has more than one JSON object: send each payment as a message of its own"
-    return _foreign_space(value) or _binary(value)
+        return "the value has more than one JSON object: send each payment as a separate message"
+    return _explain_invisible(value) or _explain_binary(value)
 
 
 def of_json(value: bytes) -> str | None:
-    """Return the detail for a value that is JSON but no object; None where there is nothing to add."""
-    found = _parsed(value)
-    if isinstance(found, list):
-        return "the value is a JSON array: send each payment as a message of its own"
-    if _is_serialized(found):
+    """Return the detail for a value that is JSON but not an object; None if there is nothing to add."""
+    parsed = _parse(value)
+    if isinstance(parsed, list):
+        return "the value is a JSON array: send each payment as a separate message"
+    if _is_serialized(parsed):
         return "the value is a JSON string that contains JSON: it was serialized twice; send the object itself"
-    if isinstance(found, str) and found.startswith("eyJ"):
+    if isinstance(parsed, str) and parsed.startswith("eyJ"):
         return "the value is a JSON string that contains base64: send the object itself"
     return None
 
 
 def of_object(value: bytes) -> str | None:
-    """Return the detail for a JSON object that has no field of a payment; None where it is no known envelope."""
-    found = _parsed(value)
-    if not isinstance(found, dict):
+    """Return the detail for a JSON object without any field of a payment; None if it is not a known envelope."""
+    parsed = _parse(value)
+    if not isinstance(parsed, dict):
         return None
-    if "schema" in found and "payload" in found:
+    if "schema" in parsed and "payload" in parsed:
         return (
             "the value is a Kafka Connect envelope (schema, payload): set value.converter.schemas.enable=false, "
             "so that the payment's fields are at the top level"
         )
     for name in _WRAPPERS:
-        if isinstance(found.get(name), dict):
+        if isinstance(parsed.get(name), dict):
             return f"the value has an object in {name!r}: the payment's fields must be at the top level"
-        if _is_serialized(found.get(name)):
+        if _is_serialized(parsed.get(name)):
             return f"the value has JSON in a string in {name!r}: send the payment's fields at the top level"
     return None
 
 
-def _is_serialized(found: object) -> bool:
-    return isinstance(found, str) and found.lstrip().startswith(("{", "["))
+def _is_serialized(parsed: object) -> bool:
+    return isinstance(parsed, str) and parsed.lstrip().startswith(("{", "["))
 
 
-def _parsed(value: bytes) -> object:
+def _parse(value: bytes) -> object:
     try:
         return pydantic_core.from_json(value)
     except ValueError:  # the validator skips unknown fields, this parser does not
         return None
 
 
-def _foreign_space(value: bytes) -> str | None:
-    """Return the detail for an invisible character before or after an object that is no white space in JSON."""
-    head = value.lstrip(_JSON_SPACE)[:_MOST_LOOKED_AT].decode(errors="replace")
-    tail = value.rstrip(_JSON_SPACE)[-_MOST_LOOKED_AT:].decode(errors="replace")
+def _explain_invisible(value: bytes) -> str | None:
+    """Return the detail for an invisible character before or after an object that is not white space in JSON."""
+    head = value.lstrip(_JSON_SPACE)[:_INSPECTED_BYTES].decode(errors="replace")
+    tail = value.rstrip(_JSON_SPACE)[-_INSPECTED_BYTES:].decode(errors="replace")
     for text, braces, place in ((head, ("{", "["), "begins"), (tail[::-1], ("}", "]"), "ends")):
         visible = next((character for character in text if not _is_invisible(character)), None)
         if visible in braces and _is_invisible(text[0]):
             name = unicodedata.name(text[0], "a control character")
             return (
-                f"the value {place} with U+{ord(text[0]):04X} ({name}), which is no white space in JSON: "
+                f"the value {place} with U+{ord(text[0]):04X} ({name}), which is not white space in JSON: "
                 "only space, tab, line feed and carriage return are"
             )
     return None
@@ -122,13 +122,13 @@ def _is_invisible(character: str) -> bool:
     return character.isspace() or unicodedata.category(character) in {"Cc", "Cf"}
 
 
-def _binary(value: bytes) -> str | None:
-    """Return the detail for a value that is no text in UTF-8."""
+def _explain_binary(value: bytes) -> str | None:
+    """Return the detail for a value that is not UTF-8 text."""
     try:
         value.decode()
     except UnicodeDecodeError as error:
         return f"byte {error.start + 1:,} of the value is not UTF-8: send JSON, encoded as UTF-8"
     control = _CONTROL.search(value)
-    if control and not value.startswith((b"{", b"[")):  # in JSON's strings the parser names it
+    if control and not value.startswith((b"{", b"[")):  # the parser reports those inside JSON strings
         return f"byte {control.start() + 1:,} of the value is a control character (a binary format?): send JSON"
     return None

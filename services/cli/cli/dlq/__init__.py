@@ -1,1 +1,1 @@
-"""`fraudstream dlq`: dead letters listed, shown, exported and replayed."""
+"""`fraudstream dlq`: list, show, export and replay dead letters."""

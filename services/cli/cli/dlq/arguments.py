@@ -1,4 +1,4 @@
-"""What can be said after `fraudstream dlq`, and what of it chooses letters."""
+"""Arguments of `fraudstream dlq`, and the selection of letters that they make."""
 
 import argparse
 import time
@@ -10,7 +10,7 @@ from cli.dlq.choosing import Choice, LetterPlace, moment_ms
 from fraudstream.payment import REASONS
 
 LATEST = 20
-"""So many letters are listed one by one, unless told otherwise."""
+"""Default number of letters listed one by one."""
 _DIGITS = 9
 
 T = TypeVar("T")
@@ -19,30 +19,32 @@ T = TypeVar("T")
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the subcommands and their options."""
     what = parser.add_subparsers(dest="what", required=True, metavar="what")
-    listing = what.add_parser("list", help="how many there are and why, and the latest of them")
+    listing = what.add_parser("list", help="count dead letters by reason, and list the latest")
     _add_choice(listing, "all")
-    listing.add_argument("--last", type=_count, metavar="N", help=f"show so many ({LATEST}; with --json all)")
-    listing.add_argument("--json", action="store_true", help="a JSON object a line")
-    show = what.add_parser("show", help="everything of one letter")
-    show.add_argument("place", type=_read(LetterPlace.parse), metavar="PARTITION/OFFSET", help="as list shows it")
-    export = what.add_parser("export", help="letters as JSON Lines, to look at or to mend")
+    listing.add_argument(
+        "--last", type=_count, metavar="N", help=f"number of letters to show (default: {LATEST}; with --json: all)"
+    )
+    listing.add_argument("--json", action="store_true", help="print one JSON object per line")
+    show = what.add_parser("show", help="show one letter in full")
+    show.add_argument("place", type=_read(LetterPlace.parse), metavar="PARTITION/OFFSET", help="as shown by list")
+    export = what.add_parser("export", help="export letters as JSON Lines, to inspect or edit")
     _add_choice(export, "open")
     _add_places(export)
-    export.add_argument("--out", type=Path, metavar="FILE", help="into this file instead of standard output")
-    export.add_argument("--force", action="store_true", help="replace the file if it is there")
-    replay = what.add_parser("replay", help="send letters back to the input, unchanged or mended")
+    export.add_argument("--out", type=Path, metavar="FILE", help="output file (default: standard output)")
+    export.add_argument("--force", action="store_true", help="overwrite the file if it exists")
+    replay = what.add_parser("replay", help="send letters to the input topic again, unchanged or edited")
     _add_choice(replay, "open")
     _add_places(replay)
     replay.add_argument(
-        "--from", type=Path, dest="file", metavar="FILE", help="an export: its letters, with its values"
+        "--from", type=Path, dest="file", metavar="FILE", help="an exported file: replay its letters with its values"
     )
-    replay.add_argument("--again", action="store_true", help="also letters that were replayed before")
-    replay.add_argument("--limit", type=_count, metavar="N", help="at most so many letters, the oldest first")
-    replay.add_argument("--yes", action="store_true", help="do not ask")
+    replay.add_argument("--again", action="store_true", help="include letters that were already replayed")
+    replay.add_argument("--limit", type=_count, metavar="N", help="replay at most N letters, oldest first")
+    replay.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
 def choice(arguments: argparse.Namespace) -> Choice:
-    """Which letters are meant."""
+    """Return the selection of letters made by the parsed arguments."""
     return Choice(
         status=arguments.status,
         reasons=frozenset(arguments.reason or ()),
@@ -55,16 +57,24 @@ def choice(arguments: argparse.Namespace) -> Choice:
 
 def _add_choice(parser: argparse.ArgumentParser, status: str) -> None:
     moment = _read(lambda text: moment_ms(text, int(1_000 * time.time())))
-    parser.add_argument("--reason", action="append", choices=REASONS, metavar="REASON", help=", ".join(REASONS))
     parser.add_argument(
-        "--since", type=moment, metavar="TIME", help="2026-09-21T14:00:00Z, or so long ago: 30m, 2h, 3d"
+        "--reason",
+        action="append",
+        choices=REASONS,
+        metavar="REASON",
+        help=f"one of {', '.join(REASONS)}; can be repeated",
     )
-    parser.add_argument("--until", type=moment, metavar="TIME", help="before that time")
-    parser.add_argument("--partition", action="append", type=_count, metavar="N", help="may be given several times")
+    parser.add_argument(
+        "--since", type=moment, metavar="TIME", help="from this time on: 2026-09-21T14:00:00Z, or an age: 30m, 2h, 3d"
+    )
+    parser.add_argument("--until", type=moment, metavar="TIME", help="before this time")
+    parser.add_argument(
+        "--partition", action="append", type=_count, metavar="N", help="partition of the letters; can be repeated"
+    )
     which = parser.add_mutually_exclusive_group()
-    for name, words in (("open", "not replayed"), ("replayed", "replayed"), ("all", "both")):
-        default = " (the default)" if name == status else ""
-        which.add_argument(f"--{name}", action="store_const", dest="status", const=name, help=f"{words}{default}")
+    for name, meaning in (("open", "letters not replayed yet"), ("replayed", "replayed letters"), ("all", "both")):
+        default = " (default)" if name == status else ""
+        which.add_argument(f"--{name}", action="store_const", dest="status", const=name, help=f"{meaning}{default}")
     parser.set_defaults(status=status)
 
 
@@ -74,7 +84,7 @@ def _add_places(parser: argparse.ArgumentParser) -> None:
 
 
 def _read(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """`parse`, whose ValueError is told as it is."""
+    """Return `parse` with the message of its ValueError as the argument's error."""
 
     def read(text: str) -> T:
         try:
@@ -87,7 +97,7 @@ def _read(parse: Callable[[str], T]) -> Callable[[str], T]:
 
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-        raise ValueError(f"{text!r} is no whole number, or too large a one")
+        raise ValueError(f"{text!r} is not a whole number of at most {_DIGITS} digits")
     return int(text)
 
 

@@ -1,4 +1,4 @@
-"""Which letters a command is about: by place, reason, time, partition, and whether they were replayed. Pure."""
+"""Selection of dead letters by place, reason, time, partition, and whether they were replayed. Pure."""
 
 import re
 from collections.abc import Collection
@@ -14,44 +14,44 @@ _PLACE = re.compile(r"(\d{1,9})/(\d{1,18})", re.ASCII)
 
 
 class LetterPlace(NamedTuple):
-    """Where a letter stands in the dead-letter topic."""
+    """Partition and offset of a letter in the dead-letter topic."""
 
     partition: int
     offset: int
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """From PARTITION/OFFSET. Raises ValueError."""
-        if found := _PLACE.fullmatch(text):
-            return cls(int(found[1]), int(found[2]))
-        raise ValueError(f"{text!r} is no place: it is PARTITION/OFFSET, such as 3/1234")
+        """Parse PARTITION/OFFSET. Raises ValueError."""
+        if match := _PLACE.fullmatch(text):
+            return cls(int(match[1]), int(match[2]))
+        raise ValueError(f"{text!r} is not a place: expected PARTITION/OFFSET, such as 3/1234")
 
     def __str__(self) -> str:
         return f"{self.partition}/{self.offset}"
 
 
 class Letter(Protocol):
-    """What is chosen by."""
+    """The properties of a letter that a choice tests."""
 
     @property
     def place(self) -> LetterPlace:
-        """In the dead-letter topic."""
+        """Place in the dead-letter topic."""
         ...
 
     @property
     def timestamp_ms(self) -> int:
-        """The letter's own."""
+        """Timestamp of the letter's record."""
         ...
 
     @property
     def reason(self) -> str:
-        """Why it is one."""
+        """Reason why the message is a dead letter."""
         ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """All that is said must hold; what is empty or None says nothing. Times are since ≤ timestamp < until."""
+    """Criteria that must all hold; an empty one or None matches every letter. Times: since ≤ timestamp < until."""
 
     status: Status = "all"
     reasons: Collection[str] = frozenset()
@@ -61,7 +61,7 @@ class Choice:
     until_ms: int | None = None
 
     def matches(self, letter: Letter) -> bool:
-        """Whether it is meant, were it not for the status."""
+        """Return whether the letter meets all criteria but the status."""
         return (
             (not self.reasons or letter.reason in self.reasons)
             and (not self.partitions or letter.place.partition in self.partitions)
@@ -71,16 +71,18 @@ class Choice:
         )
 
     def wants(self, *, replayed: bool) -> bool:
-        """Whether a letter that was replayed, or was not, has the status that is meant."""
+        """Return whether the status criterion holds for a letter that was `replayed`, or was not."""
         return self.status == "all" or replayed == (self.status == "replayed")
 
 
 def moment_ms(text: str, now_ms: int) -> int:
-    """A time in RFC 3339 (UTC where it names no zone), or so long before now: 90s, 30m, 2h, 3d. Raises ValueError."""
-    if found := _DURATION.fullmatch(text):
-        return now_ms - int(found[1]) * _MS[found[2]]
+    """Parse an RFC 3339 time (UTC without a zone), or an age before now: 90s, 30m, 2h, 3d. Raises ValueError."""
+    if match := _DURATION.fullmatch(text):
+        return now_ms - int(match[1]) * _MS[match[2]]
     try:
         time = datetime.fromisoformat(text)
     except ValueError:
-        raise ValueError(f"{text!r} is neither a time, such as 2026-09-21T14:00:00Z, nor a span, such as 2h") from None
+        raise ValueError(
+            f"{text!r} is neither a time, such as 2026-09-21T14:00:00Z, nor a duration, such as 2h"
+        ) from None
     return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1_000)

@@ -1,4 +1,4 @@
-"""The subcommands of `fraudstream dlq`: settings → work → what the user reads, and the exit code."""
+"""The subcommands of `fraudstream dlq`: settings → operation → terminal output and exit code."""
 
 import argparse
 import asyncio
@@ -30,7 +30,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Call:
-    """What a subcommand works with."""
+    """Context of a subcommand: dead-letter topic, arguments, connection settings, stop event and log."""
 
     box: Letterbox
     arguments: argparse.Namespace
@@ -41,9 +41,9 @@ class _Call:
 
 
 async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    """Do it; the exit code. Raises FraudstreamError."""
+    """Run the `fraudstream dlq` subcommand; return the exit code. Raises FraudstreamError."""
     failpoints.arm(env.get(failpoints.VARIABLE, ""))
-    # standard output is for what was asked for
+    # standard output is for results only
     log = logs.configure(LogSettings.from_env(env), "dlq", sys.stderr)
     kafka, topics = KafkaSettings.from_env(env), TopicSettings.from_env(env)
     group = GroupSettings.from_env(env).group
@@ -97,9 +97,11 @@ async def _export(call: _Call) -> int:
 async def _replay(call: _Call) -> int:
     arguments, box, choice = call.arguments, call.box, given.choice(call.arguments)
     if choice.status == "replayed" and not arguments.again:
-        raise FraudstreamError("--replayed letters were sent before: --again sends them once more; nothing was sent")
+        raise FraudstreamError(
+            "--replayed selects letters that were already replayed: add --again to replay them again; nothing was sent"
+        )
     if not box.target.keeps_transactions:
-        raise FraudstreamError("the broker of make demo keeps no transactions: a replay needs real Kafka")
+        raise FraudstreamError("the broker of make demo does not support transactions: a replay needs real Kafka")
     edited = Edited(arguments.file) if arguments.file else None
     index = await _unless_interrupted(call, box.index(judged=edited is None))
     if place := absent(index, choice.places):
@@ -126,11 +128,11 @@ async def _replay(call: _Call) -> int:
 
 
 def _done(replay: Replay, took_s: float) -> str:
-    into, mended = f"into {replay.plan.target.topic} in {took_s:.1f} s", f"{replay.mended:,} mended"
-    lines = [f"{replay.done:,} replayed {into}: {mended}, {replay.done - replay.mended:,} unchanged."]
-    if replay.meanwhile:
-        lines.append(f"{replay.meanwhile:,} were replayed by somebody else meanwhile, and left out.")
-    lines.append("Next: fraudstream dlq list shows those that came back, fraudstream verify judges all.")
+    into, edited = f"into {replay.plan.target.topic} in {took_s:.1f} s", f"{replay.edited_count:,} edited"
+    lines = [f"{replay.done:,} replayed {into}: {edited}, {replay.done - replay.edited_count:,} unchanged."]
+    if replay.already_replayed:
+        lines.append(f"{replay.already_replayed:,} were replayed by another process in the meantime, and skipped.")
+    lines.append("Next: fraudstream dlq list shows letters that failed again, fraudstream verify checks all records.")
     return "\n".join(lines)
 
 
@@ -142,7 +144,7 @@ async def _unless_interrupted(call: _Call, work: Coroutine[Any, Any, T]) -> T:
 
 
 def _no_letter(place: LetterPlace, topic: str) -> FraudstreamError:
-    return FraudstreamError(f"there is no dead letter at {place} in {topic}; fraudstream dlq list shows what there is")
+    return FraudstreamError(f"there is no dead letter at {place} in {topic}; see fraudstream dlq list")
 
 
 _COMMANDS: Mapping[str, Callable[[_Call], Awaitable[int]]] = {

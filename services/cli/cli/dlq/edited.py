@@ -1,4 +1,4 @@
-"""An exported file that comes back, mended or not: checked line by line, its values read when they are sent."""
+"""An exported file, edited or not: checked line by line before the replay, its values read when they are sent."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,18 +7,18 @@ from typing import BinaryIO
 
 from cli.dlq.choosing import LetterPlace
 from cli.dlq.index import verdict
-from cli.dlq.lines import Edit, Mended, mended
+from cli.dlq.lines import Edit, EditedLine, parse_line
 from fraudstream.errors import FraudstreamError
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 class EditedFileError(FraudstreamError):
-    """The file can't be used; the message names the line. Nothing was sent."""
+    """An edited file that can't be used; the message names the line. Nothing was sent."""
 
 
 class Edited:
-    """The file's lines by the letter that they name. Raises EditedFileError where one is none, or comes twice."""
+    """The file's lines by the place of their letter. Raises EditedFileError for an invalid or duplicate line."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -26,25 +26,25 @@ class Edited:
         for number, begin, line in self._lines():
             one = self._read(number, line)
             if earlier := self.edits.get(one.place):
-                raise self._wrong(number, f"dead letter {one.place} was named in line {earlier.number} already")
+                raise self._wrong(number, f"dead letter {one.place} is in line {earlier.number} already")
             self.edits[one.place] = Edit(number, begin, len(one.value or b""), hash(one.value), verdict(one.value))
 
     def value(self, place: LetterPlace, file: BinaryIO) -> bytes | None:
-        """What is to be sent for that letter; `file` is what `opened` gave."""
+        """Return the value to send for the letter; `file` is the file from `opened`."""
         edit = self.edits[place]
         file.seek(edit.begin)
         one = self._read(edit.number, file.readline())
         if one.place != place or hash(one.value) != edit.value_hash:
-            raise self._wrong(edit.number, "it was changed while it was being read; run it again")
+            raise self._wrong(edit.number, "changed while the file was being read; run the replay again")
         return one.value
 
     def absent(self, place: LetterPlace, topic: str) -> EditedFileError:
-        """That there is no such letter."""
+        """Return the error for a line that names a letter which does not exist."""
         return self._wrong(self.edits[place].number, f"there is no dead letter at {place} in {topic}")
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:
-        """To read values from."""
+        """Open the file to read values from. Raises EditedFileError."""
         try:
             with self.path.open("rb") as file:
                 yield file
@@ -52,7 +52,7 @@ class Edited:
             raise EditedFileError(f"{self.path} can't be read: {error.strerror}") from None
 
     def _lines(self) -> Iterator[tuple[int, int, bytes]]:
-        """Number, place in the file and content of each line that is not empty."""
+        """Yield number, byte position and content of each line that is not empty."""
         begin = 0
         with self.opened() as file:
             for number, line in enumerate(file, 1):
@@ -61,9 +61,9 @@ class Edited:
                     yield number, begin + mark, line[mark:]
                 begin += len(line)
 
-    def _read(self, number: int, line: bytes) -> Mended:
+    def _read(self, number: int, line: bytes) -> EditedLine:
         try:
-            return mended(line)
+            return parse_line(line)
         except ValueError as error:
             raise self._wrong(number, str(error)) from None
 

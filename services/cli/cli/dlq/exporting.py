@@ -1,4 +1,4 @@
-"""`dlq export`: the letters as JSON Lines, to standard output or into a file that appears when it is whole."""
+"""`dlq export`: the letters as JSON Lines, to standard output or to a file that appears when it is complete."""
 
 import os
 from collections.abc import Callable, Iterator
@@ -15,11 +15,11 @@ from fraudstream.runtime.regular_files import create_regular
 
 
 class ExportError(FraudstreamError):
-    """The file can't be written there; nothing was."""
+    """An export file that can't be written; nothing was written."""
 
 
 async def export(box: Letterbox, choice: Choice, out: Path | None, *, force: bool) -> int:
-    """How many letters were written; no `out` is standard output. Raises ExportError."""
+    """Write the letters to `out`, or to standard output if it is None; return their number. Raises ExportError."""
     if out is not None:
         _check(out, force=force)
     index = await box.index()
@@ -37,12 +37,12 @@ def _check(out: Path, *, force: bool) -> None:
     if out.is_dir():
         raise ExportError(f"{out} is a folder; --out must name a file")
     if out.exists() and not force:
-        raise ExportError(f"{out} is there already; --force replaces it, --out names another")
+        raise ExportError(f"{out} already exists; use --force to replace it, or --out to name another file")
 
 
 @contextmanager
 def _written(out: Path | None) -> Iterator[Callable[[str], object]]:
-    """To write with. A file takes its name in the end; where something is raised, nothing is left of it."""
+    """Yield a function that writes text. A file gets its name at the end; after an exception, it is removed."""
     if out is None:
         with terminal.standard_output():
             yield terminal.write

@@ -1,4 +1,4 @@
-"""What is remembered of the dead-letter topic: of each letter all but its bytes, and who was replayed. Pure."""
+"""Index of the dead-letter topic: each letter without its bytes, and the markers of its replays. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -16,9 +16,9 @@ _TEXTS_SHARED = 10_000
 class Entry:
     """A letter without its bytes.
 
-    `verdict` is why its value is no payment by today's rules; None: it is one, or was not judged.
+    `verdict` is the reason why its value is not a payment by the current rules; None if it is one, or was not checked.
     `is_incomplete`: the letter lacks the message's key or headers.
-    `around_bytes` is the most that a message of it takes beside its value, `value_hash` good for this process alone.
+    `around_bytes` is the maximum size of its message without the value; `value_hash` is valid in this process only.
     """
 
     place: LetterPlace
@@ -37,24 +37,24 @@ class Entry:
 
 
 class Index:
-    """Takes in records of the topic, partition by partition in order; letters come out in the order they came in."""
+    """Letters and markers of the topic, added partition by partition in offset order; iterates in that order."""
 
     def __init__(self, *, judged: bool = False) -> None:
-        """`judged`: each letter's value is held against today's rules."""
+        """Create an empty index; `judged`: check each letter's value by the current rules."""
         self._judged = judged
         self._entries: dict[LetterPlace, Entry] = {}
         self._replays: dict[LetterPlace, tuple[Replayed, ...]] = {}
         self._texts: dict[str, str] = {}
 
     def __len__(self) -> int:
-        """How many letters."""
+        """Return the number of letters."""
         return len(self._entries)
 
     def __iter__(self) -> Iterator[Entry]:
         return iter(self._entries.values())
 
     def add(self, partition: int, records: Iterable[Record]) -> None:
-        """Take in letters and markers; what others wrote is passed over."""
+        """Add letters and markers; records of other programs are skipped."""
         for record in records:
             if letter := dead_letter(partition, record):
                 entry = self._entry(letter, record.timestamp)
@@ -64,11 +64,11 @@ class Index:
                 self._replays[place] = (*self._replays.get(place, ()), marker)
 
     def get(self, place: LetterPlace) -> Entry | None:
-        """The letter there, if there is one."""
+        """Return the letter at `place`, or None."""
         return self._entries.get(place)
 
     def replays(self, place: LetterPlace) -> Sequence[Replayed]:
-        """The markers of its replays, the first one first."""
+        """Return the markers of the letter's replays, oldest first."""
         return self._replays.get(place, ())
 
     def _entry(self, letter: DeadLetter, timestamp_ms: int) -> Entry:
@@ -89,11 +89,11 @@ class Index:
         )
 
     def _shared(self, text: str) -> str:
-        """The same text, held once for all letters that have it."""
+        """Return an equal text that all letters share, to save memory."""
         return self._texts.setdefault(text, text) if len(self._texts) < _TEXTS_SHARED else text
 
 
 def verdict(value: bytes | None) -> str | None:
-    """Why a message of this value can't be scored; None where it can."""
+    """Return the reason why a message with this value can't be scored, or None if it can."""
     event = decode(value)
     return event.reason if isinstance(event, InvalidPayment) else None

@@ -1,4 +1,4 @@
-"""The dead-letter topic as the commands read it: all of it without the bytes, and the bytes of what is wanted."""
+"""Reader of the dead-letter topic for the commands: an index of all letters, and the bytes of selected ones."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
@@ -22,19 +22,19 @@ from fraudstream.offsets import Log as Retained
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _CHUNK_LETTERS, _CHUNK_BYTES = 2_000, 4 << 20
-# beyond what an open transaction may last, and what the broker takes to notice
+# longer than the transaction timeout and the time that the broker takes to apply it
 _SETTLE_S = 90.0
 
 
 class Found(NamedTuple):
-    """A letter with the timestamp of its own."""
+    """A letter with the timestamp of its record."""
 
     letter: DeadLetter
     timestamp_ms: int
 
 
 class Letterbox:
-    """What is committed; reads one thing at a time."""
+    """Committed records of the dead-letter topic; one read at a time."""
 
     def __init__(self, stable: TopicReader, whole: TopicReader, partitions: range, target: Target, log: Log) -> None:
         self.topic = stable.topic
@@ -46,21 +46,21 @@ class Letterbox:
         self._positions: dict[int, int] = {}
 
     async def index(self, partitions: Collection[int] | None = None, *, judged: bool = False) -> Index:
-        """All that is committed and not behind an open transaction, of all partitions or of these."""
+        """Read the committed records before the first open transaction, of `partitions` or of all."""
         wanted = [one for one in self._partitions if partitions is None or one in partitions]
-        return await self._read_on(await self._stable.retained(wanted), Index(judged=judged))
+        return await self._extend(await self._stable.retained(wanted), Index(judged=judged))
 
     async def since(self, partitions: Iterable[int]) -> Index:
-        """What `index` has not seen of these partitions, until now, whatever transactions are open meanwhile.
+        """Read the records committed since `index` until now, after waiting for open transactions to end.
 
-        Raises KafkaSetupError where one stays open.
+        Raises KafkaSetupError if one stays open.
         """
-        told = partial(self._log.info, "waiting for open transactions", at_most_s=int(_SETTLE_S))
-        ends = await all_settled(self._stable, self._whole, list(partitions), told, at_most_s=_SETTLE_S)
-        return await self._read_on(ends, Index())
+        log_wait = partial(self._log.info, "waiting for open transactions", at_most_s=int(_SETTLE_S))
+        ends = await all_settled(self._stable, self._whole, list(partitions), log_wait, at_most_s=_SETTLE_S)
+        return await self._extend(ends, Index())
 
     async def letter(self, place: LetterPlace) -> Found | None:
-        """The letter at that place."""
+        """Return the letter at `place`, or None."""
         if place.partition not in self._partitions:
             return None
         log = (await self._stable.retained([place.partition]))[place.partition]
@@ -70,7 +70,7 @@ class Letterbox:
             return await anext(found, None)
 
     async def chunks(self, places: Sequence[LetterPlace]) -> AsyncIterator[list[Found]]:
-        """The letters at `places`, which are in order: as many of a partition at a time as make a transaction."""
+        """Yield the letters at the sorted `places` in chunks, each of one partition and fit for one transaction."""
         for partition, some in groupby(places, key=lambda place: place.partition):
             chunk: list[Found] = []
             size = 0
@@ -101,7 +101,7 @@ class Letterbox:
                     if record.offset in wanted and (letter := dead_letter(partition, record)):
                         yield Found(letter, record.timestamp)
 
-    async def _read_on(self, logs: Mapping[int, Retained], index: Index) -> Index:
+    async def _extend(self, logs: Mapping[int, Retained], index: Index) -> Index:
         starts = {partition: self._positions.get(partition, log.start) for partition, log in logs.items()}
         total = sum(max(0, log.end - starts[partition]) for partition, log in logs.items())
         progress = Progress("reading", total, self._log)
@@ -119,9 +119,9 @@ class Letterbox:
 async def letterbox(
     kafka: KafkaSettings, topics: TopicSettings, log: Log, *, replays: bool
 ) -> AsyncIterator[Letterbox]:
-    """Opened within the block; who `replays` needs more rights. Raises KafkaSetupError where topics or brokers are not.
+    """Open the dead-letter topic for the block; `replays` requires more rights.
 
-    Whether they may be written to, only writing tells.
+    Raises KafkaSetupError if a topic, a right or the brokers are missing. Write access is only verified by a write.
     """
     needed: dict[str, tuple[Operation, ...]] = {topics.input: ("Write",) if replays else ("Describe",)}
     needed[topics.dlq] = ("Read", "Write") if replays else ("Read",)
@@ -132,7 +132,7 @@ async def letterbox(
         counts = cluster.partitions
         for variable, topic in (("DLQ_TOPIC", topics.dlq), ("INPUT_TOPIC", topics.input)):
             if not counts[topic]:
-                raise KafkaSetupError(f"{variable}: there is no topic {topic}; make it with: fraudstream topics")
+                raise KafkaSetupError(f"{variable}: there is no topic {topic}; create it with: fraudstream topics")
         limits = OutputLimits(kafka, (topics.input,))
         await limits.read(admin)
         target = Target(

@@ -1,4 +1,4 @@
-"""A letter as a line of an exported file, and what such a line says when it comes back, mended or not. Pure."""
+"""A letter → a line of an exported file, and such a line, edited or not → the value to send. Pure."""
 
 import base64
 import binascii
@@ -14,21 +14,22 @@ from fraudstream.runtime.escaping import ascii_json
 from fraudstream.timestamps import rfc3339
 
 _TEXT_BYTES = 4 << 20
-"""Larger than any letter of ours: as text, 60 MB of control characters take six times as much."""
+"""More than any letter written by the scorer: as text, 60 MB of control characters take six times as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mended:
-    """A line of an edited file: which letter, and the value that is to be sent for it."""
+class EditedLine:
+    """A line of an edited file: the place of its letter, and the value to send for it."""
 
     place: LetterPlace
     value: bytes | None
 
 
 class Edit(NamedTuple):
-    """A line of an edited file without its value; `begin` is where in the file it stands.
+    """A line of an edited file without its value; `begin` is its byte position in the file.
 
-    `value_hash` is good for this process alone; `verdict` is why the value is no payment by today's rules.
+    `value_hash` is valid in this process only; `verdict` is the reason why the value is not a payment by the current
+    rules, or None.
     """
 
     number: int
@@ -39,7 +40,7 @@ class Edit(NamedTuple):
 
 
 def export_line(letter: DeadLetter, timestamp_ms: int, replays: Sequence[Replayed]) -> str:
-    """A JSON object in ASCII; bytes are text where they are UTF-8, else in base64 under another name."""
+    """Format a letter as a JSON object in ASCII; UTF-8 bytes are text, others base64 in a field named …_base64."""
     line: dict[str, Any] = {
         "partition": letter.partition,
         "offset": letter.offset,
@@ -60,17 +61,17 @@ def export_line(letter: DeadLetter, timestamp_ms: int, replays: Sequence[Replaye
     return ascii_json(line)
 
 
-def mended(line: bytes) -> Mended:
-    """What a line says. Raises ValueError with words for whoever wrote it; they never quote the line."""
+def parse_line(line: bytes) -> EditedLine:
+    """Parse a line of an edited file. Raises ValueError with a message for the user that never quotes the line."""
     try:
-        said = json.loads(line)
+        fields = json.loads(line)
     except json.JSONDecodeError as error:
-        raise ValueError(f"no JSON: {error.msg}, column {error.colno}") from None
+        raise ValueError(f"not JSON: {error.msg}, column {error.colno}") from None
     except (UnicodeDecodeError, RecursionError):
-        raise ValueError("no JSON in UTF-8") from None
-    if not isinstance(said, dict):
-        raise ValueError("JSON, but no object")  # noqa: TRY004 - of a file, not of an argument
-    return Mended(place=LetterPlace(_number(said, "partition"), _number(said, "offset")), value=_value(said))
+        raise ValueError("not JSON in UTF-8") from None
+    if not isinstance(fields, dict):
+        raise ValueError("not a JSON object")  # noqa: TRY004 - about a file, not an argument
+    return EditedLine(place=LetterPlace(_number(fields, "partition"), _number(fields, "offset")), value=_value(fields))
 
 
 def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
@@ -82,23 +83,23 @@ def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
     return {f"{name}_base64": base64.b64encode(content).decode()}
 
 
-def _number(said: dict[str, Any], name: str) -> int:
-    number = said.get(name)
+def _number(fields: dict[str, Any], name: str) -> int:
+    number = fields.get(name)
     if type(number) is not int or number < 0:
         raise ValueError('"partition" and "offset" must name a dead letter')
     return number
 
 
-def _value(said: dict[str, Any]) -> bytes | None:
-    if ("value" in said) == ("value_base64" in said):
-        raise ValueError('"value" or "value_base64" must be there, and not both')
+def _value(fields: dict[str, Any]) -> bytes | None:
+    if ("value" in fields) == ("value_base64" in fields):
+        raise ValueError('exactly one of "value" and "value_base64" is required')
     try:
-        if "value" in said:
-            return None if said["value"] is None else said["value"].encode()
-        return base64.b64decode(said["value_base64"], validate=True)
+        if "value" in fields:
+            return None if fields["value"] is None else fields["value"].encode()
+        return base64.b64decode(fields["value_base64"], validate=True)
     except UnicodeEncodeError:
-        raise ValueError('"value" holds half a surrogate pair, which is no text') from None
+        raise ValueError('"value" contains a lone surrogate, which is not valid text') from None
     except (AttributeError, TypeError):
-        raise ValueError('"value" must be a text: write an object in quotes, as it was exported') from None
+        raise ValueError('"value" must be a string: write an object as a quoted string, as exported') from None
     except (binascii.Error, ValueError):
-        raise ValueError('"value_base64" is no base64') from None
+        raise ValueError('"value_base64" is not valid base64') from None

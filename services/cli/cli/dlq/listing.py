@@ -1,4 +1,4 @@
-"""`dlq list` in words: letters by reason, and the latest of them; or a JSON line each. Pure."""
+"""The output of `dlq list`: letters by reason and the latest ones, or one JSON line per letter. Pure."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class _Reason:
 
 
 def listed(index: Index, choice: Choice) -> list[Listed]:
-    """The letters that are meant, with the markers of their replays."""
+    """Return the chosen letters with the markers of their replays."""
     return [
         (entry, replays)
         for entry in index
@@ -36,21 +36,21 @@ def listed(index: Index, choice: Choice) -> list[Listed]:
 
 
 def text(letters: Sequence[Listed], topic: str, last: int, now_ms: int) -> str:
-    """What a person reads; `last` is how many letters are shown one by one."""
+    """Return the text output; `last` is the number of letters shown one by one."""
     if not letters:
-        return f"No such dead letter in {topic}."
+        return f"No matching dead letters in {topic}."
     unreplayed = sum(not replays for _, replays in letters)
     parts = [f"{topic}: {len(letters):,} dead letters, {unreplayed:,} of them not replayed", *_reasons(letters)]
     if last:
         shown = latest(letters, last, now_ms)
         rows = [("place", "time", "reason", "replayed", "detail"), *map(_row, shown)]
         parts += ["", f"the latest {len(shown):,}:" if len(shown) < len(letters) else "all of them:", *aligned(rows)]
-        parts += ["", f"one in full: fraudstream dlq show {shown[0][0].place}"]
+        parts += ["", f"details: fraudstream dlq show {shown[0][0].place}"]
     return "\n".join(parts)
 
 
 def latest(letters: Iterable[Listed], last: int, now_ms: int) -> list[Listed]:
-    """The newest first, by their timestamps; those of more than an hour after now come last: nobody can trust them."""
+    """Return letters by timestamp, newest first; those over an hour ahead of now can't be trusted and come last."""
 
     def age(one: Listed) -> tuple[int, LetterPlace]:
         timestamp_ms = one[0].timestamp_ms
@@ -60,7 +60,7 @@ def latest(letters: Iterable[Listed], last: int, now_ms: int) -> list[Listed]:
 
 
 def json_line(entry: Entry, replays: Sequence[Replayed]) -> str:
-    """One letter on a line of its own, in ASCII."""
+    """Return the letter as a JSON object in ASCII, without its bytes."""
     line: dict[str, Any] = {
         "partition": entry.place.partition,
         "offset": entry.place.offset,
@@ -78,15 +78,15 @@ def json_line(entry: Entry, replays: Sequence[Replayed]) -> str:
 
 
 def _reasons(letters: Iterable[Listed]) -> list[str]:
-    found: dict[str, _Reason] = {}
+    reasons: dict[str, _Reason] = {}
     for entry, replays in letters:
-        reason = found.setdefault(entry.reason, _Reason())
+        reason = reasons.setdefault(entry.reason, _Reason())
         reason.letters += 1
         reason.unreplayed += not replays
         reason.latest_ms = max(reason.latest_ms, entry.timestamp_ms)
     rows = [
         (visible(name), f"{one.letters:,}", f"{one.unreplayed:,}", rfc3339(one.latest_ms) or _NONE)
-        for name, one in sorted(found.items(), key=lambda item: -item[1].letters)
+        for name, one in sorted(reasons.items(), key=lambda item: -item[1].letters)
     ]
     return ["", *aligned([("reason", "letters", "not replayed", "latest"), *rows], right=(1, 2))]
 

@@ -1,7 +1,7 @@
-"""`dlq replay`: letters back into the input, each in one transaction with the marker that says so.
+"""`dlq replay`: sends letters to the input topic, each in one transaction with the marker of its replay.
 
-Nothing is sent twice: the producer's start ends what a former run had open, and only then are the markers read that
-decide who is still to be sent. Whoever is killed, or starts a second one, runs it again.
+No letter is sent twice: the start of the producer ends the open transaction of a previous run, and only then are the
+markers read, which decide which letters are still to be sent. A replay that was killed can be run again.
 """
 
 import asyncio
@@ -28,16 +28,16 @@ from fraudstream.record import Message
 from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.settings import KafkaSettings
 
-_RUN_AGAIN = "run it again: what was replayed has its marker, and is left out"
+_RUN_AGAIN = "run it again: letters that were replayed have a marker and are skipped"
 
 
 class ReplayStoppedError(FraudstreamError):
-    """The replay ended before its end; the message says how much is done, and what to do."""
+    """A replay that stopped early; the message has the number of letters replayed, and what to do."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Replay:
-    """What is sent, and how far it is."""
+    """A run of a plan, with its progress."""
 
     box: Letterbox
     index: Index
@@ -45,17 +45,17 @@ class Replay:
     edited: Edited | None
     log: Log
     done: int = 0
-    mended: int = 0
-    meanwhile: int = 0
-    """Letters that somebody else replayed after the plan was made."""
+    edited_count: int = 0
+    already_replayed: int = 0
+    """Number of letters that another process replayed after the plan was made."""
 
     async def run(self, kafka: KafkaSettings, identity: str, stop: asyncio.Event) -> None:
-        """Send all of the plan. Raises ReplayStoppedError, KafkaSetupError."""
+        """Send all letters of the plan. Raises ReplayStoppedError, KafkaSetupError."""
         topics = self.plan.target.topic, self.box.topic
         make = partial(Transactions, kafka, identity, topics)
         async with connected(make, kafka, self.log) as transactions:
             try:
-                # from here on nobody else replays: what they have, is to be seen
+                # other replays are fenced from here on: the markers that they wrote can be read now
                 places = await unless_stopped(self._still_open(), stop)
                 if places is None:
                     raise self._stopped("interrupted")
@@ -64,17 +64,17 @@ class Replay:
                     await self._send(transactions, places, file, stop)
             except FENCED_ERRORS:
                 paused = f"or this one was paused for more than {TRANSACTION_TIMEOUT_S} s"
-                raise self._stopped(f"another replay has begun since, {paused}") from None
+                raise self._stopped(f"another replay has started, {paused}") from None
             except BROKEN as error:
-                problem = f"the outcome of the last transaction is not known ({str(error) or type(error).__name__})"
+                problem = f"the outcome of the last transaction is unknown ({str(error) or type(error).__name__})"
                 raise self._stopped(problem) from error
 
     async def _still_open(self) -> list[LetterPlace]:
         places = [entry.place for entry in self.plan.entries]
-        news = await self.box.since(sorted({place.partition for place in places}))
-        still = [place for place in places if not news.replays(place)]
-        self.meanwhile = len(places) - len(still)
-        return still
+        new_markers = await self.box.since(sorted({place.partition for place in places}))
+        still_open = [place for place in places if not new_markers.replays(place)]
+        self.already_replayed = len(places) - len(still_open)
+        return still_open
 
     async def _send(
         self, transactions: Transactions, places: Sequence[LetterPlace], file: BinaryIO | None, stop: asyncio.Event
@@ -86,31 +86,31 @@ class Replay:
                 progress.finish()
                 raise self._stopped("interrupted")
             partition = chunk[0].letter.partition
-            messages, markers, mended = self._worded(chunk, file)
+            messages, markers, edited_count = self._build_records(chunk, file)
             await transactions.publish(
                 {(self.plan.target.topic, partition): messages, (self.box.topic, partition): markers}
             )
             self.done += len(chunk)
-            self.mended += mended
+            self.edited_count += edited_count
             progress.advance(partition, len(chunk))
         progress.finish()
 
-    def _worded(self, chunk: Sequence[Found], file: BinaryIO | None) -> tuple[list[Message], list[Message], int]:
-        """What goes to the input, what goes to the letters' own topic, and how many letters are mended.
+    def _build_records(self, chunk: Sequence[Found], file: BinaryIO | None) -> tuple[list[Message], list[Message], int]:
+        """Return messages for the input topic, markers for the dead-letter topic, and the number of edited letters.
 
-        With the time of now: retention would delete a message with a time of long ago at once.
+        Timestamps are the current time: retention would delete messages with old timestamps immediately.
         """
         now_ms = int(1_000 * time.time())
         messages, markers = list[Message](), list[Message]()
-        mended = 0
+        edited_count = 0
         for letter, _ in chunk:
             place = LetterPlace(letter.partition, letter.offset)
             value = self.edited.value(place, file) if self.edited and file else letter.value
             differs, again = value != letter.value, bool(self.index.replays(place))
             messages.append((letter.key, value, now_ms, replay_headers(letter, self.box.topic)))
-            markers.append((None, None, now_ms, marker_headers(letter, mended=differs, again=again)))
-            mended += differs
-        return messages, markers, mended
+            markers.append((None, None, now_ms, marker_headers(letter, edited=differs, again=again)))
+            edited_count += differs
+        return messages, markers, edited_count
 
     def _stopped(self, why: str) -> ReplayStoppedError:
         return ReplayStoppedError(f"{why}; {self.done:,} of {len(self.plan.entries):,} letters replayed; {_RUN_AGAIN}")

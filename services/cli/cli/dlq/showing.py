@@ -1,4 +1,4 @@
-"""`dlq show` in words: everything of one letter. Pure."""
+"""The output of `dlq show`: one letter in full. Pure."""
 
 from collections.abc import Sequence
 
@@ -9,11 +9,11 @@ from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
 from fraudstream.timestamps import rfc3339
 
 _VALUE_BYTES, _HEADER_BYTES, _HEADERS = 1 << 20, 10_000, 100
-"""Limits of what is shown of a letter: a larger one was not written by the scorer, and is of no use on a terminal."""
+"""Display limits for a letter: larger parts were not written by the scorer, and are of no use on a terminal."""
 
 
 def text(letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_ms: int) -> str:
-    """What a person reads; `topic` is that of the dead letters, `timestamp_ms` the letter's own."""
+    """Return the text output; `topic` is the dead-letter topic, `timestamp_ms` the timestamp of the letter's record."""
     source = letter.source
     facts = [
         ("reason", visible(letter.reason)),
@@ -45,7 +45,7 @@ def _headers(letter: DeadLetter) -> list[tuple[str, str]]:
         for name, value in letter.headers[:_HEADERS]
     ]
     if len(letter.headers) > _HEADERS:
-        shown.append(("headers", f"{len(letter.headers) - _HEADERS:,} more; dlq export has all"))
+        shown.append(("headers", f"{len(letter.headers) - _HEADERS:,} more; dlq export has all of them"))
     return shown or [("headers", "none")]
 
 
@@ -59,7 +59,7 @@ def _beginning(value: bytes) -> str:
 
 
 def _more(value: bytes, shown: int) -> list[str]:
-    return [f"… {len(value) - shown:,} bytes more; dlq export has all"] if len(value) > shown else []
+    return [f"… {len(value) - shown:,} more bytes; dlq export has all of them"] if len(value) > shown else []
 
 
 def _removed(letter: DeadLetter) -> list[tuple[str, str]]:
@@ -74,7 +74,7 @@ def _replayed(letter: DeadLetter, replays: Sequence[Replayed]) -> list[tuple[str
         return [("replayed", "not yet")]
     where = f"to {visible(letter.source.topic)}, partition {letter.partition}"
     return [
-        ("replayed", f"{rfc3339(one.timestamp_ms)} {where}, {'mended' if one.mended else 'unchanged'}")
+        ("replayed", f"{rfc3339(one.timestamp_ms)} {where}, {'edited' if one.edited else 'unchanged'}")
         for one in replays
     ]
 

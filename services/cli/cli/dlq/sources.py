@@ -1,6 +1,6 @@
-"""Letters compared with the messages that they name, as far as the input still has these.
+"""Comparison of letters with the messages that they name, as far as these are still in the input topic.
 
-Any writer of the dead-letter topic can write a letter of a message that never was.
+Any program that may write to the dead-letter topic can write a letter for a message that never existed.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,7 +19,7 @@ from fraudstream.offsets import Log as Retained
 from fraudstream.record import Record, Unreadable
 
 _GAP = 2_000
-"""Offsets between two messages that are read rather than skipped: a new fetch takes as long."""
+"""Gap between two offsets up to which the messages between are read: a new fetch takes as long."""
 
 
 class Claim(NamedTuple):
@@ -36,7 +36,7 @@ class Claim(NamedTuple):
 
     @classmethod
     def of(cls, letter: DeadLetter) -> Self:
-        """Return the claim of this letter."""
+        """Return the claim made by the letter."""
         removed = {part.part for part in letter.removed}
         has_key, has_headers = "key" not in removed, "headers" not in removed
         return cls(
@@ -53,9 +53,9 @@ class Claim(NamedTuple):
         )
 
     def is_met(self, record: Record) -> bool | None:
-        """Return whether `record`, at the place of the letter's message, is that message; None where nobody can know.
+        """Return whether `record`, read at the place of the letter's message, is that message; None if unknown.
 
-        It can't where the topic was re-created since, so that another message is there, or a batch is unreadable.
+        Unknown: the topic was re-created, so that another message is at that offset, or the batch is unreadable.
         """
         is_raw = isinstance(record, Unreadable)
         if self.timestamp_ms != record.timestamp or (isinstance(record, Unreadable) and record.is_batch):
@@ -76,9 +76,9 @@ Claims = Mapping[int, Sequence[Claim]]
 
 @dataclass(slots=True, kw_only=True)
 class Sources:
-    """Compares letters; `differing` and `verified` are the places of those that could be compared.
+    """Comparison of letters; `differing` and `verified` are the places of the letters that could be compared.
 
-    All letters are added first: so each message is read once, in whatever order somebody has letters name them.
+    All letters are added first, so that each message is read once, whatever the order in which letters name them.
     """
 
     reader: TopicReader
@@ -90,13 +90,13 @@ class Sources:
     _claims: dict[int, list[Claim]] = field(default_factory=dict)
 
     def add(self, letters: Sequence[DeadLetter]) -> None:
-        """Note the claims of these letters."""
+        """Add the claims of these letters."""
         for letter in letters:
             if letter.source.topic == self.reader.topic and letter.source.partition in self.partitions:
                 self._claims.setdefault(letter.source.partition, []).append(Claim.of(letter))
 
     async def compare(self) -> None:
-        """Read the messages that the letters name, and compare. Raises KafkaSetupError."""
+        """Read the messages that the letters name, and compare them. Raises KafkaSetupError."""
         try:
             for partition in self._claims:
                 await self._compare(partition)
@@ -128,7 +128,7 @@ def _hash(value: bytes | None, value_bytes: int, key: bytes | None, headers: Hea
 
 
 def _ranges(claims: Claims, log: Retained) -> Iterator[tuple[int, int]]:
-    """Yield first and last offset of each part of the log to read."""
+    """Yield the first and last offset of each range of the log to read."""
     offsets = sorted(offset for offset in claims if log.start <= offset < log.end)
     first = 0
     for at, offset in enumerate(offsets):

@@ -1,1 +1,1 @@
-"""`fraudstream score`: the payments of a file scored without Kafka."""
+"""`fraudstream score`: scores the payments of a file without Kafka."""

@@ -1,4 +1,4 @@
-"""`fraudstream score`: settings → file → rows, what the user reads, and the exit code."""
+"""`fraudstream score`: settings → input file → scored rows, progress, and the exit code."""
 
 import argparse
 import asyncio
@@ -24,7 +24,7 @@ _NO_TIMESTAMP = -1
 
 
 async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    """Score the file; 0 if it was done, whatever was rejected. Raises FraudstreamError, and leaves nothing then."""
+    """Score the file; return 0 even if rows were rejected. Raises FraudstreamError, and then leaves no output."""
     log = logs.configure(LogSettings.from_env(env), "score")
     file, live = arguments.file, CsvSettings.from_env(env).path
     out = arguments.out or live.with_name(f"{file.stem}.scored.csv")
@@ -44,9 +44,9 @@ async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
             _score(batch, model, results)
             rejections.add(batch.rejected)
             progress.advance(None, len(batch.lines))
-            await asyncio.sleep(0)  # a signal is heard
+            await asyncio.sleep(0)  # lets signal handlers run
             if stop.is_set():
-                raise FraudstreamError("interrupted before the end: nothing was written")
+                raise FraudstreamError("interrupted: nothing was written")
         results.keep()
     rejections.finish(written_to=str(results.rejected_out))
     log.info(
@@ -69,11 +69,13 @@ def _check_out(out: Path, file: Path, live: Path, *, force: bool) -> None:
     if out.is_dir():
         raise UnwritableFileError(f"{out} is a folder; --out must name a file")
     for written in (out, rejected_beside(out)):
-        for taken, whose in ((file, "the file to be scored"), (live, "the scorers' own CSV")):
-            if written.resolve() == taken.resolve():
-                raise UnwritableFileError(f"{written} is {whose}; --out must name another file")
+        for used, role in ((file, "the input file"), (live, "the scorers' CSV")):
+            if written.resolve() == used.resolve():
+                raise UnwritableFileError(f"{written} is {role}; --out must name another file")
         if written.exists() and not force:
-            raise UnwritableFileError(f"{written} is there already; --force replaces it, --out names another")
+            raise UnwritableFileError(
+                f"{written} already exists; use --force to replace it, or --out to name another file"
+            )
 
 
 def _score(batch: Batch, model: FraudModel, results: Results) -> None:

@@ -1,4 +1,4 @@
-"""What scoring a file leaves: the scored rows, and beside them those that are no payments. Both whole, or none."""
+"""The output of `fraudstream score`: a CSV of scored rows and one of rejected rows, both complete or neither."""
 
 import csv
 import os
@@ -16,16 +16,16 @@ _REJECTED = ("line", "reason", "detail")
 
 
 class UnwritableFileError(FraudstreamError):
-    """The result can't be written there; nothing was."""
+    """An output file that can't be written; nothing was written."""
 
 
 def rejected_beside(out: Path) -> Path:
-    """Where the rows go that are no payments, `out` being where the others go."""
+    """Return the path of the rejected rows' file for the output path `out`."""
     return out.with_suffix(".rejected.csv")
 
 
 class Results:
-    """Writes under other names first; `keep` puts both files in place. Without it, nothing is left.
+    """Writer of both files, first under temporary names; `keep` renames them. Without `keep`, they are removed.
 
     All methods raise UnwritableFileError.
     """
@@ -37,7 +37,7 @@ class Results:
         self._part, self._rejected_part = (path.with_name(f".{path.name}.part") for path in (out, self.rejected_out))
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack, self._told():
+        with ExitStack() as stack, self._convert_errors():
             stack.callback(self._remove_parts)
             self._rows = stack.enter_context(create_regular(self._part))
             rejected = stack.enter_context(create_regular(self._rejected_part))
@@ -50,19 +50,19 @@ class Results:
         return self
 
     def write(self, rows: bytes) -> None:
-        """Append rows of the CSV."""
-        with self._told():
+        """Append CSV rows."""
+        with self._convert_errors():
             self._rows.write(rows)
 
     def reject(self, line: int, reason: str, detail: str) -> None:
-        """Append a row that is no payment."""
+        """Append a rejected row."""
         self.rejected += 1
-        with self._told():
+        with self._convert_errors():
             self._table.writerow((line, reason, detail))
 
     def keep(self) -> None:
-        """Put the files in place, each by a rename; that of the rejected rows only if there are any."""
-        with self._told():
+        """Sync and rename the files; the file of rejected rows only if there are any."""
+        with self._convert_errors():
             for file in (self._rows, self._rejected):
                 file.flush()
                 os.fsync(file.fileno())
@@ -72,7 +72,7 @@ class Results:
             self._part.replace(self._out)
 
     def __exit__(self, *_: object) -> None:
-        # what a full disk leaves unwritten can't be flushed at the end either
+        # on a full disk, buffered rows can't be flushed on close either
         with suppress(OSError):
             self._stack.close()
 
@@ -81,7 +81,7 @@ class Results:
             part.unlink(missing_ok=True)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _convert_errors(self) -> Iterator[None]:
         try:
             yield
         except OSError as error:

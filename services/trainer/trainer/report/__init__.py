@@ -1,1 +1,1 @@
-"""The report beside the model: what was learned, in pictures and a model card. Facts, then pictures, then a page."""
+"""The report on a trained model: pictures and a model card. `facts` → one module per picture → `page` → `files`."""

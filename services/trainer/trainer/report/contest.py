@@ -1,4 +1,4 @@
-"""Picture of the candidates, with the spread of what was found."""
+"""Picture of the candidates' log losses, with standard errors."""
 
 from matplotlib.figure import Figure
 
@@ -7,7 +7,7 @@ from trainer.report.facts import Facts
 
 
 def picture(facts: Facts) -> Figure:
-    """Each one's log loss above the best's, with one standard error; the simplest on top, far ones only named."""
+    """Draw each candidate's log loss above the best ± one standard error, simplest on top; outliers as text only."""
     figure, (axes,) = style.panels(1, 1, width=9, height=4.6)
     best = min(one.log_loss for one in facts.comparisons)
     above = [100 * one.excess / best for one in facts.comparisons]
@@ -45,6 +45,6 @@ def picture(facts: Facts) -> Figure:
         ylim=(len(names) - 0.5, -0.7),
         title="Candidates, simplest first",
     )
-    axes.set_xlabel("log loss above the best's, % (± one standard error)")
+    axes.set_xlabel("log loss above the best, % (± one standard error)")
     axes.grid(visible=False, axis="y")
     return figure

@@ -1,4 +1,4 @@
-"""Picture of what payments cost by threshold, as expected and as it turned out."""
+"""Picture of the cost per payment by threshold, expected and actual."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,19 +13,19 @@ from trainer.report.facts import Facts
 Floats = NDArray[np.float64]
 
 _POINTS = 160
-_HIGHEST = 8.0  # times the least cost: what is above is cut off
+_HIGHEST = 8.0  # times the least cost: higher values are cut off
 
 
 def picture(facts: Facts) -> Figure:
-    """Left the review threshold moves, right the block threshold; the other stays as chosen where it can."""
+    """Draw cost by review threshold (left) and by block threshold (right); the other one stays as is if possible."""
     figure, (left, right) = style.panels(1, 2, width=11, height=4.9)
     chosen = facts.thresholds
     tried = np.geomspace(max(SMALLEST, float(np.quantile(facts.fraud, 0.02))), 1.0 - SMALLEST, _POINTS)
     _curve(left, facts, tried, [Thresholds(float(at), max(float(at), chosen.block)) for at in tried])
     even = np.linspace(0.01, 0.99, _POINTS)
     _curve(right, facts, even, [Thresholds(min(float(at), chosen.review), float(at)) for at in even])
-    left.set(xscale="log", title="Review threshold", xlabel="reviewed from this probability on")
-    right.set(title="Block threshold", xlabel="blocked from this probability on")
+    left.set(xscale="log", title="Review threshold", xlabel="probability from which payments are reviewed")
+    right.set(title="Block threshold", xlabel="probability from which payments are blocked")
     for axes in (left, right):
         axes.xaxis.set_major_formatter(style.percent)
     left.set_ylabel("cost per payment")
@@ -47,8 +47,8 @@ def _curve(axes: Axes, facts: Facts, at: Floats, tried: list[Thresholds]) -> Non
     amounts = facts.matrix[:, 0]
     expected = [thresholds.expected_cost(facts.fraud, amounts, one, facts.costs) for one in tried]
     actual = [thresholds.actual_cost(facts.labels, facts.fraud, amounts, one, facts.costs) for one in tried]
-    axes.plot(at, expected, color=style.MODEL, label="expected: what the thresholds are chosen by")
-    axes.plot(at, actual, color=style.FRAUD, linewidth=1.4, linestyle="--", label="as it turned out")
+    axes.plot(at, expected, color=style.MODEL, label="expected (used to choose the thresholds)")
+    axes.plot(at, actual, color=style.FRAUD, linewidth=1.4, linestyle="--", label="actual")
     top = min(_HIGHEST * min(expected), 1.15 * max(*expected, *actual))
     axes.axhline(
         float((facts.labels * amounts).mean()), color=style.FAINT, linewidth=1.2, linestyle=":", label="all approved"

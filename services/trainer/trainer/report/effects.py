@@ -1,4 +1,4 @@
-"""Picture of what each field does to the probability."""
+"""Picture of the effect of each field on the probability of fraud."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -35,7 +35,7 @@ _SHORT = {
 
 
 def picture(facts: Facts) -> Figure:
-    """For each field the mean probability when all payments have this value, and what is lost without the field."""
+    """Draw for each field the mean probability if all payments had a value, and the loss if the field is shuffled."""
     figure, panels = style.panels(2, 3, width=12, height=7)
     payments = facts.matrix[_spread(len(facts.matrix), _PAYMENTS)]
     top = 0.0
@@ -87,23 +87,23 @@ def _importance(axes: Axes, facts: Facts) -> None:
     rng = np.random.default_rng(0)
     rows = _spread(len(facts.matrix), _MOST_SHUFFLED)
     matrix, labels = facts.matrix[rows], facts.labels[rows]
-    right = _loss(facts, matrix, labels)
-    lost = []
+    baseline = _loss(facts, matrix, labels)
+    increases = []
     for column in range(len(FEATURES)):
         losses = []
         for _ in range(_SHUFFLES):
             shuffled = matrix.copy()
             shuffled[:, column] = rng.permutation(matrix[:, column])
             losses.append(_loss(facts, shuffled, labels))
-        lost.append(100 * (np.mean(losses) / right - 1))
-    order = np.argsort(lost)
+        increases.append(100 * (np.mean(losses) / baseline - 1))
+    order = np.argsort(increases)
     axes.barh(
         [_SHORT[FEATURES[column]] for column in order],
-        [lost[column] for column in order],
+        [increases[column] for column in order],
         color=style.MODEL,
         height=0.6,
     )
-    axes.set(title="Without the field", xlabel="log loss rises by, %")
+    axes.set(title="Field shuffled", xlabel="increase of log loss, %")
     axes.grid(visible=False, axis="y")
 
 
@@ -112,5 +112,5 @@ def _loss(facts: Facts, matrix: Floats, labels: Integers) -> float:
 
 
 def _spread(count: int, most: int) -> Integers:
-    """At most `most` row numbers out of `count`, evenly spaced."""
+    """Return at most `most` row numbers out of `count`, evenly spaced."""
     return np.linspace(0, count - 1, min(most, count)).astype(np.int64)

@@ -1,4 +1,4 @@
-"""All that the report shows, as numbers: taken from the study, drawn elsewhere."""
+"""The data of the report, gathered from the study; pictures and page are made from it."""
 
 from dataclasses import dataclass
 
@@ -22,12 +22,12 @@ _MOST_PAYMENTS = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Facts:
-    """What the pictures and the page are made of; its payments were scored by models that had not seen them."""
+    """Data of the pictures and the page; each payment was scored by a model that was not fitted to it."""
 
     manifest: Manifest
     history: History
     held_out: int
-    """How many payments had no part in choosing, calibrating or fitting."""
+    """Number of payments that had no part in choosing, calibrating or fitting."""
     classifier: Classifier
     """Fitted to the whole history."""
     comparisons: list[Comparison]
@@ -36,13 +36,13 @@ class Facts:
     labels: Integers
     fraud: Floats
     truth: Floats | None
-    """True probabilities of the same payments, where they are known: those of the simulated history."""
+    """True probabilities of the same payments, known for the simulated history only."""
     thresholds: Thresholds
     costs: Costs
 
 
 def gather(history: History, study: Study, classifier: Classifier, manifest: Manifest) -> Facts:
-    """The facts; of more than 100,000 payments, evenly spaced ones."""
+    """Gather the facts, on at most 100,000 evenly spaced payments."""
     held_out = history.matrix[study.held_out]
     matrix = np.concatenate([study.compared_matrix, held_out])
     labels = np.concatenate([study.compared_labels, history.labels[study.held_out]])

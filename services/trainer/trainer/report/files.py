@@ -1,4 +1,4 @@
-"""Writes the report: models/report.html, whole in itself, and the same pictures in models/report/."""
+"""The report's files: models/report.html, self-contained, and the same pictures in models/report/."""
 
 import io
 import logging
@@ -33,13 +33,13 @@ _PICTURES: dict[str, Callable[[Facts], Figure]] = {
 
 
 def write(models_dir: Path, history: History, study: Study, classifier: Classifier, manifest: Manifest) -> Path:
-    """Draw and write everything anew; returns the page's path. Raises OSError where the folder can't be written."""
+    """Draw the pictures, replace all files, return the page's path. Raises OSError if the folder can't be written."""
     facts = gather(history, study, classifier, manifest)
     drawn = draw(facts)
     folder = models_dir / FOLDER
     if not folder.is_dir():
         folder.mkdir()
-        # as models/ itself: the owner on the host and the container's user share a group
+        # same mode as models/: the owner on the host and the container's user share a group
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) | _FOLDER_MODE)
     for name, content in drawn.items():
         replace_regular(folder / f"{name}.png", content, _FILE_MODE)
@@ -48,7 +48,7 @@ def write(models_dir: Path, history: History, study: Study, classifier: Classifi
 
 
 def draw(facts: Facts) -> dict[str, bytes]:
-    """Each picture's PNG by its name."""
+    """Return each picture as PNG, by name."""
     drawn = {}
     logging.getLogger("matplotlib").setLevel(logging.WARNING)
     with style.applied():

@@ -1,4 +1,4 @@
-"""The report's page: HTML that needs nothing but itself."""
+"""The report's page: self-contained HTML."""
 
 import base64
 import html as markup
@@ -30,51 +30,52 @@ dt { color: #5b6874; } dd { margin: 0; } ul { margin: 0; padding-left: 18px; }
 """
 
 _TITLES = {
-    "ranking": "Which payments come first",
-    "reliability": "Whether probabilities are true",
-    "scores": "How far apart they are",
-    "costs": "What thresholds cost",
-    "effects": "What each field does",
-    "candidates": "What else was tried",
+    "ranking": "Ranking of payments",
+    "reliability": "Calibration",
+    "scores": "Distribution of scores",
+    "costs": "Cost by threshold",
+    "effects": "Effect of each field",
+    "candidates": "Candidate models",
 }
 _CAPTIONS = {
-    "ranking": """How many of the stopped payments are frauds, and how many of all frauds are stopped, for every
-        possible threshold; the dots are the two that were chosen.""",
-    "reliability": """Payments in 20 groups of the same size by score. On the dotted line, five of a hundred payments
+    "ranking": """The share of frauds among stopped payments, and the share of all frauds that are stopped, for every
+        possible threshold; the dots are the two chosen thresholds.""",
+    "reliability": """Payments in 20 groups of equal size by score. On the dotted line, five of a hundred payments
         scored 5 % are frauds.""",
-    "scores": "Each class by itself: both areas are 100 %.",
+    "scores": "Each class is shown separately: both areas are 100 %.",
     "costs": """A missed fraud costs its amount. The expected cost weighs each outcome by its probability, so that a few
-        large amounts do not decide; the thresholds are where it is least.""",
-    "effects": """The mean probability when all payments have this one value and keep their others. Last: how much worse
-        the model is when the field's values are dealt out at random.""",
-    "candidates": """Cross-validated on the same payments. The simplest and fastest within one standard error of the
-        best wins.""",
+        large amounts do not decide; the chosen thresholds have the lowest expected cost.""",
+    "effects": """The mean probability if all payments had this value of the field and kept their other values. Last:
+        the loss of accuracy if the values of a field are shuffled.""",
+    "candidates": """Cross-validated on the same payments. The simplest and fastest candidate within one standard error
+        of the best is chosen.""",
 }
 
 _KINDS = {
-    "lines": "logistic regression on straight lines",
-    "curves_and_products": "logistic regression on a curve for each field, and on the products of each two curves",
-    "curves": "logistic regression on a curve for each field",
-    "all_products": "logistic regression on curves, and on all products of curves of different fields",
-    "monotonic_boosting": "gradient-boosted trees that never fall with risk, failed logins or a new device",
+    "lines": "logistic regression with one straight line per field",
+    "curves_and_products": "logistic regression on one curve per field and the products of each two curves",
+    "curves": "logistic regression on one curve per field",
+    "all_products": "logistic regression on curves and all products of curves of different fields",
+    "monotonic_boosting": "gradient-boosted trees that never decrease with risk, failed logins or a new device",
     "boosting": "gradient-boosted trees",
     "forest": "a random forest",
 }
 _LIMITS = (
-    """It knows five fields of one payment: no customer, no merchant, no history of either. What they hide, it can't
-        see.""",
-    """It learned from the past: when fraud changes, train again on newer payments. A probability is only as true as the
-        outcomes in the history; fraud that nobody noticed counts as legitimate.""",
-    "A value beyond what the history held is scored as the nearest that it held.",
-    "The thresholds take a reviewer to be right and a missed fraud to cost its amount. They are for these costs alone.",
-    "Country risk can stand for where people come from: whether that is fair and lawful is for people to judge.",
+    """The model uses five fields of one payment; it knows no customer, no merchant, and no history of either. It can't
+        detect fraud that these fields do not show.""",
+    """The model was trained on past payments: when fraud changes, train again on newer ones. A probability is only as
+        accurate as the outcomes in the history; fraud that was not noticed counts as legitimate.""",
+    "A value outside the range of the history is scored as the nearest value in that range.",
+    """The thresholds assume that a reviewer is right and that a missed fraud costs its amount. They are valid for these
+        costs only.""",
+    "Country risk can be a proxy for a person's origin: whether its use is fair and lawful is for people to judge.",
 )
 
 
 def html(facts: Facts, pictures: Mapping[str, bytes], made: datetime) -> str:
-    """The whole page, with the pictures inside."""
+    """Return the page with the embedded pictures; `made` is the time of creation in UTC."""
     manifest = facts.manifest
-    subtitle = f"{_words(manifest.kind)}, version {manifest.version}, made {made:%Y-%m-%d %H:%M} UTC"
+    subtitle = f"{_readable(manifest.kind)}, version {manifest.version}, created {made:%Y-%m-%d %H:%M} UTC"
     parts = [
         f"<h1>Fraud model</h1><p class=sub>{subtitle}</p>",
         _tiles(facts),
@@ -101,15 +102,15 @@ def _tiles(facts: Facts) -> str:
         ),
         (
             percent(round(metrics["share_reviewed"], 3)),
-            f"reviewed, from {percent(round(facts.thresholds.review, 4))} on",
+            f"reviewed (from {percent(round(facts.thresholds.review, 4))})",
         ),
-        (percent(round(metrics["share_blocked"], 3)), f"blocked, from {percent(round(facts.thresholds.block, 4))} on"),
+        (percent(round(metrics["share_blocked"], 3)), f"blocked (from {percent(round(facts.thresholds.block, 4))})"),
         (
             f"{metrics['cost_per_payment']:.2f}",
-            f"cost a payment; {metrics['cost_per_payment_all_approved']:.2f} if all were approved",
+            f"cost per payment ({metrics['cost_per_payment_all_approved']:.2f} if all were approved)",
         ),
     ]
-    tiles = "".join(f"<div class=tile><b>{value}</b><span>{words}</span></div>" for value, words in shown)
+    tiles = "".join(f"<div class=tile><b>{value}</b><span>{label}</span></div>" for value, label in shown)
     return (
         f"<div class=tiles>{tiles}</div><p class=sub>On {facts.held_out:,} payments that had no part in training.</p>"
     )
@@ -130,26 +131,26 @@ def _data(facts: Facts) -> str:
         [name, *map(_number, [*np.quantile(column, levels), column.mean(), frauds[:, place].mean()])]
         for place, (name, column) in enumerate(zip(FEATURES, history.matrix.T, strict=True))
     ]
-    head = ["field", "least", "1 %", "median", "99 %", "most", "mean", "mean of frauds"]
+    head = ["field", "minimum", "1 %", "median", "99 %", "maximum", "mean", "mean of frauds"]
     count = int(history.labels.sum())
-    words = (
+    summary = (
         f"{len(history.labels):,} payments, {count:,} of them frauds ({percent(round(history.labels.mean(), 4))}); "
         f"{facts.held_out:,} were held out. The pictures show {len(facts.labels):,} payments, each scored by a model "
-        "that had not seen it."
+        "that was not fitted to it."
     )
-    return f"<section><h2>The history</h2><p>{words}</p><div class=wide>{_table(head, rows)}</div></section>"
+    return f"<section><h2>Training history</h2><p>{summary}</p><div class=wide>{_table(head, rows)}</div></section>"
 
 
 def _card(facts: Facts) -> str:
     manifest, costs = facts.manifest, facts.costs
     libraries = manifest.libraries
     rows = {
-        "What it is for": "To give each payment a probability of fraud, and to propose approve, review or block.",
-        "Kind": f"{_words(manifest.kind)}: {_kind(manifest.kind)}",
+        "Purpose": "To give each payment a probability of fraud, and to propose approve, review or block.",
+        "Kind": f"{_readable(manifest.kind)}: {_kind(manifest.kind)}",
         "SHA-256 of model and decision rule": f"<code>{manifest.content_sha256}</code>",
-        "SHA-256 of the model's file": f"<code>{manifest.sha256}</code>",
-        "History's SHA-256": f"<code>{manifest.training_sha256}</code>",
-        "Made with": f"scikit-learn {libraries.scikit_learn}, NumPy {libraries.numpy}, Python {libraries.python}, "
+        "SHA-256 of the model file": f"<code>{manifest.sha256}</code>",
+        "SHA-256 of the history": f"<code>{manifest.training_sha256}</code>",
+        "Libraries": f"scikit-learn {libraries.scikit_learn}, NumPy {libraries.numpy}, Python {libraries.python}, "
         f"fraudstream {libraries.fraudstream}",
         "Settings": markup.escape(manifest.settings),
         "Costs": f"{costs.review:g} for a review, {costs.wrong_block:g} for a wrong block, in the payments' currency",
@@ -158,9 +159,9 @@ def _card(facts: Facts) -> str:
     }
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows.items())
     metrics = _table(
-        ["held out", "value"], [[_words(name), _number(value)] for name, value in manifest.metrics.items()]
+        ["held-out payments", "value"], [[_readable(name), _number(value)] for name, value in manifest.metrics.items()]
     )
-    return f"<section><h2>Model card</h2><dl>{listed}</dl></section><section><h2>All figures</h2>{metrics}</section>"
+    return f"<section><h2>Model card</h2><dl>{listed}</dl></section><section><h2>All metrics</h2>{metrics}</section>"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
@@ -170,11 +171,11 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _kind(name: str) -> str:
-    """What a candidate's name means; the first beginning that fits counts."""
-    return next((words for start, words in _KINDS.items() if name.startswith(start)), "see its manifest")
+    """Return the description of a candidate by its name; the first matching prefix counts."""
+    return next((description for prefix, description in _KINDS.items() if name.startswith(prefix)), "see its manifest")
 
 
-def _words(name: str) -> str:
+def _readable(name: str) -> str:
     return markup.escape(name.replace("_", " "))
 
 

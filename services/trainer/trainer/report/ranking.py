@@ -1,4 +1,4 @@
-"""Pictures of the order in which payments are put: precision against recall, and ROC."""
+"""Pictures of how the model ranks payments: precision against recall, and ROC."""
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,15 +11,15 @@ from trainer.report.facts import Facts
 
 Floats = NDArray[np.float64]
 
-_ROOM = 0.22  # share of the width that a name takes
+_ROOM = 0.22  # width of a label, as a share of the axis
 
 
 def picture(facts: Facts) -> Figure:
-    """Both curves, with the true probabilities' own where they are known."""
+    """Draw both curves, and those of the true probabilities if they are known."""
     figure, (precision, roc) = style.panels(1, 2, width=11, height=5.6)
     shown = [("model", facts.fraud, style.MODEL, "-")]
     if facts.truth is not None:
-        shown.insert(0, ("true probabilities, the limit", facts.truth, style.TRUTH, "--"))
+        shown.insert(0, ("true probabilities (upper limit)", facts.truth, style.TRUTH, "--"))
     for name, fraud, colour, line in shown:
         _precision(precision, facts, name, fraud, colour, line)
         _roc(roc, facts, name, fraud, colour, line)
@@ -31,11 +31,11 @@ def picture(facts: Facts) -> Figure:
         stopped = facts.fraud >= threshold
         if stopped.any():
             recall = float(stopped[facts.labels == 1].mean())
-            _dot(precision, recall, float(facts.labels[stopped].mean()), f"from {name} on", colour, left=recall > _ROOM)
+            _dot(precision, recall, float(facts.labels[stopped].mean()), name, colour, left=recall > _ROOM)
             wrong = float(stopped[facts.labels == 0].mean())
-            _dot(roc, wrong, recall, f"from {name} on", colour, left=wrong > 1 - _ROOM)
+            _dot(roc, wrong, recall, name, colour, left=wrong > 1 - _ROOM)
     precision.set(title="Precision and recall", xlabel="recall: share of frauds stopped")
-    precision.set(ylabel="precision: share of frauds among the stopped")
+    precision.set(ylabel="precision: share of frauds among stopped payments")
     roc.set(title="ROC", xlabel="share of legitimate payments stopped", ylabel="share of frauds stopped")
     for axes in (precision, roc):
         axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
@@ -46,7 +46,7 @@ def picture(facts: Facts) -> Figure:
 
 
 def _dot(axes: Axes, x: float, y: float, name: str, colour: str, *, left: bool) -> None:
-    """A point of a curve, its name below it on the side where the curve is not."""
+    """Draw a point of a curve, with its label below it on the side without the curve."""
     axes.plot(x, y, "o", color=colour, markersize=7, zorder=3)
     axes.annotate(
         name,

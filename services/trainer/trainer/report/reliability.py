@@ -1,4 +1,4 @@
-"""Picture of what probabilities are worth: how often payments with about the same one were fraud."""
+"""Picture of the calibration: how often payments with about the same probability were fraud."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,7 +14,7 @@ _WIDTH = 1.96  # of a 95 % interval, in standard deviations
 
 
 def picture(facts: Facts) -> Figure:
-    """Predicted against observed rate in 20 bins of as many payments each; both axes are logarithmic."""
+    """Draw predicted against observed rate in 20 bins of equal size; both axes are logarithmic."""
     figure, (axes,) = style.panels(1, 1, width=6.6, height=5.4)
     parts = calibrate.bins(facts.fraud)
     predicted = np.array([facts.fraud[part].mean() for part in parts])
@@ -28,14 +28,18 @@ def picture(facts: Facts) -> Figure:
     some = observed > 0
     axes.plot(predicted[some], observed[some], "o", color=style.MODEL, markersize=6, label="observed")
     if not some.all():
-        axes.plot(predicted[~some], np.full((~some).sum(), lowest), "v", color=style.MODEL, label="no fraud among them")
+        axes.plot(
+            predicted[~some], np.full((~some).sum(), lowest), "v", color=style.MODEL, label="no frauds in the bin"
+        )
     if facts.truth is not None:
         truth = [facts.truth[part].mean() for part in parts]
         axes.plot(predicted, truth, "D", color=style.TRUTH, markersize=6, fillstyle="none", label="true rate")
-    found = calibrate.reliability(facts.labels.astype(np.float64), facts.fraud)
+    reliability = calibrate.reliability(facts.labels.astype(np.float64), facts.fraud)
     axes.set(xscale="log", yscale="log", xlim=(lowest, 1), ylim=(lowest * 0.8, 1))
     axes.set(xlabel="predicted probability of fraud, mean of the bin", ylabel="share of frauds in the bin")
-    axes.set_title(f"Reliability: calibration error {found.error:.4f}, {found.by_chance:.4f} by chance alone")
+    axes.set_title(
+        f"Reliability: calibration error {reliability.error:.4f}, {reliability.by_chance:.4f} by chance alone"
+    )
     axes.xaxis.set_major_formatter(style.percent)
     axes.yaxis.set_major_formatter(style.percent)
     axes.legend(loc="upper left")
@@ -43,7 +47,7 @@ def picture(facts: Facts) -> Figure:
 
 
 def _interval(rate: Floats, counts: Floats | NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Wilson's 95 % interval of a rate."""
+    """Return the Wilson score interval (95 %) of a rate."""
     square = _WIDTH**2 / counts
     middle = (rate + square / 2) / (1 + square)
     half = np.sqrt(square * rate * (1 - rate) + square**2 / 4) / (1 + square)

@@ -1,4 +1,4 @@
-"""Picture of how far apart frauds and legitimate payments are scored."""
+"""Picture of the score distributions of frauds and legitimate payments."""
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -10,7 +10,7 @@ _BINS = 40
 
 
 def picture(facts: Facts) -> Figure:
-    """Each class's own shares over the probability, on the scale of log-odds; the thresholds are marked."""
+    """Draw a histogram of each class on a log-odds scale, each normalised to 100 %, with the thresholds."""
     figure, (axes,) = style.panels(1, 1, width=9, height=4.4)
     log_odds = np.log(facts.fraud / (1.0 - facts.fraud))
     edges = np.linspace(log_odds.min(), log_odds.max() + 1e-9, _BINS + 1)
@@ -40,7 +40,7 @@ def picture(facts: Facts) -> Figure:
     places = np.log(ticks / (1 - ticks))
     within = (places > edges[0]) & (places < edges[-1])
     axes.set_xticks(places[within], [style.percent(tick) for tick in ticks[within]])
-    axes.set(title="Scores of frauds and of legitimate payments", xlabel="probability of fraud (scale of log-odds)")
+    axes.set(title="Scores of frauds and legitimate payments", xlabel="probability of fraud (log-odds scale)")
     axes.set_ylabel("share of the class")
     axes.yaxis.set_major_formatter(style.percent)
     axes.legend(loc="best")

@@ -1,4 +1,4 @@
-"""How all pictures look: one colour for one thing, a light background, few lines."""
+"""The style of all pictures: one colour per concept, a light background, few lines."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,13 +44,13 @@ _SETTINGS: Any = {
 
 
 def percent(share: float, _position: object = None) -> str:
-    """A share as people read it; fits as an axis's formatter."""
+    """Format a share as a percentage; usable as an axis formatter."""
     return f"{100 * share:.4g} %"
 
 
 @contextmanager
 def applied() -> Iterator[None]:
-    """Pictures made inside look alike, whatever a user's matplotlib settings say."""
+    """Apply the style within the block, independently of the user's matplotlib settings."""
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams.update(_SETTINGS)
@@ -58,13 +58,13 @@ def applied() -> Iterator[None]:
 
 
 def panels(rows: int, columns: int, *, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure of `width` by `height` inches with its panels in reading order; needs no display and no global state."""
+    """Return a figure of `width` by `height` inches and its panels row by row; needs no display or global state."""
     figure = Figure(figsize=(width, height), layout=ConstrainedLayoutEngine(w_pad=0.12, h_pad=0.12))
     return figure, list(figure.subplots(rows, columns, squeeze=False).flat)
 
 
 def mark(axes: Axes, threshold: float, name: str, colour: str) -> None:
-    """A threshold on the x axis, with its name and value."""
+    """Draw a threshold on the x axis, with its name and value."""
     axes.axvline(threshold, color=colour, linewidth=1.4, linestyle=(0, (4, 2)))
     axes.annotate(
         f"{name} {percent(round(threshold, 4))}",

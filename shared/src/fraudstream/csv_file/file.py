@@ -82,7 +82,7 @@ class CsvFile:
         state = replace(state, era=era, marks={**state.marks, **renewed})
         if starts_era:
             aside = self._move_all_aside()
-            self._log.warning("CSV moved aside", file=aside.name, reason="the topic was re-created")
+            self._log.warning("CSV renamed", file=aside.name, reason="the topic was re-created")
             self._start(_without_ranges(replace(state, generation=0)))
         else:
             self.journal.write(replace(state, sequence=state.sequence + 1))
@@ -137,7 +137,7 @@ class CsvFile:
             raise self.claim.refusal(theirs)
         if self.path.exists():
             aside = self._move_all_aside()
-            self._log.warning("CSV moved aside", file=aside.name, reason="belongs to another Kafka cluster or topic")
+            self._log.warning("CSV renamed", file=aside.name, reason="belongs to another Kafka cluster or topic")
         return self._start(State(identity=ours, sequence=state.sequence, generation=self.highest()))
 
     def _recover_journal(self) -> State:

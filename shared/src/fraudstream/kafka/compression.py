@@ -1,4 +1,4 @@
-"""Decompression of record batches, bounded: a few kilobytes can expand to gigabytes."""
+"""Bounded decompression of record batches: a few kilobytes can expand to gigabytes."""
 
 import zlib
 from collections.abc import Callable, Iterator
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import cramjam
 
 MAX_BATCH_BYTES = 64 << 20
-"""A batch that expands to more is not read. Kafka limits a batch's compressed size only."""
+"""Batches that expand to more are not read. Kafka limits only the compressed size of a batch."""
 
 _XERIAL_MAGIC = b"\x82SNAPPY\x00"
 _XERIAL_HEADER_BYTES = 16
@@ -16,7 +16,7 @@ _USUAL_RATIO = 32
 _NO_ROOM = "failed to write whole buffer"
 _GZIP_MAGIC = b"\x1f\x8b"
 _GZIP_MEMBERS = 100
-"""Clients write one; what follows a member is copied, which takes minutes where members are small and many."""
+"""Clients write one; the bytes after each member are copied, which takes minutes with many small members."""
 _GZIP = 31  # zlib's window bits for gzip framing
 
 Buffer = bytes | bytearray | memoryview
@@ -25,13 +25,13 @@ DecompressInto = Callable[[bytes, memoryview], int]
 
 
 class DecompressionError(ValueError):
-    """The payload is damaged, or expands to more than `MAX_BATCH_BYTES`."""
+    """A payload that is damaged or expands to more than `MAX_BATCH_BYTES`."""
 
 
 def decompress(codec: int, payload: Buffer, head: bytes = b"") -> memoryview:
-    """Return `head`, followed by what `payload` expands to; `codec` is Kafka's number, 1 to 4.
+    """Return `head`, followed by the decompressed `payload`; `codec` is Kafka's id, 1 to 4.
 
-    The caller needs no copy to put `head` before data that may be as large as the limit. Raises DecompressionError.
+    `head` is included to save the caller a copy of data that may be as large as the limit. Raises DecompressionError.
     """
     decoder = _DECODERS.get(codec)
     if decoder is None:
@@ -44,37 +44,37 @@ def decompress(codec: int, payload: Buffer, head: bytes = b"") -> memoryview:
 
 def _gunzip(payload: bytes, head: bytes) -> memoryview:
     output = bytearray(head)
-    most = len(head) + MAX_BATCH_BYTES
+    limit = len(head) + MAX_BATCH_BYTES
     for _ in range(_GZIP_MEMBERS):
         member = zlib.decompressobj(_GZIP)
         while not member.eof:
             chunk = member.decompress(payload, _CHUNK_BYTES)
             output += chunk
-            if len(output) > most:
+            if len(output) > limit:
                 raise _too_large()
             payload = member.unconsumed_tail
             if not (chunk or payload or member.eof):
                 raise DecompressionError("its gzip data is truncated")
         payload = member.unused_data
-        if not payload.startswith(_GZIP_MAGIC):  # brokers and Java's clients ignore whatever else follows
+        if not payload.startswith(_GZIP_MAGIC):  # brokers and the Java client ignore other bytes after it
             return memoryview(output)
     raise DecompressionError(f"it has more than {_GZIP_MEMBERS} gzip members")
 
 
-def _through(decompress_into: DecompressInto) -> Decoder:
-    """Return a decoder that tries a buffer large enough for payments, and one of the limit's size if it was not."""
+def _buffered(decompress_into: DecompressInto) -> Decoder:
+    """Return a decoder that tries a buffer large enough for payments, then one of the maximum size."""
 
-    def decoder(payload: bytes, head: bytes) -> memoryview:
+    def decode(payload: bytes, head: bytes) -> memoryview:
         for room in (min(_USUAL_RATIO * len(payload), MAX_BATCH_BYTES), MAX_BATCH_BYTES):
-            if output := _within(room, decompress_into, payload, head):
+            if output := _decompress_within(room, decompress_into, payload, head):
                 return output
         raise _too_large()
 
-    return decoder
+    return decode
 
 
-def _within(room: int, decompress_into: DecompressInto, payload: bytes, head: bytes) -> memoryview | None:
-    """Return `head` and the data; None where it needs more than `room` bytes."""
+def _decompress_within(room: int, decompress_into: DecompressInto, payload: bytes, head: bytes) -> memoryview | None:
+    """Return `head` and the decompressed data; None if the data needs more than `room` bytes."""
     output = memoryview(bytearray(len(head) + room))
     output[: len(head)] = head
     try:
@@ -87,9 +87,9 @@ def _within(room: int, decompress_into: DecompressInto, payload: bytes, head: by
 
 def _unsnappy(payload: bytes, head: bytes) -> memoryview:
     output = bytearray(head)
-    most = len(head) + MAX_BATCH_BYTES
+    limit = len(head) + MAX_BATCH_BYTES
     for block in _xerial_blocks(payload) if payload.startswith(_XERIAL_MAGIC) else (payload,):
-        if len(output) + cramjam.snappy.decompress_raw_len(block) > most:
+        if len(output) + cramjam.snappy.decompress_raw_len(block) > limit:
             raise _too_large()
         output += cramjam.snappy.decompress_raw(block)
     return memoryview(output)
@@ -112,6 +112,6 @@ def _too_large() -> DecompressionError:
 _DECODERS: dict[int, Decoder] = {
     1: _gunzip,
     2: _unsnappy,
-    3: _through(cramjam.lz4.decompress_into),
-    4: _through(cramjam.zstd.decompress_into),
+    3: _buffered(cramjam.lz4.decompress_into),
+    4: _buffered(cramjam.zstd.decompress_into),
 }

@@ -1,4 +1,4 @@
-"""Boundaries of record batches, and of older formats' messages, in the bytes of a fetch response. Pure."""
+"""Boundaries of record batches, and of messages in older formats, in the bytes of a fetch response. Pure."""
 
 import struct
 from collections.abc import Iterator
@@ -7,14 +7,14 @@ from fraudstream.kafka.compression import Buffer
 
 LENGTH_AT = 8
 OVERHEAD = 12
-"""Base offset and length, which the length does not count."""
+"""Bytes of base offset and length, which the length does not include."""
 LENGTH = struct.Struct(">i")
 
 
 def frames(data: Buffer) -> Iterator[memoryview]:
-    """Yield each batch's bytes. The last one is left out where the response cuts it short, unless it is the only one.
+    """Yield each batch's bytes. If the response truncates the last batch, it is omitted, unless it is the only one.
 
-    One whose length is impossible is the last: nothing after it can be found.
+    A batch with an impossible length is the last one: the next can't be located.
     """
     view, at = memoryview(data), 0
     while len(view) - at >= OVERHEAD:

@@ -1,6 +1,6 @@
-"""Messages of Kafka's formats 0 and 1, before record batches: brokers still serve those that they have stored. Pure.
+"""Messages in Kafka's formats 0 and 1, older than record batches: brokers still serve stored ones. Pure.
 
-aiokafka's parsers of them read without end, or outside their memory, where a length is damaged.
+Given a damaged length, aiokafka's parsers for these formats loop endlessly or read outside their memory.
 """
 
 import struct
@@ -20,7 +20,7 @@ _NO_TIMESTAMP = -1
 
 
 class LegacyBatch:
-    """One message, with the records in it; the rest is as if it were a batch. Raises UndecodableError."""
+    """One message and the records in it, with the interface of a batch. Raises UndecodableError."""
 
     producer_id: ClassVar[None] = None
     is_control_batch: ClassVar[bool] = False
@@ -28,18 +28,18 @@ class LegacyBatch:
 
     def __init__(self, data: memoryview) -> None:
         self._data = data
-        self._message, self._attributes = _message(data)
+        self._message, self._attributes = _parse_message(data)
         self.base_offset = self._message.offset
         self.next_offset = self.base_offset + 1
 
     def validate_crc(self) -> bool:
-        """Whether the checksum is right."""
+        """Return whether the checksum is correct."""
         return bool(_HEAD.unpack_from(self._data)[2] == zlib.crc32(self._data[_CHECKED_FROM:]))
 
     def records(self) -> tuple[Sequence[Parsed], int]:
-        """Return the message, or those that are compressed in it, and how many bytes they take.
+        """Return the message, or the messages compressed in it, and their size in bytes.
 
-        They ascend by offset. Raises UndecodableError.
+        They are in ascending order of offset. Raises UndecodableError.
         """
         if not self._attributes & _CODEC:
             return [self._message], len(self._data)
@@ -50,23 +50,23 @@ class LegacyBatch:
         parts = list(islice(frames(data), MOST_PARTS + 1))
         check_parts(len(parts))
         if not parts or sum(map(len, parts)) != len(data):
-            _refuse()
-        found = [_message(part)[0] for part in parts]
-        # offsets in it count from its own beginning; those of the oldest format, and of some clients, do not
-        shift = self.base_offset - found[-1].offset
-        offsets = [one.offset + shift for one in found]
+            _raise_damaged()
+        messages = [_parse_message(part)[0] for part in parts]
+        # offsets are relative to the first message, except in format 0 and from some clients
+        shift = self.base_offset - messages[-1].offset
+        offsets = [message.offset + shift for message in messages]
         if offsets[0] < 0 or offsets != sorted(set(offsets)):
             raise UndecodableError("its offsets are not ascending")
-        return [self._placed(one, offset) for one, offset in zip(found, offsets, strict=True)], len(data)
+        return list(map(self._with_offset, messages, offsets)), len(data)
 
-    def _placed(self, one: Parsed, offset: int) -> Parsed:
+    def _with_offset(self, message: Parsed, offset: int) -> Parsed:
         appended = self._attributes & _LOG_APPEND_TIME
-        timestamp = self._message.timestamp if appended else one.timestamp
-        return Parsed(offset, timestamp, int(bool(appended)), one.key, one.value, [])
+        timestamp = self._message.timestamp if appended else message.timestamp
+        return Parsed(offset, timestamp, int(bool(appended)), message.key, message.value, [])
 
 
-def _message(data: memoryview) -> tuple[Parsed, int]:
-    """The message that `data` is, and its attributes; without a timestamp in format 0."""
+def _parse_message(data: memoryview) -> tuple[Parsed, int]:
+    """Return the message in `data`, without a timestamp in format 0, and its attributes."""
     timestamp = _NO_TIMESTAMP
     try:
         offset, _, _, magic, attributes = _HEAD.unpack_from(data)
@@ -74,25 +74,25 @@ def _message(data: memoryview) -> tuple[Parsed, int]:
         if magic:
             (timestamp,) = _TIMESTAMP.unpack_from(data, at)
             at += _TIMESTAMP.size
-        key, at = _bytes(data, at)
-        value, at = _bytes(data, at)
+        key, at = _read_bytes(data, at)
+        value, at = _read_bytes(data, at)
     except struct.error:
-        _refuse()
+        _raise_damaged()
     if at != len(data) or magic > 1:
-        _refuse()
+        _raise_damaged()
     timestamp_type = int(bool(magic and attributes & _LOG_APPEND_TIME))
     return Parsed(offset, timestamp, timestamp_type, key, value, []), attributes
 
 
-def _bytes(data: memoryview, at: int) -> tuple[bytes | None, int]:
+def _read_bytes(data: memoryview, at: int) -> tuple[bytes | None, int]:
     (size,) = _SIZE.unpack_from(data, at)
     begin = at + _SIZE.size
     if size == -1:
         return None, begin
     if not 0 <= size <= len(data) - begin:
-        _refuse()
+        _raise_damaged()
     return bytes(data[begin : begin + size]), begin + size
 
 
-def _refuse() -> NoReturn:
+def _raise_damaged() -> NoReturn:
     raise UndecodableError("it is damaged")

@@ -1,4 +1,4 @@
-"""Replacements for the classes with which aiokafka's fetcher reads a fetch response."""
+"""Replacements for the classes with which aiokafka's fetcher parses a fetch response."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -21,25 +21,25 @@ _READ_COMMITTED = 1
 
 
 class FetchedBytes:
-    """One partition's part of a fetch response (`MemoryRecords`)."""
+    """Bytes of one partition in a fetch response, in place of `MemoryRecords`."""
 
     def __init__(self, data: bytes) -> None:
         self.data = data
 
     def has_next(self) -> bool:
-        """Whether there is anything to read or to report."""
+        """Return whether there are bytes to parse or to report."""
         return bool(self.data)
 
     def size_in_bytes(self) -> int:
-        """Its length."""
+        """Return the length of the data."""
         return len(self.data)
 
 
 class PartitionRecords:
-    """Iterates over one partition's records, without those of aborted transactions.
+    """Iterator over one partition's records, without those of aborted transactions.
 
-    A damaged record comes as an `Unreadable` in its place. So does a batch that can't be decoded; it is the last thing
-    that comes, and the position stays there: what to do about it is for the reader to decide.
+    A damaged record is returned as an `Unreadable` with its offset. So is a batch that can't be decoded; it ends the
+    iteration, and the position does not advance: the caller decides how to continue.
     """
 
     def __init__(
@@ -50,15 +50,15 @@ class PartitionRecords:
         fetch_offset: int,
         key_deserializer: object,  # noqa: ARG002 - the fetcher's signature
         value_deserializer: object,  # noqa: ARG002
-        check_crcs: bool,  # noqa: ARG002 - they always are
+        check_crcs: bool,  # noqa: ARG002 - always checked
         isolation_level: int,
     ) -> None:
         self.next_fetch_offset = fetch_offset
         self._data = records.data
         self._skips_aborted = isolation_level == _READ_COMMITTED
-        self._aborted = sorted(aborted_transactions or (), key=lambda one: one[1], reverse=True)
+        self._aborted = sorted(aborted_transactions or (), key=lambda producer: producer[1], reverse=True)
         self._aborting: set[int | None] = set()
-        self._records = self._unpacked()
+        self._records = self._iterate()
 
     def __iter__(self) -> Iterator[Any]:
         return self._records
@@ -66,7 +66,7 @@ class PartitionRecords:
     def __next__(self) -> Record | Unreadable:
         return next(self._records)
 
-    def _unpacked(self) -> Iterator[Record | Unreadable]:
+    def _iterate(self) -> Iterator[Record | Unreadable]:
         for data in frames(self._data):
             if allowance.is_spent:
                 return
@@ -84,14 +84,14 @@ class PartitionRecords:
                     return  # the rest is fetched again
                 self.next_fetch_offset = record.offset + 1
                 yield record
-            # a batch keeps its last offset where compaction has removed the record that had it
+            # a batch keeps its last offset even if compaction has removed the record there
             self.next_fetch_offset = batch.next_offset
 
     def _read(self, batch: Batch, data: memoryview) -> tuple[Sequence[Record | Unreadable], int]:
-        """Return the batch's records, and how many bytes they take. Raises UndecodableError."""
+        """Return the batch's records and their size in bytes. Raises UndecodableError."""
         if batch.next_offset <= self.next_fetch_offset:
-            # the checksum does not cover the offset; such a batch would be fetched again for ever
-            raise UndecodableError("its offsets are before those that follow the last batch")
+            # the checksum does not cover the offset; such a batch would be fetched again endlessly
+            raise UndecodableError("its offsets are before the fetch position")
         if self._skips_aborted and batch.producer_id is not None and self._is_aborted(batch, data):
             return (), 0
         return ((), 0) if batch.is_control_batch else records_of(batch, data)

@@ -1,4 +1,4 @@
-"""All that is changed of aiokafka itself, for the whole process; docs/performance.md has what it brings."""
+"""Changes to aiokafka itself, for the whole process; docs/performance.md has their measured effect."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _fetcher: Any = fetcher
 
 
 class InvalidRecordError(errors.BrokerResponseError):
-    """A record that the topic does not accept: without a key where it is compacted, or refused by a broker's rule."""
+    """A record without a key in a compacted topic, or one that a broker's rule refuses."""
 
     errno = 87
     message = "INVALID_RECORD"
@@ -27,15 +27,15 @@ class InvalidRecordError(errors.BrokerResponseError):
 
 
 def register_invalid_record_error() -> None:
-    """All clients raise InvalidRecordError for Kafka's error 87; aiokafka does not know it and reports UnknownError."""
+    """Make all clients raise InvalidRecordError for Kafka's error 87, which aiokafka reports as UnknownError."""
     errors.kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 
 
 def read_damaged_records() -> None:
-    """All consumers return `fraudstream.record.Record`s, and `Unreadable`s in place of what can't be parsed.
+    """Make all consumers return `fraudstream.record.Record`s, and `Unreadable`s in place of unparsable bytes.
 
-    aiokafka would raise at the first damaged byte, and drop what it has taken of other partitions by then. It would
-    also make a ConsumerRecord of eleven fields of each record, which costs more than all the rest of its reading.
+    Unpatched, aiokafka raises at the first damaged byte, and drops the records already taken from other partitions. It
+    also creates a ConsumerRecord of eleven fields for each record, which costs more than the rest of its reading.
     """
     _fetcher.MemoryRecords = FetchedBytes
     _fetcher.PartitionRecords = PartitionRecords
@@ -43,45 +43,45 @@ def read_damaged_records() -> None:
 
 
 def retry_begin_soon() -> None:
-    """All producers wait for 1 ms, not 20, where the broker is still finishing the last transaction.
+    """Make all producers wait for 1 ms, not 20, while the broker is still finishing the last transaction.
 
-    It has told the client by then that the transaction is committed, and needs a few ms to say so in each partition.
+    The broker has acknowledged the commit already, and needs a few ms to write the marker to each partition.
     """
     sender.BACKOFF_OVERRIDE = _BEGIN_RETRY_S
 
 
 def note_attempts() -> None:
-    """All clients note how each attempt to connect ends, in `fraudstream.kafka.attempts`, and close at once under TLS.
+    """Make all clients record connection results in `fraudstream.kafka.attempts`, and close TLS immediately.
 
-    They drop the error, and say the same of a wrong password as of a broker that is away.
+    Unpatched, aiokafka drops the error, and reports a wrong password like an unreachable broker.
     """
-    _client.create_conn = attempts.noting(_connection)
+    _client.create_conn = attempts.noting(_connect)
 
 
-async def _connection(host: str, port: int, **options: Any) -> Any:
+async def _connect(host: str, port: int, **options: Any) -> Any:
     with closed_transport_is_an_outage():
         connection = await conn.create_conn(host, port, **options)
     writer = connection._writer  # noqa: SLF001
     writer.write = _write(writer.write)
     if options["ssl_context"] is not None:
-        # uvloop waits for up to 30 s for the farewell of a TLS 1.3 connection on which an answer is under way
+        # uvloop waits up to 30 s for the close_notify of a TLS 1.3 connection with a response in transit
         writer.close = writer.transport.abort
     return connection
 
 
 def _write(write: Callable[[bytes], None]) -> Callable[[bytes], None]:
-    def written(data: bytes) -> None:
+    def write_data(data: bytes) -> None:
         with closed_transport_is_an_outage():
             write(data)
 
-    return written
+    return write_data
 
 
 @contextmanager
 def closed_transport_is_an_outage() -> Iterator[None]:
-    """Raise ConnectionResetError where uvloop raises RuntimeError: the transport has just been closed.
+    """Raise ConnectionResetError where uvloop raises RuntimeError because the transport has just been closed.
 
-    asyncio's own transports drop what is written then; aiokafka expects an OSError.
+    asyncio's own transports drop data that is written then; aiokafka expects an OSError.
     """
     try:
         yield

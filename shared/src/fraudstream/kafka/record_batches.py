@@ -1,11 +1,11 @@
 """Kafka's record batches, format 2: bytes of a fetch response → records, with damage confined to where it is. Pure.
 
-aiokafka's parser raises at the first byte that it does not understand, which ends the reading of all partitions. It
-parses here what is sound; what it refuses is parsed again, record by record (`salvage`).
+aiokafka's parser raises at the first byte that it does not understand, which ends the reading of all partitions. Here
+it parses sound batches only; a batch that it refuses is parsed again, record by record (`salvage`).
 
-It reads a record's attributes, which are one byte and unused, as a varint. Where they are 128 or more it refuses the
-record, unless its key has just as many bytes as its index in the batch: key and timestamp are then read wrong. To look
-for that would cost 2 % of a payment's CPU.
+It reads a record's attributes, which are one byte and unused, as a varint. If they are 128 or more it refuses the
+record, unless the key's length in bytes equals the record's index in the batch: key and timestamp are then wrong. A
+check for that would cost 2 % of a payment's CPU.
 
 The format: https://kafka.apache.org/39/documentation/#recordbatch
 """
@@ -29,20 +29,20 @@ _FORMAT = 2
 _MAGIC_AT = 16
 _MARKER = struct.Struct(">hh")
 _LEGACY_BYTES = 26
-"""The least that a message of the older formats takes."""
+"""Minimum size of a message in the older formats."""
 _CODEC = 0x07
 _ABORT = 0
 _NO_TIMESTAMP = -1
 
-_UNFORESEEN = (OverflowError, MemoryError)
-"""What aiokafka's parser raises where a length overflows its arithmetic; nothing of that size is allocated."""
+_OVERFLOWS = (OverflowError, MemoryError)
+"""Raised by aiokafka's parser if a length overflows its arithmetic; nothing of that size is allocated."""
 
 Batch = Any
-"""aiokafka's view of a batch whose frame is sound. Only one of format 2 has a producer id."""
+"""aiokafka's view of a batch with a sound frame. Only batches of format 2 have a producer id."""
 
 
 def open_batch(data: memoryview) -> Batch:
-    """Return the batch in `data`. Raises UndecodableError where its frame or checksum is wrong."""
+    """Return the batch in `data`. Raises UndecodableError if its frame or checksum is wrong."""
     if len(data) < _LEGACY_BYTES or LENGTH.unpack_from(data, LENGTH_AT)[0] != len(data) - OVERHEAD:
         raise UndecodableError("it is truncated")
     magic = data[_MAGIC_AT]
@@ -59,20 +59,20 @@ def open_batch(data: memoryview) -> Batch:
 
 
 def records_of(batch: Batch, data: memoryview) -> tuple[Sequence[Record | Unreadable], int]:
-    """Return the records of `batch`, which was opened from `data`, and how many bytes they take uncompressed.
+    """Return the records of `batch`, opened from `data`, and their uncompressed size in bytes.
 
-    They ascend by offset. Raises UndecodableError.
+    They are in ascending order of offset. Raises UndecodableError.
     """
     if batch.producer_id is None:
         records_of_older_format: tuple[Sequence[Record], int] = batch.records()
         return records_of_older_format
     if batch.compression_type:
-        data = _uncompressed(data)
+        data = _decompress_batch(data)
         batch = DefaultRecordBatch(data)
-    return _parsed(batch, data), len(data)
+    return _parse(batch, data), len(data)
 
 
-def _parsed(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
+def _parse(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
     is_large = len(data) > UNCOUNTED_BYTES
     if is_large and not has_sound_lengths(data):
         return Salvage(data).records()
@@ -80,17 +80,18 @@ def _parsed(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
         records: list[Record] = counted(batch) if is_large else list(batch)
     except UndecodableError:
         raise
-    except (CorruptRecordException, ValueError, *_UNFORESEEN):
+    except (CorruptRecordException, ValueError, *_OVERFLOWS):
         return Salvage(data).records()
     offsets = [record.offset for record in records]
-    wanted = range(batch.base_offset, batch.next_offset)
-    if len(offsets) == len(wanted) and offsets == list(wanted):  # by length first: the header may state any number
+    expected = range(batch.base_offset, batch.next_offset)
+    # lengths are compared first: the header may state any number
+    if len(offsets) == len(expected) and offsets == list(expected):
         return records
     return records if _is_compacted(offsets, data) else Salvage(data).records()
 
 
 def is_abort_marker(batch: Batch, data: memoryview) -> bool:
-    """Whether this control batch ends a transaction that was aborted. Raises UndecodableError."""
+    """Return whether this control batch marks a transaction as aborted. Raises UndecodableError."""
     records, _ = records_of(batch, data)
     key = records[0].key if records else None
     if key is None or len(key) < _MARKER.size:
@@ -99,9 +100,9 @@ def is_abort_marker(batch: Batch, data: memoryview) -> bool:
 
 
 def unreadable_batch(data: memoryview, position: int, damage: str) -> Unreadable:
-    """Return the placeholder for an undecodable batch that was met at `position`.
+    """Return the placeholder for an undecodable batch found at `position`.
 
-    Its own header is believed where it is possible.
+    Its offsets come from its header if they are possible.
     """
     offset, last, timestamp = position, None, _NO_TIMESTAMP
     if len(data) >= HEADER.size and data[_MAGIC_AT] == _FORMAT:
@@ -114,8 +115,8 @@ def unreadable_batch(data: memoryview, position: int, damage: str) -> Unreadable
     )
 
 
-def _uncompressed(data: memoryview) -> memoryview:
-    """The batch as if it had been sent without compression."""
+def _decompress_batch(data: memoryview) -> memoryview:
+    """Return the batch in its uncompressed form."""
     header = BatchHeader(*HEADER.unpack_from(data))
     head = HEADER.pack(*header._replace(attributes=header.attributes & ~_CODEC))
     try:
@@ -125,9 +126,9 @@ def _uncompressed(data: memoryview) -> memoryview:
 
 
 def _is_compacted(offsets: Sequence[int], data: memoryview) -> bool:
-    """Whether these offsets are those of a batch of which compaction has removed records."""
+    """Return whether these are the offsets of a batch from which compaction has removed records."""
     header = BatchHeader(*HEADER.unpack_from(data))
     if header.record_count > header.last_delta:
         return False
     ends = [header.base_offset - 1, *offsets, header.base_offset + header.last_delta + 1]
-    return all(one < other for one, other in pairwise(ends))
+    return all(offset < following for offset, following in pairwise(ends))

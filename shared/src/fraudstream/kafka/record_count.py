@@ -1,4 +1,4 @@
-"""How many objects a record batch becomes: a record takes 7 bytes and a header 2, and 230 and 80 once parsed. Pure."""
+"""Limit on the objects of a batch: a record takes 7 bytes or more and a header 2, but 230 and 80 once parsed. Pure."""
 
 from collections.abc import Iterable
 
@@ -6,7 +6,7 @@ from fraudstream.kafka.salvage import HEADER, BatchHeader, check_parts, varint
 from fraudstream.record import Record
 
 UNCOUNTED_BYTES = 2 << 20
-"""A smaller batch becomes 140 MB at most; 10,000 payments fit into it."""
+"""A smaller batch takes at most 140 MB once parsed; 10,000 payments fit into it."""
 
 _UNCOUNTED_RECORD_BYTES = 1 << 20
 _VARINT_BYTES = 10
@@ -14,23 +14,23 @@ _CONTINUES = 0x80
 
 
 def has_sound_lengths(data: memoryview) -> bool:
-    """Whether the lengths of the records in the uncompressed batch `data` reach its end.
+    """Return whether the lengths of the records in the uncompressed batch `data` add up to its end.
 
-    Raises UndecodableError where its header, or a large record's, counts too much.
+    Raises UndecodableError if the count in its header, or in a large record, is too high.
     """
     check_parts(BatchHeader(*HEADER.unpack_from(data)).record_count)
     at, largest = HEADER.size, 0
     try:
         while at < len(data):
             length = data[at]
-            if length < _CONTINUES:  # a small record, and a long way to go: no call for it
+            if length < _CONTINUES:  # inlined for small records, of which there are many
                 length, at = (length >> 1) ^ -(length & 1), at + 1
             else:
                 length, at = varint(data, at, _VARINT_BYTES)
             if length <= 0:
                 return False
             if length > _UNCOUNTED_RECORD_BYTES:
-                largest = max(largest, _headers(data, at))
+                largest = max(largest, _header_count(data, at))
             at += length
     except (ValueError, IndexError):
         return False
@@ -39,7 +39,7 @@ def has_sound_lengths(data: memoryview) -> bool:
 
 
 def counted(batch: Iterable[Record]) -> list[Record]:
-    """Return the records. Raises UndecodableError where they and their headers are too many."""
+    """Return the records. Raises UndecodableError if there are more records and headers than MOST_PARTS."""
     records: list[Record] = []
     parts = 0
     for record in batch:
@@ -49,8 +49,8 @@ def counted(batch: Iterable[Record]) -> list[Record]:
     return records
 
 
-def _headers(data: memoryview, at: int) -> int:
-    """Return the header count of the record at `at`, as aiokafka reads it: attributes as a varint too."""
+def _header_count(data: memoryview, at: int) -> int:
+    """Return the header count of the record at `at`, as aiokafka reads it, with the attributes as a varint."""
     for _ in range(3):
         _, at = varint(data, at, _VARINT_BYTES)
     for _ in range(2):

@@ -1,4 +1,4 @@
-"""Errors by which a topic refuses records for good, and the setting of the topic that is the cause. Pure."""
+"""Errors by which a topic refuses records permanently, and the topic setting that is the cause. Pure."""
 
 import shlex
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ NEVER_ACCEPTED = (
     errors.UnsupportedForMessageFormatError,
     InvalidRecordError,
 )
-"""The same records are refused again, however often they are sent: somebody must change the topic, or time passes."""
+"""A retry of the same records is refused again, until a user changes the topic or, for timestamps, time passes."""
 
 _BATCH, _SEGMENT = "max.message.bytes", "segment.bytes"
 _BEFORE, _AFTER = "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"
@@ -33,7 +33,7 @@ _AS_SENT = ("producer", "uncompressed")
 
 
 class Cause(NamedTuple):
-    """A setting that makes a topic refuse records, why, and a value with which it accepts them."""
+    """A setting that makes a topic refuse records, the reason, and a value with which the topic accepts them."""
 
     setting: str
     why: str
@@ -42,64 +42,64 @@ class Cause(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TopicLimits:
-    """What a topic accepts, by its settings; Kafka's defaults where they are not known."""
+    """Limits of a topic by its settings; Kafka's defaults where a setting is not known."""
 
     topic: str
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def batch_bytes(self) -> int:
-        """The largest batch, in bytes. Where the broker compresses it again, it may grow by as much as is left here."""
+        """Size of the largest batch, in bytes; 2 % less if the broker compresses it again, which may enlarge it."""
         largest = min(self._number(_BATCH), self._number(_SEGMENT))
         as_sent = self.settings.get(_COMPRESSION, _AS_SENT[0]) in _AS_SENT
         return largest if as_sent else largest - largest // 50
 
     @property
     def remarks(self) -> Mapping[str, str]:
-        """By setting: its consequences that refuse nothing, and that a user should know."""
-        found = {}
+        """By setting: consequences that a user should know, although no record is refused."""
+        remarks = {}
         if self.settings.get(_TIMESTAMP_TYPE) == "LogAppendTime":
-            found[f"{_TIMESTAMP_TYPE}=LogAppendTime"] = (
+            remarks[f"{_TIMESTAMP_TYPE}=LogAppendTime"] = (
                 "the timestamps of its records are the broker's, not the payments'"
             )
         if self._is_compacted:
-            found[f"{_CLEANUP}={self.settings[_CLEANUP]}"] = (
-                "Kafka deletes all but the last record of a key, and refuses records without one: "
+            remarks[f"{_CLEANUP}={self.settings[_CLEANUP]}"] = (
+                "Kafka deletes all but the last record of each key, and refuses records without a key: "
                 "set cleanup.policy=delete to keep each record"
             )
-        return found
+        return remarks
 
     def cause(self, error: errors.BrokerResponseError, messages: Sequence[Message], now_ms: int) -> Cause | None:
-        """Return the setting by which the topic refuses one of *messages* with *error*; None if it is not known."""
+        """Return the setting that makes the topic refuse one of *messages* with *error*; None if it is not known."""
         match error:
             case errors.MessageSizeTooLargeError():
-                return self._size(_BATCH, messages)
+                return self._size_cause(_BATCH, messages)
             case errors.RecordListTooLargeError():
-                return self._size(_SEGMENT, messages)
+                return self._size_cause(_SEGMENT, messages)
             case errors.InvalidTimestampError():
-                return self._timestamp([message[2] for message in messages], now_ms)
+                return self._timestamp_cause([message[2] for message in messages], now_ms)
             case InvalidRecordError() if self._is_compacted and any(message[0] is None for message in messages):
                 return Cause(_CLEANUP, "a compacted topic accepts no record without a key", "delete")
         return None
 
-    def _size(self, setting: str, messages: Sequence[Message]) -> Cause:
+    def _size_cause(self, setting: str, messages: Sequence[Message]) -> Cause:
         needed = max((batch_bytes(key, value, headers) for key, value, _, headers in messages), default=0)
         better = max(_DEFAULTS[setting], needed)
-        return Cause(setting, "a record is larger, even without what can be removed of it", str(better))
+        return Cause(setting, "a record is larger, even without its removable parts", str(better))
 
-    def _timestamp(self, timestamps_ms: Sequence[int], now_ms: int) -> Cause | None:
+    def _timestamp_cause(self, timestamps_ms: Sequence[int], now_ms: int) -> Cause | None:
         given = [timestamp_ms for timestamp_ms in timestamps_ms if timestamp_ms != _NO_TIMESTAMP]
-        before, after = self._window(_BEFORE), self._window(_AFTER)
+        before, after = self._window_setting(_BEFORE), self._window_setting(_AFTER)
         if not given or self._number(before) == self._number(after) == _DEFAULTS[_BEFORE]:
             return None
         early, late = now_ms - min(given), max(given) - now_ms
-        # by how much each is exceeded: our clock may differ from the broker's
+        # compare the excess over each limit: our clock may differ from the broker's
         if early - self._number(before) >= late - self._number(after):
             return Cause(before, "a record's timestamp is older", str(_DEFAULTS[before]))
         return Cause(after, "a record's timestamp is further in the future", str(_DEFAULTS[after]))
 
-    def _window(self, setting: str) -> str:
-        """The setting in force: before Kafka 4 an older one applies where the newer one has its default."""
+    def _window_setting(self, setting: str) -> str:
+        """Return the setting in force: before Kafka 4 the older one applies if the newer one has its default."""
         is_default = self._number(setting) == _DEFAULTS[setting]
         return _DIFFERENCE if is_default and _DIFFERENCE in self.settings else setting
 
@@ -112,7 +112,7 @@ class TopicLimits:
 
 
 def refusal(limits: TopicLimits, error: errors.BrokerResponseError, cause: Cause | None, bootstrap: str) -> str:
-    """Return one line for a user: the topic, the setting that is the cause, and the command that changes it."""
+    """Return one line for the user: the topic, the setting that is the cause, and the command that changes it."""
     topic = shlex.quote(limits.topic)
     command = f"kafka-configs --bootstrap-server {bootstrap} --entity-type topics --entity-name {topic}"
     if cause is None:

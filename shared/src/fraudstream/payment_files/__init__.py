@@ -1,1 +1,1 @@
-"""CSV and JSON Lines files of payments, for producer, `score` and trainer; docs/tables.md has the rules."""
+"""CSV and JSON Lines files of payments, for the producer, `score` and the trainer; docs/tables.md has the rules."""

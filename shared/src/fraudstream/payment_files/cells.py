@@ -1,22 +1,22 @@
-"""The text of a table's cell → the number that it stands for. Tables have no types: one rule for all that read them."""
+"""The text of a table's cell converted to a number. Tables have no types: all readers use the same rule."""
 
 import re
 
-# each digit can match in one place only: otherwise a long cell that is no number takes quadratic time
+# each digit can match in one place only: otherwise a long cell that is not a number takes quadratic time
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _WHOLE = re.compile(r"([+-]?[0-9]{1,19})(\.0*)?")
 _BOOLEANS = {"true": 1, "false": 0}
 
 
 def number(text: str, *, whole: bool) -> int | float | None:
-    """The number, None if the text is none; otherwise the same double that the wire's parser makes of it.
+    """Return the number, as the same double that the JSON parser returns for it; None if the text is not a number.
 
-    Where whole numbers are wanted, `3.0` counts as 3, and true and false as 1 and 0; others come back as they are.
-    Spaces around are ignored. Infinite where the number is beyond all doubles.
+    If `whole`, `3.0` counts as 3, and true and false as 1 and 0; other numbers are returned unchanged.
+    Surrounding spaces are ignored. The result is infinite if the number is too large for a double.
     """
     text = text.strip()
     if whole:
-        # not by way of a double, which from 2**53 on is another number
+        # not through a double, which is not exact from 2**53 on
         if match := _WHOLE.fullmatch(text):
             return int(match[1])
         if text.lower() in _BOOLEANS:

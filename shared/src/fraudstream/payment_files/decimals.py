@@ -10,13 +10,13 @@ from fraudstream.payment_files.rows import DECIMALS, ID, LABEL, quoted
 
 POINT, COMMA = ".", ","
 UNPROVEN = "?"
-"""A point that no number of the file's beginning shows, where the delimiter is not a comma."""
+"""An assumed point: no number at the beginning of the file shows it, and the delimiter is not a comma."""
 MARKS = {POINT: "point", COMMA: "comma", UNPROVEN: "point"}
 _MARKED = re.compile(r"[+-]?(?=[.,]?[0-9])[0-9]*([.,])[0-9]*([eE][+-]?[0-9]+)?")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([.,' _\u00a0\u2009\u202f\u2019][0-9]{3})+([.,][0-9]*)?")
-_MOST_COMMON = 10_001
-"""Whole numbers below are looked up, which is four times as fast as to parse them."""
+_COMMON_LIMIT = 10_001
+"""Whole numbers below this are looked up, which is four times as fast as parsing them."""
 
 Value = int | float | str
 Convert = Callable[[str], Value]
@@ -25,18 +25,18 @@ Convert = Callable[[str], Value]
 def mark(path: object, delimiter: str, cells: Iterable[tuple[int, str, str]]) -> str:
     """Return the decimal mark that the cells use; each comes with its line and column. Raises PaymentFileError.
 
-    `1.234` may be a thousand: it proves nothing. Without a proof the mark is a point, but only where a comma is the
-    delimiter can that be relied on; elsewhere it is UNPROVEN.
+    `1.234` may be a thousand: it proves nothing. Without a proof, the mark is a point if the delimiter is a comma, and
+    UNPROVEN otherwise.
     """
     proofs: dict[str, str] = {}
-    doubtful = ""
+    ambiguous = ""
     for line, column, text in cells:
         match = _MARKED.fullmatch(text.strip())
         if match is None:
             continue
         place = f"line {line:,}, column {column}: {quoted(text.strip())}"
         if _MAYBE_THOUSANDS.fullmatch(text.strip()):
-            doubtful = doubtful or place
+            ambiguous = ambiguous or place
         else:
             proofs.setdefault(match[1], place)
     if len(proofs) > 1:
@@ -44,42 +44,45 @@ def mark(path: object, delimiter: str, cells: Iterable[tuple[int, str, str]]) ->
             f"{path} mixes decimal points ({proofs[POINT]}) and decimal commas ({proofs[COMMA]}): "
             "write all numbers with the same mark"
         )
-    if not proofs and doubtful and delimiter != ",":
+    if not proofs and ambiguous and delimiter != ",":
         raise PaymentFileError(
-            f"{path}, {doubtful} may be a decimal number or a thousand, and no other number of the file's beginning "
-            "shows which: write it with two decimal places, or without thousands separators"
+            f"{path}, {ambiguous} may have a decimal mark or a thousands separator, "
+            "and no other number at the beginning of the file shows which: "
+            "write it with two decimal places, or without thousands separators"
         )
     return next(iter(proofs), POINT if delimiter == "," else UNPROVEN)
 
 
 def converters(decimal_mark: str) -> Mapping[str, Convert]:
-    """Return for each column the function from a cell's text to its number, or to the text where it is none."""
+    """Return for each column the function from a cell's text to its number, or to the text if it is not a number."""
     character = POINT if decimal_mark == UNPROVEN else decimal_mark
-    common = {text: value for value in range(_MOST_COMMON) for text in (f"{value}", f"{value}{character}0")}
+    common = {text: value for value in range(_COMMON_LIMIT) for text in (f"{value}", f"{value}{character}0")}
 
     def decimal(text: str) -> Value:
-        return _value(text, decimal_mark, whole=False)
+        return _convert(text, decimal_mark, whole=False)
 
     def whole(text: str) -> Value:
         found = common.get(text)
-        return _value(text, decimal_mark, whole=True) if found is None else found
+        return _convert(text, decimal_mark, whole=True) if found is None else found
 
     return {name: decimal if name in DECIMALS else whole for name in (ID, *FEATURES)} | {LABEL: whole}
 
 
 def problem(text: str, decimal_mark: str) -> str | None:
-    """Return why a cell is not read although it looks like a number; None where it does not look like one."""
+    """Return why a cell that looks like a number is not read; None if it does not look like one."""
     if decimal_mark == UNPROVEN and _MAYBE_THOUSANDS.fullmatch(text):
-        return "may be a decimal number or a thousand, and no number of the file's beginning shows which"
+        return (
+            "may have a decimal mark or a thousands separator, and no number at the beginning of the file shows which"
+        )
     if _THOUSANDS.fullmatch(text):
-        return f"has thousands separators, or another decimal mark than the file's, a {MARKS[decimal_mark]}"
+        return f"has thousands separators, or a decimal mark other than the file's, a {MARKS[decimal_mark]}"
     match = _MARKED.fullmatch(text)
     if match and match[1] != decimal_mark:
         return f"has a decimal {MARKS[match[1]]}, but the file's other numbers have a decimal {MARKS[decimal_mark]}"
     return None
 
 
-def _value(text: str, decimal_mark: str, *, whole: bool) -> Value:
+def _convert(text: str, decimal_mark: str, *, whole: bool) -> Value:
     plain = text
     if decimal_mark == COMMA:
         if POINT in text:

@@ -12,10 +12,10 @@ from fraudstream.payment_files.rows import ID, Batch, Rejected, Row, Schema, des
 
 
 class DelimitedReader:
-    """Reads lines by the file's header and decimal mark."""
+    """Reader of lines, given the file's header and decimal mark."""
 
     def __init__(self, schema: Schema, header: Header, decimal_mark: str, file: object = "the file") -> None:
-        """`file` is what messages name."""
+        """Name `file` in error messages."""
         self._schema = schema
         self._header = header
         self._decimal_mark = decimal_mark
@@ -23,9 +23,9 @@ class DelimitedReader:
         self._converters = decimals.converters(decimal_mark)
 
     def read(self, first: int, lines: Sequence[bytes]) -> Batch:
-        """Return what the lines are; `first` is the number of the first of them.
+        """Return the batch of these lines; `first` is the line number of the first one.
 
-        Raises PaymentFileError at a second header with its columns in other places: the rows after it would be misread.
+        Raises PaymentFileError at a second header in another column order: the rows after it would be misread.
         """
         numbers, table, rejected, blank = split(self._header, first, lines)
         numbers_of_rows: list[int] = []
@@ -34,7 +34,7 @@ class DelimitedReader:
         for number, row, event in zip(numbers, table, events, strict=True):
             if isinstance(event, InvalidPayment):
                 self._check_header(number, row)
-                rejected.append(Rejected(line=number, reason=event.reason, detail=self._problems(row)))
+                rejected.append(Rejected(line=number, reason=event.reason, detail=self._describe_row(row)))
             else:
                 numbers_of_rows.append(number)
                 rows.append(event)
@@ -58,7 +58,7 @@ class DelimitedReader:
         rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
         return [_without_empty(row) if "" in row.values() else row for row in rows]
 
-    def _problems(self, row: Sequence[str]) -> str:
+    def _describe_row(self, row: Sequence[str]) -> str:
         shown = {name: row[place].strip() for name, place in self._header.places.items()}
         for name, cell in shown.items():
             if isinstance(self._converters[name](cell), str):
@@ -77,10 +77,10 @@ def split(header: Header, first: int, lines: Sequence[bytes]) -> tuple[list[int]
     blank = 0
     for number, line in enumerate(lines, first):
         try:
-            row = _row(header, line)
+            row = _split_line(header, line)
         except ValueError as error:
             reason = "too_long" if len(line) > LONGEST_LINE else "invalid_csv"
-            rejected.append(Rejected(line=number, reason=reason, detail=_problem(header, line, error)))
+            rejected.append(Rejected(line=number, reason=reason, detail=_describe_line(header, line, error)))
         else:
             if row is None:
                 blank += 1
@@ -90,10 +90,10 @@ def split(header: Header, first: int, lines: Sequence[bytes]) -> tuple[list[int]
     return numbers, table, rejected, blank
 
 
-def _row(header: Header, line: bytes) -> list[str] | None:
-    """Return the cells of the line; None where all are blank. Raises ValueError."""
+def _split_line(header: Header, line: bytes) -> list[str] | None:
+    """Return the cells of the line; None if all are blank. Raises ValueError."""
     if b"\0" in line:
-        raise ValueError("there is a NUL byte in the line")
+        raise ValueError("the line contains a NUL byte")
     if len(line) > LONGEST_LINE:
         raise ValueError(f"longer than {LONGEST_LINE:,} bytes")
     row = cells(line.decode(), header.delimiter)
@@ -106,7 +106,7 @@ def _row(header: Header, line: bytes) -> list[str] | None:
     return row
 
 
-def _problem(header: Header, line: bytes, error: ValueError) -> str:
+def _describe_line(header: Header, line: bytes, error: ValueError) -> str:
     if isinstance(error, UnicodeDecodeError):
         return f"byte {error.start + 1} (0x{line[error.start]:02X}) is not UTF-8: save the file as UTF-8"
     if isinstance(error, QuoteError):

@@ -1,4 +1,4 @@
-"""The header of a delimited file: which delimiter, and where each column is. Pure."""
+"""The header of a delimited file: its delimiter, and the position of each column. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.quoting import DELIMITERS, QuoteError, cells
 from fraudstream.payment_files.rows import ID, Schema, quoted
 
-_MOST_NAMES = 20
+_NAMES_SHOWN = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,30 +18,32 @@ class Header:
     delimiter: str
     names: Sequence[str]
     places: Mapping[str, int]
-    """Each column that is read, and its place in a row."""
+    """Position in a row of each column that is read."""
 
 
 def parse(place: str, line: bytes, schema: Schema) -> Header:
-    """Return the header that `line` is; `place` names file and line. Raises PaymentFileError."""
-    text = _text(place, line)
-    found = {delimiter: _names(text, delimiter) for delimiter in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda one: sum(name in (found[one] or ()) for name in schema.columns))
-    names = found[delimiter]
+    """Return the header in `line`; `place` names file and line in errors. Raises PaymentFileError."""
+    text = _decode(place, line)
+    by_delimiter = {delimiter: _split(text, delimiter) for delimiter in DELIMITERS}
+    delimiter = max(DELIMITERS, key=lambda mark: sum(name in (by_delimiter[mark] or ()) for name in schema.columns))
+    names = by_delimiter[delimiter]
     if names is None:
-        raise PaymentFileError(f"{place}: a quote in the header is not closed, or is not around a whole name")
+        raise PaymentFileError(f"{place}: a quote in the header is not closed, or does not enclose a whole name")
     _check(place, names, delimiter, schema)
-    wanted = schema.columns if schema.new_id is None else (ID, *schema.columns)
-    places = {name: names.index(name) for name in wanted if name in names}
+    read = schema.columns if schema.new_id is None else (ID, *schema.columns)
+    places = {name: names.index(name) for name in read if name in names}
     return Header(delimiter=delimiter, names=names, places=places)
 
 
-def _text(place: str, line: bytes) -> str:
+def _decode(place: str, line: bytes) -> str:
     if len(line) > LONGEST_LINE:
-        raise PaymentFileError(f"{place}: longer than {LONGEST_LINE:,} bytes, which no header is")
+        raise PaymentFileError(f"{place}: longer than {LONGEST_LINE:,} bytes, too long for a header")
     if b"\0" in line:
-        raise PaymentFileError(f"{place}: NUL bytes in the header, as of UTF-16 without a mark: save the file as UTF-8")
+        raise PaymentFileError(
+            f"{place}: NUL bytes in the header (UTF-16 without a byte order mark?): save the file as UTF-8"
+        )
     if line.lstrip().startswith((b"{", b"[")):
-        raise PaymentFileError(f"{place}: JSON, not a header: name a JSON Lines file .jsonl")
+        raise PaymentFileError(f"{place}: JSON, not a header: the name of a JSON Lines file ends in .jsonl")
     try:
         return line.decode()
     except UnicodeDecodeError as error:
@@ -50,7 +52,7 @@ def _text(place: str, line: bytes) -> str:
         ) from None
 
 
-def _names(text: str, delimiter: str) -> list[str] | None:
+def _split(text: str, delimiter: str) -> list[str] | None:
     try:
         return [name.strip() for name in cells(text, delimiter)]
     except QuoteError:
@@ -60,10 +62,10 @@ def _names(text: str, delimiter: str) -> list[str] | None:
 def _check(place: str, names: Sequence[str], delimiter: str, schema: Schema) -> None:
     missing = [name for name in schema.columns if name not in names]
     if missing:
-        shown = ", ".join(quoted(name) for name in names[:_MOST_NAMES])
+        shown = ", ".join(quoted(name) for name in names[:_NAMES_SHOWN])
         raise PaymentFileError(
             f"{place}: no column {', '.join(missing)} (found, with {DELIMITERS[delimiter]} as delimiter: {shown}; "
-            "comma, semicolon and tab are read)"
+            "comma, semicolon and tab are supported)"
         )
     positions: dict[str, int] = {}
     for position, name in enumerate(names, 1):

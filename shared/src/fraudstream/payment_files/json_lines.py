@@ -1,4 +1,4 @@
-"""The rows of a JSON Lines file, by the rules of the wire. Pure."""
+"""The rows of a JSON Lines file, by the rules for messages. Pure."""
 
 from collections.abc import Sequence
 
@@ -10,62 +10,62 @@ from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.rows import ID, Batch, Rejected, Row, Schema, described, in_order
 
 _SPACE = b" \t"
-Found = tuple[int, Row, bytes]
-"""A row with its line and its JSON."""
+NumberedRow = tuple[int, Row, bytes]
+"""Line number, row and JSON."""
 _ID_KEY = f'"{ID}"'.encode()
 
 
 class JsonLinesReader:
-    """Reads each line as one JSON object; of a field given twice the last one counts, as on the wire."""
+    """Reader of one JSON object per line; the last of duplicate fields counts, as in messages."""
 
     def __init__(self, schema: Schema) -> None:
         self._schema = schema
 
     def read(self, first: int, lines: Sequence[bytes]) -> Batch:
-        """Return what the lines are; `first` is the number of the first of them."""
-        rejected = [_too_long(number) for number, line in enumerate(lines, first) if len(line) > LONGEST_LINE]
+        """Return the batch of these lines; `first` is the line number of the first one."""
+        rejected = [_reject_too_long(number) for number, line in enumerate(lines, first) if len(line) > LONGEST_LINE]
         fitting = [
             (number, line.strip(_SPACE)) for number, line in enumerate(lines, first) if len(line) <= LONGEST_LINE
         ]
         texts = [(number, text) for number, text in fitting if text]
         values = [text if _ID_KEY in text else self._with_id(number, text) for number, text in texts]
-        found: list[Found] = []
+        rows: list[NumberedRow] = []
         events = decode_each(values, self._schema.adapter)
         for (number, text), value, event in zip(texts, values, events, strict=True):
-            judged = self._judged(number, text) if isinstance(event, InvalidPayment) else (number, event, value)
-            if isinstance(judged, Rejected):
-                rejected.append(judged)
+            result = self._revalidate(number, text) if isinstance(event, InvalidPayment) else (number, event, value)
+            if isinstance(result, Rejected):
+                rejected.append(result)
             else:
-                found.append(judged)
+                rows.append(result)
         return Batch(
-            lines=[number for number, _, _ in found],
-            rows=[row for _, row, _ in found],
-            values=[value for _, _, value in found],
+            lines=[number for number, _, _ in rows],
+            rows=[row for _, row, _ in rows],
+            values=[value for _, _, value in rows],
             rejected=in_order(rejected),
             blank=len(fitting) - len(texts),
         )
 
     def _with_id(self, number: int, text: bytes) -> bytes:
-        # in front: an id of the line's own comes later, and so counts, even if its name is written with escapes
+        # first: an id in the line itself comes later, and so counts, even if its name contains escapes
         if self._schema.new_id is None or not text.startswith(b"{"):
             return text
         others = text[1:].lstrip(_SPACE)
         comma = b"" if others.startswith(b"}") else b","
         return b'{"%s":%d%s%s' % (ID.encode(), self._schema.new_id(number), comma, others)
 
-    def _judged(self, number: int, text: bytes) -> Found | Rejected:
-        """Judge a line as it is, and with an id: one of the two forms is invalid."""
+    def _revalidate(self, number: int, text: bytes) -> NumberedRow | Rejected:
+        """Validate a line as it is, and with an id: one of the two forms is invalid."""
         problems: list[InvalidPayment] = []
         for value in (text, self._with_id(number, text)):
             (event,) = decode_each([value], self._schema.adapter)
             if not isinstance(event, InvalidPayment):
                 return number, event, value
             problems.append(event)
-        # without an id, NaN in a field that is ignored is found only in the form with one
+        # in a line without an id, NaN in an ignored field is detected only in the form with an id
         problem = next((one for one in problems if one.reason == "invalid_json"), problems[0])
-        return Rejected(line=number, reason=problem.reason, detail=self._problems(text, problem))
+        return Rejected(line=number, reason=problem.reason, detail=self._describe(text, problem))
 
-    def _problems(self, text: bytes, problem: InvalidPayment) -> str:
+    def _describe(self, text: bytes, problem: InvalidPayment) -> str:
         if problem.reason not in {"missing_field", "invalid_field"}:
             return problem.detail
         fields = pydantic_core.from_json(text)
@@ -78,5 +78,5 @@ class JsonLinesReader:
         return envelope or described(self._schema, fields, shown)
 
 
-def _too_long(number: int) -> Rejected:
+def _reject_too_long(number: int) -> Rejected:
     return Rejected(line=number, reason="too_long", detail=f"longer than {LONGEST_LINE:,} bytes")

@@ -1,4 +1,4 @@
-"""A file → its content in UTF-8, chunk by chunk, whatever it is encoded or compressed with."""
+"""The content of a file in chunks of UTF-8, from any supported encoding and compression."""
 
 import codecs
 import gzip
@@ -15,8 +15,8 @@ from fraudstream.errors import PaymentFileError
 CHUNK_BYTES = 1 << 18
 _GZIP = b"\x1f\x8b"
 _FREE_BYTES = 1 << 26
-_MOST_EXPANDED = 100
-"""Times its size that a gzip file may expand to, after the free bytes: payments expand 3 to 15 times."""
+_MAX_EXPANSION = 100
+"""Limit on the expansion of a gzip file, in times its size, after the free bytes: payments expand 3 to 15 times."""
 _ENCODINGS = {
     codecs.BOM_UTF8: "UTF-8 with a byte order mark",
     codecs.BOM_UTF16_LE: "UTF-16-LE",
@@ -31,15 +31,15 @@ _FOREIGN = {
     b"PAR1\x15": f"a Parquet file: {_AS_CSV}",
     b"Obj\x01": f"an Avro container file: {_AS_CSV}",
     _GZIP: "compressed twice: unpack it once",
-    b"\x28\xb5\x2f\xfd": "compressed with zstd: only gzip is read",
-    b"\xfd7zXZ\x00": "compressed with xz: only gzip is read",
-    b"BZh9": "compressed with bzip2: only gzip is read",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd: only gzip is supported",
+    b"\xfd7zXZ\x00": "compressed with xz: only gzip is supported",
+    b"BZh9": "compressed with bzip2: only gzip is supported",
 }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A file's content, with what was detected; `chunks` are UTF-8 without a byte order mark."""
+    """A file's content, with its detected encoding and compression; `chunks` are UTF-8 without a byte order mark."""
 
     encoding: str
     is_gzip: bool
@@ -48,7 +48,7 @@ class Opened:
 
 @contextmanager
 def opened(path: Path) -> Iterator[Opened]:
-    """Open the file for one reading. Raises PaymentFileError, also while it is read."""
+    """Open the file for reading it once. Raises PaymentFileError, also while it is read."""
     with ExitStack() as stack:
         try:
             if not stat.S_ISREG(path.stat().st_mode):
@@ -56,7 +56,7 @@ def opened(path: Path) -> Iterator[Opened]:
             file = stack.enter_context(path.open("rb"))
             is_gzip = file.read(len(_GZIP)) == _GZIP
             file.seek(0)
-            chunks = _unpacked(path, file) if is_gzip else _chunks(path, file)
+            chunks = _decompress(path, file) if is_gzip else _read_chunks(path, file)
             head = next(chunks, b"")
         except OSError as error:
             raise PaymentFileError(f"{path} can't be read: {error.strerror}") from error
@@ -64,18 +64,18 @@ def opened(path: Path) -> Iterator[Opened]:
             if head.startswith(prefix):
                 raise PaymentFileError(f"{path} is {what}")
         mark = next((mark for mark in _ENCODINGS if head.startswith(mark)), b"")
-        content = _after(head[len(mark) :], chunks)
+        content = _prepend(head[len(mark) :], chunks)
         encoding = _ENCODINGS.get(mark, "UTF-8")
-        utf_8 = _transcoded(content, encoding) if encoding.startswith("UTF-16") else content
+        utf_8 = _transcode(content, encoding) if encoding.startswith("UTF-16") else content
         yield Opened(encoding=encoding, is_gzip=is_gzip, chunks=utf_8)
 
 
-def _after(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+def _prepend(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     yield head
     yield from chunks
 
 
-def _chunks(path: Path, file: BinaryIO) -> Iterator[bytes]:
+def _read_chunks(path: Path, file: BinaryIO) -> Iterator[bytes]:
     try:
         while chunk := file.read(CHUNK_BYTES):
             yield chunk
@@ -83,16 +83,16 @@ def _chunks(path: Path, file: BinaryIO) -> Iterator[bytes]:
         raise PaymentFileError(f"{path} can't be read: {error.strerror}") from None
 
 
-def _unpacked(path: Path, file: BinaryIO) -> Iterator[bytes]:
+def _decompress(path: Path, file: BinaryIO) -> Iterator[bytes]:
     expanded = 0
     try:
         with gzip.GzipFile(fileobj=file) as content:
             while chunk := content.read(CHUNK_BYTES):
                 expanded += len(chunk)
-                if expanded > _FREE_BYTES + _MOST_EXPANDED * file.tell():
+                if expanded > _FREE_BYTES + _MAX_EXPANSION * file.tell():
                     raise PaymentFileError(
-                        f"{path} expands to more than {_MOST_EXPANDED} times its size: "
-                        "if that is right, unpack it with gunzip"
+                        f"{path} expands to more than {_MAX_EXPANSION} times its size: "
+                        "if that is correct, unpack it with gunzip"
                     )
                 yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
@@ -103,8 +103,8 @@ def _unpacked(path: Path, file: BinaryIO) -> Iterator[bytes]:
         raise PaymentFileError(f"{path} can't be read: {error.strerror}") from None
 
 
-def _transcoded(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
-    # a lone surrogate becomes bytes that are no UTF-8, and so does half a character at the end: its line is rejected
+def _transcode(chunks: Iterator[bytes], encoding: str) -> Iterator[bytes]:
+    # a lone surrogate, or half a character at the end, becomes bytes that are not UTF-8: its line is rejected
     decoder = codecs.getincrementaldecoder(encoding)(errors="surrogatepass")
     for chunk in chunks:
         yield decoder.decode(chunk).encode("utf-8", "surrogatepass")

@@ -1,4 +1,4 @@
-"""A line of a delimited file → its cells. A record is one physical line. Pure."""
+"""A line of a delimited file split into cells. A record is one physical line. Pure."""
 
 import re
 
@@ -23,23 +23,23 @@ def cells(line: str, delimiter: str) -> list[str]:
     """Return the line's cells, without the quotes around them. Raises QuoteError."""
     if '"' not in line:
         return line.split(delimiter)
-    found: list[str] = []
+    result: list[str] = []
     position, more = 0, True
     while more:
         match = _CELLS[delimiter].match(line, position)
         if match is None:
-            raise _error(line, position, len(found))
+            raise _quote_error(line, position, len(result))
         quoted, end, plain, plain_end = match.groups()
-        found.append(plain if quoted is None else quoted.replace('""', '"'))
+        result.append(plain if quoted is None else quoted.replace('""', '"'))
         position, more = match.end(), bool(end or plain_end)
-    return found
+    return result
 
 
-def _error(line: str, position: int, cell: int) -> QuoteError:
+def _quote_error(line: str, position: int, cell: int) -> QuoteError:
     if _CLOSED.match(line, position):
-        problem = "there is text after the closing quote"
+        problem = "text after the closing quote"
     elif line[position:].lstrip(" ").startswith('"'):
-        problem = "a quote is opened and not closed on this line (a cell can't contain a line break)"
+        problem = "a quote is not closed on this line (a cell can't contain a line break)"
     else:
-        problem = "a quote inside a cell that does not begin with one (write the cell in quotes, its own quotes twice)"
+        problem = "a quote inside an unquoted cell (quote the cell, and double the quotes in it)"
     return QuoteError(problem, cell, line[position:])

@@ -1,4 +1,4 @@
-"""A table file → batches of rows: what it is, is detected first, and then every physical line is accounted for."""
+"""A table file read in batches of rows: its format is detected first, and every physical line is accounted for."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -22,36 +22,36 @@ _JSON = (".jsonl", ".ndjson")
 
 
 class Reader(Protocol):
-    """Reads consecutive lines."""
+    """Reader of consecutive lines."""
 
     def read(self, first: int, lines: Sequence[bytes]) -> Batch:
-        """Return what the lines are; `first` is the number of the first of them."""
+        """Return the batch of these lines; `first` is the line number of the first one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Table:
-    """A file whose format is detected."""
+    """A file with its detected format."""
 
     detected: dict[str, str]
-    """For the log."""
+    """Fields for the log."""
     batches: Iterator[Batch]
-    """Of some hundred KiB each, in the file's order; every line but the header is in one. Raises PaymentFileError."""
+    """Batches of some hundred KiB, in file order, with every line except the header. Raises PaymentFileError."""
 
 
 @contextmanager
 def opened(path: Path, schema: Schema) -> Iterator[Table]:
-    """Open a file and detect its format. Raises PaymentFileError where it can't be read, or not without a guess."""
+    """Open a file and detect its format. Raises PaymentFileError if it can't be read, or only by guessing."""
     is_json = _is_json(path)
     with opening.opened(path) as content:
         parts = lines(content.chunks)
         if is_json:
-            yield Table(detected=_detected(content), batches=_batches(JsonLinesReader(schema), 1, parts))
+            yield Table(detected=_describe(content), batches=_batches(JsonLinesReader(schema), 1, parts))
         else:
-            yield _delimited(path, schema, content, parts)
+            yield _open_delimited(path, schema, content, parts)
 
 
 def count_lines(path: Path) -> int:
-    """Return about how many lines the file has. Raises PaymentFileError."""
+    """Return the approximate number of lines in the file. Raises PaymentFileError."""
     with opening.opened(path) as content:
         return sum(chunk.count(b"\n") for chunk in content.chunks)
 
@@ -63,16 +63,16 @@ def _is_json(path: Path) -> bool:
     return name.endswith(_JSON)
 
 
-def _delimited(path: Path, schema: Schema, content: Opened, parts: Iterator[list[bytes]]) -> Table:
+def _open_delimited(path: Path, schema: Schema, content: Opened, parts: Iterator[list[bytes]]) -> Table:
     blank, line, rest = _first_line(path, schema, parts)
     number = blank + 1
-    found = header.parse(f"{path}, line {number:,}", line, schema)
+    parsed = header.parse(f"{path}, line {number:,}", line, schema)
     sample = rest or next(parts, [])
-    mark = decimals.mark(path, found.delimiter, _decimal_cells(found, number + 1, sample))
-    reader = DelimitedReader(schema, found, mark, path)
+    mark = decimals.mark(path, parsed.delimiter, _decimal_cells(parsed, number + 1, sample))
+    reader = DelimitedReader(schema, parsed, mark, path)
     before = Batch(lines=(), rows=(), values=(), rejected=(), blank=blank)
     return Table(
-        detected=_detected(content) | {"delimiter": DELIMITERS[found.delimiter], "decimal_mark": decimals.MARKS[mark]},
+        detected=_describe(content) | {"delimiter": DELIMITERS[parsed.delimiter], "decimal_mark": decimals.MARKS[mark]},
         batches=chain([before], _batches(reader, number + 1, chain([sample], parts))),
     )
 
@@ -88,11 +88,11 @@ def _first_line(path: Path, schema: Schema, parts: Iterator[list[bytes]]) -> tup
     raise PaymentFileError(f"{path}: the file is empty; line 1 must name the columns {', '.join(schema.columns)}")
 
 
-def _decimal_cells(found: Header, first: int, sample: Sequence[bytes]) -> Iterator[tuple[int, str, str]]:
-    numbers, table, _, _ = split(found, first, sample)
+def _decimal_cells(parsed: Header, first: int, sample: Sequence[bytes]) -> Iterator[tuple[int, str, str]]:
+    numbers, table, _, _ = split(parsed, first, sample)
     for number, row in zip(numbers, table, strict=True):
         for name in DECIMALS:
-            yield number, name, row[found.places[name]]
+            yield number, name, row[parsed.places[name]]
 
 
 def _batches(reader: Reader, first: int, parts: Iterable[Sequence[bytes]]) -> Iterator[Batch]:
@@ -101,5 +101,5 @@ def _batches(reader: Reader, first: int, parts: Iterable[Sequence[bytes]]) -> It
         first += len(part)
 
 
-def _detected(content: Opened) -> dict[str, str]:
+def _describe(content: Opened) -> dict[str, str]:
     return {"encoding": content.encoding, "compression": "gzip" if content.is_gzip else "none"}

@@ -13,7 +13,7 @@ LISTED = 10
 
 
 class Rejections:
-    """Counts the rejected rows of `path`, and logs the first ten with line, column and value."""
+    """Counter of the rejected rows of `path`; it logs the first ten with line, column and value."""
 
     def __init__(self, path: Path, log: Log) -> None:
         self.count = 0
@@ -22,17 +22,17 @@ class Rejections:
         self._log = log
 
     def add(self, rejected: Iterable[Rejected]) -> None:
-        """Count the rows; log them as long as fewer than ten are logged."""
-        for one in rejected:
-            self.first = self.first or one
+        """Count the rows, and log the first ten of the file."""
+        for row in rejected:
+            self.first = self.first or row
             self.count += 1
             if self.count <= LISTED:
                 self._log.warning(
-                    "row rejected", file=str(self._path), line=one.line, reason=one.reason, detail=one.detail
+                    "row rejected", file=str(self._path), line=row.line, reason=row.reason, detail=row.detail
                 )
 
     def finish(self, **fields: object) -> None:
-        """Log how many rows were rejected, if any were."""
+        """Log the number of rejected rows, if any."""
         if self.count:
             self._log.warning(
                 "rows rejected", rows=self.count, listed=min(self.count, LISTED), file=str(self._path), **fields

@@ -1,4 +1,4 @@
-"""The rules of a row, and what a part of a file holds: rows that were read, rejected rows and blank lines. Pure."""
+"""The schema of a row, and a batch of lines: valid rows, rejected rows and blank lines. Pure."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from fraudstream.payment import PAYMENT
 ID = "payment_id"
 LABEL = "is_fraud"
 DECIMALS = ("amount", "country_risk_score")
-"""Columns of numbers that need not be whole."""
+"""Columns that accept decimal numbers."""
 _SHOWN = 40
 _DETAIL_CHARACTERS = 300
 
@@ -26,12 +26,12 @@ class Schema:
     adapter: TypeAdapter[Any]
     columns: tuple[str, ...]
     new_id: Callable[[int], int] | None = None
-    """Returns the payment_id of a line that has none; None: payment_id is no field of the row, and is ignored."""
+    """Returns the payment_id for a line without one; None: payment_id is not a field of the row, and is ignored."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rejected:
-    """A physical line that is no row; the file's first line is 1."""
+    """A physical line that is not a valid row; the file's first line is 1."""
 
     line: int
     reason: str
@@ -46,7 +46,7 @@ class Batch:
     """Consecutive physical lines of a file: each is in `lines`, in `rejected`, or counted in `blank`."""
 
     lines: Sequence[int]
-    """The line of each row."""
+    """Line number of each row."""
     rows: Sequence[Row]
     values: Sequence[bytes]
     """Each row as JSON; empty unless the file is JSON Lines."""
@@ -55,28 +55,28 @@ class Batch:
 
 
 def payments(new_id: Callable[[int], int]) -> Schema:
-    """Return the schema of payments; `new_id` gives the payment_id of a line that has none."""
+    """Return the schema of payments; `new_id` returns the payment_id for a line without one."""
     return Schema(adapter=PAYMENT, columns=FEATURES, new_id=new_id)
 
 
 def in_order(rejected: Iterable[Rejected]) -> list[Rejected]:
-    """Return the rejected lines as they are in the file."""
-    return sorted(rejected, key=lambda one: one.line)
+    """Return the rejected lines in file order."""
+    return sorted(rejected, key=lambda row: row.line)
 
 
 def described(schema: Schema, fields: Row, shown: Row) -> str:
-    """Return the first problem of each field with column and value; `shown` has the values as they are in the file."""
+    """Return the first problem of each field with column and value; `shown` has the values as in the file."""
     try:
         schema.adapter.validator.validate_python(fields)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_input=False, include_context=False)
         first = {str(problem["loc"][0]): problem["msg"] for problem in reversed(problems)}
-        texts = [_problem(column, message, shown) for column, message in reversed(first.items())]
+        texts = [_describe(column, message, shown) for column, message in reversed(first.items())]
         return "; ".join(texts)[:_DETAIL_CHARACTERS]
-    return "invalid"  # the caller has found a problem already
+    return "invalid"  # the caller has already detected a problem
 
 
-def _problem(column: str, message: str, shown: Row) -> str:
+def _describe(column: str, message: str, shown: Row) -> str:
     if shown.get(column, "") == "":
         return f"column {column}: no value"
     return f"column {column}: {quoted(shown[column])} {message.replace('Input should be', 'must be')}"
