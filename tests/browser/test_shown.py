@@ -139,7 +139,7 @@ def test_champion_beside_challenger(surroundings: Surroundings, make_page: MakeP
     champion = save_model(surroundings.folder / "models")
     run(surroundings, "model", "challenge", challenger.version)
     with surroundings.scorer(METRICS_PORT="0") as scorer:
-        scorer.wait_for("challenger")
+        scorer.wait_for("challenger changed")
         scorer.wait_for(READY)
         with Dashboard(surroundings, [scorer]) as dashboard:
             surroundings.send_payments(500)

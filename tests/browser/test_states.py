@@ -36,7 +36,7 @@ def test_kafka_becomes_unreachable_and_comes_back(
         expect(chart).to_have_attribute("data-approve", "50", timeout=SECONDS)
         cluster.broker.kill()
         expect(banner).to_have_attribute("data-state", "away", timeout=2 * SECONDS)
-        for text in ("Kafka is away since", "Nothing is lost", "docker compose up -d kafka"):
+        for text in ("Kafka unavailable since", "Nothing is lost", "docker compose up -d kafka"):
             expect(banner).to_contain_text(text)
         expect(chart).to_have_attribute("data-approve", "50")
         cluster.broker.start()

@@ -30,7 +30,7 @@ _SIGKILLED, _SIGTERMED = -signal.SIGKILL, -signal.SIGTERM
 _NEVER_LOGGED = {
     "CSV damaged",
     "CSV missing",
-    "CSV set aside",
+    "CSV renamed",
     "csv begins here",
     "group reset back",
     "group ahead",
@@ -38,7 +38,7 @@ _NEVER_LOGGED = {
     "offsets expired",
     "retention passed",
     "stalled",
-    "topic recreated",
+    "topic re-created",
 }
 
 

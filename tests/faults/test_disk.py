@@ -23,11 +23,11 @@ def test_case_18_disk_full(surroundings: Surroundings) -> None:
         size = surroundings.csv.stat().st_size
         resource.prlimit(scorer.pid, resource.RLIMIT_FSIZE, (size + 1_000, resource.RLIM_INFINITY))
         surroundings.send_payments(4_000)
-        scorer.wait_for("scoring hindered")
+        scorer.wait_for("scoring blocked")
         assert surroundings.csv.stat().st_size == size
         assert surroundings.committed() == 400
         resource.prlimit(scorer.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        scorer.wait_for("scoring goes on")
+        scorer.wait_for("scoring resumed")
         surroundings.wait_until_committed()
         assert scorer.running
     assert surroundings.assert_each_once() == 4_400
@@ -57,12 +57,12 @@ def test_case_19_a_csv_that_a_program_holds(surroundings: Surroundings) -> None:
         surroundings.wait_until_committed()
         surroundings.csv.chmod(0o444)
         surroundings.send_payments(100)
-        (line,) = scorer.wait_for("scoring hindered")
+        (line,) = scorer.wait_for("scoring blocked")
         assert f"{surroundings.csv}: Permission denied" in line["reason"]
         assert "spreadsheet" in line["reason"]
         assert surroundings.committed() == 100
         surroundings.csv.chmod(0o664)
-        scorer.wait_for("scoring goes on")
+        scorer.wait_for("scoring resumed")
         surroundings.wait_until_committed()
         assert scorer.running
     assert surroundings.assert_each_once() == 200
@@ -100,7 +100,7 @@ def test_case_26_a_lock_held_for_long_with_a_backlog(surroundings: Surroundings)
         scorer.wait_until_ready()
         with FileLock(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), 5).held():
             surroundings.send_payments(200_000)
-            scorer.wait_for("scoring hindered")
+            scorer.wait_for("scoring blocked")
             scorer.wait_for("partitions taken over again")
             scorer.wait_for("partitions not ready")
             assert resident_bytes(scorer.pid) < 300 * MEGABYTE

@@ -13,7 +13,7 @@ from tests.oracle import committed_records
 
 SIGKILLED = -9
 REPLAY = ("dlq", "replay", "--yes")
-WHY = InvalidPayment(reason="not_an_object", detail="the message is JSON, but no object")
+WHY = InvalidPayment(reason="not_an_object", detail="the message is JSON, but not an object")
 
 
 def letters(surroundings: Surroundings, count: int) -> Iterator[Message]:
@@ -69,7 +69,7 @@ def test_two_together(surroundings: Surroundings) -> None:
         assert "16,000 replayed into" in second.output
         first.resume()
         assert first.wait() == 1
-        assert "another replay has begun" in first.lines("stopped")[0]["reason"]
+        assert "another replay has started" in first.lines("stopped")[0]["reason"]
         assert "Traceback" not in first.output
     assert_each_once(surroundings, 20_000)
 

@@ -17,7 +17,7 @@ from tests.integration.topic import alter_config
 from tests.oracle import committed_records, dead_letters
 
 HOUR_MS = 3_600_000
-BLOCKED, RESUMED = "scoring hindered", "scoring goes on"
+BLOCKED, RESUMED = "scoring blocked", "scoring resumed"
 LARGE = 2_300_000
 
 
@@ -127,7 +127,7 @@ def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings
     (score,) = [record for record in scores if record.headers]
     assert removed_part(score.headers, "scored.key") == (LARGE, hashlib.sha256(key).hexdigest())
     done = tools.run(surroundings, "dlq", "replay", "--yes")
-    assert "2 kept without a key or headers that were too large" in done.output
+    assert "2 stored without a key or headers that were too large" in done.output
     tools.assert_well(surroundings)
 
 
@@ -227,7 +227,7 @@ def test_the_brokers_timestamps_are_reported_once(surroundings: Surroundings) ->
     surroundings.send_payments(100)
     with surroundings.scorer() as scorer:
         surroundings.wait_until_committed(30)
-        (line,) = scorer.lines("topic setting")
+        (line,) = scorer.lines("topic setting affects records")
         assert (line["topic"], line["setting"]) == (
             surroundings.settings["SCORED_TOPIC"],
             "message.timestamp.type=LogAppendTime",

@@ -79,7 +79,7 @@ def rejected_batch(scene: Surroundings, mutant: str) -> None:
     with scene.mutant(mutant) as scorer:
         scorer.wait_for(READY)
         if mutant == "none":
-            scorer.wait_for("scoring hindered")
+            scorer.wait_for("scoring blocked")
         else:
             scene.wait_until_committed()
         alter_config(scene.bootstrap, scene.settings["SCORED_TOPIC"], {"cleanup.policy": "delete"})
@@ -173,7 +173,7 @@ def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
         with scene.mutant(mutant) as owner:
             scene.wait_until_committed()
             late.resume()
-            late.wait_for("first start" if mutant != "none" else "not ready")
+            late.wait_for("start offsets committed" if mutant != "none" else "not ready")
             owner.terminate()
             assert owner.wait() == 0
         late.wait_until_ready()

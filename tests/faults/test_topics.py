@@ -44,13 +44,13 @@ def test_a_replica_that_is_slow_to_find_the_re_created_topic(surroundings: Surro
         slow.wait_until_paused(60)
         with surroundings.scorer() as other:
             wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 60, "the new topic is scored")
-            assert len(other.lines("CSV set aside")) == 1
+            assert len(other.lines("CSV renamed")) == 1
             told = len(slow.lines(READY))
             slow.resume()
             slow.wait_for(READY, count=told + 1)
             surroundings.send_payments(80)
             surroundings.wait_until_committed()
-            assert not slow.lines("CSV set aside")
+            assert not slow.lines("CSV renamed")
     assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(40)}
     assert renamed_row_counts(surroundings) == [400]
 

@@ -60,7 +60,7 @@ def test_case_4_stopped_inside_the_lock(surroundings: Surroundings) -> None:
         surroundings.send_payments(400)
         second.wait_until_paused()
         surroundings.send_payments(400)
-        (line,) = first.wait_for("scoring hindered")
+        (line,) = first.wait_for("scoring blocked")
         assert "held the lock" in line["reason"]
         second.kill()
         surroundings.wait_until_committed()

@@ -14,7 +14,7 @@ from tests.integration.service import Service
 
 ROOT = Path(__file__).parents[2]
 CUSTOMER = b"\xff\x00customer"
-PROBLEMS = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring hindered")
+PROBLEMS = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring blocked")
 NOW_MS = int(time.time() * 1_000)
 
 

@@ -80,7 +80,7 @@ def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surr
         archive.wait_until_archived(first)
         first.wait_until_ready()
         wait_until(lambda: metric(first, "fraudstream_archive_lag_records") == 0, 10, "no lag")
-        assert metric(first, "fraudstream_archive_records_passed_over_total") == 6
+        assert metric(first, "fraudstream_archive_records_skipped_total") == 6
         assert metric(first, "fraudstream_archive_rows_total") == 408
         stop(first)
     with archive.archiver() as second:
@@ -184,7 +184,7 @@ def test_a_re_created_topic_is_read_from_its_beginning(
     count = 100 if longer else 10
     Stream(surroundings).write(count, stamp_ms=STAMP_MS + 1_000_000)
     with sqlite.archiver() as second:
-        second.wait_for("topic recreated", count=PARTITIONS)
+        second.wait_for("topic re-created", count=PARTITIONS)
         wait_until(lambda: sqlite.count() == 40 + count, 20, "both topics' rows")
         assert "retention passed" not in stop(second)
 

@@ -66,6 +66,6 @@ def test_a_stack_that_runs_keeps_its_csv(stacks: Stacks, end: str) -> None:
         assert scorer.running
         assert replica.running
         _refused(first, json.loads(first.csv.with_name(f".{first.csv.name}.claim").read_bytes())["cluster"])
-        assert len(scorer.lines("CSV set aside") + replica.lines("CSV set aside")) == 1
+        assert len(scorer.lines("CSV renamed") + replica.lines("CSV renamed")) == 1
     assert len(csv_rows(second.csv)) == 30
     assert [len(csv_rows(file)) for file in first.csv.parent.glob("*.former-*.csv")] == [40]

@@ -113,7 +113,7 @@ def test_letters_are_fixed_replayed_and_scored(scored: Surroundings) -> None:
     done = tools.run(scored, "dlq", "replay", "--from", str(file), "--reason", "invalid_field", "--yes")
     assert done.code == 0, done.output
     assert "All of them can be scored now." in done.output
-    assert "20 mended, 0 unchanged" in done.output
+    assert "20 edited, 0 unchanged" in done.output
     sent = replays(scored)
     dlq = scored.settings["DLQ_TOPIC"]
     assert len(sent) == len({dict(record.headers)[REPLAY_OF] for record in sent}) == COUNT
@@ -164,7 +164,7 @@ def test_letters_that_can_not_be_replayed_are_left_out(scored: Surroundings) -> 
     for arguments, words in (
         (["0/9"], "no dead letter at 0/9"),
         (["--from", "absent.jsonl"], "can't be read"),
-        (["--from", str(_file(scored, '{"partition":0,"offset":1,"value":"{}"}', "x"))], "line 2: no JSON"),
+        (["--from", str(_file(scored, '{"partition":0,"offset":1,"value":"{}"}', "x"))], "line 2: not JSON"),
         (["--from", str(_file(scored, '{"partition":7,"offset":1,"value":"{}"}'))], "line 1: there is no dead"),
     ):
         done = tools.run(scored, "dlq", "replay", "--yes", *arguments)
@@ -242,7 +242,7 @@ def test_a_marker_after_an_open_transaction_is_waited_for(scored: Surroundings) 
                 second.wait_for("waiting for open transactions")
                 scored.end_transaction()
                 assert second.wait() == 0, second.output
-    assert "1 were replayed by somebody else" in second.output
+    assert "1 were replayed by another process" in second.output
     assert len({dict(record.headers)[REPLAY_OF] for record in replays(scored)}) == 2
     assert len(replays(scored)) == 2
 

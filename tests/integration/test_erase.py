@@ -127,7 +127,7 @@ def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive
     surroundings.send([Message(payment(one), b"mine") for one in range(11, 16)])
     with surroundings.scorer() as scorer, sqlite.archiver() as archiver:
         settle(surroundings, sqlite, 10, 0)
-        assert scorer.lines("CSV set aside")
+        assert scorer.lines("CSV renamed")
         erase_all(sqlite, "--key", "mine")
         archiver.wait_until_ready()
     assert ids(surroundings) == [1, 2, 3, 4, 5]

@@ -79,14 +79,14 @@ def test_a_previous_topic_is_known_where_the_present_one_holds_no_record(
     _make_again(surroundings)
     after(surroundings)
     with surroundings.scorer() as scorer:
-        (line,) = scorer.wait_for("topic recreated")
+        (line,) = scorer.wait_for("topic re-created")
         assert line["position"] == 0
         expected = len(committed_records(surroundings.bootstrap, surroundings.topics[0]))
         wait_until(lambda: len(csv_rows(surroundings.csv)) == expected, 30, "the present topic is scored")
         scorer.wait_until_ready()
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output
-    words = [f"each of {expected} records stands", f"{count} scored records"] if expected else ["Nothing to judge"]
+    words = [f"each of {expected} records appears", f"{count} scored records"] if expected else ["Nothing to verify"]
     done = tools.run(surroundings, "verify")
     assert done.code == 0, done.output
     assert all(word in done.output for word in words), done.output
@@ -102,7 +102,7 @@ def test_topics_that_end_without_a_record(surroundings: Surroundings, topic: str
     _score(surroundings)
     for _ in range(3):
         surroundings.send_payments_in_transaction(30, commit=False, topic=topic)
-    output = tools.assert_well(surroundings, "each of 40 records stands exactly once (30 scored, 10 dead letters)")
+    output = tools.assert_well(surroundings, "each of 40 records appears exactly once (30 scored, 10 dead letters)")
     assert [line.split()[-1] for line in output.splitlines() if line.split()[:1] == ["all"]] == ["0"]
     assert "10" in tools.run(surroundings, "dlq", "list").output
     assert "10 replayed" in tools.run(surroundings, "dlq", "replay", "--all", "--yes").output
@@ -140,7 +140,7 @@ def test_the_archive_of_a_re_created_scored_topic(kafka_bootstrap: str, names: N
     for payments in (3, 5):  # the marker of the first one is at offset 3
         stream.write(payments, stamp_ms=STAMP_MS + 1_000_000)
     with archive.archiver() as second:
-        (line,) = second.wait_for("topic recreated")
+        (line,) = second.wait_for("topic re-created")
         assert line["begins_at"] == 0
         wait_until(lambda: archive.count() == 4 + 3 + 5, 20, "both topics' rows")
 
@@ -153,7 +153,7 @@ def test_model_compare_counts_payments(surroundings: Surroundings) -> None:
     assert tools.run(surroundings, "model", "challenge", challenger.version).code == 0
     surroundings.send_payments(30)
     with surroundings.scorer(MAX_BATCH_RECORDS="1") as scorer:
-        scorer.wait_for("challenger")
+        scorer.wait_for("challenger changed")
         surroundings.wait_until_committed()
     for last, count in ((10, 10), (30, 30), (100, 30)):
         assert f"{count} payments scored by" in tools.run(surroundings, "model", "compare", "--last", str(last)).output
@@ -204,14 +204,14 @@ def test_a_compacted_input_is_scored(compacted: Surroundings) -> None:
         assert scorer.wait() == 0, scorer.output
     left = assert_each_once(compacted.csv, compacted.bootstrap, compacted.settings)
     assert left == KEYS + 2
-    tools.assert_well(compacted, f"each of {left} records stands exactly once")
+    tools.assert_well(compacted, f"each of {left} records appears exactly once")
     rows = tools.rows(compacted.csv)
     tools.rebuild(compacted, "--force")
     assert tools.rows(compacted.csv) == rows
     compacted.send([Message(payment(number + 1), b"new-%d" % number) for number in range(10)])
     with compacted.scorer() as scorer:
         compacted.wait_until_committed()
-        assert not scorer.lines("topic recreated"), scorer.output
+        assert not scorer.lines("topic re-created"), scorer.output
     assert assert_each_once(compacted.csv, compacted.bootstrap, compacted.settings) == left + 10
 
 
@@ -224,7 +224,7 @@ def test_an_input_compacted_after_it_was_scored(compacted: Surroundings) -> None
     tools.score(compacted)
     output = tools.assert_well(compacted, "outputs are of records that compaction has removed")
     left = len(read_all(compacted.bootstrap, compacted.topics[0]))
-    assert f"each of {left} records stands exactly once" in output
+    assert f"each of {left} records appears exactly once" in output
     rows = tools.rows(compacted.csv)
     assert len(rows) == 4 * KEYS + 2
     tools.rebuild(compacted, "--force")

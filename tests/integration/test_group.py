@@ -17,7 +17,7 @@ from tests.integration.test_metrics import answer
 from tests.integration.topic import create
 
 FOUND = "another program in the consumer group"
-OVER = "no other program in the consumer group any more"
+OVER = "other programs left the consumer group"
 
 
 @pytest.fixture

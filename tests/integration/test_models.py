@@ -147,7 +147,7 @@ def test_a_manifest_that_is_damaged_while_running(surroundings: Surroundings) ->
     with surroundings.scorer() as scorer:
         scorer.wait_for(READY)
         for damage in damages:
-            refused, restored = len(scorer.lines("model refused")), len(scorer.lines("model stays"))
+            refused, restored = len(scorer.lines("model refused")), len(scorer.lines("model kept"))
             damage(switch)
             scorer.wait_for("model refused", count=refused + 1)
             surroundings.send_payments(40)
@@ -156,7 +156,7 @@ def test_a_manifest_that_is_damaged_while_running(surroundings: Surroundings) ->
                 switch.rmdir()
             switch.unlink(missing_ok=True)
             switch.write_bytes(content)
-            scorer.wait_for("model stays", count=restored + 1)
+            scorer.wait_for("model kept", count=restored + 1)
         assert "Traceback" not in scorer.output
         scorer.terminate()
         assert scorer.wait() == 0
@@ -201,7 +201,7 @@ def test_a_challenger_is_published_and_promoted(surroundings: Surroundings) -> N
     assert challenger is not None
     assert tool(surroundings, "model", "challenge", challenger.version).code == 0
     with surroundings.scorer() as scorer:
-        scorer.wait_for("challenger")
+        scorer.wait_for("challenger changed")
         scorer.wait_for(READY)
         surroundings.send_payments(400)
         surroundings.wait_until_committed()

@@ -165,7 +165,7 @@ def test_stopped_while_the_broker_is_unavailable(own_cluster: Cluster, names: Na
         service.wait_for("payments sent")
         own_cluster.broker.pause()
         service.wait_for("Kafka is unavailable: waiting, nothing is lost")
-        wait_until(lambda: service.heartbeat == "Kafka is away", 5, "its heartbeat shows the state")
+        wait_until(lambda: service.heartbeat == "Kafka unavailable", 5, "its heartbeat shows the state")
         service.terminate()
         assert service.wait(15) == 1
     assert "could not be delivered" in service.lines("stopped")[0]["reason"]

@@ -326,10 +326,10 @@ def test_a_folder_lost_while_running_is_waited_for(surroundings: Surroundings) -
         away = surroundings.folder / "away"
         surroundings.csv.parent.rename(away)
         surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 101)])
-        scorer.wait_for("scoring hindered")
+        scorer.wait_for("scoring blocked")
         away.rename(surroundings.csv.parent)
         wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-        scorer.wait_for("scoring goes on")
+        scorer.wait_for("scoring resumed")
     assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 200
 
 

@@ -78,24 +78,25 @@ CASES = {
     "no users on that port": Case(
         listener="MUTUAL",
         settings={"KAFKA_SSL_CERTFILE": "{folder}/client.pem", "KAFKA_SSL_KEYFILE": "{folder}/client.key"},
-        words="knows no users there: KAFKA_SECURITY_PROTOCOL=SSL",
+        words="does not use SASL on this port: set KAFKA_SECURITY_PROTOCOL=SSL",
     ),
     "broker certificate expired": Case(listener="EXPIRED", words="has expired: the broker needs a new one"),
-    "broker certificate of another host": Case(listener="ELSEWHERE", words="is of another host name: use a name"),
+    "broker certificate of another host": Case(listener="ELSEWHERE", words="is for another host name: use a name"),
     "broker certificate of another host, accepted by setting": Case(
         listener="ELSEWHERE", settings={"KAFKA_SSL_CHECK_HOSTNAME": "false"}, words="lacks Describe and Create on topic"
     ),
     "the host that it advertises is another": Case(
-        listener="ELSEWHERE", host="localhost", words="is of another host name: use a name"
+        listener="ELSEWHERE", host="localhost", words="is for another host name: use a name"
     ),
     "unknown authority": Case(
-        settings={"KAFKA_SSL_CAFILE": "{folder}/stranger.pem"}, words="of an unknown authority: set KAFKA_SSL_CAFILE"
+        settings={"KAFKA_SSL_CAFILE": "{folder}/stranger.pem"},
+        words="signed by an unknown authority: set KAFKA_SSL_CAFILE",
     ),
     "authorities of the system": Case(
-        settings={"KAFKA_SSL_CAFILE": ""}, words="of an unknown authority: set KAFKA_SSL_CAFILE"
+        settings={"KAFKA_SSL_CAFILE": ""}, words="signed by an unknown authority: set KAFKA_SSL_CAFILE"
     ),
     "no client certificate": Case(
-        listener="MUTUAL", certificate="", words="wants a client certificate: set KAFKA_SSL_CERTFILE"
+        listener="MUTUAL", certificate="", words="requires a client certificate: set KAFKA_SSL_CERTFILE"
     ),
     "client certificate expired": Case(
         listener="MUTUAL", certificate="client-expired", words="refuses the certificate in KAFKA_SSL_CERTFILE"
@@ -103,17 +104,17 @@ CASES = {
     "client certificate untrusted": Case(
         listener="MUTUAL", certificate="client-untrusted", words="refuses the certificate in KAFKA_SSL_CERTFILE"
     ),
-    "no TLS to a TLS port": Case(settings=OPEN, words="wants TLS: KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL"),
+    "no TLS to a TLS port": Case(settings=OPEN, words="requires TLS: set KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL"),
     "login without TLS to a TLS port": Case(
         settings={"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SSL_CAFILE": ""},
-        words="wants TLS: KAFKA_SECURITY_PROTOCOL=SASL_SSL",
+        words="requires TLS: set KAFKA_SECURITY_PROTOCOL=SASL_SSL",
     ),
     "TLS to a port without": Case(
-        listener="PLAINTEXT", words="does not answer in TLS: it needs another port, or", waits=True
+        listener="PLAINTEXT", words="does not answer with TLS: use another port, or", waits=True
     ),
     "no login to a port that wants one": Case(
         settings=NO_LOGIN | {"KAFKA_SECURITY_PROTOCOL": "SSL"},
-        words="may want a user: KAFKA_SECURITY_PROTOCOL=SASL_SSL",
+        words="may require SASL: set KAFKA_SECURITY_PROTOCOL=SASL_SSL",
         waits=True,
     ),
     "password file missing": Case(
@@ -235,13 +236,13 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
         cluster.revoke("newcomer", scored)
         cluster.grant("newcomer", Right(operation="Describe", resource="topic", name=place.scored))
         place.send_payments(40)
-        (line,) = scorer.wait_for("scoring hindered")
+        (line,) = scorer.wait_for("scoring blocked")
         assert f"User:newcomer lacks Write on topic {place.scored}; grant it: kafka-acls " in line["reason"]
         wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
         assert place.committed() == 80
         cluster.grant("newcomer", scored)
         place.wait_until_committed()
-        assert len(scorer.lines("partitions not ready")) == len(scorer.lines("scoring hindered")) == 1
+        assert len(scorer.lines("partitions not ready")) == len(scorer.lines("scoring blocked")) == 1
         assert scorer.lines("partitions taken over again") == []
         cluster.revoke("newcomer", member)
         assert f"User:newcomer lacks Read on group {place.group}; grant it: " in wait_for_failure(

@@ -42,9 +42,9 @@ def test_makes_the_topics(kafka_bootstrap: str, names: Names, tmp_path: Path) ->
         assert first.wait() == 0, first.output
     with _run(tmp_path, settings) as second:
         assert second.wait() == 0, second.output
-    assert [line["topic"] for line in first.lines("topic made")] == _topics(settings)
+    assert [line["topic"] for line in first.lines("topic created")] == _topics(settings)
     assert len(first.output.splitlines()) == 3
-    assert [line["partitions"] for line in second.lines("topic is there")] == [4, 4, 4]
+    assert [line["partitions"] for line in second.lines("topic exists")] == [4, 4, 4]
     assert partition_counts(kafka_bootstrap, _topics(settings)) == [4, 4, 4]
     retentions = [config(kafka_bootstrap, topic)["retention.ms"] for topic in _topics(settings)]
     assert retentions == [str(5 * HOUR_MS), str(5 * HOUR_MS), str(7 * HOUR_MS)]
@@ -107,7 +107,7 @@ def test_waits_for_the_broker(own_cluster: Cluster, names: Names, tmp_path: Path
     lines = service.lines("waiting for Kafka")
     for before, after in pairwise(lines):  # no more than one in 10 s, unless the state changes
         assert after.get("reason") != before.get("reason") or _at(after) - _at(before) > timedelta(seconds=9.5)
-    assert len(service.lines("topic made")) == 3
+    assert len(service.lines("topic created")) == 3
     assert "Unclosed" not in service.output
     assert "Traceback" not in service.output
 

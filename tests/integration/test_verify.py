@@ -74,7 +74,7 @@ def _publish(bootstrap: str, topic: str, message: Message, partition: int = 0) -
 
 def test_a_clean_run(scored: Surroundings) -> None:
     """Each record is decided once; the table has the numbers, and scorers may run meanwhile."""
-    output = tools.assert_well(scored, "each of 400 records stands exactly once (360 scored, 40 dead letters)")
+    output = tools.assert_well(scored, "each of 400 records appears exactly once (360 scored, 40 dead letters)")
     table = [line.split() for line in output.splitlines() if line.split()[:1] in (["0"], ["1"], ["all"])]
     assert table[-1] == ["all", "400", "360", "40", "0", "0"]
     assert table[0][:5] == ["0", "0…199", "200", "160", "40"]
@@ -109,7 +109,7 @@ def test_records_that_wait_are_pending(scored: Surroundings) -> None:
 def test_a_changed_csv(with_csv: Surroundings, change: Callable[[list[str]], list[str]], words: str) -> None:
     """A changed row is found and named."""
     _edit(with_csv, change)
-    tools.assert_findings(with_csv, words, "NOT well")
+    tools.assert_findings(with_csv, words, "FAILED")
 
 
 def _other_probability(row: str) -> str:
@@ -190,7 +190,7 @@ def test_dead_letters_that_are_gone(scored: Surroundings) -> None:
     topic = scored.settings["DLQ_TOPIC"]
     letter = next(iter(committed_records(scored.bootstrap, topic)))
     delete_records(scored.bootstrap, topic, {letter.partition: letter.offset + 1})
-    tools.assert_findings(scored, "lost: in no output (1)", "does not reach back to its beginning")
+    tools.assert_findings(scored, "lost: in no output (1)", "no longer has its first records")
 
 
 def test_a_group_reset_forward_has_lost_records(scored: Surroundings) -> None:
@@ -216,9 +216,9 @@ def test_transactional_input(surroundings: Surroundings) -> None:
 
 
 def test_records_no_longer_retained(scored: Surroundings) -> None:
-    """Deleted scored records are judged by the CSV alone; deleted input is not judged."""
+    """Deleted scored records are verified by the CSV alone; deleted input is not judged."""
     delete_records(scored.bootstrap, scored.settings["SCORED_TOPIC"], {1: 100})
-    tools.assert_well(scored, "judged by the CSV alone", "each of 400 records")
+    tools.assert_well(scored, "verified by the CSV alone", "each of 400 records")
     delete_records(scored.bootstrap, scored.settings["INPUT_TOPIC"], {1: 150})
     tools.assert_well(scored, "offsets 0…149 are no longer in", "each of 250 records")
 
@@ -227,7 +227,7 @@ def test_the_first_start_at_the_latest(surroundings: Surroundings) -> None:
     """Records before the first start are not judged, with the journal and without it."""
     surroundings.send_payments(20)
     with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
-        scorer.wait_for("first start")
+        scorer.wait_for("start offsets committed")
         surroundings.send_payments(30)
         surroundings.wait_until_committed()
     tools.assert_well(surroundings, "each of 30 records")
@@ -242,7 +242,7 @@ def test_a_re_created_topic(scored: Surroundings) -> None:
     wait_until(lambda: _made(scored.bootstrap, topic), 30, "the topic has been re-created")
     scored.send([Message(payment(number) if number % 7 else b"no", partition=number % 2) for number in range(100)])
     tools.score(scored)
-    tools.assert_well(scored, "each of 100 records", "of a former")
+    tools.assert_well(scored, "each of 100 records", "belong to a previous")
 
 
 def _made(bootstrap: str, topic: str) -> bool:
@@ -270,9 +270,9 @@ def test_what_a_user_can_fix_is_one_line(clean_run: Surroundings, settings: dict
 def test_nothing_scored_yet(surroundings: Surroundings) -> None:
     """An empty output is not a finding once the group has begun."""
     with surroundings.scorer() as scorer:
-        scorer.wait_for("first start")
+        scorer.wait_for("start offsets committed")
         scorer.wait_for("partitions assigned")
     done = tools.run(surroundings, "verify")
     assert done.code == 0
-    assert "Nothing to judge yet" in done.output
+    assert "Nothing to verify yet" in done.output
     assert HEADER not in done.output

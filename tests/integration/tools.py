@@ -44,7 +44,7 @@ def assert_well(surroundings: Surroundings, *words: str) -> str:
     """Check that verify finds no problem and prints these words."""
     done = run(surroundings, "verify")
     assert done.code == 0, done.output
-    assert "All well" in done.output
+    assert "Verified: each of" in done.output
     for word in words:
         assert word in done.output, done.output
     return done.output
@@ -78,7 +78,7 @@ def assert_continues(surroundings: Surroundings, count: int) -> None:
     surroundings.send_payments(40)
     with surroundings.scorer() as scorer:
         surroundings.wait_until_committed()
-        for problem in ("group ahead", "group reset back", "topic recreated", "CSV damaged", "CSV missing"):
+        for problem in ("group ahead", "group reset back", "topic re-created", "CSV damaged", "CSV missing"):
             assert not scorer.lines(problem), scorer.output
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output

@@ -222,7 +222,7 @@ def test_a_manifest_that_is_no_json_object(tmp_path: Path, text: str) -> None:
     """A torn or foreign file is refused in one line."""
     save(tmp_path)
     (tmp_path / store.MANIFEST_FILE).write_text(text)
-    assert "is no manifest" in refused(tmp_path)
+    assert "is not a manifest" in refused(tmp_path)
 
 
 def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
@@ -235,8 +235,8 @@ def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("model", "words"),
     [
-        ({"not": "a model"}, "no probabilities"),
-        (Bomb(), "no probabilities"),
+        ({"not": "a model"}, "no method predict_proba"),
+        (Bomb(), "no method predict_proba"),
         (classifier(labels=LABELS + 1), "labels other than 0 and 1"),
         (classifier(labels=np.where(LABELS == 1, "yes", "no")), "labels other than 0 and 1"),
     ],

@@ -68,12 +68,12 @@ def test_page_shows_ratios_beside_goals() -> None:
     headings = (
         "## Throughput",
         "## Latency",
-        "## What metrics cost",
+        "## Cost of metrics",
         "## Replicas",
         "## Memory",
         "## Dashboard",
         "## Archive",
-        "## The same on Kafka 4",
+        "## Results on Kafka 4",
     )
     assert all(heading in page for heading in headings)
 
@@ -99,7 +99,7 @@ def test_page_says_which_figure_a_kept_section_lacks() -> None:
 def test_page_has_kafka_4_in_the_same_tables() -> None:
     """Below a heading of its own, with its version, rounds and seconds."""
     content = _content()
-    usual, _, ours = render(content).partition("## The same on Kafka 4\n")
+    usual, _, ours = render(content).partition("## Results on Kafka 4\n")
     ours = ours.partition("\n## ")[0]
     assert ours.startswith("Kafka 4.1.0,")
     assert "2 rounds of each,\n10 s at each rate" in ours
@@ -107,7 +107,7 @@ def test_page_has_kafka_4_in_the_same_tables() -> None:
     assert set(tables[ours]) <= set(tables[usual])
     assert [line for line in ours.splitlines() if line.startswith("###")] == [
         "### Throughput",
-        "### Latency: sent → to be read, committed",
+        "### Latency: sent → readable by a read_committed consumer",
     ]
     assert content["kafka4"]["latency"] == content["latency"]
 
@@ -115,9 +115,9 @@ def test_page_has_kafka_4_in_the_same_tables() -> None:
 def test_page_judges_the_dashboard() -> None:
     """What is told must be all that was written; what could not be measured says why."""
     page = render(_content())
-    assert "| CPU, % of a core, median (most) over 10 s | 20.0 (60.0) | ≤ 50 (missed) |" in page
-    assert "| payments told, at the end | 2,999 | 3,000 (missed) |" in page
-    assert "| dead letters told, at the end | 3 | 3 |" in page
+    assert "| CPU, % of a core, median (maximum) over 10 s | 20.0 (60.0) | ≤ 50 (missed) |" in page
+    assert "| payments received, at the end | 2,999 | 3,000 (missed) |" in page
+    assert "| dead letters received, at the end | 3 | 3 |" in page
     assert "| 0.80, 1.20, 1.50 | p99 ≤ 2 |" in page
     assert "| first paint, ms | 900, longest 1,100 | ≤ 1000 |" in page
     assert "some never" in page
@@ -147,9 +147,7 @@ def test_sections_measured_later_leave_the_others_as_they_are() -> None:
     content = merge(former, new, "2026-12-01")
     assert content["throughput"] == former["throughput"]
     assert content["ratios"] == former["ratios"] | {"with_vs_without_metrics_default": 1.0}
-    assert "Measured later, when the others were not measured again:\n- `metrics`: 2026-12-01, kafka 4\n" in render(
-        content
-    )
+    assert "Sections of later runs:\n- `metrics`: 2026-12-01, kafka 4\n" in render(content)
     again = merge(content, results(Measured(replicas={1: [1.0]}), MACHINE, RUN), "2026-12-02")
     assert {section: later["on"] for section, later in again["later"].items()} == {
         "metrics": "2026-12-01",

@@ -29,7 +29,7 @@ def test_a_reason_is_logged_when_it_begins_and_ends_and_rarely() -> None:
         assert blocked.reason == "too large"
         blocked.settle({0, 1}, {0: 8, 1: 10})
         assert blocked.reason is None
-    assert [line["event"] for line in logs] == ["scoring hindered"] * 3 + ["scoring goes on"]
+    assert [line["event"] for line in logs] == ["scoring blocked"] * 3 + ["scoring resumed"]
 
 
 def test_another_member_takes_it_over() -> None:
@@ -50,4 +50,4 @@ def test_several_reasons() -> None:
         blocked.add({0: 1}, "b")
         blocked.settle({0, 1}, {0: 1, 1: 1})
         assert blocked.reason == "b"
-    assert [(line["event"], line["reason"]) for line in logs] == [("scoring hindered", "a"), ("scoring hindered", "b")]
+    assert [(line["event"], line["reason"]) for line in logs] == [("scoring blocked", "a"), ("scoring blocked", "b")]

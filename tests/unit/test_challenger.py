@@ -93,7 +93,7 @@ def test_left_out_for_a_minute(trouble: str) -> None:
         with capture_logs() as lines:
             challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
             assert challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX)) is None
-        assert [line["event"] for line in lines if line["event"] != "challenger compared"] == ["challenger left out"]
+        assert [line["event"] for line in lines if line["event"] != "challenger compared"] == ["challenger paused"]
         clock.go(61)
 
 
@@ -109,14 +109,14 @@ def test_follows_the_folder(tmp_path: Path) -> None:
 
     assert looked() == []
     store.challenge(tmp_path, first.content_sha256)
-    assert looked() == ["challenger"]
+    assert looked() == ["challenger changed"]
     champion = store.load(tmp_path, store.NO_PINS)[0]
     assert champion.version == second.version
     shadow = challenger.score(MATRIX, champion, champion.score(MATRIX))
     assert shadow is not None
     assert shadow.version == first.version
     store.challenge(tmp_path, second.content_sha256)
-    assert looked() == ["challenger"]
+    assert looked() == ["challenger changed"]
     assert challenger.score(MATRIX, champion, champion.score(MATRIX)) is None
     (tmp_path / store.VERSIONS / second.content_sha256 / store.MODEL_FILE).write_bytes(b"no")
     assert looked() == ["challenger refused"]

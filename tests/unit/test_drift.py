@@ -237,7 +237,7 @@ def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
         ({KEY: {}}, "drift.amount: Field required"),
         (_bad(lambda one: one["amount"].pop("edges")), "drift.amount.edges: Field required"),
         (_bad(lambda one: one["amount"].update(edges=[])), "drift.amount.edges: "),
-        (_bad(lambda one: one["amount"]["edges"].reverse()), "drift.amount: Value error, edges must rise"),
+        (_bad(lambda one: one["amount"]["edges"].reverse()), "drift.amount: Value error, edges must be ascending"),
         (_bad(lambda one: one["amount"]["edges"].append(float("nan"))), "drift.amount.edges"),
         (
             _bad(lambda one: one["amount"]["edges"].pop()),
@@ -249,12 +249,12 @@ def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
             "drift.is_new_device: Value error, counts must be one more",
         ),
         (_bad(lambda one: one["is_new_device"]["counts"][3].__setitem__(0, -1)), "counts.3.0"),
-        (_bad(lambda one: one["is_new_device"]["counts"][3].__setitem__(0, 9_999)), "not those of one history"),
+        (_bad(lambda one: one["is_new_device"]["counts"][3].__setitem__(0, 9_999)), "counts differ between fields"),
     ],
 )
 def test_a_broken_one_is_refused(manifest: dict[str, Any], words: str) -> None:
     """In one line that says where."""
-    with pytest.raises(ModelUnfitError, match="the manifest's reference is wrong") as caught:
+    with pytest.raises(ModelUnfitError, match="the manifest's reference is invalid") as caught:
         Reference.read(manifest)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -57,7 +57,7 @@ def test_a_model_without_reference_is_not_watched() -> None:
         alarm = DriftAlarm()
         for _ in range(2):
             alarm.cycle(cycle(np.random.default_rng(3), 0, richer=1e3), None)
-    assert [line["event"] for line in lines] == ["drift not watched"]
+    assert [line["event"] for line in lines] == ["drift not measured"]
 
 
 def test_payments_and_scores_are_those_that_are_published() -> None:

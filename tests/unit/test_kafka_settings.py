@@ -145,9 +145,9 @@ def test_unfit_files_are_named(authority: Authority, tmp_path: Path) -> None:
         (shown(authority, client.key, client.key), "KAFKA_SSL_CERTFILE: .*no certificate"),
         (shown(authority, broken.certificate, client.key), "KAFKA_SSL_KEYFILE: .*damaged"),
         (shown(authority, client.certificate, client.certificate), "KAFKA_SSL_KEYFILE: .*no private key"),
-        (shown(authority, client.certificate, other.key), "KAFKA_SSL_KEYFILE: .*is not that of the certificate"),
-        (shown(authority, locked.certificate, locked.key), "KAFKA_SSL_KEY_PASSWORD: is needed"),
-        (shown(authority, locked.certificate, locked.key, "wrong"), "KAFKA_SSL_KEY_PASSWORD: is not the right one"),
+        (shown(authority, client.certificate, other.key), "KAFKA_SSL_KEYFILE: .*does not match the certificate"),
+        (shown(authority, locked.certificate, locked.key), "KAFKA_SSL_KEY_PASSWORD: is required"),
+        (shown(authority, locked.certificate, locked.key, "wrong"), "KAFKA_SSL_KEY_PASSWORD: is wrong"),
         (KafkaSettings.from_env(TLS | {"KAFKA_SSL_CAFILE": str(client.key)}), "KAFKA_SSL_CAFILE: .*no certificates"),
         (KafkaSettings.from_env(TLS | {"KAFKA_SSL_CAFILE": str(missing)}), "KAFKA_SSL_CAFILE: .*can't be read"),
     ):

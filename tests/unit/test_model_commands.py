@@ -31,7 +31,7 @@ def test_promote_and_roll_back(models: Path, capsys: pytest.CaptureFixture[str])
     for expected in (second, first):
         assert expected.version in said(capsys, "rollback")
         assert store.load(models, store.NO_PINS)[0].version == expected.version
-    assert "there is none to go back to" in said(capsys, "rollback", code=1)
+    assert "there is no previous model" in said(capsys, "rollback", code=1)
     assert third.version in said(capsys, "promote", third.version[:8])
     assert store.load(models, store.NO_PINS)[0].version == third.version
     assert json.loads(said(capsys, "show", first.version))["sha256"] == first.sha256
@@ -75,7 +75,7 @@ def test_a_beginning_that_names_none_or_many(models: Path, capsys: pytest.Captur
     assert all(manifest.version in said(capsys, "promote", "zz", code=1) for manifest in made)
     for arguments in (("promote", ""), ("promote", " "), ("challenge", ""), ("show", "")):
         capsys.readouterr()
-        assert "an empty text names no version" in said(capsys, *arguments, code=1)
+        assert "the version is empty" in said(capsys, *arguments, code=1)
 
 
 def test_an_empty_text_does_not_name_the_only_version(models: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -72,7 +72,7 @@ def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path, capsys: 
     (models / files.FOLDER).write_text("in the way")
     manifest = train.train(small(tmp_path), SETTINGS, models)
     assert store.load(models, store.NO_PINS)[0].version == manifest.version
-    assert "no report" in capsys.readouterr().out
+    assert "report not written" in capsys.readouterr().out
     assert not (models / files.PAGE).exists()
 
 

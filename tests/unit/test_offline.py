@@ -179,13 +179,13 @@ def test_mistakes(tmp_path: Path, env: dict[str, str]) -> None:
     assert "the file is empty" in refused(env, written(tmp_path / "bad.csv", ""))
     assert "two columns 'amount', numbers 2 and 7" in refused(env, written(tmp_path / "bad.csv", f"{COLUMNS},amount"))
     assert "line 1: longer than" in refused(env, written(tmp_path / "bad.csv", "9" * 2 * LONGEST_LINE))
-    assert "is the file to be scored" in refused(env, good, out=good)
-    assert "is the scorers' own CSV" in refused(env, good, out=Path(env["CSV_PATH"]))
+    assert "is the input file" in refused(env, good, out=good)
+    assert "is the scorers' CSV" in refused(env, good, out=Path(env["CSV_PATH"]))
     assert "is a folder" in refused(env, good, out=tmp_path)
     assert "can't be written: No such file" in refused(env, good, out=tmp_path / "no" / "out.csv")
     assert "no model" in refused(env | {"MODELS_DIR": str(tmp_path)}, good)
     rejected = written(tmp_path / "out.rejected.csv", f"{COLUMNS}\n{GOOD}\n")
-    assert "is the file to be scored" in refused(env, rejected, out=tmp_path / "out.csv")
+    assert "is the input file" in refused(env, rejected, out=tmp_path / "out.csv")
 
 
 def test_a_file_that_is_there_is_replaced_when_told_to(tmp_path: Path, env: dict[str, str]) -> None:

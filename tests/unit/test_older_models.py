@@ -82,7 +82,7 @@ def test_its_pin_does_not_cover_its_rule(tmp_path: Path) -> None:
     changed = store.active(tmp_path)
     assert changed is not None
     assert problem.endswith(f"set MODEL_SHA256 to {changed.content_sha256}")
-    assert "is not among the pinned ones" in refused(tmp_path, frozenset({saved.content_sha256}))
+    assert "is not pinned" in refused(tmp_path, frozenset({saved.content_sha256}))
 
 
 def test_a_challenger_of_then(tmp_path: Path) -> None:

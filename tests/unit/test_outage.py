@@ -31,7 +31,7 @@ def test_begins_and_ends_once() -> None:
         assert not outage.is_on
         outage.over(more_expected=False)
 
-    assert _run(scenario) == ["Kafka is away: waiting, nothing is lost", "Kafka is back"]
+    assert _run(scenario) == ["Kafka is unavailable: waiting, nothing is lost", "Kafka is available again"]
 
 
 def test_begins_again_while_more_is_expected() -> None:
@@ -43,7 +43,7 @@ def test_begins_again_while_more_is_expected() -> None:
         await asyncio.wait_for(changed.wait(), 5)
         assert outage.is_on
 
-    assert _run(scenario) == ["Kafka is away: waiting, nothing is lost"]
+    assert _run(scenario) == ["Kafka is unavailable: waiting, nothing is lost"]
 
 
 def test_silence_is_fine_where_nothing_is_expected() -> None:

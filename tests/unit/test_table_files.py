@@ -86,9 +86,9 @@ def test_what_was_detected_is_logged(tmp_path: Path, reader: Reader) -> None:
 
 LINE = ",".join(str(cell) for cell in PAYMENTS[9])
 BAD = {
-    "a quote never closed": ("797.62,0.729,4,19,0,1,\"Joe's", "column merchant: '\"Joe\\'s': a quote is opened"),
-    "a quote in a cell": ("797.62,0.729,4,19,0,1,Joe's\"", "a quote inside a cell that does not begin with one"),
-    "text after a quote": ('797.62,0.729,4,19,0,1,"Joe"s', "there is text after the closing quote"),
+    "a quote never closed": ("797.62,0.729,4,19,0,1,\"Joe's", "column merchant: '\"Joe\\'s': a quote is not closed"),
+    "a quote in a cell": ("797.62,0.729,4,19,0,1,Joe's\"", "a quote inside an unquoted cell"),
+    "text after a quote": ('797.62,0.729,4,19,0,1,"Joe"s', "text after the closing quote"),
     "a NUL byte": ("797.62,0.729,4,19,0,1,\0", "NUL byte"),
     "not UTF-8": ("797.62,0.729,4,19,0,1,\udcff", "byte 23 (0xFF) is not UTF-8"),
     "a cell too many": (LINE + ",", "8 cells, but the header has 7 columns"),
@@ -190,7 +190,7 @@ def test_a_possible_thousand_after_a_beginning_without_marks_rejects_its_row(
     assert len(ways.trained) == len(ways.scored) == len(ways.sent) == 20_000
     ((line, detail),) = ways.rejected
     assert line == 20_002
-    assert detail.startswith(f"column amount: '{number}' may be a decimal number or a thousand")
+    assert detail.startswith(f"column amount: '{number}' may have a decimal mark or a thousands separator")
 
 
 REFUSED = {
@@ -202,7 +202,7 @@ REFUSED = {
     ),
     "another column twice.csv": (text(names=[*NAMES, "merchant"]).encode(), "two columns 'merchant', numbers 7 and 8"),
     "no header.csv": (text().partition("\n")[2].encode(), "line 1: no column amount, country_risk_score"),
-    "JSON.csv": (b'{"amount":12.5}\n', "line 1: JSON, not a header: name a JSON Lines file .jsonl"),
+    "JSON.csv": (b'{"amount":12.5}\n', "line 1: JSON, not a header: the name of a JSON Lines file ends in .jsonl"),
     "compressed twice.csv.gz": (gzip.compress(gzip.compress(text().encode())), "compressed twice: unpack it once"),
     "a column is missing.csv": (text(names=["sum", *NAMES[1:]]).encode(), "line 1: no column amount"),
     "upper case.csv": (
@@ -211,14 +211,17 @@ REFUSED = {
     ),
     "bars.csv": (text("|").encode(), "no column amount, country_risk_score"),
     "a quote in the header.csv": (text(names=[*NAMES[:-1], '"shop']).encode(), "a quote in the header is not closed"),
-    "UTF-16 without a mark.csv": (text().encode("utf-16-le"), "NUL bytes in the header, as of UTF-16 without a mark"),
+    "UTF-16 without a mark.csv": (
+        text().encode("utf-16-le"),
+        "NUL bytes in the header (UTF-16 without a byte order mark?)",
+    ),
     "Latin-1 in the header.csv": (text(names=[*NAMES, "caf\xe9"]).encode("latin-1"), "the header is not UTF-8 (byte"),
     "UTF-32.csv": (text().encode("utf-32"), "is UTF-32 text"),
     "a workbook.csv": (b"PK\x03\x04" + bytes(99), "is a ZIP archive or an Excel workbook"),
     "Parquet.csv": (b"PAR1\x15\x04" + bytes(99), "is a Parquet file"),
-    "bzip2.csv": (bz2.compress(text().encode()), "is compressed with bzip2: only gzip is read"),
-    "xz.csv": (lzma.compress(text().encode()), "is compressed with xz: only gzip is read"),
-    "zstd.csv": (b"\x28\xb5\x2f\xfd" + bytes(99), "is compressed with zstd: only gzip is read"),
+    "bzip2.csv": (bz2.compress(text().encode()), "is compressed with bzip2: only gzip is supported"),
+    "xz.csv": (lzma.compress(text().encode()), "is compressed with xz: only gzip is supported"),
+    "zstd.csv": (b"\x28\xb5\x2f\xfd" + bytes(99), "is compressed with zstd: only gzip is supported"),
     "cut.csv.gz": (gzip.compress(text().encode())[:-9], "is a damaged gzip file"),
     "changed.csv.gz": (gzip.compress(text().encode())[:50] + b"\xff" * 99, "is a damaged gzip file"),
     "mixed marks.csv": (
@@ -231,11 +234,11 @@ REFUSED = {
     ),
     "thousands or decimals.csv": (
         text(";", rows=[["1.234", "1", *row[2:]] for row in PAYMENTS]).encode(),
-        "line 2, column amount: '1.234' may be a decimal number or a thousand",
+        "line 2, column amount: '1.234' may have a decimal mark or a thousands separator",
     ),
     "thousands or decimal commas.csv": (
         text(";", rows=[["1,234", "0", *row[2:]] for row in PAYMENTS]).encode(),
-        "line 2, column amount: '1,234' may be a decimal number or a thousand",
+        "line 2, column amount: '1,234' may have a decimal mark or a thousands separator",
     ),
     "a long header.csv": (b"amount," * (1 << 18), "line 1: longer than 1,048,576 bytes"),
     "a table.xlsx": (text().encode(), "must end in .csv"),

@@ -21,7 +21,7 @@ def test_all_well() -> None:
         "       11           0…999    1,000     990    10         0        3",
         "      all                    2,000   1,980    20         0        3",
         "",
-        "All well: each of 2,000 records stands exactly once (1,980 scored, 20 dead letters).",
+        "Verified: each of 2,000 records appears exactly once (1,980 scored, 20 dead letters).",
     ]
 
 
@@ -52,10 +52,10 @@ def test_findings() -> None:
     assert "lost: in no output (25):\n  partition 1, offset 0\n" in text
     assert "offset 19\n  … and 5 more\n" in text
     assert "unreadable (3):\n  partition 1: what\n  a.csv: 'x'\n  … and 1 more\n" in text
-    assert text.endswith("NOT well: 1,005 of 1,030 records stand exactly once, 25 do not; see above.")
+    assert text.endswith("FAILED: 1,005 of 1,030 records appear exactly once, 25 do not; see above.")
 
 
 def test_nothing_to_judge() -> None:
     """Is said as such."""
-    assert "Nothing to judge yet" in Report(partitions=[Judged(partition=0, start=5, end=5)]).text()
+    assert "Nothing to verify yet" in Report(partitions=[Judged(partition=0, start=5, end=5)]).text()
     assert not Report(partitions=[], unreadable=1).is_clean

@@ -79,7 +79,7 @@ MISTAKES = {
     "base64": (base64.b64encode(GOOD), "invalid_json", "the value is base64"),
     "base64 in a string": (b'"%s"' % base64.b64encode(b'{"payment_id":1}'), "not_an_object", "contains base64"),
     "JSON array": (b"[" + GOOD + b"]", "not_an_object", "JSON array"),
-    "text": (b'"payment"', "not_an_object", "JSON, but no object"),
+    "text": (b'"payment"', "not_an_object", "JSON, but not an object"),
     "Connect": (json.dumps({"schema": {"type": "struct"}, "payload": FIELDS}).encode(), "missing_field", "Connect"),
     "Connect, no schema": (json.dumps({"schema": None, "payload": FIELDS}).encode(), "missing_field", "Connect"),
     "change event": (json.dumps({"op": "c", "after": FIELDS}).encode(), "missing_field", "an object in 'after'"),

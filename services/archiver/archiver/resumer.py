@@ -60,7 +60,7 @@ class PartitionResumer:
             )
         elif resumed.case is Case.TOPIC_RECREATED:
             self._log.warning(
-                "topic recreated",
+                "topic re-created",
                 topic=topic,
                 partition=partition,
                 previous_position=previous,
