@@ -1,4 +1,4 @@
-"""A challenger in the shadow: heard, compared, and never in the way."""
+"""A challenger in the shadow: scored, compared, and never in the champion's way."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,34 +21,34 @@ Predict = Callable[[int], float]
 
 
 class Constant:
-    """The same probability for all; `told` may raise or take its time."""
+    """A classifier with one probability for all payments; `on_call` may raise or take time."""
 
     def __init__(self, fraud: float, told: Callable[[], None] = lambda: None) -> None:
         self.fraud, self.told = fraud, told
 
     def predict_proba(self, matrix: NDArray[np.float64], /) -> NDArray[np.float64]:
-        """Shape (n, 2)."""
+        """Return probabilities of shape (n, 2)."""
         self.told()
         return np.full((len(matrix), 2), [1 - self.fraud, self.fraud])
 
 
 def model(version: str, fraud: float, told: Callable[[], None] = lambda: None) -> FraudModel:
-    """A model of one opinion."""
+    """Return a model with one probability for all payments."""
     return FraudModel(content_sha256=version, classifier=Constant(fraud, told), thresholds=Thresholds(0.1, 0.5))
 
 
 class Clock:
-    """Time that passes when told."""
+    """Clock set by the test."""
 
     def __init__(self) -> None:
         self.s = 1_000.0
 
     def __call__(self) -> float:
-        """Seconds."""
+        """Return the time in seconds."""
         return self.s
 
     def go(self, seconds: float) -> None:
-        """Later."""
+        """Advance the time."""
         self.s += seconds
 
 
@@ -56,12 +56,12 @@ CHAMPION = model("champion", 0.05)
 
 
 def none() -> tuple[FraudModel, Manifest] | None:
-    """No challenger in the folder."""
+    """Return no challenger, as from a folder without one."""
     return None
 
 
 def test_compared_once_a_minute() -> None:
-    """Agreement, shift of the log-odds and cost, over the payments since the last time."""
+    """Agreement, shift of the log-odds and cost cover the payments since the last comparison, a minute ago."""
     clock = Clock()
     challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, lambda: clock.go(0.001)))
     challenger._reported_s = clock()
@@ -80,7 +80,7 @@ def test_compared_once_a_minute() -> None:
 
 @pytest.mark.parametrize("trouble", ["fails", "slow"])
 def test_left_out_for_a_minute(trouble: str) -> None:
-    """Then tried again; said each time it is left out."""
+    """A challenger that fails or is slow is left out for a minute, then tried again; each time is logged."""
     clock = Clock()
 
     def told() -> None:
@@ -98,7 +98,7 @@ def test_left_out_for_a_minute(trouble: str) -> None:
 
 
 def test_follows_the_folder(tmp_path: Path) -> None:
-    """Begins, is not asked where it is the champion itself, and ends; a damaged one is refused once."""
+    """The challenger starts, is idle while it is the champion itself, and ends; a damaged one is refused once."""
     first, second = save_model(tmp_path), save_model(tmp_path, strength=0.01)
     challenger = Challenger(load=lambda: store.load_challenger(tmp_path, store.NO_PINS))
 

@@ -1,4 +1,4 @@
-"""Outputs read along with the input."""
+"""Outputs read in step with the input."""
 
 import asyncio
 from collections.abc import AsyncIterator

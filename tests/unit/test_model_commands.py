@@ -12,19 +12,19 @@ from fraudstream.model import store
 
 @pytest.fixture(autouse=True)
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The models folder that the command sees."""
+    """Provide the models folder that the command uses."""
     monkeypatch.setenv("MODELS_DIR", str(tmp_path))
     return tmp_path
 
 
 def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    """What the command prints."""
+    """Return the output of the command."""
     assert main(["model", *arguments]) == code
     return capsys.readouterr().out
 
 
 def test_promote_and_roll_back(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The star moves, the files are those of the version, and each rollback leads one further back."""
+    """The active mark and the files move to the version, and each rollback leads one version further back."""
     first, second, third = (save_model(models, strength) for strength in (1.0, 0.1, 0.01))
     assert [line.split()[0] for line in said(capsys, "list").splitlines()].count("*") == 1
     assert third.version in said(capsys, "show")
@@ -40,7 +40,7 @@ def test_promote_and_roll_back(models: Path, capsys: pytest.CaptureFixture[str])
 def test_overridden_thresholds_are_named(
     models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the version that scorers then publish; `show` keeps its output JSON."""
+    """The output has the version that scorers then publish; the output of `show` is still JSON."""
     manifest = save_model(models)
     monkeypatch.setenv("BLOCK_THRESHOLD", "0.7")
     published = manifest.with_thresholds(None, 0.7).version
@@ -52,7 +52,7 @@ def test_overridden_thresholds_are_named(
 
 
 def test_both_rules_of_a_model_are_listed(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Training with other costs overwrites nothing, and each is promoted by its own version."""
+    """Training with other costs overwrites nothing, and each version is promoted by its own name."""
     one, two = save_model(models), save_model(models, review=0.3)
     listed = said(capsys, "list")
     assert all(manifest.version in listed for manifest in (one, two))
@@ -64,13 +64,13 @@ def test_both_rules_of_a_model_are_listed(models: Path, capsys: pytest.CaptureFi
 
 @pytest.mark.parametrize("arguments", [("list",), ("show",), ("promote", "abc"), ("rollback",)])
 def test_without_models(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    """One line that says what to do."""
+    """The message is one line with the remedy."""
     assert main(["model", *arguments]) == 1
     assert "Traceback" not in "".join(capsys.readouterr())
 
 
 def test_a_beginning_that_names_none_or_many(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Lists what there is."""
+    """The error lists the kept versions."""
     made = [save_model(models, strength) for strength in (1.0, 0.1)]
     assert all(manifest.version in said(capsys, "promote", "zz", code=1) for manifest in made)
     for arguments in (("promote", ""), ("promote", " "), ("challenge", ""), ("show", "")):
@@ -79,7 +79,7 @@ def test_a_beginning_that_names_none_or_many(models: Path, capsys: pytest.Captur
 
 
 def test_an_empty_text_does_not_name_the_only_version(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every version begins with it; an unset variable in a script must not promote one, nor end a challenge."""
+    """Every version begins with it: an unset variable in a script must not promote one, nor end a challenge."""
     manifest = save_model(models)
     said(capsys, "challenge", manifest.version)
     switch, challenger = models / store.MANIFEST_FILE, models / store.CHALLENGER_FILE
@@ -91,7 +91,7 @@ def test_an_empty_text_does_not_name_the_only_version(models: Path, capsys: pyte
 
 @pytest.mark.parametrize("last", ["0", "-1", "", "1e3", "x"])
 def test_a_number_of_payments_that_is_none(last: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Is refused before anything is read."""
+    """An invalid number is refused before anything is read."""
     with pytest.raises(SystemExit) as ended:
         main(["model", "compare", f"--last={last}"])
     assert ended.value.code == 2
@@ -101,7 +101,7 @@ def test_a_number_of_payments_that_is_none(last: str, capsys: pytest.CaptureFixt
 def test_what_is_not_pinned_is_not_activated(
     models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scorers would refuse it; the pinned one can be promoted."""
+    """Scorers would refuse the unpinned version; the pinned one can be promoted."""
     first, second = save_model(models), save_model(models, review=0.3)
     monkeypatch.setenv("MODEL_SHA256", second.content_sha256)
     for arguments in (("promote", first.version), ("rollback",), ("challenge", first.version)):
