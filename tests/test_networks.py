@@ -38,7 +38,7 @@ def test_each_network_has_its_members() -> None:
     assert {name for name, joined in memberships(STACK).items() if not joined} == NO_NETWORK
 
 
-def test_a_way_out_only_where_it_is_needed() -> None:
+def test_access_to_the_outside_only_where_needed() -> None:
     """Networks are internal, except those of published ports and of an external database or Kafka."""
     assert _names() - internal(STACK) == {"kafka-host", "web", "outside"}
     out = {name for name, joined in memberships(STACK).items() if joined - internal(STACK)}
@@ -53,7 +53,7 @@ def test_a_published_port_has_a_network_that_is_not_internal(model: Model) -> No
             assert memberships(model)[name] - internal(model), name
 
 
-def test_own_kafka_gives_its_clients_a_way_out() -> None:
+def test_own_kafka_gives_its_clients_external_access() -> None:
     """Every service that connects to the brokers can reach external ones; the other services keep their networks."""
     inside, outside = memberships(STACK), memberships(OWN_KAFKA)
     assert inside.keys() - outside.keys() == {"zookeeper", "kafka"}

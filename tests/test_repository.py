@@ -69,12 +69,12 @@ def _written(default: object) -> str:
     return "" if default is None else str(default).removesuffix(".0")
 
 
-def test_example_is_what_compose_does_by_itself() -> None:
+def test_example_has_the_defaults_of_compose() -> None:
     """.env.example lists each variable of the Compose file with its default."""
     assert _example() == _interpolated()
 
 
-def test_compose_knows_no_variable_without_default() -> None:
+def test_compose_has_no_variable_without_default() -> None:
     """Every variable of the Compose file has a default."""
     assert re.findall(r"\$\{\w+(?!\w*:-)[^}]*\}", COMPOSE) == []
 
@@ -93,7 +93,7 @@ def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_services_scale_and_keep_to_themselves(name: str) -> None:
+def test_services_scale_and_publish_no_other_ports(name: str) -> None:
     """No service has a container name, which would forbid a second replica; three publish ports, on this host only."""
     service = SERVICES[name]
     assert "container_name" not in service
@@ -121,7 +121,7 @@ def test_our_services_are_hardened(name: str) -> None:
         assert "cap_add" not in service
 
 
-def test_long_running_services_prove_that_they_work() -> None:
+def test_long_running_services_have_health_checks() -> None:
     """Each has a health check, and services that wait for another one wait for its health or its end."""
     for name in ("zookeeper", "kafka", "scorer", "producer", "dashboard", "archiver", "postgres"):
         assert SERVICES[name]["healthcheck"]["test"]
@@ -129,7 +129,7 @@ def test_long_running_services_prove_that_they_work() -> None:
     assert set(conditions) == {"service_healthy", "service_completed_successfully"}
 
 
-def test_data_of_kafka_is_kept_whole() -> None:
+def test_kafkas_data_is_in_named_volumes() -> None:
     """Kafka has named volumes at exactly these three paths: with one of them lost, Kafka refuses to start."""
     mounts = [mount.split(":") for name in sorted(JAVA) for mount in SERVICES[name]["volumes"]]
     assert dict(mounts) == {
@@ -168,7 +168,7 @@ def test_secrets_stay_on_this_machine() -> None:
     assert (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()[1:4] == ["*", "!shared/", "!services/"]
 
 
-def test_images_of_others_are_pinned() -> None:
+def test_third_party_images_are_pinned() -> None:
     """Third-party images have a version tag, never `latest`; `make pin-images` adds a digest."""
     foreign = {service["image"].partition("@")[0] for service in SERVICES.values() if "build" not in service}
     assert foreign == {"confluentinc/cp-zookeeper:7.9.1", "confluentinc/cp-kafka:7.9.1", "prom/prometheus:v3.5.0"}
@@ -193,7 +193,7 @@ def test_images_are_built_for_their_service() -> None:
 
 
 @pytest.mark.parametrize("name", [f"services/{image}/requirements.lock" for image in IMAGES] + ["shared/build.lock"])
-def test_images_install_what_the_lock_says(name: str) -> None:
+def test_images_install_the_locked_versions(name: str) -> None:
     """Each image installs a subset of requirements.lock: same versions, same hashes."""
     everything = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     assert set((ROOT / name).read_text(encoding="utf-8").splitlines()) <= set(everything)
@@ -207,7 +207,7 @@ def test_lock_has_one_version_for_every_python() -> None:
     assert "://" not in lock
 
 
-def test_every_module_that_calls_itself_pure_has_a_contract() -> None:
+def test_every_pure_module_has_a_contract() -> None:
     """Every module whose docstring states that it is pure has an import-linter contract."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"

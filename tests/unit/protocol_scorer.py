@@ -35,8 +35,8 @@ class Scorer(Kafka):
         takeover = process.takeover
         if takeover is None:
             for partitions in dict.fromkeys((missing, *((one,) for one in missing))) if missing else ():
-                begun = Takeover((number, process.attempt), "read", partitions, process.ended)
-                yield from self._taken(state, number, begun)
+                takeover = Takeover((number, process.attempt), "read", partitions, process.ended)
+                yield from self._taken(state, number, takeover)
             return
         yield from self._taken(state, number, takeover)
         if takeover.owner != (number, process.attempt):  # its stable read may wait for a transaction of its own

@@ -17,7 +17,7 @@ HOSTS = st.one_of(
 
 
 @given(st.lists(st.builds(Address, HOSTS, st.integers(0, 65_535)), min_size=1), st.sampled_from([",", " , ", ",\t"]))
-def test_what_is_written_is_read(written: list[Address], comma: str) -> None:
+def test_written_addresses_are_read_back(written: list[Address], comma: str) -> None:
     """Any number of addresses of any kind is read back as written."""
     assert list(addresses(comma.join(map(str, written)), needs_port=True)) == written
 
@@ -72,14 +72,14 @@ def test_a_host_with_or_without_brackets(text: str, wanted: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:8080", "[::1]:8080", "a b", " ", "[a]"])
-def test_a_host_that_is_none(text: str) -> None:
+def test_an_invalid_host(text: str) -> None:
     """The error names the variable."""
     with pytest.raises(SettingsError, match=r"^DASHBOARD_HOST: "):
         DashboardSettings.from_env({"DASHBOARD_HOST": text})
 
 
 @pytest.mark.parametrize("text", ["fraud.example.com,http://user:password@fraud.example.com", "a b", "*.example.com"])
-def test_a_list_of_names_with_something_else(text: str) -> None:
+def test_a_list_with_an_invalid_name(text: str) -> None:
     """The error names the wrong entry, without a password."""
     with pytest.raises(SettingsError, match=r"^DASHBOARD_HOSTS: '[^']+' is not a host") as error:
         DashboardSettings.from_env({"DASHBOARD_HOSTS": text})

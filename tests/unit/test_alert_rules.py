@@ -44,14 +44,14 @@ TESTS: list[dict[str, Any]] = _load("alerts.test.yml")["tests"]
 JOBS = {job["job_name"] for job in _load("prometheus.yml")["scrape_configs"]}
 
 
-def _shown() -> Iterator[str]:
+def _exposed() -> Iterator[str]:
     """Return the names of all series that the services expose."""
     for service in SERVICES.values():
         for metric in service().registry.collect():
             yield from (metric.name + suffix for suffix in SUFFIXES.get(metric.type, ("",)))
 
 
-def _asked(expression: str) -> set[str]:
+def _selected(expression: str) -> set[str]:
     """Return the names of all series that `expression` selects."""
     bare = re.sub(r'"[^"]*"', "", expression)
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on|without|ignoring)\s*\([^)]*\)", " ", bare)
@@ -90,23 +90,23 @@ def test_promtool_has_no_objection(arguments: tuple[str, str]) -> None:
 def test_names_are_found_in_an_expression() -> None:
     """Functions, labels, durations and quoted text are not taken for series."""
     expression = 'sum by (le) (rate(a_bucket{b="c d"}[5m])) / on (e) f:g:h > 2 * 1e3 and max_over_time(i[2m] offset 4m)'
-    assert _asked(expression) == {"a_bucket", "f:g:h", "i"}
+    assert _selected(expression) == {"a_bucket", "f:g:h", "i"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
-def test_what_a_rule_asks_for_is_there(rule: dict[str, Any]) -> None:
+def test_series_in_rules_exist(rule: dict[str, Any]) -> None:
     """A rule selects series of a service, of Prometheus, or recorded ones: with any other, it would never fire."""
-    asked = _asked(rule["expr"])
-    assert asked
-    assert {name for name in asked if not PROMETHEUS_ITSELF.fullmatch(name)} <= set(_shown()) | RECORDED
+    selected = _selected(rule["expr"])
+    assert selected
+    assert {name for name in selected if not PROMETHEUS_ITSELF.fullmatch(name)} <= set(_exposed()) | RECORDED
 
 
 def test_recorded_series_are_used() -> None:
     """Every recorded series is used by an alert or by another recorded one."""
-    assert set.union(*(_asked(rule["expr"]) for rule in RULES)) >= RECORDED
+    assert set.union(*(_selected(rule["expr"]) for rule in RULES)) >= RECORDED
 
 
-def test_labels_that_rules_name_are_there() -> None:
+def test_labels_in_rules_exist() -> None:
     """Label values in rules exist: one that no service exposes would select nothing, or exclude nothing."""
     shown = {
         (sample.name, label, value)
@@ -127,7 +127,7 @@ def test_every_service_is_scraped() -> None:
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_an_alert_says_what_to_do(name: str) -> None:
+def test_an_alert_has_a_remedy(name: str) -> None:
     """Every alert has a severity, a summary and a remedy, and a delay before it notifies a user."""
     alert = ALERTS[name]
     assert alert["labels"]["severity"] in {"warning", "critical"}

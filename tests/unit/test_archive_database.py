@@ -16,7 +16,7 @@ from fraudstream.runtime.settings import ArchiveSettings
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("sqlite:///outputs/payments.db", "sqlite:///outputs/payments.db"),
         ("postgres://u:s3cret@h:5433/d?password=s3cret", "postgresql://u:***@h:5433/d"),
@@ -24,9 +24,9 @@ from fraudstream.runtime.settings import ArchiveSettings
         ("postgresql+psycopg://h/d", "postgresql://h/d"),
     ],
 )
-def test_an_address_is_shown_without_its_password(text: str, told: str) -> None:
+def test_an_address_is_shown_without_its_password(text: str, expected: str) -> None:
     """An address is shown without its password and without options, which may hold one too."""
-    assert shown(address(text)) == told
+    assert shown(address(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,14 +44,14 @@ def test_an_address_is_shown_without_its_password(text: str, told: str) -> None:
         "s3cret://h/d",
     ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
+def test_an_invalid_address_is_refused(text: str) -> None:
     """The error names the variable and not its value."""
     with pytest.raises(SettingsError, match=r"^DATABASE_URL: ") as refused:
         address(text)
     assert "s3cret" not in str(refused.value)
 
 
-def test_the_address_may_stand_in_a_file(tmp_path: Path) -> None:
+def test_the_address_may_be_in_a_file(tmp_path: Path) -> None:
     """The address may be in a file, as any secret; without either, the archive is an SQLite file."""
     file = tmp_path / "secret"
     file.write_text("postgresql://h/d\n", encoding="utf-8")
@@ -61,7 +61,7 @@ def test_the_address_may_stand_in_a_file(tmp_path: Path) -> None:
     assert ArchiveSettings.from_env({}).database_url == "sqlite:///outputs/payments.db"
 
 
-def test_a_database_that_can_not_be_had_is_said_in_words(tmp_path: Path) -> None:
+def test_an_unavailable_database_is_reported(tmp_path: Path) -> None:
     """An unavailable database is reported in a message, and can be used when it is available again."""
     database = Database(address(f"sqlite:///{tmp_path}/folder/a.db"))
     with pytest.raises(SinkUnavailableError, match="unable to open database file"), database.transaction():
@@ -132,7 +132,7 @@ def test_no_message_has_a_part_of_a_secret(form: str, secret: str, raw: bool) ->
     assert not [part for part in parts if part in visible and part not in common]
 
 
-def test_a_message_says_what_is_wrong_where_it_has_no_secret() -> None:
+def test_a_message_without_a_secret_has_the_cause() -> None:
     """Messages show user, host and database, and no other quoted text."""
     assert "Connection refused" in EXPECTED[ADDRESSES[0]]
     rng = random.Random(7)

@@ -115,7 +115,7 @@ def test_a_scored_at_of_the_future_is_stored_as_a_day_after_its_arrival(scored_a
     assert row[15] == stored
 
 
-def test_where_a_partition_goes_on() -> None:
+def test_resume_position_of_a_partition() -> None:
     """A partition resumes at its position; at the log's beginning if that is deleted or the topic was re-created."""
     log = Log(start=10, end=20, fingerprint=None)
     assert resume(None, log) == Resume(case=Case.NEW, offset=10)

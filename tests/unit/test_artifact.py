@@ -73,7 +73,7 @@ def refused(folder: Path, pins: frozenset[str] = frozenset()) -> str:
     return str(caught.value)
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
+def test_a_saved_model_is_loaded(tmp_path: Path) -> None:
     """A loaded model has its thresholds, its version and its whole manifest."""
     saved = save(tmp_path)
     model, manifest = store.load(tmp_path, store.NO_PINS)
@@ -210,7 +210,7 @@ def test_other_features(tmp_path: Path, features: tuple[str, ...]) -> None:
         ({"features": None}, "features"),
     ],
 )
-def test_a_manifest_that_is_none(tmp_path: Path, change: dict[str, Any], field: str) -> None:
+def test_an_invalid_manifest(tmp_path: Path, change: dict[str, Any], field: str) -> None:
     """The message names the field that is wrong."""
     save(tmp_path)
     edit(tmp_path, **change)
@@ -218,7 +218,7 @@ def test_a_manifest_that_is_none(tmp_path: Path, change: dict[str, Any], field: 
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
-def test_a_manifest_that_is_no_json_object(tmp_path: Path, text: str) -> None:
+def test_a_manifest_that_is_not_a_json_object(tmp_path: Path, text: str) -> None:
     """A torn or foreign file is refused in one line."""
     save(tmp_path)
     (tmp_path / store.MANIFEST_FILE).write_text(text)
@@ -233,7 +233,7 @@ def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "words"),
+    ("model", "expected"),
     [
         ({"not": "a model"}, "no probabilities"),
         (Bomb(), "no probabilities"),
@@ -241,10 +241,10 @@ def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
         (classifier(labels=np.where(LABELS == 1, "yes", "no")), "labels other than 0 and 1"),
     ],
 )
-def test_a_file_that_is_no_fraud_model(tmp_path: Path, model: Any, words: str) -> None:
+def test_a_file_that_is_not_a_fraud_model(tmp_path: Path, model: Any, expected: str) -> None:
     """A pickle of another class is refused although its hash is correct."""
     save(tmp_path, model=model)
-    assert words in refused(tmp_path)
+    assert expected in refused(tmp_path)
     ran.clear()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from dashboard.assets import Assets
 
 
-def test_all_that_the_page_names_is_there() -> None:
+def test_all_files_that_the_page_names_exist() -> None:
     """Every file that index.html or a module's import names exists below the page; nothing is inline."""
     assets = Assets.read()
     named = re.findall(r'(?:src|href)="([^"#]+)"', assets.index)

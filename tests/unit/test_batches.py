@@ -46,13 +46,13 @@ def answer(error_code: int, data: bytes | None) -> Any:
         (0, OTHER, False),
     ],
 )
-def test_what_a_broker_serves_after_a_batch(error_code: int, data: bytes | None, nothing_else: bool) -> None:
+def test_error_codes_after_a_batch(error_code: int, data: bytes | None, nothing_else: bool) -> None:
     """Error 2: the broker can't read its own file; 1: the offset is out of range."""
     assert asyncio.run(serves_nothing_else(answer(error_code, data), PLACE, 11, BATCH)) is nothing_else
 
 
 @pytest.mark.parametrize("consumer", [answered([]), answer(6, b"")], ids=["a quota", "another leader"])
-def test_a_broker_that_does_not_answer_is_asked_again_later(consumer: Any) -> None:
+def test_a_broker_without_an_answer_is_retried_later(consumer: Any) -> None:
     """A missing answer does not describe the records; above a quota, the answer has no partitions."""
     with pytest.raises(KafkaError):
         asyncio.run(serves_nothing_else(consumer, PLACE, 11, BATCH))

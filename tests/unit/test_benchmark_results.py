@@ -86,7 +86,7 @@ def test_page_shows_the_brokers_cpu_beside_the_contenders() -> None:
     assert "| 30 (30 to 30) | 17 (17 to 17) | 60 (60 to 60) |" in page
 
 
-def test_page_says_which_figure_a_kept_section_lacks() -> None:
+def test_page_shows_missing_figures_of_a_kept_section() -> None:
     """A section kept from an older run has no CPU time of the broker."""
     content = _content()
     for found in (*content["throughput"].values(), *content["latency"]):
@@ -141,12 +141,12 @@ def test_page_of_the_committed_results() -> None:
 
 def test_sections_measured_later_leave_the_others_as_they_are() -> None:
     """A later section has its date and what differed then; measured again, it replaces only itself."""
-    former = _content()
+    previous = _content()
     metrics = {name: [Run(Pace(100.0, 0.01), 1_000_000, 100.0)] for name in METRICS}
     new = results(Measured(metrics=metrics), MACHINE | {"kafka": "4"}, RUN)
-    content = added(former, new, "2026-12-01")
-    assert content["throughput"] == former["throughput"]
-    assert content["ratios"] == former["ratios"] | {"with_vs_without_metrics_default": 1.0}
+    content = added(previous, new, "2026-12-01")
+    assert content["throughput"] == previous["throughput"]
+    assert content["ratios"] == previous["ratios"] | {"with_vs_without_metrics_default": 1.0}
     assert "Measured later, when the others were not measured again:\n- `metrics`: 2026-12-01, kafka 4\n" in render(
         content
     )
@@ -164,8 +164,8 @@ def _content() -> dict[str, Any]:
     throughput = {name: [Run(Pace(speed, 0.01, 0.02), 500_000, 100.0)] * 2 for name, speed in speeds.items()}
     slower = {name: 50.0 if name == "scorer_hgb_watched" else 100.0 for name in COMPANIONS}
     companions = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in slower.items()}
-    hindered = {name: 98.0 if name == "scorer_default_with_metrics" else 100.0 for name in METRICS}
-    metrics = {name: [Run(Pace(speed, 0.01), 1_000_000, 100.0)] * 4 for name, speed in hindered.items()}
+    slowed = {name: 98.0 if name == "scorer_default_with_metrics" else 100.0 for name in METRICS}
+    metrics = {name: [Run(Pace(speed, 0.01), 1_000_000, 100.0)] * 4 for name, speed in slowed.items()}
     p99_ms = {"scorer_default": 20.0, "kafka_streams": 80.0, "kafka_streams_10ms": 40.0}
     latency = {
         Case(contender=contender, partitions=partitions, rate_per_s=rate): [

@@ -25,7 +25,7 @@ def test_ratios_compare_neighbours() -> None:
     assert ratio([100.0, 10.0, 90.0], [50.0, 5.0, 30.0]) == Spread(2.0, 2.0, 3.0)
 
 
-def test_ratios_want_whole_rounds() -> None:
+def test_ratios_need_complete_rounds() -> None:
     """Without each run of a round, there is no ratio."""
     with pytest.raises(ValueError, match="argument"):
         ratio([1.0, 2.0], [1.0])
@@ -54,7 +54,7 @@ def test_pace_skips_the_warm_up() -> None:
     assert [sample.total for sample in window(samples)] == [20, 100]
 
 
-def test_one_step_is_no_pace() -> None:
+def test_one_step_has_no_pace() -> None:
     """One point has no pace."""
     with pytest.raises(ValueError, match="at once"):
         window([Sample(0.0, 0), Sample(1.0, 500)])
@@ -136,7 +136,7 @@ def test_a_partial_run_replaces_nothing() -> None:
 
 
 @pytest.mark.parametrize(("owner", "method", "nothing"), RECORDING)
-def test_without_metrics_nothing_else_is_taken_out(owner: type, method: str, nothing: Callable[..., object]) -> None:
+def test_without_metrics_nothing_else_is_removed(owner: type, method: str, nothing: Callable[..., object]) -> None:
     """The replaced functions exist, and are awaited where their replacement is."""
     assert iscoroutinefunction(vars(owner)[method]) == iscoroutinefunction(nothing)
 

@@ -55,7 +55,7 @@ def board() -> Board:
     return made
 
 
-def test_flagged_payments_are_told_once_newest_first() -> None:
+def test_flagged_payments_are_sent_once_newest_first() -> None:
     """A tick has the payments since the last one; those above its limit are counted."""
     one = board()
     one.take_scored(0, [Record(number, value=scored(number + 1, "review")) for number in range(60)], NOW)
@@ -68,7 +68,7 @@ def test_flagged_payments_are_told_once_newest_first() -> None:
     assert [payment["payment_id"] for payment in one.snapshot(NOW + 3)["flagged"]][:2] == ["61", "60"]
 
 
-def test_a_page_is_bounded_whatever_comes() -> None:
+def test_a_page_is_bounded() -> None:
     """A flood of flagged payments and dead letters does not exceed the page's limits."""
     one = board()
     for _ in range(5):
@@ -86,7 +86,7 @@ def test_ids_are_text() -> None:
     assert one.snapshot(NOW)["flagged"][0]["payment_id"] == "9223372036854775807"
 
 
-def test_what_others_write_into_the_topic_is_passed_over() -> None:
+def test_records_of_other_writers_are_skipped() -> None:
     """A value that is not a scored payment is skipped, beside one that is."""
     one = board()
     strange: list[bytes | None] = [None, b"", b"[]", b"{", b"\xff", scored(1, "maybe"), scored(1, scored_at="never")]
@@ -118,7 +118,7 @@ def test_any_dead_letter_is_shown(
     assert sum(shown["dead_reasons"].values()) == 1
 
 
-def test_a_header_of_the_sender_does_not_pass_for_ours() -> None:
+def test_a_header_of_the_sender_is_not_taken_for_ours() -> None:
     """The scorer's headers come after the message's own, which are not taken for them."""
     one = board()
     headers: list[tuple[str, bytes | None]] = [("dlq.reason", b"forged"), ("dlq.reason", b"empty")]
@@ -126,7 +126,7 @@ def test_a_header_of_the_sender_does_not_pass_for_ours() -> None:
     assert one.snapshot(NOW)["dead_reasons"] == {"empty": 1}
 
 
-def test_a_marker_is_no_dead_letter() -> None:
+def test_a_marker_is_not_a_dead_letter() -> None:
     """A marker is not counted; its letter shows the time of the replay, on open pages and on new ones."""
     one = board()
     ours = dead_letter_headers(Place("in", 0, 7, 0), InvalidPayment(reason="empty", detail=""))
@@ -146,7 +146,7 @@ def test_a_marker_is_no_dead_letter() -> None:
     assert one.tick(NOW)["replays"] == []
 
 
-def test_payments_not_read_are_said() -> None:
+def test_unread_payments_are_reported() -> None:
     """Payments read and published in the last 10 s are reported, and none later."""
     one = board()
     one.take_scored(0, [Record(number, value=scored(number + 1)) for number in range(100)], NOW)
@@ -156,7 +156,7 @@ def test_payments_not_read_are_said() -> None:
     assert one.snapshot(NOW + 20)["sampling"] is None
 
 
-def test_kafka_is_away_since() -> None:
+def test_kafka_is_unavailable_since() -> None:
     """A state keeps its start time; before the first answer it is "connecting", not unavailable."""
     one = Board("kafka:9092", Replicas(), NOW)
     one.away(NOW + 5)

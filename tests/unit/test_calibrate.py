@@ -49,7 +49,7 @@ def test_chance_explains_the_error_of_right_probabilities() -> None:
     assert all(one.right for one in found)
 
 
-def test_what_is_right_is_left_alone() -> None:
+def test_true_probabilities_are_left_alone() -> None:
     """True probabilities need no calibration, and few payments prove nothing."""
     truth, outcomes = truth_and_outcomes(20_000)
     assert calibrate.mend(outcomes, truth) is None
@@ -58,7 +58,7 @@ def test_what_is_right_is_left_alone() -> None:
 
 
 @pytest.mark.parametrize("power", [0.5, 2.0])
-def test_what_is_wrong_is_mended(power: float) -> None:
+def test_wrong_probabilities_are_calibrated(power: float) -> None:
     """After calibration of timid or bold probabilities, chance explains the rest, and the order is unchanged."""
     truth, outcomes = truth_and_outcomes(40_000)
     wrong = truth**power
@@ -79,14 +79,14 @@ def test_even_the_reverse_of_the_truth_gets_a_rising_function() -> None:
 
 
 @given(st.floats(1e-6, 5), st.floats(1e-6, 5), st.floats(-20, 20), st.lists(st.floats(0, 1), min_size=2, max_size=20))
-def test_a_mended_probability_is_one_and_keeps_the_order(
+def test_a_calibrated_probability_is_valid_and_keeps_the_order(
     rise: float, fall: float, shift: float, values: list[float]
 ) -> None:
     """Calibrated probabilities are from 0 to 1 and keep the order, whatever the function's numbers."""
     fraud = np.sort(np.array(values))
-    mended = Calibrated(classifier=Truth(), rise=rise, fall=fall, shift=shift).mend(fraud)
-    assert ((mended >= 0) & (mended <= 1)).all()
-    assert (np.diff(mended) >= 0).all()
+    calibrated = Calibrated(classifier=Truth(), rise=rise, fall=fall, shift=shift).mend(fraud)
+    assert ((calibrated >= 0) & (calibrated <= 1)).all()
+    assert (np.diff(calibrated) >= 0).all()
 
 
 def test_a_calibrated_classifier_is_a_classifier() -> None:

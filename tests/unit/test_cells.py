@@ -58,7 +58,7 @@ def test_a_long_cell_takes_a_linear_time(text: str) -> None:
     assert time.monotonic() - began_s < 2
 
 
-def test_booleans_are_no_decimals() -> None:
+def test_booleans_are_not_decimals() -> None:
     """A boolean is not an amount."""
     assert number("true", whole=False) is None
 

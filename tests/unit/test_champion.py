@@ -75,7 +75,7 @@ def test_overridden_thresholds_are_another_version(tmp_path: Path) -> None:
     assert looked(holder) == ["model swapped", "thresholds overridden"]
 
 
-def test_what_is_refused_changes_nothing(tmp_path: Path) -> None:
+def test_a_refused_model_changes_nothing(tmp_path: Path) -> None:
     """A refused model is logged once; after a repair it takes over."""
     first = save_model(tmp_path)
     holder = made(tmp_path)
@@ -141,7 +141,7 @@ def _edit(path: Path, **changes: Any) -> None:
 
 @pytest.mark.parametrize("what", PINNED_ATTACKS)
 @pytest.mark.parametrize("pinned", ["content_sha256", "sha256"])
-def test_a_pin_covers_what_decides(tmp_path: Path, what: str, pinned: str) -> None:
+def test_a_pin_covers_the_decision_rule(tmp_path: Path, what: str, pinned: str) -> None:
     """A manifest with another rule is refused at the start and at run time, whatever hashes it states.
 
     A pin of the model's bytes alone, as in an earlier release, admits nothing.
@@ -199,7 +199,7 @@ def _drift(edges: int, count: int) -> dict[str, Any]:
     [{}, None, [], 7, {"amount": {"edges": [1e308], "counts": []}}, _drift(1, 2**52), _drift(1, -1), _drift(250, 1)],
     ids=["empty", "null", "list", "number", "no counts", "too many payments", "negative", "too many bins"],
 )
-def test_a_drift_reference_that_is_none_is_refused(tmp_path: Path, drift: Any) -> None:
+def test_an_invalid_drift_reference_is_refused(tmp_path: Path, drift: Any) -> None:
     """An invalid drift reference is refused with or without a pin, before anything is measured from it."""
     manifest = save_model(tmp_path)
     holder = made(tmp_path, MODEL_SHA256=manifest.content_sha256)

@@ -55,12 +55,12 @@ def write(path: Path, identity: Identity, offsets: range) -> None:
         assert sink.append([batch(0, sink.acquire([0])[0].token, offsets)]) == {0}
 
 
-def former(path: Path) -> list[dict[int, list[int]]]:
+def moved_aside(path: Path) -> list[dict[int, list[int]]]:
     """Return the rows of each file that was moved aside."""
     return [stored_in_csv(file) for file in sorted(path.parent.glob("scores.former-*.csv"))]
 
 
-def test_a_stack_that_runs_keeps_its_csv(path: Path) -> None:
+def test_a_running_stack_keeps_its_csv(path: Path) -> None:
     """A running stack keeps its CSV even with nothing to write: the other is refused, by name, and changes nothing."""
     write(path, IDENTITY, range(3))
     with running(path, IDENTITY):
@@ -74,7 +74,7 @@ def test_a_stack_that_runs_keeps_its_csv(path: Path) -> None:
     assert stored_in_csv(path) == {0: list(range(5))}
 
 
-def test_a_stack_that_was_killed_is_replaced_at_once(path: Path) -> None:
+def test_a_killed_stack_is_replaced_without_delay(path: Path) -> None:
     """The file of a killed stack is moved aside once, and both stacks have their rows."""
     write(path, IDENTITY, range(3))
     with running(path, IDENTITY) as process:
@@ -82,7 +82,7 @@ def test_a_stack_that_was_killed_is_replaced_at_once(path: Path) -> None:
         process.wait()
         write(path, OTHER, range(2))
         write(path, OTHER, range(2, 4))
-    assert former(path) == [{0: [0, 1, 2]}]
+    assert moved_aside(path) == [{0: [0, 1, 2]}]
     assert stored_in_csv(path) == {0: [0, 1, 2, 3]}
 
 
@@ -109,7 +109,7 @@ def test_a_new_stack_is_refused_though_csv_and_journal_were_deleted(path: Path) 
     assert stored_in_csv(path) == {0: [0, 1]}
 
 
-def test_a_deleted_claim_is_made_again(path: Path) -> None:
+def test_a_deleted_claim_is_recreated(path: Path) -> None:
     """The next append re-creates a deleted claim; the other stack is refused from then on."""
     with closing(CsvSink(path, IDENTITY)) as sink:
         sink.claim()
@@ -120,7 +120,7 @@ def test_a_deleted_claim_is_made_again(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff{", b"[1]", b'{"cluster":"c"}'])
-def test_a_claim_that_is_not_readable(path: Path, content: bytes) -> None:
+def test_an_unreadable_claim(path: Path, content: bytes) -> None:
     """An unreadable claim counts while it is held, for any stack, and is replaced afterwards."""
     claim = path.with_name(".scores.csv.claim")
     with running(path, IDENTITY):
@@ -142,7 +142,7 @@ def test_a_writer_without_a_claim(path: Path) -> None:
             with pytest.raises(JournalForeignError, match="cluster 'other'"):
                 sink.acquire([0])
     assert stored_in_csv(path) == {0: [0, 1]}
-    assert len(former(path)) == 1
+    assert len(moved_aside(path)) == 1
 
 
 def test_another_topic_and_another_group(path: Path) -> None:

@@ -231,7 +231,7 @@ def test_the_list_of_erased_records(places: list[set[tuple[int, int, int]]]) -> 
 
 
 @pytest.mark.parametrize("content", ["no", "[1]\n", '["c", "t", 1, 2]\n', "\udc80"])
-def test_a_list_that_is_none(tmp_path: Path, content: str) -> None:
+def test_an_invalid_list(tmp_path: Path, content: str) -> None:
     """The error names the invalid list and the remedy."""
     listed = ErasedPlaces(tmp_path / "scores.csv", "c", "t")
     listed.path.write_text(content, errors="surrogateescape")

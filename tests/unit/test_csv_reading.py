@@ -62,7 +62,7 @@ def test_each_partition_whole_and_in_order(
         assert snapshot.last(99) == -1
 
 
-def test_which_files_count(tmp_path: Path) -> None:
+def test_files_that_count(tmp_path: Path) -> None:
     """Files with our names count, the live one first; previous and replaced ones don't."""
     for name in ("a.csv", "a.0002.csv", "a.0010.csv", "a.damaged-2.csv", "a.former-1.csv", "a.replaced-1.csv", "b.csv"):
         (tmp_path / name).write_bytes(b"")
@@ -81,7 +81,7 @@ def test_a_rotation_between_two_looks(tmp_path: Path) -> None:
         assert offsets(snapshot, 0) == list(range(5))
 
 
-def test_lines_that_are_none(tmp_path: Path) -> None:
+def test_invalid_lines(tmp_path: Path) -> None:
     """Invalid lines are counted and the first ones kept; an incomplete last line is left alone."""
     path = tmp_path / "a.csv"
     path.write_bytes(HEADER_LINE + rows(0, range(2)) + b"\nwhat,ever\n" * 30 + rows(0, range(2, 4)) + b"2026-")

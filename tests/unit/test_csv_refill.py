@@ -37,7 +37,7 @@ def refill(path: Path, *, end: int = 8) -> list[Path]:
         return writing.finish(state, {0: Reached(first=6, end=end)})
 
 
-def test_scorers_go_on_behind_what_is_committed(path: Path) -> None:
+def test_scorers_continue_after_the_committed_offset(path: Path) -> None:
     """Uncommitted rows are stored again; a previous token is refused; the first offset is kept."""
     old = known(path, IDENTITY)
     assert old is not None
@@ -70,7 +70,7 @@ def test_nothing_decided(path: Path) -> None:
     assert CsvSink(path, IDENTITY).acquire([0])[0].decided is None
 
 
-def test_refuses_what_would_repeat_rows(path: Path) -> None:
+def test_a_rebuild_that_would_repeat_rows_is_refused(path: Path) -> None:
     """A live CSV with rows, or a damaged one, is refused; a header alone is accepted."""
     writing = CsvRefill(path, IDENTITY)
     with writing.locked(), pytest.raises(CsvExistsError, match="--force"):
@@ -86,12 +86,12 @@ def test_refuses_what_would_repeat_rows(path: Path) -> None:
         other.refuse_to_repeat()
 
 
-def test_sets_aside_under_free_names(path: Path) -> None:
+def test_files_are_moved_aside_under_free_names(path: Path) -> None:
     """Moving aside never overwrites another file."""
     assert [refill(path)[0].name, refill(path)[0].name] == ["scores.replaced-1.csv", "scores.replaced-2.csv"]
 
 
-def test_goes_on_counting_rotated_files(path: Path) -> None:
+def test_rotated_files_are_numbered_on(path: Path) -> None:
     """The next rotation overwrites no file."""
     for number in (1, 2):
         path.with_name(f"scores.000{number}.csv").write_bytes(b"kept")

@@ -29,12 +29,12 @@ def write(path: Path, offsets: range) -> None:
     assert sink.append([batch(0, sink.acquire([0])[0].token, offsets)]) == {0}
 
 
-def aside(path: Path, why: str) -> Path:
+def moved_aside(path: Path, why: str) -> Path:
     """Return the path of the file that was moved aside."""
     return path.with_name(f"{path.stem}.{why}-1.csv")
 
 
-def test_the_header_stands_once(path: Path) -> None:
+def test_the_header_is_written_once(path: Path) -> None:
     """The header is written once, however often the file is opened."""
     write(path, range(5, 6))
     lines = path.read_text().splitlines()
@@ -53,7 +53,7 @@ def test_a_torn_tail_is_cut(path: Path, torn: bytes) -> None:
     assert stored_in_csv(path) == {0: list(range(7))}
 
 
-def test_a_deleted_csv_is_begun_anew_and_nothing_is_scored_twice(path: Path) -> None:
+def test_a_deleted_csv_is_recreated_and_nothing_is_scored_twice(path: Path) -> None:
     """Old offsets remain decided; the new file continues with the following ones."""
     path.unlink()
     with capture_logs() as logs:
@@ -63,14 +63,14 @@ def test_a_deleted_csv_is_begun_anew_and_nothing_is_scored_twice(path: Path) -> 
 
 
 @pytest.mark.parametrize("change", ["shorter", "edited"])
-def test_a_changed_csv_is_set_aside(path: Path, change: str) -> None:
+def test_a_changed_csv_is_moved_aside(path: Path, change: str) -> None:
     """A file that another program changed is neither appended to nor lost."""
     whole = path.read_bytes()
     changed = whole[:-3] if change == "shorter" else whole.replace(b"review", b"REVIEW")
     path.write_bytes(changed)
     with capture_logs() as logs:
         write(path, range(5, 7))
-    assert aside(path, "damaged").read_bytes() == changed
+    assert moved_aside(path, "damaged").read_bytes() == changed
     assert stored_in_csv(path) == {0: [5, 6]}
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("CSV damaged", "error")]
 
@@ -108,12 +108,12 @@ def test_one_torn_journal_slot_leaves_the_other(path: Path) -> None:
         assert stored_in_csv(path) == {0: list(range(5))}
 
 
-def test_a_csv_of_something_else_is_set_aside(tmp_path: Path) -> None:
+def test_a_csv_with_another_header_is_moved_aside(tmp_path: Path) -> None:
     """A file with another header is moved aside, not appended to."""
     path = tmp_path / "scores.csv"
     path.write_text("a,b\n1,2\n")
     write(path, range(2))
-    assert aside(path, "damaged").read_text() == "a,b\n1,2\n"
+    assert moved_aside(path, "damaged").read_text() == "a,b\n1,2\n"
     assert stored_in_csv(path) == {0: [0, 1]}
 
 
@@ -125,12 +125,12 @@ def test_an_empty_csv_gets_its_header(tmp_path: Path) -> None:
     assert path.read_text().startswith(HEADER)
 
 
-def test_another_cluster_sets_the_csv_aside(path: Path) -> None:
+def test_another_cluster_moves_the_csv_aside(path: Path) -> None:
     """Offsets of another cluster mean nothing in this one."""
     sink = CsvSink(path, Identity(cluster="other", topic="t", group="g"))
     assert sink.is_new()
     assert sink.append([batch(0, sink.acquire([0])[0].token, range(2))]) == {0}
-    assert stored_in_csv(aside(path, "former")) == {0: list(range(5))}
+    assert stored_in_csv(moved_aside(path, "former")) == {0: list(range(5))}
     assert stored_in_csv(path) == {0: [0, 1]}
 
 
@@ -140,7 +140,7 @@ def test_another_group_is_refused_by_name(path: Path) -> None:
         CsvSink(path, Identity(cluster="c", topic="t", group="other")).acquire([0])
 
 
-def test_a_folder_in_place_of_the_csv_is_said(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_csv_is_reported(tmp_path: Path) -> None:
     """Nothing is changed, and the message names the path."""
     path = tmp_path / "scores.csv"
     path.mkdir()
@@ -158,13 +158,13 @@ def test_a_missing_folder_is_waited_for(tmp_path: Path) -> None:
     assert sink.acquire([0])[0].token == 1
 
 
-def test_a_lock_held_elsewhere_is_said(path: Path) -> None:
+def test_a_lock_held_by_another_process_is_reported(path: Path) -> None:
     """After its timeout, the sink reports which process holds the lock instead of waiting forever."""
     with FileLock(path.with_name(f".{path.name}.lock"), 0.1).held(), pytest.raises(SinkUnavailableError, match="lock"):
         CsvSink(path, IDENTITY, patience_s=0.05).acquire([0])
 
 
-def test_a_deleted_lock_file_is_agreed_on_again(path: Path) -> None:
+def test_a_deleted_lock_file_is_recreated(path: Path) -> None:
     """A lock on a deleted file excludes no other process, so the path is checked again."""
     lock = path.with_name(f".{path.name}.lock")
     with FileLock(lock, 0.1).held():
@@ -203,14 +203,14 @@ def test_a_replay_finds_its_rows_in_a_rotated_file(tmp_path: Path) -> None:
     assert {row.model_version for row in sink.acquire([0])[0].rows.values()} == {"old"}
 
 
-@pytest.mark.parametrize("begun", [None, "", HEADER[:10], f"{HEADER}\n"])
-def test_killed_in_the_middle_of_a_rotation(tmp_path: Path, begun: str | None) -> None:
+@pytest.mark.parametrize("next_file", [None, "", HEADER[:10], f"{HEADER}\n"])
+def test_killed_in_the_middle_of_a_rotation(tmp_path: Path, next_file: str | None) -> None:
     """The file is renamed, maybe the next one created, the journal not updated: the next opener finishes."""
     path = tmp_path / "scores.csv"
     write(path, range(20))
     path.rename(path.with_name("scores.0001.csv"))
-    if begun is not None:
-        path.write_text(begun)
+    if next_file is not None:
+        path.write_text(next_file)
     with capture_logs() as logs:
         write(path, range(20, 22))
     assert logs == []
@@ -241,7 +241,7 @@ def test_a_lost_journal_never_costs_a_kept_file(tmp_path: Path) -> None:
     assert [offset for file in [*kept, path] for offset in stored_in_csv(file).get(0, [])] == list(range(80))
 
 
-def test_a_topic_made_anew_sets_kept_files_aside_too(tmp_path: Path) -> None:
+def test_a_recreated_topic_moves_kept_files_aside_too(tmp_path: Path) -> None:
     """Numbers start again, and old rows are not mixed with new ones."""
     path = tmp_path / "scores.csv"
     sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
@@ -250,8 +250,8 @@ def test_a_topic_made_anew_sets_kept_files_aside_too(tmp_path: Path) -> None:
     sink.append([batch(0, token, range(20, 22))])
     sink.forget({0: token})
     assert not list(tmp_path.glob("scores.0*.csv"))
-    former = sorted(tmp_path.glob("scores.former-*.csv"))
-    assert [offset for file in former for offset in stored_in_csv(file)[0]] == list(range(22))
+    moved = sorted(tmp_path.glob("scores.former-*.csv"))
+    assert [offset for file in moved for offset in stored_in_csv(file)[0]] == list(range(22))
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])

@@ -23,7 +23,7 @@ names = st.sampled_from(["dlq.reason", "dlq.offset", "dlq.replayed_offset", REPL
 originals = st.lists(st.tuples(names, st.none() | st.binary(max_size=20)), max_size=5)
 
 
-def test_a_dead_letter_says_where_it_stood() -> None:
+def test_a_dead_letter_has_its_source() -> None:
     """A letter has every header of the contract."""
     headers = dict(dead_letter_headers(Place("in", 3, 42, -1), InvalidPayment(reason="empty", detail="ü\ud800")))
     assert headers == {
@@ -71,7 +71,7 @@ def test_a_marker_is_read_back(headers: Headers, mended: bool, again: bool) -> N
 
 
 @given(originals)
-def test_what_is_none_of_ours_is_neither(headers: Headers) -> None:
+def test_a_record_not_written_by_us_is_neither(headers: Headers) -> None:
     """A record of another writer, or with half of our headers, is neither."""
     assert dead_letter(3, Record(b"x", headers=headers)) is None
     assert replayed(3, Record(b"x", headers=headers)) is None

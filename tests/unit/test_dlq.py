@@ -101,7 +101,7 @@ def test_letters_and_the_markers_of_their_replays() -> None:
     until=st.none() | st.integers(0, 20),
     stamps=st.lists(st.integers(0, 20), max_size=8),
 )
-def test_a_choice_is_all_that_was_said(
+def test_a_letter_matches_all_filters(
     status: Status,
     reasons: frozenset[str],
     partitions: frozenset[int],
@@ -109,7 +109,7 @@ def test_a_choice_is_all_that_was_said(
     until: int | None,
     stamps: list[int],
 ) -> None:
-    """A letter is listed if it matches all filters; each has one of the two statuses beside `all`."""
+    """A letter is listed if it matches all filters; each letter is either open or replayed."""
     letters = [
         letter_record(number, timestamp=stamp, reason=("empty", "invalid_json")[number % 2])
         for number, stamp in enumerate(stamps)
@@ -146,14 +146,14 @@ def test_times(text: str, moment: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "h", "2w", "-1h", "tomorrow", "1.5h", "٣h"])
-def test_what_is_no_time(text: str) -> None:
+def test_an_invalid_time(text: str) -> None:
     """The error has examples."""
     with pytest.raises(ValueError, match="such as"):
         moment_ms(text, 0)
 
 
 @pytest.mark.parametrize("text", ["", "3", "3/", "/4", "3/4/5", "-1/4", "3/ 4", "٣/4"])
-def test_what_is_no_place(text: str) -> None:
+def test_an_invalid_place(text: str) -> None:
     """The error has an example; a valid place is read as it is formatted."""
     assert str(LetterPlace.parse("3/1234")) == "3/1234"
     with pytest.raises(ValueError, match="3/1234"):
@@ -177,9 +177,9 @@ def test_an_exported_letter_comes_back_byte_for_byte(value: bytes | None, key: b
     assert line.isprintable()
     back = mended(line.encode())
     assert (back.place, back.value) == ((3, 7), value)
-    said = json.loads(line)
-    assert [header["name"] for header in said["headers"]] == [name for name, _ in own]
-    assert said["source_offset"] == 77
+    exported = json.loads(line)
+    assert [header["name"] for header in exported["headers"]] == [name for name, _ in own]
+    assert exported["source_offset"] == 77
 
 
 @given(st.lists(values, min_size=1, max_size=5), st.sampled_from([b"\n", b"\r\n", b"\n\n"]), st.booleans())
@@ -195,7 +195,7 @@ def test_an_edited_file_gives_each_value(contents: list[bytes | None], end: byte
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "expected"),
     [
         (b"{", "no JSON"),
         (b"\xff\xfe", "no JSON"),
@@ -212,16 +212,16 @@ def test_an_edited_file_gives_each_value(contents: list[bytes | None], end: byte
         (b'{"partition":0,"offset":1,"value":""}', "line 1 already"),
     ],
 )
-def test_a_wrong_line_is_named(tmp_path: Path, line: bytes, words: str) -> None:
+def test_a_wrong_line_is_named(tmp_path: Path, line: bytes, expected: str) -> None:
     """The error has the line number and quotes nothing of the line."""
     file = tmp_path / "edited.jsonl"
     file.write_bytes(b'{"partition":0,"offset":1,"value":"x"}\n' + line + b"\n")
     with pytest.raises(EditedFileError, match=r"edited.jsonl, line 2: .*nothing was sent") as raised:
         Edited(file)
-    assert words in str(raised.value)
+    assert expected in str(raised.value)
 
 
-def test_a_file_that_is_not_there_or_changes(tmp_path: Path) -> None:
+def test_a_missing_or_changed_file(tmp_path: Path) -> None:
     """The error states that the file can't be read, or that it has changed."""
     with pytest.raises(EditedFileError, match="can't be read"):
         Edited(tmp_path / "absent")
@@ -243,7 +243,7 @@ def places(one: Plan) -> list[LetterPlace]:
     return [entry.place for entry in one.entries]
 
 
-def test_what_is_left_out_of_a_replay() -> None:
+def test_letters_left_out_of_a_replay() -> None:
     """A plan shows letters that are left out, with the reason."""
     letters = [
         letter_record(0),
@@ -303,7 +303,7 @@ def test_a_plan_with_a_file(tmp_path: Path) -> None:
     assert "unchanged makes sense where" not in one.text("dlq")
 
 
-def test_a_list_says_what_was_replayed() -> None:
+def test_a_list_shows_replays() -> None:
     """A list has counts by reason, the newest letter first, no raw escape; the same as JSON."""
     letters = [letter_record(number, timestamp=1_000 * number, reason="empty") for number in range(3)]
     index = indexed(*letters, marker_record(3, letters[1]))
@@ -331,7 +331,7 @@ def test_everything_of_a_letter() -> None:
     letter = letter_of(letter_record(7, b"{\n\x1b[2J\xff", own=own), 3)
     marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, mended=True, again=False)
     text = showing.text(letter, [marker], "dlq", 1_000)
-    for words in (
+    for expected in (
         "dead letter 3/7 of dlq",
         "in, partition 0, offset 77",
         "trace: a\\x1b",
@@ -341,7 +341,7 @@ def test_everything_of_a_letter() -> None:
         "still a dead letter: invalid_json",
         "  {\n  \\x1b[2J\\xff",
     ):
-        assert words in text
+        assert expected in text
     assert "not yet" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
     assert "can be scored" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
     assert "a tombstone" in showing.text(letter_of(letter_record(1, None)), [], "dlq", 0)

@@ -66,7 +66,7 @@ def _double(rng: np.random.Generator, matrix: Floats, column: int) -> None:
 @pytest.mark.parametrize(
     ("shift", "column"), [(richer, AMOUNT), (riskier, RISK), (less_risky, RISK), (newer, DEVICE), (failing, LOGINS)]
 )
-def test_a_shift_is_found_within_5_000_payments(
+def test_a_shift_is_detected_within_5_000_payments(
     batch: int, shift: Callable[[np.random.Generator, Floats], None], column: int
 ) -> None:
     """Drift begins once, by name, with about the time of its start, and ends once when it is over."""
@@ -110,7 +110,7 @@ def _week(rng: np.random.Generator, an_hour: int) -> Iterator[tuple[int, Floats]
 
 
 def test_the_hour_is_judged_after_a_whole_day() -> None:
-    """Payments all of the night are compared without the hour until a whole day has passed, whatever the clock."""
+    """After a whole day of night hours only, drift in the hour begins; after a whole normal day it ends."""
     drift, rng, changes = Drift(REFERENCE), np.random.default_rng(9), []
     for start_ms, matrix in _week(rng, 300):
         day = (start_ms - MIDNIGHT_MS) // 86_400_000
@@ -120,11 +120,11 @@ def test_the_hour_is_judged_after_a_whole_day() -> None:
             for change in take(drift, matrix, start_ms, 3_600_000 / 300)
             if change.finding.field == HOUR
         ]
-    (begun_ms, begun), (ended_ms, ended) = changes
-    assert (begun.begins, ended.begins) == (True, False)
-    assert begun.since_ms == ended.since_ms == MIDNIGHT_MS + 2 * 86_400_000
-    assert (begun_ms - MIDNIGHT_MS) // 3_600_000 == 3 * 24
-    assert (ended_ms - MIDNIGHT_MS) // 3_600_000 == 5 * 24
+    (begin_ms, begin), (end_ms, end) = changes
+    assert (begin.begins, end.begins) == (True, False)
+    assert begin.since_ms == end.since_ms == MIDNIGHT_MS + 2 * 86_400_000
+    assert (begin_ms - MIDNIGHT_MS) // 3_600_000 == 3 * 24
+    assert (end_ms - MIDNIGHT_MS) // 3_600_000 == 5 * 24
 
 
 def test_a_wrong_clock_neither_ends_a_day_nor_stops_the_next() -> None:
@@ -138,7 +138,7 @@ def test_a_wrong_clock_neither_ends_a_day_nor_stops_the_next() -> None:
     assert [change.since_ms for change in found if change.finding.field == HOUR] == [MIDNIGHT_MS]
 
 
-def test_what_the_history_has_not_is_drift_and_no_crash() -> None:
+def test_values_missing_from_the_history_are_drift() -> None:
     """Bins that are empty on either side, which have no logarithm, are drift and not an error."""
     history = HISTORY.copy()
     history[:, LOGINS], history[:, DEVICE], history[:, AMOUNT] = 0, 0, 10.0
@@ -147,7 +147,7 @@ def test_what_the_history_has_not_is_drift_and_no_crash() -> None:
     assert {change.finding.field for change in take(drift, matrix)} == {*FIELDS} - {"country_risk_score"}
 
 
-def test_nothing_is_said_before_the_window_is_full() -> None:
+def test_there_is_no_drift_before_the_window_is_full() -> None:
     """There is no drift before the window is full, however different the first payments are."""
     drift, matrix = Drift(REFERENCE), simulate(np.random.default_rng(12), WINDOW - 1).matrix()
     matrix[:, AMOUNT] = 1e6
@@ -214,7 +214,7 @@ def test_the_noise_limit_is_above_the_noise(bins: int) -> None:
     assert psi.limits(np.array([float(bins)]), 1e6, 1e6)[0] == psi.SMALLEST
 
 
-def test_a_manifest_carries_it() -> None:
+def test_a_manifest_has_the_reference() -> None:
     """A reference is read back from JSON; a manifest without one has none."""
     manifest = json.loads(json.dumps({KEY: REFERENCE.as_json()}))
     read = Reference.read(manifest)
@@ -231,7 +231,7 @@ def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("manifest", "words"),
+    ("manifest", "expected"),
     [
         ({KEY: None}, "drift: "),
         ({KEY: {}}, "drift.amount: Field required"),
@@ -252,9 +252,9 @@ def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
         (_bad(lambda one: one["is_new_device"]["counts"][3].__setitem__(0, 9_999)), "not those of one history"),
     ],
 )
-def test_a_broken_one_is_refused(manifest: dict[str, Any], words: str) -> None:
+def test_an_invalid_reference_is_refused(manifest: dict[str, Any], expected: str) -> None:
     """An invalid reference is refused in one line that names its place."""
     with pytest.raises(ModelUnfitError, match="the manifest's reference is wrong") as caught:
         Reference.read(manifest)
-    assert words in str(caught.value)
+    assert expected in str(caught.value)
     assert "\n" not in str(caught.value)

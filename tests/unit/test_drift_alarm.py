@@ -35,7 +35,7 @@ def cycle(rng: np.random.Generator, second: int, *, richer: float) -> list[Outco
     return SCORER.decide({0: records[:300], 1: records[300:]}, {}, AT)
 
 
-def test_drift_is_told_once_at_either_end() -> None:
+def test_drift_is_logged_once_at_either_end() -> None:
     """While amounts are doubled, drift is logged once when it begins and once when it ends."""
     rng, alarm = np.random.default_rng(2), DriftAlarm()
     with capture_logs() as lines:

@@ -37,7 +37,7 @@ scored = st.builds(
 
 
 @given(scored)
-def test_row_and_scored_record_say_the_same(one: One) -> None:
+def test_row_and_scored_record_are_equal(one: One) -> None:
     """Row and scored record have equal numbers; a row made from the record is equal byte for byte."""
     row, (value,) = csv_chunk([one]), scored_values([one])
     record = Record(value, timestamp=one.timestamp_ms)
@@ -82,9 +82,9 @@ def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -
 )
 def test_no_row(line: bytes, problems: int) -> None:
     """An invalid row of this partition is reported; one of another partition is skipped."""
-    said: list[str] = []
-    assert row_entries([line], 3, said.append) == []
-    assert len(said) == problems
+    reported: list[str] = []
+    assert row_entries([line], 3, reported.append) == []
+    assert len(reported) == problems
 
 
 def _letter(**changes: bytes) -> list[tuple[str, bytes | None]]:
@@ -106,9 +106,9 @@ def _letter(**changes: bytes) -> list[tuple[str, bytes | None]]:
 )
 def test_dead_letters(headers: list[tuple[str, bytes | None]], entries: list[tuple[int, int]], problems: int) -> None:
     """Our headers come last; records of other writers are skipped."""
-    said: list[str] = []
-    assert dead_entries([Record(b"", headers=headers)], TOPIC, 3, said.append) == entries
-    assert len(said) == problems
+    reported: list[str] = []
+    assert dead_entries([Record(b"", headers=headers)], TOPIC, 3, reported.append) == entries
+    assert len(reported) == problems
 
 
 def test_the_payment_is_whole() -> None:

@@ -58,13 +58,13 @@ NO_JSON = {
 
 
 @pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON.keys())
-def test_what_is_no_json_is_dead(value: bytes) -> None:
+def test_invalid_json_is_dead(value: bytes) -> None:
     """Bytes that are not JSON have another reason than JSON that is not a payment."""
     assert reason(value) == "invalid_json"
 
 
 @pytest.mark.parametrize("value", [b"[]", b"1", b'"text"', b"null", b"true", b"[" + GOOD + b"]"])
-def test_json_that_is_no_object_is_dead(value: bytes) -> None:
+def test_json_that_is_not_an_object_is_dead(value: bytes) -> None:
     """An array, a number, a string or null is not a payment."""
     assert reason(value) == "not_an_object"
 
@@ -143,7 +143,7 @@ def test_of_a_field_given_twice_the_last_one_counts() -> None:
         (b"[" + GOOD, GOOD + b"]"),
     ],
 )
-def test_two_broken_messages_never_mend_each_other(pair: tuple[bytes, bytes]) -> None:
+def test_two_broken_messages_never_repair_each_other(pair: tuple[bytes, bytes]) -> None:
     """A message is judged by its own bytes, whatever its neighbour is."""
     neighbours = [GOOD, *pair, GOOD]
     assert [isinstance(event, InvalidPayment) for event in decode_all(neighbours)] == [False, True, True, False]

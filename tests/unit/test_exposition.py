@@ -27,7 +27,7 @@ HOSTILE = {
     "an integer beyond any float": f"fraudstream_ready {'9' * 400}",
     "an integer beyond Python's limit": f"fraudstream_ready {'9' * 900}",
     "no label": "fraudstream_lag_records 1",
-    "a partition that is no number": 'fraudstream_lag_records{partition="²"} 1',
+    "a partition that is not a number": 'fraudstream_lag_records{partition="²"} 1',
     "a negative partition": 'fraudstream_lag_records{partition="-1"} 1',
     "a long line": f'fraudstream_model_info{{role="{"x" * 1_000}",version="1",kind="1"}} 1',
     "many models": "\n".join(f'fraudstream_model_info{{role="a",version="{n}",kind="c"}} 1' for n in range(101)),
@@ -53,7 +53,7 @@ def mutated(rng: random.Random) -> str:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_no_service_answers_is_refused(name: str) -> None:
+def test_an_answer_of_no_service_is_refused(name: str) -> None:
     """Each raises ValueError before any of it reaches the page."""
     with pytest.raises(ValueError, match=r"."):
         reading(HOSTILE[name])

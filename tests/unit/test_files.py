@@ -85,7 +85,7 @@ def test_without_payment_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [f"\ufeff{HEADER}\r\n{GOOD}\r\n\r\n", f'{HEADER}\n"1"," 1200","+0.68",3,18,1'])
-def test_what_spreadsheets_write(tmp_path: Path, content: str) -> None:
+def test_files_of_spreadsheets(tmp_path: Path, content: str) -> None:
     """A byte-order mark, CRLF, blank lines, quotes, spaces and a missing last line end are accepted."""
     assert len(_all(_source(tmp_path / "payments.csv", content))) == 1
 

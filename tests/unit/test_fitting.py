@@ -50,7 +50,7 @@ def removed_from(headers: Sequence[tuple[str, bytes | None]], prefix: str) -> di
 
 
 @given(messages, st.integers(LEAST, LEAST + 12_000), st.booleans())
-def test_whatever_comes_fits(message: Message, limit: int, cuts_value: bool) -> None:
+def test_every_message_fits(message: Message, limit: int, cuts_value: bool) -> None:
     """Every message fits, and each part is unchanged, or described as it was."""
     key, value, timestamp_ms, headers = message
     fit = fitted(message, OWN, limit, "p", cuts_value=cuts_value)

@@ -18,7 +18,7 @@ TOPIC = "scored"
 PARTITIONS = 6
 
 
-class _Found(NamedTuple):
+class _OffsetAndTimestamp(NamedTuple):
     offset: int
 
 
@@ -49,8 +49,8 @@ class _Consumer:
     async def end_offsets(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         return {place: self.ends[place.partition] for place in places}
 
-    async def offsets_for_times(self, times: Mapping[TopicPartition, int]) -> dict[TopicPartition, _Found]:
-        return dict.fromkeys(times, _Found(0))
+    async def offsets_for_times(self, times: Mapping[TopicPartition, int]) -> dict[TopicPartition, _OffsetAndTimestamp]:
+        return dict.fromkeys(times, _OffsetAndTimestamp(0))
 
 
 def follow(reports: list[frozenset[int]], ends: Mapping[int, int], reached: Mapping[Place, int]) -> TopicFollower:
@@ -85,7 +85,7 @@ def test_no_position_is_dropped(connections: list[list[frozenset[int]]], offsets
         assert reached == wanted
 
 
-def test_a_topic_made_again_is_read_from_its_beginning() -> None:
+def test_a_recreated_topic_is_read_from_its_beginning() -> None:
     """A partition that ends before the reached offset is read from its beginning; the others resume."""
     found = follow([frozenset({0, 1})], {0: 50, 1: 150}, {(TOPIC, 0): 100, (TOPIC, 1): 100})
     assert found.positions == {(TOPIC, 0): 0, (TOPIC, 1): 100}

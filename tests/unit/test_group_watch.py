@@ -53,7 +53,7 @@ def test_any_other_member_is_reported_in_one_safe_line(found: list[Member], assi
 
 
 @given(metadata=st.binary(max_size=60), assignment=st.binary(max_size=60))
-def test_a_member_writes_what_it_likes(metadata: bytes, assignment: bytes) -> None:
+def test_a_member_with_arbitrary_metadata(metadata: bytes, assignment: bytes) -> None:
     """Bytes of another protocol give an empty subscription and assignment, or any that they happen to encode."""
     entry = {"client_id": "x", "client_host": "/10.0.0.9", "member_metadata": metadata, "member_assignment": assignment}
     found = _member(entry)

@@ -35,7 +35,7 @@ def test_two_processes_of_one_machine_share_the_default_file(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_folder(tmp_path: Path) -> None:
     """A missing folder is reported at the start, with the variable's name."""
     with pytest.raises(SettingsError, match=r"HEARTBEAT_FILE: the folder .* is not there"):
         Heartbeat(tmp_path / "missing" / "heartbeat")
@@ -82,7 +82,7 @@ def test_a_health_check_does_not_wait(tmp_path: Path, put: Callable[[Path], None
     assert done.stderr == ""
 
 
-def test_what_a_health_check_prints_moves_no_cursor(tmp_path: Path) -> None:
+def test_output_of_a_health_check_moves_no_cursor(tmp_path: Path) -> None:
     """The file may have been written by another user."""
     path = tmp_path / "heartbeat"
     path.write_bytes(b"\x1b[2Jno\xff\x9b\n" + 10_000 * b"x")

@@ -51,7 +51,7 @@ def test_a_good_history(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "text", "words"),
+    ("column", "text", "expected"),
     [
         ("amount", "12€", "must be a valid number"),
         ("amount", "", "no value"),
@@ -75,11 +75,11 @@ def test_a_good_history(tmp_path: Path) -> None:
         ("is_fraud", "yes", "must be a valid integer"),
     ],
 )
-def test_a_wrong_cell_is_named(tmp_path: Path, column: str, text: str, words: str) -> None:
+def test_a_wrong_cell_is_named(tmp_path: Path, column: str, text: str, expected: str) -> None:
     """The error has the line in the file and the column."""
     message = refused(tmp_path, with_cell(37, column, text))
     assert f"line 37, column {column}:" in message
-    assert words in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_a_wrong_cell_is_named(tmp_path: Path, column: str, text: str, words: st
         ("amount", "+5", 5.0),
     ],
 )
-def test_what_is_right_by_rule(tmp_path: Path, column: str, text: str, value: float) -> None:
+def test_unusual_valid_values(tmp_path: Path, column: str, text: str, value: float) -> None:
     """Integers that a table turned into floats, booleans and spaces are valid."""
     assert history(tmp_path, with_cell(2, column, text)).matrix[0, COLUMNS.index(column)] == value
 
@@ -136,7 +136,7 @@ def test_more_mistakes_are_counted(tmp_path: Path) -> None:
     assert "line 2, column amount: 'x10.5' must be a valid number (and 99 more rows)" in refused(tmp_path, rows)
 
 
-def test_missing_columns_are_named_with_what_is_there(tmp_path: Path) -> None:
+def test_missing_columns_are_named_with_the_columns_found(tmp_path: Path) -> None:
     """A wrong delimiter is visible in the message."""
     assert "no column is_new_device" in refused(tmp_path, ROWS, HEADER.replace("is_new_device", "device"))
     message = refused(tmp_path, [row.replace(",", "|") for row in ROWS], HEADER.replace(",", "|"))
@@ -207,7 +207,7 @@ def test_history_and_wire_give_the_same_bits(
     assert past.matrix[0].tobytes() == matrix(columns([wire]))[0].tobytes()
 
 
-def test_the_sample_history_is_what_make_data_makes(tmp_path: Path) -> None:
+def test_the_sample_history_is_the_output_of_make_data(tmp_path: Path) -> None:
     """The committed file is equal byte for byte."""
     path = tmp_path / "made.csv"
     make_data.write(path)

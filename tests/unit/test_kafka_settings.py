@@ -40,7 +40,7 @@ def shown(authority: Authority, certificate: Path, key: Path, password: str = ""
     )
 
 
-def test_nothing_set_is_a_broker_that_asks_nothing() -> None:
+def test_no_settings_are_a_broker_without_security() -> None:
     """By default there is no security."""
     options = client_options(KafkaSettings.from_env({}))
     assert options["security_protocol"] == "PLAINTEXT"
@@ -67,7 +67,7 @@ def test_nothing_set_is_a_broker_that_asks_nothing() -> None:
         ({"KAFKA_BOOTSTRAP_SERVERS": "broker:kafka"}, "KAFKA_BOOTSTRAP_SERVERS"),
     ],
 )
-def test_what_does_not_go_together_is_named(env: dict[str, str], variable: str) -> None:
+def test_contradictory_settings_are_named(env: dict[str, str], variable: str) -> None:
     """The error is one line that begins with the variable and has no secret."""
     with pytest.raises(SettingsError, match=rf"^{variable}: ") as error:
         KafkaSettings.from_env(env)
@@ -90,7 +90,7 @@ def test_a_password_from_a_file(tmp_path: Path, end: str) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])
-def test_an_unfit_file_is_named(tmp_path: Path, content: bytes | None) -> None:
+def test_an_invalid_file_is_named(tmp_path: Path, content: bytes | None) -> None:
     """A missing, empty or non-text file is an error that names the variable and the file."""
     file = tmp_path / "password"
     if content is not None:
@@ -114,7 +114,7 @@ def test_no_secret_is_shown() -> None:
         assert "alice" in text
 
 
-def test_the_context_trusts_and_shows_what_is_set(authority: Authority) -> None:
+def test_the_context_uses_the_settings(authority: Authority) -> None:
     """One context for the whole process checks certificates and, by default, host names."""
     client = authority.issue("client", password=PASSWORD)
     settings = shown(authority, client.certificate, client.key, PASSWORD)
@@ -133,13 +133,13 @@ def test_a_key_in_the_certificate_s_file(authority: Authority) -> None:
     assert tls_context(KafkaSettings.from_env(settings)) is not None
 
 
-def test_unfit_files_are_named(authority: Authority, tmp_path: Path) -> None:
+def test_invalid_files_are_named(authority: Authority, tmp_path: Path) -> None:
     """The error names the variable: unreadable, not PEM, of another pair, encrypted."""
     client, other = authority.issue("client"), authority.issue("other")
     locked, missing = authority.issue("locked", password=PASSWORD), tmp_path / "missing"
     broken = Certificate(tmp_path, "broken")
     broken.certificate.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", encoding="ascii")
-    for settings, words in (
+    for settings, expected in (
         (shown(authority, missing, client.key), "KAFKA_SSL_CERTFILE: .*can't be read: No such file"),
         (shown(authority, client.certificate, missing), "KAFKA_SSL_KEYFILE: .*can't be read: No such file"),
         (shown(authority, client.key, client.key), "KAFKA_SSL_CERTFILE: .*no certificate"),
@@ -151,7 +151,7 @@ def test_unfit_files_are_named(authority: Authority, tmp_path: Path) -> None:
         (KafkaSettings.from_env(TLS | {"KAFKA_SSL_CAFILE": str(client.key)}), "KAFKA_SSL_CAFILE: .*no certificates"),
         (KafkaSettings.from_env(TLS | {"KAFKA_SSL_CAFILE": str(missing)}), "KAFKA_SSL_CAFILE: .*can't be read"),
     ):
-        with pytest.raises(SettingsError, match=f"^{words}") as error:
+        with pytest.raises(SettingsError, match=f"^{expected}") as error:
             tls_context(settings)
         assert PASSWORD not in str(error.value)
 

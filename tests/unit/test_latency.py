@@ -20,11 +20,11 @@ def test_a_quantile_is_in_the_bucket_of_the_true_one(ages: list[int], share: flo
     """The reported quantile is in the bucket of the true one, whatever the ages."""
     counted = histogram()
     counted.observe(np.zeros(len(ages), dtype=np.int64) + 10_000_000 - np.array(ages), 10_000_000)
-    told = quantile(share, counted.counts.tolist())
+    reported = quantile(share, counted.counts.tolist())
     true = sorted(ages)[int(np.ceil(share * len(ages))) - 1]
     bucket = int(np.searchsorted(BUCKETS_MS, true))
-    assert told is not None
-    assert (BUCKETS_MS[bucket - 1] if bucket else 0) <= told <= BUCKETS_MS[bucket]
+    assert reported is not None
+    assert (BUCKETS_MS[bucket - 1] if bucket else 0) <= reported <= BUCKETS_MS[bucket]
 
 
 def test_nothing_has_no_quantile_and_too_much_has_the_last_bound() -> None:
@@ -36,14 +36,14 @@ def test_nothing_has_no_quantile_and_too_much_has_the_last_bound() -> None:
 
 
 @pytest.mark.parametrize("stamp", [-1, -(2**63), -5])
-def test_what_has_no_stamp_is_not_counted(stamp: int) -> None:
+def test_records_without_a_timestamp_are_not_counted(stamp: int) -> None:
     """Kafka accepts negative timestamps, which are not times."""
     counted = histogram()
     counted.observe(np.array([stamp], dtype=np.int64), 1_000)
     assert counted.counts.sum() == 0
 
 
-def test_a_stamp_of_the_future_is_age_zero() -> None:
+def test_a_future_timestamp_is_age_zero() -> None:
     """A timestamp ahead of our clock has age zero, however far it is ahead."""
     counted = histogram()
     counted.observe(np.array([2_000, 2**62], dtype=np.int64), 1_000)

@@ -48,7 +48,7 @@ def letter_of(message: Record, limit: int = 1 << 20) -> DeadLetter:
 
 
 @given(MESSAGES, st.sampled_from([1 << 20, 2_000, 1_000]))
-def test_a_letter_is_of_its_own_message(message: Record, limit: int) -> None:
+def test_a_letter_matches_its_message(message: Record, limit: int) -> None:
     """A letter matches its message even if parts were cut or removed."""
     assert Claim.of(letter_of(message, limit)).is_met(message) is True
 
@@ -65,13 +65,13 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_letter_with_another_content_is_not(change: str) -> None:
+def test_a_letter_with_another_content_does_not_match(change: str) -> None:
     """A letter does not match a message with another value, key or headers."""
     message = Record(b"value", 3, 7, key=b"key", headers=[("trace", b"1")])
     assert Claim.of(letter_of(replace(message, **CHANGES[change]))).is_met(message) is False
 
 
-def test_what_can_not_be_known() -> None:
+def test_an_unknown_message() -> None:
     """For another message or an unreadable batch the result is unknown; a damaged record is compared byte for byte."""
     message = Record(b"value", 3, 7)
     assert Claim.of(letter_of(message)).is_met(replace(message, timestamp=8)) is None

@@ -41,7 +41,7 @@ def logged(caplog: pytest.LogCaptureFixture, report: Callable[[asyncio.AbstractE
         {"message": "socket.send() raised exception."},
     ],
 )
-def test_a_broken_connection_is_no_error(caplog: pytest.LogCaptureFixture, context: Context) -> None:
+def test_a_broken_connection_is_not_an_error(caplog: pytest.LogCaptureFixture, context: Context) -> None:
     """A broken connection is not an error, with or without a message, as uvloop and asyncio report it."""
     assert logged(caplog, lambda loop: loop.call_exception_handler(context)) == []
 
@@ -70,7 +70,7 @@ def test_a_callback_that_raises_is_an_error(caplog: pytest.LogCaptureFixture) ->
     assert "pop" in lines[0]
 
 
-def test_a_task_of_ours_that_nobody_awaits_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unawaited_task_of_ours_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
     """A failed task of ours is an error; a task that a client library drops is not."""
 
     async def fail() -> None:

@@ -77,7 +77,7 @@ def test_end_of_the_source(tmp_path: Path) -> None:
         assert len(sender.got) == 7
 
 
-def test_nothing_is_made_while_kafka_is_away(tmp_path: Path) -> None:
+def test_nothing_is_created_while_kafka_is_unavailable(tmp_path: Path) -> None:
     """The heartbeat has the reason."""
     states = []
     sender = FakeSender(3, lambda: states.append(_state(tmp_path)))
@@ -86,7 +86,7 @@ def test_nothing_is_made_while_kafka_is_away(tmp_path: Path) -> None:
     assert _state(tmp_path) == "ready"
 
 
-def test_told_to_stop(tmp_path: Path) -> None:
+def test_stop(tmp_path: Path) -> None:
     """After a stop request nothing more is created."""
     sender = FakeSender()
     assert _run(tmp_path, sender, Endless(), stop_set=True) == "told to stop"

@@ -54,7 +54,7 @@ def rule(manifest: Manifest) -> Any:
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(manifest=manifests())
-def test_what_is_written_is_read(manifest: Manifest, tmp_path: Path) -> None:
+def test_a_written_manifest_is_read_back(manifest: Manifest, tmp_path: Path) -> None:
     """The version comes first; it and the content's hash are derived again on reading."""
     path = tmp_path / "manifest.json"
     path.write_bytes(encode(manifest))
@@ -66,7 +66,7 @@ def test_what_is_written_is_read(manifest: Manifest, tmp_path: Path) -> None:
 
 
 @given(one=manifests(), other=manifests())
-def test_the_version_is_of_what_decides_and_of_nothing_else(one: Manifest, other: Manifest) -> None:
+def test_the_version_covers_the_decision_rule_only(one: Manifest, other: Manifest) -> None:
     """Hashes of two manifests are equal exactly if model, features, thresholds and reference payment are equal."""
     assert (one.content_sha256 == other.content_sha256) == (rule(one) == rule(other))
     same = other.model_copy(
@@ -107,7 +107,7 @@ def test_thresholds_that_contradict_name_the_settings(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_a_version_that_is_not_the_contents_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+def test_a_version_of_another_content_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
     """The message has the stated version and the derived one."""
     manifest = save(tmp_path)
     path = tmp_path / store.MANIFEST_FILE
@@ -122,7 +122,7 @@ def _edited(find: str, replace: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("edit", "words"),
+    ("edit", "expected"),
     [
         (_edited('"auc": 0.9', '"auc": NaN'), "the number NaN is not finite"),
         (_edited('"auc": 0.9', '"auc": -Infinity'), "is not finite"),
@@ -148,7 +148,7 @@ def _edited(find: str, replace: str) -> Callable[[str], str]:
         (lambda text: text.encode("utf-16").decode("latin-1"), "the file"),
     ],
 )
-def test_a_manifest_that_is_wrong_is_one_clear_line(tmp_path: Path, edit: Callable[[str], str], words: str) -> None:
+def test_a_manifest_that_is_wrong_is_one_clear_line(tmp_path: Path, edit: Callable[[str], str], expected: str) -> None:
     """The message names the problem, and no control character reaches the log."""
     save(tmp_path)
     path = tmp_path / store.MANIFEST_FILE
@@ -156,14 +156,14 @@ def test_a_manifest_that_is_wrong_is_one_clear_line(tmp_path: Path, edit: Callab
     path.write_text(edit(before), encoding="latin-1")
     assert path.read_text(encoding="latin-1") != before
     problem = refused(tmp_path)
-    assert words in problem
+    assert expected in problem
     assert "is no manifest" in problem
     assert problem.isprintable()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(place=st.integers(0, 5_000), junk=st.binary(max_size=6), cut=st.integers(0, 6))
-def test_a_damaged_manifest_is_refused_or_means_the_same(tmp_path: Path, place: int, junk: bytes, cut: int) -> None:
+def test_a_damaged_manifest_is_refused_or_decides_the_same(tmp_path: Path, place: int, junk: bytes, cut: int) -> None:
     """Whatever bytes change, the result is one printable line, or a manifest with the same decisions."""
     folder = tmp_path / "models"
     manifest = store.active(folder) or save(folder)
@@ -231,7 +231,7 @@ def test_100_000_damaged_manifests(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("amount", [0.0, -1.0, math.nextafter(float(HIGHEST[0]), math.inf), None])
-def test_a_reference_payment_that_is_no_payment(tmp_path: Path, amount: float | None) -> None:
+def test_an_invalid_reference_payment(tmp_path: Path, amount: float | None) -> None:
     """Scores explained against an invalid reference payment would not be numbers."""
     save(tmp_path)
     path = tmp_path / store.MANIFEST_FILE

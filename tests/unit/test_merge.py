@@ -138,7 +138,7 @@ def test_a_late_row_is_compared_too() -> None:
     assert merge.once == 9
 
 
-def test_transaction_markers_are_no_records() -> None:
+def test_transaction_markers_are_not_records() -> None:
     """Gaps in the input's offsets are not missing records."""
     kept = [(offset, CONTENT) for offset in (0, 1, 5, 6)]
     merge = judged(Outputs(inputs=[0, 1, 5, 6, 8, 9], rows=kept, scored=kept))
@@ -146,14 +146,14 @@ def test_transaction_markers_are_no_records() -> None:
     assert merge.records == merge.once == 6
 
 
-def test_outputs_outside_of_the_range_are_passed_over() -> None:
+def test_outputs_outside_of_the_range_are_skipped() -> None:
     """Outputs committed later, or before the time of this group, are not findings."""
     merge = judged(Outputs(), start=2, end=6)
     assert found(merge) == {}
     assert merge.records == merge.scored == 4
 
 
-def test_what_the_scored_topic_no_longer_retains() -> None:
+def test_records_that_the_scored_topic_no_longer_retains() -> None:
     """A row alone is enough there; without a row or a dead letter, the record is lost."""
     outputs = Outputs(scored=[(offset, CONTENT) for offset in range(5, 8)])
     merge = judged(outputs, topic_from=5)
@@ -163,7 +163,7 @@ def test_what_the_scored_topic_no_longer_retains() -> None:
     assert found(judged(outputs, topic_from=5)) == {Kind.LOST: 1}
 
 
-def test_dead_letters_of_a_former_topic() -> None:
+def test_dead_letters_of_a_previous_topic() -> None:
     """Their timestamp differs from that of the record that now has their offset."""
     merge = judged(Outputs(dead=[(1, 777), (3, 778), (8, 8), (9, 9)]))
     assert found(merge) == {}

@@ -35,7 +35,7 @@ def test_all_metrics_are_explained(registry: CollectorRegistry) -> None:
         assert metric.documentation.endswith(".") or metric.name.startswith("process_"), metric.name
 
 
-def test_what_can_happen_is_there_at_zero() -> None:
+def test_series_exist_at_zero() -> None:
     """A rate sees a first occurrence only if the series existed before."""
     registry = ScorerMetrics().registry
     assert registry.get_sample_value("fraudstream_dead_letters_total", {"reason": "invalid_json"}) == 0

@@ -171,7 +171,7 @@ def test_a_batch_scores_as_its_rows_do() -> None:
 
 
 @pytest.mark.parametrize("column", range(5))
-def test_a_field_that_never_varied_is_no_trouble(column: int) -> None:
+def test_a_constant_field_is_accepted(column: int) -> None:
     """A history from one hour, one country or one amount still has a basis."""
     matrix = payments(200)
     matrix[:, column] = matrix[0, column]

@@ -94,7 +94,7 @@ def gathered(past: history.History, folder: Path) -> tuple[facts.Facts, Study]:
     return facts.gather(past, found, classifier, manifest), found
 
 
-def test_the_truth_is_known_of_the_sample_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_truth_is_known_only_for_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The sample is recognised by its bytes."""
     past = small(tmp_path)
     assert gathered(past, tmp_path)[0].truth is None
@@ -105,12 +105,12 @@ def test_the_truth_is_known_of_the_sample_alone(tmp_path: Path, monkeypatch: pyt
     assert files.draw(known).keys() == PICTURES
 
 
-def test_the_page_says_what_each_candidate_is() -> None:
+def test_the_page_describes_each_candidate() -> None:
     """Every candidate has a description."""
     assert all(page._kind(candidate.name) != page._kind("another") for candidate in candidates())
 
 
-def test_the_sample_is_known_again() -> None:
+def test_the_sample_is_recognised() -> None:
     """The shipped file has the bytes that the generator writes."""
     shipped = Path(__file__).parents[2] / "data" / "historical_payments.csv"
     assert history.read(shipped).sha256 == make_data.sha256()

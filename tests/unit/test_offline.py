@@ -125,7 +125,7 @@ def test_scores_are_those_of_the_stream(tmp_path: Path, env: dict[str, str], row
         ("1," + "9" * 200_000 + ",0.5,3,18,1", "invalid_field", "column amount: '999"),
     ],
 )
-def test_bad_rows_go_aside(tmp_path: Path, env: dict[str, str], row: str, reason: str, detail: str) -> None:
+def test_bad_rows_are_written_aside(tmp_path: Path, env: dict[str, str], row: str, reason: str, detail: str) -> None:
     """A bad row is written aside with line and reason; the rows around it are scored."""
     content = f"{COLUMNS}\n{GOOD}\n\n{row}\n{GOOD}\n".encode(errors="surrogateescape")
     assert score(env, written(tmp_path / "mine.csv", content)) == 0
@@ -147,7 +147,7 @@ def test_bad_rows_go_aside(tmp_path: Path, env: dict[str, str], row: str, reason
         (b"x" * 3 * LONGEST_LINE, "too_long"),
     ],
 )  # fmt: skip
-def test_bad_lines_go_aside(tmp_path: Path, env: dict[str, str], line: bytes, reason: str) -> None:
+def test_bad_lines_are_written_aside(tmp_path: Path, env: dict[str, str], line: bytes, reason: str) -> None:
     """A bad line is written aside: JSON has types, so the wire's rules apply."""
     good = json.dumps(dict(zip(COLUMNS.split(","), json.loads(f"[{GOOD}]"), strict=True))).encode()
     file = written(tmp_path / "mine.ndjson", b"\xef\xbb\xbf" + good + b"\n" + line + b"\r\n\n" + good)
@@ -158,7 +158,7 @@ def test_bad_lines_go_aside(tmp_path: Path, env: dict[str, str], line: bytes, re
     ]
 
 
-def test_what_spreadsheets_write(tmp_path: Path, env: dict[str, str]) -> None:
+def test_files_of_spreadsheets(tmp_path: Path, env: dict[str, str]) -> None:
     """A byte-order mark, free column order, quotes, floats and booleans for integers, and a missing id are accepted."""
     content = (
         '\ufeffnote,is_new_device,amount,country_risk_score,failed_logins,transaction_hour\r\n'
@@ -188,7 +188,7 @@ def test_mistakes(tmp_path: Path, env: dict[str, str]) -> None:
     assert "is the file to be scored" in refused(env, rejected, out=tmp_path / "out.csv")
 
 
-def test_a_file_that_is_there_is_replaced_when_told_to(tmp_path: Path, env: dict[str, str]) -> None:
+def test_an_existing_file_is_replaced_with_the_flag(tmp_path: Path, env: dict[str, str]) -> None:
     """With the flag, the rejected rows of the previous run are replaced too."""
     file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\nbad\n")
     out, rejected = tmp_path / "out.csv", tmp_path / "out.rejected.csv"
@@ -224,9 +224,9 @@ def test_exit_codes(
         monkeypatch.setenv(name, value)
     file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\nbad\n")
     assert cli.main(["score", str(file)]) == 0
-    said = capsys.readouterr().out
-    assert "rows rejected" in said
-    assert "rows=1" in said.splitlines()[-1]
+    output = capsys.readouterr().out
+    assert "rows rejected" in output
+    assert "rows=1" in output.splitlines()[-1]
     assert cli.main(["score", str(tmp_path / "none.csv")]) == 1
     assert len(capsys.readouterr().out.splitlines()) == 1
 

@@ -71,7 +71,7 @@ def test_nothing_jumps_silently(committed: int | None, last: int, length: int, s
         assert result.case is Case.GROUP_AHEAD or result.lost > 0
 
 
-def test_a_fingerprint_tells_records_apart() -> None:
+def test_a_fingerprint_distinguishes_records() -> None:
     """Value and timestamp both count; every timestamp that Kafka accepts is valid."""
     prints = {fingerprint(ts, value) for ts in (-1, 0, 2**62, -(2**62) + 1) for value in (None, b"a", b"b")}
     assert len(prints) == 12

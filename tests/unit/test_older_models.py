@@ -70,7 +70,7 @@ def test_trained_again_it_is_the_same_version_once(tmp_path: Path) -> None:
     assert store.rollback(tmp_path).version == first.version
 
 
-def test_its_pin_does_not_cover_its_rule(tmp_path: Path) -> None:
+def test_an_older_pin_does_not_cover_the_rule(tmp_path: Path) -> None:
     """A pin of the model's file would admit any thresholds; the message has both, and the pin that covers them."""
     saved = save(tmp_path)
     older(tmp_path, saved)
@@ -84,7 +84,7 @@ def test_its_pin_does_not_cover_its_rule(tmp_path: Path) -> None:
     assert "is not among the pinned ones" in refused(tmp_path, frozenset({saved.content_sha256}))
 
 
-def test_a_challenger_of_then(tmp_path: Path) -> None:
+def test_an_older_challenger(tmp_path: Path) -> None:
     """Its bytes are found in the older folder."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
     older(tmp_path, first, second)
@@ -95,7 +95,7 @@ def test_a_challenger_of_then(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"thresholds": {"review": 0.2, "block": 0.5}}, {}])
-def test_a_rule_of_then_is_part_of_the_version(tmp_path: Path, changes: dict[str, Any]) -> None:
+def test_an_older_rule_is_part_of_the_version(tmp_path: Path, changes: dict[str, Any]) -> None:
     """Two older manifests of the same version have two versions now if they decide otherwise."""
     saved = save(tmp_path)
     older(tmp_path, saved)
