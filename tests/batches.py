@@ -1,4 +1,4 @@
-"""Record batches for tests, and a decoder of them that shares no code with the product's."""
+"""Record batches for tests, and a decoder of them that shares no code with the product's decoder."""
 
 import struct
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class Decoded(NamedTuple):
 
 
 def batch(records: Sequence[Sent], base_offset: int = 0, codec: int = 0) -> bytes:
-    """The bytes of one batch, as a broker stores it."""
+    """Return the bytes of one batch, as a broker stores it."""
     builder = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 1 << 26)
     for number, record in enumerate(records):
         builder.append(number, record.timestamp, record.key, record.value, list(record.headers))
@@ -40,7 +40,7 @@ def batch(records: Sequence[Sent], base_offset: int = 0, codec: int = 0) -> byte
 
 
 def with_crc(data: bytes) -> bytes:
-    """The same with a right checksum, as far as it is long enough to have one."""
+    """Return the batch with a correct checksum, if it is long enough to have one."""
     if len(data) < _CHECKED_FROM:
         return data
     changed = bytearray(data)
@@ -49,7 +49,7 @@ def with_crc(data: bytes) -> bytes:
 
 
 def record_spans(data: bytes) -> list[tuple[int, int]]:
-    """Where each record of a sound, uncompressed batch begins and ends, its length included."""
+    """Return the start and end of each record of a valid, uncompressed batch, its length field included."""
     spans, at = [], HEADER_BYTES
     while at < len(data):
         length, begin = _varint(data, at)
@@ -59,7 +59,7 @@ def record_spans(data: bytes) -> list[tuple[int, int]]:
 
 
 def decoded(data: bytes, span: tuple[int, int]) -> Decoded | None:
-    """The record in that span, strictly: whether any byte of its frame is wrong, then None."""
+    """Decode the record in that span strictly; None if any byte of its frame is wrong."""
     base = struct.unpack_from(">q", data, 0)[0]
     first_timestamp = struct.unpack_from(">q", data, 27)[0]
     try:

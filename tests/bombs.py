@@ -22,7 +22,7 @@ _STAMP_MS = 1_790_000_000_000
 
 
 def record(delta: int, value: bytes | None, headers: int = 0, named: Sequence[tuple[str, bytes | None]] = ()) -> bytes:
-    """A record as it is in a batch; its `headers` have no name and no value: two bytes each. `named` follow them."""
+    """Return an encoded record: `headers` headers of two bytes (no name, no value), then the `named` ones."""
     own = b"".join(_bytes(name.encode()) + _bytes(content) for name, content in named)
     count = _varint(headers + len(named))
     body = b"\0" + _varint(0) + _varint(delta) + _bytes(None) + _bytes(value) + count + b"\0\1" * headers + own
@@ -30,7 +30,7 @@ def record(delta: int, value: bytes | None, headers: int = 0, named: Sequence[tu
 
 
 def compressed_batch(codec: str, records: Sequence[bytes], base_offset: int = 0) -> bytes:
-    """A batch of these records, which `record` made."""
+    """Return a compressed batch of these records, which `record` encoded."""
     number, compress = CODECS[codec]
     last, count = len(records) - 1, len(records)
     data = bytearray(
@@ -42,7 +42,7 @@ def compressed_batch(codec: str, records: Sequence[bytes], base_offset: int = 0)
 
 
 def zeros(size: int, codec: str) -> bytes:
-    """One record of `size` zeros."""
+    """Return one record of `size` zeros."""
     return compressed_batch(codec, [record(0, bytes(size))])
 
 

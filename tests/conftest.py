@@ -1,4 +1,4 @@
-"""What all tests share: markers by folder, brokers, unique names, and a last word on what was skipped."""
+"""Shared by all tests: markers by folder, brokers, unique names, and a closing summary of skipped tests."""
 
 import asyncio
 import itertools
@@ -31,7 +31,7 @@ _NO_POOLER = "needs a real pooler: "
 _PREFIX = f"test-{uuid.uuid4().hex[:8]}"
 _numbers = itertools.count(1)
 
-# how long an example takes says how busy the machine is
+# the time that an example takes depends on the load of the machine
 settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("unhurried")
 
@@ -40,7 +40,7 @@ MakeCluster = Callable[..., Cluster]
 
 
 def pytest_configure() -> None:
-    """Refuse a TEST_KAFKA that names no Kafka before anything is collected."""
+    """Refuse an unknown TEST_KAFKA before anything is collected."""
     try:
         kafka_line()
     except ValueError as error:
@@ -53,7 +53,7 @@ def pytest_report_header() -> str:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark each test by its folder, run the fast folders first, deselect what this Kafka does not have."""
+    """Mark each test by its folder, run the fast folders first, deselect tests that this Kafka does not support."""
     if kafka_line() is not Line.ZOOKEEPER:
         about_zookeeper = [item for item in items if item.get_closest_marker("zookeeper")]
         config.hook.pytest_deselected(items=about_zookeeper)
@@ -66,9 +66,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
-    """Undo what product code within a test changes of the process.
+    """Undo changes that product code within a test makes to the process.
 
-    Oracles read with the client's own classes; a log that a test has set up would hide the next ones' lines.
+    Oracles read with the client's own classes; logging that a test has configured would hide the lines of later tests.
     """
     client: Any = fetcher
     own = client.MemoryRecords, client.PartitionRecords
@@ -84,7 +84,7 @@ def pytest_runtest_protocol() -> Generator[None, object, object]:
 
 @pytest.fixture(scope="session")
 def kafka_bootstrap() -> Iterator[str]:
-    """The broker that tests share: the one in TEST_KAFKA_BOOTSTRAP_SERVERS, else one of our own."""
+    """Provide the address of the shared broker: TEST_KAFKA_BOOTSTRAP_SERVERS, else a broker started here."""
     if running := os.environ.get(_RUNNING_BROKER):
         yield running
         asyncio.run(_delete_test_topics(running))
@@ -96,7 +96,7 @@ def kafka_bootstrap() -> Iterator[str]:
 
 @pytest.fixture
 def make_cluster() -> Iterator[MakeCluster]:
-    """Starts clusters of the test's own, `make_cluster(brokers=3, properties={…})`, for it to break."""
+    """Provide `make_cluster(brokers=3, properties={…})`, which starts a cluster that the test may break."""
     _require_jars()
     with ExitStack() as stack:
         yield lambda **options: stack.enter_context(Cluster(**options))
@@ -104,7 +104,7 @@ def make_cluster() -> Iterator[MakeCluster]:
 
 @pytest.fixture(scope="session")
 def postgres() -> Iterator[Postgres]:
-    """The server that tests share, each with a database of its own."""
+    """Provide the shared Postgres server, in which each test has its own database."""
     require_postgres()
     with Postgres(fsync="off") as server:
         yield server
@@ -112,7 +112,7 @@ def postgres() -> Iterator[Postgres]:
 
 @pytest.fixture(scope="session")
 def pooler(postgres: Postgres) -> Iterator[PgBouncer]:
-    """The pooler before that server."""
+    """Provide the PgBouncer in front of that server."""
     require_pooler()
     with PgBouncer(postgres) as server:
         yield server
@@ -120,25 +120,25 @@ def pooler(postgres: Postgres) -> Iterator[PgBouncer]:
 
 @pytest.fixture(scope="session")
 def own_cluster_is_possible() -> None:
-    """For tests that make their cluster by hand."""
+    """Skip tests that start a cluster themselves where the jars are missing."""
     _require_jars()
 
 
 @pytest.fixture
 def own_cluster(make_cluster: MakeCluster) -> Cluster:
-    """One broker and ZooKeeper of the test's own, for it to break."""
+    """Provide one broker and ZooKeeper that the test may break."""
     return make_cluster()
 
 
 @pytest.fixture
 def names() -> Names:
-    """Names for topics and groups, as `names("payments")`, that no other test has."""
+    """Provide names of topics and groups, as `names("payments")`, that no other test has."""
     number = next(_numbers)
     return lambda name: f"{_PREFIX}-{number}-{name}"
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say how many broker tests were skipped, and why."""
+    """Report how many broker tests were skipped, and why."""
     reports = terminalreporter.getreports("skipped")
     count = sum(_NO_BROKER in str(report.longrepr) for report in reports)
     if count:
@@ -155,12 +155,12 @@ def _require_jars() -> None:
 
 
 def require_postgres() -> None:
-    """Skip the test where there is no Postgres; in CI it fails."""
+    """Skip the test where Postgres is missing; in CI, fail it."""
     _require(_NO_POSTGRES, postgres_why_unavailable())
 
 
 def require_pooler() -> None:
-    """Skip the test where there is no PgBouncer; in CI it fails."""
+    """Skip the test where PgBouncer is missing; in CI, fail it."""
     _require(_NO_POOLER, pgbouncer_why_unavailable())
 
 

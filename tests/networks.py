@@ -1,4 +1,4 @@
-"""The Compose files read, and their networks as a drawing, which docs/networks.md shows and tests compare."""
+"""The parsed Compose files, and a drawing of their networks, which docs/networks.md shows and tests compare."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _GAP = 2
 
 
 class _Loader(yaml.SafeLoader):
-    """Reads also the mappings that Compose's tags `!override` and `!reset` mark."""
+    """Safe YAML loader that also reads mappings marked by Compose's tags `!override` and `!reset`."""
 
 
 def _mapping(loader: _Loader, node: yaml.Node) -> dict[Any, Any]:
@@ -23,13 +23,13 @@ _Loader.add_constructor("!reset", _mapping)
 
 
 def parse(text: str) -> dict[str, Any]:
-    """Parse a Compose file; variables stay as they are written."""
+    """Parse a Compose file; variables are not expanded."""
     model: dict[str, Any] = yaml.load(text, _Loader)  # noqa: S506 - a safe loader with two more tags
     return model
 
 
 def with_defaults(text: str) -> str:
-    """Replace each variable of a Compose file by its default."""
+    """Replace each variable of a Compose file with its default."""
     return re.sub(r"\$\{\w+(?::[-?]([^}]*))?\}", lambda found: found[1] or "", text)
 
 
@@ -42,12 +42,12 @@ def memberships(model: Model) -> dict[str, set[str]]:
 
 
 def internal(model: Model) -> set[str]:
-    """Return the networks without a way out."""
+    """Return the networks without access to the outside."""
     return {name for name, network in model["networks"].items() if (network or {}).get("internal")}
 
 
 def merged(model: Model, override: Model) -> dict[str, Any]:
-    """Return the model with networks and ports that another file adds, without services that it puts into a profile."""
+    """Return the model merged with another file's networks and ports, without services that it puts into a profile."""
     changes = override["services"]
     services = {
         name: dict(service) for name, service in model["services"].items() if "profiles" not in changes.get(name, {})

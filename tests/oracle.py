@@ -1,6 +1,6 @@
-"""What must hold once all is drained: each record once in the CSV and the scored topic, or among the dead letters.
+"""Delivery guarantees after draining: each record once in the CSV and the scored topic, or among the dead letters.
 
-Written apart from the product's own `verify`, so that one checks the other.
+Independent of the product's own `verify`, so that each checks the other.
 """
 
 import csv
@@ -19,12 +19,12 @@ Record = ConsumerRecord[bytes, bytes]
 
 
 def committed_records(bootstrap: str, topic: str) -> list[Record]:
-    """Every committed record of `topic`, by partition in order."""
+    """Return every committed record of `topic`, by partition, in order."""
     return read_all(bootstrap, topic, "read_committed")
 
 
 def csv_rows(path: Path) -> dict[Place, list[dict[str, str]]]:
-    """The CSV's rows by partition and offset."""
+    """Return the CSV's rows by partition and offset."""
     rows: dict[Place, list[dict[str, str]]] = {}
     if path.exists():
         with path.open(newline="", encoding="utf-8") as file:
@@ -34,7 +34,7 @@ def csv_rows(path: Path) -> dict[Place, list[dict[str, str]]]:
 
 
 def scored(bootstrap: str, topic: str) -> dict[Place, list[dict[str, object]]]:
-    """The scored payments by the place of their payment."""
+    """Return the scored payments by the partition and offset of their payment."""
     events: dict[Place, list[dict[str, object]]] = {}
     for record in committed_records(bootstrap, topic):
         event = json.loads(record.value or b"null")
@@ -44,17 +44,17 @@ def scored(bootstrap: str, topic: str) -> dict[Place, list[dict[str, object]]]:
 
 
 def dead_letters(bootstrap: str, topic: str) -> dict[Place, list[Record]]:
-    """The dead letters by the place of their message."""
+    """Return the dead letters by the partition and offset of their message."""
     letters: dict[Place, list[Record]] = {}
     for record in committed_records(bootstrap, topic):
         headers = dict(record.headers)
-        if "dlq.offset" in headers:  # else it is a replay's marker
+        if "dlq.offset" in headers:  # otherwise a replay marker
             letters.setdefault((int(headers["dlq.partition"]), int(headers["dlq.offset"])), []).append(record)
     return letters
 
 
 def wait_until_drained(path: Path, bootstrap: str, settings: Mapping[str, str], timeout_s: float = 60) -> None:
-    """Wait until as many rows and dead letters are there as the input has records."""
+    """Wait until there are as many rows and dead letters as input records."""
     expected = len(committed_records(bootstrap, settings["INPUT_TOPIC"]))
     dead = 0
 
@@ -73,7 +73,7 @@ def _line_count(path: Path) -> int:
 
 
 def assert_each_once(path: Path, bootstrap: str, settings: Mapping[str, str]) -> int:
-    """The promise. Returns how many records it was kept for."""
+    """Assert that each record has exactly one outcome; return the number of records."""
     expected = Counter(
         (record.partition, record.offset) for record in committed_records(bootstrap, settings["INPUT_TOPIC"])
     )

@@ -1,4 +1,4 @@
-"""A Produce request by hand: sends the bytes of a batch as they are, damaged or not."""
+"""A Produce request that sends the bytes of a batch unchanged, damaged or not."""
 
 import socket
 import struct
@@ -9,7 +9,7 @@ _TIMEOUT_MS = 10_000
 
 
 class RawProducer:
-    """One connection to a broker, given as host:port."""
+    """Connection to one broker, given as host:port."""
 
     def __init__(self, bootstrap: str) -> None:
         host, _, port = bootstrap.partition(",")[0].rpartition(":")
@@ -22,7 +22,7 @@ class RawProducer:
         self._socket.close()
 
     def send(self, topic: str, partition: int, batch: bytes) -> int:
-        """The broker's error code; 0: it has stored the batch."""
+        """Send a batch and return the broker's error code; 0 if the batch is stored."""
         name = topic.encode()
         body = struct.pack(">hhii", -1, -1, _TIMEOUT_MS, 1) + struct.pack(">h", len(name)) + name
         body += struct.pack(">iii", 1, partition, len(batch)) + batch

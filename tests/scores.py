@@ -1,4 +1,4 @@
-"""Records and scored payments for tests, one by one; the product has payments column by column."""
+"""Single records and scored payments for tests; the product holds payments column by column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ PAYMENT = Payment(
 
 @dataclass
 class Record:
-    """As Kafka's."""
+    """A record with the fields of Kafka's."""
 
     value: bytes | None = None
     offset: int = 5
@@ -25,7 +25,7 @@ class Record:
 
 
 class One(NamedTuple):
-    """A payment with its score, at its place in the input topic."""
+    """A payment with its score and its place in the input topic."""
 
     payment: Payment
     fraud_probability: float
@@ -37,7 +37,7 @@ class One(NamedTuple):
 
 
 def scored(ones: Sequence[One]) -> Scored:
-    """As columns."""
+    """Return the payments as columns."""
     return Scored(
         payments=columns(one.payment for one in ones),
         fraud_probability=[one.fraud_probability for one in ones],
@@ -50,10 +50,10 @@ def scored(ones: Sequence[One]) -> Scored:
 
 
 def csv_chunk(ones: Sequence[One]) -> bytes:
-    """Their lines in the CSV."""
+    """Return the payments' lines in the CSV."""
     return Texts.of(scored(ones)).csv_chunk()
 
 
 def scored_values(ones: Sequence[One], scored_at: str = "2026-01-01T00:00:00.000Z") -> list[bytes]:
-    """Their records in the scored topic."""
+    """Return the payments' records in the scored topic."""
     return Texts.of(scored(ones)).scored_values(scored_at)

@@ -1,4 +1,4 @@
-"""What another writer may put into the scored and the dead-letter topic: nearly ours, or nothing of the kind."""
+"""Records of other writers in the scored and dead-letter topics: almost valid, or unrelated."""
 
 import json
 

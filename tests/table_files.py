@@ -1,4 +1,4 @@
-"""Table files in many formats, and the three ways in which they are read."""
+"""Table files in many formats, and the three ways in which they are read: training, `score` and producer."""
 
 import argparse
 import asyncio
@@ -36,7 +36,7 @@ VALUES = np.array([[float(cell) for cell in row[:5]] for row in PAYMENTS])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ways:
-    """What the three ways have made of a file: each row's five features, and the rejected lines."""
+    """Results of the three ways for one file: each row's five features, and the rejected lines."""
 
     trained: np.ndarray
     scored: np.ndarray
@@ -46,7 +46,7 @@ class Ways:
 
 
 class Reader:
-    """Reads a file in all three ways."""
+    """Reader of one file in all three ways."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -54,7 +54,7 @@ class Reader:
         (folder / "outputs").mkdir()
 
     def train(self, path: Path) -> np.ndarray:
-        """Return the history's matrix, whatever is rejected."""
+        """Return the history's matrix, however many rows are rejected."""
         return history.read(path, 10**9).matrix
 
     def score(self, path: Path) -> tuple[np.ndarray, list[tuple[int, str]]]:
@@ -76,7 +76,7 @@ class Reader:
         return matrix(columns([event for event in events if not isinstance(event, InvalidPayment)]))
 
     def read(self, path: Path) -> Ways:
-        """Read in all three ways, without an error."""
+        """Read the file in all three ways, and expect no error."""
         check(path)
         scored, rejected = self.score(path)
         with capture_logs() as logged:
@@ -118,22 +118,22 @@ def text(
     rows: list[list[Any]] | None = None,
     names: list[str] = NAMES,
 ) -> str:
-    """A table; each cell as `cell` writes it, with another decimal mark where it is a number."""
+    """Return a table as text; `cell` formats each cell, and numbers have the given decimal mark."""
     table = [names, *(rows or PAYMENTS)]
     return "".join(delimiter.join(cell(one).replace(".", mark) for one in row) + end for row in table)
 
 
 def boolean(false: str, true: str) -> str:
-    """The table with booleans in its columns of 0 and 1."""
+    """Return the table with booleans in its columns of 0 and 1."""
     return text(rows=[[*row[:4], (false, true)[int(row[4])], (false, true)[int(row[5])], "x"] for row in PAYMENTS])
 
 
 def json_lines(end: str = "\n") -> str:
-    """The table as JSON Lines."""
+    """Return the table as JSON Lines."""
     rows = [[float(row[0]), float(row[1]), *row[2:]] for row in PAYMENTS]
     return "".join(json.dumps(dict(zip(NAMES, row, strict=True))) + end for row in rows)
 
 
 def quoted(value: object) -> str:
-    """A cell in quotes."""
+    """Return the cell in quotes."""
     return f'"{value}"'

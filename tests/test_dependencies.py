@@ -14,7 +14,7 @@ Package = tuple[str, str]
 
 
 def test_licences_of_all_packages() -> None:
-    """docs/licences.md lists every package of every image in its version, with a licence; else run `make licences`."""
+    """docs/licences.md lists every package of every image with its version and licence; `make licences` updates it."""
     text = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\S+) \| (\S+) \| (.*) \|$", text, re.MULTILINE)[1:]
     assert {(_normal(name), version) for name, version, _ in rows} == set().union(*map(_locked, LOCKS.values()))
@@ -22,7 +22,7 @@ def test_licences_of_all_packages() -> None:
 
 
 def test_copyleft_packages_are_known() -> None:
-    """Those that ask something of a distributor are explained above the table."""
+    """Copyleft packages, which place obligations on a distributor, are explained above the table."""
     text = (ROOT / "docs/licences.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| (\S+) \| \S+ \| (.*GPL.*|.*MPL.*) \|$", text, re.MULTILINE)
     assert {name for name, _ in rows} == {"psycopg", "psycopg-binary"}
@@ -33,7 +33,7 @@ def test_copyleft_packages_are_known() -> None:
 
 
 def test_a_bill_of_materials_for_each_image() -> None:
-    """`make sbom`: valid CycloneDX with the packages of the image's lock, their hashes included."""
+    """`make sbom` writes valid CycloneDX with the packages of each image's lock, their hashes included."""
     for image, lock in LOCKS.items():
         file = ROOT / f"dist/sbom/{image}.cdx.json"
         _require_newer(file, lock)
@@ -44,7 +44,7 @@ def test_a_bill_of_materials_for_each_image() -> None:
 
 
 def test_tools_are_hashed() -> None:
-    """The environment of the tools is installed by hash, as all others are."""
+    """The environment of the tools is installed by hash, like all others."""
     lock = (ROOT / ".ci/audit.lock").read_text(encoding="utf-8")
     pinned = re.findall(r"^[a-z0-9-]+==.*\\\n(?:    --hash=sha256:[0-9a-f]{64}(?: \\)?\n)+", lock, re.MULTILINE)
     assert "".join(pinned) == lock

@@ -1,4 +1,4 @@
-"""Networks of the Compose files: which service is in which, which have a way out, and that docs/networks.md agrees."""
+"""Networks of the Compose files: members, access to the outside, and agreement with docs/networks.md."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ VARIANTS = {"stack": STACK, "own Kafka": OWN_KAFKA, "Postgres' port": POSTGRES_P
 
 
 def test_each_network_has_its_members() -> None:
-    """ZooKeeper is reached by Kafka only, Postgres by the archiver and `erase` only; what needs no network has none."""
+    """Only Kafka reaches ZooKeeper, only the archiver and `erase` reach Postgres; offline services have no network."""
     members = {
         network: {name for name, joined in memberships(STACK).items() if network in joined} for network in _names()
     }
@@ -38,8 +38,8 @@ def test_each_network_has_its_members() -> None:
     assert {name for name, joined in memberships(STACK).items() if not joined} == NO_NETWORK
 
 
-def test_a_way_out_only_where_it_is_needed() -> None:
-    """Networks are internal but for those of published ports, and of a database or a Kafka elsewhere."""
+def test_access_to_the_outside_only_where_needed() -> None:
+    """Networks are internal, except those of published ports and of an external database or Kafka."""
     assert _names() - internal(STACK) == {"kafka-host", "web", "outside"}
     out = {name for name, joined in memberships(STACK).items() if joined - internal(STACK)}
     assert out == {"kafka", "archiver", "dashboard", "prometheus", "erase"}
@@ -53,8 +53,8 @@ def test_a_published_port_has_a_network_that_is_not_internal(model: Model) -> No
             assert memberships(model)[name] - internal(model), name
 
 
-def test_own_kafka_gives_its_clients_a_way_out() -> None:
-    """Every service that talks to the brokers reaches those outside; the others stay as they are."""
+def test_own_kafka_gives_its_clients_external_access() -> None:
+    """Every service that connects to the brokers can reach external ones; the other services keep their networks."""
     inside, outside = memberships(STACK), memberships(OWN_KAFKA)
     assert inside.keys() - outside.keys() == {"zookeeper", "kafka"}
     for name, joined in outside.items():
@@ -62,14 +62,14 @@ def test_own_kafka_gives_its_clients_a_way_out() -> None:
 
 
 def test_postgres_is_published_on_demand() -> None:
-    """Without the second file no port of Postgres is on the host."""
+    """Without the second file, no port of Postgres is published on the host."""
     assert "ports" not in STACK["services"]["postgres"]
     assert POSTGRES_PORT["services"]["postgres"]["ports"] == ["127.0.0.1:5432:5432"]
 
 
 @pytest.mark.parametrize("model", [STACK, OWN_KAFKA], ids=["stack", "own Kafka"])
 def test_the_drawing_is_the_compose_file(model: Model) -> None:
-    """docs/networks.md shows the networks as they are: copy the drawing that this test prints where they differ."""
+    """docs/networks.md shows the current networks; if they differ, copy the drawing that this test prints."""
     assert f"```\n{drawing(model)}\n```" in (ROOT / "docs/networks.md").read_text(encoding="utf-8")
 
 

@@ -1,4 +1,4 @@
-"""The repository itself: Compose file, Dockerfiles, settings and locks agree."""
+"""Consistency of the Compose file, Dockerfiles, settings and locks."""
 
 import ast
 import re
@@ -23,7 +23,7 @@ JAVA = {"zookeeper", "kafka"}
 OURS = sorted(SERVICES.keys() - JAVA - {"prometheus", "postgres"})
 IMAGES = ("producer", "scorer", "trainer", "dashboard", "archiver")
 GROUPS = [group for group in vars(settings).values() if isinstance(group, type) and issubclass(group, Settings)]
-# where Compose's default isn't the library's
+# settings whose default in Compose is not the library's
 COMPOSE_ALONE = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
     "METRICS_HOST": "0.0.0.0",  # noqa: S104 - inside its container
@@ -40,7 +40,7 @@ PORTS = {
 
 
 def _interpolated() -> dict[str, str]:
-    """Variables that the Compose files read, with their defaults; a variable has one default everywhere."""
+    """Return the variables that the Compose files read, with their defaults; a variable has one default everywhere."""
     found: dict[str, str] = {}
     for name, default in re.findall(r"\$\{(\w+):-([^}]*)\}", COMPOSE + POSTGRES_PORT):
         assert found.setdefault(name, default) == default, name
@@ -48,7 +48,7 @@ def _interpolated() -> dict[str, str]:
 
 
 def _example() -> dict[str, str]:
-    """Variables and values of .env.example."""
+    """Return the variables and values of .env.example."""
     lines = (ROOT / ".env.example").read_text(encoding="utf-8").splitlines()
     pairs = [line.split("=", 1) for line in lines if line and not line.startswith("#")]
     assert len({name for name, _ in pairs}) == len(pairs)
@@ -56,26 +56,26 @@ def _example() -> dict[str, str]:
 
 
 def _library() -> dict[str, str]:
-    """Variables that the library's settings read, with their defaults as one would write them in an environment."""
+    """Return the variables that the library's settings read, with their defaults in the form of an environment."""
     fields = [field for group in GROUPS for field in group.model_fields.values()]
     defaults = {field.alias: _written(field.default) for field in fields if field.alias}
     return defaults | {f"{name}_FILE": "" for group in GROUPS for name in group.secrets()}
 
 
 def _written(default: object) -> str:
-    """A default as one would write it."""
+    """Return a default in the form of an environment."""
     if isinstance(default, bool):
         return str(default).lower()
     return "" if default is None else str(default).removesuffix(".0")
 
 
-def test_example_is_what_compose_does_by_itself() -> None:
-    """.env.example lists each variable of the Compose file with the default that holds without it."""
+def test_example_has_the_defaults_of_compose() -> None:
+    """.env.example lists each variable of the Compose file with its default."""
     assert _example() == _interpolated()
 
 
-def test_compose_knows_no_variable_without_default() -> None:
-    """Nothing has to be set."""
+def test_compose_has_no_variable_without_default() -> None:
+    """Every variable of the Compose file has a default."""
     assert re.findall(r"\$\{\w+(?!\w*:-)[^}]*\}", COMPOSE) == []
 
 
@@ -87,14 +87,14 @@ def test_every_setting_can_be_set_in_compose() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
-    """`NAME: ${NAME:-default}`, never under another name."""
+    """Containers get `NAME: ${NAME:-default}`, never under another name."""
     for variable, value in SERVICES[name].get("environment", {}).items():
         assert re.fullmatch(rf"\$\{{{variable}:-[^}}]*\}}", value), variable
 
 
 @pytest.mark.parametrize("name", SERVICES)
-def test_services_scale_and_keep_to_themselves(name: str) -> None:
-    """No container name, which would forbid a second one; host ports for this host alone, of three services."""
+def test_services_scale_and_publish_no_other_ports(name: str) -> None:
+    """No service has a container name, which would forbid a second replica; three publish ports, on this host only."""
     service = SERVICES[name]
     assert "container_name" not in service
     assert service.get("ports", []) == PORTS.get(name, [])
@@ -109,7 +109,7 @@ def test_services_scale_and_keep_to_themselves(name: str) -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_our_services_are_hardened(name: str) -> None:
-    """Nothing writable but mounts and /tmp; root and three capabilities for the one without network."""
+    """Only mounts and /tmp are writable; only the service without network has root and three capabilities."""
     service = SERVICES[name]
     assert service["read_only"] is True
     assert "privileged" not in service
@@ -121,16 +121,16 @@ def test_our_services_are_hardened(name: str) -> None:
         assert "cap_add" not in service
 
 
-def test_long_running_services_prove_that_they_work() -> None:
-    """Each has a health check, and those that wait for another wait for its health or its end."""
+def test_long_running_services_have_health_checks() -> None:
+    """Each has a health check, and services that wait for another one wait for its health or its end."""
     for name in ("zookeeper", "kafka", "scorer", "producer", "dashboard", "archiver", "postgres"):
         assert SERVICES[name]["healthcheck"]["test"]
     conditions = [wait["condition"] for service in SERVICES.values() for wait in service.get("depends_on", {}).values()]
     assert set(conditions) == {"service_healthy", "service_completed_successfully"}
 
 
-def test_data_of_kafka_is_kept_whole() -> None:
-    """Named volumes at exactly these three places: with one of them lost, Kafka refuses to start."""
+def test_kafkas_data_is_in_named_volumes() -> None:
+    """Kafka has named volumes at exactly these three paths: with one of them lost, Kafka refuses to start."""
     mounts = [mount.split(":") for name in sorted(JAVA) for mount in SERVICES[name]["volumes"]]
     assert dict(mounts) == {
         "kafka-data": "/var/lib/kafka/data",
@@ -140,7 +140,7 @@ def test_data_of_kafka_is_kept_whole() -> None:
 
 
 def test_windows_checks_out_the_same_bytes(tmp_path: Path) -> None:
-    """Where Git would make Windows' line ends, scripts in containers would fail, and the history's checksum differ."""
+    """Files have LF line ends on Windows: with CRLF, scripts in containers fail and the history's checksum differs."""
     as_windows = ["-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
     subprocess.run(["git", "clone", "--quiet", *as_windows, str(ROOT), str(tmp_path)], check=True)
     files = [path for path in tmp_path.rglob("*") if path.is_file() and ".git" not in path.parts]
@@ -149,7 +149,7 @@ def test_windows_checks_out_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_own_kafka_replaces_the_bundled_one_everywhere() -> None:
-    """The override lets each service that waits for our Kafka wait for all else but that, and read the secrets."""
+    """With the override, services that wait for the bundled Kafka wait for all else but that, and read the secrets."""
     override = parse(OWN_KAFKA)["services"]
     waiting = {name: service["depends_on"] for name, service in SERVICES.items() if "depends_on" in service}
     ours = {name for name, waits in waiting.items() if "kafka" in waits} - JAVA
@@ -163,13 +163,13 @@ def test_own_kafka_replaces_the_bundled_one_everywhere() -> None:
 
 
 def test_secrets_stay_on_this_machine() -> None:
-    """Neither git nor an image's build takes the folder of secrets."""
+    """Neither Git nor an image build includes the folder of secrets."""
     assert "/secrets/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
     assert (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()[1:4] == ["*", "!shared/", "!services/"]
 
 
-def test_images_of_others_are_pinned() -> None:
-    """A tag with a version, never `latest`; `make pin-images` adds a digest."""
+def test_third_party_images_are_pinned() -> None:
+    """Third-party images have a version tag, never `latest`; `make pin-images` adds a digest."""
     foreign = {service["image"].partition("@")[0] for service in SERVICES.values() if "build" not in service}
     assert foreign == {"confluentinc/cp-zookeeper:7.9.1", "confluentinc/cp-kafka:7.9.1", "prom/prometheus:v3.5.0"}
     postgres = (ROOT / "services/postgres/Dockerfile").read_text(encoding="utf-8")
@@ -177,7 +177,7 @@ def test_images_of_others_are_pinned() -> None:
 
 
 def test_dockerfile() -> None:
-    """Two stages on one pinned base, hashed dependencies, a numeric user, a command that replaces its shell."""
+    """The Dockerfile has two stages on one pinned base, hashed dependencies, a numeric user and a command by `exec`."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^FROM ([^\s@]+)", text, re.MULTILINE) == ["python:3.13-slim"] * 2
     assert re.findall(r"^USER (.*)$", text, re.MULTILINE) == ["10001:10001"]
@@ -187,28 +187,28 @@ def test_dockerfile() -> None:
 
 
 def test_images_are_built_for_their_service() -> None:
-    """One Dockerfile, one build argument; each service's own image."""
+    """One Dockerfile with one build argument builds each service's own image."""
     built = {service["build"]["args"]["SERVICE"] for service in SERVICES.values() if "args" in service.get("build", {})}
     assert built == set(IMAGES)
 
 
 @pytest.mark.parametrize("name", [f"services/{image}/requirements.lock" for image in IMAGES] + ["shared/build.lock"])
-def test_images_install_what_the_lock_says(name: str) -> None:
-    """What an image installs is cut out of requirements.lock: same versions, same hashes."""
+def test_images_install_the_locked_versions(name: str) -> None:
+    """Each image installs a subset of requirements.lock: same versions, same hashes."""
     everything = (ROOT / "requirements.lock").read_text(encoding="utf-8").splitlines()
     assert set((ROOT / name).read_text(encoding="utf-8").splitlines()) <= set(everything)
 
 
 def test_lock_has_one_version_for_every_python() -> None:
-    """No fork by Python version: a model made by one library version is foreign to another."""
+    """The lock has no fork by Python version: a model loads only with the library versions that made it."""
     lock = (ROOT / "requirements.lock").read_text(encoding="utf-8")
     names = re.findall(r"^([a-z0-9-]+)==", lock, re.MULTILINE)
     assert len(names) == len(set(names))
     assert "://" not in lock
 
 
-def test_every_module_that_calls_itself_pure_has_a_contract() -> None:
-    """A word in a docstring holds nothing; import-linter does."""
+def test_every_pure_module_has_a_contract() -> None:
+    """Every module whose docstring states that it is pure has an import-linter contract."""
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["importlinter"][
         "contracts"
     ]

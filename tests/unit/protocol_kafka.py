@@ -14,7 +14,7 @@ AS_BUILT = ("read", "fence", "read again", "token", "register")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The bounds of a search; and, from `takeover` on, the rules of the protocol: another value is a mutant."""
+    """Bounds of a search and, from `takeover` on, the rules of the protocol; another value of a rule is a mutant."""
 
     processes: int = 2
     generations: int = 2
@@ -42,7 +42,7 @@ class Rules:
 
 
 class Part(NamedTuple):
-    """A partition in Kafka: the committed offset with its metadata, pending ones, and what readers of scores see."""
+    """A partition in Kafka: the committed offset with its metadata, pending ones, and records visible to readers."""
 
     offset: int | None
     owner: Id | None
@@ -51,7 +51,7 @@ class Part(NamedTuple):
 
 
 class Transaction(NamedTuple):
-    """A transaction that is open, or has ended (commit, abort) while its markers are still to be written."""
+    """A transaction that is open, or has ended (commit, abort) while its markers are not yet written."""
 
     owner: Id
     phase: str
@@ -59,7 +59,7 @@ class Transaction(NamedTuple):
 
 
 class Csv(NamedTuple):
-    """A partition in the journal and CSV of a host; the rows by offset."""
+    """A partition in a host's journal and CSV; the rows by offset."""
 
     token: Id | None
     last: int
@@ -68,7 +68,7 @@ class Csv(NamedTuple):
 
 
 class Ready(NamedTuple):
-    """A partition that was taken over."""
+    """A partition after its takeover."""
 
     partition: int
     position: int
@@ -77,7 +77,7 @@ class Ready(NamedTuple):
 
 
 class Takeover(NamedTuple):
-    """A takeover under way, and its next step."""
+    """A takeover in progress, and its next step."""
 
     owner: Id
     step: str
@@ -89,7 +89,7 @@ class Takeover(NamedTuple):
 
 
 class Cycle(NamedTuple):
-    """A cycle under way, and the steps of which any may be the next one."""
+    """A cycle in progress, and the steps of which any may be the next one."""
 
     owner: Id
     steps: frozenset[str]
@@ -97,7 +97,7 @@ class Cycle(NamedTuple):
 
 
 class Process(NamedTuple):
-    """A process: its takeover and its cycle run beside each other. Generation 0: not a member."""
+    """A process, whose takeover and cycle run concurrently. Generation 0: not a member."""
 
     generation: int = 0
     assigned: frozenset[int] = frozenset()
@@ -110,7 +110,7 @@ class Process(NamedTuple):
 
 
 class Request(NamedTuple):
-    """A request whose sender waits for it no more: a commit, or a registration of these offsets."""
+    """A request whose sender no longer waits for it: a commit, or a registration of these offsets."""
 
     owner: Id
     generation: int = 0
@@ -118,7 +118,7 @@ class Request(NamedTuple):
 
 
 class State(NamedTuple):
-    """All of it. `empty`: the group's members have been expelled."""
+    """The complete state. `empty`: the group's members have been expelled."""
 
     generation: int
     empty: bool
@@ -137,17 +137,17 @@ T = TypeVar("T")
 
 
 class ViolationError(Exception):
-    """A promise is broken."""
+    """A violated guarantee."""
 
 
 class Kafka:
-    """What requests change, and which are refused."""
+    """The brokers: effects of requests, and which requests are refused."""
 
     def __init__(self, rules: Rules) -> None:
         self.rules = rules
 
     def fence(self, state: State, owner: Id) -> State:
-        """InitProducerId where no markers are to be written: ends what is open; the producers of before are refused."""
+        """Handle InitProducerId where no markers are pending: end the open transaction, fence earlier producers."""
         parts = tuple(
             part._replace(pending=tuple(one for one in part.pending if one[0] != owner)) for part in state.parts
         )
@@ -155,7 +155,7 @@ class Kafka:
         return state._replace(parts=parts, transactions=transactions, fenced=state.fenced | {owner})
 
     def markers(self, state: State, ended: Transaction) -> State:
-        """Publish what was committed, with its offsets; drop what was aborted."""
+        """Publish committed records with their offsets; drop aborted ones."""
         state = state._replace(transactions=state.transactions - {ended})
         for number, part in enumerate(state.parts):
             if ended.phase == "commit":
@@ -179,24 +179,24 @@ class Kafka:
         return part
 
     def decide(self, state: State, owner: Id, phase: str = "commit") -> State:
-        """EndTxn; nothing where nothing is open."""
+        """Handle EndTxn; without an open transaction, do nothing."""
         found = frozenset(one for one in state.transactions if one.owner == owner and one.phase == "open")
         ended = frozenset(one._replace(phase=phase) for one in found)
         return state._replace(transactions=(state.transactions - found) | ended)
 
     def arrives(self, state: State, request: Request) -> State:
-        """Do what is asked, where it is allowed by now."""
+        """Handle the request if it is allowed on arrival."""
         if not request.generation:
             return state if request.owner in state.fenced else self.decide(state, request.owner)
         if self.refused(state, request.generation):
             return state
         for number, offset in request.offsets:
-            part = state.parts[number]._replace(pending=())  # Kafka: an older pending offset counts no more
+            part = state.parts[number]._replace(pending=())  # Kafka: an older pending offset no longer counts
             state = put_part(state, number, committed(part, number, offset, request.owner))
         return state
 
     def refused(self, state: State, generation: int) -> bool:
-        """Return whether a registration is of another generation than the present one."""
+        """Return whether a registration is of a generation other than the current one."""
         return self.rules.generation_checked and (state.empty or generation != state.generation)
 
     def ending(self, state: State, owner: Id) -> bool:
@@ -204,7 +204,7 @@ class Kafka:
         return any(one.owner == owner and one.phase != "open" for one in state.transactions)
 
     def start_steps(self, state: State, number: int, step: str) -> Iterator[Step]:
-        """Fix where a new group starts: shared/src/fraudstream/kafka/first_start.py."""
+        """Choose where a new group starts: shared/src/fraudstream/kafka/first_start.py."""
         me = (-1, number)
 
         def then(state: State, step: str) -> State:
@@ -239,7 +239,7 @@ def committed(part: Part, number: int, offset: int, metadata: Id | None) -> Part
 
 
 def replaced(items: tuple[T, ...], number: int, item: T) -> tuple[T, ...]:
-    """Return the items, one of them replaced."""
+    """Return the items with one of them replaced."""
     return (*items[:number], item, *items[number + 1 :])
 
 

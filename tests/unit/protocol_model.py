@@ -1,8 +1,8 @@
 """The protocol of docs/architecture.md, "Exactly once", as a state machine whose every interleaving is searched.
 
-A process is paused by not being scheduled, and may continue at any time. A rebalance may come at any time; a process
-that it leaves out is not notified. A step that only the process itself can notice, as a new id's own InitProducerId, is
-part of another one.
+A process is paused by not being scheduled, and may resume at any time. A rebalance may come at any time; a process
+that it leaves out is not notified. A step that only the process itself can observe, such as a new id's own
+InitProducerId, is part of another step.
 """
 
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ from tests.unit.protocol_scorer import Scorer, registration
 
 
 class Model(Scorer):
-    """The steps that are possible in a state."""
+    """Steps that are possible in a state."""
 
     def initial(self) -> State:
-        """Return the state before anybody has joined."""
+        """Return the state before any process has joined."""
         rules = self.rules
         part = Part(None if rules.starters else 0, None, (), (None,) * rules.records)
         csvs = ((Csv(None, -1, -1, (None,) * rules.records),) * rules.partitions,) * rules.hosts
@@ -34,7 +34,7 @@ class Model(Scorer):
         )
 
     def complete(self, state: State) -> bool:
-        """Return whether every record is published, in a CSV, and committed; or a process has stopped by our bound."""
+        """Return whether every record is published, in a CSV, and committed; or a process stopped at the bound."""
         if any(one.generation == state.generation and one.retries > self.rules.retries for one in state.processes):
             return True
         stored = [
@@ -46,7 +46,7 @@ class Model(Scorer):
         )
 
     def steps(self, state: State) -> Iterator[tuple[str, bool, State]]:
-        """Yield each next state: what leads to it, and whether that comes without another fault or rebalance."""
+        """Yield each next state, its step, and whether the step is neither a fault nor a rebalance."""
         for label, after in self._calm(state):
             yield label, True, self._tidied(after)
         if state.generation < self.rules.generations:
@@ -57,7 +57,7 @@ class Model(Scorer):
                 yield label, False, self._tidied(after)
 
     def _tidied(self, state: State) -> State:
-        """Forget what can't matter any more, and let a fenced process notice it where nothing else is left to it."""
+        """Drop state that can no longer matter, and let a fenced process notice it if it has no other step left."""
         owners = {(number, one.attempt) for number, one in enumerate(state.processes)}
         owners |= {one.takeover.owner for one in state.processes if one.takeover}
         owners |= {one.cycle.owner for one in state.processes if one.cycle} | {one.owner for one in state.network}
@@ -147,14 +147,14 @@ def _known(process: Process) -> set[Id]:
 
 
 def search(rules: Rules) -> int:
-    """Search all states and return how many there are; raises ViolationError with the shortest way to a violation."""
+    """Search all states and return their number; raise ViolationError with the shortest path to a violation."""
     model = Model(rules)
     start = model.initial()
     numbers, reached = {start: 0}, [start]
     came_from: list[tuple[int, str]] = [(0, "")]
     before: list[list[int]] = [[]]
     complete = []
-    for number, state in enumerate(reached):  # grows meanwhile
+    for number, state in enumerate(reached):  # grows during the loop
         if model.complete(state):
             complete.append(number)
         try:

@@ -25,18 +25,18 @@ from fraudstream.offsets import Decided, Log, resume
 
 
 class Scorer(Kafka):
-    """The steps of a process that is a member of the group."""
+    """Steps of a process that is a member of the group."""
 
     # A takeover: services/scorer/scorer/ownership.py, shared/src/fraudstream/kafka/owner.py
 
     def takeover_steps(self, state: State, number: int, process: Process) -> Iterator[Step]:
-        """Take over all partitions that are missing, or one of them: one takeover at a time."""
+        """Take over all missing partitions, or one of them; one takeover at a time."""
         missing = tuple(sorted(process.assigned - {one.partition for one in process.ready}))
         takeover = process.takeover
         if takeover is None:
             for partitions in dict.fromkeys((missing, *((one,) for one in missing))) if missing else ():
-                begun = Takeover((number, process.attempt), "read", partitions, process.ended)
-                yield from self._taken(state, number, begun)
+                takeover = Takeover((number, process.attempt), "read", partitions, process.ended)
+                yield from self._taken(state, number, takeover)
             return
         yield from self._taken(state, number, takeover)
         if takeover.owner != (number, process.attempt):  # its stable read may wait for a transaction of its own
@@ -69,7 +69,7 @@ class Scorer(Kafka):
             yield then(self._registered(state, number, takeover), None)
 
     def _registered(self, state: State, number: int, takeover: Takeover) -> State:
-        """Have the partitions ready, unless the owner was replaced meanwhile."""
+        """Mark the partitions ready, unless the owner was replaced meanwhile."""
         process = state.processes[number]
         if takeover.step == "register":
             state = self.arrives(state, registration(takeover, process.generation))
@@ -107,7 +107,7 @@ class Scorer(Kafka):
     # A cycle: services/scorer/scorer/pipeline.py
 
     def cycle_steps(self, state: State, number: int, process: Process) -> Iterator[Step]:
-        """Send, append beside the offsets, commit; after an error replace the owner."""
+        """Send, append in parallel with the offsets, commit; after an error replace the owner."""
         cycle, me = process.cycle, (number, process.attempt)
         if cycle is None:
             records = self._fetched(process, me)
@@ -145,7 +145,7 @@ class Scorer(Kafka):
         return put(state._replace(transactions=opened), number, process)
 
     def failed(self, state: State, number: int, process: Process, step: str = "abandon") -> State:
-        """Drop the partitions of the cycle; their takeover may begin before the owner is replaced."""
+        """Drop the partitions of the cycle; their takeover may start before the owner is replaced."""
         assert process.cycle
         lost = {partition for partition, _, _ in process.cycle.records}
         ready = tuple(one for one in process.ready if one.partition not in lost)
@@ -187,7 +187,7 @@ class Scorer(Kafka):
             following = 1 + max(one[1] for one in cycle.records if one[0] == partition)
             pending = (*part.pending, (cycle.owner, following, metadata))
             state = put_part(state, partition, part._replace(pending=pending))
-        if not any(one.owner == cycle.owner for one in state.transactions):  # Kafka begins another one
+        if not any(one.owner == cycle.owner for one in state.transactions):  # Kafka starts another one
             state = state._replace(transactions=state.transactions | {Transaction(cycle.owner, "open", ())})
         return self._done(state, number, "offsets")
 
@@ -207,7 +207,7 @@ class Scorer(Kafka):
         return put(state, number, process._replace(cycle=None, ready=ready))
 
     def _abandoned(self, state: State, number: int, _: Process, cycle: Cycle) -> State:
-        """Abort, and be answered; a producer that was fenced is refused."""
+        """Abort and receive the answer; a fenced producer is refused."""
         fenced = cycle.owner in state.fenced
         return self.new_owner(state if fenced else self.decide(state, cycle.owner, "abort"), number, ended=not fenced)
 
@@ -229,7 +229,7 @@ class Scorer(Kafka):
 
 @cache
 def _position(committed: int | None, last: int, base: int, records: int) -> int:
-    """Return where the product's own rule reads on."""
+    """Return where the product's own rule resumes reading."""
     decided = Decided(offset=last, base=base, fingerprint=None) if last >= 0 else None
     return resume(committed, decided, Log(start=0, end=records, fingerprint=None)).position
 

@@ -1,4 +1,4 @@
-"""Host and port as settings have them: names, IPv4, IPv6; anything else is named."""
+"""Host and port in settings: names, IPv4, IPv6; an error names any other text."""
 
 import ipaddress
 
@@ -17,14 +17,14 @@ HOSTS = st.one_of(
 
 
 @given(st.lists(st.builds(Address, HOSTS, st.integers(0, 65_535)), min_size=1), st.sampled_from([",", " , ", ",\t"]))
-def test_what_is_written_is_read(written: list[Address], comma: str) -> None:
-    """In any number, of any kind."""
+def test_written_addresses_are_read_back(written: list[Address], comma: str) -> None:
+    """Any number of addresses of any kind is read back as written."""
     assert list(addresses(comma.join(map(str, written)), needs_port=True)) == written
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """With ValueError; what is read has a host, and an IPv6 address only from brackets."""
+    """Any text is parsed or raises ValueError; a parsed address has a host, and an IPv6 address only from brackets."""
     try:
         found = addresses(text, needs_port=False)
     except ValueError:
@@ -41,13 +41,13 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     ["::1", "::1:9400", "[::1", "[scorer]:9400", "scorer", "[::1]", "a:99999", "a:x", "a,,b", "http://a:1", "a:1 b:2"],
 )
 def test_a_wrong_target_is_named(text: str) -> None:
-    """With the variable and the form that is wanted."""
+    """The error names the variable and the expected form."""
     with pytest.raises(SettingsError, match=r"^METRICS_TARGETS: '.*(host:port|brackets|at most 65535)"):
         DashboardSettings.from_env({"METRICS_TARGETS": text})
 
 
 def test_a_password_in_an_address_is_not_shown() -> None:
-    """As in a URL that somebody takes for an address."""
+    """The error shows no password, as in a URL given instead of an address."""
     with pytest.raises(SettingsError, match=r"^KAFKA_BOOTSTRAP_SERVERS: 'broker:9092' is not host:port") as error:
         KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": "kafka://alice:secret@broker:9092"})
     assert "secret" not in str(error.value)
@@ -65,22 +65,22 @@ def test_a_password_in_an_address_is_not_shown() -> None:
     ],
 )
 def test_a_host_with_or_without_brackets(text: str, wanted: str) -> None:
-    """For both variables that name one."""
+    """Both variables that name a host accept it with or without brackets."""
     assert host(text) == wanted
     assert DashboardSettings.from_env({"DASHBOARD_HOST": text}).host == wanted
     assert MetricsSettings.from_env({"METRICS_HOST": text}).host == wanted
 
 
 @pytest.mark.parametrize("text", ["127.0.0.1:8080", "[::1]:8080", "a b", " ", "[a]"])
-def test_a_host_that_is_none(text: str) -> None:
-    """The variable is named."""
+def test_an_invalid_host(text: str) -> None:
+    """The error names the variable."""
     with pytest.raises(SettingsError, match=r"^DASHBOARD_HOST: "):
         DashboardSettings.from_env({"DASHBOARD_HOST": text})
 
 
 @pytest.mark.parametrize("text", ["fraud.example.com,http://user:password@fraud.example.com", "a b", "*.example.com"])
-def test_a_list_of_names_with_something_else(text: str) -> None:
-    """The wrong one is named, without a password."""
+def test_a_list_with_an_invalid_name(text: str) -> None:
+    """The error names the wrong entry, without a password."""
     with pytest.raises(SettingsError, match=r"^DASHBOARD_HOSTS: '[^']+' is not a host") as error:
         DashboardSettings.from_env({"DASHBOARD_HOSTS": text})
     assert "password" not in str(error.value)

@@ -1,4 +1,4 @@
-"""The alerts: what they ask for is shown by some service, and each has tests of its own, for both outcomes."""
+"""Alert rules: every series that they select exists, and each has tests for both outcomes."""
 
 import os
 import re
@@ -44,28 +44,28 @@ TESTS: list[dict[str, Any]] = _load("alerts.test.yml")["tests"]
 JOBS = {job["job_name"] for job in _load("prometheus.yml")["scrape_configs"]}
 
 
-def _shown() -> Iterator[str]:
-    """Names of all series that the services show."""
+def _exposed() -> Iterator[str]:
+    """Return the names of all series that the services expose."""
     for service in SERVICES.values():
         for metric in service().registry.collect():
             yield from (metric.name + suffix for suffix in SUFFIXES.get(metric.type, ("",)))
 
 
-def _asked(expression: str) -> set[str]:
-    """Names of all series that `expression` selects."""
+def _selected(expression: str) -> set[str]:
+    """Return the names of all series that `expression` selects."""
     bare = re.sub(r'"[^"]*"', "", expression)
     bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on|without|ignoring)\s*\([^)]*\)", " ", bare)
     return set(re.findall(r"(?<![\w:.])[a-zA-Z_:][\w:]*(?![\w:]*\s*\()", bare)) - WORDS
 
 
 def _asserted(test: dict[str, Any]) -> Iterator[tuple[str, bool]]:
-    """Each alert that a promtool test names, and whether it is to fire."""
+    """Return each alert that a promtool test names, and whether it is expected to fire."""
     for case in test.get("alert_rule_test", []):
         yield case["alertname"], bool(case.get("exp_alerts"))
 
 
 FIRING = {name for test in TESTS for name, fires in _asserted(test) if fires}
-SILENT = {  # all along, not only until it fires
+SILENT = {  # throughout, not only until it fires
     name
     for test in TESTS
     for name, _ in _asserted(test)
@@ -75,7 +75,7 @@ SILENT = {  # all along, not only until it fires
 
 @pytest.mark.parametrize("arguments", [("check", "config"), ("check", "rules"), ("test", "rules")], ids=" ".join)
 def test_promtool_has_no_objection(arguments: tuple[str, str]) -> None:
-    """Prometheus's own tool takes the settings and the rules, and every alert fires when it must, and only then."""
+    """Prometheus's own tool accepts the settings and the rules, and every alert fires when it must, and only then."""
     tool = shutil.which("promtool")
     if tool is None and os.environ.get("CI"):
         pytest.fail("needs promtool, which comes with Prometheus; in CI this is a failure")
@@ -88,26 +88,26 @@ def test_promtool_has_no_objection(arguments: tuple[str, str]) -> None:
 
 
 def test_names_are_found_in_an_expression() -> None:
-    """Neither functions, labels and durations nor what stands in quotes is a series."""
+    """Functions, labels, durations and quoted text are not taken for series."""
     expression = 'sum by (le) (rate(a_bucket{b="c d"}[5m])) / on (e) f:g:h > 2 * 1e3 and max_over_time(i[2m] offset 4m)'
-    assert _asked(expression) == {"a_bucket", "f:g:h", "i"}
+    assert _selected(expression) == {"a_bucket", "f:g:h", "i"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
-def test_what_a_rule_asks_for_is_there(rule: dict[str, Any]) -> None:
-    """A series of a service or of Prometheus itself, or a recorded one: on any other it would be silent for ever."""
-    asked = _asked(rule["expr"])
-    assert asked
-    assert {name for name in asked if not PROMETHEUS_ITSELF.fullmatch(name)} <= set(_shown()) | RECORDED
+def test_series_in_rules_exist(rule: dict[str, Any]) -> None:
+    """A rule selects series of a service, of Prometheus, or recorded ones: with any other, it would never fire."""
+    selected = _selected(rule["expr"])
+    assert selected
+    assert {name for name in selected if not PROMETHEUS_ITSELF.fullmatch(name)} <= set(_exposed()) | RECORDED
 
 
 def test_recorded_series_are_used() -> None:
-    """By an alert, or by another recorded one."""
-    assert set.union(*(_asked(rule["expr"]) for rule in RULES)) >= RECORDED
+    """Every recorded series is used by an alert or by another recorded one."""
+    assert set.union(*(_selected(rule["expr"]) for rule in RULES)) >= RECORDED
 
 
-def test_labels_that_rules_name_are_there() -> None:
-    """A value that no service shows would select nothing; one that is only excluded would exclude nothing."""
+def test_labels_in_rules_exist() -> None:
+    """Label values in rules exist: one that no service exposes would select nothing, or exclude nothing."""
     shown = {
         (sample.name, label, value)
         for service in SERVICES.values()
@@ -122,13 +122,13 @@ def test_labels_that_rules_name_are_there() -> None:
 
 
 def test_every_service_is_scraped() -> None:
-    """Under its own name, which is the Compose service's too."""
+    """Every service is scraped under its own name, which is also the name of the Compose service."""
     assert SERVICES.keys() | {"prometheus"} == JOBS
 
 
 @pytest.mark.parametrize("name", ALERTS)
-def test_an_alert_says_what_to_do(name: str) -> None:
-    """How bad it is, what is the matter, what to do; and it waits for a while before it wakes anybody."""
+def test_an_alert_has_a_remedy(name: str) -> None:
+    """Every alert has a severity, a summary and a remedy, and a delay before it notifies a user."""
     alert = ALERTS[name]
     assert alert["labels"]["severity"] in {"warning", "critical"}
     assert alert["annotations"].keys() == TEXTS
@@ -138,12 +138,12 @@ def test_an_alert_says_what_to_do(name: str) -> None:
 
 @pytest.mark.parametrize("name", ALERTS)
 def test_an_alert_is_tested_for_both_outcomes(name: str) -> None:
-    """That it fires, and that it stays silent throughout where nothing is amiss."""
+    """Every alert has a test in which it fires, and one without a problem in which it never does."""
     assert name in FIRING
     assert name in SILENT
 
 
 def test_the_readme_lists_every_alert() -> None:
-    """In the table, once each."""
+    """The README's table lists every alert once."""
     readme = (FOLDER / "README.md").read_text(encoding="utf-8")
     assert sorted(re.findall(r"^\| `(\w+)`", readme, flags=re.MULTILINE)) == sorted(ALERTS)

@@ -1,4 +1,4 @@
-"""The database's address and errors: in words, and never with a password."""
+"""The database's address and errors: messages as text, never with a password."""
 
 import random
 import string
@@ -16,7 +16,7 @@ from fraudstream.runtime.settings import ArchiveSettings
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
         ("sqlite:///outputs/payments.db", "sqlite:///outputs/payments.db"),
         ("postgres://u:s3cret@h:5433/d?password=s3cret", "postgresql://u:***@h:5433/d"),
@@ -24,9 +24,9 @@ from fraudstream.runtime.settings import ArchiveSettings
         ("postgresql+psycopg://h/d", "postgresql://h/d"),
     ],
 )
-def test_an_address_is_shown_without_its_password(text: str, told: str) -> None:
-    """Nor with options, which may hold one too."""
-    assert shown(address(text)) == told
+def test_an_address_is_shown_without_its_password(text: str, expected: str) -> None:
+    """An address is shown without its password and without options, which may hold one too."""
+    assert shown(address(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -44,15 +44,15 @@ def test_an_address_is_shown_without_its_password(text: str, told: str) -> None:
         "s3cret://h/d",
     ],
 )
-def test_what_is_no_address_is_refused(text: str) -> None:
-    """The variable is named, the value is not."""
+def test_an_invalid_address_is_refused(text: str) -> None:
+    """The error names the variable and not its value."""
     with pytest.raises(SettingsError, match=r"^DATABASE_URL: ") as refused:
         address(text)
     assert "s3cret" not in str(refused.value)
 
 
-def test_the_address_may_stand_in_a_file(tmp_path: Path) -> None:
-    """As any secret; without either it is a file of SQLite."""
+def test_the_address_may_be_in_a_file(tmp_path: Path) -> None:
+    """The address may be in a file, as any secret; without either, the archive is an SQLite file."""
     file = tmp_path / "secret"
     file.write_text("postgresql://h/d\n", encoding="utf-8")
     settings = ArchiveSettings.from_env({"DATABASE_URL_FILE": str(file)})
@@ -61,8 +61,8 @@ def test_the_address_may_stand_in_a_file(tmp_path: Path) -> None:
     assert ArchiveSettings.from_env({}).database_url == "sqlite:///outputs/payments.db"
 
 
-def test_a_database_that_can_not_be_had_is_said_in_words(tmp_path: Path) -> None:
-    """And can be had later."""
+def test_an_unavailable_database_is_reported(tmp_path: Path) -> None:
+    """An unavailable database is reported in a message, and can be used when it is available again."""
     database = Database(address(f"sqlite:///{tmp_path}/folder/a.db"))
     with pytest.raises(SinkUnavailableError, match="unable to open database file"), database.transaction():
         pass
@@ -91,7 +91,7 @@ INNOCENT = "\u2603\u2604\u2605\u2606"
 
 
 def everything_shown(address_text: str) -> str:
-    """What a user sees of this address: it or why it is refused, and why there is no connection."""
+    """Return everything that a user sees of this address: it or why it is refused, and why there is no connection."""
     try:
         url = address(address_text)
         database = Database(url)
@@ -124,7 +124,7 @@ WITHOUT_SECRETS = [
 @example(form=ADDRESSES[5], secret=RAW[1], raw=True)
 @given(form=st.sampled_from(ADDRESSES), secret=SECRETS, raw=st.booleans())
 def test_no_message_has_a_part_of_a_secret(form: str, secret: str, raw: bool) -> None:
-    """Four characters or more, whether they are escaped in the address or not."""
+    """No message has four or more characters of a secret, whether they are escaped in the address or not."""
     written = secret if raw else quote(secret, safe="", errors="surrogatepass")
     visible = everything_shown(form.format(written))
     common = " ".join(WITHOUT_SECRETS)
@@ -132,8 +132,8 @@ def test_no_message_has_a_part_of_a_secret(form: str, secret: str, raw: bool) ->
     assert not [part for part in parts if part in visible and part not in common]
 
 
-def test_a_message_says_what_is_wrong_where_it_has_no_secret() -> None:
-    """User, host and database are shown; what else is quoted is not."""
+def test_a_message_without_a_secret_has_the_cause() -> None:
+    """Messages show user, host and database, and no other quoted text."""
     assert "Connection refused" in EXPECTED[ADDRESSES[0]]
     rng = random.Random(7)
     secret = "".join(rng.choices(string.ascii_letters, k=12))
@@ -148,7 +148,7 @@ def test_a_message_says_what_is_wrong_where_it_has_no_secret() -> None:
 
 
 def test_an_error_of_the_driver_quotes_no_row(tmp_path: Path) -> None:
-    """Also where it is logged with its traceback."""
+    """An error of the driver quotes no row, not even in a logged traceback."""
     database = Database(address(f"sqlite:///{tmp_path / 'payments.db'}"))
     with pytest.raises(SinkUnavailableError) as error, database.transaction() as connection:
         connection.exec_driver_sql("INSERT INTO missing VALUES (?)", [("of a payment".replace(" ", "-"),)])

@@ -1,4 +1,4 @@
-"""Rows erased from an archive in SQLite: all others stay, and the file keeps nothing of them."""
+"""Rows erased from an archive in SQLite: all others remain, and the file keeps nothing of the erased ones."""
 
 import sqlite3
 from contextlib import closing
@@ -63,7 +63,7 @@ def test_other_rows_stay(
     place: tuple[int, int],
     letter_place: int,
 ) -> None:
-    """By id, key, and places found in Kafka; the same again finds nothing."""
+    """Rows are erased by id, key and place in Kafka, all others remain, and a second run finds nothing."""
     payments = [scored(offset, one) for offset, one in enumerate(ids)]
     dead = [
         letter(offset, key, b'{"%s":%d' % (b"payment_id" if named else b"amount", one))
@@ -91,7 +91,7 @@ def test_other_rows_stay(
 
 @pytest.mark.parametrize("mode", ["delete", "wal"])
 def test_the_file_keeps_nothing(tmp_path: Path, mode: str) -> None:
-    """Also of rows that an earlier version deleted, and where another program has switched the file to WAL."""
+    """The file keeps nothing of erased rows, of rows that an earlier version deleted, or in WAL mode."""
     folder = tmp_path / "it's here"
     folder.mkdir()
     letters = [letter(offset, b"k%d" % (offset % 2), b"secret-of-%d" % (offset % 2) * 200) for offset in range(200)]

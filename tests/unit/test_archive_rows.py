@@ -1,4 +1,4 @@
-"""Records → rows of the archive: any bytes, any headers; what is ours is kept whole, what is not makes no row."""
+"""Records → rows of the archive: any bytes, any headers; our records are kept whole, others make no row."""
 
 import base64
 import json
@@ -24,7 +24,7 @@ TOPICS = TopicSettings.from_env({})
 
 
 def assert_storable(row: tuple[object, ...], columns: int) -> None:
-    """What every database takes: numbers in range, text without NUL that is UTF-8."""
+    """Assert that every database can store the row: numbers in range, text in UTF-8 without NUL."""
     assert len(row) == columns
     for cell in row:
         if isinstance(cell, int):
@@ -36,7 +36,7 @@ def assert_storable(row: tuple[object, ...], columns: int) -> None:
 
 @given(events | values, stamps)
 def test_any_value_is_a_row_or_none(value: bytes | None, stamp: int) -> None:
-    """Whatever another writer has put into the scored topic."""
+    """Any value that another writer has put into the scored topic makes a row or None."""
     row = scored_row("payments", Record(value, timestamp=stamp), NOW)
     if row is not None:
         assert_storable(row, len(scored_payments.columns))
@@ -48,7 +48,7 @@ def test_any_value_is_a_row_or_none(value: bytes | None, stamp: int) -> None:
 def test_any_headers_are_a_row_or_none(
     some: list[tuple[str, bytes | None]], key: bytes | None, value: bytes | None, stamp: int
 ) -> None:
-    """Whatever another writer has put into the dead-letter topic; never both a letter and a marker."""
+    """Any headers that another writer has put into the dead-letter topic make a letter, a marker or neither."""
     record = Record(value, key=key, headers=some, timestamp=stamp)
     letter, replay = letter_row("dlq", 3, record, NOW), replay_row("dlq", 3, record, NOW)
     assert letter is None or replay is None
@@ -61,7 +61,7 @@ def test_any_headers_are_a_row_or_none(
 
 @given(st.lists(st.tuples(st.text(max_size=9), st.none() | st.binary(max_size=9)), max_size=5), values, values)
 def test_a_letter_is_kept_whole(own: list[tuple[str, bytes | None]], key: bytes | None, value: bytes | None) -> None:
-    """Key, value and headers can be had back byte for byte."""
+    """Key, value and headers of a letter can be restored byte for byte."""
     ours = dead_letter_headers(Place("in", 3, 42, -5), InvalidPayment(reason="empty", detail="why"))
     row = letter_row("dlq", 1, Record(value, key=key, headers=[*own, *ours], offset=7), NOW)
     assert row is not None
@@ -75,7 +75,7 @@ def test_a_letter_is_kept_whole(own: list[tuple[str, bytes | None]], key: bytes 
 
 
 def test_a_batch_is_sorted_by_table() -> None:
-    """Payments, letters, markers; and the others are counted."""
+    """A batch is sorted into payments, letters and markers; other records are counted."""
     one = One(PAYMENT, 0.5, "block", "v", 1_790_000_000_000, 3, 9)
     ours = dead_letter_headers(Place("in", 3, 42, 5), InvalidPayment(reason="empty", detail="why"))
     letter = Record(b"x", headers=list(ours))
@@ -108,15 +108,15 @@ def test_a_batch_is_sorted_by_table() -> None:
     ],
 )
 def test_a_scored_at_of_the_future_is_stored_as_a_day_after_its_arrival(scored_at: str, stored: str) -> None:
-    """So that it is deleted one day."""
+    """A scored_at of the future is stored as one day after its arrival, so that retention deletes it."""
     one = One(PAYMENT, 0.5, "block", "v", 1_790_000_000_000, 3, 9)
     record = Record(scored_values([one], scored_at)[0], timestamp=one.timestamp_ms)
     (row,) = batch({(TOPICS.scored, 3): [record]}, TOPICS, "2026-09-21T12:00:00.000Z").rows["scored_payments"]
     assert row[15] == stored
 
 
-def test_where_a_partition_goes_on() -> None:
-    """At its position; at the log's beginning where that is not to be had, or the topic is another one."""
+def test_resume_position_of_a_partition() -> None:
+    """A partition resumes at its position; at the log's beginning if that is deleted or the topic was re-created."""
     log = Log(start=10, end=20, fingerprint=None)
     assert resume(None, log) == Resume(case=Case.NEW, offset=10)
     assert resume(Position(next_offset=20), log) == Resume(case=Case.NORMAL, offset=20)
@@ -128,7 +128,7 @@ def test_where_a_partition_goes_on() -> None:
 
 
 def test_retention_is_due_once_an_hour_a_piece_at_a_time() -> None:
-    """Each table until it has no more; the bound is so many days ago."""
+    """Retention runs once an hour, in pieces, for each table until nothing is left; the limit is N days ago."""
     retention = Retention(2.0)
     now_s = 1_790_000_000.0
     piece = retention.due(now_s)

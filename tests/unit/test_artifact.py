@@ -1,4 +1,4 @@
-"""Models on disk: what is written, in which order, and everything that is refused before a byte of it runs."""
+"""Models on disk: files and the order of writes, and everything that is refused before a byte of it runs."""
 
 import hashlib
 import json
@@ -28,15 +28,15 @@ ran: list[str] = []
 
 
 class Bomb:
-    """Whoever unpickles it runs code."""
+    """An object that runs code when it is unpickled."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Leave a trace."""
+        """Write the trace file."""
         return ran.append, ("boom",)
 
 
 def classifier(strength: float = 1.0, labels: NDArray[Any] = LABELS) -> LogisticRegression:
-    """A small classifier; another strength makes another version."""
+    """Return a small classifier; another strength makes another version."""
     regression = LogisticRegression(C=strength, solver="newton-cholesky")
     regression.fit(np.log1p(MATRIX), labels)
     return regression
@@ -57,7 +57,7 @@ def save(folder: Path, strength: float = 1.0, model: Any = None, review: float =
 
 
 def edit(folder: Path, **changes: Any) -> None:
-    """Change fields of the switch, and state the hashes of what it holds then."""
+    """Change fields of the switch, and update the hashes of its content."""
     path = folder / store.MANIFEST_FILE
     fields = json.loads(path.read_text()) | changes
     with suppress(ValidationError):
@@ -66,15 +66,15 @@ def edit(folder: Path, **changes: Any) -> None:
 
 
 def refused(folder: Path, pins: frozenset[str] = frozenset()) -> str:
-    """The message with which `folder` is refused."""
+    """Return the message with which `folder` is refused."""
     with pytest.raises(ModelUnfitError) as caught:
         store.load(folder, pins)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
 
-def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
-    """With its thresholds, version and everything the manifest says."""
+def test_a_saved_model_is_loaded(tmp_path: Path) -> None:
+    """A loaded model has its thresholds, its version and its whole manifest."""
     saved = save(tmp_path)
     model, manifest = store.load(tmp_path, store.NO_PINS)
     assert manifest == saved
@@ -85,7 +85,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
 
 
 def test_layout(tmp_path: Path) -> None:
-    """The active files under their plain names, each version in its own folder, nothing else."""
+    """The active files have their plain names, each version has its own folder, and there is nothing else."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
     files = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file())
     versions = [
@@ -101,14 +101,14 @@ def test_layout(tmp_path: Path) -> None:
 
 
 def test_joblib_loads_the_active_file(tmp_path: Path) -> None:
-    """It is an ordinary joblib file."""
+    """The active file is an ordinary joblib file."""
     save(tmp_path)
     loaded = joblib.load(tmp_path / "fraud_model.pkl")
     assert loaded.predict_proba(MATRIX).shape == (len(MATRIX), 2)
 
 
 def test_the_group_may_write_whatever_the_umask(tmp_path: Path) -> None:
-    """The owner on the host and the container's user share the folder by group."""
+    """The group may write, whatever the umask: the host's owner and the container's user share the folder by group."""
     before = os.umask(0o077)
     try:
         save(tmp_path / "models")
@@ -120,7 +120,7 @@ def test_the_group_may_write_whatever_the_umask(tmp_path: Path) -> None:
 
 
 def test_a_rollback_is_one_call(tmp_path: Path) -> None:
-    """Kept versions can be activated again."""
+    """A kept version is activated again with one call."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
     assert store.load(tmp_path, store.NO_PINS)[0].version == second.version
     store.activate(tmp_path, first.content_sha256)
@@ -130,7 +130,7 @@ def test_a_rollback_is_one_call(tmp_path: Path) -> None:
 def test_a_crash_between_the_two_files_leaves_the_old_one_active(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The switch still names the old version, whose bytes are kept."""
+    """After a crash the switch names the old version, whose bytes are kept."""
     first = save(tmp_path)
     replace = Path.replace
 
@@ -148,7 +148,7 @@ def test_a_crash_between_the_two_files_leaves_the_old_one_active(
 
 
 def test_a_half_written_version_is_not_kept(tmp_path: Path) -> None:
-    """Nor is one whose bytes have changed."""
+    """A version that is half written, or whose bytes have changed, does not count as kept."""
     manifest = save(tmp_path)
     (tmp_path / "versions" / ("b" * 64)).mkdir()
     assert store.kept(tmp_path) == [manifest]
@@ -159,12 +159,12 @@ def test_a_half_written_version_is_not_kept(tmp_path: Path) -> None:
 
 
 def test_no_model(tmp_path: Path) -> None:
-    """The message says how to get one."""
+    """Without a model, the message explains how to get one."""
     assert "docker compose run --rm trainer, or make train" in refused(tmp_path)
 
 
 def test_a_changed_file_is_never_unpickled(tmp_path: Path) -> None:
-    """A pickle is code: other bytes than the manifest's do not run."""
+    """Bytes other than the manifest's are never unpickled, since a pickle is code."""
     manifest = save(tmp_path)
     for folder in (tmp_path, tmp_path / "versions" / manifest.content_sha256):
         joblib.dump(Bomb(), folder / store.MODEL_FILE)
@@ -173,7 +173,7 @@ def test_a_changed_file_is_never_unpickled(tmp_path: Path) -> None:
 
 
 def test_both_copies_missing(tmp_path: Path) -> None:
-    """A switch without bytes is no model."""
+    """A switch without the bytes of its model is refused."""
     manifest = save(tmp_path)
     for folder in (tmp_path, tmp_path / "versions" / manifest.content_sha256):
         (folder / store.MODEL_FILE).unlink()
@@ -188,7 +188,7 @@ def test_pins(tmp_path: Path) -> None:
 
 
 def test_another_scikit_learn(tmp_path: Path) -> None:
-    """Both versions are named."""
+    """The message names both versions."""
     manifest = save(tmp_path)
     edit(tmp_path, libraries=manifest.libraries.model_dump() | {"scikit_learn": "0.1"})
     assert "scikit-learn 0.1" in refused(tmp_path)
@@ -196,7 +196,7 @@ def test_another_scikit_learn(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("features", [FEATURES[::-1], FEATURES[:4], (*FEATURES, "age")])
 def test_other_features(tmp_path: Path, features: tuple[str, ...]) -> None:
-    """Names and order count."""
+    """Names and order of the features must match."""
     save(tmp_path)
     edit(tmp_path, features=features)
     assert "was trained on" in refused(tmp_path)
@@ -210,15 +210,15 @@ def test_other_features(tmp_path: Path, features: tuple[str, ...]) -> None:
         ({"features": None}, "features"),
     ],
 )
-def test_a_manifest_that_is_none(tmp_path: Path, change: dict[str, Any], field: str) -> None:
-    """The field that is wrong is named."""
+def test_an_invalid_manifest(tmp_path: Path, change: dict[str, Any], field: str) -> None:
+    """The message names the field that is wrong."""
     save(tmp_path)
     edit(tmp_path, **change)
     assert field in refused(tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "null", "\x00"])
-def test_a_manifest_that_is_no_json_object(tmp_path: Path, text: str) -> None:
+def test_a_manifest_that_is_not_a_json_object(tmp_path: Path, text: str) -> None:
     """A torn or foreign file is refused in one line."""
     save(tmp_path)
     (tmp_path / store.MANIFEST_FILE).write_text(text)
@@ -233,7 +233,7 @@ def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "words"),
+    ("model", "expected"),
     [
         ({"not": "a model"}, "no method predict_proba"),
         (Bomb(), "no method predict_proba"),
@@ -241,15 +241,15 @@ def test_fields_of_a_later_version_are_ignored(tmp_path: Path) -> None:
         (classifier(labels=np.where(LABELS == 1, "yes", "no")), "labels other than 0 and 1"),
     ],
 )
-def test_a_file_that_is_no_fraud_model(tmp_path: Path, model: Any, words: str) -> None:
-    """Right bytes, wrong thing."""
+def test_a_file_that_is_not_a_fraud_model(tmp_path: Path, model: Any, expected: str) -> None:
+    """A pickle of another class is refused although its hash is correct."""
     save(tmp_path, model=model)
-    assert words in refused(tmp_path)
+    assert expected in refused(tmp_path)
     ran.clear()
 
 
 def test_a_pickle_that_can_not_be_read(tmp_path: Path) -> None:
-    """Such as one of a class that this image does not have."""
+    """A pickle that can't be loaded, such as one of a class missing from this image, is refused."""
     manifest = save(tmp_path)
     content = b"\x80\x04cno_such_module\nThing\n."
     sha256 = hashlib.sha256(content).hexdigest()
@@ -260,13 +260,13 @@ def test_a_pickle_that_can_not_be_read(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_can_not_be_written(tmp_path: Path) -> None:
-    """One line, not a traceback."""
+    """A folder that can't be written is reported in one line, without a traceback."""
     (tmp_path / "models").write_text("a file where the folder should be")
     with pytest.raises(ModelUnfitError, match="can't be written"):
         save(tmp_path / "models")
 
 
 def test_a_manifest_that_can_not_be_read(tmp_path: Path) -> None:
-    """Such as a folder in its place."""
+    """A manifest that can't be read, such as a folder in its place, is refused."""
     (tmp_path / store.MANIFEST_FILE).mkdir()
     assert "can't be read" in refused(tmp_path)

@@ -1,4 +1,4 @@
-"""The page's files: one address for what is the same, another for what is not."""
+"""The page's files: an address changes exactly when the content does."""
 
 import re
 from pathlib import Path
@@ -6,8 +6,8 @@ from pathlib import Path
 from dashboard.assets import Assets
 
 
-def test_all_that_the_page_names_is_there() -> None:
-    """Every file of index.html and every import of a module; all of it below the page, nothing inline."""
+def test_all_files_that_the_page_names_exist() -> None:
+    """Every file that index.html or a module's import names exists below the page; nothing is inline."""
     assets = Assets.read()
     named = re.findall(r'(?:src|href)="([^"#]+)"', assets.index)
     assert len(named) > 30
@@ -25,7 +25,7 @@ def test_all_that_the_page_names_is_there() -> None:
 
 
 def test_another_content_has_another_address(tmp_path: Path) -> None:
-    """A browser that keeps files for a year gets new ones at once."""
+    """Other content has another address, so that browsers that cache for a year load it immediately."""
     (tmp_path / "index.html").write_text('<head><script src="static/a.js"></script></head>')
     (tmp_path / "a.js").write_text("1")
     before = Assets.read(tmp_path)

@@ -1,4 +1,4 @@
-"""What is said while a long reading goes on."""
+"""Progress shown during a long read."""
 
 import io
 from unittest.mock import MagicMock, call
@@ -12,7 +12,7 @@ class _Terminal(io.StringIO):
 
 
 def test_a_log_line_every_ten_seconds() -> None:
-    """With the rate since the last one."""
+    """The log has a line every ten seconds, with the rate since the last one."""
     log, times = MagicMock(), [0.0]
     progress = Progress("verifying", 5_000, log, terminal=io.StringIO(), now=lambda: times[0])
     for times[0] in (1.0, 9.9, 10.0, 20.0):
@@ -26,7 +26,7 @@ def test_a_log_line_every_ten_seconds() -> None:
 
 
 def test_one_line_on_a_terminal() -> None:
-    """Rewritten once a second, cleared at the end."""
+    """A terminal has one line, rewritten once a second and cleared at the end."""
     terminal, times = _Terminal(), [0.0]
     progress = Progress("verifying", 5_000, MagicMock(), terminal=terminal, now=lambda: times[0])
     for times[0] in (0.5, 1.0, 1.5, 2.0):

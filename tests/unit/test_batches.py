@@ -1,4 +1,4 @@
-"""The batch that covers an offset: what a broker's answers mean where no records are in them."""
+"""The batch that covers an offset: the meaning of a broker's answers without records."""
 
 import asyncio
 from types import SimpleNamespace
@@ -16,7 +16,7 @@ BATCH, OTHER = (batch([Sent(1_000, b"k", b"v")], offset) for offset in (10, 20))
 
 
 def answered(topics: object) -> Any:
-    """A consumer whose broker answers a fetch so."""
+    """Return the result for a consumer whose broker gives this answer to a fetch."""
 
     async def end_offsets(_: object) -> None:
         pass
@@ -29,7 +29,7 @@ def answered(topics: object) -> Any:
 
 
 def answer(error_code: int, data: bytes | None) -> Any:
-    """A consumer whose broker answers a fetch with that for the one partition."""
+    """Return the result for a fetch answer with this error code and data for the one partition."""
     return answered([("payments", [(0, error_code, 40, 40, [], data)])])
 
 
@@ -46,14 +46,14 @@ def answer(error_code: int, data: bytes | None) -> Any:
         (0, OTHER, False),
     ],
 )
-def test_what_a_broker_serves_after_a_batch(error_code: int, data: bytes | None, nothing_else: bool) -> None:
-    """Error 2: it can't read its own file; 1: the offset is out of range."""
+def test_error_codes_after_a_batch(error_code: int, data: bytes | None, nothing_else: bool) -> None:
+    """Error 2: the broker can't read its own file; 1: the offset is out of range."""
     assert asyncio.run(serves_nothing_else(answer(error_code, data), PLACE, 11, BATCH)) is nothing_else
 
 
 @pytest.mark.parametrize("consumer", [answered([]), answer(6, b"")], ids=["a quota", "another leader"])
-def test_a_broker_that_does_not_answer_is_asked_again_later(consumer: Any) -> None:
-    """Its answer means nothing of the records; one that exceeds a quota gets no partition in the answer."""
+def test_a_broker_without_an_answer_is_retried_later(consumer: Any) -> None:
+    """A missing answer does not describe the records; above a quota, the answer has no partitions."""
     with pytest.raises(KafkaError):
         asyncio.run(serves_nothing_else(consumer, PLACE, 11, BATCH))
     with pytest.raises(KafkaError):

@@ -1,4 +1,4 @@
-"""The benchmarks' results.json, and the page made of it."""
+"""The benchmarks' results.json, and the page generated from it."""
 
 import json
 from pathlib import Path
@@ -42,7 +42,7 @@ MACHINE = {"cores": 2, "kafka": "3", "kafka-streams": "3", "quixstreams": "3", "
 
 
 def test_all_promised_ratios() -> None:
-    """Exactly these names, flat, and each with a goal."""
+    """The ratios have exactly these names, in one flat object, and each has a goal."""
     content = _content()
     assert list(content["ratios"]) == [goal.name for goal in goals.GOALS]
     assert sorted(content["ratios"]) == sorted(NAMES)
@@ -56,7 +56,7 @@ def test_all_promised_ratios() -> None:
 
 
 def test_page_shows_ratios_beside_goals() -> None:
-    """And says which are missed."""
+    """The page shows ratios beside goals, and which goals are missed."""
     page = render(_content())
     assert "| 2 | 2 to 2 | ≥ 1.2 |" in page
     assert "| 0.25 | 0.25 to 0.25 | ≤ 0.5 |" in page
@@ -79,15 +79,15 @@ def test_page_shows_ratios_beside_goals() -> None:
 
 
 def test_page_shows_the_brokers_cpu_beside_the_contenders() -> None:
-    """In ms per 1,000 payments for throughput, in percent of a core for latency."""
+    """The broker's CPU time is in ms per 1,000 payments for throughput, in percent of a core for latency."""
     page = render(_content())
     assert "| scorer, shipped model | 200 (200 to 200) | 10 (10 to 10) | 20 (20 to 20) | 100 (100 to 100) |" in page
     assert "| 5,000 | 24 | scorer, shipped model | 7.5 (7.5 to 7.5) | 15 (15 to 15) | 30 (30 to 30) |" in page
     assert "| 30 (30 to 30) | 17 (17 to 17) | 60 (60 to 60) |" in page
 
 
-def test_page_says_which_figure_a_kept_section_lacks() -> None:
-    """A section of an older run, kept beside newer ones, has no CPU time of the broker."""
+def test_page_shows_missing_figures_of_a_kept_section() -> None:
+    """A section kept from an older run has no CPU time of the broker."""
     content = _content()
     for found in (*content["throughput"].values(), *content["latency"]):
         del found["broker_cpu_ms_per_1000" if "per_s" in found else "broker_cpu_percent"]
@@ -97,7 +97,7 @@ def test_page_says_which_figure_a_kept_section_lacks() -> None:
 
 
 def test_page_has_kafka_4_in_the_same_tables() -> None:
-    """Below a heading of its own, with its version, rounds and seconds."""
+    """Kafka 4 has a section of its own, with its version, rounds and seconds."""
     content = _content()
     usual, _, ours = render(content).partition("## Results on Kafka 4\n")
     ours = ours.partition("\n## ")[0]
@@ -113,7 +113,7 @@ def test_page_has_kafka_4_in_the_same_tables() -> None:
 
 
 def test_page_judges_the_dashboard() -> None:
-    """What is told must be all that was written; what could not be measured says why."""
+    """Viewers must receive all that was written; a missing measurement has its reason."""
     page = render(_content())
     assert "| CPU, % of a core, median (maximum) over 10 s | 20.0 (60.0) | ≤ 50 (missed) |" in page
     assert "| payments received, at the end | 2,999 | 3,000 (missed) |" in page
@@ -134,21 +134,23 @@ def test_page_of_some_sections() -> None:
 
 
 def test_page_of_the_committed_results() -> None:
-    """It is made of them, and of nothing else."""
+    """The page is generated from the results alone."""
     content = json.loads((ROOT / "benchmarks" / "results.json").read_text(encoding="utf-8"))
     assert render(content) == (ROOT / "benchmarks" / "README.md").read_text(encoding="utf-8")
 
 
 def test_sections_measured_later_leave_the_others_as_they_are() -> None:
-    """They say when it was, and what was another then; once more, they replace themselves alone."""
-    former = _content()
+    """A later section has its date and what differed then; measured again, it replaces only itself."""
+    previous = _content()
     metrics = {name: [Run(Pace(100.0, 0.01), 1_000_000, 100.0)] for name in METRICS}
     new = results(Measured(metrics=metrics), MACHINE | {"kafka": "4"}, RUN)
-    content = merge(former, new, "2026-12-01")
-    assert content["throughput"] == former["throughput"]
-    assert content["ratios"] == former["ratios"] | {"with_vs_without_metrics_default": 1.0}
-    assert "Sections of later runs:\n- `metrics`: 2026-12-01, kafka 4\n" in render(content)
-    again = merge(content, results(Measured(replicas={1: [1.0]}), MACHINE, RUN), "2026-12-02")
+    content = added(previous, new, "2026-12-01")
+    assert content["throughput"] == previous["throughput"]
+    assert content["ratios"] == previous["ratios"] | {"with_vs_without_metrics_default": 1.0}
+    assert "Measured later, when the others were not measured again:\n- `metrics`: 2026-12-01, kafka 4\n" in render(
+        content
+    )
+    again = added(content, results(Measured(replicas={1: [1.0]}), MACHINE, RUN), "2026-12-02")
     assert {section: later["on"] for section, later in again["later"].items()} == {
         "metrics": "2026-12-01",
         "replicas": "2026-12-02",
@@ -157,13 +159,13 @@ def test_sections_measured_later_leave_the_others_as_they_are() -> None:
 
 
 def _content() -> dict[str, Any]:
-    """Every contender as fast as the other, but the shipped model, which is twice as fast."""
+    """Return results in which all contenders are equally fast, except the shipped model, which is twice as fast."""
     speeds = {name: 200.0 if name.startswith("scorer_default") else 100.0 for name in ORDER}
     throughput = {name: [Run(Pace(speed, 0.01, 0.02), 500_000, 100.0)] * 2 for name, speed in speeds.items()}
     slower = {name: 50.0 if name == "scorer_hgb_watched" else 100.0 for name in COMPANIONS}
     companions = {name: [Run(Pace(speed, 0.01), 500_000, 100.0)] * 2 for name, speed in slower.items()}
-    hindered = {name: 98.0 if name == "scorer_default_with_metrics" else 100.0 for name in METRICS}
-    metrics = {name: [Run(Pace(speed, 0.01), 1_000_000, 100.0)] * 4 for name, speed in hindered.items()}
+    slowed = {name: 98.0 if name == "scorer_default_with_metrics" else 100.0 for name in METRICS}
+    metrics = {name: [Run(Pace(speed, 0.01), 1_000_000, 100.0)] * 4 for name, speed in slowed.items()}
     p99_ms = {"scorer_default": 20.0, "kafka_streams": 80.0, "kafka_streams_10ms": 40.0}
     latency = {
         Case(contender=contender, partitions=partitions, rate_per_s=rate): [

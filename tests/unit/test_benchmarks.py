@@ -21,18 +21,18 @@ ROOT = Path(__file__).parents[2]
 
 
 def test_ratios_compare_neighbours() -> None:
-    """A round in which all were slow counts as much as the others."""
+    """A round in which all contenders were slow counts as much as the others."""
     assert ratio([100.0, 10.0, 90.0], [50.0, 5.0, 30.0]) == Spread(2.0, 2.0, 3.0)
 
 
-def test_ratios_want_whole_rounds() -> None:
-    """A missing run is no ratio."""
+def test_ratios_need_complete_rounds() -> None:
+    """Without each run of a round, there is no ratio."""
     with pytest.raises(ValueError, match="argument"):
         ratio([1.0, 2.0], [1.0])
 
 
 def test_percentiles() -> None:
-    """Nearest rank: always one of the values."""
+    """Percentiles use the nearest rank: always one of the values."""
     values = [float(value) for value in range(1, 201)]
     assert [percentile(values, share) for share in (0.5, 0.95, 0.99, 1.0)] == [100.0, 190.0, 198.0, 200.0]
     assert percentile([7.0], 0.01) == 7.0
@@ -41,7 +41,7 @@ def test_percentiles() -> None:
 
 
 def test_pace_between_steps() -> None:
-    """Output in two steps: the first one ends the warm-up, the wait before it and after the last don't count."""
+    """Output in two steps: the first one ends the warm-up; waits before it and after the last one don't count."""
     totals = [(0.0, 0), (9.0, 0), (10.0, 300), (11.0, 300), (12.0, 900), (20.0, 900)]
     samples = [Sample(at_s, total, cpu_s=at_s / 2, broker_cpu_s=at_s / 4) for at_s, total in totals]
     assert pace(samples) == Pace(per_s=300.0, cpu_s_per_1000=1_000 / 600, broker_cpu_s_per_1000=500 / 600)
@@ -49,38 +49,38 @@ def test_pace_between_steps() -> None:
 
 
 def test_pace_skips_the_warm_up() -> None:
-    """Ten equal steps: the first two are not measured."""
+    """Of ten equal steps, the first two are not measured."""
     samples = [Sample(float(number), 10 * number) for number in range(11)]
     assert [sample.total for sample in window(samples)] == [20, 100]
 
 
-def test_one_step_is_no_pace() -> None:
-    """Nothing can be measured between one point."""
-    with pytest.raises(ValueError, match="in one step"):
+def test_one_step_has_no_pace() -> None:
+    """One point has no pace."""
+    with pytest.raises(ValueError, match="at once"):
         window([Sample(0.0, 0), Sample(1.0, 500)])
 
 
 def test_resident_by_tenth() -> None:
-    """The first sample that reaches each tenth."""
+    """The first sample that reaches each tenth counts."""
     samples = [Sample(float(number), 5 * number, resident_mb=float(number)) for number in range(21)]
     assert resident_by_tenth(samples) == [float(number) for number in range(2, 21, 2)]
 
 
 def test_cpu_shares() -> None:
-    """Over each stretch that is long enough; over all where none is."""
+    """Shares are taken over each stretch that is long enough; over the whole time if none is."""
     samples = [Sample(float(number), 0, cpu_s=cpu_s) for number, cpu_s in enumerate((0.0, 0.5, 1.0, 1.0, 2.0))]
     assert cpu_shares(samples, 2.0) == [0.5, 0.25, 0.5]
     assert cpu_shares(samples, 10.0) == [0.5]
 
 
 def test_core_shares() -> None:
-    """Of the process and of the broker, over the same seconds."""
+    """The shares of the process and of the broker are taken over the same seconds."""
     first, last = Sample(10.0, 0, cpu_s=1.0, broker_cpu_s=5.0), Sample(14.0, 400, cpu_s=2.0, broker_cpu_s=8.0)
     assert core_shares(first, last) == (0.25, 0.75)
 
 
 def test_csv_rows_are_counted_as_they_come(tmp_path: Path) -> None:
-    """No header, no half row; none where there is no file yet."""
+    """The header and an incomplete row don't count; a missing file has no rows."""
     path = tmp_path / "scores.csv"
     output = CsvOutput(path)
     assert output.total() == 0
@@ -92,7 +92,7 @@ def test_csv_rows_are_counted_as_they_come(tmp_path: Path) -> None:
 
 
 def test_kafka_4_takes_fewer_rounds_and_half_the_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """As many rounds of throughput as of latency; what else a run is configured with stays."""
+    """Kafka 4 has as many throughput rounds as latency rounds; the rest of the run's configuration is kept."""
     benches = list[Bench]()
 
     def measure(bench: Bench, *_: object) -> dict[str, Any]:
@@ -121,7 +121,7 @@ def test_goals_have_directions() -> None:
 
 
 def test_a_partial_run_replaces_nothing() -> None:
-    """Its figures go elsewhere."""
+    """Results of a partial run are written elsewhere."""
     assert BenchSettings.from_env({}).sections == list(SECTIONS)
     assert BenchSettings.from_env({}).results_folder == Path("benchmarks")
     assert BenchSettings.from_env({"BENCH_ONLY": "metrics", "BENCH_KEEP": "1"}).results_folder == Path("benchmarks")
@@ -136,13 +136,13 @@ def test_a_partial_run_replaces_nothing() -> None:
 
 
 @pytest.mark.parametrize(("owner", "method", "nothing"), RECORDING)
-def test_without_metrics_nothing_else_is_taken_out(owner: type, method: str, nothing: Callable[..., object]) -> None:
-    """What is replaced is there, and is waited for where its replacement is."""
+def test_without_metrics_nothing_else_is_removed(owner: type, method: str, nothing: Callable[..., object]) -> None:
+    """The replaced functions exist, and are awaited where their replacement is."""
     assert iscoroutinefunction(vars(owner)[method]) == iscoroutinefunction(nothing)
 
 
 def test_models_fit_the_frameworks_environment() -> None:
-    """What makes the models and what loads them elsewhere are the same versions."""
+    """The environments that make and load the models have the same versions."""
     ours, theirs = (_pins(ROOT / path) for path in ("requirements.lock", "benchmarks/requirements.lock"))
     for package in ("joblib", "numpy", "pandas", "scikit-learn", "scipy", "threadpoolctl"):
         assert ours[package] == theirs[package]

@@ -1,4 +1,4 @@
-"""Partitions that are blocked: how long, and how often that is logged."""
+"""Blocked partitions: for how long, and how often that is logged."""
 
 from structlog.testing import capture_logs
 
@@ -6,17 +6,17 @@ from scorer.blocked import Blocked
 
 
 class Clock:
-    """Turned by hand."""
+    """Clock set by the test."""
 
     now_s = 0.0
 
     def __call__(self) -> float:
-        """Return its time."""
+        """Return the time."""
         return self.now_s
 
 
 def test_a_reason_is_logged_when_it_begins_and_ends_and_rarely() -> None:
-    """However often it is retried, and for however many partitions."""
+    """A reason is logged when it begins, when it ends, and rarely between, whatever the retries and partitions."""
     clock = Clock()
     blocked = Blocked(clock)
     with capture_logs() as logs:
@@ -33,7 +33,7 @@ def test_a_reason_is_logged_when_it_begins_and_ends_and_rarely() -> None:
 
 
 def test_another_member_takes_it_over() -> None:
-    """Then it is no longer ours to report."""
+    """A partition that another member has taken over is no longer reported."""
     blocked = Blocked()
     blocked.add({3: 1}, "a")
     blocked.settle({4}, {})
@@ -41,7 +41,7 @@ def test_another_member_takes_it_over() -> None:
 
 
 def test_several_reasons() -> None:
-    """All are reported; one that is replaced by another has not ended."""
+    """All reasons are reported; one that is replaced by another has not ended."""
     blocked = Blocked()
     with capture_logs() as logs:
         blocked.add({0: 1, 1: 1}, "a")

@@ -1,4 +1,4 @@
-"""The board: what is shown equals what came, and no text of a stranger harms it."""
+"""The board: it shows exactly the records received, and no text of another writer can harm it."""
 
 import json
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ STAMP = "2027-01-15T08:00:00.000Z"  # NOW
 
 @dataclass
 class Record:
-    """As Kafka hands it out."""
+    """A record with the fields of the client's."""
 
     offset: int = 0
     timestamp: int = int(NOW * 1000)
@@ -29,7 +29,7 @@ class Record:
 
 
 def scored(payment_id: int, decision: str = "approve", **more: Any) -> bytes:
-    """A value of the scored topic."""
+    """Return a value of the scored topic."""
     value: dict[str, Any] = {
         "payment_id": payment_id,
         "amount": 10.0,
@@ -49,14 +49,14 @@ def scored(payment_id: int, decision: str = "approve", **more: Any) -> bytes:
 
 
 def board() -> Board:
-    """One that reads what is now."""
+    """Return a board whose reading is up to date."""
     made = Board("kafka:9092", Replicas(), NOW)
     made.connected(NOW, caught_up=True)
     return made
 
 
-def test_flagged_payments_are_told_once_newest_first() -> None:
-    """A tick has what came since the last one; what does not fit is counted."""
+def test_flagged_payments_are_sent_once_newest_first() -> None:
+    """A tick has the payments since the last one; those above its limit are counted."""
     one = board()
     one.add_scored(0, [Record(number, value=scored(number + 1, "review")) for number in range(60)], NOW)
     tick = one.tick(NOW + 1)
@@ -68,8 +68,8 @@ def test_flagged_payments_are_told_once_newest_first() -> None:
     assert [payment["payment_id"] for payment in one.snapshot(NOW + 3)["flagged"]][:2] == ["61", "60"]
 
 
-def test_a_page_is_bounded_whatever_comes() -> None:
-    """A flood of flagged payments and dead letters."""
+def test_a_page_is_bounded() -> None:
+    """A flood of flagged payments and dead letters does not exceed the page's limits."""
     one = board()
     for _ in range(5):
         one.add_scored(0, [Record(number, value=scored(number + 1, "block")) for number in range(1_000)], NOW)
@@ -80,14 +80,14 @@ def test_a_page_is_bounded_whatever_comes() -> None:
 
 
 def test_ids_are_text() -> None:
-    """A browser's numbers end at 2^53."""
+    """Ids are text, since a browser's numbers end at 2^53."""
     one = board()
     one.add_scored(0, [Record(value=scored(2**63 - 1, "block"))], NOW)
     assert one.snapshot(NOW)["flagged"][0]["payment_id"] == "9223372036854775807"
 
 
-def test_what_others_write_into_the_topic_is_skipped() -> None:
-    """Values that are no scored payment, beside one that is."""
+def test_records_of_other_writers_are_skipped() -> None:
+    """A value that is not a scored payment is skipped, beside one that is."""
     one = board()
     strange: list[bytes | None] = [None, b"", b"[]", b"{", b"\xff", scored(1, "maybe"), scored(1, scored_at="never")]
     one.add_scored(0, [Record(value=value) for value in strange] + [Record(value=scored(2, "block"))], NOW)
@@ -109,7 +109,7 @@ def test_what_others_write_into_the_topic_is_skipped() -> None:
 def test_any_dead_letter_is_shown(
     key: bytes | None, value: bytes | None, headers: list[tuple[str, bytes | None]], timestamp: int
 ) -> None:
-    """Whatever bytes are in it, it becomes JSON, and is counted."""
+    """A dead letter of any bytes becomes JSON, and is counted."""
     one = board()
     one.add_dead(3, [Record(5, timestamp, 0, key, value, headers)], NOW)
     shown = json.loads(json.dumps(one.snapshot(NOW)))
@@ -118,16 +118,16 @@ def test_any_dead_letter_is_shown(
     assert sum(shown["dead_reasons"].values()) == 1
 
 
-def test_a_header_of_the_sender_does_not_pass_for_ours() -> None:
-    """The scorer's headers come after the message's own."""
+def test_a_header_of_the_sender_is_not_taken_for_ours() -> None:
+    """The scorer's headers come after the message's own, which are not taken for them."""
     one = board()
     headers: list[tuple[str, bytes | None]] = [("dlq.reason", b"forged"), ("dlq.reason", b"empty")]
     one.add_dead(0, [Record(headers=headers)], NOW)
     assert one.snapshot(NOW)["dead_reasons"] == {"empty": 1}
 
 
-def test_a_marker_is_no_dead_letter() -> None:
-    """It is not counted; the letter that it names says when it was replayed, on open pages and on new ones."""
+def test_a_marker_is_not_a_dead_letter() -> None:
+    """A marker is not counted; its letter shows the time of the replay, on open pages and on new ones."""
     one = board()
     ours = dead_letter_headers(Place("in", 0, 7, 0), InvalidPayment(reason="empty", detail=""))
     letter = Record(5, headers=[*ours])
@@ -146,8 +146,8 @@ def test_a_marker_is_no_dead_letter() -> None:
     assert one.tick(NOW)["replays"] == []
 
 
-def test_payments_not_read_are_said() -> None:
-    """Read and published, of the last 10 s; then no more."""
+def test_unread_payments_are_reported() -> None:
+    """Payments read and published in the last 10 s are reported, and none later."""
     one = board()
     one.add_scored(0, [Record(number, value=scored(number + 1)) for number in range(100)], NOW)
     one.skip(900, NOW)
@@ -156,8 +156,8 @@ def test_payments_not_read_are_said() -> None:
     assert one.snapshot(NOW + 20)["sampling"] is None
 
 
-def test_kafka_is_away_since() -> None:
-    """A state keeps its beginning; before the first answer it is connecting, not away."""
+def test_kafka_is_unavailable_since() -> None:
+    """A state keeps its start time; before the first answer it is "connecting", not unavailable."""
     one = Board("kafka:9092", Replicas(), NOW)
     one.disconnected(NOW + 5)
     assert one.snapshot(NOW + 6)["kafka"] == {"state": "connecting", "since": NOW, "servers": "kafka:9092"}
@@ -170,7 +170,7 @@ def test_kafka_is_away_since() -> None:
 
 
 def test_history_begins_where_reading_did() -> None:
-    """All of the 15 minutes, or from the first record of a partition that was cut."""
+    """The history covers the whole 15 minutes, or starts at the first record of a partition that was cut."""
     one = board()
     one.start_history(NOW, ())
     assert one.snapshot(NOW)["history_since"] == NOW - 900

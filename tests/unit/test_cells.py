@@ -1,4 +1,4 @@
-"""What the text of a table's cell stands for."""
+"""Values of a table's cells."""
 
 import math
 import time
@@ -28,7 +28,7 @@ from fraudstream.payment_files.cells import number
     ],
 )
 def test_whole_numbers(text: str, value: float) -> None:
-    """Exact, as integers where they are; what is none comes back as it is."""
+    """Whole numbers are exact integers; other text is returned unchanged."""
     found = number(text, whole=True)
     assert found == value
     assert isinstance(found, int) == (isinstance(value, int))
@@ -36,7 +36,7 @@ def test_whole_numbers(text: str, value: float) -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("12", 12.0), (".5", 0.5), ("-1e-3", -0.001), (" 7.25", 7.25)])
 def test_decimals(text: str, value: float) -> None:
-    """Always doubles."""
+    """Decimals are always doubles."""
     found = number(text, whole=False)
     assert found == value
     assert isinstance(found, float)
@@ -44,32 +44,32 @@ def test_decimals(text: str, value: float) -> None:
 
 @pytest.mark.parametrize("text", ["", " ", "x", "nan", "inf", "1_000", "٣", "1,5", "0x10", "1e", "--1", "true1", "1 2"])
 def test_no_numbers(text: str) -> None:
-    """None of them, in any column."""
+    """These texts are not numbers in any column."""
     assert number(text, whole=True) is None
     assert number(text, whole=False) is None
 
 
 @pytest.mark.parametrize("text", ["9" * (1 << 20) + "x", "." + "9" * (1 << 20) + "x", "1e" + "9" * (1 << 20) + "x"])
 def test_a_long_cell_takes_a_linear_time(text: str) -> None:
-    """A megabyte of digits that is no number."""
+    """A cell of a megabyte of digits that is not a number takes a linear time."""
     began_s = time.monotonic()
     assert number(text, whole=False) is None
     assert number(text, whole=True) is None
     assert time.monotonic() - began_s < 2
 
 
-def test_booleans_are_no_decimals() -> None:
-    """An amount is never true."""
+def test_booleans_are_not_decimals() -> None:
+    """A boolean is not an amount."""
     assert number("true", whole=False) is None
 
 
 @given(st.integers(-(10**30), 10**30))
 def test_any_integer(value: int) -> None:
-    """Exact up to 19 digits; beyond, the nearest double."""
+    """Integers are exact up to 19 digits; longer ones are the nearest double."""
     assert number(str(value), whole=True) == (value if abs(value) < 10**19 else int(float(value)))
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 def test_any_double(value: float) -> None:
-    """Bit by bit."""
+    """Doubles are equal bit by bit."""
     assert number(repr(value), whole=False) == value

@@ -1,4 +1,4 @@
-"""A challenger in the shadow: heard, compared, and never in the way."""
+"""A challenger in the shadow: scored, compared, and never in the champion's way."""
 
 import asyncio
 from collections.abc import Callable
@@ -21,34 +21,34 @@ Predict = Callable[[int], float]
 
 
 class Constant:
-    """The same probability for all; `told` may raise or take its time."""
+    """A classifier with one probability for all payments; `on_call` may raise or take time."""
 
-    def __init__(self, fraud: float, told: Callable[[], None] = lambda: None) -> None:
-        self.fraud, self.told = fraud, told
+    def __init__(self, fraud: float, on_call: Callable[[], None] = lambda: None) -> None:
+        self.fraud, self.on_call = fraud, on_call
 
     def predict_proba(self, matrix: NDArray[np.float64], /) -> NDArray[np.float64]:
-        """Shape (n, 2)."""
-        self.told()
+        """Return probabilities of shape (n, 2)."""
+        self.on_call()
         return np.full((len(matrix), 2), [1 - self.fraud, self.fraud])
 
 
-def model(version: str, fraud: float, told: Callable[[], None] = lambda: None) -> FraudModel:
-    """A model of one opinion."""
-    return FraudModel(content_sha256=version, classifier=Constant(fraud, told), thresholds=Thresholds(0.1, 0.5))
+def model(version: str, fraud: float, on_call: Callable[[], None] = lambda: None) -> FraudModel:
+    """Return a model with one probability for all payments."""
+    return FraudModel(content_sha256=version, classifier=Constant(fraud, on_call), thresholds=Thresholds(0.1, 0.5))
 
 
 class Clock:
-    """Time that passes when told."""
+    """Clock set by the test."""
 
     def __init__(self) -> None:
         self.s = 1_000.0
 
     def __call__(self) -> float:
-        """Seconds."""
+        """Return the time in seconds."""
         return self.s
 
     def go(self, seconds: float) -> None:
-        """Later."""
+        """Advance the time."""
         self.s += seconds
 
 
@@ -56,12 +56,12 @@ CHAMPION = model("champion", 0.05)
 
 
 def none() -> tuple[FraudModel, Manifest] | None:
-    """No challenger in the folder."""
+    """Return no challenger, as from a folder without one."""
     return None
 
 
 def test_compared_once_a_minute() -> None:
-    """Agreement, shift of the log-odds and cost, over the payments since the last time."""
+    """Agreement, shift of the log-odds and cost cover the payments since the last comparison, a minute ago."""
     clock = Clock()
     challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, lambda: clock.go(0.001)))
     challenger._reported_s = clock()
@@ -78,17 +78,17 @@ def test_compared_once_a_minute() -> None:
     assert line["us_per_payment"] == pytest.approx(1.0, abs=0.01)
 
 
-@pytest.mark.parametrize("trouble", ["fails", "slow"])
-def test_left_out_for_a_minute(trouble: str) -> None:
-    """Then tried again; said each time it is left out."""
+@pytest.mark.parametrize("fault", ["fails", "slow"])
+def test_left_out_for_a_minute(fault: str) -> None:
+    """A challenger that fails or is slow is left out for a minute, then tried again; each time is logged."""
     clock = Clock()
 
-    def told() -> None:
-        if trouble == "fails":
+    def on_call() -> None:
+        if fault == "fails":
             raise RuntimeError("no")
         clock.go(0.5)
 
-    challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, told))
+    challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, on_call))
     for _ in range(2):
         with capture_logs() as lines:
             challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
@@ -98,29 +98,29 @@ def test_left_out_for_a_minute(trouble: str) -> None:
 
 
 def test_follows_the_folder(tmp_path: Path) -> None:
-    """Begins, is not asked where it is the champion itself, and ends; a damaged one is refused once."""
+    """The challenger starts, is idle while it is the champion itself, and ends; a damaged one is refused once."""
     first, second = save_model(tmp_path), save_model(tmp_path, strength=0.01)
     challenger = Challenger(load=lambda: store.load_challenger(tmp_path, store.NO_PINS))
 
-    def looked() -> list[str]:
+    def events() -> list[str]:
         with capture_logs() as lines:
             asyncio.run(challenger.look())
         return [line["event"] for line in lines]
 
-    assert looked() == []
+    assert events() == []
     store.challenge(tmp_path, first.content_sha256)
-    assert looked() == ["challenger changed"]
+    assert events() == ["challenger"]
     champion = store.load(tmp_path, store.NO_PINS)[0]
     assert champion.version == second.version
     shadow = challenger.score(MATRIX, champion, champion.score(MATRIX))
     assert shadow is not None
     assert shadow.version == first.version
     store.challenge(tmp_path, second.content_sha256)
-    assert looked() == ["challenger changed"]
+    assert events() == ["challenger"]
     assert challenger.score(MATRIX, champion, champion.score(MATRIX)) is None
     (tmp_path / store.VERSIONS / second.content_sha256 / store.MODEL_FILE).write_bytes(b"no")
-    assert looked() == ["challenger refused"]
-    assert looked() == []
+    assert events() == ["challenger refused"]
+    assert events() == []
     store.challenge(tmp_path, None)
-    assert looked() == []
+    assert events() == []
     assert challenger.model is None

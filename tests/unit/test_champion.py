@@ -1,4 +1,4 @@
-"""Another model takes over while running, or is refused and leaves the one in use alone."""
+"""Another model takes over at run time, or is refused and leaves the current one unaffected."""
 
 import asyncio
 import json
@@ -21,19 +21,19 @@ from scorer.service import champion
 
 
 def made(folder: Path, **env: str) -> Champion:
-    """Over the models in `folder`."""
+    """Return the champion of the models in `folder`."""
     return champion(ModelSettings.from_env({"MODELS_DIR": str(folder), **env}))
 
 
 def looked(holder: Champion) -> list[str]:
-    """What it logs when it looks."""
+    """Return the log events of one check of the folder."""
     with capture_logs() as lines:
         asyncio.run(holder.look())
     return [line["event"] for line in lines]
 
 
 def test_another_model_takes_over(tmp_path: Path) -> None:
-    """Once, with its version; a rollback does the same."""
+    """Another model takes over once, with its version; a rollback does the same."""
     first = save_model(tmp_path)
     holder = made(tmp_path)
     assert looked(holder) == []
@@ -47,7 +47,7 @@ def test_another_model_takes_over(tmp_path: Path) -> None:
 
 
 def test_another_rule_of_the_same_model_takes_over(tmp_path: Path) -> None:
-    """It is another version; a rollback brings model and rule back together."""
+    """Another rule is another version; a rollback restores model and rule together."""
     first = save_model(tmp_path)
     holder = made(tmp_path)
     second = save_model(tmp_path, review=0.3)
@@ -60,7 +60,7 @@ def test_another_rule_of_the_same_model_takes_over(tmp_path: Path) -> None:
 
 
 def test_overridden_thresholds_are_another_version(tmp_path: Path) -> None:
-    """The log names both, at the start and with each model that takes over."""
+    """The log names both versions, at the start and with each model that takes over."""
     first = save_model(tmp_path)
     holder = made(tmp_path, REVIEW_THRESHOLD="0.2")
     assert holder.model.version not in {first.version, None}
@@ -75,8 +75,8 @@ def test_overridden_thresholds_are_another_version(tmp_path: Path) -> None:
     assert looked(holder) == ["model swapped", "thresholds overridden"]
 
 
-def test_what_is_refused_changes_nothing(tmp_path: Path) -> None:
-    """Said once; mended, it takes over."""
+def test_a_refused_model_changes_nothing(tmp_path: Path) -> None:
+    """A refused model is logged once; after a repair it takes over."""
     first = save_model(tmp_path)
     holder = made(tmp_path)
     second = save_model(tmp_path, strength=0.01)
@@ -104,7 +104,7 @@ def test_what_is_refused_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_only_a_pinned_model_is_used(tmp_path: Path) -> None:
-    """At start and while running."""
+    """Only a pinned model is used, at start and at run time."""
     first = save_model(tmp_path)
     holder = made(tmp_path, MODEL_SHA256=f"{first.content_sha256}, {'0' * 64}")
     save_model(tmp_path, strength=0.01)
@@ -141,10 +141,10 @@ def _edit(path: Path, **changes: Any) -> None:
 
 @pytest.mark.parametrize("what", PINNED_ATTACKS)
 @pytest.mark.parametrize("pinned", ["content_sha256", "sha256"])
-def test_a_pin_covers_what_decides(tmp_path: Path, what: str, pinned: str) -> None:
-    """A manifest that decides otherwise is refused, at the start and while running, whatever hashes it states.
+def test_a_pin_covers_the_decision_rule(tmp_path: Path, what: str, pinned: str) -> None:
+    """A manifest with another rule is refused at the start and at run time, whatever hashes it states.
 
-    A pin of the model's bytes alone, as an earlier release had it, admits nothing.
+    A pin of the model's bytes alone, as in an earlier release, admits nothing.
     """
     manifest = save_model(tmp_path)
     pin = getattr(manifest, pinned)
@@ -159,7 +159,7 @@ def test_a_pin_covers_what_decides(tmp_path: Path, what: str, pinned: str) -> No
 
 
 def test_another_model_under_an_old_name_is_logged(tmp_path: Path) -> None:
-    """Versions are derived, so the name can't be kept: models are compared by all digits of their hashes."""
+    """A version is derived and can't be kept for another model: models are compared by all digits of their hashes."""
     first = save_model(tmp_path)
     holder = made(tmp_path)
     second = save_model(tmp_path, strength=0.01)
@@ -179,7 +179,7 @@ def test_another_model_under_an_old_name_is_logged(tmp_path: Path) -> None:
     ids=lambda changes: next(iter(changes)),
 )
 def test_a_description_that_changes_is_logged(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """What is outside of the version, such as what drift is measured from, changes nothing without a log line."""
+    """A change outside of the version, such as in the drift reference, is logged."""
     manifest = save_model(tmp_path)
     holder = made(tmp_path, MODEL_SHA256=manifest.content_sha256)
     (tmp_path / store.MANIFEST_FILE).write_bytes(encode(manifest.model_copy(update=changes)))
@@ -199,8 +199,8 @@ def _drift(edges: int, count: int) -> dict[str, Any]:
     [{}, None, [], 7, {"amount": {"edges": [1e308], "counts": []}}, _drift(1, 2**52), _drift(1, -1), _drift(250, 1)],
     ids=["empty", "null", "list", "number", "no counts", "too many payments", "negative", "too many bins"],
 )
-def test_a_drift_reference_that_is_none_is_refused(tmp_path: Path, drift: Any) -> None:
-    """With or without a pin: it is checked before anything is measured from it."""
+def test_an_invalid_drift_reference_is_refused(tmp_path: Path, drift: Any) -> None:
+    """An invalid drift reference is refused with or without a pin, before anything is measured from it."""
     manifest = save_model(tmp_path)
     holder = made(tmp_path, MODEL_SHA256=manifest.content_sha256)
     changed = manifest.model_copy(update={"reference": {"drift": drift}})

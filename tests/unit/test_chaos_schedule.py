@@ -1,4 +1,4 @@
-"""The storm's schedule: seeded, something of each kind, servers never disturbed one right after the other."""
+"""The storm's schedule: seeded, with each kind, and servers never disturbed one right after the other."""
 
 from itertools import islice, pairwise
 from typing import get_args
@@ -12,7 +12,7 @@ SEEDS = range(20)
 
 
 def first(count: int, seed: int) -> list[Disturbance]:
-    """The beginning of that storm."""
+    """Return the beginning of that storm."""
     return list(islice(schedule(seed, 3, 6), count))
 
 
@@ -24,13 +24,13 @@ def test_same_seed_same_schedule() -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_kind_comes(seed: int) -> None:
-    """Not many more than one deck holds each kind."""
+    """Little more than one deck holds each kind."""
     assert {one.kind for one in first(32, seed)} == set(get_args(Kind))
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_particulars_fit_the_kind(seed: int) -> None:
-    """Stops outlast the session or don't, failpoints can be armed, scaling stays in its bounds."""
+    """Stops are longer than the session or shorter, failpoints can be armed, scaling stays within its bounds."""
     for one in first(200, seed):
         assert 0 <= one.pick < 1
         assert 0 < one.wait_s <= 7
@@ -42,12 +42,12 @@ def test_particulars_fit_the_kind(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_servers_not_one_after_the_other(seed: int) -> None:
-    """They would need all the time there is."""
+    """Disturbances of servers are not consecutive, as they would need all the time."""
     places = [number for number, one in enumerate(first(200, seed)) if one.kind in SERVERS]
     assert all(later - earlier > 3 for earlier, later in pairwise(places))
 
 
 def test_all_failpoints_come_in_time() -> None:
-    """Every name with every action, within a few storms."""
+    """Every failpoint with every action comes within a few storms."""
     armed = {one.failpoint.split("@")[0] for seed in SEEDS for one in first(40, seed) if one.failpoint}
     assert armed == {f"{name}={action}" for name in failpoints.SCORER_NAMES for action in ("kill", "stop", "fail")}

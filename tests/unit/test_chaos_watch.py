@@ -1,4 +1,4 @@
-"""The storm's onlookers notice what they are there for."""
+"""The storm's watchers detect what they are for."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,7 +16,7 @@ STATE = State(identity=Identity(cluster="c", topic="t", group="g"), length=len(C
 
 
 def test_seen_twice() -> None:
-    """The second time tells where the first was."""
+    """The second sighting returns the time of the first."""
     seen = Seen(2)
     assert seen.note((1, 5), 100) is None
     assert seen.note((0, 5), 100) is None
@@ -50,7 +50,7 @@ HARMS: dict[str, Callable[[Path, Journal], object]] = {
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A CSV of which all is committed."""
+    """Provide a CSV that is committed up to its end."""
     path = tmp_path / "scores.csv"
     path.write_bytes(CONTENT)
     Journal(tmp_path / ".scores.csv.journal").write(STATE)
@@ -59,7 +59,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("harm", HARMS)
 def test_tailer_notices(path: Path, harm: str) -> None:
-    """Whatever is done to committed bytes."""
+    """Any change to committed bytes is found."""
     report = Report()
     tailer = Tailer(path, report)
     tailer._look()
@@ -70,7 +70,7 @@ def test_tailer_notices(path: Path, harm: str) -> None:
 
 
 def test_tailer_lets_it_grow(path: Path) -> None:
-    """A torn tail is nothing, nor is an append or a rotation."""
+    """A torn tail, an append or a rotation is not a finding."""
     report = Report()
     journal = Journal(path.with_name(".scores.csv.journal"))
     tailer = Tailer(path, report)

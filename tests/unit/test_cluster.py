@@ -1,4 +1,4 @@
-"""What a broker reports of the topics just after its start is not taken for the whole."""
+"""A broker's first, incomplete description of the topics just after its start is not used."""
 
 import asyncio
 from collections.abc import Iterator, Sequence
@@ -15,18 +15,18 @@ _UNKNOWN_TOPIC = 3
 
 
 class _Admin:
-    """A client of a broker that gives these answers, the last one for ever."""
+    """A client of a broker that gives these answers, then repeats the last one."""
 
     def __init__(self, answers: Sequence[Sequence[Sequence[int]]]) -> None:
         self._answers: Iterator[Any] = iter(answers)
         self._last: Any = None
-        self.asked = 0
+        self.requests = 0
 
     async def describe_cluster(self) -> dict[str, str]:
         return {"cluster_id": "one"}
 
     async def describe_topics(self, topics: list[str]) -> list[dict[str, Any]]:
-        self.asked += 1
+        self.requests += 1
         self._last = next(self._answers, self._last)
         return [
             {
@@ -40,13 +40,13 @@ class _Admin:
 
 @pytest.fixture(autouse=True)
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask again at once, and not for long."""
+    """Repeat requests without a pause, and for a short time."""
     monkeypatch.setattr(cluster, "_SETTLE_PAUSE_S", 0.0)
     monkeypatch.setattr(cluster, "_SETTLE_S", 0.2)
 
 
 def described(admin: Any) -> Cluster:
-    """What is made of the answers."""
+    """Return the cluster described by the answers."""
     return asyncio.run(describe(admin, TOPICS))
 
 
@@ -60,20 +60,20 @@ def described(admin: Any) -> Cluster:
         ([5], range(6), range(6)),
     ],
 )
-def test_it_asks_again_until_the_topics_agree(first: Sequence[Sequence[int]]) -> None:
-    """A topic that is missing, is shorter than the others, or has gaps."""
+def test_requests_are_repeated_until_the_topics_agree(first: Sequence[Sequence[int]]) -> None:
+    """The request is repeated while a topic is missing, is shorter than the others, or has gaps."""
     admin = _Admin([first, first, WHOLE])
     assert described(admin).partitions == dict.fromkeys(TOPICS, 6)
-    assert admin.asked == 3
+    assert admin.requests == 3
 
 
-def test_what_agrees_is_believed_at_once() -> None:
-    """A command does not wait for nothing."""
+def test_consistent_topics_are_accepted_immediately() -> None:
+    """Consistent topics are accepted without waiting."""
     admin = _Admin([WHOLE])
     assert described(admin).partitions == dict.fromkeys(TOPICS, 6)
-    assert admin.asked == 1
+    assert admin.requests == 1
 
 
-def test_what_stays_different_is_so() -> None:
-    """Too few partitions in an output topic, and a topic that does not exist, are reported by the caller."""
+def test_lasting_differences_are_accepted() -> None:
+    """Too few partitions in an output topic, or a missing topic, are left to the caller to report."""
     assert described(_Admin([(range(6), range(2), ())])).partitions == {"input": 6, "scored": 2, "dlq": 0}

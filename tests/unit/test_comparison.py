@@ -1,4 +1,4 @@
-"""Champion beside challenger, from scored records."""
+"""Champion and challenger compared from scored records."""
 
 import numpy as np
 import pytest
@@ -11,13 +11,13 @@ SHADOW = b',"challenger_probability":%.6f,"challenger_version":"%b"}'
 
 
 def record(champion: float, decision: str, challenger: float, version: bytes = b"new") -> Record:
-    """A scored payment that both have scored."""
+    """Return a payment that both models have scored."""
     value = scored_values([One(PAYMENT, champion, decision, "old", 0, 3, 7)])[0]
     return Record(value[:-1] + SHADOW % (challenger, version))
 
 
 def test_agreement_shift_and_table() -> None:
-    """Decisions by the challenger's own thresholds; what no challenger scored doesn't count."""
+    """Decisions use the challenger's own thresholds; payments without a challenger's score don't count."""
     found = Comparisons({"new": Thresholds(0.2, 0.6)}.get)
     alone = scored_values([One(PAYMENT, 0.5, "review", "old", 0, 3, 7)])[0]
     records = [

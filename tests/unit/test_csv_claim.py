@@ -1,4 +1,4 @@
-"""Two stacks with one CSV_PATH: the one that runs keeps the file, and the other one is refused until it has ended."""
+"""Two stacks with one CSV_PATH: the running one keeps the file, the other one is refused until the first has ended."""
 
 import json
 import subprocess
@@ -31,13 +31,13 @@ sys.stdin.read()
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where two stacks have their CSV."""
+    """Provide the path of the CSV that two stacks share."""
     return tmp_path / "scores.csv"
 
 
 @contextmanager
 def running(path: Path, identity: Identity) -> Iterator["subprocess.Popen[str]"]:
-    """A process that has claimed the CSV, and does nothing more."""
+    """Run a process that has claimed the CSV and does nothing else."""
     command = [sys.executable, "-c", CLAIM, str(path), json.dumps(asdict(identity))]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -55,13 +55,13 @@ def write(path: Path, identity: Identity, offsets: range) -> None:
         assert sink.append([batch(0, sink.acquire([0])[0].token, offsets)]) == {0}
 
 
-def former(path: Path) -> list[dict[int, list[int]]]:
-    """The rows of each file that was moved aside."""
+def moved_aside(path: Path) -> list[dict[int, list[int]]]:
+    """Return the rows of each file that was moved aside."""
     return [stored_in_csv(file) for file in sorted(path.parent.glob("scores.former-*.csv"))]
 
 
-def test_a_stack_that_runs_keeps_its_csv(path: Path) -> None:
-    """Also one that has nothing to write: the other one is refused, by name, and changes nothing."""
+def test_a_running_stack_keeps_its_csv(path: Path) -> None:
+    """A running stack keeps its CSV even with nothing to write: the other is refused, by name, and changes nothing."""
     write(path, IDENTITY, range(3))
     with running(path, IDENTITY):
         before = {file: file.read_bytes() for file in path.parent.iterdir()}
@@ -74,20 +74,20 @@ def test_a_stack_that_runs_keeps_its_csv(path: Path) -> None:
     assert stored_in_csv(path) == {0: list(range(5))}
 
 
-def test_a_stack_that_was_killed_is_replaced_at_once(path: Path) -> None:
-    """Its file is moved aside once, and both have their rows."""
+def test_a_killed_stack_is_replaced_without_delay(path: Path) -> None:
+    """The file of a killed stack is moved aside once, and both stacks have their rows."""
     write(path, IDENTITY, range(3))
     with running(path, IDENTITY) as process:
         process.kill()
         process.wait()
         write(path, OTHER, range(2))
         write(path, OTHER, range(2, 4))
-    assert former(path) == [{0: [0, 1, 2]}]
+    assert moved_aside(path) == [{0: [0, 1, 2]}]
     assert stored_in_csv(path) == {0: [0, 1, 2, 3]}
 
 
 def test_replicas_of_one_stack_share_the_claim(path: Path) -> None:
-    """The last one to end gives the CSV up."""
+    """The claim ends with the last replica."""
     with running(path, IDENTITY) as first, running(path, IDENTITY):
         first.kill()
         first.wait()
@@ -97,7 +97,7 @@ def test_replicas_of_one_stack_share_the_claim(path: Path) -> None:
 
 
 def test_a_new_stack_is_refused_though_csv_and_journal_were_deleted(path: Path) -> None:
-    """A stack without a payment so far has written nothing else; a rebuild is refused as well."""
+    """A stack without a payment so far has no other file; a rebuild is refused as well."""
     with running(path, IDENTITY):
         for file in (path, path.with_name(".scores.csv.journal")):
             file.unlink()
@@ -109,8 +109,8 @@ def test_a_new_stack_is_refused_though_csv_and_journal_were_deleted(path: Path) 
     assert stored_in_csv(path) == {0: [0, 1]}
 
 
-def test_a_deleted_claim_is_made_again(path: Path) -> None:
-    """By the next append; the other stack is refused from then on."""
+def test_a_deleted_claim_is_recreated(path: Path) -> None:
+    """The next append re-creates a deleted claim; the other stack is refused from then on."""
     with closing(CsvSink(path, IDENTITY)) as sink:
         sink.claim()
         path.with_name(".scores.csv.claim").unlink()
@@ -120,8 +120,8 @@ def test_a_deleted_claim_is_made_again(path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff{", b"[1]", b'{"cluster":"c"}'])
-def test_a_claim_that_is_not_readable(path: Path, content: bytes) -> None:
-    """Counts while it is held, for whatever stack that is, and is replaced afterwards."""
+def test_an_unreadable_claim(path: Path, content: bytes) -> None:
+    """An unreadable claim counts while it is held, for any stack, and is replaced afterwards."""
     claim = path.with_name(".scores.csv.claim")
     with running(path, IDENTITY):
         claim.write_bytes(content)
@@ -132,7 +132,7 @@ def test_a_claim_that_is_not_readable(path: Path, content: bytes) -> None:
 
 
 def test_a_writer_without_a_claim(path: Path) -> None:
-    """A scorer of a version that knows no claims takes the CSV: ours ends instead of moving files in turns."""
+    """A scorer of a version without claims takes the CSV: ours ends, so that files are not moved in turns."""
     with closing(CsvSink(path, IDENTITY)) as sink:
         sink.claim()
         path.with_name(".scores.csv.claim").rename(path.with_name("hidden"))
@@ -142,11 +142,11 @@ def test_a_writer_without_a_claim(path: Path) -> None:
             with pytest.raises(JournalForeignError, match="cluster 'other'"):
                 sink.acquire([0])
     assert stored_in_csv(path) == {0: [0, 1]}
-    assert len(former(path)) == 1
+    assert len(moved_aside(path)) == 1
 
 
 def test_another_topic_and_another_group(path: Path) -> None:
-    """The topic is named; a second group of one topic is refused also when the first one has ended."""
+    """The error names the topic; a second group of one topic is refused even after the first one has ended."""
     topic, group = (Identity(cluster="c", topic=topic, group=group) for topic, group in (("u", "g"), ("t", "h")))
     with running(path, IDENTITY), closing(CsvSink(path, topic)) as sink:
         with pytest.raises(JournalForeignError, match=r"topic 't'.*topic 'u'"):

@@ -1,4 +1,4 @@
-"""Rows erased from the CSV: all others stay byte for byte, and scorers continue."""
+"""Rows erased from the CSV: all others are unchanged byte for byte, and scorers continue."""
 
 import os
 import stat
@@ -71,7 +71,7 @@ def without(lines: dict[str, list[bytes]], rows: Rows) -> dict[str, list[bytes]]
 def test_other_rows_stay_and_scorers_continue(
     batches: list[tuple[int, list[int]]], erased: set[int], rotate_bytes: int | None, place: tuple[int, int, int]
 ) -> None:
-    """In every file; the last batches are read back without the erased rows; the next append finds nothing strange."""
+    """In every file, erased rows are not read back from the last batches, and the next append finds nothing changed."""
     with TemporaryDirectory() as name, pytest.MonkeyPatch.context() as patch:
         patch.setattr(erasure, "_BLOCK_BYTES", 200)
         folder = Path(name)
@@ -99,7 +99,7 @@ def test_other_rows_stay_and_scorers_continue(
 
 
 def test_a_running_scorer_keeps_its_token(tmp_path: Path) -> None:
-    """It appends as if nothing had happened, and a replay of what was erased is skipped."""
+    """A running scorer's next append succeeds, and a replay of erased records is skipped."""
     path = tmp_path / "scores.csv"
     sink = CsvSink(path, IDENTITY)
     sink.claim()
@@ -123,7 +123,7 @@ def test_a_running_scorer_keeps_its_token(tmp_path: Path) -> None:
 def test_a_failure_leaves_the_old_or_the_new_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, action: str, rotate_bytes: int | None
 ) -> None:
-    """Scorers append to either; the same command again completes the erasure."""
+    """Scorers append to the old or the new file; the same command again completes the erasure."""
     monkeypatch.setattr(failpoints, "_armed", {})
     path = tmp_path / "scores.csv"
     # the only batch of partition 2 is in the first file
@@ -148,7 +148,7 @@ def test_a_failure_leaves_the_old_or_the_new_file(
 
 
 def test_every_file_of_the_csv(tmp_path: Path) -> None:
-    """Also renamed ones, damaged lines among them; not those of others, and not what a killed rebuild has left."""
+    """Files of the CSV include renamed ones and damaged lines; not others' files, nor those of a killed rebuild."""
     written(tmp_path, [(0, [1, 2])], None)
     (tmp_path / ".scores.csv.rebuilt").write_bytes(row(1, 0, 0))
     for name in ("scores.damaged-1.csv", "scores.former-12.csv", "scores.replaced-1.csv", "scores.0001.csv"):
@@ -168,7 +168,7 @@ def test_every_file_of_the_csv(tmp_path: Path) -> None:
 
 
 def test_a_csv_that_is_a_link(tmp_path: Path) -> None:
-    """The file that it leads to is rewritten, and the link stays."""
+    """The target of the link is rewritten, and the link remains."""
     written(tmp_path, [(0, [1, 2])], None)
     path, elsewhere = tmp_path / "scores.csv", tmp_path / "elsewhere" / "real.csv"
     elsewhere.parent.mkdir()
@@ -182,7 +182,7 @@ def test_a_csv_that_is_a_link(tmp_path: Path) -> None:
 
 
 def test_without_a_csv(tmp_path: Path) -> None:
-    """Nothing is created but the list."""
+    """Only the list is created."""
     assert CsvErasure(tmp_path / "scores.csv", IDENTITY).erase(Rows([1], []), []) == {}
     assert not (tmp_path / "scores.csv").exists()
 
@@ -203,7 +203,7 @@ def test_the_csv_of_another_stack_or_a_held_lock(tmp_path: Path) -> None:
 
 
 def test_the_copy_is_private(tmp_path: Path) -> None:
-    """Other users can't read it, whatever the umask and the file before allowed; the group keeps its rights."""
+    """Other users can't read the copy, whatever the umask and the old rights; the group keeps its rights."""
     written(tmp_path, [(0, [1, 2])], None)
     path = tmp_path / "scores.csv"
     path.chmod(0o664)
@@ -217,7 +217,7 @@ def test_the_copy_is_private(tmp_path: Path) -> None:
 
 @given(places=st.lists(st.sets(st.tuples(*[st.integers(0, 9)] * 3)), max_size=4))
 def test_the_list_of_erased_records(places: list[set[tuple[int, int, int]]]) -> None:
-    """It keeps each place once, for its topic only."""
+    """The list keeps each place once, for its topic only."""
     with TemporaryDirectory() as name:
         path = Path(name) / "scores.csv"
         mine = ErasedPlaces(path, "c", "t")
@@ -231,8 +231,8 @@ def test_the_list_of_erased_records(places: list[set[tuple[int, int, int]]]) -> 
 
 
 @pytest.mark.parametrize("content", ["no", "[1]\n", '["c", "t", 1, 2]\n', "\udc80"])
-def test_a_list_that_is_none(tmp_path: Path, content: str) -> None:
-    """It is named, with what to do."""
+def test_an_invalid_list(tmp_path: Path, content: str) -> None:
+    """The error names the invalid list and the remedy."""
     listed = ErasedPlaces(tmp_path / "scores.csv", "c", "t")
     listed.path.write_text(content, errors="surrogateescape")
     with pytest.raises(SinkUnavailableError, match="delete it"):

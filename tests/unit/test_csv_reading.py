@@ -1,4 +1,4 @@
-"""All files of a CSV as one, by partition."""
+"""All files of a CSV read as one, by partition."""
 
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from fraudstream.csv_file.file import HEADER_LINE
 
 
 def rows(partition: int, offsets: range) -> bytes:
-    """Rows of these offsets."""
+    """Return rows with these offsets."""
     return csv_chunk([One(PAYMENT, 0.5, "review", "v1", 0, partition, offset) for offset in offsets])
 
 
 def offsets(snapshot: CsvSnapshot, partition: int) -> list[int]:
-    """The offsets of one partition, in order."""
+    """Return the offsets of one partition, in order."""
     problems: list[str] = []
     found = [one for lines in snapshot.lines(partition) for one, _ in row_entries(lines, partition, problems.append)]
     assert not problems
@@ -34,7 +34,7 @@ def offsets(snapshot: CsvSnapshot, partition: int) -> list[int]:
 def test_each_partition_whole_and_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: list[tuple[int, int]], cuts: set[int]
 ) -> None:
-    """However its rows are spread over blocks and files."""
+    """Rows are complete and in order, however they are spread over blocks and files."""
     monkeypatch.setattr(reading, "_BLOCK_BYTES", 300)
     monkeypatch.setattr(reading, "_READ_BYTES", 500)
     path = tmp_path / "scores.csv"
@@ -62,8 +62,8 @@ def test_each_partition_whole_and_in_order(
         assert snapshot.last(99) == -1
 
 
-def test_which_files_count(tmp_path: Path) -> None:
-    """Ours by name, the live one first; former and replaced ones don't."""
+def test_files_that_count(tmp_path: Path) -> None:
+    """Files with our names count, the live one first; previous and replaced ones don't."""
     for name in ("a.csv", "a.0002.csv", "a.0010.csv", "a.damaged-2.csv", "a.former-1.csv", "a.replaced-1.csv", "b.csv"):
         (tmp_path / name).write_bytes(b"")
     found = [path.name for path in files(tmp_path / "a.csv")]
@@ -72,7 +72,7 @@ def test_which_files_count(tmp_path: Path) -> None:
 
 
 def test_a_rotation_between_two_looks(tmp_path: Path) -> None:
-    """One file under two names is read once, and goes on being read under any."""
+    """A file that a rotation renames is read once, and reading continues under either name."""
     path = tmp_path / "a.csv"
     path.write_bytes(HEADER_LINE + rows(0, range(5)))
     path.with_name("a.0001.csv").hardlink_to(path)
@@ -81,8 +81,8 @@ def test_a_rotation_between_two_looks(tmp_path: Path) -> None:
         assert offsets(snapshot, 0) == list(range(5))
 
 
-def test_lines_that_are_none(tmp_path: Path) -> None:
-    """Are counted, the first ones kept; a last one that is not whole yet is left alone."""
+def test_invalid_lines(tmp_path: Path) -> None:
+    """Invalid lines are counted and the first ones kept; an incomplete last line is left alone."""
     path = tmp_path / "a.csv"
     path.write_bytes(HEADER_LINE + rows(0, range(2)) + b"\nwhat,ever\n" * 30 + rows(0, range(2, 4)) + b"2026-")
     with CsvSnapshot([path]) as snapshot:

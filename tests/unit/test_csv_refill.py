@@ -1,4 +1,4 @@
-"""A CSV written anew, and the journal with which scorers go on."""
+"""A rebuilt CSV, and the journal from which scorers continue."""
 
 import errno
 import os
@@ -20,7 +20,7 @@ from scorer.csv_sink import CsvSink
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A CSV with offsets 5…9 of partition 0, the last two of them never committed."""
+    """Provide a CSV with offsets 5…9 of partition 0, the last two of them never committed."""
     path = tmp_path / "scores.csv"
     sink = CsvSink(path, IDENTITY)
     token = sink.acquire([0, 1])[0].token
@@ -30,15 +30,15 @@ def path(tmp_path: Path) -> Path:
 
 
 def refill(path: Path, *, end: int = 8) -> list[Path]:
-    """Write what is committed of partition 0."""
+    """Rebuild the CSV from the committed records of partition 0."""
     writing = CsvRefill(path, IDENTITY)
     with writing.locked() as state:
         writing.write([rows(0, range(5, end))])
         return writing.finish(state, {0: Reached(first=6, end=end)})
 
 
-def test_scorers_go_on_behind_what_is_committed(path: Path) -> None:
-    """What was stored but not committed is stored again; a former token is refused; the first offset is kept."""
+def test_scorers_continue_after_the_committed_offset(path: Path) -> None:
+    """Uncommitted rows are stored again; a previous token is refused; the first offset is kept."""
     old = known(path, IDENTITY)
     assert old is not None
     path.unlink()
@@ -55,7 +55,7 @@ def test_scorers_go_on_behind_what_is_committed(path: Path) -> None:
 
 
 def test_without_a_journal(path: Path) -> None:
-    """The first offset is what was found."""
+    """Without a journal, the first offset is the first one found."""
     path.unlink()
     journal_of(path).path.unlink()
     refill(path)
@@ -70,8 +70,8 @@ def test_nothing_decided(path: Path) -> None:
     assert CsvSink(path, IDENTITY).acquire([0])[0].decided is None
 
 
-def test_refuses_what_would_repeat_rows(path: Path) -> None:
-    """A live CSV with rows, and damaged ones; a mere header is no obstacle."""
+def test_a_rebuild_that_would_repeat_rows_is_refused(path: Path) -> None:
+    """A live CSV with rows, or a damaged one, is refused; a header alone is accepted."""
     writing = CsvRefill(path, IDENTITY)
     with writing.locked(), pytest.raises(CsvExistsError, match="--force"):
         writing.refuse_to_repeat()
@@ -86,13 +86,13 @@ def test_refuses_what_would_repeat_rows(path: Path) -> None:
         other.refuse_to_repeat()
 
 
-def test_sets_aside_under_free_names(path: Path) -> None:
-    """Never over another one."""
+def test_files_are_moved_aside_under_free_names(path: Path) -> None:
+    """Moving aside never overwrites another file."""
     assert [refill(path)[0].name, refill(path)[0].name] == ["scores.replaced-1.csv", "scores.replaced-2.csv"]
 
 
-def test_goes_on_counting_rotated_files(path: Path) -> None:
-    """The next rotation overwrites none."""
+def test_rotated_files_are_numbered_on(path: Path) -> None:
+    """The next rotation overwrites no file."""
     for number in (1, 2):
         path.with_name(f"scores.000{number}.csv").write_bytes(b"kept")
     refill(path)
@@ -105,7 +105,7 @@ def test_goes_on_counting_rotated_files(path: Path) -> None:
 
 @pytest.mark.parametrize("step", ["before the journal", "behind the journal"])
 def test_killed_in_the_middle(path: Path, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
-    """Old or new, file and journal never contradict each other so that a record would be left out or stored twice."""
+    """File and journal, old or new, never disagree so that a record would be left out or stored twice."""
     if step == "before the journal":
         monkeypatch.setattr(Journal, "write", lambda *_: (_ for _ in ()).throw(OSError("killed")))
     else:
@@ -120,14 +120,14 @@ def test_killed_in_the_middle(path: Path, monkeypatch: pytest.MonkeyPatch, step:
 
 
 def test_another_groups_csv(path: Path) -> None:
-    """Is refused, naming the setting."""
+    """The CSV of another group is refused; the message names the setting."""
     other = CsvRefill(path, Identity(cluster="c", topic="t", group="other"))
     with pytest.raises(JournalForeignError, match="CSV_PATH"), other.locked():
         pass
 
 
 def test_a_scorer_that_holds_the_lock(path: Path) -> None:
-    """Is waited for, then said."""
+    """A lock that a scorer holds is waited for, then reported."""
     writing = CsvRefill(path, IDENTITY, patience_s=0.1)
     lock = FileLock(path.with_name(f".{path.name}.lock"), 1)
     with lock.held(), pytest.raises(SinkUnavailableError, match="lock"), writing.locked():
@@ -136,7 +136,7 @@ def test_a_scorer_that_holds_the_lock(path: Path) -> None:
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
 def test_a_folder_that_can_not_be_synced(path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """The mount syncs files only: the CSV is rebuilt all the same, and scorers continue after it."""
+    """Where the mount can sync only files, the CSV is rebuilt all the same, and scorers continue after it."""
     sync = os.fsync
 
     def fsync(descriptor: int) -> None:

@@ -1,4 +1,4 @@
-"""The CSV and its journal after each thing that can befall them (docs/operations.md, "The CSV on disk")."""
+"""The CSV and its journal after each kind of damage (docs/operations.md, "The CSV on disk")."""
 
 import errno
 import os
@@ -17,7 +17,7 @@ from scorer.csv_sink import CsvSink
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """A CSV with offsets 0…4 of partition 0."""
+    """Provide a CSV with offsets 0…4 of partition 0."""
     path = tmp_path / "scores.csv"
     write(path, range(5))
     return path
@@ -29,13 +29,13 @@ def write(path: Path, offsets: range) -> None:
     assert sink.append([batch(0, sink.acquire([0])[0].token, offsets)]) == {0}
 
 
-def aside(path: Path, why: str) -> Path:
-    """The file that was set aside."""
+def moved_aside(path: Path, why: str) -> Path:
+    """Return the path of the file that was moved aside."""
     return path.with_name(f"{path.stem}.{why}-1.csv")
 
 
-def test_the_header_stands_once(path: Path) -> None:
-    """However often the file is opened."""
+def test_the_header_is_written_once(path: Path) -> None:
+    """The header is written once, however often the file is opened."""
     write(path, range(5, 6))
     lines = path.read_text().splitlines()
     assert lines[0] == HEADER
@@ -45,7 +45,7 @@ def test_the_header_stands_once(path: Path) -> None:
 
 @pytest.mark.parametrize("torn", [b"2026-", b"a,b\n", b"x" * 10_000])
 def test_a_torn_tail_is_cut(path: Path, torn: bytes) -> None:
-    """What a killed writer left behind the committed length goes."""
+    """Bytes after the committed length, left by a killed writer, are cut."""
     whole = path.read_bytes()
     path.write_bytes(whole + torn)
     write(path, range(5, 7))
@@ -53,8 +53,8 @@ def test_a_torn_tail_is_cut(path: Path, torn: bytes) -> None:
     assert stored_in_csv(path) == {0: list(range(7))}
 
 
-def test_a_deleted_csv_is_begun_anew_and_nothing_is_scored_twice(path: Path) -> None:
-    """Old offsets stay decided; the file goes on with what follows."""
+def test_a_deleted_csv_is_recreated_and_nothing_is_scored_twice(path: Path) -> None:
+    """Old offsets remain decided; the new file continues with the following ones."""
     path.unlink()
     with capture_logs() as logs:
         write(path, range(5, 7))
@@ -63,14 +63,14 @@ def test_a_deleted_csv_is_begun_anew_and_nothing_is_scored_twice(path: Path) -> 
 
 
 @pytest.mark.parametrize("change", ["shorter", "edited"])
-def test_a_changed_csv_is_set_aside(path: Path, change: str) -> None:
-    """Never append to a file that somebody changed; never lose it either."""
+def test_a_changed_csv_is_moved_aside(path: Path, change: str) -> None:
+    """A file that another program changed is neither appended to nor lost."""
     whole = path.read_bytes()
     changed = whole[:-3] if change == "shorter" else whole.replace(b"review", b"REVIEW")
     path.write_bytes(changed)
     with capture_logs() as logs:
         write(path, range(5, 7))
-    assert aside(path, "damaged").read_bytes() == changed
+    assert moved_aside(path, "damaged").read_bytes() == changed
     assert stored_in_csv(path) == {0: [5, 6]}
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("CSV damaged", "error")]
 
@@ -95,7 +95,7 @@ def test_a_lost_journal_is_rebuilt_from_the_csv(path: Path) -> None:
 
 
 def test_one_torn_journal_slot_leaves_the_other(path: Path) -> None:
-    """The slot before is whole: the append that it doesn't know is cut and done again."""
+    """The previous slot is whole: the append that it doesn't include is cut and repeated."""
     for number in (0, 1):
         with journal(path).open("r+b") as file:
             file.seek(number * (1 << 20) + 20)
@@ -108,29 +108,29 @@ def test_one_torn_journal_slot_leaves_the_other(path: Path) -> None:
         assert stored_in_csv(path) == {0: list(range(5))}
 
 
-def test_a_csv_of_something_else_is_set_aside(tmp_path: Path) -> None:
-    """A file with another header is not ours to append to."""
+def test_a_csv_with_another_header_is_moved_aside(tmp_path: Path) -> None:
+    """A file with another header is moved aside, not appended to."""
     path = tmp_path / "scores.csv"
     path.write_text("a,b\n1,2\n")
     write(path, range(2))
-    assert aside(path, "damaged").read_text() == "a,b\n1,2\n"
+    assert moved_aside(path, "damaged").read_text() == "a,b\n1,2\n"
     assert stored_in_csv(path) == {0: [0, 1]}
 
 
 def test_an_empty_csv_gets_its_header(tmp_path: Path) -> None:
-    """As `touch` leaves it."""
+    """An empty file, as `touch` leaves it, gets the header."""
     path = tmp_path / "scores.csv"
     path.touch()
     write(path, range(2))
     assert path.read_text().startswith(HEADER)
 
 
-def test_another_cluster_sets_the_csv_aside(path: Path) -> None:
-    """Its offsets mean nothing here."""
+def test_another_cluster_moves_the_csv_aside(path: Path) -> None:
+    """Offsets of another cluster mean nothing in this one."""
     sink = CsvSink(path, Identity(cluster="other", topic="t", group="g"))
     assert sink.is_new()
     assert sink.append([batch(0, sink.acquire([0])[0].token, range(2))]) == {0}
-    assert stored_in_csv(aside(path, "former")) == {0: list(range(5))}
+    assert stored_in_csv(moved_aside(path, "former")) == {0: list(range(5))}
     assert stored_in_csv(path) == {0: [0, 1]}
 
 
@@ -140,7 +140,7 @@ def test_another_group_is_refused_by_name(path: Path) -> None:
         CsvSink(path, Identity(cluster="c", topic="t", group="other")).acquire([0])
 
 
-def test_a_folder_in_place_of_the_csv_is_said(tmp_path: Path) -> None:
+def test_a_folder_in_place_of_the_csv_is_reported(tmp_path: Path) -> None:
     """Nothing is changed, and the message names the path."""
     path = tmp_path / "scores.csv"
     path.mkdir()
@@ -149,7 +149,7 @@ def test_a_folder_in_place_of_the_csv_is_said(tmp_path: Path) -> None:
 
 
 def test_a_missing_folder_is_waited_for(tmp_path: Path) -> None:
-    """The sink works as soon as the folder is there."""
+    """The sink works as soon as the folder exists."""
     path = tmp_path / "outputs" / "scores.csv"
     sink = CsvSink(path, IDENTITY)
     with pytest.raises(SinkUnavailableError, match="outputs"):
@@ -158,14 +158,14 @@ def test_a_missing_folder_is_waited_for(tmp_path: Path) -> None:
     assert sink.acquire([0])[0].token == 1
 
 
-def test_a_lock_held_elsewhere_is_said(path: Path) -> None:
-    """After its patience, the sink says who is in the way instead of waiting for ever."""
+def test_a_lock_held_by_another_process_is_reported(path: Path) -> None:
+    """After its timeout, the sink reports which process holds the lock instead of waiting forever."""
     with FileLock(path.with_name(f".{path.name}.lock"), 0.1).held(), pytest.raises(SinkUnavailableError, match="lock"):
         CsvSink(path, IDENTITY, patience_s=0.05).acquire([0])
 
 
-def test_a_deleted_lock_file_is_agreed_on_again(path: Path) -> None:
-    """Whoever held the deleted file's lock excludes nobody, so the path is looked at again."""
+def test_a_deleted_lock_file_is_recreated(path: Path) -> None:
+    """A lock on a deleted file excludes no other process, so the path is checked again."""
     lock = path.with_name(f".{path.name}.lock")
     with FileLock(lock, 0.1).held():
         lock.unlink()
@@ -174,7 +174,7 @@ def test_a_deleted_lock_file_is_agreed_on_again(path: Path) -> None:
 
 
 def journal(path: Path) -> Path:
-    """The journal beside the CSV."""
+    """Return the path of the journal beside the CSV."""
     return path.with_name(f".{path.name}.journal")
 
 
@@ -203,14 +203,14 @@ def test_a_replay_finds_its_rows_in_a_rotated_file(tmp_path: Path) -> None:
     assert {row.model_version for row in sink.acquire([0])[0].rows.values()} == {"old"}
 
 
-@pytest.mark.parametrize("begun", [None, "", HEADER[:10], f"{HEADER}\n"])
-def test_killed_in_the_middle_of_a_rotation(tmp_path: Path, begun: str | None) -> None:
-    """The file is renamed, maybe the next one begun, the journal does not know yet: the next opener finishes."""
+@pytest.mark.parametrize("next_file", [None, "", HEADER[:10], f"{HEADER}\n"])
+def test_killed_in_the_middle_of_a_rotation(tmp_path: Path, next_file: str | None) -> None:
+    """The file is renamed, maybe the next one created, the journal not updated: the next opener finishes."""
     path = tmp_path / "scores.csv"
     write(path, range(20))
     path.rename(path.with_name("scores.0001.csv"))
-    if begun is not None:
-        path.write_text(begun)
+    if next_file is not None:
+        path.write_text(next_file)
     with capture_logs() as logs:
         write(path, range(20, 22))
     assert logs == []
@@ -224,7 +224,7 @@ def test_killed_in_the_middle_of_a_rotation(tmp_path: Path, begun: str | None) -
 
 
 def test_a_lost_journal_never_costs_a_kept_file(tmp_path: Path) -> None:
-    """Rotation goes on behind the highest number that is there, and the first offset is known again."""
+    """Rotation continues after the highest existing number, and the first offset is recovered."""
     path = tmp_path / "scores.csv"
     sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
     token = sink.acquire([0])[0].token
@@ -241,8 +241,8 @@ def test_a_lost_journal_never_costs_a_kept_file(tmp_path: Path) -> None:
     assert [offset for file in [*kept, path] for offset in stored_in_csv(file).get(0, [])] == list(range(80))
 
 
-def test_a_topic_made_anew_sets_kept_files_aside_too(tmp_path: Path) -> None:
-    """Numbers begin anew, and old rows are not mixed with new ones."""
+def test_a_recreated_topic_moves_kept_files_aside_too(tmp_path: Path) -> None:
+    """Numbers start again, and old rows are not mixed with new ones."""
     path = tmp_path / "scores.csv"
     sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
     sink.append([batch(0, sink.acquire([0])[0].token, range(20))])
@@ -250,13 +250,13 @@ def test_a_topic_made_anew_sets_kept_files_aside_too(tmp_path: Path) -> None:
     sink.append([batch(0, token, range(20, 22))])
     sink.forget({0: token})
     assert not list(tmp_path.glob("scores.0*.csv"))
-    former = sorted(tmp_path.glob("scores.former-*.csv"))
-    assert [offset for file in former for offset in stored_in_csv(file)[0]] == list(range(22))
+    moved = sorted(tmp_path.glob("scores.former-*.csv"))
+    assert [offset for file in moved for offset in stored_in_csv(file)[0]] == list(range(22))
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.EIO])
 def test_a_folder_that_can_not_be_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) -> None:
-    """Some mounts can't do that, and are used all the same; a failing disk is said."""
+    """Mounts that can't sync folders are used all the same; a failing disk is reported."""
 
     def fsync(_: int) -> None:
         raise OSError(number, os.strerror(number))

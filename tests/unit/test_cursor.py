@@ -1,4 +1,4 @@
-"""Outputs read along with the input."""
+"""Outputs read in step with the input."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -29,7 +29,7 @@ async def _read(chunks: list[list[tuple[int, str]]], stops: list[int]) -> list[l
 
 
 @given(st.lists(st.lists(st.integers(0, 50), max_size=5)), st.lists(st.integers(0, 50), max_size=5))
-def test_takes_all_in_order_up_to_the_first_behind(chunks: list[list[int]], stops: list[int]) -> None:
+def test_takes_all_in_order_up_to_the_first_after_the_limit(chunks: list[list[int]], stops: list[int]) -> None:
     """Nothing is left out, whatever the chunks and however disordered."""
     entries = [[(offset, "x") for offset in chunk] for chunk in chunks]
     parts = asyncio.run(_read(entries, stops))

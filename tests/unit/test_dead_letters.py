@@ -1,4 +1,4 @@
-"""Letters and markers: written, read back, and not taken for each other."""
+"""Letters and markers: written, read back, and not confused with each other."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,8 +23,8 @@ names = st.sampled_from(["dlq.reason", "dlq.offset", "dlq.replayed_offset", REPL
 originals = st.lists(st.tuples(names, st.none() | st.binary(max_size=20)), max_size=5)
 
 
-def test_a_dead_letter_says_where_it_stood() -> None:
-    """Each header of the contract is there."""
+def test_a_dead_letter_has_its_source() -> None:
+    """A letter has every header of the contract."""
     headers = dict(dead_letter_headers(Place("in", 3, 42, -1), InvalidPayment(reason="empty", detail="ü\ud800")))
     assert headers == {
         "dlq.reason": b"empty",
@@ -46,7 +46,7 @@ def _letter(headers: Headers, value: bytes | None) -> Record:
 
 @given(originals, st.none() | st.binary(max_size=30) | st.binary(min_size=ROOM + 1, max_size=2 * ROOM))
 def test_a_letter_is_read_back(headers: Headers, value: bytes | None) -> None:
-    """Whatever headers the message had, also such as ours; it never passes for a marker."""
+    """A letter is read back whatever headers the message had, also such as ours; it is never taken for a marker."""
     record = _letter(headers, value)
     letter = dead_letter(3, record)
     assert letter is not None
@@ -58,8 +58,8 @@ def test_a_letter_is_read_back(headers: Headers, value: bytes | None) -> None:
 
 
 @given(originals, st.booleans(), st.booleans())
-def test_a_marker_is_read_back(headers: Headers, edited: bool, again: bool) -> None:
-    """It names its letter, and never passes for one."""
+def test_a_marker_is_read_back(headers: Headers, mended: bool, again: bool) -> None:
+    """A marker names its letter, and is never taken for one."""
     letter = dead_letter(3, _letter(headers, b"x"))
     assert letter is not None
     record = Record(None, headers=marker_headers(letter, edited=edited, again=again), offset=9, timestamp=6)
@@ -71,14 +71,14 @@ def test_a_marker_is_read_back(headers: Headers, edited: bool, again: bool) -> N
 
 
 @given(originals)
-def test_what_is_none_of_ours_is_neither(headers: Headers) -> None:
-    """A record of somebody else's, or with half of our headers."""
+def test_a_record_not_written_by_us_is_neither(headers: Headers) -> None:
+    """A record of another writer, or with half of our headers, is neither."""
     assert dead_letter(3, Record(b"x", headers=headers)) is None
     assert replayed(3, Record(b"x", headers=headers)) is None
 
 
 def test_a_replay_links_to_its_own_letter() -> None:
-    """Not to an earlier one, where a replayed message could not be scored either."""
+    """A replay is linked to its own letter, not to an earlier one, where a replayed message was invalid again."""
     letter = dead_letter(3, _letter([("a", b"1"), (REPLAY_OF, b"dlq/3/1")], b"x"))
     assert letter is not None
     assert replay_headers(letter, "dlq") == [("a", b"1"), (REPLAY_OF, b"dlq/3/7")]

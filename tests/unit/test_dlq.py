@@ -1,4 +1,4 @@
-"""Dead letters chosen, listed, shown, exported and planned: what is done to them without Kafka."""
+"""Dead letters selected, listed, shown, exported and planned: the operations that need no Kafka."""
 
 import json
 import unicodedata
@@ -54,7 +54,7 @@ def letter_record(
     own: Sequence[tuple[str, bytes | None]] = (),
     key: bytes | None = b"k",
 ) -> Record:
-    """A letter as Kafka hands it out."""
+    """Return a letter as the client returns it."""
     why = dead_letter_headers(Place(topic, 0, 70 + offset, timestamp), InvalidPayment(reason=reason, detail="d\x1b[1m"))
     cut = value is not None and len(value) > room
     notes = [("dlq.value_bytes", b"%d" % len(value or b"")), ("dlq.value_sha256", bytes(64))] if cut else []
@@ -64,26 +64,26 @@ def letter_record(
 
 
 def letter_of(record: Record, partition: int = 0) -> DeadLetter:
-    """Read back."""
+    """Return the letter read back from the record."""
     found = dead_letter(partition, record)
     assert found is not None
     return found
 
 
 def marker_record(offset: int, letter: Record, *, again: bool = False) -> Record:
-    """Says that `letter` was replayed."""
-    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), edited=True, again=again))
+    """Return a marker for the replay of `letter`."""
+    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), mended=True, again=again))
 
 
 def indexed(*records: Record, partition: int = 0, judged: bool = True) -> Index:
-    """Of one partition."""
+    """Return the index of these records of one partition."""
     index = Index(judged=judged)
     index.add(partition, records)
     return index
 
 
 def test_letters_and_the_markers_of_their_replays() -> None:
-    """A marker is no letter, and others' records are neither."""
+    """A marker is not a letter, and records of other writers are neither."""
     letters = [letter_record(0), letter_record(1)]
     index = indexed(*letters, marker_record(2, letters[1]), Record(b"x", 3), marker_record(4, letters[1], again=True))
     assert [entry.place for entry in index] == [(0, 0), (0, 1)]
@@ -101,7 +101,7 @@ def test_letters_and_the_markers_of_their_replays() -> None:
     until=st.none() | st.integers(0, 20),
     stamps=st.lists(st.integers(0, 20), max_size=8),
 )
-def test_a_choice_is_all_that_was_said(
+def test_a_letter_matches_all_filters(
     status: Status,
     reasons: frozenset[str],
     partitions: frozenset[int],
@@ -109,7 +109,7 @@ def test_a_choice_is_all_that_was_said(
     until: int | None,
     stamps: list[int],
 ) -> None:
-    """What holds for none of the filters' opposites; and the three statuses part the letters."""
+    """A letter is listed if it matches all filters; each letter is either open or replayed."""
     letters = [
         letter_record(number, timestamp=stamp, reason=("empty", "invalid_json")[number % 2])
         for number, stamp in enumerate(stamps)
@@ -141,20 +141,20 @@ def test_a_choice_is_all_that_was_said(
     ],
 )
 def test_times(text: str, moment: int) -> None:
-    """Absolute ones, and spans before now."""
+    """Times are absolute, or spans before now."""
     assert moment_ms(text, 100_000) == moment
 
 
 @pytest.mark.parametrize("text", ["", "h", "2w", "-1h", "tomorrow", "1.5h", "٣h"])
-def test_what_is_no_time(text: str) -> None:
-    """Is said, with examples."""
+def test_an_invalid_time(text: str) -> None:
+    """The error has examples."""
     with pytest.raises(ValueError, match="such as"):
         moment_ms(text, 0)
 
 
 @pytest.mark.parametrize("text", ["", "3", "3/", "/4", "3/4/5", "-1/4", "3/ 4", "٣/4"])
-def test_what_is_no_place(text: str) -> None:
-    """Is said, with an example; one is read as it is written."""
+def test_an_invalid_place(text: str) -> None:
+    """The error has an example; a valid place is read as it is formatted."""
     assert str(LetterPlace.parse("3/1234")) == "3/1234"
     with pytest.raises(ValueError, match="3/1234"):
         LetterPlace.parse(text)
@@ -162,7 +162,7 @@ def test_what_is_no_place(text: str) -> None:
 
 @given(st.text() | st.text("\x00\x1b\x9b\u202e\u200b\n\ra"), st.binary())
 def test_nothing_shown_moves_the_cursor(text: str, value: bytes) -> None:
-    """No control character, nothing that hides or reorders, whatever a stranger wrote; plain text stays as it is."""
+    """No control or hidden character is shown, whatever another writer wrote; plain text is unchanged."""
     for shown in (visible(text), visible_bytes(value), *visible_lines(value)):
         assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
     assert visible("12,50 € für Ärzte \\n") == "12,50 € für Ärzte \\n"
@@ -170,21 +170,21 @@ def test_nothing_shown_moves_the_cursor(text: str, value: bytes) -> None:
 
 @given(values, st.none() | st.binary(max_size=8), headers)
 def test_an_exported_letter_comes_back_byte_for_byte(value: bytes | None, key: bytes | None, own: Headers) -> None:
-    """Any bytes, in one line of ASCII without control characters."""
+    """Any bytes are exported as one line of ASCII without control characters."""
     letter = letter_of(letter_record(7, value, own=own, key=key), 3)
     line = export_line(letter, 1_000, ())
     assert line.isascii()
     assert line.isprintable()
     back = parse_line(line.encode())
     assert (back.place, back.value) == ((3, 7), value)
-    said = json.loads(line)
-    assert [header["name"] for header in said["headers"]] == [name for name, _ in own]
-    assert said["source_offset"] == 77
+    exported = json.loads(line)
+    assert [header["name"] for header in exported["headers"]] == [name for name, _ in own]
+    assert exported["source_offset"] == 77
 
 
 @given(st.lists(values, min_size=1, max_size=5), st.sampled_from([b"\n", b"\r\n", b"\n\n"]), st.booleans())
 def test_an_edited_file_gives_each_value(contents: list[bytes | None], end: bytes, mark: bool) -> None:
-    """With any line ends, empty lines, and a byte order mark."""
+    """Each value is read, with any line ends, empty lines, and a byte order mark."""
     lines = [export_line(letter_of(letter_record(number, value)), 0, ()) for number, value in enumerate(contents)]
     with TemporaryDirectory() as folder:
         path = Path(folder) / "edited.jsonl"
@@ -195,7 +195,7 @@ def test_an_edited_file_gives_each_value(contents: list[bytes | None], end: byte
 
 
 @pytest.mark.parametrize(
-    ("line", "words"),
+    ("line", "expected"),
     [
         (b"{", "not JSON"),
         (b"\xff\xfe", "not JSON"),
@@ -212,17 +212,17 @@ def test_an_edited_file_gives_each_value(contents: list[bytes | None], end: byte
         (b'{"partition":0,"offset":1,"value":""}', "line 1 already"),
     ],
 )
-def test_a_wrong_line_is_named(tmp_path: Path, line: bytes, words: str) -> None:
-    """With its number; nothing of it is quoted."""
+def test_a_wrong_line_is_named(tmp_path: Path, line: bytes, expected: str) -> None:
+    """The error has the line number and quotes nothing of the line."""
     file = tmp_path / "edited.jsonl"
     file.write_bytes(b'{"partition":0,"offset":1,"value":"x"}\n' + line + b"\n")
     with pytest.raises(EditedFileError, match=r"edited.jsonl, line 2: .*nothing was sent") as raised:
         Edited(file)
-    assert words in str(raised.value)
+    assert expected in str(raised.value)
 
 
-def test_a_file_that_is_not_there_or_changes(tmp_path: Path) -> None:
-    """Is said as such."""
+def test_a_missing_or_changed_file(tmp_path: Path) -> None:
+    """The error states that the file can't be read, or that it has changed."""
     with pytest.raises(EditedFileError, match="can't be read"):
         Edited(tmp_path / "absent")
     file = tmp_path / "edited.jsonl"
@@ -234,17 +234,17 @@ def test_a_file_that_is_not_there_or_changes(tmp_path: Path) -> None:
 
 
 def plan(index: Index, *, status: Status = "open", again: bool = False, limit: int | None = None) -> Plan:
-    """Without a file."""
+    """Return a plan without a file."""
     return planned(index, Choice(status=status), None, TARGET, again=again, limit=limit)
 
 
 def places(one: Plan) -> list[LetterPlace]:
-    """Of what is sent."""
+    """Return the places of the letters to be sent."""
     return [entry.place for entry in one.entries]
 
 
-def test_what_is_left_out_of_a_replay() -> None:
-    """And why, in words."""
+def test_letters_left_out_of_a_replay() -> None:
+    """A plan shows letters that are left out, with the reason."""
     letters = [
         letter_record(0),
         letter_record(1, topic="another"),
@@ -277,7 +277,7 @@ def test_what_is_left_out_of_a_replay() -> None:
 
 
 def test_a_limit_takes_the_oldest() -> None:
-    """And says how many are left for later."""
+    """The plan shows how many letters are left for later."""
     index = indexed(*[letter_record(number, timestamp=100 - number) for number in range(5)])
     limited = plan(index, limit=2)
     assert places(limited) == [(0, 3), (0, 4)]
@@ -285,7 +285,7 @@ def test_a_limit_takes_the_oldest() -> None:
 
 
 def test_a_plan_with_a_file(tmp_path: Path) -> None:
-    """Only its letters, judged by its values; a letter that was cut is whole again if its value is another."""
+    """Only the file's letters are sent, with its values; a letter that was cut needs another value than the cut one."""
     letters = [letter_record(0), letter_record(1), letter_record(2, b"x" * 6_000), letter_record(3, b"x" * 6_000)]
     index = indexed(*letters, judged=False)
     file = tmp_path / "edited.jsonl"
@@ -303,8 +303,8 @@ def test_a_plan_with_a_file(tmp_path: Path) -> None:
     assert "unchanged makes sense only where" not in one.text("dlq")
 
 
-def test_a_list_says_what_was_replayed() -> None:
-    """Counts by reason, the newest first, no raw escape; the same as JSON."""
+def test_a_list_shows_replays() -> None:
+    """A list has counts by reason, the newest letter first, no raw escape; the same as JSON."""
     letters = [letter_record(number, timestamp=1_000 * number, reason="empty") for number in range(3)]
     index = indexed(*letters, marker_record(3, letters[1]))
     text = listing.text(listing.listed(index, Choice()), "dlq", 2, NOW_MS)
@@ -319,19 +319,19 @@ def test_a_list_says_what_was_replayed() -> None:
 
 
 def test_a_letter_of_the_future_does_not_come_first() -> None:
-    """A message's timestamp is its sender's choice: twenty of the year 9999 would hide all that follow."""
+    """A message's timestamp is chosen by its sender: twenty of the year 9999 would hide all later letters."""
     letters = [letter_record(0, timestamp=253_370_764_800_000), letter_record(1), letter_record(2, timestamp=NOW_MS)]
     shown = listing.latest(listing.listed(indexed(*letters), Choice()), 3, NOW_MS)
     assert [entry.place.offset for entry, _ in shown] == [2, 1, 0]
 
 
 def test_everything_of_a_letter() -> None:
-    """Where it stood, its headers and bytes made visible, its replays, and what it would be today."""
+    """A letter is shown with its place, printable headers and bytes, its replays, and its validity today."""
     own: Headers = [("trace", b"a\x1b"), ("null", None), (REPLAY_OF, b"dlq/0/1")]
     letter = letter_of(letter_record(7, b"{\n\x1b[2J\xff", own=own), 3)
     marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, edited=True, again=False)
     text = showing.text(letter, [marker], "dlq", 1_000)
-    for words in (
+    for expected in (
         "dead letter 3/7 of dlq",
         "in, partition 0, offset 77",
         "trace: a\\x1b",
@@ -341,7 +341,7 @@ def test_everything_of_a_letter() -> None:
         "still a dead letter: invalid_json",
         "  {\n  \\x1b[2J\\xff",
     ):
-        assert words in text
+        assert expected in text
     assert "not yet" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
     assert "can be scored" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
     assert "a tombstone" in showing.text(letter_of(letter_record(1, None)), [], "dlq", 0)
@@ -354,7 +354,7 @@ def test_everything_of_a_letter() -> None:
 
 
 def test_of_a_huge_letter_the_beginning_is_shown() -> None:
-    """Whatever it is made of: each byte could be an escape of four characters, or a line."""
+    """The length is limited for any bytes: each could be an escape of four characters, or a line."""
     for part in (b"\0", b"\n", b"x"):
         letter = letter_of(letter_record(1, b""))
         huge = replace(

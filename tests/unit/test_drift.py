@@ -1,4 +1,4 @@
-"""Drift on simulated payments: found soon where there is some, never where there is none."""
+"""Drift on simulated payments: detected soon after it starts, never without a shift."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -27,33 +27,33 @@ REFERENCE = Reference.of(HISTORY, true_probability(HISTORY))
 
 
 def take(drift: Drift, matrix: Floats, first_ms: int = MIDNIGHT_MS, step_ms: float = 1.0) -> list[Change]:
-    """Payments one after the other, with their true probability as their score."""
+    """Return payments one after the other, with their true probability as their score."""
     stamps = first_ms + (np.arange(len(matrix)) * step_ms).astype(np.int64)
     return drift.take(matrix, true_probability(matrix), stamps)
 
 
 def richer(_: np.random.Generator, matrix: Floats) -> None:
-    """The mean of ln amount rises by half a standard deviation."""
+    """Raise the mean of ln amount by half a standard deviation."""
     matrix[:, AMOUNT] *= np.exp(0.5 * np.log(HISTORY[:, AMOUNT]).std())
 
 
 def riskier(_: np.random.Generator, matrix: Floats) -> None:
-    """The mean country risk rises by half a standard deviation, a little less where it ends at 1."""
+    """Raise the mean country risk by half a standard deviation, a little less because it ends at 1."""
     matrix[:, RISK] = np.minimum(1.0, matrix[:, RISK] + 0.5 * HISTORY[:, RISK].std())
 
 
 def less_risky(_: np.random.Generator, matrix: Floats) -> None:
-    """As `riskier`, downwards."""
+    """Lower the mean country risk likewise."""
     matrix[:, RISK] = np.maximum(0.0, matrix[:, RISK] - 0.5 * HISTORY[:, RISK].std())
 
 
 def newer(rng: np.random.Generator, matrix: Floats) -> None:
-    """Twice as many new devices."""
+    """Double the share of new devices."""
     _double(rng, matrix, DEVICE)
 
 
 def failing(rng: np.random.Generator, matrix: Floats) -> None:
-    """Twice as many payments with failed logins."""
+    """Double the share of payments with failed logins."""
     _double(rng, matrix, LOGINS)
 
 
@@ -66,10 +66,10 @@ def _double(rng: np.random.Generator, matrix: Floats, column: int) -> None:
 @pytest.mark.parametrize(
     ("shift", "column"), [(richer, AMOUNT), (riskier, RISK), (less_risky, RISK), (newer, DEVICE), (failing, LOGINS)]
 )
-def test_a_shift_is_found_within_5_000_payments(
+def test_a_shift_is_detected_within_5_000_payments(
     batch: int, shift: Callable[[np.random.Generator, Floats], None], column: int
 ) -> None:
-    """Begun once, by name, since about when it began; ended once when it is over."""
+    """Drift begins once, by name, with about the time of its start, and ends once when it is over."""
     drift, rng, changes = Drift(REFERENCE), np.random.default_rng(batch), []
     for number in range(30_000 // batch):
         matrix, numbers = simulate(rng, batch).matrix(), number * batch + np.arange(batch)
@@ -89,7 +89,7 @@ def test_a_shift_is_found_within_5_000_payments(
 
 @pytest.mark.parametrize("batch", [300, 5_000])
 def test_no_alarm_in_a_million_payments(batch: int) -> None:
-    """As the history, hours spread over the day."""
+    """A million payments like the history, with hours spread over the day, cause no alarm."""
     drift, rng = Drift(REFERENCE), np.random.default_rng(7)
     for number in range(1_000_000 // batch):
         assert take(drift, simulate(rng, batch).matrix(), MIDNIGHT_MS + number * batch) == []
@@ -97,7 +97,7 @@ def test_no_alarm_in_a_million_payments(batch: int) -> None:
 
 @pytest.mark.parametrize("rows", [100, 1_000, 20_000])
 def test_no_alarm_in_a_week_of_clock_driven_payments(rows: int) -> None:
-    """A constant pace, as the producer's: hours as no history has them, and scores that go up at night."""
+    """A constant pace, as the producer's, has hours unlike any history's, and scores that rise at night."""
     history = HISTORY[:rows]
     drift = Drift(Reference.of(history, true_probability(history)))
     for start_ms, matrix in _week(np.random.default_rng(8), 700):
@@ -110,7 +110,7 @@ def _week(rng: np.random.Generator, an_hour: int) -> Iterator[tuple[int, Floats]
 
 
 def test_the_hour_is_judged_after_a_whole_day() -> None:
-    """Payments that are all said to be of the night, whatever the clock says; then of all the day again."""
+    """After a whole day of night hours only, drift in the hour begins; after a whole normal day it ends."""
     drift, rng, changes = Drift(REFERENCE), np.random.default_rng(9), []
     for start_ms, matrix in _week(rng, 300):
         day = (start_ms - MIDNIGHT_MS) // 86_400_000
@@ -120,15 +120,15 @@ def test_the_hour_is_judged_after_a_whole_day() -> None:
             for change in take(drift, matrix, start_ms, 3_600_000 / 300)
             if change.finding.field == HOUR
         ]
-    (begun_ms, begun), (ended_ms, ended) = changes
-    assert (begun.begins, ended.begins) == (True, False)
-    assert begun.since_ms == ended.since_ms == MIDNIGHT_MS + 2 * 86_400_000
-    assert (begun_ms - MIDNIGHT_MS) // 3_600_000 == 3 * 24
-    assert (ended_ms - MIDNIGHT_MS) // 3_600_000 == 5 * 24
+    (begin_ms, begin), (end_ms, end) = changes
+    assert (begin.begins, end.begins) == (True, False)
+    assert begin.since_ms == end.since_ms == MIDNIGHT_MS + 2 * 86_400_000
+    assert (begin_ms - MIDNIGHT_MS) // 3_600_000 == 3 * 24
+    assert (end_ms - MIDNIGHT_MS) // 3_600_000 == 5 * 24
 
 
 def test_a_wrong_clock_neither_ends_a_day_nor_stops_the_next() -> None:
-    """Single timestamps of another year, or none at all, are left out."""
+    """Single timestamps of another year, or missing ones, are left out."""
     drift, rng, found = Drift(REFERENCE), np.random.default_rng(10), []
     for start_ms, matrix in _week(rng, 300):
         matrix[:, HOUR_COLUMN] = 3
@@ -138,8 +138,8 @@ def test_a_wrong_clock_neither_ends_a_day_nor_stops_the_next() -> None:
     assert [change.since_ms for change in found if change.finding.field == HOUR] == [MIDNIGHT_MS]
 
 
-def test_what_the_history_has_not_is_drift_and_no_crash() -> None:
-    """Bins that are empty on either side have no logarithm of their own."""
+def test_values_missing_from_the_history_are_drift() -> None:
+    """Bins that are empty on either side, which have no logarithm, are drift and not an error."""
     history = HISTORY.copy()
     history[:, LOGINS], history[:, DEVICE], history[:, AMOUNT] = 0, 0, 10.0
     drift = Drift(Reference.of(history, np.full(len(history), 0.5)))
@@ -147,8 +147,8 @@ def test_what_the_history_has_not_is_drift_and_no_crash() -> None:
     assert {change.finding.field for change in take(drift, matrix)} == {*FIELDS} - {"country_risk_score"}
 
 
-def test_nothing_is_said_before_the_window_is_full() -> None:
-    """However far the first payments are off."""
+def test_there_is_no_drift_before_the_window_is_full() -> None:
+    """There is no drift before the window is full, however different the first payments are."""
     drift, matrix = Drift(REFERENCE), simulate(np.random.default_rng(12), WINDOW - 1).matrix()
     matrix[:, AMOUNT] = 1e6
     assert take(drift, matrix) == take(drift, matrix[:0]) == []
@@ -157,7 +157,7 @@ def test_nothing_is_said_before_the_window_is_full() -> None:
 
 
 def test_empty_batches_are_not_kept() -> None:
-    """A topic of dead letters only must not fill the memory."""
+    """A topic of dead letters only does not fill the memory."""
     drift = Drift(REFERENCE)
     for _ in range(10):
         assert take(drift, HISTORY[:0]) == []
@@ -167,7 +167,7 @@ def test_empty_batches_are_not_kept() -> None:
 @settings(max_examples=30)
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 1_000))
 def test_histograms_of_replicas_add_up(one: int, other: int, seed: int) -> None:
-    """Counts of parts are those of the whole; each field counts each payment."""
+    """Counts of the parts add up to those of the whole; each field counts each payment."""
     matrix = simulate(np.random.default_rng(seed), one + other).matrix()
     scores = true_probability(matrix)
     whole = REFERENCE.histogram(matrix, scores)
@@ -179,7 +179,7 @@ def test_histograms_of_replicas_add_up(one: int, other: int, seed: int) -> None:
 
 @given(st.lists(st.integers(1, 900), max_size=60), st.integers(1, 2_000))
 def test_the_window_slides(blocks: list[int], payments: int) -> None:
-    """It holds the fewest last blocks that are enough."""
+    """The window holds the smallest number of last blocks that is large enough."""
     window = Window(payments)
     for number, count in enumerate(blocks, 1):
         window.push(count, np.array([count, number]))
@@ -192,7 +192,7 @@ def test_the_window_slides(blocks: list[int], payments: int) -> None:
 
 
 def test_psi_by_hand() -> None:
-    """A share that doubles from 12 to 24 % has 0.1; equal ones have 0; two distributions side by side don't mix."""
+    """A share that doubles from 12 to 24 % has 0.1; equal ones have 0; separate distributions don't mix."""
     actual, expected = np.array([0.76, 0.24, 0.5, 0.5]), np.array([0.88, 0.12, 0.5, 0.5])
     first = (0.76 - 0.88) * np.log(0.76 / 0.88) + (0.24 - 0.12) * np.log(2)
     np.testing.assert_allclose(psi.sizes(actual, expected, np.array([0, 2])), [first, 0.0])
@@ -203,7 +203,7 @@ def test_psi_by_hand() -> None:
 
 @pytest.mark.parametrize("bins", [2, 10, 24])
 def test_the_noise_limit_is_above_the_noise(bins: int) -> None:
-    """Twenty thousand samples of 500 against 300, without any change: each below, the mean as the source says."""
+    """Of 20,000 samples of 500 against 300 without a change, each is below the limit; the mean is the source's."""
     rng, shares = np.random.default_rng(13), np.full(bins, 1 / bins)
     seen, referred = rng.multinomial(500, shares, 20_000), rng.multinomial(300, shares, 20_000)
     actual, expected = (seen + 0.5) / (500 + bins / 2), (referred + 0.5) / (300 + bins / 2)
@@ -214,8 +214,8 @@ def test_the_noise_limit_is_above_the_noise(bins: int) -> None:
     assert psi.limits(np.array([float(bins)]), 1e6, 1e6)[0] == psi.SMALLEST
 
 
-def test_a_manifest_carries_it() -> None:
-    """Through JSON and back; a manifest without it has none."""
+def test_a_manifest_has_the_reference() -> None:
+    """A reference is read back from JSON; a manifest without one has none."""
     manifest = json.loads(json.dumps({KEY: REFERENCE.as_json()}))
     read = Reference.read(manifest)
     assert read is not None
@@ -231,7 +231,7 @@ def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("manifest", "words"),
+    ("manifest", "expected"),
     [
         ({KEY: None}, "drift: "),
         ({KEY: {}}, "drift.amount: Field required"),
@@ -252,9 +252,9 @@ def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
         (_bad(lambda one: one["is_new_device"]["counts"][3].__setitem__(0, 9_999)), "counts differ between fields"),
     ],
 )
-def test_a_broken_one_is_refused(manifest: dict[str, Any], words: str) -> None:
-    """In one line that says where."""
-    with pytest.raises(ModelUnfitError, match="the manifest's reference is invalid") as caught:
+def test_an_invalid_reference_is_refused(manifest: dict[str, Any], expected: str) -> None:
+    """An invalid reference is refused in one line that names its place."""
+    with pytest.raises(ModelUnfitError, match="the manifest's reference is wrong") as caught:
         Reference.read(manifest)
-    assert words in str(caught.value)
+    assert expected in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""What the scorer says of drift: one warning where it begins, one line where it ends."""
+"""Drift in the scorer's log: one warning where it begins, one line where it ends."""
 
 import json
 
@@ -24,7 +24,7 @@ REFERENCE = Reference.of(HISTORY, SCORER.model.score(HISTORY))
 
 
 def cycle(rng: np.random.Generator, second: int, *, richer: float) -> list[Outcome]:
-    """What a cycle of 1,000 payments and a dead letter made, of two partitions, at that second."""
+    """Return the outcomes of a cycle at that second: 1,000 payments and a dead letter, of two partitions."""
     payments = simulate(rng, 1_000)
     columns = [getattr(payments, name).tolist() for name in FEATURES]
     columns[0] = [amount * richer for amount in columns[0]]
@@ -35,8 +35,8 @@ def cycle(rng: np.random.Generator, second: int, *, richer: float) -> list[Outco
     return SCORER.decide({0: records[:300], 1: records[300:]}, {}, AT)
 
 
-def test_drift_is_told_once_at_either_end() -> None:
-    """Amounts are doubled for a while."""
+def test_drift_is_logged_once_at_either_end() -> None:
+    """While amounts are doubled, drift is logged once when it begins and once when it ends."""
     rng, alarm = np.random.default_rng(2), DriftAlarm()
     with capture_logs() as lines:
         for second in range(30):
@@ -52,7 +52,7 @@ def test_drift_is_told_once_at_either_end() -> None:
 
 
 def test_a_model_without_reference_is_not_watched() -> None:
-    """It says so once."""
+    """A missing reference is logged once."""
     with capture_logs() as lines:
         alarm = DriftAlarm()
         for _ in range(2):
@@ -61,7 +61,7 @@ def test_a_model_without_reference_is_not_watched() -> None:
 
 
 def test_payments_and_scores_are_those_that_are_published() -> None:
-    """Row by row, without the dead letters."""
+    """The measured values equal the published ones row by row, without the dead letters."""
     for outcome in cycle(np.random.default_rng(4), 0, richer=1.0):
         np.testing.assert_array_equal(outcome.probabilities, outcome.scored.fraud_probability)
         np.testing.assert_array_equal(outcome.matrix[:, 0], outcome.scored.payments.amount)

@@ -1,4 +1,4 @@
-"""What is read of outputs, and what can't be."""
+"""Entries of the outputs, and entries that can't be read."""
 
 import json
 from typing import Any
@@ -37,8 +37,8 @@ scored = st.builds(
 
 
 @given(scored)
-def test_row_and_scored_record_say_the_same(one: One) -> None:
-    """Whatever the numbers; and a row made from the scored record is the same, byte for byte."""
+def test_row_and_scored_record_are_equal(one: One) -> None:
+    """Row and scored record have equal numbers; a row made from the record is equal byte for byte."""
     row, (value,) = csv_chunk([one]), scored_values([one])
     record = Record(value, timestamp=one.timestamp_ms)
     problems: list[str] = []
@@ -51,7 +51,7 @@ def test_row_and_scored_record_say_the_same(one: One) -> None:
 
 @pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b"{}", b"1", json.dumps({"source_partition": 4}).encode()])
 def test_no_scored_record(value: bytes | None) -> None:
-    """Is named by its place, and left out."""
+    """An invalid scored record is reported with its place, and left out."""
     problems: list[str] = []
     assert scored_entries([Record(value)], 3, problems.append) == []
     assert len(scored_again([Record(value)], problems.append)) == 0
@@ -61,7 +61,7 @@ def test_no_scored_record(value: bytes | None) -> None:
 
 @pytest.mark.parametrize(("name", "value"), [("failed_logins", -1), ("amount", "5"), ("fraud_probability", 1.5)])
 def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -> None:
-    """Is left out of what is scored again, with the field that is wrong."""
+    """A record of another writer is left out of the new scoring, and reported with the field that is wrong."""
     one = One(PAYMENT, 0.5, "review", "v", 0, 3, 7)
     event = json.loads(scored_values([one])[0])
     problems: list[str] = []
@@ -81,10 +81,10 @@ def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -
     ],
 )
 def test_no_row(line: bytes, problems: int) -> None:
-    """Of ours is said; of another partition is passed over."""
-    said: list[str] = []
-    assert row_entries([line], 3, said.append) == []
-    assert len(said) == problems
+    """An invalid row of this partition is reported; one of another partition is skipped."""
+    reported: list[str] = []
+    assert row_entries([line], 3, reported.append) == []
+    assert len(reported) == problems
 
 
 def _letter(**changes: bytes) -> list[tuple[str, bytes | None]]:
@@ -105,12 +105,12 @@ def _letter(**changes: bytes) -> list[tuple[str, bytes | None]]:
     ],
 )
 def test_dead_letters(headers: list[tuple[str, bytes | None]], entries: list[tuple[int, int]], problems: int) -> None:
-    """Our headers come last; others' records are passed over."""
-    said: list[str] = []
-    assert dead_entries([Record(b"", headers=headers)], TOPIC, 3, said.append) == entries
-    assert len(said) == problems
+    """Our headers come last; records of other writers are skipped."""
+    reported: list[str] = []
+    assert dead_entries([Record(b"", headers=headers)], TOPIC, 3, reported.append) == entries
+    assert len(reported) == problems
 
 
 def test_the_payment_is_whole() -> None:
-    """All six fields."""
+    """An entry has all six fields."""
     assert len(Payment.__annotations__) == 6

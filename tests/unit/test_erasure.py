@@ -1,4 +1,4 @@
-"""How payments are recognised that are to be erased."""
+"""Recognition of payments that are to be erased."""
 
 import json
 import subprocess
@@ -49,7 +49,7 @@ SMALL = st.integers(1, 99)
     ],
 )
 def test_an_id_in_any_text(value: bytes | None, named: bool) -> None:
-    """Valid JSON or not, but never another number or another field."""
+    """An id is found in valid and invalid JSON, but never as another number or another field."""
     assert Wanted(payment_ids=frozenset([7])).names_payment(value) is named
 
 
@@ -58,7 +58,7 @@ def test_an_id_in_any_text(value: bytes | None, named: bool) -> None:
 )
 @pytest.mark.parametrize("start", [b"", b"payment_id", b"payment_id:", b"payment_id:7.0"])
 def test_long_texts_are_searched_in_one_pass(start: bytes, part: bytes) -> None:
-    """Whoever wrote them: eight times the text takes about eight times as long, not 64 times."""
+    """Eight times the text takes about eight times as long, not 64 times, whatever it holds."""
     wanted = Wanted(payment_ids=frozenset([7]))
     text = part * (4_000_000 // len(part))
 
@@ -72,7 +72,7 @@ def test_long_texts_are_searched_in_one_pass(start: bytes, part: bytes) -> None:
 
 @given(ids=st.frozensets(SMALL, max_size=4), key=st.none() | st.binary(max_size=2), other=SMALL)
 def test_valid_messages(ids: frozenset[int], key: bytes | None, other: int) -> None:
-    """With spaces or without; no id is found in a message of another."""
+    """An id is found with spaces or without, and never in the message of another payment."""
     wanted = Wanted(payment_ids=ids, keys=frozenset([b"k"]))
     payment: Payment = {**PAYMENT, "payment_id": other}
     for separators in ((",", ":"), (", ", ": ")):
@@ -84,7 +84,7 @@ def test_valid_messages(ids: frozenset[int], key: bytes | None, other: int) -> N
 
 @given(one=IDS, other=IDS, partition=st.integers(0, 99), offset=st.integers(0, 2**62))
 def test_rows(one: int, other: int, partition: int, offset: int) -> None:
-    """By id anywhere; by place only with the id, as a topic that was re-created has the place again."""
+    """Rows match by id anywhere; by place only together with the id, as a re-created topic has the place again."""
     payment: Payment = {**PAYMENT, "payment_id": one}
     line = csv_chunk([One(payment, 0.5, "review", "v1", 0, partition, offset)])
     assert Rows([one], []).match(line)
@@ -96,7 +96,7 @@ def test_rows(one: int, other: int, partition: int, offset: int) -> None:
 
 
 def test_the_command_needs_what_its_image_has() -> None:
-    """The archiver's image has no libraries of models."""
+    """The command runs in the archiver's image, which has no model libraries."""
     code = "import sys, cli.erase.command; print(sorted({'joblib', 'pandas', 'sklearn'} & sys.modules.keys()))"
     done = subprocess.run(
         [sys.executable, "-c", code],
@@ -109,7 +109,7 @@ def test_the_command_needs_what_its_image_has() -> None:
 
 
 def test_a_command_without_a_choice_logs_one_line() -> None:
-    """Nothing of the libraries that it imports."""
+    """No line comes from the libraries that the command imports."""
     done = subprocess.run(
         [sys.executable, "-m", "cli", "erase"],
         env={},

@@ -1,4 +1,4 @@
-"""Decoding: what is a payment, what is not, and why."""
+"""Decoding: valid payments, and the reason for each invalid message."""
 
 import json
 
@@ -15,18 +15,18 @@ GOOD = (
 
 
 def with_field(name: str, raw: str) -> bytes:
-    """GOOD with one field's JSON replaced."""
+    """Return GOOD with one field's JSON replaced."""
     fields = json.loads(GOOD)
     return json.dumps(fields | {name: "@"}).replace('"@"', raw).encode()
 
 
 def with_unknown(raw: str) -> bytes:
-    """GOOD with an unknown field added."""
+    """Return GOOD with an unknown field added."""
     return GOOD[:-1] + f',"x":{raw}}}'.encode()
 
 
 def reason(value: bytes | None) -> str | None:
-    """Why `value` is no payment, or None if it is one."""
+    """Return why `value` is invalid, or None if it is a payment."""
     event = decode(value)
     return event.reason if isinstance(event, InvalidPayment) else None
 
@@ -58,14 +58,14 @@ NO_JSON = {
 
 
 @pytest.mark.parametrize("value", NO_JSON.values(), ids=NO_JSON.keys())
-def test_what_is_no_json_is_dead(value: bytes) -> None:
-    """Bytes that are no JSON are told apart from JSON that is no payment."""
+def test_invalid_json_is_dead(value: bytes) -> None:
+    """Bytes that are not JSON have another reason than JSON that is not a payment."""
     assert reason(value) == "invalid_json"
 
 
 @pytest.mark.parametrize("value", [b"[]", b"1", b'"text"', b"null", b"true", b"[" + GOOD + b"]"])
-def test_json_that_is_no_object_is_dead(value: bytes) -> None:
-    """An array, a number, a string or null is no payment."""
+def test_json_that_is_not_an_object_is_dead(value: bytes) -> None:
+    """An array, a number, a string or null is not a payment."""
     assert reason(value) == "not_an_object"
 
 
@@ -98,7 +98,7 @@ def test_a_wrong_field_is_dead_and_named(name: str, raw: str) -> None:
 
 @pytest.mark.parametrize("name", Payment.__annotations__)
 def test_a_missing_field_is_dead_and_named(name: str) -> None:
-    """Each field is needed."""
+    """Each field is required."""
     fields = json.loads(GOOD)
     del fields[name]
     event = decode(json.dumps(fields).encode())
@@ -121,12 +121,12 @@ def test_a_missing_field_is_dead_and_named(name: str) -> None:
     ],
 )
 def test_unusual_payments_are_payments(value: bytes) -> None:
-    """White space, unknown fields and extremes within the range are fine."""
+    """White space, unknown fields and extremes within the range are valid."""
     assert reason(value) is None
 
 
 def test_of_a_field_given_twice_the_last_one_counts() -> None:
-    """As in every common JSON library."""
+    """The last one counts, as in every common JSON library."""
     event = decode(GOOD[:-1] + b',"amount":5}')
     assert not isinstance(event, InvalidPayment)
     assert event["amount"] == 5.0
@@ -143,7 +143,7 @@ def test_of_a_field_given_twice_the_last_one_counts() -> None:
         (b"[" + GOOD, GOOD + b"]"),
     ],
 )
-def test_two_broken_messages_never_mend_each_other(pair: tuple[bytes, bytes]) -> None:
+def test_two_broken_messages_never_repair_each_other(pair: tuple[bytes, bytes]) -> None:
     """A message is judged by its own bytes, whatever its neighbour is."""
     neighbours = [GOOD, *pair, GOOD]
     assert [isinstance(event, InvalidPayment) for event in decode_all(neighbours)] == [False, True, True, False]
@@ -172,13 +172,13 @@ def test_a_batch_is_decoded_as_each_message_alone(batch: list[bytes | None]) -> 
     )
 )
 def test_every_payment_in_range_is_read_back(payment: dict[str, float]) -> None:
-    """What is in range is accepted, unchanged."""
+    """Values in range are accepted and unchanged."""
     assert decode(json.dumps(payment).encode()) == payment
 
 
 @given(st.binary(max_size=200))
 def test_the_detail_never_quotes_the_message(value: bytes) -> None:
-    """Details are made of field names and rules, bounded in length."""
+    """Details consist of field names and rules, and have a limited length."""
     event = decode(b'{"payment_id":"SECRET-4111111111111111",' + value)
     assert isinstance(event, InvalidPayment)
     assert "4111" not in event.detail

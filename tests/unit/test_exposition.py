@@ -1,4 +1,4 @@
-"""Whatever a metrics target answers is a reading or a ValueError, and the page can show it."""
+"""Answers of a metrics target: any one is a reading or a ValueError, and the page can show it."""
 
 import random
 import time
@@ -27,7 +27,7 @@ HOSTILE = {
     "an integer beyond any float": f"fraudstream_ready {'9' * 400}",
     "an integer beyond Python's limit": f"fraudstream_ready {'9' * 900}",
     "no label": "fraudstream_lag_records 1",
-    "a partition that is no number": 'fraudstream_lag_records{partition="²"} 1',
+    "a partition that is not a number": 'fraudstream_lag_records{partition="²"} 1',
     "a negative partition": 'fraudstream_lag_records{partition="-1"} 1',
     "a long line": f'fraudstream_model_info{{role="{"x" * 1_000}",version="1",kind="1"}} 1',
     "many models": "\n".join(f'fraudstream_model_info{{role="a",version="{n}",kind="c"}} 1' for n in range(101)),
@@ -41,7 +41,7 @@ HOSTILE = {
 
 
 def mutated(rng: random.Random) -> str:
-    """A few lines of a scorer, damaged in one to four places, some of them in their value alone."""
+    """Return a few lines of a scorer with one to four changes, or with other values."""
     lines = rng.choices(OURS, k=rng.randint(1, 4))
     if rng.random() < 0.3:
         return "\n".join(f"{line.rpartition(' ')[0]} {rng.choice(PIECES)}" for line in lines)
@@ -53,15 +53,15 @@ def mutated(rng: random.Random) -> str:
 
 
 @pytest.mark.parametrize("name", HOSTILE)
-def test_what_no_service_answers_is_refused(name: str) -> None:
-    """By one kind of error, before the page has any of it."""
+def test_an_answer_of_no_service_is_refused(name: str) -> None:
+    """Each raises ValueError before any of it reaches the page."""
     with pytest.raises(ValueError, match=r"."):
         reading(HOSTILE[name])
 
 
 def test_any_text_is_a_reading_or_a_value_error() -> None:
-    """100,000 damaged expositions, one after the other from the same replica: the board can always be shown."""
-    rng = random.Random(14)  # a failure is repeated
+    """After 100,000 damaged expositions from the same replica, the board can always be shown."""
+    rng = random.Random(14)  # repeatable
     replicas = Replicas()
     board = Board("kafka:9092", replicas, 0.0)
     read = 0
@@ -79,7 +79,7 @@ def test_any_text_is_a_reading_or_a_value_error() -> None:
 
 
 def test_histograms_that_change_their_shape_measure_nothing() -> None:
-    """Buckets that vanish, decrease, or are not cumulative: no latency, and no error."""
+    """Buckets that vanish, decrease, or are not cumulative give neither a latency nor an error."""
     replicas = Replicas()
     whole, decreasing = reading(WHOLE), reading(WHOLE)
     decreasing.ages = {bound: float(len(whole.ages) - at) for at, bound in enumerate(sorted(whole.ages))}
@@ -90,7 +90,7 @@ def test_histograms_that_change_their_shape_measure_nothing() -> None:
 
 
 def test_names_of_the_network_are_sorted_whatever_they_are() -> None:
-    """A digit that is no decimal has no number."""
+    """A character that is a digit but not decimal is not part of a number."""
     replicas = Replicas()
     for name in ("scorer-²", "scorer-2", "scorer-x", "², -"):
         replicas.update(f"{len(name)}:1", {name: Answer(name, Reading())}, 0.0)
@@ -98,7 +98,7 @@ def test_names_of_the_network_are_sorted_whatever_they_are() -> None:
 
 
 def test_an_answer_of_a_megabyte_is_parsed_in_time() -> None:
-    """Of the kinds of lines that cost the parser most."""
+    """The answers consist of the lines that cost the parser most."""
     for line in ('fraudstream_x{a="' + '\\"' * 480 + '"} 1', "fraudstream_x 1", "# HELP " + "\\" * 990, "x" * 1_000):
         began_s = time.process_time()
         with suppress(ValueError):
@@ -108,13 +108,13 @@ def test_an_answer_of_a_megabyte_is_parsed_in_time() -> None:
 
 @given(st.binary(max_size=200) | st.recursive(st.none() | st.text(), st.lists).map(pydantic_core.to_json))
 def test_any_health_is_a_status_or_a_value_error(body: bytes) -> None:
-    """Also JSON of another shape."""
+    """JSON of another shape is a ValueError as well."""
     with suppress(ValueError):
         assert len(status_of(body)) <= 500
 
 
 def test_a_status_is_shown_and_cut() -> None:
-    """A long one would go to every page each second."""
+    """A long status, which would go to every page each second, is cut."""
     assert status_of(b'{"status": "waiting for Kafka", "at": 1}') == "waiting for Kafka"
     assert status_of(pydantic_core.to_json({"status": "x" * 10_000})) == "x" * 500
     with pytest.raises(ValueError, match=r"."):

@@ -1,4 +1,4 @@
-"""A user's own payments."""
+"""Payments from a user's own file."""
 
 import csv
 import gzip
@@ -65,14 +65,14 @@ def test_csv_as_python_writes_it(tmp_path: Path, rows: list[Payment]) -> None:
 @same_file
 @given(st.lists(payments, max_size=20))
 def test_json_lines(tmp_path: Path, rows: list[Payment]) -> None:
-    """Every line is sent as it is."""
+    """Every line is sent unchanged."""
     lines = [json.dumps(row).encode() for row in rows]
     messages = _all(_source(tmp_path / "payments.jsonl", b"\n\n".join(lines)))
     assert [message.value for message in messages] == lines
 
 
 def test_without_payment_id(tmp_path: Path) -> None:
-    """Other columns are ignored, their order is free, and each row gets an id of its own."""
+    """Other columns are ignored, their order is free, and each row gets its own id."""
     content = "is_fraud,is_new_device,amount,country_risk_score,failed_logins,transaction_hour\n0,1,5.5,0.1,2,3\n"
     (payment,) = _values(_source(tmp_path / "history.csv", content))
     assert isinstance(payment, dict)
@@ -85,8 +85,8 @@ def test_without_payment_id(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [f"\ufeff{HEADER}\r\n{GOOD}\r\n\r\n", f'{HEADER}\n"1"," 1200","+0.68",3,18,1'])
-def test_what_spreadsheets_write(tmp_path: Path, content: str) -> None:
-    """A byte-order mark, Windows' line ends, blank lines, quotes, spaces, no line end at the end."""
+def test_files_of_spreadsheets(tmp_path: Path, content: str) -> None:
+    """A byte-order mark, CRLF, blank lines, quotes, spaces and a missing last line end are accepted."""
     assert len(_all(_source(tmp_path / "payments.csv", content))) == 1
 
 
@@ -117,7 +117,7 @@ def _rejected(logged: list[dict[str, object]]) -> list[tuple[object, str]]:
 
 @pytest.mark.parametrize(("row", "message"), BAD_ROWS, ids=[message[:60] for _, message in BAD_ROWS])
 def test_bad_row(tmp_path: Path, row: str, message: str) -> None:
-    """Line, column and value are logged; the rows around it are sent, nothing of it."""
+    """Line, column and value are logged; the rows around it are sent, the bad row is not."""
     with capture_logs() as logged:
         source = _source(tmp_path / "payments.csv", f"{HEADER}\n{GOOD}\n{row}\n{GOOD}\n")
         assert len(_all(source)) == 2
@@ -128,7 +128,7 @@ def test_bad_row(tmp_path: Path, row: str, message: str) -> None:
 
 
 def test_invalid_utf_8(tmp_path: Path) -> None:
-    """Its line is rejected, in whichever column it is."""
+    """The line is rejected, whatever column is invalid."""
     content = f"{HEADER},note\n{GOOD},".encode() + b"\xff\n" + f"{GOOD},x\n".encode() + b"1,\xff,0.5,3,18,1,x\n"
     with capture_logs() as logged:
         assert len(_all(_source(tmp_path / "payments.csv", content))) == 1
@@ -148,7 +148,7 @@ def test_invalid_utf_8(tmp_path: Path) -> None:
     ],
 )
 def test_bad_line(tmp_path: Path, line: bytes, message: str) -> None:
-    """The line is named, and nothing of it is sent."""
+    """The error names the line, and nothing of it is sent."""
     with capture_logs() as logged:
         assert _source(tmp_path / "payments.jsonl", b"\n" + line).take(10, 0) == []
     ((number, detail),) = _rejected([dict(one) for one in logged])
@@ -165,13 +165,13 @@ def test_bad_line(tmp_path: Path, line: bytes, message: str) -> None:
     ],
 )
 def test_bad_header(tmp_path: Path, content: str, message: str) -> None:
-    """What is missing, and what was found instead."""
+    """The error names the missing columns and the columns found."""
     with pytest.raises(PaymentFileError, match=message):
         _source(tmp_path / "payments.csv", content).take(1, 0)
 
 
 def test_no_such_file(tmp_path: Path) -> None:
-    """Known before anything is connected."""
+    """A missing file is reported before any connection."""
     for name, message in (("no.csv", "No such file"), ("no.xlsx", "must end in .csv, .tsv, .txt, .jsonl or .ndjson")):
         with pytest.raises(PaymentFileError, match=message):
             check(tmp_path / name)
@@ -181,7 +181,7 @@ def test_no_such_file(tmp_path: Path) -> None:
 
 
 def test_a_damaged_file_is_sent_up_to_the_damage(tmp_path: Path) -> None:
-    """What was read before it is handed out first; then the error comes, each time."""
+    """Payments before the damage are returned first; then the error is raised, each time."""
     rows = gzip.compress(f"{HEADER}\n".encode() + f"{GOOD}\n".encode() * 200_000)
     source = _source(tmp_path / "payments.csv.gz", rows[:-20])
     sent: list[KeyedMessage] = []
@@ -197,7 +197,7 @@ def _drain(source: FileSource, sent: list[KeyedMessage]) -> None:
 
 
 def test_is_read_as_it_is_sent(tmp_path: Path) -> None:
-    """A file much larger than memory could hold: only what is asked for is read."""
+    """A file much larger than the memory can be sent: only the requested part is read."""
     path = tmp_path / "payments.csv"
     source = _source(path, f"{HEADER}\n" + f"{GOOD}\n" * 50_000 + "bad\n")
     assert len(source.take(10, 0)) == 10

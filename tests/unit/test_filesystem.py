@@ -1,4 +1,4 @@
-"""The lock's proof, and the file systems that are doubted."""
+"""The check of file locks, and file systems without reliable locks."""
 
 import errno
 import fcntl
@@ -14,14 +14,14 @@ from fraudstream.errors import LockUnreliableError
 
 
 def test_a_lock_that_holds_is_proven(tmp_path: Path) -> None:
-    """Two processes agree here, and nothing but the lock is left."""
+    """Two processes exclude each other here, and only the lock file remains."""
     path = tmp_path / ".lock"
     prove_lock(FileLock(path, 1), path)
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_a_lock_that_does_not_hold_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on a file system that lets everybody in."""
+    """A lock that excludes no other process is an error."""
     path = tmp_path / ".lock"
     monkeypatch.setattr(fcntl, "flock", lambda *_: None)
     with pytest.raises(LockUnreliableError, match="CSV_PATH"):
@@ -43,14 +43,14 @@ def test_a_network_file_system_is_doubted(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_without_a_list_of_mounts_nothing_is_doubted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As on macOS; the proof by two processes stands."""
+    """Without a list of mounts, as on macOS, only the check by two processes counts."""
     monkeypatch.setattr(filesystem, "_MOUNTS", tmp_path / "absent")
     assert doubtful(tmp_path) is None
 
 
 @pytest.mark.parametrize("call", ["open", "fsync"])
 def test_a_folder_is_synced_where_the_mount_can(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str) -> None:
-    """A mount that can't open or sync folders is no error; a failing disk is."""
+    """A mount that can't open or sync folders is accepted; a failing disk is an error."""
     number = errno.EISDIR if call == "open" else errno.EINVAL
 
     def fail(*_: object) -> None:

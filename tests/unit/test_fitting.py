@@ -1,4 +1,4 @@
-"""Records that are too large for their topic: what is removed, in which order, and how headers describe it."""
+"""Records that are too large for their topic: the parts removed, their order, and their description in headers."""
 
 import hashlib
 import json
@@ -27,7 +27,7 @@ messages = st.tuples(contents, contents, st.integers(-1, 2**62), many_headers)
 
 
 def largest_batch(message: Message) -> int:
-    """What aiokafka makes of it, in bytes."""
+    """Return the size of aiokafka's batch for the message, in bytes."""
     key, value, timestamp_ms, headers = message
     batch = BatchBuilder(1, 0, is_transactional=1)
     batch.append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
@@ -35,12 +35,12 @@ def largest_batch(message: Message) -> int:
 
 
 def parts_of(message: Message) -> dict[str, bytes]:
-    """Each part that can be removed, as its SHA-256 is of."""
+    """Return each removable part as the bytes of its SHA-256."""
     return {"key": message[0] or b"", "value": message[1] or b"", "headers": encoded(message[3])}
 
 
 def removed_from(headers: Sequence[tuple[str, bytes | None]], prefix: str) -> dict[str, tuple[int, str]]:
-    """The size and the SHA-256 of each removed part, as the headers say."""
+    """Return the size and the SHA-256 of each removed part, read from the headers."""
     notes = {name: (value or b"").decode(errors="replace") for name, value in headers}
     return {
         part: (int(notes[f"{prefix}.{part}_bytes"]), notes[f"{prefix}.{part}_sha256"])
@@ -50,8 +50,8 @@ def removed_from(headers: Sequence[tuple[str, bytes | None]], prefix: str) -> di
 
 
 @given(messages, st.integers(LEAST, LEAST + 12_000), st.booleans())
-def test_whatever_comes_fits(message: Message, limit: int, cuts_value: bool) -> None:
-    """And each part is there as it came, or described as it came."""
+def test_every_message_fits(message: Message, limit: int, cuts_value: bool) -> None:
+    """Every message fits, and each part is unchanged, or described as it was."""
     key, value, timestamp_ms, headers = message
     fit = fitted(message, OWN, limit, "p", cuts_value=cuts_value)
     notes = removed_from(fit[3], "p")
@@ -90,7 +90,7 @@ def test_whatever_comes_fits(message: Message, limit: int, cuts_value: bool) -> 
     ],
 )
 def test_the_largest_part_is_removed_first(sizes: tuple[int, int, int], removed: list[str]) -> None:
-    """And no more than must be; the rest of the room is the value's."""
+    """Nothing more than necessary is removed; the value gets the remaining room."""
     key, value, header = sizes
     message: Message = key * b"k", value * b"v", 5, [("h", header * b"h")]
     limit = batch_bytes(None, None, OWN) + 1_600
@@ -102,7 +102,7 @@ def test_the_largest_part_is_removed_first(sizes: tuple[int, int, int], removed:
 
 @given(messages, st.integers(LEAST, LEAST + 6_000))
 def test_a_reduced_letter_is_read_back(message: Message, limit: int) -> None:
-    """Its value as far as it is there, and what it lacks."""
+    """The letter has the remaining part of the value, and the names of the missing parts."""
     key, value, timestamp_ms, headers = fitted(message, OWN, limit, REDUCED_LETTER, cuts_value=True)
     letter = dead_letter(0, Record(value, timestamp=timestamp_ms, key=key, headers=headers))
     assert letter is not None
@@ -115,12 +115,12 @@ def test_a_reduced_letter_is_read_back(message: Message, limit: int) -> None:
 
 
 def test_headers_have_one_encoding() -> None:
-    """Length and name, length and value; as docs/dead-letters.md describes it."""
+    """Headers are encoded as length and name, length and value, as docs/dead-letters.md describes."""
     assert encoded([("ab", b"c"), ("", None)]) == struct.pack(">i2si1sii", 2, b"ab", 1, b"c", 0, -1)
 
 
 def test_a_scored_record_keeps_its_value() -> None:
-    """Only a key that is too large is removed, and only of its own record."""
+    """Only a key that is too large is removed, and only from its own record."""
     value = json.dumps(PAYMENT).encode()
     keys = [b"k", b"k" * 2_000, None]
     records = [Record(value, offset=number, key=key) for number, key in enumerate(keys)]

@@ -1,4 +1,4 @@
-"""Metadata that is incomplete after a broker's start: no position is dropped, and a re-created topic is noticed."""
+"""Incomplete metadata after a broker's start: every position is kept, and a re-created topic is detected."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -18,7 +18,7 @@ TOPIC = "scored"
 PARTITIONS = 6
 
 
-class _Found(NamedTuple):
+class _OffsetAndTimestamp(NamedTuple):
     offset: int
 
 
@@ -49,12 +49,12 @@ class _Consumer:
     async def end_offsets(self, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
         return {place: self.ends[place.partition] for place in places}
 
-    async def offsets_for_times(self, times: Mapping[TopicPartition, int]) -> dict[TopicPartition, _Found]:
-        return dict.fromkeys(times, _Found(0))
+    async def offsets_for_times(self, times: Mapping[TopicPartition, int]) -> dict[TopicPartition, _OffsetAndTimestamp]:
+        return dict.fromkeys(times, _OffsetAndTimestamp(0))
 
 
 def follow(reports: list[frozenset[int]], ends: Mapping[int, int], reached: Mapping[Place, int]) -> TopicFollower:
-    """A connection to which these partitions are reported, one report after the other."""
+    """Return a follower that got these reports of partitions, one after the other, on one connection."""
 
     async def read() -> TopicFollower:
         _Consumer.ends = ends
@@ -74,7 +74,7 @@ def follow(reports: list[frozenset[int]], ends: Mapping[int, int], reached: Mapp
     st.lists(st.integers(0, 100), min_size=PARTITIONS, max_size=PARTITIONS),
 )
 def test_no_position_is_dropped(connections: list[list[frozenset[int]]], offsets: list[int]) -> None:
-    """Whatever is reported, in whichever order, over any number of connections: each partition resumes where it was."""
+    """Each partition resumes where it was, whatever the reports, their order and the number of connections."""
     wanted = {(TOPIC, partition): offset for partition, offset in enumerate(offsets)}
     reached: Mapping[Place, int] = wanted
     for reports in connections:
@@ -85,14 +85,14 @@ def test_no_position_is_dropped(connections: list[list[frozenset[int]]], offsets
         assert reached == wanted
 
 
-def test_a_topic_made_again_is_read_from_its_beginning() -> None:
-    """Where it ends before the offset that was reached; the others resume."""
+def test_a_recreated_topic_is_read_from_its_beginning() -> None:
+    """A partition that ends before the reached offset is read from its beginning; the others resume."""
     found = follow([frozenset({0, 1})], {0: 50, 1: 150}, {(TOPIC, 0): 100, (TOPIC, 1): 100})
     assert found.positions == {(TOPIC, 0): 0, (TOPIC, 1): 100}
 
 
 def test_a_partition_that_was_never_read_is_cut() -> None:
-    """At its last records; a resumed one never is."""
+    """A new partition starts at its last records; a resumed one is never cut."""
 
     async def cut() -> Collection[Any]:
         _Consumer.ends, _Consumer.reported = {0: 5_000, 1: 5_000}, frozenset({0, 1})

@@ -11,7 +11,7 @@ from producer.identifiers import PaymentIds
 
 @given(st.integers(0, 2**32), st.integers(1, 300), st.integers(0, 4_000_000_000_000))
 def test_every_message_is_a_valid_payment(seed: int, count: int, now_ms: int) -> None:
-    """Each has its id as key, the hour of the clock in UTC, and the clock's time."""
+    """A message has its id as key, the hour of the clock in UTC, and the clock's time."""
     source = SimulatedSource(np.random.default_rng(seed), PaymentIds(now_ms / 1000, 3))
     messages = source.take(count, now_ms)
     assert len(messages) == count
@@ -24,6 +24,6 @@ def test_every_message_is_a_valid_payment(seed: int, count: int, now_ms: int) ->
 
 
 def test_the_same_seed_gives_the_same_payments() -> None:
-    """And so, with the same ids, the same bytes."""
+    """Messages with the same seed and the same ids have the same bytes."""
     one, other = (SimulatedSource(np.random.default_rng(4), PaymentIds(1.8e9, 3)) for _ in range(2))
     assert one.take(50, 0) == other.take(50, 0)

@@ -1,4 +1,4 @@
-"""What other members of the consumer group mean for the scorers."""
+"""Other members of the consumer group, and their effect on the scorers."""
 
 import pytest
 from aiokafka import TopicPartition
@@ -22,18 +22,18 @@ others = st.builds(
 
 
 def group(*members: Member, assignor: str = ASSIGNOR) -> Group:
-    """A stable group."""
+    """Return a stable group."""
     return Group(stable=True, assignor=assignor, members=members)
 
 
 def test_scorers_alone() -> None:
-    """Nothing to report, with any number of them."""
+    """Any number of scorers is nothing to report."""
     assert judge(group(), "payments", "g") is None
     assert judge(group(SCORER, SCORER), "payments", "g") is None
 
 
 def test_scorers_of_an_earlier_release() -> None:
-    """They have another assignor; none of this release may own partitions beside them."""
+    """Scorers of an earlier release have another assignor, and block those of this release."""
     finding = judge(group(SCORER, assignor="sticky"), "payments", "g")
     assert finding is not None
     assert finding.blocks
@@ -42,7 +42,7 @@ def test_scorers_of_an_earlier_release() -> None:
 
 @given(found=st.lists(others, min_size=1, max_size=8), assignor=st.sampled_from([ASSIGNOR, "range", "", "\x1b[2J"]))
 def test_any_other_member_is_reported_in_one_safe_line(found: list[Member], assignor: str) -> None:
-    """It blocks where it has the input's partitions, or an assignor that scorers lack."""
+    """A member blocks if it has the input's partitions, or an assignor that scorers lack."""
     finding = judge(group(SCORER, *found, assignor=assignor), "payments", "g")
     assert finding is not None
     assert visible(finding.text) == finding.text
@@ -53,8 +53,8 @@ def test_any_other_member_is_reported_in_one_safe_line(found: list[Member], assi
 
 
 @given(metadata=st.binary(max_size=60), assignment=st.binary(max_size=60))
-def test_a_member_writes_what_it_likes(metadata: bytes, assignment: bytes) -> None:
-    """Bytes that are no consumer's leave subscription and assignment empty, or whatever they happen to mean."""
+def test_a_member_with_arbitrary_metadata(metadata: bytes, assignment: bytes) -> None:
+    """Bytes of another protocol give an empty subscription and assignment, or any that they happen to encode."""
     entry = {"client_id": "x", "client_host": "/10.0.0.9", "member_metadata": metadata, "member_assignment": assignment}
     found = _member(entry)
     assert (found.client_id, found.host) == ("x", "10.0.0.9")
@@ -62,6 +62,6 @@ def test_a_member_writes_what_it_likes(metadata: bytes, assignment: bytes) -> No
 
 @pytest.mark.parametrize("metadata", [b"", b"\x00\x00\x7f\xff\xff\xff", b"\x00\x00\xff\xff\xff\xff", b"\x00\x01" * 9])
 def test_damaged_metadata(metadata: bytes) -> None:
-    """No error, and nothing made up."""
+    """Damaged metadata causes no error and gives no partitions."""
     entry = {"client_id": "x", "client_host": "", "member_metadata": metadata, "member_assignment": b""}
     assert _member(entry).assigned == frozenset()

@@ -1,4 +1,4 @@
-"""The heartbeat file, as several processes and their health checks meet it."""
+"""The heartbeat file, shared by several processes and their health checks."""
 
 import os
 import subprocess
@@ -23,7 +23,7 @@ def _beat(path: Path) -> None:
 
 
 def test_two_processes_of_one_machine_share_the_default_file(tmp_path: Path) -> None:
-    """Neither takes the other's half-made file away, and none is left behind."""
+    """Neither process removes the other's temporary file, and none remains."""
     path = tmp_path / "heartbeat"
     processes = [get_context("spawn").Process(target=_beat, args=(path,)) for _ in range(2)]
     for process in processes:
@@ -35,14 +35,14 @@ def test_two_processes_of_one_machine_share_the_default_file(tmp_path: Path) -> 
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
-    """Said at the start, with the variable's name."""
-    with pytest.raises(SettingsError, match=r"HEARTBEAT_FILE: the folder .* does not exist"):
+def test_a_missing_folder(tmp_path: Path) -> None:
+    """A missing folder is reported at the start, with the variable's name."""
+    with pytest.raises(SettingsError, match=r"HEARTBEAT_FILE: the folder .* is not there"):
         Heartbeat(tmp_path / "missing" / "heartbeat")
 
 
 def test_planted_links_are_not_followed(tmp_path: Path) -> None:
-    """Neither in place of the file nor of the part that becomes it, and the health check refuses one."""
+    """A link is followed neither in place of the file nor of its temporary file, and the health check refuses one."""
     victim, path = tmp_path / "victim", tmp_path / "heartbeat"
     victim.write_text("ready")
     path.symlink_to(victim)
@@ -66,7 +66,7 @@ def _endless(path: Path) -> None:
 
 @pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir, _endless])
 def test_a_health_check_does_not_wait(tmp_path: Path, put: Callable[[Path], None]) -> None:
-    """For a writer of a FIFO, or the end of a device; it exits with 1."""
+    """The check waits neither for a writer of a FIFO nor for the end of a device; it exits with 1."""
     path = tmp_path / "heartbeat"
     put(path)
     done = subprocess.run(
@@ -82,8 +82,8 @@ def test_a_health_check_does_not_wait(tmp_path: Path, put: Callable[[Path], None
     assert done.stderr == ""
 
 
-def test_what_a_health_check_prints_moves_no_cursor(tmp_path: Path) -> None:
-    """Somebody else may have written the file."""
+def test_output_of_a_health_check_moves_no_cursor(tmp_path: Path) -> None:
+    """The file may have been written by another user."""
     path = tmp_path / "heartbeat"
     path.write_bytes(b"\x1b[2Jno\xff\x9b\n" + 10_000 * b"x")
     reason = unhealthy(path)
@@ -93,7 +93,7 @@ def test_what_a_health_check_prints_moves_no_cursor(tmp_path: Path) -> None:
 
 
 def test_another_users_file_is_an_error_at_the_start() -> None:
-    """In a folder such as /tmp it can't be replaced; the message names the variable."""
+    """In a folder such as /tmp the file can't be replaced; the message names the variable."""
     if os.geteuid() != 0:
         if os.environ.get("CI"):
             pytest.fail("needs root, to be two users; in CI this is a failure")

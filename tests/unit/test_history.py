@@ -1,4 +1,4 @@
-"""The history's checks: each mistake is named with its line and column, and what is right by rule is accepted."""
+"""The history's checks: each error has its line and column, and unusual but valid values are accepted."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ def history(folder: Path, rows: list[str], header: str = HEADER) -> History:
 
 
 def refused(folder: Path, rows: list[str], header: str = HEADER) -> str:
-    """The message with which it is refused."""
+    """Return the message with which the history is refused."""
     with pytest.raises(TrainingDataError) as caught:
         history(folder, rows, header)
     assert "\n" not in str(caught.value)
@@ -34,7 +34,7 @@ def refused(folder: Path, rows: list[str], header: str = HEADER) -> str:
 
 
 def with_cell(line: int, column: str, text: str) -> list[str]:
-    """The rows with one cell changed; line 2 is the first row."""
+    """Return the rows with one cell changed; line 2 is the first row."""
     rows = list(ROWS)
     cells = rows[line - 2].split(",")
     cells[COLUMNS.index(column)] = text
@@ -43,7 +43,7 @@ def with_cell(line: int, column: str, text: str) -> list[str]:
 
 
 def test_a_good_history(tmp_path: Path) -> None:
-    """Matrix in the order of the features, labels beside it."""
+    """The matrix has the order of the features, and the labels beside it."""
     past = history(tmp_path, ROWS)
     assert past.matrix.shape == (100, 5)
     assert past.matrix[1].tolist() == [11.5, 0.1, 1.0, 1.0, 1.0]
@@ -51,7 +51,7 @@ def test_a_good_history(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "text", "words"),
+    ("column", "text", "expected"),
     [
         ("amount", "12€", "must be a valid number"),
         ("amount", "", "no value"),
@@ -75,11 +75,11 @@ def test_a_good_history(tmp_path: Path) -> None:
         ("is_fraud", "yes", "must be a valid integer"),
     ],
 )
-def test_a_wrong_cell_is_named(tmp_path: Path, column: str, text: str, words: str) -> None:
-    """By the file's line and the column."""
+def test_a_wrong_cell_is_named(tmp_path: Path, column: str, text: str, expected: str) -> None:
+    """The error has the line in the file and the column."""
     message = refused(tmp_path, with_cell(37, column, text))
     assert f"line 37, column {column}:" in message
-    assert words in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,8 @@ def test_a_wrong_cell_is_named(tmp_path: Path, column: str, text: str, words: st
         ("amount", "+5", 5.0),
     ],
 )
-def test_what_is_right_by_rule(tmp_path: Path, column: str, text: str, value: float) -> None:
-    """Integers that a table turned into floats, booleans, spaces."""
+def test_unusual_valid_values(tmp_path: Path, column: str, text: str, value: float) -> None:
+    """Integers that a table turned into floats, booleans and spaces are valid."""
     assert history(tmp_path, with_cell(2, column, text)).matrix[0, COLUMNS.index(column)] == value
 
 
@@ -104,7 +104,7 @@ def test_boolean_labels(tmp_path: Path) -> None:
 
 
 def test_extra_columns_order_blank_lines_and_a_byte_order_mark(tmp_path: Path) -> None:
-    """As spreadsheets write them."""
+    """Files as spreadsheets write them are accepted."""
     rows = [f"{row.rsplit(',', 1)[1]},note {n},{row.rsplit(',', 1)[0]}" for n, row in enumerate(ROWS)]
     header = "\ufeffis_fraud,note," + HEADER.removesuffix(",is_fraud")
     past = history(tmp_path, [*rows[:50], "", *rows[50:], "", ""], header)
@@ -112,7 +112,7 @@ def test_extra_columns_order_blank_lines_and_a_byte_order_mark(tmp_path: Path) -
 
 
 def test_lines_are_the_files(tmp_path: Path) -> None:
-    """Blank lines do not shift what is named."""
+    """Blank lines do not shift line numbers in errors."""
     rows = [f"{row},ok" for row in with_cell(9, "amount", "x")]
     rows.insert(3, "")
     rows.insert(0, "")
@@ -120,7 +120,7 @@ def test_lines_are_the_files(tmp_path: Path) -> None:
 
 
 def test_some_rejected_rows_can_be_allowed(tmp_path: Path) -> None:
-    """As many as the setting allows, and not one more."""
+    """Rejected rows are allowed up to the setting's limit, and not one more."""
     rows = [*ROWS, "x,0,0,0,0,0", "1,0,0,0,0"]
     message = refused(tmp_path, rows)
     assert "line 102, column amount: 'x' must be a valid number (and 1 more rows)" in message
@@ -131,13 +131,13 @@ def test_some_rejected_rows_can_be_allowed(tmp_path: Path) -> None:
 
 
 def test_more_mistakes_are_counted(tmp_path: Path) -> None:
-    """One message for a column that is wrong all over."""
+    """A column that is wrong throughout has one message with a count."""
     rows = [f"x{row}" for row in ROWS]
     assert "line 2, column amount: 'x10.5' must be a valid number (and 99 more rows)" in refused(tmp_path, rows)
 
 
-def test_missing_columns_are_named_with_what_is_there(tmp_path: Path) -> None:
-    """Another delimiter shows itself."""
+def test_missing_columns_are_named_with_the_columns_found(tmp_path: Path) -> None:
+    """A wrong delimiter is visible in the message."""
     assert "no column is_new_device" in refused(tmp_path, ROWS, HEADER.replace("is_new_device", "device"))
     message = refused(tmp_path, [row.replace(",", "|") for row in ROWS], HEADER.replace(",", "|"))
     assert "found, with comma as delimiter: 'amount|" in message
@@ -145,7 +145,7 @@ def test_missing_columns_are_named_with_what_is_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", ["", "\n\n", "  "])
 def test_an_empty_file(tmp_path: Path, text: str) -> None:
-    """Says what line 1 must be."""
+    """The error describes the required line 1."""
     path = tmp_path / "history.csv"
     path.write_text(text)
     with pytest.raises(TrainingDataError, match="empty"):
@@ -153,7 +153,7 @@ def test_an_empty_file(tmp_path: Path, text: str) -> None:
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
-    """Says how to get one."""
+    """The error explains how to get a history."""
     with pytest.raises(TrainingDataError, match="make data"):
         read(tmp_path / "none.csv")
     (tmp_path / "folder.csv").mkdir()
@@ -162,7 +162,7 @@ def test_a_missing_file(tmp_path: Path) -> None:
 
 
 def test_too_few_rows_and_one_class_only(tmp_path: Path) -> None:
-    """Nothing can be learned from either."""
+    """Training needs enough rows and both classes."""
     assert "0 payments are too few" in refused(tmp_path, [])
     assert "99 payments are too few" in refused(tmp_path, ROWS[:99])
     assert "0 of 100 payments are fraud" in refused(tmp_path, [row[:-1] + "0" for row in ROWS])
@@ -171,21 +171,21 @@ def test_too_few_rows_and_one_class_only(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("line", [2, 50])
 def test_a_line_with_too_many_fields(tmp_path: Path, line: int) -> None:
-    """Never cut silently."""
+    """The line is never cut silently."""
     rows = list(ROWS)
     rows[line - 2] += ",9"
     assert f"line {line}, 7 cells, but the header has 6 columns" in refused(tmp_path, rows)
 
 
 def test_a_line_with_too_few_fields(tmp_path: Path) -> None:
-    """Nobody knows which cell is missing."""
+    """The missing cell can't be known."""
     rows = list(ROWS)
     rows[7] = rows[7].rsplit(",", 1)[0]
     assert "line 9, 5 cells, but the header has 6 columns" in refused(tmp_path, rows)
 
 
 def test_another_encoding(tmp_path: Path) -> None:
-    """UTF-16, as some spreadsheets save."""
+    """UTF-16, as some spreadsheets save, is refused."""
     path = tmp_path / "history.csv"
     path.write_text("\n".join([HEADER, *ROWS]), encoding="utf-16")
     np.testing.assert_array_equal(read(path).matrix, history(tmp_path, ROWS).matrix)
@@ -196,7 +196,7 @@ def test_another_encoding(tmp_path: Path) -> None:
 def test_history_and_wire_give_the_same_bits(
     tmp_path_factory: pytest.TempPathFactory, amount: float, risk: float, logins: int, hour: int
 ) -> None:
-    """A payment looks the same to the model in training and in serving."""
+    """The model gets the same bits for a payment in training and in serving."""
     rows = [f"{amount!r},{abs(risk)!r},{logins},{hour},1,0", *ROWS]
     past = history(tmp_path_factory.mktemp("history"), rows)
     wire = decode(
@@ -207,8 +207,8 @@ def test_history_and_wire_give_the_same_bits(
     assert past.matrix[0].tobytes() == matrix(columns([wire]))[0].tobytes()
 
 
-def test_the_sample_history_is_what_make_data_makes(tmp_path: Path) -> None:
-    """The committed file, byte for byte."""
+def test_the_sample_history_is_the_output_of_make_data(tmp_path: Path) -> None:
+    """The committed file is equal byte for byte."""
     path = tmp_path / "made.csv"
     make_data.write(path)
     committed = Path(__file__).parents[2] / TrainingSettings.from_env({}).data

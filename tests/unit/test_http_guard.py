@@ -1,4 +1,4 @@
-"""Which requests are answered, by Host, Origin and Sec-Fetch headers."""
+"""Requests accepted or refused by their Host, Origin and Sec-Fetch headers."""
 
 import re
 
@@ -18,7 +18,7 @@ LINK = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate", "Sec-Fetch
 
 
 def status(*headers: tuple[str, str], path: str = "/events") -> int:
-    """What that request gets; 200 if it is not refused."""
+    """Return the status of that request; 200 if it is not refused."""
     refusal = GUARD.refusal(make_mocked_request("GET", path, CIMultiDict(headers)))
     return refusal.status if refusal else 200
 
@@ -56,12 +56,12 @@ HOSTS = {
 
 @pytest.mark.parametrize(("host", "expected"), HOSTS.items())
 def test_hosts(host: str, expected: int) -> None:
-    """Addresses and listed names; not one that only looks like them."""
+    """Addresses and listed names are accepted, similar ones are not."""
     assert status(("Host", host)) == expected
 
 
 def test_one_host_and_a_path() -> None:
-    """Not none, not two, and no other address in the request line."""
+    """A request needs exactly one Host, and no other address in the request line."""
     assert status() == 400
     assert status(("Host", "localhost"), ("Host", "localhost")) == 400
     assert status(("Host", "localhost"), path="http://localhost/events") == 400
@@ -85,7 +85,7 @@ ORIGINS = {
 
 @pytest.mark.parametrize(("origin", "expected"), ORIGINS.items())
 def test_origins(origin: str, expected: int) -> None:
-    """The same as Host, or a listed name."""
+    """An Origin equals Host, or is a listed name."""
     assert status(("Host", "localhost:8080"), ("Origin", origin)) == expected
     assert status(("Host", "localhost:8080"), ("Origin", "http://localhost:8080"), ("Origin", origin)) == expected
 
@@ -111,12 +111,12 @@ def test_origins(origin: str, expected: int) -> None:
     ],
 )
 def test_sec_fetch_headers(fetched: dict[str, str], path: str, expected: int) -> None:
-    """Of another site only a link to the page itself, opened in a tab."""
+    """From another site, only a link to the page itself, opened in a tab, is accepted."""
     assert status(("Host", "localhost"), *fetched.items(), path=path) == expected
 
 
 def test_a_refusal_names_the_setting() -> None:
-    """With the name, made harmless."""
+    """The message has the escaped name and the setting."""
     refusal = GUARD.refusal(make_mocked_request("GET", "/", CIMultiDict({"Host": "\x1bevil\u202e.example"})))
     assert refusal is not None
     assert "DASHBOARD_HOSTS" in refusal.text
@@ -126,7 +126,7 @@ def test_a_refusal_names_the_setting() -> None:
 
 @given(st.text(alphabet="evil.EX@,-%/:[]\x00é", max_size=60))
 def test_no_other_text_is_a_name_of_ours(text: str) -> None:
-    """As Host or as Origin."""
+    """Any other text is refused, as Host or as Origin."""
     is_address = text.startswith(("[::", "[e", "[E"))  # as [e::]
     assert is_address or status(("Host", text)) in {400, 421}
     assert status(("Host", "localhost"), ("Origin", text)) == 403

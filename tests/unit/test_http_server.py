@@ -1,4 +1,4 @@
-"""What counts as one client of a server."""
+"""Limits of a server for each client."""
 
 import pytest
 
@@ -18,6 +18,6 @@ from fraudstream.runtime.http_server import client_of
         ("/run/socket", ""),
     ],
 )
-def test_what_counts_as_one_client(remote: str | None, client: str) -> None:
-    """Who has an IPv6 address has 2^64 of them."""
+def test_addresses_of_one_client(remote: str | None, client: str) -> None:
+    """All addresses of an IPv6 /64 are one client, since its owner has 2^64 of them."""
     assert client_of(remote) == client

@@ -1,4 +1,4 @@
-"""Who we are to Kafka: which settings go together, secrets from files, and that nobody gets to see one."""
+"""Security settings of the Kafka client: valid combinations, secrets from files, and no secret ever shown."""
 
 import ssl
 from pathlib import Path
@@ -11,7 +11,7 @@ from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.tls import tls_context
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
-PASSWORD = "correct horse"  # noqa: S105 - not one of anybody's
+PASSWORD = "correct horse"  # noqa: S105 - not a real one
 SASL = {
     "KAFKA_SECURITY_PROTOCOL": "SASL_SSL",
     "KAFKA_SASL_MECHANISM": "SCRAM-SHA-512",
@@ -23,12 +23,12 @@ TLS = {"KAFKA_SECURITY_PROTOCOL": "SSL"}
 
 @pytest.fixture
 def authority(tmp_path: Path) -> Authority:
-    """Signs what a test needs."""
+    """Provide a certificate authority for the test's certificates."""
     return Authority(tmp_path, "authority")
 
 
 def shown(authority: Authority, certificate: Path, key: Path, password: str = "") -> KafkaSettings:
-    """Settings that show this certificate."""
+    """Return settings with this client certificate."""
     return KafkaSettings.from_env(
         TLS
         | {
@@ -40,8 +40,8 @@ def shown(authority: Authority, certificate: Path, key: Path, password: str = ""
     )
 
 
-def test_nothing_set_is_a_broker_that_asks_nothing() -> None:
-    """The default needs no security at all."""
+def test_no_settings_are_a_broker_without_security() -> None:
+    """By default there is no security."""
     options = client_options(KafkaSettings.from_env({}))
     assert options["security_protocol"] == "PLAINTEXT"
     assert options["ssl_context"] is None
@@ -67,8 +67,8 @@ def test_nothing_set_is_a_broker_that_asks_nothing() -> None:
         ({"KAFKA_BOOTSTRAP_SERVERS": "broker:kafka"}, "KAFKA_BOOTSTRAP_SERVERS"),
     ],
 )
-def test_what_does_not_go_together_is_named(env: dict[str, str], variable: str) -> None:
-    """In one line, which begins with the variable and never holds a secret."""
+def test_contradictory_settings_are_named(env: dict[str, str], variable: str) -> None:
+    """The error is one line that begins with the variable and has no secret."""
     with pytest.raises(SettingsError, match=rf"^{variable}: ") as error:
         KafkaSettings.from_env(env)
     assert PASSWORD not in str(error.value)
@@ -76,13 +76,13 @@ def test_what_does_not_go_together_is_named(env: dict[str, str], variable: str) 
 
 @pytest.mark.parametrize("servers", ["kafka", "kafka:9092", "a:1, b:2 ,c", "[::1]:9092", "10.0.0.1:9092"])
 def test_addresses_of_all_kinds(servers: str) -> None:
-    """Names and numbers, with and without a port, one or several."""
+    """Names and numbers, with and without a port, one or several, are valid."""
     assert KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": servers}).bootstrap_servers == servers
 
 
 @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
 def test_a_password_from_a_file(tmp_path: Path, end: str) -> None:
-    """Without the line end that an editor leaves, but with everything else."""
+    """A line end, as an editor leaves, is removed, and nothing else."""
     file = tmp_path / "password"
     file.write_text(f" {PASSWORD} {end}", newline="", encoding="utf-8")
     env = SASL | {"KAFKA_SASL_PASSWORD": "", "KAFKA_SASL_PASSWORD_FILE": str(file)}
@@ -90,8 +90,8 @@ def test_a_password_from_a_file(tmp_path: Path, end: str) -> None:
 
 
 @pytest.mark.parametrize("content", [None, b"", b"\n", b"\xff\xfe"])
-def test_an_unfit_file_is_named(tmp_path: Path, content: bytes | None) -> None:
-    """Missing, empty or no text: the variable and the file say so."""
+def test_an_invalid_file_is_named(tmp_path: Path, content: bytes | None) -> None:
+    """A missing, empty or non-text file is an error that names the variable and the file."""
     file = tmp_path / "password"
     if content is not None:
         file.write_bytes(content)
@@ -101,21 +101,21 @@ def test_an_unfit_file_is_named(tmp_path: Path, content: bytes | None) -> None:
 
 
 def test_a_password_given_twice_is_an_error() -> None:
-    """Nobody could say which one counts."""
+    """The two values could differ."""
     with pytest.raises(SettingsError, match="KAFKA_SASL_PASSWORD_FILE"):
         KafkaSettings.from_env(SASL | {"KAFKA_SASL_PASSWORD_FILE": "secrets/password"})
 
 
 def test_no_secret_is_shown() -> None:
-    """However settings are printed."""
+    """No representation of the settings has a secret."""
     settings = KafkaSettings.from_env(SASL)
     for text in (repr(settings), str(settings), settings.model_dump_json(), f"{settings!r}"):
         assert PASSWORD not in text
         assert "alice" in text
 
 
-def test_the_context_trusts_and_shows_what_is_set(authority: Authority) -> None:
-    """One context for the whole process, which checks certificates and, unless told otherwise, names."""
+def test_the_context_uses_the_settings(authority: Authority) -> None:
+    """One context for the whole process checks certificates and, by default, host names."""
     client = authority.issue("client", password=PASSWORD)
     settings = shown(authority, client.certificate, client.key, PASSWORD)
     context = tls_context(settings)
@@ -128,18 +128,18 @@ def test_the_context_trusts_and_shows_what_is_set(authority: Authority) -> None:
 
 
 def test_a_key_in_the_certificate_s_file(authority: Authority) -> None:
-    """One file for both will do."""
+    """One file may hold both."""
     settings = TLS | {"KAFKA_SSL_CERTFILE": str(authority.issue("client").both)}
     assert tls_context(KafkaSettings.from_env(settings)) is not None
 
 
-def test_unfit_files_are_named(authority: Authority, tmp_path: Path) -> None:
-    """Each with its variable: unreadable, no PEM, of another pair, encrypted."""
+def test_invalid_files_are_named(authority: Authority, tmp_path: Path) -> None:
+    """The error names the variable: unreadable, not PEM, of another pair, encrypted."""
     client, other = authority.issue("client"), authority.issue("other")
     locked, missing = authority.issue("locked", password=PASSWORD), tmp_path / "missing"
     broken = Certificate(tmp_path, "broken")
     broken.certificate.write_text("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n", encoding="ascii")
-    for settings, words in (
+    for settings, expected in (
         (shown(authority, missing, client.key), "KAFKA_SSL_CERTFILE: .*can't be read: No such file"),
         (shown(authority, client.certificate, missing), "KAFKA_SSL_KEYFILE: .*can't be read: No such file"),
         (shown(authority, client.key, client.key), "KAFKA_SSL_CERTFILE: .*no certificate"),
@@ -151,7 +151,7 @@ def test_unfit_files_are_named(authority: Authority, tmp_path: Path) -> None:
         (KafkaSettings.from_env(TLS | {"KAFKA_SSL_CAFILE": str(client.key)}), "KAFKA_SSL_CAFILE: .*no certificates"),
         (KafkaSettings.from_env(TLS | {"KAFKA_SSL_CAFILE": str(missing)}), "KAFKA_SSL_CAFILE: .*can't be read"),
     ):
-        with pytest.raises(SettingsError, match=f"^{words}") as error:
+        with pytest.raises(SettingsError, match=f"^{expected}") as error:
             tls_context(settings)
         assert PASSWORD not in str(error.value)
 
@@ -171,7 +171,7 @@ def test_unfit_files_are_named(authority: Authority, tmp_path: Path) -> None:
     ],
 )
 def test_dead_letters_are_kept_as_long_as_their_messages(hours: str, *, is_accepted: bool) -> None:
-    """Else verify would miss the letters of messages that are still there."""
+    """Otherwise verify would miss letters of messages that are still retained."""
     if is_accepted:
         assert TopicSettings.from_env({"DLQ_RETENTION_HOURS": hours}).dlq_retention_hours == int(hours)
         return

@@ -11,24 +11,24 @@ from fraudstream.runtime.metrics import AgeHistogram
 
 
 def histogram() -> AgeHistogram:
-    """One of a registry of its own."""
+    """Return a histogram in its own registry."""
     return AgeHistogram("ages_seconds", "Ages.", registry=CollectorRegistry())
 
 
 @given(ages=st.lists(st.integers(0, 3_000_000), min_size=1, max_size=200), share=st.sampled_from([0.5, 0.9, 0.99]))
 def test_a_quantile_is_in_the_bucket_of_the_true_one(ages: list[int], share: float) -> None:
-    """Whatever the ages, the bucket that holds the true quantile holds the one that is told."""
+    """The reported quantile is in the bucket of the true one, whatever the ages."""
     counted = histogram()
     counted.observe(np.zeros(len(ages), dtype=np.int64) + 10_000_000 - np.array(ages), 10_000_000)
-    told = quantile(share, counted.counts.tolist())
+    reported = quantile(share, counted.counts.tolist())
     true = sorted(ages)[int(np.ceil(share * len(ages))) - 1]
     bucket = int(np.searchsorted(BUCKETS_MS, true))
-    assert told is not None
-    assert (BUCKETS_MS[bucket - 1] if bucket else 0) <= told <= BUCKETS_MS[bucket]
+    assert reported is not None
+    assert (BUCKETS_MS[bucket - 1] if bucket else 0) <= reported <= BUCKETS_MS[bucket]
 
 
 def test_nothing_has_no_quantile_and_too_much_has_the_last_bound() -> None:
-    """No age: None. All above the last bound: that bound."""
+    """Without ages the quantile is None; with all above the last bound, it is that bound."""
     counted = histogram()
     assert quantile(0.5, counted.counts.tolist()) is None
     counted.observe(np.array([0]), 10**12)
@@ -36,22 +36,22 @@ def test_nothing_has_no_quantile_and_too_much_has_the_last_bound() -> None:
 
 
 @pytest.mark.parametrize("stamp", [-1, -(2**63), -5])
-def test_what_has_no_stamp_is_not_counted(stamp: int) -> None:
-    """Kafka takes negative timestamps; they are none."""
+def test_records_without_a_timestamp_are_not_counted(stamp: int) -> None:
+    """Kafka accepts negative timestamps, which are not times."""
     counted = histogram()
     counted.observe(np.array([stamp], dtype=np.int64), 1_000)
     assert counted.counts.sum() == 0
 
 
-def test_a_stamp_of_the_future_is_age_zero() -> None:
-    """A clock that is ahead of ours, by any number that fits."""
+def test_a_future_timestamp_is_age_zero() -> None:
+    """A timestamp ahead of our clock has age zero, however far it is ahead."""
     counted = histogram()
     counted.observe(np.array([2_000, 2**62], dtype=np.int64), 1_000)
     assert counted.counts[0] == 2
 
 
 def test_prometheus_reads_seconds() -> None:
-    """Cumulative counts by bounds in seconds, their number and sum."""
+    """Prometheus gets cumulative counts by bounds in seconds, their number and sum."""
     registry = CollectorRegistry()
     counted = AgeHistogram("ages_seconds", "Ages.", registry=registry)
     counted.observe(np.array([9_990, 9_800, 4_000]), 10_000)

@@ -37,7 +37,7 @@ MESSAGES = st.builds(
 
 
 def letter_of(message: Record, limit: int = 1 << 20) -> DeadLetter:
-    """The letter that the scorer writes of it."""
+    """Return the scorer's letter for the message."""
     ours = dead_letter_headers(Place("in", 0, message.offset, message.timestamp), WHY)
     key, value, _, headers = fitted(
         (message.key, message.value, message.timestamp, list(message.headers)), ours, limit, "dlq", cuts_value=True
@@ -48,8 +48,8 @@ def letter_of(message: Record, limit: int = 1 << 20) -> DeadLetter:
 
 
 @given(MESSAGES, st.sampled_from([1 << 20, 2_000, 1_000]))
-def test_a_letter_is_of_its_own_message(message: Record, limit: int) -> None:
-    """Also where parts of it were cut or removed."""
+def test_a_letter_matches_its_message(message: Record, limit: int) -> None:
+    """A letter matches its message even if parts were cut or removed."""
     assert Claim.of(letter_of(message, limit)).is_met(message) is True
 
 
@@ -65,14 +65,14 @@ CHANGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_a_letter_with_another_content_is_not(change: str) -> None:
-    """In value, key or headers."""
+def test_a_letter_with_another_content_does_not_match(change: str) -> None:
+    """A letter does not match a message with another value, key or headers."""
     message = Record(b"value", 3, 7, key=b"key", headers=[("trace", b"1")])
     assert Claim.of(letter_of(replace(message, **CHANGES[change]))).is_met(message) is False
 
 
-def test_what_can_not_be_known() -> None:
-    """Another message is there by now, or a batch is unreadable; a damaged record is compared byte for byte."""
+def test_an_unknown_message() -> None:
+    """For another message or an unreadable batch the result is unknown; a damaged record is compared byte for byte."""
     message = Record(b"value", 3, 7)
     assert Claim.of(letter_of(message)).is_met(replace(message, timestamp=8)) is None
     damaged = Unreadable(offset=3, last_offset=3, timestamp=7, damage="", raw=b"\xff", is_batch=False)
@@ -86,7 +86,7 @@ def test_what_can_not_be_known() -> None:
 
 
 class Input:
-    """The input topic, which counts what is read of it."""
+    """An input topic that counts the records read."""
 
     topic = "in"
 
@@ -95,11 +95,11 @@ class Input:
         self.read = 0
 
     async def retained(self, partitions: Sequence[int]) -> dict[int, Log]:
-        """All of it."""
+        """Return logs with all records retained."""
         return {one: Log(start=0, end=len(self.log), fingerprint=None) for one in partitions}
 
     async def records(self, _: int, start: int, end: int) -> AsyncGenerator[Sequence[Record], None]:
-        """In batches of ten."""
+        """Yield batches of ten records."""
         for first in range(start, end, 10):
             batch = self.log[first : min(first + 10, end)]
             self.read += len(batch)
@@ -109,7 +109,7 @@ class Input:
 @given(offsets=st.permutations(range(0, 400, 7)), forged=st.sets(st.integers(0, 399)))
 @settings(max_examples=30)
 def test_each_message_is_read_once(offsets: list[int], forged: set[int]) -> None:
-    """In whatever order letters name them, also several times, or none at all."""
+    """Each message is read once, for letters in any order, with several or none for a message."""
     source = Input(400)
     sources = Sources(reader=cast("TopicReader", source), partitions=range(1), log=structlog.get_logger())
     named = [*offsets, *offsets, 10**9]

@@ -1,4 +1,4 @@
-"""Errors that the event loop reports: a broken connection is no error of ours, everything else is."""
+"""Errors that the event loop reports: broken connections are not logged as errors, everything else is."""
 
 import asyncio
 import gc
@@ -16,7 +16,7 @@ Context = dict[str, Any]
 
 
 def logged(caplog: pytest.LogCaptureFixture, report: Callable[[asyncio.AbstractEventLoop], object]) -> list[str]:
-    """The lines of level error or above after `report` ran in a service's loop."""
+    """Return the log lines of level error or above after `report` ran in a service's loop."""
 
     async def main(_: asyncio.Event) -> None:
         report(asyncio.get_running_loop())
@@ -41,8 +41,8 @@ def logged(caplog: pytest.LogCaptureFixture, report: Callable[[asyncio.AbstractE
         {"message": "socket.send() raised exception."},
     ],
 )
-def test_a_broken_connection_is_no_error(caplog: pytest.LogCaptureFixture, context: Context) -> None:
-    """With or without a message, as uvloop and asyncio report it."""
+def test_a_broken_connection_is_not_an_error(caplog: pytest.LogCaptureFixture, context: Context) -> None:
+    """A broken connection is not an error, with or without a message, as uvloop and asyncio report it."""
     assert logged(caplog, lambda loop: loop.call_exception_handler(context)) == []
 
 
@@ -57,21 +57,21 @@ def test_a_broken_connection_is_no_error(caplog: pytest.LogCaptureFixture, conte
     ],
 )
 def test_a_bug_is_an_error(caplog: pytest.LogCaptureFixture, context: Context) -> None:
-    """Whichever of message and exception the context has; it is logged once."""
+    """A bug is logged once, whether the context has a message, an exception or both."""
     lines = logged(caplog, lambda loop: loop.call_exception_handler(context))
     assert len(lines) == 1
     assert "Unhandled error in exception handler" not in lines[0]
 
 
 def test_a_callback_that_raises_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    """Reported by the loop itself."""
+    """The loop itself reports the exception."""
     lines = logged(caplog, lambda loop: loop.call_soon([].pop))
     assert len(lines) == 1
     assert "pop" in lines[0]
 
 
-def test_a_task_of_ours_that_nobody_awaits_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
-    """Where it fails; what a client drops is not."""
+def test_an_unawaited_task_of_ours_is_an_error(caplog: pytest.LogCaptureFixture) -> None:
+    """A failed task of ours is an error; a task that a client library drops is not."""
 
     async def fail() -> None:
         raise KeyError("ours")
@@ -85,7 +85,7 @@ def test_a_task_of_ours_that_nobody_awaits_is_an_error(caplog: pytest.LogCapture
 
 
 def test_a_bug_in_main_ends_the_process() -> None:
-    """It comes out of `run`."""
+    """The exception leaves `run`."""
 
     async def main(_: asyncio.Event) -> None:
         raise ValueError("ours")

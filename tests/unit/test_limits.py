@@ -1,4 +1,4 @@
-"""What follows from a refusal, by what is known of the topic then."""
+"""Consequences of a refused record, by the known settings of the topic."""
 
 import asyncio
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ KAFKA = KafkaSettings.from_env({})
 
 
 class Admin:
-    """A client that answers nothing by itself."""
+    """A client without answers of its own."""
 
     async def start(self) -> None:
         """Connect."""
@@ -27,7 +27,7 @@ class Admin:
 
 
 def refused(monkeypatch: pytest.MonkeyPatch, *answers: Mapping[str, str] | None) -> Exception:
-    """What is to be raised after a refusal, in a cluster that answers so, first at start and then again."""
+    """Return the error raised after a refusal, given the settings read at the start and again."""
     left = iter(answers)
 
     async def read(*_: object) -> dict[str, TopicLimits | None]:
@@ -45,7 +45,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, *answers: Mapping[str, str] | None)
 
 
 def test_settings_that_have_changed_are_tried_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The records may fit by now."""
+    """The records may fit the new settings."""
     with capture_logs() as logs:
         error = refused(monkeypatch, {"max.message.bytes": "900"}, {"max.message.bytes": "800"})
     assert isinstance(error, TopicsChangedError)
@@ -53,14 +53,14 @@ def test_settings_that_have_changed_are_tried_first(monkeypatch: pytest.MonkeyPa
 
 
 def test_settings_that_are_the_same_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """With the command."""
+    """The error has the setting and the command."""
     error = refused(monkeypatch, *[{"max.message.bytes": "900"}] * 2)
     assert isinstance(error, TopicRefusesError)
     assert "max.message.bytes=900" in str(error)
 
 
 def test_settings_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The right that is missing is named too."""
+    """The error names the missing right too."""
     error = refused(monkeypatch, None, None)
     assert isinstance(error, TopicRefusesError)
     assert "max.message.bytes=unknown" in str(error)
@@ -68,7 +68,7 @@ def test_settings_that_may_not_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_remarks_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However often the settings are read."""
+    """A remark is logged once, however often the settings are read."""
     with capture_logs() as logs:
         refused(monkeypatch, *[{"message.timestamp.type": "LogAppendTime"}] * 2)
     assert [line["setting"] for line in logs] == ["message.timestamp.type=LogAppendTime"]

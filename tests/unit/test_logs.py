@@ -1,4 +1,4 @@
-"""What LOG_PAYMENTS=false leaves out of the log."""
+"""Log lines without payments: LOG_PAYMENTS=false."""
 
 import io
 import json
@@ -35,7 +35,7 @@ def configured(**variables: str) -> io.StringIO:
 
 
 def log_each() -> None:
-    """Log what a slow stream and a rejected row cause."""
+    """Log the lines of a slow stream and of a rejected row."""
     log = structlog.get_logger()
     one = One(PAYMENT, 0.5, "review", "v1", 0, 0, 0)
     outcome = MagicMock(spec=Outcome, scored=scored([one]), invalid=[])
@@ -49,7 +49,7 @@ def log_each() -> None:
 
 
 def test_payments_are_logged_by_default() -> None:
-    """One line for each at a slow pace."""
+    """At a slow pace each payment has a line."""
     stream = configured()
     log_each()
     assert [line.get("payment_id") for line in lines(stream) if line["event"] == "payment scored"] == [7]
@@ -57,7 +57,7 @@ def test_payments_are_logged_by_default() -> None:
 
 
 def test_without_payments() -> None:
-    """No id and no value; where a row was rejected is still logged, and names that are not a file's stay."""
+    """No id and no value is logged; the place of a rejected row is, and so are names other than a file's."""
     stream = configured(LOG_PAYMENTS="false")
     log_each()
     found = lines(stream)
@@ -70,6 +70,6 @@ def test_without_payments() -> None:
 
 @pytest.mark.parametrize(("shown", "level"), [("true", logging.NOTSET), ("false", logging.CRITICAL)])
 def test_the_client_logs_its_requests_only_with_payments(shown: str, level: int) -> None:
-    """A produce request holds them."""
+    """A produce request holds payments."""
     configured(LOG_LEVEL="debug", LOG_PAYMENTS=shown)
     assert logging.getLogger("aiokafka").level == level

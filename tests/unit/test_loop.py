@@ -19,7 +19,7 @@ class Endless:
         self.left = left
 
     def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
-        """What is left of it."""
+        """Return up to `count` of the remaining messages."""
         assert now_ms > 1_700_000_000_000
         some = min(count, self.left)
         self.left -= some
@@ -27,7 +27,7 @@ class Endless:
 
 
 class FakeSender:
-    """Takes what it is given; away for the first `away_for` times that it is asked for room."""
+    """A sender that is unavailable for the first `away_for` calls of `has_room()`."""
 
     def __init__(self, away_for: int = 0, then: Callable[[], None] = lambda: None) -> None:
         self.got: list[KeyedMessage] = []
@@ -37,7 +37,7 @@ class FakeSender:
         self._then = then
 
     async def has_room(self, timeout_s: float) -> bool:
-        """Asked before each round."""
+        """Return whether the sender is available; called before each round."""
         assert 0 < timeout_s <= 1
         self._then()
         self._away_for -= 1
@@ -45,8 +45,8 @@ class FakeSender:
         return not self.kafka_unavailable
 
     def put(self, messages: list[KeyedMessage]) -> None:
-        """Messages made while it is away would be too many."""
-        assert not self.kafka_unavailable
+        """Take messages, of which there must be none while the sender is unavailable."""
+        assert not self.is_away
         self.got += messages
 
 
@@ -63,22 +63,22 @@ def _run(folder: Path, sender: FakeSender, source: Endless, *, limit: int | None
 
 
 def test_limit(tmp_path: Path) -> None:
-    """Exactly as many, though a round at this pace makes 20,000."""
+    """The limit is exact, though a round at this pace has 20,000 payments."""
     sender = FakeSender()
     assert _run(tmp_path, sender, Endless(), limit=45_001) == "limit"
     assert len(sender.got) == 45_001
 
 
 def test_end_of_the_source(tmp_path: Path) -> None:
-    """All that it had, then the end; also where the limit is higher."""
+    """All messages of the source are sent, also where the limit is higher."""
     for limit in (None, 100):
         sender = FakeSender()
         assert _run(tmp_path, sender, Endless(7), limit=limit) == "end of the source"
         assert len(sender.got) == 7
 
 
-def test_nothing_is_made_while_kafka_is_away(tmp_path: Path) -> None:
-    """And the heartbeat says why."""
+def test_nothing_is_created_while_kafka_is_unavailable(tmp_path: Path) -> None:
+    """The heartbeat has the reason."""
     states = []
     sender = FakeSender(3, lambda: states.append(_state(tmp_path)))
     assert _run(tmp_path, sender, Endless(), limit=10) == "limit"
@@ -86,8 +86,8 @@ def test_nothing_is_made_while_kafka_is_away(tmp_path: Path) -> None:
     assert _state(tmp_path) == "ready"
 
 
-def test_told_to_stop(tmp_path: Path) -> None:
-    """Nothing more is made."""
+def test_stop(tmp_path: Path) -> None:
+    """After a stop request nothing more is created."""
     sender = FakeSender()
     assert _run(tmp_path, sender, Endless(), stop_set=True) == "stop signal"
     assert sender.got == []

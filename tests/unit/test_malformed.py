@@ -1,4 +1,4 @@
-"""Broken messages."""
+"""Malformed messages."""
 
 from random import Random
 
@@ -31,7 +31,7 @@ class Finite:
         self.left = count
 
     def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
-        """What is left of it."""
+        """Return up to `count` of the remaining messages."""
         some = min(count, self.left)
         self.left -= some
         return [KeyedMessage(b"good", b"good", now_ms)] * some
@@ -44,19 +44,19 @@ def _source(rate: float, seed: int = 0) -> WithMalformed:
 
 @pytest.mark.parametrize("kind", BROKEN)
 def test_each_kind_is_invalid(kind: str) -> None:
-    """No broken message could be scored."""
+    """No malformed message could be scored."""
     assert isinstance(decode(BROKEN[kind](FIELDS)), InvalidPayment)
 
 
 def test_there_is_variety() -> None:
-    """The kinds give different reasons and different bytes."""
+    """The kinds differ in reasons and bytes."""
     results = {kind: decode(make(FIELDS)) for kind, make in BROKEN.items()}
     assert len({result.reason for result in results.values() if isinstance(result, InvalidPayment)}) >= 6
     assert len({make(FIELDS) for make in BROKEN.values()}) == len(BROKEN)
 
 
 def test_rate_and_seed() -> None:
-    """About the asked share is broken; the same seed breaks the same."""
+    """About the requested share is malformed; the same seed gives the same messages."""
     messages = _source(0.1).take(5_000, NOW_MS)
     share = sum(isinstance(decode(message.value), InvalidPayment) for message in messages) / len(messages)
     assert share == pytest.approx(0.1, abs=0.02)
@@ -66,7 +66,7 @@ def test_rate_and_seed() -> None:
 
 @given(st.floats(0, 0.95), st.integers(0, 200), st.integers(0, 2**32))
 def test_every_good_message_is_still_sent(rate: float, count: int, seed: int) -> None:
-    """Broken messages come in addition to those of the source, which ends as before."""
+    """Malformed messages are added to those of the source, which ends as before."""
     source = WithMalformed(Finite(count), rate, PaymentIds(1.8e9, 5), Random(seed))
     messages: list[KeyedMessage] = []
     while some := source.take(7, NOW_MS):

@@ -1,4 +1,4 @@
-"""A manifest's version is derived from what decides, and nothing else in a manifest reaches an output unchecked."""
+"""A manifest's version is derived from its decision rule, and all its other fields are checked before any output."""
 
 import json
 import math
@@ -28,7 +28,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 
 @st.composite
 def manifests(draw: st.DrawFn) -> Manifest:
-    """Any manifest that is valid."""
+    """Build valid manifests."""
     review, block = sorted((draw(shares), draw(shares)))
     payment = draw(payments)
     return Manifest(
@@ -48,13 +48,13 @@ def manifests(draw: st.DrawFn) -> Manifest:
 
 
 def rule(manifest: Manifest) -> Any:
-    """Return everything in the manifest that decides."""
+    """Return the decision rule: everything in the manifest that affects decisions."""
     return manifest.sha256, manifest.features, manifest.thresholds, manifest.reference.get("payment")
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(manifest=manifests())
-def test_what_is_written_is_read(manifest: Manifest, tmp_path: Path) -> None:
+def test_a_written_manifest_is_read_back(manifest: Manifest, tmp_path: Path) -> None:
     """The version comes first; it and the content's hash are derived again on reading."""
     path = tmp_path / "manifest.json"
     path.write_bytes(encode(manifest))
@@ -66,8 +66,8 @@ def test_what_is_written_is_read(manifest: Manifest, tmp_path: Path) -> None:
 
 
 @given(one=manifests(), other=manifests())
-def test_the_version_is_of_what_decides_and_of_nothing_else(one: Manifest, other: Manifest) -> None:
-    """Two manifests have the same hash exactly where model, features, thresholds and reference payment are the same."""
+def test_the_version_covers_the_decision_rule_only(one: Manifest, other: Manifest) -> None:
+    """Hashes of two manifests are equal exactly if model, features, thresholds and reference payment are equal."""
     assert (one.content_sha256 == other.content_sha256) == (rule(one) == rule(other))
     same = other.model_copy(
         update={name: getattr(one, name) for name in ("sha256", "features", "thresholds", "reference")}
@@ -77,7 +77,7 @@ def test_the_version_is_of_what_decides_and_of_nothing_else(one: Manifest, other
 
 @given(manifest=manifests(), review=shares, block=shares)
 def test_other_thresholds_are_another_version(manifest: Manifest, review: float, block: float) -> None:
-    """The one that a model trained to these thresholds has; the same thresholds are the same version."""
+    """The version is that of a model trained to these thresholds; equal thresholds keep the version."""
     wanted = sorted((review, block))
     changed = manifest.with_thresholds(*wanted)
     limits = manifest.thresholds
@@ -88,7 +88,7 @@ def test_other_thresholds_are_another_version(manifest: Manifest, review: float,
 
 
 def test_thresholds_that_contradict_name_the_settings(tmp_path: Path) -> None:
-    """A review threshold above the model's own block threshold."""
+    """A review threshold above the model's own block threshold is an error."""
     save(tmp_path)
     with pytest.raises(ModelUnfitError, match="REVIEW_THRESHOLD, BLOCK_THRESHOLD and model"):
         store.load(tmp_path, store.NO_PINS, review=0.9)
@@ -107,8 +107,8 @@ def test_thresholds_that_contradict_name_the_settings(tmp_path: Path) -> None:
     ],
     ids=str,
 )
-def test_a_version_that_is_not_the_contents_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
-    """The message names the version that it states and the one that it is."""
+def test_a_version_of_another_content_is_refused(tmp_path: Path, change: dict[str, Any]) -> None:
+    """The message has the stated version and the derived one."""
     manifest = save(tmp_path)
     path = tmp_path / store.MANIFEST_FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | change))
@@ -122,7 +122,7 @@ def _edited(find: str, replace: str) -> Callable[[str], str]:
 
 
 @pytest.mark.parametrize(
-    ("edit", "words"),
+    ("edit", "expected"),
     [
         (_edited('"auc": 0.9', '"auc": NaN'), "the number NaN is not finite"),
         (_edited('"auc": 0.9', '"auc": -Infinity'), "is not finite"),
@@ -148,23 +148,23 @@ def _edited(find: str, replace: str) -> Callable[[str], str]:
         (lambda text: text.encode("utf-16").decode("latin-1"), "the file"),
     ],
 )
-def test_a_manifest_that_is_wrong_is_one_clear_line(tmp_path: Path, edit: Callable[[str], str], words: str) -> None:
-    """The problem is named, and no control character reaches the log."""
+def test_a_manifest_that_is_wrong_is_one_clear_line(tmp_path: Path, edit: Callable[[str], str], expected: str) -> None:
+    """The message names the problem, and no control character reaches the log."""
     save(tmp_path)
     path = tmp_path / store.MANIFEST_FILE
     before = path.read_text()
     path.write_text(edit(before), encoding="latin-1")
     assert path.read_text(encoding="latin-1") != before
     problem = refused(tmp_path)
-    assert words in problem
-    assert "is not a manifest" in problem
+    assert expected in problem
+    assert "is no manifest" in problem
     assert problem.isprintable()
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(place=st.integers(0, 5_000), junk=st.binary(max_size=6), cut=st.integers(0, 6))
-def test_a_damaged_manifest_is_refused_or_means_the_same(tmp_path: Path, place: int, junk: bytes, cut: int) -> None:
-    """Whatever bytes change: one printable line, or a manifest that decides as before."""
+def test_a_damaged_manifest_is_refused_or_decides_the_same(tmp_path: Path, place: int, junk: bytes, cut: int) -> None:
+    """Whatever bytes change, the result is one printable line, or a manifest with the same decisions."""
     folder = tmp_path / "models"
     manifest = store.active(folder) or save(folder)
     content = encode(manifest)
@@ -231,8 +231,8 @@ def test_100_000_damaged_manifests(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("amount", [0.0, -1.0, math.nextafter(float(HIGHEST[0]), math.inf), None])
-def test_a_reference_payment_that_is_no_payment(tmp_path: Path, amount: float | None) -> None:
-    """Scores explained against it would not be numbers."""
+def test_an_invalid_reference_payment(tmp_path: Path, amount: float | None) -> None:
+    """Scores explained against an invalid reference payment would not be numbers."""
     save(tmp_path)
     path = tmp_path / store.MANIFEST_FILE
     payment = dict.fromkeys(FEATURES, 1.0) | {"amount": amount}

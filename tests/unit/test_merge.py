@@ -1,4 +1,4 @@
-"""Input against outputs: every kind of finding, whatever the windows, against a plain model of what should be said."""
+"""Input against outputs: every kind of finding, in windows of any size, compared with a plain model."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ OTHER: Content = (7, 0.5, "block", "v1")
 
 @dataclass(kw_only=True)
 class Outputs:
-    """What is written of records 0…9, at first as it should be: 8 scored, then 2 dead letters."""
+    """Outputs of records 0…9, correct by default: 8 scored, then 2 dead letters."""
 
     inputs: list[int] = field(default_factory=lambda: list(range(10)))
     rows: list[tuple[int, Content]] = field(default_factory=lambda: [(offset, CONTENT) for offset in range(8)])
@@ -36,7 +36,7 @@ def judged(
     csv: bool = True,
     compacted: bool = False,
 ) -> Merge:
-    """Merge in windows of so many records, as the driver does: outputs up to the first one behind the window."""
+    """Merge in windows of N records, as the driver does: outputs up to the first one after the window."""
     merge = Merge(Bounds(start=start, end=end, topic_from=topic_from, compacted=compacted), csv=csv)
     rows, scored, dead = list(outputs.rows), list(outputs.scored), list(outputs.dead)
     inputs = [offset for offset in outputs.inputs if start <= offset < end]
@@ -54,7 +54,7 @@ def judged(
 
 
 def _taken(entries: list[tuple[int, T]], last: int) -> list[tuple[int, T]]:
-    """Take what comes before the first one behind `last`."""
+    """Take the entries before the first one after `last`."""
     count = next((index for index, (offset, _) in enumerate(entries) if offset > last), len(entries))
     taken = entries[:count]
     del entries[:count]
@@ -62,13 +62,13 @@ def _taken(entries: list[tuple[int, T]], last: int) -> list[tuple[int, T]]:
 
 
 def found(merge: Merge) -> dict[Kind, int]:
-    """The kinds that were found, with their counts."""
+    """Return the kinds found, with their counts."""
     return dict(merge.findings)
 
 
 @pytest.mark.parametrize("window", [1, 4, 100])
 def test_all_well(window: int) -> None:
-    """Each record once."""
+    """Each record has one outcome."""
     merge = judged(Outputs(), window)
     assert found(merge) == {}
     assert (merge.records, merge.scored, merge.dead, merge.once) == (10, 8, 2, 10)
@@ -79,7 +79,7 @@ def _drop(entries: list[tuple[int, object]], offset: int) -> None:
 
 
 def test_each_kind_of_finding() -> None:
-    """One fault at a time, in any window."""
+    """Each single fault is found, in any window."""
     for window in (1, 2, 4, 100):
         for name, (outputs, expected) in _faults().items():
             merge = judged(outputs, window)
@@ -88,7 +88,7 @@ def test_each_kind_of_finding() -> None:
 
 
 def test_without_the_csv() -> None:
-    """The same faults, as far as the topics show them; what is a matter of the CSV is none."""
+    """The same faults are found as far as the topics show them, and none of the CSV."""
     of_the_csv = {"no row", "row twice", "row again at the end", "dead, a row too", "different", "rows out of order"}
     other = {"no scored record": {Kind.LOST: 1}, "no record of this offset": {Kind.NO_INPUT: 1}}
     for window in (1, 2, 4, 100):
@@ -131,30 +131,30 @@ def _faults() -> dict[str, tuple[Outputs, dict[Kind, int]]]:
 
 
 def test_a_late_row_is_compared_too() -> None:
-    """Out of order, and different."""
+    """A late row is out of order, and compared too."""
     rows = [(offset, CONTENT) for offset in (0, 1, 2, 4, 5, 6, 7)]
     merge = judged(Outputs(rows=[*rows, (3, OTHER)]), 2)
     assert found(merge) == {Kind.OUT_OF_ORDER: 1, Kind.DIFFERENT: 1}
     assert merge.once == 9
 
 
-def test_transaction_markers_are_no_records() -> None:
-    """Gaps in the input's offsets are nothing to miss."""
+def test_transaction_markers_are_not_records() -> None:
+    """Gaps in the input's offsets are not missing records."""
     kept = [(offset, CONTENT) for offset in (0, 1, 5, 6)]
     merge = judged(Outputs(inputs=[0, 1, 5, 6, 8, 9], rows=kept, scored=kept))
     assert found(merge) == {}
     assert merge.records == merge.once == 6
 
 
-def test_outputs_outside_of_the_range_are_passed_over() -> None:
-    """What is committed later, or before this group's time, is no finding."""
+def test_outputs_outside_of_the_range_are_skipped() -> None:
+    """Outputs committed later, or before the time of this group, are not findings."""
     merge = judged(Outputs(), start=2, end=6)
     assert found(merge) == {}
     assert merge.records == merge.scored == 4
 
 
-def test_what_the_scored_topic_no_longer_retains() -> None:
-    """A row is enough there; without one, and without dead letter, the record is lost."""
+def test_records_that_the_scored_topic_no_longer_retains() -> None:
+    """A row alone is enough there; without a row or a dead letter, the record is lost."""
     outputs = Outputs(scored=[(offset, CONTENT) for offset in range(5, 8)])
     merge = judged(outputs, topic_from=5)
     assert found(merge) == {}
@@ -163,15 +163,15 @@ def test_what_the_scored_topic_no_longer_retains() -> None:
     assert found(judged(outputs, topic_from=5)) == {Kind.LOST: 1}
 
 
-def test_dead_letters_of_a_former_topic() -> None:
-    """They bear another timestamp than the record that is now at their offset."""
+def test_dead_letters_of_a_previous_topic() -> None:
+    """Their timestamp differs from that of the record that now has their offset."""
     merge = judged(Outputs(dead=[(1, 777), (3, 778), (8, 8), (9, 9)]))
     assert found(merge) == {}
     assert merge.previous == 2
 
 
 def test_examples_are_limited_counts_are_not() -> None:
-    """The first 20 of a kind."""
+    """The first 20 of a kind are kept."""
     inputs = list(range(100))
     merge = judged(Outputs(inputs=inputs, rows=[], scored=[], dead=[]), end=100)
     assert found(merge) == {Kind.LOST: 100}
@@ -179,7 +179,7 @@ def test_examples_are_limited_counts_are_not() -> None:
 
 
 def test_a_difference_names_the_fields() -> None:
-    """And both values."""
+    """The message has both values."""
     merge = judged(Outputs(rows=[(0, OTHER), *[(offset, CONTENT) for offset in range(1, 8)]]))
     (finding,) = merge.examples
     assert finding.detail == "fraud_probability: CSV 0.5, topic 0.25; decision: CSV block, topic review"
@@ -202,7 +202,7 @@ def test_any_outputs_are_judged_as_a_plain_model_does(
     dead: list[int],
     window: int,
 ) -> None:
-    """Order and windows don't change what is lost, twice, alone or well; sorted outputs are never out of order."""
+    """Order and windows don't change what is lost, twice, alone or correct; sorted outputs are never out of order."""
     outputs = Outputs(inputs=sorted(inputs), rows=rows, scored=scored, dead=[(offset, offset) for offset in dead])
     merge = judged(outputs, window, end=13)
     expected = _model(inputs, rows, scored, dead)
@@ -218,7 +218,7 @@ def test_any_outputs_are_judged_as_a_plain_model_does(
 def _model(
     inputs: set[int], rows: Sequence[tuple[int, Content]], scored: Sequence[tuple[int, Content]], dead: Sequence[int]
 ) -> Counter[Kind]:
-    """Everything in memory."""
+    """Count the findings with everything in memory."""
     counts: Counter[Kind] = Counter()
     outputs = [[offset for offset, _ in rows], [offset for offset, _ in scored], list(dead)]
     for places, twice in zip(outputs, (Kind.TWICE_IN_CSV, Kind.TWICE_IN_TOPIC, Kind.TWICE_DEAD), strict=True):
@@ -242,7 +242,7 @@ def _model(
 
 @pytest.mark.parametrize("window", [1, 3, 10])
 def test_outputs_of_compacted_records(window: int) -> None:
-    """No findings where compaction may have removed their records; each offset counts once."""
+    """Outputs whose records may have been compacted are not findings; each offset counts once."""
     outputs = Outputs(inputs=[2, 5, 9])
     merge = judged(outputs, window, compacted=True)
     assert found(merge) == {}
@@ -252,7 +252,7 @@ def test_outputs_of_compacted_records(window: int) -> None:
 
 
 def test_erased_rows_are_not_missed() -> None:
-    """Only those of the very record: a topic that was re-created has the offset again, with another timestamp."""
+    """A re-created topic has the offset again, with another timestamp: only the erased record itself is excused."""
     merge = Merge(Bounds(start=0, end=4, erased=frozenset([(1, 11), (2, 999), (3, 13)])))
     content = (7, 0.5, "review", "v1")
     scored = [(offset, content) for offset in range(3)]

@@ -1,4 +1,4 @@
-"""The metrics' names: in one place, and listed for people."""
+"""Names of the metrics: defined in one place, and all documented."""
 
 import re
 from pathlib import Path
@@ -13,7 +13,7 @@ REGISTRIES = [metrics().registry for metrics in (ScorerMetrics, ProducerMetrics,
 
 
 def _names(registry: CollectorRegistry) -> set[str]:
-    """As Prometheus reads them."""
+    """Return the names as Prometheus reads them."""
     names = {
         metric.name + ("_total" if metric.type == "counter" else "")
         for metric in registry.collect()
@@ -24,19 +24,19 @@ def _names(registry: CollectorRegistry) -> set[str]:
 
 
 def test_the_document_lists_every_metric_and_no_other() -> None:
-    """docs/metrics.md has a row for each."""
+    """Each metric has a row in docs/metrics.md."""
     assert set(re.findall(r"^\| `(fraudstream_\w+)`", DOCUMENT, re.MULTILINE)) == set().union(*map(_names, REGISTRIES))
 
 
 @pytest.mark.parametrize("registry", REGISTRIES)
 def test_all_metrics_are_explained(registry: CollectorRegistry) -> None:
-    """Each says what it is, in a sentence."""
+    """Each help text is a sentence."""
     for metric in registry.collect():
         assert metric.documentation.endswith(".") or metric.name.startswith("process_"), metric.name
 
 
-def test_what_can_happen_is_there_at_zero() -> None:
-    """A rate sees a first occurrence only if the series was there before."""
+def test_series_exist_at_zero() -> None:
+    """A rate sees a first occurrence only if the series existed before."""
     registry = ScorerMetrics().registry
     assert registry.get_sample_value("fraudstream_dead_letters_total", {"reason": "invalid_json"}) == 0
     assert registry.get_sample_value("fraudstream_payments_scored_total", {"decision": "block"}) == 0

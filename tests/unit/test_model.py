@@ -1,4 +1,4 @@
-"""FraudModel: rounded probabilities, decisions, and what it refuses."""
+"""FraudModel: rounded probabilities, decisions, and refused input."""
 
 import typing
 from dataclasses import dataclass, replace
@@ -22,12 +22,12 @@ THRESHOLDS = Thresholds(review=0.1, block=0.5)
 
 @dataclass(frozen=True)
 class Fixed:
-    """A classifier that returns what it is told."""
+    """A classifier with a fixed result."""
 
     answer: object
 
     def predict_proba(self, matrix: Floats, /) -> Floats:
-        """The answer, or the error that it is."""
+        """Return the result, or raise it if it is an error."""
         assert matrix.ndim == 2
         if isinstance(self.answer, Exception):
             raise self.answer
@@ -35,19 +35,19 @@ class Fixed:
 
 
 def model(fraud: Floats) -> FraudModel:
-    """A model that gives these probabilities."""
+    """Return a model with these probabilities."""
     answer = np.column_stack([1 - fraud, fraud])
     return FraudModel(content_sha256="0" * 64, classifier=Fixed(answer), thresholds=THRESHOLDS)
 
 
 def payments(count: int) -> Floats:
-    """Some valid payments."""
+    """Return some valid payments."""
     return simulate(np.random.default_rng(0), count).matrix()
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
 def test_probabilities_have_six_decimals_and_are_never_certain(values: list[float]) -> None:
-    """Rounded and clipped, so that text and number are the same everywhere."""
+    """Probabilities are rounded and clipped, so that text and number are equal everywhere."""
     scores = model(np.array(values)).score(payments(len(values))).tolist()
     for value, score in zip(values, scores, strict=True):
         assert score == pytest.approx(value, abs=1.1e-6)
@@ -57,20 +57,20 @@ def test_probabilities_have_six_decimals_and_are_never_certain(values: list[floa
 
 @given(st.lists(st.floats(0, 1), max_size=30))
 def test_decisions_follow_the_rounded_probability(values: list[float]) -> None:
-    """As a reader of the CSV would decide."""
+    """Decisions are those that a reader of the CSV would compute."""
     fraud = model(np.array(values)).score(payments(len(values))) if values else np.empty(0)
     expected = ["block" if p >= 0.5 else "review" if p >= 0.1 else "approve" for p in fraud.tolist()]
     assert model(fraud).decide(fraud) == expected
 
 
 def test_a_threshold_belongs_to_the_stricter_side() -> None:
-    """0.1 is reviewed, 0.5 is blocked; what only rounds to 0.1 too."""
+    """0.1 is reviewed, 0.5 is blocked, and so is a probability that only rounds to them."""
     fraud = model(np.array([0.0999994, 0.0999996, 0.1, 0.4999996, 0.5])).score(payments(5))
     assert model(fraud).decide(fraud) == ["approve", "review", "review", "block", "block"]
 
 
 def test_an_empty_batch_is_scored() -> None:
-    """And the classifier is not asked."""
+    """The classifier is not called."""
     untouched = FraudModel(content_sha256="0" * 64, classifier=Fixed(RuntimeError()), thresholds=THRESHOLDS)
     assert untouched.score(np.empty((0, 5))).shape == (0,)
     assert untouched.decide(np.empty(0)) == []
@@ -78,7 +78,7 @@ def test_an_empty_batch_is_scored() -> None:
 
 @pytest.mark.parametrize("shape", [(5,), (3, 4), (3, 6), (0, 4), (2, 5, 1)])
 def test_a_matrix_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
-    """It can't be one of payments."""
+    """Another shape can't be one of payments."""
     with pytest.raises(ModelUnfitError, match="shape"):
         model(np.array([0.5])).score(np.ones(shape))
 
@@ -107,14 +107,14 @@ def test_a_value_out_of_range_is_refused(column: int, value: float) -> None:
     ],
 )
 def test_a_classifier_that_fails_is_refused(answer: object) -> None:
-    """Whatever it does, nothing was scored."""
+    """Whatever the failure, nothing is scored."""
     with pytest.raises(ModelUnfitError, match="model 0000"):
         FraudModel(content_sha256="0" * 64, classifier=Fixed(answer), thresholds=THRESHOLDS).score(payments(2))
 
 
 @pytest.mark.parametrize(("review", "block"), [(0.6, 0.5), (0.0, 0.5), (0.1, 1.0), (float("nan"), 0.5)])
 def test_thresholds_that_make_no_sense_are_refused(review: float, block: float) -> None:
-    """They may come from settings."""
+    """Thresholds may come from settings."""
     with pytest.raises(ModelUnfitError, match="thresholds"):
         Thresholds(review, block)
 
@@ -136,7 +136,7 @@ def test_ranges_are_those_of_the_wire() -> None:
 
 
 def curves(basis: Basis, **changes: Floats) -> CurveLogit:
-    """A curve model with arbitrary weights."""
+    """Return a curve model with arbitrary weights."""
     rng = np.random.default_rng(5)
     width = len(basis.centre)
     fitted = CurveLogit(
@@ -151,7 +151,7 @@ def curves(basis: Basis, **changes: Floats) -> CurveLogit:
 
 
 def test_a_curve_model_scores_the_edges_of_the_contract() -> None:
-    """Beyond the history a field counts as the history's nearest value; no overflow."""
+    """Outside of the history's range a field counts as the nearest value in it; nothing overflows."""
     edges = np.array(np.meshgrid(*zip(LOWEST, HIGHEST, strict=True))).reshape(5, -1).T
     classifier = curves(Basis.of(payments(500), knots=4, harmonics=2))
     scores = FraudModel(content_sha256="0" * 64, classifier=classifier, thresholds=THRESHOLDS).score(edges)
@@ -159,7 +159,7 @@ def test_a_curve_model_scores_the_edges_of_the_contract() -> None:
 
 
 def test_a_batch_scores_as_its_rows_do() -> None:
-    """No payment depends on its neighbours (to the last of six decimals: sums may differ in the last bit)."""
+    """Scores don't depend on neighbours, to the last of six decimals: sums may differ in the last bit."""
     rng = np.random.default_rng(6)
     basis = Basis.of(payments(500), knots=4, harmonics=2)
     one_by_one = curves(
@@ -171,8 +171,8 @@ def test_a_batch_scores_as_its_rows_do() -> None:
 
 
 @pytest.mark.parametrize("column", range(5))
-def test_a_field_that_never_varied_is_no_trouble(column: int) -> None:
-    """A history from one hour, one country or one amount still makes a basis."""
+def test_a_constant_field_is_accepted(column: int) -> None:
+    """A history from one hour, one country or one amount still has a basis."""
     matrix = payments(200)
     matrix[:, column] = matrix[0, column]
     basis = Basis.of(matrix, knots=4, harmonics=2)

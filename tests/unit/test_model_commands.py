@@ -12,39 +12,39 @@ from fraudstream.model import store
 
 @pytest.fixture(autouse=True)
 def models(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The models folder that the command sees."""
+    """Provide the models folder that the command uses."""
     monkeypatch.setenv("MODELS_DIR", str(tmp_path))
     return tmp_path
 
 
-def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
-    """What the command prints."""
+def output_of(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    """Return the output of the command."""
     assert main(["model", *arguments]) == code
     return capsys.readouterr().out
 
 
 def test_promote_and_roll_back(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The star moves, the files are those of the version, and each rollback leads one further back."""
+    """The active mark and the files move to the version, and each rollback leads one version further back."""
     first, second, third = (save_model(models, strength) for strength in (1.0, 0.1, 0.01))
-    assert [line.split()[0] for line in said(capsys, "list").splitlines()].count("*") == 1
-    assert third.version in said(capsys, "show")
+    assert [line.split()[0] for line in output_of(capsys, "list").splitlines()].count("*") == 1
+    assert third.version in output_of(capsys, "show")
     for expected in (second, first):
-        assert expected.version in said(capsys, "rollback")
+        assert expected.version in output_of(capsys, "rollback")
         assert store.load(models, store.NO_PINS)[0].version == expected.version
-    assert "there is no previous model" in said(capsys, "rollback", code=1)
-    assert third.version in said(capsys, "promote", third.version[:8])
+    assert "there is none to go back to" in output_of(capsys, "rollback", code=1)
+    assert third.version in output_of(capsys, "promote", third.version[:8])
     assert store.load(models, store.NO_PINS)[0].version == third.version
-    assert json.loads(said(capsys, "show", first.version))["sha256"] == first.sha256
+    assert json.loads(output_of(capsys, "show", first.version))["sha256"] == first.sha256
 
 
 def test_overridden_thresholds_are_named(
     models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the version that scorers then publish; `show` keeps its output JSON."""
+    """The output has the version that scorers then publish; the output of `show` is still JSON."""
     manifest = save_model(models)
     monkeypatch.setenv("BLOCK_THRESHOLD", "0.7")
     published = manifest.with_thresholds(None, 0.7).version
-    assert published in said(capsys, "list")
+    assert published in output_of(capsys, "list")
     assert main(["model", "show"]) == 0
     out, err = capsys.readouterr()
     assert json.loads(out)["content_sha256"] == manifest.content_sha256
@@ -52,62 +52,62 @@ def test_overridden_thresholds_are_named(
 
 
 def test_both_rules_of_a_model_are_listed(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Training with other costs overwrites nothing, and each is promoted by its own version."""
+    """Training with other costs overwrites nothing, and each version is promoted by its own name."""
     one, two = save_model(models), save_model(models, review=0.3)
-    listed = said(capsys, "list")
+    listed = output_of(capsys, "list")
     assert all(manifest.version in listed for manifest in (one, two))
-    said(capsys, "promote", one.version)
+    output_of(capsys, "promote", one.version)
     assert store.load(models, store.NO_PINS)[0].thresholds.review == 0.1
-    said(capsys, "rollback")
+    output_of(capsys, "rollback")
     assert store.load(models, store.NO_PINS)[0].thresholds.review == 0.3
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("show",), ("promote", "abc"), ("rollback",)])
 def test_without_models(arguments: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
-    """One line that says what to do."""
+    """The message is one line with the remedy."""
     assert main(["model", *arguments]) == 1
     assert "Traceback" not in "".join(capsys.readouterr())
 
 
-def test_a_beginning_that_names_none_or_many(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Lists what there is."""
+def test_a_prefix_of_no_version_or_of_several(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error lists the kept versions."""
     made = [save_model(models, strength) for strength in (1.0, 0.1)]
-    assert all(manifest.version in said(capsys, "promote", "zz", code=1) for manifest in made)
+    assert all(manifest.version in output_of(capsys, "promote", "zz", code=1) for manifest in made)
     for arguments in (("promote", ""), ("promote", " "), ("challenge", ""), ("show", "")):
         capsys.readouterr()
-        assert "the version is empty" in said(capsys, *arguments, code=1)
+        assert "an empty text names no version" in output_of(capsys, *arguments, code=1)
 
 
 def test_an_empty_text_does_not_name_the_only_version(models: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Every version begins with it; an unset variable in a script must not promote one, nor end a challenge."""
+    """Every version begins with it: an unset variable in a script must not promote one, nor end a challenge."""
     manifest = save_model(models)
-    said(capsys, "challenge", manifest.version)
+    output_of(capsys, "challenge", manifest.version)
     switch, challenger = models / store.MANIFEST_FILE, models / store.CHALLENGER_FILE
     before = switch.read_bytes(), challenger.read_bytes()
     for command in ("promote", "challenge", "show"):
-        assert manifest.version in said(capsys, command, "", code=1)
+        assert manifest.version in output_of(capsys, command, "", code=1)
     assert (switch.read_bytes(), challenger.read_bytes()) == before
 
 
 @pytest.mark.parametrize("last", ["0", "-1", "", "1e3", "x"])
-def test_a_number_of_payments_that_is_none(last: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """Is refused before anything is read."""
+def test_an_invalid_number_of_payments(last: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """An invalid number is refused before anything is read."""
     with pytest.raises(SystemExit) as ended:
         main(["model", "compare", f"--last={last}"])
     assert ended.value.code == 2
     assert "is not a whole number above zero" in capsys.readouterr().err
 
 
-def test_what_is_not_pinned_is_not_activated(
+def test_an_unpinned_version_is_not_activated(
     models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Scorers would refuse it; the pinned one can be promoted."""
+    """Scorers would refuse the unpinned version; the pinned one can be promoted."""
     first, second = save_model(models), save_model(models, review=0.3)
     monkeypatch.setenv("MODEL_SHA256", second.content_sha256)
     for arguments in (("promote", first.version), ("rollback",), ("challenge", first.version)):
-        assert "MODEL_SHA256" in said(capsys, *arguments, code=1)
+        assert "MODEL_SHA256" in output_of(capsys, *arguments, code=1)
     active = store.active(models)
     assert active is not None
     assert active.version == second.version
     assert not (models / store.CHALLENGER_FILE).exists()
-    said(capsys, "promote", second.version)
+    output_of(capsys, "promote", second.version)

@@ -1,4 +1,4 @@
-"""The report beside the model: whole in itself, drawn for poor histories too, and never worth a model."""
+"""The report beside the model: self-contained, drawn for poor histories too, and never a reason to lose a model."""
 
 import re
 from html.parser import HTMLParser
@@ -22,14 +22,14 @@ VOID = {"meta", "img", "br"}
 
 
 class Balance(HTMLParser):
-    """Follows which elements are open."""
+    """A parser that tracks the open elements."""
 
     def __init__(self) -> None:
         super().__init__()
         self.open: list[str] = []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Opens; an image must have words and its own bytes."""
+        """Open an element; an image must have a text and its own bytes."""
         if tag == "img":
             found = dict(attrs)
             assert found["alt"]
@@ -38,18 +38,18 @@ class Balance(HTMLParser):
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
-        """Closes what was opened last."""
+        """Close the element opened last."""
         assert self.open.pop() == tag
 
 
 def small(folder: Path) -> history.History:
-    """A simulated history of 1,000 payments."""
+    """Provide a simulated history of 1,000 payments."""
     make_data.write(folder / "history.csv", rows=1_000, seed=1)
     return history.read(folder / "history.csv")
 
 
 def test_training_writes_a_page_and_its_pictures(tmp_path: Path) -> None:
-    """Nothing on the page comes from elsewhere; a second training replaces it."""
+    """The page loads nothing from elsewhere; a second training replaces it."""
     models = tmp_path / "models"
     for _ in range(2):
         manifest = train.train(small(tmp_path), SETTINGS, models)
@@ -66,7 +66,7 @@ def test_training_writes_a_page_and_its_pictures(tmp_path: Path) -> None:
 
 
 def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """The trainer warns, with the reason."""
+    """The trainer logs a warning with the reason."""
     models = tmp_path / "models"
     models.mkdir()
     (models / files.FOLDER).write_text("in the way")
@@ -77,7 +77,7 @@ def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path, capsys: 
 
 
 def gathered(past: history.History, folder: Path) -> tuple[facts.Facts, Study]:
-    """The facts of a history, and the study that they are of."""
+    """Return the facts of a history, and its study."""
     with threadpool_limits(1):
         found = study(past, SETTINGS)
         classifier = fitted(found.chosen.candidate, past.matrix, past.labels, 0)
@@ -94,8 +94,8 @@ def gathered(past: history.History, folder: Path) -> tuple[facts.Facts, Study]:
     return facts.gather(past, found, classifier, manifest), found
 
 
-def test_the_truth_is_known_of_the_sample_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is known again by its bytes."""
+def test_the_truth_is_known_only_for_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sample is recognised by its bytes."""
     past = small(tmp_path)
     assert gathered(past, tmp_path)[0].truth is None
     monkeypatch.setattr(make_data, "sha256", lambda: past.sha256)
@@ -105,19 +105,19 @@ def test_the_truth_is_known_of_the_sample_alone(tmp_path: Path, monkeypatch: pyt
     assert files.draw(known).keys() == PICTURES
 
 
-def test_the_page_says_what_each_candidate_is() -> None:
-    """None is left without words."""
+def test_the_page_describes_each_candidate() -> None:
+    """Every candidate has a description."""
     assert all(page._kind(candidate.name) != page._kind("another") for candidate in candidates())
 
 
-def test_the_sample_is_known_again() -> None:
-    """The shipped file has the bytes that the generator makes."""
+def test_the_sample_is_recognised() -> None:
+    """The shipped file has the bytes that the generator writes."""
     shipped = Path(__file__).parents[2] / "data" / "historical_payments.csv"
     assert history.read(shipped).sha256 == make_data.sha256()
 
 
 def test_a_poor_history_is_drawn(tmp_path: Path) -> None:
-    """Ten frauds in a hundred payments, one hour, one amount, one device, no failed logins."""
+    """A history of ten frauds in a hundred payments, one hour, amount and device, and no failed logins, is drawn."""
     matrix = simulate(np.random.default_rng(5), 100).matrix()
     matrix[:, 0], matrix[:, 2], matrix[:, 3], matrix[:, 4] = 10.0, 0.0, 7.0, 0.0
     labels = (np.arange(100) % 10 == 0).astype(np.int64)
@@ -126,7 +126,7 @@ def test_a_poor_history_is_drawn(tmp_path: Path) -> None:
 
 
 def test_a_wide_history_is_drawn(tmp_path: Path) -> None:
-    """Amounts over ten orders of magnitude, thousands of failed logins, frauds that a rule tells apart."""
+    """Amounts over ten orders of magnitude, thousands of failed logins, and frauds defined by a rule are drawn."""
     rng = np.random.default_rng(6)
     matrix = simulate(rng, 1_000).matrix()
     matrix[:, 0] = 10 ** rng.uniform(-2, 8, 1_000)

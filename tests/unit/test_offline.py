@@ -1,4 +1,4 @@
-"""`fraudstream score`: a file scored as the scorer would, what is refused, and what is left on the disk."""
+"""`fraudstream score`: a file scored as the scorer would, refused input, and the files on disk."""
 
 import argparse
 import asyncio
@@ -33,7 +33,7 @@ fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixt
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """A small model, and a folder for what is written."""
+    """Provide the settings for a small model and an output folder."""
     save(tmp_path / "models")
     (tmp_path / "outputs").mkdir()
     return {"MODELS_DIR": str(tmp_path / "models"), "CSV_PATH": str(tmp_path / "outputs" / "live.csv")}
@@ -42,7 +42,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 def score(
     env: dict[str, str], file: Path, *, out: Path | None = None, force: bool = False, stopped: bool = False
 ) -> int:
-    """As the command line would."""
+    """Score a file as the command line does."""
 
     async def work() -> int:
         stop = asyncio.Event()
@@ -54,7 +54,7 @@ def score(
 
 
 def refused(env: dict[str, str], file: Path, out: Path | None = None) -> str:
-    """The message with which it ends; nothing new is on the disk then."""
+    """Return the message of the error; there must be no new file."""
     before = sorted(file.parent.rglob("*"))
     with pytest.raises(FraudstreamError) as caught:
         score(env, file, out=out)
@@ -64,19 +64,19 @@ def refused(env: dict[str, str], file: Path, out: Path | None = None) -> str:
 
 
 def written(path: Path, content: str | bytes) -> Path:
-    """A file with that content."""
+    """Return a file with that content."""
     path.write_bytes(content.encode() if isinstance(content, str) else content)
     return path
 
 
 def read(path: Path) -> list[dict[str, str]]:
-    """The rows of a CSV."""
+    """Return the rows of a CSV."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
 
 def as_csv(rows: Sequence[Payment]) -> str:
-    """As Python writes them."""
+    """Return the rows as CSV, as Python writes it."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS.split(","))
     writer.writeheader()
@@ -87,7 +87,7 @@ def as_csv(rows: Sequence[Payment]) -> str:
 @fresh_folders
 @given(rows=st.lists(payments, max_size=8), name=st.sampled_from(["csv", "jsonl"]))
 def test_scores_are_those_of_the_stream(tmp_path: Path, env: dict[str, str], rows: list[Payment], name: str) -> None:
-    """The same payments, probabilities and decisions, in the same columns; the offset is the file's line."""
+    """The payments, probabilities, decisions and columns are equal; the offset is the file's line."""
     lines = "\n".join(json.dumps(row) for row in rows)
     file = written(tmp_path / f"mine.{name}", as_csv(rows) if name == "csv" else lines)
     assert score(env, file, force=True) == 0
@@ -125,8 +125,8 @@ def test_scores_are_those_of_the_stream(tmp_path: Path, env: dict[str, str], row
         ("1," + "9" * 200_000 + ",0.5,3,18,1", "invalid_field", "column amount: '999"),
     ],
 )
-def test_bad_rows_go_aside(tmp_path: Path, env: dict[str, str], row: str, reason: str, detail: str) -> None:
-    """With line and reason; what is around them is scored."""
+def test_bad_rows_are_written_aside(tmp_path: Path, env: dict[str, str], row: str, reason: str, detail: str) -> None:
+    """A bad row is written aside with line and reason; the rows around it are scored."""
     content = f"{COLUMNS}\n{GOOD}\n\n{row}\n{GOOD}\n".encode(errors="surrogateescape")
     assert score(env, written(tmp_path / "mine.csv", content)) == 0
     assert [line["offset"] for line in read(tmp_path / "outputs" / "mine.scored.csv")] == ["2", "5"]
@@ -147,8 +147,8 @@ def test_bad_rows_go_aside(tmp_path: Path, env: dict[str, str], row: str, reason
         (b"x" * 3 * LONGEST_LINE, "too_long"),
     ],
 )  # fmt: skip
-def test_bad_lines_go_aside(tmp_path: Path, env: dict[str, str], line: bytes, reason: str) -> None:
-    """JSON has types: the wire's rules hold."""
+def test_bad_lines_are_written_aside(tmp_path: Path, env: dict[str, str], line: bytes, reason: str) -> None:
+    """A bad line is written aside: JSON has types, so the wire's rules apply."""
     good = json.dumps(dict(zip(COLUMNS.split(","), json.loads(f"[{GOOD}]"), strict=True))).encode()
     file = written(tmp_path / "mine.ndjson", b"\xef\xbb\xbf" + good + b"\n" + line + b"\r\n\n" + good)
     assert score(env, file) == 0
@@ -158,8 +158,8 @@ def test_bad_lines_go_aside(tmp_path: Path, env: dict[str, str], line: bytes, re
     ]
 
 
-def test_what_spreadsheets_write(tmp_path: Path, env: dict[str, str]) -> None:
-    """Byte-order mark, other columns in any order, quoted cells, floats and booleans for integers, no id."""
+def test_files_of_spreadsheets(tmp_path: Path, env: dict[str, str]) -> None:
+    """A byte-order mark, free column order, quotes, floats and booleans for integers, and a missing id are accepted."""
     content = (
         '\ufeffnote,is_new_device,amount,country_risk_score,failed_logins,transaction_hour\r\n'
         '"a ""note"", quoted",TRUE,5,.5,3.0, 7 \r\n,,,,,\r\nx,false,6,0,0,23'
@@ -171,7 +171,7 @@ def test_what_spreadsheets_write(tmp_path: Path, env: dict[str, str]) -> None:
 
 
 def test_mistakes(tmp_path: Path, env: dict[str, str]) -> None:
-    """Each is one line, and leaves nothing behind."""
+    """Each mistake is reported in one line, and leaves no file."""
     good = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\n")
     assert "No such file" in refused(env, tmp_path / "none.csv")
     assert "must end in .csv" in refused(env, written(tmp_path / "mine.xlsx", "x"))
@@ -188,8 +188,8 @@ def test_mistakes(tmp_path: Path, env: dict[str, str]) -> None:
     assert "is the input file" in refused(env, rejected, out=tmp_path / "out.csv")
 
 
-def test_a_file_that_is_there_is_replaced_when_told_to(tmp_path: Path, env: dict[str, str]) -> None:
-    """And the rejected rows of the last time go with it."""
+def test_an_existing_file_is_replaced_with_the_flag(tmp_path: Path, env: dict[str, str]) -> None:
+    """With the flag, the rejected rows of the previous run are replaced too."""
     file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\nbad\n")
     out, rejected = tmp_path / "out.csv", tmp_path / "out.rejected.csv"
     assert score(env, file, out=out) == 0
@@ -202,7 +202,7 @@ def test_a_file_that_is_there_is_replaced_when_told_to(tmp_path: Path, env: dict
 
 
 def test_an_interrupted_run_leaves_nothing(tmp_path: Path, env: dict[str, str]) -> None:
-    """Not even a part of it."""
+    """No partial file remains."""
     file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\n")
     with pytest.raises(FraudstreamError, match="nothing was written"):
         score(env, file, stopped=True)
@@ -210,7 +210,7 @@ def test_an_interrupted_run_leaves_nothing(tmp_path: Path, env: dict[str, str]) 
 
 
 def test_thresholds_may_be_set(tmp_path: Path, env: dict[str, str]) -> None:
-    """As the scorer's."""
+    """Thresholds are set as for the scorer."""
     file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\n")
     score(env | {"REVIEW_THRESHOLD": "0.000001", "BLOCK_THRESHOLD": "0.000001"}, file)
     assert [row["decision"] for row in read(tmp_path / "outputs" / "mine.scored.csv")] == ["block"]
@@ -219,20 +219,20 @@ def test_thresholds_may_be_set(tmp_path: Path, env: dict[str, str]) -> None:
 def test_exit_codes(
     tmp_path: Path, env: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """On the command line: 0 when it is done, 1 and one line when it can't be."""
+    """The exit code is 0 on success, 1 with one line on failure."""
     for name, value in env.items():
         monkeypatch.setenv(name, value)
     file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\nbad\n")
     assert cli.main(["score", str(file)]) == 0
-    said = capsys.readouterr().out
-    assert "rows rejected" in said
-    assert "rows=1" in said.splitlines()[-1]
+    output = capsys.readouterr().out
+    assert "rows rejected" in output
+    assert "rows=1" in output.splitlines()[-1]
     assert cli.main(["score", str(tmp_path / "none.csv")]) == 1
     assert len(capsys.readouterr().out.splitlines()) == 1
 
 
 def test_batches_are_bounded(tmp_path: Path) -> None:
-    """By their size, however many rows there are; none is lost between two."""
+    """Batches have a limited size, whatever the number of rows; no row is lost between two."""
     file = written(tmp_path / "mine.csv", f"{COLUMNS},note\n" + f"{GOOD},{'x' * 1000}\n" * 1_000)
     lines = written(tmp_path / "mine.jsonl", b'{"note":"%s"}\n' % (b"x" * 1000) * 1_000)
     for path, first in ((file, 2), (lines, 1)):
@@ -247,7 +247,7 @@ json_values = st.none() | st.booleans() | st.integers(-5, 30) | st.floats(-1, 30
 
 @given(st.dictionaries(st.sampled_from([*COLUMNS.split(","), "note"]), json_values))
 def test_fields_are_checked_as_the_wire_is(fields: dict[str, object]) -> None:
-    """The same payment, or the same reason."""
+    """File and wire give the same payment, or the same reason."""
     (found,) = check_all([fields], PAYMENT)
     wire = decode(json.dumps(fields).encode())
     if isinstance(wire, InvalidPayment):

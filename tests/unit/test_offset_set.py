@@ -1,4 +1,4 @@
-"""Offsets in bits."""
+"""Offsets stored as bits."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,7 +8,7 @@ from cli.audit.offset_set import OffsetSet
 
 @given(st.lists(st.integers(0, 2**40) | st.integers(0, 30_000)))
 def test_is_a_set(offsets: list[int]) -> None:
-    """As Python's own, in ascending order."""
+    """It equals Python's own set, in ascending order."""
     there = OffsetSet()
     for offset in offsets:
         there.add(offset)

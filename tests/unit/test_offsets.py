@@ -1,4 +1,4 @@
-"""Where a partition goes on: every case of committed offset against journal."""
+"""Resume position of a partition: every case of committed offset against journal."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ DECIDED = Decided(offset=99, base=90, fingerprint=7)
 
 
 def log(start: int = 0, end: int = 200, found: int | None = 7) -> Log:
-    """What Kafka holds."""
+    """Return the partition's log in Kafka."""
     return Log(start=start, end=end, fingerprint=found)
 
 
@@ -46,12 +46,12 @@ CASES = [
 def test_each_case(
     committed: int | None, decided: Decided | None, held: Log, case: Case, position: int, lost: int
 ) -> None:
-    """The table in docs/architecture.md."""
+    """The cases are those of the table in docs/architecture.md."""
     assert resume(committed, decided, held) == Resume(case=case, position=position, lost=lost)
 
 
 def test_a_first_start_in_the_middle_has_lost_nothing() -> None:
-    """The offset is the one just committed for the new group; with any other, the CSV that led to it is missing."""
+    """The offset is the one just committed for the new group; with any other, its CSV is missing."""
     assert resume(150, None, log(), first=150) == Resume(case=Case.FIRST_START, position=150)
     assert resume(150, None, log(), first=140) == Resume(case=Case.CSV_BEGINS_HERE, position=150)
     assert resume(5, None, log(start=9), first=5) == Resume(case=Case.RETENTION_PASSED, position=9, lost=4)
@@ -61,7 +61,7 @@ def test_a_first_start_in_the_middle_has_lost_nothing() -> None:
     st.none() | st.integers(0, 300), st.integers(0, 299), st.integers(0, 20), st.integers(0, 300), st.integers(1, 50)
 )
 def test_nothing_jumps_silently(committed: int | None, last: int, length: int, start: int, more: int) -> None:
-    """Records between the last one decided and the new position were committed as skipped, or are counted as lost."""
+    """Records between the last decided one and the new position were committed as skipped, or are counted as lost."""
     decided = Decided(offset=last, base=max(0, last - length), fingerprint=1)
     end = max(start, last + 1) + more
     found = 1 if start <= last else None
@@ -71,7 +71,7 @@ def test_nothing_jumps_silently(committed: int | None, last: int, length: int, s
         assert result.case is Case.GROUP_AHEAD or result.lost > 0
 
 
-def test_a_fingerprint_tells_records_apart() -> None:
-    """Value and timestamp both count, and any timestamp that Kafka takes is taken."""
+def test_a_fingerprint_distinguishes_records() -> None:
+    """Value and timestamp both count; every timestamp that Kafka accepts is valid."""
     prints = {fingerprint(ts, value) for ts in (-1, 0, 2**62, -(2**62) + 1) for value in (None, b"a", b"b")}
     assert len(prints) == 12

@@ -1,4 +1,4 @@
-"""Model folders made before a version covered its decision rule: used as they are, under a version derived again."""
+"""Models from before the version covered the decision rule: used unchanged, under a version derived again."""
 
 import json
 import shutil
@@ -16,14 +16,14 @@ _NEW = ("content_sha256", "activated_by", "older_version")
 
 
 def _rewrite(path: Path, **changes: Any) -> None:
-    """Write the manifest as it was written then: its version is that of the model's file."""
+    """Write the manifest in the older form: its version is that of the model's file."""
     fields = json.loads(path.read_text()) | changes
     fields["version"] = fields["sha256"][:12]
     path.write_text(json.dumps({name: value for name, value in fields.items() if name not in _NEW}, indent=2) + "\n")
 
 
 def older(folder: Path, *manifests: Manifest) -> None:
-    """Give `folder` the layout of then; the last manifest is the active one, each one's predecessor its previous."""
+    """Give `folder` the older layout; the last manifest is the active one, each one's predecessor its previous."""
     previous = None
     for manifest in manifests:
         new, old = (folder / store.VERSIONS / name for name in (manifest.content_sha256, manifest.sha256))
@@ -34,7 +34,7 @@ def older(folder: Path, *manifests: Manifest) -> None:
 
 
 def test_it_is_loaded_without_training(tmp_path: Path) -> None:
-    """Under the version that the same model has when it is trained today; the older one is known too."""
+    """The version is that of the same model trained today; the older version is recognised too."""
     saved = save(tmp_path)
     older(tmp_path, saved)
     model, manifest = store.load(tmp_path, store.NO_PINS)
@@ -45,7 +45,7 @@ def test_it_is_loaded_without_training(tmp_path: Path) -> None:
 
 
 def test_roll_back_to_it_and_from_it(tmp_path: Path) -> None:
-    """Through `previous` as it was written then, and as it is written now."""
+    """Rollback uses `previous` as written in the older form, and as written today."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
     older(tmp_path, first, second)
     third = save(tmp_path, 0.5, review=0.2)
@@ -62,7 +62,7 @@ def test_roll_back_to_it_and_from_it(tmp_path: Path) -> None:
 
 
 def test_trained_again_it_is_the_same_version_once(tmp_path: Path) -> None:
-    """The same result does not lie in two folders."""
+    """The same result is not in two folders."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
     older(tmp_path, first, second)
     again = save(tmp_path, 0.5)
@@ -71,7 +71,7 @@ def test_trained_again_it_is_the_same_version_once(tmp_path: Path) -> None:
     assert store.rollback(tmp_path).version == first.version
 
 
-def test_its_pin_does_not_cover_its_rule(tmp_path: Path) -> None:
+def test_an_older_pin_does_not_cover_the_rule(tmp_path: Path) -> None:
     """A pin of the model's file would admit any thresholds; the message has both, and the pin that covers them."""
     saved = save(tmp_path)
     older(tmp_path, saved)
@@ -85,8 +85,8 @@ def test_its_pin_does_not_cover_its_rule(tmp_path: Path) -> None:
     assert "is not pinned" in refused(tmp_path, frozenset({saved.content_sha256}))
 
 
-def test_a_challenger_of_then(tmp_path: Path) -> None:
-    """Its bytes are found in the folder of then."""
+def test_an_older_challenger(tmp_path: Path) -> None:
+    """Its bytes are found in the older folder."""
     first, second = save(tmp_path), save(tmp_path, 0.5)
     older(tmp_path, first, second)
     shutil.copy(tmp_path / store.VERSIONS / first.sha256 / store.MANIFEST_FILE, tmp_path / store.CHALLENGER_FILE)
@@ -96,8 +96,8 @@ def test_a_challenger_of_then(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("changes", [{"thresholds": {"review": 0.2, "block": 0.5}}, {}])
-def test_a_rule_of_then_is_part_of_the_version(tmp_path: Path, changes: dict[str, Any]) -> None:
-    """Two manifests of then that had the same version have two now where they decide otherwise."""
+def test_an_older_rule_is_part_of_the_version(tmp_path: Path, changes: dict[str, Any]) -> None:
+    """Two older manifests of the same version have two versions now if they decide otherwise."""
     saved = save(tmp_path)
     older(tmp_path, saved)
     _rewrite(tmp_path / store.MANIFEST_FILE, **changes)

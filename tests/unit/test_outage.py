@@ -1,4 +1,4 @@
-"""Noticing that the brokers have gone silent."""
+"""Detection of brokers that no longer answer."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from fraudstream.kafka.outage import Outage
 
 
 def _run(scenario: Callable[[Outage, asyncio.Event], "asyncio.Future[None] | object"]) -> list[str]:
-    """The lines that `scenario` leaves in the log; silence is short here."""
+    """Return the log lines of `scenario`, in which the silence limit is short."""
     log = MagicMock()
 
     async def main() -> None:
@@ -20,7 +20,7 @@ def _run(scenario: Callable[[Outage, asyncio.Event], "asyncio.Future[None] | obj
 
 
 def test_begins_and_ends_once() -> None:
-    """One line each, however much waits meanwhile and however many answers come then."""
+    """An outage has one line at each end, however many requests wait and however many answers come then."""
 
     async def scenario(outage: Outage, changed: asyncio.Event) -> None:
         outage.expect()
@@ -35,7 +35,7 @@ def test_begins_and_ends_once() -> None:
 
 
 def test_begins_again_while_more_is_expected() -> None:
-    """The time runs from the last answer."""
+    """Time is measured from the last answer."""
 
     async def scenario(outage: Outage, changed: asyncio.Event) -> None:
         outage.expect()
@@ -47,7 +47,7 @@ def test_begins_again_while_more_is_expected() -> None:
 
 
 def test_silence_is_fine_where_nothing_is_expected() -> None:
-    """No timer is left when all has been answered, nor after the end."""
+    """No timer remains when all requests have been answered, nor after the end."""
 
     async def scenario(outage: Outage, changed: asyncio.Event) -> None:
         outage.expect()

@@ -1,4 +1,4 @@
-"""Takeovers without Kafka: the order of their steps, and what an error of one partition means for the others."""
+"""Takeovers without Kafka: the order of their steps, and the effect of one partition's error on the others."""
 
 import asyncio
 from collections.abc import Collection, Mapping
@@ -19,7 +19,7 @@ MEMBERSHIP = Membership(member_id="me", generation=7)
 
 
 class World:
-    """The broker and the sink of one partition, each step noted. Until the token is taken, another owner scores on."""
+    """The broker and the sink of one partition, recording each step. Another owner scores until the token is taken."""
 
     def __init__(self) -> None:
         self.steps: list[str] = []
@@ -33,42 +33,42 @@ class World:
 
     # the consumer
     def pause(self, _: Collection[int]) -> None:
-        """Note it."""
+        """Record the step."""
         self.steps.append("pause")
 
     def resume(self, positions: Mapping[int, int]) -> None:
-        """Note it."""
+        """Record the step."""
         self.steps.append(f"resume {dict(positions)}")
 
     async def logs(self, partitions: Collection[int]) -> dict[int, Log]:
-        """Return the log's end as it is by now."""
+        """Return the current end of the log."""
         self.steps.append("logs")
         return dict.fromkeys(partitions, Log(start=0, end=self.end, fingerprint=None))
 
     async def fingerprint_at(self, *_: int) -> int:
-        """Return that of the record in the journal."""
+        """Return the fingerprint of the record in the journal."""
         return 42
 
     # the sink
     def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
-        """Give the token; another owner has scored five records by now."""
+        """Return the token; another owner has scored five records before."""
         self.steps.append("acquire")
         self.end, self.decided = 5, Decided(offset=4, base=0, fingerprint=42)
         return dict.fromkeys(partitions, Holding(token=1, decided=self.decided))
 
     def forget(self, _: Mapping[int, int]) -> None:
-        """Note it."""
+        """Record the step."""
         self.steps.append("forget")
 
     def make_owner(self) -> Owner:
-        """Make the next one."""
+        """Return the next owner."""
         owner = StubOwner(self, len(self.owners))
         self.owners.append(owner)
         return cast("Owner", owner)
 
 
 class StubOwner:
-    """Stands for a producer and its requests."""
+    """Stub of a producer and its requests."""
 
     transactional = True
 
@@ -77,13 +77,13 @@ class StubOwner:
         self.id = f"owner-{number}"
 
     async def start(self) -> None:
-        """Note it."""
+        """Record the step."""
         self.world.steps.append(f"start {self.id}")
 
     async def fence_others(
         self, partitions: Collection[int], ended: Collection[str]
     ) -> tuple[dict[int, int | None], dict[int, str]]:
-        """Note which ids need no fence."""
+        """Record the ids that need no fence."""
         self.world.steps.append(f"fence, but {sorted(ended)}")
         blocked = {
             partition: self.world.blocked[partition] for partition in partitions if partition in self.world.blocked
@@ -91,25 +91,25 @@ class StubOwner:
         return dict.fromkeys(set(partitions) - blocked.keys(), 0), blocked
 
     async def register(self, membership: Membership, positions: Mapping[int, int]) -> None:
-        """Note it, or fail."""
+        """Record the step, or raise."""
         assert membership == MEMBERSHIP
         self.world.steps.append(f"register {self.id} {dict(positions)}")
         if self.world.refusal:
             raise self.world.refusal
 
     async def abandon(self) -> bool:
-        """Note it."""
+        """Record the step."""
         self.world.steps.append(f"abandon {self.id}")
         await self.world.may_abort.wait()
         return True
 
     async def close(self) -> None:
-        """Note it."""
+        """Record the step."""
         self.world.steps.append(f"close {self.id}")
 
 
 def ownership(world: World) -> Ownership:
-    """Nothing assigned yet."""
+    """Return an ownership without partitions."""
     made = Ownership(cast("Sink", world), world.make_owner, {}, ScorerMetrics())
     made.use(cast("InputConsumer", world))
     return made
@@ -117,12 +117,12 @@ def ownership(world: World) -> Ownership:
 
 async def _until(condition: Any) -> None:
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - nobody sets an event
+        while not condition():  # noqa: ASYNC110 - there is no event to wait for
             await asyncio.sleep(0.01)
 
 
 def test_the_steps_of_a_takeover() -> None:
-    """The log's end is read after the token: what another owner scores until then is no sign of another topic."""
+    """The log's end is read after the token: records that another owner scores before do not mean another topic."""
 
     async def run() -> World:
         world = World()
@@ -144,7 +144,7 @@ def test_the_steps_of_a_takeover() -> None:
 
 
 def test_nothing_is_changed_before_the_registration() -> None:
-    """Where the group has gone on, neither is the CSV moved aside nor a partition resumed."""
+    """In a newer generation of the group, neither is the CSV moved aside nor a partition resumed."""
 
     async def run() -> World:
         world = World()
@@ -160,7 +160,7 @@ def test_nothing_is_changed_before_the_registration() -> None:
 
 
 @pytest.mark.parametrize("error", LEFT_GROUP)
-def test_who_has_left_the_group_tries_once(error: type[KafkaError]) -> None:
+def test_a_process_that_left_the_group_tries_once(error: type[KafkaError]) -> None:
     """Each further attempt would fence the new owner and take its token; the next assignment is taken over."""
 
     async def run() -> World:
@@ -181,7 +181,7 @@ def test_who_has_left_the_group_tries_once(error: type[KafkaError]) -> None:
 
 
 def test_an_owner_that_is_being_abandoned_takes_nothing_over() -> None:
-    """Its abort may take seconds: what was to be retried meanwhile is registered to its successor."""
+    """The abort may take seconds: retried partitions are registered to the next owner."""
 
     async def run() -> World:
         world = World()
@@ -203,7 +203,7 @@ def test_an_owner_that_is_being_abandoned_takes_nothing_over() -> None:
 
 
 def test_a_new_owner_after_an_error() -> None:
-    """Healthy partitions are registered to it at once, without a fence of the id that was abandoned."""
+    """Healthy partitions are registered to it without delay, and without a fence of the abandoned id."""
 
     async def run() -> World:
         world = World()
@@ -228,7 +228,7 @@ def test_a_new_owner_after_an_error() -> None:
 
 @pytest.mark.parametrize("blocked", [{0}, {0, 2}])
 def test_a_partition_whose_owner_cannot_be_fenced(blocked: set[int]) -> None:
-    """It waits; the others are taken over in the same attempt."""
+    """That partition waits; the others are taken over in the same attempt."""
 
     async def run() -> None:
         world = World()

@@ -1,4 +1,4 @@
-"""How many payments are due."""
+"""Number of payments due."""
 
 import pytest
 from hypothesis import given
@@ -10,7 +10,7 @@ rates = st.floats(0.01, 200_000)
 
 
 def _run(pace: Pace, start_s: float, for_s: float, lateness: float = 0.0) -> list[tuple[float, int]]:
-    """What a loop makes that sleeps as it is told, always `lateness` seconds too long."""
+    """Return the rounds of a loop that sleeps as requested, always `lateness` seconds too long."""
     made, now_s = [], start_s
     while now_s < start_s + for_s:
         count = pace.due(now_s)
@@ -24,8 +24,8 @@ def _total(made: list[tuple[float, int]]) -> int:
     return sum(count for _, count in made)
 
 
-def test_the_first_is_due_at_once_and_then_one_an_interval() -> None:
-    """Three seconds between payments, whatever is asked in between."""
+def test_the_first_is_due_immediately_and_then_one_per_interval() -> None:
+    """Payments are three seconds apart, however often the pace is polled."""
     pace = Pace(1 / 3, 100.0)
     counts = []
     for tick in range(90):
@@ -37,14 +37,14 @@ def test_the_first_is_due_at_once_and_then_one_an_interval() -> None:
 @pytest.mark.parametrize("rate_per_s", [10, 333.3, 1_000, 50_000, 100_000])
 @pytest.mark.parametrize("lateness_s", [0.0, 0.004, 0.009])
 def test_the_long_run_rate_is_exact(rate_per_s: float, lateness_s: float) -> None:
-    """A loop that is always a little late makes up for it."""
+    """A loop that is always a little late catches up."""
     made = _total(_run(Pace(rate_per_s, 0.0), 0.0, 60.0, lateness_s))
     assert made == pytest.approx(rate_per_s * 60, abs=rate_per_s * 0.03 + 1)
 
 
 @given(rates, st.floats(0, 1e6))
-def test_never_more_than_20_ms_at_once_and_never_ahead(rate_per_s: float, start_s: float) -> None:
-    """What is due is bounded, and at no time more than the clock allows."""
+def test_never_more_than_20_ms_in_one_round_and_never_ahead(rate_per_s: float, start_s: float) -> None:
+    """The number due is limited, and never more than the clock allows."""
     pace, total = Pace(rate_per_s, start_s), 0
     for tick in range(50):
         now_s = start_s + tick * 0.013
@@ -56,8 +56,8 @@ def test_never_more_than_20_ms_at_once_and_never_ahead(rate_per_s: float, start_
 
 
 @given(rates, st.floats(1.5, 1e5))
-def test_what_a_stall_has_missed_is_not_sent(rate_per_s: float, stall_s: float) -> None:
-    """After a stall the pace goes on from where the clock is."""
+def test_payments_missed_in_a_stall_are_not_sent(rate_per_s: float, stall_s: float) -> None:
+    """After a stall the pace continues from the current time."""
     pace = Pace(rate_per_s, 0.0)
     pace.made(pace.due(0.0))
     back_s = 1 / rate_per_s + stall_s
@@ -67,7 +67,7 @@ def test_what_a_stall_has_missed_is_not_sent(rate_per_s: float, stall_s: float) 
 
 @given(rates, st.floats(0, 1e6))
 def test_after_the_wait_something_is_due(rate_per_s: float, start_s: float) -> None:
-    """A loop that sleeps as told is not woken for nothing."""
+    """A loop that sleeps as requested always wakes to a payment."""
     pace = Pace(rate_per_s, start_s)
     pace.made(pace.due(start_s))
     assert pace.due(start_s + pace.wait_s(start_s) + 1e-6) >= 1

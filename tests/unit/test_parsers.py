@@ -1,6 +1,6 @@
-"""Every parser of bytes that others write, with mutated inputs: a value, or the error that it names.
+"""Parsers of other writers' bytes, with mutated inputs: each returns a value or raises its documented error.
 
-FUZZ_CASES=100000 tries 100,000 of each; by default it is a quick choice of them.
+FUZZ_CASES=100000 tries 100,000 of each; the default is a quick selection.
 """
 
 import json
@@ -48,7 +48,7 @@ LETTER = Record(b'{"payment_id":', 9, headers=dead_letter_headers(Place("in", 3,
 
 
 def mutated(rng: random.Random, seed: bytes) -> bytes:
-    """A few changes: bytes, tokens in place of others, parts left out or repeated."""
+    """Return the bytes with a few changes: bytes, tokens in place of others, parts left out or repeated."""
     data = bytearray(seed)
     for _ in range(rng.choice((1, 1, 2, 4))):
         at = rng.randrange(len(data) + 1)
@@ -69,7 +69,7 @@ def mutated(rng: random.Random, seed: bytes) -> bytes:
 
 
 def _number_at(data: bytearray, at: int) -> slice:
-    """The next run of digits: what a field's value is, mostly."""
+    """Return the next run of digits, which is usually a field's value."""
     begin = at
     while begin < len(data) and not 48 <= data[begin] < 58:
         begin += 1
@@ -80,16 +80,16 @@ def _number_at(data: bytearray, at: int) -> slice:
 
 
 def ignore(_: str) -> None:
-    """What was found unreadable."""
+    """Ignore an unreadable entry."""
 
 
 def wire(data: bytes) -> None:
-    """A payment's message."""
+    """Parse a payment's message."""
     decode(data)
 
 
 def scored(data: bytes) -> None:
-    """A record of the scored topic, as archiver, page and verify read it."""
+    """Parse a record of the scored topic, as archiver, page and verify do."""
     record = Record(data)
     if payment := scored_payment(data):
         second_of(payment["scored_at"])
@@ -99,7 +99,7 @@ def scored(data: bytes) -> None:
 
 
 def headers(data: bytes) -> None:
-    """A record of the dead-letter topic, as every command and service reads it; each line is a header."""
+    """Parse a record of the dead-letter topic, as every command and service does; each line is a header."""
     some = [
         (name.decode(errors="backslashreplace"), value if separator else None)
         for name, separator, value in (line.partition(b"=") for line in data.split(b"\n"))
@@ -124,13 +124,13 @@ def headers(data: bytes) -> None:
 
 
 def edited_line(data: bytes) -> None:
-    """A line of an exported file."""
+    """Parse a line of an exported file."""
     with suppress(ValueError):
         parse_line(data)
 
 
 def csv_rows(data: bytes) -> None:
-    """A row of the CSV."""
+    """Parse a row of the CSV."""
     row_entries([data], 3, ignore)
 
 
@@ -161,7 +161,7 @@ PARSERS: dict[str, tuple[Callable[[bytes], None], list[bytes]]] = {
 
 @pytest.mark.parametrize("name", PARSERS)
 def test_any_bytes_are_parsed_or_refused(name: str) -> None:
-    """Nothing else is raised: an exception that its caller does not name would end the process."""
+    """Any other exception would end the process."""
     parse, seeds = PARSERS[name]
     rng = random.Random(name)
     for number in range(CASES):
@@ -174,7 +174,7 @@ _SLOT = struct.Struct("<4sII")
 
 
 def test_any_journal_is_a_state_or_none(tmp_path: Path) -> None:
-    """Also where its checksum is right: any program that may write the folder can make it so."""
+    """Any journal is a state or None, also with a correct checksum: other programs may write to the folder."""
     journal = Journal(tmp_path / "journal")
     journal.write(STATE)
     assert journal.read() == STATE
@@ -189,7 +189,7 @@ def test_any_journal_is_a_state_or_none(tmp_path: Path) -> None:
 
 
 def test_any_skip_request_is_read_or_none(tmp_path: Path) -> None:
-    """And so is its answer."""
+    """The answer to a skip request is read likewise."""
     requests = SkipRequests(tmp_path / "scores.csv")
     requests.leave(SkipRequest(topic="in", partition=0, offset=5))
     (path,) = tmp_path.iterdir()
@@ -203,7 +203,7 @@ def test_any_skip_request_is_read_or_none(tmp_path: Path) -> None:
 
 
 def test_any_csv_and_any_edited_file_are_read_or_refused(tmp_path: Path) -> None:
-    """Whole files; a refusal names file and line."""
+    """Whole files are read or refused; a refusal names file and line."""
     rng = random.Random(3)
     path = tmp_path / "file"
     rows, lines = PARSERS["csv rows"][1][0] * 3, PARSERS["edited lines"][1][0] + b"\n"

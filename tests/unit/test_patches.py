@@ -1,4 +1,4 @@
-"""What is changed of aiokafka is still there to be changed, and does what it is for."""
+"""Patches of aiokafka: their targets still exist, and each has its effect."""
 
 import asyncio
 from typing import Any
@@ -25,7 +25,7 @@ FIELDS = ("offset", "timestamp", "timestamp_type", "key", "value")
 
 
 def records() -> list[ConsumerRecord[bytes, bytes]]:
-    """What a fetch of three records returns."""
+    """Return the result of a fetch of three records."""
     batch = BatchBuilder(1 << 20, 0)
     batch.append(timestamp=1_790_000_000_000, key=b"k", value=b"v", headers=[("a", b"1"), ("a", None)])
     batch.append(timestamp=1_790_000_000_007, key=None, value=b"", headers=[])
@@ -36,7 +36,7 @@ def records() -> list[ConsumerRecord[bytes, bytes]]:
 
 
 def test_records_hold_what_the_clients_own_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every field that is read of a record."""
+    """Every field that is read of a record is equal."""
     for name, own in OWN.items():
         monkeypatch.setattr(fetcher, name, own)
     wrapped = records()
@@ -50,7 +50,7 @@ def test_records_hold_what_the_clients_own_do(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_begin_is_retried_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The client's own pause between transactions is what is shortened."""
+    """The client's own pause between transactions is shortened."""
     monkeypatch.setattr(sender, "BACKOFF_OVERRIDE", sender.BACKOFF_OVERRIDE)
     retry_begin_soon()
     assert sender.BACKOFF_OVERRIDE == 0.001
@@ -71,8 +71,8 @@ def test_a_closed_transport_is_an_outage() -> None:
         runner.run(_write_after_the_end())
 
 
-def test_any_other_runtime_error_stays_one() -> None:
-    """It is a bug, and no outage."""
+def test_any_other_runtime_error_is_unchanged() -> None:
+    """Any other RuntimeError is a bug, not an outage."""
     with pytest.raises(RuntimeError, match="a bug"), closed_transport_is_an_outage():
         raise RuntimeError("a bug")
     assert not issubclass(RuntimeError, BROKEN)
@@ -80,7 +80,7 @@ def test_any_other_runtime_error_stays_one() -> None:
 
 
 def test_an_assertion_of_the_client_is_an_outage_and_ours_a_bug() -> None:
-    """Its producer may have failed between two calls; it asserts that it has not."""
+    """The client asserts that its producer has not failed, which may happen between two calls."""
 
     async def commit_without_a_transaction() -> None:
         with failed_producer():

@@ -1,4 +1,4 @@
-"""The reader of table files: every physical line is a row, a rejected row, blank or the header, whatever the bytes."""
+"""The reader of table files: every physical line is a row, rejected, blank or the header, for any bytes."""
 
 import gzip
 import json
@@ -33,7 +33,7 @@ same_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture]
 
 
 class Found:
-    """What a file's batches are, put together."""
+    """The batches of a file, joined."""
 
     def __init__(self, batches: Iterable[Batch]) -> None:
         self.rows: dict[int, Row] = {}
@@ -47,7 +47,7 @@ class Found:
             self.blank += batch.blank
 
     def accounts_for(self, count: int, first: int) -> bool:
-        """Whether each of the lines `first` to `count` is in exactly one place."""
+        """Return whether each of the lines `first` to `count` is in exactly one place."""
         named = [*self.rows, *self.rejected]
         within = all(first <= line <= count for line in named)
         return within and len(set(named)) == len(named) and len(named) + self.blank == count - first + 1
@@ -61,7 +61,7 @@ def found(path: Path, content: bytes) -> Found:
 
 
 def header(delimiter: bytes = b",") -> bytes:
-    """Header and a first row, which fix the delimiter and the decimal mark."""
+    """Return a header and a first row, which fix the delimiter and the decimal mark."""
     return b"\n".join(delimiter.join(cell.encode() for cell in row) for row in (COLUMNS, GOOD)) + b"\n"
 
 
@@ -80,7 +80,7 @@ contents = st.lists(pieces | st.binary(max_size=8), max_size=30).map(b"".join)
 @given(contents)
 @example(b'7,12.5,0.25,3,18,1,"x\n7,12.5,0.25,3,18,1,y"\n')
 def test_every_line_of_a_csv_is_accounted_for(tmp_path: Path, content: bytes) -> None:
-    """Arbitrary bytes after a good beginning."""
+    """Arbitrary bytes follow a valid beginning."""
     whole = header() + content
     assert found(tmp_path / "some.csv", whole).accounts_for(len(whole.splitlines()), 2)
 
@@ -88,7 +88,7 @@ def test_every_line_of_a_csv_is_accounted_for(tmp_path: Path, content: bytes) ->
 @same_file
 @given(contents)
 def test_every_line_of_a_json_lines_file_is_accounted_for(tmp_path: Path, content: bytes) -> None:
-    """Arbitrary bytes, after a letter that keeps them from being another format."""
+    """Arbitrary bytes follow a letter that excludes other formats."""
     assert found(tmp_path / "some.jsonl", b"x" + content).accounts_for(len((b"x" + content).splitlines()), 1)
 
 
@@ -100,7 +100,7 @@ def test_any_file_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
         try:
             result = found(tmp_path / name, content)
         except PaymentFileError as error:
-            assert "\n" not in str(error)  # noqa: PT017 - the other outcome is as good
+            assert "\n" not in str(error)  # noqa: PT017 - the other outcome is valid too
         else:
             assert len(result.rows) + len(result.rejected) <= len(content.splitlines())
 
@@ -119,7 +119,7 @@ def test_each_line_is_judged_alone(tmp_path: Path, some: list[bytes]) -> None:
 @settings(same_file, max_examples=100)
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8")), max_size=8), st.booleans())
 def test_every_line_of_utf_16_is_accounted_for(tmp_path: Path, some: list[str], big: bool) -> None:
-    """Text whose bytes hold line ends of UTF-8 too; and a file cut in the middle of a character."""
+    """Text includes bytes of UTF-8 line ends, and files cut in the middle of a character."""
     text = header().decode() + "".join(f"{line}\n" for line in some)
     content = b"\xfe\xff" + text.encode("utf-16-be") if big else b"\xff\xfe" + text.encode("utf-16-le")
     assert found(tmp_path / "some.csv", content).accounts_for(2 + len(some), 2)
@@ -140,7 +140,7 @@ def test_lines_do_not_depend_on_chunks(content: bytes, places: list[int]) -> Non
 @pytest.mark.parametrize("filler", [b"x", b" ", b","])
 @pytest.mark.parametrize("more", [0, 1, 2, 3, CHUNK_BYTES])
 def test_a_line_that_is_too_long_is_one_line(tmp_path: Path, filler: bytes, end: bytes, more: int) -> None:
-    """From one byte too many on, whatever it consists of; the next line is read again."""
+    """A line is too long from one byte on, whatever its content; the next line is read."""
     long = filler * (LONGEST_LINE + more)
     result = found(tmp_path / "some.csv", header() + long + end + ",".join(GOOD).encode())
     assert result.accounts_for(4, 2)
@@ -153,7 +153,7 @@ def test_a_line_that_is_too_long_is_one_line(tmp_path: Path, filler: bytes, end:
 @pytest.mark.parametrize("cell", ["9" * 900_000 + "x", "9," * 450_000, "9 " * 450_000, '""' * 450_000, '"' * 900_001])
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_a_long_cell_takes_a_linear_time(tmp_path: Path, delimiter: str, cell: str) -> None:
-    """Whatever it consists of, in the header and in a row."""
+    """The cell has any content, in the header or in a row."""
     began_s = time.monotonic()
     row = delimiter.join(["7", f'"{cell}"', *GOOD[2:]]).encode()
     assert found(tmp_path / "some.csv", header(delimiter.encode()) + row).accounts_for(3, 2)
@@ -163,14 +163,14 @@ def test_a_long_cell_takes_a_linear_time(tmp_path: Path, delimiter: str, cell: s
 
 
 def test_long_lines_are_not_held_in_memory() -> None:
-    """Of a line without an end, a bounded part comes."""
+    """Only a limited part of a line without an end is returned."""
     (line,) = [one for part in lines(b"x" * CHUNK_BYTES for _ in range(400)) for one in part]
     assert LONGEST_LINE < len(line) <= LONGEST_LINE + 2 + CHUNK_BYTES
 
 
 @pytest.mark.parametrize("name", ["some.csv", "some.csv.gz", "some.jsonl.gz", "some.txt"])
 def test_a_small_file_that_expands_without_end_is_refused(tmp_path: Path, name: str) -> None:
-    """Long before it is expanded."""
+    """It is refused long before it is expanded."""
     path = tmp_path / name
     path.write_bytes(gzip.compress(header() + b"0" * (150 << 20)))
     with (
@@ -180,8 +180,8 @@ def test_a_small_file_that_expands_without_end_is_refused(tmp_path: Path, name: 
         Found(table.batches)
 
 
-def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
-    """A pipe would be waited for, and could be read only once."""
+def test_other_than_a_file_is_refused_immediately(tmp_path: Path) -> None:
+    """Opening a pipe would block, and it could be read only once."""
     (tmp_path / "folder.csv").mkdir()
     os.mkfifo(tmp_path / "pipe.csv")
     for path in (tmp_path / "folder.csv", tmp_path / "pipe.csv", Path("/dev/null"), tmp_path):
@@ -193,7 +193,7 @@ def test_what_is_no_file_is_refused_at_once(tmp_path: Path) -> None:
 
 
 def lines_of(*some: Row | bytes) -> bytes:
-    """A JSON Lines file."""
+    """Return the bytes of a JSON Lines file."""
     return b"\n".join(one if isinstance(one, bytes) else json.dumps(one).encode() for one in some)
 
 
@@ -244,7 +244,7 @@ def lines_of(*some: Row | bytes) -> bytes:
     ids=lambda value: repr(value[:40]),
 )
 def test_json_lines_are_held_to_the_rules_of_the_wire(tmp_path: Path, line: bytes, reason: str, detail: str) -> None:
-    """With the column and the value; the lines around are read."""
+    """The error has the column and the value; the lines around are read."""
     result = found(tmp_path / "some.jsonl", lines_of(PAYMENT, line, PAYMENT))
     assert list(result.rows) == [1, 3]
     assert result.rejected[2].reason == reason
@@ -253,7 +253,7 @@ def test_json_lines_are_held_to_the_rules_of_the_wire(tmp_path: Path, line: byte
 
 
 def test_of_a_json_field_given_twice_the_last_one_counts(tmp_path: Path) -> None:
-    """As on the wire."""
+    """The rule is that of the wire."""
     twice = json.dumps(PAYMENT)[:-1].encode() + b',"amount":99}'
     assert found(tmp_path / "some.jsonl", twice).rows[1]["amount"] == 99
 
@@ -273,7 +273,7 @@ without_id = {name: value for name, value in PAYMENT.items() if name != "payment
     ],
 )
 def test_a_json_line_without_an_id_gets_one(tmp_path: Path, line: bytes, payment_id: int) -> None:
-    """The line's number here; one of its own always counts, however its name is written."""
+    """The id is the line's number; an id of its own always counts, however its name is written."""
     path = tmp_path / "some.jsonl"
     path.write_bytes(line)
     with opened(path, payments(lambda number: number)) as table:
@@ -285,7 +285,7 @@ def test_a_json_line_without_an_id_gets_one(tmp_path: Path, line: bytes, payment
 
 
 def test_a_second_header_with_its_columns_in_another_order_ends_the_reading(tmp_path: Path) -> None:
-    """Read by the first header, the rows after it would be other payments, without a word."""
+    """Read by the first header, the rows after it would be other payments, without an error."""
     other = (*reversed(COLUMNS[:-1]), COLUMNS[-1])
     content = "\n".join(",".join(row) for row in (COLUMNS, GOOD, other, GOOD))
     with pytest.raises(PaymentFileError, match=r"\.csv, line 3: a second header, with its columns in another order"):

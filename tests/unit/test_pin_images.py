@@ -1,4 +1,4 @@
-"""`make pin-images` on copies of the files, with a registry that answers what the test wants."""
+"""`make pin-images` on copies of the files, with a stub of the registry."""
 
 import re
 import shutil
@@ -18,7 +18,7 @@ printf 'sha256:%s' "$(printf '%s' "$image$SALT" | sha256sum | cut -c1-64)"
 
 @pytest.fixture
 def clone(tmp_path: Path) -> Path:
-    """The script and the files that it changes, without digests, beside a `docker` that answers digests."""
+    """Provide the script and the files that it changes, without digests, and a `docker` stub that returns digests."""
     for source in (ROOT / "docker-compose.yml", ROOT / "Dockerfile", *ROOT.glob("services/*/Dockerfile")):
         copy = tmp_path / source.relative_to(ROOT)
         copy.parent.mkdir(parents=True, exist_ok=True)
@@ -31,7 +31,7 @@ def clone(tmp_path: Path) -> Path:
 
 
 def test_every_image_of_others_gets_its_digest(clone: Path) -> None:
-    """In the Compose file and in each stage of each Dockerfile; nothing else changes."""
+    """The Compose file and each stage of each Dockerfile get digests; nothing else changes."""
     before = _texts(clone)
     assert _pin(clone).returncode == 0
     after = _texts(clone)
@@ -42,7 +42,7 @@ def test_every_image_of_others_gets_its_digest(clone: Path) -> None:
 
 
 def test_another_digest_replaces_the_one_before(clone: Path) -> None:
-    """Run again when the tag has moved."""
+    """Another run after the tag has moved replaces the digest."""
     _pin(clone)
     before = _texts(clone)
     _pin(clone, salt="moved")
@@ -54,7 +54,7 @@ def test_another_digest_replaces_the_one_before(clone: Path) -> None:
 
 
 def test_nothing_changes_where_the_registry_does_not_answer(clone: Path) -> None:
-    """Neither in part: the image is named, and the files stay as they were."""
+    """The error names the image, and no file is changed, not even in part."""
     before = _texts(clone)
     done = _pin(clone, unknown="prometheus")
     assert done.returncode != 0

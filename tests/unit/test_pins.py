@@ -1,4 +1,4 @@
-"""Every entry point that reads a model: with MODEL_SHA256, no other pickle than a pinned one is unpickled."""
+"""Every entry point that reads a model: with MODEL_SHA256, only a pinned pickle is unpickled."""
 
 import ast
 import asyncio
@@ -30,18 +30,18 @@ ROWS = 300
 
 
 class Payload:
-    """Runs code where it is unpickled: makes the folder `trace`."""
+    """An object that creates the folder `trace` when it is unpickled."""
 
     def __init__(self, trace: Path) -> None:
         self.trace = trace
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Make the folder."""
+        """Create the folder."""
         return os.mkdir, (str(self.trace),)
 
 
 class Scene:
-    """A models folder that somebody else can write to, and the environment of what reads it."""
+    """A models folder that another user can write to, and the environment of its readers."""
 
     def __init__(self, folder: Path) -> None:
         self.folder, self.models, self.trace = folder, folder / "models", folder / "trace"
@@ -59,7 +59,7 @@ class Scene:
         }
 
     def plant(self) -> Manifest:
-        """Put a whole model there whose pickle is a payload, and which the trainer takes for its own."""
+        """Add a complete model whose pickle is a payload, and which the trainer accepts as its own."""
         settings = TrainingSettings.from_env(self.env)
         return store.save(
             self.models,
@@ -75,7 +75,7 @@ class Scene:
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
-    """Its environment is that of this process."""
+    """Provide a scene with the environment of this process."""
     made = Scene(tmp_path)
     for name, value in made.env.items():
         monkeypatch.setenv(name, value)
@@ -131,7 +131,7 @@ STARTS = [_scorer, _score, _trainer, _promote, _rollback, _challenge, _demo]
 def test_a_planted_pickle_does_not_run(
     scene: Scene, start: Callable[[Scene], int], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It ends with one line that names the variable."""
+    """The command ends with one line that names the variable."""
     scene.plant()
     assert start(scene) != 0
     out, err = capsys.readouterr()
@@ -141,26 +141,26 @@ def test_a_planted_pickle_does_not_run(
 
 
 @pytest.mark.parametrize("command", ["list", "show"])
-def test_what_only_describes_a_model_does_not_run_it(scene: Scene, command: str) -> None:
-    """Pinned or not: nothing is unpickled."""
+def test_describing_a_model_does_not_run_it(scene: Scene, command: str) -> None:
+    """Nothing is unpickled, pinned or not."""
     scene.plant()
     assert cli.main(["model", command]) == 0
     assert not scene.trace.exists()
 
 
 def test_without_a_pin_only_integrity_is_checked(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who can write to the folder runs code in what scores; not in the trainer, which only checks hashes."""
+    """A user who can write to the folder can run code in scoring; not in the trainer, which only checks hashes."""
     scene.plant()
     monkeypatch.delenv("MODEL_SHA256")
     del scene.env["MODEL_SHA256"]
     assert _trainer(scene) == 0
     assert not scene.trace.exists()
-    assert _score(scene) == 1  # the payload is no classifier
+    assert _score(scene) == 1  # the payload is not a classifier
     assert scene.trace.is_dir()
 
 
-def test_while_running_the_models_in_use_stay(scene: Scene) -> None:
-    """Champion and challenger."""
+def test_the_current_models_stay_at_run_time(scene: Scene) -> None:
+    """Neither champion nor challenger is replaced by a planted model."""
     first, second = save_model(scene.models, 0.1), save_model(scene.models)
     settings = ModelSettings.from_env(scene.env | {"MODEL_SHA256": f"{first.content_sha256},{second.content_sha256}"})
     store.challenge(scene.models, first.content_sha256)
@@ -178,7 +178,7 @@ def test_while_running_the_models_in_use_stay(scene: Scene) -> None:
 
 
 def test_the_trainer_leaves_the_pinned_version_active(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
-    """Where another one is intact, even of the settings at hand; and returns to the pinned one."""
+    """It does so beside an intact version of the same settings, and returns to the pinned one."""
     pinned = save_model(scene.models)
     env = scene.env | {"MODEL_SHA256": pinned.content_sha256}
     planted = scene.plant()
@@ -214,8 +214,8 @@ UNPICKLING = {
 }
 
 
-def test_one_module_unpickles_and_few_ask_it_to() -> None:
-    """A new caller belongs into the table above."""
+def test_one_module_unpickles_and_has_few_callers() -> None:
+    """A new caller must be added to the table above."""
     places = {
         str(path.relative_to(ROOT)): _calls(path)
         for folder in ("shared/src", "services", "benchmarks")
@@ -224,7 +224,7 @@ def test_one_module_unpickles_and_few_ask_it_to() -> None:
     contenders = {"benchmarks/programs/plain_loop.py", "benchmarks/programs/quixstreams_scorer.py"}
     assert {place for place, calls in places.items() if calls & UNPICKLING} == {
         "shared/src/fraudstream/model/checks.py",
-        *contenders,  # of a model that the benchmark has just made
+        *contenders,  # of a model that the benchmark has just trained
     }
     loading = {"store.load", "store.load_challenger", "make_model", "checks.make_model"}
     assert {place: calls & loading for place, calls in places.items() if calls & loading} == {
@@ -237,14 +237,14 @@ def test_one_module_unpickles_and_few_ask_it_to() -> None:
 
 
 def test_pins_have_no_default() -> None:
-    """Nobody forgets them."""
+    """A setting without a default can't be forgotten."""
     for function in (store.load, store.load_challenger, store.repair):
         assert inspect.signature(function).parameters["pins"].default is inspect.Parameter.empty
 
 
 @pytest.mark.parametrize("text", ["abc", "A" * 64, f"{OTHER},", f"{OTHER} {OTHER}", "sha256:" + OTHER])
-def test_a_pin_that_is_none_is_explained(scene: Scene, text: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """In a sentence, not as a regular expression; and it admits nothing."""
+def test_an_invalid_pin_is_explained(scene: Scene, text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """The error is a sentence, not a regular expression; the pin admits nothing."""
     scene.plant()
     scene.env["MODEL_SHA256"] = text
     assert _trainer(scene) == 1

@@ -1,4 +1,4 @@
-"""What somebody else puts into a folder of ours in place of a file: never followed, never waited for, never filled."""
+"""Files that another user planted in our folders: never followed, never waited for, never read without a limit."""
 
 import hashlib
 import os
@@ -15,12 +15,12 @@ from fraudstream.model.manifest import MOST_BYTES, parse_manifest, read_manifest
 from fraudstream.runtime.regular_files import create_regular, open_regular, read_regular, replace_regular
 
 Put = Callable[[Path], None]
-SECRET = b"somebody else's\n"
+SECRET = b"another user's\n"
 
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
-    """A file that only we may write."""
+    """Provide a file that only we may write."""
     path = tmp_path / "victim"
     path.write_bytes(SECRET)
     path.chmod(0o600)
@@ -56,7 +56,7 @@ PLANTED: dict[str, Put] = {
 @pytest.mark.parametrize("put", PLANTED.values(), ids=PLANTED)
 @pytest.mark.parametrize("name", [store.MANIFEST_FILE, store.MODEL_FILE, store.CHALLENGER_FILE])
 def test_something_else_in_place_of_a_models_file(tmp_path: Path, name: str, put: Put) -> None:
-    """Is refused in one line; the listing of the kept versions leaves it out."""
+    """It is refused in one line; the listing of the kept versions leaves it out."""
     first, second = save(tmp_path), save(tmp_path, review=0.2)
     path = tmp_path / name
     path.unlink(missing_ok=True)
@@ -73,7 +73,7 @@ def test_something_else_in_place_of_a_models_file(tmp_path: Path, name: str, put
 
 
 def test_a_link_to_a_whole_model_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    """A link of the folder is followed: that is where somebody keeps models."""
+    """A link in place of the folder is followed, since a user may keep models elsewhere."""
     models, elsewhere = tmp_path / "models", tmp_path / "elsewhere"
     save(elsewhere)
     models.symlink_to(elsewhere)
@@ -94,7 +94,7 @@ def test_a_manifest_larger_than_any_is_not_read(tmp_path: Path) -> None:
 
 
 def test_a_switch_writes_through_no_link(tmp_path: Path, victim: Path) -> None:
-    """Promotion, rollback and challenge replace what was planted; the file behind it stays as it is."""
+    """Promotion, rollback and challenge replace the planted link; its target is unchanged."""
     models = tmp_path / "models"
     first, second = save(models), save(models, review=0.2)
     names = (store.MANIFEST_FILE, store.MODEL_FILE, store.CHALLENGER_FILE)
@@ -118,8 +118,8 @@ def test_a_switch_writes_through_no_link(tmp_path: Path, victim: Path) -> None:
     assert victim.read_bytes() == SECRET
 
 
-def test_what_is_created_or_replaced_is_new(tmp_path: Path, victim: Path) -> None:
-    """With the given rights whatever the umask, and nothing left beside it."""
+def test_created_and_replaced_files_are_new(tmp_path: Path, victim: Path) -> None:
+    """The file has the given mode whatever the umask, and no other file remains."""
     folder = tmp_path / "folder"
     folder.mkdir()
     path = folder / "file"
@@ -141,7 +141,7 @@ def test_what_is_created_or_replaced_is_new(tmp_path: Path, victim: Path) -> Non
 
 
 def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
-    """To the byte."""
+    """The limit is exact to the byte."""
     path = tmp_path / "file"
     path.write_bytes(bytes(1_000))
     assert len(read_regular(path, 1_000)) == 1_000
@@ -151,7 +151,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_RDWR | os.O_CREAT, os.O_WRONLY | os.O_CREAT | os.O_TRUNC])
 def test_a_link_is_opened_for_nothing(tmp_path: Path, victim: Path, flags: int) -> None:
-    """Neither to read nor to write nor to create what it points to."""
+    """A link is opened neither to read nor to write, and its target is not created."""
     before = hashlib.sha256(victim.read_bytes())
     for target in (victim, tmp_path / "missing"):
         path = tmp_path / "link"
@@ -165,7 +165,7 @@ def test_a_link_is_opened_for_nothing(tmp_path: Path, victim: Path, flags: int) 
 
 @pytest.mark.parametrize("filling", [b"{},", b"[[]],", b"1e9,", b'"",'])
 def test_a_manifest_of_the_largest_size_takes_little_memory(tmp_path: Path, filling: bytes) -> None:
-    """Whatever it is filled with; a running scorer reads it every two seconds."""
+    """The content is arbitrary; a running scorer reads the manifest every two seconds."""
     save(tmp_path)
     content = (tmp_path / store.MANIFEST_FILE).read_bytes()
     start = b'"reference": {"costs": ['

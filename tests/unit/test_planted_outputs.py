@@ -1,4 +1,4 @@
-"""What another user puts into the folder of the outputs in place of a file that a service or a command writes."""
+"""Links and FIFOs that another user planted in the output folder in place of files of a service or command."""
 
 import json
 import os
@@ -23,7 +23,7 @@ from fraudstream.errors import SinkUnavailableError
 from scorer.csv_sink import CsvSink
 from trainer.report import files, page
 
-SECRET = b"somebody else's\n"
+SECRET = b"another user's\n"
 STRANGER = 12345
 NAME = "scores.csv"
 BESIDE = [f".{NAME}.lock", f".{NAME}.claim", f".{NAME}.journal"]
@@ -31,7 +31,7 @@ BESIDE = [f".{NAME}.lock", f".{NAME}.claim", f".{NAME}.journal"]
 
 @pytest.fixture
 def victim(tmp_path: Path) -> Path:
-    """A file that only we may write."""
+    """Provide a file that only we may write."""
     path = tmp_path / "victim"
     path.write_bytes(SECRET)
     return path
@@ -39,14 +39,14 @@ def victim(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Where outputs go."""
+    """Provide the output folder."""
     path = tmp_path / "outputs"
     path.mkdir()
     return path
 
 
 def _plant(path: Path, victim: Path) -> None:
-    """Put a link of another user there."""
+    """Create a link that belongs to another user."""
     path.unlink(missing_ok=True)
     path.symlink_to(victim)
     if os.geteuid() == 0:
@@ -68,7 +68,7 @@ def _use(path: Path) -> None:
 
 @pytest.mark.parametrize("name", [*BESIDE, NAME])
 def test_a_link_in_place_of_the_csv_or_what_is_beside_it(folder: Path, victim: Path, name: str) -> None:
-    """The sink is unavailable, the message has what to do, and what the link leads to stays as it is."""
+    """The sink is unavailable, the message has the remedy, and the target of the link is unchanged."""
     _plant(folder / name, victim)
     with pytest.raises(SinkUnavailableError, match=r"a symbolic link: put the file itself there, or link its folder"):
         _use(folder / NAME)
@@ -90,7 +90,7 @@ def test_no_file_in_place_of_the_csv_or_what_is_beside_it(folder: Path, name: st
 
 
 def test_our_own_link_of_the_csv_is_followed(folder: Path, tmp_path: Path) -> None:
-    """Somebody may keep the file on another disk; so may the whole folder be."""
+    """A user may keep the file, or the whole folder, on another disk."""
     elsewhere = tmp_path / "elsewhere.csv"
     (folder / NAME).symlink_to(elsewhere)
     _use(folder / NAME)
@@ -104,7 +104,7 @@ def test_our_own_link_of_the_csv_is_followed(folder: Path, tmp_path: Path) -> No
 
 
 def test_a_rotated_file_that_is_a_link_is_not_read(folder: Path, victim: Path) -> None:
-    """By verify."""
+    """The verification refuses it."""
     _use(folder / NAME)
     _plant(folder / "scores.0001.csv", victim)
     with pytest.raises(SinkUnavailableError, match="a symbolic link"):
@@ -112,7 +112,7 @@ def test_a_rotated_file_that_is_a_link_is_not_read(folder: Path, victim: Path) -
 
 
 def test_a_rebuild_writes_through_no_link(folder: Path, victim: Path) -> None:
-    """The new file takes the place of what was planted under its first name."""
+    """The new file replaces the link that was planted under its temporary name."""
     _use(folder / NAME)
     _plant(folder / f".{NAME}.rebuilt", victim)
     writing = CsvRefill(folder / NAME, IDENTITY)
@@ -129,7 +129,7 @@ BESIDE_ERASURE = [f".{NAME}.lock", f".{NAME}.claim", f".{NAME}.journal", f".{NAM
 
 @pytest.mark.parametrize("name", [*BESIDE_ERASURE, NAME, "scores.0001.csv", "scores.damaged-1.csv"])
 def test_an_erasure_reads_and_writes_through_no_link(folder: Path, victim: Path, name: str) -> None:
-    """Neither in the file that the link leads to nor in place of it."""
+    """Neither the target of the link nor a file in its place is rewritten."""
     _use(folder / NAME)
     stolen = (folder / NAME).read_bytes() + b"1\n"  # a damaged line with the id
     victim.write_bytes(stolen)
@@ -143,7 +143,7 @@ def test_an_erasure_reads_and_writes_through_no_link(folder: Path, victim: Path,
 @pytest.mark.parametrize("put", [os.mkfifo, Path.mkdir])
 @pytest.mark.parametrize("name", [*BESIDE_ERASURE, NAME, "scores.0001.csv"])
 def test_an_erasure_waits_for_no_fifo(folder: Path, name: str, put: Callable[[Path], None]) -> None:
-    """It names the file."""
+    """The error names the FIFO."""
     _use(folder / NAME)
     (folder / name).unlink(missing_ok=True)
     put(folder / name)
@@ -152,14 +152,14 @@ def test_an_erasure_waits_for_no_fifo(folder: Path, name: str, put: Callable[[Pa
 
 
 def test_counting_reads_no_links(folder: Path, victim: Path) -> None:
-    """What `erase --dry-run` does."""
+    """`erase --dry-run` counts."""
     _plant(folder / "scores.0001.csv", victim)
     with pytest.raises(SinkUnavailableError, match="a symbolic link"):
         CsvErasure(folder / NAME, IDENTITY).count(ERASED)
 
 
 def test_the_copies_of_an_erasure_replace_links(folder: Path, victim: Path) -> None:
-    """Those that were planted under the first names of what is written."""
+    """Links planted under the temporary names are replaced."""
     _use(folder / NAME)
     (folder / "scores.0001.csv").write_bytes(b"1\n2\n")
     for name in (f".{NAME}.erasing", ".scores.0001.csv.erasing", f".{NAME}.erased.part", f".{NAME}.rebuilt"):
@@ -170,8 +170,8 @@ def test_the_copies_of_an_erasure_replace_links(folder: Path, victim: Path) -> N
 
 
 @pytest.mark.parametrize("content", [b"[" * 10_000, b"\0" * (1 << 20)])
-def test_a_list_of_erased_records_that_somebody_wrote(folder: Path, content: bytes) -> None:
-    """One endless line is not read whole, and the reader ends with a message."""
+def test_a_forged_list_of_erased_records(folder: Path, content: bytes) -> None:
+    """An endless line is not read whole, and the reader raises an error with a message."""
     listed = ErasedPlaces(folder / NAME, "c", "t")
     listed.path.write_bytes(content)
     with pytest.raises(SinkUnavailableError, match="not a list of erased records"):
@@ -179,7 +179,7 @@ def test_a_list_of_erased_records_that_somebody_wrote(folder: Path, content: byt
 
 
 def test_the_list_and_the_copy_belong_to_owner_and_group(folder: Path) -> None:
-    """Whatever the umask; what root rewrites stays its owner's."""
+    """The mode does not depend on the umask; a file that root rewrites keeps its owner."""
     _use(folder / NAME)
     kept = folder / "scores.0001.csv"
     kept.write_bytes(b"1\n2\n")
@@ -197,7 +197,7 @@ def test_the_list_and_the_copy_belong_to_owner_and_group(folder: Path) -> None:
 
 
 def test_score_and_export_write_through_no_link(folder: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the result, nor the rejected rows, nor what becomes one of them."""
+    """Links are followed neither for the result, nor for rejected rows, nor for their temporary files."""
     save_model(folder.parent / "models")
     monkeypatch.setenv("MODELS_DIR", str(folder.parent / "models"))
     file = folder.parent / "in.jsonl"
@@ -218,7 +218,7 @@ def test_score_and_export_write_through_no_link(folder: Path, victim: Path, monk
 
 
 def test_the_report_is_written_through_no_link(folder: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nor its pictures."""
+    """Links are not followed for its pictures either."""
     monkeypatch.setattr(files, "gather", lambda *_: None)
     monkeypatch.setattr(files, "draw", lambda _: {"scores": b"png"})
     monkeypatch.setattr(page, "html", lambda *_: "html")
@@ -235,7 +235,7 @@ def test_the_report_is_written_through_no_link(folder: Path, victim: Path, monke
 
 
 def test_a_database_file_that_is_another_users_link(folder: Path, victim: Path, tmp_path: Path) -> None:
-    """Is not opened; one of our own is, and a FIFO is not waited for."""
+    """Our own link is followed, and a FIFO is not waited for."""
     path = folder / "payments.db"
     database = Database(address(f"sqlite:///{path}"))
     _plant(path, victim)

@@ -1,4 +1,4 @@
-"""The folders that Compose mounts, prepared by root while somebody else changes what is in them."""
+"""The folders that Compose mounts, prepared by root while another user changes their content."""
 
 import importlib.util
 import os
@@ -16,7 +16,7 @@ SCRIPT = Path(__file__).parents[2] / "services" / "volumes" / "prepare.py"
 GROUP = 10001
 OWNER = 12345
 _RACE_S = 2.0
-# swaps a file or folder for a link to the victim and back, as fast as it can
+# swaps a file or folder with a link to the victim and back, as fast as possible
 _RENAMER = """
 import os, sys
 place, victim, is_folder = sys.argv[1], sys.argv[2], sys.argv[3] == "True"
@@ -47,7 +47,7 @@ def _as_root() -> None:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> Path:
-    """The mounts, of a user who is not root, in a folder that holds other files beside them."""
+    """Provide the mounts, owned by a user who is not root, in a folder with other files."""
     for name in ("models", "outputs", "data"):
         (tmp_path / "mnt" / name).mkdir(parents=True)
         os.chown(tmp_path / "mnt" / name, OWNER, OWNER)
@@ -56,7 +56,7 @@ def folders(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def prepare(folders: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """The script, on these folders."""
+    """Provide the script, configured for these folders."""
     spec = importlib.util.spec_from_file_location("prepare", SCRIPT)
     assert spec is not None
     assert spec.loader is not None
@@ -83,7 +83,7 @@ def _rights(path: Path) -> tuple[int, int, int]:
 
 
 def test_files_and_folders_get_the_group(folders: Path, prepare: ModuleType) -> None:
-    """Written ones may be written by it, read ones read; owners stay, also a second time."""
+    """The group may write written files and read the others; owners are unchanged, also in a second run."""
     written = _made(folders / "outputs" / "deep", is_folder=True)
     read = _made(folders / "data" / "history.csv")
     for _ in range(2):
@@ -98,7 +98,7 @@ def test_files_and_folders_get_the_group(folders: Path, prepare: ModuleType) -> 
 def test_without_acls_files_become_the_owners(
     folders: Path, prepare: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """So that the user can delete what services wrote."""
+    """The user can then delete files that services wrote."""
     monkeypatch.setattr(prepare, "_grant_by_acl", lambda *_: False)
     path = _made(folders / "models" / "versions", is_folder=True)
     os.chown(path / "inside", 0, 0)
@@ -106,10 +106,8 @@ def test_without_acls_files_become_the_owners(
     assert _rights(path / "inside") == (OWNER, GROUP, 0o660)
 
 
-def test_what_is_no_file_of_the_folder_stays_as_it_is(
-    folders: Path, prepare: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Links, files with a second name, FIFOs; what has a second name is printed, in one printable line."""
+def test_links_and_fifos_are_unchanged(folders: Path, prepare: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """Links, hard links and FIFOs are unchanged; a hard link is printed, in one printable line."""
     victims = [_made(folders.parent / "file"), _made(folders.parent / "other")]
     victims.append(_made(folders.parent / "folder", is_folder=True))
     before = [_rights(path) for path in (*victims, victims[2] / "inside")]
@@ -126,10 +124,8 @@ def test_what_is_no_file_of_the_folder_stays_as_it_is(
     assert all("has other hard links: not changed" in line and line.isprintable() for line in lines)
 
 
-def test_folders_that_are_deeper_than_any(
-    folders: Path, prepare: ModuleType, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """End neither the script nor the preparation of what comes after."""
+def test_very_deep_folders(folders: Path, prepare: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
+    """Neither the script nor the preparation of later folders ends early."""
     path = folders / "models"
     for _ in range(300):
         path /= "d"
@@ -155,8 +151,8 @@ def _renaming(place: Path, victim: Path, *, is_folder: bool) -> Iterator[None]:
 
 @pytest.mark.parametrize("is_folder", [False, True], ids=["file", "folder"])
 @pytest.mark.parametrize("mount", ["models", "data"])
-def test_a_file_that_becomes_a_link_meanwhile(folders: Path, prepare: ModuleType, mount: str, is_folder: bool) -> None:
-    """What the link leads to is not changed, however often it is swapped."""
+def test_a_file_that_becomes_a_link(folders: Path, prepare: ModuleType, mount: str, is_folder: bool) -> None:
+    """The target of the link is never changed, however often file and link are swapped."""
     victim = _made(folders.parent / "victim", is_folder=is_folder)
     inside = victim / "inside" if is_folder else victim
     before = _rights(victim), _rights(inside)

@@ -1,4 +1,4 @@
-"""Files of the bind-mounted folders: others can't read what is in outputs/ and models/."""
+"""Files of the bind-mounted folders: other users can't read outputs/ and models/."""
 
 import importlib.util
 import os
@@ -12,7 +12,7 @@ PREPARE = Path(__file__).parents[2] / "services" / "volumes" / "prepare.py"
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to another group")
 def test_files_of_earlier_releases_become_private(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Owner and group keep their rights; what the services only read keeps those of others."""
+    """Owner and group keep their rights; files that services only read stay readable for others."""
     spec = importlib.util.spec_from_file_location("prepare", PREPARE)
     assert spec is not None
     assert spec.loader is not None

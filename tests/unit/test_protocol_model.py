@@ -1,6 +1,6 @@
-"""The protocol of docs/architecture.md, "Exactly once", in every interleaving: as built it holds, each mutant does not.
+"""The protocol of docs/architecture.md, "Exactly once", in every interleaving: it holds as built, and no mutant does.
 
-Everywhere: a record is published at most once, as the CSV has it; no committed offset passes one that is not published;
+In every state: a record is published at most once, as the CSV has it; no committed offset passes an unpublished one;
 no CSV has a row twice; and from every state all records can be scored without another fault.
 """
 
@@ -37,18 +37,18 @@ MUTANTS = {
 
 @pytest.mark.parametrize(("rules", "states"), AS_BUILT.values(), ids=AS_BUILT.keys())
 def test_the_protocol_holds(rules: Rules, states: int) -> None:
-    """The number of states shows that the search went through all of them."""
+    """The number of states shows that the search was complete."""
     assert search(rules) == states
 
 
 @pytest.mark.parametrize(("rules", "violation"), MUTANTS.values(), ids=MUTANTS.keys())
 def test_every_rule_is_needed(rules: Rules, violation: str) -> None:
-    """Without it there is a way to a violation."""
+    """Without the rule there is a path to a violation."""
     with pytest.raises(ViolationError, match=violation):
         search(rules)
 
 
 def test_a_delayed_registration_is_a_limit() -> None:
-    """Kafka can't tell it from a new one: the member and its generation are the same."""
+    """Kafka can't distinguish it from a new one: the member and its generation are equal."""
     with pytest.raises(ViolationError, match=TWICE):
         search(Rules(delayed_registration=True, retries=0))

@@ -1,4 +1,4 @@
-"""Shares of the log-odds: the axioms that make them Shapley's, brute force, and their words."""
+"""Shares of the log-odds: the axioms of Shapley values, a brute-force check, and texts."""
 
 import json
 from itertools import permutations
@@ -29,14 +29,14 @@ rows = st.lists(
 
 
 def crooked(matrix: Floats) -> Floats:
-    """Log-odds with interactions of two and three fields, and a kink."""
+    """Return log-odds with interactions of two and three fields, and a kink."""
     amount, risk, logins, hour, device = matrix.T
     bends: Floats = np.log(amount) + 3 * risk * device + np.minimum(logins, 4) * risk * device - np.abs(hour - 3) / 5
     return bends
 
 
 def brute_force(row: Floats) -> list[float]:
-    """The mean over all orders in which the fields could be told, of what each adds when it is told."""
+    """Return the mean contribution of each field over all orders in which fields are set."""
     shares = np.zeros(5)
     orders = list(permutations(range(5)))
     for order in orders:
@@ -53,21 +53,21 @@ def brute_force(row: Floats) -> list[float]:
 
 @given(rows)
 def test_equals_brute_force(matrix: Floats) -> None:
-    """All 120 orders, one by one."""
+    """The brute force covers all 120 orders, one by one."""
     found = contributions(crooked, matrix, REFERENCE)
     assert found == pytest.approx(np.array([brute_force(row) for row in matrix]), abs=1e-9)
 
 
 @given(rows)
 def test_shares_add_up(matrix: Floats) -> None:
-    """To the log-odds minus the reference's; a field that is as in the reference has none."""
+    """The sum is the log-odds minus the reference's; a field with the reference's value has a share of 0."""
     found = contributions(crooked, matrix, REFERENCE)
     assert found.sum(axis=1) == pytest.approx(crooked(matrix) - crooked(REFERENCE[None]), abs=1e-9)
     assert np.abs(found[matrix == REFERENCE]).max(initial=0) < 1e-9
 
 
-def test_words_are_those_that_push_up_strongest_first() -> None:
-    """With the field, its share and a text."""
+def test_reasons_are_the_strongest_increases_first() -> None:
+    """Each reason has the field, its share and a text."""
     matrix = np.array([[1200.5, 0.68, 7, 23, 1], [10, 0, 0, 12, 0], [8e3, 0, 0, 12, 0]])
     shares = np.array([[0.5, -0.2, 1.25, 0.0004, 0.75], [-1, -1, -1, -1, -1], [12.3456, 0, 0, 0, 0]])
     reasons, none, only = map(json.loads, format_reasons(matrix, shares))
@@ -99,16 +99,16 @@ def test_words_are_those_that_push_up_strongest_first() -> None:
         ),
     ],
 )
-def test_each_field_has_words(payment: list[float], texts: list[str]) -> None:
-    """Whatever its value."""
-    (found,) = format_reasons(np.array([payment]), np.ones((1, 5)))
+def test_each_field_has_a_text(payment: list[float], texts: list[str]) -> None:
+    """Each field has a text for any value."""
+    (found,) = worded(np.array([payment]), np.ones((1, 5)))
     reasons = {reason["field"]: reason["text"] for reason in json.loads(found)}
     assert reasons == dict(zip(FEATURES, texts, strict=True))
 
 
 @pytest.mark.parametrize("name", ["lines", "curves", "curves_and_products", "all_products"])
 def test_closed_form_equals_all_coalitions(name: str) -> None:
-    """For each kind of curves that the trainer fits."""
+    """The formula is checked for each kind of curves that the trainer fits."""
     (candidate,) = [one for one in candidates() if one.name == name]
     classifier = candidate.fit(*HISTORY, 0)
     assert isinstance(classifier, CurveLogit)

@@ -1,4 +1,4 @@
-"""Payments found by their id, in a ring."""
+"""Lookup of recent payments by id, in a ring buffer."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -10,8 +10,8 @@ from dashboard.recent import Place, Recent
     st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(1, 5), max_size=30)), max_size=12),
     st.integers(1, 20),
 )
-def test_what_was_added_last_is_found_newest_first(batches: list[tuple[int, list[int]]], capacity: int) -> None:
-    """Against a plain list, for any sizes of batches: also those that are larger than the ring."""
+def test_the_last_payments_are_found_newest_first(batches: list[tuple[int, list[int]]], capacity: int) -> None:
+    """The ring equals a plain list, for batches of any size: also larger ones than the ring."""
     recent, known, offset = Recent(capacity), list[tuple[int, Place]](), 0
     for partition, ids in batches:
         offsets = list(range(offset, offset + len(ids)))

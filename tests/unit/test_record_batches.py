@@ -1,4 +1,4 @@
-"""Damaged record batches: nothing raises, damage stays where it is, memory is bounded."""
+"""Damaged record batches: nothing raises, damage stays local, memory is limited."""
 
 import gzip
 import random
@@ -43,23 +43,23 @@ _TRANSACTIONAL, _CONTROL = 0x10, 0x20
 
 
 def fetched(data: bytes, offset: int = BASE, aborted: Sequence[tuple[int, int]] = ()) -> PartitionRecords:
-    """A fetch response of these bytes, as aiokafka's fetcher reads it."""
+    """Return a fetch response of these bytes, as aiokafka's fetcher reads it."""
     allowance.renew()
     return PartitionRecords(PLACE, FetchedBytes(data), aborted, offset, None, None, check_crcs=True, isolation_level=1)
 
 
 def read(data: bytes, offset: int = BASE, aborted: Sequence[tuple[int, int]] = ()) -> list[Any]:
-    """What it returns."""
+    """Return the records of the response."""
     return list(fetched(data, offset, aborted))
 
 
 def offsets(records: Sequence[Any]) -> list[int]:
-    """Theirs."""
+    """Return the offsets of the records."""
     return [record.offset for record in records]
 
 
 def test_sound_batches_are_read_from_any_offset() -> None:
-    """The batch that holds the offset may begin before it."""
+    """The batch with the requested offset may begin before it."""
     data = b"".join(BATCHES)
     for offset in range(BASE, BASE + COUNT):
         assert offsets(read(data, offset)) == list(range(offset, BASE + 3 * COUNT))
@@ -69,8 +69,8 @@ def test_sound_batches_are_read_from_any_offset() -> None:
 def test_damage_stays_where_it_is(seed: int) -> None:
     """A batch of three is mutated, half of the time with its checksum recomputed; an independent decoder judges.
 
-    Nothing raises; the batch before is read; a batch that is stopped at comes last. Where only records were touched,
-    every other record is read as it was sent, and each touched one is what the decoder reads, or an `Unreadable`.
+    Nothing raises; the batch before is read; a batch that can't be read ends the response. Where only records
+    were touched, every other one is read as it was sent, and each touched one as the decoder reads it, or `Unreadable`.
     """
     rng = random.Random(seed)
     spans = record_spans(BATCHES[1])
@@ -90,7 +90,7 @@ def test_damage_stays_where_it_is(seed: int) -> None:
 
 
 def mutated(rng: random.Random) -> tuple[list[int], bytes, bool]:
-    """The second batch, where it was touched, and whether its checksum was recomputed."""
+    """Mutate the second batch; return the changed positions, the bytes, and whether the checksum was recomputed."""
     data = bytearray(BATCHES[1])
     first = 0 if rng.random() < 0.4 else HEADER_BYTES
     touched = [rng.randrange(first, len(data)) for _ in range(rng.choice((1, 1, 1, 2, 3)))]
@@ -103,7 +103,7 @@ def mutated(rng: random.Random) -> tuple[list[int], bytes, bool]:
 
 
 def judge(records: Sequence[Any], data: bytes, damaged: set[int]) -> None:
-    """Hold what was read of the mutated batch against the independent decoder."""
+    """Compare the records of the mutated batch with the independent decoder's."""
     by_offset = {record.offset: record for record in records}
     assert list(by_offset) == list(range(BASE, BASE + 3 * COUNT))
     for number, span in enumerate(record_spans(BATCHES[1])):
@@ -117,13 +117,13 @@ def judge(records: Sequence[Any], data: bytes, damaged: set[int]) -> None:
 
 @given(st.binary(max_size=400))
 def test_any_bytes_are_read_or_reported(data: bytes) -> None:
-    """Whatever a fetch response holds: it is not empty, so something is said of it."""
+    """A fetch response is not empty, so any bytes give at least one record or report."""
     records = read(data, 0)
     assert bool(records) == bool(data)
 
 
 def test_a_header_name_that_is_not_utf8_is_escaped() -> None:
-    """Key and value are readable, so the payment is one like any other; its neighbours are untouched."""
+    """Key and value are readable, so the payment is scored as any other; its neighbours are unaffected."""
     named = [record._replace(headers=(("traceXX", b"v"),)) if n == 2 else record for n, record in enumerate(RECORDS)]
     data = with_crc(batch(named, BASE).replace(b"XX", b"\xff\xfe"))
     records = read(data)
@@ -133,7 +133,7 @@ def test_a_header_name_that_is_not_utf8_is_escaped() -> None:
 
 
 def test_a_damaged_frame_keeps_its_bytes() -> None:
-    """The letter gets the record's own bytes; those around it are read."""
+    """The letter has the record's own bytes; the neighbours are read."""
     begin, end = record_spans(BATCHES[0])[3]
     data = bytearray(BATCHES[0])
     data[begin + 5 : begin + 7] = b"\x7e\x7e"  # the lengths of key and value
@@ -146,7 +146,7 @@ def test_a_damaged_frame_keeps_its_bytes() -> None:
 
 
 def test_a_damaged_length_does_not_take_the_records_after_it() -> None:
-    """The next sound record is found again."""
+    """The next valid record is found."""
     begin, _ = record_spans(BATCHES[0])[2]
     data = bytearray(BATCHES[0])
     data[begin] ^= 0x30
@@ -155,7 +155,7 @@ def test_a_damaged_length_does_not_take_the_records_after_it() -> None:
 
 
 def header(data: bytes, at: int, layout: str, value: int) -> bytes:
-    """The batch with one field of its header changed, and a right checksum."""
+    """Return the batch with one field of its header changed, and a correct checksum."""
     changed = bytearray(data)
     struct.pack_into(layout, changed, at, value)
     return with_crc(bytes(changed))
@@ -175,7 +175,7 @@ STOPPED = {
 
 @pytest.mark.parametrize("damage", STOPPED)
 def test_a_batch_that_cannot_be_decoded_comes_last(damage: str) -> None:
-    """With its bytes, its offset and a reason; what is after it is not read, and the position stays."""
+    """It has its bytes, its offset and a reason; nothing after it is read, and the position stays."""
     data = STOPPED[damage]
     for before in (b"", BATCHES[0]) if damage != CUT_SHORT else (b"",):
         response = fetched(before + data, BASE if before else BASE + COUNT)
@@ -189,21 +189,21 @@ def test_a_batch_that_cannot_be_decoded_comes_last(damage: str) -> None:
 
 
 def test_a_batch_that_the_response_cuts_short_is_left_for_the_next_one() -> None:
-    """As brokers do at the end of a response."""
+    """Brokers cut the last batch of a response."""
     assert offsets(read(BATCHES[0] + STOPPED[CUT_SHORT])) == list(range(BASE, BASE + COUNT))
 
 
 @pytest.mark.parametrize(("at", "layout"), [(_LAST_DELTA_AT, ">i"), (_COUNT_AT, ">i")])
 def test_a_header_that_states_two_billion_records_allocates_nothing(at: int, layout: str) -> None:
-    """Sizes are taken from the bytes, not from what a header says of them."""
+    """Sizes are computed from the bytes, not from the header."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert read(header(BATCHES[0], at, layout, 2**31 - 1))
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50_000
 
 
 @pytest.mark.parametrize("distance", [1 << 20, 2**31 - 3])
-def test_a_record_far_away_allocates_nothing(distance: int) -> None:
-    """A header states two billion records, and the one after a damaged one says that it is among the last of them."""
+def test_a_record_with_a_distant_offset_allocates_nothing(distance: int) -> None:
+    """A header states two billion records, and the one after a damaged record claims to be among the last of them."""
     near, far = (batch([record], BASE) for record in RECORDS[:2])
     damaged = b"\xff" * 6
     moved = bytearray(far[HEADER_BYTES:])
@@ -221,7 +221,7 @@ def test_a_record_far_away_allocates_nothing(distance: int) -> None:
 
 
 def zigzag(number: int) -> bytes:
-    """A number of 0 or more as a record has it."""
+    """Return a number of 0 or more in the encoding of a record."""
     number, found = 2 * number, bytearray()
     while number > 127:
         found.append(number & 127 | 128)
@@ -231,7 +231,7 @@ def zigzag(number: int) -> bytes:
 
 @pytest.mark.parametrize("size", [2**63 - 1, 2**63 - 40, 2**63 - 1_000, 2**62])
 def test_a_length_at_the_end_of_the_numbers(size: int) -> None:
-    """The client's parser adds to it; what it raises then is no reason to stop reading."""
+    """The client's parser adds to the length; the error that it then raises does not end the reading."""
     body = b"\0" * 3 + zigzag(size) + b"key"
     data = bytearray(batch(RECORDS[:1], BASE) + zigzag(len(body)) + body)
     struct.pack_into(">i", data, 8, len(data) - 12)
@@ -243,7 +243,7 @@ def test_a_length_at_the_end_of_the_numbers(size: int) -> None:
 
 
 def legacy(magic: int, offset: int, key: bytes | None, value: bytes, codec: int = 0) -> bytes:
-    """A message of the older formats."""
+    """Return a message of the older formats."""
     body = struct.pack(">bb", magic, codec) + (struct.pack(">q", 1_000) if magic else b"")
     for content in (key, value):
         body += struct.pack(">i", -1) if content is None else struct.pack(">i", len(content)) + content
@@ -252,7 +252,7 @@ def legacy(magic: int, offset: int, key: bytes | None, value: bytes, codec: int 
 
 @pytest.mark.parametrize(("magic", "timestamp"), [(0, -1), (1, 1_000)])
 def test_messages_of_the_older_formats(magic: int, timestamp: int) -> None:
-    """Those of the oldest have no timestamp; one that is damaged is a batch that can't be decoded."""
+    """The oldest format has no timestamp; a damaged message is a batch that can't be decoded."""
     data = b"".join(legacy(magic, BASE + n, b"k", payment(n)) for n in range(3))
     records = read(data)
     assert [(one.offset, one.timestamp, one.value) for one in records] == [
@@ -268,7 +268,7 @@ def test_messages_of_the_older_formats(magic: int, timestamp: int) -> None:
 
 @pytest.mark.parametrize("magic", [0, 1])
 def test_compressed_messages_of_the_older_formats(magic: int) -> None:
-    """Their offsets are found; what is damaged in them neither ends the process nor keeps it busy."""
+    """Their offsets are found; damage in them neither ends the process nor keeps it busy."""
     inner = b"".join(legacy(magic, n, None, payment(n)) for n in range(3))
     records = read(legacy(magic, BASE + 2, None, gzip.compress(inner), codec=1))
     assert [(one.offset, one.value) for one in records] == [(BASE + n, payment(n)) for n in range(3)]
@@ -280,14 +280,14 @@ def test_compressed_messages_of_the_older_formats(magic: int) -> None:
 
 
 def test_messages_of_the_older_formats_with_repeated_offsets() -> None:
-    """Are not handed out twice."""
+    """No message is returned twice."""
     inner = b"".join(legacy(1, n, None, b"v") for n in (0, 1, 0, 1))
     (stopped,) = read(legacy(1, BASE + 1, None, gzip.compress(inner), codec=1))
     assert "not ascending" in stopped.damage
 
 
 def test_compacted_batches_have_gaps() -> None:
-    """Offsets that compaction removed are neither read nor reported, and the position goes to the batch's end."""
+    """Offsets that compaction removed are neither read nor reported, and the position is the batch's end."""
     gap = bytearray(batch(RECORDS[:2] + RECORDS[3:5], BASE))
     spans = record_spans(bytes(gap))
     for number, delta in ((2, 3), (3, 5)):
@@ -299,7 +299,7 @@ def test_compacted_batches_have_gaps() -> None:
 
 
 def test_aborted_transactions_are_left_out_up_to_their_marker() -> None:
-    """The producer's next transaction is read again."""
+    """The next transaction of the producer is read."""
 
     def transactional(number: int, attributes: int = _TRANSACTIONAL) -> bytes:
         changed = bytearray(header(BATCHES[number], _ATTRIBUTES_AT, ">h", attributes))
@@ -321,7 +321,7 @@ CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
 @pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
 def test_compressed_batches_are_read_and_damaged_ones_reported(codec: int) -> None:
-    """Mutations of the compressed bytes, with a right checksum: read, in part read, or stopped at."""
+    """Mutated bytes with a correct checksum are read, read in part, or end the response."""
     data = batch(RECORDS, BASE, codec)
     assert [record.value for record in read(data)] == [record.value for record in RECORDS]
     rng = random.Random(codec)
@@ -332,17 +332,17 @@ def test_compressed_batches_are_read_and_damaged_ones_reported(codec: int) -> No
 
 
 def gzip_bomb() -> bytes:
-    """1 GiB of zeros, in members."""
+    """Return 1 GiB of zeros, in members."""
     return bytes(cramjam.gzip.compress(bytes(1 << 26))) * 16
 
 
 def snappy_bomb() -> bytes:
-    """A block that states 1 GiB."""
+    """Return a block that states 1 GiB."""
     return b"\x80\x80\x80\x80\x04" + bytes(cramjam.snappy.compress_raw(bytes(1 << 20)))[3:]
 
 
 def snappy_blocks() -> bytes:
-    """Small blocks of 128 MiB together, in the framing of Java's clients."""
+    """Return small blocks of 128 MiB together, in the framing of Java's clients."""
     block = bytes(cramjam.snappy.compress_raw(bytes(1 << 20)))
     return b"\x82SNAPPY\0" + bytes(8) + (len(block).to_bytes(4, "big") + block) * 128
 
@@ -357,8 +357,8 @@ BOMBS: dict[str, tuple[int, Callable[[], bytes]]] = {
 
 
 @pytest.mark.parametrize("name", BOMBS)
-def test_what_expands_too_far_is_refused_before_it_does(name: str) -> None:
-    """Within the limit for one batch and its copy."""
+def test_data_that_expands_too_far_is_refused_before_it_does(name: str) -> None:
+    """The memory stays within the limit for one batch and its copy."""
     codec, make = BOMBS[name]
     bomb = make()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
@@ -369,13 +369,13 @@ def test_what_expands_too_far_is_refused_before_it_does(name: str) -> None:
 
 
 @pytest.mark.parametrize("tail", [b"\0" * 9, b"garbage!"])
-def test_what_follows_gzip_data_is_ignored(tail: bytes) -> None:
+def test_bytes_after_gzip_data_are_ignored(tail: bytes) -> None:
     """Brokers accept such a batch, and Java's clients read it."""
     assert bytes(decompress(1, gzip.compress(b"payment") + tail)) == b"payment"
 
 
 def test_gzip_members_are_limited_in_number() -> None:
-    """Each costs a copy of all that follow it."""
+    """Each member costs a copy of all that follow it."""
     member = gzip.compress(b"payment")
     assert bytes(decompress(1, 100 * member)) == 100 * b"payment"
     with pytest.raises(DecompressionError, match="more than 100 gzip members"):
@@ -392,7 +392,7 @@ LARGE: dict[str, tuple[Callable[[], list[bytes]], str]] = {
 
 @pytest.mark.parametrize("name", LARGE)
 def test_many_objects_in_a_few_kilobytes_are_refused_before_they_are_made(name: str) -> None:
-    """A batch may be within the limit in bytes, and take gigabytes once each record and header is an object."""
+    """A batch within the byte limit could take gigabytes once each record and header is an object."""
     make, damage = LARGE[name]
     data = compressed_batch("zstd", make())
     (found,), grown = grown_by(lambda: read(data, 0))
@@ -420,7 +420,7 @@ def test_one_fetch_returns_a_bounded_part_of_many_large_batches(codec: str) -> N
 
 
 def test_a_record_beyond_the_allowance_is_returned_alone() -> None:
-    """Else its partition would never continue."""
+    """Otherwise its partition would never continue."""
     data = zeros(60 * MIB, "zstd")
     assert [len(one.value) for one in read(data, 0)] == [60 * MIB]
     both = fetched(data + data, 0)
@@ -428,7 +428,7 @@ def test_a_record_beyond_the_allowance_is_returned_alone() -> None:
 
 
 def test_a_normal_producers_largest_batch_is_read() -> None:
-    """200,000 payments, which a batch of 1 MB holds where they compress 30 to 1."""
+    """A batch of 1 MB holds 200,000 payments if they compress 30 to 1."""
     value = payment(1)
     data = compressed_batch("zstd", [record(number, value) for number in range(200_000)])
     found = read(data, 0)
@@ -438,14 +438,14 @@ def test_a_normal_producers_largest_batch_is_read() -> None:
 
 
 def grown_by(work: Callable[[], Any]) -> tuple[Any, int]:
-    """What it returns, and by how many KiB the process grew."""
+    """Return the result, and the growth of the process in KiB."""
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     result = work()
     return result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
 
 
-def test_what_looks_like_many_records_with_many_headers_is_searched_in_bounded_time() -> None:
-    """After a damaged record, each 13 bytes begin one of 32,000 headers, and are a header's value of those before."""
+def test_bytes_like_many_records_with_many_headers_are_searched_in_bounded_time() -> None:
+    """After a damaged record, each 13 bytes start one of 32,000 headers, and are a header's value of earlier ones."""
     length, fields, count = b"\x80\x80\x18", b"\x00\x00\x04\x01\x01", b"\x80\x80\x04"
     beginning = length + fields + count
     repeated = b"\x00" + bytes([2 * len(beginning)]) + beginning

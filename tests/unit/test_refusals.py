@@ -1,4 +1,4 @@
-"""What a refused connection and a missing right are called, and how long a refusal stands."""
+"""Messages for a refused connection and a missing right, and the lifetime of a refusal."""
 
 import asyncio
 import logging
@@ -31,21 +31,21 @@ ALICE = KafkaSettings.from_env(
 
 
 def failed(words: str) -> ssl.SSLError:
-    """What OpenSSL raises for an alert or a failed handshake."""
+    """Return OpenSSL's error for an alert or a failed handshake."""
     error = ssl.SSLError(1, words)
     error.reason = words.upper()
     return error
 
 
 def unverified(code: int) -> ssl.SSLCertVerificationError:
-    """What OpenSSL raises for a certificate that it does not take."""
+    """Return OpenSSL's error for a certificate that it rejects."""
     error = ssl.SSLCertVerificationError(1, "certificate verify failed")
     error.verify_code, error.verify_message = code, "for some reason"
     return error
 
 
 def closed(cause: BaseException) -> errors.KafkaConnectionError:
-    """What aiokafka makes of an alert or an end in the middle of an answer."""
+    """Return aiokafka's error for an alert or an end in the middle of an answer."""
     error = errors.KafkaConnectionError("Connection at k:9093 closed")
     error.__cause__ = cause
     return error
@@ -83,8 +83,8 @@ def closed(cause: BaseException) -> errors.KafkaConnectionError:
         ),
     ],
 )
-def test_each_refusal_has_its_words(error: Exception, client: Client, words: str, is_final: bool) -> None:
-    """Which name the broker, and the setting or what the broker needs."""
+def test_each_refusal_has_its_message(error: Exception, client: Client, words: str, is_final: bool) -> None:
+    """The message names the broker, and the setting or the broker's requirement."""
     found = refusal(error, client)
     assert found is not None
     assert client.address in found.message
@@ -102,23 +102,23 @@ def test_each_refusal_has_its_words(error: Exception, client: Client, words: str
         ConnectionResetError(),
     ],
 )
-def test_a_broker_that_is_away_is_no_refusal(error: Exception) -> None:
-    """It is waited for."""
+def test_an_unavailable_broker_is_not_a_refusal(error: Exception) -> None:
+    """An unavailable broker is waited for."""
     assert refusal(error, PLAIN) is None
 
 
 class Clock:
-    """A clock that a test moves."""
+    """Clock set by the test."""
 
     now_s = 0.0
 
     def __call__(self) -> float:
-        """The time."""
+        """Return the time."""
         return self.now_s
 
 
 def tried(attempts: Attempts, outcome: Exception | None) -> None:
-    """An attempt to connect that ends so."""
+    """Attempt to connect, with this outcome."""
 
     async def connect(_: str, __: int, **___: Any) -> str:
         if outcome:
@@ -137,8 +137,8 @@ def tried(attempts: Attempts, outcome: Exception | None) -> None:
         asyncio.run(attempt())
 
 
-def test_a_refusal_stands_until_a_connection_is_there() -> None:
-    """And is raised for those who ask; the same for one that is not tried any longer."""
+def test_a_refusal_lasts_until_a_connection_succeeds() -> None:
+    """A refusal is raised until a connection succeeds, or until no more attempts are made."""
     clock = Clock()
     attempts = Attempts(clock)
     attempts.check()
@@ -159,8 +159,8 @@ def test_a_login_that_the_broker_breaks_off_is_a_refused_one() -> None:
     assert "refuses user" in (attempts.final_refusal() or "")
 
 
-def test_guesses_are_for_those_who_have_waited() -> None:
-    """They end nothing."""
+def test_a_guess_is_made_after_waiting() -> None:
+    """A guess ends nothing."""
     attempts = Attempts(Clock())
     assert attempts.guess() is None
     tried(attempts, None)
@@ -202,8 +202,8 @@ RIGHTS = Rights(
         ),
     ],
 )
-def test_a_missing_right_says_what_to_grant(error: errors.KafkaError, what: str, grant: str) -> None:
-    """To whom, on what, and the command that does it."""
+def test_a_missing_right_has_the_command_that_grants_it(error: errors.KafkaError, what: str, grant: str) -> None:
+    """The message names the user, the resource and the command that grants the right."""
     with pytest.raises(AccessRefusedError) as raised, RIGHTS.needed():
         raise error
     words = str(raised.value)
@@ -212,14 +212,14 @@ def test_a_missing_right_says_what_to_grant(error: errors.KafkaError, what: str,
     assert words.endswith(grant)
 
 
-def test_who_asks_about_a_group_is_told_of_describe() -> None:
-    """An audit is no member."""
+def test_an_audit_needs_describe_on_the_group() -> None:
+    """An audit is not a member of the group."""
     words = Rights(kafka=ALICE).missing(errors.GroupAuthorizationFailedError("scorers"))
     assert "--operation Describe --group scorers" in words
 
 
-def test_the_client_s_own_log_tells_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """At the level debug it shows requests: those of a login are left out, the others are not."""
+def test_the_client_s_own_log_has_no_secret(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """At level debug, requests are logged, except those of a login."""
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
     client = logging.getLogger("aiokafka")

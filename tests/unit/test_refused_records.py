@@ -1,4 +1,4 @@
-"""Errors by which a topic refuses records for good, and which of its settings each one names."""
+"""Errors by which a topic refuses records permanently, and the topic setting that each one names."""
 
 import pytest
 from aiokafka import errors
@@ -21,13 +21,13 @@ KEYLESS: Message = (None, b"{}", NOW_MS, [])
 
 
 def limits(**settings: str) -> TopicLimits:
-    """Underscores are dots."""
+    """Return limits; underscores stand for dots."""
     return TopicLimits(topic="scores", settings={name.replace("_", "."): value for name, value in settings.items()})
 
 
 @pytest.mark.parametrize("code", range(1, 120))
 def test_errors_by_what_cures_them(code: int) -> None:
-    """Each of Kafka's errors is refused for good or retried; none of them ends the process."""
+    """Each of Kafka's errors is refused permanently or retried; none of them ends the process."""
     register_invalid_record_error()
     error = errors.for_code(code)
     assert issubclass(error, NEVER_ACCEPTED) == (code in NEVER)
@@ -75,7 +75,7 @@ def test_the_setting_is_named(
     setting: str | None,
     better: str | None,
 ) -> None:
-    """With its value and the command that changes it; where it is not known, with the command that shows all."""
+    """The message has its value and the command that changes it; if it is unknown, the command that shows all."""
     found = limits(**settings)
     cause = found.cause(error, [(b"1", b"{}", NOW_MS, []), message], NOW_MS)
     text = refusal(found, error, cause, "kafka:9092")
@@ -92,7 +92,7 @@ def test_the_setting_is_named(
 
 @given(st.integers(1, 2**31 - 1), st.integers(1, 2**31 - 1), st.sampled_from(["producer", "uncompressed", "gzip"]))
 def test_the_largest_batch(message_bytes: int, segment_bytes: int, codec: str) -> None:
-    """No larger than a segment, and smaller where the broker compresses it again, which can make it larger."""
+    """The largest batch is at most a segment, and smaller if the broker recompresses it, which can enlarge it."""
     found = limits(max_message_bytes=str(message_bytes), segment_bytes=str(segment_bytes), compression_type=codec)
     least = min(message_bytes, segment_bytes)
     assert 0.97 * least < found.batch_bytes <= least
@@ -100,13 +100,13 @@ def test_the_largest_batch(message_bytes: int, segment_bytes: int, codec: str) -
 
 
 def test_without_settings_kafkas_defaults_count() -> None:
-    """As where they may not be read, or the broker is the embedded one."""
+    """They apply where settings may not be read, or the broker is the embedded one."""
     assert TopicLimits(topic="scores").batch_bytes == 1_048_588
     assert not TopicLimits(topic="scores").remarks
 
 
 def test_settings_that_refuse_nothing_are_remarked() -> None:
-    """The broker's timestamps, and records that compaction deletes."""
+    """Broker timestamps, and compaction, which deletes records, cause a remark."""
     remarks = limits(message_timestamp_type="LogAppendTime", cleanup_policy="compact").remarks
     assert list(remarks) == ["message.timestamp.type=LogAppendTime", "cleanup.policy=compact"]
     assert not limits(message_timestamp_type="CreateTime", cleanup_policy="delete").remarks

@@ -1,4 +1,4 @@
-"""Markers held against their letters, as verify does."""
+"""Markers compared with their letters, as verify does."""
 
 import pytest
 from tests.scores import Record
@@ -15,27 +15,27 @@ from fraudstream.payment import InvalidPayment
 
 
 def letter(offset: int) -> Record:
-    """At that offset of the dead-letter topic."""
+    """Return the letter at that offset of the dead-letter topic."""
     why = dead_letter_headers(Place("in", 0, offset, 0), InvalidPayment(reason="empty", detail=""))
     return Record(b"", offset, headers=why)
 
 
 def marker(offset: int, of: int, *, again: bool = False) -> Record:
-    """Says that the letter at `of` was replayed."""
+    """Return a marker of the replay of the letter at `of`."""
     named = dead_letter(0, letter(of))
     assert named is not None
     return Record(None, offset, headers=marker_headers(named, edited=False, again=again))
 
 
 def test_replays_once_and_again() -> None:
-    """Each letter counts once; a second replay that was wanted is none to be found."""
+    """Each letter counts once; an intended second replay is not a finding."""
     replays = Replays(0, 0)
     replays.add([letter(0), letter(1), letter(2), marker(3, 0), marker(4, 1), marker(5, 1, again=True)])
     assert (replays.count, replays.findings) == (2, [])
 
 
-def test_a_replay_by_accident_and_one_of_nothing() -> None:
-    """Both are found; a letter that retention has deleted is not missed."""
+def test_an_accidental_replay_and_one_without_a_letter() -> None:
+    """Both are findings; a letter that retention has deleted is not."""
     replays = Replays(0, 5)
     replays.add([letter(5), marker(6, 5), marker(7, 2), Record(b"x", 8)])
     replays.add([marker(9, 5), marker(10, 8)])
@@ -47,7 +47,7 @@ def test_a_replay_by_accident_and_one_of_nothing() -> None:
 
 @pytest.mark.parametrize("ahead", [0, 1, 10**17])
 def test_a_marker_that_comes_before_its_letter_is_ignored_by_every_reader(ahead: int) -> None:
-    """Its writer knew which offset the letter would have; such a letter would never be open."""
+    """The writer of the marker knew the letter's future offset; such a letter would never be open."""
     forged, real = marker(4, 4 + ahead), letter(4 + ahead)
     replays = Replays(0, 0)
     replays.add([forged, real])

@@ -1,4 +1,4 @@
-"""Replicas as their metrics show them."""
+"""Replicas as described by their metrics."""
 
 import numpy as np
 import pytest
@@ -10,14 +10,14 @@ from fraudstream.runtime.metrics import ArchiverMetrics, ProducerMetrics, Scorer
 
 
 def exposition(metrics: ServiceMetrics, started_s: float = 1.0) -> Reading:
-    """What a service with these metrics answers."""
+    """Return the answer of a service with these metrics."""
     found = reading(generate_latest(metrics.registry).decode())
     found.started_s = started_s
     return found
 
 
 def scorer(scored: int, ages_ms: list[int]) -> ScorerMetrics:
-    """One that has scored so many."""
+    """Return the metrics of a scorer that has scored N payments."""
     metrics = ScorerMetrics()
     metrics.ready.set(1)
     metrics.payments_scored.labels("approve").inc(scored)
@@ -33,7 +33,7 @@ def scorer(scored: int, ages_ms: list[int]) -> ScorerMetrics:
 
 
 def test_a_scorer_is_read_as_it_shows_itself() -> None:
-    """Through Prometheus' own text format."""
+    """The metrics are read from Prometheus's own text format."""
     replicas = Replicas()
     replicas.update("scorer:9400", {"10.0.0.1:9400": Answer("fraud-scorer-1", exposition(scorer(5, [])))}, 0.0)
     shown = replicas.shown()[0]
@@ -47,7 +47,7 @@ def test_a_scorer_is_read_as_it_shows_itself() -> None:
 
 
 def test_an_archiver_shows_how_far_it_is_behind() -> None:
-    """Partitions of a topic together; nothing while it is away."""
+    """Partitions of a topic are added up; an unavailable archiver has no lag."""
     metrics, replicas = ArchiverMetrics(), Replicas()
     metrics.ready.set(1)
     for topic, partition, lag in (("scored", 0, 5), ("scored", 1, 6), ("dlq", 0, 0)):
@@ -64,7 +64,7 @@ def test_an_archiver_shows_how_far_it_is_behind() -> None:
 
 
 def test_rates_and_latencies_are_of_what_happened_since() -> None:
-    """The first answer tells of the past and counts for nothing; a restart begins anew."""
+    """The first answer covers the past and does not count; after a restart, measurement starts again."""
     replicas, first, later = Replicas(), scorer(1_000, [5] * 1_000), scorer(1_500, [5] * 1_000 + [250] * 500)
     replicas.update("t", {"a": Answer("one", exposition(first))}, 100.0)
     assert replicas.measure() == (None, None, 7)
@@ -78,8 +78,8 @@ def test_rates_and_latencies_are_of_what_happened_since() -> None:
     assert replicas.measure() == (None, None, 7)
 
 
-def test_one_that_is_gone_is_away_and_then_forgotten() -> None:
-    """Its partitions are nobody's at once; a minute later only the service is told of, until somebody answers again."""
+def test_a_stopped_replica_is_unavailable_and_then_removed() -> None:
+    """Its partitions lose their owner immediately; after a minute only the service is listed, until one answers."""
     replicas = Replicas()
     replicas.update("scorer:1", {"a": Answer("one", exposition(scorer(1, [])))}, 100.0)
     replicas.update("scorer:1", {}, 102.0)
@@ -93,7 +93,7 @@ def test_one_that_is_gone_is_away_and_then_forgotten() -> None:
 
 
 def test_scorers_come_first_and_ten_after_nine() -> None:
-    """As people count."""
+    """Names are sorted by their number."""
     replicas = Replicas()
     replicas.update("p", {"p": Answer("x-producer-1", exposition(ProducerMetrics()))}, 0.0)
     for number in (10, 9, 1):
@@ -102,7 +102,7 @@ def test_scorers_come_first_and_ten_after_nine() -> None:
     assert names == ["x-scorer-1", "x-scorer-9", "x-scorer-10", "x-producer-1"]
 
 
-def test_what_is_no_exposition_is_no_reading() -> None:
-    """An error that the scraper knows."""
+def test_an_invalid_exposition_is_not_a_reading() -> None:
+    """The scraper handles the error."""
     with pytest.raises(ValueError, match=r"."):
         reading("<html>not found</html>\n{}")

@@ -1,4 +1,4 @@
-"""What the producer says about payments that have arrived."""
+"""The producer's log of delivered payments."""
 
 from unittest.mock import MagicMock, call
 
@@ -16,7 +16,7 @@ def _delivery(*values: bytes | None, offset: int = 10) -> Delivery:
 
 
 def test_slow() -> None:
-    """A line for each, where it is; a malformed one says why."""
+    """Each payment has a line with its place; a malformed one has its reason."""
     log = MagicMock()
     report = Report(log, 10.0, lambda: 0.0)
     report.add(_delivery(PAYMENT, None))
@@ -30,7 +30,7 @@ def test_slow() -> None:
 
 
 def test_fast() -> None:
-    """One line a second, with the count since the last one and in all."""
+    """One line per second has the count since the last one and the total."""
     log, times = MagicMock(), [0.0]
     report = Report(log, 1_000.0, lambda: times[0])
     for times[0] in (0.5, 1.0, 1.5, 3.0):

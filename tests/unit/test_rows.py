@@ -1,4 +1,4 @@
-"""What is written of a record."""
+"""Row and record written for a scored payment."""
 
 import csv
 import io
@@ -35,8 +35,8 @@ scored = st.builds(
 
 
 @given(st.lists(scored, max_size=5))
-def test_csv_and_topic_say_the_same(batch: list[One]) -> None:
-    """Row and record hold equal numbers, and read back as the payment that came in."""
+def test_csv_and_topic_are_equal(batch: list[One]) -> None:
+    """Row and record have equal numbers, and are read back as the original payment."""
     lines = csv_chunk(batch).decode()
     rows = list(csv.DictReader(io.StringIO(HEADER + "\n" + lines)))
     for one, row, value in zip(batch, rows, scored_values(batch), strict=True):
@@ -52,7 +52,7 @@ def test_csv_and_topic_say_the_same(batch: list[One]) -> None:
 
 @given(scored)
 def test_a_row_is_read_back_for_a_replay(one: One) -> None:
-    """What a replay repeats is what was written."""
+    """A replay repeats the stored values."""
     stored = stored_row(csv_chunk([one]).decode())
     assert (stored.partition, stored.offset) == (one.partition, one.offset)
     assert (stored.fraud_probability, stored.decision) == (one.fraud_probability, one.decision)
@@ -72,7 +72,7 @@ def test_a_row_is_read_back_for_a_replay(one: One) -> None:
     ],
 )
 def test_timestamps(timestamp_ms: int, text: str) -> None:
-    """Any timestamp that Kafka takes is written, or left empty; none crashes."""
+    """Any timestamp that Kafka accepts is written, or left empty; none raises."""
     assert rfc3339(timestamp_ms) == text
 
 
@@ -81,7 +81,7 @@ def test_timestamps(timestamp_ms: int, text: str) -> None:
         st.integers(-(2**62), 2**62) | st.integers(1_790_000_000_000, 1_790_000_002_000) | st.just(-1), max_size=20
     )
 )
-def test_the_remembering_formatter_agrees(stamps: list[int]) -> None:
-    """The fast way writes what the plain way writes."""
+def test_the_cached_formatter_agrees(stamps: list[int]) -> None:
+    """The cached formatter writes the same text as the plain one."""
     lines = csv_chunk([One(PAYMENT, 0.5, "review", "v", stamp, 0, 0) for stamp in stamps]).decode().splitlines()
     assert [line.split(",")[0] for line in lines] == [rfc3339(stamp) for stamp in stamps]

@@ -1,4 +1,4 @@
-"""A part of a history that stands for the whole."""
+"""A representative sample of a history."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from trainer.sampling import at_most
 
 
 def test_a_large_history_is_cut_and_frauds_keep_their_share() -> None:
-    """A quarter of the payments, a quarter of the frauds; a small one is left as it is."""
+    """A quarter of the payments has a quarter of the frauds; a small history is unchanged."""
     matrix = simulate(np.random.default_rng(4), 2_000).matrix()
     outcomes = (np.arange(2_000) < 100).astype(np.int64)
     part, labelled = at_most(500, matrix, outcomes, 0)

@@ -1,4 +1,4 @@
-"""What the scorer makes of a cluster's first answers."""
+"""The scorer's use of a cluster's first answers."""
 
 import asyncio
 from collections.abc import Iterator
@@ -19,31 +19,31 @@ NO_TOPICS = Cluster(id="c", partitions=dict.fromkeys(TOPICS, 0))
 
 
 def found(monkeypatch: pytest.MonkeyPatch, *answers: Cluster | Exception) -> Cluster | None:
-    """What is found in a cluster that answers so, one answer after the other, in no time."""
+    """Return the cluster found with these answers, one after the other, without waiting."""
     left: Iterator[Cluster | Exception] = iter(answers)
 
-    async def asked(*_: object) -> Cluster:
+    async def next_answer(*_: object) -> Cluster:
         answer = next(left)
         if isinstance(answer, Exception):
             raise answer
         return answer
 
-    async def at_once(*_: object) -> None:
-        """No waiting."""
+    async def no_wait(*_: object) -> None:
+        """Return without waiting."""
 
-    monkeypatch.setattr(service, "_describe_cluster", asked)
-    monkeypatch.setattr(service, "wait_for_stop", at_once)
-    return asyncio.run(service._find_cluster(SETTINGS, OutputLimits(SETTINGS.kafka, TOPICS), asyncio.Event()))
+    monkeypatch.setattr(service, "_asked", next_answer)
+    monkeypatch.setattr(service, "wait_for_stop", no_wait)
+    return asyncio.run(service._found(SETTINGS, OutputLimits(SETTINGS.kafka, TOPICS), asyncio.Event()))
 
 
-def test_a_broker_that_has_just_started_is_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However long it took to answer at all; and once more from the start when it was away in between."""
-    away = KafkaConnectionError("away")
+def test_a_broker_that_has_just_started_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first answer may take any time; after an unavailable broker the attempts start again."""
+    unavailable = KafkaConnectionError("away")
     assert found(monkeypatch, *[NO_TOPICS] * 5, GOOD) == GOOD
-    assert found(monkeypatch, *[NO_TOPICS] * 5, away, *[NO_TOPICS] * 5, GOOD) == GOOD
+    assert found(monkeypatch, *[NO_TOPICS] * 5, unavailable, *[NO_TOPICS] * 5, GOOD) == GOOD
 
 
-def test_topics_that_stay_away_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Which says how to make them."""
+def test_topics_that_stay_missing_are_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error has the command that creates the topics."""
     with pytest.raises(KafkaSetupError, match="fraudstream topics"):
         found(monkeypatch, *[NO_TOPICS] * 6, GOOD)

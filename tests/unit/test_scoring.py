@@ -1,4 +1,4 @@
-"""Records → outcomes: what is published and stored of each, in order, whatever stands between."""
+"""Records → outcomes: records published and rows stored, in order, with any records between."""
 
 import json
 from collections.abc import Mapping
@@ -21,20 +21,20 @@ AT = "2026-01-01T00:00:00.000Z"
 
 
 class ByRisk:
-    """The probability is the country's risk."""
+    """A classifier whose probability is the country's risk."""
 
     def predict_proba(self, matrix: NDArray[np.float64], /) -> NDArray[np.float64]:
-        """Shape (n, 2)."""
+        """Return probabilities of shape (n, 2)."""
         return np.column_stack([1 - matrix[:, 1], matrix[:, 1]])
 
 
 def decide(records: Mapping[int, list[Record]], stored: Mapping[int, Mapping[int, Row]]) -> list[Outcome]:
-    """Through a scorer."""
+    """Decide by a scorer."""
     return scorer_of().decide(records, stored, AT)
 
 
 def scorer_of(limit: int = 1 << 20) -> Scorer:
-    """A scorer whose topics take batches of up to *limit* bytes."""
+    """Return a scorer whose topics accept batches of up to *limit* bytes."""
     model = FraudModel(
         content_sha256="0123456789ab",
         classifier=ByRisk(),
@@ -71,7 +71,7 @@ def _records(batches: Mapping[int, list[bytes | None]]) -> dict[int, list[Record
 
 @given(batches)
 def test_each_record_is_published_once_and_stored_where_it_is_valid(batches: dict[int, list[bytes | None]]) -> None:
-    """With its own key, place and score; partitions don't mix."""
+    """Each has its own key, place and score; partitions don't mix."""
     records = _records(batches)
     outcomes = decide(records, {})
     assert [outcome.partition for outcome in outcomes] == list(records)
@@ -98,8 +98,8 @@ def test_each_record_is_published_once_and_stored_where_it_is_valid(batches: dic
 
 
 @given(batches)
-def test_a_replay_repeats_what_is_stored(batches: dict[int, list[bytes | None]]) -> None:
-    """Probability, decision and version come from the sink for the records that it has, and for those only."""
+def test_a_replay_repeats_stored_rows(batches: dict[int, list[bytes | None]]) -> None:
+    """Probability, decision and version come from the sink for the records that it has, and for no others."""
     records = _records(batches)
     stored = {
         partition: {10: Row(fraud_probability=0.25, decision="block", model_version="old")} for partition in records

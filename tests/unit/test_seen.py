@@ -1,4 +1,4 @@
-"""What the benchmarks' viewers are told by a dashboard's own events, and how late."""
+"""Payments that the benchmarks' viewers receive in a dashboard's own events, and their delay."""
 
 import json
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ NOW_S = 1_800_000_000
 
 
 def test_reads_the_dashboards_events() -> None:
-    """One flagged payment and one dead letter."""
+    """The events have one flagged payment and one dead letter."""
     board = Board("kafka:9092", Replicas(), NOW_S)
     board.connected(NOW_S, caught_up=True)
     record = records.Record(0, 0, b"1", _template("review").value(records.scored_at(NOW_S + 0.25)), [])
@@ -34,7 +34,7 @@ def test_reads_the_dashboards_events() -> None:
 
 
 def test_counts_are_late_until_all_viewers_have_all() -> None:
-    """Counted from a second's end; seconds that are not whole in the time measured don't count."""
+    """The delay counts from the end of a second; partial seconds of the measured time don't count."""
     written = {9: 50, 10: 100, 11: 200, 12: 1}
     seen = [
         _seen(0, 12.7, 10, [90, 10]),
@@ -48,7 +48,7 @@ def test_counts_are_late_until_all_viewers_have_all() -> None:
 
 
 def test_templates_survive_a_file(tmp_path: Path) -> None:
-    """And are what the dashboard takes for a payment."""
+    """The dashboard accepts them as payments after loading."""
     templates = [_template("approve"), _template("block")]
     records.save(templates, tmp_path / "templates")
     assert records.load(tmp_path / "templates") == templates
@@ -58,7 +58,7 @@ def test_templates_survive_a_file(tmp_path: Path) -> None:
 
 
 def test_dead_letters_are_true() -> None:
-    """The reason and the detail are those that the scorer gives."""
+    """The reason and the detail are the scorer's own."""
     letter = records.dead_letter(0, 0)
     why = decode(letter.value)
     assert isinstance(why, InvalidPayment)

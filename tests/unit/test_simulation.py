@@ -1,4 +1,4 @@
-"""The simulation: valid payments, fast, with the structure that its docstring promises."""
+"""The simulation: valid payments, fast, with the structure that its docstring documents."""
 
 import time
 
@@ -18,7 +18,7 @@ MANY = 200_000
 
 @given(seed=st.integers(0, 2**32), hour=st.none() | st.integers(0, 23))
 def test_every_payment_is_valid_on_the_wire(seed: int, hour: int | None) -> None:
-    """Values as they are, without conversion, make valid messages."""
+    """The values make valid messages without conversion."""
     payments = simulate(np.random.default_rng(seed), 20, hour=hour)
     columns = [getattr(payments, name).tolist() for name in FEATURES]
     for row in zip(*columns, strict=True):
@@ -29,21 +29,21 @@ def test_every_payment_is_valid_on_the_wire(seed: int, hour: int | None) -> None
 
 @given(count=st.integers(0, 50), seed=st.integers(0, 1000))
 def test_the_same_seed_makes_the_same_payments(count: int, seed: int) -> None:
-    """Nothing but the generator decides; any count is possible."""
+    """Only the generator determines the payments; any count is possible."""
     first, second = (simulate(np.random.default_rng(seed), count).matrix() for _ in range(2))
     assert first.shape == (count, len(FEATURES))
     np.testing.assert_array_equal(first, second)
 
 
 def test_amounts_are_cents_and_risks_have_three_decimals() -> None:
-    """What people see has no long tails of digits."""
+    """Displayed numbers have no long tails of digits."""
     payments = simulate(np.random.default_rng(0), 5_000)
     assert all(len(repr(amount).partition(".")[2]) <= 2 for amount in payments.amount.tolist())
     assert all(len(repr(risk).partition(".")[2]) <= 3 for risk in payments.country_risk_score.tolist())
 
 
 def test_fraud_rate_and_limit_of_knowledge() -> None:
-    """Fraud is rare, and the true probabilities tell it apart well but not perfectly."""
+    """Fraud is rare, and the true probabilities separate it well but not perfectly."""
     rng = np.random.default_rng(1)
     matrix = simulate(rng, MANY).matrix()
     probability, fraud = true_probability(matrix), labels(rng, matrix)
@@ -72,7 +72,7 @@ def _log_odds(**fields: float) -> float:
 
 
 def test_the_hour_is_not_monotone() -> None:
-    """The night is worst, midday least suspicious, the evening between."""
+    """The night is the worst, midday the least suspicious, the evening between."""
     night, noon, evening = (_log_odds(transaction_hour=hour) for hour in (3.0, 12.0, 22.0))
     assert night > evening > noon
 
@@ -86,21 +86,21 @@ def test_the_hour_is_not_monotone() -> None:
     ],
 )
 def test_pairs_weigh_more_together(one: dict[str, float], other: dict[str, float]) -> None:
-    """Interactions: both at once add more log-odds than each alone."""
+    """Two interacting fields together add more log-odds than each alone."""
     base = _log_odds()
     alone = (_log_odds(**one) - base) + (_log_odds(**other) - base)
     assert _log_odds(**one, **other) - base > alone + 0.1
 
 
 def test_probabilities_are_finite_on_every_valid_payment() -> None:
-    """The edges of the contract included."""
+    """The edges of the contract are included."""
     edges = np.array(np.meshgrid(*zip(LOWEST, HIGHEST, strict=True))).reshape(len(FEATURES), -1).T
     probability = true_probability(edges)
     assert ((probability > 0) & (probability <= 1)).all()
 
 
 def test_it_keeps_up_with_the_fastest_producer() -> None:
-    """300,000 payments a second in chunks, by the time that the processor takes: a small part of what one core does."""
+    """Chunks are simulated at 300,000 payments per second of processor time, a small part of one core."""
     rng = np.random.default_rng(3)
     started = time.process_time()
     for _ in range(20):

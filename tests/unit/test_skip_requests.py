@@ -1,4 +1,4 @@
-"""Requests to skip a batch: whatever is in their place, a scorer reads on, and nothing else is written to."""
+"""Requests to skip a batch: a scorer continues with any content in their place, and writes to nothing else."""
 
 import json
 import os
@@ -16,18 +16,18 @@ REQUEST = SkipRequest(topic="payments", partition=PARTITION, offset=17)
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where the request is."""
+    """Provide the path of the request."""
     return tmp_path / f"scores.csv.skip-{PARTITION}"
 
 
 @pytest.fixture
 def requests(tmp_path: Path) -> SkipRequests:
-    """Those beside a CSV."""
+    """Provide the requests beside a CSV."""
     return SkipRequests(tmp_path / "scores.csv")
 
 
 def test_a_request_is_read_and_answered_and_withdrawn(requests: SkipRequests, path: Path) -> None:
-    """And leaves no file."""
+    """No file remains."""
     requests.leave(REQUEST)
     assert requests.pending(PARTITION) == REQUEST
     assert requests.answered(PARTITION) is None
@@ -54,8 +54,8 @@ def test_a_request_is_read_and_answered_and_withdrawn(requests: SkipRequests, pa
     ],
     ids=range(10),
 )
-def test_what_is_no_request_asks_for_nothing(requests: SkipRequests, path: Path, content: bytes) -> None:
-    """Whatever the file holds."""
+def test_an_invalid_request_requests_nothing(requests: SkipRequests, path: Path, content: bytes) -> None:
+    """The content of the file is arbitrary."""
     path.write_bytes(content)
     assert requests.pending(PARTITION) is None
     assert requests.answered(PARTITION) is None
@@ -77,14 +77,14 @@ def _elsewhere(path: Path) -> Path:
 
 
 @pytest.mark.parametrize("what", PLANTED)
-def test_what_is_no_file_of_ours_asks_for_nothing(requests: SkipRequests, path: Path, what: str) -> None:
-    """It is not waited for either."""
+def test_a_file_not_written_by_us_requests_nothing(requests: SkipRequests, path: Path, what: str) -> None:
+    """Such a file is not waited for either."""
     PLANTED[what](path)
     assert requests.pending(PARTITION) is None
 
 
 def test_a_link_is_replaced_and_not_written_to(requests: SkipRequests, path: Path) -> None:
-    """Neither in the request's place, nor in that of the file which becomes it."""
+    """This holds for the request's name and for its temporary name."""
     other = path.with_name("other")
     other.write_text("kept")
     path.symlink_to(other)

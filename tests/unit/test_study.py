@@ -1,4 +1,4 @@
-"""A study of histories that are hard: few frauds, amounts from cents to millions, another mechanism."""
+"""A study of difficult histories: few frauds, amounts from cents to millions, another mechanism."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ Integers = NDArray[np.int64]
 
 
 def wide_and_rare(rng: np.random.Generator) -> tuple[Floats, Integers]:
-    """Amounts over eight orders of magnitude, one fraud in a hundred, most of them large."""
+    """Return amounts over eight orders of magnitude, and one fraud in a hundred, most of them large."""
     matrix = simulate(rng, 2_000).matrix()
     matrix[:, 0] = np.round(10 ** rng.uniform(-1, 7, 2_000), 2)
     outcomes = np.zeros(2_000, dtype=np.int64)
@@ -26,7 +26,7 @@ def wide_and_rare(rng: np.random.Generator) -> tuple[Floats, Integers]:
 
 
 def one_in_a_thousand(rng: np.random.Generator) -> tuple[Floats, Integers]:
-    """Ten frauds in ten thousand."""
+    """Return ten frauds in ten thousand."""
     matrix = simulate(rng, 10_000).matrix()
     outcomes = np.zeros(10_000, dtype=np.int64)
     outcomes[np.flatnonzero(labels(rng, matrix))[:10]] = 1
@@ -34,14 +34,14 @@ def one_in_a_thousand(rng: np.random.Generator) -> tuple[Floats, Integers]:
 
 
 def separable(rng: np.random.Generator) -> tuple[Floats, Integers]:
-    """A rule decides: fraud from three failed logins on."""
+    """Return payments that are frauds exactly from three failed logins on."""
     matrix = simulate(rng, 2_000).matrix()
     return matrix, (matrix[:, 2] >= 3).astype(np.int64)
 
 
 @pytest.mark.parametrize("draw", [wide_and_rare, one_in_a_thousand, separable])
 def test_a_hard_history_still_gives_a_model(draw: Callable[[np.random.Generator], tuple[Floats, Integers]]) -> None:
-    """Probabilities that are ones, and thresholds that decide."""
+    """Probabilities are valid, and thresholds separate."""
     matrix, outcomes = draw(np.random.default_rng(11))
     with threadpool_limits(1):  # as the trainer does
         found = study(History(matrix=matrix, labels=outcomes, sha256="0" * 64), TrainingSettings.from_env({}))

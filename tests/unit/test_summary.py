@@ -1,4 +1,4 @@
-"""The line that a scorer says every 10 s."""
+"""The scorer's log line every 10 s."""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,15 +15,15 @@ from scorer.summary import Summary
 
 
 def gauges(*, joined: bool = True) -> Gauges:
-    """Of a scorer that has two partitions ready."""
+    """Return gauges of a scorer with two partitions ready."""
     made = Gauges(ScorerMetrics(), cast("Any", None), cast("Any", None), cast("Any", None), Path())
     made.ownership = cast("Ownership", SimpleNamespace(joined=joined, ready={0: None, 3: None}))
     made.lags = {0: 4, 3: None}
     return made
 
 
-def test_it_says_what_happened_since_the_last_one() -> None:
-    """Counts and latencies of these seconds alone; what is unknown is left out."""
+def test_a_line_covers_the_time_since_the_last_one() -> None:
+    """Counts and latencies cover only these seconds; unknown values are left out."""
     scorer, clock = gauges(), Clock()
     summary = Summary(scorer, clock)
     with capture_logs() as lines:
@@ -50,7 +50,7 @@ def test_it_says_what_happened_since_the_last_one() -> None:
 
 
 def test_it_is_silent_until_the_group_is_joined() -> None:
-    """Before that, the log says what is waited for."""
+    """Before that, other lines log the reason for waiting."""
     clock = Clock()
     summary = Summary(gauges(joined=False), clock)
     clock.go(60)

@@ -1,4 +1,4 @@
-"""The same file read in all three ways: as a history, by `score`, and as PAYMENTS_FILE. They agree to the row."""
+"""One file read in all three ways: as a history, by `score`, and as PAYMENTS_FILE. The rows are equal."""
 
 import bz2
 import gzip
@@ -17,7 +17,7 @@ from trainer import history
 
 @pytest.fixture
 def reader(tmp_path: Path) -> Reader:
-    """One with a small model."""
+    """Provide a reader with a small model."""
     return Reader(tmp_path)
 
 
@@ -62,7 +62,7 @@ GOOD = {
 
 @pytest.mark.parametrize("name", GOOD)
 def test_all_rows_are_read(tmp_path: Path, reader: Reader, name: str) -> None:
-    """The same numbers, bit by bit, in all three ways."""
+    """The numbers are equal bit by bit in all three ways."""
     path = tmp_path / name
     path.write_bytes(GOOD[name])
     ways = reader.read(path)
@@ -71,8 +71,8 @@ def test_all_rows_are_read(tmp_path: Path, reader: Reader, name: str) -> None:
     assert ways.rejected == []
 
 
-def test_what_was_detected_is_logged(tmp_path: Path, reader: Reader) -> None:
-    """In one line."""
+def test_the_detected_format_is_logged(tmp_path: Path, reader: Reader) -> None:
+    """The detected format is one line."""
     path = tmp_path / "some.csv"
     path.write_bytes(gzip.compress(text(";", mark=",").encode("utf-16")))
     (line,) = [one for one in reader.read(path).logged if one["event"] == "file format"]
@@ -123,7 +123,7 @@ BAD = {
 
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_line_costs_one_row(tmp_path: Path, reader: Reader, name: str) -> None:
-    """It is named with line, column and value in all three ways, and the rows around it are read."""
+    """All three ways report line, column and value, and read the rows around it."""
     line, detail = BAD[name]
     lines = text().splitlines()
     lines[10] = line
@@ -140,7 +140,7 @@ def test_a_bad_line_costs_one_row(tmp_path: Path, reader: Reader, name: str) -> 
 
 
 def test_two_stray_quotes_cost_two_rows(tmp_path: Path, reader: Reader) -> None:
-    """Never what is between them."""
+    """The rows between them are read."""
     lines = text().splitlines()
     lines[10] = lines[10].replace("shop", '"shop')
     lines[60] = lines[60].replace("shop", 'shop"')
@@ -153,7 +153,7 @@ def test_two_stray_quotes_cost_two_rows(tmp_path: Path, reader: Reader) -> None:
 
 
 def test_the_first_ten_are_listed(tmp_path: Path, reader: Reader) -> None:
-    """And all are counted."""
+    """All rejected rows are counted."""
     path = tmp_path / "some.csv"
     path.write_text(text() + "x,0,0,0,0,0,0\n" * 25, encoding="utf-8")
     ways = reader.read(path)
@@ -163,7 +163,7 @@ def test_the_first_ten_are_listed(tmp_path: Path, reader: Reader) -> None:
 
 
 def test_another_decimal_mark_after_the_beginning_rejects_its_row(tmp_path: Path, reader: Reader) -> None:
-    """The beginning has decided."""
+    """The beginning of the file determines the mark."""
     path = tmp_path / "some.csv"
     good = "".join(";".join(str(cell) for cell in row) + "\n" for row in PAYMENTS).replace(".", ",") * 100
     path.write_text(";".join(NAMES) + "\n" + good + "12.5;0.5;0;0;0;0;x\n1.234,56;0,5;0;0;0;0;x\n", encoding="utf-8")
@@ -182,7 +182,7 @@ def test_another_decimal_mark_after_the_beginning_rejects_its_row(tmp_path: Path
 def test_a_possible_thousand_after_a_beginning_without_marks_rejects_its_row(
     tmp_path: Path, reader: Reader, number: str
 ) -> None:
-    """It is not read as 1.234 only because no other number of the beginning shows a mark."""
+    """1.234 is not read as a decimal just because no other number at the beginning has a mark."""
     path = tmp_path / "some.csv"
     good = "".join(f"{n + 1};{n % 2};0;0;0;{n % 2};x\n" for n in range(20_000))
     path.write_text(f"{';'.join(NAMES)}\n{good}{number};1;0;0;0;0;x\n", encoding="utf-8")
@@ -247,7 +247,7 @@ REFUSED = {
 
 @pytest.mark.parametrize("name", REFUSED)
 def test_a_file_that_needs_a_guess_is_refused(tmp_path: Path, reader: Reader, name: str) -> None:
-    """With one message, which names the file."""
+    """All three ways refuse it with one message, which names the file."""
     content, message = REFUSED[name]
     path = tmp_path / name
     path.write_bytes(content)
@@ -257,7 +257,7 @@ def test_a_file_that_needs_a_guess_is_refused(tmp_path: Path, reader: Reader, na
 
 
 def test_damage_after_the_last_row_is_an_error(tmp_path: Path, reader: Reader) -> None:
-    """The producer has sent the rows by then; the others make nothing of the file."""
+    """The producer has sent the rows by then; the other two write nothing."""
     path = tmp_path / "some.csv.gz"
     path.write_bytes(gzip.compress(text().encode()) + b"more")
     for way in (reader.train, reader.score, reader.send):
@@ -287,7 +287,7 @@ fields = st.tuples(
 def test_formats_do_not_change_a_number(
     tmp_path: Path, rows: list[tuple[float, ...]], delimiter: str, mark: str, encoding: str, end: str, packed: bool
 ) -> None:
-    """Written by one program in any of the formats, read bit by bit."""
+    """Files of one program in any of the formats are read bit by bit."""
     table = [*PAYMENTS, *([repr(one) for one in row] + ["x"] for row in rows)]
     content = text(delimiter, mark=mark, end=end, cell=quoted, rows=table).encode(encoding)
     path = tmp_path / "some.csv"

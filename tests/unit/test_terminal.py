@@ -1,4 +1,4 @@
-"""What reaches a terminal: no text of a payment, a file or a topic can move its cursor, hide, or forge a line."""
+"""Terminal output: no text of a payment, file or topic can move the cursor, hide itself, or forge a line."""
 
 import ast
 import io
@@ -29,7 +29,7 @@ values = st.recursive(texts | st.integers() | st.none() | st.binary(), lambda on
 
 
 class Odd:
-    """Shown by a text of its own."""
+    """An object with its own representation."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -46,7 +46,7 @@ def _logged(log_format: str, event: Any, fields: dict[str, Any], *, error: BaseE
 
 
 def _is_printable(text: str) -> bool:
-    """By a rule of its own: nothing of Unicode's control, format, surrogate, private and separator categories."""
+    """Return whether no character is in Unicode's control, format, surrogate, private or separator categories."""
     return not any(unicodedata.category(one) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"} for one in text)
 
 
@@ -54,7 +54,7 @@ def _is_printable(text: str) -> bool:
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 @given(event=texts, key=texts, value=values, odd=texts)
 def test_a_log_line_is_one_printable_line(log_format: str, event: str, key: str, value: Any, odd: str) -> None:
-    """Whatever is in the event, in a field's name or in its value, also deep within or shown by an object."""
+    """The hostile text is in the event, a field's name or its value, also nested or from an object."""
     reserved = {
         "event",
         "level",
@@ -77,7 +77,7 @@ def test_a_log_line_is_one_printable_line(log_format: str, event: str, key: str,
 @given(texts)
 @settings(max_examples=100)
 def test_a_line_of_another_library(text: str) -> None:
-    """Python's own logging takes the same way."""
+    """Python's own logging uses the same formatter."""
     stream = io.StringIO()
     logs.configure(LogSettings.from_env({}), "test", stream)
     logging.getLogger("other").error("%s", text)
@@ -86,7 +86,7 @@ def test_a_line_of_another_library(text: str) -> None:
 
 @pytest.mark.parametrize("log_format", ["console", "json"])
 def test_a_traceback_forges_no_line(log_format: str) -> None:
-    """Its lines are indented, so that none begins as a line of the log does."""
+    """Its lines are indented, unlike lines of the log."""
     text = _logged(log_format, "failed", {}, error=ValueError(HOSTILE))
     first, *others = text.rstrip("\n").split("\n")
     assert all(_is_printable(line) for line in (first, *others))
@@ -95,7 +95,7 @@ def test_a_traceback_forges_no_line(log_format: str) -> None:
 
 
 def test_colours_stay_ours(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a terminal the renderer's own sequences remain, and no other."""
+    """On a terminal, the renderer's own escape sequences remain, and no others."""
     stream = io.StringIO()
     monkeypatch.setattr(stream, "isatty", lambda: True)
     logs.configure(LogSettings.from_env({}), "test", stream).info("plain", field="\x1b[2J")
@@ -106,8 +106,8 @@ def test_colours_stay_ours(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @given(texts)
-def test_what_a_command_prints(text: str) -> None:
-    """Line ends are the text's own; all else is escaped, and what is printable is printed as it is."""
+def test_output_of_a_command(text: str) -> None:
+    """Line ends are kept; other control characters are escaped, and printable text is unchanged."""
     stream = io.StringIO()
     terminal.write(text, stream)
     written = stream.getvalue()
@@ -122,7 +122,7 @@ def test_what_a_command_prints(text: str) -> None:
 
 @given(texts)
 def test_cells_and_findings_are_one_line(text: str) -> None:
-    """A value with a line end makes no line of its own in a table or a report."""
+    """A value with a line end adds no line to a table or a report."""
     (line,) = aligned([("a", text, "b")])
     assert _is_printable(line)
     judged = Judged(partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offset=None, detail=text)])
@@ -135,7 +135,7 @@ def test_cells_and_findings_are_one_line(text: str) -> None:
 
 
 def test_every_character_that_is_not_shown_is_escaped() -> None:
-    """All of Unicode, one by one."""
+    """Every character of Unicode is tested."""
     for code in range(0x110000):
         assert _is_printable(visible(chr(code)))
 
@@ -149,7 +149,7 @@ def _prints(path: Path) -> bool:
 
 
 def test_everything_printed_takes_the_same_way() -> None:
-    """But for the script that runs as root."""
+    """Only the script that runs as root does not."""
     places = {
         str(path.relative_to(ROOT))
         for folder in ("shared/src", "services")

@@ -1,4 +1,4 @@
-"""Thresholds by cost: the least expected cost of all that are possible, whatever the history."""
+"""Thresholds by cost: the lowest expected cost of all possible ones, for any history."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ PAYMENTS = st.lists(st.tuples(st.floats(0, 1), st.floats(0.01, 1e6)), min_size=1
 
 @given(PAYMENTS, PRICES, PRICES)
 def test_no_other_thresholds_cost_less(payments: list[tuple[float, float]], review: float, wrong_block: float) -> None:
-    """Tried: every pair between two neighbouring probabilities, and the formula's own."""
+    """The test tries every pair between two neighbouring probabilities, and the formula's own."""
     fraud, amounts = np.round(np.array(payments).T, 2)
     costs = Costs(review=review, wrong_block=wrong_block)
     chosen = choose(fraud, amounts, costs)
@@ -31,7 +31,7 @@ def test_no_other_thresholds_cost_less(payments: list[tuple[float, float]], revi
 
 @given(PAYMENTS, PRICES, PRICES)
 def test_always_thresholds(payments: list[tuple[float, float]], review: float, wrong_block: float) -> None:
-    """Within 0 and 1, the lower first, in six decimals, whatever the order of the payments."""
+    """Thresholds are within 0 and 1, the lower first, in six decimals, whatever the order of the payments."""
     fraud, amounts = np.array(payments).T
     costs = Costs(review=review, wrong_block=wrong_block)
     chosen = choose(fraud, amounts, costs)
@@ -39,8 +39,8 @@ def test_always_thresholds(payments: list[tuple[float, float]], review: float, w
     assert (round(chosen.review, 6), round(chosen.block, 6)) == (chosen.review, chosen.block)
 
 
-def test_with_equal_amounts_it_is_the_textbook() -> None:
-    """Review from r / a, block from 1 - r / w."""
+def test_equal_amounts_have_the_textbook_thresholds() -> None:
+    """Review starts at r / a, block at 1 - r / w."""
     fraud = np.linspace(0.0005, 0.9995, 1_000)
     chosen = choose(fraud, np.full(1_000, 100.0), Costs(review=5.0, wrong_block=25.0))
     assert chosen.review == pytest.approx(0.05, abs=0.001)
@@ -48,20 +48,20 @@ def test_with_equal_amounts_it_is_the_textbook() -> None:
 
 
 def test_a_wrong_block_cheaper_than_a_review_leaves_none_to_review() -> None:
-    """The two thresholds are one."""
+    """The two thresholds are equal."""
     fraud = np.linspace(0.0005, 0.9995, 1_000)
     chosen = choose(fraud, np.full(1_000, 100.0), Costs(review=50.0, wrong_block=25.0))
     assert chosen.review == chosen.block == pytest.approx(0.2, abs=0.001)
 
 
 def test_a_review_that_never_pays() -> None:
-    """All are approved: the threshold is above every payment."""
+    """All payments are approved: the threshold is above every one."""
     chosen = choose(np.array([0.1, 0.3]), np.array([1.0, 1.0]), Costs(review=1e6, wrong_block=1e6))
     assert chosen.review > 0.3
 
 
 def test_one_giant_amount_does_not_review_everybody() -> None:
-    """A thousand reviews cost more than the one payment may lose."""
+    """A thousand reviews cost more than the one payment can lose."""
     fraud = np.append(np.full(1_000, 0.002), 0.001)
     amounts = np.append(np.full(1_000, 10.0), 1e6)
     chosen = choose(fraud, amounts, Costs(review=5.0, wrong_block=25.0))

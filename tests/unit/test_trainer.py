@@ -1,4 +1,4 @@
-"""The trainer from end to end, how good its model is, and when it does nothing."""
+"""The trainer from end to end, the quality of its model, and runs without training."""
 
 import ast
 import os
@@ -24,24 +24,24 @@ SAMPLE = Path(__file__).parents[2] / "data" / "historical_payments.csv"
 
 @pytest.fixture(autouse=True)
 def _no_report(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It takes longer than these small trainings, and has tests of its own."""
+    """Skip the report, which takes longer than these small trainings and has its own tests."""
     monkeypatch.setattr(train, "_report", lambda *_: None)
 
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """A small history and an empty folder for models."""
+    """Provide settings for a small history and an empty models folder."""
     make_data.write(tmp_path / "history.csv", rows=ROWS, seed=1)
     return {"TRAINING_DATA": str(tmp_path / "history.csv"), "MODELS_DIR": str(tmp_path / "models")}
 
 
 def versions(env: dict[str, str]) -> list[str]:
-    """The kept ones."""
+    """Return the kept versions."""
     return [manifest.version for manifest in store.kept(Path(env["MODELS_DIR"]))]
 
 
 def test_from_history_to_active_model(env: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    """One run makes a model that loads and scores."""
+    """One run writes a model that loads and scores."""
     assert main([], env) == 0
     model, manifest = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)
     assert model.score(simulate(np.random.default_rng(0), 10).matrix()).shape == (10,)
@@ -56,7 +56,7 @@ def test_from_history_to_active_model(env: dict[str, str], capsys: pytest.Captur
 def test_a_second_run_does_nothing_and_keeps_a_rollback(
     env: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Any kept version that matches is enough, whichever is active."""
+    """Any kept version that matches is enough, whatever version is active."""
     main([], env)
     first = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[1]
     main([], env | {"TRAINING_SEED": "1"})
@@ -68,7 +68,7 @@ def test_a_second_run_does_nothing_and_keeps_a_rollback(
 
 
 def test_a_kept_version_is_activated_where_none_is(env: dict[str, str]) -> None:
-    """A switch that was deleted comes back without training."""
+    """A deleted switch is restored without training."""
     main([], env)
     (Path(env["MODELS_DIR"]) / store.MANIFEST_FILE).unlink()
     assert main([], env) == 0
@@ -76,7 +76,7 @@ def test_a_kept_version_is_activated_where_none_is(env: dict[str, str]) -> None:
 
 
 def test_a_model_file_that_was_deleted_comes_back(env: dict[str, str]) -> None:
-    """Under its plain name, from the kept version."""
+    """The kept version is copied to the plain name."""
     main([], env)
     path = Path(env["MODELS_DIR"]) / store.MODEL_FILE
     content = path.read_bytes()
@@ -94,7 +94,7 @@ def test_other_data_is_trained_on(env: dict[str, str]) -> None:
 
 
 def test_force_trains_anyway_and_makes_the_same_bytes(env: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
-    """In another process with other hashes and more threads too."""
+    """The bytes are equal in another process with other hashes and more threads too."""
     main([], env)
     before = versions(env)
     assert main(["--force"], env) == 0
@@ -109,7 +109,7 @@ def test_force_trains_anyway_and_makes_the_same_bytes(env: dict[str, str], capsy
 
 
 def test_it_needs_no_network(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Compose gives it none: neither to train, nor where there is nothing to train."""
+    """Compose gives it no network: neither for training, nor where there is nothing to train."""
 
     def refuse(*_: object) -> None:
         pytest.fail("the trainer must not use the network")
@@ -122,7 +122,7 @@ def test_it_needs_no_network(env: dict[str, str], monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_pickle_needs_nothing_of_the_trainer(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The scorer's image has scikit-learn, NumPy and the library only."""
+    """The scorer's image has only scikit-learn, NumPy and the library."""
     main([], env)
     for name in list(sys.modules):
         if name.partition(".")[0] in {"trainer", "pandas"}:
@@ -131,7 +131,7 @@ def test_the_pickle_needs_nothing_of_the_trainer(env: dict[str, str], monkeypatc
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "expected"),
     [
         ({"TRAINING_DATA": "/nowhere.csv"}, "no such file"),
         ({"TRAINING_SEED": "x"}, "TRAINING_SEED"),
@@ -139,20 +139,20 @@ def test_the_pickle_needs_nothing_of_the_trainer(env: dict[str, str], monkeypatc
     ],
 )
 def test_a_mistake_is_one_line_and_exit_code_1(
-    env: dict[str, str], capsys: pytest.CaptureFixture[str], change: dict[str, str], words: str
+    env: dict[str, str], capsys: pytest.CaptureFixture[str], change: dict[str, str], expected: str
 ) -> None:
-    """No traceback."""
+    """There is no traceback."""
     assert main([], env | change) == 1
     lines = capsys.readouterr().out.strip().splitlines()
-    assert words in lines[-1]
+    assert expected in lines[-1]
     assert len(lines) == 1
 
 
 def test_the_default_model_reaches_its_goals() -> None:
-    """Trained on the shipped history, on 300,000 fresh payments, against the probabilities that generated them.
+    """Trained on the shipped history, the model reaches its goals on 300,000 fresh payments of known probabilities.
 
-    The log loss is near its goal (0.97 of 1 %; theory for 22 fitted numbers says 0.83): another history may miss
-    it, and so may this one after a change that is no mistake. Curves without products are at 2.7 %.
+    The log loss is near its goal (0.97 of 1 %; theory for 22 fitted numbers gives 0.83): another history may miss
+    it, and so may this one after a correct change. Curves without products are at 2.7 %.
     """
     figures = quality.measure(SAMPLE, payments=300_000)
     assert [figure.name for figure in figures if not figure.reached] == []
@@ -160,7 +160,7 @@ def test_the_default_model_reaches_its_goals() -> None:
 
 
 def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
-    """Not the best by a hair."""
+    """The best one does not win by a small margin."""
     lines, curves, boosting = (candidates.Candidate(name=name, fit=candidates.candidates()[0].fit) for name in "abc")
     compared = [
         fit.Comparison(candidate=one, log_loss=0.1 + excess, excess=excess, standard_error=error, fraud=np.empty(0))
@@ -170,20 +170,20 @@ def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
 
 
 def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """The function that was found is part of the model that is kept."""
-    found = calibrate.CalibrationFunction(rise=0.5, fall=0.5, shift=-1.0)
+    """The calibration function is part of the kept model."""
+    found = calibrate.Mend(rise=0.5, fall=0.5, shift=-1.0)
     main([], env)
     plain = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0]
     monkeypatch.setattr(calibrate, "fit_function", lambda *_: found)
     assert main(["--force"], env) == 0
-    mended = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0]
+    calibrated = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0]
     matrix = simulate(np.random.default_rng(0), 100).matrix()
-    assert mended.score(matrix) == pytest.approx(calibrate.apply(found, plain.score(matrix)), abs=1e-3)
-    assert mended.version != plain.version
+    assert calibrated.score(matrix) == pytest.approx(calibrate.apply(found, plain.score(matrix)), abs=1e-3)
+    assert calibrated.version != plain.version
 
 
 def test_other_costs_give_another_version(env: dict[str, str]) -> None:
-    """Of the same model with other thresholds; both are kept, and the manifest holds the costs."""
+    """The model is the same, the thresholds differ; both versions are kept, and the manifest has the costs."""
     main([], env)
     before = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[1]
     assert main([], env | {"COST_OF_REVIEW": "0.5"}) == 0
@@ -200,7 +200,7 @@ def test_other_costs_give_another_version(env: dict[str, str]) -> None:
 
 
 def test_costs_that_are_set_back_activate_their_version(env: dict[str, str]) -> None:
-    """Without training, unless a user activated another one; then the log says how to change it."""
+    """There is no training, unless a user activated another version; then the log has the command to change it."""
     main([], env)
     models = Path(env["MODELS_DIR"])
     first = store.active(models)
@@ -232,8 +232,8 @@ def test_a_model_of_an_earlier_release_is_not_trained_again(
 
 
 @pytest.mark.parametrize("candidate", candidates.candidates(), ids=lambda candidate: candidate.name)
-def test_each_candidate_lives_with_a_poor_history(candidate: candidates.Candidate) -> None:
-    """Ten frauds in a hundred payments, one hour, one amount."""
+def test_each_candidate_can_be_fitted_to_a_poor_history(candidate: candidates.Candidate) -> None:
+    """The history has ten frauds in a hundred payments, one hour, one amount."""
     matrix = simulate(np.random.default_rng(5), 100).matrix()
     matrix[:, 0], matrix[:, 3] = 10.0, 7.0
     outcomes = (np.arange(100) < 10).astype(np.int64)
@@ -242,7 +242,7 @@ def test_each_candidate_lives_with_a_poor_history(candidate: candidates.Candidat
 
 
 def test_basis_is_continuous_over_midnight() -> None:
-    """23 and 0 are neighbours: as far from each other as 11 and 12."""
+    """23 and 0 are neighbours: as far apart as 11 and 12."""
     matrix = simulate(np.random.default_rng(6), 500).matrix()
     basis = Basis.of(matrix, knots=4, harmonics=1)
     hours = basis.hours[[23, 0, 11, 12]]
@@ -250,7 +250,7 @@ def test_basis_is_continuous_over_midnight() -> None:
 
 
 def test_the_composition_root_is_short() -> None:
-    """At most 50 lines, so that the path of training can be seen at a glance."""
+    """It has at most 50 lines, so that the path of training is visible on one screen."""
     source = Path(sys.modules["trainer.__main__"].__file__ or "").read_text()
     assert len(source.splitlines()) <= 50
     assert ast.get_docstring(ast.parse(source))

@@ -15,19 +15,19 @@ WRITERS = st.tuples(NAMES, NAMES, USES)
 
 @given(WRITERS, WRITERS)
 def test_different_writers_have_different_ids(one: tuple[str, str, object], other: tuple[str, str, object]) -> None:
-    """Whatever dashes their names have."""
+    """Names may have dashes."""
     assert (transactional_id(*one) == transactional_id(*other)) == (one == other)
 
 
 @given(st.lists(st.sampled_from(["a", "-"]), min_size=3, max_size=9).map("".join), USES)
 def test_a_text_that_is_split_elsewhere_is_another_id(text: str, use: object) -> None:
-    """Group and topic are read from the same characters, divided at each dash."""
+    """Group and topic consist of the same characters, divided at each dash."""
     pairs = [(text[:at], text[at + 1 :]) for at in range(1, len(text) - 1) if text[at] == "-"]
     assert len({transactional_id(group, topic, use) for group, topic in pairs}) == len(pairs)
 
 
 def test_the_default_group_keeps_its_ids() -> None:
-    """An upgrade fences what the previous version left."""
+    """An upgrade fences the previous version's producers."""
     group, topics = GroupSettings.from_env({}).group, TopicSettings.from_env({})
     assert transactional_id(group, topics.input, 0) == "fraud_group-test-payments-0"
     assert transactional_id(group, topics.dlq, "replay") == "fraud_group-payments-dlq-replay"

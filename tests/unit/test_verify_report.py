@@ -1,4 +1,4 @@
-"""What a user reads of a verification."""
+"""The report of a verification."""
 
 from collections import Counter
 
@@ -7,12 +7,12 @@ from cli.audit.report import Judged, Report
 
 
 def judged(partition: int = 0, **found: object) -> Judged:
-    """A partition of 1,000 records."""
+    """Return a partition of 1,000 records."""
     return Judged(partition=partition, start=0, end=1_000, records=1_000, once=1_000, scored=990, dead=10, **found)  # type: ignore[arg-type]
 
 
 def test_all_well() -> None:
-    """Table and verdict."""
+    """The report has the table and the verdict."""
     report = Report(partitions=[judged(), judged(11, pending=3)])
     assert report.is_clean
     assert report.text().splitlines() == [
@@ -25,14 +25,14 @@ def test_all_well() -> None:
     ]
 
 
-def test_replays_are_told() -> None:
-    """How many dead letters were sent once more."""
+def test_replays_are_reported() -> None:
+    """The report has the number of dead letters sent again."""
     text = Report(partitions=[judged(replayed=2), judged(1, replayed=1)]).text()
     assert text.splitlines()[-1] == "3 dead letters were replayed; each replay is a record of its own."
 
 
 def test_findings() -> None:
-    """By kind, the first ones, the count of all; lines of no partition among what is unreadable."""
+    """Findings are listed by kind, the first ones with the count of all; lines without a partition are unreadable."""
     examples = [Finding(kind=Kind.LOST, offset=offset) for offset in range(20)]
     one = judged(findings=Counter({Kind.LOST: 25, Kind.UNREADABLE: 1}), notes=["something"])
     bad = Judged(
@@ -56,6 +56,6 @@ def test_findings() -> None:
 
 
 def test_nothing_to_judge() -> None:
-    """Is said as such."""
-    assert "Nothing to verify yet" in Report(partitions=[Judged(partition=0, start=5, end=5)]).text()
+    """The report states that there is nothing to verify."""
+    assert "Nothing to judge yet" in Report(partitions=[Judged(partition=0, start=5, end=5)]).text()
     assert not Report(partitions=[], unreadable=1).is_clean

@@ -1,4 +1,4 @@
-"""Pages get a snapshot, then what is new; one that does not take its events is let go."""
+"""Pages get a snapshot, then later events; a page that does not read its events is disconnected."""
 
 import asyncio
 import json
@@ -12,21 +12,21 @@ from dashboard.viewers import Viewers
 
 
 def board() -> Board:
-    """With one flagged payment."""
+    """Provide a board with one flagged payment."""
     made = Board("kafka:9092", Replicas(), NOW)
     made.add_scored(0, [Record(value=scored(1, "review"))], NOW)
     return made
 
 
 async def ids(events: AsyncGenerator[bytes, None]) -> tuple[str, list[str]]:
-    """The next event's name, and the flagged payments that it tells of."""
+    """Return the next event's name, and the ids of its flagged payments."""
     name, data = (await asyncio.wait_for(anext(events), 5)).decode().split("\n", 1)
-    told = json.loads(data.removeprefix("data: "))
-    return name.removeprefix("event: "), [payment["payment_id"] for payment in told["flagged"]]
+    event = json.loads(data.removeprefix("data: "))
+    return name.removeprefix("event: "), [payment["payment_id"] for payment in event["flagged"]]
 
 
-def test_each_page_is_told_of_each_payment_once() -> None:
-    """By its snapshot or by a tick, never by both, whenever it comes."""
+def test_each_page_gets_each_payment_once() -> None:
+    """A payment is in a page's snapshot or in a tick, never in both, whenever it arrives."""
 
     async def two_pages() -> None:
         one = board()
@@ -50,8 +50,8 @@ def test_each_page_is_told_of_each_payment_once() -> None:
     asyncio.run(two_pages())
 
 
-def test_a_page_that_does_not_listen_is_let_go() -> None:
-    """Its memory is freed, and its stream ends: it will come again. It counts until its connection is closed."""
+def test_a_page_that_does_not_read_is_disconnected() -> None:
+    """Its memory is freed, and its stream ends, so that it reconnects. It counts until its connection is closed."""
 
     async def one_page() -> None:
         viewers = Viewers(board())
@@ -67,7 +67,7 @@ def test_a_page_that_does_not_listen_is_let_go() -> None:
 
 
 def test_at_a_stop_all_streams_end() -> None:
-    """So that the server can go at once."""
+    """The server can stop without delay."""
 
     async def one_page() -> None:
         viewers = Viewers(board())

@@ -1,4 +1,4 @@
-"""When a process is ended for making no progress, and when not."""
+"""Conditions in which a process is ended because it makes no progress."""
 
 import asyncio
 
@@ -8,74 +8,74 @@ from scorer.watchdog import EXIT_STALLED, Watchdog
 
 
 class Clock:
-    """Time as the test says."""
+    """Clock set by the test."""
 
     def __init__(self) -> None:
         self.now_s = 0.0
 
     def __call__(self) -> float:
-        """The time."""
+        """Return the time."""
         return self.now_s
 
 
 def watched(patience_s: float = 60.0) -> tuple[Clock, list[int], Watchdog]:
-    """A watchdog, its clock and the exit codes that it asked for."""
+    """Return a watchdog, its clock and the exit codes that it requested."""
     clock, ends = Clock(), list[int]()
     return clock, ends, Watchdog(patience_s, clock, ends.append)
 
 
-def look_for(watchdog: Watchdog, clock: Clock, seconds: int) -> None:
-    """Let `seconds` pass, looking each second."""
+def check_for(watchdog: Watchdog, clock: Clock, seconds: int) -> None:
+    """Let `seconds` pass, and check each second."""
     for _ in range(seconds):
         clock.now_s += 1
         watchdog.look()
 
 
 def test_no_progress_ends_the_process() -> None:
-    """After its patience, with an exit code that is not zero, and a line."""
+    """After the time limit the process exits with a non-zero code and a log line."""
     clock, ends, watchdog = watched()
     with capture_logs() as logs:
-        look_for(watchdog, clock, 60)
+        check_for(watchdog, clock, 60)
         assert ends == []
-        look_for(watchdog, clock, 1)
+        check_for(watchdog, clock, 1)
     assert ends == [EXIT_STALLED]
     assert EXIT_STALLED != 0
     assert logs[0]["event"] == "stalled"
 
 
-def test_progress_gives_new_patience() -> None:
-    """As long as there is some, whatever the pace."""
+def test_progress_restarts_the_time_limit() -> None:
+    """The limit restarts with any progress, at any pace."""
     clock, ends, watchdog = watched()
     for _ in range(10):
-        look_for(watchdog, clock, 59)
+        check_for(watchdog, clock, 59)
         watchdog.progress()
     assert ends == []
 
 
 def test_a_stopped_process_is_not_blamed_for_the_pause() -> None:
-    """SIGSTOP, or a machine that slept, is no stall."""
+    """SIGSTOP, or the sleep of a machine, is not a stall."""
     clock, ends, watchdog = watched()
     clock.now_s += 3_600
-    look_for(watchdog, clock, 60)
+    check_for(watchdog, clock, 60)
     assert ends == []
-    look_for(watchdog, clock, 2)
+    check_for(watchdog, clock, 2)
     assert ends == [EXIT_STALLED]
 
 
 def probe_once(lag: int | None) -> tuple[Clock, Watchdog, list[int]]:
-    """Probe a watchdog that has seen no progress for half its patience."""
+    """Probe a watchdog that has seen no progress for half its time limit."""
     clock, ends, watchdog = watched(0.04)
 
     async def probe() -> None:
-        asked = asyncio.Event()
+        requested = asyncio.Event()
 
         async def answer() -> int | None:
-            asked.set()
+            requested.set()
             return lag
 
         task = asyncio.create_task(watchdog.probe(answer))
         clock.now_s += 0.02
-        await asyncio.wait_for(asked.wait(), 5)
+        await asyncio.wait_for(requested.wait(), 5)
         await asyncio.sleep(0)
         task.cancel()
 
@@ -83,8 +83,8 @@ def probe_once(lag: int | None) -> tuple[Clock, Watchdog, list[int]]:
     return clock, watchdog, ends
 
 
-def test_no_lag_or_no_broker_is_progress() -> None:
-    """Nothing to do, and nobody to ask, are no stall."""
+def test_no_lag_or_no_broker_is_not_a_stall() -> None:
+    """Without work, or without a broker that answers, there is no stall."""
     for lag in (0, None):
         clock, watchdog, ends = probe_once(lag)
         clock.now_s += 0.03
@@ -92,8 +92,8 @@ def test_no_lag_or_no_broker_is_progress() -> None:
         assert ends == []
 
 
-def test_lag_is_no_progress() -> None:
-    """Then the patience goes on running out."""
+def test_lag_is_not_progress() -> None:
+    """The time limit continues to run."""
     clock, watchdog, ends = probe_once(5)
     clock.now_s += 0.03
     watchdog.look()

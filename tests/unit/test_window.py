@@ -1,4 +1,4 @@
-"""Fifteen minutes of seconds, in fixed memory: what is counted is what was put in."""
+"""Fifteen minutes of seconds in a fixed amount of memory: counts equal the input."""
 
 from collections import Counter
 
@@ -13,7 +13,7 @@ START = 1_000_000
 
 
 def add(window: Window, payments: list[tuple[int, str, float]]) -> None:
-    """Second, decision, probability."""
+    """Add payments: second, decision, probability."""
     seconds, decisions, probabilities = zip(*payments, strict=True) if payments else ((), (), ())
     window.add(
         Scores(np.array(seconds, dtype=np.int64), decision_numbers(decisions), np.array(probabilities, dtype=float))
@@ -28,8 +28,8 @@ def add(window: Window, payments: list[tuple[int, str, float]]) -> None:
         max_size=12,
     )
 )
-def test_each_second_holds_what_came_in_it(arrivals: list[tuple[int, list[tuple[int, str, float]]]]) -> None:
-    """Against a plain list of all that ever came: series, bins and totals agree, however time goes on."""
+def test_each_second_has_its_payments(arrivals: list[tuple[int, list[tuple[int, str, float]]]]) -> None:
+    """Series, bins and totals equal those of a plain list of all payments, however time advances."""
     window, all_of_them, now = Window(START), list[tuple[int, str, float]](), START
     for passed, payments in arrivals:
         now += passed
@@ -49,8 +49,8 @@ def test_each_second_holds_what_came_in_it(arrivals: list[tuple[int, list[tuple[
     assert window.scores() == [bins[number] for number in range(BINS)]
 
 
-def test_models_are_told_apart_and_forgotten() -> None:
-    """Count and mean of each; gone with its last payment."""
+def test_models_are_counted_separately_and_removed() -> None:
+    """Each model has its count and mean, and is removed with its last payment."""
     window = Window(START)
     window.add_version("one", np.array([START, START]), np.array([0.25, 0.75]))
     window.add_version("two", np.array([START]), np.array([0.125]))
@@ -60,7 +60,7 @@ def test_models_are_told_apart_and_forgotten() -> None:
 
 
 def test_more_models_than_there_is_room_for() -> None:
-    """A topic full of invented versions takes no more memory than sixteen."""
+    """A topic with invented versions takes no more memory than sixteen."""
     window = Window(START)
     for number in range(100):
         window.add_version(f"invented-{number}", np.array([START]), np.array([0.5]))
@@ -68,7 +68,7 @@ def test_more_models_than_there_is_room_for() -> None:
 
 
 def test_dead_letters_by_reason() -> None:
-    """Reasons that are none of ours are one; those of no second of the window are left out."""
+    """Unknown reasons are counted as one; letters outside of the window's seconds are left out."""
     window = Window(START)
     for second, reason in ((START, "empty"), (START, "<b>"), (START, "other"), (START - SECONDS - 1, "empty")):
         window.add_dead(second, reason)
@@ -78,7 +78,7 @@ def test_dead_letters_by_reason() -> None:
 
 
 def test_measurements_last_until_the_next() -> None:
-    """What is measured every 2 s is drawn for each second; None is a gap."""
+    """A measurement every 2 s is drawn for each second; None is a gap."""
     window = Window(START)
     window.measure(START, p50=5.0, p99=9.0, lag=3)
     window.advance(START + 2)
@@ -87,8 +87,8 @@ def test_measurements_last_until_the_next() -> None:
     assert window.series(3) == window.series(3) | {"p50": [5.0, None, None], "lag": [3.0, 4.0, 4.0]}
 
 
-def test_skipped_payments_are_taken_to_be_as_the_others() -> None:
-    """The rate is that of all; the shares stay."""
+def test_skipped_payments_count_like_the_others() -> None:
+    """The rate includes all payments; the shares are unchanged."""
     window = Window(START)
     add(window, [(START, "approve", 0.0)] * 90 + [(START, "block", 0.9)] * 10)
     window.skip(900, START)
@@ -123,8 +123,8 @@ STEPS = st.one_of(
 
 
 @given(st.lists(STEPS, max_size=30))
-def test_whoever_is_told_of_all_changes_has_the_whole_window(steps: list[tuple[str, int]]) -> None:
-    """Whatever is counted, and however late: an open page has what one opened later gets."""
+def test_a_page_with_all_changes_has_the_whole_window(steps: list[tuple[str, int]]) -> None:
+    """An open page has the counts of a page that is opened later, however late payments arrive."""
     window = Window(START)
     page = {name: dict(enumerate(values, window.first(SECONDS))) for name, values in window.series(SECONDS).items()}
 
@@ -154,6 +154,6 @@ def test_whoever_is_told_of_all_changes_has_the_whole_window(steps: list[tuple[s
 
 
 def _decisions(window: Window) -> list[list[int]]:
-    """Of the last 900 s: approve, review, block."""
+    """Return the counts of the last 900 s: approve, review, block."""
     series = window.series(SECONDS)
     return [[round(count or 0) for count in series[name]] for name in ("approve", "review", "block")]

@@ -1,4 +1,4 @@
-"""Formats that senders use by mistake: each has a detail of its own, and none becomes a payment."""
+"""Formats that senders use by mistake: each has its own detail, and none is a payment."""
 
 import base64
 import bz2
@@ -95,18 +95,18 @@ LARGEST = 1 << 20
 SLOWEST_S = 2.0
 
 
-@pytest.mark.parametrize(("value", "reason", "words"), MISTAKES.values(), ids=MISTAKES)
-def test_a_mistake_is_named(value: bytes, reason: str, words: str) -> None:
-    """The detail names the format; the reason is the one that it has had before."""
+@pytest.mark.parametrize(("value", "reason", "expected"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_named(value: bytes, reason: str, expected: str) -> None:
+    """The detail names the format; the reason is the previous one."""
     event = decode(value)
     assert isinstance(event, InvalidPayment)
     assert event.reason == reason
-    assert words in event.detail
+    assert expected in event.detail
     assert len(event.detail) <= 300
 
 
 def test_different_mistakes_have_different_details() -> None:
-    """A sender recognises its own."""
+    """A sender can recognise its own mistake."""
     names = (
         "UTF-8 byte order mark",
         "UTF-16 with a mark",
@@ -133,12 +133,12 @@ def test_different_mistakes_have_different_details() -> None:
     ],
 )
 def test_a_payment_with_the_field_of_an_envelope_is_a_payment(value: bytes) -> None:
-    """Only a message that is refused is looked at."""
+    """Only refused messages are examined."""
     assert decode(value) == FIELDS
 
 
 def test_an_envelope_with_a_field_of_a_payment_is_judged_by_its_fields() -> None:
-    """Then the fields that are missing help more."""
+    """Then the names of the missing fields are more useful."""
     event = decode(b'{"schema":1,"payload":{},"amount":1}')
     assert isinstance(event, InvalidPayment)
     assert event.detail.startswith("payment_id: Field required")
@@ -150,7 +150,7 @@ starts = st.sampled_from([value[:length] for value, _, _ in MISTAKES.values() fo
 @settings(max_examples=500)
 @given(st.builds(bytes.__add__, starts | st.just(b""), st.binary(max_size=60)))
 def test_any_bytes(value: bytes) -> None:
-    """Nothing raises; a detail is short, or there is none."""
+    """Nothing raises; a detail is short, or None."""
     for recognise in (wire_formats.of_bytes, wire_formats.of_json, wire_formats.of_object):
         detail = recognise(value)
         assert detail is None or 0 < len(detail) <= 300
@@ -178,7 +178,7 @@ def test_any_bytes(value: bytes) -> None:
     ids=lambda value: repr(value[:12]),
 )
 def test_a_large_value_takes_a_bounded_time(value: bytes) -> None:
-    """1 MiB, which Kafka takes by default, in a fraction of a second."""
+    """1 MiB, Kafka's default limit, takes a fraction of a second."""
     began_s = time.monotonic()
     decode(value)
     assert time.monotonic() - began_s < SLOWEST_S
