@@ -236,12 +236,21 @@ def test_the_brokers_timestamps_are_reported_once(surroundings: Surroundings) ->
 
 
 def test_brokers_that_refuse_the_transactions_timeout(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
-    """The setting is named; nothing is scored."""
+    """The setting is named and nothing is scored: a new group does not start, another one waits for the brokers."""
     cluster = make_cluster(properties={"transaction.max.timeout.ms": "30000"})
     scene = Surroundings(cluster.bootstrap, names, tmp_path, partitions=2).prepare()
     scene.send_payments(10)
+    setting = "transaction.max.timeout.ms in each broker's configuration must be at least 60000"
+    with scene.scorer() as scorer:
+        assert scorer.wait(60) == 1
+        (line,) = scorer.lines("stopped")
+        assert setting in line["reason"]
+        assert scene.committed() == 0
+    with scene.scorer(PROCESSING_GUARANTEE="at_least_once"):
+        scene.wait_until_committed()
+    scene.send_payments(10)
     with scene.scorer() as scorer:
         (line,) = scorer.wait_for("partitions not ready")
-        assert "transaction.max.timeout.ms in each broker's configuration must be at least 60000" in line["reason"]
+        assert setting in line["reason"]
         wait_until(lambda: scorer.heartbeat == line["reason"], 5, "its health check shows the reason")
-        assert scene.committed() == 0
+        assert scene.committed() == 10

@@ -12,7 +12,7 @@ from tests.oracle import csv_rows, scored
 SESSION_TIMEOUT_S = 10
 
 
-@pytest.mark.parametrize("step", ["fetched", "decided", "sent", "stored", "offsets_sent"])
+@pytest.mark.parametrize("step", ["fetched", "decided", "sent", "stored", "committed"])
 def test_case_3_paused_past_its_session(surroundings: Surroundings, step: str) -> None:
     """A scorer stopped at a step, replaced and resumed is refused, rejoins by itself, and works again."""
     surroundings.send_payments(2_000)

@@ -147,7 +147,7 @@ def test_sections_measured_later_leave_the_others_as_they_are() -> None:
     content = added(previous, new, "2026-12-01")
     assert content["throughput"] == previous["throughput"]
     assert content["ratios"] == previous["ratios"] | {"with_vs_without_metrics_default": 1.0}
-    assert "Measured later, when the others were not measured again:\n- `metrics`: 2026-12-01, kafka 4\n" in render(
+    assert "Sections of later runs:\n- `metrics`: 2026-12-01, kafka 4\n" in render(
         content
     )
     again = added(content, results(Measured(replicas={1: [1.0]}), MACHINE, RUN), "2026-12-02")

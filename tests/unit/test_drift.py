@@ -254,7 +254,7 @@ def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
 )
 def test_an_invalid_reference_is_refused(manifest: dict[str, Any], expected: str) -> None:
     """An invalid reference is refused in one line that names its place."""
-    with pytest.raises(ModelUnfitError, match="the manifest's reference is wrong") as caught:
+    with pytest.raises(ModelUnfitError, match="the manifest's reference is invalid") as caught:
         Reference.read(manifest)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -37,7 +37,7 @@ def test_two_processes_of_one_machine_share_the_default_file(tmp_path: Path) -> 
 
 def test_a_missing_folder(tmp_path: Path) -> None:
     """A missing folder is reported at the start, with the variable's name."""
-    with pytest.raises(SettingsError, match=r"HEARTBEAT_FILE: the folder .* is not there"):
+    with pytest.raises(SettingsError, match=r"HEARTBEAT_FILE: the folder .* does not exist"):
         Heartbeat(tmp_path / "missing" / "heartbeat")
 
 

@@ -157,7 +157,7 @@ def test_a_manifest_that_is_wrong_is_one_clear_line(tmp_path: Path, edit: Callab
     assert path.read_text(encoding="latin-1") != before
     problem = refused(tmp_path)
     assert expected in problem
-    assert "is no manifest" in problem
+    assert "is not a manifest" in problem
     assert problem.isprintable()
 
 

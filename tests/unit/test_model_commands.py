@@ -31,7 +31,7 @@ def test_promote_and_roll_back(models: Path, capsys: pytest.CaptureFixture[str])
     for expected in (second, first):
         assert expected.version in output_of(capsys, "rollback")
         assert store.load(models, store.NO_PINS)[0].version == expected.version
-    assert "there is none to go back to" in output_of(capsys, "rollback", code=1)
+    assert "there is no previous model" in output_of(capsys, "rollback", code=1)
     assert third.version in output_of(capsys, "promote", third.version[:8])
     assert store.load(models, store.NO_PINS)[0].version == third.version
     assert json.loads(output_of(capsys, "show", first.version))["sha256"] == first.sha256
@@ -75,7 +75,7 @@ def test_a_prefix_of_no_version_or_of_several(models: Path, capsys: pytest.Captu
     assert all(manifest.version in output_of(capsys, "promote", "zz", code=1) for manifest in made)
     for arguments in (("promote", ""), ("promote", " "), ("challenge", ""), ("show", "")):
         capsys.readouterr()
-        assert "an empty text names no version" in output_of(capsys, *arguments, code=1)
+        assert "the version is empty" in output_of(capsys, *arguments, code=1)
 
 
 def test_an_empty_text_does_not_name_the_only_version(models: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -57,5 +57,5 @@ def test_findings() -> None:
 
 def test_nothing_to_judge() -> None:
     """The report states that there is nothing to verify."""
-    assert "Nothing to judge yet" in Report(partitions=[Judged(partition=0, start=5, end=5)]).text()
+    assert "Nothing to verify yet" in Report(partitions=[Judged(partition=0, start=5, end=5)]).text()
     assert not Report(partitions=[], unreadable=1).is_clean

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
 
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.limits import OutputLimits
@@ -85,7 +86,8 @@ class IdempotentProducer:
 
     def _sender_ended(self, task: "asyncio.Task[None]") -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
-            self._fail_pending(error)
+            # aiokafka reports its sender's errors as KafkaError, except while the sender is being cancelled
+            self._fail_pending(error if isinstance(error, KafkaError) else KafkaError(repr(error)))
 
     def _fail_pending(self, error: BaseException) -> None:
         accumulator: Any = self._producer._message_accumulator  # noqa: SLF001
