@@ -43,6 +43,7 @@ _NO_VERB = re.compile(
     r"(What|How|Why|Where|Whether|When|Who|All|Those|Which|The|An?|It|There|They|Each|Every|None|No|Any|Some|Its|Their"
     r"|Of|In|At|By|With|From|For|To|One|Two|Only|Also|Not|Nothing|Same|Otherwise|So|As|Every(?:thing|one|body))\b"
 )
+_CODE = re.compile(r"^```.*?^```|`[^`\n]+`", re.MULTILINE | re.DOTALL)
 _SUFFIXES = {".md", ".js", ".css", ".html", ".yml", ".yaml", ".toml", ".sh", ".sql", ".java"}
 _NAMES = {"Makefile", "Dockerfile", ".env.example"}
 _OWN = {"words.py", "licences.md"}
@@ -87,8 +88,8 @@ def of_text(text: str) -> Iterator[Finding]:
 
 
 def of_markdown(text: str) -> Iterator[Finding]:
-    """Yield findings in a document."""
-    yield from of_text(text)
+    """Yield findings in a document; code in it is quoted from where it is checked."""
+    yield from of_text(_CODE.sub(lambda code: re.sub(r"[^\n]", " ", code[0]), text))
     for match in _HEADING.finditer(text):
         yield text.count("\n", 0, match.start()) + 1, f"a heading is a noun: {match[0]}"
 

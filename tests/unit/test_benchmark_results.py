@@ -144,13 +144,11 @@ def test_sections_measured_later_leave_the_others_as_they_are() -> None:
     previous = _content()
     metrics = {name: [Run(Pace(100.0, 0.01), 1_000_000, 100.0)] for name in METRICS}
     new = results(Measured(metrics=metrics), MACHINE | {"kafka": "4"}, RUN)
-    content = added(previous, new, "2026-12-01")
+    content = merge(previous, new, "2026-12-01")
     assert content["throughput"] == previous["throughput"]
     assert content["ratios"] == previous["ratios"] | {"with_vs_without_metrics_default": 1.0}
-    assert "Sections of later runs:\n- `metrics`: 2026-12-01, kafka 4\n" in render(
-        content
-    )
-    again = added(content, results(Measured(replicas={1: [1.0]}), MACHINE, RUN), "2026-12-02")
+    assert "Sections of later runs:\n- `metrics`: 2026-12-01, kafka 4\n" in render(content)
+    again = merge(content, results(Measured(replicas={1: [1.0]}), MACHINE, RUN), "2026-12-02")
     assert {section: later["on"] for section, later in again["later"].items()} == {
         "metrics": "2026-12-01",
         "replicas": "2026-12-02",

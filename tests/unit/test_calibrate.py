@@ -84,7 +84,7 @@ def test_a_calibrated_probability_is_valid_and_keeps_the_order(
 ) -> None:
     """Calibrated probabilities are from 0 to 1 and keep the order, whatever the function's numbers."""
     fraud = np.sort(np.array(values))
-    calibrated = Calibrated(classifier=Truth(), rise=rise, fall=fall, shift=shift).mend(fraud)
+    calibrated = Calibrated(classifier=Truth(), rise=rise, fall=fall, shift=shift).calibrate(fraud)
     assert ((calibrated >= 0) & (calibrated <= 1)).all()
     assert (np.diff(calibrated) >= 0).all()
 

@@ -58,7 +58,7 @@ def test_a_letter_is_read_back(headers: Headers, value: bytes | None) -> None:
 
 
 @given(originals, st.booleans(), st.booleans())
-def test_a_marker_is_read_back(headers: Headers, mended: bool, again: bool) -> None:
+def test_a_marker_is_read_back(headers: Headers, edited: bool, again: bool) -> None:
     """A marker names its letter, and is never taken for one."""
     letter = dead_letter(3, _letter(headers, b"x"))
     assert letter is not None

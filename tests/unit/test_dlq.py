@@ -72,7 +72,7 @@ def letter_of(record: Record, partition: int = 0) -> DeadLetter:
 
 def marker_record(offset: int, letter: Record, *, again: bool = False) -> Record:
     """Return a marker for the replay of `letter`."""
-    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), mended=True, again=again))
+    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), edited=True, again=again))
 
 
 def indexed(*records: Record, partition: int = 0, judged: bool = True) -> Index:

@@ -46,7 +46,7 @@ class FakeSender:
 
     def put(self, messages: list[KeyedMessage]) -> None:
         """Take messages, of which there must be none while the sender is unavailable."""
-        assert not self.is_away
+        assert not self.kafka_unavailable
         self.got += messages
 
 

@@ -101,7 +101,7 @@ def test_reasons_are_the_strongest_increases_first() -> None:
 )
 def test_each_field_has_a_text(payment: list[float], texts: list[str]) -> None:
     """Each field has a text for any value."""
-    (found,) = worded(np.array([payment]), np.ones((1, 5)))
+    (found,) = format_reasons(np.array([payment]), np.ones((1, 5)))
     reasons = {reason["field"]: reason["text"] for reason in json.loads(found)}
     assert reasons == dict(zip(FEATURES, texts, strict=True))
 

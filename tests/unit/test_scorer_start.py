@@ -31,9 +31,9 @@ def found(monkeypatch: pytest.MonkeyPatch, *answers: Cluster | Exception) -> Clu
     async def no_wait(*_: object) -> None:
         """Return without waiting."""
 
-    monkeypatch.setattr(service, "_asked", next_answer)
+    monkeypatch.setattr(service, "_describe_cluster", next_answer)
     monkeypatch.setattr(service, "wait_for_stop", no_wait)
-    return asyncio.run(service._found(SETTINGS, OutputLimits(SETTINGS.kafka, TOPICS), asyncio.Event()))
+    return asyncio.run(service._find_cluster(SETTINGS, OutputLimits(SETTINGS.kafka, TOPICS), asyncio.Event()))
 
 
 def test_a_broker_that_has_just_started_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -171,7 +171,7 @@ def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
 
 def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The calibration function is part of the kept model."""
-    found = calibrate.Mend(rise=0.5, fall=0.5, shift=-1.0)
+    found = calibrate.CalibrationFunction(rise=0.5, fall=0.5, shift=-1.0)
     main([], env)
     plain = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[0]
     monkeypatch.setattr(calibrate, "fit_function", lambda *_: found)

@@ -12,7 +12,7 @@ import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
 
-/** Payments → scored payments, exactly once, in one thread. Told by the same variables as the Python scorer. */
+/** Payments → scored payments, exactly once, in one thread. Configured by the same variables as the Python scorer. */
 public final class Main {
     private Main() {}
 
