@@ -56,7 +56,7 @@ def test_pace_skips_the_warm_up() -> None:
 
 def test_one_step_has_no_pace() -> None:
     """One point has no pace."""
-    with pytest.raises(ValueError, match="at once"):
+    with pytest.raises(ValueError, match="in one step"):
         window([Sample(0.0, 0), Sample(1.0, 500)])
 
 

@@ -109,14 +109,14 @@ def test_follows_the_folder(tmp_path: Path) -> None:
 
     assert events() == []
     store.challenge(tmp_path, first.content_sha256)
-    assert events() == ["challenger"]
+    assert events() == ["challenger changed"]
     champion = store.load(tmp_path, store.NO_PINS)[0]
     assert champion.version == second.version
     shadow = challenger.score(MATRIX, champion, champion.score(MATRIX))
     assert shadow is not None
     assert shadow.version == first.version
     store.challenge(tmp_path, second.content_sha256)
-    assert events() == ["challenger"]
+    assert events() == ["challenger changed"]
     assert challenger.score(MATRIX, champion, champion.score(MATRIX)) is None
     (tmp_path / store.VERSIONS / second.content_sha256 / store.MODEL_FILE).write_bytes(b"no")
     assert events() == ["challenger refused"]
