@@ -18,7 +18,7 @@ $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
 	@touch $@
 
-.PHONY: help demo test unit test-kafka4 lint check faults chaos bench e2e train quality data lock sbom audit licences pin-images clean
+.PHONY: help demo test unit test-kafka4 lint check faults chaos bench e2e train files quality data lock sbom audit licences pin-images clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
@@ -39,6 +39,7 @@ lint: $(VENV) ## check format, lint and words, as pre-commit does
 	$(BIN)/python -m ruff format --check .
 	$(BIN)/python -m ruff check .
 	$(BIN)/python .ci/words.py
+	$(BIN)/python .ci/files.py --check
 
 check: lint ## check format, lint, words, types and layers
 	$(BIN)/python -m mypy $(CODE)
@@ -58,6 +59,9 @@ e2e: $(VENV) ## test the Compose file; needs a Docker engine
 
 train: $(VENV) ## train a model from data/historical_payments.csv into models/
 	@$(RUN) trainer $(ARGS)
+
+files: $(VENV) ## the list of source files in docs/architecture.md, from their docstrings
+	$(BIN)/python .ci/files.py
 
 quality: $(VENV) ## compare the trained model with the simulation's true probabilities and its targets
 	@$(RUN) trainer.quality
