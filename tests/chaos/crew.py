@@ -38,7 +38,7 @@ _NEVER_LOGGED = {
     "offsets expired",
     "retention passed",
     "stalled",
-    "topic re-created",
+    "topic recreated",
 }
 
 

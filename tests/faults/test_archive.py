@@ -62,7 +62,7 @@ def assert_continues(archive: Archive, count: int) -> None:
         archive.wait_until_archived(service)
         for problem in (
             "retention passed",
-            "topic re-created",
+            "topic recreated",
             "Kafka cluster changed",
             "positions moved by another archiver",
         ):

@@ -184,7 +184,7 @@ def test_a_re_created_topic_is_read_from_its_beginning(
     count = 100 if longer else 10
     Stream(surroundings).write(count, stamp_ms=STAMP_MS + 1_000_000)
     with sqlite.archiver() as second:
-        second.wait_for("topic re-created", count=PARTITIONS)
+        second.wait_for("topic recreated", count=PARTITIONS)
         wait_until(lambda: sqlite.count() == 40 + count, 20, "both topics' rows")
         assert "retention passed" not in stop(second)
 

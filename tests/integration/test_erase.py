@@ -207,13 +207,6 @@ def test_refused_commands(surroundings: Surroundings, sqlite: Archive, arguments
     assert surroundings.csv.read_bytes() == before
 
 
-def test_without_the_archiver(surroundings: Surroundings) -> None:
-    """The scorer's image lacks the archiver: the command names the image that has it."""
-    done = tools.run(surroundings, "erase", "--payment-id", "7")
-    assert done.code == 1
-    assert "docker compose run --rm erase" in done.output
-
-
 def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> None:
     """With LOG_PAYMENTS=false, even at debug level, no line of producer, scorer and archiver has an id or an amount."""
     settings = {"LOG_PAYMENTS": "false", "LOG_LEVEL": "debug"}

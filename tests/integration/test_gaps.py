@@ -79,7 +79,7 @@ def test_a_previous_topic_is_known_where_the_present_one_holds_no_record(
     _make_again(surroundings)
     after(surroundings)
     with surroundings.scorer() as scorer:
-        (line,) = scorer.wait_for("topic re-created")
+        (line,) = scorer.wait_for("topic recreated")
         assert line["position"] == 0
         expected = len(committed_records(surroundings.bootstrap, surroundings.topics[0]))
         wait_until(lambda: len(csv_rows(surroundings.csv)) == expected, 30, "the present topic is scored")
@@ -140,7 +140,7 @@ def test_the_archive_of_a_re_created_scored_topic(kafka_bootstrap: str, names: N
     for payments in (3, 5):  # the marker of the first one is at offset 3
         stream.write(payments, stamp_ms=STAMP_MS + 1_000_000)
     with archive.archiver() as second:
-        (line,) = second.wait_for("topic re-created")
+        (line,) = second.wait_for("topic recreated")
         assert line["begins_at"] == 0
         wait_until(lambda: archive.count() == 4 + 3 + 5, 20, "both topics' rows")
 
@@ -211,7 +211,7 @@ def test_a_compacted_input_is_scored(compacted: Surroundings) -> None:
     compacted.send([Message(payment(number + 1), b"new-%d" % number) for number in range(10)])
     with compacted.scorer() as scorer:
         compacted.wait_until_committed()
-        assert not scorer.lines("topic re-created"), scorer.output
+        assert not scorer.lines("topic recreated"), scorer.output
     assert assert_each_once(compacted.csv, compacted.bootstrap, compacted.settings) == left + 10
 
 

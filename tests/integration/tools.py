@@ -78,7 +78,7 @@ def assert_continues(surroundings: Surroundings, count: int) -> None:
     surroundings.send_payments(40)
     with surroundings.scorer() as scorer:
         surroundings.wait_until_committed()
-        for problem in ("group ahead", "group reset back", "topic re-created", "CSV damaged", "CSV missing"):
+        for problem in ("group ahead", "group reset back", "topic recreated", "CSV damaged", "CSV missing"):
             assert not scorer.lines(problem), scorer.output
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output

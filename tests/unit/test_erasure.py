@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, csv_chunk
 
+from cli import __main__ as command_line
 from cli.erase.wanted import Rows, ScoredPlace, Wanted
 from fraudstream.payment import Payment
 
@@ -120,3 +121,10 @@ def test_a_command_without_a_choice_logs_one_line() -> None:
     (line,) = (done.stdout + done.stderr).splitlines()
     assert "nothing to erase: name payments by --payment-id" in line
     assert done.returncode == 1
+
+
+def test_without_the_archiver(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The scorer's image lacks the archiver: the command names the image that has it."""
+    monkeypatch.setattr(command_line, "find_spec", lambda _: None)
+    assert command_line.main(["erase", "--payment-id", "7"]) == 1
+    assert "docker compose run --rm erase" in capsys.readouterr().out

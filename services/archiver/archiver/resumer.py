@@ -60,7 +60,7 @@ class PartitionResumer:
             )
         elif resumed.case is Case.TOPIC_RECREATED:
             self._log.warning(
-                "topic re-created",
+                "topic recreated",
                 topic=topic,
                 partition=partition,
                 previous_position=previous,
