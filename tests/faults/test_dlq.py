@@ -56,7 +56,7 @@ def test_killed_within_and_between_transactions(surroundings: Surroundings) -> N
     # 11 transactions of the first, 12 of the second: of 2,000 letters each, but the last one of a partition has 1,000
     assert "55,000 replayed into" in done.output
     assert_each_once(surroundings, 100_000)
-    assert "100,000 replayed before" in tools.run(surroundings, *REPLAY, "--all").output
+    assert "100,000 already replayed" in tools.run(surroundings, *REPLAY, "--all").output
 
 
 def test_two_together(surroundings: Surroundings) -> None:
