@@ -15,6 +15,7 @@ import structlog
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.fraud_model import Floats, FraudModel
 from fraudstream.model.manifest import Manifest
+from fraudstream.runtime.log_on_change import LogOnChange
 from scorer.scoring import Shadow
 
 Load = Callable[[], tuple[FraudModel, Manifest] | None]
@@ -45,7 +46,9 @@ class Challenger:
     compared: Callable[[int, int], object] = lambda *_: None
     """Called with each batch's number of payments, and the number on which both models decide the same."""
     model: FraudModel | None = None
-    _refused: str | None = None
+    _refusal: LogOnChange = field(
+        default_factory=lambda: LogOnChange(structlog.get_logger().warning, "challenger refused")
+    )
     _paused_until_s: float = 0.0
     _reported_s: float = 0.0
     _tally: _Tally = field(default_factory=_Tally)
@@ -63,11 +66,9 @@ class Challenger:
             loaded = await asyncio.to_thread(self.load)
         except ModelUnfitError as error:
             self.model = None
-            if str(error) != self._refused:
-                structlog.get_logger().warning("challenger refused", reason=str(error))
-            self._refused = str(error)
+            self._refusal.report(str(error))
             return
-        self._refused = None
+        self._refusal.end()
         model = loaded[0] if loaded else None
         if (model and model.content_sha256) == (self.model and self.model.content_sha256):
             return

@@ -22,6 +22,7 @@ from fraudstream.kafka.producing import FENCED_ERRORS
 from fraudstream.record import Record, Unreadable
 from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.heartbeat import READY, Heartbeat
+from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.blocked import Blocked
 from scorer.champion import Champion
@@ -66,7 +67,8 @@ class Pipeline:
     blocked: Blocked
     busy: asyncio.Lock
     max_records: int
-    refused: str | None = None
+    refusal: LogOnChange
+    """Why brokers refuse this client now; the client itself only retries."""
     proven: bool = False
     """Whether a fetch and its cycle were completed since all partitions are ready, which shows any blocked one."""
 
@@ -74,7 +76,7 @@ class Pipeline:
         """Run cycles until `stop` is set; raises KafkaError if membership is lost and a new consumer is needed."""
         while not stop.is_set():
             self.ownership.check()
-            self._check_refusals()
+            self.refusal.report(attempts.final_refusal(), action="retrying")
             self._settle()
             complete = self.ownership.complete
             self.heartbeat.beat(self._state())
@@ -121,15 +123,8 @@ class Pipeline:
         smallest = min(self.scorer.limit(topics.scored), self.scorer.limit(topics.dlq))
         return min(self.max_records, max(1, smallest // _BYTES_A_RECORD))
 
-    def _check_refusals(self) -> None:
-        """Log that brokers now refuse this client, once for each reason; the client itself only retries."""
-        refused = attempts.final_refusal()
-        if refused and refused != self.refused:
-            structlog.get_logger().error("Kafka refuses a connection", reason=refused, action="retrying")
-        self.refused = refused
-
     def _state(self) -> str:
-        if blocked := self.refused or self.group.problem:
+        if blocked := self.refusal.reason or self.group.problem:
             return blocked
         if not self.ownership.joined:
             return "joining the consumer group"
