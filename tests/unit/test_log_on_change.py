@@ -19,6 +19,16 @@ def test_an_interval_begins_again_when_it_is_over() -> None:
     assert not every.due()
 
 
+def test_an_interval_may_be_over_at_once() -> None:
+    """The next one begins at the first call."""
+    clock = Clock()
+    every = Every(10.0, clock, at_once=True)
+    assert every.due()
+    assert not every.due()
+    clock.go(10)
+    assert every.due() == 10.0
+
+
 def test_a_reason_is_logged_when_it_changes() -> None:
     """A reason that lasts is logged once; one that recurs after its end, or after another, is logged again."""
     change = LogOnChange(structlog.get_logger().error, "refused")

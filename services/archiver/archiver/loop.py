@@ -20,7 +20,7 @@ from fraudstream.kafka.follower import TopicFollower
 from fraudstream.offsets import fingerprint
 from fraudstream.record import Place, Record
 from fraudstream.runtime.heartbeat import Heartbeat
-from fraudstream.runtime.log_on_change import LogOnChange
+from fraudstream.runtime.log_on_change import Every, LogOnChange
 from fraudstream.runtime.metrics import ArchiverMetrics
 from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import ArchiveSettings, KafkaSettings, TopicSettings
@@ -134,11 +134,10 @@ class Archiver:
             self._log.warning("Kafka cluster changed", cluster=self._cluster, begins="at the beginning of its topics")
 
     async def _follow(self, follower: TopicFollower, stop: asyncio.Event) -> None:
-        checked_s = -_CHECK_EVERY_S
+        check = Every(_CHECK_EVERY_S, at_once=True)
         while not stop.is_set():
-            is_due = time.monotonic() - checked_s >= _CHECK_EVERY_S
+            is_due = bool(check.due())
             if is_due:
-                checked_s = time.monotonic()
                 await self._check_ends(follower, stop)
             fetched = await unless_stopped(follower.fetch(_FETCH_MS, self._settings.archive.max_records), stop)
             if fetched is None:

@@ -15,7 +15,7 @@ import structlog
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.fraud_model import Floats, FraudModel
 from fraudstream.model.manifest import Manifest
-from fraudstream.runtime.log_on_change import LogOnChange
+from fraudstream.runtime.log_on_change import Every, LogOnChange
 from scorer.scoring import Shadow
 
 Load = Callable[[], tuple[FraudModel, Manifest] | None]
@@ -50,8 +50,8 @@ class Challenger:
         default_factory=lambda: LogOnChange(structlog.get_logger().warning, "challenger refused")
     )
     _paused_until_s: float = 0.0
-    _reported_s: float = 0.0
     _tally: _Tally = field(default_factory=_Tally)
+    _report: Every = field(default_factory=lambda: Every(_REPORT_EVERY_S))
     kind: str = ""
 
     async def watch(self) -> None:
@@ -78,7 +78,8 @@ class Challenger:
             was=self.model.version if self.model else None,
         )
         self.kind = loaded[1].kind if loaded else ""
-        self.model, self._tally, self._reported_s, self._paused_until_s = model, _Tally(), self.now(), 0.0
+        self.model, self._tally, self._report = model, _Tally(), Every(_REPORT_EVERY_S, self.now)
+        self._paused_until_s = 0.0
 
     def score(self, matrix: Floats, champion: FraudModel, probabilities: Floats) -> Shadow | None:
         """Return the challenger's probabilities of the payments; None without a challenger, or while it is paused.
@@ -116,7 +117,7 @@ class Challenger:
         self.compared(len(shadow), agreed)
         tally.shift += float((_log_odds(shadow) - _log_odds(probabilities)).sum())
         tally.seconds += seconds
-        if self.now() - self._reported_s < _REPORT_EVERY_S:
+        if not self._report.due():
             return
         structlog.get_logger().info(
             "challenger compared",
@@ -127,7 +128,7 @@ class Challenger:
             log_odds_shift=round(tally.shift / tally.payments, 4),
             us_per_payment=round(1e6 * tally.seconds / tally.payments, 2),
         )
-        self._tally, self._reported_s = _Tally(), self.now()
+        self._tally = _Tally()
 
 
 def _log_odds(probabilities: Floats) -> Floats:

@@ -9,17 +9,19 @@ from dataclasses import dataclass
 class Every:
     """An interval of `every_s` seconds, which begins again each time it is over."""
 
-    def __init__(self, every_s: float, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, every_s: float, now: Callable[[], float] = time.monotonic, *, at_once: bool = False) -> None:
+        """Let the first interval be over already if `at_once` is set."""
         self._every_s = every_s
         self._now = now
-        self._since_s = now()
+        self._since_s = -math.inf if at_once else now()
 
     def due(self) -> float:
         """Return the seconds since the interval began, and begin it again, if it is over; else 0.0."""
-        seconds = self._now() - self._since_s
+        now_s = self._now()
+        seconds = now_s - self._since_s
         if seconds < self._every_s:
             return 0.0
-        self._since_s += seconds
+        self._since_s = now_s
         return seconds
 
 
