@@ -21,7 +21,7 @@ from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.producing import FENCED_ERRORS
 from fraudstream.record import Record, Unreadable
 from fraudstream.runtime.failpoints import failpoint
-from fraudstream.runtime.heartbeat import READY, Heartbeat
+from fraudstream.runtime.heartbeat import Heartbeat, Status
 from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.blocked import Blocked
@@ -79,7 +79,7 @@ class Pipeline:
             self.refusal.report(attempts.final_refusal(), action="retrying")
             self._settle()
             complete = self.ownership.complete
-            self.heartbeat.beat(self._state())
+            self.heartbeat.beat(self._status())
             if self.blocked.reason or self.ownership.problem or self.stops.state:
                 self.watchdog.progress()
             self.narration.tick()
@@ -123,19 +123,20 @@ class Pipeline:
         smallest = min(self.scorer.limit(topics.scored), self.scorer.limit(topics.dlq))
         return min(self.max_records, max(1, smallest // _BYTES_A_RECORD))
 
-    def _state(self) -> str:
-        if blocked := self.refusal.reason or self.group.problem:
-            return blocked
-        if not self.ownership.joined:
-            return "joining the consumer group"
-        if reason := self.ownership.problem or self.blocked.reason or self.stops.state:
-            return reason
-        if not self.ownership.complete or not self.proven:
-            return "taking partitions over"
-        if self.ratio.alarming:
-            return "more than half of the last messages are dead letters"
+    def _status(self) -> Status:
+        """Return the worst problem, or all remarks."""
+        problem = (
+            self.refusal.reason
+            or self.group.problem
+            or (not self.ownership.joined and "joining the consumer group")
+            or (self.ownership.problem or self.blocked.reason or self.stops.state)
+            or (not (self.ownership.complete and self.proven) and "taking partitions over")
+            or (self.ratio.alarming and "more than half of the last messages are dead letters")
+        )
+        if problem:
+            return Status(ready=False, reason=problem)
         refused = f"model refused: {self.champion.refused}" if self.champion.refused else None
-        return "; ".join(filter(None, (READY, refused, self.group.remark)))
+        return Status(ready=True, reason="; ".join(filter(None, (refused, self.group.remark))))
 
     async def _cycle(self, fetched: Mapping[int, Sequence[Record]]) -> None:
         """Run one cycle. Records of partitions that are not ready are ignored: a takeover seeks before it resumes."""
