@@ -58,7 +58,7 @@ class Service:
     def is_ready(self) -> bool:
         """Whether its health check reports that it is ready."""
         with suppress(FileNotFoundError):
-            return self.heartbeat == READY
+            return self.heartbeat == str(READY)
         return False
 
     def lines(self, event: str) -> list[dict[str, Any]]:

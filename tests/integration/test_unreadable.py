@@ -206,7 +206,7 @@ def test_a_batch_with_a_wrong_length_is_skipped_to_what_the_broker_still_serves(
         surroundings.wait_until_committed(20)
         scorer.terminate()
         assert scorer.wait() == 0, scorer.output
-    tools.assert_well(surroundings, "partition 1: offsets 10…", "the batch was skipped")
+    tools.assert_well(surroundings, "partition 1: offsets 10…", "it was skipped")
 
 
 def test_readers_skip_undecodable_batches(cluster: Cluster, surroundings: Surroundings) -> None:

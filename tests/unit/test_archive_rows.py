@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from tests.scores import PAYMENT, One, Record, scored_values
 from tests.strange import events, headers, stamps, values
 
-from archiver.positions import Case, Position, Resume, resume
+from archiver.positions import Position, resume
 from archiver.retention import PIECE, Retention
 from archiver.rows import batch, letter_row, replay_row, scored_row
 from archiver.schema import dead_letters, replays, scored_payments
 from fraudstream.dead_letter import Place, dead_letter_headers, marker_headers
 from fraudstream.dead_letter import dead_letter as letter_of
-from fraudstream.offsets import Log
+from fraudstream.offsets import Case, Log, Resume
 from fraudstream.payment import InvalidPayment
 from fraudstream.runtime.settings import TopicSettings
 
@@ -118,12 +118,12 @@ def test_a_scored_at_of_the_future_is_stored_as_a_day_after_its_arrival(scored_a
 def test_resume_position_of_a_partition() -> None:
     """A partition resumes at its position; at the log's beginning if that is deleted or the topic was re-created."""
     log = Log(start=10, end=20, fingerprint=None)
-    assert resume(None, log) == Resume(case=Case.NEW, offset=10)
-    assert resume(Position(next_offset=20), log) == Resume(case=Case.NORMAL, offset=20)
-    assert resume(Position(next_offset=4), log) == Resume(case=Case.RETENTION_PASSED, offset=10, lost=6)
-    assert resume(Position(next_offset=21), log) == Resume(case=Case.TOPIC_RECREATED, offset=10)
+    assert resume(None, log) == Resume(case=Case.NEW_PARTITION, position=10)
+    assert resume(Position(next_offset=20), log) == Resume(case=Case.OFFSETS_EXPIRED, position=20)
+    assert resume(Position(next_offset=4), log) == Resume(case=Case.RETENTION_PASSED, position=10, lost=6)
+    assert resume(Position(next_offset=21), log) == Resume(case=Case.TOPIC_RECREATED, position=10)
     read = Position(next_offset=15, last_offset=13, last_fingerprint=1)
-    for fingerprint, case in ((1, Case.NORMAL), (2, Case.TOPIC_RECREATED), (None, Case.NORMAL)):
+    for fingerprint, case in ((1, Case.OFFSETS_EXPIRED), (2, Case.TOPIC_RECREATED), (None, Case.OFFSETS_EXPIRED)):
         assert resume(read, Log(start=10, end=20, fingerprint=fingerprint)).case is case
 
 

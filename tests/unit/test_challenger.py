@@ -13,6 +13,7 @@ from tests.integration.scorer import save_model
 from fraudstream.model import store
 from fraudstream.model.fraud_model import FraudModel, Thresholds
 from fraudstream.model.manifest import Manifest
+from fraudstream.runtime.log_on_change import Every
 from fraudstream.simulation import simulate
 from scorer.challenger import Challenger
 
@@ -64,7 +65,7 @@ def test_compared_once_a_minute() -> None:
     """Agreement, shift of the log-odds and cost cover the payments since the last comparison, a minute ago."""
     clock = Clock()
     challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, lambda: clock.go(0.001)))
-    challenger._reported_s = clock()
+    challenger._report = Every(60.0, clock)
     shadow = challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
     assert shadow is not None
     assert shadow.version == "challenger"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from fraudstream.errors import SettingsError
-from fraudstream.runtime.heartbeat import Heartbeat, unhealthy
+from fraudstream.runtime.heartbeat import READY, Heartbeat, Status, unhealthy
 
 _BEATS = 500
 
@@ -33,6 +33,26 @@ def test_two_processes_of_one_machine_share_the_default_file(tmp_path: Path) -> 
     assert [process.exitcode for process in processes] == [0, 0]
     assert unhealthy(path) == f"waiting for Kafka {(_BEATS - 1) % 2}"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(
+    ("status", "content", "problem"),
+    [
+        (READY, "ready", None),
+        (Status(ready=True, reason="model refused: x; y"), "ready; model refused: x; y", None),
+        (Status(ready=False, reason="no disk; retrying"), "no disk; retrying", "no disk; retrying"),
+        ("joining", "joining", "joining"),
+    ],
+)
+def test_a_status_is_read_as_it_was_written(
+    tmp_path: Path, status: Status | str, content: str, problem: str | None
+) -> None:
+    """A remark does not make a service unhealthy."""
+    path = tmp_path / "heartbeat"
+    Heartbeat(path).beat(status)
+    assert (path.read_text(), unhealthy(path)) == (content, problem)
+    if isinstance(status, Status):
+        assert Status.parse(content) == status
 
 
 def test_a_missing_folder(tmp_path: Path) -> None:

@@ -9,12 +9,13 @@ import structlog
 
 from archiver.database import DatabaseUnavailableError
 from archiver.worker import Worker
+from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.runtime.run import wait_for_stop
-from fraudstream.runtime.waiting import Waiting
 
 T = TypeVar("T")
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
 _SLOW_S = 5.0
+_LOG_EVERY_S = 10.0
 _CHECK_EVERY_S = 0.5
 _ABANDON_AFTER_S = 10.0
 
@@ -28,13 +29,17 @@ class DatabaseRetry:
 
     def __init__(self, worker: Worker, database: str) -> None:
         """Store the worker; `database` is the name for the log."""
-        self.problem = ""
-        """Reason for the current wait; empty if there is none."""
         self.may_have_committed = False
         """Whether an attempt has failed since the last success: it may have been committed nevertheless."""
         self._worker = worker
-        log = structlog.get_logger().bind(database=database)
-        self._waiting = Waiting(log, "waiting for the database", "database available")
+        self._log = structlog.get_logger().bind(database=database)
+        self._waiting = LogOnChange(self._log.warning, "waiting for the database", _LOG_EVERY_S)
+        self._available_s = time.monotonic()
+
+    @property
+    def problem(self) -> str:
+        """Reason for the current wait; empty if there is none."""
+        return self._waiting.reason or ""
 
     async def run(self, stop: asyncio.Event, work: Callable[..., T], *arguments: Any) -> T:
         """Return the result of `work`, retried until it succeeds. Raises StoppedError, and other errors of `work`."""
@@ -44,7 +49,7 @@ class DatabaseRetry:
                 result = await self._try(stop, work, *arguments)
             except DatabaseUnavailableError as error:
                 self.may_have_committed = True
-                self._report_problem(str(error), error.action)
+                self._waiting.report(str(error), **({"action": error.action} if error.action else {}))
             else:
                 self.clear()
                 return result
@@ -54,8 +59,10 @@ class DatabaseRetry:
 
     def clear(self) -> None:
         """Forget the problem, and log the end of the wait."""
-        self.problem, self.may_have_committed = "", False
-        self._waiting.end()
+        self.may_have_committed = False
+        if self._waiting.end():
+            self._log.info("database available", waited_s=round(time.monotonic() - self._available_s, 1))
+        self._available_s = time.monotonic()
 
     async def _try(self, stop: asyncio.Event, work: Callable[..., T], *arguments: Any) -> T:
         """Run `work` once, without a time limit; raise StoppedError if it still runs 10 s after the stop signal."""
@@ -69,9 +76,5 @@ class DatabaseRetry:
                 task.cancel()
                 raise StoppedError
             if not task.done() and waited_s > _SLOW_S:
-                self._report_problem("no answer")
+                self._waiting.report("no answer")
         return task.result()
-
-    def _report_problem(self, reason: str, action: str = "") -> None:
-        self.problem = reason
-        self._waiting.report(reason=reason, **({"action": action} if action else {}))

@@ -20,10 +20,10 @@ from fraudstream.kafka.follower import TopicFollower
 from fraudstream.offsets import fingerprint
 from fraudstream.record import Place, Record
 from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.log_on_change import Every, LogOnChange
 from fraudstream.runtime.metrics import ArchiverMetrics
 from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import ArchiveSettings, KafkaSettings, TopicSettings
-from fraudstream.runtime.waiting import Waiting
 from fraudstream.timestamps import rfc3339
 
 _CHECK_EVERY_S = 1.0
@@ -66,9 +66,7 @@ class Archiver:
         self._retention = Retention(settings.archive.retention_days)
         self._report = Report()
         self._log = structlog.get_logger()
-        self._conflict = Waiting(
-            self._log, "positions moved by another archiver", "no other archiver", every_s=_LOG_CONFLICT_EVERY_S
-        )
+        self._conflict = LogOnChange(self._log.warning, "positions moved by another archiver", _LOG_CONFLICT_EVERY_S)
         self._kafka_state = "connecting"
         self._cluster = ""
         self._known: dict[Place, Position] = {}
@@ -136,11 +134,10 @@ class Archiver:
             self._log.warning("Kafka cluster changed", cluster=self._cluster, begins="at the beginning of its topics")
 
     async def _follow(self, follower: TopicFollower, stop: asyncio.Event) -> None:
-        checked_s = -_CHECK_EVERY_S
+        check = Every(_CHECK_EVERY_S, at_once=True)
         while not stop.is_set():
-            is_due = time.monotonic() - checked_s >= _CHECK_EVERY_S
+            is_due = bool(check.due())
             if is_due:
-                checked_s = time.monotonic()
                 await self._check_ends(follower, stop)
             fetched = await unless_stopped(follower.fetch(_FETCH_MS, self._settings.archive.max_records), stop)
             if fetched is None:
@@ -224,5 +221,5 @@ class Archiver:
             self._log.info("positions have moved", reason="the last transaction had been committed", of=str(error))
         else:
             self._metrics.overtaken.inc()
-            self._conflict.report(position=str(error), action="none is needed; one archiver per database is enough")
+            self._conflict.report("", position=str(error), action="none is needed; one archiver per database is enough")
         self._retry.clear()

@@ -1,9 +1,9 @@
 """Offset at which a partition resumes: the stored position compared with the records that Kafka retains. Pure."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
-from fraudstream.offsets import Log
+from fraudstream import offsets
+from fraudstream.offsets import Decided, Log, Resume
 from fraudstream.record import Place
 
 
@@ -25,31 +25,12 @@ class Move:
     position: Position
 
 
-class Case(StrEnum):
-    """Relation of position and log; docs/archive.md lists what a user sees in each case."""
-
-    NEW = "new"
-    NORMAL = "normal"
-    RETENTION_PASSED = "retention_passed"
-    TOPIC_RECREATED = "topic_recreated"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Resume:
-    """Offset to resume at; retention deleted `lost` offsets before it."""
-
-    case: Case
-    offset: int
-    lost: int = 0
-
-
 def resume(position: Position | None, log: Log) -> Resume:
-    """Return where to resume; the log's fingerprint is that at `last_offset`, None if that record is not retained."""
+    """Return where to resume, by the scorer's rule for a journal without a committed offset.
+
+    The log's fingerprint is that at `last_offset`, None if that record is not retained.
+    """
     if position is None:
-        return Resume(case=Case.NEW, offset=log.start)
-    replaced = None not in (position.last_fingerprint, log.fingerprint) and position.last_fingerprint != log.fingerprint
-    if position.next_offset > log.end or replaced:
-        return Resume(case=Case.TOPIC_RECREATED, offset=log.start)
-    if position.next_offset < log.start:
-        return Resume(case=Case.RETENTION_PASSED, offset=log.start, lost=log.start - position.next_offset)
-    return Resume(case=Case.NORMAL, offset=position.next_offset)
+        return offsets.resume(None, None, log)
+    last = position.next_offset - 1
+    return offsets.resume(None, Decided(offset=last, base=last, fingerprint=position.last_fingerprint), log)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 
 import structlog
 
+from fraudstream.runtime.log_on_change import Every
+
 _EVERY_S = 10.0
 
 
@@ -13,8 +15,7 @@ class Report:
     """Counters that are logged every 10 s, also when there was no traffic: silence would look like a stall."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
-        self._now = now
-        self._since_s = now()
+        self._every = Every(_EVERY_S, now)
         self._counts: Counter[str] = Counter()
         self._log = structlog.get_logger()
 
@@ -25,10 +26,9 @@ class Report:
 
     def tick(self, lag: int) -> None:
         """Log the summary if it is due."""
-        seconds = self._now() - self._since_s
-        if seconds < _EVERY_S:
+        if not (seconds := self._every.due()):
             return
-        counts, self._counts, self._since_s = self._counts, Counter(), self._now()
+        counts, self._counts = self._counts, Counter()
         self._log.info(
             "last 10 s",
             archived=counts["scored_payments"],

@@ -5,10 +5,10 @@ from collections.abc import Collection, Mapping
 
 import structlog
 
-from archiver.positions import Case, Position, Resume, resume
+from archiver.positions import Position, resume
 from fraudstream.kafka.follower import TopicFollower
 from fraudstream.kafka.reading import fingerprint_at
-from fraudstream.offsets import Log
+from fraudstream.offsets import Case, Log, Resume
 from fraudstream.record import Place
 from fraudstream.runtime.metrics import ArchiverMetrics
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
@@ -36,7 +36,7 @@ class PartitionResumer:
         resumes = await asyncio.gather(*(self._resume(place, *logs[place], known.get(place)) for place in places))
         for place, one in zip(places, resumes, strict=True):
             self._log_case(place, one, known.get(place))
-        follower.jump({place: one.offset for place, one in zip(places, resumes, strict=True)})
+        follower.jump({place: one.position for place, one in zip(places, resumes, strict=True)})
 
     async def _resume(self, place: Place, start: int, end: int, position: Position | None) -> Resume:
         last = None
@@ -54,7 +54,7 @@ class PartitionResumer:
                 topic=topic,
                 partition=partition,
                 first=previous,
-                last=resumed.offset - 1,
+                last=resumed.position - 1,
                 lost=resumed.lost,
                 action="the records between are not archived; raise TOPIC_RETENTION_HOURS",
             )
@@ -64,5 +64,5 @@ class PartitionResumer:
                 topic=topic,
                 partition=partition,
                 previous_position=previous,
-                begins_at=resumed.offset,
+                begins_at=resumed.position,
             )

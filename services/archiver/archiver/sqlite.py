@@ -2,7 +2,6 @@
 
 import os
 import sqlite3
-import time
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.regular_files import refuse_planted
 
 _LOCK_WAIT_S = 4.0
@@ -78,7 +78,7 @@ class _File:
         self._path = Path()
         self._opened: os.stat_result | None = None
         self._is_wal = False
-        self._tried_s = 0.0
+        self._leave_wal = Every(_LEAVE_WAL_EVERY_S)
         self._log = structlog.get_logger()
 
     def connected(self, connection: Any, _: object) -> None:
@@ -98,8 +98,7 @@ class _File:
             if self._is_wal:  # the -wal file keeps its name: its content would be applied to the new file
                 _run(connection, _EMPTY_WAL)
             raise sqlite3.OperationalError("the file was moved, deleted or replaced while it was in use")
-        if self._is_wal and time.monotonic() - self._tried_s >= _LEAVE_WAL_EVERY_S:
-            self._tried_s = time.monotonic()
+        if self._is_wal and self._leave_wal.due():
             _run(connection, _LEAVE_WAL)
         connection.exec_driver_sql("BEGIN IMMEDIATE")
         self._log_mode(is_wal=connection.exec_driver_sql(_MODE).scalar() == "wal")
@@ -112,7 +111,7 @@ class _File:
 
     def _log_mode(self, *, is_wal: bool) -> None:
         if is_wal and not self._is_wal:
-            self._tried_s = time.monotonic()
+            self._leave_wal = Every(_LEAVE_WAL_EVERY_S)
             self._log.warning(
                 "database in WAL mode",
                 file=str(self._path),

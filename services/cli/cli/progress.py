@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from fraudstream.kafka.connection import Log
+from fraudstream.runtime.log_on_change import Every
 
 _REWRITE_EVERY_S = 1.0
 _LOG_EVERY_S = 10.0
@@ -29,7 +30,8 @@ class Progress:
         self._terminal = terminal if terminal.isatty() else None
         self._now = now
         self._count, self._reported_count = 0, 0
-        self._began_s = self._reported_s = now()
+        self._began_s = now()
+        self._every = Every(_REWRITE_EVERY_S if self._terminal else _LOG_EVERY_S, now)
 
     @property
     def count(self) -> int:
@@ -44,12 +46,10 @@ class Progress:
     def advance(self, partition: int | None, records: int) -> None:
         """Add `records` processed records, of `partition` unless it is None; report progress if it is due."""
         self._count += records
-        now_s = self._now()
-        elapsed_s = now_s - self._reported_s
-        if elapsed_s < (_REWRITE_EVERY_S if self._terminal else _LOG_EVERY_S):
+        if not (elapsed_s := self._every.due()):
             return
         rate = round((self._count - self._reported_count) / elapsed_s)
-        self._reported_count, self._reported_s = self._count, now_s
+        self._reported_count = self._count
         if self._terminal:
             place = "" if partition is None else f"partition {partition}, "
             text = f"{self._verb}: {place}{self._count:,} of {self._total:,} records, {rate:,}/s"

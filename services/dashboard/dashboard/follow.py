@@ -13,6 +13,7 @@ from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stoppe
 from fraudstream.kafka.follower import TopicFollower
 from fraudstream.record import Place, Unreadable
 from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.metrics import DashboardMetrics
 from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
@@ -85,12 +86,11 @@ class Follower:
             await asyncio.sleep(_CHECK_EVERY_S)
 
     async def _read(self, follower: TopicFollower, stop: asyncio.Event) -> None:
-        checked_s, connected_s = 0.0, time.monotonic()
+        check, connected_s = Every(_CHECK_EVERY_S, at_once=True), time.monotonic()
         while not stop.is_set():
             began_s = time.monotonic()
-            if began_s - checked_s >= _CHECK_EVERY_S:
+            if check.due():
                 await self._check_ends(follower, stop, is_settled=began_s - connected_s > _SETTLE_S)
-                checked_s = began_s
             fetched = await unless_stopped(follower.fetch(round(1_000 * _ROUND_S), _MOST_PER_ROUND), stop)
             for (topic, partition), records in (fetched or {}).items():
                 if topic == self._topics.scored:

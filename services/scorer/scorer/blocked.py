@@ -5,6 +5,8 @@ from collections.abc import Callable, Collection, Mapping
 
 import structlog
 
+from fraudstream.runtime.log_on_change import LogOnChange
+
 _REPEAT_S = 600.0
 
 
@@ -17,7 +19,7 @@ class Blocked:
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._reasons: dict[int, tuple[str, int]] = {}
-        self._logged_s: dict[str, float] = {}
+        self._logs: dict[str, LogOnChange] = {}
 
     @property
     def reason(self) -> str | None:
@@ -28,15 +30,13 @@ class Blocked:
         """Record that partitions are blocked; `positions` are the next offsets by partition."""
         self._reasons.update({partition: (reason, position) for partition, position in positions.items()})
         self._drop_ended()
-        now_s = self._now()
-        if now_s - self._logged_s.get(reason, -_REPEAT_S) >= _REPEAT_S:
-            self._logged_s[reason] = now_s
-            structlog.get_logger().error(
-                "scoring blocked",
-                reason=reason,
-                partitions=sorted(positions),
-                action="nothing is committed for these partitions; retrying",
-            )
+        if reason not in self._logs:
+            self._logs[reason] = LogOnChange(structlog.get_logger().error, "scoring blocked", _REPEAT_S, self._now)
+        self._logs[reason].report(
+            reason,
+            partitions=sorted(positions),
+            action="nothing is committed for these partitions; retrying",
+        )
 
     def settle(self, assigned: Collection[int], positions: Mapping[int, int]) -> None:
         """Forget partitions that are not `assigned` to this member, or that are ready at another position."""
@@ -50,7 +50,7 @@ class Blocked:
 
     def _drop_ended(self) -> Collection[str]:
         """Drop and return the reasons that no partition has any more; they are logged again if they recur."""
-        ended = self._logged_s.keys() - {reason for reason, _ in self._reasons.values()}
+        ended = self._logs.keys() - {reason for reason, _ in self._reasons.values()}
         for reason in ended:
-            del self._logged_s[reason]
+            del self._logs[reason]
         return ended

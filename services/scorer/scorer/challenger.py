@@ -15,6 +15,7 @@ import structlog
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.fraud_model import Floats, FraudModel
 from fraudstream.model.manifest import Manifest
+from fraudstream.runtime.log_on_change import Every, LogOnChange
 from scorer.scoring import Shadow
 
 Load = Callable[[], tuple[FraudModel, Manifest] | None]
@@ -45,10 +46,12 @@ class Challenger:
     compared: Callable[[int, int], object] = lambda *_: None
     """Called with each batch's number of payments, and the number on which both models decide the same."""
     model: FraudModel | None = None
-    _refused: str | None = None
+    _refusal: LogOnChange = field(
+        default_factory=lambda: LogOnChange(structlog.get_logger().warning, "challenger refused")
+    )
     _paused_until_s: float = 0.0
-    _reported_s: float = 0.0
     _tally: _Tally = field(default_factory=_Tally)
+    _report: Every = field(default_factory=lambda: Every(_REPORT_EVERY_S))
     kind: str = ""
 
     async def watch(self) -> None:
@@ -63,11 +66,9 @@ class Challenger:
             loaded = await asyncio.to_thread(self.load)
         except ModelUnfitError as error:
             self.model = None
-            if str(error) != self._refused:
-                structlog.get_logger().warning("challenger refused", reason=str(error))
-            self._refused = str(error)
+            self._refusal.report(str(error))
             return
-        self._refused = None
+        self._refusal.end()
         model = loaded[0] if loaded else None
         if (model and model.content_sha256) == (self.model and self.model.content_sha256):
             return
@@ -77,7 +78,8 @@ class Challenger:
             was=self.model.version if self.model else None,
         )
         self.kind = loaded[1].kind if loaded else ""
-        self.model, self._tally, self._reported_s, self._paused_until_s = model, _Tally(), self.now(), 0.0
+        self.model, self._tally, self._report = model, _Tally(), Every(_REPORT_EVERY_S, self.now)
+        self._paused_until_s = 0.0
 
     def score(self, matrix: Floats, champion: FraudModel, probabilities: Floats) -> Shadow | None:
         """Return the challenger's probabilities of the payments; None without a challenger, or while it is paused.
@@ -115,7 +117,7 @@ class Challenger:
         self.compared(len(shadow), agreed)
         tally.shift += float((_log_odds(shadow) - _log_odds(probabilities)).sum())
         tally.seconds += seconds
-        if self.now() - self._reported_s < _REPORT_EVERY_S:
+        if not self._report.due():
             return
         structlog.get_logger().info(
             "challenger compared",
@@ -126,7 +128,7 @@ class Challenger:
             log_odds_shift=round(tally.shift / tally.payments, 4),
             us_per_payment=round(1e6 * tally.seconds / tally.payments, 2),
         )
-        self._tally, self._reported_s = _Tally(), self.now()
+        self._tally = _Tally()
 
 
 def _log_odds(probabilities: Floats) -> Floats:

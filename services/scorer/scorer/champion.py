@@ -15,6 +15,7 @@ from fraudstream.errors import ModelUnfitError
 from fraudstream.model.drift_reference import Reference
 from fraudstream.model.fraud_model import HIGHEST, LOWEST, FraudModel
 from fraudstream.model.manifest import Manifest
+from fraudstream.runtime.log_on_change import LogOnChange
 
 
 class Loaded(NamedTuple):
@@ -34,7 +35,7 @@ _DESCRIPTION = ("kind", "metrics", "reference", "libraries", "training_sha256", 
 
 
 class Champion:
-    """The model in use; `watch` replaces it. `refused` is the reason why the active model on disk is not in use."""
+    """The model in use; `watch` replaces it."""
 
     def __init__(self, load: Load, switch: Callable[[], bytes]) -> None:
         """Load the first model; raises ModelUnfitError if there is none.
@@ -45,7 +46,12 @@ class Champion:
         self._switch = switch
         self._seen = self._look()
         self._loaded = load()
-        self.refused: str | None = None
+        self._refusal = LogOnChange(structlog.get_logger().error, "model refused")
+
+    @property
+    def refused(self) -> str | None:
+        """The reason why the active model on disk is not in use."""
+        return self._refusal.reason
 
     @property
     def model(self) -> FraudModel:
@@ -96,11 +102,11 @@ class Champion:
         try:
             loaded = await asyncio.to_thread(self._warm)
         except ModelUnfitError as error:
-            self._refuse(str(error))
+            self._refusal.report(str(error), stays=self.model.version)
             return
         before, self._loaded = self._loaded, loaded
-        previous, model, was_refused = before.model, loaded.model, self.refused
-        self._seen, self.refused = seen, None
+        previous, model = before.model, loaded.model
+        self._seen, was_refused = seen, self._refusal.end()
         if model.content_sha256 != previous.content_sha256:
             structlog.get_logger().info(
                 "model swapped",
@@ -142,8 +148,3 @@ class Champion:
         for rows in _WARM_UP_ROWS:  # the first calls import modules and allocate memory that later calls use
             loaded.model.score(np.random.default_rng(0).uniform(LOWEST, np.minimum(HIGHEST, 1e6), (rows, len(LOWEST))))
         return loaded
-
-    def _refuse(self, reason: str) -> None:
-        if reason != self.refused:
-            structlog.get_logger().error("model refused", reason=reason, stays=self.model.version)
-        self.refused = reason

@@ -21,7 +21,8 @@ from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.producing import FENCED_ERRORS
 from fraudstream.record import Record, Unreadable
 from fraudstream.runtime.failpoints import failpoint
-from fraudstream.runtime.heartbeat import READY, Heartbeat
+from fraudstream.runtime.heartbeat import Heartbeat, Status
+from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.blocked import Blocked
 from scorer.champion import Champion
@@ -66,7 +67,8 @@ class Pipeline:
     blocked: Blocked
     busy: asyncio.Lock
     max_records: int
-    refused: str | None = None
+    refusal: LogOnChange
+    """Why brokers refuse this client now; the client itself only retries."""
     proven: bool = False
     """Whether a fetch and its cycle were completed since all partitions are ready, which shows any blocked one."""
 
@@ -74,10 +76,10 @@ class Pipeline:
         """Run cycles until `stop` is set; raises KafkaError if membership is lost and a new consumer is needed."""
         while not stop.is_set():
             self.ownership.check()
-            self._check_refusals()
+            self.refusal.report(attempts.final_refusal(), action="retrying")
             self._settle()
             complete = self.ownership.complete
-            self.heartbeat.beat(self._state())
+            self.heartbeat.beat(self._status())
             if self.blocked.reason or self.ownership.problem or self.stops.state:
                 self.watchdog.progress()
             self.narration.tick()
@@ -121,26 +123,20 @@ class Pipeline:
         smallest = min(self.scorer.limit(topics.scored), self.scorer.limit(topics.dlq))
         return min(self.max_records, max(1, smallest // _BYTES_A_RECORD))
 
-    def _check_refusals(self) -> None:
-        """Log that brokers now refuse this client, once for each reason; the client itself only retries."""
-        refused = attempts.final_refusal()
-        if refused and refused != self.refused:
-            structlog.get_logger().error("Kafka refuses a connection", reason=refused, action="retrying")
-        self.refused = refused
-
-    def _state(self) -> str:
-        if blocked := self.refused or self.group.problem:
-            return blocked
-        if not self.ownership.joined:
-            return "joining the consumer group"
-        if reason := self.ownership.problem or self.blocked.reason or self.stops.state:
-            return reason
-        if not self.ownership.complete or not self.proven:
-            return "taking partitions over"
-        if self.ratio.alarming:
-            return "more than half of the last messages are dead letters"
+    def _status(self) -> Status:
+        """Return the worst problem, or all remarks."""
+        problem = (
+            self.refusal.reason
+            or self.group.problem
+            or (not self.ownership.joined and "joining the consumer group")
+            or (self.ownership.problem or self.blocked.reason or self.stops.state)
+            or (not (self.ownership.complete and self.proven) and "taking partitions over")
+            or (self.ratio.alarming and "more than half of the last messages are dead letters")
+        )
+        if problem:
+            return Status(ready=False, reason=problem)
         refused = f"model refused: {self.champion.refused}" if self.champion.refused else None
-        return "; ".join(filter(None, (READY, refused, self.group.remark)))
+        return Status(ready=True, reason="; ".join(filter(None, (refused, self.group.remark))))
 
     async def _cycle(self, fetched: Mapping[int, Sequence[Record]]) -> None:
         """Run one cycle. Records of partitions that are not ready are ignored: a takeover seeks before it resumes."""

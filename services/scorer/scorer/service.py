@@ -25,6 +25,7 @@ from fraudstream.model.drift_reference import Reference
 from fraudstream.model.manifest import MOST_BYTES, read_file
 from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat
+from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.runtime.metrics import ScorerMetrics
 from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import (
@@ -201,7 +202,7 @@ async def _commit_start_offsets(
     Returns the committed offsets by partition, empty if the group is not new; None if `stop` is set.
     """
     log, group, reset = structlog.get_logger(), settings.group, settings.group.auto_offset_reset
-    logged, starts = None, dict[int, int]()
+    not_ready, starts = LogOnChange(log.error, "not ready"), dict[int, int]()
     while not stop.is_set():
         try:
             await asyncio.to_thread(sink.prove)
@@ -219,9 +220,7 @@ async def _commit_start_offsets(
                     log.info("start offsets committed", group=group.group, reading_from=reset, offsets=starts)
         except (SinkUnavailableError, *BROKEN) as error:
             reason = await _reason(error, watch)
-            if reason != logged:
-                log.error("not ready", reason=reason, action="retrying every second")
-            logged = reason
+            not_ready.report(reason, action="retrying every second")
             heartbeat.beat(reason)
             await wait_for_stop(stop, _RETRY_S)
         else:
@@ -241,7 +240,7 @@ async def _run_memberships(
     stop: asyncio.Event,
 ) -> None:
     """Join the group, and join it again whenever the membership is lost, until `stop` is set."""
-    logged = None
+    lost = LogOnChange(structlog.get_logger().warning, "membership lost")
     narration, ratio, summary, blocked = Narration(), DeadLetterRatio(), Summary(gauges), Blocked()
     watchdog = Watchdog(settings.group.stall_timeout_s)
     while not stop.is_set():
@@ -269,6 +268,7 @@ async def _run_memberships(
             blocked=blocked,
             busy=member.busy,
             max_records=settings.group.max_records,
+            refusal=LogOnChange(structlog.get_logger().error, "Kafka refuses a connection"),
         )
         gauges.ownership, lags = member.ownership, LagProbe(settings.kafka, settings.topics.input, member.ownership)
         tasks = (watchdog.probe(lags.total), gauges.follow(lags.read), group.watch())
@@ -278,9 +278,9 @@ async def _run_memberships(
                 await pipeline.run(stop)
         except BROKEN as error:
             reason = attempts.final_refusal() or await _reason(error, group)
-            if member.ownership.joined or reason != logged:
-                structlog.get_logger().warning("membership lost", reason=reason, action="rejoining")
-            logged = reason
+            if member.ownership.joined:
+                lost.end()
+            lost.report(reason, action="rejoining")
             heartbeat.beat(reason)
             await wait_for_stop(stop, _RETRY_S)
         finally:

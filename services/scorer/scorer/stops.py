@@ -7,6 +7,7 @@ import structlog
 
 from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 from fraudstream.record import Unreadable
+from fraudstream.runtime.log_on_change import Every
 
 _LOOK_EVERY_S = 0.5
 
@@ -17,9 +18,8 @@ class Stops:
     def __init__(self, topic: str, requests: SkipRequests, now: Callable[[], float] = time.monotonic) -> None:
         self._topic = topic
         self._requests = requests
-        self._now = now
         self._reported: dict[int, Unreadable] = {}
-        self._looked_s = -_LOOK_EVERY_S
+        self._look = Every(_LOOK_EVERY_S, now, at_once=True)
         self._log = structlog.get_logger()
 
     @property
@@ -48,9 +48,8 @@ class Stops:
 
     def requested(self) -> dict[int, Unreadable]:
         """Return the batches to skip; refuse requests for any other offset."""
-        if not self._reported or self._now() - self._looked_s < _LOOK_EVERY_S:
+        if not self._reported or not self._look.due():
             return {}
-        self._looked_s = self._now()
         wanted = {}
         for partition, batch in self._reported.items():
             request = self._requests.pending(partition)

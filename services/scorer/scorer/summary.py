@@ -8,6 +8,7 @@ from prometheus_client import Counter
 
 from fraudstream.payment import APPROVE
 from fraudstream.runtime.latency import quantile
+from fraudstream.runtime.log_on_change import Every
 from scorer.gauges import Gauges
 
 _EVERY_S = 10.0
@@ -18,17 +19,15 @@ class Summary:
 
     def __init__(self, gauges: Gauges, now: Callable[[], float] = time.monotonic) -> None:
         self._gauges = gauges
-        self._now = now
-        self._since_s = now()
+        self._every = Every(_EVERY_S, now)
         self._before = self._counts()
         self._ages = gauges.metrics.end_to_end_latency.counts
         self._log = structlog.get_logger()
 
     def tick(self) -> None:
         """Log the line if it is due."""
-        now_s = self._now()
         lags, ownership = self._gauges.lags, self._gauges.ownership
-        if now_s - self._since_s < _EVERY_S or ownership is None or not ownership.joined:
+        if ownership is None or not ownership.joined or not (seconds := self._every.due()):
             return
         before, self._before = self._before, self._counts()
         scored, approved, dead = (now - then for now, then in zip(self._before, before, strict=True))
@@ -38,14 +37,13 @@ class Summary:
             "scored": scored,
             "flagged": scored - approved,
             "dead_letters": dead,
-            "per_second": round((scored + dead) / (now_s - self._since_s), 1),
+            "per_second": round((scored + dead) / seconds, 1),
             "p50_ms": _rounded(quantile(0.5, fresh)),
             "p99_ms": _rounded(quantile(0.99, fresh)),
             "lag": None if lags is None else sum(lag or 0 for lag in lags.values()),
             "partitions": len(ownership.ready),
         }
         self._log.info("last 10 s", **{name: value for name, value in fields.items() if value is not None})
-        self._since_s = now_s
 
     def _counts(self) -> tuple[int, int, int]:
         """Return the payments scored, the payments approved, and the dead letters, since the start."""

@@ -1,6 +1,5 @@
 """`dlq export`: the letters as JSON Lines, to standard output or to a file that appears when it is complete."""
 
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,7 @@ from cli.dlq.lines import export_line
 from cli.dlq.listing import listed
 from fraudstream.errors import FraudstreamError
 from fraudstream.runtime import terminal
-from fraudstream.runtime.regular_files import create_regular
+from fraudstream.runtime.regular_files import atomic_write
 
 
 class ExportError(FraudstreamError):
@@ -47,15 +46,9 @@ def _written(out: Path | None) -> Iterator[Callable[[str], object]]:
         with terminal.standard_output():
             yield terminal.write
         return
-    part = out.with_name(f".{out.name}.part")
     try:
-        try:
-            with create_regular(part) as file:
-                yield lambda text: file.write(text.encode("ascii"))
-                file.flush()
-                os.fsync(file.fileno())
-            part.replace(out)
-        finally:
-            part.unlink(missing_ok=True)
+        # a fixed name: the next export replaces what a killed one has left
+        with atomic_write(out, part=out.with_name(f".{out.name}.part")) as file:
+            yield lambda text: file.write(text.encode("ascii"))
     except OSError as error:
         raise ExportError(f"{out} can't be written: {error.strerror}") from None

@@ -6,6 +6,7 @@ import numpy as np
 import structlog
 
 from fraudstream.model.drift_reference import Finding, Reference
+from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.timestamps import rfc3339
 from scorer.drift.watch import Change, Drift
 from scorer.scoring import Outcome
@@ -17,8 +18,8 @@ class DriftAlarm:
     def __init__(self) -> None:
         self._reference: Reference | None = None
         self._drift: Drift | None = None
-        self._reported = False
         self._log = structlog.get_logger()
+        self._not_measured = LogOnChange(self._log.info, "drift not measured")
 
     @property
     def findings(self) -> Mapping[str, tuple[Finding, bool]]:
@@ -27,11 +28,8 @@ class DriftAlarm:
 
     def cycle(self, outcomes: Sequence[Outcome], reference: Reference | None) -> None:
         """Add the payments of a committed cycle; a changed reference discards all earlier ones."""
-        if reference is None and not self._reported:
-            self._log.info(
-                "drift not measured", reason="the model's manifest has no reference", action="retrain the model"
-            )
-        self._reported = reference is None
+        reason = None if reference is not None else "the model's manifest has no reference"
+        self._not_measured.report(reason, action="retrain the model")
         if reference is not self._reference:
             self._reference, self._drift = reference, Drift(reference) if reference else None
         if self._drift is None or not outcomes:

@@ -14,9 +14,9 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.patches import note_attempts, register_invalid_record_error
 from fraudstream.kafka.tls import tls_context
+from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import KafkaSettings
-from fraudstream.runtime.waiting import Waiting
 
 Log = structlog.stdlib.BoundLogger
 
@@ -34,7 +34,7 @@ REFUSED = (
     errors.UnsupportedSaslMechanismError,
 )
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 0.1, 2.0
-_LOG_AFTER_S = 5.0
+_LOG_AFTER_S, _LOG_EVERY_S = 5.0, 10.0
 # a broker that is stopping or has just started may cause once the errors that a wrong setting causes each time
 _GUESS_AFTER_S = 3.0
 _CHECK_EVERY_S = 3.0
@@ -170,15 +170,17 @@ class _WaitLog:
     """Log lines of the wait for Kafka, with the reason where the failed attempts indicate one."""
 
     def __init__(self, log: Log) -> None:
-        self._waiting = Waiting(log, "waiting for Kafka", "connected to Kafka")
+        self._log = log
+        self._waiting = LogOnChange(log.warning, "waiting for Kafka", _LOG_EVERY_S)
         self._since_s = time.monotonic()
 
     def report(self) -> None:
         guess = attempts.guess() if time.monotonic() - self._since_s > _GUESS_AFTER_S else None
-        self._waiting.report(reason=guess)
+        self._waiting.report(guess or "")
 
     def over(self) -> None:
-        self._waiting.end()
+        if self._waiting.end():
+            self._log.info("connected to Kafka", waited_s=round(time.monotonic() - self._since_s, 1))
 
 
 _client_log = logging.getLogger("aiokafka")

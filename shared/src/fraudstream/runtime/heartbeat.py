@@ -7,6 +7,7 @@ import errno
 import os
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 from fraudstream.errors import SettingsError
@@ -18,9 +19,31 @@ FILE_VARIABLE = "HEARTBEAT_FILE"
 DEFAULT_FILE = "/tmp/fraudstream-heartbeat"  # noqa: S108 - a tmpfs of its own in each container
 STALE_AFTER_S = 20.0
 _TOUCH_EVERY_S = 1.0
-READY = "ready"
+_READY = "ready"
 _MODE = 0o644
 _MOST_BYTES = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """Whether a service can work; `reason` is why it can't, or a remark although it can."""
+
+    ready: bool
+    reason: str = ""
+
+    def __str__(self) -> str:
+        """Return the content of the file."""
+        return "; ".join(filter(None, (_READY, self.reason))) if self.ready else self.reason
+
+    @classmethod
+    def parse(cls, text: str) -> "Status":
+        """Return the status whose text this is."""
+        state, _, remark = text.partition("; ")
+        return cls(ready=True, reason=remark) if state == _READY else cls(ready=False, reason=text)
+
+
+READY = Status(ready=True)
+_UNKNOWN = Status(ready=False)
 
 
 class Heartbeat:
@@ -31,7 +54,7 @@ class Heartbeat:
         if not os.access(path.parent, os.W_OK | os.X_OK):
             raise SettingsError(f"{FILE_VARIABLE}: the folder {path.parent} does not exist, or is not writable")
         self.path = path
-        self._state = ""
+        self._status: Status | None = None
         self._touched_s = 0.0
         try:
             self.remove()
@@ -40,14 +63,15 @@ class Heartbeat:
                 f"{FILE_VARIABLE}: {path} can't be replaced ({error.strerror}); remove it, or name another file"
             ) from None
 
-    def beat(self, state: str = READY) -> None:
-        """Record that the loop is alive; any `state` but `ready`, or `ready; remark`, is why it is unhealthy."""
+    def beat(self, status: Status | str = READY) -> None:
+        """Record that the loop is alive; a text is the reason why the service is not ready."""
+        status = Status(ready=False, reason=status) if isinstance(status, str) else status
         now = time.monotonic()
-        if state == self._state and now - self._touched_s < _TOUCH_EVERY_S:
+        if status == self._status and now - self._touched_s < _TOUCH_EVERY_S:
             return
-        content = state.encode(errors="backslashreplace")[:_MOST_BYTES]
+        content = str(status).encode(errors="backslashreplace")[:_MOST_BYTES]
         replace_regular(self.path, content, _MODE, sync=False)
-        self._state, self._touched_s = state, now
+        self._status, self._touched_s = status, now
 
     def remove(self) -> None:
         """Remove the last state, at a start or a stop."""
@@ -56,7 +80,8 @@ class Heartbeat:
 
 def unhealthy(path: Path) -> str | None:
     """Return why the service with the heartbeat `path` is unhealthy, None if it is healthy."""
-    return _reason(*_read(path))
+    stale, status = _read(path)
+    return stale or (None if status.ready else status.reason)
 
 
 def stalled(path: Path) -> str | None:
@@ -64,30 +89,25 @@ def stalled(path: Path) -> str | None:
     return _read(path)[0]
 
 
-def _reason(reason: str | None, state: str) -> str | None:
-    return None if reason is None and state.partition(";")[0] == READY else reason or state
-
-
-def _read(path: Path) -> tuple[str | None, str]:
-    """Return why the loop makes no progress, and its last state; one read, as the file may be removed between two."""
+def _read(path: Path) -> tuple[str | None, Status]:
+    """Return why the loop makes no progress, and its last status; one read, as the file may be removed between two."""
     try:
         with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             age_s = time.time() - os.fstat(file.fileno()).st_mtime
-            state = visible(file.read(_MOST_BYTES).decode(errors="backslashreplace"))
+            status = Status.parse(visible(file.read(_MOST_BYTES).decode(errors="backslashreplace")))
     except OSError as error:
         if error.errno == errno.ENOENT:
-            return "no heartbeat yet", ""
-        return f"{FILE_VARIABLE}: {path} can't be read: {error.strerror}", ""
-    return (f"no progress for {age_s:.0f} s (last state: {state})" if age_s > STALE_AFTER_S else None), state
+            return "no heartbeat yet", _UNKNOWN
+        return f"{FILE_VARIABLE}: {path} can't be read: {error.strerror}", _UNKNOWN
+    return (f"no progress for {age_s:.0f} s (last state: {status})" if age_s > STALE_AFTER_S else None), status
 
 
 def main() -> int:
     """Print the state or the reason; return the exit code of a health check: 0 healthy, 1 unhealthy."""
     path = Path(os.environ.get(FILE_VARIABLE) or DEFAULT_FILE)
-    stale, state = _read(path)
-    reason = _reason(stale, state)
-    terminal.write(f"{reason or state}\n")
-    return 1 if reason else 0
+    stale, status = _read(path)
+    terminal.write(f"{stale or status}\n")
+    return 1 if stale or not status.ready else 0
 
 
 if __name__ == "__main__":

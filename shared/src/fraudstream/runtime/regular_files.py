@@ -9,7 +9,8 @@ import errno
 import os
 import stat
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
@@ -92,16 +93,21 @@ def create_regular(path: Path, mode: int = 0o666) -> BinaryIO:
     return os.fdopen(open_regular(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb")
 
 
-def replace_regular(path: Path, content: bytes, mode: int, *, sync: bool = True) -> None:
-    """Replace the file at `path` atomically: a reader, or a crash, finds the complete old file or the complete new one.
+@contextmanager
+def atomic_write(
+    path: Path, mode: int | None = None, *, part: Path | None = None, sync: bool = True
+) -> Iterator[BinaryIO]:
+    """Yield a new file that replaces `path` at the end; after an exception, it is removed.
 
-    `mode` applies regardless of the umask. Raises OSError, and then leaves no temporary file.
+    A reader, or a crash, finds the complete old file or the complete new one. The file is first named `part`, by
+    default a random name beside `path`. `mode` applies regardless of the umask.
     """
-    part = path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
+    part = part or path.with_name(f".{path.name}.{os.urandom(8).hex()}.tmp")
     try:
-        with create_regular(part, mode) as file:
-            os.fchmod(file.fileno(), mode)
-            file.write(content)
+        with create_regular(part, 0o666 if mode is None else mode) as file:
+            if mode is not None:
+                os.fchmod(file.fileno(), mode)
+            yield file
             file.flush()
             if sync:
                 os.fsync(file.fileno())
@@ -109,3 +115,9 @@ def replace_regular(path: Path, content: bytes, mode: int, *, sync: bool = True)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def replace_regular(path: Path, content: bytes, mode: int, *, sync: bool = True) -> None:
+    """Replace the file at `path` atomically. Raises OSError, and then leaves no temporary file."""
+    with atomic_write(path, mode, sync=sync) as file:
+        file.write(content)
