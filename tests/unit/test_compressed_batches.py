@@ -6,6 +6,7 @@ import random
 import pytest
 from tests.batches import HEADER_BYTES, batch, with_crc
 from tests.fetched import BASE, RECORDS, read
+from tests.fuzz import cases
 
 from fraudstream.kafka.compression import DecompressionError, decompress
 
@@ -18,7 +19,7 @@ def test_compressed_batches_are_read_and_damaged_ones_reported(codec: int) -> No
     data = batch(RECORDS, BASE, codec)
     assert [record.value for record in read(data)] == [record.value for record in RECORDS]
     rng = random.Random(codec)
-    for _ in range(2_000):
+    for _ in range(cases(2_000)):
         changed = bytearray(data)
         changed[rng.randrange(HEADER_BYTES, len(changed))] ^= rng.randrange(1, 256)
         assert read(with_crc(bytes(changed)))

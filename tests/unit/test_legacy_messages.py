@@ -7,6 +7,7 @@ import zlib
 
 import pytest
 from tests.fetched import BASE, offsets, read
+from tests.fuzz import cases
 from tests.integration.scorer import payment
 
 
@@ -27,7 +28,7 @@ def test_messages_of_the_older_formats(magic: int, timestamp: int) -> None:
         (BASE + n, timestamp, payment(n)) for n in range(3)
     ]
     rng = random.Random(magic)
-    for _ in range(5_000):
+    for _ in range(cases(5_000)):
         changed = bytearray(legacy(magic, BASE + 3, b"k", payment(3)))
         changed[rng.randrange(12, len(changed))] = rng.randrange(256)
         struct.pack_into(">I", changed, 12, zlib.crc32(bytes(changed[16:])))
@@ -41,7 +42,7 @@ def test_compressed_messages_of_the_older_formats(magic: int) -> None:
     records = read(legacy(magic, BASE + 2, None, gzip.compress(inner), codec=1))
     assert [(one.offset, one.value) for one in records] == [(BASE + n, payment(n)) for n in range(3)]
     rng = random.Random(magic)
-    for _ in range(5_000):
+    for _ in range(cases(5_000)):
         changed = bytearray(inner)
         changed[rng.randrange(len(changed))] = rng.choice((0, 0x7F, 0x80, 0xFF, 0xF4))
         assert read(legacy(magic, BASE + 2, None, gzip.compress(bytes(changed), 1), codec=1))

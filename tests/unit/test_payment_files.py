@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 
 from fraudstream.errors import PaymentFileError
 from fraudstream.payment import InvalidPayment, decode
@@ -29,7 +30,7 @@ PAYMENT = {
     "transaction_hour": 18,
     "is_new_device": 1,
 }
-same_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+same_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(300))
 
 
 class Found:
@@ -105,7 +106,7 @@ def test_any_file_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
             assert len(result.rows) + len(result.rejected) <= len(content.splitlines())
 
 
-@settings(same_file, max_examples=100)
+@settings(same_file, max_examples=examples(100))
 @given(st.lists(contents.map(lambda content: content.replace(b"\r", b"").replace(b"\n", b"")), max_size=6))
 def test_each_line_is_judged_alone(tmp_path: Path, some: list[bytes]) -> None:
     """No line completes, splits or hides another one."""
@@ -116,7 +117,7 @@ def test_each_line_is_judged_alone(tmp_path: Path, some: list[bytes]) -> None:
         assert (number in together.rejected) == (3 in alone.rejected)
 
 
-@settings(same_file, max_examples=100)
+@settings(same_file, max_examples=examples(100))
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8")), max_size=8), st.booleans())
 def test_every_line_of_utf_16_is_accounted_for(tmp_path: Path, some: list[str], big: bool) -> None:
     """Text includes bytes of UTF-8 line ends, and files cut in the middle of a character."""

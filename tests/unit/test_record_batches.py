@@ -12,11 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.batches import HEADER_BYTES, Sent, batch, decoded, record_spans, with_crc
 from tests.fetched import BASE, BATCHES, COUNT, RECORDS, fetched, offsets, read
+from tests.fuzz import cases
 from tests.integration.scorer import payment
 
 from fraudstream.record import Unreadable
 
-MUTATIONS_A_SEED = 10_000
+MUTATIONS_A_SEED = cases(10_000)
 _ATTRIBUTES_AT, _LAST_DELTA_AT, _COUNT_AT = 21, 23, 57
 _TRANSACTIONAL, _CONTROL = 0x10, 0x20
 
