@@ -1,6 +1,5 @@
 """The reader of table files: every physical line is a row, rejected, blank or the header, for any bytes."""
 
-import gzip
 import json
 import os
 import time
@@ -167,18 +166,6 @@ def test_long_lines_are_not_held_in_memory() -> None:
     """Only a limited part of a line without an end is returned."""
     (line,) = [one for part in lines(b"x" * CHUNK_BYTES for _ in range(400)) for one in part]
     assert LONGEST_LINE < len(line) <= LONGEST_LINE + 2 + CHUNK_BYTES
-
-
-@pytest.mark.parametrize("name", ["some.csv", "some.csv.gz", "some.jsonl.gz", "some.txt"])
-def test_a_small_file_that_expands_without_end_is_refused(tmp_path: Path, name: str) -> None:
-    """It is refused long before it is expanded."""
-    path = tmp_path / name
-    path.write_bytes(gzip.compress(header() + b"0" * (150 << 20)))
-    with (
-        pytest.raises(PaymentFileError, match="expands to more than 100 times its size"),
-        opened(path, payments(lambda line: line)) as table,
-    ):
-        Found(table.batches)
 
 
 def test_other_than_a_file_is_refused_immediately(tmp_path: Path) -> None:

@@ -136,8 +136,8 @@ def test_cells_and_findings_are_one_line(text: str) -> None:
 
 
 def test_every_character_that_is_not_shown_is_escaped() -> None:
-    """Every character of Unicode is tested."""
-    for code in range(0x110000):
+    """Every character of Unicode is tested; every tenth by `make unit`."""
+    for code in range(0, 0x110000, 0x110000 // examples(0x110000)):
         assert _is_printable(visible(chr(code)))
 
 
