@@ -18,7 +18,7 @@ $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
 	@touch $@
 
-.PHONY: help demo test unit test-kafka4 lint check faults chaos bench e2e train files quality data lock sbom audit licences pin-images clean
+.PHONY: help demo test unit training test-kafka4 lint check faults chaos bench e2e train files quality data lock sbom audit licences pin-images clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
@@ -26,11 +26,14 @@ help: ## list the targets
 demo: $(VENV) ## score payments on this machine without Docker; DEMO_SECONDS=30 stops after 30 s
 	@$(RUN) demo
 
-test: $(VENV) ## run unit, contract, integration and browser tests, on real Kafka if java and mvn are installed
+test: $(VENV) ## run unit, contract, training, integration and browser tests, on real Kafka if java and mvn are installed
 	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m 'not faults and not e2e'
 
-unit: $(VENV) ## run the unit tests
-	$(PYTEST) -n 2 --dist load tests/unit
+unit: $(VENV) ## run the unit tests in half a minute, with a tenth of the random cases
+	FUZZ_SHARE=0.1 $(PYTEST) -n 2 --dist load tests/unit
+
+training: $(VENV) ## run the tests that train real models
+	$(PYTEST) -n 2 --dist load tests/training
 
 test-kafka4: $(VENV) ## run the short selection of broker tests (marker kafka4) on Kafka 4 in KRaft mode
 	TEST_KAFKA=4 $(PYTEST) -n 2 --dist loadfile -m kafka4

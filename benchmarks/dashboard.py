@@ -1,27 +1,32 @@
-"""The dashboard while payments flow: its resources, the delay of its pages, the time to a page's first number."""
+"""The dashboard under load: its CPU and memory, the delay of its pages, the time to a page's first number."""
 
+import itertools
 import json
-import subprocess
-import sys
+import shutil
+import threading
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import urlopen
 
+from tests.browser.chromium import ARGUMENTS
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.process import Process
 
-from benchmarks import painting, records, scored, usage
+from benchmarks import scored, usage, workload
 from benchmarks.addresses import address
 from benchmarks.figures import percentile
 from benchmarks.job import Bench, Job, job, running
 from benchmarks.progress import Sample, cpu_shares, resident_by_tenth
-from benchmarks.records import Template
-from benchmarks.seen import counts_delay_s, flagged_delays_s, last
-from benchmarks.viewing import seen, viewing
-from benchmarks.writing import Written, writing
+from benchmarks.records import Template, dead_letter, scored_at
+from benchmarks.screen import Screen, section
 from fraudstream.runtime.heartbeat import unhealthy
 
 RATE_PER_S = 10_000
@@ -30,70 +35,62 @@ VIEWERS = 5
 LOADS = 10
 _IDLE_S = 30.0
 _SETTLE_S = 5.0
-_SHOWN_S = 5.0
-_LOOK_EVERY_S = 0.5
+_SAMPLE_EVERY_S = 0.5
 _CPU_OVER_S = 10.0
 _READY_S = 60.0
-_HOUR_TIMEOUT_S = 3_600
+_TIMEOUT_S = 30.0
+_CYCLE_S = 0.05
+_PAYMENTS_PER_DEAD_LETTER = 1_000
+_LONGEST_PAINT_MS = 10_000
+_NOTE_FIRST_NUMBER = """
+const look = () => {
+  const rate = document.querySelector('[data-testid="kpi-rate"]');
+  if (rate && /\\d/.test(rate.textContent)) document.documentElement.dataset.painted = performance.now();
+  else requestAnimationFrame(look);
+};
+requestAnimationFrame(look);
+"""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Idle:
-    """The dashboard's resources with one viewer and no payments."""
+@dataclass(slots=True)
+class Written:
+    """Counts of the records committed so far."""
 
-    cpu_share: float
-    resident_mb: float
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Flow:
-    """The dashboard's resources with all viewers, at full rate; CPU as shares of one core, over 10 s each."""
-
-    seconds: float
-    rate_per_s: float
-    """The measured rate."""
-    cpu_share: float
-    cpu_share_most: float
-    resident_mb_by_tenth: Sequence[float]
-    peak_mb: float
+    payments: int = 0
+    dead_letters: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Delivery:
-    """Events sent to the viewers: their delay and their size."""
+@dataclass(slots=True)
+class Viewer:
+    """One open page: the counts in its last event, and the delays of the flagged payments that it received."""
 
-    viewers: int
-    flagged: int
-    """Flagged payments of the measured time, received by a viewer, of all viewers."""
-    p50_s: float
-    p99_s: float
-    longest_s: float
-    counts_longest_s: float | None
-    """From a second's end until the counts have all of its payments; None if they never had."""
-    kb_per_s: float
-    """Per viewer."""
-    events_sampled: int
-    """Events that report skipped payments."""
-    payments: int
-    payments_told: int
-    """At the end, by the viewer that received the fewest."""
-    dead_letters: int
-    dead_letters_told: int
+    events: int = 0
+    size: int = 0
+    sampled: int = 0
+    payments: int = 0
+    dead_letters: int = 0
+    flagged: list[tuple[float, float]] = field(default_factory=list)
+    """The time at which each was scored (s since 1970), and its delay (s)."""
 
+    def receive(self, event: bytes, now_s: float) -> None:
+        """Count an event's JSON, received at `now_s`."""
+        content: dict[str, Any] = json.loads(event)
+        self.events += 1
+        self.size += len(event)
+        self.sampled += content["sampling"] is not None
+        self.payments, self.dead_letters = sum(content["scores"]), sum(content["dead_reasons"].values())
+        times = [datetime.fromisoformat(payment["scored_at"]).timestamp() for payment in content["flagged"]]
+        self.flagged += [(scored_s, now_s - scored_s) for scored_s in times]
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Screen:
-    """All measurements of the dashboard."""
-
-    idle: Idle
-    flow: Flow
-    told: Delivery
-    first_paint_ms: Sequence[float]
-    """One per load; empty if `unpainted` has a reason."""
-    unpainted: str
-    board_payments: int
-    board_mb_by_quarter: Sequence[float]
-    """Resident memory of a process with nothing but a board, over an hour's payments."""
+    def run(self, url: str, over: threading.Event) -> None:
+        """Receive the page's events until `over`; ConnectionError if the dashboard ends them."""
+        with urlopen(f"{url}/events", timeout=_TIMEOUT_S) as page:  # noqa: S310 - our own http URL
+            for line in page:
+                if line.startswith(b"data: "):
+                    self.receive(line.removeprefix(b"data: "), time.time())
+                if over.is_set():
+                    return
+        raise ConnectionError("a viewer was disconnected")
 
 
 def measure(bench: Bench) -> Screen:
@@ -107,104 +104,132 @@ def measure(bench: Bench) -> Screen:
     ):
         url = address(process.log, "dashboard")
         wait_until(lambda: unhealthy(new.heartbeat()) is None, _READY_S, "the dashboard ready")
-        idle = _idle(new, process, url, min(_IDLE_S, bench.settings.dashboard_s))
-        print(f"dashboard: idle {100 * idle.cpu_share:.1f} % of a core, {idle.resident_mb:.0f} MB", flush=True)
-        flow, told, first_paint_ms, unpainted = _flow(new, process, url, templates, bench.settings.dashboard_s)
-    found = Screen(
-        idle=idle,
-        flow=flow,
-        told=told,
-        first_paint_ms=first_paint_ms,
-        unpainted=unpainted,
-        board_payments=bench.settings.board_payments,
-        board_mb_by_quarter=_hour(templates, bench.settings.board_payments, bench.folder / "templates"),
-    )
-    _print(found)
+        with _viewing(url, 1):
+            time.sleep(_SETTLE_S)
+            idle = _samples(process, min(_IDLE_S, bench.settings.dashboard_s), Written())
+        found = _load(new, process, url, templates, bench.settings.dashboard_s, idle)
+    print("\n".join(section({"dashboard": asdict(found)})), flush=True)
     return found
 
 
-def _idle(new: Job, process: Process, url: str, seconds: float) -> Idle:
-    with viewing(url, 1, new.folder / "idle.jsonl"):
-        time.sleep(_SETTLE_S)
-        samples = _samples(process, seconds, lambda: 0)
-    return Idle(cpu_share=cpu_shares(samples, seconds)[0], resident_mb=samples[-1].resident_mb)
-
-
-def _flow(
-    new: Job, process: Process, url: str, templates: Sequence[Template], seconds: float
-) -> tuple[Flow, Delivery, Sequence[float], str]:
-    """Measure the flow first and then the page loads: a browser's start would slow all processes."""
-    file, unpainted, first_paint_ms = new.folder / "seen.jsonl", "", list[float]()
-    scored_topic, dlq_topic = new.outputs
-    with viewing(url, VIEWERS, file):
-        with writing(new.bootstrap, scored_topic, dlq_topic, templates, RATE_PER_S) as written:
+def _load(
+    new: Job, process: Process, url: str, templates: Sequence[Template], seconds: float, idle: Sequence[Sample]
+) -> Screen:
+    """Measure under load, and then the page loads: a browser's start would slow all processes."""
+    with _viewing(url, VIEWERS) as viewers:
+        with _writing(new, templates) as written:
             time.sleep(_SETTLE_S)
-            since_s = time.time()
-            samples = _samples(process, seconds, lambda: written.payments)
-            until_s = time.time()
+            since_s, size_before = time.time(), sum(viewer.size for viewer in viewers)
+            samples = _samples(process, seconds, written)
+            until_s, size = time.time(), sum(viewer.size for viewer in viewers) - size_before
             peak_mb = usage.peak_resident_mb(process.pid)
-            try:
-                first_paint_ms = painting.paints_ms(url, LOADS)
-            except NotImplementedError as error:
-                unpainted = str(error)
-        time.sleep(_SHOWN_S)
-    shares = cpu_shares(samples, _CPU_OVER_S)
-    first, finish = samples[0], samples[-1]
-    flow = Flow(
+            first_paint_ms = paints_ms(url)
+        time.sleep(_SETTLE_S)
+    delays = sorted(delay for viewer in viewers for at_s, delay in viewer.flagged if since_s <= at_s < until_s)
+    shares, first, finish = cpu_shares(samples, _CPU_OVER_S), samples[0], samples[-1]
+    return Screen(
+        viewers=len(viewers),
         seconds=seconds,
         rate_per_s=(finish.total - first.total) / (finish.at_s - first.at_s),
+        idle_cpu_share=cpu_shares(idle, _IDLE_S)[0],
+        idle_mb=idle[-1].resident_mb,
         cpu_share=median(shares),
         cpu_share_most=max(shares),
         resident_mb_by_tenth=resident_by_tenth(samples),
         peak_mb=peak_mb,
-    )
-    return flow, _measure_delivery(file, written, since_s, until_s), first_paint_ms, unpainted
-
-
-def _samples(process: Process, seconds: float, total: Callable[[], int]) -> list[Sample]:
-    samples = [usage.sample(process.pid, total())]
-    while samples[-1].at_s - samples[0].at_s < seconds:
-        time.sleep(_LOOK_EVERY_S)
-        samples.append(usage.sample(process.pid, total()))
-    return samples
-
-
-def _measure_delivery(file: Path, written: Written, since_s: float, until_s: float) -> Delivery:
-    events = seen(file)
-    ends, delays = last(events), flagged_delays_s(events, since_s, until_s)
-    measured = [event for event in events if since_s <= event.at_s < until_s]
-    return Delivery(
-        viewers=len(ends),
-        flagged=len(delays),
         p50_s=percentile(delays, 0.50),
         p99_s=percentile(delays, 0.99),
         longest_s=delays[-1],
-        counts_longest_s=counts_delay_s(events, written.by_second, since_s, until_s),
-        kb_per_s=sum(event.size for event in measured) / 1_000 / (until_s - since_s) / len(ends),
-        events_sampled=sum(event.sampled for event in events),
+        kb_per_s=size / 1_000 / (until_s - since_s) / len(viewers),
+        events_sampled=sum(viewer.sampled for viewer in viewers),
         payments=written.payments,
-        payments_told=min(event.payments for event in ends),
+        payments_received=min(viewer.payments for viewer in viewers),
         dead_letters=written.dead_letters,
-        dead_letters_told=min(event.dead_letters for event in ends),
+        dead_letters_received=min(viewer.dead_letters for viewer in viewers),
+        first_paint_ms=first_paint_ms,
     )
 
 
-def _hour(templates: Sequence[Template], payments: int, file: Path) -> list[float]:
-    """Return the memory over 36,000,000 payments, an hour of the board's own clock."""
-    records.save(templates, file)
-    command = [sys.executable, "-m", "benchmarks.programs.hour", str(file), str(payments)]
-    done = subprocess.run(command, stdout=subprocess.PIPE, check=True, timeout=_HOUR_TIMEOUT_S)
-    resident_mb: list[float] = json.loads(done.stdout)
-    return resident_mb
+def _samples(process: Process, seconds: float, written: Written) -> list[Sample]:
+    samples = [usage.sample(process.pid, written.payments)]
+    while samples[-1].at_s - samples[0].at_s < seconds:
+        time.sleep(_SAMPLE_EVERY_S)
+        samples.append(usage.sample(process.pid, written.payments))
+    return samples
 
 
-def _print(found: Screen) -> None:
-    flow, told = found.flow, found.told
-    paint = f"{median(found.first_paint_ms):.0f} ms" if found.first_paint_ms else found.unpainted
-    print(
-        f"dashboard: {flow.rate_per_s:,.0f}/s  {100 * flow.cpu_share:.0f} % of a core (at most"
-        f" {100 * flow.cpu_share_most:.0f})  {flow.peak_mb:.0f} MB  p50 {told.p50_s:.2f}  p99 {told.p99_s:.2f}"
-        f"  longest {told.longest_s:.2f} s  {told.payments_told:,} of {told.payments:,} received  first paint: {paint}"
-        f"  an hour's worth: {', '.join(f'{value:.0f}' for value in found.board_mb_by_quarter)} MB",
-        flush=True,
-    )
+@contextmanager
+def _viewing(url: str, count: int) -> Iterator[list[Viewer]]:
+    """View within the block, once all pages have their first event."""
+    over, viewers = threading.Event(), [Viewer() for _ in range(count)]
+    with ThreadPoolExecutor(count) as pool:
+        views = [pool.submit(viewer.run, url, over) for viewer in viewers]
+        try:
+            wait_until(lambda: all(viewer.events for viewer in viewers), _TIMEOUT_S, f"{count} viewers")
+            yield viewers
+        finally:
+            over.set()
+        for view in views:
+            view.result()
+
+
+@contextmanager
+def _writing(new: Job, templates: Sequence[Template]) -> Iterator[Written]:
+    """Write scored payments and dead letters within the block."""
+    over, written = threading.Event(), Written()
+    with ThreadPoolExecutor(1) as pool:
+        writer = pool.submit(_write, new, itertools.cycle(templates), written, over)
+        try:
+            yield written
+        finally:
+            over.set()
+        writer.result()
+
+
+def _write(new: Job, templates: Iterator[Template], written: Written, over: threading.Event) -> None:
+    """Write what is due in each cycle, in a transaction, as a scorer does it."""
+    scored_topic, dlq_topic = new.outputs
+    sender = workload.producer(new.bootstrap, **{"transactional.id": scored_topic, "linger.ms": 1})
+    sender.init_transactions(_TIMEOUT_S)
+    start_s = time.perf_counter()
+    while not over.wait(_CYCLE_S):
+        due = int((time.perf_counter() - start_s) * RATE_PER_S) - written.payments
+        dead = (written.payments + due) // _PAYMENTS_PER_DEAD_LETTER - written.dead_letters
+        now_s = time.time()
+        at = scored_at(now_s)
+        sender.begin_transaction()
+        for template in itertools.islice(templates, due):
+            sender.produce(scored_topic, value=template.value(at), key=template.key)
+        for number in range(written.dead_letters, written.dead_letters + dead):
+            letter = dead_letter(number, int(1_000 * now_s))
+            sender.produce(dlq_topic, value=letter.value, key=letter.key, headers=[*letter.headers])
+        sender.commit_transaction(_TIMEOUT_S)
+        written.payments += due
+        written.dead_letters += dead
+
+
+def paints_ms(url: str) -> list[float]:
+    """Return the time from the start of each navigation to the first number; [] without Chromium or Playwright."""
+    executable = shutil.which("chromium")
+    try:
+        from playwright.sync_api import TimeoutError as NeverError
+        from playwright.sync_api import sync_playwright
+    except ImportError:
+        return []
+    if executable is None:
+        return []
+    times_ms = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=ARGUMENTS)
+        for _ in range(LOADS):
+            page = browser.new_page()  # in a context of its own
+            page.add_init_script(_NOTE_FIRST_NUMBER)
+            page.goto(url, wait_until="commit")
+            painted = page.locator("html[data-painted]")
+            try:
+                times_ms.append(float(painted.get_attribute("data-painted", timeout=_LONGEST_PAINT_MS) or 0))
+            except NeverError:
+                times_ms.append(_LONGEST_PAINT_MS)
+            page.close()
+        browser.close()
+    return times_ms

@@ -1,8 +1,6 @@
 """Records of the scored and the dead-letter topic, as the scorer writes them and as a client returns them."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import NamedTuple, Self
 
 from fraudstream.dead_letter import Place, dead_letter_headers
@@ -50,13 +48,3 @@ def dead_letter(offset: int, timestamp_ms: int) -> Record:
     """Return the dead letter of a message that was not JSON."""
     headers = dead_letter_headers(Place("payments", 0, offset, timestamp_ms), _WHY)
     return Record(offset, timestamp_ms, b"%d" % offset, _UNSCORABLE, headers)
-
-
-def save(templates: Sequence[Template], file: Path) -> None:
-    """Write one line for each."""
-    file.write_bytes(b"\n".join(b"\t".join(template) for template in templates))
-
-
-def load(file: Path) -> list[Template]:
-    """Read the saved templates."""
-    return [Template(*line.split(b"\t")) for line in file.read_bytes().split(b"\n")]

@@ -6,11 +6,11 @@ from typing import Any
 
 from benchmarks import goals
 from benchmarks.archive import Filled
-from benchmarks.dashboard import Screen
 from benchmarks.figures import Spread, ratio
 from benchmarks.kafka4 import Kafka4
 from benchmarks.latency import Case, Paced
 from benchmarks.memory import Footprint
+from benchmarks.screen import Screen
 from benchmarks.settings import SECTIONS, Section
 from benchmarks.swaps import RATE_PER_S, Waits
 from benchmarks.throughput import Run

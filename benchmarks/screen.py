@@ -1,96 +1,103 @@
-"""The page's section on the dashboard. Pure."""
+"""The dashboard's figures, and their section of the page. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from statistics import median
 from typing import Any
 
 from benchmarks import goals
 from benchmarks.tables import table
 
-Results = Mapping[str, Any]
-
 _TEXT = """\
 Payments scored beforehand by the scorer itself, 5 % of them flagged, with reasons, are written into the scored topic
 as a scorer would: what is due every 50 ms, in a transaction; with every thousandth comes a dead letter. Viewers read
-what an open page reads, in a process of their own. An idle scorer is asked for its metrics.
+what an open page reads. An idle scorer is asked for its metrics.
 
 Delays are from `scored_at` until a viewer has the event, on one clock; of flagged payments an event carries the newest
 50, and these are what is counted. First paint: ten loads in headless Chromium, nothing cached, on the same cores, while
-the payments flow and the viewers look; from the start of the navigation until the page shows a number. The board
-alone: a process that holds what the page shows, fed on a simulated clock, 36,000,000 payments an hour.
+the payments flow and the viewers look; from the start of the navigation until the page shows a number.
 
 """
 
 
-def section(results: Results) -> list[str]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Screen:
+    """All figures of the dashboard; CPU in shares of one core, over 10 s each under load."""
+
+    viewers: int
+    seconds: float
+    rate_per_s: float
+    """The measured rate."""
+    idle_cpu_share: float
+    idle_mb: float
+    """With one viewer and no payments."""
+    cpu_share: float
+    cpu_share_most: float
+    resident_mb_by_tenth: Sequence[float]
+    peak_mb: float
+    p50_s: float
+    p99_s: float
+    longest_s: float
+    """Delays of flagged payments, over all viewers."""
+    kb_per_s: float
+    """Per viewer."""
+    events_sampled: int
+    """Events that report skipped payments."""
+    payments: int
+    payments_received: int
+    """At the end, by the viewer that received the fewest."""
+    dead_letters: int
+    dead_letters_received: int
+    first_paint_ms: Sequence[float]
+    """One per load; empty without Chromium."""
+
+
+def section(results: Mapping[str, Any]) -> list[str]:
     """Return the section; nothing if it was not measured."""
     if "dashboard" not in results:
         return []
-    found = results["dashboard"]
-    flow, told, idle = found["flow"], found["told"], found["idle"]
-    tenths, quarters = flow["resident_mb_by_tenth"], found["board_mb_by_quarter"]
-    late = (told["p50_s"], told["p99_s"], told["longest_s"])
-    never = told["counts_longest_s"] is None
+    found = Screen(**results["dashboard"])
+    tenths, paints = found.resident_mb_by_tenth, found.first_paint_ms
+    growth = max(tenths[4:]) / tenths[4]
     rows = [
         (
             "CPU, % of a core, median (maximum) over 10 s",
-            f"{100 * flow['cpu_share']:.1f} ({100 * flow['cpu_share_most']:.1f})",
-            goals.DASHBOARD_CPU.judge(100 * flow["cpu_share_most"]),
+            f"{100 * found.cpu_share:.1f} ({100 * found.cpu_share_most:.1f})",
+            goals.DASHBOARD_CPU.judge(100 * found.cpu_share_most),
         ),
-        ("maximum resident memory, MB", f"{flow['peak_mb']:.0f}", goals.DASHBOARD_MEMORY.judge(flow["peak_mb"])),
+        ("maximum resident memory, MB", f"{found.peak_mb:.0f}", goals.DASHBOARD_MEMORY.judge(found.peak_mb)),
         (
             "resident at each tenth, MB; maximum of the second half, relative to its start",
-            f"{_megabytes(tenths)}; {_growth(tenths[4:]):.2f}",
-            goals.DASHBOARD_GROWTH.judge(_growth(tenths[4:])),
+            f"{', '.join(f'{value:.0f}' for value in tenths)}; {growth:.2f}",
+            goals.DASHBOARD_GROWTH.judge(growth),
         ),
         (
             "flagged payment, scored → received, s: p50, p99, longest",
-            ", ".join(f"{delay:.2f}" for delay in late),
-            f"p99 {goals.DASHBOARD_DELAY.judge(told['p99_s'])}",
+            f"{found.p50_s:.2f}, {found.p99_s:.2f}, {found.longest_s:.2f}",
+            f"p99 {goals.DASHBOARD_DELAY.judge(found.p99_s)}",
         ),
-        (
-            "a second's end → its counts are complete, s: longest",
-            "some never" if never else f"{told['counts_longest_s']:.2f}",
-            "",
-        ),
-        ("payments received, at the end", *_all_of(told["payments_told"], told["payments"])),
-        ("dead letters received, at the end", *_all_of(told["dead_letters_told"], told["dead_letters"])),
-        ("events that report skipped payments", *_all_of(told["events_sampled"], 0)),
-        ("kB/s for each viewer", f"{told['kb_per_s']:.0f}", ""),
-        ("first paint, ms", *_paint(found)),
-        ("idle, one viewer: CPU, % of a core; resident, MB", _idle(idle), ""),
+        ("payments received, at the end", *_all_of(found.payments_received, found.payments)),
+        ("dead letters received, at the end", *_all_of(found.dead_letters_received, found.dead_letters)),
+        ("events that report skipped payments", *_all_of(found.events_sampled, 0)),
+        ("kB/s for each viewer", f"{found.kb_per_s:.0f}", ""),
         (
             (
-                f"a board alone, {found['board_payments']:,} payments: resident at each quarter, MB; "
-                "maximum, relative to the first"
-            ),
-            f"{_megabytes(quarters)}; {_growth(quarters):.2f}",
-            goals.DASHBOARD_GROWTH.judge(_growth(quarters)),
+                "first paint, ms",
+                f"{median(paints):,.0f}, longest {max(paints):,.0f}",
+                goals.DASHBOARD_PAINT.judge(median(paints)),
+            )
+            if paints
+            else ("first paint, ms", "not measured: no Chromium", "")
+        ),
+        (
+            "idle, one viewer: CPU, % of a core; resident, MB",
+            f"{100 * found.idle_cpu_share:.1f}; {found.idle_mb:.0f}",
+            "",
         ),
     ]
-    heads = (f"{flow['rate_per_s']:,.0f} payments/s, {told['viewers']} viewers, {flow['seconds']:g} s", "", "goal")
+    heads = (f"{found.rate_per_s:,.0f} payments/s, {found.viewers} viewers, {found.seconds:g} s", "", "goal")
     return ["## Dashboard\n" + _TEXT + table(heads, rows)]
 
 
-def _all_of(told: int, wanted: int) -> tuple[str, str]:
-    return f"{told:,}", f"{wanted:,}{'' if told == wanted else ' (missed)'}"
-
-
-def _paint(found: Results) -> tuple[str, str]:
-    times_ms = found["first_paint_ms"]
-    if not times_ms:
-        return f"not measured: {found['unpainted']}", ""
-    middle = median(times_ms)
-    return f"{middle:,.0f}, longest {max(times_ms):,.0f}", goals.DASHBOARD_PAINT.judge(middle)
-
-
-def _idle(idle: Mapping[str, float]) -> str:
-    return f"{100 * idle['cpu_share']:.1f}; {idle['resident_mb']:.0f}"
-
-
-def _megabytes(values: Iterable[float]) -> str:
-    return ", ".join(f"{value:.0f}" for value in values)
-
-
-def _growth(values: Sequence[float]) -> float:
-    return max(values) / values[0]
+def _all_of(received: int, wanted: int) -> tuple[str, str]:
+    return f"{received:,}", f"{wanted:,}{'' if received == wanted else ' (missed)'}"

@@ -14,7 +14,6 @@ SECTIONS: tuple[Section, ...] = get_args(Section)
 
 _PAYMENTS = 500_000
 _DASHBOARD_S = 300.0
-_BOARD_PAYMENTS = 36_000_000
 
 
 class BenchSettings(Settings):
@@ -25,7 +24,6 @@ class BenchSettings(Settings):
     latency_repeats: int = Field(3, alias="BENCH_LATENCY_REPEATS", ge=1, le=50)
     latency_s: float = Field(20.0, alias="BENCH_LATENCY_S", ge=2, le=600)
     dashboard_s: float = Field(_DASHBOARD_S, alias="BENCH_DASHBOARD_S", ge=5, le=600)
-    board_payments: int = Field(_BOARD_PAYMENTS, alias="BENCH_BOARD_PAYMENTS", ge=100_000)
     only: str = Field(",".join(SECTIONS), alias="BENCH_ONLY")
     keep: bool = Field(default=False, alias="BENCH_KEEP")
     folder: Path | None = Field(None, alias="BENCH_FOLDER")
@@ -48,9 +46,7 @@ class BenchSettings(Settings):
     @property
     def is_whole(self) -> bool:
         """Whether the figures may be committed: at full size, with all sections or with the others kept."""
-        full = (
-            self.payments >= _PAYMENTS and self.dashboard_s >= _DASHBOARD_S and self.board_payments >= _BOARD_PAYMENTS
-        )
+        full = self.payments >= _PAYMENTS and self.dashboard_s >= _DASHBOARD_S
         return full and (self.keep or self.sections == list(SECTIONS))
 
     @property

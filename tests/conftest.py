@@ -16,6 +16,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.consumer import fetcher
 from hypothesis import HealthCheck, settings
 
+from tests.fuzz import examples
 from tests.integration.broker import Cluster, Line, kafka_line, why_unavailable
 from tests.integration.pgbouncer import PgBouncer
 from tests.integration.pgbouncer import why_unavailable as pgbouncer_why_unavailable
@@ -23,7 +24,7 @@ from tests.integration.postgres import Postgres
 from tests.integration.postgres import why_unavailable as postgres_why_unavailable
 
 _TESTS = Path(__file__).parent
-_FOLDERS = ("unit", "contract", "integration", "browser", "faults", "e2e")
+_FOLDERS = ("unit", "contract", "training", "integration", "browser", "faults", "e2e")
 _RUNNING_BROKER = "TEST_KAFKA_BOOTSTRAP_SERVERS"
 _NO_BROKER = "needs real Kafka: "
 _NO_POSTGRES = "needs real Postgres: "
@@ -32,7 +33,9 @@ _PREFIX = f"test-{uuid.uuid4().hex[:8]}"
 _numbers = itertools.count(1)
 
 # the time that an example takes depends on the load of the machine
-settings.register_profile("unhurried", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "unhurried", max_examples=examples(100), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.load_profile("unhurried")
 
 Names = Callable[[str], str]

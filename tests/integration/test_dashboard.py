@@ -1,21 +1,11 @@
 """The dashboard through changes of its topics, and its HTTP answers, without a browser."""
 
 import urllib.request
-from pathlib import Path
 
-import pytest
-
-from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import Dashboard, now, scored, snapshot
 from tests.integration.scorer import Message, Surroundings
 from tests.integration.topic import add_partitions, delete_records, delete_topic
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics, a model and a folder."""
-    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
 def shown(dashboard: Dashboard) -> int:

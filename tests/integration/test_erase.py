@@ -5,6 +5,8 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -255,3 +257,30 @@ def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
     ):
         assert name in modes
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o007 or not mode & 0o040} == {}
+
+
+def test_the_command_needs_what_its_image_has() -> None:
+    """The command runs in the archiver's image, which has no model libraries."""
+    code = "import sys, cli.erase.command; print(sorted({'joblib', 'pandas', 'sklearn'} & sys.modules.keys()))"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == "[]\n"
+
+
+def test_a_command_without_a_choice_logs_one_line() -> None:
+    """No line comes from the libraries that the command imports."""
+    done = subprocess.run(
+        [sys.executable, "-m", "cli", "erase"],
+        env={},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    (line,) = (done.stdout + done.stderr).splitlines()
+    assert "nothing to erase: name payments by --payment-id" in line
+    assert done.returncode == 1

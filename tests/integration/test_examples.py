@@ -8,18 +8,11 @@ from pathlib import Path
 import pytest
 
 from fraudstream.payment import DECISIONS
-from tests.conftest import Names
 from tests.integration.scorer import READY, Surroundings
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
 COUNT = 8
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Topics, a model and a folder."""
-    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
 def _example(surroundings: Surroundings, name: str, *arguments: str, **settings: str) -> list[str]:

@@ -3,12 +3,10 @@
 import asyncio
 import json
 from contextlib import ExitStack, suppress
-from pathlib import Path
 
 import pytest
 from aiokafka.errors import CommitFailedError
 
-from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.group_member import RANGE, SameNameAssignor, commit, member
 from tests.integration.scorer import Surroundings
@@ -18,12 +16,6 @@ from tests.integration.topic import create
 
 FOUND = "another program in the consumer group"
 OVER = "other programs left the consumer group"
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics, a model and a folder."""
-    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
 def _wait_for_health(scorer: Service, *words: str) -> str:

@@ -8,18 +8,10 @@ import pytest
 
 from fraudstream.model import store
 from fraudstream.runtime.heartbeat import unhealthy
-from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
 from tests.integration.tools import run as tool
 from tests.oracle import csv_rows, scored
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics, a model and a folder."""
-    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
-
 
 RISKY = json.dumps(
     {

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -24,12 +23,6 @@ from tests.integration.topic import create
 
 pytestmark = pytest.mark.kafka4
 LONG_MS = 60_000
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics, a model and a folder."""
-    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
 
 
 @asynccontextmanager

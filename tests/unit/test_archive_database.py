@@ -9,6 +9,7 @@ from urllib.parse import quote
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 
 from archiver.database import Database, address, reason, shown
 from fraudstream.errors import SettingsError, SinkUnavailableError
@@ -119,7 +120,7 @@ WITHOUT_SECRETS = [
 ]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @example(form=ADDRESSES[0], secret=RAW[0], raw=True)
 @example(form=ADDRESSES[5], secret=RAW[1], raw=True)
 @given(form=st.sampled_from(ADDRESSES), secret=SECRETS, raw=st.booleans())

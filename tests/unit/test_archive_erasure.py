@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 
 from archiver.database import Database, address
 from cli.erase import archive
@@ -54,7 +55,7 @@ def stored(folder: Path, table: str) -> list[Row]:
     place=st.tuples(st.integers(0, 7), IDS),
     letter_place=st.integers(0, 7),
 )
-@settings(max_examples=25)
+@settings(max_examples=examples(25))
 def test_other_rows_stay(
     ids: list[int],
     letters: list[tuple[bytes | None, int, bool]],

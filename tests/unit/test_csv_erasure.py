@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from tests.contract.test_sinks import IDENTITY, stored_in_csv
+from tests.fuzz import examples
 from tests.scores import PAYMENT, One, csv_chunk
 
 from cli.csv import erasure
@@ -67,7 +68,7 @@ def without(lines: dict[str, list[bytes]], rows: Rows) -> dict[str, list[bytes]]
     rotate_bytes=st.sampled_from([None, 1_000]),
     place=st.tuples(st.integers(0, 3), st.integers(0, 20), IDS),
 )
-@settings(max_examples=150)
+@settings(max_examples=examples(150))
 def test_other_rows_stay_and_scorers_continue(
     batches: list[tuple[int, list[int]]], erased: set[int], rotate_bytes: int | None, place: tuple[int, int, int]
 ) -> None:

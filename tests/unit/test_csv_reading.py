@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 from tests.scores import PAYMENT, One, csv_chunk
 
 from cli.audit.entries import row_entries
@@ -30,7 +31,7 @@ def offsets(snapshot: CsvSnapshot, partition: int) -> list[int]:
     parts=st.lists(st.tuples(st.integers(0, 12), st.integers(1, 40)), max_size=12),
     cuts=st.sets(st.integers(0, 12), max_size=2),
 )
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(40))
 def test_each_partition_whole_and_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, parts: list[tuple[int, int]], cuts: set[int]
 ) -> None:

@@ -1,85 +1,19 @@
-"""Dead letters selected, listed, shown, exported and planned: the operations that need no Kafka."""
+"""Dead letters selected, listed and planned for a replay: the operations that need no Kafka."""
 
 import json
-import unicodedata
-from collections.abc import Sequence
-from dataclasses import replace
-from hashlib import sha256
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.letters import GOOD, NOW_MS, TARGET, indexed, letter_record, marker_record
 from tests.scores import Record
 
-from cli.dlq import listing, showing
+from cli.dlq import listing
 from cli.dlq.choosing import Choice, LetterPlace, Status, moment_ms
-from cli.dlq.edited import Edited, EditedFileError
+from cli.dlq.edited import Edited
 from cli.dlq.index import Index
-from cli.dlq.lines import export_line, parse_line
-from cli.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, Target, planned
-from fraudstream.dead_letter import (
-    REDUCED_LETTER,
-    REPLAY_OF,
-    DeadLetter,
-    Headers,
-    Place,
-    Replayed,
-    dead_letter,
-    dead_letter_headers,
-    marker_headers,
-)
-from fraudstream.fitting import batch_bytes, fitted
-from fraudstream.payment import InvalidPayment
-from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
-
-GOOD = b'{"payment_id":1,"amount":1,"country_risk_score":0,"failed_logins":0,"transaction_hour":0,"is_new_device":0}'
-TARGET = Target(topic="in", partitions=4, message_bytes=10_000)
-
-NOW_MS = 10_000
-headers = st.lists(st.tuples(st.text(max_size=8), st.none() | st.binary(max_size=8)), max_size=3)
-values = st.none() | st.binary(max_size=40) | st.text(max_size=20).map(str.encode)
-
-
-def letter_record(
-    offset: int,
-    value: bytes | None = b"{",
-    *,
-    reason: str = "invalid_json",
-    topic: str = "in",
-    timestamp: int = 1_000,
-    room: int = 5_000,
-    limit: int | None = None,
-    own: Sequence[tuple[str, bytes | None]] = (),
-    key: bytes | None = b"k",
-) -> Record:
-    """Return a letter as the client returns it."""
-    why = dead_letter_headers(Place(topic, 0, 70 + offset, timestamp), InvalidPayment(reason=reason, detail="d\x1b[1m"))
-    cut = value is not None and len(value) > room
-    notes = [("dlq.value_bytes", b"%d" % len(value or b"")), ("dlq.value_sha256", bytes(64))] if cut else []
-    limit = limit or batch_bytes(key, None, [*own, *why, *notes]) + room
-    kept_key, kept, _, headers = fitted((key, value, timestamp, list(own)), why, limit, REDUCED_LETTER, cuts_value=True)
-    return Record(kept, offset, timestamp, key=kept_key, headers=headers)
-
-
-def letter_of(record: Record, partition: int = 0) -> DeadLetter:
-    """Return the letter read back from the record."""
-    found = dead_letter(partition, record)
-    assert found is not None
-    return found
-
-
-def marker_record(offset: int, letter: Record, *, again: bool = False) -> Record:
-    """Return a marker for the replay of `letter`."""
-    return Record(None, offset, 9_000, headers=marker_headers(letter_of(letter), edited=True, again=again))
-
-
-def indexed(*records: Record, partition: int = 0, judged: bool = True) -> Index:
-    """Return the index of these records of one partition."""
-    index = Index(judged=judged)
-    index.add(partition, records)
-    return index
+from cli.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, planned
 
 
 def test_letters_and_the_markers_of_their_replays() -> None:
@@ -158,79 +92,6 @@ def test_an_invalid_place(text: str) -> None:
     assert str(LetterPlace.parse("3/1234")) == "3/1234"
     with pytest.raises(ValueError, match="3/1234"):
         LetterPlace.parse(text)
-
-
-@given(st.text() | st.text("\x00\x1b\x9b\u202e\u200b\n\ra"), st.binary())
-def test_nothing_shown_moves_the_cursor(text: str, value: bytes) -> None:
-    """No control or hidden character is shown, whatever another writer wrote; plain text is unchanged."""
-    for shown in (visible(text), visible_bytes(value), *visible_lines(value)):
-        assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
-    assert visible("12,50 € für Ärzte \\n") == "12,50 € für Ärzte \\n"
-
-
-@given(values, st.none() | st.binary(max_size=8), headers)
-def test_an_exported_letter_comes_back_byte_for_byte(value: bytes | None, key: bytes | None, own: Headers) -> None:
-    """Any bytes are exported as one line of ASCII without control characters."""
-    letter = letter_of(letter_record(7, value, own=own, key=key), 3)
-    line = export_line(letter, 1_000, ())
-    assert line.isascii()
-    assert line.isprintable()
-    back = parse_line(line.encode())
-    assert (back.place, back.value) == ((3, 7), value)
-    exported = json.loads(line)
-    assert [header["name"] for header in exported["headers"]] == [name for name, _ in own]
-    assert exported["source_offset"] == 77
-
-
-@given(st.lists(values, min_size=1, max_size=5), st.sampled_from([b"\n", b"\r\n", b"\n\n"]), st.booleans())
-def test_an_edited_file_gives_each_value(contents: list[bytes | None], end: bytes, mark: bool) -> None:
-    """Each value is read, with any line ends, empty lines, and a byte order mark."""
-    lines = [export_line(letter_of(letter_record(number, value)), 0, ()) for number, value in enumerate(contents)]
-    with TemporaryDirectory() as folder:
-        path = Path(folder) / "edited.jsonl"
-        path.write_bytes((b"\xef\xbb\xbf" if mark else b"") + b"".join(line.encode() + end for line in lines))
-        edited = Edited(path)
-        with edited.opened() as file:
-            assert [edited.value(LetterPlace(0, number), file) for number in range(len(contents))] == contents
-
-
-@pytest.mark.parametrize(
-    ("line", "expected"),
-    [
-        (b"{", "not JSON"),
-        (b"\xff\xfe", "not JSON"),
-        (b"[]", "not a JSON object"),
-        (b'{"partition":0}', "must name a dead letter"),
-        (b'{"partition":true,"offset":0,"value":""}', "must name a dead letter"),
-        (b'{"partition":0,"offset":-1,"value":""}', "must name a dead letter"),
-        (b'{"partition":0,"offset":9}', "is required"),
-        (b'{"partition":0,"offset":9,"value":"","value_base64":""}', "exactly one of"),
-        (b'{"partition":0,"offset":9,"value":{"a":1}}', "must be a string"),
-        (b'{"partition":0,"offset":9,"value_base64":"?"}', "not valid base64"),
-        (b'{"partition":0,"offset":9,"value_base64":5}', "must be a string"),
-        (b'{"partition":0,"offset":9,"value":"\\ud800"}', "surrogate"),
-        (b'{"partition":0,"offset":1,"value":""}', "line 1 already"),
-    ],
-)
-def test_a_wrong_line_is_named(tmp_path: Path, line: bytes, expected: str) -> None:
-    """The error has the line number and quotes nothing of the line."""
-    file = tmp_path / "edited.jsonl"
-    file.write_bytes(b'{"partition":0,"offset":1,"value":"x"}\n' + line + b"\n")
-    with pytest.raises(EditedFileError, match=r"edited.jsonl, line 2: .*nothing was sent") as raised:
-        Edited(file)
-    assert expected in str(raised.value)
-
-
-def test_a_missing_or_changed_file(tmp_path: Path) -> None:
-    """The error states that the file can't be read, or that it has changed."""
-    with pytest.raises(EditedFileError, match="can't be read"):
-        Edited(tmp_path / "absent")
-    file = tmp_path / "edited.jsonl"
-    file.write_bytes(b'{"partition":0,"offset":1,"value":"x"}\n')
-    edited = Edited(file)
-    file.write_bytes(b'{"partition":0,"offset":1,"value":"y"}\n')
-    with edited.opened() as opened, pytest.raises(EditedFileError, match="changed"):
-        edited.value(LetterPlace(0, 1), opened)
 
 
 def plan(index: Index, *, status: Status = "open", again: bool = False, limit: int | None = None) -> Plan:
@@ -323,44 +184,3 @@ def test_a_letter_of_the_future_does_not_come_first() -> None:
     letters = [letter_record(0, timestamp=253_370_764_800_000), letter_record(1), letter_record(2, timestamp=NOW_MS)]
     shown = listing.latest(listing.listed(indexed(*letters), Choice()), 3, NOW_MS)
     assert [entry.place.offset for entry, _ in shown] == [2, 1, 0]
-
-
-def test_everything_of_a_letter() -> None:
-    """A letter is shown with its place, printable headers and bytes, its replays, and its validity today."""
-    own: Headers = [("trace", b"a\x1b"), ("null", None), (REPLAY_OF, b"dlq/0/1")]
-    letter = letter_of(letter_record(7, b"{\n\x1b[2J\xff", own=own), 3)
-    marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, edited=True, again=False)
-    text = showing.text(letter, [marker], "dlq", 1_000)
-    for expected in (
-        "dead letter 3/7 of dlq",
-        "in, partition 0, offset 77",
-        "trace: a\\x1b",
-        "null: null",
-        "dlq/0/1",
-        "1970-01-01T00:00:09.000Z to in, partition 3, edited",
-        "still a dead letter: invalid_json",
-        "  {\n  \\x1b[2J\\xff",
-    ):
-        assert expected in text
-    assert "not yet" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
-    assert "can be scored" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
-    assert "a tombstone" in showing.text(letter_of(letter_record(1, None)), [], "dlq", 0)
-    incomplete = letter_of(letter_record(1, GOOD, key=b"k" * 6_000, limit=5_000))
-    text = showing.text(incomplete, [], "dlq", 0)
-    assert f"key, 6,000 bytes, too large for the topic; SHA-256 {sha256(6_000 * b'k').hexdigest()}" in text
-    assert "can't be replayed: its key or headers were removed" in text
-    assert json.loads(export_line(incomplete, 0, ()))["removed"][0]["bytes"] == 6_000
-    assert "only the first 5,000" in showing.text(letter_of(letter_record(1, b"x" * 6_000)), [], "dlq", 0)
-
-
-def test_of_a_huge_letter_the_beginning_is_shown() -> None:
-    """The length is limited for any bytes: each could be an escape of four characters, or a line."""
-    for part in (b"\0", b"\n", b"x"):
-        letter = letter_of(letter_record(1, b""))
-        huge = replace(
-            letter, value=part * (8 << 20), key=part * (8 << 20), headers=[("\x1b" * 100_000, part * 100_000)] * 5_000
-        )
-        text = showing.text(huge, [], "dlq", 0)
-        assert len(text) < 20_000_000
-        assert "7,340,032 more bytes; dlq export has all of them" in text
-        assert "4,900 more; dlq export has all of them" in text

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.fuzz import examples
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import psi
@@ -164,7 +165,7 @@ def test_empty_batches_are_not_kept() -> None:
     assert drift._waiting == []
 
 
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 @given(st.integers(1, 300), st.integers(1, 300), st.integers(0, 1_000))
 def test_histograms_of_replicas_add_up(one: int, other: int, seed: int) -> None:
     """Counts of the parts add up to those of the whole; each field counts each payment."""

@@ -1,8 +1,6 @@
 """Recognition of payments that are to be erased."""
 
 import json
-import subprocess
-import sys
 import time
 
 import pytest
@@ -94,33 +92,6 @@ def test_rows(one: int, other: int, partition: int, offset: int) -> None:
     assert Rows([], [ScoredPlace(partition, offset, other)]).match(line) is (one == other)
     assert not Rows([], [ScoredPlace(partition, offset + 1, one)]).match(line)
     assert Rows([one], []).match(line[: line.index(b"review")])
-
-
-def test_the_command_needs_what_its_image_has() -> None:
-    """The command runs in the archiver's image, which has no model libraries."""
-    code = "import sys, cli.erase.command; print(sorted({'joblib', 'pandas', 'sklearn'} & sys.modules.keys()))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[]\n"
-
-
-def test_a_command_without_a_choice_logs_one_line() -> None:
-    """No line comes from the libraries that the command imports."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "erase"],
-        env={},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    (line,) = (done.stdout + done.stderr).splitlines()
-    assert "nothing to erase: name payments by --payment-id" in line
-    assert done.returncode == 1
 
 
 def test_without_the_archiver(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

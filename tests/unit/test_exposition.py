@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client import generate_latest
+from tests.fuzz import cases
 from tests.unit.test_replicas import scorer
 
 from dashboard.board import Board
@@ -17,7 +18,7 @@ from dashboard.replicas import Answer, Replicas
 
 WHOLE = generate_latest(scorer(5, [3]).registry).decode()
 OURS = [line for line in WHOLE.splitlines() if line.startswith("fraudstream_")]
-CASES = 100_000
+CASES = cases(100_000)
 PIECES = [*'{}",=\\# \n\t_-.e0123456789', "+Inf", "-Inf", "NaN", "1e308", "9" * 400, "9" * 5_000, "²", "\x00", "\u2028"]
 HOSTILE = {
     "a lag without end": 'fraudstream_lag_records{partition="0"} +Inf',
@@ -60,7 +61,7 @@ def test_an_answer_of_no_service_is_refused(name: str) -> None:
 
 
 def test_any_text_is_a_reading_or_a_value_error() -> None:
-    """After 100,000 damaged expositions from the same replica, the board can always be shown."""
+    """After thousands of damaged expositions from the same replica, the board can always be shown."""
     rng = random.Random(14)  # repeatable
     replicas = Replicas()
     board = Board("kafka:9092", replicas, 0.0)

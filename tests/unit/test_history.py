@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 
 from fraudstream.errors import TrainingDataError
 from fraudstream.model.features import matrix
@@ -191,7 +192,7 @@ def test_another_encoding(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read(path).matrix, history(tmp_path, ROWS).matrix)
 
 
-@settings(max_examples=50)
+@settings(max_examples=examples(50))
 @given(amount=st.floats(5e-324, 1e12), risk=st.floats(0, 1), logins=st.integers(0, 10_000), hour=st.integers(0, 23))
 def test_history_and_wire_give_the_same_bits(
     tmp_path_factory: pytest.TempPathFactory, amount: float, risk: float, logins: int, hour: int

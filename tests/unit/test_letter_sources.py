@@ -9,6 +9,7 @@ import pytest
 import structlog
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 from tests.scores import Record
 
 from cli.dlq.choosing import LetterPlace
@@ -107,7 +108,7 @@ class Input:
 
 
 @given(offsets=st.permutations(range(0, 400, 7)), forged=st.sets(st.integers(0, 399)))
-@settings(max_examples=30)
+@settings(max_examples=examples(30))
 def test_each_message_is_read_once(offsets: list[int], forged: set[int]) -> None:
     """Each message is read once, for letters in any order, with several or none for a message."""
     source = Input(400)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 from tests.unit.test_artifact import save
 from tests.unit.test_rows import payments
 
@@ -28,7 +29,7 @@ from fraudstream.scored_payment import HEADER
 
 COLUMNS = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device"
 GOOD = "1,1200,0.68,3,18,1"
-fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=50)
+fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 
 
 @pytest.fixture

@@ -1,6 +1,5 @@
 """The reader of table files: every physical line is a row, rejected, blank or the header, for any bytes."""
 
-import gzip
 import json
 import os
 import time
@@ -11,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 
 from fraudstream.errors import PaymentFileError
 from fraudstream.payment import InvalidPayment, decode
@@ -29,7 +29,7 @@ PAYMENT = {
     "transaction_hour": 18,
     "is_new_device": 1,
 }
-same_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
+same_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(300))
 
 
 class Found:
@@ -105,7 +105,7 @@ def test_any_file_is_read_or_refused(tmp_path: Path, content: bytes) -> None:
             assert len(result.rows) + len(result.rejected) <= len(content.splitlines())
 
 
-@settings(same_file, max_examples=100)
+@settings(same_file, max_examples=examples(100))
 @given(st.lists(contents.map(lambda content: content.replace(b"\r", b"").replace(b"\n", b"")), max_size=6))
 def test_each_line_is_judged_alone(tmp_path: Path, some: list[bytes]) -> None:
     """No line completes, splits or hides another one."""
@@ -116,7 +116,7 @@ def test_each_line_is_judged_alone(tmp_path: Path, some: list[bytes]) -> None:
         assert (number in together.rejected) == (3 in alone.rejected)
 
 
-@settings(same_file, max_examples=100)
+@settings(same_file, max_examples=examples(100))
 @given(st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8")), max_size=8), st.booleans())
 def test_every_line_of_utf_16_is_accounted_for(tmp_path: Path, some: list[str], big: bool) -> None:
     """Text includes bytes of UTF-8 line ends, and files cut in the middle of a character."""
@@ -166,18 +166,6 @@ def test_long_lines_are_not_held_in_memory() -> None:
     """Only a limited part of a line without an end is returned."""
     (line,) = [one for part in lines(b"x" * CHUNK_BYTES for _ in range(400)) for one in part]
     assert LONGEST_LINE < len(line) <= LONGEST_LINE + 2 + CHUNK_BYTES
-
-
-@pytest.mark.parametrize("name", ["some.csv", "some.csv.gz", "some.jsonl.gz", "some.txt"])
-def test_a_small_file_that_expands_without_end_is_refused(tmp_path: Path, name: str) -> None:
-    """It is refused long before it is expanded."""
-    path = tmp_path / name
-    path.write_bytes(gzip.compress(header() + b"0" * (150 << 20)))
-    with (
-        pytest.raises(PaymentFileError, match="expands to more than 100 times its size"),
-        opened(path, payments(lambda line: line)) as table,
-    ):
-        Found(table.batches)
 
 
 def test_other_than_a_file_is_refused_immediately(tmp_path: Path) -> None:

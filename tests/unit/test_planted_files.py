@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from tests.unit.test_artifact import refused, save
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import store
-from fraudstream.model.manifest import MOST_BYTES, parse_manifest, read_manifest
+from fraudstream.model.manifest import read_manifest
 from fraudstream.runtime.regular_files import create_regular, open_regular, read_regular, replace_regular
 
 Put = Callable[[Path], None]
@@ -161,22 +160,3 @@ def test_a_link_is_opened_for_nothing(tmp_path: Path, victim: Path, flags: int) 
             open_regular(path, flags)
     assert hashlib.sha256(victim.read_bytes()).digest() == before.digest()
     assert not (tmp_path / "missing").exists()
-
-
-@pytest.mark.parametrize("filling", [b"{},", b"[[]],", b"1e9,", b'"",'])
-def test_a_manifest_of_the_largest_size_takes_little_memory(tmp_path: Path, filling: bytes) -> None:
-    """The content is arbitrary; a running scorer reads the manifest every two seconds."""
-    save(tmp_path)
-    content = (tmp_path / store.MANIFEST_FILE).read_bytes()
-    start = b'"reference": {"costs": ['
-    head, tail = content.split(b'"reference": {', 1)
-    free = MOST_BYTES - len(content) - len(start)
-    filled = head + start + (free // len(filling) * filling)[:-1] + b"]" + tail
-    assert MOST_BYTES - 100 < len(filled) <= MOST_BYTES
-    tracemalloc.start()
-    try:
-        parse_manifest(Path("m.json"), filled)
-        peak = tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
-    assert peak < 100e6

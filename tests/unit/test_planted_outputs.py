@@ -21,7 +21,6 @@ from cli.dlq.exporting import ExportError, _written
 from cli.erase.wanted import Rows
 from fraudstream.errors import SinkUnavailableError
 from scorer.csv_sink import CsvSink
-from trainer.report import files, page
 
 SECRET = b"another user's\n"
 STRANGER = 12345
@@ -219,6 +218,8 @@ def test_score_and_export_write_through_no_link(folder: Path, victim: Path, monk
 
 def test_the_report_is_written_through_no_link(folder: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Links are not followed for its pictures either."""
+    from trainer.report import files, page  # with matplotlib, which no other unit test loads
+
     monkeypatch.setattr(files, "gather", lambda *_: None)
     monkeypatch.setattr(files, "draw", lambda _: {"scores": b"png"})
     monkeypatch.setattr(page, "html", lambda *_: "html")

@@ -1,61 +1,25 @@
 """Damaged record batches: nothing raises, damage stays local, memory is limited."""
 
-import gzip
 import random
 import resource
 import struct
-import time
-import zlib
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-import cramjam
 import pytest
-from aiokafka import TopicPartition
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.batches import HEADER_BYTES, Sent, batch, decoded, record_spans, with_crc
-from tests.bombs import MIB, compressed_batch, record, zeros
+from tests.fetched import BASE, BATCHES, COUNT, RECORDS, fetched, offsets, read
+from tests.fuzz import cases
 from tests.integration.scorer import payment
 
-from fraudstream.kafka.allowance import allowance
-from fraudstream.kafka.compression import MAX_BATCH_BYTES, DecompressionError, decompress
-from fraudstream.kafka.partition_records import FetchedBytes, PartitionRecords
 from fraudstream.record import Unreadable
 
-PLACE = TopicPartition("payments", 0)
-COUNT = 6
-BASE = 100
-RECORDS = [
-    Sent(
-        1_790_000_000_000 + 7 * number,
-        b"key-%08d" % number if number % 3 else None,
-        payment(number + 1),
-        (("trace", b"v"), ("empty", None)) if number % 2 else (),
-    )
-    for number in range(COUNT)
-]
-BATCHES = [batch(RECORDS, BASE + COUNT * number) for number in range(3)]
-MUTATIONS_A_SEED = 10_000
+MUTATIONS_A_SEED = cases(10_000)
 _ATTRIBUTES_AT, _LAST_DELTA_AT, _COUNT_AT = 21, 23, 57
 _TRANSACTIONAL, _CONTROL = 0x10, 0x20
-
-
-def fetched(data: bytes, offset: int = BASE, aborted: Sequence[tuple[int, int]] = ()) -> PartitionRecords:
-    """Return a fetch response of these bytes, as aiokafka's fetcher reads it."""
-    allowance.renew()
-    return PartitionRecords(PLACE, FetchedBytes(data), aborted, offset, None, None, check_crcs=True, isolation_level=1)
-
-
-def read(data: bytes, offset: int = BASE, aborted: Sequence[tuple[int, int]] = ()) -> list[Any]:
-    """Return the records of the response."""
-    return list(fetched(data, offset, aborted))
-
-
-def offsets(records: Sequence[Any]) -> list[int]:
-    """Return the offsets of the records."""
-    return [record.offset for record in records]
 
 
 def test_sound_batches_are_read_from_any_offset() -> None:
@@ -242,50 +206,6 @@ def test_a_length_at_the_end_of_the_numbers(size: int) -> None:
     assert (damaged.offset, damaged.is_batch) == (BASE + 1, False)
 
 
-def legacy(magic: int, offset: int, key: bytes | None, value: bytes, codec: int = 0) -> bytes:
-    """Return a message of the older formats."""
-    body = struct.pack(">bb", magic, codec) + (struct.pack(">q", 1_000) if magic else b"")
-    for content in (key, value):
-        body += struct.pack(">i", -1) if content is None else struct.pack(">i", len(content)) + content
-    return struct.pack(">qiI", offset, 4 + len(body), zlib.crc32(body)) + body
-
-
-@pytest.mark.parametrize(("magic", "timestamp"), [(0, -1), (1, 1_000)])
-def test_messages_of_the_older_formats(magic: int, timestamp: int) -> None:
-    """The oldest format has no timestamp; a damaged message is a batch that can't be decoded."""
-    data = b"".join(legacy(magic, BASE + n, b"k", payment(n)) for n in range(3))
-    records = read(data)
-    assert [(one.offset, one.timestamp, one.value) for one in records] == [
-        (BASE + n, timestamp, payment(n)) for n in range(3)
-    ]
-    rng = random.Random(magic)
-    for _ in range(5_000):
-        changed = bytearray(legacy(magic, BASE + 3, b"k", payment(3)))
-        changed[rng.randrange(12, len(changed))] = rng.randrange(256)
-        struct.pack_into(">I", changed, 12, zlib.crc32(bytes(changed[16:])))
-        assert offsets(read(data + bytes(changed)))[:3] == [BASE, BASE + 1, BASE + 2]
-
-
-@pytest.mark.parametrize("magic", [0, 1])
-def test_compressed_messages_of_the_older_formats(magic: int) -> None:
-    """Their offsets are found; damage in them neither ends the process nor keeps it busy."""
-    inner = b"".join(legacy(magic, n, None, payment(n)) for n in range(3))
-    records = read(legacy(magic, BASE + 2, None, gzip.compress(inner), codec=1))
-    assert [(one.offset, one.value) for one in records] == [(BASE + n, payment(n)) for n in range(3)]
-    rng = random.Random(magic)
-    for _ in range(5_000):
-        changed = bytearray(inner)
-        changed[rng.randrange(len(changed))] = rng.choice((0, 0x7F, 0x80, 0xFF, 0xF4))
-        assert read(legacy(magic, BASE + 2, None, gzip.compress(bytes(changed), 1), codec=1))
-
-
-def test_messages_of_the_older_formats_with_repeated_offsets() -> None:
-    """No message is returned twice."""
-    inner = b"".join(legacy(1, n, None, b"v") for n in (0, 1, 0, 1))
-    (stopped,) = read(legacy(1, BASE + 1, None, gzip.compress(inner), codec=1))
-    assert "not ascending" in stopped.damage
-
-
 def test_compacted_batches_have_gaps() -> None:
     """Offsets that compaction removed are neither read nor reported, and the position is the batch's end."""
     gap = bytearray(batch(RECORDS[:2] + RECORDS[3:5], BASE))
@@ -314,142 +234,3 @@ def test_aborted_transactions_are_left_out_up_to_their_marker() -> None:
     broken = bytearray(keyless)
     struct.pack_into(">hiqqq", broken, _ATTRIBUTES_AT, _TRANSACTIONAL | _CONTROL, COUNT - 1, 0, 0, 7)
     assert "marker" in read(transactional(0) + with_crc(bytes(broken)), aborted=[(7, BASE)])[-1].damage
-
-
-CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
-
-
-@pytest.mark.parametrize("codec", CODECS.values(), ids=CODECS)
-def test_compressed_batches_are_read_and_damaged_ones_reported(codec: int) -> None:
-    """Mutated bytes with a correct checksum are read, read in part, or end the response."""
-    data = batch(RECORDS, BASE, codec)
-    assert [record.value for record in read(data)] == [record.value for record in RECORDS]
-    rng = random.Random(codec)
-    for _ in range(2_000):
-        changed = bytearray(data)
-        changed[rng.randrange(HEADER_BYTES, len(changed))] ^= rng.randrange(1, 256)
-        assert read(with_crc(bytes(changed)))
-
-
-def gzip_bomb() -> bytes:
-    """Return 1 GiB of zeros, in members."""
-    return bytes(cramjam.gzip.compress(bytes(1 << 26))) * 16
-
-
-def snappy_bomb() -> bytes:
-    """Return a block that states 1 GiB."""
-    return b"\x80\x80\x80\x80\x04" + bytes(cramjam.snappy.compress_raw(bytes(1 << 20)))[3:]
-
-
-def snappy_blocks() -> bytes:
-    """Return small blocks of 128 MiB together, in the framing of Java's clients."""
-    block = bytes(cramjam.snappy.compress_raw(bytes(1 << 20)))
-    return b"\x82SNAPPY\0" + bytes(8) + (len(block).to_bytes(4, "big") + block) * 128
-
-
-BOMBS: dict[str, tuple[int, Callable[[], bytes]]] = {
-    "gzip": (1, gzip_bomb),
-    "snappy": (2, snappy_bomb),
-    "snappy blocks": (2, snappy_blocks),
-    "lz4": (3, lambda: bytes(cramjam.lz4.compress(bytes(1 << 27)))),
-    "zstd": (4, lambda: bytes(cramjam.zstd.compress(bytes(1 << 27)))),
-}
-
-
-@pytest.mark.parametrize("name", BOMBS)
-def test_data_that_expands_too_far_is_refused_before_it_does(name: str) -> None:
-    """The memory stays within the limit for one batch and its copy."""
-    codec, make = BOMBS[name]
-    bomb = make()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    with pytest.raises(DecompressionError, match="expands to more than 64 MiB"):
-        decompress(codec, bomb)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    assert grown < 3 * MAX_BATCH_BYTES >> 10
-
-
-@pytest.mark.parametrize("tail", [b"\0" * 9, b"garbage!"])
-def test_bytes_after_gzip_data_are_ignored(tail: bytes) -> None:
-    """Brokers accept such a batch, and Java's clients read it."""
-    assert bytes(decompress(1, gzip.compress(b"payment") + tail)) == b"payment"
-
-
-def test_gzip_members_are_limited_in_number() -> None:
-    """Each member costs a copy of all that follow it."""
-    member = gzip.compress(b"payment")
-    assert bytes(decompress(1, 100 * member)) == 100 * b"payment"
-    with pytest.raises(DecompressionError, match="more than 100 gzip members"):
-        decompress(1, 100_000 * member)
-
-
-LARGE: dict[str, tuple[Callable[[], list[bytes]], str]] = {
-    "4,000,000 records": (lambda: [record(number, None) for number in range(4_000_000)], "more than 250,000 records"),
-    "30,000,000 headers": (lambda: [record(0, None, 30_000_000)], "more than 250,000 records and headers"),
-    "headers of many records": (lambda: [record(number, None, 3_000) for number in range(1_000)], "250,000 records"),
-    "headers after damage": (lambda: [b"\x03", record(1, None, 30_000_000)], ""),
-}
-
-
-@pytest.mark.parametrize("name", LARGE)
-def test_many_objects_in_a_few_kilobytes_are_refused_before_they_are_made(name: str) -> None:
-    """A batch within the byte limit could take gigabytes once each record and header is an object."""
-    make, damage = LARGE[name]
-    data = compressed_batch("zstd", make())
-    (found,), grown = grown_by(lambda: read(data, 0))
-    assert isinstance(found, Unreadable)
-    assert damage in found.damage
-    assert grown < 256 << 10
-
-
-@pytest.mark.parametrize("codec", CODECS)
-def test_one_fetch_returns_a_bounded_part_of_many_large_batches(codec: str) -> None:
-    """All partitions share the allowance; the next fetch continues after the last record."""
-    sizes = [MIB] * 40
-    data = compressed_batch(codec, [record(number, bytes(size)) for number, size in enumerate(sizes)])
-    partitions, offset = [fetched(data, 0) for _ in range(6)], 0
-    allowance.renew()
-    rounds, grown = grown_by(lambda: [list(partition) for partition in partitions])
-    assert offsets(rounds[0]) == list(range(16))
-    assert rounds[1:] == [[]] * 5
-    assert grown < 256 << 10
-    while offset < len(sizes):
-        some = read(data, offset)
-        assert offsets(some) == list(range(offset, offset + len(some)))
-        assert 0 < sum(len(one.value) for one in some) <= 17 * MIB
-        offset += len(some)
-
-
-def test_a_record_beyond_the_allowance_is_returned_alone() -> None:
-    """Otherwise its partition would never continue."""
-    data = zeros(60 * MIB, "zstd")
-    assert [len(one.value) for one in read(data, 0)] == [60 * MIB]
-    both = fetched(data + data, 0)
-    assert len(list(both)) == 1
-
-
-def test_a_normal_producers_largest_batch_is_read() -> None:
-    """A batch of 1 MB holds 200,000 payments if they compress 30 to 1."""
-    value = payment(1)
-    data = compressed_batch("zstd", [record(number, value) for number in range(200_000)])
-    found = read(data, 0)
-    assert offsets(found) == list(range(len(found)))
-    assert len(found) > 10_000
-    assert {one.value for one in found} == {value}
-
-
-def grown_by(work: Callable[[], Any]) -> tuple[Any, int]:
-    """Return the result, and the growth of the process in KiB."""
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    result = work()
-    return result, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-
-
-def test_bytes_like_many_records_with_many_headers_are_searched_in_bounded_time() -> None:
-    """After a damaged record, each 13 bytes start one of 32,000 headers, and are a header's value of earlier ones."""
-    length, fields, count = b"\x80\x80\x18", b"\x00\x00\x04\x01\x01", b"\x80\x80\x04"
-    beginning = length + fields + count
-    repeated = b"\x00" + bytes([2 * len(beginning)]) + beginning
-    data = compressed_batch("zstd", [b"\x03", repeated * 50_000, record(2, b"")])
-    began_s = time.process_time()
-    assert read(data, 0)
-    assert time.process_time() - began_s < 5

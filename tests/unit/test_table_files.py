@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 from tests.table_files import NAMES, PAYMENTS, ROWS, VALUES, Reader, boolean, json_lines, quoted, text
 
 from fraudstream.errors import FraudstreamError
@@ -275,7 +276,7 @@ fields = st.tuples(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(60), deadline=None)
 @given(
     rows=st.lists(fields, min_size=1, max_size=8),
     delimiter=st.sampled_from([",", ";", "\t"]),

@@ -11,6 +11,7 @@ import zlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fuzz import examples
 
 from fraudstream import wire_formats
 from fraudstream.payment import InvalidPayment, decode
@@ -147,7 +148,7 @@ def test_an_envelope_with_a_field_of_a_payment_is_judged_by_its_fields() -> None
 starts = st.sampled_from([value[:length] for value, _, _ in MISTAKES.values() for length in (1, 2, 4, 5, 9, 40)])
 
 
-@settings(max_examples=500)
+@settings(max_examples=examples(500))
 @given(st.builds(bytes.__add__, starts | st.just(b""), st.binary(max_size=60)))
 def test_any_bytes(value: bytes) -> None:
     """Nothing raises; a detail is short, or None."""

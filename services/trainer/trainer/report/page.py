@@ -54,11 +54,8 @@ _CAPTIONS = {
 _KINDS = {
     "lines": "logistic regression with one straight line per field",
     "curves_and_products": "logistic regression on one curve per field and the products of each two curves",
-    "curves": "logistic regression on one curve per field",
-    "all_products": "logistic regression on curves and all products of curves of different fields",
-    "monotonic_boosting": "gradient-boosted trees that never decrease with risk, failed logins or a new device",
+    "curves_and_products_fine": "logistic regression on one fine curve per field and the products of each two curves",
     "boosting": "gradient-boosted trees",
-    "forest": "a random forest",
 }
 _LIMITS = (
     """The model uses five fields of one payment; it knows no customer, no merchant, and no history of either. It can't
@@ -171,8 +168,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _kind(name: str) -> str:
-    """Return the description of a candidate by its name; the first matching prefix counts."""
-    return next((description for prefix, description in _KINDS.items() if name.startswith(prefix)), "see its manifest")
+    return _KINDS.get(name, "see its manifest")
 
 
 def _readable(name: str) -> str:

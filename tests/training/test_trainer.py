@@ -9,13 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.unit.test_older_models import older
 
 from fraudstream.model import store
-from fraudstream.model.curves import Basis
 from fraudstream.model.drift_reference import Reference
 from fraudstream.simulation import simulate
-from trainer import calibrate, candidates, fit, make_data, quality, train
+from tests.unit.test_older_models import older
+from trainer import calibrate, make_data, quality, train
 from trainer.__main__ import main
 
 ROWS = 1_000
@@ -159,16 +158,6 @@ def test_the_default_model_reaches_its_goals() -> None:
     assert "log loss" in quality.table(figures)
 
 
-def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
-    """The best one does not win by a small margin."""
-    lines, curves, boosting = (candidates.Candidate(name=name, fit=candidates.candidates()[0].fit) for name in "abc")
-    compared = [
-        fit.Comparison(candidate=one, log_loss=0.1 + excess, excess=excess, standard_error=error, fraud=np.empty(0))
-        for one, excess, error in ((lines, 0.2, 0.1), (curves, 0.05, 0.1), (boosting, 0.0, 0.0))
-    ]
-    assert fit.choose(compared).candidate is curves
-
-
 def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
     """The calibration function is part of the kept model."""
     found = calibrate.CalibrationFunction(rise=0.5, fall=0.5, shift=-1.0)
@@ -229,24 +218,6 @@ def test_a_model_of_an_earlier_release_is_not_trained_again(
     assert main([], env) == 0
     assert "training skipped" in capsys.readouterr().out
     assert versions(env) == [made.version]
-
-
-@pytest.mark.parametrize("candidate", candidates.candidates(), ids=lambda candidate: candidate.name)
-def test_each_candidate_can_be_fitted_to_a_poor_history(candidate: candidates.Candidate) -> None:
-    """The history has ten frauds in a hundred payments, one hour, one amount."""
-    matrix = simulate(np.random.default_rng(5), 100).matrix()
-    matrix[:, 0], matrix[:, 3] = 10.0, 7.0
-    outcomes = (np.arange(100) < 10).astype(np.int64)
-    fraud = candidate.fit(matrix, outcomes, 0).predict_proba(matrix)[:, 1]
-    assert ((fraud >= 0) & (fraud <= 1)).all()
-
-
-def test_basis_is_continuous_over_midnight() -> None:
-    """23 and 0 are neighbours: as far apart as 11 and 12."""
-    matrix = simulate(np.random.default_rng(6), 500).matrix()
-    basis = Basis.of(matrix, knots=4, harmonics=1)
-    hours = basis.hours[[23, 0, 11, 12]]
-    assert np.linalg.norm(hours[0] - hours[1]) == pytest.approx(np.linalg.norm(hours[2] - hours[3]))
 
 
 def test_the_composition_root_is_short() -> None:

@@ -1,0 +1,112 @@
+"""Scorers that stop, join, leave and share a group, and where each of them resumes."""
+
+import time
+from pathlib import Path
+
+from fraudstream.scored_payment import HEADER
+from tests.conftest import Names
+from tests.integration import tools
+from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import READY, Message, Surroundings, payment
+from tests.oracle import assert_each_once, csv_rows, scored, wait_until_drained
+
+
+def test_stopped_under_load_it_drains_and_resumes_where_it_was(surroundings: Surroundings) -> None:
+    """On SIGTERM the scorer exits with 0, and a second start repeats nothing."""
+    surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 30_001)])
+    for _ in range(3):
+        with surroundings.scorer() as scorer:
+            scorer.wait_for("payments scored")
+            began = time.monotonic()
+            scorer.terminate()
+            assert scorer.wait() == 0, scorer.output
+            assert time.monotonic() - began < 10
+        surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 5_001)])
+    with surroundings.scorer():
+        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 45_000
+
+
+def test_replicas_come_and_go_under_load(surroundings: Surroundings) -> None:
+    """From one to three scorers and back, each record is scored once, and all scorers get partitions."""
+    total = 0
+    with surroundings.scorer() as first:
+        first.wait_for(READY)
+        with surroundings.scorer() as second, surroundings.scorer() as third:
+            for _ in range(10):
+                surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 2_001)])
+                total += 2_000
+            for service in (second, third):
+                service.wait_for(READY)
+            wait_until(
+                lambda: all(
+                    len(service.lines(READY)[-1]["partitions"]) in {1, 2} for service in (first, second, third)
+                ),
+                30,
+                "partitions are shared",
+            )
+            for service in (second, third):
+                service.terminate()
+                assert service.wait() == 0, service.output
+        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == total
+    assert surroundings.csv.read_text().count(HEADER) == 1
+
+
+def test_more_replicas_than_partitions(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+    """A member without partitions is healthy, and takes over when the other one leaves."""
+    surroundings = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
+    with surroundings.scorer() as first:
+        first.wait_for(READY)
+        with surroundings.scorer() as second:
+            second.wait_for(READY)
+            owner, other = (first, second) if first.lines(READY)[-1]["partitions"] else (second, first)
+            owner.terminate()
+            assert owner.wait() == 0
+            wait_until(lambda: other.lines(READY)[-1]["partitions"] == [0], 30, "the other one owns the partition")
+            surroundings.send([Message(payment(number)) for number in range(1, 11)])
+            wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 10
+
+
+def test_latest_is_for_the_very_first_start_only(surroundings: Surroundings) -> None:
+    """Messages before the first start are skipped; messages sent while no scorer runs are not."""
+    surroundings.send([Message(payment(number)) for number in range(1, 11)])
+    with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
+        scorer.wait_for(READY)
+        scorer.terminate()
+        assert scorer.wait() == 0
+        assert not scorer.lines("csv begins here")
+    surroundings.send([Message(payment(number), partition=number % 4) for number in range(11, 31)])
+    with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == 20, 30, "20 rows")
+    assert {int(rows[0]["payment_id"]) for rows in csv_rows(surroundings.csv).values()} == set(range(11, 31))
+
+
+def test_two_hosts_with_a_csv_each(surroundings: Surroundings, tmp_path: Path) -> None:
+    """With one group and two independent CSVs, the topic has each payment once, each CSV the ones scored there."""
+    theirs = tmp_path / "there" / surroundings.csv.name
+    theirs.parent.mkdir()
+    hosts: list[tuple[Path, dict[str, str]]] = [
+        (surroundings.csv, {}),
+        (theirs, {"CSV_PATH": str(theirs)}),
+        (surroundings.csv, {}),
+    ]
+    said = []
+    for turn, (csv, settings) in enumerate(hosts):
+        with surroundings.scorer(**settings) as scorer:
+            scorer.wait_for(READY)
+            surroundings.send_payments(400)
+            surroundings.wait_until_committed()
+            scorer.terminate()
+            assert scorer.wait() == 0
+            said.append([event for event in ("csv begins here", "group ahead") if scorer.lines(event)])
+        assert len(csv_rows(csv)) == 400 * (turn // 2 + 1)
+    assert said == [[], ["csv begins here"], ["group ahead"]]
+    everywhere = [*csv_rows(surroundings.csv), *csv_rows(theirs)]
+    assert len(everywhere) == len(set(everywhere)) == 1_200
+    events = scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
+    assert {len(found) for found in events.values()} == {1}
+    assert set(events) == set(everywhere)
+    assert "each of 1,200 records" in tools.run(surroundings, "verify", "--without-csv").output
+    tools.assert_findings(surroundings, "in the scored topic only (400)")

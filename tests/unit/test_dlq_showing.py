@@ -1,0 +1,54 @@
+"""A dead letter as it is shown: all of it, with nothing that moves the cursor."""
+
+import json
+import unicodedata
+from hashlib import sha256
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.letters import GOOD, letter_of, letter_record
+
+from cli.dlq import showing
+from cli.dlq.lines import export_line
+from fraudstream.dead_letter import (
+    REPLAY_OF,
+    Headers,
+    Replayed,
+)
+from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
+
+
+@given(st.text() | st.text("\x00\x1b\x9b\u202e\u200b\n\ra"), st.binary())
+def test_nothing_shown_moves_the_cursor(text: str, value: bytes) -> None:
+    """No control or hidden character is shown, whatever another writer wrote; plain text is unchanged."""
+    for shown in (visible(text), visible_bytes(value), *visible_lines(value)):
+        assert not {unicodedata.category(character) for character in shown} & {"Cc", "Cf", "Cs", "Zl", "Zp"}
+    assert visible("12,50 € für Ärzte \\n") == "12,50 € für Ärzte \\n"
+
+
+def test_everything_of_a_letter() -> None:
+    """A letter is shown with its place, printable headers and bytes, its replays, and its validity today."""
+    own: Headers = [("trace", b"a\x1b"), ("null", None), (REPLAY_OF, b"dlq/0/1")]
+    letter = letter_of(letter_record(7, b"{\n\x1b[2J\xff", own=own), 3)
+    marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, edited=True, again=False)
+    text = showing.text(letter, [marker], "dlq", 1_000)
+    for expected in (
+        "dead letter 3/7 of dlq",
+        "in, partition 0, offset 77",
+        "trace: a\\x1b",
+        "null: null",
+        "dlq/0/1",
+        "1970-01-01T00:00:09.000Z to in, partition 3, edited",
+        "still a dead letter: invalid_json",
+        "  {\n  \\x1b[2J\\xff",
+    ):
+        assert expected in text
+    assert "not yet" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
+    assert "can be scored" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
+    assert "a tombstone" in showing.text(letter_of(letter_record(1, None)), [], "dlq", 0)
+    incomplete = letter_of(letter_record(1, GOOD, key=b"k" * 6_000, limit=5_000))
+    text = showing.text(incomplete, [], "dlq", 0)
+    assert f"key, 6,000 bytes, too large for the topic; SHA-256 {sha256(6_000 * b'k').hexdigest()}" in text
+    assert "can't be replayed: its key or headers were removed" in text
+    assert json.loads(export_line(incomplete, 0, ()))["removed"][0]["bytes"] == 6_000
+    assert "only the first 5,000" in showing.text(letter_of(letter_record(1, b"x" * 6_000)), [], "dlq", 0)
