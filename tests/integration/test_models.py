@@ -8,6 +8,7 @@ import pytest
 
 from fraudstream.model import store
 from fraudstream.runtime.heartbeat import unhealthy
+from tests import scores
 from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
@@ -22,14 +23,7 @@ def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surround
 
 
 RISKY = json.dumps(
-    {
-        "payment_id": 7,
-        "amount": 90_000.0,
-        "country_risk_score": 0.95,
-        "failed_logins": 9,
-        "transaction_hour": 3,
-        "is_new_device": 1,
-    }
+    scores.payment(payment_id=7, amount=90_000.0, country_risk_score=0.95, failed_logins=9, transaction_hour=3)
 ).encode()
 
 

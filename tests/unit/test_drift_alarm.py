@@ -64,4 +64,4 @@ def test_payments_and_scores_are_those_that_are_published() -> None:
     """The measured values equal the published ones row by row, without the dead letters."""
     for outcome in cycle(np.random.default_rng(4), 0, richer=1.0):
         np.testing.assert_array_equal(outcome.probabilities, outcome.scored.fraud_probability)
-        np.testing.assert_array_equal(outcome.matrix[:, 0], outcome.scored.payments.amount)
+        np.testing.assert_array_equal(outcome.matrix[:, 0], outcome.scored.payments["amount"])

@@ -11,24 +11,18 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from tests.scores import payment
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import FIELDS, InvalidPayment, decode
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE, lines
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rows import Batch, Rejected, Row, payments
 
-COLUMNS = ("payment_id", "amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device", "note")
+COLUMNS = (*FIELDS, "note")
 GOOD = ("7", "12.5", "0.25", "3", "18", "1", "x")
-PAYMENT = {
-    "payment_id": 7,
-    "amount": 12.5,
-    "country_risk_score": 0.25,
-    "failed_logins": 3,
-    "transaction_hour": 18,
-    "is_new_device": 1,
-}
+PAYMENT = payment(payment_id=7, amount=12.5, country_risk_score=0.25, failed_logins=3, transaction_hour=18)
 same_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from benchmarks import records
 from benchmarks.records import Template
 from benchmarks.seen import Seen, counts_delay_s, flagged_delays_s, last
+from tests.scores import One, payment, scored_values
 
 from dashboard.board import Board
 from dashboard.records import dead_reason
@@ -67,12 +68,8 @@ def test_dead_letters_are_true() -> None:
 
 
 def _template(decision: str) -> Template:
-    value = (
-        f'{{"payment_id":1,"amount":9.5,"country_risk_score":0.5,"failed_logins":0,"transaction_hour":3,'
-        f'"is_new_device":0,"fraud_probability":0.5,"decision":"{decision}","model_version":"v","reasons":[],'
-        f'"source_partition":0,"source_offset":0,"scored_at":"MARK"}}'
-    )
-    return Template.of(b"1", value.encode(), b"MARK")
+    (value,) = scored_values([One(payment(), 0.5, decision, "v", 0, 0, 0)], "MARK")
+    return Template.of(b"1", value, b"MARK")
 
 
 def _seen(viewer: int, at_s: float, first: int, by_second: Sequence[int]) -> Seen:
