@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from fraudstream.payment import FIELDS, InvalidPayment, Number, Payment, check_all, columns
+from fraudstream.payment import FIELDS, InvalidPayment, Number, Payment, check_all, columns, encode_all
 from fraudstream.payment import PAYMENT as PAYMENT_TYPE
 from fraudstream.scored_payment import Scored, Texts
 
@@ -17,6 +17,12 @@ def payment(**fields: float) -> Payment:
     made: Any = {name: number.type(1) for name, number in FIELDS.items()} | fields
     assert made.keys() == FIELDS.keys()
     return made  # type: ignore[no-any-return]
+
+
+def message(**fields: float) -> bytes:
+    """Return the value of a message with a payment with these fields."""
+    (value,) = encode_all(columns([payment(**fields)]))
+    return value
 
 
 def _numbers(number: Number) -> st.SearchStrategy[float]:

@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import Record
+from tests.scores import Record, message
 
 from cli.dlq import listing, showing
 from cli.dlq.choosing import Choice, LetterPlace, Status, moment_ms
@@ -34,7 +34,7 @@ from fraudstream.fitting import batch_bytes, fitted
 from fraudstream.payment import InvalidPayment
 from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
 
-GOOD = b'{"payment_id":1,"amount":1,"country_risk_score":0,"failed_logins":0,"transaction_hour":0,"is_new_device":0}'
+GOOD = message()
 TARGET = Target(topic="in", partitions=4, message_bytes=10_000)
 
 NOW_MS = 10_000

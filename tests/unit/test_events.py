@@ -5,14 +5,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import payments
+from tests.scores import message, payments
 
 from fraudstream.payment import InvalidPayment, Payment, decode, decode_all
 
-GOOD = (
-    b'{"payment_id":1,"amount":1200,"country_risk_score":0.68,'
-    b'"failed_logins":3,"transaction_hour":18,"is_new_device":1}'
-)
+GOOD = message(amount=1200, country_risk_score=0.68, failed_logins=3, transaction_hour=18)
 
 
 def with_field(name: str, raw: str) -> bytes:
