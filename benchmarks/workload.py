@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import numpy as np
 from confluent_kafka import Producer
 
+from fraudstream.payment import ID, encode_all
 from fraudstream.simulation import simulate
 
 _CHUNK = 50_000
@@ -77,16 +78,5 @@ _BULK: dict[str, object] = {"linger.ms": 20, "batch.size": 256 << 10, "queue.buf
 
 def _chunk(rng: np.random.Generator, first: int, count: int) -> Iterator[Payment]:
     simulated = simulate(rng, count)
-    columns = (
-        simulated.amount.tolist(),
-        simulated.country_risk_score.tolist(),
-        simulated.failed_logins.tolist(),
-        simulated.transaction_hour.tolist(),
-        simulated.is_new_device.tolist(),
-    )
-    for number, (amount, risk, logins, hour, device) in enumerate(zip(*columns, strict=True), first):
-        yield (
-            str(number).encode(),
-            f'{{"payment_id":{number},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
-            f'"transaction_hour":{hour},"is_new_device":{device}}}'.encode(),
-        )
+    payments = {ID: range(first, first + count), **simulated.columns()}
+    yield from zip(map(b"%d".__mod__, payments[ID]), encode_all(payments), strict=True)

@@ -2,14 +2,40 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from math import isinf
+from typing import Any, NamedTuple
 
-from fraudstream.payment import Payment, columns
+from hypothesis import strategies as st
+
+from fraudstream.payment import FIELDS, InvalidPayment, Number, Payment, check_all, columns, encode_all
+from fraudstream.payment import PAYMENT as PAYMENT_TYPE
 from fraudstream.scored_payment import Scored, Texts
 
-PAYMENT = Payment(
-    payment_id=7, amount=12.5, country_risk_score=0.25, failed_logins=1, transaction_hour=3, is_new_device=0
+
+def payment(**fields: float) -> Payment:
+    """Return a payment with these fields; all others are 1."""
+    made: Any = {name: number.type(1) for name, number in FIELDS.items()} | fields
+    assert made.keys() == FIELDS.keys()
+    return made  # type: ignore[no-any-return]
+
+
+def message(**fields: float) -> bytes:
+    """Return the value of a message with a payment with these fields."""
+    (value,) = encode_all(columns([payment(**fields)]))
+    return value
+
+
+def _numbers(number: Number) -> st.SearchStrategy[float]:
+    if number.type is int:
+        return st.integers(0, int(number.highest))
+    return st.floats(0, None if isinf(number.highest) else number.highest, allow_infinity=False)
+
+
+PAYMENT = payment(payment_id=7, amount=12.5, country_risk_score=0.25, transaction_hour=3, is_new_device=0)
+payments = st.fixed_dictionaries({name: _numbers(number) for name, number in FIELDS.items()}).filter(
+    lambda fields: not isinstance(check_all([fields], PAYMENT_TYPE)[0], InvalidPayment)
 )
+"""Any valid payments."""
 
 
 @dataclass

@@ -5,7 +5,7 @@ import json
 from hypothesis import strategies as st
 
 from fraudstream.dead_letter import Place, dead_letter_headers
-from fraudstream.payment import InvalidPayment
+from fraudstream.payment import FIELDS, InvalidPayment
 from tests.scores import Record
 
 NOW = "2026-01-01T00:00:00.000Z"
@@ -31,13 +31,12 @@ headers = st.lists(
     max_size=12,
 )
 moments = st.sampled_from([NOW, "2026-01-01", "x", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "\x00"])
+SOME_INTEGERS = st.integers(0, 1) | st.integers(-1, 2**40) | st.integers(-1, 2**64)
 fields = {
-    "payment_id": st.integers(-1, 2**64),
-    "amount": st.floats() | st.integers(-(2**70), 2**70),
-    "country_risk_score": st.floats(),
-    "failed_logins": st.integers(-1, 2**40),
-    "transaction_hour": st.integers(-1, 2**33),
-    "is_new_device": st.booleans() | st.integers(0, 1),
+    **{
+        name: st.floats() | st.integers(-(2**70), 2**70) if number.type is float else st.booleans() | SOME_INTEGERS
+        for name, number in FIELDS.items()
+    },
     "fraud_probability": st.floats(0, 1) | st.floats(),
     "decision": st.sampled_from(["approve", "review", "block", "other"]),
     "model_version": st.text(max_size=20) | st.just("\x00\ud800"),

@@ -69,9 +69,7 @@ class Messages:
     def _simulated(self) -> Iterator[dict[str, Any]]:
         while True:
             block = simulate(np.random.default_rng(self._random.getrandbits(32)), _SIMULATED)
-            names = ("amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device")
-            for values in zip(*(getattr(block, name).tolist() for name in names), strict=True):
-                yield dict(zip(names, values, strict=True))
+            yield from block.rows()
 
 
 class Load:

@@ -35,7 +35,7 @@ class MemorySink:
             if decided is not None and batch.base <= decided.offset:
                 raise ValueError(f"a batch of partition {batch.partition} is new and also a replay")
             kept = self.rows.setdefault(batch.partition, {})
-            kept.update({stored_row(row.decode()).offset: row for row in batch.rows.splitlines(keepends=True)})
+            kept.update({stored_row(row).offset: row for row in batch.rows.splitlines(keepends=True)})
             self._decided[batch.partition] = Decided(offset=batch.last, base=batch.base, fingerprint=batch.fingerprint)
         return frozenset(batch.partition for batch in held)
 
@@ -53,7 +53,7 @@ class MemorySink:
         rows = {}
         for offset, line in self.rows.get(partition, {}).items():
             if offset >= decided.base:
-                stored = stored_row(line.decode())
+                stored = stored_row(line)
                 rows[offset] = Row(
                     fraud_probability=stored.fraud_probability,
                     decision=stored.decision,

@@ -15,14 +15,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers, replayed
-from fraudstream.payment import DECISIONS, InvalidPayment, Payment
+from fraudstream.payment import DECISIONS, InvalidPayment
 from fraudstream.scored_payment import scored_payment
 from tests.conftest import Names
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 from tests.oracle import committed_records
-from tests.scores import One, Record, scored_values
+from tests.scores import One, Record, payment, scored_values
 
 SQLITE = "sqlite:///outputs/payments.db"
 PARTITIONS = 2
@@ -91,10 +91,10 @@ class Archive:
         bootstrap, settings = self.surroundings.bootstrap, self.surroundings.settings
         rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _COLUMNS}
         for record in committed_records(bootstrap, settings["SCORED_TOPIC"]):
-            if payment := scored_payment(record.value):
-                place = settings["INPUT_TOPIC"], payment["source_partition"], payment["source_offset"]
-                row = (*place, record.timestamp, payment["payment_id"], payment["amount"])
-                rows["scored_payments"].append((*row, payment["fraud_probability"], payment["decision"]))
+            if found := scored_payment(record.value):
+                place = settings["INPUT_TOPIC"], found["source_partition"], found["source_offset"]
+                row = (*place, record.timestamp, found["payment_id"], found["amount"])
+                rows["scored_payments"].append((*row, found["fraud_probability"], found["decision"]))
         for record in committed_records(bootstrap, settings["DLQ_TOPIC"]):
             if letter := dead_letter(record.partition, record):
                 rows["dead_letters"].append((*letter.source, letter.partition, letter.offset, letter.value))
@@ -198,7 +198,7 @@ def _marker(source: str, partition: int, offset: int) -> Sequence[tuple[str, byt
 
 def _one(number: int, partitions: int, stamp_ms: int) -> One:
     """Return a payment as different from the others as possible."""
-    payment = Payment(
+    one = payment(
         payment_id=2**63 - 1 - number,
         amount=0.01 + number % 900,
         country_risk_score=0.25,
@@ -207,7 +207,7 @@ def _one(number: int, partitions: int, stamp_ms: int) -> One:
         is_new_device=number % 2,
     )
     return One(
-        payment=payment,
+        payment=one,
         fraud_probability=number % 1_000 / 1_000,
         decision=DECISIONS[number % 3],
         model_version="0123456789ab",

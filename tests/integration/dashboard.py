@@ -11,6 +11,7 @@ from fraudstream.timestamps import rfc3339
 from tests.integration.broker.ports import Port
 from tests.integration.scorer import Message, Surroundings
 from tests.integration.service import Service
+from tests.scores import payment
 
 MODEL = "0123456789ab"
 
@@ -62,12 +63,7 @@ def scored(number: int, scored_at: str, partition: int | None = None, **more: An
     """Return a record of the scored topic, as a scorer writes it; by default in one of four partitions."""
     place = number % 4 if partition is None else partition
     value: dict[str, Any] = {
-        "payment_id": number,
-        "amount": 1_234.5,
-        "country_risk_score": 0.25,
-        "failed_logins": 2,
-        "transaction_hour": 23,
-        "is_new_device": 1,
+        **payment(payment_id=number, amount=1_234.5, country_risk_score=0.25, failed_logins=2, transaction_hour=23),
         "fraud_probability": 0.04,
         "decision": "approve",
         "model_version": MODEL,

@@ -20,6 +20,7 @@ from fraudstream.model import store
 from fraudstream.model.fraud_model import Thresholds
 from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import simulate
+from tests import scores
 from tests.conftest import Names
 from tests.integration import offsets
 from tests.integration.broker.deadline import wait_until
@@ -59,14 +60,14 @@ def save_model(
 def payment(number: int) -> bytes:
     """Return a valid payment, the same for the same number."""
     return json.dumps(
-        {
-            "payment_id": number,
-            "amount": 10.5 + number % 90,
-            "country_risk_score": 0.25,
-            "failed_logins": number % 7,
-            "transaction_hour": number % 24,
-            "is_new_device": number % 2,
-        }
+        scores.payment(
+            payment_id=number,
+            amount=10.5 + number % 90,
+            country_risk_score=0.25,
+            failed_logins=number % 7,
+            transaction_hour=number % 24,
+            is_new_device=number % 2,
+        )
     ).encode()
 
 

@@ -8,20 +8,14 @@ import pytest
 
 from fraudstream.model import store
 from fraudstream.runtime.heartbeat import unhealthy
+from tests import scores
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
 from tests.integration.tools import run as tool
 from tests.oracle import csv_rows, scored
 
 RISKY = json.dumps(
-    {
-        "payment_id": 7,
-        "amount": 90_000.0,
-        "country_risk_score": 0.95,
-        "failed_logins": 9,
-        "transaction_hour": 3,
-        "is_new_device": 1,
-    }
+    scores.payment(payment_id=7, amount=90_000.0, country_risk_score=0.95, failed_logins=9, transaction_hour=3)
 ).encode()
 
 

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fuzz import examples
+from tests.scores import payment
 
 from archiver.database import Database, address
 from cli.erase import archive
@@ -24,7 +25,8 @@ Row = tuple[Any, ...]
 
 def scored(offset: int, payment_id: int) -> Row:
     """Return a row of scored_payments."""
-    return (TOPIC, 0, offset, 0, NOW, payment_id, 1.5, 0.5, 0, 1, 0, 0.25, "review", "v1", "[]", NOW, None, None)
+    fields = payment(payment_id=payment_id).values()
+    return (TOPIC, 0, offset, 0, NOW, *fields, 0.25, "review", "v1", "[]", NOW, None, None)
 
 
 def letter(offset: int, key: bytes | None, value: bytes) -> Row:

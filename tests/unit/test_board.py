@@ -6,6 +6,7 @@ from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scores import payment
 
 from dashboard.board import DEAD_PER_TICK, FLAGGED_ON_A_PAGE, FLAGGED_PER_TICK, Board
 from dashboard.replicas import Replicas
@@ -31,12 +32,7 @@ class Record:
 def scored(payment_id: int, decision: str = "approve", **more: Any) -> bytes:
     """Return a value of the scored topic."""
     value: dict[str, Any] = {
-        "payment_id": payment_id,
-        "amount": 10.0,
-        "country_risk_score": 0.5,
-        "failed_logins": 1,
-        "transaction_hour": 3,
-        "is_new_device": 0,
+        **payment(payment_id=payment_id),
         "fraud_probability": 0.5,
         "decision": decision,
         "model_version": "v1",

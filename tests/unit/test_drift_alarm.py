@@ -8,7 +8,6 @@ from tests.scores import Record
 from tests.unit.test_scoring import AT, TOPICS, ByRisk
 
 from fraudstream.model.drift_reference import Reference
-from fraudstream.model.features import FEATURES
 from fraudstream.model.fraud_model import FraudModel, Thresholds
 from fraudstream.simulation import simulate
 from scorer.drift.alarm import DriftAlarm
@@ -25,11 +24,9 @@ REFERENCE = Reference.of(HISTORY, SCORER.model.score(HISTORY))
 
 def cycle(rng: np.random.Generator, second: int, *, richer: float) -> list[Outcome]:
     """Return the outcomes of a cycle at that second: 1,000 payments and a dead letter, of two partitions."""
-    payments = simulate(rng, 1_000)
-    columns = [getattr(payments, name).tolist() for name in FEATURES]
-    columns[0] = [amount * richer for amount in columns[0]]
     values = [
-        json.dumps(dict(zip(FEATURES, row, strict=True), payment_id=1)).encode() for row in zip(*columns, strict=True)
+        json.dumps({**row, "amount": row["amount"] * richer, "payment_id": 1}).encode()
+        for row in simulate(rng, 1_000).rows()
     ]
     records = [Record(value, offset=offset, timestamp=second * 1_000) for offset, value in enumerate([b"no", *values])]
     return SCORER.decide({0: records[:300], 1: records[300:]}, {}, AT)
@@ -64,4 +61,4 @@ def test_payments_and_scores_are_those_that_are_published() -> None:
     """The measured values equal the published ones row by row, without the dead letters."""
     for outcome in cycle(np.random.default_rng(4), 0, richer=1.0):
         np.testing.assert_array_equal(outcome.probabilities, outcome.scored.fraud_probability)
-        np.testing.assert_array_equal(outcome.matrix[:, 0], outcome.scored.payments.amount)
+        np.testing.assert_array_equal(outcome.matrix[:, 0], outcome.scored.payments["amount"])

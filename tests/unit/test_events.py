@@ -5,13 +5,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scores import message, payments
 
 from fraudstream.payment import InvalidPayment, Payment, decode, decode_all
 
-GOOD = (
-    b'{"payment_id":1,"amount":1200,"country_risk_score":0.68,'
-    b'"failed_logins":3,"transaction_hour":18,"is_new_device":1}'
-)
+GOOD = message(amount=1200, country_risk_score=0.68, failed_logins=3, transaction_hour=18)
 
 
 def with_field(name: str, raw: str) -> bytes:
@@ -159,18 +157,7 @@ def test_a_batch_is_decoded_as_each_message_alone(batch: list[bytes | None]) -> 
     assert decode_all(batch) == [decode(value) for value in batch]
 
 
-@given(
-    st.fixed_dictionaries(
-        {
-            "payment_id": st.integers(1, 2**63 - 1),
-            "amount": st.floats(0, 1e12, exclude_min=True),
-            "country_risk_score": st.floats(0, 1),
-            "failed_logins": st.integers(0, 10_000),
-            "transaction_hour": st.integers(0, 23),
-            "is_new_device": st.integers(0, 1),
-        }
-    )
-)
+@given(payments)
 def test_every_payment_in_range_is_read_back(payment: dict[str, float]) -> None:
     """Values in range are accepted and unchanged."""
     assert decode(json.dumps(payment).encode()) == payment

@@ -12,25 +12,17 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from tests.fuzz import examples
+from tests.scores import payments
 
 from fraudstream.errors import PaymentFileError
 from fraudstream.model.features import FEATURES
-from fraudstream.payment import Payment, decode
+from fraudstream.payment import FIELDS, Payment, decode
 from fraudstream.record import KeyedMessage
 from producer.files import FileSource, check
 from producer.identifiers import PaymentIds
 
-HEADER = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device"
+HEADER = ",".join(FIELDS)
 GOOD = "1,1200,0.68,3,18,1"
-payments = st.builds(
-    Payment,
-    payment_id=st.integers(1, 2**63 - 1),
-    amount=st.floats(0, 1e12, exclude_min=True),
-    country_risk_score=st.floats(0, 1),
-    failed_logins=st.integers(0, 10_000),
-    transaction_hour=st.integers(0, 23),
-    is_new_device=st.integers(0, 1),
-)
 same_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.scores import PAYMENT
 
 from fraudstream.payment import InvalidPayment, decode
 from fraudstream.record import KeyedMessage
@@ -13,14 +14,6 @@ from producer.generator import SimulatedSource
 from producer.identifiers import PaymentIds
 from producer.malformed import BROKEN, WithMalformed
 
-FIELDS = {
-    "payment_id": 7,
-    "amount": 12.5,
-    "country_risk_score": 0.25,
-    "failed_logins": 1,
-    "transaction_hour": 3,
-    "is_new_device": 0,
-}
 NOW_MS = 1_790_000_000_000
 
 
@@ -45,14 +38,14 @@ def _source(rate: float, seed: int = 0) -> WithMalformed:
 @pytest.mark.parametrize("kind", BROKEN)
 def test_each_kind_is_invalid(kind: str) -> None:
     """No malformed message could be scored."""
-    assert isinstance(decode(BROKEN[kind](FIELDS)), InvalidPayment)
+    assert isinstance(decode(BROKEN[kind](dict(PAYMENT))), InvalidPayment)
 
 
 def test_there_is_variety() -> None:
     """The kinds differ in reasons and bytes."""
-    results = {kind: decode(make(FIELDS)) for kind, make in BROKEN.items()}
+    results = {kind: decode(make(dict(PAYMENT))) for kind, make in BROKEN.items()}
     assert len({result.reason for result in results.values() if isinstance(result, InvalidPayment)}) >= 6
-    assert len({make(FIELDS) for make in BROKEN.values()}) == len(BROKEN)
+    assert len({make(dict(PAYMENT)) for make in BROKEN.values()}) == len(BROKEN)
 
 
 def test_rate_and_seed() -> None:

@@ -12,22 +12,22 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fuzz import examples
+from tests.scores import payments
 from tests.unit.test_artifact import save
-from tests.unit.test_rows import payments
 
 from cli import __main__ as cli
 from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
 from fraudstream.model import store
 from fraudstream.model.features import matrix
-from fraudstream.payment import PAYMENT, InvalidPayment, Payment, check_all, columns, decode
+from fraudstream.payment import FIELDS, PAYMENT, InvalidPayment, Payment, check_all, columns, decode
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rows import payments as payment_schema
 from fraudstream.scored_payment import HEADER
 
-COLUMNS = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device"
+COLUMNS = ",".join(FIELDS)
 GOOD = "1,1200,0.68,3,18,1"
 fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from tests.fuzz import examples
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import FIELDS, InvalidPayment, decode
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE, lines
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rows import Batch, Rejected, Row, payments
 
-COLUMNS = ("payment_id", "amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device", "note")
+COLUMNS = (*FIELDS, "note")
 GOOD = ("7", "12.5", "0.25", "3", "18", "1", "x")
 PAYMENT = {
     "payment_id": 7,

@@ -2,13 +2,13 @@
 
 from unittest.mock import MagicMock, call
 
+from tests.scores import message
+
 from fraudstream.kafka.payments import Delivery
 from fraudstream.record import KeyedMessage
 from producer.report import Report
 
-PAYMENT = (
-    b'{"payment_id":7,"amount":12.5,"country_risk_score":0.5,"failed_logins":0,"transaction_hour":1,"is_new_device":0}'
-)
+PAYMENT = message(payment_id=7, amount=12.5)
 
 
 def _delivery(*values: bytes | None, offset: int = 10) -> Delivery:

@@ -7,21 +7,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import PAYMENT, One, csv_chunk, scored_values
+from tests.scores import PAYMENT, One, csv_chunk, payments, scored_values
 
-from fraudstream.payment import Payment
 from fraudstream.scored_payment import HEADER, stored_row
 from fraudstream.timestamps import rfc3339
 
-payments = st.builds(
-    Payment,
-    payment_id=st.integers(1, 2**63 - 1),
-    amount=st.floats(0, 1e12, exclude_min=True),
-    country_risk_score=st.floats(0, 1),
-    failed_logins=st.integers(0, 10_000),
-    transaction_hour=st.integers(0, 23),
-    is_new_device=st.integers(0, 1),
-)
 scored = st.builds(
     One,
     payment=payments,
@@ -53,7 +43,7 @@ def test_csv_and_topic_are_equal(batch: list[One]) -> None:
 @given(scored)
 def test_a_row_is_read_back_for_a_replay(one: One) -> None:
     """A replay repeats the stored values."""
-    stored = stored_row(csv_chunk([one]).decode())
+    stored = stored_row(csv_chunk([one]))
     assert (stored.partition, stored.offset) == (one.partition, one.offset)
     assert (stored.fraud_probability, stored.decision) == (one.fraud_probability, one.decision)
 

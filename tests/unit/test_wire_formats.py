@@ -12,18 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fuzz import examples
+from tests.scores import payment
 
 from fraudstream import wire_formats
 from fraudstream.payment import InvalidPayment, decode
 
-FIELDS = {
-    "payment_id": 1,
-    "amount": 11.5,
-    "country_risk_score": 0.25,
-    "failed_logins": 1,
-    "transaction_hour": 1,
-    "is_new_device": 1,
-}
+FIELDS = payment(amount=11.5, country_risk_score=0.25)
 TEXT = json.dumps(FIELDS)
 GOOD = TEXT.encode()
 MISTAKES = {

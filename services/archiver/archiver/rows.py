@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from pydantic_core import to_json
 
 from fraudstream.dead_letter import DeadLetter, Headers, dead_letter, replayed
+from fraudstream.payment import FIELDS
 from fraudstream.record import Place, Record
 from fraudstream.runtime.settings import TopicSettings
 from fraudstream.scored_payment import Reason, scored_payment
@@ -91,12 +92,7 @@ def scored_row(input_topic: str, record: Record, latest: str, moment: Callable[[
         payment["source_offset"],
         record.timestamp,
         moment(record.timestamp) if record.timestamp in _SHOWN_STAMPS else None,
-        payment["payment_id"],
-        payment["amount"],
-        payment["country_risk_score"],
-        payment["failed_logins"],
-        payment["transaction_hour"],
-        payment["is_new_device"],
+        *map(payment.get, FIELDS),
         payment["fraud_probability"],
         payment["decision"],
         _clean(payment["model_version"]),

@@ -16,6 +16,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
+from fraudstream.model.features import FEATURES
+from fraudstream.payment import FIELDS, ID, Number
+
 METADATA = MetaData()
 
 
@@ -27,6 +30,12 @@ def moment() -> DateTime:
 def document() -> Text:
     """Return the type of JSON: JSONB, or in SQLite text, which its JSON functions read."""
     return Text().with_variant(JSONB(), "postgresql")
+
+
+def _payment_column(name: str, number: Number) -> Column[float]:
+    """Return the column of a payment's field; those that the model does not see may be missing from older payments."""
+    kind = Double if number.type is float else Integer if number.highest < 2**31 else BigInteger
+    return Column(name, kind, nullable=name not in {ID, *FEATURES})
 
 
 positions = Table(
@@ -50,12 +59,7 @@ scored_payments = Table(
     Column("source_offset", BigInteger, nullable=False),
     Column("timestamp_ms", BigInteger, nullable=False),
     Column("paid_at", moment()),
-    Column("payment_id", BigInteger, nullable=False),
-    Column("amount", Double, nullable=False),
-    Column("country_risk_score", Double, nullable=False),
-    Column("failed_logins", Integer, nullable=False),
-    Column("transaction_hour", Integer, nullable=False),
-    Column("is_new_device", Integer, nullable=False),
+    *(_payment_column(name, number) for name, number in FIELDS.items()),
     Column("fraud_probability", Double, nullable=False),
     Column("decision", Text, nullable=False),
     Column("model_version", Text, nullable=False),

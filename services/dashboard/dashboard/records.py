@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
+from fraudstream.payment import VALUES
 from fraudstream.record import Record
 from fraudstream.scored_payment import ScoredPayment
 from fraudstream.timestamps import rfc3339
@@ -22,11 +23,11 @@ def second_of(scored_at: str) -> int:
 
 def shown(payment: ScoredPayment, timestamp_ms: int) -> dict[str, Any]:
     """Return a scored payment for the page; the id is text, as JavaScript numbers are exact only up to 2^53."""
-    fields = ("amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device")
     scores = ("fraud_probability", "decision", "model_version", "reasons", "scored_at")
     return {
         "payment_id": str(payment["payment_id"]),
-        **{name: payment[name] for name in (*fields, *scores)},  # type: ignore[literal-required]
+        "fields": {name: payment.get(name) for name in VALUES},
+        **{name: payment[name] for name in scores},  # type: ignore[literal-required]
         "partition": payment["source_partition"],
         "offset": payment["source_offset"],
         "timestamp": rfc3339(timestamp_ms),

@@ -7,9 +7,10 @@ from pathlib import Path
 
 from fraudstream.errors import PaymentFileError
 from fraudstream.kafka.connection import Log
+from fraudstream.payment import ID
 from fraudstream.payment_files.reading import Table, opened
 from fraudstream.payment_files.rejections import Rejections
-from fraudstream.payment_files.rows import ID, Schema, payments
+from fraudstream.payment_files.rows import Schema, payments
 from fraudstream.record import KeyedMessage
 from producer.identifiers import PaymentIds
 

@@ -5,7 +5,11 @@ from collections.abc import Callable, Mapping
 from random import Random
 from typing import Any
 
+import numpy as np
+
+from fraudstream.payment import ID
 from fraudstream.record import KeyedMessage
+from fraudstream.simulation import simulate
 from producer.identifiers import PaymentIds
 from producer.source import Source
 
@@ -68,6 +72,7 @@ class WithMalformed:
         self._rate = rate
         self._ids = ids
         self._random = random
+        self._rng = np.random.default_rng(random.getrandbits(64))
 
     def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
         """Return `count` messages, each of them malformed with the given probability."""
@@ -76,18 +81,10 @@ class WithMalformed:
         good = self._source.take(wanted, now_ms)
         if len(good) < wanted:
             return good
-        rest = iter(good)
-        return [self._broken(now_ms) if is_broken else next(rest) for is_broken in broken]
+        rest, bad = iter(good), simulate(self._rng, broken.count(True)).rows()
+        return [self._broken(next(bad), now_ms) if is_broken else next(rest) for is_broken in broken]
 
-    def _broken(self, now_ms: int) -> KeyedMessage:
+    def _broken(self, values: Fields, now_ms: int) -> KeyedMessage:
         (payment_id,) = self._ids.take(1)
-        fields = {
-            "payment_id": payment_id,
-            "amount": round(self._random.lognormvariate(4, 1), 2),
-            "country_risk_score": round(self._random.random(), 3),
-            "failed_logins": self._random.randrange(4),
-            "transaction_hour": self._random.randrange(24),
-            "is_new_device": self._random.randrange(2),
-        }
-        value = self._random.choice(tuple(BROKEN.values()))(fields)
+        value = self._random.choice(tuple(BROKEN.values()))({ID: payment_id, **values})
         return KeyedMessage(b"%d" % payment_id, value, now_ms)

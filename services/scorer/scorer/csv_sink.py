@@ -170,7 +170,7 @@ class CsvSink:
         with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
             file.seek(mark.start)
             lines = file.read(mark.end - mark.start).splitlines()
-        stored = [row for row in map(stored_row, map(bytes.decode, lines)) if row.partition == partition]
+        stored = [row for row in map(stored_row, lines) if row.partition == partition]
         return {
             row.offset: Row(
                 fraud_probability=row.fraud_probability, decision=row.decision, model_version=row.model_version

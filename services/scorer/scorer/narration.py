@@ -78,8 +78,8 @@ class Narration:
         for outcome in outcomes:
             scored = outcome.scored
             for payment_id, amount, probability, decision in zip(
-                scored.payments.payment_id,
-                scored.payments.amount,
+                scored.payments["payment_id"],
+                scored.payments["amount"],
                 scored.fraud_probability,
                 scored.decision,
                 strict=True,

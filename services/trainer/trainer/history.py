@@ -9,12 +9,10 @@ from pathlib import Path
 import numpy as np
 import structlog
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, with_config
-from typing_extensions import TypedDict
 
 from fraudstream.errors import PaymentFileError, TrainingDataError
 from fraudstream.model.features import FEATURES
-from fraudstream.payment import STRICT, Amount, Flag, Hour, Logins, Risk
+from fraudstream.payment import Flag, Payment, validator
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rejections import Rejections
 from fraudstream.payment_files.rows import LABEL, Schema
@@ -27,19 +25,8 @@ FEWEST_ROWS = 100
 FEWEST_OF_A_CLASS = 10
 
 
-@with_config(STRICT)
-class KnownPayment(TypedDict):
-    """A payment whose outcome is known."""
-
-    amount: Amount
-    country_risk_score: Risk
-    failed_logins: Logins
-    transaction_hour: Hour
-    is_new_device: Flag
-    is_fraud: Flag | bool
-
-
-_SCHEMA = Schema(adapter=TypeAdapter(KnownPayment), columns=COLUMNS)
+_KNOWN_PAYMENT = {name: Payment.__annotations__[name] for name in FEATURES} | {LABEL: Flag | bool}
+_SCHEMA = Schema(adapter=validator(_KNOWN_PAYMENT), columns=COLUMNS)
 _VALUES = itemgetter(*COLUMNS)
 
 

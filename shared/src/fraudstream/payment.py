@@ -1,9 +1,12 @@
-"""Schema of a payment, and messages decoded into payments or the reason why they are invalid."""
+"""Schema of a payment: its fields, messages decoded into payments or the reason why they are invalid, and encoded."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import repeat
+from math import inf
 from operator import itemgetter
-from typing import Annotated, NamedTuple, TypeVar
+from string import Formatter
+from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 
 import pydantic_core
 from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
@@ -54,15 +57,26 @@ class Payment(TypedDict):
     is_new_device: Flag
 
 
-class Payments(NamedTuple):
-    """Payments as columns of equal length; fields as in Payment."""
+class Number(NamedTuple):
+    """The type of a field, and its highest value."""
 
-    payment_id: Sequence[int]
-    amount: Sequence[float]
-    country_risk_score: Sequence[float]
-    failed_logins: Sequence[int]
-    transaction_hour: Sequence[int]
-    is_new_device: Sequence[int]
+    type: type[int] | type[float]
+    highest: float
+
+
+def _number(hint: object) -> Number:
+    kind, *limits = get_args(hint) or (hint,)
+    highest = [getattr(limit, "le", inf) for field in limits for limit in field.metadata]
+    return Number(kind, min(highest, default=inf))
+
+
+FIELDS: Mapping[str, Number] = {name: _number(hint) for name, hint in Payment.__annotations__.items()}
+"""All fields of a payment, in the order in which they are written. Outputs, files and tables derive from these."""
+ID = "payment_id"
+VALUES = tuple(name for name in FIELDS if name != ID)
+"""The fields except the id."""
+Payments = Mapping[str, Sequence[float]]
+"""Payments as columns of equal length, by field."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,9 +87,23 @@ class InvalidPayment:
     detail: str
 
 
+def validator(fields: Mapping[str, object], config: ConfigDict = STRICT) -> TypeAdapter[Any]:
+    """Return the validator of objects with fields of these types."""
+    fields_type: Any = TypedDict("Fields", dict(fields))  # type: ignore[misc]  # of fields known at run time
+    return TypeAdapter(with_config(config)(fields_type))
+
+
 PAYMENT = TypeAdapter(Payment)
 """Validator of payments; its `validator` has the methods of pydantic-core itself."""
-_FIELDS = itemgetter(*Payments._fields)
+_ROW = itemgetter(*FIELDS)
+# frequent numbers as text
+_SMALL = [str(number) for number in range(10_001)]
+_FORMATS: Mapping[str, Callable[[Any], str]] = {
+    name: _SMALL.__getitem__ if number.type is int and number.highest < len(_SMALL) else repr
+    for name, number in FIELDS.items()
+}
+JSON_FIELDS = ",".join(f'"{name}":{{{name}}}' for name in FIELDS)
+"""Template for `fill`: the fields as part of a JSON object."""
 
 
 def decode(value: bytes | None) -> Payment | InvalidPayment:
@@ -115,8 +143,32 @@ def check_all(fields: Sequence[Mapping[str, object]], adapter: TypeAdapter[E]) -
 
 def columns(payments: Iterable[Mapping[str, object]]) -> Payments:
     """Return the payments as columns."""
-    by_field = list(zip(*map(_FIELDS, payments), strict=True))
-    return Payments(*by_field) if by_field else Payments((), (), (), (), (), ())
+    by_field = list(zip(*map(_ROW, payments), strict=True))
+    return dict(zip(FIELDS, by_field or [()] * len(FIELDS), strict=True))
+
+
+def texts(payments: Payments) -> dict[str, list[str]]:
+    """Return the columns as text."""
+    return {name: list(map(_FORMATS[name], column)) for name, column in payments.items()}
+
+
+def encode_all(payments: Payments) -> list[bytes]:
+    """Return the value of a message for each payment, in order."""
+    return fill(f"{{{{{JSON_FIELDS}}}}}", texts(payments))
+
+
+def fill(template: str, columns: Mapping[str, Sequence[str]]) -> list[bytes]:
+    """Return `template` for each row, with the row's text in place of each `{name of a column}`.
+
+    Joining columns takes half the time of formatting each row with `%`.
+    """
+    rows = len(next(iter(columns.values())))
+    parts: list[Iterable[str]] = []
+    for literal, name, _, _ in Formatter().parse(template):
+        parts.append(repeat(literal, rows))
+        if name:
+            parts.append(columns[name])
+    return list(map(str.encode, map("".join, zip(*parts, strict=True))))
 
 
 def excess(text: bytes, most_values: int) -> str:
@@ -181,7 +233,7 @@ def _explain(value: bytes | None, error: ValidationError) -> InvalidPayment:
 
 
 def _explain_envelope(value: bytes, error: ValidationError) -> InvalidPayment | None:
-    if error.error_count() < len(Payments._fields):
+    if error.error_count() < len(FIELDS):
         return None
     problems = error.errors(include_url=False, include_input=False, include_context=False)
     if any(problem["type"] != "missing" for problem in problems):

@@ -2,23 +2,27 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, NamedTuple, NotRequired, Self
+from typing import Annotated, Literal, NotRequired, Self
 
 import numpy as np
-from pydantic import ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import ConfigDict, Field, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from fraudstream.payment import Payments, excess
+from fraudstream.model.features import FEATURES
+from fraudstream.payment import FIELDS, ID, JSON_FIELDS, Number, Payment, Payments, excess, fill, texts, validator
 from fraudstream.timestamps import Timestamps
 
-HEADER = (
-    "timestamp,payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device,"
-    "fraud_probability,decision,model_version,partition,offset"
+COLUMNS = ("timestamp", *FIELDS, "fraud_probability", "decision", "model_version", "partition", "offset")
+"""Columns of the CSV."""
+HEADER = ",".join(COLUMNS)
+_RECORD = (
+    f'{{{{{JSON_FIELDS},"fraud_probability":{{fraud_probability}},"decision":"{{decision}}",'
+    '"model_version":"{model_version}","reasons":{reasons},"source_partition":{partition},"source_offset":{offset},'
+    '"scored_at":"{scored_at}"{challenger}}}'
 )
-_CELLS = HEADER.count(",") + 1
+"""Template of a record in `scored-payments`."""
 
 # frequent numbers as text
-_SMALL = [str(number) for number in range(10_001)]
 _LAST_DIGITS = [f"{number:03d}" for number in range(1_000)]
 _FIRST_DIGITS = [*(f"0.{digits}" for digits in _LAST_DIGITS), "1.000"]
 
@@ -50,8 +54,9 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoredRow:
-    """Columns of a CSV row that a replay needs."""
+    """A row of the CSV: its payment's id, its score, and the place of its payment."""
 
+    payment_id: int
     partition: int
     offset: int
     fraud_probability: float
@@ -59,68 +64,59 @@ class StoredRow:
     model_version: str
 
 
-def stored_row(line: str) -> StoredRow:
+def cells(line: bytes) -> dict[str, bytes]:
+    """Return the cells of a CSV row by column. Raises ValueError if the line has more or fewer."""
+    found = line.rstrip(b"\r\n").split(b",")
+    if len(found) != len(COLUMNS):
+        raise ValueError(f"{len(found)} cells instead of {len(COLUMNS)}")
+    return dict(zip(COLUMNS, found, strict=True))
+
+
+def stored_row(line: bytes) -> StoredRow:
     """Return one row of the CSV, parsed. Raises ValueError if the line was not written by us."""
-    cells = line.rstrip("\r\n").split(",")
-    if len(cells) != _CELLS:
-        raise ValueError("not a row of this file")
+    row = cells(line)
     return StoredRow(
-        partition=int(cells[10]),
-        offset=int(cells[11]),
-        fraud_probability=float(cells[7]),
-        decision=cells[8],
-        model_version=cells[9],
+        payment_id=int(row["payment_id"]),
+        partition=int(row["partition"]),
+        offset=int(row["offset"]),
+        fraud_probability=float(row["fraud_probability"]),
+        decision=row["decision"].decode(),
+        model_version=row["model_version"].decode(),
     )
 
 
-class Texts(NamedTuple):
-    """Scored payments as text: the CSV's columns in their order, then the columns of the topic only.
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """Scored payments as text, by column: those of the CSV, `reasons`, and `challenger`, the end of the record.
 
     Each number is formatted once, for CSV and topic.
     """
 
-    timestamp: Sequence[str]
-    payment_id: Sequence[str]
-    amount: Sequence[str]
-    country_risk_score: Sequence[str]
-    failed_logins: Sequence[str]
-    transaction_hour: Sequence[str]
-    is_new_device: Sequence[str]
-    fraud_probability: Sequence[str]
-    decision: Sequence[str]
-    model_version: Sequence[str]
-    partition: Sequence[str]
-    offset: Sequence[str]
-    reasons: Sequence[str]
-    challenger: Sequence[str]
+    columns: Mapping[str, Sequence[str]]
 
     @classmethod
     def of(cls, scored: Scored) -> Self:
         """Return `scored` formatted as text, in order."""
-        payments = scored.payments
         reasons = ["[]"] * len(scored)
         for number, text in scored.reasons.items():
             reasons[number] = text
         return cls(
-            timestamp=list(map(Timestamps().__getitem__, scored.timestamp_ms)),
-            payment_id=list(map(repr, payments.payment_id)),
-            amount=list(map(repr, payments.amount)),
-            country_risk_score=list(map(repr, payments.country_risk_score)),
-            failed_logins=list(map(_SMALL.__getitem__, payments.failed_logins)),
-            transaction_hour=list(map(_SMALL.__getitem__, payments.transaction_hour)),
-            is_new_device=list(map(_SMALL.__getitem__, payments.is_new_device)),
-            fraud_probability=_format_scores(scored.fraud_probability),
-            decision=scored.decision,
-            model_version=scored.model_version,
-            partition=list(map(repr, scored.partition)),
-            offset=list(map(repr, scored.offset)),
-            reasons=reasons,
-            challenger=_format_challenger(scored),
+            {
+                "timestamp": list(map(Timestamps().__getitem__, scored.timestamp_ms)),
+                **texts(scored.payments),
+                "fraud_probability": _format_scores(scored.fraud_probability),
+                "decision": scored.decision,
+                "model_version": scored.model_version,
+                "partition": list(map(repr, scored.partition)),
+                "offset": list(map(repr, scored.offset)),
+                "reasons": reasons,
+                "challenger": _format_challenger(scored),
+            }
         )
 
     def csv_lines(self) -> list[str]:
         """Return a CSV line for each payment, without its line end."""
-        return list(map(",".join, zip(*self[:_CELLS], strict=True)))
+        return list(map(",".join, zip(*map(self.columns.__getitem__, COLUMNS), strict=True)))
 
     def csv_chunk(self) -> bytes:
         """Return all CSV lines, each with its line end."""
@@ -129,14 +125,7 @@ class Texts(NamedTuple):
 
     def scored_values(self, scored_at: str) -> list[bytes]:
         """Return one JSON object for each payment, the value of its record in `scored-payments`."""
-        columns = zip(*self, strict=True)
-        return [
-            f'{{"payment_id":{key},"amount":{amount},"country_risk_score":{risk},"failed_logins":{logins},'
-            f'"transaction_hour":{hour},"is_new_device":{device},"fraud_probability":{score},'
-            f'"decision":"{verdict}","model_version":"{model}","reasons":{why},'
-            f'"source_partition":{place},"source_offset":{offset},"scored_at":"{scored_at}"{other}}}'.encode()
-            for _, key, amount, risk, logins, hour, device, score, verdict, model, place, offset, why, other in columns
-        ]
+        return fill(_RECORD, {**self.columns, "scored_at": [scored_at] * len(self.columns["offset"])})
 
 
 def _format_challenger(scored: Scored) -> list[str]:
@@ -160,7 +149,8 @@ MOST_VALUES = 2_000
 
 Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]
 Share = Annotated[float, Field(ge=0, le=1)]
-Small = Annotated[int, Field(ge=0, lt=2**31)]
+_SMALL_LIMIT = 2**31
+Small = Annotated[int, Field(ge=0, lt=_SMALL_LIMIT)]
 Large = Annotated[int, Field(ge=0, lt=2**63)]
 
 
@@ -173,16 +163,9 @@ class Reason(TypedDict):
     text: Text
 
 
-@with_config(ConfigDict(allow_inf_nan=False, extra="ignore"))
-class ScoredPayment(TypedDict):
+class ScoredPayment(Payment):
     """The value of a record in `scored-payments`, as the scorer writes it."""
 
-    payment_id: Large
-    amount: float
-    country_risk_score: float
-    failed_logins: Small
-    transaction_hour: Small
-    is_new_device: Small
     fraud_probability: Share
     decision: Literal["approve", "review", "block"]
     model_version: Text
@@ -194,7 +177,20 @@ class ScoredPayment(TypedDict):
     challenger_version: NotRequired[Text]
 
 
-_validate: Callable[[bytes | None], ScoredPayment] = TypeAdapter(ScoredPayment).validator.validate_json  # type: ignore[assignment]
+def _readable(name: str, number: Number) -> object:
+    """Return the type of a payment's field in a record of any release.
+
+    Ranges may have changed. A field that the model does not see may have been added since.
+    """
+    kind = float if number.type is float else Small if number.highest < _SMALL_LIMIT else Large
+    return kind if name in {ID, *FEATURES} else NotRequired[kind]
+
+
+_VALIDATOR = validator(
+    {**ScoredPayment.__annotations__, **{name: _readable(name, number) for name, number in FIELDS.items()}},
+    ConfigDict(allow_inf_nan=False, extra="ignore"),
+)
+_validate: Callable[[bytes | None], ScoredPayment] = _VALIDATOR.validator.validate_json  # type: ignore[assignment]
 
 
 def scored_payment(value: bytes | None) -> ScoredPayment | None:

@@ -1,9 +1,13 @@
 """Realistic simulated payments for the history and the producer, and the true probability that each is fraud."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from fraudstream.model.features import FEATURES
+from fraudstream.payment import VALUES
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -27,7 +31,7 @@ _FRAILTY = 0.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SimulatedPayments:
-    """The five features of n payments as arrays; each value is valid in a message without conversion."""
+    """The fields of n payments, without ids, as arrays; each value is valid in a message without conversion."""
 
     amount: Floats
     country_risk_score: Floats
@@ -35,10 +39,18 @@ class SimulatedPayments:
     transaction_hour: Integers
     is_new_device: Integers
 
+    def columns(self) -> dict[str, list[float]]:
+        """Return the fields by name, in the order of `fraudstream.payment.VALUES`."""
+        return {name: getattr(self, name).tolist() for name in VALUES}
+
+    def rows(self) -> Iterator[dict[str, float]]:
+        """Yield the fields of each payment."""
+        columns = self.columns()
+        return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
+
     def matrix(self) -> Floats:
         """Return the features in shape (n, 5), columns in the order of `fraudstream.model.features.FEATURES`."""
-        columns = (self.amount, self.country_risk_score, self.failed_logins, self.transaction_hour, self.is_new_device)
-        return np.column_stack(columns).astype(np.float64, copy=False)
+        return np.column_stack([getattr(self, name) for name in FEATURES]).astype(np.float64, copy=False)
 
 
 def simulate(rng: np.random.Generator, count: int, *, hour: int | None = None) -> SimulatedPayments:

@@ -8,10 +8,9 @@ import pydantic_core
 from cli.audit.merge import Content
 from fraudstream.payment import InvalidPayment, columns, decode, excess
 from fraudstream.record import Record
-from fraudstream.scored_payment import MOST_VALUES, Scored
+from fraudstream.scored_payment import MOST_VALUES, Scored, stored_row
 
 Unreadable = Callable[[str], None]
-_COLUMNS = 12
 _NOT_OURS = (ValueError, TypeError, KeyError, OverflowError)
 """Errors raised by reading the fields of another writer's record."""
 
@@ -53,16 +52,14 @@ def row_entries(lines: Iterable[bytes], partition: int, unreadable: Unreadable) 
     entries: list[tuple[int, Content]] = []
     wanted = b"%d" % partition
     for line in lines:
-        cells = line.split(b",")
-        if len(cells) != _COLUMNS or cells[10] != wanted:
-            if cells[-2] == wanted:
-                unreadable(f"CSV row {_preview(line)}: {len(cells)} cells instead of {_COLUMNS}")
+        if line.rsplit(b",", 2)[-2] != wanted:
             continue
         try:
-            content = int(cells[1]), float(cells[7]), cells[8].decode(), cells[9].decode()
-            entries.append((int(cells[11]), content))
+            row = stored_row(line)
         except ValueError as error:
             unreadable(f"CSV row {_preview(line)}: {_text(error)}")
+        else:
+            entries.append((row.offset, (row.payment_id, row.fraud_probability, row.decision, row.model_version)))
     return entries
 
 

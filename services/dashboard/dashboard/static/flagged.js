@@ -33,7 +33,7 @@ function row(payment, open) {
   const node = el('tr', { role: 'row', 'data-testid': 'flagged-row', 'data-payment-id': payment.payment_id, 'data-decision': payment.decision },
     cell('time', el('time', { datetime: time, title: `${time} (UTC)` }, isoClock(time))),
     cell('id', link),
-    cell('number', el('span', { title: amount(payment.amount) }, amountShort(payment.amount))),
+    cell('number', el('span', { title: amount(payment.fields.amount) }, amountShort(payment.fields.amount))),
     cell('decision', decisionBadge(payment.decision)),
     cell('probability', el('span', { class: `meter ${payment.decision}`, 'aria-hidden': 'true' }, meter), probability(payment.fraud_probability)),
     cell('reasons', ...payment.reasons.slice(0, CHIPS).map((reason) => el('span', { class: 'chip' }, plain(reason.text))),

@@ -3,8 +3,15 @@
 import { decisionBadge } from './decisions.js';
 import { el } from './dom.js';
 import { facts, moment } from './facts.js';
-import { amount, decimal, duration, integer, NONE, words } from './format.js';
+import { amount, decimal, duration, NONE, words } from './format.js';
 import { plain } from './untrusted.js';
+
+// label and format of fields that are not shown by their name as a plain number
+const SHOWN = {
+  amount: ['Amount', amount],
+  transaction_hour: ['Hour of the day', (hour) => `${hour}:00 – ${hour}:59`],
+  is_new_device: ['New device', (flag) => (flag ? 'yes' : 'no')],
+};
 
 /** Creates the detail of a payment. */
 export function paymentDetail(payment) {
@@ -12,14 +19,8 @@ export function paymentDetail(payment) {
     verdict(payment),
     el('h3', {}, 'Reasons'),
     reasons(payment.reasons),
-    el('h3', {}, 'Model input'),
-    facts([
-      ['Amount', amount(payment.amount)],
-      ['Country risk score', decimal(payment.country_risk_score)],
-      ['Failed logins', integer(payment.failed_logins)],
-      ['Hour of the day', `${payment.transaction_hour}:00 – ${payment.transaction_hour}:59`],
-      ['New device', payment.is_new_device ? 'yes' : 'no'],
-    ]),
+    el('h3', {}, 'Fields'),
+    facts(Object.entries(payment.fields).map(([name, value]) => field(name, value))),
     el('h3', {}, 'Origin and time'),
     facts([
       ['Input record', `partition ${payment.partition}, offset ${payment.offset}`],
@@ -29,6 +30,11 @@ export function paymentDetail(payment) {
       ['Model', el('code', {}, plain(payment.model_version))],
       ...(payment.challenger_version === null ? [] : [['Challenger', el('code', {}, plain(payment.challenger_version))]]),
     ]));
+}
+
+function field(name, value) {
+  const [label, format] = SHOWN[name] ?? [words(name).replace(/^./, (first) => first.toUpperCase()), decimal];
+  return [label, value === null ? NONE : format(value)];
 }
 
 function verdict(payment) {

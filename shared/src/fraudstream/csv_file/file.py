@@ -227,7 +227,7 @@ def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, tuple[int, int]]]:
     length, ranges = len(HEADER_LINE), dict[int, tuple[int, int]]()
     for line in file:
         try:
-            stored = stored_row(line.decode())
+            stored = stored_row(line)
         except ValueError:
             break
         if not line.endswith(b"\n"):

@@ -10,5 +10,5 @@ FEATURES = ("amount", "country_risk_score", "failed_logins", "transaction_hour",
 
 def matrix(payments: Payments) -> NDArray[np.float64]:
     """Return the feature matrix of `payments`, shape (n, 5), columns in the order of FEATURES."""
-    by_feature = np.array([getattr(payments, feature) for feature in FEATURES], dtype=np.float64)
+    by_feature = np.array([payments[feature] for feature in FEATURES], dtype=np.float64)
     return np.ascontiguousarray(by_feature.T)

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.model.features import FEATURES
+from fraudstream.payment import FIELDS
 from fraudstream.payment_files.cells import number
-from fraudstream.payment_files.rows import DECIMALS, ID, LABEL, quoted
+from fraudstream.payment_files.rows import DECIMALS, LABEL, quoted
 
 POINT, COMMA = ".", ","
 UNPROVEN = "?"
@@ -65,7 +65,7 @@ def converters(decimal_mark: str) -> Mapping[str, Convert]:
         found = common.get(text)
         return _convert(text, decimal_mark, whole=True) if found is None else found
 
-    return {name: decimal if name in DECIMALS else whole for name in (ID, *FEATURES)} | {LABEL: whole}
+    return {name: decimal if name in DECIMALS else whole for name in FIELDS} | {LABEL: whole}
 
 
 def problem(text: str, decimal_mark: str) -> str | None:

@@ -3,12 +3,12 @@
 from collections.abc import Sequence
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.payment import InvalidPayment, check_all
+from fraudstream.payment import ID, InvalidPayment, check_all
 from fraudstream.payment_files import decimals
 from fraudstream.payment_files.header import Header
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.quoting import QuoteError, cells
-from fraudstream.payment_files.rows import ID, Batch, Rejected, Row, Schema, described, in_order, quoted
+from fraudstream.payment_files.rows import Batch, Rejected, Row, Schema, described, in_order, quoted
 
 
 class DelimitedReader:

@@ -4,9 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fraudstream.errors import PaymentFileError
+from fraudstream.payment import ID
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.quoting import DELIMITERS, QuoteError, cells
-from fraudstream.payment_files.rows import ID, Schema, quoted
+from fraudstream.payment_files.rows import Schema, quoted
 
 _NAMES_SHOWN = 20
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import pydantic_core
 
 from fraudstream import wire_formats
-from fraudstream.payment import InvalidPayment, decode_each
+from fraudstream.payment import ID, InvalidPayment, decode_each
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
-from fraudstream.payment_files.rows import ID, Batch, Rejected, Row, Schema, described, in_order
+from fraudstream.payment_files.rows import Batch, Rejected, Row, Schema, described, in_order
 
 _SPACE = b" \t"
 NumberedRow = tuple[int, Row, bytes]

@@ -91,8 +91,9 @@ def _first_line(path: Path, schema: Schema, parts: Iterator[list[bytes]]) -> tup
 def _decimal_cells(parsed: Header, first: int, sample: Sequence[bytes]) -> Iterator[tuple[int, str, str]]:
     numbers, table, _, _ = split(parsed, first, sample)
     for number, row in zip(numbers, table, strict=True):
-        for name in DECIMALS:
-            yield number, name, row[parsed.places[name]]
+        for name in parsed.places:
+            if name in DECIMALS:
+                yield number, name, row[parsed.places[name]]
 
 
 def _batches(reader: Reader, first: int, parts: Iterable[Sequence[bytes]]) -> Iterator[Batch]:

@@ -6,12 +6,10 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from fraudstream.model.features import FEATURES
-from fraudstream.payment import PAYMENT
+from fraudstream.payment import FIELDS, PAYMENT, VALUES
 
-ID = "payment_id"
 LABEL = "is_fraud"
-DECIMALS = ("amount", "country_risk_score")
+DECIMALS = tuple(name for name, number in FIELDS.items() if number.type is float)
 """Columns that accept decimal numbers."""
 _SHOWN = 40
 _DETAIL_CHARACTERS = 300
@@ -56,7 +54,7 @@ class Batch:
 
 def payments(new_id: Callable[[int], int]) -> Schema:
     """Return the schema of payments; `new_id` returns the payment_id for a line without one."""
-    return Schema(adapter=PAYMENT, columns=FEATURES, new_id=new_id)
+    return Schema(adapter=PAYMENT, columns=VALUES, new_id=new_id)
 
 
 def in_order(rejected: Iterable[Rejected]) -> list[Rejected]:
