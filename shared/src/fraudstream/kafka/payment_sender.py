@@ -7,17 +7,16 @@ fails, for example after a broken connection, are sent again by the next one, an
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
-
-from aiokafka.partitioner import murmur2
 
 from fraudstream.errors import KafkaSetupError, TopicRefusesError
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, Log, quiet_client, started, stopped, unless_stopped
 from fraudstream.kafka.limits import OutputLimits, TopicsChangedError
+from fraudstream.kafka.partitioning import partitions_of
 from fraudstream.kafka.payment_producer import Batch, PaymentProducer
 from fraudstream.record import KeyedMessage
 from fraudstream.runtime.settings import KafkaSettings
@@ -135,10 +134,11 @@ class PaymentSender:
         if not self._filled.done():
             self._filled.set_result(None)
 
-    def _route(self, messages: Iterable[KeyedMessage]) -> None:
+    def _route(self, messages: Sequence[KeyedMessage]) -> None:
         """Queue *messages* as Kafka's Java client chooses the partition."""
-        for message in messages:
-            self._queues[(murmur2(message.key) & 0x7FFFFFFF) % len(self._queues)].append(message)
+        partitions = partitions_of([message.key for message in messages], len(self._queues))
+        for message, partition in zip(messages, partitions, strict=True):
+            self._queues[partition].append(message)
 
     async def _reached(self, condition: Callable[[], bool], timeout_s: float) -> bool:
         """Wait up to *timeout_s* for *condition*; log an outage. Raises the error that has ended `_send`."""
