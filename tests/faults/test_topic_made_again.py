@@ -6,7 +6,7 @@ from unittest.mock import MagicMock
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from fraudstream.kafka.payments import payment_sender
+from fraudstream.kafka.payment_sender import payment_sender
 from fraudstream.record import KeyedMessage
 from fraudstream.runtime.settings import KafkaSettings
 from tests.conftest import Names

@@ -11,7 +11,7 @@ from unittest.mock import MagicMock
 import pytest
 from aiokafka.errors import NotLeaderForPartitionError, OutOfOrderSequenceNumber
 
-from fraudstream.kafka.payments import Delivery, PaymentSender, payment_sender
+from fraudstream.kafka.payment_sender import Delivery, PaymentSender, payment_sender
 from fraudstream.record import KeyedMessage
 from fraudstream.runtime.settings import KafkaSettings
 from tests.conftest import Names
@@ -77,7 +77,7 @@ async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: Mag
         for first in range(0, COUNT, 1_000):
             await _put(sender, _messages(first, 1_000))
             if first == COUNT // 2 and break_it:
-                await break_it(sender._connection.producer._producer)
+                await break_it(sender._producer._producer)
             await asyncio.sleep(0)
         assert await sender.flush(20) == 0
     gc.collect()

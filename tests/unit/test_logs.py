@@ -11,7 +11,7 @@ import pytest
 import structlog
 from tests.scores import PAYMENT, One, scored
 
-from fraudstream.kafka.payments import Delivery
+from fraudstream.kafka.payment_sender import Delivery
 from fraudstream.payment_files.rejections import Rejections
 from fraudstream.payment_files.rows import Rejected
 from fraudstream.record import KeyedMessage

@@ -4,7 +4,7 @@ from unittest.mock import MagicMock, call
 
 from tests.scores import message
 
-from fraudstream.kafka.payments import Delivery
+from fraudstream.kafka.payment_sender import Delivery
 from fraudstream.record import KeyedMessage
 from producer.report import Report
 

@@ -6,7 +6,7 @@ import time
 from os import environ
 
 from fraudstream.errors import FraudstreamError
-from fraudstream.kafka.payments import Delivery, payment_sender
+from fraudstream.kafka.payment_sender import Delivery, payment_sender
 from fraudstream.runtime import logs
 from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat

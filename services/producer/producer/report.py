@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from fraudstream.kafka.connection import Log
-from fraudstream.kafka.payments import Delivery
+from fraudstream.kafka.payment_sender import Delivery
 from fraudstream.payment import InvalidPayment, decode
 
 _SLOW_PER_S = 10.0
