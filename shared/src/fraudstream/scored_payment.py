@@ -9,18 +9,42 @@ from pydantic import ConfigDict, Field, ValidationError, with_config
 from typing_extensions import TypedDict
 
 from fraudstream.model.features import FEATURES
-from fraudstream.payment import FIELDS, ID, JSON_FIELDS, Number, Payment, Payments, excess, fill, texts, validator
+from fraudstream.payment import (
+    FIELDS,
+    ID,
+    JSON_FIELDS,
+    Number,
+    Payment,
+    Payments,
+    excess,
+    fill,
+    parse_template,
+    texts,
+    validator,
+)
 from fraudstream.timestamps import Timestamps
 
 COLUMNS = ("timestamp", *FIELDS, "fraud_probability", "decision", "model_version", "partition", "offset")
 """Columns of the CSV."""
 HEADER = ",".join(COLUMNS)
-_RECORD = (
+_RECORD = parse_template(
     f'{{{{{JSON_FIELDS},"fraud_probability":{{fraud_probability}},"decision":"{{decision}}",'
     '"model_version":"{model_version}","reasons":{reasons},"source_partition":{partition},"source_offset":{offset},'
     '"scored_at":"{scored_at}"{challenger}}}'
 )
-"""Template of a record in `scored-payments`."""
+"""A record in `scored-payments`."""
+
+REDUCED = "scored"
+"""Prefix of the headers that describe a record's key and headers if they were too large for the topic."""
+_TEXT_CHARACTERS = 500
+MOST_VALUES = 2_000
+"""Limit on the values in a record's JSON, as `excess` counts them."""
+
+Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]
+Share = Annotated[float, Field(ge=0, le=1)]
+_SMALL_LIMIT = 2**31
+Small = Annotated[int, Field(ge=0, lt=_SMALL_LIMIT)]
+Large = Annotated[int, Field(ge=0, lt=2**63)]
 
 # frequent numbers as text
 _LAST_DIGITS = [f"{number:03d}" for number in range(1_000)]
@@ -139,19 +163,6 @@ def _format_scores(probabilities: Sequence[float]) -> list[str]:
     """Return each probability as `f"{probability:.6f}"` formats it, in half the time."""
     first, last = np.divmod(np.rint(np.multiply(probabilities, 1e6)).astype(np.int64), 1_000)
     return [_FIRST_DIGITS[i] + _LAST_DIGITS[j] for i, j in zip(first.tolist(), last.tolist(), strict=True)]
-
-
-REDUCED = "scored"
-"""Prefix of the headers that describe a record's key and headers if they were too large for the topic."""
-_TEXT_CHARACTERS = 500
-MOST_VALUES = 2_000
-"""Limit on the values in a record's JSON, as `excess` counts them."""
-
-Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]
-Share = Annotated[float, Field(ge=0, le=1)]
-_SMALL_LIMIT = 2**31
-Small = Annotated[int, Field(ge=0, lt=_SMALL_LIMIT)]
-Large = Annotated[int, Field(ge=0, lt=2**63)]
 
 
 @with_config(ConfigDict(allow_inf_nan=False))
