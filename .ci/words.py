@@ -102,12 +102,15 @@ def findings(path: Path) -> list[Finding]:
     return sorted(of_markdown(text) if path.suffix == ".md" else of_text(text))
 
 
+def _tracked() -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True)  # noqa: S607
+    return listed.stdout.split("\0")[:-1]
+
+
 def main(names: list[str]) -> int:
     """Print findings; 1 if there is one."""
-    tracked = subprocess.run(["git", "ls-files", "-z"], capture_output=True, text=True, check=True).stdout  # noqa: S607
-    paths = [Path(name) for name in names or tracked.split("\0") if name]
     count = 0
-    for path in paths:
+    for path in map(Path, names or _tracked()):
         looked_at = path.suffix in {".py", *_SUFFIXES} or path.name in _NAMES or path.parent.name == ".ci"
         if not looked_at or path.name in _OWN or path.suffix == ".lock" or not path.is_file():
             continue
