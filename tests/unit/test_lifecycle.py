@@ -92,3 +92,56 @@ def test_a_bug_in_main_ends_the_process() -> None:
 
     with pytest.raises(ValueError, match="ours"):
         run.run(main)
+
+
+async def _fail(error: Exception) -> None:
+    raise error
+
+
+async def _wait(ended: list[str]) -> None:
+    try:
+        await asyncio.Event().wait()
+    finally:
+        await asyncio.sleep(0)
+        ended.append("cancelled")
+
+
+def test_work_alongside_ends_with_the_block() -> None:
+    """Work that runs alongside a block is cancelled, and its end awaited, however the block ends."""
+    ended: list[str] = []
+
+    async def main() -> None:
+        async with run.alongside(_wait(ended), _wait(ended)):
+            await asyncio.sleep(0)
+        assert len(ended) == 2
+
+    asyncio.run(main())
+
+
+def test_the_blocks_error_is_raised_as_it_is() -> None:
+    """An error of the block is raised with its cause, after the work alongside has ended."""
+    ended: list[str] = []
+    cause = OSError("the cause")
+
+    async def main() -> None:
+        async with run.alongside(_wait(ended)):
+            await asyncio.sleep(0)
+            raise ValueError("the block's") from cause
+
+    with pytest.raises(ValueError, match="the block's") as raised:
+        asyncio.run(main())
+    assert raised.value.__cause__ is cause
+    assert ended == ["cancelled"]
+
+
+def test_an_error_alongside_ends_the_block() -> None:
+    """An error of the work that runs alongside a block ends the block, and is raised as it is."""
+    ended: list[str] = []
+
+    async def main() -> None:
+        async with run.alongside(_fail(ValueError("a bug"))):
+            await _wait(ended)
+
+    with pytest.raises(ValueError, match="a bug"):
+        asyncio.run(main())
+    assert ended == ["cancelled"]
