@@ -8,14 +8,14 @@ import uuid
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.consumer import fetcher
 from hypothesis import HealthCheck, settings
 
+import tests.own_client  # noqa: F401 - before the client is patched
+from fraudstream.kafka.patches import patch_aiokafka
 from tests.fuzz import examples
 from tests.integration.broker import Cluster, Line, kafka_line, why_unavailable
 from tests.integration.pgbouncer import PgBouncer
@@ -43,11 +43,12 @@ MakeCluster = Callable[..., Cluster]
 
 
 def pytest_configure() -> None:
-    """Refuse an unknown TEST_KAFKA before anything is collected."""
+    """Refuse an unknown TEST_KAFKA before anything is collected; patch the client, as a program does at its start."""
     try:
         kafka_line()
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+    patch_aiokafka()
 
 
 def pytest_report_header() -> str:
@@ -69,17 +70,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol() -> Generator[None, object, object]:
-    """Undo changes that product code within a test makes to the process.
-
-    Oracles read with the client's own classes; logging that a test has configured would hide the lines of later tests.
-    """
-    client: Any = fetcher
-    own = client.MemoryRecords, client.PartitionRecords
+    """Undo a test's configuration of logging, which would hide the lines of later tests."""
     handlers, level = logging.root.handlers[:], logging.root.level
     try:
         return (yield)
     finally:
-        client.MemoryRecords, client.PartitionRecords = own
         logging.root.handlers[:] = handlers
         logging.root.setLevel(level)
         structlog.reset_defaults()

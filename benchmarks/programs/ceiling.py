@@ -10,11 +10,12 @@ import sys
 import structlog
 
 from fraudstream.kafka.connection import started, stopped
-from fraudstream.kafka.consumer import Assignment, InputConsumer
+from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.first_start import commit_start
 from fraudstream.kafka.group_requests import Membership
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.owner import Owner
+from fraudstream.kafka.patches import patch_aiokafka
 from fraudstream.record import Message, Place
 from fraudstream.runtime.run import run
 from fraudstream.runtime.settings import GroupSettings, KafkaSettings, TopicSettings
@@ -31,12 +32,11 @@ class Forwarder:
         self.group = GroupSettings.from_env(os.environ)
         self.owner: Owner | None = None
         self.assigned: asyncio.Queue[tuple[frozenset[int], Membership]] = asyncio.Queue()
-        self.consumer = InputConsumer(
-            self.kafka,
-            self.topics.input,
-            self.group.group,
-            Assignment(assigned=lambda *assigned: self.assigned.put_nowait(assigned), revoked=self._revoked),
-        )
+        self.consumer = InputConsumer(self.kafka, self.topics.input, self.group.group)
+
+    def join(self) -> None:
+        """Join the group."""
+        self.consumer.join(assigned=lambda *assigned: self.assigned.put_nowait(assigned), revoked=self._revoked)
 
     async def prepare(self) -> None:
         """Take the assigned partitions over."""
@@ -69,7 +69,7 @@ class Forwarder:
         await self.owner.send_offsets(offsets)
         await self.owner.commit(offsets)
 
-    async def _revoked(self, _: frozenset[int]) -> None:
+    async def _revoked(self) -> None:
         owner, self.owner = self.owner, None
         if owner is not None:
             await owner.close()
@@ -88,6 +88,7 @@ async def _forward(stop: asyncio.Event) -> None:
     consumer = await started(lambda: forwarder.consumer, stop, structlog.get_logger())
     if consumer is None:
         return
+    forwarder.join()
     preparing = asyncio.create_task(forwarder.prepare())
     try:
         while not stop.is_set():
@@ -98,4 +99,5 @@ async def _forward(stop: asyncio.Event) -> None:
 
 
 if __name__ == "__main__":
+    patch_aiokafka()
     sys.exit(run(_forward))

@@ -6,9 +6,10 @@ from unittest.mock import patch
 
 from prometheus_client import Histogram
 
+from fraudstream.runtime.run import run
 from scorer.__main__ import main
-from scorer.gauges import Gauges
-from scorer.pipeline import Pipeline
+from scorer.cycle_report import CycleReport
+from scorer.gauges import PartitionGauges
 from scorer.summary import Summary
 
 
@@ -21,10 +22,10 @@ async def _never(*_: object) -> None:
 
 
 RECORDING = (
-    (Pipeline, "_count", _nothing),
+    (CycleReport, "_count", _nothing),
     (Histogram, "observe", _nothing),
     (Summary, "tick", _nothing),
-    (Gauges, "follow", _never),
+    (PartitionGauges, "follow", _never),
 )
 """Owner and name of each recording method, and its replacement."""
 
@@ -33,4 +34,4 @@ if __name__ == "__main__":
     with ExitStack() as replaced:
         for owner, method, nothing in RECORDING:
             replaced.enter_context(patch.object(owner, method, nothing))  # AttributeError if it was removed
-        sys.exit(main())
+        sys.exit(run(main))

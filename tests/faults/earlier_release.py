@@ -18,7 +18,8 @@ from fraudstream.kafka.producing import enqueue, transactional
 from fraudstream.record import Message, Place
 from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.settings import KafkaSettings
-from scorer import group_watch, member
+from scorer import __main__ as wiring
+from scorer import group_watch
 
 
 class EarlierOwner(Owner):
@@ -85,6 +86,6 @@ class EarlierOwner(Owner):
 
 def earlier_release() -> None:
     """Publish as earlier releases did, as a member that can't join today's scorers."""
-    member.Owner = EarlierOwner  # type: ignore[attr-defined]
+    wiring.Owner = EarlierOwner  # type: ignore[attr-defined]
     consumer._Assignor = StickyPartitionAssignor  # type: ignore[assignment, misc]
     group_watch.ASSIGNOR = StickyPartitionAssignor.name  # type: ignore[attr-defined]

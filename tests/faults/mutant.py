@@ -20,11 +20,12 @@ from fraudstream.kafka.owner import Owner
 from fraudstream.kafka.producing import enqueue
 from fraudstream.record import Message, Place
 from fraudstream.runtime.failpoints import failpoint
-from scorer import csv_sink, service
+from fraudstream.runtime.run import run
+from scorer import csv_sink, startup
 from scorer.__main__ import main
-from scorer.ownership import PartitionState
 from scorer.pipeline import Pipeline
 from scorer.scoring import Outcome
+from scorer.takeover import PartitionState
 from tests.faults.earlier_release import earlier_release
 
 
@@ -189,7 +190,7 @@ def plain_start() -> None:
     async def plain(*where: Any, **options: Any) -> dict[int, int]:
         return await commit_start(*where, **{**options, "guarantee": "at_least_once"})
 
-    service.commit_start = plain  # type: ignore[attr-defined]
+    startup.commit_start = plain  # type: ignore[attr-defined]
 
 
 MUTANTS: Mapping[str, Callable[[], None]] = {
@@ -212,4 +213,4 @@ MUTANTS: Mapping[str, Callable[[], None]] = {
 
 if __name__ == "__main__":
     MUTANTS[sys.argv.pop(1)]()
-    sys.exit(main())
+    sys.exit(run(main))

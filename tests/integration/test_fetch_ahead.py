@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 from aiokafka import AIOKafkaProducer
 
-from fraudstream.kafka.consumer import Assignment, InputConsumer
+from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.group_requests import Membership
 from fraudstream.record import Record
 from fraudstream.runtime.settings import KafkaSettings
@@ -19,7 +19,7 @@ _TIMEOUT_S = 20.0
 _MOST_RECORDS = 1_000
 
 
-async def _nothing(_: frozenset[int]) -> None:
+async def _nothing() -> None:
     """Do nothing: no owner has to release a partition."""
 
 
@@ -31,12 +31,7 @@ async def _cycles(bootstrap: str, topic: str, group: str) -> list[dict[int, list
         consumer.resume(dict.fromkeys(partitions, 0))
         assigned.set()
 
-    consumer = InputConsumer(
-        KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}),
-        topic,
-        group,
-        Assignment(assigned=ready, revoked=_nothing),
-    )
+    consumer = InputConsumer(KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}), topic, group)
 
     async def fetched() -> Mapping[int, Sequence[Record]]:
         async with asyncio.timeout(_TIMEOUT_S):
@@ -46,6 +41,7 @@ async def _cycles(bootstrap: str, topic: str, group: str) -> list[dict[int, list
 
     found = []
     await consumer.start()
+    consumer.join(assigned=ready, revoked=_nothing)
     try:
         async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
             await producer.send_and_wait(topic, b"first", partition=0)

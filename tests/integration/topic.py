@@ -9,13 +9,15 @@ from aiokafka.admin import AIOKafkaAdminClient, NewPartitions, NewTopic, Records
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 
 from tests.integration.broker.deadline import wait_until
+from tests.own_client import own_reading
 
 _DEADLINE_S = 60
 
 
 def read_all(bootstrap: str, topic: str, isolation: str = "read_uncommitted") -> list[ConsumerRecord[bytes, bytes]]:
     """Return every record that is in `topic` now, by partition in order."""
-    return asyncio.run(_read_all(bootstrap, topic, isolation))
+    with own_reading():
+        return asyncio.run(_read_all(bootstrap, topic, isolation))
 
 
 def create(bootstrap: str, topic: str, partitions: int = 3) -> None:

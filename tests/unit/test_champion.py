@@ -16,13 +16,12 @@ from fraudstream.model.drift_reference import FIELDS
 from fraudstream.model.features import FEATURES
 from fraudstream.model.manifest import Manifest, encode
 from fraudstream.runtime.settings import ModelSettings
-from scorer.champion import Champion
-from scorer.service import champion
+from scorer.champion import Champion, active_champion
 
 
 def made(folder: Path, **env: str) -> Champion:
     """Return the champion of the models in `folder`."""
-    return champion(ModelSettings.from_env({"MODELS_DIR": str(folder), **env}))
+    return active_champion(ModelSettings.from_env({"MODELS_DIR": str(folder), **env}))
 
 
 def looked(holder: Champion) -> list[str]:

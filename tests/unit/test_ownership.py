@@ -14,6 +14,7 @@ from fraudstream.kafka.owner import Owner
 from fraudstream.offsets import Decided, Log
 from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.ownership import Ownership
+from scorer.takeover import Takeover
 
 MEMBERSHIP = Membership(member_id="me", generation=7)
 
@@ -110,9 +111,9 @@ class StubOwner:
 
 def ownership(world: World) -> Ownership:
     """Return an ownership without partitions."""
-    made = Ownership(cast("Sink", world), world.make_owner, {}, ScorerMetrics())
-    made.use(cast("InputConsumer", world))
-    return made
+    consumer, metrics = cast("InputConsumer", world), ScorerMetrics()
+    takeover = Takeover(consumer=consumer, sink=cast("Sink", world), first={}, records_lost=metrics.records_lost)
+    return Ownership(consumer, takeover, world.make_owner, metrics)
 
 
 async def _until(condition: Any) -> None:

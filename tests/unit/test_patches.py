@@ -5,22 +5,22 @@ from typing import Any
 
 import pytest
 import uvloop
-from aiokafka import ConsumerRecord, TopicPartition
+from aiokafka import ConsumerRecord, TopicPartition, client, conn
 from aiokafka.consumer import fetcher
 from aiokafka.errors import IllegalStateError
 from aiokafka.producer import sender
 from aiokafka.producer.message_accumulator import BatchBuilder
 from aiokafka.producer.transaction_manager import TransactionManager
+from tests.own_client import own_reading
 
 from fraudstream.kafka.allowance import allowance
-from fraudstream.kafka.connection import BROKEN
-from fraudstream.kafka.patches import _write, closed_transport_is_an_outage, read_damaged_records, retry_begin_soon
+from fraudstream.kafka.connection import BROKEN, client_options
+from fraudstream.kafka.patches import _write, closed_transport_is_an_outage, patch_aiokafka
 from fraudstream.kafka.producing import failed_producer
+from fraudstream.runtime.settings import KafkaSettings
 
 PLACE = TopicPartition("payments", 3)
 _fetcher: Any = fetcher
-OWN = {name: getattr(fetcher, name) for name in ("MemoryRecords", "PartitionRecords")}
-"""The client's, as nothing has been changed yet when tests are collected."""
 FIELDS = ("offset", "timestamp", "timestamp_type", "key", "value")
 
 
@@ -35,12 +35,10 @@ def records() -> list[ConsumerRecord[bytes, bytes]]:
     return list(fetcher.PartitionRecords(PLACE, content, [], 0, None, None, check_crcs=True, isolation_level=1))
 
 
-def test_records_hold_what_the_clients_own_do(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_records_hold_what_the_clients_own_do() -> None:
     """Every field that is read of a record is equal."""
-    for name, own in OWN.items():
-        monkeypatch.setattr(fetcher, name, own)
-    wrapped = records()
-    read_damaged_records()
+    with own_reading():
+        wrapped = records()
     unwrapped = records()
     assert not isinstance(unwrapped[0], ConsumerRecord)
     assert len(unwrapped) == len(wrapped) == 3
@@ -51,9 +49,18 @@ def test_records_hold_what_the_clients_own_do(monkeypatch: pytest.MonkeyPatch) -
 
 def test_a_begin_is_retried_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """The client's own pause between transactions is shortened."""
-    monkeypatch.setattr(sender, "BACKOFF_OVERRIDE", sender.BACKOFF_OVERRIDE)
-    retry_begin_soon()
+    monkeypatch.setattr(sender, "BACKOFF_OVERRIDE", None)
+    patch_aiokafka()
     assert sender.BACKOFF_OVERRIDE == 0.001
+
+
+def test_a_client_without_the_patches_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that forgets them does not start, instead of working differently."""
+    monkeypatch.setattr(client, "create_conn", conn.create_conn)
+    with pytest.raises(RuntimeError, match="patch_aiokafka"):
+        client_options(KafkaSettings.from_env({}))
+    patch_aiokafka()
+    assert client_options(KafkaSettings.from_env({}))
 
 
 async def _write_after_the_end() -> None:

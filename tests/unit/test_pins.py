@@ -19,9 +19,10 @@ from cli import __main__ as cli
 from fraudstream.model import store
 from fraudstream.model.fraud_model import Classifier, Thresholds
 from fraudstream.model.manifest import Manifest
+from fraudstream.runtime.run import run
 from fraudstream.runtime.settings import ModelSettings, TrainingSettings
 from scorer.challenger import Challenger
-from scorer.service import champion
+from scorer.champion import active_champion
 from trainer import history, make_data, train
 
 ROOT = Path(__file__).parents[2]
@@ -83,7 +84,7 @@ def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Scene:
 
 
 def _scorer(_: Scene) -> int:
-    return scorer.__main__.main()
+    return run(scorer.__main__.main)
 
 
 def _score(scene: Scene) -> int:
@@ -164,7 +165,7 @@ def test_the_current_models_stay_at_run_time(scene: Scene) -> None:
     first, second = save_model(scene.models, 0.1), save_model(scene.models)
     settings = ModelSettings.from_env(scene.env | {"MODEL_SHA256": f"{first.content_sha256},{second.content_sha256}"})
     store.challenge(scene.models, first.content_sha256)
-    holder = champion(settings)
+    holder = active_champion(settings)
     challenger = Challenger(load=lambda: store.load_challenger(settings.models_dir, settings.pinned))
     asyncio.run(challenger.look())
     assert challenger.model is not None
@@ -230,7 +231,8 @@ def test_one_module_unpickles_and_has_few_callers() -> None:
     assert {place: calls & loading for place, calls in places.items() if calls & loading} == {
         "shared/src/fraudstream/model/store.py": {"make_model"},
         "services/cli/cli/score/command.py": {"store.load"},
-        "services/scorer/scorer/service.py": {"store.load", "store.load_challenger"},
+        "services/scorer/scorer/__main__.py": {"store.load_challenger"},
+        "services/scorer/scorer/champion.py": {"store.load"},
         "benchmarks/models.py": {"store.load"},
         "benchmarks/scored.py": {"store.load"},
     }

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraudstream.kafka.connection import BROKEN
-from fraudstream.kafka.patches import InvalidRecordError, register_invalid_record_error
+from fraudstream.kafka.patches import InvalidRecordError
 from fraudstream.kafka.refused_records import NEVER_ACCEPTED, TopicLimits, refusal
 from fraudstream.record import Message
 
@@ -28,7 +28,6 @@ def limits(**settings: str) -> TopicLimits:
 @pytest.mark.parametrize("code", range(1, 120))
 def test_errors_by_what_cures_them(code: int) -> None:
     """Each of Kafka's errors is refused permanently or retried; none of them ends the process."""
-    register_invalid_record_error()
     error = errors.for_code(code)
     assert issubclass(error, NEVER_ACCEPTED) == (code in NEVER)
     assert issubclass(error, BROKEN)

@@ -9,11 +9,11 @@ from aiokafka.errors import KafkaConnectionError
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.cluster import Cluster
 from fraudstream.kafka.limits import OutputLimits
-from scorer import service
-from scorer.service import ScorerSettings
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
+from scorer import startup
 
-SETTINGS = ScorerSettings.from_env({})
-TOPICS = (SETTINGS.topics.input, SETTINGS.topics.scored, SETTINGS.topics.dlq)
+KAFKA, TOPIC_SETTINGS = KafkaSettings.from_env({}), TopicSettings.from_env({})
+TOPICS = (TOPIC_SETTINGS.input, TOPIC_SETTINGS.scored, TOPIC_SETTINGS.dlq)
 GOOD = Cluster(id="c", partitions=dict.fromkeys(TOPICS, 4))
 NO_TOPICS = Cluster(id="c", partitions=dict.fromkeys(TOPICS, 0))
 
@@ -31,9 +31,9 @@ def found(monkeypatch: pytest.MonkeyPatch, *answers: Cluster | Exception) -> Clu
     async def no_wait(*_: object) -> None:
         """Return without waiting."""
 
-    monkeypatch.setattr(service, "_describe_cluster", next_answer)
-    monkeypatch.setattr(service, "wait_for_stop", no_wait)
-    return asyncio.run(service._find_cluster(SETTINGS, OutputLimits(SETTINGS.kafka, TOPICS), asyncio.Event()))
+    monkeypatch.setattr(startup, "_describe_cluster", next_answer)
+    monkeypatch.setattr(startup, "wait_for_stop", no_wait)
+    return asyncio.run(startup.find_cluster(KAFKA, TOPIC_SETTINGS, OutputLimits(KAFKA, TOPICS), asyncio.Event()))
 
 
 def test_a_broker_that_has_just_started_is_retried(monkeypatch: pytest.MonkeyPatch) -> None:

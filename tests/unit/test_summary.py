@@ -1,23 +1,23 @@
 """The scorer's log line every 10 s."""
 
-from pathlib import Path
 from types import SimpleNamespace
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from structlog.testing import capture_logs
 from tests.unit.test_challenger import Clock
 
+from fraudstream.kafka.lag import LagProbe
 from fraudstream.runtime.metrics import ScorerMetrics
-from scorer.gauges import Gauges
+from scorer.gauges import PartitionGauges
 from scorer.ownership import Ownership
 from scorer.summary import Summary
 
 
-def gauges(*, joined: bool = True) -> Gauges:
+def gauges(*, joined: bool = True) -> PartitionGauges:
     """Return gauges of a scorer with two partitions ready."""
-    made = Gauges(ScorerMetrics(), cast("Any", None), cast("Any", None), cast("Any", None), Path())
-    made.ownership = cast("Ownership", SimpleNamespace(joined=joined, ready={0: None, 3: None}))
+    ownership = cast("Ownership", SimpleNamespace(joined=joined, ready={0: None, 3: None}))
+    made = PartitionGauges(ScorerMetrics(), ownership, cast("LagProbe", None))
     made.lags = {0: 4, 3: None}
     return made
 

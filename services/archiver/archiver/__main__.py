@@ -9,6 +9,7 @@ from archiver.database_retry import DatabaseRetry
 from archiver.loop import Archiver, ArchiverSettings
 from archiver.store import Store
 from archiver.worker import Worker
+from fraudstream.kafka.patches import patch_aiokafka
 from fraudstream.runtime import failpoints, logs
 from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat
@@ -26,6 +27,7 @@ from fraudstream.runtime.settings import (
 
 async def main(stop: asyncio.Event) -> None:
     log = logs.configure(LogSettings.from_env(environ), "archiver")
+    patch_aiokafka()
     failpoints.arm(environ.get(failpoints.VARIABLE, ""))
     settings = ArchiverSettings(
         kafka=KafkaSettings.from_env(environ),

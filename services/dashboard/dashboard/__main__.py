@@ -14,6 +14,7 @@ from dashboard.replicas import Replicas
 from dashboard.scrape import Scraper
 from dashboard.viewers import Viewers
 from dashboard.web import LIMITS, LINKED, application
+from fraudstream.kafka.patches import patch_aiokafka
 from fraudstream.runtime import logs
 from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat
@@ -33,6 +34,7 @@ from fraudstream.runtime.settings import (
 
 async def main(stop: asyncio.Event) -> None:
     log = logs.configure(LogSettings.from_env(environ), "dashboard")
+    patch_aiokafka()
     kafka, topics = KafkaSettings.from_env(environ), TopicSettings.from_env(environ)
     settings = DashboardSettings.from_env(environ)
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)

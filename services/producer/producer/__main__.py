@@ -6,6 +6,7 @@ import time
 from os import environ
 
 from fraudstream.errors import FraudstreamError
+from fraudstream.kafka.patches import patch_aiokafka
 from fraudstream.kafka.payment_sender import Delivery, payment_sender
 from fraudstream.runtime import logs
 from fraudstream.runtime.endpoint import endpoint
@@ -32,6 +33,7 @@ _FLUSH_S = 8.0
 
 async def main(stop: asyncio.Event) -> None:
     log = logs.configure(LogSettings.from_env(environ), "producer")
+    patch_aiokafka()
     kafka, topic = KafkaSettings.from_env(environ), TopicSettings.from_env(environ).input
     settings = GeneratorSettings.from_env(environ)
     if settings.file:

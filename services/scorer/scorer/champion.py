@@ -12,10 +12,12 @@ import numpy as np
 import structlog
 
 from fraudstream.errors import ModelUnfitError
+from fraudstream.model import store
 from fraudstream.model.drift_reference import Reference
 from fraudstream.model.fraud_model import HIGHEST, LOWEST, FraudModel
-from fraudstream.model.manifest import Manifest
+from fraudstream.model.manifest import MOST_BYTES, Manifest, read_file
 from fraudstream.runtime.log_on_change import LogOnChange
+from fraudstream.runtime.settings import ModelSettings
 
 
 class Loaded(NamedTuple):
@@ -32,6 +34,18 @@ _LOOK_EVERY_S = 2.0
 _WARM_UP_ROWS = (1, 1_000)
 # fields without influence on a decision; drift is measured against `reference`
 _DESCRIPTION = ("kind", "metrics", "reference", "libraries", "training_sha256", "training_rows", "settings")
+
+
+def active_champion(settings: ModelSettings) -> "Champion":
+    """Return the active model of the folder, whose changes it follows. Raises ModelUnfitError if there is none."""
+
+    def load() -> Loaded:
+        model, manifest = store.load(
+            settings.models_dir, settings.pinned, review=settings.review_threshold, block=settings.block_threshold
+        )
+        return Loaded(model, manifest, Reference.read(manifest.reference))
+
+    return Champion(load, lambda: read_file(settings.models_dir / store.MANIFEST_FILE, MOST_BYTES))
 
 
 class Champion:

@@ -1,10 +1,11 @@
-"""Gauges computed on each scrape: partitions, lag, models, drift, disk."""
+"""Gauges computed on each scrape: models, drift, disk, partitions and their lag."""
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
+from fraudstream.kafka.lag import LagProbe
 from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.challenger import Challenger
 from scorer.champion import Champion
@@ -13,70 +14,60 @@ from scorer.ownership import Ownership
 
 _READ_EVERY_S = 2.0
 
-Lags = Mapping[int, int | None]
+
+def update_models(metrics: ScorerMetrics, champion: Champion, challenger: Challenger) -> None:
+    """Update the gauges of the models in use."""
+    used, shadow = champion.model, challenger.model
+    metrics.model.clear()
+    metrics.model.labels("champion", used.version, champion.kind).set(1)
+    if shadow and shadow.content_sha256 != used.content_sha256:  # otherwise it does not score
+        metrics.model.labels("challenger", shadow.version, challenger.kind).set(1)
+    metrics.model_refused.set(champion.refused is not None)
 
 
-class Gauges:
-    """Sources of the scorer's gauges; `ownership` is that of the current membership, None without one."""
+def update_drift(metrics: ScorerMetrics, drift: DriftAlarm) -> None:
+    """Update the drift of each field."""
+    for field, (finding, drifting) in drift.findings.items():
+        metrics.drift_psi.labels(field).set(finding.psi)
+        metrics.drift_limit.labels(field).set(finding.limit)
+        metrics.drifting.labels(field).set(drifting)
 
-    def __init__(
-        self, metrics: ScorerMetrics, champion: Champion, challenger: Challenger, drift: DriftAlarm, folder: Path
-    ) -> None:
-        """`folder` contains the CSV."""
+
+def update_disk(metrics: ScorerMetrics, folder: Path) -> None:
+    """Update the space of the disk that has `folder`."""
+    try:
+        usage = shutil.disk_usage(folder)
+    except OSError:
+        return  # the sink reports the error
+    metrics.disk_free.set(usage.free)
+    metrics.disk_size.set(usage.total)
+
+
+class PartitionGauges:
+    """Gauges of the assigned partitions; `follow` reads their lag."""
+
+    def __init__(self, metrics: ScorerMetrics, ownership: Ownership, probe: LagProbe) -> None:
         self.metrics = metrics
-        self.champion = champion
-        self.challenger = challenger
-        self.drift = drift
-        self.ownership: Ownership | None = None
-        self.lags: Lags | None = None
-        self._folder = folder
+        self.ownership = ownership
+        self._probe = probe
+        self.lags: Mapping[int, int | None] | None = None
 
-    async def follow(self, read: Callable[[], Awaitable[Lags | None]]) -> None:
+    async def follow(self) -> None:
         """Read the lags every 2 s, until cancelled."""
         try:
             while True:
-                self.lags = await read()
+                self.lags = await self._probe.read()
                 await asyncio.sleep(_READ_EVERY_S)
         finally:
             self.lags = None
 
-    def refresh(self) -> None:
+    def update(self) -> None:
         """Update the metrics."""
-        self._partitions()
-        self._models()
-        self._drift()
-        self._disk()
-
-    def _partitions(self) -> None:
         metrics, ownership = self.metrics, self.ownership
         metrics.partition_ready.clear()
         metrics.lag.clear()
-        if ownership is None:
-            return
         for partition in ownership.assigned:
             metrics.partition_ready.labels(partition).set(partition in ownership.ready)
             lag = self.lags.get(partition) if self.lags else None
             if lag is not None:
                 metrics.lag.labels(partition).set(lag)
-
-    def _models(self) -> None:
-        model, champion, challenger = self.metrics.model, self.champion.model, self.challenger.model
-        model.clear()
-        model.labels("champion", champion.version, self.champion.kind).set(1)
-        if challenger and challenger.content_sha256 != champion.content_sha256:  # otherwise it does not score
-            model.labels("challenger", challenger.version, self.challenger.kind).set(1)
-        self.metrics.model_refused.set(self.champion.refused is not None)
-
-    def _drift(self) -> None:
-        for field, (finding, drifting) in self.drift.findings.items():
-            self.metrics.drift_psi.labels(field).set(finding.psi)
-            self.metrics.drift_limit.labels(field).set(finding.limit)
-            self.metrics.drifting.labels(field).set(drifting)
-
-    def _disk(self) -> None:
-        try:
-            usage = shutil.disk_usage(self._folder)
-        except OSError:
-            return  # the sink reports the error
-        self.metrics.disk_free.set(usage.free)
-        self.metrics.disk_size.set(usage.total)

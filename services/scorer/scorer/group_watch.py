@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
-from fraudstream.kafka.consumer import ASSIGNOR, CLIENT_ID
+from fraudstream.kafka.consumer import ASSIGNOR, CLIENT_ID, NOT_ADMITTED
 from fraudstream.kafka.group import Group, GroupProbe, Member
 from fraudstream.runtime.escaping import shortened, visible
 from fraudstream.runtime.settings import KafkaSettings
@@ -63,6 +63,13 @@ class GroupWatch:
         # during a rebalance the assignment is unknown
         if group is not None and (group.stable or not group.members):
             self._note(judge(group, self._topic, self._group))
+
+    async def reason(self, error: BaseException) -> str:
+        """Return why a request to Kafka failed: another program in the group, if that is the cause."""
+        if isinstance(error, NOT_ADMITTED):
+            await self.look()
+            return self.problem or self.remark or f"{type(error).__name__}: other members keep this scorer out"
+        return str(error) or type(error).__name__
 
     def _note(self, finding: Finding | None) -> None:
         if finding != self._finding:

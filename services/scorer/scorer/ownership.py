@@ -1,21 +1,18 @@
 """Partitions owned by this member, and how each is taken over; a partition is only used after its takeover."""
 
 import asyncio
-from collections.abc import Callable, Collection, Coroutine, Mapping
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Collection
 
 import structlog
 
-from fraudstream.csv_file.protocol import Holding, Row, Sink
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.group_requests import LEFT_GROUP, Membership
 from fraudstream.kafka.owner import Owner
-from fraudstream.offsets import Case, Decided, Log, Resume, needs_fingerprint, resume
 from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.metrics import FAILED, FENCED, ScorerMetrics
+from scorer.takeover import PartitionState, Takeover
 
 _FIRST_RETRY_S = 0.5
 _LONGEST_RETRY_S = 10.0
@@ -25,30 +22,6 @@ _FENCED_WAIT_S = 4.0
 _REFUSED_WAIT_S = 5.0
 _COMMITTED_TIMEOUT_S = 5.0
 
-T = TypeVar("T")
-_MEANINGS = {
-    Case.CSV_BEGINS_HERE: "the CSV has no rows of the partition yet; continuing at the committed offset",
-    Case.OFFSETS_EXPIRED: "the group's committed offset is gone; continuing after the last row of the CSV",
-    Case.RETENTION_PASSED: "retention deleted payments, or transaction markers, before they were scored",
-    Case.GROUP_RESET_BACK: "the group was reset to offsets already scored; continuing after the last row of the CSV",
-    Case.GROUP_AHEAD: "the offsets between are not in this CSV: another host scored them, or a reset skipped them",
-    Case.TOPIC_RECREATED: "the topic was re-created; the previous CSV is renamed, continuing at the topic's beginning",
-}
-
-
-@dataclass(slots=True, kw_only=True)
-class PartitionState:
-    """A ready partition: the sink's token for it, and the rows that a replay must repeat.
-
-    `position` is the committed offset, or the one to resume from. The next batch begins there; its first record may
-    have a higher offset, where other producers' transactions have left offsets without a record.
-    """
-
-    token: int
-    position: int
-    rows: Mapping[int, Row] = field(default_factory=dict)
-    replay_until: int = -1
-
 
 class Ownership:
     """Assigned partitions, taken over in the background and again after each error; `ready` are those taken over.
@@ -57,20 +30,20 @@ class Ownership:
     """
 
     def __init__(
-        self, sink: Sink, make_owner: Callable[[], Owner], first: Mapping[int, int], metrics: ScorerMetrics
+        self, consumer: InputConsumer, takeover: Takeover, make_owner: Callable[[], Owner], metrics: ScorerMetrics
     ) -> None:
-        """`first` holds the start offsets, by partition, that this process committed for a new group."""
         self.ready: dict[int, PartitionState] = {}
-        self.membership: Membership | None = None
-        self._sink = sink
+        self.busy = asyncio.Lock()
+        """Held during a cycle, so that no partition is revoked meanwhile."""
+        self._consumer = consumer
+        self._takeover = takeover
         self._make_owner = make_owner
-        self._first = first
         self._metrics = metrics
+        self._membership: Membership | None = None
         self._assigned: frozenset[int] = frozenset()
         self._problems: dict[int, str] = {}
         self._retries = 0
         self._failure: BaseException | None = None
-        self._consumer: InputConsumer | None = None
         self._owner: Owner | None = None
         self._fenced = False
         self._ended: set[str] = set()
@@ -82,7 +55,7 @@ class Ownership:
     @property
     def joined(self) -> bool:
         """Whether this member has an assignment, which may be empty."""
-        return self.membership is not None
+        return self._membership is not None
 
     @property
     def owner(self) -> Owner:
@@ -102,10 +75,10 @@ class Ownership:
         fetched records are discarded, the committed offset.
         """
         if partition in self.ready:
-            return await self.consumer.position(partition)
+            return await self._consumer.position(partition)
         try:
             async with asyncio.timeout(_COMMITTED_TIMEOUT_S):
-                return await self.consumer.committed(partition)
+                return await self._consumer.committed(partition)
         except (KafkaSetupError, *BROKEN):
             return None
 
@@ -119,22 +92,17 @@ class Ownership:
         """The reason why partitions can't be taken over, if any."""
         return next(iter(self._problems.values()), None)
 
-    @property
-    def consumer(self) -> InputConsumer:
-        """The consumer that is assigned the partitions."""
-        assert self._consumer is not None, "use() comes first"  # noqa: S101
-        return self._consumer
-
-    def use(self, consumer: InputConsumer) -> None:
-        """Set the consumer."""
-        self._consumer = consumer
-
     def take(self, partitions: frozenset[int], membership: Membership) -> None:
         """Start to take over exactly these partitions, which the group has assigned; they are paused."""
-        self.membership = membership
+        self._membership = membership
         self._assigned = partitions
         self._log.info("partitions assigned", partitions=sorted(partitions))
         self._start(partitions)
+
+    async def revoke(self) -> None:
+        """Release all partitions after the current cycle."""
+        async with self.busy:
+            await self.give_up()
 
     async def give_up(self) -> None:
         """Release all partitions, before other members get them. No cycle may be running."""
@@ -142,7 +110,7 @@ class Ownership:
         for task in takeovers:
             task.cancel()
         await asyncio.gather(*takeovers, return_exceptions=True)
-        self.ready, self._assigned, self._problems, self.membership = {}, frozenset(), {}, None
+        self.ready, self._assigned, self._problems, self._membership = {}, frozenset(), {}, None
         owner, self._owner = self._owner, None
         if owner is not None:
             self._close(owner)
@@ -161,7 +129,7 @@ class Ownership:
         self._fenced = self._fenced or fenced
         report = self._log.debug if logged else self._log.warning
         report("partitions taken over again", partitions=sorted(failed), reason=reason)
-        self.consumer.pause(failed)
+        self._consumer.pause(failed)
         self._start(failed, max(wait_s, _FENCED_WAIT_S) if fenced else wait_s)
 
     async def replace_owner(self) -> None:
@@ -171,7 +139,7 @@ class Ownership:
         """
         owner, fenced, self._fenced = self.owner, self._fenced, False
         healthy, self.ready, self._owner = frozenset(self.ready), {}, None
-        self.consumer.pause(healthy)
+        self._consumer.pause(healthy)
         self._metrics.producers_replaced.labels(FENCED if fenced else FAILED).inc()
         if await owner.abandon():
             self._ended.add(owner.id)
@@ -224,7 +192,12 @@ class Ownership:
         owner = None
         try:
             owner = await self._running_owner()
-            ready = await self._prepare(owner, partitions)
+            committed, blocked = await owner.fence_others(partitions, self._ended)
+            failpoint("fenced")
+            for reason in set(blocked.values()):
+                self._block([partition for partition in blocked if blocked[partition] == reason], reason)
+            assert self._membership is not None, "give_up() ends takeovers first"  # noqa: S101
+            ready = await self._takeover.run(owner, committed, self._membership) if committed else {}
         except LEFT_GROUP as error:  # the client joins again; another attempt would only fence the new owner again
             self._log.debug("partitions not registered", partitions=sorted(partitions), reason=type(error).__name__)
             return partitions
@@ -239,7 +212,7 @@ class Ownership:
         if owner is not self._owner:  # replaced meanwhile: it must not publish any more
             return frozenset()
         failpoint("resuming")
-        self.consumer.resume({partition: state.position for partition, state in ready.items()})
+        self._consumer.resume({partition: state.position for partition, state in ready.items()})
         ended = [self._problems.pop(partition) for partition in ready if partition in self._problems]
         if ended:
             self._log.info("partitions ready again", partitions=sorted(ready))
@@ -261,69 +234,3 @@ class Ownership:
         if reason not in self._problems.values():
             self._log.error("partitions not ready", partitions=sorted(partitions), reason=reason)
         self._problems.update(dict.fromkeys(partitions, reason))
-
-    async def _prepare(self, owner: Owner, partitions: frozenset[int]) -> dict[int, PartitionState]:
-        """Fence all other owners, read the committed offsets, take the sink's tokens, register: in this order.
-
-        The log's end is read after the token: then the journal's last offset is before it, unless the topic is new.
-        Changes that require the current group generation are made only after `register` has validated it.
-        """
-        committed, blocked = await owner.fence_others(partitions, self._ended)
-        failpoint("fenced")
-        for reason in set(blocked.values()):
-            self._block([partition for partition in blocked if blocked[partition] == reason], reason)
-        if not committed:
-            return {}
-        holdings = await _uncancelled(asyncio.to_thread(self._sink.acquire, list(committed)))
-        failpoint("token_taken")
-        logs = await self.consumer.logs(committed)
-        starts = {
-            partition: await self._resume(partition, committed[partition], holdings[partition].decided, logs[partition])
-            for partition in committed
-        }
-        assert self.membership is not None, "give_up() ends takeovers first"  # noqa: S101
-        failpoint("registering")
-        await owner.register(self.membership, {partition: start.position for partition, start in starts.items()})
-        failpoint("registered")
-        renewed = [partition for partition, start in starts.items() if start.case is Case.TOPIC_RECREATED]
-        if renewed:
-            tokens = {partition: holdings[partition].token for partition in renewed}
-            await _uncancelled(asyncio.to_thread(self._sink.forget, tokens))
-        return {partition: _state(holdings[partition], start) for partition, start in starts.items()}
-
-    async def _resume(self, partition: int, committed: int | None, decided: Decided | None, log: Log) -> Resume:
-        if decided is not None and needs_fingerprint(committed, decided) and log.start <= decided.offset < log.end:
-            actual = await self.consumer.fingerprint_at(partition, decided.offset)
-            log = Log(start=log.start, end=log.end, fingerprint=actual)
-        start = resume(committed, decided, log, self._first.get(partition))
-        self._metrics.records_lost.inc(start.lost)
-        meaning = _MEANINGS.get(start.case)
-        if meaning:
-            report = self._log.error if start.lost else self._log.warning
-            report(
-                start.case.value.replace("_", " "),
-                partition=partition,
-                position=start.position,
-                committed=committed,
-                last_row=decided.offset if decided else None,
-                meaning=meaning,
-                **({"lost": start.lost} if start.lost else {}),
-            )
-        return start
-
-
-def _state(holding: Holding, start: Resume) -> PartitionState:
-    state = PartitionState(token=holding.token, position=start.position)
-    if holding.decided is not None and start.case is not Case.TOPIC_RECREATED:
-        state.rows, state.replay_until = holding.rows, holding.decided.offset
-    return state
-
-
-async def _uncancelled(work: Coroutine[Any, Any, T]) -> T:
-    """Await `work`; if cancelled, wait for its end before raising: a thread can't be cancelled."""
-    task = asyncio.ensure_future(work)
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        await asyncio.wait({task})
-        raise

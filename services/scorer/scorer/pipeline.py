@@ -2,19 +2,15 @@
 
 import asyncio
 import time
-from collections import Counter
 from collections.abc import Awaitable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from itertools import chain
 from typing import TypeVar
 
-import numpy as np
 import structlog
 
 from fraudstream.csv_file.protocol import Batch, Sink
 from fraudstream.errors import AccessRefusedError, ModelUnfitError, SinkUnavailableError, TopicRefusesError
-from fraudstream.fitting import batch_bytes
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, unless_stopped
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
@@ -23,16 +19,14 @@ from fraudstream.record import Record, Unreadable
 from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.heartbeat import Heartbeat, Status
 from fraudstream.runtime.log_on_change import LogOnChange
-from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.blocked import Blocked
 from scorer.champion import Champion
-from scorer.drift.alarm import DriftAlarm
+from scorer.cycle_report import CycleReport
 from scorer.group_watch import GroupWatch
-from scorer.narration import DeadLetterRatio, Narration
-from scorer.ownership import Ownership, PartitionState
+from scorer.ownership import Ownership
 from scorer.scoring import Outcome, Scorer
 from scorer.stops import Stops
-from scorer.summary import Summary
+from scorer.takeover import PartitionState
 from scorer.watchdog import Watchdog
 
 T = TypeVar("T")
@@ -48,7 +42,7 @@ _EXPECTED = (AccessRefusedError, TopicRefusesError, *BROKEN)
 
 @dataclass(slots=True, kw_only=True)
 class Pipeline:
-    """The loop of cycles. `busy` is held by a cycle, and by any task that must not run during one."""
+    """The loop of cycles, run in each membership of the group."""
 
     consumer: InputConsumer
     ownership: Ownership
@@ -58,32 +52,29 @@ class Pipeline:
     sink: Sink
     heartbeat: Heartbeat
     watchdog: Watchdog
-    narration: Narration
-    summary: Summary
-    metrics: ScorerMetrics
-    ratio: DeadLetterRatio
-    drift: DriftAlarm
+    report: CycleReport
     stops: Stops
-    blocked: Blocked
-    busy: asyncio.Lock
     max_records: int
-    refusal: LogOnChange
+    _blocked: Blocked = field(default_factory=Blocked)
+    _refusal: LogOnChange = field(
+        default_factory=lambda: LogOnChange(structlog.get_logger().error, "Kafka refuses a connection")
+    )
     """Why brokers refuse this client now; the client itself only retries."""
-    proven: bool = False
+    _proven: bool = False
     """Whether a fetch and its cycle were completed since all partitions are ready, which shows any blocked one."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run cycles until `stop` is set; raises KafkaError if membership is lost and a new consumer is needed."""
+        self._proven = False
         while not stop.is_set():
             self.ownership.check()
-            self.refusal.report(attempts.final_refusal(), action="retrying")
+            self._refusal.report(attempts.final_refusal(), action="retrying")
             self._settle()
             complete = self.ownership.complete
             self.heartbeat.beat(self._status())
-            if self.blocked.reason or self.ownership.problem or self.stops.state:
+            if self._blocked.reason or self.ownership.problem or self.stops.state:
                 self.watchdog.progress()
-            self.narration.tick()
-            self.summary.tick()
+            self.report.tick()
             try:
                 # aiokafka's fetch blocks during a rebalance; a stop must not wait for that
                 fetched = await unless_stopped(self.consumer.fetch(_FETCH_TIMEOUT_MS, self._most_records()), stop)
@@ -91,14 +82,14 @@ class Pipeline:
                 self.ownership.retake(error.partitions, "retention has deleted the position")
                 continue
             if fetched:
-                async with self.busy:
+                async with self.ownership.busy:
                     await self._cycle(fetched)
             fetched = None  # frees the memory: the next fetch may be as large
             self.stops.follow(self.consumer.stopped_at)
             for partition, batch in self.stops.requested().items():
                 await self._skip(partition, batch, stop)
-            self.proven = complete
-        self.narration.finish()
+            self._proven = complete
+        self.report.finish()
 
     async def _skip(self, partition: int, batch: Unreadable, stop: asyncio.Event) -> None:
         """Commit the range of offsets that can't be decoded, with a dead letter of its bytes, as a separate cycle."""
@@ -110,7 +101,7 @@ class Pipeline:
             return
         if following is None:
             return
-        async with self.busy:
+        async with self.ownership.busy:
             await self._cycle({partition: [replace(batch, last_offset=following - 1)]})
             state = self.ownership.ready.get(partition)
             if state and state.position == following:
@@ -126,12 +117,12 @@ class Pipeline:
     def _status(self) -> Status:
         """Return the worst problem, or all remarks."""
         problem = (
-            self.refusal.reason
+            self._refusal.reason
             or self.group.problem
             or (not self.ownership.joined and "joining the consumer group")
-            or (self.ownership.problem or self.blocked.reason or self.stops.state)
-            or (not (self.ownership.complete and self.proven) and "taking partitions over")
-            or (self.ratio.alarming and "more than half of the last messages are dead letters")
+            or (self.ownership.problem or self._blocked.reason or self.stops.state)
+            or (not (self.ownership.complete and self._proven) and "taking partitions over")
+            or self.report.problem
         )
         if problem:
             return Status(ready=False, reason=problem)
@@ -156,13 +147,11 @@ class Pipeline:
         for outcome in committed:
             ready[outcome.partition].position = outcome.last + 1
         if committed:
-            self._progressed()
-            self.ratio.cycle(committed)
-            self.drift.cycle(committed, self.champion.reference)
-            self.narration.cycle(committed, ended_s - started_s)
-            self.metrics.transaction_duration.observe(ended_s - transaction_started_s)
-            self.metrics.cycle_duration.observe(ended_s - started_s)
-            self._count(committed)
+            self.watchdog.progress()
+            self.ownership.succeeded()
+            self.report.committed(
+                committed, self.champion.reference, ended_s - started_s, ended_s - transaction_started_s
+            )
 
     def _with_leaders(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Return the outcomes without partitions that lack a leader: a transaction with one of them could not end."""
@@ -271,36 +260,17 @@ class Pipeline:
         self.ownership.retake(lost, "another replica has taken the partition over", fenced=True)
         return [outcome for outcome in outcomes if outcome.partition in held]
 
-    def _count(self, outcomes: Sequence[Outcome]) -> None:
-        metrics = self.metrics
-        metrics.end_to_end_latency.observe(
-            np.concatenate([outcome.timestamps_ms for outcome in outcomes]), time.time_ns() // 1_000_000
-        )
-        decisions = Counter(chain.from_iterable(outcome.scored.decision for outcome in outcomes))
-        for decision, count in decisions.items():
-            metrics.payments_scored.labels(decision).inc(count)
-        reasons = Counter(invalid.reason for outcome in outcomes for _, invalid in outcome.invalid)
-        for reason, count in reasons.items():
-            metrics.dead_letters.labels(reason).inc(count)
-        letters = chain.from_iterable(outcome.messages[self.scorer.topics.dlq] for outcome in outcomes)
-        metrics.dead_letter_bytes.inc(sum(batch_bytes(key, value, headers) for key, value, _, headers in letters))
-        metrics.cycle_records.observe(decisions.total() + reasons.total())
-
     def _block(self, partitions: Collection[int], reason: str, *, logged: bool = False) -> None:
         ready = self.ownership.ready
-        self.blocked.add(
+        self._blocked.add(
             {partition: ready[partition].position for partition in partitions if partition in ready}, reason
         )
         self.ownership.retake(partitions, reason, logged=logged)
 
-    def _progressed(self) -> None:
-        self.watchdog.progress()
-        self.ownership.succeeded()
-
     def _settle(self) -> None:
         if self.ownership.joined:
             positions = {partition: state.position for partition, state in self.ownership.ready.items()}
-            self.blocked.settle(self.ownership.assigned, positions)
+            self._blocked.settle(self.ownership.assigned, positions)
 
 
 async def _both(first: Awaitable[T], second: Awaitable[U]) -> tuple[T, U]:

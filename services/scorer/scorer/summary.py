@@ -9,7 +9,7 @@ from prometheus_client import Counter
 from fraudstream.payment import APPROVE
 from fraudstream.runtime.latency import quantile
 from fraudstream.runtime.log_on_change import Every
-from scorer.gauges import Gauges
+from scorer.gauges import PartitionGauges
 
 _EVERY_S = 10.0
 
@@ -17,7 +17,7 @@ _EVERY_S = 10.0
 class Summary:
     """The summary, logged once the group is joined, also without payments: silence would look like a stall."""
 
-    def __init__(self, gauges: Gauges, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, gauges: PartitionGauges, now: Callable[[], float] = time.monotonic) -> None:
         self._gauges = gauges
         self._every = Every(_EVERY_S, now)
         self._before = self._counts()
@@ -27,7 +27,7 @@ class Summary:
     def tick(self) -> None:
         """Log the line if it is due."""
         lags, ownership = self._gauges.lags, self._gauges.ownership
-        if ownership is None or not ownership.joined or not (seconds := self._every.due()):
+        if not ownership.joined or not (seconds := self._every.due()):
             return
         before, self._before = self._before, self._counts()
         scored, approved, dead = (now - then for now, then in zip(self._before, before, strict=True))

@@ -12,7 +12,7 @@ from aiokafka import errors
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.attempts import attempts
-from fraudstream.kafka.patches import note_attempts, register_invalid_record_error
+from fraudstream.kafka.patches import require_patches
 from fraudstream.kafka.tls import tls_context
 from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.runtime.run import wait_for_stop
@@ -56,8 +56,7 @@ T = TypeVar("T")
 
 def client_options(settings: KafkaSettings) -> dict[str, Any]:
     """Return the options common to all clients. Raises SettingsError where a certificate's file can't be used."""
-    note_attempts()
-    register_invalid_record_error()
+    require_patches()
     options: dict[str, Any] = {
         "bootstrap_servers": settings.bootstrap_servers,
         # with the default, new partitions are discovered only after 5 minutes

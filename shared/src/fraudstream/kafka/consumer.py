@@ -7,7 +7,6 @@ so every partition starts paused here, and only its owner resumes it.
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -24,7 +23,6 @@ from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.connection import BROKEN, client_options
 from fraudstream.kafka.fetch_gate import FetchGate
 from fraudstream.kafka.group_requests import Membership
-from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.reading import fingerprint_at, offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import Log
@@ -52,30 +50,30 @@ class _Assignor(StickyPartitionAssignor):
     name = ASSIGNOR
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Assignment:
-    """Callbacks of a rebalance. `revoked` is awaited before other members get the partitions; it must be quick."""
+class InputConsumer:
+    """A member of the consumer group that reads one topic; after `stop`, `start` begins another membership."""
 
-    assigned: Callable[[frozenset[int], Membership], None]
-    revoked: Callable[[frozenset[int]], Awaitable[None]]
-
-
-class InputConsumer(ConsumerRebalanceListener):
-    """A member of the consumer group that reads one topic."""
-
-    def __init__(self, kafka: KafkaSettings, topic: str, group: str, assignment: Assignment) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, group: str) -> None:
         self._kafka = kafka
         self._topic = topic
-        self._assignment = assignment
-        self._rights = _rights(kafka, topic, group)
+        self._group = group
+        self._rights = Rights(kafka=kafka, topics={topic: ("Read",)}, group=group)
         self._stopped: dict[int, Unreadable] = {}
         self._retry_s = 0.0
         self._gate: FetchGate | None = None
-        read_damaged_records()
+        self._consumer: Any = None
+
+    @property
+    def stopped_at(self) -> Mapping[int, Unreadable]:
+        """The batch that can't be decoded and at which a partition is stopped, by partition."""
+        return self._stopped
+
+    async def start(self) -> None:
+        """Connect with a new client."""
         self._consumer = AIOKafkaConsumer(
-            **client_options(kafka),
-            client_id=_client_id(),
-            group_id=group,
+            **client_options(self._kafka),
+            client_id=f"{CLIENT_ID}-{socket.gethostname()}",
+            group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="none",
             isolation_level="read_committed",
@@ -86,34 +84,32 @@ class InputConsumer(ConsumerRebalanceListener):
             fetch_max_bytes=_FETCH_BYTES,
             partition_assignment_strategy=[_Assignor],
         )
-
-    @property
-    def stopped_at(self) -> Mapping[int, Unreadable]:
-        """The batch that can't be decoded and at which a partition is stopped, by partition."""
-        return self._stopped
-
-    async def start(self) -> None:
-        """Connect; the member joins the group in the background."""
         with self._rights.needed():
             await self._consumer.start()
         self._gate = FetchGate(self._consumer)
-        self._consumer.subscribe([self._topic], listener=self)
+
+    def join(
+        self, *, assigned: Callable[[frozenset[int], Membership], None], revoked: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Join the group in the background; all assigned partitions are paused.
+
+        *revoked* is awaited before other members get the partitions; it must be quick.
+        """
+
+        def assign(places: Collection[TopicPartition]) -> None:
+            self._stopped.clear()
+            # first: aiokafka already fetches from a position that it read too early
+            self._consumer.pause(*places)
+            coordinator = self._consumer._coordinator  # noqa: SLF001
+            membership = Membership(member_id=coordinator.member_id, generation=coordinator.generation)
+            assigned(frozenset(place.partition for place in places), membership)
+
+        self._consumer.subscribe([self._topic], listener=_Listener(assign, revoked))
 
     async def stop(self) -> None:
         """Leave the group and disconnect."""
-        await self._consumer.stop()
-
-    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
-        """Pause the new partitions first: aiokafka already fetches from a position that it read too early."""
-        self._stopped.clear()
-        self._consumer.pause(*assigned)
-        coordinator: Any = self._consumer._coordinator  # noqa: SLF001
-        membership = Membership(member_id=coordinator.member_id, generation=coordinator.generation)
-        self._assignment.assigned(frozenset(partition.partition for partition in assigned), membership)
-
-    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:
-        """Pass the revoked partitions to the owner."""
-        await self._assignment.revoked(frozenset(partition.partition for partition in revoked))
+        if self._consumer is not None:
+            await self._consumer.stop()
 
     async def fetch(self, timeout_ms: int, max_records: int) -> dict[int, Sequence[Record]]:
         """Return fetched records, by partition. Call it even when nothing is assigned, or the member can't rejoin.
@@ -211,17 +207,23 @@ class InputConsumer(ConsumerRebalanceListener):
         return [partition for partition in wanted if partition in assigned]
 
 
+class _Listener(ConsumerRebalanceListener):
+    def __init__(
+        self, assign: Callable[[Collection[TopicPartition]], None], revoke: Callable[[], Awaitable[None]]
+    ) -> None:
+        self._assign = assign
+        self._revoke = revoke
+
+    async def on_partitions_assigned(self, assigned: set[TopicPartition]) -> None:
+        self._assign(assigned)
+
+    async def on_partitions_revoked(self, revoked: set[TopicPartition]) -> None:  # noqa: ARG002 - always all of them
+        await self._revoke()
+
+
 class OffsetDeletedError(Exception):
     """Retention has deleted the position of these partitions."""
 
     def __init__(self, partitions: set[int]) -> None:
         super().__init__(partitions)
         self.partitions = partitions
-
-
-def _client_id() -> str:
-    return f"{CLIENT_ID}-{socket.gethostname()}"
-
-
-def _rights(kafka: KafkaSettings, topic: str, group: str) -> Rights:
-    return Rights(kafka=kafka, topics={topic: ("Read",)}, group=group)

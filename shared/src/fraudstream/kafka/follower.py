@@ -10,7 +10,6 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizatio
 
 from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.connection import client_options
-from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.reading import offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.record import Place, Record, Unreadable
@@ -34,7 +33,6 @@ class TopicFollower:
         self._kafka = kafka
         self._topics = topics
         self._rights = Rights(kafka=kafka, topics=dict.fromkeys(topics, ("Read",)))
-        read_damaged_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
             enable_auto_commit=False,

@@ -19,7 +19,6 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import BROKEN, client_options, stopped
 from fraudstream.kafka.group_requests import NO_MEMBERSHIP, CommittedOffset, GroupRequests, Membership
 from fraudstream.kafka.limits import OutputLimits
-from fraudstream.kafka.patches import retry_begin_soon
 from fraudstream.kafka.producing import (
     TRANSACTION_TIMEOUT_S,
     deliver,
@@ -77,7 +76,6 @@ class Owner:
             group=group,
             transactional_ids=self._prefix,
         )
-        retry_begin_soon()
         identity = transactional(self.id) if self.transactional else {"enable_idempotence": True}
         self._producer = AIOKafkaProducer(
             **client_options(kafka), **identity, max_request_size=_REQUEST_BYTES, linger_ms=0

@@ -1,4 +1,7 @@
-"""Changes to aiokafka itself, for the whole process; docs/performance.md has their measured effect."""
+"""Changes to aiokafka itself, for the whole process; docs/performance.md has their measured effect.
+
+Each program calls `patch_aiokafka` once, at its start.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,12 +29,26 @@ class InvalidRecordError(errors.BrokerResponseError):
     description = "The broker refuses the record."
 
 
-def register_invalid_record_error() -> None:
+def patch_aiokafka() -> None:
+    """Apply all patches; applying them again changes nothing."""
+    _register_invalid_record_error()
+    _read_damaged_records()
+    _retry_begin_soon()
+    _note_attempts()
+
+
+def require_patches() -> None:
+    """Raise RuntimeError in a program that has not called `patch_aiokafka`."""
+    if _client.create_conn is conn.create_conn:
+        raise RuntimeError("call patch_aiokafka() at the program's start")
+
+
+def _register_invalid_record_error() -> None:
     """Make all clients raise InvalidRecordError for Kafka's error 87, which aiokafka reports as UnknownError."""
     errors.kafka_errors[InvalidRecordError.errno] = InvalidRecordError
 
 
-def read_damaged_records() -> None:
+def _read_damaged_records() -> None:
     """Make all consumers return `fraudstream.record.Record`s, and `Unreadable`s in place of unparsable bytes.
 
     Unpatched, aiokafka raises at the first damaged byte, and drops the records already taken from other partitions. It
@@ -42,7 +59,7 @@ def read_damaged_records() -> None:
     _fetcher.FetchResult = BoundedFetchResult
 
 
-def retry_begin_soon() -> None:
+def _retry_begin_soon() -> None:
     """Make all producers wait for 1 ms, not 20, while the broker is still finishing the last transaction.
 
     The broker has acknowledged the commit already, and needs a few ms to write the marker to each partition.
@@ -50,7 +67,7 @@ def retry_begin_soon() -> None:
     sender.BACKOFF_OVERRIDE = _BEGIN_RETRY_S
 
 
-def note_attempts() -> None:
+def _note_attempts() -> None:
     """Make all clients record connection results in `fraudstream.kafka.attempts`, and close TLS immediately.
 
     Unpatched, aiokafka drops the error, and reports a wrong password like an unreachable broker.

@@ -15,7 +15,6 @@ from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.batches import never_a_record, serves_nothing_else
 from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
-from fraudstream.kafka.patches import read_damaged_records
 from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import NO_RECORD, fingerprint
 from fraudstream.offsets import Log as Retained
@@ -69,7 +68,6 @@ class TopicReader:
     ) -> None:
         self.topic = topic
         self._rights = _rights(kafka, topic)
-        read_damaged_records()
         self._consumer = AIOKafkaConsumer(
             **client_options(kafka),
             enable_auto_commit=False,

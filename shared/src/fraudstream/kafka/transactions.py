@@ -7,7 +7,6 @@ from aiokafka import AIOKafkaProducer
 
 from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.limits import OutputLimits
-from fraudstream.kafka.patches import retry_begin_soon
 from fraudstream.kafka.producing import failed_producer, publish, start, transactional
 from fraudstream.kafka.rights import Rights
 from fraudstream.record import Message
@@ -33,7 +32,6 @@ class Transactions:
     def __init__(self, kafka: KafkaSettings, identity: str, topics: Collection[str]) -> None:
         self._limits = OutputLimits(kafka, topics)
         self._rights = Rights(kafka=kafka, topics=dict.fromkeys(topics, ("Write",)), transactional_ids=identity)
-        retry_begin_soon()
         self._producer = AIOKafkaProducer(
             **client_options(kafka),
             **transactional(identity),

@@ -21,10 +21,8 @@ _LIMITS = Limits(total=100, of_one=50)
 
 
 @asynccontextmanager
-async def endpoint(
-    settings: MetricsSettings, metrics: ServiceMetrics, heartbeat: Path, refresh: Callable[[], object] = lambda: None
-) -> AsyncIterator[None]:
-    """Serve within the block, if a port is set; `refresh` updates the metrics that are computed on each scrape.
+async def endpoint(settings: MetricsSettings, metrics: ServiceMetrics, heartbeat: Path) -> AsyncIterator[None]:
+    """Serve within the block, if a port is set.
 
     Health is read from the loop's file `heartbeat`: live if the loop makes progress, ready if it can work as well.
     Raises SettingsError if the port can't be bound.
@@ -35,7 +33,8 @@ async def endpoint(
 
     async def export(_: web.Request) -> web.Response:
         _update_health(metrics, heartbeat)
-        refresh()
+        for update in metrics.on_scrape:
+            update()
         return web.Response(body=generate_latest(metrics.registry), headers={"Content-Type": CONTENT_TYPE_LATEST})
 
     application = web.Application()

@@ -4,7 +4,7 @@ Names follow Prometheus's conventions: the unit at the end, then `_total` (appen
 Counters are exported from the start, at 0, so that a rate includes the first occurrence.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,6 +69,8 @@ class ServiceMetrics:
 
     def __init__(self) -> None:
         self.registry = registry = CollectorRegistry()
+        self.on_scrape: list[Callable[[], object]] = []
+        """Called before each scrape, to update gauges."""
         ProcessCollector(registry=registry)
         self.ready = Gauge("fraudstream_ready", "1 if /readyz reports ready, else 0.", registry=registry)
         self.progress = Gauge(
