@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import structlog
 
@@ -22,8 +22,8 @@ from fraudstream.record import Place, Record
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.log_on_change import Every, LogOnChange
 from fraudstream.runtime.metrics import ArchiverMetrics
-from fraudstream.runtime.run import wait_for_stop
-from fraudstream.runtime.settings import ArchiveSettings, KafkaSettings, TopicSettings
+from fraudstream.runtime.run import alongside, wait_for_stop
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 from fraudstream.timestamps import rfc3339
 
 _CHECK_EVERY_S = 1.0
@@ -36,34 +36,32 @@ _LOG_CONFLICT_EVERY_S = 60.0
 Fetched = Mapping[Place, Sequence[Record]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiverSettings:
-    """The archiver's settings."""
-
-    kafka: KafkaSettings
-    topics: TopicSettings
-    archive: ArchiveSettings
-
-
 class Archiver:
     """Archives both topics until `stop` is set."""
 
     def __init__(
         self,
-        settings: ArchiverSettings,
+        *,
+        kafka: KafkaSettings,
+        topics: TopicSettings,
+        max_records: int,
         store: Store,
         retry: DatabaseRetry,
+        resumer: PartitionResumer,
+        retention: Retention,
         heartbeat: Heartbeat,
         metrics: ArchiverMetrics,
     ) -> None:
-        self._settings = settings
-        self._topics = (settings.topics.scored, settings.topics.dlq)
+        self._kafka = kafka
+        self._topics = topics
+        self._followed = (topics.scored, topics.dlq)
+        self._max_records = max_records
         self._store = store
         self._retry = retry
+        self._resumer = resumer
+        self._retention = retention
         self._heartbeat = heartbeat
         self._metrics = metrics
-        self._resumer = PartitionResumer(settings.kafka, settings.topics, metrics)
-        self._retention = Retention(settings.archive.retention_days)
         self._report = Report()
         self._log = structlog.get_logger()
         self._conflict = LogOnChange(self._log.warning, "positions moved by another archiver", _LOG_CONFLICT_EVERY_S)
@@ -74,15 +72,13 @@ class Archiver:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Archive, and restart after errors. Raises FraudstreamError if a user must act."""
-        beating = asyncio.create_task(self._beat_while_waiting())
-        try:
-            while not stop.is_set():
-                await self._run_session(stop)
-                await wait_for_stop(stop, _RETRY_S)
-        except StoppedError:
-            self._log.warning("the database did not answer: the last records read are read again at the next start")
-        finally:
-            beating.cancel()
+        async with alongside(self._beat_while_waiting()):
+            try:
+                while not stop.is_set():
+                    await self._run_session(stop)
+                    await wait_for_stop(stop, _RETRY_S)
+            except StoppedError:
+                self._log.warning("the database did not answer: the last records read are read again at the next start")
 
     async def _beat_while_waiting(self) -> None:
         """Write the heartbeat while the loop waits; the loop itself writes it while it runs."""
@@ -95,14 +91,16 @@ class Archiver:
 
     async def _run_session(self, stop: asyncio.Event) -> None:
         """Connect to Kafka and archive until the connection breaks, or the positions that we know are outdated."""
-        kafka = self._settings.kafka
         follower = None
         self._kafka_state = self._kafka_state or "connecting"
         try:
             if not await self._find_cluster(stop):
                 return
             follower = await started(
-                lambda: TopicFollower(kafka, self._topics), stop, self._log, bootstrap=kafka.bootstrap_servers
+                lambda: TopicFollower(self._kafka, self._followed),
+                stop,
+                self._log,
+                bootstrap=self._kafka.bootstrap_servers,
             )
             if follower is not None:
                 await self._read_positions(stop)
@@ -117,19 +115,21 @@ class Archiver:
                 await stopped(follower)
 
     async def _find_cluster(self, stop: asyncio.Event) -> bool:
-        kafka = self._settings.kafka
+        kafka = self._kafka
         admin = await started(lambda: admin_client(kafka), stop, self._log, bootstrap=kafka.bootstrap_servers)
         if admin is None:
             return False
         try:
             async with asyncio.timeout(_RESUME_S):
-                self._cluster = (await describe(admin, self._topics)).id
+                self._cluster = (await describe(admin, self._followed)).id
         finally:
             await stopped(admin)
         return True
 
     async def _read_positions(self, stop: asyncio.Event) -> None:
-        self._known, has_other_cluster = await self._retry.run(stop, self._store.positions, self._cluster, self._topics)
+        self._known, has_other_cluster = await self._retry.run(
+            stop, self._store.positions, self._cluster, self._followed
+        )
         if has_other_cluster and not self._known:
             self._log.warning("Kafka cluster changed", cluster=self._cluster, begins="at the beginning of its topics")
 
@@ -139,7 +139,7 @@ class Archiver:
             is_due = bool(check.due())
             if is_due:
                 await self._check_ends(follower, stop)
-            fetched = await unless_stopped(follower.fetch(_FETCH_MS, self._settings.archive.max_records), stop)
+            fetched = await unless_stopped(follower.fetch(_FETCH_MS, self._max_records), stop)
             if fetched is None:
                 return  # stopped during the fetch: its records are lost, so their positions must not be written
             if fetched or is_due:  # after the last record there may be only markers: once a second is enough
@@ -152,18 +152,17 @@ class Archiver:
 
     async def _check_ends(self, follower: TopicFollower, stop: asyncio.Event) -> None:
         """Query the topics' end offsets, and resume partitions that are not read yet."""
-        async with asyncio.timeout(_ANSWER_S):
-            ends = await unless_stopped(follower.ends(), stop)
+        ends = await unless_stopped(follower.ends(), stop, _ANSWER_S)
         if ends is None:
             return
         if new := ends.keys() - follower.positions.keys():
             await unless_stopped(
                 self._resumer.resume_partitions(follower, sorted(new), ends, self._known), stop, _RESUME_S
             )
-        labels = dict(zip(self._topics, ("scored", "dlq"), strict=True))
         lags = {place: max(end - follower.positions.get(place, end), 0) for place, end in ends.items()}
         for (topic, partition), lag in lags.items():
-            self._metrics.lag.labels(labels[topic], partition).set(lag)
+            label = "scored" if topic == self._topics.scored else "dlq"
+            self._metrics.lag.labels(label, partition).set(lag)
         self._lag = sum(lags.values())
         self._report.tick(self._lag)
 
@@ -174,7 +173,7 @@ class Archiver:
             return
         began_s = time.monotonic()
         now = rfc3339(time.time_ns() // 1_000_000)
-        rows: Batch = await self._retry.run(stop, batch, fetched, self._settings.topics, now)
+        rows: Batch = await self._retry.run(stop, batch, fetched, self._topics, now)
         new = await self._retry.run(stop, self._store.write, self._cluster, rows, moves, now)
         self._known |= {move.place: move.position for move in moves}
         self._count(rows, new, time.monotonic() - began_s)
