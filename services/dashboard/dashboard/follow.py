@@ -15,7 +15,7 @@ from fraudstream.record import Place, Unreadable
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.metrics import DashboardMetrics
-from fraudstream.runtime.run import wait_for_stop
+from fraudstream.runtime.run import alongside, wait_for_stop
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _CHECK_EVERY_S = 1.0
@@ -52,8 +52,7 @@ class Follower:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read, and reconnect after connection errors. Raises KafkaSetupError if waiting does not help."""
-        beating = asyncio.create_task(self._beat_while_connecting())
-        try:
+        async with alongside(self._beat_while_connecting()):
             while not stop.is_set():
                 follower = await started(
                     lambda: TopicFollower(self._kafka, (self._topics.scored, self._topics.dlq), self._reached),
@@ -75,8 +74,6 @@ class Follower:
                     self._reached = follower.reached
                     await stopped(follower)
                 await wait_for_stop(stop, _CHECK_EVERY_S)
-        finally:
-            beating.cancel()
 
     async def _beat_while_connecting(self) -> None:
         """Write the heartbeat while connecting; the reading loop writes it afterwards."""
@@ -109,8 +106,7 @@ class Follower:
 
     async def _check_ends(self, follower: TopicFollower, stop: asyncio.Event, *, is_settled: bool) -> None:
         """Query the topics' end offsets, start reading new partitions, and skip records if too far behind."""
-        async with asyncio.timeout(_ANSWER_S):
-            ends = await unless_stopped(self._resume_and_query_ends(follower), stop)
+        ends = await unless_stopped(self._resume_and_query_ends(follower), stop, _ANSWER_S)
         if ends is None:
             return
         behind = {place: max(end - follower.positions.get(place, end), 0) for place, end in ends.items()}
