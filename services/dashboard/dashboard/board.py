@@ -31,13 +31,14 @@ class Board:
         """Start empty; `servers` is the bootstrap address shown on the page."""
         self.kafka_state: KafkaState = "connecting"
         self.recent = Recent()
+        self.found_since_s: int | None = None
+        """Second of the first payment in `recent`; None before the first."""
         self.replicas = replicas
         self.sampling = Sampling()
         self._window = Window(int(now_s))
         self._servers = servers
         self._state_since_s = now_s
         self._history_s: int | None = None
-        self._found_since_s: int | None = None
         self._cut: set[int] = set()
         self._measured_s = int(now_s)
         self._seconds: dict[str, int] = {}
@@ -86,8 +87,8 @@ class Board:
         if partition in self._cut:
             self._cut.discard(partition)
             self._history_s = max(self._history_s or 0, int(seconds[0]))
-        if self._found_since_s is None:
-            self._found_since_s = int(seconds[0])
+        if self.found_since_s is None:
+            self.found_since_s = int(seconds[0])
         flagged = [
             (payment, record) for payment, record in zip(payments, kept, strict=True) if payment["decision"] != APPROVE
         ]
@@ -151,10 +152,6 @@ class Board:
         self._new_flagged = self._new_dead = 0
         self._new_replays = {}
         return tick
-
-    def found_since(self) -> int | None:
-        """Return the second of the first payment that can be found by id; None before the first."""
-        return self._found_since_s
 
     def dead_with_key(self, key: str) -> list[dict[str, Any]]:
         """Return those of the latest dead letters that have this key."""

@@ -128,7 +128,7 @@ class Window:
 
     def series(self, seconds: int) -> dict[str, list[int] | list[float | None]]:
         """Return the series of the last `seconds` whole seconds before now, one entry per second."""
-        slots = self._slots(seconds)
+        slots = np.arange(self.now - seconds, self.now) % _SLOTS
         decisions = np.rint(self._decisions[slots]).astype(np.int64)
         counts = {name: decisions[:, number].tolist() for number, name in enumerate(DECISIONS)}
         measured = {name: _rounded(values[slots]) for name, values in self._measured.items()}
@@ -155,9 +155,6 @@ class Window:
             for name, scores in self._versions.items()
         }
         return {name: (count, total / count if count else None) for name, (count, total) in totals.items()}
-
-    def _slots(self, seconds: int) -> Integers:
-        return np.arange(self.now - seconds, self.now) % _SLOTS
 
 
 def _rounded(values: Floats) -> list[float | None]:
