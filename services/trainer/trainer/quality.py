@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
@@ -17,9 +16,8 @@ from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.settings import LogSettings, TrainingSettings
 from fraudstream.simulation import labels, simulate, true_probability
 from trainer import calibrate, history
+from trainer.history import Floats
 from trainer.study import calibrated, fitted, study
-
-Floats = NDArray[np.float64]
 
 FRESH_PAYMENTS = 1_000_000
 _SEED = 777
