@@ -41,12 +41,12 @@ def compare(matrix: Floats, labels: Integers, seed: int) -> list[Comparison]:
     """Cross-validate each candidate on the same folds, in the order of `candidates`; log the progress."""
     tried = candidates()
     folds = min(_FOLDS, int(labels.sum()), int((1 - labels).sum()))
-    splits = [_folds(folds, seed + repeat, labels) for repeat in range(_REPEATS)]
+    splitters = [StratifiedKFold(folds, shuffle=True, random_state=seed + repeat) for repeat in range(_REPEATS)]
     fraud = np.empty((len(tried), _REPEATS, len(labels)))
     fitted, progress = 0, Every(_PROGRESS_EVERY_S)
     for index, candidate in enumerate(tried):
-        for repeat, split in enumerate(splits):
-            for train, test in split:
+        for repeat, splitter in enumerate(splitters):
+            for train, test in splitter.split(labels, labels):
                 classifier = candidate.fit(matrix[train], labels[train], seed)
                 fraud[index, repeat, test] = classifier.predict_proba(matrix[test])[:, 1]
                 fitted += 1
@@ -90,8 +90,3 @@ def _compared(tried: list[Candidate], labels: Integers, fraud: Floats) -> list[C
         )
         for index, candidate in enumerate(tried)
     ]
-
-
-def _folds(count: int, seed: int, labels: Integers) -> list[tuple[Integers, Integers]]:
-    splitter = StratifiedKFold(count, shuffle=True, random_state=seed)
-    return list(splitter.split(labels, labels))
