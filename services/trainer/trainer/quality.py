@@ -11,13 +11,13 @@ from threadpoolctl import threadpool_limits
 
 from fraudstream.model.calibration import Calibrated
 from fraudstream.model.curves import CurveLogit
-from fraudstream.model.fraud_model import SMALLEST, Classifier, FraudModel
+from fraudstream.model.fraud_model import SMALLEST, Classifier
 from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.settings import LogSettings, TrainingSettings
 from fraudstream.simulation import labels, simulate, true_probability
 from trainer import calibrate, history
 from trainer.history import Floats
-from trainer.study import calibrated, fitted, study
+from trainer.study import final_model, study
 
 FRESH_PAYMENTS = 1_000_000
 _SEED = 777
@@ -44,17 +44,13 @@ def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
     """Train on the simulated history `data` and compare with the true probabilities of new payments."""
     past, settings = history.read(data), TrainingSettings.from_env({})
     with threadpool_limits(1):
-        found = study(past, settings)
-        classifier = calibrated(
-            fitted(found.chosen.candidate, past.matrix, past.labels, settings.seed), found.calibration
-        )
-    model = FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds)
+        model = final_model(past, study(past, settings), settings.seed)
     rng = np.random.default_rng(_SEED)
     matrix = simulate(rng, payments).matrix()
     truth, outcomes = np.clip(true_probability(matrix), SMALLEST, 1.0 - SMALLEST), labels(rng, matrix)
     scores = np.concatenate([model.score(matrix[start : start + _BLOCK]) for start in range(0, payments, _BLOCK)])
     entropy = _expected_log_loss(truth, truth)
-    parameters = _count_parameters(classifier)
+    parameters = _count_parameters(model.classifier)
     theory = 100.0 * parameters / (2 * len(past.labels)) / entropy
     return [
         Figure(

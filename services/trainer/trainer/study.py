@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
-from fraudstream.model.fraud_model import Classifier, Thresholds
+from fraudstream.model.fraud_model import Classifier, FraudModel, Thresholds
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import calibrate, evaluate, fit, thresholds
 from trainer.calibrate import CalibrationFunction
@@ -73,6 +73,12 @@ def study(history: History, settings: TrainingSettings) -> Study:
         scores=scores,
         metrics=metrics,
     )
+
+
+def final_model(history: History, found: Study, seed: int) -> FraudModel:
+    """Fit the chosen candidate to the whole history; the model has no content hash until it is stored."""
+    classifier = calibrated(fitted(found.chosen.candidate, history.matrix, history.labels, seed), found.calibration)
+    return FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds)
 
 
 def fitted(candidate: Candidate, matrix: Floats, labels: Integers, seed: int) -> Classifier:
