@@ -163,7 +163,4 @@ def _rounded(values: Floats) -> list[float | None]:
 
 def decision_numbers(decisions: Sequence[str]) -> Integers:
     """Return the index of each decision in DECISIONS."""
-    return np.array([_NUMBERS[decision] for decision in decisions], dtype=np.int64)
-
-
-_NUMBERS = {decision: number for number, decision in enumerate(DECISIONS)}
+    return np.array([DECISIONS.index(decision) for decision in decisions], dtype=np.int64)
