@@ -7,6 +7,7 @@ from os import environ
 from archiver.database import Database, address, shown
 from archiver.database_retry import DatabaseRetry
 from archiver.loop import Archiver
+from archiver.report import Report
 from archiver.resumer import PartitionResumer
 from archiver.retention import Retention
 from archiver.store import Store
@@ -43,6 +44,7 @@ async def main(stop: asyncio.Event) -> None:
         retry=DatabaseRetry(Worker("database"), shown(url)),
         resumer=PartitionResumer(kafka, topics, metrics),
         retention=Retention(settings.retention_days),
+        report=Report(),
         heartbeat=heartbeat,
         metrics=metrics,
     )

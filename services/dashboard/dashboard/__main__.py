@@ -39,7 +39,7 @@ async def main(stop: asyncio.Event) -> None:
     board = Board(kafka.bootstrap_servers, replicas, time.time())
     viewers, finder = Viewers(board), Finder(kafka, topics.scored, board)
     metrics.viewers.set_function(viewers.__len__)
-    follower = Follower(kafka, topics, board, heartbeat, metrics)
+    follower = Follower(kafka=kafka, topics=topics, board=board, heartbeat=heartbeat, metrics=metrics)
     scraper = Scraper(settings.metrics_of, replicas, lambda: board.measure(time.time()))
     guard = Guard(names=settings.names, variable="DASHBOARD_HOSTS", linked=LINKED)
     async with (
