@@ -49,35 +49,19 @@ def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
     matrix = simulate(rng, payments).matrix()
     truth, outcomes = np.clip(true_probability(matrix), SMALLEST, 1.0 - SMALLEST), labels(rng, matrix)
     scores = np.concatenate([model.score(matrix[start : start + _BLOCK]) for start in range(0, payments, _BLOCK)])
+    auc = roc_auc_score(outcomes, scores) / roc_auc_score(outcomes, truth)
+    precision = average_precision_score(outcomes, scores) / average_precision_score(outcomes, truth)
     entropy = _expected_log_loss(truth, truth)
+    excess = 100.0 * (_expected_log_loss(truth, scores) / entropy - 1.0)
+    error = calibrate.reliability(truth, scores).error
     parameters = _count_parameters(model.classifier)
     theory = 100.0 * parameters / (2 * len(past.labels)) / entropy
+    note = f"d/2n of {parameters} fitted parameters: {theory:.2f} %" if parameters else ""
     return [
-        Figure(
-            name="AUC relative to truth",
-            value=float(roc_auc_score(outcomes, scores) / roc_auc_score(outcomes, truth)),
-            goal=0.995,
-            higher_is_better=True,
-        ),
-        Figure(
-            name="average precision relative to truth",
-            value=float(average_precision_score(outcomes, scores) / average_precision_score(outcomes, truth)),
-            goal=0.97,
-            higher_is_better=True,
-        ),
-        Figure(
-            name="log loss above the truth, %",
-            value=100.0 * (_expected_log_loss(truth, scores) / entropy - 1.0),
-            goal=1.0,
-            higher_is_better=False,
-            note=f"d/2n of {parameters} fitted parameters: {theory:.2f} %" if parameters else "",
-        ),
-        Figure(
-            name="calibration error",
-            value=calibrate.reliability(truth, scores).error,
-            goal=0.005,
-            higher_is_better=False,
-        ),
+        Figure(name="AUC relative to truth", value=float(auc), goal=0.995, higher_is_better=True),
+        Figure(name="average precision relative to truth", value=float(precision), goal=0.97, higher_is_better=True),
+        Figure(name="log loss above the truth, %", value=excess, goal=1.0, higher_is_better=False, note=note),
+        Figure(name="calibration error", value=error, goal=0.005, higher_is_better=False),
     ]
 
 
