@@ -5,15 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from fraudstream.simulation import simulate
 from trainer import fit, history
 from trainer.candidates import candidates
+from trainer.history import Floats, Integers
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 History = tuple[Floats, Integers]
 
 SAMPLE = Path(__file__).parents[2] / "data" / "historical_payments.csv"

@@ -4,16 +4,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import labels, simulate
-from trainer.history import History
+from trainer.history import Floats, History, Integers
 from trainer.study import calibrated, fitted, study
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 
 def wide_and_rare(rng: np.random.Generator) -> tuple[Floats, Integers]:

@@ -7,13 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from fraudstream.model.calibration import Calibrated
 from fraudstream.simulation import simulate, true_probability
 from trainer import calibrate
-
-Floats = NDArray[np.float64]
+from trainer.history import Floats, Integers
 
 
 class Truth:
@@ -25,7 +23,7 @@ class Truth:
         return np.column_stack([1 - fraud, fraud])
 
 
-def truth_and_outcomes(count: int) -> tuple[Floats, NDArray[np.int64]]:
+def truth_and_outcomes(count: int) -> tuple[Floats, Integers]:
     """Return true probabilities and simulated outcomes."""
     rng = np.random.default_rng(3)
     truth = true_probability(simulate(rng, count).matrix())

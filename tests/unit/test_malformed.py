@@ -10,9 +10,9 @@ from tests.scores import PAYMENT
 
 from fraudstream.payment import InvalidPayment, decode
 from fraudstream.record import KeyedMessage
-from producer.generator import SimulatedSource
 from producer.identifiers import PaymentIds
 from producer.malformed import BROKEN, WithMalformed
+from producer.source import SimulatedSource
 
 NOW_MS = 1_790_000_000_000
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from fraudstream.simulation import simulate
-from trainer.sampling import at_most
+from trainer.fit import at_most
 
 
 def test_a_large_history_is_cut_and_frauds_keep_their_share() -> None:

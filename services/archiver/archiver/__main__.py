@@ -6,7 +6,10 @@ from os import environ
 
 from archiver.database import Database, address, shown
 from archiver.database_retry import DatabaseRetry
-from archiver.loop import Archiver, ArchiverSettings
+from archiver.loop import Archiver
+from archiver.report import Report
+from archiver.resumer import PartitionResumer
+from archiver.retention import Retention
 from archiver.store import Store
 from archiver.worker import Worker
 from fraudstream.kafka.patches import patch_aiokafka
@@ -29,20 +32,26 @@ async def main(stop: asyncio.Event) -> None:
     log = logs.configure(LogSettings.from_env(environ), "archiver")
     patch_aiokafka()
     failpoints.arm(environ.get(failpoints.VARIABLE, ""))
-    settings = ArchiverSettings(
-        kafka=KafkaSettings.from_env(environ),
-        topics=TopicSettings.from_env(environ),
-        archive=ArchiveSettings.from_env(environ),
-    )
-    url = address(settings.archive.database_url)
+    kafka, topics = KafkaSettings.from_env(environ), TopicSettings.from_env(environ)
+    settings = ArchiveSettings.from_env(environ)
+    url = address(settings.database_url)
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
     heartbeat.beat("waiting for Kafka")
     metrics = ArchiverMetrics()
     archiver = Archiver(
-        settings, Store(database=Database(url)), DatabaseRetry(Worker("database"), shown(url)), heartbeat, metrics
+        kafka=kafka,
+        topics=topics,
+        max_records=settings.max_records,
+        store=Store(database=Database(url)),
+        retry=DatabaseRetry(Worker("database"), shown(url)),
+        resumer=PartitionResumer(kafka, topics, metrics),
+        retention=Retention(settings.retention_days),
+        report=Report(),
+        heartbeat=heartbeat,
+        metrics=metrics,
     )
     async with endpoint(MetricsSettings.from_env(environ), metrics, heartbeat.path):
-        log.info("archiver starts", database=shown(url), topics=[settings.topics.scored, settings.topics.dlq])
+        log.info("archiver starts", database=shown(url), topics=[topics.scored, topics.dlq])
         try:
             await archiver.run(stop)
         finally:

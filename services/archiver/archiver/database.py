@@ -14,7 +14,8 @@ import structlog
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DataError, SQLAlchemyError
 
-from archiver.dialects import DIALECTS, Row
+from archiver.dialects import DIALECTS
+from archiver.rows import Row
 from archiver.schema import METADATA
 from archiver.sqlite import action
 from archiver.upgrade import upgrade

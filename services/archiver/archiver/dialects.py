@@ -9,8 +9,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.pool import NullPool
 
 from archiver import sqlite as sqlite_file
-
-Row = tuple[Any, ...]
+from archiver.rows import Row
 
 _SCHEMA_LOCK = 7_203_144_501  # any number, the same for every archiver
 _CONNECT: Mapping[str, Any] = {

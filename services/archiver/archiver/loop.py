@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import structlog
 
@@ -15,15 +15,15 @@ from archiver.retention import PIECE, Retention
 from archiver.rows import Batch, batch
 from archiver.store import PositionConflictError, Store
 from fraudstream.kafka.cluster import admin_client, describe
-from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stopped
+from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
 from fraudstream.kafka.follower import TopicFollower
 from fraudstream.offsets import fingerprint
 from fraudstream.record import Place, Record
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.log_on_change import Every, LogOnChange
 from fraudstream.runtime.metrics import ArchiverMetrics
-from fraudstream.runtime.run import wait_for_stop
-from fraudstream.runtime.settings import ArchiveSettings, KafkaSettings, TopicSettings
+from fraudstream.runtime.run import alongside, wait_for_stop
+from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 from fraudstream.timestamps import rfc3339
 
 _CHECK_EVERY_S = 1.0
@@ -36,73 +36,65 @@ _LOG_CONFLICT_EVERY_S = 60.0
 Fetched = Mapping[Place, Sequence[Record]]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ArchiverSettings:
-    """The archiver's settings."""
-
-    kafka: KafkaSettings
-    topics: TopicSettings
-    archive: ArchiveSettings
+def _conflict_log() -> LogOnChange:
+    return LogOnChange(structlog.get_logger().warning, "positions moved by another archiver", _LOG_CONFLICT_EVERY_S)
 
 
+@dataclass(slots=True, kw_only=True)
 class Archiver:
     """Archives both topics until `stop` is set."""
 
-    def __init__(
-        self,
-        settings: ArchiverSettings,
-        store: Store,
-        retry: DatabaseRetry,
-        heartbeat: Heartbeat,
-        metrics: ArchiverMetrics,
-    ) -> None:
-        self._settings = settings
-        self._topics = (settings.topics.scored, settings.topics.dlq)
-        self._store = store
-        self._retry = retry
-        self._heartbeat = heartbeat
-        self._metrics = metrics
-        self._resumer = PartitionResumer(settings.kafka, settings.topics, metrics)
-        self._retention = Retention(settings.archive.retention_days)
-        self._report = Report()
-        self._log = structlog.get_logger()
-        self._conflict = LogOnChange(self._log.warning, "positions moved by another archiver", _LOG_CONFLICT_EVERY_S)
-        self._kafka_state = "connecting"
-        self._cluster = ""
-        self._known: dict[Place, Position] = {}
-        self._lag = 0
+    kafka: KafkaSettings
+    topics: TopicSettings
+    max_records: int
+    store: Store
+    retry: DatabaseRetry
+    resumer: PartitionResumer
+    retention: Retention
+    report: Report
+    heartbeat: Heartbeat
+    metrics: ArchiverMetrics
+    _log: Log = field(default_factory=structlog.get_logger)
+    _conflict: LogOnChange = field(default_factory=_conflict_log)
+    _kafka_state: str = "connecting"
+    _cluster: str = ""
+    _known: dict[Place, Position] = field(default_factory=dict)
+
+    @property
+    def _followed(self) -> tuple[str, str]:
+        return self.topics.scored, self.topics.dlq
 
     async def run(self, stop: asyncio.Event) -> None:
         """Archive, and restart after errors. Raises FraudstreamError if a user must act."""
-        beating = asyncio.create_task(self._beat_while_waiting())
-        try:
-            while not stop.is_set():
-                await self._run_session(stop)
-                await wait_for_stop(stop, _RETRY_S)
-        except StoppedError:
-            self._log.warning("the database did not answer: the last records read are read again at the next start")
-        finally:
-            beating.cancel()
+        async with alongside(self._beat_while_waiting()):
+            try:
+                while not stop.is_set():
+                    await self._run_session(stop)
+                    await wait_for_stop(stop, _RETRY_S)
+            except StoppedError:
+                self._log.warning("the database did not answer: the last records read are read again at the next start")
 
     async def _beat_while_waiting(self) -> None:
         """Write the heartbeat while the loop waits; the loop itself writes it while it runs."""
         while True:
-            if self._retry.problem:
-                self._heartbeat.beat(f"waiting for the database: {self._retry.problem}")
+            if self.retry.problem:
+                self.heartbeat.beat(f"waiting for the database: {self.retry.problem}")
             elif self._kafka_state:
-                self._heartbeat.beat(f"Kafka: {self._kafka_state}")
+                self.heartbeat.beat(f"Kafka: {self._kafka_state}")
             await asyncio.sleep(_CHECK_EVERY_S)
 
     async def _run_session(self, stop: asyncio.Event) -> None:
         """Connect to Kafka and archive until the connection breaks, or the positions that we know are outdated."""
-        kafka = self._settings.kafka
         follower = None
         self._kafka_state = self._kafka_state or "connecting"
         try:
             if not await self._find_cluster(stop):
                 return
             follower = await started(
-                lambda: TopicFollower(kafka, self._topics), stop, self._log, bootstrap=kafka.bootstrap_servers
+                lambda: TopicFollower(self.kafka, self._followed),
+                stop,
+                self._log,
+                bootstrap=self.kafka.bootstrap_servers,
             )
             if follower is not None:
                 await self._read_positions(stop)
@@ -117,19 +109,19 @@ class Archiver:
                 await stopped(follower)
 
     async def _find_cluster(self, stop: asyncio.Event) -> bool:
-        kafka = self._settings.kafka
+        kafka = self.kafka
         admin = await started(lambda: admin_client(kafka), stop, self._log, bootstrap=kafka.bootstrap_servers)
         if admin is None:
             return False
         try:
             async with asyncio.timeout(_RESUME_S):
-                self._cluster = (await describe(admin, self._topics)).id
+                self._cluster = (await describe(admin, self._followed)).id
         finally:
             await stopped(admin)
         return True
 
     async def _read_positions(self, stop: asyncio.Event) -> None:
-        self._known, has_other_cluster = await self._retry.run(stop, self._store.positions, self._cluster, self._topics)
+        self._known, has_other_cluster = await self.retry.run(stop, self.store.positions, self._cluster, self._followed)
         if has_other_cluster and not self._known:
             self._log.warning("Kafka cluster changed", cluster=self._cluster, begins="at the beginning of its topics")
 
@@ -139,7 +131,7 @@ class Archiver:
             is_due = bool(check.due())
             if is_due:
                 await self._check_ends(follower, stop)
-            fetched = await unless_stopped(follower.fetch(_FETCH_MS, self._settings.archive.max_records), stop)
+            fetched = await unless_stopped(follower.fetch(_FETCH_MS, self.max_records), stop)
             if fetched is None:
                 return  # stopped during the fetch: its records are lost, so their positions must not be written
             if fetched or is_due:  # after the last record there may be only markers: once a second is enough
@@ -148,24 +140,22 @@ class Archiver:
             await self._expire(stop)
             if follower.positions:
                 self._kafka_state = ""
-                self._heartbeat.beat()
+                self.heartbeat.beat()
 
     async def _check_ends(self, follower: TopicFollower, stop: asyncio.Event) -> None:
         """Query the topics' end offsets, and resume partitions that are not read yet."""
-        async with asyncio.timeout(_ANSWER_S):
-            ends = await unless_stopped(follower.ends(), stop)
+        ends = await unless_stopped(follower.ends(), stop, _ANSWER_S)
         if ends is None:
             return
         if new := ends.keys() - follower.positions.keys():
             await unless_stopped(
-                self._resumer.resume_partitions(follower, sorted(new), ends, self._known), stop, _RESUME_S
+                self.resumer.resume_partitions(follower, sorted(new), ends, self._known), stop, _RESUME_S
             )
-        labels = dict(zip(self._topics, ("scored", "dlq"), strict=True))
         lags = {place: max(end - follower.positions.get(place, end), 0) for place, end in ends.items()}
         for (topic, partition), lag in lags.items():
-            self._metrics.lag.labels(labels[topic], partition).set(lag)
-        self._lag = sum(lags.values())
-        self._report.tick(self._lag)
+            label = "scored" if topic == self.topics.scored else "dlq"
+            self.metrics.lag.labels(label, partition).set(lag)
+        self.report.tick(sum(lags.values()))
 
     async def _archive(self, follower: TopicFollower, fetched: Fetched, stop: asyncio.Event) -> None:
         """Write the fetched records, and all positions that have moved."""
@@ -174,8 +164,8 @@ class Archiver:
             return
         began_s = time.monotonic()
         now = rfc3339(time.time_ns() // 1_000_000)
-        rows: Batch = await self._retry.run(stop, batch, fetched, self._settings.topics, now)
-        new = await self._retry.run(stop, self._store.write, self._cluster, rows, moves, now)
+        rows: Batch = await self.retry.run(stop, batch, fetched, self.topics, now)
+        new = await self.retry.run(stop, self.store.write, self._cluster, rows, moves, now)
         self._known |= {move.place: move.position for move in moves}
         self._count(rows, new, time.monotonic() - began_s)
 
@@ -196,30 +186,30 @@ class Archiver:
         return Move(place=place, expected=known.next_offset if known else None, position=position)
 
     def _count(self, written: Batch, new: Mapping[str, int], seconds: float) -> None:
-        metrics = self._metrics
+        metrics = self.metrics
         for table, rows in written.rows.items():
             metrics.rows.labels(table).inc(new[table])
             metrics.rows_there.labels(table).inc(len(rows) - new[table])
         for topic, count in written.skipped.items():
             metrics.records_skipped.labels(topic).inc(count)
         metrics.transaction_duration.observe(seconds)
-        self._report.add(new, sum(written.skipped.values()))
+        self.report.add(new, sum(written.skipped.values()))
 
     async def _expire(self, stop: asyncio.Event) -> None:
         """Delete one batch of expired rows, if one is due."""
-        piece = self._retention.due(time.time())
+        piece = self.retention.due(time.time())
         if piece is None:
             return
-        rows = await self._retry.run(stop, self._store.expire, piece.table, piece.before, PIECE)
-        self._retention.deleted(piece, rows)
-        self._metrics.rows_deleted.labels(piece.table).inc(rows)
+        rows = await self.retry.run(stop, self.store.expire, piece.table, piece.before, PIECE)
+        self.retention.deleted(piece, rows)
+        self.metrics.rows_deleted.labels(piece.table).inc(rows)
         if rows:
             self._log.info("old rows deleted", table=piece.table, rows=rows, before=piece.before)
 
     def _handle_conflict(self, error: PositionConflictError) -> None:
-        if self._retry.may_have_committed:
+        if self.retry.may_have_committed:
             self._log.info("positions have moved", reason="the last transaction had been committed", of=str(error))
         else:
-            self._metrics.overtaken.inc()
+            self.metrics.overtaken.inc()
             self._conflict.report("", position=str(error), action="none is needed; one archiver per database is enough")
-        self._retry.clear()
+        self.retry.clear()

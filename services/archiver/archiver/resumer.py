@@ -46,23 +46,16 @@ class PartitionResumer:
 
     def _log_case(self, place: Place, resumed: Resume, position: Position | None) -> None:
         topic, partition = place
+        log = self._log.bind(topic=topic, partition=partition)
         previous = position.next_offset if position else None
         if resumed.case is Case.RETENTION_PASSED:
             self._metrics.records_lost.labels(self._labels[topic]).inc(resumed.lost)
-            self._log.error(
+            log.error(
                 "retention passed",
-                topic=topic,
-                partition=partition,
                 first=previous,
                 last=resumed.position - 1,
                 lost=resumed.lost,
                 action="the records between are not archived; raise TOPIC_RETENTION_HOURS",
             )
         elif resumed.case is Case.TOPIC_RECREATED:
-            self._log.warning(
-                "topic recreated",
-                topic=topic,
-                partition=partition,
-                previous_position=previous,
-                begins_at=resumed.position,
-            )
+            log.warning("topic recreated", previous_position=previous, begins_at=resumed.position)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic_core import to_json
 
@@ -20,7 +20,6 @@ from fraudstream.timestamps import Timestamps, rfc3339
 
 Row = tuple[Any, ...]
 """Values of a table's columns, in their order."""
-R = TypeVar("R", bound=Row)
 
 _LARGE, _SMALL = range(2**63), range(2**31)
 _STAMPS = range(-(2**63), 2**63)
@@ -51,7 +50,7 @@ def batch(fetched: Mapping[Place, Sequence[Record]], topics: TopicSettings, arch
     moment, latest = Timestamps().__getitem__, _latest(archived_at)
     for (topic, partition), records in fetched.items():
         if topic == topics.scored:
-            rows = _rows(lambda record: scored_row(topics.input, record, latest, moment), records)
+            rows = [row for record in records if (row := scored_row(topics.input, record, latest, moment))]
             scored += rows
             skipped["scored"] += len(records) - len(rows)
             continue
@@ -65,10 +64,6 @@ def batch(fetched: Mapping[Place, Sequence[Record]], topics: TopicSettings, arch
     return Batch(rows={"scored_payments": scored, "dead_letters": letters, "replays": replays}, skipped=skipped)
 
 
-def _rows(make: Callable[[Record], Row | None], records: Sequence[Record]) -> list[Row]:
-    return [row for row in map(make, records) if row is not None]
-
-
 def _latest(archived_at: str) -> str:
     moment = datetime.fromisoformat(archived_at) + _AHEAD
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -80,10 +75,7 @@ def scored_row(input_topic: str, record: Record, latest: str, moment: Callable[[
     A later `scored_at` is stored as `latest`: a payment of the year 9999 would never expire.
     """
     payment = scored_payment(record.value)
-    if payment is None:
-        return None
-    scored_at = _utc(payment["scored_at"])
-    if scored_at is None:
+    if payment is None or (scored_at := _utc(payment["scored_at"])) is None:
         return None
     challenger = payment.get("challenger_version")
     return (

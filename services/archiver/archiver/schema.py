@@ -1,122 +1,87 @@
 """Tables of the archive as this version of the archiver writes them; `migrations` creates them."""
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    DateTime,
-    Double,
-    Index,
-    Integer,
-    LargeBinary,
-    MetaData,
-    PrimaryKeyConstraint,
-    Table,
-    Text,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
 from fraudstream.model.features import FEATURES
 from fraudstream.payment import FIELDS, ID, Number
 
-METADATA = MetaData()
+METADATA = sa.MetaData(naming_convention={"pk": "%(table_name)s_pk", "ix": "%(table_name)s_%(column_0_name)s"})
+
+_MOMENT = sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite")
+"""A time in UTC: with time zone, or in SQLite, which has none, sortable RFC 3339 text."""
+_DOCUMENT = sa.Text().with_variant(JSONB(), "postgresql")
+"""JSON: JSONB, or in SQLite text, which its JSON functions read."""
 
 
-def moment() -> DateTime:
-    """Return the type of a time in UTC: with time zone, or in SQLite, which has none, sortable RFC 3339 text."""
-    return DateTime(timezone=True).with_variant(Text(), "sqlite")
-
-
-def document() -> Text:
-    """Return the type of JSON: JSONB, or in SQLite text, which its JSON functions read."""
-    return Text().with_variant(JSONB(), "postgresql")
-
-
-def _payment_column(name: str, number: Number) -> Column[float]:
+def _payment_column(name: str, number: Number) -> sa.Column[float]:
     """Return the column of a payment's field; those that the model does not see may be missing from older payments."""
-    kind = Double if number.type is float else Integer if number.highest < 2**31 else BigInteger
-    return Column(name, kind, nullable=name not in {ID, *FEATURES})
+    kind = sa.Double if number.type is float else sa.Integer if number.highest < 2**31 else sa.BigInteger
+    return sa.Column(name, kind, nullable=name not in {ID, *FEATURES}, index=name == ID)
 
 
-positions = Table(
+positions = sa.Table(
     "positions",
     METADATA,
-    Column("cluster_id", Text, nullable=False),
-    Column("topic", Text, nullable=False),
-    Column("partition", Integer, nullable=False),
-    Column("next_offset", BigInteger, nullable=False),
-    Column("last_offset", BigInteger),
-    Column("last_fingerprint", BigInteger),
-    Column("moved_at", moment(), nullable=False),
-    PrimaryKeyConstraint("cluster_id", "topic", "partition", name="positions_pk"),
+    sa.Column("cluster_id", sa.Text, primary_key=True),
+    sa.Column("topic", sa.Text, primary_key=True),
+    sa.Column("partition", sa.Integer, primary_key=True),
+    sa.Column("next_offset", sa.BigInteger, nullable=False),
+    sa.Column("last_offset", sa.BigInteger),
+    sa.Column("last_fingerprint", sa.BigInteger),
+    sa.Column("moved_at", _MOMENT, nullable=False),
 )
 
-scored_payments = Table(
+scored_payments = sa.Table(
     "scored_payments",
     METADATA,
-    Column("source_topic", Text, nullable=False),
-    Column("source_partition", Integer, nullable=False),
-    Column("source_offset", BigInteger, nullable=False),
-    Column("timestamp_ms", BigInteger, nullable=False),
-    Column("paid_at", moment()),
+    sa.Column("source_topic", sa.Text, primary_key=True),
+    sa.Column("source_partition", sa.Integer, primary_key=True),
+    sa.Column("source_offset", sa.BigInteger, primary_key=True),
+    sa.Column("timestamp_ms", sa.BigInteger, primary_key=True),
+    sa.Column("paid_at", _MOMENT),
     *(_payment_column(name, number) for name, number in FIELDS.items()),
-    Column("fraud_probability", Double, nullable=False),
-    Column("decision", Text, nullable=False),
-    Column("model_version", Text, nullable=False),
-    Column("reasons", document(), nullable=False),
-    Column("scored_at", moment(), nullable=False),
-    Column("challenger_probability", Double),
-    Column("challenger_version", Text),
-    PrimaryKeyConstraint(
-        "source_topic", "source_partition", "source_offset", "timestamp_ms", name="scored_payments_pk"
-    ),
+    sa.Column("fraud_probability", sa.Double, nullable=False),
+    sa.Column("decision", sa.Text, nullable=False),
+    sa.Column("model_version", sa.Text, nullable=False),
+    sa.Column("reasons", _DOCUMENT, nullable=False),
+    sa.Column("scored_at", _MOMENT, nullable=False, index=True),
+    sa.Column("challenger_probability", sa.Double),
+    sa.Column("challenger_version", sa.Text),
 )
-Index("scored_payments_payment_id", scored_payments.c.payment_id)
-Index("scored_payments_scored_at", scored_payments.c.scored_at)
 _BLOCKED = scored_payments.c.decision == "block"
-Index("scored_payments_blocked", scored_payments.c.amount, sqlite_where=_BLOCKED, postgresql_where=_BLOCKED)
+sa.Index("scored_payments_blocked", scored_payments.c.amount, sqlite_where=_BLOCKED, postgresql_where=_BLOCKED)
 
-dead_letters = Table(
+dead_letters = sa.Table(
     "dead_letters",
     METADATA,
-    Column("source_topic", Text, nullable=False),
-    Column("source_partition", Integer, nullable=False),
-    Column("source_offset", BigInteger, nullable=False),
-    Column("timestamp_ms", BigInteger, nullable=False),
-    Column("letter_topic", Text, nullable=False),
-    Column("letter_partition", Integer, nullable=False),
-    Column("letter_offset", BigInteger, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("detail", Text, nullable=False),
-    Column("key", LargeBinary),
-    Column("value", LargeBinary),
-    Column("value_bytes", BigInteger, nullable=False),
-    Column("headers", document(), nullable=False),
-    Column("archived_at", moment(), nullable=False),
-    PrimaryKeyConstraint("source_topic", "source_partition", "source_offset", "timestamp_ms", name="dead_letters_pk"),
+    sa.Column("source_topic", sa.Text, primary_key=True),
+    sa.Column("source_partition", sa.Integer, primary_key=True),
+    sa.Column("source_offset", sa.BigInteger, primary_key=True),
+    sa.Column("timestamp_ms", sa.BigInteger, primary_key=True),
+    sa.Column("letter_topic", sa.Text, nullable=False),
+    sa.Column("letter_partition", sa.Integer, nullable=False),
+    sa.Column("letter_offset", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("detail", sa.Text, nullable=False),
+    sa.Column("key", sa.LargeBinary),
+    sa.Column("value", sa.LargeBinary),
+    sa.Column("value_bytes", sa.BigInteger, nullable=False),
+    sa.Column("headers", _DOCUMENT, nullable=False),
+    sa.Column("archived_at", _MOMENT, nullable=False, index=True),
+    sa.Index("dead_letters_letter", "letter_topic", "letter_partition", "letter_offset"),
 )
-Index(
-    "dead_letters_letter",
-    dead_letters.c.letter_topic,
-    dead_letters.c.letter_partition,
-    dead_letters.c.letter_offset,
-)
-Index("dead_letters_archived_at", dead_letters.c.archived_at)
 
-replays = Table(
+replays = sa.Table(
     "replays",
     METADATA,
-    Column("letter_topic", Text, nullable=False),
-    Column("letter_partition", Integer, nullable=False),
-    Column("letter_offset", BigInteger, nullable=False),
-    Column("marker_offset", BigInteger, nullable=False),
-    Column("timestamp_ms", BigInteger, nullable=False),
-    Column("replayed_at", moment()),
-    Column("mended", Boolean, nullable=False),
-    Column("again", Boolean, nullable=False),
-    Column("archived_at", moment(), nullable=False),
-    PrimaryKeyConstraint(
-        "letter_topic", "letter_partition", "letter_offset", "marker_offset", "timestamp_ms", name="replays_pk"
-    ),
+    sa.Column("letter_topic", sa.Text, primary_key=True),
+    sa.Column("letter_partition", sa.Integer, primary_key=True),
+    sa.Column("letter_offset", sa.BigInteger, primary_key=True),
+    sa.Column("marker_offset", sa.BigInteger, primary_key=True),
+    sa.Column("timestamp_ms", sa.BigInteger, primary_key=True),
+    sa.Column("replayed_at", _MOMENT),
+    sa.Column("mended", sa.Boolean, nullable=False),
+    sa.Column("again", sa.Boolean, nullable=False),
+    sa.Column("archived_at", _MOMENT, nullable=False, index=True),
 )
-Index("replays_archived_at", replays.c.archived_at)

@@ -4,6 +4,7 @@ import asyncio
 import queue
 import threading
 from collections.abc import Callable
+from concurrent.futures import Future
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -18,39 +19,18 @@ class Worker:
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """Return what `work` returns, or raise its error; if the caller is cancelled, `work` still runs to its end."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[T] = loop.create_future()
+        future = Future[T]()
+        future.set_running_or_notify_cancel()  # from now on it can't be cancelled
 
         def call() -> None:
             try:
-                result = work(*arguments)
+                future.set_result(work(*arguments))
             except BaseException as error:  # noqa: BLE001 - raised to the caller
-                _set_result(loop, future, error=error)
-            else:
-                _set_result(loop, future, result=result)
+                future.set_exception(error)
 
         self._work.put(call)
-        return await future
+        return await asyncio.wrap_future(future)
 
     def _run(self) -> None:
         while True:
             self._work.get()()
-
-
-def _set_result(
-    loop: asyncio.AbstractEventLoop,
-    future: "asyncio.Future[Any]",
-    *,
-    result: object = None,
-    error: BaseException | None = None,
-) -> None:
-    def set_result() -> None:
-        if future.cancelled():
-            return
-        if error is None:
-            future.set_result(result)
-        else:
-            future.set_exception(error)
-
-    if not loop.is_closed():
-        loop.call_soon_threadsafe(set_result)

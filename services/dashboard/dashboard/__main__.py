@@ -3,9 +3,7 @@
 import asyncio
 import sys
 import time
-from collections.abc import Coroutine
 from os import environ
-from typing import Any
 
 from dashboard.board import Board
 from dashboard.find import Finder
@@ -21,7 +19,7 @@ from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.http_guard import Guard
 from fraudstream.runtime.http_server import served
 from fraudstream.runtime.metrics import DashboardMetrics
-from fraudstream.runtime.run import run
+from fraudstream.runtime.run import alongside, run
 from fraudstream.runtime.settings import (
     DashboardSettings,
     HeartbeatSettings,
@@ -43,7 +41,7 @@ async def main(stop: asyncio.Event) -> None:
     board = Board(kafka.bootstrap_servers, replicas, time.time())
     viewers, finder = Viewers(board), Finder(kafka, topics.scored, board)
     metrics.viewers.set_function(viewers.__len__)
-    follower = Follower(kafka, topics, board, heartbeat, metrics)
+    follower = Follower(kafka=kafka, topics=topics, board=board, heartbeat=heartbeat, metrics=metrics)
     scraper = Scraper(settings.metrics_of, replicas, lambda: board.measure(time.time()))
     guard = Guard(names=settings.names, variable="DASHBOARD_HOSTS", linked=LINKED)
     async with (
@@ -56,23 +54,11 @@ async def main(stop: asyncio.Event) -> None:
             port=settings.port,
             variable="DASHBOARD_PORT",
         ) as address,
+        alongside(viewers.run(), scraper.run()),
     ):
         log.info("dashboard", url=_clickable(address))
-        await _until_first_ends(follower.run(stop), viewers.run(), scraper.run())
+        await follower.run(stop)
     log.info("dashboard stopped")
-
-
-async def _until_first_ends(*coroutines: Coroutine[Any, Any, None]) -> None:
-    """Run all until one of them ends, as the first does on the stop signal; raise its error if it failed."""
-    tasks = [asyncio.ensure_future(coroutine) for coroutine in coroutines]
-    try:
-        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        for task in done:
-            task.result()
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 def _clickable(address: str) -> str:

@@ -19,7 +19,6 @@ from fraudstream.timestamps import rfc3339
 
 FLAGGED_ON_A_PAGE, DEAD_ON_A_PAGE = 200, 100
 FLAGGED_PER_TICK, DEAD_PER_TICK = 50, 20
-_MOST_CACHED = 10_000
 
 KafkaState = Literal["connecting", "catching_up", "reading", "away"]
 
@@ -31,16 +30,16 @@ class Board:
         """Start empty; `servers` is the bootstrap address shown on the page."""
         self.kafka_state: KafkaState = "connecting"
         self.recent = Recent()
+        self.found_since_s: int | None = None
+        """Second of the first payment in `recent`; None before the first."""
         self.replicas = replicas
         self.sampling = Sampling()
         self._window = Window(int(now_s))
         self._servers = servers
         self._state_since_s = now_s
         self._history_s: int | None = None
-        self._found_since_s: int | None = None
         self._cut: set[int] = set()
         self._measured_s = int(now_s)
-        self._seconds: dict[str, int] = {}
         self._flagged: deque[dict[str, Any]] = deque(maxlen=FLAGGED_ON_A_PAGE)
         self._dead: deque[dict[str, Any]] = deque(maxlen=DEAD_ON_A_PAGE)
         self._new_flagged = self._new_dead = 0
@@ -69,28 +68,23 @@ class Board:
         """Add records from one partition of the scored topic."""
         self._window.advance(int(now_s))
         self.sampling.read(len(records), now_s)
-        payments, kept = list[ScoredPayment](), list[Record]()
-        for record in records:
-            payment = scored_payment(record.value)
-            if payment is not None:
-                payments.append(payment)
-                kept.append(record)
-        if not payments:
+        read = [(payment, record) for record in records if (payment := scored_payment(record.value)) is not None]
+        if not read:
             return
-        seconds = np.array([self._second(payment["scored_at"]) for payment in payments], dtype=np.int64)
+        payments = [payment for payment, _ in read]
+        seconds = np.array([second_of(payment["scored_at"]) for payment in payments], dtype=np.int64)
         probabilities = np.array([payment["fraud_probability"] for payment in payments])
         decisions = decision_numbers([payment["decision"] for payment in payments])
         self._window.add(Scores(seconds, decisions, probabilities))
         self._add_versions(payments, seconds, probabilities)
-        self.recent.add(partition, [payment["payment_id"] for payment in payments], [record.offset for record in kept])
+        ids, offsets = [payment["payment_id"] for payment in payments], [record.offset for _, record in read]
+        self.recent.add(partition, ids, offsets)
         if partition in self._cut:
             self._cut.discard(partition)
             self._history_s = max(self._history_s or 0, int(seconds[0]))
-        if self._found_since_s is None:
-            self._found_since_s = int(seconds[0])
-        flagged = [
-            (payment, record) for payment, record in zip(payments, kept, strict=True) if payment["decision"] != APPROVE
-        ]
+        if self.found_since_s is None:
+            self.found_since_s = int(seconds[0])
+        flagged = [(payment, record) for payment, record in read if payment["decision"] != APPROVE]
         self._new_flagged += len(flagged)
         self._flagged.extend(shown(payment, record.timestamp) for payment, record in flagged[-FLAGGED_ON_A_PAGE:])
 
@@ -152,10 +146,6 @@ class Board:
         self._new_replays = {}
         return tick
 
-    def found_since(self) -> int | None:
-        """Return the second of the first payment that can be found by id; None before the first."""
-        return self._found_since_s
-
     def dead_with_key(self, key: str) -> list[dict[str, Any]]:
         """Return those of the latest dead letters that have this key."""
         return [letter for letter in reversed(self._dead) if letter["key"] == key]
@@ -201,15 +191,6 @@ class Board:
             ours = shadows == version
             shadow = np.array([payment.get("challenger_probability", np.nan) for payment in payments])
             self._window.add_version(version, seconds[ours], shadow[ours])
-
-    def _second(self, scored_at: str) -> int:
-        """Return the time in whole seconds, cached: the payments of a cycle have the same time."""
-        second = self._seconds.get(scored_at)
-        if second is None:
-            if len(self._seconds) >= _MOST_CACHED:
-                self._seconds.clear()
-            second = self._seconds[scored_at] = second_of(scored_at)
-        return second
 
     def _enter(self, state: KafkaState, now_s: float) -> None:
         if state != self.kafka_state:

@@ -93,17 +93,10 @@ def _samples(text: str) -> Iterator[Sample]:
 
 
 def _check_sizes(metrics: Reading) -> None:
-    shown: tuple[Sized, ...] = (
-        metrics.archive_lags,
-        metrics.ages,
-        metrics.models,
-        metrics.psi,
-        metrics.limit,
-        metrics.drifting,
-    )
-    if max(len(metrics.partitions), len(metrics.lags)) > _PARTITIONS or any(
-        len(entries) > _ENTRIES for entries in shown
-    ):
+    partitions: list[Sized] = [metrics.partitions, metrics.lags]
+    others: list[Sized] = [metrics.archive_lags, metrics.ages, metrics.models]
+    others += [metrics.psi, metrics.limit, metrics.drifting]
+    if max(map(len, partitions)) > _PARTITIONS or max(map(len, others)) > _ENTRIES:
         raise ValueError("more partitions, models, fields or buckets than a fraudstream service has")
 
 

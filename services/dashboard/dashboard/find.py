@@ -50,7 +50,7 @@ class Finder:
             "payments": payments,
             "dead_letters": self._board.dead_with_key(str(payment_id)),
             "searched": len(self._board.recent),
-            "since": self._board.found_since(),
+            "since": self._board.found_since_s,
         }
 
     async def _payments(self, payment_id: int) -> list[dict[str, Any]]:

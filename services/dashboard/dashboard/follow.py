@@ -3,19 +3,20 @@
 import asyncio
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import structlog
 
 from dashboard.board import Board
 from dashboard.window import SECONDS
 from fraudstream.kafka.attempts import attempts
-from fraudstream.kafka.connection import BROKEN, started, stopped, unless_stopped
+from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
 from fraudstream.kafka.follower import TopicFollower
 from fraudstream.record import Place, Unreadable
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.metrics import DashboardMetrics
-from fraudstream.runtime.run import wait_for_stop
+from fraudstream.runtime.run import alongside, wait_for_stop
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _CHECK_EVERY_S = 1.0
@@ -31,58 +32,48 @@ _MOST_HISTORY = 600_000
 """Maximum of scored records read at the start; older records of the 15 minutes are skipped."""
 
 
+@dataclass(slots=True, kw_only=True)
 class Follower:
     """Reads both topics into `board`, with the state of the connection, until `stop` is set."""
 
-    def __init__(
-        self,
-        kafka: KafkaSettings,
-        topics: TopicSettings,
-        board: Board,
-        heartbeat: Heartbeat,
-        metrics: DashboardMetrics,
-    ) -> None:
-        self._kafka = kafka
-        self._topics = topics
-        self._board = board
-        self._heartbeat = heartbeat
-        self._metrics = metrics
-        self._reached: Mapping[Place, int] = {}
-        self._log = structlog.get_logger()
+    kafka: KafkaSettings
+    topics: TopicSettings
+    board: Board
+    heartbeat: Heartbeat
+    metrics: DashboardMetrics
+    _log: Log = field(default_factory=structlog.get_logger)
+    _reached: Mapping[Place, int] = field(default_factory=dict)
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read, and reconnect after connection errors. Raises KafkaSetupError if waiting does not help."""
-        beating = asyncio.create_task(self._beat_while_connecting())
-        try:
+        async with alongside(self._beat_while_connecting()):
             while not stop.is_set():
                 follower = await started(
-                    lambda: TopicFollower(self._kafka, (self._topics.scored, self._topics.dlq), self._reached),
+                    lambda: TopicFollower(self.kafka, (self.topics.scored, self.topics.dlq), self._reached),
                     stop,
                     self._log,
-                    bootstrap=self._kafka.bootstrap_servers,
+                    bootstrap=self.kafka.bootstrap_servers,
                 )
                 if follower is None:
                     return
                 try:
                     await self._read(follower, stop)
                 except BROKEN as error:
-                    if not self._board.reading:  # nor has the previous attempt succeeded
+                    if not self.board.reading:  # nor has the previous attempt succeeded
                         attempts.check()
                     reason = attempts.final_refusal() or str(error) or type(error).__name__
                     self._log.warning("Kafka unavailable", reason=reason)
-                    self._board.disconnected(time.time())
+                    self.board.disconnected(time.time())
                 finally:
                     self._reached = follower.reached
                     await stopped(follower)
                 await wait_for_stop(stop, _CHECK_EVERY_S)
-        finally:
-            beating.cancel()
 
     async def _beat_while_connecting(self) -> None:
         """Write the heartbeat while connecting; the reading loop writes it afterwards."""
         while True:
-            if not self._board.reading:
-                self._heartbeat.beat(f"Kafka: {self._board.kafka_state}")
+            if not self.board.reading:
+                self.heartbeat.beat(f"Kafka: {self.board.kafka_state}")
             await asyncio.sleep(_CHECK_EVERY_S)
 
     async def _read(self, follower: TopicFollower, stop: asyncio.Event) -> None:
@@ -93,15 +84,15 @@ class Follower:
                 await self._check_ends(follower, stop, is_settled=began_s - connected_s > _SETTLE_S)
             fetched = await unless_stopped(follower.fetch(round(1_000 * _ROUND_S), _MOST_PER_ROUND), stop)
             for (topic, partition), records in (fetched or {}).items():
-                if topic == self._topics.scored:
-                    self._board.add_scored(partition, records, time.time())
-                    self._metrics.records_read.labels("scored").inc(len(records))
+                if topic == self.topics.scored:
+                    self.board.add_scored(partition, records, time.time())
+                    self.metrics.records_read.labels("scored").inc(len(records))
                 else:
                     letters = [record for record in records if not isinstance(record, Unreadable)]
-                    self._board.add_dead(partition, letters, time.time())
-                    self._metrics.records_read.labels("dlq").inc(len(records))
-            if self._board.reading:
-                self._heartbeat.beat()
+                    self.board.add_dead(partition, letters, time.time())
+                    self.metrics.records_read.labels("dlq").inc(len(records))
+            if self.board.reading:
+                self.heartbeat.beat()
                 # many small fetches would cost more than a few large ones
                 await wait_for_stop(stop, max(_ROUND_S - (time.monotonic() - began_s), 0.01))
             else:
@@ -109,27 +100,26 @@ class Follower:
 
     async def _check_ends(self, follower: TopicFollower, stop: asyncio.Event, *, is_settled: bool) -> None:
         """Query the topics' end offsets, start reading new partitions, and skip records if too far behind."""
-        async with asyncio.timeout(_ANSWER_S):
-            ends = await unless_stopped(self._resume_and_query_ends(follower), stop)
+        ends = await unless_stopped(self._resume_and_query_ends(follower), stop, _ANSWER_S)
         if ends is None:
             return
         behind = {place: max(end - follower.positions.get(place, end), 0) for place, end in ends.items()}
         total = sum(behind.values())
-        if self._board.reading and total > _MOST_BEHIND:
+        if self.board.reading and total > _MOST_BEHIND:
             follower.jump({place: ends[place] for place in behind})
-            skipped = sum(count for (topic, _), count in behind.items() if topic == self._topics.scored)
-            self._board.skip(skipped, time.time())
-            self._metrics.records_skipped.inc(skipped)
+            skipped = sum(count for (topic, _), count in behind.items() if topic == self.topics.scored)
+            self.board.skip(skipped, time.time())
+            self.metrics.records_skipped.inc(skipped)
         is_whole = is_settled or not follower.reached.keys() - follower.positions.keys()
-        self._board.connected(time.time(), caught_up=self._board.reading or (is_whole and total <= _CAUGHT_UP))
+        self.board.connected(time.time(), caught_up=self.board.reading or (is_whole and total <= _CAUGHT_UP))
 
     async def _resume_and_query_ends(self, follower: TopicFollower) -> Mapping[Place, int]:
         """Return the end offsets of all partitions, after starting to read new ones."""
         ends = await follower.ends()
         if not ends.keys() - follower.positions.keys():
             return ends
-        scored = sum(topic == self._topics.scored for topic, _ in ends)
+        scored = sum(topic == self.topics.scored for topic, _ in ends)
         now_s = time.time()
         cut = await follower.extend(round(1_000 * (now_s - SECONDS)), _MOST_HISTORY // max(scored, 1))
-        self._board.start_history(now_s, [partition for topic, partition in cut if topic == self._topics.scored])
+        self.board.start_history(now_s, [partition for topic, partition in cut if topic == self.topics.scored])
         return await follower.ends()

@@ -128,7 +128,7 @@ class Window:
 
     def series(self, seconds: int) -> dict[str, list[int] | list[float | None]]:
         """Return the series of the last `seconds` whole seconds before now, one entry per second."""
-        slots = self._slots(seconds)
+        slots = np.arange(self.now - seconds, self.now) % _SLOTS
         decisions = np.rint(self._decisions[slots]).astype(np.int64)
         counts = {name: decisions[:, number].tolist() for number, name in enumerate(DECISIONS)}
         measured = {name: _rounded(values[slots]) for name, values in self._measured.items()}
@@ -156,9 +156,6 @@ class Window:
         }
         return {name: (count, total / count if count else None) for name, (count, total) in totals.items()}
 
-    def _slots(self, seconds: int) -> Integers:
-        return np.arange(self.now - seconds, self.now) % _SLOTS
-
 
 def _rounded(values: Floats) -> list[float | None]:
     return [None if value != value else round(value, 2) for value in values.tolist()]  # noqa: PLR0124 - NaN
@@ -166,7 +163,4 @@ def _rounded(values: Floats) -> list[float | None]:
 
 def decision_numbers(decisions: Sequence[str]) -> Integers:
     """Return the index of each decision in DECISIONS."""
-    return np.array([_NUMBERS[decision] for decision in decisions], dtype=np.int64)
-
-
-_NUMBERS = {decision: number for number, decision in enumerate(DECISIONS)}
+    return np.array([DECISIONS.index(decision) for decision in decisions], dtype=np.int64)

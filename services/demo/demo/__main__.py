@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from demo.broker import PARTITIONS, EmbeddedBroker
-from demo.children import Service
-from demo.ports import free_port
+from demo.children import Service, free_port
 from fraudstream.errors import SettingsError
 from fraudstream.runtime import terminal
 from fraudstream.runtime.heartbeat import unhealthy
@@ -23,13 +22,8 @@ _CHECK_EVERY_S = 0.1
 _DEFAULT_INTERVAL_S = "0.5"
 
 
-def main() -> int:
-    """Run the demo until Ctrl-C or for DEMO_SECONDS."""
-    return run(demo)
-
-
-async def demo(stop: asyncio.Event) -> None:
-    """Run the services until the end of the demo. Raises SettingsError, or SystemExit if a service fails."""
+async def main(stop: asyncio.Event) -> None:
+    """Run the services until Ctrl-C or for DEMO_SECONDS. Raises SettingsError, or SystemExit if a service fails."""
     seconds = _seconds(os.environ.get("DEMO_SECONDS", ""))
     GeneratorSettings.from_env(os.environ)
     _empty(FOLDER)
@@ -75,23 +69,16 @@ def _heartbeat(service: str) -> Path:
 
 
 def _settings(address: str) -> dict[str, str]:
-    pace = (
-        {}
-        if {"PAYMENT_INTERVAL_S", "PAYMENTS_PER_SECOND"} & os.environ.keys()
-        else {"PAYMENT_INTERVAL_S": _DEFAULT_INTERVAL_S}
-    )
-    # settings for another Kafka don't apply: this one needs no credentials
-    bundled = dict.fromkeys(KafkaSettings.variables(), "")
-    return (
-        pace
-        | bundled
-        | {
-            "KAFKA_BOOTSTRAP_SERVERS": address,
-            "TOPIC_PARTITIONS": str(PARTITIONS),
-            "PROCESSING_GUARANTEE": "at_least_once",  # the embedded broker keeps no offsets of transactions
-            "CSV_PATH": str(CSV),
-        }
-    )
+    has_pace = {"PAYMENT_INTERVAL_S", "PAYMENTS_PER_SECOND"} & os.environ.keys()
+    return {
+        **({} if has_pace else {"PAYMENT_INTERVAL_S": _DEFAULT_INTERVAL_S}),
+        # settings for another Kafka don't apply: this one needs no credentials
+        **dict.fromkeys(KafkaSettings.variables(), ""),
+        "KAFKA_BOOTSTRAP_SERVERS": address,
+        "TOPIC_PARTITIONS": str(PARTITIONS),
+        "PROCESSING_GUARANTEE": "at_least_once",  # the embedded broker keeps no offsets of transactions
+        "CSV_PATH": str(CSV),
+    }
 
 
 def _seconds(text: str) -> float | None:
@@ -123,13 +110,17 @@ async def _watch(stop: asyncio.Event, seconds: float | None, *services: Service)
 
 async def _drain(broker: EmbeddedBroker) -> None:
     """Wait until each message sent is scored or a dead letter, at most 15 s."""
-    topics = TopicSettings.from_env(os.environ)
     deadline = asyncio.get_running_loop().time() + _DRAIN_S
     while asyncio.get_running_loop().time() < deadline:
-        sent, dead = broker.records(topics.input), broker.records(topics.dlq)
+        sent, dead = _sent_and_dead(broker)
         if _rows() + dead >= sent:
             return
         await asyncio.sleep(_CHECK_EVERY_S)
+
+
+def _sent_and_dead(broker: EmbeddedBroker) -> tuple[int, int]:
+    topics = TopicSettings.from_env(os.environ)
+    return broker.records(topics.input), broker.records(topics.dlq)
 
 
 def _rows() -> int:
@@ -140,8 +131,7 @@ def _rows() -> int:
 
 
 def _report(broker: EmbeddedBroker) -> None:
-    topics = TopicSettings.from_env(os.environ)
-    sent, dead = broker.records(topics.input), broker.records(topics.dlq)
+    sent, dead = _sent_and_dead(broker)
     terminal.write(
         f"\n{sent} payments sent, {_rows()} scored in {CSV}, {dead} dead letters.\n"
         "This mode: the CSV has each payment exactly once; the topics at least once (the embedded broker has no\n"
@@ -151,4 +141,4 @@ def _report(broker: EmbeddedBroker) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run(main))

@@ -1,7 +1,8 @@
-"""Services as child processes; their log lines appear as in `docker compose up`."""
+"""Services as child processes, and ports for them; their log lines appear as in `docker compose up`."""
 
 import asyncio
 import os
+import socket
 import sys
 from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Mapping
@@ -10,6 +11,18 @@ from fraudstream.runtime import terminal
 from fraudstream.runtime.escaping import visible_bytes
 
 _STOP_S = 30.0
+
+
+def free_port(wanted: int = 0) -> int:
+    """Return `wanted` if it is free, else any free port."""
+    with socket.socket() as one:
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            one.bind(("127.0.0.1", wanted))
+        except OSError:
+            one.bind(("127.0.0.1", 0))
+        number: int = one.getsockname()[1]
+        return number
 
 
 class Service:

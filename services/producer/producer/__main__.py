@@ -4,6 +4,9 @@ import asyncio
 import sys
 import time
 from os import environ
+from random import Random
+
+import numpy as np
 
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.patches import patch_aiokafka
@@ -24,9 +27,10 @@ from fraudstream.runtime.settings import (
 from producer import files
 from producer.identifiers import PaymentIds
 from producer.loop import make_payments
+from producer.malformed import WithMalformed
 from producer.pacing import Pace
 from producer.report import Report
-from producer.stream import stream
+from producer.source import SimulatedSource, Source
 
 _FLUSH_S = 8.0
 
@@ -54,7 +58,14 @@ async def main(stop: asyncio.Event) -> None:
             return
         metrics.messages_waiting.set_function(lambda: sender.waiting)
         log.info("sending payments", topic=topic, per_second=round(settings.rate_per_s, 3))
-        source = stream(settings, PaymentIds(time.time(), sender.producer_number()), log)
+        ids = PaymentIds(time.time(), sender.producer_number())
+        source: Source
+        if settings.file:
+            source = files.FileSource(settings.file, ids, log)
+        else:
+            source = SimulatedSource(np.random.default_rng(settings.seed), ids)
+        if settings.malformed_rate:
+            source = WithMalformed(source, settings.malformed_rate, ids, Random(settings.seed))
         pace = Pace(settings.rate_per_s, time.monotonic())
         try:
             end = await make_payments(source, sender, pace=pace, limit=settings.limit, heartbeat=heartbeat, stop=stop)

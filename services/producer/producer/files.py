@@ -8,7 +8,7 @@ from pathlib import Path
 from fraudstream.errors import PaymentFileError
 from fraudstream.kafka.connection import Log
 from fraudstream.payment import ID
-from fraudstream.payment_files.reading import Table, opened
+from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rejections import Rejections
 from fraudstream.payment_files.rows import Schema, payments
 from fraudstream.record import KeyedMessage
@@ -52,13 +52,9 @@ def _rows(path: Path, schema: Schema, log: Log) -> Iterator[Row]:
     rejections = Rejections(path, log)
     with opened(path, schema) as table:
         log.info("file format", file=str(path), **table.detected)
-        yield from _sent(table, rejections)
+        for batch in table.batches:
+            rejections.add(batch.rejected)
+            values = batch.values or (json.dumps(row, separators=(",", ":")).encode() for row in batch.rows)
+            for row, value in zip(batch.rows, values, strict=True):
+                yield row[ID], value
     rejections.finish()
-
-
-def _sent(table: Table, rejections: Rejections) -> Iterator[Row]:
-    for batch in table.batches:
-        rejections.add(batch.rejected)
-        values = batch.values or (json.dumps(row, separators=(",", ":")).encode() for row in batch.rows)
-        for row, value in zip(batch.rows, values, strict=True):
-            yield row[ID], value

@@ -28,10 +28,7 @@ class PaymentIds:
             first = ((self._second << _NUMBER_BITS | self._number) << _COUNTER_BITS) + self._counter
             some = min(count - len(ids), _COUNTERS - self._counter)
             ids.extend(range(first, first + some))
-            self._advance(some)
+            self._counter += some
+            if self._counter == _COUNTERS:
+                self._second, self._counter = self._second + 1, 0
         return ids
-
-    def _advance(self, count: int) -> None:
-        self._counter += count
-        if self._counter == _COUNTERS:
-            self._second, self._counter = self._second + 1, 0

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.payment_sender import Delivery
 from fraudstream.payment import InvalidPayment, decode
+from fraudstream.runtime.log_on_change import Every
 
 _SLOW_PER_S = 10.0
 _LOG_EVERY_S = 1.0
@@ -17,20 +18,18 @@ class Report:
         self.delivered = 0
         self._log = log
         self._each = rate_per_s <= _SLOW_PER_S
-        self._now = now
-        self._logged, self._logged_s = 0, now()
+        self._every = Every(_LOG_EVERY_S, now)
+        self._logged = 0
 
     def add(self, delivery: Delivery) -> None:
         """Count a delivery, and log it or, at a high rate, the last second."""
         self.delivered += len(delivery.messages)
         if self._each:
             self._log_each(delivery)
-            return
-        elapsed_s = self._now() - self._logged_s
-        if elapsed_s >= _LOG_EVERY_S:
+        elif seconds := self._every.due():
             count = self.delivered - self._logged
-            self._log.info("payments sent", count=count, per_second=round(count / elapsed_s), total=self.delivered)
-            self._logged, self._logged_s = self.delivered, self._now()
+            self._log.info("payments sent", count=count, per_second=round(count / seconds), total=self.delivered)
+            self._logged = self.delivered
 
     def _log_each(self, delivery: Delivery) -> None:
         for index, message in enumerate(delivery.messages):

@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from fraudstream.model.calibration import Calibrated
 from fraudstream.model.fraud_model import SMALLEST, Classifier
 from trainer.fit import log_losses
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from trainer.history import Floats, Integers
 
 _BINS = 20
 _DEVIATIONS = 3.0

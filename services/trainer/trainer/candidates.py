@@ -4,16 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
 from fraudstream.model.curves import Basis, CurveLogit
 from fraudstream.model.features import FEATURES
 from fraudstream.model.fraud_model import Classifier
+from trainer.history import Floats, Integers
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 Fit = Callable[[Floats, Integers, int], Classifier]
 
 _STRENGTH = 0.1

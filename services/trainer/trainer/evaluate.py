@@ -1,16 +1,13 @@
 """Evaluation of a model on held-out payments, which had no part in choosing or fitting it."""
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from fraudstream.model.fraud_model import Thresholds
 from trainer import calibrate, fit, thresholds
+from trainer.history import Floats, Integers
 from trainer.thresholds import Costs
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _HELD_OUT = 0.2
 

@@ -1,23 +1,22 @@
 """Comparison of the candidates by cross-validation; the simplest that is as good as the best is chosen."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedKFold
+import structlog
+from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from fraudstream.model.fraud_model import SMALLEST
+from fraudstream.runtime.log_on_change import Every
 from trainer.candidates import Candidate, candidates
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from trainer.history import Floats, Integers
 
 # increase it when the same history and seed give a different model: stored versions then no longer match
 RECIPE = 4
 MOST_ROWS_COMPARED = 200_000
 
 _FOLDS, _REPEATS = 5, 2
+_PROGRESS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -38,27 +37,31 @@ class Comparison:
         return self.excess <= self.standard_error
 
 
-def compare(
-    matrix: Floats, labels: Integers, seed: int, progress: Callable[[str, int, int], None] | None = None
-) -> list[Comparison]:
-    """Cross-validate each candidate on the same folds, in the order of `candidates`.
-
-    `progress` is called with (candidate's name, models fitted, models to fit) after each model.
-    """
+def compare(matrix: Floats, labels: Integers, seed: int) -> list[Comparison]:
+    """Cross-validate each candidate on the same folds, in the order of `candidates`; log the progress."""
     tried = candidates()
     folds = min(_FOLDS, int(labels.sum()), int((1 - labels).sum()))
-    splits = [_folds(folds, seed + repeat, labels) for repeat in range(_REPEATS)]
+    splitters = [StratifiedKFold(folds, shuffle=True, random_state=seed + repeat) for repeat in range(_REPEATS)]
     fraud = np.empty((len(tried), _REPEATS, len(labels)))
-    fitted, all_models = 0, len(tried) * _REPEATS * folds
+    fitted, progress = 0, Every(_PROGRESS_EVERY_S)
     for index, candidate in enumerate(tried):
-        for repeat, split in enumerate(splits):
-            for train, test in split:
+        for repeat, splitter in enumerate(splitters):
+            for train, test in splitter.split(labels, labels):
                 classifier = candidate.fit(matrix[train], labels[train], seed)
                 fraud[index, repeat, test] = classifier.predict_proba(matrix[test])[:, 1]
                 fitted += 1
-                if progress is not None:
-                    progress(candidate.name, fitted, all_models)
+                if progress.due():
+                    models = f"{fitted} of {len(tried) * _REPEATS * folds}"
+                    structlog.get_logger().info("comparing candidates", candidate=candidate.name, models=models)
     return _compared(tried, labels, fraud)
+
+
+def at_most(rows: int, matrix: Floats, labels: Integers, seed: int) -> tuple[Floats, Integers]:
+    """Return at most `rows` payments, sampled with the history's fraud rate if there are more."""
+    if len(labels) <= rows:
+        return matrix, labels
+    kept, _ = train_test_split(np.arange(len(labels)), train_size=rows, stratify=labels, random_state=seed)
+    return matrix[kept], labels[kept]
 
 
 def choose(comparisons: list[Comparison]) -> Comparison:
@@ -87,8 +90,3 @@ def _compared(tried: list[Candidate], labels: Integers, fraud: Floats) -> list[C
         )
         for index, candidate in enumerate(tried)
     ]
-
-
-def _folds(count: int, seed: int, labels: Integers) -> list[tuple[Integers, Integers]]:
-    splitter = StratifiedKFold(count, shuffle=True, random_state=seed)
-    return list(splitter.split(labels, labels))

@@ -24,7 +24,6 @@ COLUMNS = (*FEATURES, LABEL)
 FEWEST_ROWS = 100
 FEWEST_OF_A_CLASS = 10
 
-
 _KNOWN_PAYMENT = {name: Payment.__annotations__[name] for name in FEATURES} | {LABEL: Flag | bool}
 _SCHEMA = Schema(adapter=validator(_KNOWN_PAYMENT), columns=COLUMNS)
 _VALUES = itemgetter(*COLUMNS)
@@ -49,7 +48,8 @@ def read(path: Path, max_rejected: int = 0) -> History:
     rejections = Rejections(path, structlog.get_logger())
     try:
         table = np.concatenate([np.empty((0, len(COLUMNS))), *_parts(path, rejections)])
-        sha256 = _sha256(path)
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except PaymentFileError as error:
         if isinstance(error.__cause__, FileNotFoundError):
             hint = "set TRAINING_DATA, or create a sample with: make data"
@@ -69,11 +69,6 @@ def _parts(path: Path, rejections: Rejections) -> Iterator[Floats]:
             if batch.rows:
                 yield np.array([_VALUES(row) for row in batch.rows], dtype=np.float64)
     rejections.finish()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_rejected(path: Path, rejections: Rejections, most: int) -> None:

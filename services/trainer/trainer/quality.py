@@ -6,20 +6,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
 from fraudstream.model.calibration import Calibrated
 from fraudstream.model.curves import CurveLogit
-from fraudstream.model.fraud_model import SMALLEST, Classifier, FraudModel
+from fraudstream.model.fraud_model import SMALLEST, Classifier
 from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.settings import LogSettings, TrainingSettings
 from fraudstream.simulation import labels, simulate, true_probability
 from trainer import calibrate, history
-from trainer.study import calibrated, fitted, study
-
-Floats = NDArray[np.float64]
+from trainer.history import Floats
+from trainer.study import final_model, study
 
 FRESH_PAYMENTS = 1_000_000
 _SEED = 777
@@ -46,44 +44,24 @@ def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
     """Train on the simulated history `data` and compare with the true probabilities of new payments."""
     past, settings = history.read(data), TrainingSettings.from_env({})
     with threadpool_limits(1):
-        found = study(past, settings)
-        classifier = calibrated(
-            fitted(found.chosen.candidate, past.matrix, past.labels, settings.seed), found.calibration
-        )
-    model = FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds)
+        model = final_model(past, study(past, settings), settings.seed)
     rng = np.random.default_rng(_SEED)
     matrix = simulate(rng, payments).matrix()
     truth, outcomes = np.clip(true_probability(matrix), SMALLEST, 1.0 - SMALLEST), labels(rng, matrix)
     scores = np.concatenate([model.score(matrix[start : start + _BLOCK]) for start in range(0, payments, _BLOCK)])
+    auc = roc_auc_score(outcomes, scores) / roc_auc_score(outcomes, truth)
+    precision = average_precision_score(outcomes, scores) / average_precision_score(outcomes, truth)
     entropy = _expected_log_loss(truth, truth)
-    parameters = _count_parameters(classifier)
+    excess = 100.0 * (_expected_log_loss(truth, scores) / entropy - 1.0)
+    error = calibrate.reliability(truth, scores).error
+    parameters = _count_parameters(model.classifier)
     theory = 100.0 * parameters / (2 * len(past.labels)) / entropy
+    note = f"d/2n of {parameters} fitted parameters: {theory:.2f} %" if parameters else ""
     return [
-        Figure(
-            name="AUC relative to truth",
-            value=float(roc_auc_score(outcomes, scores) / roc_auc_score(outcomes, truth)),
-            goal=0.995,
-            higher_is_better=True,
-        ),
-        Figure(
-            name="average precision relative to truth",
-            value=float(average_precision_score(outcomes, scores) / average_precision_score(outcomes, truth)),
-            goal=0.97,
-            higher_is_better=True,
-        ),
-        Figure(
-            name="log loss above the truth, %",
-            value=100.0 * (_expected_log_loss(truth, scores) / entropy - 1.0),
-            goal=1.0,
-            higher_is_better=False,
-            note=f"d/2n of {parameters} fitted parameters: {theory:.2f} %" if parameters else "",
-        ),
-        Figure(
-            name="calibration error",
-            value=calibrate.reliability(truth, scores).error,
-            goal=0.005,
-            higher_is_better=False,
-        ),
+        Figure(name="AUC relative to truth", value=float(auc), goal=0.995, higher_is_better=True),
+        Figure(name="average precision relative to truth", value=float(precision), goal=0.97, higher_is_better=True),
+        Figure(name="log loss above the truth, %", value=excess, goal=1.0, higher_is_better=False, note=note),
+        Figure(name="calibration error", value=error, goal=0.005, higher_is_better=False),
     ]
 
 

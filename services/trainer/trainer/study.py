@@ -1,26 +1,18 @@
 """The study of a history: compare the candidates, calibrate the chosen one, set its thresholds, and evaluate it."""
 
-import time
 from dataclasses import dataclass
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from fraudstream.model.fraud_model import Classifier, Thresholds
+from fraudstream.model.fraud_model import Classifier, FraudModel, Thresholds
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import calibrate, evaluate, fit, thresholds
 from trainer.calibrate import CalibrationFunction
 from trainer.candidates import Candidate
 from trainer.fit import Comparison
-from trainer.history import History
-from trainer.sampling import at_most
+from trainer.history import Floats, History, Integers
 from trainer.thresholds import Costs
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-_PROGRESS_EVERY_S = 5.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -48,8 +40,8 @@ class Study:
 def study(history: History, settings: TrainingSettings) -> Study:
     """Compare, choose, calibrate, set thresholds and evaluate; log each result."""
     learn, held_out = evaluate.split(history.labels, settings.seed)
-    matrix, labels = at_most(fit.MOST_ROWS_COMPARED, history.matrix[learn], history.labels[learn], settings.seed)
-    comparisons = fit.compare(matrix, labels, settings.seed, _Progress().report)
+    matrix, labels = fit.at_most(fit.MOST_ROWS_COMPARED, history.matrix[learn], history.labels[learn], settings.seed)
+    comparisons = fit.compare(matrix, labels, settings.seed)
     chosen = fit.choose(comparisons)
     _log_comparisons(comparisons, chosen)
     calibration = calibrate.fit_function(labels, chosen.fraud)
@@ -83,6 +75,12 @@ def study(history: History, settings: TrainingSettings) -> Study:
     )
 
 
+def final_model(history: History, found: Study, seed: int) -> FraudModel:
+    """Fit the chosen candidate to the whole history; the model has no content hash until it is stored."""
+    classifier = calibrated(fitted(found.chosen.candidate, history.matrix, history.labels, seed), found.calibration)
+    return FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds)
+
+
 def fitted(candidate: Candidate, matrix: Floats, labels: Integers, seed: int) -> Classifier:
     """Fit the candidate to these payments; logs first, as it takes a while for many payments."""
     structlog.get_logger().debug("fitting the model", name=candidate.name, payments=len(labels))
@@ -92,19 +90,6 @@ def fitted(candidate: Candidate, matrix: Floats, labels: Integers, seed: int) ->
 def calibrated(classifier: Classifier, calibration: CalibrationFunction | None) -> Classifier:
     """Return the classifier with `calibration` applied, if any."""
     return classifier if calibration is None else calibration.of(classifier)
-
-
-class _Progress:
-    """Progress of the comparison, logged at most every five seconds."""
-
-    def __init__(self) -> None:
-        self._reported_s = time.monotonic()
-
-    def report(self, candidate: str, fitted: int, models: int) -> None:
-        now_s = time.monotonic()
-        if now_s - self._reported_s >= _PROGRESS_EVERY_S:
-            self._reported_s = now_s
-            structlog.get_logger().info("comparing candidates", candidate=candidate, models=f"{fitted} of {models}")
 
 
 def _log_comparisons(comparisons: list[Comparison], chosen: Comparison) -> None:

@@ -17,12 +17,9 @@ instead of the actual one: with few frauds, a handful of amounts would decide.
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from fraudstream.model.fraud_model import DECIMALS, SMALLEST, Thresholds
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from trainer.history import Floats, Integers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

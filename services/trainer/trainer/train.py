@@ -16,7 +16,7 @@ from fraudstream.model.manifest import Libraries, Manifest
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import fit
 from trainer.history import History
-from trainer.study import Study, calibrated, fitted, study
+from trainer.study import Study, final_model, study
 
 # increase it when the manifest's reference is computed differently: stored versions then no longer match
 REFERENCE = 1
@@ -29,13 +29,12 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
     """
     with threadpool_limits(1):
         found = study(history, settings)
-        candidate = found.chosen.candidate
-        classifier = calibrated(fitted(candidate, history.matrix, history.labels, settings.seed), found.calibration)
-        reference = _reference(classifier, history, found)
+        model = final_model(history, found, settings.seed)
+        reference = _reference(model, history, found)
     manifest = store.save(
         models_dir,
-        classifier,
-        kind=candidate.name,
+        model.classifier,
+        kind=found.chosen.candidate.name,
         thresholds=found.thresholds,
         training_sha256=history.sha256,
         training_rows=len(history.labels),
@@ -43,7 +42,7 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         metrics=found.metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in found.comparisons},
         reference=reference | {"payment": store.reference_payment(usual(history))},
     )
-    _report(history, found, classifier, manifest, models_dir)
+    _report(history, found, model.classifier, manifest, models_dir)
     return manifest
 
 
@@ -102,8 +101,7 @@ def fingerprint(settings: TrainingSettings) -> str:
     return f"recipe {fit.RECIPE}, seed {settings.seed}, {costs}, reference {REFERENCE}"
 
 
-def _reference(classifier: Classifier, history: History, found: Study) -> dict[str, Any]:
+def _reference(model: FraudModel, history: History, found: Study) -> dict[str, Any]:
     """Return the costs behind the thresholds and the reference of drift: the history as the scorer would score it."""
-    model = FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds)
     costs = {"review": found.costs.review, "wrong_block": found.costs.wrong_block}
     return {"costs": costs, drift.KEY: drift.Reference.of(history.matrix, model.score(history.matrix)).as_json()}

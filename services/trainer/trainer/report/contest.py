@@ -9,13 +9,13 @@ from trainer.report.facts import Facts
 def picture(facts: Facts) -> Figure:
     """Draw each candidate's log loss above the best ± one standard error, simplest on top; outliers as text only."""
     figure, (axes,) = style.panels(1, 1, width=9, height=4.6)
-    best = min(one.log_loss for one in facts.comparisons)
-    above = [100 * one.excess / best for one in facts.comparisons]
-    errors = [100 * one.standard_error / best for one in facts.comparisons]
+    best = min(one.log_loss for one in facts.study.comparisons)
+    above = [100 * one.excess / best for one in facts.study.comparisons]
+    errors = [100 * one.standard_error / best for one in facts.study.comparisons]
     ends = sorted(value + error for value, error in zip(above, errors, strict=True))
     cut = max(1e-6, 1.25 * ends[len(ends) * 3 // 4])
-    for place, (one, value, error) in enumerate(zip(facts.comparisons, above, errors, strict=True)):
-        colour = style.MODEL if one is facts.chosen else style.FAINT
+    for place, (one, value, error) in enumerate(zip(facts.study.comparisons, above, errors, strict=True)):
+        colour = style.MODEL if one is facts.study.chosen else style.FAINT
         if value > cut:
             axes.annotate(
                 f"{value:.1f} % →",
@@ -27,7 +27,7 @@ def picture(facts: Facts) -> Figure:
             )
             continue
         axes.errorbar(value, place, xerr=error, fmt="o", color=colour, markersize=7, elinewidth=1.8, capsize=3)
-        if one is facts.chosen:
+        if one is facts.study.chosen:
             axes.annotate(
                 "chosen",
                 (value + error, place),
@@ -36,9 +36,9 @@ def picture(facts: Facts) -> Figure:
                 va="center",
                 color=colour,
             )
-    names = [one.candidate.name.replace("_", " ") for one in facts.comparisons]
+    names = [one.candidate.name.replace("_", " ") for one in facts.study.comparisons]
     axes.set_yticks(range(len(names)), names)
-    axes.get_yticklabels()[facts.comparisons.index(facts.chosen)].set_fontweight("bold")
+    axes.get_yticklabels()[facts.study.comparisons.index(facts.study.chosen)].set_fontweight("bold")
     axes.axvline(0, color=style.INK, linewidth=1)
     axes.set(
         xlim=(1.15 * min(-0.02 * cut, *(value - error for value, error in zip(above, errors, strict=True))), cut),

@@ -3,14 +3,12 @@
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from fraudstream.model.fraud_model import SMALLEST, Thresholds
 from trainer import thresholds
+from trainer.history import Floats
 from trainer.report import style
 from trainer.report.facts import Facts
-
-Floats = NDArray[np.float64]
 
 _POINTS = 160
 _HIGHEST = 8.0  # times the least cost: higher values are cut off
@@ -19,7 +17,7 @@ _HIGHEST = 8.0  # times the least cost: higher values are cut off
 def picture(facts: Facts) -> Figure:
     """Draw cost by review threshold (left) and by block threshold (right); the other one stays as is if possible."""
     figure, (left, right) = style.panels(1, 2, width=11, height=4.9)
-    chosen = facts.thresholds
+    chosen, costs = facts.study.thresholds, facts.study.costs
     tried = np.geomspace(max(SMALLEST, float(np.quantile(facts.fraud, 0.02))), 1.0 - SMALLEST, _POINTS)
     _curve(left, facts, tried, [Thresholds(float(at), max(float(at), chosen.block)) for at in tried])
     even = np.linspace(0.01, 0.99, _POINTS)
@@ -34,7 +32,7 @@ def picture(facts: Facts) -> Figure:
     style.mark(left, chosen.review, "chosen", style.REVIEW)
     style.mark(right, chosen.block, "chosen", style.BLOCK)
     figure.suptitle(
-        f"In the payments' currency: a review costs {facts.costs.review:g}, a wrong block {facts.costs.wrong_block:g}, "
+        f"In the payments' currency: a review costs {costs.review:g}, a wrong block {costs.wrong_block:g}, "
         "a missed fraud its amount",
         x=0.01,
         ha="left",
@@ -45,8 +43,8 @@ def picture(facts: Facts) -> Figure:
 
 def _curve(axes: Axes, facts: Facts, at: Floats, tried: list[Thresholds]) -> None:
     amounts = facts.matrix[:, 0]
-    expected = [thresholds.expected_cost(facts.fraud, amounts, one, facts.costs) for one in tried]
-    actual = [thresholds.actual_cost(facts.labels, facts.fraud, amounts, one, facts.costs) for one in tried]
+    expected = [thresholds.expected_cost(facts.fraud, amounts, one, facts.study.costs) for one in tried]
+    actual = [thresholds.actual_cost(facts.labels, facts.fraud, amounts, one, facts.study.costs) for one in tried]
     axes.plot(at, expected, color=style.MODEL, label="expected (used to choose the thresholds)")
     axes.plot(at, actual, color=style.FRAUD, linewidth=1.4, linestyle="--", label="actual")
     top = min(_HIGHEST * min(expected), 1.15 * max(*expected, *actual))

@@ -4,15 +4,12 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
-from numpy.typing import NDArray
 
 from fraudstream.model.features import FEATURES
 from trainer.fit import log_losses
+from trainer.history import Floats, Integers
 from trainer.report import style
 from trainer.report.facts import Facts
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _PAYMENTS = 2_000
 _POINTS = 40

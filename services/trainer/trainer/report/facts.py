@@ -1,21 +1,15 @@
-"""The data of the report, gathered from the study; pictures and page are made from it."""
+"""The data of the report: the study, and the payments of its pictures with their scores."""
 
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fraudstream.model.fraud_model import SMALLEST, Classifier, Thresholds
+from fraudstream.model.fraud_model import SMALLEST, Classifier
 from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import true_probability
 from trainer import make_data
-from trainer.fit import Comparison
-from trainer.history import History
+from trainer.history import Floats, History, Integers
 from trainer.study import Study
-from trainer.thresholds import Costs
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 _MOST_PAYMENTS = 100_000
 
@@ -26,19 +20,14 @@ class Facts:
 
     manifest: Manifest
     history: History
-    held_out: int
-    """Number of payments that had no part in choosing, calibrating or fitting."""
+    study: Study
     classifier: Classifier
     """Fitted to the whole history."""
-    comparisons: list[Comparison]
-    chosen: Comparison
     matrix: Floats
     labels: Integers
     fraud: Floats
     truth: Floats | None
     """True probabilities of the same payments, known for the simulated history only."""
-    thresholds: Thresholds
-    costs: Costs
 
 
 def gather(history: History, study: Study, classifier: Classifier, manifest: Manifest) -> Facts:
@@ -52,14 +41,10 @@ def gather(history: History, study: Study, classifier: Classifier, manifest: Man
     return Facts(
         manifest=manifest,
         history=history,
-        held_out=len(study.held_out),
+        study=study,
         classifier=classifier,
-        comparisons=study.comparisons,
-        chosen=study.chosen,
         matrix=matrix[kept],
         labels=labels[kept],
         fraud=fraud[kept],
         truth=true_probability(matrix[kept]) if simulated else None,
-        thresholds=study.thresholds,
-        costs=study.costs,
     )

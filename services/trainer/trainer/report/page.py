@@ -89,7 +89,7 @@ def html(facts: Facts, pictures: Mapping[str, bytes], made: datetime) -> str:
 
 
 def _tiles(facts: Facts) -> str:
-    metrics = facts.manifest.metrics
+    metrics, limits = facts.manifest.metrics, facts.study.thresholds
     shown = [
         (f"{metrics['auc']:.3f}", "area under ROC"),
         (f"{metrics['average_precision']:.3f}", f"average precision (chance: {metrics['fraud_rate']:.3f})"),
@@ -97,20 +97,16 @@ def _tiles(facts: Facts) -> str:
             f"{metrics['calibration_error']:.4f}",
             f"calibration error ({metrics['calibration_error_by_chance']:.4f} by chance)",
         ),
-        (
-            percent(round(metrics["share_reviewed"], 3)),
-            f"reviewed (from {percent(round(facts.thresholds.review, 4))})",
-        ),
-        (percent(round(metrics["share_blocked"], 3)), f"blocked (from {percent(round(facts.thresholds.block, 4))})"),
+        (percent(round(metrics["share_reviewed"], 3)), f"reviewed (from {percent(round(limits.review, 4))})"),
+        (percent(round(metrics["share_blocked"], 3)), f"blocked (from {percent(round(limits.block, 4))})"),
         (
             f"{metrics['cost_per_payment']:.2f}",
             f"cost per payment ({metrics['cost_per_payment_all_approved']:.2f} if all were approved)",
         ),
     ]
     tiles = "".join(f"<div class=tile><b>{value}</b><span>{label}</span></div>" for value, label in shown)
-    return (
-        f"<div class=tiles>{tiles}</div><p class=sub>On {facts.held_out:,} payments that had no part in training.</p>"
-    )
+    held_out = f"On {len(facts.study.held_out):,} payments that had no part in training."
+    return f"<div class=tiles>{tiles}</div><p class=sub>{held_out}</p>"
 
 
 def _picture(name: str, content: bytes) -> str:
@@ -132,14 +128,14 @@ def _data(facts: Facts) -> str:
     count = int(history.labels.sum())
     summary = (
         f"{len(history.labels):,} payments, {count:,} of them frauds ({percent(round(history.labels.mean(), 4))}); "
-        f"{facts.held_out:,} were held out. The pictures show {len(facts.labels):,} payments, each scored by a model "
-        "that was not fitted to it."
+        f"{len(facts.study.held_out):,} were held out. The pictures show {len(facts.labels):,} payments, "
+        "each scored by a model that was not fitted to it."
     )
     return f"<section><h2>Training history</h2><p>{summary}</p><div class=wide>{_table(head, rows)}</div></section>"
 
 
 def _card(facts: Facts) -> str:
-    manifest, costs = facts.manifest, facts.costs
+    manifest, costs = facts.manifest, facts.study.costs
     libraries = manifest.libraries
     rows = {
         "Purpose": "To give each payment a probability of fraud, and to propose approve, review or block.",
@@ -151,7 +147,7 @@ def _card(facts: Facts) -> str:
         f"fraudstream {libraries.fraudstream}",
         "Settings": markup.escape(manifest.settings),
         "Costs": f"{costs.review:g} for a review, {costs.wrong_block:g} for a wrong block, in the payments' currency",
-        "Thresholds": f"review from {facts.thresholds.review:g}, block from {facts.thresholds.block:g}",
+        "Thresholds": f"review from {facts.study.thresholds.review:g}, block from {facts.study.thresholds.block:g}",
         "Limits": "<ul>" + "".join(f"<li>{markup.escape(limit)}</li>" for limit in _LIMITS) + "</ul>",
     }
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows.items())

@@ -1,15 +1,12 @@
 """Pictures of how the model ranks payments: precision against recall, and ROC."""
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from trainer.history import Floats
 from trainer.report import style
 from trainer.report.facts import Facts
-
-Floats = NDArray[np.float64]
 
 _ROOM = 0.22  # width of a label, as a share of the axis
 
@@ -26,7 +23,7 @@ def picture(facts: Facts) -> Figure:
     rate = float(facts.labels.mean())
     precision.axhline(rate, color=style.FAINT, linewidth=1.2, linestyle=":", label=f"by chance: {rate:.3f}")
     roc.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1.2, linestyle=":", label="by chance: 0.5")
-    limits = facts.thresholds
+    limits = facts.study.thresholds
     for threshold, name, colour in ((limits.review, "review", style.REVIEW), (limits.block, "block", style.BLOCK)):
         stopped = facts.fraud >= threshold
         if stopped.any():

@@ -2,13 +2,11 @@
 
 import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
 from trainer import calibrate
+from trainer.history import Floats, Integers
 from trainer.report import style
 from trainer.report.facts import Facts
-
-Floats = NDArray[np.float64]
 
 _WIDTH = 1.96  # of a 95 % interval, in standard deviations
 
@@ -46,7 +44,7 @@ def picture(facts: Facts) -> Figure:
     return figure
 
 
-def _interval(rate: Floats, counts: Floats | NDArray[np.int64]) -> tuple[Floats, Floats]:
+def _interval(rate: Floats, counts: Integers) -> tuple[Floats, Floats]:
     """Return the Wilson score interval (95 %) of a rate."""
     square = _WIDTH**2 / counts
     middle = (rate + square / 2) / (1 + square)

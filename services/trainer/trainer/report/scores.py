@@ -25,8 +25,8 @@ def picture(facts: Facts) -> Figure:
             label=f"{name} ({len(own):,} payments)",
         )
     for threshold, name, colour in (
-        (facts.thresholds.review, "review from", style.REVIEW),
-        (facts.thresholds.block, "block from", style.BLOCK),
+        (facts.study.thresholds.review, "review from", style.REVIEW),
+        (facts.study.thresholds.block, "block from", style.BLOCK),
     ):
         place = float(np.log(threshold / (1.0 - threshold)))
         axes.axvline(

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fraudstream.payment import InvalidPayment, decode
-from producer.generator import SimulatedSource
 from producer.identifiers import PaymentIds
+from producer.source import SimulatedSource
 
 
 @given(st.integers(0, 2**32), st.integers(1, 300), st.integers(0, 4_000_000_000_000))
