@@ -1,11 +1,10 @@
 """The journal next to the CSV: two checksummed slots, written in turn, so that a torn write leaves one slot intact."""
 
-import json
 import os
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -121,19 +120,7 @@ def _read_slot(descriptor: int, number: int) -> bytes:
 
 
 def _pack(state: State) -> bytes:
-    body = json.dumps(
-        {
-            "identity": asdict(state.identity),
-            "sequence": state.sequence,
-            "generation": state.generation,
-            "era": state.era,
-            "length": state.length,
-            "tail": state.tail,
-            "marks": {str(partition): asdict(mark) for partition, mark in state.marks.items()},
-            **({"replacement": asdict(state.replacement)} if state.replacement else {}),
-        },
-        separators=(",", ":"),
-    ).encode()
+    body = _STATE.dump_json(state, exclude=None if state.replacement else {"replacement"})
     return _HEADER.pack(_MAGIC, len(body), zlib.crc32(body)) + body
 
 
