@@ -6,6 +6,7 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from fraudstream.csv_file.lock import is_current, try_lock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError
 from fraudstream.runtime.regular_files import open_regular
@@ -39,7 +40,7 @@ class Claim:
             return
         descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
         try:
-            if _try_lock(descriptor, fcntl.LOCK_EX):  # no other claim: the file may name a stack that has stopped
+            if try_lock(descriptor):  # no other claim: the file may name a stack that has stopped
                 content = json.dumps(asdict(self._identity)).encode()
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, content, 0)
@@ -51,7 +52,7 @@ class Claim:
 
     def check(self) -> None:
         """Raise JournalForeignError if running scorers of another identity have claimed the CSV."""
-        if self._is_current():
+        if self._descriptor is not None and is_current(self._descriptor, self.path):
             return
         try:
             descriptor = open_regular(self.path, os.O_RDWR)
@@ -60,7 +61,7 @@ class Claim:
         else:
             try:
                 theirs = _parse_identity(os.pread(descriptor, _MAX_BYTES, 0))
-                if theirs != self._identity and not _try_lock(descriptor, fcntl.LOCK_EX):
+                if theirs != self._identity and not try_lock(descriptor):
                     raise self.refusal(theirs)
             finally:
                 os.close(descriptor)
@@ -87,23 +88,6 @@ class Claim:
             f"CSV_PATH: {self._csv} is in use by a running scorer {owner}; this one reads cluster {ours.cluster!r}, "
             f"topic {ours.topic!r}: give one of them a CSV_PATH of its own, or stop the other one first"
         )
-
-    def _is_current(self) -> bool:
-        if self._descriptor is None:
-            return False
-        try:
-            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
-        except FileNotFoundError:
-            return False
-
-
-def _try_lock(descriptor: int, kind: int) -> bool:
-    """Take the lock if it is free; return whether it was."""
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _parse_identity(content: bytes) -> Identity | None:

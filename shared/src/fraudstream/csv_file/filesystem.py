@@ -10,26 +10,9 @@ from fraudstream.csv_file.lock import FileLock
 from fraudstream.errors import LockUnreliableError
 
 _MOUNTS = Path("/proc/self/mountinfo")
-# includes Docker Desktop's mounts: all its containers run in one virtual machine, and share its locks
-_TRUSTED = frozenset(
-    [
-        "ext2",
-        "ext3",
-        "ext4",
-        "xfs",
-        "btrfs",
-        "zfs",
-        "f2fs",
-        "overlay",
-        "tmpfs",
-        "apfs",
-        "hfs",
-        "virtiofs",
-        "fakeowner",
-        "9p",
-        "fuse.grpcfuse",
-    ]
-)
+_LOCAL = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "overlay", "tmpfs", "apfs", "hfs"}
+# mounts of Docker Desktop: all its containers run in one virtual machine, and share its locks
+_DOCKER_DESKTOP = {"virtiofs", "fakeowner", "9p", "fuse.grpcfuse"}
 # some mounts, such as those of Windows folders, can neither open nor sync a folder
 _NO_FOLDER_OPEN = frozenset({errno.EISDIR, errno.EACCES})
 _NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})
@@ -73,7 +56,7 @@ def prove_lock(lock: FileLock, path: Path) -> None:
 def doubtful(folder: Path) -> str | None:
     """Return the folder's file system, None if it is unknown or known to share locks among all that mount it."""
     kind = _file_system(folder)
-    return None if kind is None or kind in _TRUSTED else kind
+    return None if kind is None or kind in _LOCAL | _DOCKER_DESKTOP else kind
 
 
 def sync_folder(folder: Path) -> None:
