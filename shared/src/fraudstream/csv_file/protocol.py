@@ -56,11 +56,9 @@ class Sink(Protocol):
 
     def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
         """Acquire the partitions; their previous owners' tokens are refused from now on."""
-        ...
 
     def append(self, batches: Sequence[Batch]) -> frozenset[int]:
         """Store the batches together; return the partitions whose token is valid. A replay is accepted and skipped."""
-        ...
 
     def forget(self, tokens: Mapping[int, int]) -> None:
         """Move the stored rows aside and reset these partitions, as their topic was re-created.
@@ -68,8 +66,6 @@ class Sink(Protocol):
         `tokens` by partition: a partition that another replica has acquired meanwhile is skipped, as it may have new
         rows. Rows of the topic's other partitions stored since their own reset are kept.
         """
-        ...
 
     def is_new(self) -> bool:
         """Return whether nothing was ever stored under this identity."""
-        ...

@@ -31,7 +31,6 @@ class Classifier(Protocol):
 
     def predict_proba(self, matrix: Floats, /) -> Floats:
         """Return probabilities, shape (n, 2)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
