@@ -110,7 +110,7 @@ class _OffsetFetchRequestV7(RequestStruct):
 _OffsetFetchStruct = OffsetFetchRequest_v3 | _OffsetFetchRequestV7
 
 
-class _OffsetFetch(Request[OffsetFetchRequest_v3 | _OffsetFetchRequestV7]):
+class _OffsetFetch(Request[_OffsetFetchStruct]):
     """Request for the offsets of one topic; *stable* ones, which no open transaction can change, from version 7 on."""
 
     API_KEY = 9
@@ -171,7 +171,11 @@ class GroupRequests:
     async def fence(self, transactional_id: str, timeout_ms: int) -> None:
         """End the open transaction of this id, and fence its producers; returns when both are done."""
         request = InitProducerIdRequest(transactional_id, timeout_ms)
-        await self._retry(CoordinationType.TRANSACTION, transactional_id, request)
+        while True:
+            response = await self._send(CoordinationType.TRANSACTION, transactional_id, request)
+            if not _must_retry({response.error_code}):
+                return
+            await asyncio.sleep(_RETRY_S)
 
     async def abort(self, transactional_id: str, producer_id: int, epoch: int) -> None:
         """Abort this producer's open transaction, if any.
@@ -187,13 +191,6 @@ class GroupRequests:
             is_late = asyncio.get_running_loop().time() > deadline_s
             if error is errors.InvalidTxnState or (is_late and error is errors.ConcurrentTransactions):
                 return
-            if not _must_retry({response.error_code}):
-                return
-            await asyncio.sleep(_RETRY_S)
-
-    async def _retry(self, kind: CoordinationType, key: str, request: Request[Any]) -> None:
-        while True:
-            response = await self._send(kind, key, request)
             if not _must_retry({response.error_code}):
                 return
             await asyncio.sleep(_RETRY_S)
@@ -234,5 +231,4 @@ def _must_retry(codes: Collection[int]) -> bool:
 
 def _raise(code: int) -> None:
     if code:
-        error = errors.for_code(code)
-        raise error
+        raise errors.for_code(code)
