@@ -49,8 +49,20 @@ def open_trusted(path: Path, flags: int, mode: int = 0o666) -> int:
 
 
 def trusted_place(path: Path) -> Path:
-    """Return the target of `path` if it is a link made by the user of this process or root; else `path`."""
-    return _trusted_target(path) or path
+    """Return the target of `path` if it is a link made by the user of this process or root; else `path`.
+
+    Owner and target are read from one descriptor.
+    """
+    if sys.platform != "linux":
+        return path
+    link = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(link)
+        if not stat.S_ISLNK(status.st_mode) or status.st_uid not in {0, os.geteuid()}:
+            return path
+        return path.parent / os.readlink("", dir_fd=link)
+    finally:
+        os.close(link)
 
 
 def refuse_planted(path: Path) -> None:
@@ -61,20 +73,6 @@ def refuse_planted(path: Path) -> None:
             raise OSError(errno.ELOOP, _LINK, str(path))
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, _NO_FILE, str(path))
-
-
-def _trusted_target(path: Path) -> Path | None:
-    """Return the target of `path` if it is a link of a trusted user; owner and target are read from one descriptor."""
-    if sys.platform != "linux":
-        return None
-    link = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        status = os.fstat(link)
-        if not stat.S_ISLNK(status.st_mode) or status.st_uid not in {0, os.geteuid()}:
-            return None
-        return path.parent / os.readlink("", dir_fd=link)
-    finally:
-        os.close(link)
 
 
 def read_regular(path: Path, most_bytes: int) -> bytes:
