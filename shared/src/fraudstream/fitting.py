@@ -5,8 +5,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from fraudstream.dead_letter import Headers
-from fraudstream.record import Message
+from fraudstream.record import Headers, Message
 
 Part = Literal["value", "key", "headers"]
 

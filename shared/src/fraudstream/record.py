@@ -59,7 +59,8 @@ class Unreadable:
         return "kafka-batch" if self.is_batch else "kafka-record"
 
 
-Message = tuple[bytes | None, bytes | None, int, list[tuple[str, bytes | None]]]
+Headers = list[tuple[str, bytes | None]]
+Message = tuple[bytes | None, bytes | None, int, Headers]
 """A record to publish: key, value, timestamp in milliseconds since 1970, headers."""
 
 
