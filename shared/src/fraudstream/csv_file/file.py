@@ -127,7 +127,6 @@ class CsvFile:
         return rotated.exists() and rotated.stat().st_size == state.length
 
     def _start_next(self, state: State) -> State:
-        """Start the next file after a rotation."""
         return self._start(replace(state, generation=state.generation + 1))
 
     def _replace_foreign(self, state: State) -> State:
@@ -185,7 +184,6 @@ class CsvFile:
         return state
 
     def _list_rotated(self) -> list[Path]:
-        """Return the rotated files, in order."""
         return sorted(self.path.parent.glob(f"{glob.escape(self.path.stem)}.[0-9][0-9][0-9][0-9]{self.path.suffix}"))
 
     def _move_all_aside(self) -> Path:

@@ -116,7 +116,6 @@ def unreadable_batch(data: memoryview, position: int, damage: str) -> Unreadable
 
 
 def _decompress_batch(data: memoryview) -> memoryview:
-    """Return the batch in its uncompressed form."""
     header = BatchHeader(*HEADER.unpack_from(data))
     head = HEADER.pack(*header._replace(attributes=header.attributes & ~_CODEC))
     try:
