@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model.features import FEATURES
-from fraudstream.model.fraud_model import HIGHEST, LOWEST, Classifier, FraudModel, Thresholds
+from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
+from fraudstream.model.fraud_model import Classifier, FraudModel, Thresholds
 from fraudstream.model.manifest import PAYMENT, TRAIN, TRAIN_AGAIN, Manifest
 
 _MOVED = ("calibration", "curves")

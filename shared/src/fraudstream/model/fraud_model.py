@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model.features import FEATURES
+from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from fraudstream.model.reasons import contributions
 from fraudstream.payment import DECISIONS
 
@@ -17,10 +17,6 @@ Floats = NDArray[np.float64]
 VERSION_DIGITS = 12
 DECIMALS = 6
 SMALLEST = 10.0**-DECIMALS
-
-# each feature's closed range, as on the wire (events.Payment); the amount is above zero
-LOWEST = np.array([np.nextafter(0.0, 1.0), 0.0, 0.0, 0.0, 0.0])
-HIGHEST = np.array([1e12, 1.0, 10_000.0, 23.0, 1.0])
 
 _DECISIONS = np.array(DECISIONS, dtype=object)
 _CLASSES = 2
