@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from fraudstream.model.features import FEATURES
 from fraudstream.payment import VALUES
 
+__all__ = ["SimulatedPayments", "labels", "simulate", "true_probability"]
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from fraudstream.payment import FIELDS, Payments
 
+__all__ = ["FEATURES", "HIGHEST", "LOWEST", "matrix"]
+
 FEATURES = ("amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device")
 # each feature's closed range, as on the wire (`payment.Payment`); the amount is above zero
 LOWEST = np.array([np.nextafter(0.0, 1.0), 0.0, 0.0, 0.0, 0.0])

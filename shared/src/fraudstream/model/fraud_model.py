@@ -12,6 +12,8 @@ from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from fraudstream.model.reasons import contributions
 from fraudstream.payment import DECISIONS
 
+__all__ = ["Classifier", "FraudModel", "Thresholds"]
+
 Floats = NDArray[np.float64]
 
 VERSION_DIGITS = 12

@@ -40,6 +40,19 @@ from fraudstream.model.manifest import (
 )
 from fraudstream.runtime.regular_files import replace_regular
 
+__all__ = [
+    "NO_PINS",
+    "activate",
+    "active",
+    "challenge",
+    "kept",
+    "load",
+    "previous",
+    "reference_payment",
+    "rollback",
+    "save",
+]
+
 MODEL_FILE = "fraud_model.pkl"
 MANIFEST_FILE = "fraud_model.json"
 CHALLENGER_FILE = "challenger.json"
