@@ -9,9 +9,8 @@ from pathlib import Path
 from fraudstream.csv_file.lock import is_current, try_lock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError
-from fraudstream.runtime.regular_files import open_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_regular
 
-_MODE = 0o660
 _MAX_BYTES = 4_096
 
 
@@ -38,7 +37,7 @@ class Claim:
         self.check()
         if self.held:
             return
-        descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
+        descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, SHARED_MODE)
         try:
             if try_lock(descriptor):  # no other claim: the file may name a stack that has stopped
                 content = json.dumps(asdict(self._identity)).encode()
@@ -59,12 +58,10 @@ class Claim:
         except FileNotFoundError:
             pass
         else:
-            try:
+            with closing(descriptor):
                 theirs = _parse_identity(os.pread(descriptor, _MAX_BYTES, 0))
                 if theirs != self._identity and not try_lock(descriptor):
                     raise self.refusal(theirs)
-            finally:
-                os.close(descriptor)
         if self.held:  # another program deleted the file of our claim: claim the CSV again
             self.release()
             self.take()

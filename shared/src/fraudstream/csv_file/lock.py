@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fraudstream.errors import SinkUnavailableError
-from fraudstream.runtime.regular_files import open_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, open_regular
 
-_MODE = 0o660
 _FIRST_WAIT_S = 0.0005
 _LONGEST_WAIT_S = 0.02
 
@@ -43,7 +42,7 @@ class FileLock:
         deadline = time.monotonic() + self._timeout_s
         wait_s = _FIRST_WAIT_S
         while True:
-            descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
+            descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, SHARED_MODE)
             try:
                 if try_lock(descriptor) and is_current(descriptor, self.path):
                     return descriptor

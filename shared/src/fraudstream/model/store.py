@@ -38,7 +38,7 @@ from fraudstream.model.manifest import (
     read_file,
     read_manifest,
 )
-from fraudstream.runtime.regular_files import replace_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, replace_regular
 
 __all__ = [
     "NO_PINS",
@@ -62,7 +62,6 @@ NO_PINS: frozenset[str] = frozenset()
 """For a folder that holds only models made by the caller itself."""
 
 _MOST_MODEL_BYTES = 256 << 20
-_FILE_MODE = 0o660
 _FOLDER_MODE = 0o775
 
 
@@ -170,9 +169,9 @@ def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
     if content is None:
         raise ModelUnfitError(f"{folder / MODEL_FILE} is missing or damaged; {TRAIN_AGAIN}")
     try:
-        replace_regular(folder / MANIFEST_FILE, encode(manifest), _FILE_MODE)
-        replace_regular(models_dir / MODEL_FILE, content, _FILE_MODE)
-        replace_regular(models_dir / MANIFEST_FILE, encode(manifest), _FILE_MODE)
+        replace_regular(folder / MANIFEST_FILE, encode(manifest), SHARED_MODE)
+        replace_regular(models_dir / MODEL_FILE, content, SHARED_MODE)
+        replace_regular(models_dir / MANIFEST_FILE, encode(manifest), SHARED_MODE)
     except OSError as error:
         raise _unwritable(models_dir, error) from error
     return manifest
@@ -208,7 +207,7 @@ def challenge(models_dir: Path, content_sha256: str | None) -> None:
         if content_sha256 is None:
             (models_dir / CHALLENGER_FILE).unlink(missing_ok=True)
         else:
-            replace_regular(models_dir / CHALLENGER_FILE, encode(_find(models_dir, content_sha256)), _FILE_MODE)
+            replace_regular(models_dir / CHALLENGER_FILE, encode(_find(models_dir, content_sha256)), SHARED_MODE)
     except OSError as error:
         raise _unwritable(models_dir, error) from error
 
@@ -277,8 +276,8 @@ def _store(models_dir: Path, manifest: Manifest, content: bytes) -> None:
     folder = _folder(models_dir, manifest)
     for needed in (models_dir, folder.parent, folder):
         _make_folder(needed)
-    replace_regular(folder / MODEL_FILE, content, _FILE_MODE)
-    replace_regular(folder / MANIFEST_FILE, encode(manifest), _FILE_MODE)
+    replace_regular(folder / MODEL_FILE, content, SHARED_MODE)
+    replace_regular(folder / MANIFEST_FILE, encode(manifest), SHARED_MODE)
 
 
 def _make_folder(folder: Path) -> None:

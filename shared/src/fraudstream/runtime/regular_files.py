@@ -14,6 +14,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+SHARED_MODE = 0o660
+"""Files that processes of one group write: the owner on the host and the user in a container share a group."""
 _LINK = "a symbolic link: put the file itself there, or link its folder"
 _NO_FILE = "it is not a regular file"
 
@@ -37,6 +39,15 @@ def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
     return descriptor
 
 
+@contextmanager
+def closing(descriptor: int) -> Iterator[int]:
+    """Yield the descriptor, and close it after the block."""
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def open_trusted(path: Path, flags: int, mode: int = 0o666) -> int:
     """Return a descriptor as `open_regular` does, but follow a link that the user of this process or root has made."""
     try:
@@ -55,14 +66,11 @@ def trusted_place(path: Path) -> Path:
     """
     if sys.platform != "linux":
         return path
-    link = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
+    with closing(os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)) as link:
         status = os.fstat(link)
         if not stat.S_ISLNK(status.st_mode) or status.st_uid not in {0, os.geteuid()}:
             return path
         return path.parent / os.readlink("", dir_fd=link)
-    finally:
-        os.close(link)
 
 
 def refuse_planted(path: Path) -> None:
