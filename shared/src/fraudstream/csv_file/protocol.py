@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fraudstream.offsets import Decided
+from fraudstream.scored_payment import StoredRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,21 +18,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """The row that the sink already holds for a record: a replay publishes it, not a new score."""
-
-    fraud_probability: float
-    decision: str
-    model_version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """An acquired partition: offsets decided before, the rows of its last batch, and the token to write with."""
+    """An acquired partition: offsets decided before, the rows of its last batch, and the token to write with.
+
+    A replay publishes these rows, by offset, instead of new scores.
+    """
 
     token: int
     decided: Decided | None = None
-    rows: dict[int, Row] = field(default_factory=dict)
+    rows: dict[int, StoredRow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
