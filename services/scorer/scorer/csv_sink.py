@@ -14,7 +14,6 @@ from pathlib import Path
 import structlog
 
 from fraudstream.csv_file.file import HEADER_LINE, CsvFile, tail
-from fraudstream.csv_file.filesystem import doubtful, prove_lock
 from fraudstream.csv_file.journal import Mark, State
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Batch, Holding, Identity
@@ -23,6 +22,7 @@ from fraudstream.offsets import Decided
 from fraudstream.runtime.failpoints import armed, failpoint
 from fraudstream.runtime.regular_files import open_trusted
 from fraudstream.scored_payment import StoredRow, stored_row
+from scorer.filesystem import doubtful, prove_lock
 
 _PATIENCE_S = 10.0
 _REFUSED = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}

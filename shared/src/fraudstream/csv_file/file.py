@@ -15,10 +15,9 @@ from pathlib import Path
 import structlog
 
 from fraudstream.csv_file.claim import Claim
-from fraudstream.csv_file.filesystem import sync_folder
 from fraudstream.csv_file.journal import Journal, Mark, State
 from fraudstream.csv_file.protocol import Identity
-from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_trusted
+from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_trusted, sync_folder
 from fraudstream.scored_payment import HEADER, stored_row
 
 HEADER_LINE = HEADER.encode() + b"\n"

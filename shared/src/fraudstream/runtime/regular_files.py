@@ -18,6 +18,9 @@ SHARED_MODE = 0o660
 """Files that processes of one group write: the owner on the host and the user in a container share a group."""
 _LINK = "a symbolic link: put the file itself there, or link its folder"
 _NO_FILE = "it is not a regular file"
+# some mounts, such as those of Windows folders, can neither open nor sync a folder
+_NO_FOLDER_OPEN = frozenset({errno.EISDIR, errno.EACCES})
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})
 
 
 def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
@@ -127,3 +130,23 @@ def replace_regular(path: Path, content: bytes, mode: int, *, sync: bool = True)
     """Replace the file at `path` atomically. Raises OSError, and then leaves no temporary file."""
     with atomic_write(path, mode, sync=sync) as file:
         file.write(content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in `folder` to disk if its file system supports that.
+
+    If not, a crash of the machine may lose the name of a new file.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NO_FOLDER_OPEN:
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)
