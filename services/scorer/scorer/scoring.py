@@ -8,10 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from fraudstream.arrays import Floats
 from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
 from fraudstream.fitting import RECORD_BYTES, fitted
 from fraudstream.model.features import matrix
-from fraudstream.model.fraud_model import Floats, FraudModel
+from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
 from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all

@@ -7,9 +7,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
+from fraudstream.arrays import Floats, Integers
 
 _HOURS = 24
 _LARGEST_EXPONENT = 500.0
@@ -105,7 +104,7 @@ class CurveLogit:
     """(number of curves, number of curves), zero on and below the diagonal."""
 
     @property
-    def classes_(self) -> NDArray[np.int64]:
+    def classes_(self) -> Integers:
         """Labels of the two columns of `predict_proba`, as in scikit-learn."""
         return np.array([0, 1])
 

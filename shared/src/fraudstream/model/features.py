@@ -1,8 +1,8 @@
 """The features: their order, in training and in serving, their ranges, and the matrix of payments."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fraudstream.arrays import Floats
 from fraudstream.payment import FIELDS, Payments
 
 __all__ = ["FEATURES", "HIGHEST", "LOWEST", "matrix"]
@@ -13,7 +13,7 @@ LOWEST = np.array([np.nextafter(0.0, 1.0), 0.0, 0.0, 0.0, 0.0])
 HIGHEST = np.array([FIELDS[feature].highest for feature in FEATURES], dtype=np.float64)
 
 
-def matrix(payments: Payments) -> NDArray[np.float64]:
+def matrix(payments: Payments) -> Floats:
     """Return the feature matrix of `payments`, shape (n, 5), columns in the order of FEATURES."""
     by_feature = np.array([payments[feature] for feature in FEATURES], dtype=np.float64)
     return np.ascontiguousarray(by_feature.T)

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from fraudstream.model.reasons import contributions
@@ -14,7 +14,6 @@ from fraudstream.payment import DECISIONS
 
 __all__ = ["Classifier", "FraudModel", "Thresholds"]
 
-Floats = NDArray[np.float64]
 
 VERSION_DIGITS = 12
 DECIMALS = 6
