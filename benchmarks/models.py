@@ -20,9 +20,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from fraudstream.arrays import Floats
 from fraudstream.model import drift_reference as drift
 from fraudstream.model import store
-from fraudstream.model.fraud_model import Classifier, Floats, Thresholds
+from fraudstream.model.fraud_model import Classifier, Thresholds
 from fraudstream.model.manifest import Manifest, read_manifest
 from fraudstream.simulation import labels, simulate
 from trainer.candidates import candidates

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
-from fraudstream.csv_file.protocol import Batch, Holding, Row
+from fraudstream.csv_file.protocol import Batch, Holding
 from fraudstream.offsets import Decided
 from fraudstream.scored_payment import stored_row
 
@@ -53,10 +53,5 @@ class MemorySink:
         rows = {}
         for offset, line in self.rows.get(partition, {}).items():
             if offset >= decided.base:
-                stored = stored_row(line)
-                rows[offset] = Row(
-                    fraud_probability=stored.fraud_probability,
-                    decision=stored.decision,
-                    model_version=stored.model_version,
-                )
+                rows[offset] = stored_row(line)
         return Holding(token=self._tokens[partition], decided=decided, rows=rows)

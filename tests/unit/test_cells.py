@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fraudstream.payment_files.cells import number
+from fraudstream.payment_files.decimals import number
 
 
 @pytest.mark.parametrize(

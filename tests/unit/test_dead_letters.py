@@ -7,7 +7,6 @@ from tests.scores import Record
 from fraudstream.dead_letter import (
     REDUCED_LETTER,
     REPLAY_OF,
-    Headers,
     Place,
     dead_letter,
     dead_letter_headers,
@@ -17,6 +16,7 @@ from fraudstream.dead_letter import (
 )
 from fraudstream.fitting import batch_bytes, fitted
 from fraudstream.payment import InvalidPayment
+from fraudstream.record import Headers
 
 ROOM = 1_000
 names = st.sampled_from(["dlq.reason", "dlq.offset", "dlq.replayed_offset", REPLAY_OF]) | st.text(max_size=20)

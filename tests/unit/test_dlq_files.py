@@ -12,9 +12,7 @@ from tests.letters import headers, letter_of, letter_record, values
 from cli.dlq.choosing import LetterPlace
 from cli.dlq.edited import Edited, EditedFileError
 from cli.dlq.lines import export_line, parse_line
-from fraudstream.dead_letter import (
-    Headers,
-)
+from fraudstream.record import Headers
 
 
 @given(values, st.none() | st.binary(max_size=8), headers)

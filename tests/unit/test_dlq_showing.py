@@ -12,9 +12,9 @@ from cli.dlq import showing
 from cli.dlq.lines import export_line
 from fraudstream.dead_letter import (
     REPLAY_OF,
-    Headers,
     Replayed,
 )
+from fraudstream.record import Headers
 from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
 
 

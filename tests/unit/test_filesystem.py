@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.csv_file import filesystem
-from fraudstream.csv_file.filesystem import doubtful, prove_lock, sync_folder
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.errors import LockUnreliableError
+from fraudstream.runtime.regular_files import sync_folder
+from scorer import filesystem
+from scorer.filesystem import doubtful, prove_lock
 
 
 def test_a_lock_that_holds_is_proven(tmp_path: Path) -> None:

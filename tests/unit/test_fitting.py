@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from tests.scores import PAYMENT, Record
 from tests.unit.test_scoring import TOPICS, scorer_of
 
-from fraudstream.dead_letter import REDUCED_LETTER, Headers, Place, dead_letter, dead_letter_headers
+from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter, dead_letter_headers
 from fraudstream.fitting import batch_bytes, encoded, fitted
 from fraudstream.payment import InvalidPayment
-from fraudstream.record import Message
+from fraudstream.record import Headers, Message
 
 OWN: Headers = dead_letter_headers(Place("in", 3, 42, 5), InvalidPayment(reason="empty", detail="why"))
 LEAST = batch_bytes(None, None, OWN) + 1_000

@@ -15,8 +15,7 @@ from tests.unit.test_artifact import refused, save
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import store
-from fraudstream.model.features import FEATURES
-from fraudstream.model.fraud_model import HIGHEST
+from fraudstream.model.features import FEATURES, HIGHEST
 from fraudstream.model.manifest import Libraries, Manifest, ManifestThresholds, encode, parse_manifest, read_manifest
 from fraudstream.runtime.escaping import visible
 

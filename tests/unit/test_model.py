@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.curves import Basis, CurveLogit
-from fraudstream.model.features import FEATURES
-from fraudstream.model.fraud_model import HIGHEST, LOWEST, FraudModel, Thresholds
+from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
+from fraudstream.model.fraud_model import FraudModel, Thresholds
 from fraudstream.payment import Payment
 from fraudstream.simulation import simulate
 

@@ -9,11 +9,10 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.scores import Record, payment
 
-from fraudstream.csv_file.protocol import Row
 from fraudstream.model.fraud_model import FraudModel, Thresholds
 from fraudstream.payment import InvalidPayment, decode
 from fraudstream.runtime.settings import TopicSettings
-from fraudstream.scored_payment import stored_row
+from fraudstream.scored_payment import StoredRow, stored_row
 from scorer.scoring import Outcome, Scorer
 
 TOPICS = TopicSettings.from_env({})
@@ -28,7 +27,7 @@ class ByRisk:
         return np.column_stack([1 - matrix[:, 1], matrix[:, 1]])
 
 
-def decide(records: Mapping[int, list[Record]], stored: Mapping[int, Mapping[int, Row]]) -> list[Outcome]:
+def decide(records: Mapping[int, list[Record]], stored: Mapping[int, Mapping[int, StoredRow]]) -> list[Outcome]:
     """Decide by a scorer."""
     return scorer_of().decide(records, stored, AT)
 
@@ -93,7 +92,17 @@ def test_a_replay_repeats_stored_rows(batches: dict[int, list[bytes | None]]) ->
     """Probability, decision and version come from the sink for the records that it has, and for no others."""
     records = _records(batches)
     stored = {
-        partition: {10: Row(fraud_probability=0.25, decision="block", model_version="old")} for partition in records
+        partition: {
+            10: StoredRow(
+                payment_id=1,
+                partition=partition,
+                offset=10,
+                fraud_probability=0.25,
+                decision="block",
+                model_version="old",
+            )
+        }
+        for partition in records
     }
     for outcome, plain in zip(decide(records, stored), decide(records, {}), strict=True):
         for value, row, new in zip(

@@ -8,8 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from fraudstream.model.features import FEATURES
-from fraudstream.model.fraud_model import HIGHEST, LOWEST
+from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from fraudstream.payment import InvalidPayment, decode
 from fraudstream.simulation import labels, simulate, true_probability
 

@@ -11,9 +11,9 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from fraudstream.dead_letter import DeadLetter, Headers, dead_letter, replayed
+from fraudstream.dead_letter import DeadLetter, dead_letter, replayed
 from fraudstream.payment import FIELDS
-from fraudstream.record import Place, Record
+from fraudstream.record import Headers, Place, Record
 from fraudstream.runtime.settings import TopicSettings
 from fraudstream.scored_payment import Reason, scored_payment
 from fraudstream.timestamps import Timestamps, rfc3339

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field
 import numpy as np
 import structlog
 
+from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model.fraud_model import Floats, FraudModel
+from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.manifest import Manifest
 from fraudstream.runtime.log_on_change import Every, LogOnChange
 from scorer.scoring import Shadow

@@ -14,7 +14,8 @@ import structlog
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import store
 from fraudstream.model.drift_reference import Reference
-from fraudstream.model.fraud_model import HIGHEST, LOWEST, FraudModel
+from fraudstream.model.features import HIGHEST, LOWEST
+from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.manifest import MOST_BYTES, Manifest, read_file
 from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.runtime.settings import ModelSettings

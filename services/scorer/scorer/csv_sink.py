@@ -14,15 +14,15 @@ from pathlib import Path
 import structlog
 
 from fraudstream.csv_file.file import HEADER_LINE, CsvFile, tail
-from fraudstream.csv_file.filesystem import doubtful, prove_lock
 from fraudstream.csv_file.journal import Mark, State
 from fraudstream.csv_file.lock import FileLock
-from fraudstream.csv_file.protocol import Batch, Holding, Identity, Row
+from fraudstream.csv_file.protocol import Batch, Holding, Identity
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.offsets import Decided
 from fraudstream.runtime.failpoints import armed, failpoint
 from fraudstream.runtime.regular_files import open_trusted
-from fraudstream.scored_payment import stored_row
+from fraudstream.scored_payment import StoredRow, stored_row
+from scorer.filesystem import doubtful, prove_lock
 
 _PATIENCE_S = 10.0
 _REFUSED = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
@@ -163,20 +163,14 @@ class CsvSink:
         decided = Decided(offset=mark.offset, base=mark.base, fingerprint=mark.fingerprint)
         return Holding(token=mark.token, decided=decided, rows=self._rows(state, partition, mark))
 
-    def _rows(self, state: State, partition: int, mark: Mark) -> dict[int, Row]:
+    def _rows(self, state: State, partition: int, mark: Mark) -> dict[int, StoredRow]:
         path = self._file.path if mark.generation == state.generation else self._file.rotated(mark.generation)
         if mark.end <= mark.start or not path.exists():
             return {}
         with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
             file.seek(mark.start)
             lines = file.read(mark.end - mark.start).splitlines()
-        stored = [row for row in map(stored_row, lines) if row.partition == partition]
-        return {
-            row.offset: Row(
-                fraud_probability=row.fraud_probability, decision=row.decision, model_version=row.model_version
-            )
-            for row in stored
-        }
+        return {row.offset: row for row in map(stored_row, lines) if row.partition == partition}
 
 
 def _is_replay(batch: Batch, state: State) -> bool:

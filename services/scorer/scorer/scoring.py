@@ -8,17 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.csv_file.protocol import Row
+from fraudstream.arrays import Floats
 from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
 from fraudstream.fitting import RECORD_BYTES, fitted
 from fraudstream.model.features import matrix
-from fraudstream.model.fraud_model import Floats, FraudModel
+from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
 from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all
 from fraudstream.record import Message, Record, Unreadable
 from fraudstream.runtime.settings import TopicSettings
-from fraudstream.scored_payment import REDUCED, Scored, Texts
+from fraudstream.scored_payment import REDUCED, Scored, StoredRow, Texts
 
 Integers = NDArray[np.int64]
 
@@ -65,7 +65,7 @@ class Scorer:
     challenger: Challenge = lambda *_: None
 
     def decide(
-        self, records: Mapping[int, Sequence[Record]], stored: Mapping[int, Mapping[int, Row]], scored_at: str
+        self, records: Mapping[int, Sequence[Record]], stored: Mapping[int, Mapping[int, StoredRow]], scored_at: str
     ) -> list[Outcome]:
         """Return one outcome per partition; all payments are scored in one call. Raises ModelUnfitError.
 
@@ -210,7 +210,7 @@ def _last_offset(record: Record) -> int:
     return record.offset if not isinstance(record, Unreadable) or record.last_offset is None else record.last_offset
 
 
-def _as_stored(scored: Scored, stored: Mapping[int, Row]) -> Scored:
+def _as_stored(scored: Scored, stored: Mapping[int, StoredRow]) -> Scored:
     """Replace new scores by the stored ones, where the sink has them."""
     if not stored:
         return scored

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 import structlog
 from prometheus_client import Counter
 
-from fraudstream.csv_file.protocol import Holding, Row, Sink
+from fraudstream.csv_file.protocol import Holding, Sink
 from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.group_requests import Membership
 from fraudstream.kafka.owner import Owner
 from fraudstream.offsets import Case, Decided, Log, Resume, needs_fingerprint, resume
 from fraudstream.runtime.failpoints import failpoint
+from fraudstream.scored_payment import StoredRow
 
 T = TypeVar("T")
 _MEANINGS = {
@@ -36,7 +37,7 @@ class PartitionState:
 
     token: int
     position: int
-    rows: Mapping[int, Row] = field(default_factory=dict)
+    rows: Mapping[int, StoredRow] = field(default_factory=dict)
     replay_until: int = -1
 
 

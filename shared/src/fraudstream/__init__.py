@@ -1,1 +1,14 @@
-"""Library shared by the services for real-time payment-fraud scoring on Kafka."""
+"""Library shared by the services for real-time payment-fraud scoring on Kafka.
+
+Public modules, each of which lists its public names in `__all__`:
+
+- `fraudstream.payment`: the fields of a payment; messages decoded and encoded
+- `fraudstream.scored_payment`: rows of the CSV and records of `scored-payments`, read
+- `fraudstream.simulation`: simulated payments, and the true probability that each is fraud
+- `fraudstream.model.features`: the matrix that a classifier gets
+- `fraudstream.model.fraud_model`: the interface of a classifier, thresholds, and scores
+- `fraudstream.model.store`: models saved, activated and loaded
+- `fraudstream.errors`: errors by what the caller must do
+
+All other modules are for the services, and may change in any release.
+"""

@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from fraudstream.payment import InvalidPayment
-from fraudstream.record import Record, Unreadable
-
-Headers = list[tuple[str, bytes | None]]
+from fraudstream.record import Headers, Record, Unreadable
 
 REPLAY_OF = "replay.of"
 """Header that links a replayed message to its letter: topic/partition/offset."""

@@ -1,5 +1,19 @@
 """Errors, grouped by what the caller must do, not by where they occur."""
 
+__all__ = [
+    "AccessRefusedError",
+    "FraudstreamError",
+    "JournalForeignError",
+    "KafkaSetupError",
+    "LockUnreliableError",
+    "ModelUnfitError",
+    "PaymentFileError",
+    "SettingsError",
+    "SinkUnavailableError",
+    "TopicRefusesError",
+    "TrainingDataError",
+]
+
 
 class FraudstreamError(Exception):
     """A condition that a user can cause or fix: reported in one line, without a traceback, and exit code 1."""

@@ -5,8 +5,7 @@ import struct
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from fraudstream.dead_letter import Headers
-from fraudstream.record import Message
+from fraudstream.record import Headers, Message
 
 Part = Literal["value", "key", "headers"]
 
@@ -20,12 +19,8 @@ _REMOVAL_HEADERS_BYTES = 150
 
 def batch_bytes(key: bytes | None, value: bytes | None, headers: Sequence[tuple[str, bytes | None]]) -> int:
     """Return the maximum size of a batch of this one record, in bytes, uncompressed."""
-    return RECORD_BYTES + len(key or b"") + len(value or b"") + headers_bytes(headers)
-
-
-def headers_bytes(headers: Sequence[tuple[str, bytes | None]]) -> int:
-    """Return the maximum size of these headers in a record, in bytes."""
-    return sum(len(name.encode()) + len(value or b"") + _HEADER_BYTES for name, value in headers)
+    headers_bytes = sum(len(name.encode()) + len(content or b"") + _HEADER_BYTES for name, content in headers)
+    return RECORD_BYTES + len(key or b"") + len(value or b"") + headers_bytes
 
 
 def fitted(message: Message, own: Headers, limit: int, prefix: str, *, cuts_value: bool) -> Message:

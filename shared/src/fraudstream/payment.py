@@ -14,6 +14,18 @@ from typing_extensions import TypedDict  # pydantic takes typing's from Python 3
 
 from fraudstream import wire_formats
 
+__all__ = [
+    "DECISIONS",
+    "FIELDS",
+    "InvalidPayment",
+    "Payment",
+    "Payments",
+    "columns",
+    "decode",
+    "decode_all",
+    "encode_all",
+]
+
 DECISIONS = (APPROVE := "approve", REVIEW := "review", BLOCK := "block")
 UNREADABLE_RECORD, SKIPPED = "unreadable_record", "skipped"
 REASONS = (

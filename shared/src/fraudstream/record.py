@@ -11,32 +11,26 @@ class Record(Protocol):
     @property
     def offset(self) -> int:
         """Offset in the partition."""
-        ...
 
     @property
     def timestamp(self) -> int:
         """Milliseconds since 1970; any value that Kafka accepts."""
-        ...
 
     @property
     def timestamp_type(self) -> int | None:
         """0 where the sender set the timestamp, 1 where the broker did."""
-        ...
 
     @property
     def key(self) -> bytes | None:
         """As sent."""
-        ...
 
     @property
     def value(self) -> bytes | None:
         """As sent; None is a tombstone."""
-        ...
 
     @property
     def headers(self) -> Sequence[tuple[str, bytes | None]]:
         """As sent."""
-        ...
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +59,8 @@ class Unreadable:
         return "kafka-batch" if self.is_batch else "kafka-record"
 
 
-Message = tuple[bytes | None, bytes | None, int, list[tuple[str, bytes | None]]]
+Headers = list[tuple[str, bytes | None]]
+Message = tuple[bytes | None, bytes | None, int, Headers]
 """A record to publish: key, value, timestamp in milliseconds since 1970, headers."""
 
 

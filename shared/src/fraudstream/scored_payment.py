@@ -24,6 +24,8 @@ from fraudstream.payment import (
 )
 from fraudstream.timestamps import Timestamps
 
+__all__ = ["COLUMNS", "HEADER", "Reason", "ScoredPayment", "StoredRow", "scored_payment", "stored_row"]
+
 COLUMNS = ("timestamp", *FIELDS, "fraud_probability", "decision", "model_version", "partition", "offset")
 """Columns of the CSV."""
 HEADER = ",".join(COLUMNS)

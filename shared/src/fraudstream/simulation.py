@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.features import FEATURES
 from fraudstream.payment import VALUES
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+__all__ = ["SimulatedPayments", "labels", "simulate", "true_probability"]
+
 
 # payments by UTC hour: quiet nights, a rise before noon, a peak in the evening
 _HOUR_WEIGHTS = np.array(

@@ -10,9 +10,8 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from fraudstream.csv_file.filesystem import sync_folder
 from fraudstream.errors import SinkUnavailableError
-from fraudstream.runtime.regular_files import open_regular, replace_regular
+from fraudstream.runtime.regular_files import open_regular, replace_regular, sync_folder
 
 Entry = tuple[str, str, int, int, int]
 """Cluster, topic, partition, offset, timestamp."""

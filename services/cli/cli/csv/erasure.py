@@ -20,13 +20,12 @@ from cli.csv.erased import ErasedPlace, ErasedPlaces
 from cli.csv.refill import known
 from cli.erase.wanted import Rows
 from fraudstream.csv_file.file import CsvFile, tail
-from fraudstream.csv_file.filesystem import sync_folder
 from fraudstream.csv_file.journal import Mark, Replacement, State
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.runtime.failpoints import failpoint
-from fraudstream.runtime.regular_files import open_regular, trusted_place
+from fraudstream.runtime.regular_files import open_regular, sync_folder, trusted_place
 
 _PATIENCE_S = 10.0
 _ALL_BUT_OTHERS = 0o770

@@ -10,12 +10,11 @@ from typing import BinaryIO
 from cli.csv.reading import damaged_files, rotated_files
 from fraudstream.csv_file.claim import Claim
 from fraudstream.csv_file.file import HEADER_LINE, tail
-from fraudstream.csv_file.filesystem import sync_folder
 from fraudstream.csv_file.journal import Journal, Mark, State
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import FraudstreamError, JournalForeignError, SinkUnavailableError
-from fraudstream.runtime.regular_files import create_regular, open_regular
+from fraudstream.runtime.regular_files import create_regular, open_regular, sync_folder
 
 _PATIENCE_S = 10.0
 

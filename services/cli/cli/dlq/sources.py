@@ -11,12 +11,12 @@ from typing import NamedTuple, Self
 
 from cli.dlq.choosing import LetterPlace
 from cli.progress import Progress
-from fraudstream.dead_letter import DeadLetter, Headers
+from fraudstream.dead_letter import DeadLetter
 from fraudstream.errors import AccessRefusedError
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.reading import TopicReader
 from fraudstream.offsets import Log as Retained
-from fraudstream.record import Record, Unreadable
+from fraudstream.record import Headers, Record, Unreadable
 
 _GAP = 2_000
 """Gap between two offsets up to which the messages between are read: a new fetch takes as long."""

@@ -6,11 +6,11 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from fraudstream.csv_file.lock import is_current, try_lock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError
-from fraudstream.runtime.regular_files import open_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_regular
 
-_MODE = 0o660
 _MAX_BYTES = 4_096
 
 
@@ -37,9 +37,9 @@ class Claim:
         self.check()
         if self.held:
             return
-        descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
+        descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, SHARED_MODE)
         try:
-            if _try_lock(descriptor, fcntl.LOCK_EX):  # no other claim: the file may name a stack that has stopped
+            if try_lock(descriptor):  # no other claim: the file may name a stack that has stopped
                 content = json.dumps(asdict(self._identity)).encode()
                 os.ftruncate(descriptor, 0)
                 os.pwrite(descriptor, content, 0)
@@ -51,19 +51,17 @@ class Claim:
 
     def check(self) -> None:
         """Raise JournalForeignError if running scorers of another identity have claimed the CSV."""
-        if self._is_current():
+        if self._descriptor is not None and is_current(self._descriptor, self.path):
             return
         try:
             descriptor = open_regular(self.path, os.O_RDWR)
         except FileNotFoundError:
             pass
         else:
-            try:
+            with closing(descriptor):
                 theirs = _parse_identity(os.pread(descriptor, _MAX_BYTES, 0))
-                if theirs != self._identity and not _try_lock(descriptor, fcntl.LOCK_EX):
+                if theirs != self._identity and not try_lock(descriptor):
                     raise self.refusal(theirs)
-            finally:
-                os.close(descriptor)
         if self.held:  # another program deleted the file of our claim: claim the CSV again
             self.release()
             self.take()
@@ -87,23 +85,6 @@ class Claim:
             f"CSV_PATH: {self._csv} is in use by a running scorer {owner}; this one reads cluster {ours.cluster!r}, "
             f"topic {ours.topic!r}: give one of them a CSV_PATH of its own, or stop the other one first"
         )
-
-    def _is_current(self) -> bool:
-        if self._descriptor is None:
-            return False
-        try:
-            return os.path.samestat(os.fstat(self._descriptor), self.path.stat())
-        except FileNotFoundError:
-            return False
-
-
-def _try_lock(descriptor: int, kind: int) -> bool:
-    """Take the lock if it is free; return whether it was."""
-    try:
-        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _parse_identity(content: bytes) -> Identity | None:

@@ -15,14 +15,12 @@ from pathlib import Path
 import structlog
 
 from fraudstream.csv_file.claim import Claim
-from fraudstream.csv_file.filesystem import sync_folder
 from fraudstream.csv_file.journal import Journal, Mark, State
 from fraudstream.csv_file.protocol import Identity
-from fraudstream.runtime.regular_files import open_trusted
+from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_trusted, sync_folder
 from fraudstream.scored_payment import HEADER, stored_row
 
 HEADER_LINE = HEADER.encode() + b"\n"
-_MODE = 0o660
 _TAIL_BYTES = 4096
 
 
@@ -46,11 +44,8 @@ class CsvFile:
     def opened(self) -> Iterator[tuple[int, State]]:
         """Repair the file and its state, and yield both; the file is open for reading and writing."""
         state = self._repair()
-        file = open_trusted(self.path, os.O_RDWR)
-        try:
+        with closing(open_trusted(self.path, os.O_RDWR)) as file:
             yield file, state
-        finally:
-            os.close(file)
 
     def rotated(self, number: int) -> Path:
         """Return the name of the file of that generation after its rotation."""
@@ -94,15 +89,13 @@ class CsvFile:
         if state.identity != self._identity:
             return self._replace_foreign(state)
         try:
-            file = open_trusted(self.path, os.O_RDWR)
+            descriptor = open_trusted(self.path, os.O_RDWR)
         except FileNotFoundError:
             return self._replace_missing(state)
-        try:
+        with closing(descriptor) as file:
             current = _match(file, state)
             if current and os.fstat(file).st_size > current.length:
                 os.ftruncate(file, current.length)  # an incomplete write of a killed process
-        finally:
-            os.close(file)
         if current and state.replacement:  # an erasure was killed
             current = replace(current, sequence=state.sequence + 1)
             self.journal.write(current)
@@ -127,7 +120,6 @@ class CsvFile:
         return rotated.exists() and rotated.stat().st_size == state.length
 
     def _start_next(self, state: State) -> State:
-        """Start the next file after a rotation."""
         return self._start(replace(state, generation=state.generation + 1))
 
     def _replace_foreign(self, state: State) -> State:
@@ -161,31 +153,24 @@ class CsvFile:
         marks = {
             partition: Mark(token=0, first=first, offset=last, base=last) for partition, (first, last) in ranges.items()
         }
-        file = open_trusted(self.path, os.O_RDWR)
-        try:
+        with closing(open_trusted(self.path, os.O_RDWR)) as file:
             os.ftruncate(file, length)
             state = replace(fresh, sequence=1, length=length, tail=tail(file, length), marks=marks)
-        finally:
-            os.close(file)
         self.journal.write(state)
         return state
 
     def _start(self, state: State) -> State:
-        file = open_trusted(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, _MODE)
-        try:
+        with closing(open_trusted(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, SHARED_MODE)) as file:
             os.pwrite(file, HEADER_LINE, 0)
             os.fdatasync(file)
             length = len(HEADER_LINE)
             checksum = tail(file, length)
             state = replace(state, sequence=state.sequence + 1, length=length, tail=checksum, replacement=None)
-        finally:
-            os.close(file)
         sync_folder(self.path.parent)
         self.journal.write(state)
         return state
 
     def _list_rotated(self) -> list[Path]:
-        """Return the rotated files, in order."""
         return sorted(self.path.parent.glob(f"{glob.escape(self.path.stem)}.[0-9][0-9][0-9][0-9]{self.path.suffix}"))
 
     def _move_all_aside(self) -> Path:

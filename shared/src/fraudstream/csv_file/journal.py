@@ -1,23 +1,21 @@
 """The journal next to the CSV: two checksummed slots, written in turn, so that a torn write leaves one slot intact."""
 
-import json
 import os
 import struct
 import zlib
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.runtime.failpoints import armed, failpoint
-from fraudstream.runtime.regular_files import open_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_regular
 
 _HEADER = struct.Struct("<4sII")
 _MAGIC = b"FSJ1"
 _SLOT_BYTES = 1 << 20
-_MODE = 0o660
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,15 +99,12 @@ class Journal:
         payload = _pack(state)
         if len(payload) > _SLOT_BYTES:
             raise OSError(f"{self.path}: the journal holds too many partitions")
-        descriptor = open_regular(self.path, os.O_WRONLY | os.O_CREAT, _MODE)
-        try:
+        with closing(open_regular(self.path, os.O_WRONLY | os.O_CREAT, SHARED_MODE)) as file:
             if armed("journal_torn"):
-                os.pwrite(descriptor, payload[: len(payload) // 2], (state.sequence % 2) * _SLOT_BYTES)
+                os.pwrite(file, payload[: len(payload) // 2], (state.sequence % 2) * _SLOT_BYTES)
             failpoint("journal_torn")
-            os.pwrite(descriptor, payload, (state.sequence % 2) * _SLOT_BYTES)
-            os.fdatasync(descriptor)
-        finally:
-            os.close(descriptor)
+            os.pwrite(file, payload, (state.sequence % 2) * _SLOT_BYTES)
+            os.fdatasync(file)
 
 
 def _read_slot(descriptor: int, number: int) -> bytes:
@@ -121,19 +116,7 @@ def _read_slot(descriptor: int, number: int) -> bytes:
 
 
 def _pack(state: State) -> bytes:
-    body = json.dumps(
-        {
-            "identity": asdict(state.identity),
-            "sequence": state.sequence,
-            "generation": state.generation,
-            "era": state.era,
-            "length": state.length,
-            "tail": state.tail,
-            "marks": {str(partition): asdict(mark) for partition, mark in state.marks.items()},
-            **({"replacement": asdict(state.replacement)} if state.replacement else {}),
-        },
-        separators=(",", ":"),
-    ).encode()
+    body = _STATE.dump_json(state, exclude=None if state.replacement else {"replacement"})
     return _HEADER.pack(_MAGIC, len(body), zlib.crc32(body)) + body
 
 

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from fraudstream.errors import SinkUnavailableError
-from fraudstream.runtime.regular_files import open_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, open_regular
 
-_MODE = 0o660
 _FIRST_WAIT_S = 0.0005
 _LONGEST_WAIT_S = 0.02
 
@@ -43,13 +42,10 @@ class FileLock:
         deadline = time.monotonic() + self._timeout_s
         wait_s = _FIRST_WAIT_S
         while True:
-            descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, _MODE)
+            descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, SHARED_MODE)
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                if self._is_current(descriptor):
+                if try_lock(descriptor) and is_current(descriptor, self.path):
                     return descriptor
-            except BlockingIOError:
-                pass
             except OSError:
                 os.close(descriptor)
                 raise
@@ -59,8 +55,19 @@ class FileLock:
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
 
-    def _is_current(self, descriptor: int) -> bool:
-        try:
-            return os.path.samestat(os.fstat(descriptor), self.path.stat())
-        except FileNotFoundError:
-            return False
+
+def try_lock(descriptor: int) -> bool:
+    """Take the exclusive lock of an open file if it is free; return whether it was."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_current(descriptor: int, path: Path) -> bool:
+    """Return whether the open file is still the one at `path`."""
+    try:
+        return os.path.samestat(os.fstat(descriptor), path.stat())
+    except FileNotFoundError:
+        return False

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from fraudstream.offsets import Decided
+from fraudstream.scored_payment import StoredRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -17,21 +18,15 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """The row that the sink already holds for a record: a replay publishes it, not a new score."""
-
-    fraud_probability: float
-    decision: str
-    model_version: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """An acquired partition: offsets decided before, the rows of its last batch, and the token to write with."""
+    """An acquired partition: offsets decided before, the rows of its last batch, and the token to write with.
+
+    A replay publishes these rows, by offset, instead of new scores.
+    """
 
     token: int
     decided: Decided | None = None
-    rows: dict[int, Row] = field(default_factory=dict)
+    rows: dict[int, StoredRow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +51,9 @@ class Sink(Protocol):
 
     def acquire(self, partitions: Collection[int]) -> dict[int, Holding]:
         """Acquire the partitions; their previous owners' tokens are refused from now on."""
-        ...
 
     def append(self, batches: Sequence[Batch]) -> frozenset[int]:
         """Store the batches together; return the partitions whose token is valid. A replay is accepted and skipped."""
-        ...
 
     def forget(self, tokens: Mapping[int, int]) -> None:
         """Move the stored rows aside and reset these partitions, as their topic was re-created.
@@ -68,8 +61,6 @@ class Sink(Protocol):
         `tokens` by partition: a partition that another replica has acquired meanwhile is skipped, as it may have new
         rows. Rows of the topic's other partitions stored since their own reset are kept.
         """
-        ...
 
     def is_new(self) -> bool:
         """Return whether nothing was ever stored under this identity."""
-        ...

@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from fraudstream.errors import FraudstreamError
-from fraudstream.runtime.regular_files import open_regular, replace_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, open_regular, replace_regular
 
 _MOST_BYTES = 4096
-_MODE = 0o660
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,4 +76,4 @@ class SkipRequests:
         return content if isinstance(content, dict) else {}
 
     def _write(self, partition: int, content: dict[str, Any]) -> None:
-        replace_regular(self._path(partition), json.dumps(content).encode(), _MODE, sync=False)
+        replace_regular(self._path(partition), json.dumps(content).encode(), SHARED_MODE, sync=False)

@@ -44,24 +44,25 @@ async def commit_start(
         stack.push_async_callback(consumer.stop)
         await consumer.start()
         if guarantee == "at_least_once":
-            return await _commit(consumer, places, latest=latest)
-        producer = AIOKafkaProducer(**client_options(kafka), **transactional(transactional_id(group, topic, "start")))
-        stack.push_async_callback(stopped, producer)
-        await start(producer)
-        return await _commit_in_transaction(
-            producer, GroupRequests(producer.client, group, topic), consumer, places, group, latest=latest
-        )
+            starts = await _commit(consumer, places, latest=latest)
+        else:
+            identity = transactional(transactional_id(group, topic, "start"))
+            producer = AIOKafkaProducer(**client_options(kafka), **identity)
+            stack.push_async_callback(stopped, producer)
+            await start(producer)
+            requests = GroupRequests(producer.client, group, topic)
+            starts = await _commit_in_transaction(producer, requests, consumer, places, group, latest=latest)
+        return {place.partition: offset for place, offset in starts.items()}
 
 
-async def _commit(consumer: AIOKafkaConsumer, places: Collection[TopicPartition], *, latest: bool) -> dict[int, int]:
+async def _commit(consumer: AIOKafkaConsumer, places: Collection[TopicPartition], *, latest: bool) -> Offsets:
     consumer.assign(places)
     for place in places:
         if await consumer.committed(place) is not None:
             return {}
-    failpoint("start_read")
     starts = await _starts(consumer, places, latest=latest)
     await consumer.commit(starts)
-    return _by_partition(starts)
+    return starts
 
 
 async def _commit_in_transaction(
@@ -72,25 +73,21 @@ async def _commit_in_transaction(
     group: str,
     *,
     latest: bool,
-) -> dict[int, int]:
+) -> Offsets:
     partitions = [place.partition for place in places]
     for stable in (False, True):  # offsets that are committed already need no wait for open transactions
         if any(one.offset is not None for one in (await requests.committed(partitions, stable=stable)).values()):
             return {}
-    failpoint("start_read")
     starts = await _starts(consumer, places, latest=latest)
     await producer.begin_transaction()
     offsets = {place: OffsetAndMetadata(offset, "") for place, offset in starts.items()}
     await producer.send_offsets_to_transaction(offsets, group)
     await producer.commit_transaction()
     await requests.committed(partitions)  # returns when they are visible to every other reader
-    return _by_partition(starts)
-
-
-async def _starts(consumer: AIOKafkaConsumer, places: Collection[TopicPartition], *, latest: bool) -> Offsets:
-    starts: Offsets = await (consumer.end_offsets(places) if latest else consumer.beginning_offsets(places))
     return starts
 
 
-def _by_partition(starts: Offsets) -> dict[int, int]:
-    return {place.partition: offset for place, offset in starts.items()}
+async def _starts(consumer: AIOKafkaConsumer, places: Collection[TopicPartition], *, latest: bool) -> Offsets:
+    failpoint("start_read")
+    starts: Offsets = await (consumer.end_offsets(places) if latest else consumer.beginning_offsets(places))
+    return starts

@@ -14,16 +14,7 @@ from aiokafka.client import AIOKafkaClient, ConnectionGroup, CoordinationType
 from aiokafka.protocol.api import Request, RequestStruct, Response
 from aiokafka.protocol.commit import OffsetCommitRequest, OffsetFetchRequest_v3
 from aiokafka.protocol.transaction import EndTxnRequest, InitProducerIdRequest
-from aiokafka.protocol.types import (
-    Boolean,
-    CompactArray,
-    CompactString,
-    Int16,
-    Int32,
-    Int64,
-    Schema,
-    TaggedFields,
-)
+from aiokafka.protocol.types import Boolean, CompactArray, CompactString, Int16, Int32, Int64, Schema, TaggedFields
 
 from fraudstream.errors import KafkaSetupError
 
@@ -61,31 +52,25 @@ class Membership:
 NO_MEMBERSHIP = Membership(member_id="", generation=-1)
 
 
+_TEXT, _TAGS = CompactString("utf-8"), ("tags", TaggedFields)
+_OFFSET = (
+    ("partition", Int32),
+    ("offset", Int64),
+    ("leader_epoch", Int32),
+    ("metadata", _TEXT),
+    ("error_code", Int16),
+    _TAGS,
+)
+
+
 class _OffsetFetchResponseV7(Response):
     API_KEY = 9
     API_VERSION = 7
     SCHEMA = Schema(
         ("throttle_time_ms", Int32),
-        (
-            "topics",
-            CompactArray(
-                ("topic", CompactString("utf-8")),
-                (
-                    "partitions",
-                    CompactArray(
-                        ("partition", Int32),
-                        ("offset", Int64),
-                        ("leader_epoch", Int32),
-                        ("metadata", CompactString("utf-8")),
-                        ("error_code", Int16),
-                        ("tags", TaggedFields),
-                    ),
-                ),
-                ("tags", TaggedFields),
-            ),
-        ),
+        ("topics", CompactArray(("topic", _TEXT), ("partitions", CompactArray(*_OFFSET)), _TAGS)),
         ("error_code", Int16),
-        ("tags", TaggedFields),
+        _TAGS,
     )
 
 
@@ -95,22 +80,17 @@ class _OffsetFetchRequestV7(RequestStruct):
     API_VERSION = _STABLE_SINCE
     RESPONSE_TYPE = _OffsetFetchResponseV7
     SCHEMA = Schema(
-        ("consumer_group", CompactString("utf-8")),
-        (
-            "topics",
-            CompactArray(
-                ("topic", CompactString("utf-8")), ("partitions", CompactArray(Int32)), ("tags", TaggedFields)
-            ),
-        ),
+        ("consumer_group", _TEXT),
+        ("topics", CompactArray(("topic", _TEXT), ("partitions", CompactArray(Int32)), _TAGS)),
         ("require_stable", Boolean),
-        ("tags", TaggedFields),
+        _TAGS,
     )
 
 
 _OffsetFetchStruct = OffsetFetchRequest_v3 | _OffsetFetchRequestV7
 
 
-class _OffsetFetch(Request[OffsetFetchRequest_v3 | _OffsetFetchRequestV7]):
+class _OffsetFetch(Request[_OffsetFetchStruct]):
     """Request for the offsets of one topic; *stable* ones, which no open transaction can change, from version 7 on."""
 
     API_KEY = 9
@@ -171,7 +151,11 @@ class GroupRequests:
     async def fence(self, transactional_id: str, timeout_ms: int) -> None:
         """End the open transaction of this id, and fence its producers; returns when both are done."""
         request = InitProducerIdRequest(transactional_id, timeout_ms)
-        await self._retry(CoordinationType.TRANSACTION, transactional_id, request)
+        while True:
+            response = await self._send(CoordinationType.TRANSACTION, transactional_id, request)
+            if not _must_retry({response.error_code}):
+                return
+            await asyncio.sleep(_RETRY_S)
 
     async def abort(self, transactional_id: str, producer_id: int, epoch: int) -> None:
         """Abort this producer's open transaction, if any.
@@ -187,13 +171,6 @@ class GroupRequests:
             is_late = asyncio.get_running_loop().time() > deadline_s
             if error is errors.InvalidTxnState or (is_late and error is errors.ConcurrentTransactions):
                 return
-            if not _must_retry({response.error_code}):
-                return
-            await asyncio.sleep(_RETRY_S)
-
-    async def _retry(self, kind: CoordinationType, key: str, request: Request[Any]) -> None:
-        while True:
-            response = await self._send(kind, key, request)
             if not _must_retry({response.error_code}):
                 return
             await asyncio.sleep(_RETRY_S)
@@ -234,5 +211,4 @@ def _must_retry(codes: Collection[int]) -> bool:
 
 def _raise(code: int) -> None:
     if code:
-        error = errors.for_code(code)
-        raise error
+        raise errors.for_code(code)

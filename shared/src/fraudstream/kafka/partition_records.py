@@ -7,13 +7,7 @@ from aiokafka import TopicPartition
 
 from fraudstream.kafka.allowance import allowance
 from fraudstream.kafka.frames import frames
-from fraudstream.kafka.record_batches import (
-    Batch,
-    is_abort_marker,
-    open_batch,
-    records_of,
-    unreadable_batch,
-)
+from fraudstream.kafka.record_batches import Batch, is_abort_marker, open_batch, records_of, unreadable_batch
 from fraudstream.kafka.salvage import UndecodableError
 from fraudstream.record import Record, Unreadable
 

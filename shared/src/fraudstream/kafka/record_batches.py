@@ -11,7 +11,7 @@ The format: https://kafka.apache.org/39/documentation/#recordbatch
 """
 
 import struct
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -21,8 +21,7 @@ from aiokafka.record.default_records import DefaultRecordBatch
 from fraudstream.kafka.compression import DecompressionError, decompress
 from fraudstream.kafka.frames import LENGTH, LENGTH_AT, OVERHEAD
 from fraudstream.kafka.legacy import LegacyBatch
-from fraudstream.kafka.record_count import UNCOUNTED_BYTES, counted, has_sound_lengths
-from fraudstream.kafka.salvage import HEADER, BatchHeader, Salvage, UndecodableError
+from fraudstream.kafka.salvage import HEADER, BatchHeader, Salvage, UndecodableError, check_parts, varint
 from fraudstream.record import Record, Unreadable
 
 _FORMAT = 2
@@ -32,6 +31,14 @@ _LEGACY_BYTES = 26
 """Minimum size of a message in the older formats."""
 _CODEC = 0x07
 _ABORT = 0
+_UNCOUNTED_BYTES = 2 << 20
+"""A smaller batch takes at most 140 MB once parsed; 10,000 payments fit into it.
+
+A record takes 7 bytes or more and a header 2, but 230 and 80 once parsed.
+"""
+_UNCOUNTED_RECORD_BYTES = 1 << 20
+_VARINT_BYTES = 10
+_CONTINUES = 0x80
 _NO_TIMESTAMP = -1
 
 _OVERFLOWS = (OverflowError, MemoryError)
@@ -73,11 +80,11 @@ def records_of(batch: Batch, data: memoryview) -> tuple[Sequence[Record | Unread
 
 
 def _parse(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
-    is_large = len(data) > UNCOUNTED_BYTES
-    if is_large and not has_sound_lengths(data):
+    is_large = len(data) > _UNCOUNTED_BYTES
+    if is_large and not _has_sound_lengths(data):
         return Salvage(data).records()
     try:
-        records: list[Record] = counted(batch) if is_large else list(batch)
+        records: list[Record] = _counted(batch) if is_large else list(batch)
     except UndecodableError:
         raise
     except (CorruptRecordException, ValueError, *_OVERFLOWS):
@@ -88,6 +95,53 @@ def _parse(batch: Batch, data: memoryview) -> Sequence[Record | Unreadable]:
     if len(offsets) == len(expected) and offsets == list(expected):
         return records
     return records if _is_compacted(offsets, data) else Salvage(data).records()
+
+
+def _has_sound_lengths(data: memoryview) -> bool:
+    """Return whether the lengths of the records in the uncompressed batch `data` add up to its end.
+
+    Raises UndecodableError if the count in its header, or in a large record, is too high.
+    """
+    check_parts(BatchHeader(*HEADER.unpack_from(data)).record_count)
+    at, largest = HEADER.size, 0
+    try:
+        while at < len(data):
+            length = data[at]
+            if length < _CONTINUES:  # inlined for small records, of which there are many
+                length, at = (length >> 1) ^ -(length & 1), at + 1
+            else:
+                length, at = varint(data, at, _VARINT_BYTES)
+            if length <= 0:
+                return False
+            if length > _UNCOUNTED_RECORD_BYTES:
+                largest = max(largest, _header_count(data, at))
+            at += length
+    except (ValueError, IndexError):
+        return False
+    check_parts(largest)
+    return at == len(data)
+
+
+def _counted(batch: Iterable[Record]) -> list[Record]:
+    """Return the records. Raises UndecodableError if there are more records and headers than MOST_PARTS."""
+    records: list[Record] = []
+    parts = 0
+    for record in batch:
+        parts += 1 + len(record.headers)
+        check_parts(parts)
+        records.append(record)
+    return records
+
+
+def _header_count(data: memoryview, at: int) -> int:
+    """Return the header count of the record at `at`, as aiokafka reads it, with the attributes as a varint."""
+    for _ in range(3):
+        _, at = varint(data, at, _VARINT_BYTES)
+    for _ in range(2):
+        size, at = varint(data, at, _VARINT_BYTES)
+        at += max(size, 0)
+    count, _ = varint(data, at, _VARINT_BYTES)
+    return count
 
 
 def is_abort_marker(batch: Batch, data: memoryview) -> bool:
@@ -116,7 +170,6 @@ def unreadable_batch(data: memoryview, position: int, damage: str) -> Unreadable
 
 
 def _decompress_batch(data: memoryview) -> memoryview:
-    """Return the batch in its uncompressed form."""
     header = BatchHeader(*HEADER.unpack_from(data))
     head = HEADER.pack(*header._replace(attributes=header.attributes & ~_CODEC))
     try:

@@ -1,9 +1,9 @@
 """The rights that a client needs, and the message for a missing one: what to grant, and to whom."""
 
-import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from shlex import quote
 from typing import Literal
 
 from aiokafka import errors
@@ -48,19 +48,17 @@ class Rights:
         """Return which right is missing and the command to grant it, in one line."""
         if isinstance(error, errors.GroupAuthorizationFailedError):
             operation, group = ("Read", self.group) if self.group else ("Describe", *error.args)
-            return self._message(
-                [f"{operation} on group {group}"], [f"--operation {operation} --group {_quoted(group)}"]
-            )
+            return self._message([f"{operation} on group {group}"], [f"--operation {operation} --group {quote(group)}"])
         if isinstance(error, errors.TransactionalIdAuthorizationFailed):
             prefix = self.transactional_ids
-            option = f"--operation Write --transactional-id {_quoted(prefix)} --resource-pattern-type prefixed"
+            option = f"--operation Write --transactional-id {quote(prefix)} --resource-pattern-type prefixed"
             return self._message([f"Write on transactional ids that begin with {prefix}"], [option])
         old = _OLD_BROKERS if isinstance(error, errors.ClusterAuthorizationFailedError) else ""
         wanted = {name: self.topics.get(name, ("Read",)) for name in sorted(_topics(error)) or self.topics}
         return self._message(
             [f"{' and '.join(operations)} on topic {name}" for name, operations in wanted.items()],
             [
-                f"{' '.join(f'--operation {one}' for one in operations)} --topic {_quoted(name)}"
+                f"{' '.join(f'--operation {one}' for one in operations)} --topic {quote(name)}"
                 for name, operations in wanted.items()
             ],
             old,
@@ -69,7 +67,7 @@ class Rights:
     def _message(self, rights: Iterable[str], options: Iterable[str], more: str = "") -> str:
         server, principal = self.kafka.bootstrap_servers, principal_of(self.kafka)
         commands = " && ".join(
-            f"kafka-acls --bootstrap-server {server} --add --allow-principal {_quoted(principal)} {option}"
+            f"kafka-acls --bootstrap-server {server} --add --allow-principal {quote(principal)} {option}"
             for option in options
         )
         return f"{principal} lacks {', '.join(rights)}; grant it: {commands}{more}"
@@ -86,7 +84,3 @@ def _topics(error: errors.KafkaError) -> frozenset[str]:
     """Return the topics that *error* names, if any: its argument is one name, or a collection of names."""
     names = error.args[0] if error.args else ()
     return frozenset([names] if isinstance(names, str) else names if isinstance(names, set | frozenset | list) else ())
-
-
-def _quoted(text: str) -> str:
-    return shlex.quote(text)

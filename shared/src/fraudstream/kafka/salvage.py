@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from fraudstream.record import Record, Unreadable
+from fraudstream.record import Headers, Record, Unreadable
 
 HEADER = struct.Struct(">qiibIhiqqqhii")
 """Header of a batch of format 2; the records follow it."""
@@ -20,8 +20,6 @@ _MISSING_RECORDS = 256 << 10
 MOST_PARTS = 250_000
 """Limit on the records plus headers of a batch: that many take 60 MB once parsed, in addition to their content."""
 _NOT_LOCATED = "its bytes can't be separated from those of the damaged record before it"
-
-Headers = list[tuple[str, bytes | None]]
 
 
 class UndecodableError(ValueError):

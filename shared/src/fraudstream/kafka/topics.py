@@ -9,7 +9,8 @@ from aiokafka.errors import InvalidPartitionsError, TopicAuthorizationFailedErro
 
 from fraudstream.errors import AccessRefusedError, KafkaSetupError
 from fraudstream.kafka.attempts import attempts
-from fraudstream.kafka.connection import BROKEN, Log, client_options, started, stopped
+from fraudstream.kafka.cluster import admin_client
+from fraudstream.kafka.connection import BROKEN, Log, started, stopped
 from fraudstream.kafka.rights import NOT_ALLOWED, Rights
 from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
@@ -21,7 +22,6 @@ _MS_PER_HOUR = 3_600_000
 _TRIES = 20
 _PAUSE_S = 0.5
 _ALREADY_EXISTS = 36
-_CALL_TIMEOUT_MS = 20_000
 
 
 async def ensure_topics(kafka: KafkaSettings, topics: TopicSettings, stop: asyncio.Event, log: Log) -> None:
@@ -32,7 +32,7 @@ async def ensure_topics(kafka: KafkaSettings, topics: TopicSettings, stop: async
     problem: BaseException | None = None
     logged: set[str] = set()
     for _ in range(_TRIES):
-        admin = await started(lambda: _admin(kafka), stop, log, bootstrap=kafka.bootstrap_servers)
+        admin = await started(lambda: admin_client(kafka), stop, log, bootstrap=kafka.bootstrap_servers)
         if admin is None:
             return
         try:
@@ -48,10 +48,6 @@ async def ensure_topics(kafka: KafkaSettings, topics: TopicSettings, stop: async
         rights = Rights(kafka=kafka, topics=dict.fromkeys(_configs(topics), ("Describe",)))
         raise AccessRefusedError(rights.missing(TopicAuthorizationFailedError()))
     raise KafkaSetupError(f"the topics could not be created: {problem!r}")
-
-
-def _admin(kafka: KafkaSettings) -> AIOKafkaAdminClient:
-    return AIOKafkaAdminClient(**client_options(kafka), request_timeout_ms=_CALL_TIMEOUT_MS)
 
 
 async def _ensure(

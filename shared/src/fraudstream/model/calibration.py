@@ -3,11 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.fraud_model import SMALLEST, Classifier
-
-Floats = NDArray[np.float64]
 
 _LARGEST_EXPONENT = 500.0
 
@@ -27,7 +25,7 @@ class Calibrated:
     shift: float
 
     @property
-    def classes_(self) -> NDArray[np.int64]:
+    def classes_(self) -> Integers:
         """Labels of the two columns of `predict_proba`, as in scikit-learn."""
         return np.array([0, 1])
 

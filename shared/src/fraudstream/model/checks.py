@@ -7,11 +7,11 @@ from pathlib import Path
 
 import joblib
 import numpy as np
-from numpy.typing import NDArray
 
+from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model.features import FEATURES
-from fraudstream.model.fraud_model import HIGHEST, LOWEST, Classifier, FraudModel, Thresholds
+from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
+from fraudstream.model.fraud_model import Classifier, FraudModel, Thresholds
 from fraudstream.model.manifest import PAYMENT, TRAIN, TRAIN_AGAIN, Manifest
 
 _MOVED = ("calibration", "curves")
@@ -61,7 +61,7 @@ def make_model(path: Path, manifest: Manifest, content: bytes) -> FraudModel:
     )
 
 
-def _reference(path: Path, manifest: Manifest) -> NDArray[np.float64] | None:
+def _reference(path: Path, manifest: Manifest) -> Floats | None:
     payment = manifest.reference.get(PAYMENT)
     if payment is None:
         return None

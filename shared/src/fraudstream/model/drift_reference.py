@@ -11,15 +11,12 @@ from itertools import pairwise
 from typing import Annotated, Any, Self
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import psi
 from fraudstream.model.features import FEATURES
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 HOURS = 24
 HOUR = "transaction_hour"

@@ -1,14 +1,19 @@
-"""The feature matrix of payments, with the same column order in training and in serving."""
+"""The features: their order, in training and in serving, their ranges, and the matrix of payments."""
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fraudstream.payment import Payments
+from fraudstream.arrays import Floats
+from fraudstream.payment import FIELDS, Payments
+
+__all__ = ["FEATURES", "HIGHEST", "LOWEST", "matrix"]
 
 FEATURES = ("amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device")
+# each feature's closed range, as on the wire (`payment.Payment`); the amount is above zero
+LOWEST = np.array([np.nextafter(0.0, 1.0), 0.0, 0.0, 0.0, 0.0])
+HIGHEST = np.array([FIELDS[feature].highest for feature in FEATURES], dtype=np.float64)
 
 
-def matrix(payments: Payments) -> NDArray[np.float64]:
+def matrix(payments: Payments) -> Floats:
     """Return the feature matrix of `payments`, shape (n, 5), columns in the order of FEATURES."""
     by_feature = np.array([payments[feature] for feature in FEATURES], dtype=np.float64)
     return np.ascontiguousarray(by_feature.T)

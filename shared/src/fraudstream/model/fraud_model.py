@@ -4,23 +4,20 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
+from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model.features import FEATURES
+from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from fraudstream.model.reasons import contributions
 from fraudstream.payment import DECISIONS
 
-Floats = NDArray[np.float64]
+__all__ = ["Classifier", "FraudModel", "Thresholds"]
+
 
 VERSION_DIGITS = 12
 DECIMALS = 6
 SMALLEST = 10.0**-DECIMALS
-
-# each feature's closed range, as on the wire (events.Payment); the amount is above zero
-LOWEST = np.array([np.nextafter(0.0, 1.0), 0.0, 0.0, 0.0, 0.0])
-HIGHEST = np.array([1e12, 1.0, 10_000.0, 23.0, 1.0])
 
 _DECISIONS = np.array(DECISIONS, dtype=object)
 _CLASSES = 2
@@ -31,7 +28,6 @@ class Classifier(Protocol):
 
     def predict_proba(self, matrix: Floats, /) -> Floats:
         """Return probabilities, shape (n, 2)."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,10 +8,8 @@ properties of the population stability index, Journal of Risk Model Validation 1
 """
 
 import numpy as np
-from numpy.typing import NDArray
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
+from fraudstream.arrays import Floats, Integers
 
 # half the usual 0.1: a new device that is twice as frequent as before, 24 % instead of 12 %, has a PSI of only 0.10
 SMALLEST = 0.05

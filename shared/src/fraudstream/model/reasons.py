@@ -11,11 +11,10 @@ from itertools import pairwise
 from math import factorial
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fraudstream.arrays import Floats
 from fraudstream.model.features import FEATURES
 
-Floats = NDArray[np.float64]
 LogOdds = Callable[[Floats], Floats]
 
 _FIELDS = len(FEATURES)

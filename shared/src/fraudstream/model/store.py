@@ -38,7 +38,20 @@ from fraudstream.model.manifest import (
     read_file,
     read_manifest,
 )
-from fraudstream.runtime.regular_files import replace_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, replace_regular
+
+__all__ = [
+    "NO_PINS",
+    "activate",
+    "active",
+    "challenge",
+    "kept",
+    "load",
+    "previous",
+    "reference_payment",
+    "rollback",
+    "save",
+]
 
 MODEL_FILE = "fraud_model.pkl"
 MANIFEST_FILE = "fraud_model.json"
@@ -49,7 +62,6 @@ NO_PINS: frozenset[str] = frozenset()
 """For a folder that holds only models made by the caller itself."""
 
 _MOST_MODEL_BYTES = 256 << 20
-_FILE_MODE = 0o660
 _FOLDER_MODE = 0o775
 
 
@@ -157,9 +169,9 @@ def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
     if content is None:
         raise ModelUnfitError(f"{folder / MODEL_FILE} is missing or damaged; {TRAIN_AGAIN}")
     try:
-        _replace(folder / MANIFEST_FILE, encode(manifest))
-        _replace(models_dir / MODEL_FILE, content)
-        _replace(models_dir / MANIFEST_FILE, encode(manifest))
+        replace_regular(folder / MANIFEST_FILE, encode(manifest), SHARED_MODE)
+        replace_regular(models_dir / MODEL_FILE, content, SHARED_MODE)
+        replace_regular(models_dir / MANIFEST_FILE, encode(manifest), SHARED_MODE)
     except OSError as error:
         raise _unwritable(models_dir, error) from error
     return manifest
@@ -195,7 +207,7 @@ def challenge(models_dir: Path, content_sha256: str | None) -> None:
         if content_sha256 is None:
             (models_dir / CHALLENGER_FILE).unlink(missing_ok=True)
         else:
-            _replace(models_dir / CHALLENGER_FILE, encode(_find(models_dir, content_sha256)))
+            replace_regular(models_dir / CHALLENGER_FILE, encode(_find(models_dir, content_sha256)), SHARED_MODE)
     except OSError as error:
         raise _unwritable(models_dir, error) from error
 
@@ -232,7 +244,7 @@ def load(
 
 def _read(models_dir: Path, pins: frozenset[str]) -> tuple[Manifest, bytes]:
     """Return the active model's manifest and bytes, both checked; nothing is unpickled."""
-    path = models_dir / MANIFEST_FILE
+    path, file = models_dir / MANIFEST_FILE, models_dir / MODEL_FILE
     manifest = read_manifest(path)
     check(path, manifest, pins)
     content = _content(models_dir, manifest)
@@ -240,10 +252,9 @@ def _read(models_dir: Path, pins: frozenset[str]) -> tuple[Manifest, bytes]:
         folder = _folder(models_dir, manifest)
         content = _content(folder, manifest)
         if content is None:
-            raise ModelUnfitError(f"{models_dir / MODEL_FILE} is {_state(models_dir / MODEL_FILE)}; {TRAIN_AGAIN}")
-        structlog.get_logger().warning(
-            "model file differs", file=str(models_dir / MODEL_FILE), used=str(folder / MODEL_FILE)
-        )
+            state = "not the file that its manifest describes" if file.exists() else "missing"
+            raise ModelUnfitError(f"{file} is {state}; {TRAIN_AGAIN}")
+        structlog.get_logger().warning("model file differs", file=str(file), used=str(folder / MODEL_FILE))
     return manifest, content
 
 
@@ -261,16 +272,12 @@ def _content(folder: Path, manifest: Manifest) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == manifest.sha256 else None
 
 
-def _state(path: Path) -> str:
-    return "not the file that its manifest describes" if path.exists() else "missing"
-
-
 def _store(models_dir: Path, manifest: Manifest, content: bytes) -> None:
     folder = _folder(models_dir, manifest)
     for needed in (models_dir, folder.parent, folder):
         _make_folder(needed)
-    _replace(folder / MODEL_FILE, content)
-    _replace(folder / MANIFEST_FILE, encode(manifest))
+    replace_regular(folder / MODEL_FILE, content, SHARED_MODE)
+    replace_regular(folder / MANIFEST_FILE, encode(manifest), SHARED_MODE)
 
 
 def _make_folder(folder: Path) -> None:
@@ -278,10 +285,6 @@ def _make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         # the owner on the host and the container's user share a group; a set-group-ID bit is kept
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) | _FOLDER_MODE)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    replace_regular(path, content, _FILE_MODE)
 
 
 def _unwritable(models_dir: Path, error: OSError) -> ModelUnfitError:

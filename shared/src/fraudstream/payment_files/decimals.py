@@ -1,17 +1,20 @@
-"""The decimal mark of a delimited file, and the numbers of its cells. Pure."""
+"""The decimal mark of a delimited file, and the numbers of its cells, which have no types. Pure."""
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 
 from fraudstream.errors import PaymentFileError
 from fraudstream.payment import FIELDS
-from fraudstream.payment_files.cells import number
 from fraudstream.payment_files.rows import DECIMALS, LABEL, quoted
 
 POINT, COMMA = ".", ","
 UNPROVEN = "?"
 """An assumed point: no number at the beginning of the file shows it, and the delimiter is not a comma."""
 MARKS = {POINT: "point", COMMA: "comma", UNPROVEN: "point"}
+# each digit can match in one place only: otherwise a long cell that is not a number takes quadratic time
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+_WHOLE = re.compile(r"([+-]?[0-9]{1,19})(\.0*)?")
+_BOOLEANS = {"true": 1, "false": 0}
 _MARKED = re.compile(r"[+-]?(?=[.,]?[0-9])[0-9]*([.,])[0-9]*([eE][+-]?[0-9]+)?")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([.,' _\u00a0\u2009\u202f\u2019][0-9]{3})+([.,][0-9]*)?")
@@ -92,3 +95,22 @@ def _convert(text: str, decimal_mark: str, *, whole: bool) -> Value:
         return text.strip()
     found = number(plain, whole=whole)
     return text.strip() if found is None else found
+
+
+def number(text: str, *, whole: bool) -> int | float | None:
+    """Return the cell's number, the same double as the JSON parser's; None if the text is not a number.
+
+    If `whole`, `3.0` counts as 3, and true and false as 1 and 0; other numbers are returned unchanged.
+    Surrounding spaces are ignored. The result is infinite if the number is too large for a double.
+    """
+    text = text.strip()
+    if whole:
+        # not through a double, which is not exact from 2**53 on
+        if match := _WHOLE.fullmatch(text):
+            return int(match[1])
+        if text.lower() in _BOOLEANS:
+            return _BOOLEANS[text.lower()]
+    if not _NUMBER.fullmatch(text):
+        return None
+    value = float(text)
+    return int(value) if whole and value.is_integer() else value

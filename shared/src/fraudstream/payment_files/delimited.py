@@ -14,7 +14,7 @@ from fraudstream.payment_files.rows import Batch, Rejected, Row, Schema, describ
 class DelimitedReader:
     """Reader of lines, given the file's header and decimal mark."""
 
-    def __init__(self, schema: Schema, header: Header, decimal_mark: str, file: object = "the file") -> None:
+    def __init__(self, schema: Schema, header: Header, decimal_mark: str, file: object) -> None:
         """Name `file` in error messages."""
         self._schema = schema
         self._header = header

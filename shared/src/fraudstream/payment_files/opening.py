@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -56,7 +57,8 @@ def opened(path: Path) -> Iterator[Opened]:
             file = stack.enter_context(path.open("rb"))
             is_gzip = file.read(len(_GZIP)) == _GZIP
             file.seek(0)
-            chunks = _decompress(path, file) if is_gzip else _read_chunks(path, file)
+            unpacked = stack.enter_context(gzip.GzipFile(fileobj=file)) if is_gzip else file
+            chunks = _read_chunks(path, file, unpacked)
             head = next(chunks, b"")
         except OSError as error:
             raise PaymentFileError(f"{path} can't be read: {error.strerror}") from error
@@ -64,37 +66,24 @@ def opened(path: Path) -> Iterator[Opened]:
             if head.startswith(prefix):
                 raise PaymentFileError(f"{path} is {what}")
         mark = next((mark for mark in _ENCODINGS if head.startswith(mark)), b"")
-        content = _prepend(head[len(mark) :], chunks)
+        content = chain([head[len(mark) :]], chunks)
         encoding = _ENCODINGS.get(mark, "UTF-8")
         utf_8 = _transcode(content, encoding) if encoding.startswith("UTF-16") else content
         yield Opened(encoding=encoding, is_gzip=is_gzip, chunks=utf_8)
 
 
-def _prepend(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
-    yield head
-    yield from chunks
-
-
-def _read_chunks(path: Path, file: BinaryIO) -> Iterator[bytes]:
-    try:
-        while chunk := file.read(CHUNK_BYTES):
-            yield chunk
-    except OSError as error:
-        raise PaymentFileError(f"{path} can't be read: {error.strerror}") from None
-
-
-def _decompress(path: Path, file: BinaryIO) -> Iterator[bytes]:
+def _read_chunks(path: Path, file: BinaryIO, content: BinaryIO | gzip.GzipFile) -> Iterator[bytes]:
+    """Yield `content`, which is `file` or what it contains compressed."""
     expanded = 0
     try:
-        with gzip.GzipFile(fileobj=file) as content:
-            while chunk := content.read(CHUNK_BYTES):
-                expanded += len(chunk)
-                if expanded > _FREE_BYTES + _MAX_EXPANSION * file.tell():
-                    raise PaymentFileError(
-                        f"{path} expands to more than {_MAX_EXPANSION} times its size: "
-                        "if that is correct, unpack it with gunzip"
-                    )
-                yield chunk
+        while chunk := content.read(CHUNK_BYTES):
+            expanded += len(chunk)
+            if expanded > _FREE_BYTES + _MAX_EXPANSION * file.tell():
+                raise PaymentFileError(
+                    f"{path} expands to more than {_MAX_EXPANSION} times its size: "
+                    "if that is correct, unpack it with gunzip"
+                )
+            yield chunk
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise PaymentFileError(
             f"{path} is a damaged gzip file, after {expanded:,} unpacked bytes ({error}): copy it or compress it again"

@@ -1,17 +1,16 @@
 """A table file read in batches of rows: its format is detected first, and every physical line is accounted for."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Protocol
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.payment_files import decimals, header, opening
+from fraudstream.payment_files import decimals, header, json_lines, opening
 from fraudstream.payment_files.delimited import DelimitedReader, split
 from fraudstream.payment_files.header import Header
-from fraudstream.payment_files.json_lines import JsonLinesReader
 from fraudstream.payment_files.opening import Opened
 from fraudstream.payment_files.physical_lines import LONGEST_LINE, lines
 from fraudstream.payment_files.quoting import DELIMITERS
@@ -20,12 +19,8 @@ from fraudstream.payment_files.rows import DECIMALS, Batch, Schema
 _DELIMITED = (".csv", ".tsv", ".txt")
 _JSON = (".jsonl", ".ndjson")
 
-
-class Reader(Protocol):
-    """Reader of consecutive lines."""
-
-    def read(self, first: int, lines: Sequence[bytes]) -> Batch:
-        """Return the batch of these lines; `first` is the line number of the first one."""
+Read = Callable[[int, Sequence[bytes]], Batch]
+"""Returns the batch of consecutive lines, given the line number of the first one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +40,7 @@ def opened(path: Path, schema: Schema) -> Iterator[Table]:
     with opening.opened(path) as content:
         parts = lines(content.chunks)
         if is_json:
-            yield Table(detected=_describe(content), batches=_batches(JsonLinesReader(schema), 1, parts))
+            yield Table(detected=_describe(content), batches=_batches(partial(json_lines.read, schema), 1, parts))
         else:
             yield _open_delimited(path, schema, content, parts)
 
@@ -73,7 +68,7 @@ def _open_delimited(path: Path, schema: Schema, content: Opened, parts: Iterator
     before = Batch(lines=(), rows=(), values=(), rejected=(), blank=blank)
     return Table(
         detected=_describe(content) | {"delimiter": DELIMITERS[parsed.delimiter], "decimal_mark": decimals.MARKS[mark]},
-        batches=chain([before], _batches(reader, number + 1, chain([sample], parts))),
+        batches=chain([before], _batches(reader.read, number + 1, chain([sample], parts))),
     )
 
 
@@ -96,9 +91,9 @@ def _decimal_cells(parsed: Header, first: int, sample: Sequence[bytes]) -> Itera
                 yield number, name, row[parsed.places[name]]
 
 
-def _batches(reader: Reader, first: int, parts: Iterable[Sequence[bytes]]) -> Iterator[Batch]:
+def _batches(read: Read, first: int, parts: Iterable[Sequence[bytes]]) -> Iterator[Batch]:
     for part in parts:
-        yield reader.read(first, part)
+        yield read(first, part)
         first += len(part)
 
 

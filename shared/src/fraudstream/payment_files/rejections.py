@@ -7,15 +7,13 @@ import structlog
 
 from fraudstream.payment_files.rows import Rejected
 
-Log = structlog.stdlib.BoundLogger
-
 LISTED = 10
 
 
 class Rejections:
     """Counter of the rejected rows of `path`; it logs the first ten with line, column and value."""
 
-    def __init__(self, path: Path, log: Log) -> None:
+    def __init__(self, path: Path, log: structlog.stdlib.BoundLogger) -> None:
         self.count = 0
         self.first: Rejected | None = None
         self._path = path

@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import Callable, Mapping
-from typing import Literal
+from typing import Literal, get_args
 
 from fraudstream.errors import SettingsError
 
@@ -38,10 +38,10 @@ ErasePlace = Literal["erase_listed", "erase_announced", "erase_replaced", "erase
 ReplayPlace = Literal["replay_begins", "replay_sent", "replay_committed"]
 ArchiverPlace = Literal["moved", "written", "archived"]
 Name = ScorerPlace | ReplayPlace | ArchiverPlace | ErasePlace
-SCORER_NAMES: tuple[str, ...] = ScorerPlace.__args__  # type: ignore[attr-defined]
-ARCHIVER_NAMES: tuple[str, ...] = ArchiverPlace.__args__  # type: ignore[attr-defined]
-ERASE_NAMES: tuple[str, ...] = ErasePlace.__args__  # type: ignore[attr-defined]
-NAMES: tuple[str, ...] = ERASE_NAMES + SCORER_NAMES + ReplayPlace.__args__ + ARCHIVER_NAMES  # type: ignore[attr-defined]
+SCORER_NAMES: tuple[str, ...] = get_args(ScorerPlace)
+ARCHIVER_NAMES: tuple[str, ...] = get_args(ArchiverPlace)
+ERASE_NAMES: tuple[str, ...] = get_args(ErasePlace)
+NAMES: tuple[str, ...] = ERASE_NAMES + SCORER_NAMES + get_args(ReplayPlace) + ARCHIVER_NAMES
 
 
 def _signal(number: signal.Signals) -> Callable[[], None]:

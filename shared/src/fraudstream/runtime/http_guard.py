@@ -13,24 +13,21 @@ import ipaddress
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
 
 from aiohttp import web
 
 from fraudstream.runtime.addresses import Address, addresses
 
-HEADERS: Mapping[str, str] = MappingProxyType(
-    {
-        "Server": "fraudstream",
-        "Content-Security-Policy": (
-            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
-        ),
-        "Cache-Control": "no-store",
-        "X-Content-Type-Options": "nosniff",
-        "Referrer-Policy": "no-referrer",
-        "Cross-Origin-Resource-Policy": "same-origin",
-    }
-)
+HEADERS: Mapping[str, str] = {
+    "Server": "fraudstream",
+    "Content-Security-Policy": (
+        "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; sandbox"
+    ),
+    "Cache-Control": "no-store",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Resource-Policy": "same-origin",
+}
 """Headers of a response that does not set its own."""
 
 _SHOWN_CHARACTERS = 100

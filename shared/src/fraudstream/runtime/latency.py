@@ -1,6 +1,7 @@
 """Ages of payments, counted in buckets, and their quantiles. Pure."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import pairwise
 
 BUCKETS_MS = (
     *(1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200, 300, 500, 700),
@@ -17,15 +18,8 @@ def quantile(share: float, counts: Iterable[int]) -> float | None:
     counted = list(counts)
     total, below = sum(counted), 0
     rank = share * total
-    for (low, high), count in zip(_buckets(), counted, strict=False):
+    for (low, high), count in zip(pairwise((0, *BUCKETS_MS)), counted, strict=False):
         if count and below + count >= rank:
             return low + (high - low) * max(rank - below, 0.0) / count
         below += count
     return float(BUCKETS_MS[-1]) if total else None
-
-
-def _buckets() -> Iterator[tuple[float, float]]:
-    low = 0.0
-    for high in BUCKETS_MS:
-        yield low, high
-        low = high

@@ -4,18 +4,16 @@ Names follow Prometheus's conventions: the unit at the end, then `_total` (appen
 Counters are exported from the start, at 0, so that a rate includes the first occurrence.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, disable_created_metrics
 from prometheus_client.metrics_core import HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from fraudstream.arrays import Integers
 from fraudstream.payment import DECISIONS, REASONS
 from fraudstream.runtime.latency import BUCKETS_MS
-
-Integers = NDArray[np.int64]
 
 _RECORD_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000)
 _DURATION_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -68,16 +66,28 @@ class ServiceMetrics:
     """Metrics of every service, with the Prometheus client's `process_` metrics: CPU, memory, open files, start."""
 
     def __init__(self) -> None:
-        self.registry = registry = CollectorRegistry()
+        self.registry = CollectorRegistry()
         self.on_scrape: list[Callable[[], object]] = []
         """Called before each scrape, to update gauges."""
-        ProcessCollector(registry=registry)
-        self.ready = Gauge("fraudstream_ready", "1 if /readyz reports ready, else 0.", registry=registry)
-        self.progress = Gauge(
+        ProcessCollector(registry=self.registry)
+        self.ready = self._gauge("fraudstream_ready", "1 if /readyz reports ready, else 0.")
+        self.progress = self._gauge(
             "fraudstream_last_progress_timestamp_seconds",
             "Time of the working loop's last iteration, in seconds since 1970.",
-            registry=registry,
         )
+
+    def _counter(self, name: str, text: str, label: str = "", values: Iterable[str] = ()) -> Counter:
+        """Return a counter; with `label`, one for each of its `values`."""
+        counter = Counter(name, text, [label] if label else [], registry=self.registry)
+        for value in values:
+            counter.labels(value)
+        return counter
+
+    def _gauge(self, name: str, text: str, *labels: str) -> Gauge:
+        return Gauge(name, text, labels, registry=self.registry)
+
+    def _histogram(self, name: str, text: str, buckets: Sequence[float]) -> Histogram:
+        return Histogram(name, text, buckets=buckets, registry=self.registry)
 
 
 class ScorerMetrics(ServiceMetrics):
@@ -85,107 +95,76 @@ class ScorerMetrics(ServiceMetrics):
 
     def __init__(self) -> None:
         super().__init__()
-        registry = self.registry
-        self.payments_scored = _initialise(
-            Counter("fraudstream_payments_scored", "Payments scored and committed.", ["decision"], registry=registry),
-            DECISIONS,
+        self.payments_scored = self._counter(
+            "fraudstream_payments_scored", "Payments scored and committed.", "decision", DECISIONS
         )
-        self.dead_letters = _initialise(
-            Counter("fraudstream_dead_letters", "Messages that could not be scored.", ["reason"], registry=registry),
-            REASONS,
+        self.dead_letters = self._counter(
+            "fraudstream_dead_letters", "Messages that could not be scored.", "reason", REASONS
         )
-        self.dead_letter_bytes = Counter(
-            "fraudstream_dead_letter_bytes",
-            "Bytes of dead letters written, before the topic's compression.",
-            registry=registry,
+        self.dead_letter_bytes = self._counter(
+            "fraudstream_dead_letter_bytes", "Bytes of dead letters written, before the topic's compression."
         )
-        self.records_lost = Counter(
+        self.records_lost = self._counter(
             "fraudstream_records_lost",
             "Offsets that retention deleted before they were scored, including transaction markers.",
-            registry=registry,
         )
         self.end_to_end_latency = AgeHistogram(
             "fraudstream_end_to_end_latency_seconds",
             "Time from a payment's Kafka timestamp to the commit of its score to CSV and topic.",
-            registry=registry,
+            registry=self.registry,
         )
-        self.cycle_records = Histogram(
-            "fraudstream_cycle_records", "Records per cycle.", buckets=_RECORD_BUCKETS, registry=registry
-        )
-        self.cycle_duration = Histogram(
+        self.cycle_records = self._histogram("fraudstream_cycle_records", "Records per cycle.", _RECORD_BUCKETS)
+        self.cycle_duration = self._histogram(
             "fraudstream_cycle_duration_seconds",
             "Duration of a cycle, from the fetched records to their commit.",
-            buckets=_DURATION_BUCKETS,
-            registry=registry,
+            _DURATION_BUCKETS,
         )
-        self.transaction_duration = Histogram(
+        self.transaction_duration = self._histogram(
             "fraudstream_transaction_duration_seconds",
             "Duration of a cycle's concurrent transactions, from begin to commit; the CSV is written meanwhile.",
-            buckets=_DURATION_BUCKETS,
-            registry=registry,
+            _DURATION_BUCKETS,
         )
-        self.csv_lock_wait = Histogram(
-            "fraudstream_csv_lock_wait_seconds",
-            "Time to acquire the lock on the CSV.",
-            buckets=_WAIT_BUCKETS,
-            registry=registry,
+        self.csv_lock_wait = self._histogram(
+            "fraudstream_csv_lock_wait_seconds", "Time to acquire the lock on the CSV.", _WAIT_BUCKETS
         )
-        self.producers_replaced = _initialise(
-            Counter(
-                "fraudstream_producers_replaced",
-                "Producers replaced: another replica owned the partition (fenced), or an operation failed (failed).",
-                ["cause"],
-                registry=registry,
-            ),
+        self.producers_replaced = self._counter(
+            "fraudstream_producers_replaced",
+            "Producers replaced: another replica owned the partition (fenced), or an operation failed (failed).",
+            "cause",
             (FENCED, FAILED),
         )
-        self.partition_ready = Gauge(
+        self.partition_ready = self._gauge(
             "fraudstream_partition_ready",
             "1 for each owned partition that is ready, 0 while it is being taken over.",
-            ["partition"],
-            registry=registry,
+            "partition",
         )
-        self.lag = Gauge(
+        self.lag = self._gauge(
             "fraudstream_lag_records",
             "Last stable offset minus position, for each owned partition; absent while unknown.",
-            ["partition"],
-            registry=registry,
+            "partition",
         )
-        self.model = Gauge(
-            "fraudstream_model_info", "1 for each model in use.", ["role", "version", "kind"], registry=registry
+        self.model = self._gauge("fraudstream_model_info", "1 for each model in use.", "role", "version", "kind")
+        self.model_refused = self._gauge(
+            "fraudstream_model_refused", "1 while the active model on disk is refused and an earlier one scores."
         )
-        self.model_refused = Gauge(
-            "fraudstream_model_refused",
-            "1 while the active model on disk is refused and an earlier one scores.",
-            registry=registry,
+        self.challenger_payments = self._counter(
+            "fraudstream_challenger_payments", "Payments scored by a challenger in shadow mode."
         )
-        self.challenger_payments = Counter(
-            "fraudstream_challenger_payments", "Payments scored by a challenger in shadow mode.", registry=registry
-        )
-        self.challenger_agreed = Counter(
+        self.challenger_agreed = self._counter(
             "fraudstream_challenger_agreed",
             "Payments for which a challenger made the same decision as the active model.",
-            registry=registry,
         )
-        self.drift_psi = Gauge(
-            "fraudstream_drift_psi",
-            "Population stability index of a field against the history.",
-            ["field"],
-            registry=registry,
+        self.drift_psi = self._gauge(
+            "fraudstream_drift_psi", "Population stability index of a field against the history.", "field"
         )
-        self.drift_limit = Gauge(
-            "fraudstream_drift_limit",
-            "Population stability index from which a field drifts.",
-            ["field"],
-            registry=registry,
+        self.drift_limit = self._gauge(
+            "fraudstream_drift_limit", "Population stability index from which a field drifts.", "field"
         )
-        self.drifting = Gauge("fraudstream_drifting", "1 while a field drifts, else 0.", ["field"], registry=registry)
-        self.disk_free = Gauge(
-            "fraudstream_disk_free_bytes", "Free space on the disk that the CSV is written to.", registry=registry
+        self.drifting = self._gauge("fraudstream_drifting", "1 while a field drifts, else 0.", "field")
+        self.disk_free = self._gauge(
+            "fraudstream_disk_free_bytes", "Free space on the disk that the CSV is written to."
         )
-        self.disk_size = Gauge(
-            "fraudstream_disk_size_bytes", "Size of the disk that the CSV is written to.", registry=registry
-        )
+        self.disk_size = self._gauge("fraudstream_disk_size_bytes", "Size of the disk that the CSV is written to.")
 
     def shadow_scored(self, payments: int, agreed: int) -> None:
         """Count payments scored by a challenger, and those with the same decision."""
@@ -198,12 +177,9 @@ class ProducerMetrics(ServiceMetrics):
 
     def __init__(self) -> None:
         super().__init__()
-        registry = self.registry
-        self.messages_sent = Counter(
-            "fraudstream_messages_sent", "Messages acknowledged by the brokers.", registry=registry
-        )
-        self.messages_waiting = Gauge(
-            "fraudstream_messages_waiting", "Messages not yet acknowledged by the brokers.", registry=registry
+        self.messages_sent = self._counter("fraudstream_messages_sent", "Messages acknowledged by the brokers.")
+        self.messages_waiting = self._gauge(
+            "fraudstream_messages_waiting", "Messages not yet acknowledged by the brokers."
         )
 
 
@@ -212,17 +188,12 @@ class DashboardMetrics(ServiceMetrics):
 
     def __init__(self) -> None:
         super().__init__()
-        registry = self.registry
-        self.records_read = _initialise(
-            Counter("fraudstream_dashboard_records_read", "Records read.", ["topic"], registry=registry),
-            OUTPUT_TOPICS,
-        )
-        self.records_skipped = Counter(
+        self.records_read = self._counter("fraudstream_dashboard_records_read", "Records read.", "topic", OUTPUT_TOPICS)
+        self.records_skipped = self._counter(
             "fraudstream_dashboard_records_skipped",
             "Offsets skipped to keep up: the page then shows a sample. Transaction markers count too.",
-            registry=registry,
         )
-        self.viewers = Gauge("fraudstream_dashboard_viewers", "Open pages.", registry=registry)
+        self.viewers = self._gauge("fraudstream_dashboard_viewers", "Open pages.")
 
 
 class ArchiverMetrics(ServiceMetrics):
@@ -230,66 +201,42 @@ class ArchiverMetrics(ServiceMetrics):
 
     def __init__(self) -> None:
         super().__init__()
-        registry = self.registry
-        self.rows = _initialise(
-            Counter("fraudstream_archive_rows", "Rows written.", ["table"], registry=registry), ARCHIVE_TABLES
-        )
-        self.rows_there = _initialise(
-            Counter(
-                "fraudstream_archive_rows_there",
-                "Rows already in the database: records that their topic repeats.",
-                ["table"],
-                registry=registry,
-            ),
+        self.rows = self._counter("fraudstream_archive_rows", "Rows written.", "table", ARCHIVE_TABLES)
+        self.rows_there = self._counter(
+            "fraudstream_archive_rows_there",
+            "Rows already in the database: records that their topic repeats.",
+            "table",
             ARCHIVE_TABLES,
         )
-        self.records_skipped = _initialise(
-            Counter(
-                "fraudstream_archive_records_skipped",
-                "Records skipped because they were not written by us.",
-                ["topic"],
-                registry=registry,
-            ),
+        self.records_skipped = self._counter(
+            "fraudstream_archive_records_skipped",
+            "Records skipped because they were not written by us.",
+            "topic",
             OUTPUT_TOPICS,
         )
-        self.records_lost = _initialise(
-            Counter(
-                "fraudstream_archive_records_lost",
-                "Offsets that retention deleted before they were archived, including transaction markers.",
-                ["topic"],
-                registry=registry,
-            ),
+        self.records_lost = self._counter(
+            "fraudstream_archive_records_lost",
+            "Offsets that retention deleted before they were archived, including transaction markers.",
+            "topic",
             OUTPUT_TOPICS,
         )
-        self.rows_deleted = _initialise(
-            Counter(
-                "fraudstream_archive_rows_deleted",
-                "Rows deleted because of ARCHIVE_RETENTION_DAYS.",
-                ["table"],
-                registry=registry,
-            ),
+        self.rows_deleted = self._counter(
+            "fraudstream_archive_rows_deleted",
+            "Rows deleted because of ARCHIVE_RETENTION_DAYS.",
+            "table",
             ARCHIVE_TABLES,
         )
-        self.transaction_duration = Histogram(
+        self.transaction_duration = self._histogram(
             "fraudstream_archive_transaction_duration_seconds",
             "Duration of a database transaction, from its records to the commit.",
-            buckets=_DURATION_BUCKETS,
-            registry=registry,
+            _DURATION_BUCKETS,
         )
-        self.lag = Gauge(
+        self.lag = self._gauge(
             "fraudstream_archive_lag_records",
             "Last stable offset minus position, for each partition.",
-            ["topic", "partition"],
-            registry=registry,
+            "topic",
+            "partition",
         )
-        self.overtaken = Counter(
-            "fraudstream_archive_overtaken",
-            "Transactions abandoned because another archiver had moved the positions.",
-            registry=registry,
+        self.overtaken = self._counter(
+            "fraudstream_archive_overtaken", "Transactions abandoned because another archiver had moved the positions."
         )
-
-
-def _initialise(counter: Counter, values: Iterable[str]) -> Counter:
-    for value in values:
-        counter.labels(value)
-    return counter

@@ -14,8 +14,13 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+SHARED_MODE = 0o660
+"""Files that processes of one group write: the owner on the host and the user in a container share a group."""
 _LINK = "a symbolic link: put the file itself there, or link its folder"
 _NO_FILE = "it is not a regular file"
+# some mounts, such as those of Windows folders, can neither open nor sync a folder
+_NO_FOLDER_OPEN = frozenset({errno.EISDIR, errno.EACCES})
+_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})
 
 
 def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
@@ -37,6 +42,15 @@ def open_regular(path: Path, flags: int, mode: int = 0o666) -> int:
     return descriptor
 
 
+@contextmanager
+def closing(descriptor: int) -> Iterator[int]:
+    """Yield the descriptor, and close it after the block."""
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
 def open_trusted(path: Path, flags: int, mode: int = 0o666) -> int:
     """Return a descriptor as `open_regular` does, but follow a link that the user of this process or root has made."""
     try:
@@ -49,8 +63,17 @@ def open_trusted(path: Path, flags: int, mode: int = 0o666) -> int:
 
 
 def trusted_place(path: Path) -> Path:
-    """Return the target of `path` if it is a link made by the user of this process or root; else `path`."""
-    return _trusted_target(path) or path
+    """Return the target of `path` if it is a link made by the user of this process or root; else `path`.
+
+    Owner and target are read from one descriptor.
+    """
+    if sys.platform != "linux":
+        return path
+    with closing(os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)) as link:
+        status = os.fstat(link)
+        if not stat.S_ISLNK(status.st_mode) or status.st_uid not in {0, os.geteuid()}:
+            return path
+        return path.parent / os.readlink("", dir_fd=link)
 
 
 def refuse_planted(path: Path) -> None:
@@ -61,20 +84,6 @@ def refuse_planted(path: Path) -> None:
             raise OSError(errno.ELOOP, _LINK, str(path))
         if not stat.S_ISREG(status.st_mode):
             raise OSError(errno.EINVAL, _NO_FILE, str(path))
-
-
-def _trusted_target(path: Path) -> Path | None:
-    """Return the target of `path` if it is a link of a trusted user; owner and target are read from one descriptor."""
-    if sys.platform != "linux":
-        return None
-    link = os.open(path, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    try:
-        status = os.fstat(link)
-        if not stat.S_ISLNK(status.st_mode) or status.st_uid not in {0, os.geteuid()}:
-            return None
-        return path.parent / os.readlink("", dir_fd=link)
-    finally:
-        os.close(link)
 
 
 def read_regular(path: Path, most_bytes: int) -> bytes:
@@ -121,3 +130,23 @@ def replace_regular(path: Path, content: bytes, mode: int, *, sync: bool = True)
     """Replace the file at `path` atomically. Raises OSError, and then leaves no temporary file."""
     with atomic_write(path, mode, sync=sync) as file:
         file.write(content)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names in `folder` to disk if its file system supports that.
+
+    If not, a crash of the machine may lose the name of a new file.
+    """
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno in _NO_FOLDER_OPEN:
+            return
+        raise
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+    finally:
+        os.close(descriptor)

@@ -1,7 +1,5 @@
-"""Checks of the CSV's folder, that is its locks and its file system, and the sync of its names to disk."""
+"""Checks of the CSV's folder: its locks, and its file system."""
 
-import errno
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,29 +8,9 @@ from fraudstream.csv_file.lock import FileLock
 from fraudstream.errors import LockUnreliableError
 
 _MOUNTS = Path("/proc/self/mountinfo")
-# includes Docker Desktop's mounts: all its containers run in one virtual machine, and share its locks
-_TRUSTED = frozenset(
-    [
-        "ext2",
-        "ext3",
-        "ext4",
-        "xfs",
-        "btrfs",
-        "zfs",
-        "f2fs",
-        "overlay",
-        "tmpfs",
-        "apfs",
-        "hfs",
-        "virtiofs",
-        "fakeowner",
-        "9p",
-        "fuse.grpcfuse",
-    ]
-)
-# some mounts, such as those of Windows folders, can neither open nor sync a folder
-_NO_FOLDER_OPEN = frozenset({errno.EISDIR, errno.EACCES})
-_NO_FOLDER_SYNC = frozenset({errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF})
+_LOCAL = {"ext2", "ext3", "ext4", "xfs", "btrfs", "zfs", "f2fs", "overlay", "tmpfs", "apfs", "hfs"}
+# mounts of Docker Desktop: all its containers run in one virtual machine, and share its locks
+_DOCKER_DESKTOP = {"virtiofs", "fakeowner", "9p", "fuse.grpcfuse"}
 _ANSWER_TIMEOUT_S = 20
 _OTHER_PROCESS = """
 import fcntl, sys, time
@@ -73,27 +51,7 @@ def prove_lock(lock: FileLock, path: Path) -> None:
 def doubtful(folder: Path) -> str | None:
     """Return the folder's file system, None if it is unknown or known to share locks among all that mount it."""
     kind = _file_system(folder)
-    return None if kind is None or kind in _TRUSTED else kind
-
-
-def sync_folder(folder: Path) -> None:
-    """Force the names in `folder` to disk if its file system supports that.
-
-    If not, a crash of the machine may lose the CSV's name: the journal then finds the CSV missing.
-    """
-    try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    except OSError as error:
-        if error.errno in _NO_FOLDER_OPEN:
-            return
-        raise
-    try:
-        os.fsync(descriptor)
-    except OSError as error:
-        if error.errno not in _NO_FOLDER_SYNC:
-            raise
-    finally:
-        os.close(descriptor)
+    return None if kind is None or kind in _LOCAL | _DOCKER_DESKTOP else kind
 
 
 def _other_process(probe: Path) -> "subprocess.Popen[str]":
