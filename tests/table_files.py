@@ -20,7 +20,6 @@ from fraudstream.model.features import FEATURES, matrix
 from fraudstream.payment import InvalidPayment, columns, decode
 from producer.files import FileSource, check
 from producer.identifiers import PaymentIds
-from tests.unit.test_artifact import save
 from trainer import history
 
 ROWS = 130
@@ -48,10 +47,9 @@ class Ways:
 class Reader:
     """Reader of one file in all three ways."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        save(folder / "models")
-        (folder / "outputs").mkdir()
+    def __init__(self, folder: Path, models: Path) -> None:
+        self._outputs, self._models = folder / "outputs", models
+        self._outputs.mkdir()
 
     def train(self, path: Path) -> np.ndarray:
         """Return the history's matrix, however many rows are rejected."""
@@ -59,8 +57,8 @@ class Reader:
 
     def score(self, path: Path) -> tuple[np.ndarray, list[tuple[int, str]]]:
         """Return the scored payments' features, and the rejected lines with their details."""
-        out = self._folder / "outputs" / "out.csv"
-        env = {"MODELS_DIR": str(self._folder / "models"), "CSV_PATH": str(self._folder / "outputs" / "live.csv")}
+        out = self._outputs / "out.csv"
+        env = {"MODELS_DIR": str(self._models), "CSV_PATH": str(self._outputs / "live.csv")}
         arguments = argparse.Namespace(file=path, out=out, force=True)
         assert asyncio.run(run_score(env, asyncio.Event(), arguments)) == 0
         structlog.reset_defaults()
