@@ -63,8 +63,8 @@ class Reader:
         assert asyncio.run(run_score(env, asyncio.Event(), arguments)) == 0
         structlog.reset_defaults()
         rejected = out.with_suffix(".rejected.csv")
-        found = [(int(row["line"]), row["detail"]) for row in _table(rejected)] if rejected.exists() else []
-        return np.array([[float(row[name]) for name in FEATURES] for row in _table(out)]).reshape(-1, 5), found
+        found = [(int(row["line"]), row["detail"]) for row in table_rows(rejected)] if rejected.exists() else []
+        return np.array([[float(row[name]) for name in FEATURES] for row in table_rows(out)]).reshape(-1, 5), found
 
     def send(self, path: Path) -> np.ndarray:
         """Return the features of the payments that the producer would send."""
@@ -97,7 +97,8 @@ class Reader:
         return messages.pop()
 
 
-def _table(path: Path) -> list[dict[str, str]]:
+def table_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 
