@@ -1,6 +1,7 @@
 """Shared by all tests: markers by folder, brokers, unique names, and a closing summary of skipped tests."""
 
 import asyncio
+import gc
 import itertools
 import logging
 import os
@@ -66,6 +67,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         if _folder(item) in _FOLDERS:
             item.add_marker(_folder(item))
     items.sort(key=lambda item: _FOLDERS.index(_folder(item)) if _folder(item) in _FOLDERS else -1)
+
+
+def pytest_collection_finish() -> None:
+    """Exclude modules and collected tests from garbage collection: a full one took 0.13 s, without them 0.01 s."""
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

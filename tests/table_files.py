@@ -20,7 +20,6 @@ from fraudstream.model.features import FEATURES, matrix
 from fraudstream.payment import InvalidPayment, columns, decode
 from producer.files import FileSource, check
 from producer.identifiers import PaymentIds
-from tests.unit.test_artifact import save
 from trainer import history
 
 ROWS = 130
@@ -48,10 +47,9 @@ class Ways:
 class Reader:
     """Reader of one file in all three ways."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        save(folder / "models")
-        (folder / "outputs").mkdir()
+    def __init__(self, folder: Path, models: Path) -> None:
+        self._outputs, self._models = folder / "outputs", models
+        self._outputs.mkdir()
 
     def train(self, path: Path) -> np.ndarray:
         """Return the history's matrix, however many rows are rejected."""
@@ -59,14 +57,14 @@ class Reader:
 
     def score(self, path: Path) -> tuple[np.ndarray, list[tuple[int, str]]]:
         """Return the scored payments' features, and the rejected lines with their details."""
-        out = self._folder / "outputs" / "out.csv"
-        env = {"MODELS_DIR": str(self._folder / "models"), "CSV_PATH": str(self._folder / "outputs" / "live.csv")}
+        out = self._outputs / "out.csv"
+        env = {"MODELS_DIR": str(self._models), "CSV_PATH": str(self._outputs / "live.csv")}
         arguments = argparse.Namespace(file=path, out=out, force=True)
         assert asyncio.run(run_score(env, asyncio.Event(), arguments)) == 0
         structlog.reset_defaults()
         rejected = out.with_suffix(".rejected.csv")
-        found = [(int(row["line"]), row["detail"]) for row in _table(rejected)] if rejected.exists() else []
-        return np.array([[float(row[name]) for name in FEATURES] for row in _table(out)]).reshape(-1, 5), found
+        found = [(int(row["line"]), row["detail"]) for row in table_rows(rejected)] if rejected.exists() else []
+        return np.array([[float(row[name]) for name in FEATURES] for row in table_rows(out)]).reshape(-1, 5), found
 
     def send(self, path: Path) -> np.ndarray:
         """Return the features of the payments that the producer would send."""
@@ -99,7 +97,8 @@ class Reader:
         return messages.pop()
 
 
-def _table(path: Path) -> list[dict[str, str]]:
+def table_rows(path: Path) -> list[dict[str, str]]:
+    """Return the rows of a CSV."""
     with path.open(newline="", encoding="utf-8") as file:
         return list(csv.DictReader(file))
 

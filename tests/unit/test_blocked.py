@@ -1,18 +1,9 @@
 """Blocked partitions: for how long, and how often that is logged."""
 
 from structlog.testing import capture_logs
+from tests.clock import Clock
 
 from scorer.blocked import Blocked
-
-
-class Clock:
-    """Clock set by the test."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now_s
 
 
 def test_a_reason_is_logged_when_it_begins_and_ends_and_rarely() -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
+from tests.clock import Clock
 from tests.integration.scorer import save_model
 
 from fraudstream.model import store
@@ -38,21 +39,6 @@ def model(version: str, fraud: float, on_call: Callable[[], None] = lambda: None
     return FraudModel(content_sha256=version, classifier=Constant(fraud, on_call), thresholds=Thresholds(0.1, 0.5))
 
 
-class Clock:
-    """Clock set by the test."""
-
-    def __init__(self) -> None:
-        self.s = 1_000.0
-
-    def __call__(self) -> float:
-        """Return the time in seconds."""
-        return self.s
-
-    def go(self, seconds: float) -> None:
-        """Advance the time."""
-        self.s += seconds
-
-
 CHAMPION = model("champion", 0.05)
 
 
@@ -63,7 +49,7 @@ def none() -> tuple[FraudModel, Manifest] | None:
 
 def test_compared_once_a_minute() -> None:
     """Agreement, shift of the log-odds and cost cover the payments since the last comparison, a minute ago."""
-    clock = Clock()
+    clock = Clock(1_000.0)
     challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, lambda: clock.go(0.001)))
     challenger._report = Every(60.0, clock)
     shadow = challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
@@ -82,7 +68,7 @@ def test_compared_once_a_minute() -> None:
 @pytest.mark.parametrize("fault", ["fails", "slow"])
 def test_left_out_for_a_minute(fault: str) -> None:
     """A challenger that fails or is slow is left out for a minute, then tried again; each time is logged."""
-    clock = Clock()
+    clock = Clock(1_000.0)
 
     def on_call() -> None:
         if fault == "fails":

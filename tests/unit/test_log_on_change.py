@@ -2,14 +2,14 @@
 
 import structlog
 from structlog.testing import capture_logs
-from tests.unit.test_challenger import Clock
+from tests.clock import Clock
 
 from fraudstream.runtime.log_on_change import Every, LogOnChange
 
 
 def test_an_interval_begins_again_when_it_is_over() -> None:
     """It reports the seconds since it began, which may be more than the interval."""
-    clock = Clock()
+    clock = Clock(1_000.0)
     every = Every(10.0, clock)
     clock.go(9)
     assert not every.due()
@@ -21,7 +21,7 @@ def test_an_interval_begins_again_when_it_is_over() -> None:
 
 def test_an_interval_may_be_over_at_once() -> None:
     """The next one begins at the first call."""
-    clock = Clock()
+    clock = Clock(1_000.0)
     every = Every(10.0, clock, at_once=True)
     assert every.due()
     assert not every.due()
@@ -41,7 +41,7 @@ def test_a_reason_is_logged_when_it_changes() -> None:
 
 def test_a_reason_that_lasts_is_repeated() -> None:
     """The interval begins at the last line, also if that line had another reason."""
-    clock = Clock()
+    clock = Clock(1_000.0)
     change = LogOnChange(structlog.get_logger().warning, "waiting", 10.0, clock)
     with capture_logs() as lines:
         change.report("")

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fuzz import examples
 from tests.scores import payments
+from tests.table_files import table_rows
 from tests.unit.test_artifact import save
 
 from cli import __main__ as cli
@@ -70,12 +71,6 @@ def written(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def read(path: Path) -> list[dict[str, str]]:
-    """Return the rows of a CSV."""
-    with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
-
-
 def as_csv(rows: Sequence[Payment]) -> str:
     """Return the rows as CSV, as Python writes it."""
     text = io.StringIO()
@@ -96,7 +91,7 @@ def test_scores_are_those_of_the_stream(tmp_path: Path, env: dict[str, str], row
     assert out.read_text().splitlines()[0] == HEADER
     model = store.load(tmp_path / "models", store.NO_PINS)[0]
     probabilities = model.score(matrix(columns(rows)))
-    found = read(out)
+    found = table_rows(out)
     assert [{field: json.loads(row[field]) for field in COLUMNS.split(",")} for row in found] == rows
     assert [float(row["fraud_probability"]) for row in found] == probabilities.tolist()
     assert [row["decision"] for row in found] == model.decide(probabilities)
@@ -130,8 +125,8 @@ def test_bad_rows_are_written_aside(tmp_path: Path, env: dict[str, str], row: st
     """A bad row is written aside with line and reason; the rows around it are scored."""
     content = f"{COLUMNS}\n{GOOD}\n\n{row}\n{GOOD}\n".encode(errors="surrogateescape")
     assert score(env, written(tmp_path / "mine.csv", content)) == 0
-    assert [line["offset"] for line in read(tmp_path / "outputs" / "mine.scored.csv")] == ["2", "5"]
-    (rejected,) = read(tmp_path / "outputs" / "mine.scored.rejected.csv")
+    assert [line["offset"] for line in table_rows(tmp_path / "outputs" / "mine.scored.csv")] == ["2", "5"]
+    (rejected,) = table_rows(tmp_path / "outputs" / "mine.scored.rejected.csv")
     assert (rejected["line"], rejected["reason"]) == ("4", reason)
     assert rejected["detail"].startswith(detail)
 
@@ -153,8 +148,8 @@ def test_bad_lines_are_written_aside(tmp_path: Path, env: dict[str, str], line: 
     good = json.dumps(dict(zip(COLUMNS.split(","), json.loads(f"[{GOOD}]"), strict=True))).encode()
     file = written(tmp_path / "mine.ndjson", b"\xef\xbb\xbf" + good + b"\n" + line + b"\r\n\n" + good)
     assert score(env, file) == 0
-    assert [row["offset"] for row in read(tmp_path / "outputs" / "mine.scored.csv")] == ["1", "4"]
-    assert [(row["line"], row["reason"]) for row in read(tmp_path / "outputs" / "mine.scored.rejected.csv")] == [
+    assert [row["offset"] for row in table_rows(tmp_path / "outputs" / "mine.scored.csv")] == ["1", "4"]
+    assert [(row["line"], row["reason"]) for row in table_rows(tmp_path / "outputs" / "mine.scored.rejected.csv")] == [
         ("2", reason)
     ]
 
@@ -166,7 +161,7 @@ def test_files_of_spreadsheets(tmp_path: Path, env: dict[str, str]) -> None:
         '"a ""note"", quoted",TRUE,5,.5,3.0, 7 \r\n,,,,,\r\nx,false,6,0,0,23'
     )  # fmt: skip
     assert score(env, written(tmp_path / "Mine.CSV", content)) == 0
-    rows = [list(row.values())[1:7] for row in read(tmp_path / "outputs" / "Mine.scored.csv")]
+    rows = [list(row.values())[1:7] for row in table_rows(tmp_path / "outputs" / "Mine.scored.csv")]
     assert rows == [["2", "5.0", "0.5", "3", "7", "1"], ["4", "6.0", "0.0", "0", "23", "0"]]
     assert not (tmp_path / "outputs" / "Mine.scored.rejected.csv").exists()
 
@@ -198,7 +193,7 @@ def test_an_existing_file_is_replaced_with_the_flag(tmp_path: Path, env: dict[st
     assert "--force" in refused(env, file, out=out)
     written(file, f"{COLUMNS}\n{GOOD}\n{GOOD}\n")
     assert score(env, file, out=out, force=True) == 0
-    assert len(read(out)) == 2
+    assert len(table_rows(out)) == 2
     assert not rejected.exists()
 
 
@@ -214,7 +209,7 @@ def test_thresholds_may_be_set(tmp_path: Path, env: dict[str, str]) -> None:
     """Thresholds are set as for the scorer."""
     file = written(tmp_path / "mine.csv", f"{COLUMNS}\n{GOOD}\n")
     score(env | {"REVIEW_THRESHOLD": "0.000001", "BLOCK_THRESHOLD": "0.000001"}, file)
-    assert [row["decision"] for row in read(tmp_path / "outputs" / "mine.scored.csv")] == ["block"]
+    assert [row["decision"] for row in table_rows(tmp_path / "outputs" / "mine.scored.csv")] == ["block"]
 
 
 def test_exit_codes(

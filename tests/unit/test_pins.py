@@ -1,11 +1,12 @@
-"""Every entry point that reads a model: with MODEL_SHA256, only a pinned pickle is unpickled."""
+"""Every entry point that reads a model: with MODEL_SHA256, only a pinned pickle is unpickled.
+
+`tests/integration/test_demo.py` starts the demo, whose trainer is another process.
+"""
 
 import ast
 import asyncio
 import inspect
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -110,22 +111,7 @@ def _challenge(scene: Scene) -> int:
     return cli.main(["model", "challenge", store.kept(scene.models)[0].version])
 
 
-def _demo(scene: Scene) -> int:
-    env = os.environ | scene.env | {"PYTHONPATH": os.pathsep.join(sys.path)}
-    done = subprocess.run(
-        [sys.executable, "-m", "demo"],
-        env=env,
-        cwd=scene.folder,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    sys.stdout.write(done.stdout + done.stderr)
-    return done.returncode
-
-
-STARTS = [_scorer, _score, _trainer, _promote, _rollback, _challenge, _demo]
+STARTS = [_scorer, _score, _trainer, _promote, _rollback, _challenge]
 
 
 @pytest.mark.parametrize("start", STARTS, ids=lambda start: start.__name__.strip("_"))

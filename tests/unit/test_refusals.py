@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from aiokafka import errors
 from aiokafka.protocol.admin import SaslAuthenticateRequest_v0
+from tests.clock import Clock
 
 from fraudstream.errors import AccessRefusedError, KafkaSetupError
 from fraudstream.kafka.attempts import Attempts
@@ -105,16 +106,6 @@ def test_each_refusal_has_its_message(error: Exception, client: Client, words: s
 def test_an_unavailable_broker_is_not_a_refusal(error: Exception) -> None:
     """An unavailable broker is waited for."""
     assert refusal(error, PLAIN) is None
-
-
-class Clock:
-    """Clock set by the test."""
-
-    now_s = 0.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now_s
 
 
 def tried(attempts: Attempts, outcome: Exception | None) -> None:

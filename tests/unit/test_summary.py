@@ -5,7 +5,7 @@ from typing import cast
 
 import numpy as np
 from structlog.testing import capture_logs
-from tests.unit.test_challenger import Clock
+from tests.clock import Clock
 
 from fraudstream.kafka.lag import LagProbe
 from fraudstream.runtime.metrics import ScorerMetrics
@@ -24,7 +24,7 @@ def gauges(*, joined: bool = True) -> PartitionGauges:
 
 def test_a_line_covers_the_time_since_the_last_one() -> None:
     """Counts and latencies cover only these seconds; unknown values are left out."""
-    scorer, clock = gauges(), Clock()
+    scorer, clock = gauges(), Clock(1_000.0)
     summary = Summary(scorer, clock)
     with capture_logs() as lines:
         for payments in (100, 50):
@@ -51,7 +51,7 @@ def test_a_line_covers_the_time_since_the_last_one() -> None:
 
 def test_it_is_silent_until_the_group_is_joined() -> None:
     """Before that, other lines log the reason for waiting."""
-    clock = Clock()
+    clock = Clock(1_000.0)
     summary = Summary(gauges(joined=False), clock)
     clock.go(60)
     with capture_logs() as lines:

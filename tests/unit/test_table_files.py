@@ -11,15 +11,25 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fuzz import examples
 from tests.table_files import NAMES, PAYMENTS, ROWS, VALUES, Reader, boolean, json_lines, quoted, text
+from tests.unit.test_artifact import save
 
 from fraudstream.errors import FraudstreamError
+from fraudstream.payment_files.opening import CHUNK_BYTES
 from trainer import history
 
 
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Provide a folder with a small model, which no test changes."""
+    folder = tmp_path_factory.mktemp("models")
+    save(folder)
+    return folder
+
+
 @pytest.fixture
-def reader(tmp_path: Path) -> Reader:
-    """Provide a reader with a small model."""
-    return Reader(tmp_path)
+def reader(tmp_path: Path, models: Path) -> Reader:
+    """Provide a reader with its outputs in a folder of the test."""
+    return Reader(tmp_path, models)
 
 
 GOOD = {
@@ -86,6 +96,8 @@ def test_the_detected_format_is_logged(tmp_path: Path, reader: Reader) -> None:
 
 
 LINE = ",".join(str(cell) for cell in PAYMENTS[9])
+LONG = "x" * (CHUNK_BYTES // 1_300)
+"""A cell that makes 1,300 rows longer than the beginning, which determines the decimal mark."""
 BAD = {
     "a quote never closed": ("797.62,0.729,4,19,0,1,\"Joe's", "column merchant: '\"Joe\\'s': a quote is not closed"),
     "a quote in a cell": ("797.62,0.729,4,19,0,1,Joe's\"", "a quote inside an unquoted cell"),
@@ -166,16 +178,16 @@ def test_the_first_ten_are_listed(tmp_path: Path, reader: Reader) -> None:
 def test_another_decimal_mark_after_the_beginning_rejects_its_row(tmp_path: Path, reader: Reader) -> None:
     """The beginning of the file determines the mark."""
     path = tmp_path / "some.csv"
-    good = "".join(";".join(str(cell) for cell in row) + "\n" for row in PAYMENTS).replace(".", ",") * 100
+    good = text(";", mark=",", rows=[[*row[:-1], LONG] for row in PAYMENTS]).partition("\n")[2] * 10
     path.write_text(";".join(NAMES) + "\n" + good + "12.5;0.5;0;0;0;0;x\n1.234,56;0,5;0;0;0;0;x\n", encoding="utf-8")
     ways = reader.read(path)
-    assert len(ways.trained) == len(ways.scored) == len(ways.sent) == 13_000
+    assert len(ways.trained) == len(ways.scored) == len(ways.sent) == 1_300
     (first, other) = ways.rejected
     assert first == (
-        13_002,
+        1_302,
         "column amount: '12.5' has a decimal point, but the file's other numbers have a decimal comma",
     )
-    assert other[0] == 13_003
+    assert other[0] == 1_303
     assert "'1.234,56' has thousands separators" in other[1]
 
 
@@ -185,12 +197,12 @@ def test_a_possible_thousand_after_a_beginning_without_marks_rejects_its_row(
 ) -> None:
     """1.234 is not read as a decimal just because no other number at the beginning has a mark."""
     path = tmp_path / "some.csv"
-    good = "".join(f"{n + 1};{n % 2};0;0;0;{n % 2};x\n" for n in range(20_000))
+    good = "".join(f"{n + 1};{n % 2};0;0;0;{n % 2};{LONG}\n" for n in range(1_300))
     path.write_text(f"{';'.join(NAMES)}\n{good}{number};1;0;0;0;0;x\n", encoding="utf-8")
     ways = reader.read(path)
-    assert len(ways.trained) == len(ways.scored) == len(ways.sent) == 20_000
+    assert len(ways.trained) == len(ways.scored) == len(ways.sent) == 1_300
     ((line, detail),) = ways.rejected
-    assert line == 20_002
+    assert line == 1_302
     assert detail.startswith(f"column amount: '{number}' may have a decimal mark or a thousands separator")
 
 

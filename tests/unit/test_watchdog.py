@@ -3,19 +3,9 @@
 import asyncio
 
 from structlog.testing import capture_logs
+from tests.clock import Clock
 
 from scorer.watchdog import EXIT_STALLED, Watchdog
-
-
-class Clock:
-    """Clock set by the test."""
-
-    def __init__(self) -> None:
-        self.now_s = 0.0
-
-    def __call__(self) -> float:
-        """Return the time."""
-        return self.now_s
 
 
 def watched(patience_s: float = 60.0) -> tuple[Clock, list[int], Watchdog]:
@@ -27,7 +17,7 @@ def watched(patience_s: float = 60.0) -> tuple[Clock, list[int], Watchdog]:
 def check_for(watchdog: Watchdog, clock: Clock, seconds: int) -> None:
     """Let `seconds` pass, and check each second."""
     for _ in range(seconds):
-        clock.now_s += 1
+        clock.go(1)
         watchdog.look()
 
 
@@ -55,7 +45,7 @@ def test_progress_restarts_the_time_limit() -> None:
 def test_a_stopped_process_is_not_blamed_for_the_pause() -> None:
     """SIGSTOP, or the sleep of a machine, is not a stall."""
     clock, ends, watchdog = watched()
-    clock.now_s += 3_600
+    clock.go(3_600)
     check_for(watchdog, clock, 60)
     assert ends == []
     check_for(watchdog, clock, 2)
@@ -74,7 +64,7 @@ def probe_once(lag: int | None) -> tuple[Clock, Watchdog, list[int]]:
             return lag
 
         task = asyncio.create_task(watchdog.probe(answer))
-        clock.now_s += 0.02
+        clock.go(0.02)
         await asyncio.wait_for(requested.wait(), 5)
         await asyncio.sleep(0)
         task.cancel()
@@ -87,7 +77,7 @@ def test_no_lag_or_no_broker_is_not_a_stall() -> None:
     """Without work, or without a broker that answers, there is no stall."""
     for lag in (0, None):
         clock, watchdog, ends = probe_once(lag)
-        clock.now_s += 0.03
+        clock.go(0.03)
         watchdog.look()
         assert ends == []
 
@@ -95,6 +85,6 @@ def test_no_lag_or_no_broker_is_not_a_stall() -> None:
 def test_lag_is_not_progress() -> None:
     """The time limit continues to run."""
     clock, watchdog, ends = probe_once(5)
-    clock.now_s += 0.03
+    clock.go(0.03)
     watchdog.look()
     assert ends == [EXIT_STALLED]

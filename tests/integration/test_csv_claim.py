@@ -9,12 +9,12 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
-from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
 
 from cli.csv.refill import CsvRefill
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError
 from scorer.csv_sink import CsvSink
+from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
 
 OTHER = Identity(cluster="other", topic="t", group="g")
 CLAIM = """
