@@ -28,8 +28,8 @@ async def run_verify(env: Mapping[str, str], stop: asyncio.Event, arguments: arg
     return 0 if report.is_clean else 1
 
 
-async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> None:
-    """Run `fraudstream model compare`: print how champion and challenger differ."""
+async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    """Run `fraudstream model compare`: print how champion and challenger differ; return 0."""
     log = logs.configure(LogSettings.from_env(env), "compare")
     models_dir, topic = ModelSettings.from_env(env).models_dir, TopicSettings.from_env(env).scored
     work = compare(KafkaSettings.from_env(env), topic, models_dir, arguments.last, log)
@@ -37,6 +37,7 @@ async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: ar
     if text is None:
         raise FraudstreamError("interrupted before the end: no result")
     terminal.write(f"\n{text}\n")
+    return 0
 
 
 async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
