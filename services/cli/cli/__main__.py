@@ -132,10 +132,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     async def invoke(stop: asyncio.Event) -> None:
         nonlocal code
         if parsed.command == "erase" and find_spec("archiver") is None:  # the archive's tables belong to the archiver
-            raise FraudstreamError(
-                "erase is in the archiver's image: docker compose run --rm erase …; "
-                "without Docker, add services/archiver to PYTHONPATH"
-            )
+            raise FraudstreamError("erase needs the archiver, as in its image: docker compose run --rm erase …")
         code = await resolve_name(parsed.run)(os.environ, stop, parsed)
 
     return run(invoke) or code
