@@ -4,9 +4,8 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
 
 from cli.asking import agreed
 from cli.dlq import arguments as given
@@ -17,15 +16,14 @@ from cli.dlq.exporting import export
 from cli.dlq.letterbox import Letterbox, letterbox
 from cli.dlq.plan import absent, planned
 from cli.dlq.replaying import Replay
+from cli.stopping import unless_interrupted
 from fraudstream.errors import FraudstreamError
-from fraudstream.kafka.connection import Log, unless_stopped
+from fraudstream.kafka.connection import Log
 from fraudstream.kafka.producing import transactional_id
 from fraudstream.runtime import failpoints, logs, terminal
 from fraudstream.runtime.settings import GroupSettings, KafkaSettings, LogSettings, TopicSettings
 
-_LONGEST_S = 30 * 86_400.0
-
-T = TypeVar("T")
+_NOTHING_DONE = ": nothing was written, nothing was sent"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +58,7 @@ async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argpar
 
 
 async def _list(call: _Call) -> int:
-    index = await _unless_interrupted(call, call.box.index())
+    index = await unless_interrupted(call.box.index(), call.stop, _NOTHING_DONE)
     letters = listing.listed(index, given.choice(call.arguments))
     last, now_ms = call.arguments.last, time.time_ns() // 1_000_000
     with terminal.standard_output():
@@ -76,7 +74,7 @@ async def _list(call: _Call) -> int:
 
 async def _show(call: _Call) -> int:
     place = call.arguments.place
-    index = await _unless_interrupted(call, call.box.index([place.partition]))
+    index = await unless_interrupted(call.box.index([place.partition]), call.stop, _NOTHING_DONE)
     found = await call.box.letter(place)
     if found is None:
         raise _no_letter(place, call.box.topic)
@@ -88,7 +86,8 @@ async def _show(call: _Call) -> int:
 
 async def _export(call: _Call) -> int:
     out, choice = call.arguments.out, given.choice(call.arguments)
-    count = await _unless_interrupted(call, export(call.box, choice, out, force=call.arguments.force))
+    work = export(call.box, choice, out, force=call.arguments.force)
+    count = await unless_interrupted(work, call.stop, _NOTHING_DONE)
     if out is not None:
         terminal.write(f"{count:,} dead letters written to {out}\n")
     return 0
@@ -103,7 +102,7 @@ async def _replay(call: _Call) -> int:
     if not box.target.keeps_transactions:
         raise FraudstreamError("the broker of make demo does not support transactions: a replay needs real Kafka")
     edited = Edited(arguments.file) if arguments.file else None
-    index = await _unless_interrupted(call, box.index(judged=edited is None))
+    index = await unless_interrupted(box.index(judged=edited is None), call.stop, _NOTHING_DONE)
     if place := absent(index, choice.places):
         raise _no_letter(place, box.topic)
     if edited and (place := absent(index, edited.edits)):
@@ -111,7 +110,8 @@ async def _replay(call: _Call) -> int:
     edits = edited.edits if edited else None
     plan = planned(index, choice, edits, box.target, again=arguments.again, limit=arguments.limit)
     if plan.entries:
-        sources = await _unless_interrupted(call, box.compared([entry.place for entry in plan.entries], call.kafka))
+        compared = box.compared([entry.place for entry in plan.entries], call.kafka)
+        sources = await unless_interrupted(compared, call.stop, _NOTHING_DONE)
         plan = plan.compared(edits, sources.differing, sources.verified)
     terminal.write(plan.text(box.topic) + "\n")
     if not plan.entries:
@@ -134,13 +134,6 @@ def _done(replay: Replay, took_s: float) -> str:
         lines.append(f"{replay.already_replayed:,} were replayed by another process in the meantime, and skipped.")
     lines.append("Next: fraudstream dlq list shows letters that failed again, fraudstream verify checks all records.")
     return "\n".join(lines)
-
-
-async def _unless_interrupted(call: _Call, work: Coroutine[Any, Any, T]) -> T:
-    result = await unless_stopped(work, call.stop, _LONGEST_S)
-    if result is None:
-        raise FraudstreamError("interrupted: nothing was written, nothing was sent")
-    return result
 
 
 def _no_letter(place: LetterPlace, topic: str) -> FraudstreamError:

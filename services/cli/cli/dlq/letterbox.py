@@ -106,10 +106,9 @@ class Letterbox:
         total = sum(max(0, log.end - starts[partition]) for partition, log in logs.items())
         progress = Progress("reading", total, self._log)
         for partition, log in logs.items():
-            async with aclosing(self._stable.records(partition, starts[partition], log.end)) as batches:
-                async for records in batches:
-                    index.add(partition, records)
-                    progress.advance(partition, len(records))
+            async for records in self._stable.records(partition, starts[partition], log.end):
+                index.add(partition, records)
+                progress.advance(partition, len(records))
             self._positions[partition] = max(log.end, starts[partition])
         progress.finish()
         return index
