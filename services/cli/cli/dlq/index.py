@@ -29,7 +29,6 @@ class Entry:
     is_cut: bool
     is_raw: bool
     is_incomplete: bool
-    stored_bytes: int
     value_bytes: int
     around_bytes: int
     value_hash: int
@@ -81,7 +80,6 @@ class Index:
             is_cut=letter.is_cut,
             is_raw=bool(letter.format),
             is_incomplete=bool(letter.removed),
-            stored_bytes=len(letter.value or b""),
             value_bytes=letter.value_bytes,
             around_bytes=batch_bytes(letter.key, None, letter.headers),
             value_hash=hash(letter.value),
