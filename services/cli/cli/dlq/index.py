@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cli.dlq.choosing import LetterPlace
+from cli.dlq.choosing import Choice, LetterPlace
 from fraudstream.dead_letter import DeadLetter, Place, Replayed, dead_letter, replayed
 from fraudstream.fitting import batch_bytes
 from fraudstream.payment import InvalidPayment, decode
@@ -61,6 +61,10 @@ class Index:
             elif marker := replayed(partition, record):
                 place = LetterPlace(partition, marker.letter_offset)
                 self._replays[place] = (*self._replays.get(place, ()), marker)
+
+    def chosen(self, choice: Choice) -> Iterator[Entry]:
+        """Yield the letters that meet all criteria of `choice` but the status."""
+        return (one for one in self if choice.matches(one.place, one.reason, one.timestamp_ms))
 
     def get(self, place: LetterPlace) -> Entry | None:
         """Return the letter at `place`, or None."""

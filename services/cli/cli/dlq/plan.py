@@ -108,9 +108,10 @@ def planned(
     limit: int | None,
 ) -> Plan:
     """Plan the replay of the chosen letters of `index`; with `edits`, the lines of a file, only of its letters."""
-    chosen = [entry for entry in index if choice.matches(entry) and (edits is None or entry.place in edits)]
     entries, left_out = [], Counter[str]()
-    for entry in chosen:
+    for entry in index.chosen(choice):
+        if edits is not None and entry.place not in edits:
+            continue
         replayed = bool(index.replays(entry.place))
         if not choice.wants(replayed=replayed) and not (replayed and choice.status == "open"):
             continue
