@@ -145,8 +145,7 @@ class _Writing:
 
     def _write(self, rows: list[bytes]) -> None:
         self.rows += len(rows)
-        if rows:
-            self.refill.write(rows)
+        self.refill.write(rows)
 
     def _known_first(self, partition: int) -> int:
         mark = self.state.marks.get(partition)
