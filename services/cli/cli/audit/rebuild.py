@@ -1,8 +1,8 @@
 """`fraudstream rebuild`: the CSV re-created from the scored topic, byte for byte as the scorers wrote it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from cli.audit.entries import dead_entries, scored_again
 from cli.audit.previous_topic import first_of_present_topic
@@ -58,19 +58,22 @@ async def rebuild(settings: AuditSettings, log: Log, *, force: bool) -> int:
         await _end_transactions(settings, topics.partitions)
         committed = await topics.committed()
         await stack.enter_async_context(topics.reading())
+        logs = await topics.logs()
         writing = _Writing(
             topics=topics,
-            logs=await topics.logs(),
+            logs=logs,
             rotated=stack.enter_context(CsvSnapshot(rotated_files(path))),
             refill=refill,
             state=state,
             erased=ErasedPlaces(path, topics.identity.cluster, topics.names.input).read(),
             repeats_within=2 * settings.group.max_records,
             log=log,
+            progress=Progress("rebuilding", sum(one.end - one.start for one in logs.scored.values()), log),
         )
         for partition in (one for one in state.marks if committed.get(one) is None):
             log.warning("no committed offset", partition=partition, meaning="its rows are not rebuilt")
-        reached = await writing.all({one: offset for one, offset in committed.items() if offset is not None})
+        reached = {one: await writing.partition(one, end) for one, end in committed.items() if end is not None}
+        writing.progress.finish()
         if committed != await topics.committed():
             raise ScorersRunningError("the group's offsets have changed meanwhile; stop the scorers, then run it again")
         for renamed in refill.finish(state, reached):
@@ -111,20 +114,11 @@ class _Writing:
     erased: frozenset[ErasedPlace]
     repeats_within: int
     log: Log
+    progress: Progress
     rows: int = 0
-    progress: Progress = field(init=False)
 
-    def __post_init__(self) -> None:
-        total = sum(log.end - log.start for log in self.logs.scored.values())
-        self.progress = Progress("rebuilding", total, self.log)
-
-    async def all(self, committed: Mapping[int, int]) -> dict[int, Reached]:
-        """Write all partitions in order; return the range of offsets that is decided in each."""
-        reached = {partition: await self._partition(partition, end) for partition, end in committed.items()}
-        self.progress.finish()
-        return reached
-
-    async def _partition(self, partition: int, end: int) -> Reached:
+    async def partition(self, partition: int, end: int) -> Reached:
+        """Write the rows of the partition up to `end`; return the range of offsets that is decided."""
         topics, scored = self.topics, self.logs.scored[partition]
         last_rotated = self.rotated.last(partition)
         begin, _ = await first_of_present_topic(
