@@ -17,8 +17,9 @@ from cli.csv.erased import ErasedPlace, ErasedPlaces
 from cli.csv.erasure import CsvErasure
 from cli.csv.reading import CsvSnapshot
 from cli.csv.refill import CsvRefill
-from cli.dlq.exporting import ExportError, _written
+from cli.dlq.exporting import _written
 from cli.erase.wanted import Rows
+from cli.output_file import UnwritableFileError
 from fraudstream.errors import SinkUnavailableError
 from scorer.csv_sink import CsvSink
 
@@ -212,7 +213,7 @@ def test_score_and_export_write_through_no_link(folder: Path, victim: Path, monk
     assert (folder / "export.jsonl").read_text() == '"letter"'
     assert victim.read_bytes() == SECRET
     (folder / ".export.jsonl.part").mkdir()
-    with pytest.raises(ExportError, match="can't be written"), _written(folder / "export.jsonl"):
+    with pytest.raises(UnwritableFileError, match="can't be written"), _written(folder / "export.jsonl"):
         pass
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import sys
 import threading
+from concurrent.futures import Future, InvalidStateError
 from contextlib import suppress
 
 from fraudstream.errors import FraudstreamError
@@ -24,17 +25,12 @@ async def agreed(question: str, stop: asyncio.Event) -> bool:
 
 async def _line() -> str:
     """Return a line from standard input; after a cancellation, the reading thread still waits for it."""
-    loop = asyncio.get_running_loop()
-    answer: asyncio.Future[str] = loop.create_future()
-
-    def give(line: str) -> None:
-        if not answer.done():
-            answer.set_result(line)
+    answer = Future[str]()
 
     def read() -> None:
         line = sys.stdin.readline()
-        with suppress(RuntimeError):  # the loop is closed after a stop
-            loop.call_soon_threadsafe(give, line)
+        with suppress(InvalidStateError):  # cancelled by a stop
+            answer.set_result(line)
 
     threading.Thread(target=read, daemon=True).start()
-    return await answer
+    return await asyncio.wrap_future(answer)

@@ -1,6 +1,7 @@
 """`fraudstream model list | show | promote | challenge | rollback`: the stored versions and the active one."""
 
 import argparse
+import asyncio
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -16,9 +17,10 @@ from fraudstream.runtime.settings import ModelSettings
 _COLUMNS = ("", "version", "kind", "rows", "log loss", "auc", "review", "block", "scikit-learn")
 
 
-def run(env: Mapping[str, str], arguments: argparse.Namespace) -> None:
-    """Run the `fraudstream model` subcommand. Raises ModelUnfitError, SettingsError."""
+async def run_model(env: Mapping[str, str], _: asyncio.Event, arguments: argparse.Namespace) -> int:
+    """Run the `fraudstream model` subcommand; return 0. Raises ModelUnfitError, SettingsError."""
     _COMMANDS[arguments.what](ModelSettings.from_env(env), arguments)
+    return 0
 
 
 def _list(settings: ModelSettings, _: argparse.Namespace) -> None:

@@ -6,15 +6,16 @@ from collections.abc import Mapping
 
 from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 from fraudstream.errors import FraudstreamError
-from fraudstream.runtime import terminal
+from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.run import wait_for_stop
-from fraudstream.runtime.settings import CsvSettings, TopicSettings
+from fraudstream.runtime.settings import CsvSettings, LogSettings, TopicSettings
 
 _POLL_INTERVAL_S = 0.2
 
 
-async def run_skip(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> None:
-    """Write the request and wait for the answer. Raises FraudstreamError if it is refused, or on a timeout."""
+async def run_skip(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    """Write the request, wait for the answer, return 0. Raises FraudstreamError if it is refused, or on a timeout."""
+    logs.configure(LogSettings.from_env(env), "skip")
     request = SkipRequest(topic=arguments.topic, partition=arguments.partition, offset=arguments.offset)
     topic = TopicSettings.from_env(env).input
     if request.topic != topic:
@@ -36,6 +37,7 @@ async def run_skip(env: Mapping[str, str], stop: asyncio.Event, arguments: argpa
     if not answer.startswith("skipped"):
         raise FraudstreamError(answer)
     terminal.write(f"{answer}\n")
+    return 0
 
 
 async def _answer(requests: SkipRequests, partition: int, timeout_s: float, stop: asyncio.Event) -> str | None:

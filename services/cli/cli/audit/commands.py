@@ -3,50 +3,40 @@
 import argparse
 import asyncio
 from collections.abc import Mapping
-from dataclasses import replace
 
 from cli.audit.compare import compare
 from cli.audit.rebuild import rebuild
-from cli.audit.verify import VerifySettings, verify
-from fraudstream.errors import FraudstreamError
-from fraudstream.kafka.connection import unless_stopped
+from cli.audit.topics import AuditSettings
+from cli.audit.verify import verify
+from cli.stopping import unless_interrupted
 from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.settings import KafkaSettings, LogSettings, ModelSettings, TopicSettings
 
-_LONGEST_S = 30 * 86_400.0
+_NO_RESULT = " before the end: no result"
 
 
 async def run_verify(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     """Run `fraudstream verify`: print the report; return 0 if there are no findings, else 1."""
     log = logs.configure(LogSettings.from_env(env), "verify")
-    report = await unless_stopped(
-        verify(replace(VerifySettings.from_env(env), with_csv=not arguments.without_csv), log), stop, _LONGEST_S
-    )
-    if report is None:
-        raise FraudstreamError("interrupted before the end: no result")
+    work = verify(AuditSettings.from_env(env), log, with_csv=not arguments.without_csv)
+    report = await unless_interrupted(work, stop, _NO_RESULT)
     terminal.write(f"\n{report.text()}\n")
     return 0 if report.is_clean else 1
 
 
-async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> None:
-    """Run `fraudstream model compare`: print how champion and challenger differ."""
+async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    """Run `fraudstream model compare`: print how champion and challenger differ; return 0."""
     log = logs.configure(LogSettings.from_env(env), "compare")
     models_dir, topic = ModelSettings.from_env(env).models_dir, TopicSettings.from_env(env).scored
     work = compare(KafkaSettings.from_env(env), topic, models_dir, arguments.last, log)
-    text = await unless_stopped(work, stop, _LONGEST_S)
-    if text is None:
-        raise FraudstreamError("interrupted before the end: no result")
+    text = await unless_interrupted(work, stop, _NO_RESULT)
     terminal.write(f"\n{text}\n")
+    return 0
 
 
 async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     """Run `fraudstream rebuild`; return 0. Raises FraudstreamError if it is interrupted."""
     log = logs.configure(LogSettings.from_env(env), "rebuild")
-
-    async def work() -> bool:
-        await rebuild(VerifySettings.from_env(env), log, force=arguments.force)
-        return True
-
-    if not await unless_stopped(work(), stop, _LONGEST_S):
-        raise FraudstreamError("interrupted before the end: nothing was changed")
+    work = rebuild(AuditSettings.from_env(env), log, force=arguments.force)
+    await unless_interrupted(work, stop, " before the end: nothing was changed")
     return 0

@@ -1,6 +1,6 @@
 """`fraudstream model compare`: the differences between champion and challenger, from the scored topic."""
 
-from contextlib import AsyncExitStack, aclosing
+from contextlib import AsyncExitStack
 from functools import cache, partial
 from pathlib import Path
 
@@ -29,10 +29,9 @@ async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int,
         progress = Progress("comparing", sum(one.end - starts[partition] for partition, one in logs.items()), log)
         comparisons = Comparisons(cache(partial(_thresholds, models_dir)))
         for partition, one in logs.items():
-            async with aclosing(reader.records(partition, starts[partition], one.end)) as batches:
-                async for records in batches:
-                    comparisons.add(records)
-                    progress.advance(partition, len(records))
+            async for records in reader.records(partition, starts[partition], one.end):
+                comparisons.add(records)
+                progress.advance(partition, len(records))
         progress.finish()
     return _text(comparisons, topic)
 
@@ -47,8 +46,8 @@ async def _start_of_last(reader: TopicReader, partition: int, log: Retained, wan
     while len(offsets) < wanted and start > log.start:
         end, start = start, max(log.start, start - span)
         span *= 2
-        async with aclosing(reader.records(partition, start, end)) as batches:
-            offsets[:0] = [record.offset async for records in batches for record in records]
+        batches = reader.records(partition, start, end)
+        offsets[:0] = [record.offset async for records in batches for record in records]
     return offsets[-wanted] if len(offsets) >= wanted else start
 
 

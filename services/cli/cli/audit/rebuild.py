@@ -1,26 +1,21 @@
 """`fraudstream rebuild`: the CSV re-created from the scored topic, byte for byte as the scorers wrote it."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 
 from cli.audit.entries import dead_entries, scored_again
 from cli.audit.previous_topic import first_of_present_topic
-from cli.audit.verify import VerifySettings
+from cli.audit.topics import AuditSettings, Logs, Topics, opened
 from cli.csv.erased import ErasedPlace, ErasedPlaces
 from cli.csv.reading import CsvSnapshot, rotated_files
 from cli.csv.refill import CsvRefill, Reached
 from cli.progress import Progress
 from fraudstream.csv_file.journal import State
-from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import FraudstreamError, KafkaSetupError
-from fraudstream.kafka.cluster import admin_client, check_partitions, describe
 from fraudstream.kafka.connection import Log
-from fraudstream.kafka.group import committed_offsets, member_count
-from fraudstream.kafka.limits import OutputLimits, topic_settings
+from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.owner import Owner
-from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.offsets import Log as Retained
 from fraudstream.record import Record
 from fraudstream.scored_payment import Texts
@@ -32,62 +27,62 @@ class ScorersRunningError(FraudstreamError):
     """The group has members, which would write to the CSV too."""
 
 
-async def rebuild(settings: VerifySettings, log: Log, *, force: bool) -> None:
-    """Refill the CSV with the rows that the group has committed. Raises FraudstreamError, with nothing changed then."""
-    kafka, topics, group = settings.kafka, settings.topics, settings.group.group
+async def rebuild(settings: AuditSettings, log: Log, *, force: bool) -> int:
+    """Refill the CSV with the rows that the group has committed; return their number.
+
+    Raises FraudstreamError, with nothing changed then.
+    """
+    path, group = settings.csv.path, settings.group.group
     async with AsyncExitStack() as stack:
-        admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
-        cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
-        check_partitions(cluster, topics)
-        if (await topic_settings(admin, topics.scored)).get(_TIMESTAMPS) == _APPEND_TIME:
+        topics = await stack.enter_async_context(opened(settings, log))
+        scored = topics.names.scored
+        if (await topics.settings(scored)).get(_TIMESTAMPS) == _APPEND_TIME:
             log.warning(
                 "rebuilt rows have other timestamps",
-                topic=topics.scored,
+                topic=scored,
                 setting=f"{_TIMESTAMPS}={_APPEND_TIME}",
                 meaning="the broker replaced the payments' timestamps with the time of writing; the rows have those",
-                action=f"for later payments: kafka-configs --bootstrap-server {kafka.bootstrap_servers} --alter "
-                f"--entity-type topics --entity-name {topics.scored} --add-config {_TIMESTAMPS}=CreateTime",
+                action=f"for later payments: kafka-configs --bootstrap-server {settings.kafka.bootstrap_servers} "
+                f"--alter --entity-type topics --entity-name {scored} --add-config {_TIMESTAMPS}=CreateTime",
             )
-        partitions = range(cluster.partitions[topics.input])
-        refill = CsvRefill(settings.csv.path, Identity(cluster=cluster.id, topic=topics.input, group=group))
+        refill = CsvRefill(path, topics.identity)
         state = stack.enter_context(refill.locked())
         # read under the lock: a scorer that joins later can't store anything, and so can't commit
-        if members := await member_count(admin, group):
+        if members := await topics.member_count():
             raise ScorersRunningError(
                 f"{members} scorers of group {group} are running, or were until just now; "
                 "stop them first: docker compose stop scorer"
             )
         if not force:
             refill.refuse_to_repeat()
-        await _end_transactions(settings, partitions)
-        committed = await committed_offsets(admin, group, topics.input, partitions)
-        readers = {
-            topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
-            for topic in (topics.input, topics.scored, topics.dlq)
-        }
-        rotated = stack.enter_context(CsvSnapshot(rotated_files(settings.csv.path)))
+        await _end_transactions(settings, topics.partitions)
+        committed = await topics.committed()
+        await stack.enter_async_context(topics.reading())
+        logs = await topics.logs()
         writing = _Writing(
-            settings=settings,
-            readers=readers,
-            logs={topic: await reader.retained(partitions) for topic, reader in readers.items()},
-            rotated=rotated,
+            topics=topics,
+            logs=logs,
+            rotated=stack.enter_context(CsvSnapshot(rotated_files(path))),
             refill=refill,
             state=state,
-            erased=ErasedPlaces(settings.csv.path, cluster.id, topics.input).read(),
+            erased=ErasedPlaces(path, topics.identity.cluster, topics.names.input).read(),
+            repeats_within=2 * settings.group.max_records,
             log=log,
+            progress=Progress("rebuilding", sum(one.end - one.start for one in logs.scored.values()), log),
         )
         for partition in (one for one in state.marks if committed.get(one) is None):
             log.warning("no committed offset", partition=partition, meaning="its rows are not rebuilt")
-        reached = await writing.all({one: offset for one, offset in committed.items() if offset is not None})
-        if committed != await committed_offsets(admin, group, topics.input, partitions):
+        reached = {one: await writing.partition(one, end) for one, end in committed.items() if end is not None}
+        writing.progress.finish()
+        if committed != await topics.committed():
             raise ScorersRunningError("the group's offsets have changed meanwhile; stop the scorers, then run it again")
-        renamed = refill.finish(state, reached)
-        for path in renamed:
-            log.warning("CSV renamed", file=path.name, reason="replaced by the rebuilt one")
-        log.info("CSV rebuilt", file=str(settings.csv.path), rows=writing.rows)
+        for renamed in refill.finish(state, reached):
+            log.warning("CSV renamed", file=renamed.name, reason="replaced by the rebuilt one")
+        log.info("CSV rebuilt", file=str(path), rows=writing.rows)
+        return writing.rows
 
 
-async def _end_transactions(settings: VerifySettings, partitions: Collection[int]) -> None:
+async def _end_transactions(settings: AuditSettings, partitions: Collection[int]) -> None:
     """End transactions that a killed scorer left open, as its successor would: then the committed offsets are final."""
     owner = Owner(
         settings.kafka,
@@ -111,42 +106,26 @@ async def _end_transactions(settings: VerifySettings, partitions: Collection[int
 class _Writing:
     """Writer of rows, partition by partition; `rows` counts them."""
 
-    settings: VerifySettings
-    readers: Mapping[str, TopicReader]
-    logs: Mapping[str, Mapping[int, Retained]]
+    topics: Topics
+    logs: Logs
     rotated: CsvSnapshot
     refill: CsvRefill
     state: State
     erased: frozenset[ErasedPlace]
+    repeats_within: int
     log: Log
+    progress: Progress
     rows: int = 0
-    progress: Progress = field(init=False)
 
-    def __post_init__(self) -> None:
-        total = sum(log.end - log.start for log in self.logs[self.settings.topics.scored].values())
-        self.progress = Progress("rebuilding", total, self.log)
-
-    async def all(self, committed: Mapping[int, int]) -> dict[int, Reached]:
-        """Write all partitions in order; return the range of offsets that is decided in each."""
-        reached = {partition: await self._partition(partition, end) for partition, end in committed.items()}
-        self.progress.finish()
-        return reached
-
-    async def _partition(self, partition: int, end: int) -> Reached:
-        topics = self.settings.topics
-        scored = self.logs[topics.scored][partition]
+    async def partition(self, partition: int, end: int) -> Reached:
+        """Write the rows of the partition up to `end`; return the range of offsets that is decided."""
+        topics, scored = self.topics, self.logs.scored[partition]
         last_rotated = self.rotated.last(partition)
         begin, _ = await first_of_present_topic(
-            self.readers[topics.input],
-            self.readers[topics.scored],
-            partition,
-            self.logs[topics.input][partition],
-            scored,
+            topics.inputs, topics.scored, partition, self.logs.inputs[partition], scored
         )
-        rows = _Rows(
-            after=last_rotated, end=end, repeats_within=2 * self.settings.group.max_records, erased=self.erased
-        )
-        async for records in self.readers[topics.scored].records(partition, begin, scored.end):
+        rows = _Rows(after=last_rotated, end=end, repeats_within=self.repeats_within, erased=self.erased)
+        async for records in topics.scored.records(partition, begin, scored.end):
             self._write(rows.add(records))
             self.progress.advance(partition, len(records))
         self._write(rows.rest())
@@ -160,18 +139,16 @@ class _Writing:
 
     def _write(self, rows: list[bytes]) -> None:
         self.rows += len(rows)
-        if rows:
-            self.refill.write(rows)
+        self.refill.write(rows)
 
     def _known_first(self, partition: int) -> int:
         mark = self.state.marks.get(partition)
         return max(0, mark.first) if mark else 0
 
     async def _first_dead(self, partition: int) -> int | None:
-        topics = self.settings.topics
-        log = self.logs[topics.dlq][partition]
-        async for records in self.readers[topics.dlq].records(partition, log.start, log.end):
-            if entries := dead_entries(records, topics.input, partition, lambda _: None):
+        log = self.logs.dlq[partition]
+        async for records in self.topics.dlq.records(partition, log.start, log.end):
+            if entries := dead_entries(records, self.topics.names.input, partition, lambda _: None):
                 return min(offset for offset, _ in entries)
         return None
 

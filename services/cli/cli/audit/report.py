@@ -115,11 +115,5 @@ def _total(partitions: Sequence[Judged]) -> tuple[str, ...]:
 
 
 def _numbers(partitions: Sequence[Judged]) -> list[str]:
-    columns = (
-        sum(one.records for one in partitions),
-        sum(one.scored for one in partitions),
-        sum(one.dead for one in partitions),
-        sum(one.findings.total() for one in partitions),
-        sum(one.pending for one in partitions),
-    )
-    return [f"{number:,}" for number in columns]
+    rows = [(one.records, one.scored, one.dead, one.findings.total(), one.pending) for one in partitions]
+    return [f"{sum(column):,}" for column in zip(*rows, strict=True)]

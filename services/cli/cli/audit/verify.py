@@ -2,10 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass
-from functools import partial
-from typing import Self
+from typing import NamedTuple
 
 from cli.audit.cursor import Cursor
 from cli.audit.entries import dead_entries, row_entries, scored_entries
@@ -13,109 +11,57 @@ from cli.audit.merge import Bounds, Content, Kind, Merge
 from cli.audit.previous_topic import first_of_present_topic
 from cli.audit.replays import Replays
 from cli.audit.report import Judged, Report
+from cli.audit.topics import AuditSettings, Logs, Topics, opened
 from cli.csv.erased import ErasedPlace, ErasedPlaces
 from cli.csv.reading import CsvSnapshot, files
 from cli.csv.refill import known
 from cli.progress import Progress
-from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import KafkaSetupError
-from fraudstream.kafka.cluster import admin_client, check_partitions, describe
 from fraudstream.kafka.connection import Log
-from fraudstream.kafka.group import committed_offsets
-from fraudstream.kafka.limits import topic_settings
-from fraudstream.kafka.reading import TopicReader, connected, settled, undecoded_batch
+from fraudstream.kafka.reading import undecoded_batch
 from fraudstream.offsets import Log as Retained
 from fraudstream.record import Unreadable
-from fraudstream.runtime.settings import CsvSettings, GroupSettings, KafkaSettings, TopicSettings
 
 _COUNTED_EXACTLY = 100_000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class VerifySettings:
-    """Settings of the commands that compare the outputs with the input."""
+async def verify(settings: AuditSettings, log: Log, *, with_csv: bool) -> Report:
+    """Verify the records that the group has committed; scorers may run meanwhile. Raises FraudstreamError.
 
-    kafka: KafkaSettings
-    topics: TopicSettings
-    group: GroupSettings
-    csv: CsvSettings
-    with_csv: bool = True
-    """Whether `verify` reads the CSV too; if each host has its own, none of them has all rows."""
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str]) -> Self:
-        """Read the settings. Raises SettingsError."""
-        return cls(
-            kafka=KafkaSettings.from_env(env),
-            topics=TopicSettings.from_env(env),
-            group=GroupSettings.from_env(env),
-            csv=CsvSettings.from_env(env),
-        )
-
-
-async def verify(settings: VerifySettings, log: Log) -> Report:
-    """Verify the records that the group has committed; scorers may run meanwhile. Raises FraudstreamError."""
-    kafka, topics, group = settings.kafka, settings.topics, settings.group.group
-    async with AsyncExitStack() as stack:
-        admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
-        cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
-        check_partitions(cluster, topics)
-        identity = Identity(cluster=cluster.id, topic=topics.input, group=group)
-        state = known(settings.csv.path, identity) if settings.with_csv else None
-        partitions = range(cluster.partitions[topics.input])
-        readers = {
-            topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
-            for topic in (topics.input, topics.scored, topics.dlq)
-        }
+    Without the CSV, only the topics are verified: if each host has its own, none of them has all rows.
+    """
+    path, group = settings.csv.path, settings.group.group
+    async with opened(settings, log) as topics, topics.reading():
+        state = known(path, topics.identity) if with_csv else None
         # committed offsets are read first: the outputs then have everything before them
-        committed = await committed_offsets(admin, group, topics.input, partitions)
+        committed = await topics.committed()
         if all(offset is None for offset in committed.values()):
-            raise KafkaSetupError(f"CONSUMER_GROUP: {group} has no committed offsets in {topics.input} yet")
-        logs = await settled_logs(settings, readers, partitions, log)
-        csv = stack.enter_context(CsvSnapshot(files(settings.csv.path) if settings.with_csv else []))
-        audit = _Audit(
-            topics=topics,
-            readers=readers,
-            logs=logs,
-            committed=committed,
-            first={one: mark.first for one, mark in state.marks.items()} if state else {},
-            csv=csv,
-            with_csv=settings.with_csv,
-            erased=ErasedPlaces(settings.csv.path, cluster.id, topics.input).read()
-            if settings.with_csv
-            else frozenset(),
-            compacted="compact" in (await topic_settings(admin, topics.input)).get("cleanup.policy", ""),
-            progress=Progress("verifying", _total(logs[topics.input], committed), log),
-        )
-        judged = [await audit.partition(partition) for partition in partitions]
-        audit.progress.finish()
-        log.info("verified", records=audit.progress.count, per_second=audit.progress.per_second)
-        return Report(
-            partitions=judged,
-            unreadable=csv.unreadable,
-            unreadable_lines=csv.unreadable_lines,
-            notes=[] if csv.names else [_without(settings)],
-        )
-
-
-def _without(settings: VerifySettings) -> str:
-    if settings.with_csv:
-        return f"There is no CSV at {settings.csv.path}: fraudstream rebuild refills it."
-    return "Verified by the topics alone, without the CSV."
-
-
-async def settled_logs(
-    settings: VerifySettings, readers: Mapping[str, TopicReader], partitions: range, log: Log
-) -> dict[str, dict[int, Retained]]:
-    """Return each topic's retained offsets; waits until the output topics' open transactions have ended."""
-    kafka, topics = settings.kafka, settings.topics
-    logs = {topics.input: await readers[topics.input].retained(partitions)}
-    for topic in (topics.scored, topics.dlq):
-        async with connected(partial(TopicReader, kafka, topic, "read_uncommitted"), kafka, log) as whole:
-            logs[topic] = await settled(
-                readers[topic], whole, partitions, lambda: log.info("waiting for open transactions", at_most_s=10)
+            raise KafkaSetupError(f"CONSUMER_GROUP: {group} has no committed offsets in {topics.names.input} yet")
+        logs = await topics.settled_logs()
+        with CsvSnapshot(files(path) if with_csv else []) as csv:
+            erased = ErasedPlaces(path, topics.identity.cluster, topics.names.input)
+            audit = _Audit(
+                topics=topics,
+                logs=logs,
+                committed=committed,
+                first={one: mark.first for one, mark in state.marks.items()} if state else {},
+                csv=csv,
+                with_csv=with_csv,
+                erased=erased.read() if with_csv else frozenset(),
+                compacted="compact" in (await topics.settings(topics.names.input)).get("cleanup.policy", ""),
+                progress=Progress("verifying", _total(logs.inputs, committed), log),
             )
-    return logs
+            judged = [await audit.partition(partition) for partition in topics.partitions]
+            audit.progress.finish()
+            log.info("verified", records=audit.progress.count, per_second=audit.progress.per_second)
+            missing = f"There is no CSV at {path}: fraudstream rebuild refills it."
+            without = missing if with_csv else "Verified by the topics alone, without the CSV."
+            return Report(
+                partitions=judged,
+                unreadable=csv.unreadable,
+                unreadable_lines=csv.unreadable_lines,
+                notes=[] if csv.names else [without],
+            )
 
 
 def _total(logs: Mapping[int, Retained], committed: Mapping[int, int | None]) -> int:
@@ -126,9 +72,8 @@ def _total(logs: Mapping[int, Retained], committed: Mapping[int, int | None]) ->
 class _Audit:
     """Verification, partition by partition."""
 
-    topics: TopicSettings
-    readers: Mapping[str, TopicReader]
-    logs: Mapping[str, Mapping[int, Retained]]
+    topics: Topics
+    logs: Logs
     committed: Mapping[int, int | None]
     first: Mapping[int, int]
     csv: CsvSnapshot
@@ -139,7 +84,7 @@ class _Audit:
 
     async def partition(self, partition: int) -> Judged:
         """Merge the partition's input with its three outputs."""
-        committed, retained = self.committed[partition], self.logs[self.topics.input][partition]
+        committed, retained = self.committed[partition], self.logs.inputs[partition]
         if committed is None:
             pending = await self._pending(partition, retained.start, retained.end)
             return Judged(
@@ -179,40 +124,28 @@ class _Audit:
         )
 
     async def _readings(self, partition: int, unreadable: Callable[[str], None]) -> "_Readings":
-        scored, dead = self.topics.scored, self.topics.dlq
-        log = self.logs[scored][partition]
+        topics, log, dead = self.topics, self.logs.scored[partition], self.logs.dlq[partition]
         begin, previous = await first_of_present_topic(
-            self.readers[self.topics.input],
-            self.readers[scored],
-            partition,
-            self.logs[self.topics.input][partition],
-            log,
+            topics.inputs, topics.scored, partition, self.logs.inputs[partition], log
         )
 
         async def events() -> AsyncIterator[list[tuple[int, Content]]]:
-            async for records in self.readers[scored].records(partition, begin, log.end):
+            async for records in topics.scored.records(partition, begin, log.end):
                 yield scored_entries(records, partition, unreadable)
 
-        replays = Replays(partition, self.logs[dead][partition].start)
+        replays = Replays(partition, dead.start)
 
         async def letters() -> AsyncIterator[list[tuple[int, int]]]:
-            log = self.logs[dead][partition]
-            async for records in self.readers[dead].records(partition, log.start, log.end):
+            async for records in topics.dlq.records(partition, dead.start, dead.end):
                 replays.add(records)
-                yield dead_entries(records, self.topics.input, partition, unreadable)
+                yield dead_entries(records, topics.names.input, partition, unreadable)
 
         async def rows() -> AsyncIterator[list[tuple[int, Content]]]:
             for lines in self.csv.lines(partition):
                 yield row_entries(lines, partition, unreadable)
                 await asyncio.sleep(0)
 
-        return _Readings(
-            scored=Cursor(events()),
-            dead=Cursor(letters()),
-            rows=Cursor(rows()),
-            previous=previous,
-            replays=replays,
-        )
+        return _Readings(Cursor(events()), Cursor(letters()), Cursor(rows()), previous, replays)
 
     async def _first(self, partition: int, readings: "_Readings") -> int | None:
         """Return the first offset ever decided: from the journal, else the lowest in the outputs; None if none was."""
@@ -223,7 +156,7 @@ class _Audit:
 
     async def _topic_from(self, partition: int, scored: Cursor[Content], end: int) -> int:
         """Return the offset below which the scored topic's own retention has deleted scored records."""
-        if self.logs[self.topics.scored][partition].start == 0:
+        if self.logs.scored[partition].start == 0:
             return 0
         head = await scored.peek()
         return end if head is None else head
@@ -232,7 +165,7 @@ class _Audit:
         """Merge the readings; return the input's batches that can't be decoded; each counts as one record."""
         bounds = merge.bounds
         undecoded: list[Unreadable] = []
-        async for records in self.readers[self.topics.input].records(partition, bounds.start, bounds.end):
+        async for records in self.topics.inputs.records(partition, bounds.start, bounds.end):
             last = records[-1].offset
             merge.window(
                 {record.offset: record.timestamp for record in records},
@@ -254,29 +187,29 @@ class _Audit:
         """Count the records that await the scorers; above 100,000, count offsets, including transaction markers."""
         if end - start > _COUNTED_EXACTLY:
             return end - start
-        return sum([len(records) async for records in self.readers[self.topics.input].records(partition, start, end)])
+        return sum([len(records) async for records in self.topics.inputs.records(partition, start, end)])
 
     def _notes(self, partition: int, merge: Merge, first: int | None, previous: int) -> list[str]:
-        retained = self.logs[self.topics.input][partition]
+        names, retained = self.topics.names, self.logs.inputs[partition]
         notes = []
         if first is not None and first < retained.start:
-            notes.append(f"offsets {first}…{retained.start - 1} are no longer in {self.topics.input}: not verified")
+            notes.append(f"offsets {first}…{retained.start - 1} are no longer in {names.input}: not verified")
         if merge.unretained:
             notes.append(
                 f"{merge.unretained:,} records up to offset {merge.bounds.topic_from - 1} are no longer in "
-                f"{self.topics.scored}: verified by the CSV alone"
+                f"{names.scored}: verified by the CSV alone"
             )
         if merge.compacted:
             notes.append(
                 f"{len(merge.compacted):,} outputs are of records that compaction has removed from "
-                f"{self.topics.input}: not verified"
+                f"{names.input}: not verified"
             )
-        if self.logs[self.topics.dlq][partition].start > 0:
-            notes.append(f"{self.topics.dlq} no longer has its first records: deleted dead letters count as lost")
+        if self.logs.dlq[partition].start > 0:
+            notes.append(f"{names.dlq} no longer has its first records: deleted dead letters count as lost")
         if merge.previous or previous:
             notes.append(
                 f"{previous:,} scored records and {merge.previous:,} dead letters belong to a previous "
-                f"{self.topics.input}, which was deleted and re-created: skipped"
+                f"{names.input}, which was deleted and re-created: skipped"
             )
         if merge.uncompared:
             notes.append(f"{merge.uncompared:,} records came too late to compare CSV and topic")
@@ -290,8 +223,7 @@ def _undecoded_notes(batches: Sequence[Unreadable]) -> list[str]:
     ]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Readings:
+class _Readings(NamedTuple):
     scored: Cursor[Content]
     dead: Cursor[int]
     rows: Cursor[Content]

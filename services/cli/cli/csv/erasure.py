@@ -17,13 +17,13 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cli.csv.erased import ErasedPlace, ErasedPlaces
+from cli.csv.reading import convert_errors
 from cli.csv.refill import known
 from cli.erase.wanted import Rows
 from fraudstream.csv_file.file import CsvFile, tail
 from fraudstream.csv_file.journal import Mark, Replacement, State
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
-from fraudstream.errors import SinkUnavailableError
 from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.regular_files import open_regular, sync_folder, trusted_place
 
@@ -49,12 +49,8 @@ class CsvErasure:
         """Return the number of rows in each file that has some. Raises SinkUnavailableError."""
         counts = {}
         for path in files(self._path):
-            try:
+            with convert_errors(path), suppress(FileNotFoundError):  # renamed by a scorer meanwhile
                 counts[path] = _count(path, rows)
-            except FileNotFoundError:
-                continue  # renamed by a scorer meanwhile
-            except OSError as error:
-                raise _unavailable(error, path) from error
         return {path: count for path, count in counts.items() if count}
 
     def erase(self, rows: Rows, places: Collection[ErasedPlace]) -> dict[Path, int]:
@@ -62,16 +58,13 @@ class CsvErasure:
 
         Raises SinkUnavailableError or JournalForeignError; rows of some files may be erased then.
         """
-        try:
-            with self._lock.held():
-                self._file.claim.check()
-                state = known(self._path, self._identity)
-                ErasedPlaces(self._path, self._identity.cluster, self._identity.topic).add(places)
-                failpoint("erase_listed")
-                self._path.with_name(f".{self._path.name}.rebuilt").unlink(missing_ok=True)
-                return self._erase(rows, has_live=state is not None or self._path.exists())
-        except OSError as error:
-            raise _unavailable(error, self._path) from error
+        with convert_errors(self._path), self._lock.held():
+            self._file.claim.check()
+            state = known(self._path, self._identity)
+            ErasedPlaces(self._path, self._identity.cluster, self._identity.topic).add(places)
+            failpoint("erase_listed")
+            self._path.with_name(f".{self._path.name}.rebuilt").unlink(missing_ok=True)
+            return self._erase(rows, has_live=state is not None or self._path.exists())
 
     def _erase(self, rows: Rows, *, has_live: bool) -> dict[Path, int]:
         counts = {self._path: self._erase_live(rows)} if has_live else {}
@@ -220,7 +213,3 @@ def _moved(marks: Mapping[int, Mark], generation: int, cuts: Sequence[Cut]) -> d
         else mark
         for partition, mark in marks.items()
     }
-
-
-def _unavailable(error: OSError, path: Path) -> SinkUnavailableError:
-    return SinkUnavailableError(f"{error.filename or path}: {error.strerror or error}")

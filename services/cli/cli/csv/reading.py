@@ -3,9 +3,9 @@
 import os
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from fraudstream.csv_file.file import HEADER_LINE
@@ -30,6 +30,15 @@ class _File:
     ranges: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
 
+@contextmanager
+def convert_errors(file: Path | str) -> Iterator[None]:
+    """Raise SinkUnavailableError for an OSError in the block, about `file` unless the error names another one."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkUnavailableError(f"{error.filename or file}: {error.strerror or error}") from error
+
+
 class CsvSnapshot:
     """Snapshot of the rows at the time of opening, which reads all files once; files may be renamed meanwhile.
 
@@ -42,14 +51,13 @@ class CsvSnapshot:
         self.unreadable_lines: list[str] = []
         self._files: list[_File] = []
         seen: set[tuple[int, int]] = set()
-        try:
+        with convert_errors("CSV"), ExitStack() as stack:
+            stack.callback(self.close)
             for path in paths:
                 self._open(path, seen)
             for file in self._files:
                 self._index(file)
-        except OSError as error:
-            self.close()
-            raise SinkUnavailableError(f"{error.filename or 'CSV'}: {error.strerror or error}") from error
+            stack.pop_all()
 
     @property
     def names(self) -> list[str]:
@@ -89,9 +97,7 @@ class CsvSnapshot:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _open(self, path: Path, seen: set[tuple[int, int]]) -> None:

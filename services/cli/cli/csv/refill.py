@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from cli.csv.reading import damaged_files, rotated_files
-from fraudstream.csv_file.claim import Claim
-from fraudstream.csv_file.file import HEADER_LINE, tail
+from cli.csv.reading import convert_errors, damaged_files, rotated_files
+from fraudstream.csv_file.file import HEADER_LINE, CsvFile, tail
 from fraudstream.csv_file.journal import Journal, Mark, State
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
-from fraudstream.errors import FraudstreamError, JournalForeignError, SinkUnavailableError
+from fraudstream.errors import FraudstreamError, JournalForeignError
 from fraudstream.runtime.regular_files import create_regular, open_regular, sync_folder
 
 _PATIENCE_S = 10.0
@@ -33,10 +32,8 @@ class Reached:
 
 def known(path: Path, identity: Identity) -> State | None:
     """Return the state in the journal beside the CSV, if any. Raises JournalForeignError if it has another identity."""
-    try:
+    with convert_errors(path):
         state = journal_of(path).read()
-    except OSError as error:
-        raise SinkUnavailableError(f"{error.filename or path}: {error.strerror or error}") from error
     if state is None or state.identity == identity:
         return state
     theirs = state.identity
@@ -58,6 +55,7 @@ class CsvRefill:
     def __init__(self, path: Path, identity: Identity, *, patience_s: float = _PATIENCE_S) -> None:
         self._path = path
         self._identity = identity
+        self._csv = CsvFile(path, identity)
         self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
         self._part = path.with_name(f".{path.name}.rebuilt")
         self._file: BinaryIO | None = None
@@ -65,18 +63,15 @@ class CsvRefill:
     @contextmanager
     def locked(self) -> Iterator[State]:
         """Yield the journal's state while no scorer can write. Raises SinkUnavailableError for an OSError."""
-        try:
-            with self._lock.held():
-                Claim(self._path, self._identity).check()
-                state = known(self._path, self._identity) or State(identity=self._identity)
-                try:
-                    with create_regular(self._part) as self._file:
-                        self._file.write(HEADER_LINE)
-                        yield state
-                finally:
-                    self._part.unlink(missing_ok=True)
-        except OSError as error:
-            raise SinkUnavailableError(f"{error.filename or self._path}: {error.strerror or error}") from error
+        with convert_errors(self._path), self._lock.held():
+            self._csv.claim.check()
+            state = known(self._path, self._identity) or State(identity=self._identity)
+            try:
+                with create_regular(self._part) as self._file:
+                    self._file.write(HEADER_LINE)
+                    yield state
+            finally:
+                self._part.unlink(missing_ok=True)
 
     def refuse_to_repeat(self) -> None:
         """Raise CsvExistsError if the CSV has rows, or a damaged one is beside it."""
@@ -99,12 +94,12 @@ class CsvRefill:
         os.fsync(self._new.fileno())
         with os.fdopen(open_regular(self._part, os.O_RDONLY), "rb") as file:
             checksum = tail(file.fileno(), length)
-        generation = max([state.generation, *(_number(self._path, path) for path in rotated_files(self._path))])
-        journal_of(self._path).write(
+        rotated = (int(path.stem.rpartition(".")[2]) for path in rotated_files(self._path))
+        self._csv.journal.write(
             replace(
                 state,
                 sequence=state.sequence + 1,
-                generation=generation,
+                generation=max([state.generation, *rotated]),
                 length=length,
                 tail=checksum,
                 marks=_marks(state, reached),
@@ -145,7 +140,3 @@ def _mark(previous: Mark | None, reached: Reached, era: int) -> Mark:
     first = previous.first if previous and previous.first >= 0 else reached.first
     last = reached.end - 1
     return Mark(token=(previous.token if previous else 0) + 1, first=first, offset=last, base=last, era=era)
-
-
-def _number(path: Path, rotated: Path) -> int:
-    return int(rotated.name.removeprefix(f"{path.stem}.").removesuffix(path.suffix))

@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple, Protocol, Self
+from typing import Literal, NamedTuple, Self
 
 Status = Literal["open", "replayed", "all"]
 
@@ -30,25 +30,6 @@ class LetterPlace(NamedTuple):
         return f"{self.partition}/{self.offset}"
 
 
-class Letter(Protocol):
-    """The properties of a letter that a choice tests."""
-
-    @property
-    def place(self) -> LetterPlace:
-        """Place in the dead-letter topic."""
-        ...
-
-    @property
-    def timestamp_ms(self) -> int:
-        """Timestamp of the letter's record."""
-        ...
-
-    @property
-    def reason(self) -> str:
-        """Reason why the message is a dead letter."""
-        ...
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
     """Criteria that must all hold; an empty one or None matches every letter. Times: since ≤ timestamp < until."""
@@ -60,14 +41,14 @@ class Choice:
     since_ms: int | None = None
     until_ms: int | None = None
 
-    def matches(self, letter: Letter) -> bool:
-        """Return whether the letter meets all criteria but the status."""
+    def matches(self, place: LetterPlace, reason: str, timestamp_ms: int) -> bool:
+        """Return whether a letter meets all criteria but the status."""
         return (
-            (not self.reasons or letter.reason in self.reasons)
-            and (not self.partitions or letter.place.partition in self.partitions)
-            and (not self.places or letter.place in self.places)
-            and (self.since_ms is None or letter.timestamp_ms >= self.since_ms)
-            and (self.until_ms is None or letter.timestamp_ms < self.until_ms)
+            (not self.reasons or reason in self.reasons)
+            and (not self.partitions or place.partition in self.partitions)
+            and (not self.places or place in self.places)
+            and (self.since_ms is None or timestamp_ms >= self.since_ms)
+            and (self.until_ms is None or timestamp_ms < self.until_ms)
         )
 
     def wants(self, *, replayed: bool) -> bool:

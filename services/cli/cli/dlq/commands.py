@@ -4,9 +4,7 @@ import argparse
 import asyncio
 import sys
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Mapping
 
 from cli.asking import agreed
 from cli.dlq import arguments as given
@@ -17,27 +15,13 @@ from cli.dlq.exporting import export
 from cli.dlq.letterbox import Letterbox, letterbox
 from cli.dlq.plan import absent, planned
 from cli.dlq.replaying import Replay
+from cli.stopping import unless_interrupted
 from fraudstream.errors import FraudstreamError
-from fraudstream.kafka.connection import Log, unless_stopped
 from fraudstream.kafka.producing import transactional_id
 from fraudstream.runtime import failpoints, logs, terminal
 from fraudstream.runtime.settings import GroupSettings, KafkaSettings, LogSettings, TopicSettings
 
-_LONGEST_S = 30 * 86_400.0
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Call:
-    """Context of a subcommand: dead-letter topic, arguments, connection settings, stop event and log."""
-
-    box: Letterbox
-    arguments: argparse.Namespace
-    kafka: KafkaSettings
-    identity: str
-    stop: asyncio.Event
-    log: Log
+_NOTHING_DONE = ": nothing was written, nothing was sent"
 
 
 async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
@@ -45,57 +29,52 @@ async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argpar
     failpoints.arm(env.get(failpoints.VARIABLE, ""))
     # standard output is for results only
     log = logs.configure(LogSettings.from_env(env), "dlq", sys.stderr)
-    kafka, topics = KafkaSettings.from_env(env), TopicSettings.from_env(env)
-    group = GroupSettings.from_env(env).group
+    kafka, topics, group = KafkaSettings.from_env(env), TopicSettings.from_env(env), GroupSettings.from_env(env).group
     async with letterbox(kafka, topics, log, replays=arguments.what == "replay") as box:
-        call = _Call(
-            box=box,
-            arguments=arguments,
-            kafka=kafka,
-            identity=transactional_id(group, topics.dlq, "replay"),
-            stop=stop,
-            log=log,
-        )
-        return await _COMMANDS[arguments.what](call)
+        if arguments.what == "replay":
+            return await _replay(box, transactional_id(group, topics.dlq, "replay"), stop, arguments)
+        return await {"list": _list, "show": _show, "export": _export}[arguments.what](box, stop, arguments)
 
 
-async def _list(call: _Call) -> int:
-    index = await _unless_interrupted(call, call.box.index())
-    letters = listing.listed(index, given.choice(call.arguments))
-    last, now_ms = call.arguments.last, time.time_ns() // 1_000_000
+async def _list(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    index = await unless_interrupted(box.index(), stop, _NOTHING_DONE)
+    letters = listing.listed(index, given.choice(arguments))
+    last, now_ms = arguments.last, time.time_ns() // 1_000_000
     with terminal.standard_output():
-        if call.arguments.json:
+        if arguments.json:
             shown = letters if last is None else listing.latest(letters, last, now_ms)
             for one in shown:
                 terminal.write(f"{listing.json_line(*one)}\n")
         else:
             shown_last = given.LATEST if last is None else last
-            terminal.write(listing.text(letters, call.box.topic, shown_last, now_ms) + "\n")
+            terminal.write(listing.text(letters, box.topic, shown_last, now_ms) + "\n")
     return 0
 
 
-async def _show(call: _Call) -> int:
-    place = call.arguments.place
-    index = await _unless_interrupted(call, call.box.index([place.partition]))
-    found = await call.box.letter(place)
+async def _show(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    place = arguments.place
+    index = await unless_interrupted(box.index([place.partition]), stop, _NOTHING_DONE)
+    found = await box.letter(place)
     if found is None:
-        raise _no_letter(place, call.box.topic)
-    text = showing.text(found.letter, index.replays(place), call.box.topic, found.timestamp_ms)
+        raise _no_letter(place, box.topic)
+    text = showing.text(found.letter, index.replays(place), box.topic, found.timestamp_ms)
     with terminal.standard_output():
         terminal.write(f"{text}\n")
     return 0
 
 
-async def _export(call: _Call) -> int:
-    out, choice = call.arguments.out, given.choice(call.arguments)
-    count = await _unless_interrupted(call, export(call.box, choice, out, force=call.arguments.force))
+async def _export(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    out = arguments.out
+    work = export(box, given.choice(arguments), out, force=arguments.force)
+    count = await unless_interrupted(work, stop, _NOTHING_DONE)
     if out is not None:
         terminal.write(f"{count:,} dead letters written to {out}\n")
     return 0
 
 
-async def _replay(call: _Call) -> int:
-    arguments, box, choice = call.arguments, call.box, given.choice(call.arguments)
+async def _replay(box: Letterbox, identity: str, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
+    """Replay the chosen letters as the producer `identity`, the same for every replay of this group."""
+    choice = given.choice(arguments)
     if choice.status == "replayed" and not arguments.again:
         raise FraudstreamError(
             "--replayed selects letters that were already replayed: add --again to replay them again; nothing was sent"
@@ -103,7 +82,7 @@ async def _replay(call: _Call) -> int:
     if not box.target.keeps_transactions:
         raise FraudstreamError("the broker of make demo does not support transactions: a replay needs real Kafka")
     edited = Edited(arguments.file) if arguments.file else None
-    index = await _unless_interrupted(call, box.index(judged=edited is None))
+    index = await unless_interrupted(box.index(judged=edited is None), stop, _NOTHING_DONE)
     if place := absent(index, choice.places):
         raise _no_letter(place, box.topic)
     if edited and (place := absent(index, edited.edits)):
@@ -111,18 +90,19 @@ async def _replay(call: _Call) -> int:
     edits = edited.edits if edited else None
     plan = planned(index, choice, edits, box.target, again=arguments.again, limit=arguments.limit)
     if plan.entries:
-        sources = await _unless_interrupted(call, box.compared([entry.place for entry in plan.entries], call.kafka))
-        plan = plan.compared(edits, sources.differing, sources.verified)
+        compared = box.compared([entry.place for entry in plan.entries])
+        sources = await unless_interrupted(compared, stop, _NOTHING_DONE)
+        plan = plan.compared(sources.differing, sources.verified)
     terminal.write(plan.text(box.topic) + "\n")
     if not plan.entries:
         return 0
     question = f"Replay {len(plan.entries):,} letters into {plan.target.topic}?"
-    if not arguments.yes and not await agreed(question, call.stop):
+    if not arguments.yes and not await agreed(question, stop):
         terminal.write("Nothing was sent.\n")
         return 1
-    replay = Replay(box=box, index=index, plan=plan, edited=edited, log=call.log)
+    replay = Replay(box=box, index=index, plan=plan, edited=edited)
     began_s = time.monotonic()
-    await replay.run(call.kafka, call.identity, call.stop)
+    await replay.run(identity, stop)
     terminal.write(_done(replay, time.monotonic() - began_s) + "\n")
     return 0
 
@@ -136,20 +116,5 @@ def _done(replay: Replay, took_s: float) -> str:
     return "\n".join(lines)
 
 
-async def _unless_interrupted(call: _Call, work: Coroutine[Any, Any, T]) -> T:
-    result = await unless_stopped(work, call.stop, _LONGEST_S)
-    if result is None:
-        raise FraudstreamError("interrupted: nothing was written, nothing was sent")
-    return result
-
-
 def _no_letter(place: LetterPlace, topic: str) -> FraudstreamError:
     return FraudstreamError(f"there is no dead letter at {place} in {topic}; see fraudstream dlq list")
-
-
-_COMMANDS: Mapping[str, Callable[[_Call], Awaitable[int]]] = {
-    "list": _list,
-    "show": _show,
-    "export": _export,
-    "replay": _replay,
-}

@@ -8,19 +8,15 @@ from cli.dlq.choosing import Choice, LetterPlace
 from cli.dlq.letterbox import Letterbox
 from cli.dlq.lines import export_line
 from cli.dlq.listing import listed
-from fraudstream.errors import FraudstreamError
+from cli.output_file import check_output, convert_errors, part_of
 from fraudstream.runtime import terminal
 from fraudstream.runtime.regular_files import atomic_write
 
 
-class ExportError(FraudstreamError):
-    """An export file that can't be written; nothing was written."""
-
-
 async def export(box: Letterbox, choice: Choice, out: Path | None, *, force: bool) -> int:
-    """Write the letters to `out`, or to standard output if it is None; return their number. Raises ExportError."""
+    """Write the letters to `out`, or to standard output; return their number. Raises UnwritableFileError."""
     if out is not None:
-        _check(out, force=force)
+        check_output(out, force=force)
     index = await box.index()
     places = [entry.place for entry, _ in listed(index, choice)]
     with _written(out) as write:
@@ -32,13 +28,6 @@ async def export(box: Letterbox, choice: Choice, out: Path | None, *, force: boo
     return len(places)
 
 
-def _check(out: Path, *, force: bool) -> None:
-    if out.is_dir():
-        raise ExportError(f"{out} is a folder; --out must name a file")
-    if out.exists() and not force:
-        raise ExportError(f"{out} already exists; use --force to replace it, or --out to name another file")
-
-
 @contextmanager
 def _written(out: Path | None) -> Iterator[Callable[[str], object]]:
     """Yield a function that writes text. A file gets its name at the end; after an exception, it is removed."""
@@ -46,9 +35,5 @@ def _written(out: Path | None) -> Iterator[Callable[[str], object]]:
         with terminal.standard_output():
             yield terminal.write
         return
-    try:
-        # a fixed name: the next export replaces what a killed one has left
-        with atomic_write(out, part=out.with_name(f".{out.name}.part")) as file:
-            yield lambda text: file.write(text.encode("ascii"))
-    except OSError as error:
-        raise ExportError(f"{out} can't be written: {error.strerror}") from None
+    with convert_errors(out), atomic_write(out, part=part_of(out)) as file:
+        yield lambda text: file.write(text.encode("ascii"))

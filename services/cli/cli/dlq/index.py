@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cli.dlq.choosing import LetterPlace
+from cli.dlq.choosing import Choice, LetterPlace
 from fraudstream.dead_letter import DeadLetter, Place, Replayed, dead_letter, replayed
 from fraudstream.fitting import batch_bytes
 from fraudstream.payment import InvalidPayment, decode
@@ -29,7 +29,6 @@ class Entry:
     is_cut: bool
     is_raw: bool
     is_incomplete: bool
-    stored_bytes: int
     value_bytes: int
     around_bytes: int
     value_hash: int
@@ -63,6 +62,10 @@ class Index:
                 place = LetterPlace(partition, marker.letter_offset)
                 self._replays[place] = (*self._replays.get(place, ()), marker)
 
+    def chosen(self, choice: Choice) -> Iterator[Entry]:
+        """Yield the letters that meet all criteria of `choice` but the status."""
+        return (one for one in self if choice.matches(one.place, one.reason, one.timestamp_ms))
+
     def get(self, place: LetterPlace) -> Entry | None:
         """Return the letter at `place`, or None."""
         return self._entries.get(place)
@@ -81,7 +84,6 @@ class Index:
             is_cut=letter.is_cut,
             is_raw=bool(letter.format),
             is_incomplete=bool(letter.removed),
-            stored_bytes=len(letter.value or b""),
             value_bytes=letter.value_bytes,
             around_bytes=batch_bytes(letter.key, None, letter.headers),
             value_hash=hash(letter.value),

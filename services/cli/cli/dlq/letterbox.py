@@ -36,13 +36,22 @@ class Found(NamedTuple):
 class Letterbox:
     """Committed records of the dead-letter topic; one read at a time."""
 
-    def __init__(self, stable: TopicReader, whole: TopicReader, partitions: range, target: Target, log: Log) -> None:
+    def __init__(
+        self,
+        stable: TopicReader,
+        whole: TopicReader,
+        partitions: range,
+        target: Target,
+        kafka: KafkaSettings,
+        log: Log,
+    ) -> None:
         self.topic = stable.topic
         self.target = target
+        self.kafka = kafka
+        self.log = log
         self._stable = stable
         self._whole = whole
         self._partitions = partitions
-        self._log = log
         self._positions: dict[int, int] = {}
 
     async def index(self, partitions: Collection[int] | None = None, *, judged: bool = False) -> Index:
@@ -55,7 +64,7 @@ class Letterbox:
 
         Raises KafkaSetupError if one stays open.
         """
-        log_wait = partial(self._log.info, "waiting for open transactions", at_most_s=int(_SETTLE_S))
+        log_wait = partial(self.log.info, "waiting for open transactions", at_most_s=int(_SETTLE_S))
         ends = await all_settled(self._stable, self._whole, list(partitions), log_wait, at_most_s=_SETTLE_S)
         return await self._extend(ends, Index())
 
@@ -84,10 +93,10 @@ class Letterbox:
             if chunk:
                 yield chunk
 
-    async def compared(self, places: Sequence[LetterPlace], kafka: KafkaSettings) -> Sources:
+    async def compared(self, places: Sequence[LetterPlace]) -> Sources:
         """Compare the letters at `places` with the messages that they name."""
-        async with connected(partial(TopicReader, kafka, self.target.topic), kafka, self._log) as reader:
-            sources = Sources(reader=reader, partitions=range(self.target.partitions), log=self._log)
+        async with connected(partial(TopicReader, self.kafka, self.target.topic), self.kafka, self.log) as reader:
+            sources = Sources(reader=reader, partitions=range(self.target.partitions), log=self.log)
             async for chunk in self.chunks(places):
                 sources.add([found.letter for found in chunk])
             await sources.compare()
@@ -104,12 +113,11 @@ class Letterbox:
     async def _extend(self, logs: Mapping[int, Retained], index: Index) -> Index:
         starts = {partition: self._positions.get(partition, log.start) for partition, log in logs.items()}
         total = sum(max(0, log.end - starts[partition]) for partition, log in logs.items())
-        progress = Progress("reading", total, self._log)
+        progress = Progress("reading", total, self.log)
         for partition, log in logs.items():
-            async with aclosing(self._stable.records(partition, starts[partition], log.end)) as batches:
-                async for records in batches:
-                    index.add(partition, records)
-                    progress.advance(partition, len(records))
+            async for records in self._stable.records(partition, starts[partition], log.end):
+                index.add(partition, records)
+                progress.advance(partition, len(records))
             self._positions[partition] = max(log.end, starts[partition])
         progress.finish()
         return index
@@ -145,4 +153,4 @@ async def letterbox(
             await stack.enter_async_context(connected(partial(TopicReader, kafka, topics.dlq, isolation), kafka, log))
             for isolation in ("read_committed", "read_uncommitted")
         ]
-        yield Letterbox(stable, whole, range(counts[topics.dlq]), target, log)
+        yield Letterbox(stable, whole, range(counts[topics.dlq]), target, kafka, log)

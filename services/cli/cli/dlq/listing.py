@@ -1,7 +1,7 @@
 """The output of `dlq list`: letters by reason and the latest ones, or one JSON line per letter. Pure."""
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from heapq import nlargest
 from typing import Any
 
@@ -19,19 +19,12 @@ _AHEAD_MS = 3_600_000
 Listed = tuple[Entry, Sequence[Replayed]]
 
 
-@dataclass(slots=True, kw_only=True)
-class _Reason:
-    letters: int = 0
-    unreplayed: int = 0
-    latest_ms: int = -1
-
-
 def listed(index: Index, choice: Choice) -> list[Listed]:
     """Return the chosen letters with the markers of their replays."""
     return [
         (entry, replays)
-        for entry in index
-        if choice.matches(entry) and choice.wants(replayed=bool(replays := index.replays(entry.place)))
+        for entry in index.chosen(choice)
+        if choice.wants(replayed=bool(replays := index.replays(entry.place)))
     ]
 
 
@@ -78,15 +71,14 @@ def json_line(entry: Entry, replays: Sequence[Replayed]) -> str:
 
 
 def _reasons(letters: Iterable[Listed]) -> list[str]:
-    reasons: dict[str, _Reason] = {}
+    counts, unreplayed, latest_ms = Counter[str](), Counter[str](), dict[str, int]()
     for entry, replays in letters:
-        reason = reasons.setdefault(entry.reason, _Reason())
-        reason.letters += 1
-        reason.unreplayed += not replays
-        reason.latest_ms = max(reason.latest_ms, entry.timestamp_ms)
+        counts[entry.reason] += 1
+        unreplayed[entry.reason] += not replays
+        latest_ms[entry.reason] = max(latest_ms.get(entry.reason, -1), entry.timestamp_ms)
     rows = [
-        (visible(name), f"{one.letters:,}", f"{one.unreplayed:,}", rfc3339(one.latest_ms) or _NONE)
-        for name, one in sorted(reasons.items(), key=lambda item: -item[1].letters)
+        (visible(name), f"{count:,}", f"{unreplayed[name]:,}", rfc3339(latest_ms[name]) or _NONE)
+        for name, count in counts.most_common()
     ]
     return ["", *aligned([("reason", "letters", "not replayed", "latest"), *rows], right=(1, 2))]
 

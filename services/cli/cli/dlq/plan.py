@@ -39,41 +39,40 @@ class Plan:
     target: Target
     entries: Sequence[Entry]
     left_out: Mapping[str, int]
-    verdicts: Mapping[str, int]
-    """Number of `entries` that are not payments by the current rules, by reason."""
-    edited_count: int
-    from_file: bool
+    edits: Mapping[LetterPlace, Edit] | None
+    """The lines of the file that the values come from, if any."""
     limited: int = 0
     """Number of letters beyond the limit."""
     unverified: int = 0
     """Number of letters that could not be compared with their message."""
 
-    def compared(
-        self,
-        edits: Mapping[LetterPlace, Edit] | None,
-        differing: Collection[LetterPlace],
-        verified: Collection[LetterPlace],
-    ) -> Self:
+    @property
+    def verdicts(self) -> Counter[str]:
+        """Number of `entries` that are not payments by the current rules, by reason."""
+        verdicts = (entry.verdict if self.edits is None else self.edits[entry.place].verdict for entry in self.entries)
+        return Counter(verdict for verdict in verdicts if verdict)
+
+    @property
+    def edited_count(self) -> int:
+        """Number of `entries` whose value differs in the file."""
+        edits = self.edits
+        return 0 if edits is None else sum(edits[one.place].value_hash != one.value_hash for one in self.entries)
+
+    def compared(self, differing: Collection[LetterPlace], verified: Collection[LetterPlace]) -> Self:
         """Return the plan without the letters that differ from the message they name."""
         entries = [entry for entry in self.entries if entry.place not in differing]
         left_out = dict(self.left_out)
         if len(entries) < len(self.entries):
             left_out[DIFFERING.format(topic=self.target.topic)] = len(self.entries) - len(entries)
-        return replace(
-            self,
-            entries=entries,
-            left_out=left_out,
-            verdicts=_verdicts(entries, edits),
-            edited_count=_count_edited(entries, edits),
-            unverified=sum(entry.place not in verified for entry in entries),
-        )
+        unverified = sum(entry.place not in verified for entry in entries)
+        return replace(self, entries=entries, left_out=left_out, unverified=unverified)
 
     def text(self, dlq: str) -> str:
         """Return the text shown before the confirmation."""
         count = len(self.entries)
         letters = f"{count:,} dead letter{'' if count == 1 else 's'}" if count else "none"
         edited, unchanged = self.edited_count, count - self.edited_count
-        changes = f", {edited:,} edited, {unchanged:,} unchanged" if self.from_file and count else ""
+        changes = f", {edited:,} edited, {unchanged:,} unchanged" if self.edits is not None and count else ""
         lines = [f"to be replayed from {dlq} into {self.target.topic}: {letters}{changes}"]
         lines += [f"  left out: {number:,} {why}" for why, number in self.left_out.items()]
         if self.limited:
@@ -83,12 +82,13 @@ class Plan:
         return "\n".join([*lines, *self._expected_results()])
 
     def _expected_results(self) -> list[str]:
-        count, dead = len(self.entries), sum(self.verdicts.values())
+        count, verdicts = len(self.entries), self.verdicts
+        dead = verdicts.total()
         if not count:
             return []
         if not dead:
             return ["All of them can be scored now." if count > 1 else "It can be scored now."]
-        why = ", ".join(f"{reason} {number:,}" for reason, number in sorted(self.verdicts.items()))
+        why = ", ".join(f"{reason} {number:,}" for reason, number in sorted(verdicts.items()))
         lines = [f"{dead:,} of them would come back as dead letters: {why}."]
         if dead > self.edited_count:
             lines += [
@@ -108,9 +108,10 @@ def planned(
     limit: int | None,
 ) -> Plan:
     """Plan the replay of the chosen letters of `index`; with `edits`, the lines of a file, only of its letters."""
-    chosen = [entry for entry in index if choice.matches(entry) and (edits is None or entry.place in edits)]
     entries, left_out = [], Counter[str]()
-    for entry in chosen:
+    for entry in index.chosen(choice):
+        if edits is not None and entry.place not in edits:
+            continue
         replayed = bool(index.replays(entry.place))
         if not choice.wants(replayed=replayed) and not (replayed and choice.status == "open"):
             continue
@@ -126,9 +127,7 @@ def planned(
         target=target,
         entries=sent,
         left_out=left_out,
-        verdicts=_verdicts(sent, edits),
-        edited_count=_count_edited(sent, edits),
-        from_file=edits is not None,
+        edits=edits,
         limited=len(entries) - len(sent),
     )
 
@@ -165,12 +164,3 @@ def _oldest(entries: Sequence[Entry], limit: int | None) -> Sequence[Entry]:
         return entries
     chosen = sorted(entries, key=lambda entry: (entry.timestamp_ms, entry.place))[:limit]
     return sorted(chosen, key=lambda entry: entry.place)
-
-
-def _count_edited(entries: Sequence[Entry], edits: Mapping[LetterPlace, Edit] | None) -> int:
-    return sum(edits[entry.place].value_hash != entry.value_hash for entry in entries) if edits is not None else 0
-
-
-def _verdicts(entries: Sequence[Entry], edits: Mapping[LetterPlace, Edit] | None) -> Counter[str]:
-    verdicts = (entry.verdict if edits is None else edits[entry.place].verdict for entry in entries)
-    return Counter(verdict for verdict in verdicts if verdict)

@@ -20,13 +20,12 @@ from cli.dlq.plan import Plan
 from cli.progress import Progress
 from fraudstream.dead_letter import marker_headers, replay_headers
 from fraudstream.errors import FraudstreamError
-from fraudstream.kafka.connection import BROKEN, Log, unless_stopped
+from fraudstream.kafka.connection import BROKEN, unless_stopped
 from fraudstream.kafka.producing import FENCED_ERRORS, TRANSACTION_TIMEOUT_S
 from fraudstream.kafka.reading import connected
 from fraudstream.kafka.transactions import Transactions
 from fraudstream.record import Message
 from fraudstream.runtime.failpoints import failpoint
-from fraudstream.runtime.settings import KafkaSettings
 
 _RUN_AGAIN = "run it again: letters that were replayed have a marker and are skipped"
 
@@ -43,17 +42,16 @@ class Replay:
     index: Index
     plan: Plan
     edited: Edited | None
-    log: Log
     done: int = 0
     edited_count: int = 0
     already_replayed: int = 0
     """Number of letters that another process replayed after the plan was made."""
 
-    async def run(self, kafka: KafkaSettings, identity: str, stop: asyncio.Event) -> None:
+    async def run(self, identity: str, stop: asyncio.Event) -> None:
         """Send all letters of the plan. Raises ReplayStoppedError, KafkaSetupError."""
         topics = self.plan.target.topic, self.box.topic
-        make = partial(Transactions, kafka, identity, topics)
-        async with connected(make, kafka, self.log) as transactions:
+        make = partial(Transactions, self.box.kafka, identity, topics)
+        async with connected(make, self.box.kafka, self.box.log) as transactions:
             try:
                 # other replays are fenced from here on: the markers that they wrote can be read now
                 places = await unless_stopped(self._still_open(), stop)
@@ -80,7 +78,7 @@ class Replay:
         self, transactions: Transactions, places: Sequence[LetterPlace], file: BinaryIO | None, stop: asyncio.Event
     ) -> None:
         failpoint("replay_begins")
-        progress = Progress("replaying", len(places), self.log)
+        progress = Progress("replaying", len(places), self.box.log)
         async for chunk in self.box.chunks(places):
             if stop.is_set():
                 progress.finish()

@@ -4,7 +4,6 @@ Any program that may write to the dead-letter topic can write a letter for a mes
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import NamedTuple, Self
@@ -109,10 +108,9 @@ class Sources:
         ranges = list(_ranges(claims, (await self.reader.retained([partition]))[partition]))
         progress = Progress("verifying", sum(last + 1 - first for first, last in ranges), self.log)
         for first, last in ranges:
-            async with aclosing(self.reader.records(partition, first, last + 1)) as batches:
-                async for records in batches:
-                    self._judge(claims, records)
-                    progress.advance(partition, len(records))
+            async for records in self.reader.records(partition, first, last + 1):
+                self._judge(claims, records)
+                progress.advance(partition, len(records))
         progress.finish()
 
     def _judge(self, claims: Claims, records: Sequence[Record]) -> None:

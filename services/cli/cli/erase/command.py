@@ -14,20 +14,19 @@ from archiver.database_retry import DatabaseRetry, StoppedError
 from archiver.store import Store
 from archiver.worker import Worker
 from cli.asking import agreed
-from cli.audit.verify import VerifySettings
+from cli.audit.topics import AuditSettings
 from cli.csv.erasure import CsvErasure
 from cli.erase import archive
 from cli.erase.search import Found, search
 from cli.erase.wanted import Rows, Wanted
+from cli.stopping import unless_interrupted
 from cli.tables import aligned
 from fraudstream.errors import FraudstreamError
-from fraudstream.kafka.connection import unless_stopped
 from fraudstream.runtime import failpoints, logs, terminal
 from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.settings import ArchiveSettings, LogSettings
 
 T = TypeVar("T")
-_LONGEST_S = 30 * 86_400.0
 _INTERRUPTED = "interrupted: run it again"
 
 
@@ -38,13 +37,11 @@ async def run_erase(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
     """
     failpoints.arm(env.get(failpoints.VARIABLE, ""))
     log = logs.configure(LogSettings.from_env(env), "erase", sys.stderr)
-    settings, archive = VerifySettings.from_env(env), _Archive.from_env(env)
+    settings, archive = AuditSettings.from_env(env), _Archive.from_env(env)
     wanted = Wanted(payment_ids=frozenset(arguments.payment_id), keys=frozenset(arguments.key))
     if not wanted.payment_ids and not wanted.keys:
         raise FraudstreamError("nothing to erase: name payments by --payment-id, or records by --key")
-    found = await unless_stopped(search(settings, wanted, log), stop, _LONGEST_S)
-    if found is None:
-        raise FraudstreamError("interrupted: nothing was erased")
+    found = await unless_interrupted(search(settings, wanted, log), stop, ": nothing was erased")
     return await _Erasing(settings, archive, wanted, found, stop).run(arguments)
 
 
@@ -68,7 +65,7 @@ class _Erasing:
     """One run: count, confirm, erase."""
 
     def __init__(
-        self, settings: VerifySettings, archive: _Archive, wanted: Wanted, found: Found, stop: asyncio.Event
+        self, settings: AuditSettings, archive: _Archive, wanted: Wanted, found: Found, stop: asyncio.Event
     ) -> None:
         self._topics = settings.topics
         self._csv = CsvErasure(settings.csv.path, found.identity)

@@ -2,21 +2,16 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import AsyncExitStack, aclosing
 from dataclasses import dataclass, field
-from functools import partial
 
-from cli.audit.verify import VerifySettings, settled_logs
+from cli.audit.topics import AuditSettings, opened
 from cli.csv.erased import ErasedPlace
 from cli.csv.refill import known
 from cli.erase.wanted import ScoredPlace, Wanted
 from cli.progress import Progress
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.dead_letter import Place, dead_letter
-from fraudstream.kafka.cluster import admin_client, check_partitions, describe
 from fraudstream.kafka.connection import Log
-from fraudstream.kafka.group import committed_offsets
-from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.payment import InvalidPayment, decode
 from fraudstream.record import Record
 from fraudstream.runtime.settings import TopicSettings
@@ -46,36 +41,26 @@ class Found:
     last: dict[Source, int] = field(default_factory=dict)
 
 
-async def search(settings: VerifySettings, wanted: Wanted, log: Log) -> Found:
+async def search(settings: AuditSettings, wanted: Wanted, log: Log) -> Found:
     """Search all retained records. Raises FraudstreamError."""
-    kafka, topics = settings.kafka, settings.topics
-    async with AsyncExitStack() as stack:
-        admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
-        cluster = await describe(admin, (topics.input, topics.scored, topics.dlq))
-        check_partitions(cluster, topics)
-        found = Found(identity=Identity(cluster=cluster.id, topic=topics.input, group=settings.group.group))
+    async with opened(settings, log) as topics, topics.reading():
+        found = Found(identity=topics.identity)
         known(settings.csv.path, found.identity)  # fails before the long search
-        partitions = range(cluster.partitions[topics.input])
-        readers = {
-            topic: await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
-            for topic in (topics.input, topics.scored, topics.dlq)
-        }
         # committed offsets are read first: the outputs of all records before them are then in the topics
-        committed = await committed_offsets(admin, settings.group.group, topics.input, partitions)
-        logs = await settled_logs(settings, readers, partitions, log)
-        progress = Progress("searching", sum(one.end - one.start for by in logs.values() for one in by.values()), log)
-        sorting = _Sorting(wanted=wanted, topics=topics, found=found)
-        for topic, add in (
-            (topics.scored, sorting.scored),
+        committed = await topics.committed()
+        logs = await topics.settled_logs()
+        progress = Progress("searching", sum(one.end - one.start for by in logs for one in by.values()), log)
+        sorting = _Sorting(wanted=wanted, topics=topics.names, found=found)
+        for reader, retained, add in (
+            (topics.scored, logs.scored, sorting.scored),
             # after the scored records, which it checks
-            (topics.input, lambda one, records: sorting.inputs(one, records, committed[one] or 0)),
-            (topics.dlq, sorting.letters),
+            (topics.inputs, logs.inputs, lambda one, records: sorting.inputs(one, records, committed[one] or 0)),
+            (topics.dlq, logs.dlq, sorting.letters),
         ):
-            for one, retained in logs[topic].items():
-                async with aclosing(readers[topic].records(one, retained.start, retained.end)) as batches:
-                    async for records in batches:
-                        add(one, records)
-                        progress.advance(one, len(records))
+            for partition, one in retained.items():
+                async for records in reader.records(partition, one.start, one.end):
+                    add(partition, records)
+                    progress.advance(partition, len(records))
         progress.finish()
     return found
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
+from cli.output_file import UnwritableFileError, check_output
 from cli.progress import Progress
-from cli.score.writing import Results, UnwritableFileError, rejected_beside
+from cli.score.writing import Results, rejected_beside
 from fraudstream.errors import FraudstreamError
 from fraudstream.model import store
 from fraudstream.model.features import matrix
@@ -37,7 +38,7 @@ async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
     progress, rejections = Progress("scoring", lines, log), Rejections(file, log)
     with ExitStack() as stack:
         stack.callback(progress.finish)
-        table = stack.enter_context(opened(file, payments(_line_as_id)))
+        table = stack.enter_context(opened(file, payments(lambda line: line)))
         log.info("file format", file=str(file), **table.detected)
         results = stack.enter_context(Results(out))
         for batch in table.batches:
@@ -61,21 +62,12 @@ async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
     return 0
 
 
-def _line_as_id(line: int) -> int:
-    return line
-
-
 def _check_out(out: Path, file: Path, live: Path, *, force: bool) -> None:
-    if out.is_dir():
-        raise UnwritableFileError(f"{out} is a folder; --out must name a file")
     for written in (out, rejected_beside(out)):
         for used, role in ((file, "the input file"), (live, "the scorers' CSV")):
             if written.resolve() == used.resolve():
                 raise UnwritableFileError(f"{written} is {role}; --out must name another file")
-        if written.exists() and not force:
-            raise UnwritableFileError(
-                f"{written} already exists; use --force to replace it, or --out to name another file"
-            )
+        check_output(written, force=force)
 
 
 def _score(batch: Batch, model: FraudModel, results: Results) -> None:

@@ -2,21 +2,16 @@
 
 import csv
 import os
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from io import TextIOWrapper
 from pathlib import Path
 from typing import Self
 
-from fraudstream.errors import FraudstreamError
+from cli.output_file import convert_errors, part_of
 from fraudstream.runtime.regular_files import create_regular
 from fraudstream.scored_payment import HEADER
 
 _REJECTED = ("line", "reason", "detail")
-
-
-class UnwritableFileError(FraudstreamError):
-    """An output file that can't be written; nothing was written."""
 
 
 def rejected_beside(out: Path) -> Path:
@@ -34,10 +29,10 @@ class Results:
         self.rejected = 0
         self.rejected_out = rejected_beside(out)
         self._out = out
-        self._part, self._rejected_part = (path.with_name(f".{path.name}.part") for path in (out, self.rejected_out))
+        self._part, self._rejected_part = map(part_of, (out, self.rejected_out))
 
     def __enter__(self) -> Self:
-        with ExitStack() as stack, self._convert_errors():
+        with ExitStack() as stack, convert_errors(self._out):
             stack.callback(self._remove_parts)
             self._rows = stack.enter_context(create_regular(self._part))
             rejected = stack.enter_context(create_regular(self._rejected_part))
@@ -51,18 +46,18 @@ class Results:
 
     def write(self, rows: bytes) -> None:
         """Append CSV rows."""
-        with self._convert_errors():
+        with convert_errors(self._out):
             self._rows.write(rows)
 
     def reject(self, line: int, reason: str, detail: str) -> None:
         """Append a rejected row."""
         self.rejected += 1
-        with self._convert_errors():
+        with convert_errors(self._out):
             self._table.writerow((line, reason, detail))
 
     def keep(self) -> None:
         """Sync and rename the files; the file of rejected rows only if there are any."""
-        with self._convert_errors():
+        with convert_errors(self._out):
             for file in (self._rows, self._rejected):
                 file.flush()
                 os.fsync(file.fileno())
@@ -79,10 +74,3 @@ class Results:
     def _remove_parts(self) -> None:
         for part in (self._part, self._rejected_part):
             part.unlink(missing_ok=True)
-
-    @contextmanager
-    def _convert_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise UnwritableFileError(f"{self._out} can't be written: {error.strerror}") from None
