@@ -65,7 +65,11 @@ def test_the_default_schema_decides_as_the_payment_does(message: dict[str, Any])
 @pytest.mark.parametrize(
     ("table", "good", "bad"),
     [
-        ('type = "integer"', {"3": 3, "-9223372036854775807": -(2**63 - 1)}, ["3.0", '"3"', "true", "9223372036854775808"]),
+        (
+            'type = "integer"',
+            {"3": 3, "-9223372036854775807": -(2**63 - 1)},
+            ["3.0", '"3"', "true", "9223372036854775808"],
+        ),
         (
             'type = "integer"\nstrict = false',
             {"3": 3, "3.0": 3, '"3"': 3, '"-07"': -7},

@@ -7,11 +7,11 @@ forms listed at its type below, which are fewer than pydantic's lax mode accepts
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from pydantic.functional_validators import AfterValidator, BeforeValidator
-from typing_extensions import NotRequired, TypedDict
+from typing_extensions import TypedDict
 
 from fraudstream.payment_schema import INTEGER_LIMIT, DeclaredField, PaymentSchema
 
