@@ -163,7 +163,7 @@ def test_the_default_file() -> None:
         (f"{X}type = 'time'\nrequired = false\ndefault = 3", ", line 7, fields.x.default: a time has no default"),
         (
             f"{X}type = 'text'\nfeature = true",
-            ", line 6, fields.x.feature: a text is no feature: use type category if it has few values",
+            ", line 6, fields.x.feature: a text can't be a feature: use type category if it has few values",
         ),
         (
             f"{X}type = 'number'\nfeature = 3",

@@ -1,7 +1,7 @@
 """Values of a payment's declared fields: one validator per schema, built once, that parses each message. Pure.
 
-The types are strict: a text is no number, `3.0` no integer, `1` no text. A field with `strict = false` also accepts the
-forms listed at its type below, which are fewer than pydantic's lax mode accepts.
+The types are strict: a text is not a number, `3.0` no integer, `1` no text. A field with `strict = false` also accepts
+the forms listed at its type below, which are fewer than pydantic's lax mode accepts.
 """
 
 import re
