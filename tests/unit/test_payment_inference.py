@@ -146,7 +146,7 @@ def test_natural_ranges() -> None:
     assert limits(infer_field([3, 23])) == (0, None)
     assert limits(infer_field([-3, 23])) == (None, None)
     text = infer([{"id": "a", "x": -37.5}, {"id": "b", "x": 118.25}]).text
-    assert "# values are between -50 and 200\n[fields.x]" in text
+    assert "# values are between -50 and 200, rounded outwards\n[fields.x]" in text
 
 
 def test_features() -> None:

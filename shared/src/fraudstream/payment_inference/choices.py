@@ -187,7 +187,7 @@ def _limit(choice: Choice, *, shows_range: bool = True) -> None:
         choice.limits["max"] = 1 if is_fraction else _LAST_HOUR
     elif shows_range and not (choice.secret or names.is_identifier(choice.name)) and abs(column.highest) < inf:
         low, high = forms.outward(column.lowest, column.highest)
-        choice.notes.append(f"values are between {low} and {high}")
+        choice.notes.append(f"values are between {low} and {high}, rounded outwards")
     if choice.type == "integer" and not is_hour and _is_within(column, 0, 1):
         choice.notes.append("has only 0 and 1: type boolean, if it is a flag")
 
