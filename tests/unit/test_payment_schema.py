@@ -1,6 +1,7 @@
 """The text of a payment.toml → a schema, or all problems with file, line, key and fix; the two hashes."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,12 @@ from hypothesis import strategies as st
 
 from fraudstream.errors import SchemaError
 from fraudstream.payment_schema import INTEGER_LIMIT, RESERVED, Feature, PaymentSchema, parse, within
+from fraudstream.payment_schema.written import FieldTable, File
 from fraudstream.payment_values import PaymentValues
 
-DEFAULT = (Path(__file__).parents[2] / "data/payment.toml").read_text()
+ROOT = Path(__file__).parents[2]
+DEFAULT = (ROOT / "data/payment.toml").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs/payment-schema.md").read_text(encoding="utf-8")
 HEAD = 'id = "id"\n[fields.id]\ntype = "text"\n'
 X = f"{HEAD}[fields.x]\n"
 """A file whose next line, the fifth, is in the table of field x."""
@@ -35,6 +39,18 @@ def problem(text: str) -> str:
     with pytest.raises(SchemaError) as caught:
         parse(text, "payment.toml")
     return str(caught.value)
+
+
+def test_the_document_has_every_key() -> None:
+    """docs/payment-schema.md lists the keys of the file, of a field and of its feature; its example is valid."""
+    first_cells = "".join(re.findall(r"^\|([^|]*)\|", DOCUMENT, re.MULTILINE))
+    listed = set(re.findall(r"`([a-z_]+)`", first_cells))
+    keys = {*File.model_fields, *FieldTable.model_fields, *Feature.model_fields} - {"fields", "as_"}
+    assert keys | {"as"} <= listed
+    assert [name for name in RESERVED if f"`{name}`" not in DOCUMENT and not name.startswith("challenger_")] == []
+    example = re.search(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert example
+    assert [*schema(example[1]).fields] == ["payment_id", "amount", "card_country"]
 
 
 def refusal(text: str) -> str:
