@@ -21,8 +21,9 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _DATE = re.compile(
     r"\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?)?|\d\d?[./]\d\d?[./]\d{4}(?: \d\d:\d\d.*)?", re.ASCII
 )
-_EMAIL = re.compile(r"[^\s@]+@[^\s@]+\.[^\s@]{2,}")
+_EMAIL = re.compile(r"[^\s@]@[^\s@]+\.[^\s@]{2,}")
 _IP = re.compile(r"\[?([0-9a-fA-F:]*:[0-9a-fA-F:.]*|[0-9]{1,3}(?:\.[0-9]{1,3}){3})(?:\]|/[0-9]+)?")
+_LONGEST_IP = 50
 _CARD = re.compile(r"[0-9](?:[ -]?[0-9]){11,18}")
 
 
@@ -85,7 +86,9 @@ def has_ip_address(texts: Collection[str]) -> bool:
     joined = "".join(texts)
     if joined.count(".") < len("1.2.3.4") // 2 and ":" not in joined:
         return False
-    return any(_is_ip_address(found[1]) for text in texts if (found := _IP.fullmatch(text)))
+    return any(
+        _is_ip_address(found[1]) for text in texts if len(text) <= _LONGEST_IP and (found := _IP.fullmatch(text))
+    )
 
 
 def _is_ip_address(text: str) -> bool:
