@@ -1,10 +1,13 @@
 """The example examples/cards: its files belong together, and each message has the expected outcome."""
 
 import csv
+import json
+import random
+from itertools import islice
 from pathlib import Path
 
 import pytest
-from examples.cards.make_history import AMOUNT_IN_QUOTES, CUT_OFF, WITHOUT_CARD, write
+from examples.cards.make_history import AMOUNT_IN_QUOTES, CUT_OFF, ROWS, WITHOUT_CARD, payments, write
 
 from fraudstream.payment import InvalidPayment, decode_each
 from fraudstream.payment_inference import Inference, Inferred
@@ -69,6 +72,14 @@ def test_no_value_of_a_secret_is_in_the_inferred_text(inferred: Inferred) -> Non
         assert [row[column] for row in rows if row[column] in inferred.text] == []
 
 
+def test_every_payment_of_the_history_is_valid(inferred: Inferred) -> None:
+    """The cells of the history give a schema that accepts the messages with the same values."""
+    values = [json.dumps(payment).encode() for payment, _ in islice(payments(random.Random(18)), ROWS)]
+    for schema in (SCHEMA, inferred.schema):
+        events = decode_each(values, PaymentValues(schema).adapter)
+        assert [event for event in events if isinstance(event, InvalidPayment)] == []
+
+
 def test_messages() -> None:
     """17 messages are valid; three have the errors that the script writes."""
     values = (FOLDER / "messages.jsonl").read_bytes().splitlines()
@@ -78,10 +89,10 @@ def test_messages() -> None:
         number: event.reason for number, event in enumerate(events, start=1) if isinstance(event, InvalidPayment)
     }
     assert reasons == {AMOUNT_IN_QUOTES: "invalid_field", WITHOUT_CARD: "missing_field", CUT_OFF: "invalid_json"}
-    payments = [reader.values(event) for event in events if not isinstance(event, InvalidPayment)]
-    assert len(payments) == 17
-    assert all([*payment] == [*SCHEMA.fields] for payment in payments)
-    assert {name for payment in payments for name, value in payment.items() if value is None} == {
+    valid = [reader.values(event) for event in events if not isinstance(event, InvalidPayment)]
+    assert len(valid) == 17
+    assert all([*payment] == [*SCHEMA.fields] for payment in valid)
+    assert {name for payment in valid for name, value in payment.items() if value is None} == {
         "device_system",
         "distance_km",
     }
