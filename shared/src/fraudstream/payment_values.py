@@ -21,7 +21,8 @@ _DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
 _MOST_DIGITS = 400
 _BOOLEANS: Mapping[object, bool] = {"true": True, "false": False, "1": True, "0": False}
-_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+# RFC 3339 has no hour 24, which ISO 8601 and so some parsers accept
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _FIRST_MS = 100_000_000_000
 """Epoch numbers from here on are milliseconds: of 1973; as seconds they would be of the year 5138."""
 _LAST_MS = 253_402_300_799_999
