@@ -23,6 +23,10 @@ class SettingsError(FraudstreamError):
     """A missing or invalid environment variable; the message names it."""
 
 
+class SchemaError(FraudstreamError):
+    """A payment schema that can't be used; the message names file, line, key and fix."""
+
+
 class ModelUnfitError(FraudstreamError):
     """A model whose file, manifest or output can't be used; nothing was scored with it."""
 

@@ -1,0 +1,35 @@
+"""Schema of a payment: its declared fields, read from the text of a `payment.toml`.
+
+docs/payment-schema.md describes the file for users. An error names the line, the key and how to fix it.
+"""
+
+from fraudstream.payment_schema.checks import is_reserved, within
+from fraudstream.payment_schema.parsing import parse
+from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema, zone
+from fraudstream.payment_schema.written import (
+    INTEGER_LIMIT,
+    LONGEST,
+    MOST_CHARACTERS,
+    MOST_FIELDS,
+    RESERVED,
+    TYPES,
+    Feature,
+    Type,
+)
+
+__all__ = [
+    "INTEGER_LIMIT",
+    "LONGEST",
+    "MOST_CHARACTERS",
+    "MOST_FIELDS",
+    "RESERVED",
+    "TYPES",
+    "DeclaredField",
+    "Feature",
+    "PaymentSchema",
+    "Type",
+    "is_reserved",
+    "parse",
+    "within",
+    "zone",
+]

@@ -1,0 +1,71 @@
+"""The schema of a payment: its fields, their roles, and the hashes of layout and features. Pure."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from fraudstream.payment_schema.written import Feature, Type
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeclaredField:
+    """A field of a payment."""
+
+    name: str
+    type: Type
+    path: tuple[str, ...]
+    """Keys from the message's object to the value."""
+    column: str
+    """Name in outputs."""
+    min: float | None
+    max: float | None
+    above: float | None
+    below: float | None
+    max_length: int
+    required: bool
+    default: bool | float | str | None
+    strict: bool
+    feature: Feature | None
+    secret: bool
+    index: bool
+    words: str
+    """Text of a reason, with `{}` in place of the value."""
+    timezone: str
+    """Time zone of a time's hour, by its IANA name."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentSchema:
+    """The declared fields in their order, and the roles of some."""
+
+    fields: Mapping[str, DeclaredField]
+    id: str
+    amount: str | None
+    time: str | None
+    key: str | None
+
+    @property
+    def layout_sha256(self) -> str:
+        """Hash of the columns' names, types and order."""
+        return _sha256([(one.column, one.type, one.secret) for one in self.fields.values()])
+
+    @property
+    def features_sha256(self) -> str:
+        """Hash of the model's inputs: names, types and scales."""
+        return _sha256([(one.name, one.type, one.feature.model_dump()) for one in self.features if one.feature])
+
+    @property
+    def features(self) -> Sequence[DeclaredField]:
+        """Fields that the model sees, in order."""
+        return [one for one in self.fields.values() if one.feature is not None]
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
+
+
+def zone(field: DeclaredField) -> ZoneInfo:
+    """Return the time zone of a time's hour."""
+    return ZoneInfo(field.timezone)

@@ -1,0 +1,180 @@
+"""Values of a payment's declared fields: one validator per schema, built once, that parses each message. Pure.
+
+The types are strict: a text is not a number, `3.0` no integer, `1` no text. A field with `strict = false` also accepts
+the forms listed at its type below, which are fewer than pydantic's lax mode accepts.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Annotated, Any, NotRequired
+
+from pydantic import ConfigDict, Field, TypeAdapter, with_config
+from pydantic.functional_validators import AfterValidator, BeforeValidator
+from typing_extensions import TypedDict
+
+from fraudstream.payment_schema import INTEGER_LIMIT, DeclaredField, PaymentSchema
+
+Value = bool | int | float | str
+_CONFIG = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
+_DECIMAL = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
+_WHOLE = re.compile(r"[+-]?\d+", re.ASCII)
+_MOST_DIGITS = 400
+_BOOLEANS: Mapping[object, bool] = {"true": True, "false": False, "1": True, "0": False}
+# RFC 3339 has no hour 24, which ISO 8601 and so some parsers accept
+_RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+_FIRST_MS = 100_000_000_000
+"""Epoch numbers from here on are milliseconds: of 1973; as seconds they would be of the year 5138."""
+_LAST_MS = 253_402_300_799_999
+"""The end of the year 9999."""
+
+
+class PaymentValues:
+    """Parser of messages into the values of a schema's fields."""
+
+    def __init__(self, schema: PaymentSchema) -> None:
+        self._fields = schema.fields.values()
+        self.adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(_object_type(_tree(schema)))
+        """Validator of a message's object, to be passed to `payment.decode_each`."""
+
+    def values(self, payment: Mapping[str, Any]) -> dict[str, Value | None]:
+        """Return the value of each field of a validated object, by name; its default, or None, where it is missing."""
+        return {field.name: _value(payment, field) for field in self._fields}
+
+
+def _value(payment: Mapping[str, Any], field: DeclaredField) -> Value | None:
+    found: Any = payment
+    for key in field.path:
+        found = found.get(key)
+        if found is None:
+            return field.default
+    value: Value = found
+    return value
+
+
+Tree = dict[str, Any]
+
+
+def _tree(schema: PaymentSchema) -> Tree:
+    """Return the fields nested by their paths."""
+    root: Tree = {}
+    for field in schema.fields.values():
+        *parents, last = field.path
+        place = root
+        for key in parents:
+            place = place.setdefault(key, {})
+        place[last] = field
+    return root
+
+
+def _object_type(tree: Tree) -> Any:
+    hints = {key: _object_hint(node) if isinstance(node, dict) else _hint(node) for key, node in tree.items()}
+    made: Any = TypedDict("Fields", hints)  # type: ignore[misc]  # of keys known at run time
+    return with_config(_CONFIG)(made)
+
+
+def _object_hint(tree: Tree) -> Any:
+    kind = _object_type(tree)
+    return kind if _is_required(tree) else NotRequired[kind | None]
+
+
+def _is_required(tree: Tree) -> bool:
+    return any(_is_required(node) if isinstance(node, dict) else node.required for node in tree.values())
+
+
+def _hint(field: DeclaredField) -> Any:
+    kind = _HINTS[field.type](field)
+    # null counts as missing, so that senders may write either
+    return kind if field.required else NotRequired[kind | None]
+
+
+def _limits(field: DeclaredField, **ends: float) -> Any:
+    return Field(
+        ge=field.min if field.min is not None else ends.get("ge"),
+        le=field.max if field.max is not None else ends.get("le"),
+        gt=field.above,
+        lt=field.below,
+    )
+
+
+def _integer(field: DeclaredField) -> Any:
+    ends = _limits(
+        field,
+        **({} if field.above is not None else {"ge": -INTEGER_LIMIT}),
+        **({} if field.below is not None else {"le": INTEGER_LIMIT}),
+    )
+    return Annotated[int, ends] if field.strict else Annotated[int, ends, BeforeValidator(_whole)]
+
+
+def _number(field: DeclaredField) -> Any:
+    ends = _limits(field)
+    return Annotated[float, ends] if field.strict else Annotated[float, ends, BeforeValidator(_decimal)]
+
+
+def _boolean(field: DeclaredField) -> Any:
+    return Annotated[bool, BeforeValidator(_flag if field.strict else _lax_flag)]
+
+
+def _text(field: DeclaredField) -> Any:
+    return Annotated[str, Field(max_length=field.max_length)]
+
+
+def _time(_: DeclaredField) -> Any:
+    return Annotated[int | float | str, AfterValidator(epoch_ms)]
+
+
+_HINTS: Mapping[str, Callable[[DeclaredField], Any]] = {
+    "integer": _integer,
+    "number": _number,
+    "boolean": _boolean,
+    "text": _text,
+    "category": _text,
+    "time": _time,
+}
+
+
+def _whole(value: object) -> object:
+    """Return the integer that `value` means: whole-number text, or a number such as 3.0."""
+    if isinstance(value, str) and len(value) <= _MOST_DIGITS and _WHOLE.fullmatch(value):
+        return int(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _decimal(value: object) -> object:
+    """Return the number that decimal text means."""
+    is_decimal = isinstance(value, str) and len(value) <= _MOST_DIGITS and _DECIMAL.fullmatch(value)
+    return float(value) if is_decimal else value  # type: ignore[arg-type]
+
+
+def _flag(value: object) -> object:
+    """Return the truth value that the integers 0 and 1 mean."""
+    return bool(value) if type(value) is int and value in {0, 1} else value
+
+
+def _lax_flag(value: object) -> object:
+    """Return the truth value that 0, 1, and the texts true, false, 0 and 1 mean."""
+    return _BOOLEANS.get(value, value) if isinstance(value, str) else _flag(value)
+
+
+def epoch_ms(value: float | str) -> int:
+    """Return a time in milliseconds since 1970: of RFC 3339 text with an offset, or of epoch seconds or milliseconds.
+
+    Raises ValueError.
+    """
+    if isinstance(value, str):
+        if not _RFC3339.fullmatch(value):
+            raise ValueError("must be RFC 3339 with an offset, such as 2026-09-21T14:00:00Z")
+        moment = datetime.fromisoformat(_microseconds(value))
+        epoch = datetime(1970, 1, 1, tzinfo=UTC)
+        return (moment - epoch) // _MILLISECOND
+    if isinstance(value, bool) or not 0 <= value <= _LAST_MS:
+        raise ValueError("must be RFC 3339 text, or seconds or milliseconds since 1970")
+    return int(value) if value >= _FIRST_MS else round(1_000 * value)
+
+
+_MILLISECOND = datetime(1970, 1, 1, 0, 0, 0, 1_000) - datetime(1970, 1, 1)  # noqa: DTZ001 - a difference
+
+
+def _microseconds(text: str) -> str:
+    """Return RFC 3339 text with at most six digits of a second, as Python reads them."""
+    return re.sub(r"(\.\d{6})\d+", r"\1", text.upper().replace(" ", "T"))

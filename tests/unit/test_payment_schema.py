@@ -1,0 +1,438 @@
+"""The text of a payment.toml → a schema, or all problems with file, line, key and fix; the two hashes."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fraudstream.errors import SchemaError
+from fraudstream.payment_schema import INTEGER_LIMIT, RESERVED, Feature, PaymentSchema, parse, within
+from fraudstream.payment_schema.written import FieldTable, File
+from fraudstream.payment_values import PaymentValues
+
+ROOT = Path(__file__).parents[2]
+DEFAULT = (ROOT / "data/payment.toml").read_text(encoding="utf-8")
+DOCUMENT = (ROOT / "docs/payment-schema.md").read_text(encoding="utf-8")
+HEAD = 'id = "id"\n[fields.id]\ntype = "text"\n'
+X = f"{HEAD}[fields.x]\n"
+"""A file whose next line, the fifth, is in the table of field x."""
+TYPES = "must be 'integer', 'number', 'boolean', 'text', 'category' or 'time'"
+KEYS = (
+    "there are type, path, min, max, above, below, max_length, required, default, strict, feature, secret, index, "
+    "words, as, timezone"
+)
+NAME = "a name has letters, digits and _, does not begin with a digit, 64 at most"
+PATH = 'keys are separated by dots, keys with dots are quoted: a."b.c"'
+TWICE = "a key or table that occurs before: remove one of the two"
+
+
+def schema(text: str) -> PaymentSchema:
+    """Return the schema in `text`; it is valid."""
+    return parse(text, "payment.toml")
+
+
+def problem(text: str) -> str:
+    """Return the message about an invalid file."""
+    with pytest.raises(SchemaError) as caught:
+        parse(text, "payment.toml")
+    return str(caught.value)
+
+
+def test_the_document_has_every_key() -> None:
+    """docs/payment-schema.md lists the keys of the file, of a field and of its feature; its example is valid."""
+    first_cells = "".join(re.findall(r"^\|([^|]*)\|", DOCUMENT, re.MULTILINE))
+    listed = set(re.findall(r"`([a-z_]+)`", first_cells))
+    keys = {*File.model_fields, *FieldTable.model_fields, *Feature.model_fields} - {"fields", "as_"}
+    assert keys | {"as"} <= listed
+    assert [name for name in RESERVED if f"`{name}`" not in DOCUMENT and not name.startswith("challenger_")] == []
+    example = re.search(r"```toml\n(.*?)```", DOCUMENT, re.DOTALL)
+    assert example
+    assert [*schema(example[1]).fields] == ["payment_id", "amount", "card_country"]
+
+
+def refusal(text: str) -> str:
+    """Return the message about a file; empty if it is valid, and a validator can be built from it."""
+    try:
+        PaymentValues(parse(text, "payment.toml"))
+    except SchemaError as error:
+        return str(error)
+    return ""
+
+
+def test_the_default_file() -> None:
+    """The default file declares the six fields of the built-in payment."""
+    default = schema(DEFAULT)
+    assert {name: one.type for name, one in default.fields.items()} == {
+        "payment_id": "integer",
+        "amount": "number",
+        "country_risk_score": "number",
+        "failed_logins": "integer",
+        "transaction_hour": "integer",
+        "is_new_device": "integer",
+    }
+    assert (default.id, default.amount, default.time, default.key) == ("payment_id", "amount", None, None)
+    assert [one.name for one in default.features] == [*default.fields][1:]
+    assert default.fields["payment_id"].max == INTEGER_LIMIT
+    assert default.fields["amount"].words == "amount {}"
+    assert default.fields["transaction_hour"].words == "transaction hour {}"
+    assert default.fields["transaction_hour"].feature == Feature(period=24)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("x", ", line 1: Expected '=' after a key in a key/value pair"),
+        (f"{HEAD}[fields.x\n", ", line 4: Expected ']' at the end of a table declaration"),
+        (f'{X}type = "text"\ntype = "number"', f", line 6: {TWICE}"),
+        (f'{X}type = "text"\n[fields.x]\n', f", line 6: {TWICE}"),
+        ("id = 3\n[fields.id]\ntype = 'text'", ", line 1, id: must be a text, in quotes"),
+        (
+            "[fields.id]\ntype = 'text'",
+            ', id: is missing: id = "NAME" names the field that identifies a payment',
+        ),
+        ("id = 'x'", ", fields: is missing: declare each field in a table of its own, [fields.NAME]"),
+        ("id = 'x'\n[fields]\n", ", line 2, fields: has at least one field"),
+        ("id = 'x'\nfields = 3", ", line 2, fields: must be a table"),
+        ("id = 'x'\n[[fields]]\nx = 3", ", line 2, fields: must be a table"),
+        ("id = 'x'\n[fields]\nx = 3", ", line 3, fields.x: must be a table"),
+        ("id = 'idd'\n[fields.id]\ntype = 'text'", ", line 1, id: no field is named 'idd'; did you mean id?"),
+        ("id = 'q'\n[fields.id]\ntype = 'text'", ", line 1, id: no field is named 'q'; there are id"),
+        ("id = 'id'\nkee = 'id'\n[fields.id]\ntype = 'text'", ", line 2, kee: is not a key here; did you mean key?"),
+        (
+            "id = 'id'\namount = 'id'\n[fields.id]\ntype = 'text'",
+            ", line 2, amount: id has type text, but must have type integer or number",
+        ),
+        (
+            "id = 'id'\n[fields.id]\ntype = 'boolean'",
+            ", line 1, id: id has type boolean, but must have type integer or text",
+        ),
+        (
+            f"{HEAD}secret = true",
+            ", line 4, fields.id.secret: the id can't be secret: it names the payment in every output",
+        ),
+        (f"{HEAD}required = false", ", line 4, fields.id.required: the id is required in every payment"),
+        (f"{X}", ", line 4, fields.x.type: is missing: one of integer, number, boolean, text, category, time"),
+        (f"{X}type = 'string'", f", line 5, fields.x.type: {TYPES}"),
+        (f"{X}type = 'text'\nsecrets = true", ", line 6, fields.x.secrets: is not a key here; did you mean secret?"),
+        (f"{X}type = 'text'\nzz = true", f", line 6, fields.x.zz: is not a key here; {KEYS}"),
+        (f"{X}type = 'number'\nmin = '3'", ", line 6, fields.x.min: must be a number"),
+        (f"{X}type = 'number'\nmax = true", ", line 6, fields.x.max: must be a number"),
+        (f"{X}type = 'number'\nmin = nan", ", line 6, fields.x.min: nan is not a finite number"),
+        (f"{X}type = 'number'\nbelow = inf", ", line 6, fields.x.below: inf is not a finite number"),
+        (f"{X}type = 'integer'\nabove = -inf", ", line 6, fields.x.above: -inf is not a whole number"),
+        (f"{X}type = 'integer'\nmin = 1.5", ", line 6, fields.x.min: 1.5 is not a whole number"),
+        (
+            f"{X}type = 'integer'\nmax = {INTEGER_LIMIT + 1}",
+            f", line 6, fields.x.max: integers are within ±{INTEGER_LIMIT}",
+        ),
+        (f"{X}type = 'integer'\nmax = 1e19", f", line 6, fields.x.max: integers are within ±{INTEGER_LIMIT}"),
+        (
+            f"{X}type = 'number'\nmax = 1{'0' * 400}",
+            ", line 6, fields.x.max: a number of more than 308 digits is not a finite number",
+        ),
+        (f"{X}type = 'number'\nmax = 1{'0' * 5000}", ": a number has too many digits"),
+        (
+            f"{X}type = 'number'\nmax = 0x1{'0' * 5000}",
+            ", line 6, fields.x.max: a number of more than 308 digits is not a finite number",
+        ),
+        (f"{X}type = 'text'\nmin = 3", ", line 6, fields.x.min: only for types integer and number, not for text"),
+        (f"{X}type = 'number'\nmin = 1\nabove = 2", ", line 7, fields.x.above: set min or above, not both"),
+        (f"{X}type = 'integer'\nmin = 3\nmax = 2", ", line 7, fields.x.max: no value is possible with min = 3"),
+        (f"{X}type = 'number'\nabove = 2\nbelow = 2", ", line 7, fields.x.below: no value is possible with above = 2"),
+        (
+            f"{X}type = 'integer'\nabove = 2\nbelow = 3",
+            ", line 7, fields.x.below: no value is possible with above = 2",
+        ),
+        (
+            f"{X}type = 'number'\nmax_length = 3",
+            ", line 6, fields.x.max_length: only for types text and category, not for number",
+        ),
+        (
+            f"{X}type = 'text'\nmax_length = 4097",
+            ", line 6, fields.x.max_length: must be less than or equal to 4096",
+        ),
+        (f"{X}type = 'text'\nrequired = 'no'", ", line 6, fields.x.required: must be true or false"),
+        (f"{X}type = 'text'\ndefault = 'a'", ", line 6, fields.x.default: only for a field with required = false"),
+        (
+            f"{X}type = 'integer'\nrequired = false\ndefault = 3.0",
+            ", line 7, fields.x.default: is not of type integer",
+        ),
+        (
+            f"{X}type = 'number'\nrequired = false\ndefault = nan",
+            ", line 7, fields.x.default: nan is not a finite number",
+        ),
+        (
+            f"{X}type = 'integer'\nrequired = false\ndefault = {-INTEGER_LIMIT - 1}",
+            f", line 7, fields.x.default: integers are within ±{INTEGER_LIMIT}",
+        ),
+        (
+            f"{X}type = 'number'\nmax = 1\nrequired = false\ndefault = 2",
+            ", line 8, fields.x.default: is outside the field's range",
+        ),
+        (
+            f"{X}type = 'text'\nrequired = false\ndefault = [1]",
+            ", line 7, fields.x.default: must be true or false, a number, or a text",
+        ),
+        (f"{X}type = 'time'\nrequired = false\ndefault = 3", ", line 7, fields.x.default: a time has no default"),
+        (
+            f"{X}type = 'text'\nfeature = true",
+            ", line 6, fields.x.feature: a text can't be a feature: use type category if it has few values",
+        ),
+        (
+            f"{X}type = 'number'\nfeature = 3",
+            ', line 6, fields.x.feature: must be true, false or a table such as { scale = "log" }',
+        ),
+        (
+            f"{X}type = 'number'\nfeature = {{ scale = 'lg' }}",
+            ", line 6, fields.x.feature.scale: must be 'linear', 'log' or 'count'",
+        ),
+        (
+            f"{X}type = 'number'\n[fields.x.feature]\nscales = 'log'",
+            ", line 7, fields.x.feature.scales: is not a key here; did you mean scale?",
+        ),
+        (
+            f"{X}type = 'number'\nfeature = {{ scale = 'log' }}",
+            ", line 6, fields.x.feature: scale log needs min = 0 or above = 0 at least",
+        ),
+        (
+            f"{X}type = 'number'\nfeature = {{ period = inf }}",
+            ", line 6, fields.x.feature.period: must be a finite number",
+        ),
+        (
+            f"{X}type = 'number'\nfeature = {{ scale = 'linear', period = 7 }}",
+            ", line 6, fields.x.feature: set scale or period, not both",
+        ),
+        (
+            f"{X}type = 'boolean'\nfeature = {{ period = 7 }}",
+            ", line 6, fields.x.feature: scale and period are for types integer and number, not for boolean",
+        ),
+        (
+            f"{X}type = 'time'\ntimezone = 'Mars/Base'",
+            ", line 6, fields.x.timezone: 'Mars/Base' is not a time zone; an IANA name such as Europe/Berlin",
+        ),
+        (f"{X}type = 'text'\ntimezone = 'UTC'", ", line 6, fields.x.timezone: only for type time, not for text"),
+        (
+            f"{X}type = 'number'\nwords = '{{}} of {{}}'",
+            ", line 6, fields.x.words: {} is the value's place, and occurs once at most; other braces are not allowed",
+        ),
+        (f"{X}type = 'number'\nwords = '{'a' * 101}'", ", line 6, fields.x.words: has at most 100 characters"),
+        (f"{HEAD}[fields.'a b']\ntype = 'text'", f', line 4, fields."a b": {NAME}; use path'),
+        (f"{HEAD}[fields.ä]\ntype = 'text'".replace("ä", '"ä"'), f', line 4, fields."ä": {NAME}; use path'),
+        (f"{HEAD}[fields.{'a' * 65}]\ntype = 'text'", f", line 4, fields.{'a' * 65}: {NAME}; use path"),
+        (f"{HEAD}[fields.9]\ntype = 'text'", f", line 4, fields.9: {NAME}; use path"),
+        (f"{X}type = 'text'\nas = '9'", f", line 6, fields.x.as: {NAME}"),
+        (f"{X}type = 'text'\nas = 'id'", ", line 6, fields.x.as: two fields are named id in the outputs"),
+        (f"{X}type = 'text'\npath = 'a..b'", f", line 6, fields.x.path: {PATH}"),
+        (f"{X}type = 'text'\npath = 'id'", ", line 6, fields.x.path: two fields are read from id"),
+        (
+            f"{X}type = 'text'\npath = 'id.number'",
+            ", line 6, fields.x.path: is inside the value of field id, which can't be an object: remove one of the two",
+        ),
+    ],
+)
+def test_wrong_files(text: str, message: str) -> None:
+    """A message has the file, the line, the key and the fix."""
+    problems = problem(text).split("; payment.toml")
+    assert f"payment.toml{message}" in [problems[0], *(f"payment.toml{one}" for one in problems[1:])]
+
+
+def test_all_problems_are_listed_in_the_order_of_the_lines() -> None:
+    """One run shows every problem, each with its line."""
+    text = "id = 'i'\n[fields.x]\ntype = 'nr'\nmin = 'a'\n[fields.y]\ntype = 'text'\nfeature = 1\n"
+    assert problem(text) == (
+        f"payment.toml, line 3, fields.x.type: {TYPES}; payment.toml, line 4, fields.x.min: must be a number; "
+        'payment.toml, line 7, fields.y.feature: must be true, false or a table such as { scale = "log" }'
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("id = 'id'\nfields.id.type = 'text'\nfields.x.type = 'nr'", 3),
+        ("id = 'id'\n[fields]\nid.type = 'text'\nx.type = 'nr'", 4),
+        ("id = 'id'\n[fields]\nid = { type = 'text' }\nx = { type = 'nr' }", 4),
+        (f"{HEAD}[ fields . x ] # a comment\n'type' = 'nr'", 5),
+        (f"{HEAD}words = '''\n[fields.x]\ntype = 1\n'''\n[fields.x]\ntype = 'nr'", 9),
+        (f"{HEAD}# a comment with \u2028, \x85 and '''\n[fields.x]\ntype = 'nr'", 6),
+        (f"{X}type = 'nr'".replace("\n", "\r\n"), 5),
+        (f"\ufeff{X}type = 'nr'", 5),
+    ],
+)
+def test_lines(text: str, line: int) -> None:
+    """Lines are found in every form of TOML, comments and long texts included."""
+    assert problem(text) == f"payment.toml, line {line}, fields.x.type: {TYPES}"
+
+
+@pytest.mark.parametrize("name", ["a.b", "a]b", 'a"b', "a b", "bool", "Feature", "int"])
+def test_problems_name_the_field_itself(name: str) -> None:
+    """Names with quotes, dots and brackets, and names of alternatives in the validator, appear in messages."""
+    quoted = json.dumps(name)
+    text = f"{HEAD}[fields.{quoted}]\ntype = 'number'\nmin = 'a'"
+    shown = name if name.isalpha() else quoted
+    assert problem(text) == f"payment.toml, line 6, fields.{shown}.min: must be a number"
+
+
+@pytest.mark.parametrize("name", [*sorted(RESERVED), "challenger_model"])
+def test_reserved_names(name: str) -> None:
+    """A column that is ours is refused, unless the field has another name in outputs."""
+    text = f"{HEAD}[fields.{name}]\ntype = 'text'\n"
+    assert problem(text) == (
+        f"payment.toml, line 4, fields.{name}: {name} is a column of the outputs: "
+        f'give the field another name there, as = "payment_{name}"'
+    )
+    assert schema(f"{text}as = 'payment_{name}'").fields[name].column == f"payment_{name}"
+    assert "fields.id.as: " in problem(f"{HEAD}as = '{name}'")
+
+
+@pytest.mark.parametrize(
+    ("path", "keys"),
+    [
+        ("card", ("card",)),
+        ("card.amount", ("card", "amount")),
+        ('card."a.b".amount', ("card", "a.b", "amount")),
+        ('"a"', ("a",)),
+        ('""."x"', ("", "x")),
+        (r'"a\"b"', ('a"b',)),
+        (r'"a\\b"', ("a\\b",)),
+        ('"a\nb"', ("a\nb",)),
+        ("a b.ü", ("a b", "ü")),
+    ],
+)
+def test_paths(path: str, keys: tuple[str, ...]) -> None:
+    """A path is split at its dots, except for those in quotes."""
+    assert schema(f"{X}type = 'text'\npath = {json.dumps(path, ensure_ascii=False)}").fields["x"].path == keys
+
+
+@pytest.mark.parametrize("path", ["", ".", "a.", ".a", "a..b", '"a', 'a"b"', '"a"b', '"a\\'])
+def test_texts_that_are_no_path(path: str) -> None:
+    """Keys that are empty or not closed are refused."""
+    assert problem(f"{X}type = 'text'\npath = {json.dumps(path)}") == f"payment.toml, line 6, fields.x.path: {PATH}"
+
+
+def test_number_of_fields() -> None:
+    """A schema has at most 200 fields."""
+    fields = [f'[fields.f{number}]\ntype = "integer"\n' for number in range(200)]
+    assert len(schema('id = "f0"\n' + "".join(fields)).fields) == 200
+    fields.append('[fields.last]\ntype = "text"\n')
+    assert problem('id = "f0"\n' + "".join(fields)) == "payment.toml, fields: has at most 200 fields"
+
+
+def test_limits_of_integers() -> None:
+    """Limits up to ±(2^63-1) are exact; 1e3 is a whole number."""
+    limits = schema(f"{X}type = 'integer'\nmin = {-INTEGER_LIMIT}\nmax = {INTEGER_LIMIT}").fields["x"]
+    assert (limits.min, limits.max) == (-INTEGER_LIMIT, INTEGER_LIMIT)
+    assert within(limits, INTEGER_LIMIT)
+    assert not within(limits, INTEGER_LIMIT + 1)
+    thousand = schema(f"{X}type = 'integer'\nmax = 1e3")
+    PaymentValues(thousand)
+    assert isinstance(thousand.fields["x"].max, int)
+
+
+def test_large_and_deep_files() -> None:
+    """Files that are too large or nested too deeply are refused, comments of any length are not."""
+    assert schema(f"# {'a' * 1_000_000}\n{DEFAULT}") == schema(DEFAULT)
+    too_large = "payment.toml: has more than 1,048,576 characters, too large for a payment.toml"
+    assert problem(f"# {'a' * 1_100_000}\n{DEFAULT}") == too_large
+    too_deep = "payment.toml: arrays or tables are nested too deeply"
+    assert problem(f"{X}default = {'[' * 5_000}{']' * 5_000}") == too_deep
+    assert "must be" in problem(f"{X}type.{'.'.join(['a'] * 1_000)} = 3")
+
+
+def layout_and_features(text: str) -> tuple[str, str]:
+    """Return the two hashes of the schema in `text`."""
+    found = schema(text)
+    return found.layout_sha256, found.features_sha256
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "changed"),
+    [
+        ("# what costs", "# the sum that costs", ""),
+        ('words = "amount {}"', 'words = "a sum of {}"', ""),
+        ('words = "amount {}"', "index = true", ""),
+        ("max = 1e12", "max = 1e11", ""),
+        ("above = 0", "min = 0", ""),
+        ("max = 1e12", 'path = "sum.paid"', ""),
+        ("max = 1e12", "strict = false", ""),
+        ("max = 1e12", "required = false", ""),
+        ("max = 1e12", "secret = true", "layout"),
+        ("max = 1e12", 'as = "paid"', "layout"),
+        (
+            '[fields.is_new_device]\ntype = "integer"\nmin = 0\nmax = 1',
+            '[fields.is_new_device]\ntype = "boolean"',
+            "both",
+        ),
+        ("[fields.failed_logins]", "[fields.logins]", "both"),
+        ('{ scale = "log" }', '{ scale = "linear" }', "features"),
+        ('{ risk = "rising" }', "true", "features"),
+        ("{ period = 24 }", "false", "features"),
+    ],
+)
+def test_hashes(before: str, after: str, changed: str) -> None:
+    """The layout's hash is of names, types, order and secret; the features' of names, types and scales."""
+    assert before in DEFAULT
+    layout, features = layout_and_features(DEFAULT)
+    other_layout, other_features = layout_and_features(DEFAULT.replace(before, after))
+    assert (other_layout != layout) == (changed in {"layout", "both"})
+    assert (other_features != features) == (changed in {"features", "both"})
+
+
+def test_the_order_changes_both_hashes() -> None:
+    """A field that moves is another column of the CSV, and of the model's matrix."""
+    head, *tables = DEFAULT.split("\n[fields.")
+    moved = "\n[fields.".join([head, *reversed(tables)])
+    assert all(
+        one != other for one, other in zip(layout_and_features(moved), layout_and_features(DEFAULT), strict=True)
+    )
+
+
+LINES = st.sampled_from(
+    [
+        *DEFAULT.splitlines(),
+        'fields.x.type = "text"',
+        "fields.x.min = nan",
+        "feature = 3",
+        "default = inf",
+        "min = 10000000000000000000000",
+        'path = "a.b"',
+        '[fields."a]b"]',
+        "[[fields]]",
+        'words = """',
+        "default = 2024-01-01",
+        "default = { a = [1] }",
+    ]
+)
+
+
+@given(
+    st.one_of(
+        st.text(),
+        st.text(alphabet="\"'[]{}=.,#\n\\ fieldsx01e-_"),
+        st.lists(LINES, max_size=12).map("\n".join),
+        st.tuples(st.lists(LINES, max_size=12), st.text(max_size=10), st.integers(0, 99)).map(
+            lambda parts: (text := "\n".join(parts[0]))[: parts[2]] + parts[1] + text[parts[2] :]
+        ),
+    )
+)
+@example('id = "\ud800"\n[fields."\ud800"]\n"\ud800" = "\ud800"')
+@example("'' = 3")
+@example(f"a = {'9' * 5_000}")
+@example("a = 9999-99-99")
+def test_no_text_raises_anything_else(text: str) -> None:
+    """A text is a schema, or a SchemaError whose message names the file."""
+    assert not (message := refusal(text)) or message.startswith("payment.toml")
+
+
+@given(st.text())
+def test_no_field_raises_anything_else(text: str) -> None:
+    """Any text as a name, path, default, name in outputs, words or time zone is accepted or refused."""
+    quoted = "".join(f"\\U{ord(letter):08X}" for letter in text)
+    keys = ("path", "default", "as", "words", "timezone", "type")
+    for table in [
+        f'{HEAD}[fields."{quoted}"]\ntype = "text"',
+        *(f'{X}type = "text"\n{key} = "{quoted}"' for key in keys),
+    ]:
+        assert not (message := refusal(table)) or message.startswith("payment.toml, line")
