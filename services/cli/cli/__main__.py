@@ -13,6 +13,7 @@ from pkgutil import resolve_name
 from cli import skip
 from cli.dlq import arguments as dlq
 from cli.erase import arguments as erase
+from cli.schema import arguments as schema
 from fraudstream.errors import FraudstreamError
 from fraudstream.runtime import logs
 from fraudstream.runtime.run import run
@@ -112,6 +113,12 @@ COMMANDS: Mapping[str, Command] = {
         help="erase payments from archive and CSV, by id or by the key of their records",
         run="cli.erase.command:run_erase",
         add_arguments=erase.add,
+    ),
+    "schema": Command(
+        help="infer a payment.toml from payments, or check payments by it",
+        run="cli.schema.commands:run_schema",
+        uses_kafka=False,  # unless --topic is given
+        add_arguments=schema.add,
     ),
     "score": Command(
         help="score the payments of a CSV or JSON Lines file",

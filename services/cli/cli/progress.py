@@ -21,13 +21,14 @@ class Progress:
         total: int,
         log: Log,
         *,
-        terminal: TextIO = sys.stderr,
+        terminal: TextIO | None = None,
         now: Callable[[], float] = time.monotonic,
     ) -> None:
         self._verb = verb
         self._total = total
         self._log = log
-        self._terminal = terminal if terminal.isatty() else None
+        stream = terminal or sys.stderr
+        self._terminal = stream if stream.isatty() else None
         self._now = now
         self._count, self._reported_count = 0, 0
         self._began_s = now()

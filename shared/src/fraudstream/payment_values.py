@@ -156,6 +156,21 @@ def _lax_flag(value: object) -> object:
     return _BOOLEANS.get(value, value) if isinstance(value, str) else _flag(value)
 
 
+def cell_value(field: DeclaredField, text: str) -> object:
+    """Return the value that a cell of a delimited file has for the field; the text itself if it has none.
+
+    Cells are texts, so that numbers, booleans and times are read from them whether the field is strict or not.
+    """
+    if field.type in {"text", "category"}:
+        return text
+    text = text.strip()
+    if field.type == "boolean":
+        return _BOOLEANS.get(text.lower(), text)
+    if field.type == "time":
+        return text if _RFC3339.fullmatch(text) else _decimal(text)
+    return _whole(_decimal(text) if "." in text else text) if field.type == "integer" else _decimal(text)
+
+
 def epoch_ms(value: float | str) -> int:
     """Return a time in milliseconds since 1970: of RFC 3339 text with an offset, or of epoch seconds or milliseconds.
 

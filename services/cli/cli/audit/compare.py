@@ -25,7 +25,7 @@ async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int,
             raise KafkaSetupError(f"SCORED_TOPIC: topic {topic} does not exist")
         reader = await stack.enter_async_context(connected(partial(TopicReader, kafka, topic), kafka, log))
         logs = await reader.retained(range(count))
-        starts = {partition: await _start_of_last(reader, partition, one, last) for partition, one in logs.items()}
+        starts = {partition: await start_of_last(reader, partition, one, last) for partition, one in logs.items()}
         progress = Progress("comparing", sum(one.end - starts[partition] for partition, one in logs.items()), log)
         comparisons = Comparisons(cache(partial(_thresholds, models_dir)))
         for partition, one in logs.items():
@@ -36,7 +36,7 @@ async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int,
     return _text(comparisons, topic)
 
 
-async def _start_of_last(reader: TopicReader, partition: int, log: Retained, wanted: int) -> int:
+async def start_of_last(reader: TopicReader, partition: int, log: Retained, wanted: int) -> int:
     """Return the offset of the first of the last `wanted` records.
 
     It may be less than the end minus `wanted`, as transaction markers have offsets too.

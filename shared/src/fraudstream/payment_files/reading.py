@@ -36,10 +36,10 @@ class Table:
 @contextmanager
 def opened(path: Path, schema: Schema) -> Iterator[Table]:
     """Open a file and detect its format. Raises PaymentFileError if it can't be read, or only by guessing."""
-    is_json = _is_json(path)
+    in_json = is_json(path)
     with opening.opened(path) as content:
         parts = lines(content.chunks)
-        if is_json:
+        if in_json:
             yield Table(detected=_describe(content), batches=_batches(partial(json_lines.read, schema), 1, parts))
         else:
             yield _open_delimited(path, schema, content, parts)
@@ -51,7 +51,8 @@ def count_lines(path: Path) -> int:
         return sum(chunk.count(b"\n") for chunk in content.chunks)
 
 
-def _is_json(path: Path) -> bool:
+def is_json(path: Path) -> bool:
+    """Return whether the file is JSON Lines, by its name. Raises PaymentFileError for an unknown ending."""
     name = path.name.lower().removesuffix(".gz")
     if not name.endswith(_DELIMITED + _JSON):
         raise PaymentFileError(f"{path}: must end in .csv, .tsv, .txt, .jsonl or .ndjson, with or without .gz")

@@ -1,0 +1,1 @@
+"""`fraudstream schema`: a payment.toml inferred from payments, or checked against them."""
