@@ -68,16 +68,14 @@ def test_nothing_was_sent_yet(dashboard: Dashboard, make_page: MakePage) -> None
 
 def test_no_scorer_answers(surroundings: Surroundings, make_page: MakePage) -> None:
     """The page reports that no scorer answers once the last one is gone, and clears that when one answers."""
-    with surroundings.scorer(METRICS_PORT="0") as scorer:
-        scorer.wait_for(READY)
-        with Dashboard(surroundings, [scorer]) as dashboard:
-            page = make_page()
-            page.goto(dashboard.url)
-            expect(page.get_by_test_id("replica-row")).to_contain_text("ready", timeout=SECONDS)
-            expect(page.get_by_test_id("no-scorer")).to_be_hidden()
-            scorer.kill()
-            expect(page.get_by_test_id("no-scorer")).to_be_visible(timeout=SECONDS)
-            expect(page.get_by_test_id("no-scorer")).to_contain_text("docker compose up -d scorer")
+    with surroundings.assigned_scorer(METRICS_PORT="0") as scorer, Dashboard(surroundings, [scorer]) as dashboard:
+        page = make_page()
+        page.goto(dashboard.url)
+        expect(page.get_by_test_id("replica-row")).to_contain_text("ready", timeout=SECONDS)
+        expect(page.get_by_test_id("no-scorer")).to_be_hidden()
+        scorer.kill()
+        expect(page.get_by_test_id("no-scorer")).to_be_visible(timeout=SECONDS)
+        expect(page.get_by_test_id("no-scorer")).to_contain_text("docker compose up -d scorer")
 
 
 def test_the_server_stops_and_comes_back(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:

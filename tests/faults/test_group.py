@@ -11,8 +11,7 @@ from tests.integration.topic import add_partitions
 def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> None:
     """1 → 4 → 1 → 6 members on 4 partitions; those without any wait and rejoin."""
     total = 0
-    with surroundings.scorer() as first:
-        first.wait_for(READY)
+    with surroundings.assigned_scorer() as first:
         for members in (3, 5):
             more = [surroundings.scorer() for _ in range(members)]
             try:
@@ -37,10 +36,8 @@ def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> No
 
 def test_case_16_partitions_added_while_running(surroundings: Surroundings) -> None:
     """New partitions are read from their beginning, by a group that began at the end."""
-    with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
-        scorer.wait_for(READY)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+    with surroundings.assigned_scorer(AUTO_OFFSET_RESET="latest") as scorer:
+        surroundings.send_and_wait(400)
         for topic in reversed(surroundings.topics):
             add_partitions(surroundings.bootstrap, topic, 8)
         surroundings.send_payments(800, partitions=8)
@@ -51,8 +48,7 @@ def test_case_16_partitions_added_while_running(surroundings: Surroundings) -> N
 
 def test_case_16_too_few_partitions_in_an_output_topic(surroundings: Surroundings) -> None:
     """The new partition waits, with a clear error, until the topic has enough partitions; the others continue."""
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
+    with surroundings.assigned_scorer() as scorer:
         add_partitions(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], 5)
         surroundings.send([Message(payment(1), partition=4)])
         error = scorer.wait_for("partitions not ready")[-1]
@@ -77,8 +73,7 @@ def test_more_members_than_partitions_stay_able_to_rejoin(kafka_bootstrap: str, 
             owner.kill()
             members.remove(owner)
             wait_until(lambda: any(s.lines(READY)[-1]["partitions"] for s in members), 40, "another one owns it")
-            scene.send_payments(50)
-            scene.wait_until_committed()
+            scene.send_and_wait(50)
     finally:
         for service in members:
             service.kill()

@@ -16,15 +16,11 @@ from tests.integration.service import Service
 from tests.integration.topic import alter_config
 from tests.oracle import committed_records, dead_letters
 
+pytestmark = pytest.mark.partitions(2)  # one to be blocked, one to continue
+
 HOUR_MS = 3_600_000
 BLOCKED, RESUMED = "scoring blocked", "scoring resumed"
 LARGE = 2_300_000
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics with two partitions: one to be blocked, one to continue."""
-    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
 
 
 def configure(scene: Surroundings, which: str, **settings: str) -> None:
@@ -190,8 +186,7 @@ def test_a_setting_that_refuses_records(
 ) -> None:
     """A refusing setting is named with the command that changes it, also when changed at run time, either way."""
     topic = surroundings.settings[which]
-    with surroundings.scorer() as scorer:
-        scorer.wait_until_ready()
+    with surroundings.ready_scorer() as scorer:
         alter_config(surroundings.bootstrap, topic, {setting: value})
         send_until(surroundings, message, lambda: len(scorer.lines(BLOCKED)), 1)
         wait_until_blocked(scorer, topic, f"{setting}={value}", good)
@@ -206,8 +201,7 @@ def test_a_setting_that_refuses_records(
 def test_a_limit_that_is_lowered_and_raised_while_it_runs(surroundings: Surroundings) -> None:
     """Batches follow the limit: nothing is blocked, and letters are truncated only while necessary."""
     letter = Message(b"x" * 20_000)
-    with surroundings.scorer() as scorer:
-        scorer.wait_until_ready()
+    with surroundings.ready_scorer() as scorer:
         for round_, limit in enumerate((5_000, 100_000), 1):
             for topic in ("SCORED_TOPIC", "DLQ_TOPIC"):
                 configure(surroundings, topic, max_message_bytes=str(limit))
@@ -242,9 +236,8 @@ def test_brokers_that_refuse_the_transactions_timeout(make_cluster: MakeCluster,
     scene.send_payments(10)
     setting = "transaction.max.timeout.ms in each broker's configuration must be at least 60000"
     with scene.scorer() as scorer:
-        assert scorer.wait(60) == 1
-        (line,) = scorer.lines("stopped")
-        assert setting in line["reason"]
+        reason = scorer.wait_for_failure(60)
+        assert setting in reason
         assert scene.committed() == 0
     with scene.scorer(PROCESSING_GUARANTEE="at_least_once"):
         scene.wait_until_committed()

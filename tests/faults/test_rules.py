@@ -17,7 +17,6 @@ from tests.integration.scorer import READY, Surroundings, save_model
 from tests.integration.topic import alter_config
 from tests.oracle import scored
 
-SIGKILLED = -9
 _TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")
 
 
@@ -43,7 +42,7 @@ def replay_after_the_append(scene: Surroundings, mutant: str) -> None:
     """Kill a scorer when the CSV has the rows and Kafka has no commit."""
     scene.send_payments(1_000)
     with scene.mutant(mutant, FAILPOINTS="stored=kill") as first:
-        assert first.wait(60) == SIGKILLED
+        first.wait_until_killed()
     with scene.mutant(mutant):
         scene.wait_until_committed()
 
@@ -67,7 +66,7 @@ def death_between_commit_and_append(scene: Surroundings, mutant: str) -> None:
     """Kill a scorer when Kafka's commit is done."""
     scene.send_payments(1_000)
     with scene.mutant(mutant, FAILPOINTS="committed=kill") as first:
-        assert first.wait(60) == SIGKILLED
+        first.wait_until_killed()
     with scene.mutant(mutant):
         scene.wait_until_committed()
 
@@ -124,8 +123,7 @@ def commit_between_read_and_fence(scene: Surroundings, mutant: str) -> None:
             zombie.kill()
             owner.resume()
             owner.wait_until_ready()
-            scene.send_payments(100, partitions=1)
-            scene.wait_until_committed()
+            scene.send_and_wait(100, partitions=1)
 
 
 def takeover_of_an_older_generation_on_another_host(scene: Surroundings, mutant: str) -> None:
@@ -136,8 +134,7 @@ def takeover_of_an_older_generation_on_another_host(scene: Surroundings, mutant:
         zombie.wait_until_paused()
         with scene.mutant(mutant) as owner:
             scene.wait_until_committed()
-            owner.terminate()
-            assert owner.wait() == 0
+            owner.stop()
         zombie.resume()
         wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
         zombie.wait_until_ready()
@@ -151,12 +148,10 @@ def first_start_of_two(scene: Surroundings, mutant: str) -> None:
         late.wait_until_paused()
         with scene.mutant(mutant) as owner:
             scene.wait_until_committed()
-            owner.terminate()
-            assert owner.wait() == 0
+            owner.stop()
         late.resume()
         late.wait_until_ready()
-        scene.send_payments(100, partitions=1)
-        scene.wait_until_committed()
+        scene.send_and_wait(100, partitions=1)
 
 
 def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
@@ -165,17 +160,15 @@ def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
     other = str(scene.folder / "outputs" / "of_another_host.csv")
     with scene.mutant(mutant) as owner:
         scene.wait_until_committed()
-        owner.terminate()
-        assert owner.wait() == 0
-    delete_group(scene.bootstrap, scene.settings["CONSUMER_GROUP"])
+        owner.stop()
+    delete_group(scene.bootstrap, scene.group)
     with scene.mutant(mutant, FAILPOINTS="start_read=stop", CSV_PATH=other) as late:
         late.wait_until_paused()
         with scene.mutant(mutant) as owner:
             scene.wait_until_committed()
             late.resume()
             late.wait_for("start offsets committed" if mutant != "none" else "not ready")
-            owner.terminate()
-            assert owner.wait() == 0
+            owner.stop()
         late.wait_until_ready()
         scene.wait_until_committed()
 
@@ -183,7 +176,7 @@ def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
 def scorer_of_an_earlier_release(scene: Surroundings, mutant: str) -> None:
     """Replace a scorer whose producer, with an id for each partition, has sent records and commits them later."""
     scene.send_payments(100, partitions=1)
-    group, topic = (scene.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
+    group, topic = scene.group, scene.topics[0]
     asyncio.run(_earlier_release(scene, mutant, [f"{group}-{topic}-0", f"{group.replace('-', '%2D')}-{topic}-0"]))
 
 

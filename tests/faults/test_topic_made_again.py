@@ -1,31 +1,26 @@
 """The producer's topic is deleted and re-created, with fewer partitions, while it sends."""
 
 import asyncio
-from typing import Any
 from unittest.mock import MagicMock
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
 from fraudstream.kafka.payment_sender import payment_sender
 from fraudstream.record import KeyedMessage
 from fraudstream.runtime.settings import KafkaSettings
 from tests.conftest import Names
-from tests.integration.topic import create, read_all
+from tests.integration.topic import administrator, create, read_all
 
 COUNT = 10_000
 
 
 async def _make_again(bootstrap: str, topic: str) -> None:
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    new = NewTopic(topic, 1, 1)
+    async with administrator(bootstrap) as admin, asyncio.timeout(20):
         await admin.delete_topics([topic])
-        async with asyncio.timeout(20):
-            # refused while the deletion is in progress
-            while (await admin.create_topics([NewTopic(topic, 1, 1)])).topic_errors[0][1]:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-    finally:
-        await admin.close()
+        # refused while the deletion is in progress
+        while (await admin.create_topics([new])).topic_errors[0][1]:  # type: ignore[attr-defined]  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def _send(bootstrap: str, topic: str) -> None:

@@ -3,11 +3,11 @@
 import asyncio
 import itertools
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers, replayed
 from fraudstream.payment import DECISIONS, InvalidPayment
 from fraudstream.scored_payment import scored_payment
-from tests.conftest import Names
+from tests.integration.background import in_background
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
@@ -30,13 +30,6 @@ STAMP_MS = 1_790_000_000_000
 _LETTERS_A_ROUND = 3
 _WHY = InvalidPayment(reason="invalid_json", detail="Invalid JSON: EOF")
 _KAFKA_TIMEOUT_S = 20
-
-
-def output_topics(bootstrap: str, names: Names, folder: Path, partitions: int = PARTITIONS) -> Surroundings:
-    """Create the topics that a scorer writes, empty."""
-    made = Surroundings(bootstrap, names, folder, partitions)
-    made.make_topics(dict.fromkeys(made.topics, partitions))
-    return made
 
 
 class Archive:
@@ -131,15 +124,8 @@ class Stream:
     @contextmanager
     def writing(self, payments: int) -> Iterator[None]:
         """Write transactions of that many payments, one after the other, through all broker faults; abort a fifth."""
-        over = threading.Event()
-        thread = threading.Thread(target=lambda: asyncio.run(self._on(payments, over)))
-        thread.start()
-        try:
+        with in_background(lambda over: asyncio.run(self._on(payments, over))):
             yield
-        finally:
-            over.set()
-            thread.join(60)
-            assert not thread.is_alive()
 
     async def _once(self, payments: int, *, commit: bool, stamp_ms: int) -> None:
         async with self._producer() as producer:
@@ -147,7 +133,7 @@ class Stream:
         async with self._producer():  # starts no transaction before the previous one's markers are written
             pass
 
-    async def _on(self, payments: int, over: threading.Event) -> None:
+    async def _on(self, payments: int, over: Event) -> None:
         while not over.is_set():
             with suppress(KafkaError, TimeoutError, OSError):
                 producer = self._producer()

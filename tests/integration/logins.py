@@ -41,7 +41,6 @@ class Place(Surroundings):
         super().__init__(cluster.bootstrap, names, folder)
         self.cluster = cluster
         self.payments, self.scored, self.dead = self.topics
-        self.group = self.settings["CONSUMER_GROUP"]
         escaped = self.group.replace("-", "%2D")
         self.ids = f"{escaped}-{self.payments}-"
         self.replays = f"{escaped}-{self.dead}-replay"

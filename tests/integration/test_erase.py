@@ -8,45 +8,21 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
-from pathlib import Path
 
 import pytest
 
 from cli.csv.erasure import files
 from fraudstream.dead_letter import Place, dead_letter_headers
 from fraudstream.payment import InvalidPayment
-from tests.conftest import Names
 from tests.integration import tools
-from tests.integration.archive import SQLITE, Archive
+from tests.integration.archive import Archive
 from tests.integration.broker.deadline import wait_until
 from tests.integration.erasing import CUSTOMER, NOW_MS, erase, erase_all, ids, letter, running, send, settle
-from tests.integration.pgbouncer import PgBouncer
-from tests.integration.postgres import Postgres
 from tests.integration.scorer import Message, Surroundings, payment
-from tests.integration.service import Service
-from tests.integration.topic import delete_records, delete_topic
+from tests.integration.topic import delete_records
 from tests.scores import PAYMENT, One, scored_values
 
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics, a model and a folder."""
-    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
-
-
-@pytest.fixture(params=["sqlite", "postgres", "pooler"])
-def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
-    """Return an archive of each kind."""
-    if request.param == "sqlite":
-        return Archive(surroundings, SQLITE)
-    server: Postgres | PgBouncer = request.getfixturevalue(request.param)
-    return Archive(surroundings, server.database(names("archive")))
-
-
-@pytest.fixture
-def sqlite(surroundings: Surroundings) -> Archive:
-    """Return an archive in a file."""
-    return Archive(surroundings, SQLITE)
+pytestmark = pytest.mark.partitions(2)
 
 
 def test_beside_running_services(surroundings: Surroundings, archive: Archive) -> None:
@@ -101,7 +77,7 @@ def test_records_not_yet_decided(surroundings: Surroundings, sqlite: Archive) ->
     done = erase(sqlite, "--payment-id", "7", "--yes")
     assert done.code == 1
     assert "1 records are not scored yet" in done.output
-    tools.score(surroundings)
+    surroundings.score()
     with sqlite.archiver() as archiver:
         settle(surroundings, sqlite, 20, 2)
         archiver.pause()
@@ -124,8 +100,7 @@ def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive
         archiver.wait_until_ready()
         surroundings.send([Message(payment(one), b"old") for one in range(1, 6)])
         settle(surroundings, sqlite, 5, 0)
-    delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
-    surroundings.make_topics({surroundings.settings["INPUT_TOPIC"]: 2})
+    surroundings.recreate()
     surroundings.send([Message(payment(one), b"mine") for one in range(11, 16)])
     with surroundings.scorer() as scorer, sqlite.archiver() as archiver:
         settle(surroundings, sqlite, 10, 0)
@@ -151,9 +126,8 @@ def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqli
         ours = dead_letter_headers(Place(topic, 0, 5, NOW_MS), InvalidPayment(reason="invalid_json", detail=""))
         named = [(name, value or b"") for name, value in ours]
         surroundings.send([Message(b'{"payment_id":7', b"mine", headers=named)], topic="DLQ_TOPIC")
-        wait_until(
-            lambda: erase(sqlite, "--payment-id", "7", "--key", "mine", "--yes").code == 0, 40, "all is archived"
-        )
+        mine = "--payment-id", "7", "--key", "mine", "--yes"
+        wait_until(lambda: erase(sqlite, *mine).code == 0, 40, "all is archived")
     assert ids(surroundings) == [1, 2, 3, 4, 5]
     assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
     assert [value for (value,) in sqlite.query("SELECT value FROM dead_letters")] == [letter(90)]
@@ -185,9 +159,8 @@ def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Arch
         settle(surroundings, sqlite, 20, 2)
     with closing(sqlite3.connect(sqlite.file, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
-        own = {"DATABASE_URL": sqlite.url}
         arguments = ("erase", "--payment-id", "7", "--yes")
-        with Service(surroundings.folder, "cli", surroundings.settings | own, *arguments) as service:
+        with surroundings.service("cli", *arguments, DATABASE_URL=sqlite.url) as service:
             service.wait_for("waiting for the database")
             other.execute("COMMIT")
             assert service.wait(60) == 0, service.output
@@ -201,7 +174,7 @@ def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Arch
 def test_refused_commands(surroundings: Surroundings, sqlite: Archive, arguments: list[str], said: str) -> None:
     """Without a name, or without a terminal to confirm, nothing is changed."""
     surroundings.send_payments(20)
-    tools.score(surroundings)
+    surroundings.score()
     before = surroundings.csv.read_bytes()
     done = erase(sqlite, *arguments)
     assert done.code in {1, 2}
@@ -248,39 +221,21 @@ def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
     finally:
         os.umask(before)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in surroundings.csv.parent.iterdir()}
-    for name in (
-        out.name,
-        "mine.scored.csv",
-        "mine.scored.rejected.csv",
-        "payments.db",
-        "fraud_scores_stream.0001.csv",
-    ):
-        assert name in modes
+    tables = {"mine.scored.csv", "mine.scored.rejected.csv", "payments.db", "fraud_scores_stream.0001.csv"}
+    assert modes.keys() >= {out.name, *tables}
     assert {name: oct(mode) for name, mode in modes.items() if mode & 0o007 or not mode & 0o040} == {}
 
 
 def test_the_command_needs_what_its_image_has() -> None:
     """The command runs in the archiver's image, which has no model libraries."""
     code = "import sys, cli.erase.command; print(sorted({'joblib', 'pandas', 'sklearn'} & sys.modules.keys()))"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        env={},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout == "[]\n"
+    assert subprocess.run([sys.executable, "-c", code], env={}, capture_output=True, check=True).stdout == b"[]\n"
 
 
 def test_a_command_without_a_choice_logs_one_line() -> None:
     """No line comes from the libraries that the command imports."""
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "erase"],
-        env={},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "cli", "erase"]
+    done = subprocess.run(command, env={}, capture_output=True, text=True, check=False)
     (line,) = (done.stdout + done.stderr).splitlines()
     assert "nothing to erase: name payments by --payment-id" in line
     assert done.returncode == 1

@@ -63,8 +63,7 @@ def test_a_port_that_is_taken_is_named(names: Names, tmp_path: Path) -> None:
     with Dashboard(surroundings, DASHBOARD_HOST="[::1]") as first:
         port = first.url.rpartition(":")[2]
         with surroundings.service("dashboard", DASHBOARD_HOST="::1", DASHBOARD_PORT=port) as second:
-            assert second.wait() == 1
-            assert f"DASHBOARD_PORT: [::1]:{port}" in second.lines("stopped")[0]["reason"]
+            assert f"DASHBOARD_PORT: [::1]:{port}" in second.wait_for_failure()
 
 
 @pytest.mark.parametrize(("host", "asked"), [("::", "127.0.0.1"), ("::1", "[::1]")])

@@ -23,18 +23,15 @@ def test_swapped_under_load(surroundings: Surroundings) -> None:
     """After five swaps, back and forth, each payment is scored once, and each partition has the versions in order."""
     first = store.active(surroundings.folder / "models")
     assert first is not None
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
-        surroundings.send_payments(1_000)
-        surroundings.wait_until_committed()
+    with surroundings.assigned_scorer() as scorer:
+        surroundings.send_and_wait(1_000)
         expected = [first.version]
         for number in range(5):
             surroundings.send_payments(10_000)
             made = save_model(surroundings.folder / "models", strength=10.0 ** -(number + 1))
             scorer.wait_for("model swapped", count=number + 1)
             expected.append(made.version)
-            surroundings.send_payments(1_000)
-            surroundings.wait_until_committed()
+            surroundings.send_and_wait(1_000)
     assert surroundings.assert_each_once() == 56_000
     by_partition: dict[int, list[str]] = {}
     for (partition, _), (row,) in sorted(csv_rows(surroundings.csv).items()):
@@ -49,20 +46,16 @@ def test_another_rule_of_the_same_model(surroundings: Surroundings) -> None:
     models = surroundings.folder / "models"
     first = store.active(models)
     assert first is not None
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+    with surroundings.assigned_scorer() as scorer:
+        surroundings.send_and_wait(400)
         second = save_model(models, review=0.4)
         assert second.sha256 == first.sha256
         swapped = scorer.wait_for("model swapped")[-1]
         assert (swapped["version"], swapped["was"], swapped["review"]) == (second.version, first.version, 0.4)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(400)
         assert first.version in tool(surroundings, "model", "rollback").output
         assert scorer.wait_for("model swapped", count=2)[-1]["review"] == 0.1
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(400)
     assert surroundings.assert_each_once() == 1_200
     by_partition: dict[int, list[dict[str, str]]] = {}
     for (partition, _), (row,) in sorted(csv_rows(surroundings.csv).items()):
@@ -83,8 +76,7 @@ def test_overridden_thresholds_are_published_as_another_version(surroundings: Su
     assert manifest is not None
     with surroundings.scorer(REVIEW_THRESHOLD="0.3", BLOCK_THRESHOLD="0.9") as scorer:
         (line,) = scorer.wait_for("thresholds overridden")
-        surroundings.send_payments(100)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(100)
     published = {row["model_version"] for rows in csv_rows(surroundings.csv).values() for row in rows}
     assert published == {line["model_version"]} != {manifest.version}
     assert line["model"] == manifest.version
@@ -130,22 +122,19 @@ def test_a_manifest_that_is_damaged_while_running(surroundings: Surroundings) ->
     switch = surroundings.folder / "models" / store.MANIFEST_FILE
     content = switch.read_bytes()
     damages = (_torn, _with_nan, _with_another_threshold, _twice, _folder, _fifo, _link_to_itself)
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
+    with surroundings.assigned_scorer() as scorer:
         for damage in damages:
             refused, restored = len(scorer.lines("model refused")), len(scorer.lines("model kept"))
             damage(switch)
             scorer.wait_for("model refused", count=refused + 1)
-            surroundings.send_payments(40)
-            surroundings.wait_until_committed()
+            surroundings.send_and_wait(40)
             if switch.is_dir():
                 switch.rmdir()
             switch.unlink(missing_ok=True)
             switch.write_bytes(content)
             scorer.wait_for("model kept", count=restored + 1)
         assert "Traceback" not in scorer.output
-        scorer.terminate()
-        assert scorer.wait() == 0
+        scorer.stop()
     assert surroundings.assert_each_once() == 40 * len(damages)
 
 
@@ -154,8 +143,7 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
     models = surroundings.folder / "models"
     first = store.active(models)
     heartbeat = surroundings.folder / "heartbeat"
-    with surroundings.scorer(HEARTBEAT_FILE=str(heartbeat)) as scorer:
-        scorer.wait_for(READY)
+    with surroundings.assigned_scorer(HEARTBEAT_FILE=str(heartbeat)) as scorer:
         scorer.pause()  # it must not see the model before it is damaged
         made = save_model(models, strength=0.01)
         kept = models / store.VERSIONS / made.content_sha256 / store.MODEL_FILE
@@ -165,8 +153,7 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
         scorer.resume()
         (line,) = scorer.wait_for("model refused")
         assert "not the file that its manifest describes" in line["reason"]
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(400)
         wait_until(
             lambda: heartbeat.read_text().startswith("ready; model refused"), 20, "its health check shows the reason"
         )
@@ -189,13 +176,11 @@ def test_a_challenger_is_published_and_promoted(surroundings: Surroundings) -> N
     with surroundings.scorer() as scorer:
         scorer.wait_for("challenger changed")
         scorer.wait_for(READY)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(400)
         assert "400 payments scored by" in tool(surroundings, "model", "compare").output
         assert tool(surroundings, "model", "promote", challenger.version).code == 0
         scorer.wait_for("model swapped")
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(400)
     assert surroundings.assert_each_once() == 800
     events = [event for (event,) in scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"]).values()]
     shadowed = [event for event in events if "challenger_version" in event]

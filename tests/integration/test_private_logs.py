@@ -78,8 +78,7 @@ def test_a_flood_of_any_messages(kafka_bootstrap: str, names: Names, tmp_path: P
         wait_until(lambda: archive.count("dead_letters") > 100, 60, "dead letters are archived")
         services = (scorer, archiver, dashboard.service)
         for service in services:
-            service.terminate()
-            assert service.wait() == 0, service.output
+            service.stop()
     for service in services:
         assert [mark for mark in MARKS if mark in service.output] == []
         assert "Traceback" not in service.output
