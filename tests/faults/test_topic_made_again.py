@@ -5,10 +5,9 @@ from unittest.mock import MagicMock
 
 from aiokafka.admin import NewTopic
 
-from fraudstream.kafka.payment_sender import payment_sender
 from fraudstream.record import KeyedMessage
-from fraudstream.runtime.settings import KafkaSettings
 from tests.conftest import Names
+from tests.integration.test_payment_sender import sending
 from tests.integration.topic import administrator, create, read_all
 
 COUNT = 10_000
@@ -24,10 +23,7 @@ async def _make_again(bootstrap: str, topic: str) -> None:
 
 
 async def _send(bootstrap: str, topic: str) -> None:
-    kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap})
-    stop, log = asyncio.Event(), MagicMock()
-    async with payment_sender(kafka, topic, on_delivery=lambda _: None, stop=stop, log=log) as sender:
-        assert sender is not None
+    async with sending(bootstrap, topic, MagicMock()) as sender:
         sender.put([KeyedMessage(b"%d" % number, b"before", 0) for number in range(100)])
         assert await sender.flush(20) == 0
         await _make_again(bootstrap, topic)
