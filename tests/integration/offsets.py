@@ -11,11 +11,11 @@ from aiokafka.protocol.admin import DeleteGroupsRequest
 from tests.integration.topic import administer
 
 
-def ends(bootstrap: str, topic: str) -> dict[int, int]:
-    """Return the end offset of each partition."""
+def ends(bootstrap: str, topic: str, isolation: str = "read_uncommitted") -> dict[int, int]:
+    """Return the end offset of each partition; with read_committed, the last stable one."""
 
     async def ask() -> dict[int, int]:
-        async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap) as consumer:
+        async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, isolation_level=isolation) as consumer:
             offsets = await consumer.end_offsets(consumer.assignment())
             return {place.partition: offset for place, offset in offsets.items()}
 
