@@ -134,9 +134,7 @@ def test_the_file_is_deleted_while_in_use(sqlite: Archive, stream: Stream, mode:
 
 def test_shared_memory_that_a_mount_does_not_offer(sqlite: Archive, stream: Stream) -> None:
     """A viewer left WAL mode on, and memory can't be shared: the archiver, alone on the file, turns it off."""
-    with sqlite.archiver() as first:
-        sqlite.wait_until_archived(first)
-        first.stop()
+    sqlite.fill()
     with viewer(sqlite, SWITCH):
         pass
     for name in ("-wal", "-shm"):
@@ -153,9 +151,7 @@ def test_shared_memory_that_a_mount_does_not_offer(sqlite: Archive, stream: Stre
 
 def test_files_of_a_viewer_that_may_not_be_written(sqlite: Archive, stream: Stream, surroundings: Surroundings) -> None:
     """The unwritable files of another user's killed viewer are named, and the archiver continues once they are gone."""
-    with sqlite.archiver() as first:
-        sqlite.wait_until_archived(first)
-        first.stop()
+    sqlite.fill()
     with viewer(sqlite, SWITCH, "CREATE TABLE notes (text)"):
         pass
     beside = [sqlite.file.with_name(sqlite.file.name + name) for name in ("-wal", "-shm")]

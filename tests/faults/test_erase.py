@@ -24,8 +24,7 @@ ROTATED = {"CSV_ROTATE_BYTES": "4000"}
 @pytest.mark.parametrize("step", failpoints.ERASE_NAMES)
 def test_killed_at_each_step(surroundings: Surroundings, sqlite: Archive, step: str) -> None:
     """Each file is the old or the new one; scorer and archiver continue; the next run erases the rest."""
-    with running(surroundings, sqlite, **ROTATED) as (_, archiver):
-        archiver.wait_until_ready()
+    with running(surroundings, sqlite, **ROTATED):
         for _ in range(2):
             surroundings.send_and_wait(100)
         wait_until(lambda: sqlite.count() == 200, 40, "archived")

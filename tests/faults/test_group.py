@@ -1,8 +1,9 @@
 """Changes of the group: members join and leave, partitions are added."""
 
-from pathlib import Path
+from contextlib import ExitStack
 
-from tests.conftest import Names
+import pytest
+
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment
 from tests.integration.topic import add_partitions
@@ -13,8 +14,8 @@ def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> No
     total = 0
     with surroundings.assigned_scorer() as first:
         for members in (3, 5):
-            more = [surroundings.scorer() for _ in range(members)]
-            try:
+            with ExitStack() as stack:
+                more = [stack.enter_context(surroundings.scorer()) for _ in range(members)]
                 for _ in range(6):
                     surroundings.send_payments(1_000)
                     total += 1_000
@@ -23,9 +24,6 @@ def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> No
                 for service in more:
                     service.terminate()
                 assert [service.wait() for service in more] == [0] * members
-            finally:
-                for service in more:
-                    service.kill()
         surroundings.wait_until_committed()
         wait_until(
             lambda: first.lines(READY)[-1]["partitions"] == [0, 1, 2, 3], 30, "the first one owns all partitions again"
@@ -61,11 +59,11 @@ def test_case_16_too_few_partitions_in_an_output_topic(surroundings: Surrounding
     assert surroundings.assert_each_once() == 401
 
 
-def test_more_members_than_partitions_stay_able_to_rejoin(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+@pytest.mark.partitions(1)
+def test_more_members_than_partitions_stay_able_to_rejoin(surroundings: Surroundings) -> None:
     """Of three members of one partition the owner dies, twice, and another member takes over."""
-    scene = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
-    members = [scene.scorer() for _ in range(3)]
-    try:
+    with ExitStack() as stack:
+        members = [stack.enter_context(surroundings.scorer()) for _ in range(3)]
         for service in members:
             service.wait_for(READY)
         for _ in range(2):
@@ -73,8 +71,5 @@ def test_more_members_than_partitions_stay_able_to_rejoin(kafka_bootstrap: str, 
             owner.kill()
             members.remove(owner)
             wait_until(lambda: any(s.lines(READY)[-1]["partitions"] for s in members), 40, "another one owns it")
-            scene.send_and_wait(50)
-    finally:
-        for service in members:
-            service.kill()
-    assert scene.assert_each_once() == 100
+            surroundings.send_and_wait(50)
+    assert surroundings.assert_each_once() == 100

@@ -62,16 +62,23 @@ def assert_never_ready(scorer: Service, retries: int = 2) -> None:
     assert states == {scorer.lines(BLOCKED)[0]["reason"]}
 
 
-@pytest.mark.parametrize("limit", ["100000", "1000"])
-def test_batches_are_sized_by_the_scored_topic(surroundings: Surroundings, limit: str) -> None:
-    """3,000 payments in one partition make ten batches of what the topic accepts, or more than 1,000."""
-    configure(surroundings, "SCORED_TOPIC", max_message_bytes=limit)
-    surroundings.send_payments(3_000, partitions=1)
+@pytest.mark.parametrize(
+    ("count", "setting"),
+    [
+        pytest.param(3_000, {"max_message_bytes": "100000"}, id="ten batches of what the topic accepts"),
+        pytest.param(3_000, {"max_message_bytes": "1000"}, id="more than 1,000 batches"),
+        pytest.param(1_000, {"segment_bytes": "50000"}, id="a batch larger than a segment is refused otherwise"),
+    ],
+)
+def test_batches_are_sized_by_the_scored_topic(surroundings: Surroundings, count: int, setting: dict[str, str]) -> None:
+    """Payments in one partition make batches that the topic accepts."""
+    configure(surroundings, "SCORED_TOPIC", **setting)
+    surroundings.send_payments(count, partitions=1)
     with surroundings.scorer() as scorer:
         surroundings.wait_until_committed(30)
         assert not scorer.lines(BLOCKED)
         assert not scorer.lines("partitions taken over again")
-    assert surroundings.assert_each_once() == 3_000
+    assert surroundings.assert_each_once() == count
 
 
 def test_batches_are_sized_by_the_dead_letters_topic(surroundings: Surroundings) -> None:
@@ -87,16 +94,6 @@ def test_batches_are_sized_by_the_dead_letters_topic(surroundings: Surroundings)
     assert headers["dlq.value_bytes"] == b"30000"
     assert headers["dlq.value_sha256"] == hashlib.sha256(b"y" * 30_000).hexdigest().encode()
     assert 18_000 < len(letter.value or b"") < 20_000
-
-
-def test_batches_are_sized_by_the_segment(surroundings: Surroundings) -> None:
-    """A batch larger than a segment is refused with another error."""
-    configure(surroundings, "SCORED_TOPIC", segment_bytes="50000")
-    surroundings.send_payments(1_000, partitions=1)
-    with surroundings.scorer() as scorer:
-        surroundings.wait_until_committed(30)
-        assert not scorer.lines(BLOCKED)
-    assert surroundings.assert_each_once() == 1_000
 
 
 def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings) -> None:

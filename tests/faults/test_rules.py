@@ -20,6 +20,13 @@ from tests.oracle import scored
 _TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")
 
 
+def score(scene: Surroundings, mutant: str) -> None:
+    """Run the mutant until the group has committed all records that the input has now, then stop it."""
+    with scene.mutant(mutant) as owner:
+        scene.wait_until_committed()
+        owner.stop()
+
+
 def overlapping_appends(scene: Surroundings, mutant: str) -> None:
     """Stop a replica in the middle of its write, while another one appends its own partitions."""
     with scene.mutant(mutant) as first, scene.mutant(mutant, FAILPOINTS="torn=stop") as second:
@@ -38,10 +45,10 @@ def overlapping_appends(scene: Surroundings, mutant: str) -> None:
         scene.wait_until_committed()
 
 
-def replay_after_the_append(scene: Surroundings, mutant: str) -> None:
+def replay_after_the_append(scene: Surroundings, mutant: str, failpoint: str = "stored=kill") -> None:
     """Kill a scorer when the CSV has the rows and Kafka has no commit."""
     scene.send_payments(1_000)
-    with scene.mutant(mutant, FAILPOINTS="stored=kill") as first:
+    with scene.mutant(mutant, FAILPOINTS=failpoint) as first:
         first.wait_until_killed()
     with scene.mutant(mutant):
         scene.wait_until_committed()
@@ -64,11 +71,7 @@ def zombie_with_another_model(scene: Surroundings, mutant: str) -> None:
 
 def death_between_commit_and_append(scene: Surroundings, mutant: str) -> None:
     """Kill a scorer when Kafka's commit is done."""
-    scene.send_payments(1_000)
-    with scene.mutant(mutant, FAILPOINTS="committed=kill") as first:
-        first.wait_until_killed()
-    with scene.mutant(mutant):
-        scene.wait_until_committed()
+    replay_after_the_append(scene, mutant, failpoint="committed=kill")
 
 
 def rejected_batch(scene: Surroundings, mutant: str) -> None:
@@ -132,9 +135,7 @@ def takeover_of_an_older_generation_on_another_host(scene: Surroundings, mutant:
     other = str(scene.folder / "outputs" / "of_another_host.csv")
     with scene.mutant(mutant, FAILPOINTS="registering=stop", CSV_PATH=other) as zombie:
         zombie.wait_until_paused()
-        with scene.mutant(mutant) as owner:
-            scene.wait_until_committed()
-            owner.stop()
+        score(scene, mutant)
         zombie.resume()
         wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
         zombie.wait_until_ready()
@@ -146,9 +147,7 @@ def first_start_of_two(scene: Surroundings, mutant: str) -> None:
     scene.send_payments(100, partitions=1)
     with scene.mutant(mutant, FAILPOINTS="start_read=stop") as late:
         late.wait_until_paused()
-        with scene.mutant(mutant) as owner:
-            scene.wait_until_committed()
-            owner.stop()
+        score(scene, mutant)
         late.resume()
         late.wait_until_ready()
         scene.send_and_wait(100, partitions=1)
@@ -158,9 +157,7 @@ def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
     """Delete the offsets; a host with a CSV continues after it. A new host, paused in its start, commits it late."""
     _one_partition(scene)
     other = str(scene.folder / "outputs" / "of_another_host.csv")
-    with scene.mutant(mutant) as owner:
-        scene.wait_until_committed()
-        owner.stop()
+    score(scene, mutant)
     delete_group(scene.bootstrap, scene.group)
     with scene.mutant(mutant, FAILPOINTS="start_read=stop", CSV_PATH=other) as late:
         late.wait_until_paused()

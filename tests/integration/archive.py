@@ -22,7 +22,7 @@ from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 from tests.oracle import committed_records
-from tests.scores import One, Record, payment, scored_values
+from tests.scores import One, Record, numbered, scored_values
 
 SQLITE = "sqlite:///outputs/payments.db"
 PARTITIONS = 2
@@ -71,6 +71,12 @@ class Archive:
         except TimeoutError as error:
             found = {table: self.count(table) for table in wanted}
             raise AssertionError(f"{error}, but {found}\n{service.output if service else ''}") from None
+
+    def fill(self) -> None:
+        """Run an archiver until all is archived, then stop it."""
+        with self.archiver() as service:
+            self.wait_until_archived(service)
+            service.stop()
 
     def assert_each_once(self) -> int:
         """Assert that the rows are exactly the committed records of this stream, each once; return their number."""
@@ -184,16 +190,8 @@ def _marker(source: str, partition: int, offset: int) -> Sequence[tuple[str, byt
 
 def _one(number: int, partitions: int, stamp_ms: int) -> One:
     """Return a payment as different from the others as possible."""
-    one = payment(
-        payment_id=2**63 - 1 - number,
-        amount=0.01 + number % 900,
-        country_risk_score=0.25,
-        failed_logins=number % 7,
-        transaction_hour=number % 24,
-        is_new_device=number % 2,
-    )
     return One(
-        payment=one,
+        payment=numbered(number, payment_id=2**63 - 1 - number, amount=0.01 + number % 900),
         fraud_probability=number % 1_000 / 1_000,
         decision=DECISIONS[number % 3],
         model_version="0123456789ab",

@@ -50,8 +50,9 @@ def ids(surroundings: Surroundings) -> list[int]:
 
 @contextmanager
 def running(surroundings: Surroundings, archive: Archive, **settings: str) -> Iterator[tuple[Service, Service]]:
-    """Run a scorer and an archiver; neither may log a problem."""
+    """Run a scorer and an archiver, once the latter is ready; neither may log a problem."""
     with surroundings.scorer(**settings) as scorer, archive.archiver() as archiver:
+        archiver.wait_until_ready()
         yield scorer, archiver
         for event in PROBLEMS:
             assert not scorer.lines(event), scorer.output

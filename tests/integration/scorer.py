@@ -21,7 +21,6 @@ from fraudstream.model import store
 from fraudstream.model.fraud_model import Thresholds
 from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import simulate
-from tests import scores
 from tests.conftest import Names
 from tests.integration import offsets
 from tests.integration.background import in_background
@@ -29,6 +28,7 @@ from tests.integration.broker.deadline import wait_until
 from tests.integration.service import Service
 from tests.integration.topic import administer, commit, delete_topic, partition_counts, read_all
 from tests.oracle import assert_each_once, wait_until_drained
+from tests.scores import numbered
 
 READY = "partitions assigned"
 _ROOT = Path(__file__).parents[2]
@@ -61,16 +61,7 @@ def save_model(
 
 def payment(number: int) -> bytes:
     """Return a valid payment, the same for the same number."""
-    return json.dumps(
-        scores.payment(
-            payment_id=number,
-            amount=10.5 + number % 90,
-            country_risk_score=0.25,
-            failed_logins=number % 7,
-            transaction_hour=number % 24,
-            is_new_device=number % 2,
-        )
-    ).encode()
+    return json.dumps(numbered(number)).encode()
 
 
 class Surroundings:

@@ -95,9 +95,7 @@ def test_a_challenger_is_compared(archive: Archive, surroundings: Surroundings) 
         ],
         "SCORED_TOPIC",
     )
-    with archive.archiver() as service:
-        archive.wait_until_archived(service)
-        service.stop()
+    archive.fill()
     ((agreement, difference),) = archive.query("SELECT agreement, mean_difference FROM model_comparison")
     assert (float(agreement), round(float(difference), 6)) == (0.5, 0.3625)
     (reasons,) = archive.query("SELECT CAST(reasons AS text) FROM top_blocked LIMIT 1")[0]
@@ -122,9 +120,7 @@ def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: 
     """Deleted records are logged with partition, range and count; reading resumes after them, new partitions from 0."""
     stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
     stream.write(40)
-    with sqlite.archiver() as first:
-        sqlite.wait_until_archived(first)
-        first.stop()
+    sqlite.fill()
     stream.write(40)
     delete_records(surroundings.bootstrap, topic, {0: 30})
     with sqlite.archiver() as second:
@@ -145,9 +141,7 @@ def test_a_re_created_topic_is_read_from_its_beginning(
 ) -> None:
     """The topic is recognized by an end before our position, or by another record at the last position read."""
     Stream(surroundings).write(40)
-    with sqlite.archiver() as first:
-        sqlite.wait_until_archived(first)
-        first.stop()
+    sqlite.fill()
     surroundings.recreate("SCORED_TOPIC")
     count = 100 if longer else 10
     Stream(surroundings).write(count, stamp_ms=STAMP_MS + 1_000_000)

@@ -27,8 +27,7 @@ pytestmark = pytest.mark.partitions(2)
 
 def test_beside_running_services(surroundings: Surroundings, archive: Archive) -> None:
     """Erasure by id and key covers rotated files; services then continue, verify is clean, rebuild restores nothing."""
-    with running(surroundings, archive, CSV_ROTATE_BYTES="4000") as (_, archiver):
-        archiver.wait_until_ready()
+    with running(surroundings, archive, CSV_ROTATE_BYTES="4000"):
         for first in (1, 101):
             send(surroundings, first, 100)
             surroundings.wait_until_committed()
@@ -59,8 +58,7 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
 
 def test_nothing_is_left_in_the_file(surroundings: Surroundings, sqlite: Archive) -> None:
     """Neither SQLite's pages nor files beside it have the data, even after a kill before the file was rewritten."""
-    with running(surroundings, sqlite) as (_, archiver):
-        archiver.wait_until_ready()
+    with running(surroundings, sqlite):
         send(surroundings, 1, 100)
         settle(surroundings, sqlite, 100, 2)
         assert b"secret-of-90" in sqlite.file.read_bytes()
@@ -96,8 +94,7 @@ def test_records_not_yet_decided(surroundings: Surroundings, sqlite: Archive) ->
 
 def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive) -> None:
     """Of the same places in two topics, only the present topic's payments are erased by key, in CSV and archive."""
-    with running(surroundings, sqlite) as (_, archiver):
-        archiver.wait_until_ready()
+    with running(surroundings, sqlite):
         surroundings.send([Message(payment(one), b"old") for one in range(1, 6)])
         settle(surroundings, sqlite, 5, 0)
     surroundings.recreate()
@@ -114,8 +111,7 @@ def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive
 def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqlite: Archive) -> None:
     """A writer to the output topics may name any place of the input; by id and by key, other payments stay."""
     topic = surroundings.settings["INPUT_TOPIC"]
-    with running(surroundings, sqlite) as (_, archiver):
-        archiver.wait_until_ready()
+    with running(surroundings, sqlite):
         surroundings.send([Message(payment(one), b"other", timestamp_ms=NOW_MS) for one in range(1, 6)])
         surroundings.send([Message(letter(90), timestamp_ms=NOW_MS), Message(payment(7), b"mine")])
         settle(surroundings, sqlite, 6, 1)
@@ -137,8 +133,7 @@ def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqli
 
 def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings, sqlite: Archive) -> None:
     """After the steps of docs/privacy.md nothing is left in Kafka, and verify stays clean."""
-    with running(surroundings, sqlite) as (_, archiver):
-        archiver.wait_until_ready()
+    with running(surroundings, sqlite):
         send(surroundings, 1, 20)
         settle(surroundings, sqlite, 20, 2)
         erase_all(sqlite, "--payment-id", "7", "--payment-id", "90")
@@ -153,8 +148,7 @@ def test_the_beginnings_of_topics_deleted_afterwards(surroundings: Surroundings,
 
 def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Archive) -> None:
     """The command waits while another program holds SQLite's lock."""
-    with running(surroundings, sqlite) as (_, archiver):
-        archiver.wait_until_ready()
+    with running(surroundings, sqlite):
         send(surroundings, 1, 20)
         settle(surroundings, sqlite, 20, 2)
     with closing(sqlite3.connect(sqlite.file, isolation_level=None)) as other:
@@ -203,8 +197,7 @@ def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
     """Whatever the umask of the user who starts the services, the group can read all files and others none."""
     before = os.umask(0)
     try:
-        with running(surroundings, sqlite, CSV_ROTATE_BYTES="1000") as (_, archiver):
-            archiver.wait_until_ready()
+        with running(surroundings, sqlite, CSV_ROTATE_BYTES="1000"):
             for first in (1, 101):
                 send(surroundings, first, 50)
                 surroundings.wait_until_committed()

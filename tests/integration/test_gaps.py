@@ -111,9 +111,7 @@ def test_the_dead_letter_at_an_offset(surroundings: Surroundings) -> None:
 def test_the_archive_of_a_re_created_scored_topic(surroundings: Surroundings, sqlite: Archive) -> None:
     """A marker at the offset of the last archived record is enough to recognize another topic."""
     Stream(surroundings).write(4)
-    with sqlite.archiver() as first:
-        sqlite.wait_until_archived(first)
-        first.stop()
+    sqlite.fill()
     surroundings.recreate("SCORED_TOPIC")
     stream = Stream(surroundings)
     for payments in (3, 5):  # the marker of the first one is at offset 3

@@ -16,10 +16,8 @@ from fraudstream.kafka.first_start import commit_start
 from fraudstream.kafka.group_requests import CommittedOffset, GroupRequests, Membership
 from fraudstream.kafka.producing import transactional_id
 from fraudstream.runtime.settings import KafkaSettings
-from tests.conftest import Names
 from tests.integration.group_member import member
 from tests.integration.scorer import Surroundings
-from tests.integration.topic import create
 
 pytestmark = pytest.mark.kafka4
 LONG_MS = 60_000
@@ -27,12 +25,12 @@ LONG_MS = 60_000
 T = TypeVar("T")
 
 
-def _run(bootstrap: str, group: str, topic: str, work: Callable[[GroupRequests], Awaitable[T]]) -> T:
+def _run(scene: Surroundings, work: Callable[[GroupRequests], Awaitable[T]]) -> T:
     async def run() -> T:
-        admin = admin_client(KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}))
+        admin = admin_client(KafkaSettings.from_env(scene.settings))
         await admin.start()
         try:
-            return await work(GroupRequests(admin._client, group, topic))
+            return await work(GroupRequests(admin._client, scene.group, scene.topics[0]))
         finally:
             await admin.close()
 
@@ -41,7 +39,7 @@ def _run(bootstrap: str, group: str, topic: str, work: Callable[[GroupRequests],
 
 def _committed(scene: Surroundings) -> dict[int, CommittedOffset]:
     partitions = range(scene.partitions)
-    return _run(scene.bootstrap, scene.group, scene.topics[0], lambda requests: requests.committed(partitions))
+    return _run(scene, lambda requests: requests.committed(partitions))
 
 
 def _owners(scene: Surroundings) -> set[str]:
@@ -72,13 +70,15 @@ def test_every_commit_names_the_owner(surroundings: Surroundings, guarantee: str
         assert surroundings.assert_each_once() == 400
 
 
-def test_a_stable_read_waits_for_an_open_transaction(kafka_bootstrap: str, names: Names) -> None:
+@pytest.mark.partitions(1)
+def test_a_stable_read_waits_for_an_open_transaction(surroundings: Surroundings) -> None:
     """An offset that a transaction may still commit is not read; an ordinary read returns the one before."""
-    topic, group = names("payments"), names("group")
-    create(kafka_bootstrap, topic, 1)
+    topic, group = surroundings.topics[0], surroundings.group
 
     async def work(requests: GroupRequests) -> None:
-        async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=f"{group}-x") as producer:
+        async with AIOKafkaProducer(
+            bootstrap_servers=surroundings.bootstrap, transactional_id=f"{group}-x"
+        ) as producer:
             await producer.begin_transaction()
             offsets = {TopicPartition(topic, 0): OffsetAndMetadata(7, "mine")}
             await producer.send_offsets_to_transaction(offsets, group)
@@ -89,37 +89,39 @@ def test_a_stable_read_waits_for_an_open_transaction(kafka_bootstrap: str, names
             await producer.commit_transaction()
             assert await asyncio.wait_for(stable, 10) == {0: CommittedOffset(7, "mine")}
 
-    _run(kafka_bootstrap, group, topic, work)
+    _run(surroundings, work)
 
 
-def test_a_start_does_not_wait_for_transactions_where_there_are_offsets(kafka_bootstrap: str, names: Names) -> None:
+@pytest.mark.partitions(1)
+def test_a_start_does_not_wait_for_transactions_where_there_are_offsets(surroundings: Surroundings) -> None:
     """A killed owner leaves a transaction open for a minute; a group that has begun needs no first start."""
-    topic, group = names("payments"), names("group")
-    create(kafka_bootstrap, topic, 1)
-    kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap})
+    topic, group = surroundings.topics[0], surroundings.group
+    kafka = KafkaSettings.from_env(surroundings.settings)
 
     async def start() -> dict[int, int]:
         return await commit_start(kafka, topic, group, 1, latest=False, guarantee="exactly_once")
 
     async def work(requests: GroupRequests) -> None:
         assert await start() == {0: 0}
-        async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=f"{group}-x") as producer:
+        async with AIOKafkaProducer(
+            bootstrap_servers=surroundings.bootstrap, transactional_id=f"{group}-x"
+        ) as producer:
             await producer.begin_transaction()
             await producer.send_offsets_to_transaction({TopicPartition(topic, 0): 7}, group)
             assert await asyncio.wait_for(start(), 10) == {}
             await producer.commit_transaction()
         assert await requests.committed([0]) == {0: CommittedOffset(7, "")}
 
-    _run(kafka_bootstrap, group, topic, work)
+    _run(surroundings, work)
 
 
-def test_a_fence_ends_a_transaction_and_its_producer(kafka_bootstrap: str, names: Names) -> None:
+@pytest.mark.partitions(1)
+def test_a_fence_ends_a_transaction_and_its_producer(surroundings: Surroundings) -> None:
     """The fence returns when the transaction is aborted; that producer commits nothing afterwards."""
-    topic, group = names("payments"), names("group")
-    create(kafka_bootstrap, topic, 1)
+    topic, group = surroundings.topics[0], surroundings.group
 
     async def work(requests: GroupRequests) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=f"{group}-x")
+        producer = AIOKafkaProducer(bootstrap_servers=surroundings.bootstrap, transactional_id=f"{group}-x")
         await producer.start()
         await producer.begin_transaction()
         await producer.send_and_wait(topic, b"never to be read", partition=0)
@@ -130,7 +132,7 @@ def test_a_fence_ends_a_transaction_and_its_producer(kafka_bootstrap: str, names
             await producer.commit_transaction()
         await producer.stop()
 
-    _run(kafka_bootstrap, group, topic, work)
+    _run(surroundings, work)
 
 
 def test_a_non_member_of_that_generation_registers_nothing(surroundings: Surroundings) -> None:
@@ -143,7 +145,7 @@ def test_a_non_member_of_that_generation_registers_nothing(surroundings: Surroun
                 with pytest.raises(KafkaError):
                     await requests.commit(membership, {0: 0}, "other")
 
-        _run(surroundings.bootstrap, surroundings.group, surroundings.settings["INPUT_TOPIC"], work)
+        _run(surroundings, work)
         assert _committed(surroundings) == before
 
 

@@ -3,8 +3,9 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from fraudstream.scored_payment import HEADER
-from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment
@@ -50,9 +51,9 @@ def test_replicas_come_and_go_under_load(surroundings: Surroundings) -> None:
     assert surroundings.csv.read_text().count(HEADER) == 1
 
 
-def test_more_replicas_than_partitions(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+@pytest.mark.partitions(1)
+def test_more_replicas_than_partitions(surroundings: Surroundings) -> None:
     """A member without partitions is healthy, and takes over when the other one leaves."""
-    surroundings = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
     with surroundings.assigned_scorer() as first, surroundings.assigned_scorer() as second:
         owner, other = (first, second) if first.lines(READY)[-1]["partitions"] else (second, first)
         owner.stop()
