@@ -109,7 +109,7 @@ def measure(bench: Bench) -> Screen:
             time.sleep(_SETTLE_S)
             idle = _samples(process, min(_IDLE_S, bench.settings.dashboard_s), Written())
         found = _load(new, process, url, templates, bench.settings.dashboard_s, idle)
-    print("\n".join(section({"dashboard": asdict(found)})), flush=True)
+    print(section(asdict(found)), flush=True)
     return found
 
 

@@ -132,7 +132,7 @@ def test_a_replay_unchanged_comes_back(scored: Surroundings) -> None:
     assert "1 already replayed" in tools.run(scored, "dlq", "replay", "1/0", "--yes").output
     assert "--again" in tools.run(scored, "dlq", "replay", "--replayed", "--yes").output
     assert len(replays(scored)) == 1
-    assert tools.run(scored, "dlq", "replay", "1/0", "--yes", "--again").code == 0
+    tools.succeed(scored, "dlq", "replay", "1/0", "--yes", "--again")
     assert len(replays(scored)) == 2
     scored.wait_until_drained()
     tools.assert_well(scored, "1 dead letters were replayed")

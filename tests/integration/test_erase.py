@@ -203,13 +203,13 @@ def test_files_are_private(surroundings: Surroundings, sqlite: Archive) -> None:
                 surroundings.wait_until_committed()
             settle(surroundings, sqlite, 100, 4)
         out = surroundings.csv.with_name("letters.jsonl")
-        assert tools.run(surroundings, "dlq", "export", "--out", str(out)).code == 0
+        tools.succeed(surroundings, "dlq", "export", "--out", str(out))
         table = surroundings.folder / "mine.csv"
         table.write_text(
             "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device\n"
             "1,1.5,0.5,0,1,0\n2,x,0.5,0,1,0\n"
         )
-        assert tools.run(surroundings, "score", str(table)).code == 0
+        tools.succeed(surroundings, "score", str(table))
         erase_all(sqlite, "--payment-id", "7")
     finally:
         os.umask(before)

@@ -127,7 +127,7 @@ def test_model_compare_counts_payments(surroundings: Surroundings) -> None:
     models = surroundings.folder / "models"
     challenger = save_model(models, strength=0.01)
     save_model(models, strength=0.001)
-    assert tools.run(surroundings, "model", "challenge", challenger.version).code == 0
+    tools.succeed(surroundings, "model", "challenge", challenger.version)
     surroundings.send_payments(30)
     with surroundings.scorer(MAX_BATCH_RECORDS="1") as scorer:
         scorer.wait_for("challenger changed")

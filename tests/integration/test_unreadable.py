@@ -108,10 +108,8 @@ def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
         assert code == 503
         assert f"fraudstream skip {topic} {_PARTITION} {first}" in text
         assert surroundings.positions()[_PARTITION] == first
-        wrong = tools.fail(surroundings, "skip", topic, str(_PARTITION), str(first + 1))
-        assert f"stopped at offset {first}" in wrong
-        healthy = tools.fail(surroundings, "skip", topic, "0", "5", "--timeout", "2")
-        assert "nothing was skipped" in healthy
+        assert f"stopped at offset {first}" in tools.fail(surroundings, "skip", topic, str(_PARTITION), str(first + 1))
+        assert "nothing was skipped" in tools.fail(surroundings, "skip", topic, "0", "5", "--timeout", "2")
         foreign = tools.run(surroundings, "skip", surroundings.settings["SCORED_TOPIC"], "0", "5")
         assert "INPUT_TOPIC" in foreign.output
         output = tools.succeed(surroundings, "skip", topic, str(_PARTITION), str(first))
@@ -142,7 +140,7 @@ def test_a_stopped_partition_is_stopped_for_its_next_owner_too(
             surroundings.wait_for_positions({0: 10, 2: 10, 3: 10})
             scorer.stop()
     with surroundings.assigned_scorer() as scorer:
-        assert tools.run(surroundings, "skip", topic, str(_PARTITION), "0").code == 0
+        tools.succeed(surroundings, "skip", topic, str(_PARTITION), "0")
         surroundings.wait_until_committed()
     assert len(csv_rows(surroundings.csv)) == 30
 
@@ -164,8 +162,7 @@ def test_a_batch_with_a_wrong_length_is_skipped_to_what_the_broker_still_serves(
         file.write(struct.pack(">i", length + change))
     with surroundings.scorer() as scorer:
         scorer.wait_for("partition stopped")
-        output = tools.succeed(surroundings, "skip", topic, str(_PARTITION), "10", "--timeout", "30")
-        assert "offsets 10 to " in output
+        assert "offsets 10 to " in tools.succeed(surroundings, "skip", topic, str(_PARTITION), "10", "--timeout", "30")
         surroundings.send_payments(40)
         surroundings.wait_until_committed(20)
         scorer.stop()
@@ -188,9 +185,8 @@ def test_readers_skip_undecodable_batches(module_cluster: Cluster, surroundings:
         (line,) = [one for one in archiver.lines("unreadable records skipped") if "scored" in one["topic"]]
         assert (line["partition"], line["count"]) == (_PARTITION, 1)
         assert "Traceback" not in archiver.output + dashboard.service.output
-    found = tools.assert_findings(surroundings, "unreadable")
-    assert "in the CSV only (10)" in found
-    assert tools.run(surroundings, "dlq", "list").code == 0
+    assert "in the CSV only (10)" in tools.assert_findings(surroundings, "unreadable")
+    tools.succeed(surroundings, "dlq", "list")
 
 
 def test_whatever_a_broker_accepts_is_scored_or_a_dead_letter(surroundings: Surroundings) -> None:
