@@ -49,19 +49,16 @@ def delete(bootstrap: str, names: Collection[str]) -> None:
 
 def committed_records(bootstrap: str, topic: str, partitions: int) -> int:
     """Return the number of records that a read_committed reader finds in `topic`, by reading all of it."""
-    reader = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "count",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "enable.auto.commit": False,
-            "log_level": 0,
-        }
-    )
-    reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
-    with closing(reader):
-        return _count(reader, partitions)
+    with closing(reader(bootstrap, topic, partitions, **{"enable.partition.eof": True})) as consumer:
+        return _count(consumer, partitions)
+
+
+def reader(bootstrap: str, topic: str, partitions: int, **options: object) -> Consumer:
+    """Return a read_committed consumer of the whole topic."""
+    own = {"bootstrap.servers": bootstrap, "group.id": f"{topic}-reader", "isolation.level": "read_committed"}
+    consumer = Consumer({**own, "enable.auto.commit": False, "log_level": 0, **options})
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
+    return consumer
 
 
 def _count(reader: Consumer, partitions: int) -> int:

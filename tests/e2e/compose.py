@@ -35,7 +35,7 @@ def bridge_address() -> str:
 
 
 class Stack:
-    """One project: its clone, its containers and their output."""
+    """One project: its clone, its containers and their output; addresses as seen from the host."""
 
     def __init__(self, project: str, folder: Path) -> None:
         self.folder = folder
@@ -43,26 +43,11 @@ class Stack:
         self.project = project
         variables = ("KAFKA_HOST_PORT", "DASHBOARD_PORT", "PROMETHEUS_PORT", "POSTGRES_HOST_PORT")
         self._ports = {name: Port.reserve() for name in variables}
-
-    @property
-    def bootstrap(self) -> str:
-        """Kafka's address, as seen from the host."""
-        return f"127.0.0.1:{self._ports['KAFKA_HOST_PORT'].number}"
-
-    @property
-    def page(self) -> str:
-        """The dashboard's address."""
-        return f"http://127.0.0.1:{self._ports['DASHBOARD_PORT'].number}"
-
-    @property
-    def prometheus(self) -> str:
-        """Prometheus' address."""
-        return f"http://127.0.0.1:{self._ports['PROMETHEUS_PORT'].number}"
-
-    @property
-    def postgres(self) -> str:
+        kafka, page, prometheus, postgres = (port.number for port in self._ports.values())
+        self.bootstrap, self.page = f"127.0.0.1:{kafka}", f"http://127.0.0.1:{page}"
+        self.prometheus = f"http://127.0.0.1:{prometheus}"
+        self.postgres = f"host=127.0.0.1 port={postgres}"
         """Postgres' address, where its port is published."""
-        return f"host=127.0.0.1 port={self._ports['POSTGRES_HOST_PORT'].number}"
 
     @property
     def csv(self) -> Path:

@@ -44,6 +44,13 @@ def load(scene: Surroundings, per_round: int = 200) -> Iterator[list[int]]:
         yield sent
 
 
+def assert_scores_all(scene: Surroundings, scorer: Service) -> None:
+    """Wait until all records are committed; the same process must still run, and have logged no traceback."""
+    scene.wait_until_committed(timeout_s=120)
+    assert scorer.running, scorer.output
+    assert "Traceback" not in scorer.output, scorer.output
+
+
 def wait_for_rounds(sent: list[int], more: int) -> None:
     """Wait until `more` further rounds are sent."""
     target = len(sent) + more
@@ -68,9 +75,7 @@ def test_cases_7_8_9_11(own: Surroundings, own_cluster: Cluster, case: int, how:
             wait_for_rounds(sent, 5)
             break_it(own_cluster, how)
             wait_for_rounds(sent, 5)
-        own.wait_until_committed(timeout_s=120)
-        assert scorer.running, scorer.output
-        assert "Traceback" not in scorer.output, scorer.output
+        assert_scores_all(own, scorer)
     assert own.assert_each_once() >= sum(sent)
 
 
@@ -108,9 +113,7 @@ def test_case_12_the_coordinators_move(three_brokers: Cluster, names: Names, tmp
                 broker.kill()
                 wait_for_rounds(sent, 3)
                 broker.start()
-        own.wait_until_committed(timeout_s=120)
-        assert scorer.running, scorer.output
-        assert "Traceback" not in scorer.output, scorer.output
+        assert_scores_all(own, scorer)
     assert own.assert_each_once() >= sum(sent)
 
 
@@ -224,16 +227,14 @@ def test_case_13_cut_at_the_end_of_transactions(names: Names, tmp_path: Path) ->
     """The connection breaks just when a transaction is to end, before or after the broker has the request."""
     with EndTxnCutter() as cutter, ExitStack() as stack:
         cluster = Cluster(properties={"advertised.listeners": f"PLAINTEXT://127.0.0.1:{cutter.port}"})
-        cutter.forward_to(int(cluster.bootstrap.rpartition(":")[2]))
+        cutter.target = int(cluster.bootstrap.rpartition(":")[2])
         stack.enter_context(cluster)
         own = Surroundings(f"127.0.0.1:{cutter.port}", names, tmp_path).prepare()
         own.send_payments(4_000)
-        cutter.cut(times=6)
+        cutter.left = 6
         with own.scorer(MAX_BATCH_RECORDS="200") as scorer:
-            own.wait_until_committed(timeout_s=120)
+            assert_scores_all(own, scorer)
             assert cutter.cuts == 6
-            assert scorer.running, scorer.output
-            assert "Traceback" not in scorer.output, scorer.output
         assert own.assert_each_once() == 4_000
 
 

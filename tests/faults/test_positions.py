@@ -35,8 +35,7 @@ def test_after_offsets_without_a_record(surroundings: Surroundings, before: int,
     surroundings.send_payments(200)
     surroundings.score_until_killed(FAILPOINTS=BETWEEN_CSV_AND_COMMIT)
     surroundings.send_payments(40)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert surroundings.assert_each_once() == 240 + before + 20 * commit
 
 
@@ -49,8 +48,7 @@ def test_on_a_new_partition(surroundings: Surroundings) -> None:
     surroundings.send_payments(800, partitions=8)
     surroundings.score_until_killed(FAILPOINTS=BETWEEN_CSV_AND_COMMIT)
     surroundings.send_payments(80, partitions=8)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert surroundings.assert_each_once() == 1_280
 
 
@@ -62,8 +60,7 @@ def test_after_a_reset_by_hand(surroundings: Surroundings, to: int, rows: int) -
     surroundings.send_payments(400)
     surroundings.reset(dict.fromkeys(range(4), to))
     surroundings.score_until_killed(FAILPOINTS=BETWEEN_CSV_AND_COMMIT)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert_published(surroundings, rows)
 
 
@@ -74,8 +71,7 @@ def test_after_records_deleted_by_retention(surroundings: Surroundings) -> None:
     surroundings.send_payments(400)
     delete_records(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], dict.fromkeys(range(4), 150))
     surroundings.score_until_killed(FAILPOINTS=BETWEEN_CSV_AND_COMMIT)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert_published(surroundings, 600)
 
 
@@ -87,8 +83,7 @@ def test_on_a_re_created_topic(surroundings: Surroundings, failpoint: str) -> No
     surroundings.recreate()
     surroundings.send_payments(800)
     surroundings.score_until_killed(FAILPOINTS=failpoint)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert len(csv_rows(surroundings.csv.with_name("fraud_scores_stream.former-1.csv"))) == 400
     rows, events = csv_rows(surroundings.csv), scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
     assert len(rows) == 800

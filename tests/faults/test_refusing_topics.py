@@ -236,8 +236,7 @@ def test_brokers_that_refuse_the_transactions_timeout(make_cluster: MakeCluster,
         reason = scorer.wait_for_failure(60)
         assert setting in reason
         assert scene.committed() == 0
-    with scene.scorer(PROCESSING_GUARANTEE="at_least_once"):
-        scene.wait_until_committed()
+    scene.score(PROCESSING_GUARANTEE="at_least_once")
     scene.send_payments(10)
     with scene.scorer() as scorer:
         (line,) = scorer.wait_for("partitions not ready")

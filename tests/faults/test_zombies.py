@@ -77,8 +77,7 @@ def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundi
         (line,) = first.lines("stalled")
         assert line["no_progress_for_s"] >= 6
     assert time.monotonic() - began < 30
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert surroundings.assert_each_once() == 1_000
 
 

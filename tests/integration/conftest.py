@@ -16,8 +16,18 @@ from tests.integration.scorer import Surroundings
 @pytest.fixture
 def surroundings(request: pytest.FixtureRequest, kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
     """Create topics, a model and a folder; `pytest.mark.partitions(2)` sets the topics' partitions."""
+    return Surroundings(kafka_bootstrap, names, tmp_path, *_partitions(request)).prepare()
+
+
+@pytest.fixture
+def own(request: pytest.FixtureRequest, own_cluster: Cluster, names: Names, tmp_path: Path) -> Surroundings:
+    """Create the same on `own_cluster`, which may be broken."""
+    return Surroundings(own_cluster.bootstrap, names, tmp_path, *_partitions(request)).prepare()
+
+
+def _partitions(request: pytest.FixtureRequest) -> tuple[int, ...]:
     marker = request.node.get_closest_marker("partitions")
-    return Surroundings(kafka_bootstrap, names, tmp_path, *(marker.args if marker else ())).prepare()
+    return marker.args if marker else ()
 
 
 @pytest.fixture

@@ -223,8 +223,9 @@ def test_a_marker_after_an_open_transaction_is_waited_for(scored: Surroundings) 
 
 def test_the_embedded_broker_is_refused(surroundings: Surroundings) -> None:
     """The embedded broker is refused: it advertises transactions but does not implement them."""
-    embedded = {"KAFKA_BOOTSTRAP_SERVERS": EmbeddedBroker().address}
-    assert "needs real Kafka" in tools.fail(surroundings, "dlq", "replay", "--yes", **embedded)
+    broker = EmbeddedBroker()
+    output = tools.fail(surroundings, "dlq", "replay", "--yes", KAFKA_BOOTSTRAP_SERVERS=broker.address)
+    assert "needs real Kafka" in output
 
 
 def test_letters_go_down_a_pipe(scored: Surroundings) -> None:

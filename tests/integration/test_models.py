@@ -179,8 +179,7 @@ def test_reasons(surroundings: Surroundings, explained: bool) -> None:
     usual = [40.0, 0.2, 0.0, 13.0, 0.0] if explained else None
     save_model(surroundings.folder / "models", usual=usual)
     surroundings.send([Message(RISKY), Message(payment(1))])
-    with surroundings.scorer(REVIEW_THRESHOLD="0.3", BLOCK_THRESHOLD="0.9"):
-        surroundings.wait_until_committed()
+    surroundings.score(REVIEW_THRESHOLD="0.3", BLOCK_THRESHOLD="0.9")
     events = scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"]).values()
     for (event,) in events:
         shares = [reason["contribution"] for reason in event["reasons"]]  # type: ignore[attr-defined]

@@ -12,63 +12,37 @@ from fraudstream.payment import InvalidPayment, decode
 from tests.conftest import Names
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
+from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
-from tests.integration.topic import alter_config, create, read_all
+from tests.integration.topic import alter_config, read_all
 from tests.oracle import Record
 
 PARTITIONS = 3
+pytestmark = pytest.mark.partitions(PARTITIONS)
 UNAVAILABLE = "Kafka is unavailable: waiting, nothing is lost"
 
 
-class Target:
-    """A topic of the test's own, and the producers that send to it."""
-
-    def __init__(self, bootstrap: str, names: Names, folder: Path) -> None:
-        self.bootstrap = bootstrap
-        self.folder = folder
-        self.topic = names("payments")
-        create(bootstrap, self.topic, PARTITIONS)
-
-    def producer(self, **settings: str) -> Service:
-        """Start a producer."""
-        own = {"KAFKA_BOOTSTRAP_SERVERS": self.bootstrap, "INPUT_TOPIC": self.topic}
-        return Service(self.folder, "producer", own | settings)
-
-    def run_producer(self, **settings: str) -> Service:
-        """Run a producer until it has sent all, and exits with 0."""
-        with self.producer(**settings) as service:
-            assert service.wait(30) == 0, service.output
-        return service
-
-    def records(self) -> list[Record]:
-        """Return the records sent so far."""
-        return read_all(self.bootstrap, self.topic)
-
-    def ids(self) -> Counter[int]:
-        """Return the payment ids sent so far."""
-        return Counter(json.loads(record.value)["payment_id"] for record in self.records() if record.value)
-
-    def alter(self, setting: str, value: str) -> None:
-        """Change a setting of the topic."""
-        alter_config(self.bootstrap, self.topic, {setting: value})
+def run_producer(surroundings: Surroundings, **settings: str) -> Service:
+    """Run a producer until it has sent all, and exits with 0."""
+    with surroundings.service("producer", **settings) as service:
+        assert service.wait(30) == 0, service.output
+    return service
 
 
-@pytest.fixture
-def target(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Target:
-    """Create a topic on the shared broker."""
-    return Target(kafka_bootstrap, names, tmp_path)
+def sent(surroundings: Surroundings) -> list[Record]:
+    """Return the records sent so far."""
+    return read_all(surroundings.bootstrap, surroundings.topics[0])
 
 
-@pytest.fixture
-def own_target(own_cluster: Cluster, names: Names, tmp_path: Path) -> Target:
-    """Create a topic on `own_cluster`."""
-    return Target(own_cluster.bootstrap, names, tmp_path)
+def ids(surroundings: Surroundings) -> Counter[int]:
+    """Return the payment ids sent so far."""
+    return Counter(json.loads(record.value)["payment_id"] for record in sent(surroundings) if record.value)
 
 
-def test_limit(target: Target) -> None:
+def test_limit(surroundings: Surroundings) -> None:
     """Exactly that many payments are sent, each id once, to the partition that any other client would choose."""
-    service = target.run_producer(PAYMENTS_PER_SECOND="50000", PAYMENT_LIMIT="20011")
-    records = target.records()
+    service = run_producer(surroundings, PAYMENTS_PER_SECOND="50000", PAYMENT_LIMIT="20011")
+    records = sent(surroundings)
     payments = [decode(record.value) for record in records]
     assert len(records) == 20_011
     assert len({payment["payment_id"] for payment in payments if not isinstance(payment, InvalidPayment)}) == 20_011
@@ -78,15 +52,15 @@ def test_limit(target: Target) -> None:
     assert service.lines("all sent")[0]["payments"] == 20_011
 
 
-def test_slow_pace(target: Target) -> None:
+def test_slow_pace(surroundings: Surroundings) -> None:
     """Each payment has a line with its partition and offset; two producers share no id."""
     settings = {"PAYMENT_INTERVAL_S": "0.2", "PAYMENT_LIMIT": "3", "SIMULATION_SEED": "1"}
-    services = [target.producer(**settings) for _ in range(2)]
+    services = [surroundings.service("producer", **settings) for _ in range(2)]
     for service in services:
         with service:
             assert service.wait() == 0, service.output
     said = [line for service in services for line in service.lines("payment sent")]
-    records = target.records()
+    records = sent(surroundings)
     stored = {(record.partition, record.offset): json.loads(record.value or b"") for record in records}
     assert len({line["payment_id"] for line in said}) == len(stored) == 6
     for line in said:
@@ -94,7 +68,7 @@ def test_slow_pace(target: Target) -> None:
         assert (payment["payment_id"], payment["amount"]) == (line["payment_id"], line["amount"])
 
 
-def test_file(target: Target, tmp_path: Path) -> None:
+def test_file(surroundings: Surroundings, tmp_path: Path) -> None:
     """The rows around an invalid one are sent, and the invalid one is logged; a valid file is sent completely."""
     header = "payment_id,amount,country_risk_score,failed_logins,transaction_hour,is_new_device\n"
     rows = [f"{number},10,0.5,0,1,0\n" for number in range(1, 301)]
@@ -102,51 +76,53 @@ def test_file(target: Target, tmp_path: Path) -> None:
     rows[200] = "201,ten,0.5,0,1,0\n"
     (tmp_path / "bad.csv").write_text(header + "".join(rows), encoding="utf-8")
     fast = {"PAYMENTS_PER_SECOND": "10000"}
-    service = target.run_producer(PAYMENTS_FILE=str(tmp_path / "bad.csv"), **fast)
+    service = run_producer(surroundings, PAYMENTS_FILE=str(tmp_path / "bad.csv"), **fast)
     (rejected,) = service.lines("row rejected")
     assert (rejected["line"], rejected["detail"]) == (202, "column amount: 'ten' must be a valid number")
     assert service.lines("rows rejected")[0]["rows"] == 1
     of_the_first = Counter({*range(1, 201), *range(202, 301)})
-    assert target.ids() == of_the_first
-    target.run_producer(PAYMENTS_FILE=str(tmp_path / "good.csv"), **fast)
-    assert target.ids() == of_the_first + Counter(range(1, 301))
+    assert ids(surroundings) == of_the_first
+    run_producer(surroundings, PAYMENTS_FILE=str(tmp_path / "good.csv"), **fast)
+    assert ids(surroundings) == of_the_first + Counter(range(1, 301))
 
 
-def test_malformed(target: Target) -> None:
+def test_malformed(surroundings: Surroundings) -> None:
     """A share of the messages is broken."""
-    target.run_producer(PAYMENTS_PER_SECOND="10000", PAYMENT_LIMIT="1000", MALFORMED_RATE="0.3", SIMULATION_SEED="1")
-    results = [decode(record.value) for record in target.records()]
+    run_producer(
+        surroundings, PAYMENTS_PER_SECOND="10000", PAYMENT_LIMIT="1000", MALFORMED_RATE="0.3", SIMULATION_SEED="1"
+    )
+    results = [decode(record.value) for record in sent(surroundings)]
     assert len(results) == 1_000
     assert sum(isinstance(result, InvalidPayment) for result in results) == pytest.approx(300, abs=60)
 
 
-def test_stopped(target: Target) -> None:
+def test_stopped(surroundings: Surroundings) -> None:
     """On SIGTERM all payments made are delivered, as many as the log reports, with exit code 0."""
-    with target.producer(PAYMENTS_PER_SECOND="20000") as service:
+    with surroundings.service("producer", PAYMENTS_PER_SECOND="20000") as service:
         wait_until(lambda: any(line["total"] >= 20_000 for line in service.lines("payments sent")), 30, "20,000")
         service.stop(10)
     assert service.heartbeat == "ready"
-    ids = target.ids()
-    assert len(ids) == ids.total() == service.lines("all sent")[0]["payments"] >= 20_000
+    found = ids(surroundings)
+    assert len(found) == found.total() == service.lines("all sent")[0]["payments"] >= 20_000
 
 
-def test_no_topic(target: Target, names: Names) -> None:
+def test_no_topic(surroundings: Surroundings, names: Names) -> None:
     """One line has the command that creates the topic."""
-    with target.producer(INPUT_TOPIC=names("none")) as service:
+    with surroundings.service("producer", INPUT_TOPIC=names("none")) as service:
         assert "fraudstream topics" in service.wait_for_failure(25)
 
 
 @pytest.mark.parametrize("end", [lambda broker: broker.terminate(), lambda broker: broker.kill()], ids=["TERM", "KILL"])
-def test_broker_restarted(own_target: Target, own_cluster: Cluster, end: Callable[[object], None]) -> None:
+def test_broker_restarted(own: Surroundings, own_cluster: Cluster, end: Callable[[object], None]) -> None:
     """Every payment made arrives; missed ones are not made up for; failure and recovery log one line each."""
     rate, limit = 2_000, 20_000
-    with own_target.producer(PAYMENTS_PER_SECOND=str(rate), PAYMENT_LIMIT=str(limit)) as service:
+    with own.service("producer", PAYMENTS_PER_SECOND=str(rate), PAYMENT_LIMIT=str(limit)) as service:
         service.wait_for("payments sent", count=2)
         end(own_cluster.broker)
         service.wait_for(UNAVAILABLE)
         own_cluster.broker.start()
         assert service.wait(60) == 0, service.output
-    records = own_target.records()
+    records = sent(own)
     assert len({record.key for record in records}) == limit
     assert len(service.lines(UNAVAILABLE)) == 1
     (back,) = service.lines("Kafka is available again")
@@ -157,20 +133,20 @@ def test_broker_restarted(own_target: Target, own_cluster: Cluster, end: Callabl
     assert "aiokafka" not in service.output
 
 
-def test_broker_not_up_yet(own_target: Target, own_cluster: Cluster) -> None:
+def test_broker_not_up_yet(own: Surroundings, own_cluster: Cluster) -> None:
     """The producer logs once that it waits, and then starts by itself."""
     own_cluster.broker.terminate()
-    with own_target.producer(PAYMENTS_PER_SECOND="1000", PAYMENT_LIMIT="500") as service:
+    with own.service("producer", PAYMENTS_PER_SECOND="1000", PAYMENT_LIMIT="500") as service:
         service.wait_for("waiting for Kafka")
         own_cluster.broker.start()
         assert service.wait(40) == 0, service.output
-    assert len(own_target.ids()) == 500
+    assert len(ids(own)) == 500
     assert "Unclosed" not in service.output
 
 
-def test_stopped_while_the_broker_is_unavailable(own_target: Target, own_cluster: Cluster) -> None:
+def test_stopped_while_the_broker_is_unavailable(own: Surroundings, own_cluster: Cluster) -> None:
     """The producer tries for 8 s, logs the number of lost payments, and exits non-zero."""
-    with own_target.producer(PAYMENTS_PER_SECOND="1000") as service:
+    with own.service("producer", PAYMENTS_PER_SECOND="1000") as service:
         service.wait_for("payments sent")
         own_cluster.broker.pause()
         service.wait_for(UNAVAILABLE)
@@ -179,26 +155,31 @@ def test_stopped_while_the_broker_is_unavailable(own_target: Target, own_cluster
         assert "could not be delivered" in service.wait_for_failure(15)
 
 
-def test_a_topic_with_a_small_limit(target: Target) -> None:
+def test_a_topic_with_a_small_limit(surroundings: Surroundings) -> None:
     """Batches are as small as the topic requires."""
-    target.alter("max.message.bytes", "2000")
-    service = target.run_producer(PAYMENTS_PER_SECOND="5000", PAYMENT_LIMIT="5000")
-    assert len(target.ids()) == 5_000
+    alter_config(surroundings.bootstrap, surroundings.topics[0], {"max.message.bytes": "2000"})
+    service = run_producer(surroundings, PAYMENTS_PER_SECOND="5000", PAYMENT_LIMIT="5000")
+    assert len(ids(surroundings)) == 5_000
     assert not service.lines("payments refused")
 
 
-def test_a_topic_that_refuses_payments(target: Target) -> None:
+def test_a_topic_that_refuses_payments(surroundings: Surroundings) -> None:
     """Log and health name setting and command; nothing is lost, and sending resumes once the topic is changed."""
-    target.alter("message.timestamp.before.max.ms", "0")
-    with target.producer(PAYMENTS_PER_SECOND="1000", PAYMENT_LIMIT="5000") as service:
+    topic = surroundings.topics[0]
+    alter_config(surroundings.bootstrap, topic, {"message.timestamp.before.max.ms": "0"})
+    with surroundings.service("producer", PAYMENTS_PER_SECOND="1000", PAYMENT_LIMIT="5000") as service:
         (line,) = service.wait_for("payments refused")
         assert (
-            f"{target.topic} refuses records (INVALID_TIMESTAMP): message.timestamp.before.max.ms=0" in line["reason"]
+            f"{surroundings.topics[0]} refuses records (INVALID_TIMESTAMP): message.timestamp.before.max.ms=0"
+            in line["reason"]
         )
-        assert f"--entity-name {target.topic} --alter --add-config message.timestamp.before.max.ms=" in line["reason"]
+        assert (
+            f"--entity-name {surroundings.topics[0]} --alter --add-config message.timestamp.before.max.ms="
+            in line["reason"]
+        )
         wait_until(lambda: service.heartbeat == line["reason"], 10, "its health check shows the reason")
-        target.alter("message.timestamp.before.max.ms", "36000000")
+        alter_config(surroundings.bootstrap, topic, {"message.timestamp.before.max.ms": "36000000"})
         assert service.wait(40) == 0, service.output
-    assert len(target.ids()) == 5_000
+    assert len(ids(surroundings)) == 5_000
     assert len(service.lines("payments refused")) == len(service.lines("payments accepted again")) == 1
     assert not service.lines(UNAVAILABLE)

@@ -28,19 +28,18 @@ def test_a_broker_that_is_not_up_yet_is_waited_for(names: Names, tmp_path: Path)
 
 
 @pytest.mark.parametrize("how", ["terminate", "kill"])
-def test_a_broker_that_restarts_is_waited_for(own_cluster: Cluster, names: Names, tmp_path: Path, how: str) -> None:
+def test_a_broker_that_restarts_is_waited_for(own: Surroundings, own_cluster: Cluster, how: str) -> None:
     """The same process continues by itself, and nothing is lost or repeated."""
-    surroundings = Surroundings(own_cluster.bootstrap, names, tmp_path).prepare()
-    with surroundings.scorer() as scorer:
-        surroundings.send_payments(2_000)
+    with own.scorer() as scorer:
+        own.send_payments(2_000)
         scorer.wait_for("payments scored")
         getattr(own_cluster.broker, how)()
         own_cluster.broker.start()
-        surroundings.send_payments(2_000)
-        surroundings.wait_until_drained()
+        own.send_payments(2_000)
+        own.wait_until_drained()
         assert scorer.running, scorer.output
         assert "Traceback" not in scorer.output, scorer.output
-    assert surroundings.assert_each_once() == 4_000
+    assert own.assert_each_once() == 4_000
 
 
 @pytest.mark.parametrize("state", ["missing", "corrupt"])

@@ -19,12 +19,6 @@ HOUR_MS = 3_600_000
 
 
 @pytest.fixture
-def own(own_cluster: Cluster, names: Names, tmp_path: Path) -> Surroundings:
-    """Provide settings for `own_cluster`, whose topics are not created yet."""
-    return Surroundings(own_cluster.bootstrap, names, tmp_path)
-
-
-@pytest.fixture
 def unprepared(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
     """Provide settings whose topics are not created yet."""
     return Surroundings(kafka_bootstrap, names, tmp_path)
@@ -85,15 +79,16 @@ def test_at_the_same_time(unprepared: Surroundings) -> None:
     assert partition_counts(unprepared.bootstrap, unprepared.topics) == [6, 6, 6]
 
 
-def test_more_replicas_than_brokers(own: Surroundings) -> None:
+def test_more_replicas_than_brokers(unprepared: Surroundings) -> None:
     """One line names the setting, with exit code 1."""
-    with own.service("cli", "topics", TOPIC_REPLICATION_FACTOR="2") as service:
+    with unprepared.service("cli", "topics", TOPIC_REPLICATION_FACTOR="2") as service:
         assert "TOPIC_REPLICATION_FACTOR" in service.wait_for_failure()
     assert len(service.output.splitlines()) == 1
 
 
-def test_waits_for_the_broker(own: Surroundings, own_cluster: Cluster) -> None:
+def test_waits_for_the_broker(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
     """The command logs one line until the broker is up."""
+    own = Surroundings(own_cluster.bootstrap, names, tmp_path)
     own_cluster.broker.terminate()
     with own.service("cli", "topics") as service:
         (line,) = service.wait_for("waiting for Kafka")
