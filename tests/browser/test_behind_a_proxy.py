@@ -17,16 +17,8 @@ SECONDS = 20_000
 GIVE_UP_S = 15
 """Seconds without an event after which stream.js considers the server gone."""
 PAYMENTS = 40
-PATHS = {
-    "/": "/",
-    "/fraud": "/fraud/",
-    "/fraud/": "/fraud/",
-    "/kept/": "/kept/",
-    "/deep/below/": "/deep/below/",
-    "/doubled/": "/doubled/",
-    "/compressed/": "/compressed/",
-    "/buffered/": "/buffered/",
-}
+_FOLDERS = ("/", "/fraud/", "/kept/", "/deep/below/", "/doubled/", "/compressed/", "/buffered/")
+PATHS = {"/fraud": "/fraud/", **{path: path for path in _FOLDERS}}
 """The opened address, and the path of the page that it leads to."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dashboard.md"
 SERVER = """

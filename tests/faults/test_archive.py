@@ -99,8 +99,7 @@ def test_stopped_while_the_database_is_paused(surroundings: Surroundings, own_po
     """The archiver exits within its grace period, and the next one continues."""
     archive, stream = Archive(surroundings, own_postgres.database(names("archive"))), Stream(surroundings)
     with archive.archiver() as service:
-        stream.write(100)
-        archive.wait_until_archived(service)
+        archive.receive(stream, 100, service)
         with own_postgres.paused():
             stream.write(100)
             service.wait_for(WAITS)
@@ -147,8 +146,7 @@ def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
     """The archiver waits for room on the disk, with the reason in its log, and then continues; nothing is lost."""
     archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
     with archive.archiver() as service:
-        stream.write(100)
-        archive.wait_until_archived(service)
+        archive.receive(stream, 100, service)
         limit = archive.file.stat().st_size + 1_000
         resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         stream.write(2_000)
@@ -169,8 +167,7 @@ def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
         archive.file.parent.chmod(0o777)
         archive.wait_until_archived(service)
         archive.file.unlink()
-        stream.write(100)
-        archive.wait_until_archived(service)
+        archive.receive(stream, 100, service)
     assert_continues(archive, 200)
 
 

@@ -68,25 +68,21 @@ def test_a_viewer_switches_the_file_to_wal(sqlite: Archive, stream: Stream) -> N
     with sqlite.archiver() as first:
         sqlite.wait_until_archived(first)
         with viewer(sqlite, SWITCH, "BEGIN", COUNT):  # a transaction that it never ends
-            stream.write(50)
-            sqlite.wait_until_archived(first)
+            sqlite.receive(stream, 50, first)
             first.wait_for(WAL)
             first.stop()
             with sqlite.archiver() as second:
-                stream.write(50)
-                sqlite.wait_until_archived(second)
+                sqlite.receive(stream, 50, second)
                 second.wait_for(WAL)
                 second.kill()
             assert is_wal(sqlite)
             with sqlite.archiver() as third:
-                stream.write(50)
-                sqlite.wait_until_archived(third)
+                sqlite.receive(stream, 50, third)
                 third.wait_for(WAL)
                 assert not [line for line in third.lines(WAITS) if line["reason"] != "no answer"]
                 third.stop()
     with sqlite.archiver() as last:
-        stream.write(50)
-        sqlite.wait_until_archived(last)
+        sqlite.receive(stream, 50, last)
         assert not is_wal(sqlite)
         assert not last.lines(WAL)
         last.stop()
@@ -119,8 +115,7 @@ def test_the_file_is_deleted_while_in_use(sqlite: Archive, stream: Stream, mode:
         with closing(sqlite3.connect(sqlite.file)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
         with viewer(sqlite, f"PRAGMA journal_mode={mode}", COUNT):
-            stream.write(50)
-            sqlite.wait_until_archived(service)
+            sqlite.receive(stream, 50, service)
         if change == "deleted":
             sqlite.file.unlink()
         else:
@@ -142,8 +137,7 @@ def test_shared_memory_that_a_mount_does_not_offer(sqlite: Archive, stream: Stre
     assert is_wal(sqlite)
     sqlite.file.with_name(sqlite.file.name + "-shm").mkdir()  # can't be mapped
     with sqlite.archiver() as second:
-        stream.write(50)
-        sqlite.wait_until_archived(second)
+        sqlite.receive(stream, 50, second)
         assert not is_wal(sqlite)
         second.stop()
     assert sqlite.assert_each_once() >= 150
@@ -161,8 +155,7 @@ def test_files_of_a_viewer_that_may_not_be_written(sqlite: Archive, stream: Stre
         wait_for_reason(second, "", f"let this user write outputs/{beside[0].name}")
         for file in beside:
             file.chmod(0o664)
-        stream.write(50)
-        sqlite.wait_until_archived(second)
+        sqlite.receive(stream, 50, second)
         second.stop()
     assert sqlite.query("SELECT * FROM notes") == []
     assert sqlite.assert_each_once() >= 150

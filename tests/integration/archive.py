@@ -72,6 +72,11 @@ class Archive:
             found = {table: self.count(table) for table in wanted}
             raise AssertionError(f"{error}, but {found}\n{service.output if service else ''}") from None
 
+    def receive(self, stream: "Stream", payments: int, service: Service) -> None:
+        """Write that many payments to the stream, and wait until the archiver `service` has archived all."""
+        stream.write(payments)
+        self.wait_until_archived(service)
+
     def fill(self) -> None:
         """Run an archiver until all is archived, then stop it."""
         with self.archiver() as service:

@@ -37,8 +37,7 @@ def test_nothing_is_left_in_a_shared_session(surroundings: Surroundings, pooler:
             for session, table in product(sessions, TABLES):
                 session.execute(f"CREATE TEMP TABLE incoming_{table} (LIKE {table}) ON COMMIT DELETE ROWS".encode())
         for _ in range(BATCHES):
-            stream.write(20)
-            archive.wait_until_archived(service)
+            archive.receive(stream, 20, service)
         assert not service.lines("waiting for the database"), service.output
         service.stop()
     with both_sessions(archive) as sessions:

@@ -46,16 +46,14 @@ def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surr
     for topic in ("SCORED_TOPIC", "DLQ_TOPIC"):
         surroundings.send(others, topic)
     with archive.archiver(METRICS_PORT="0") as first:
-        stream.write(100)
-        archive.wait_until_archived(first)
+        archive.receive(stream, 100, first)
         first.wait_until_ready()
         wait_until(lambda: metric(first, "fraudstream_archive_lag_records") == 0, 10, "no lag")
         assert metric(first, "fraudstream_archive_records_skipped_total") == 6
         assert metric(first, "fraudstream_archive_rows_total") == 408
         first.stop()
     with archive.archiver() as second:
-        stream.write(50)
-        archive.wait_until_archived(second)
+        archive.receive(stream, 50, second)
         second.stop()
     assert archive.assert_each_once() == 450 + 3 * 3 + 3
     assert archive.query("SELECT SUM(payments), SUM(blocked), SUM(flagged) FROM hourly_fraud") == archive.query(
