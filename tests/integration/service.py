@@ -70,6 +70,11 @@ class Service:
         assert len(self.lines(event)) >= count, self.output
         return self.lines(event)
 
+    def wait_for_reason(self, event: str, timeout_s: float = 60) -> str:
+        """Wait for that event, which must have been logged once; return its reason."""
+        (line,) = self.wait_for(event, timeout_s)
+        return str(line["reason"])
+
     @property
     def running(self) -> bool:
         """Whether the process has not ended."""

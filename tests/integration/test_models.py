@@ -135,8 +135,7 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
         for place in (models / store.MODEL_FILE, kept):
             place.write_bytes(content[:-1])
         scorer.resume()
-        (line,) = scorer.wait_for("model refused")
-        assert "not the file that its manifest describes" in line["reason"]
+        assert "not the file that its manifest describes" in scorer.wait_for_reason("model refused")
         surroundings.send_and_wait(400)
         wait_until(
             lambda: heartbeat.read_text().startswith("ready; model refused"), 20, "its health check shows the reason"

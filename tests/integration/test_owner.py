@@ -155,8 +155,7 @@ def test_scorers_of_an_earlier_release_are_not_joined(surroundings: Surroundings
     surroundings.send_payments(100)
     with member(surroundings.bootstrap, group, topic, StickyPartitionAssignor, client_id=f"{CLIENT_ID}-old"):
         scorer = surroundings.scorer()
-        (line,) = scorer.wait_for("another program in the consumer group")
-        assert "stop all of them first" in line["reason"]
+        assert "stop all of them first" in scorer.wait_for_reason("another program in the consumer group")
         assert not scorer.is_ready
     with scorer:
         scorer.wait_until_ready()

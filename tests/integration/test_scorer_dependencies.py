@@ -65,8 +65,7 @@ def test_a_csv_that_can_not_be_written_is_waited_for(surroundings: Surroundings,
         surroundings.csv.mkdir()
     surroundings.send_payments(100)
     with surroundings.scorer() as scorer:
-        (line,) = scorer.wait_for("not ready")
-        assert str(surroundings.csv.parent) in line["reason"]
+        assert str(surroundings.csv.parent) in scorer.wait_for_reason("not ready")
         assert not scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
         if obstacle == "folder missing":
             surroundings.csv.parent.mkdir()
