@@ -105,7 +105,9 @@ def test_a_folder_lost_while_running_is_waited_for(surroundings: Surroundings) -
 def test_a_wrong_setting_is_named_at_start(surroundings: Surroundings, name: str, value: str) -> None:
     """Exit code 1 and one line with the variable's name."""
     with surroundings.scorer(**{name: value}) as scorer:
-        assert name in scorer.wait_for_failure()
+        assert scorer.wait() == 1
+        assert name in scorer.output
+        assert "Traceback" not in scorer.output
 
 
 def test_too_few_partitions_are_reported_at_start(surroundings: Surroundings, names: Names) -> None:
