@@ -3,10 +3,9 @@
 import threading
 import time
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Self
 
-from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
+from benchmarks import topics
 
 _POLL_S = 0.1
 _LOOK_EVERY_S = 0.05
@@ -16,17 +15,7 @@ class Arrivals:
     """A reader of the scored topic in a thread; notes each record's time by the number in its key."""
 
     def __init__(self, bootstrap: str, topic: str, partitions: int) -> None:
-        self._reader = Consumer(
-            {
-                "bootstrap.servers": bootstrap,
-                "group.id": f"{topic}-arrivals",
-                "isolation.level": "read_committed",
-                "enable.auto.commit": False,
-                "fetch.wait.max.ms": 500,
-                "log_level": 0,
-            }
-        )
-        self._reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
+        self._reader = topics.reader(bootstrap, topic, partitions, **{"fetch.wait.max.ms": 500})
         self._at_s: dict[int, float] = {}
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._read, name="arrivals", daemon=True)
@@ -44,9 +33,7 @@ class Arrivals:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._over.set()
         self._thread.join()
         self._reader.close()

@@ -38,18 +38,15 @@ def all_of_them(models_folders: Mapping[str, Path]) -> dict[str, Contender]:
         _scorer("scorer_default_at_least_once", models_folders["default"], PROCESSING_GUARANTEE="at_least_once"),
         *(_with_metrics(model, models_folders[model]) for model in ("default", "logistic")),
         *(_without_metrics(model, models_folders[model]) for model in ("default", "logistic")),
-        _dashboard(),
-        _archiver(),
+        _service("dashboard", DASHBOARD_PORT="0", METRICS_PORT="0"),
+        _service("archiver", METRICS_PORT="0"),
         Contender(
-            name="ceiling",
-            command=[sys.executable, str(_PROGRAMS / "ceiling.py")],
-            variables={},
-            writes="topic",
+            name="ceiling", command=[sys.executable, str(_PROGRAMS / "ceiling.py")], variables={}, writes="topic"
         ),
         _streams("kafka_streams", classpath, parameters, commit_ms=100),
         _streams("kafka_streams_10ms", classpath, parameters, commit_ms=10),
-        *(_quixstreams(python, model, models_folders[model]) for model in ("hgb", "logistic")),
-        *(_plain_loop(python, model, models_folders[model]) for model in ("hgb", "logistic")),
+        *(_slow(python, "quixstreams", model, models_folders[model]) for model in ("hgb", "logistic")),
+        *(_slow(python, "plain_loop", model, models_folders[model]) for model in ("hgb", "logistic")),
     ]
     return {contender.name: contender for contender in found}
 
@@ -72,22 +69,8 @@ def _without_metrics(model: str, models_dir: Path) -> Contender:
     return replace(_scorer(f"scorer_{model}_without_metrics", models_dir), command=command)
 
 
-def _dashboard() -> Contender:
-    return Contender(
-        name="dashboard",
-        command=[sys.executable, "-m", "dashboard"],
-        variables={"DASHBOARD_PORT": "0", "METRICS_PORT": "0"},
-        writes="topic",
-    )
-
-
-def _archiver() -> Contender:
-    return Contender(
-        name="archiver",
-        command=[sys.executable, "-m", "archiver"],
-        variables={"METRICS_PORT": "0"},
-        writes="topic",
-    )
+def _service(name: str, **variables: str) -> Contender:
+    return Contender(name=name, command=[sys.executable, "-m", name], variables=variables, writes="topic")
 
 
 def _streams(name: str, classpath: str, parameters: Path, *, commit_ms: int) -> Contender:
@@ -99,21 +82,12 @@ def _streams(name: str, classpath: str, parameters: Path, *, commit_ms: int) -> 
     )
 
 
-def _quixstreams(python: str, model: str, models_dir: Path) -> Contender:
+def _slow(python: str, kind: Literal["quixstreams", "plain_loop"], model: str, models_dir: Path) -> Contender:
+    program = {"quixstreams": "quixstreams_scorer.py", "plain_loop": "plain_loop.py"}[kind]
     return Contender(
-        name=f"quixstreams_{model}",
-        command=[python, str(_PROGRAMS / "quixstreams_scorer.py")],
+        name=f"{kind}_{model}",
+        command=[python, str(_PROGRAMS / program)],
         variables={"MODELS_DIR": str(models_dir), "OMP_NUM_THREADS": "1"},
-        writes="topic",
-        most_s=SLOW_S,
-    )
-
-
-def _plain_loop(python: str, model: str, models_dir: Path) -> Contender:
-    return Contender(
-        name=f"plain_loop_{model}",
-        command=[python, str(_PROGRAMS / "plain_loop.py")],
-        variables={"MODELS_DIR": str(models_dir), "OMP_NUM_THREADS": "1"},
-        writes="csv",
+        writes="csv" if kind == "plain_loop" else "topic",
         most_s=SLOW_S,
     )

@@ -3,20 +3,21 @@
 import itertools
 import json
 import shutil
-import threading
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from statistics import median
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 from tests.browser.chromium import ARGUMENTS
+from tests.integration.background import in_background
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.process import Process
 
@@ -82,7 +83,7 @@ class Viewer:
         times = [datetime.fromisoformat(payment["scored_at"]).timestamp() for payment in content["flagged"]]
         self.flagged += [(scored_s, now_s - scored_s) for scored_s in times]
 
-    def run(self, url: str, over: threading.Event) -> None:
+    def run(self, url: str, over: Event) -> None:
         """Receive the page's events until `over`; ConnectionError if the dashboard ends them."""
         with urlopen(f"{url}/events", timeout=_TIMEOUT_S) as page:  # noqa: S310 - our own http URL
             for line in page:
@@ -108,7 +109,7 @@ def measure(bench: Bench) -> Screen:
             time.sleep(_SETTLE_S)
             idle = _samples(process, min(_IDLE_S, bench.settings.dashboard_s), Written())
         found = _load(new, process, url, templates, bench.settings.dashboard_s, idle)
-    print("\n".join(section({"dashboard": asdict(found)})), flush=True)
+    print(section(asdict(found)), flush=True)
     return found
 
 
@@ -161,32 +162,21 @@ def _samples(process: Process, seconds: float, written: Written) -> list[Sample]
 @contextmanager
 def _viewing(url: str, count: int) -> Iterator[list[Viewer]]:
     """View within the block, once all pages have their first event."""
-    over, viewers = threading.Event(), [Viewer() for _ in range(count)]
-    with ThreadPoolExecutor(count) as pool:
-        views = [pool.submit(viewer.run, url, over) for viewer in viewers]
-        try:
-            wait_until(lambda: all(viewer.events for viewer in viewers), _TIMEOUT_S, f"{count} viewers")
-            yield viewers
-        finally:
-            over.set()
-        for view in views:
-            view.result()
+    viewers = [Viewer() for _ in range(count)]
+    with in_background(*(partial(viewer.run, url) for viewer in viewers)):
+        wait_until(lambda: all(viewer.events for viewer in viewers), _TIMEOUT_S, f"{count} viewers")
+        yield viewers
 
 
 @contextmanager
 def _writing(new: Job, templates: Sequence[Template]) -> Iterator[Written]:
     """Write scored payments and dead letters within the block."""
-    over, written = threading.Event(), Written()
-    with ThreadPoolExecutor(1) as pool:
-        writer = pool.submit(_write, new, itertools.cycle(templates), written, over)
-        try:
-            yield written
-        finally:
-            over.set()
-        writer.result()
+    written = Written()
+    with in_background(partial(_write, new, itertools.cycle(templates), written)):
+        yield written
 
 
-def _write(new: Job, templates: Iterator[Template], written: Written, over: threading.Event) -> None:
+def _write(new: Job, templates: Iterator[Template], written: Written, over: Event) -> None:
     """Write what is due in each cycle, in a transaction, as a scorer does it."""
     scored_topic, dlq_topic = new.outputs
     sender = workload.producer(new.bootstrap, **{"transactional.id": scored_topic, "linger.ms": 1})

@@ -105,13 +105,8 @@ def waits_ms(due_s: Sequence[float], arrived_s: Sequence[float]) -> list[float]:
 
 def _paced(waits: Sequence[float], before: Sample, after: Sample) -> Paced:
     cpu_share, broker_cpu_share = core_shares(before, after)
-    return Paced(
-        p50_ms=percentile(waits, 0.50),
-        p95_ms=percentile(waits, 0.95),
-        p99_ms=percentile(waits, 0.99),
-        cpu_share=cpu_share,
-        broker_cpu_share=broker_cpu_share,
-    )
+    p50_ms, p95_ms, p99_ms = (percentile(waits, share) for share in (0.50, 0.95, 0.99))
+    return Paced(p50_ms=p50_ms, p95_ms=p95_ms, p99_ms=p99_ms, cpu_share=cpu_share, broker_cpu_share=broker_cpu_share)
 
 
 def _print(number: int, case: Case, found: Paced) -> None:

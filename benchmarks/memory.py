@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from benchmarks import usage, workload
 from benchmarks.job import Bench, Job, job, running
-from benchmarks.progress import pace, resident_by_tenth
+from benchmarks.progress import resident_by_tenth
 from benchmarks.throughput import check
 from benchmarks.watching import output, watch
 
@@ -30,7 +30,7 @@ def measure(bench: Bench) -> Footprint:
     """Measure with the shipped model, at the default number of partitions."""
     count = 2 * bench.settings.payments
     with job(bench, "scorer_default", partitions=PARTITIONS) as new:
-        workload.fill(new.bootstrap, new.input, count)
+        workload.fill(new.bootstrap, new.input, workload.payments(count))
         found = _run(new, count)
     print(
         f"memory: at most {found.peak_mb:.0f} MB over {count:,} payments, {1_000 * found.cpu_s_per_1000:.1f} ms CPU "
@@ -46,14 +46,12 @@ def _run(new: Job, count: int) -> Footprint:
         samples = watch(new, seen, process, count)
         peak_mb = usage.peak_resident_mb(process.pid)
         idle_share = _idle_share(process.pid)
-    records = check(new, count)
-    size = seen.total()
-    seen.close()
+    records, speed = check(new, count, seen, samples)
     return Footprint(
         payments=records,
         resident_mb_by_tenth=resident_by_tenth(samples),
         peak_mb=peak_mb,
-        cpu_s_per_1000=pace(samples, records / size).cpu_s_per_1000,
+        cpu_s_per_1000=speed.cpu_s_per_1000,
         idle_share=idle_share,
     )
 

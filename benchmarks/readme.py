@@ -1,6 +1,6 @@
 """results.json → README.md: the comparison, its method and its results. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from benchmarks import goals, screen
@@ -99,17 +99,9 @@ payments.
 
 def render(results: Results) -> str:
     """Render the page; sections that were not run are left out."""
-    rates = [
-        *_throughput(results, "throughput", "Throughput"),
-        *([f"## {_LATENCY}\n" + _latency(results["latency"])] if "latency" in results else []),
-        *_throughput(results, "companions", "Cost of reasons, drift and a challenger at 3 % flagged"),
-        *_throughput(results, "metrics", "Cost of metrics", _METRICS),
-        *_swaps(results),
-        *_replicas(results),
-        *_kafka4(results),
-    ]
-    parts = [_HEAD, _ratios(results), *rates, *_memory(results), *screen.section(results), *_archive(results)]
-    return "\n".join([*parts, _method(results), _machine(results), _limits(results)])
+    sections = [text(results) for name, text in _SECTIONS.items() if name in results]
+    parts = [_HEAD, _ratios(results), *sections, _method(results), _machine(results), _limits(results)]
+    return "\n".join(parts)
 
 
 def _ratios(results: Results) -> str:
@@ -120,10 +112,6 @@ def _ratios(results: Results) -> str:
             between = f"{number(spread['least'])} to {number(spread['greatest'])}"
             rows.append((f"`{goal.name}`", goal.meaning, number(value), between, goal.judge(value)))
     return "## Ratios\n" + table(("ratio", "of what", "median", "spread", "goal"), rows)
-
-
-def _throughput(results: Results, section: str, title: str, text: str = "") -> list[str]:
-    return [f"## {title}\n" + text + _rates(results[section])] if section in results else []
 
 
 def _rates(contenders: Mapping[str, Any]) -> str:
@@ -151,21 +139,17 @@ def _latency(cases: Sequence[Mapping[str, Any]]) -> str:
     return table(heads, rows)
 
 
-def _kafka4(results: Results) -> list[str]:
-    if "kafka4" not in results:
-        return []
+def _kafka4(results: Results) -> str:
     found = results["kafka4"]
     text = (
         f"Kafka {found['version']}, a separate broker that is its own controller, warmed up in the same way; "
         f"{found['rounds']} rounds of each,\n{found['latency_s']:g} s at each rate of the latency.\n\n"
     )
     parts = ["### Throughput\n" + _rates(found["throughput"]), f"### {_LATENCY}\n" + _latency(found["latency"])]
-    return ["## Results on Kafka 4\n" + text + "\n".join(parts)]
+    return "## Results on Kafka 4\n" + text + "\n".join(parts)
 
 
-def _swaps(results: Results) -> list[str]:
-    if "swaps" not in results:
-        return []
+def _swaps(results: Results) -> str:
     rows = [
         (
             f"{found['swaps']} swaps" if found["swaps"] else "no swap",
@@ -177,24 +161,20 @@ def _swaps(results: Results) -> list[str]:
         f"{results['swaps'][0]['rate_per_s']:,} payments/s, the shipped model and boosting alternating; no payment "
         "lost or repeated.\n\n"
     )
-    return ["## Model swaps under load\n" + text + table(("", "p50, ms", "p99, ms", "longest wait, ms"), rows)]
+    return "## Model swaps under load\n" + text + table(("", "p50, ms", "p99, ms", "longest wait, ms"), rows)
 
 
-def _replicas(results: Results) -> list[str]:
-    if "replicas" not in results:
-        return []
+def _replicas(results: Results) -> str:
     one = results["replicas"]["1"]["median"]
     rows = [(count, _figure(found), f"{found['median'] / one:.2f}") for count, found in results["replicas"].items()]
     text = (
         "Scorers that share a backlog, 4 partitions and one CSV; the whole backlog appears when all are ready.\n"
         f"With {results['machine']['cores']} cores for scorers and broker together, the CPU is the limit.\n\n"
     )
-    return ["## Replicas\n" + text + table(("replicas", "payments/s, total", "relative to one"), rows)]
+    return "## Replicas\n" + text + table(("replicas", "payments/s, total", "relative to one"), rows)
 
 
-def _memory(results: Results) -> list[str]:
-    if "memory" not in results:
-        return []
+def _memory(results: Results) -> str:
     found = results["memory"]
     tenths = ", ".join(f"{value:.0f}" for value in found["resident_mb_by_tenth"])
     rows = [
@@ -204,12 +184,10 @@ def _memory(results: Results) -> list[str]:
         ("CPU when idle", f"{100 * found['idle_share']:.1f} % of a core"),
     ]
     heads = (f"one scorer, shipped model, 6 partitions, a backlog of {found['payments']:,} payments", "")
-    return ["## Memory and CPU\n" + table(heads, rows)]
+    return "## Memory and CPU\n" + table(heads, rows)
 
 
-def _archive(results: Results) -> list[str]:
-    if "archive" not in results:
-        return []
+def _archive(results: Results) -> str:
     rows = [
         (
             {"sqlite": "SQLite", "postgres": "Postgres"}[kind],
@@ -223,7 +201,7 @@ def _archive(results: Results) -> list[str]:
     count = next(iter(results["archive"].values()))["rows"]
     text = f"One archiver, a backlog of {count:,} scored payments, 6 partitions; the databases sync every commit.\n\n"
     heads = ("", "rows/s", "CPU ms per 1,000", "most memory, MB", "resident at each tenth, MB")
-    return ["## Archive\n" + text + table(heads, rows)]
+    return "## Archive\n" + text + table(heads, rows)
 
 
 def _method(results: Results) -> str:
@@ -264,3 +242,20 @@ def _figure(spread: Mapping[str, float] | None) -> str:
     if spread is None:
         return "not measured"
     return f"{number(spread['median'])} ({number(spread['least'])} to {number(spread['greatest'])})"
+
+
+_SECTIONS: Mapping[str, Callable[[Results], str]] = {
+    "throughput": lambda results: "## Throughput\n" + _rates(results["throughput"]),
+    "latency": lambda results: f"## {_LATENCY}\n" + _latency(results["latency"]),
+    "companions": lambda results: (
+        "## Cost of reasons, drift and a challenger at 3 % flagged\n" + _rates(results["companions"])
+    ),
+    "metrics": lambda results: "## Cost of metrics\n" + _METRICS + _rates(results["metrics"]),
+    "swaps": _swaps,
+    "replicas": _replicas,
+    "kafka4": _kafka4,
+    "memory": _memory,
+    "dashboard": lambda results: screen.section(results["dashboard"]),
+    "archive": _archive,
+}
+"""Name → text, in the order of the page."""

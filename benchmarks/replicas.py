@@ -6,7 +6,6 @@ from tests.integration.broker.deadline import wait_until
 
 from benchmarks import topics, workload
 from benchmarks.job import Bench, Job, job, running
-from benchmarks.progress import pace
 from benchmarks.throughput import PARTITIONS, check
 from benchmarks.watching import output, watch
 from fraudstream.runtime.heartbeat import unhealthy
@@ -35,10 +34,7 @@ def _run(new: Job, replicas: int, count: int) -> float:
         wait_until(lambda: _all_ready(new, replicas), _READY_S, f"{replicas} scorers ready")
         backlog.reveal()
         samples = watch(new, seen, processes[0], count)
-    records = check(new, count)
-    size = seen.total()
-    seen.close()
-    return pace(samples, records / size).per_s
+    return check(new, count, seen, samples)[1].per_s
 
 
 def _all_ready(new: Job, replicas: int) -> bool:

@@ -1,11 +1,12 @@
 """Scrapes of a service's metrics, at the intervals of its usual clients: the dashboard 2 s, Prometheus 5 s."""
 
-import threading
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
+from threading import Event
 from urllib.request import urlopen
 
+from tests.integration.background import in_background
 from tests.integration.broker.process import Process
 
 from benchmarks.addresses import address
@@ -17,9 +18,8 @@ _ANSWER_S = 10.0
 @contextmanager
 def scraped(process: Process) -> Iterator[None]:
     """Scrape within the block, once the address is logged; errors are raised at the end."""
-    over = threading.Event()
 
-    def ask(every_s: float) -> None:
+    def ask(every_s: float, over: Event) -> None:
         url = address(process.log, "metrics")
         while True:
             with urlopen(url, timeout=_ANSWER_S) as response:  # noqa: S310 - our own http URL
@@ -27,14 +27,8 @@ def scraped(process: Process) -> Iterator[None]:
             if over.wait(every_s):
                 return
 
-    with ThreadPoolExecutor(len(EVERY_S)) as pool:
-        asking = [pool.submit(ask, every_s) for every_s in EVERY_S]
-        try:
-            yield
-        finally:
-            over.set()
-        for one in asking:
-            one.result()
+    with in_background(*(partial(ask, every_s) for every_s in EVERY_S)):
+        yield
 
 
 def total(url: str, series: str) -> int:

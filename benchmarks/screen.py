@@ -52,12 +52,10 @@ class Screen:
     """One per load; empty without Chromium."""
 
 
-def section(results: Mapping[str, Any]) -> list[str]:
-    """Return the section; nothing if it was not measured."""
-    if "dashboard" not in results:
-        return []
-    found = Screen(**results["dashboard"])
-    tenths, paints = found.resident_mb_by_tenth, found.first_paint_ms
+def section(figures: Mapping[str, Any]) -> str:
+    """Return the section."""
+    found = Screen(**figures)
+    tenths = found.resident_mb_by_tenth
     growth = max(tenths[4:]) / tenths[4]
     rows = [
         (
@@ -80,15 +78,7 @@ def section(results: Mapping[str, Any]) -> list[str]:
         ("dead letters received, at the end", *_all_of(found.dead_letters_received, found.dead_letters)),
         ("events that report skipped payments", *_all_of(found.events_sampled, 0)),
         ("kB/s for each viewer", f"{found.kb_per_s:.0f}", ""),
-        (
-            (
-                "first paint, ms",
-                f"{median(paints):,.0f}, longest {max(paints):,.0f}",
-                goals.DASHBOARD_PAINT.judge(median(paints)),
-            )
-            if paints
-            else ("first paint, ms", "not measured: no Chromium", "")
-        ),
+        ("first paint, ms", *_paint(found.first_paint_ms)),
         (
             "idle, one viewer: CPU, % of a core; resident, MB",
             f"{100 * found.idle_cpu_share:.1f}; {found.idle_mb:.0f}",
@@ -96,7 +86,14 @@ def section(results: Mapping[str, Any]) -> list[str]:
         ),
     ]
     heads = (f"{found.rate_per_s:,.0f} payments/s, {found.viewers} viewers, {found.seconds:g} s", "", "goal")
-    return ["## Dashboard\n" + _TEXT + table(heads, rows)]
+    return "## Dashboard\n" + _TEXT + table(heads, rows)
+
+
+def _paint(times_ms: Sequence[float]) -> tuple[str, str]:
+    if not times_ms:
+        return "not measured: no Chromium", ""
+    usual = median(times_ms)
+    return f"{usual:,.0f}, longest {max(times_ms):,.0f}", goals.DASHBOARD_PAINT.judge(usual)
 
 
 def _all_of(received: int, wanted: int) -> tuple[str, str]:

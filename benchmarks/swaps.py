@@ -1,11 +1,13 @@
 """Waiting times of payments while a model is swapped under load, beside the same load without swaps."""
 
 import itertools
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
+
+from tests.integration.background import in_background
 
 from benchmarks import topics, workload
 from benchmarks.arrivals import Arrivals
@@ -63,30 +65,20 @@ def _run(new: Job, seconds: float, *, swapped: bool) -> Waits:
     if scored != WARM_UP_PAYMENTS + len(due_s):
         raise RuntimeError(f"{scored} scored records for {WARM_UP_PAYMENTS + len(due_s)} payments")
     waits = waits_ms(due_s[settling:], arrived_s[settling:])
-    return Waits(
-        swaps=swaps,
-        p50_ms=percentile(waits, 0.50),
-        p99_ms=percentile(waits, 0.99),
-        longest_ms=waits[-1],
-    )
+    p50_ms, p99_ms = (percentile(waits, share) for share in (0.50, 0.99))
+    return Waits(swaps=swaps, p50_ms=p50_ms, p99_ms=p99_ms, longest_ms=waits[-1])
 
 
 @contextmanager
 def _swapping(models_dir: Path) -> Iterator[None]:
     """Activate the folder's versions one after the other, repeatedly."""
-    over = threading.Event()
     active = store.active(models_dir)
     others = [manifest.content_sha256 for manifest in store.kept(models_dir) if manifest != active]
 
-    def swap() -> None:
+    def swap(over: Event) -> None:
         versions = itertools.cycle([*others, *([active.content_sha256] if active else [])])
         while not over.wait(_SWAP_EVERY_S):
             store.activate(models_dir, next(versions))
 
-    thread = threading.Thread(target=swap, name="swaps", daemon=True)
-    thread.start()
-    try:
+    with in_background(swap):
         yield
-    finally:
-        over.set()
-        thread.join()

@@ -1,13 +1,14 @@
 """Throughput: every contender reads the whole input, one after the other, in several rounds."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 
 from benchmarks import topics, usage, workload
 from benchmarks.job import Bench, Job, job, running
-from benchmarks.progress import Pace, pace
+from benchmarks.progress import Pace, Sample, pace
 from benchmarks.scraping import scraped
+from benchmarks.visible import Output
 from benchmarks.watching import output, rows, watch
 
 PARTITIONS = 4
@@ -60,7 +61,7 @@ def measure_metrics(bench: Bench) -> dict[str, list[Run]]:
 def _rounds(bench: Bench, orders: Sequence[Sequence[str]], count: int) -> dict[str, list[Run]]:
     topic = "throughput-payments"
     topics.make(bench.bootstrap, [topic], PARTITIONS)
-    workload.fill(bench.bootstrap, topic, count)
+    workload.fill(bench.bootstrap, topic, workload.payments(count))
     runs: dict[str, list[Run]] = {name: [] for name in orders[0]}
     for number, order in enumerate(orders, 1):
         for name in order:
@@ -87,14 +88,15 @@ def run(new: Job, count: int) -> Run:
     with running(new) as process, scraped(process) if new.contender.scraped else nullcontext():
         samples = watch(new, seen, process, count)
         peak_mb = usage.peak_resident_mb(process.pid)
-    records = check(new, count)
-    size = seen.total()
-    seen.close()
-    return Run(pace(samples, records / size), records, peak_mb)
+    records, found = check(new, count, seen, samples)
+    return Run(found, records, peak_mb)
 
 
-def check(job: Job, count: int) -> int:
-    """Return the number of records in the output; RuntimeError if there are fewer or more than the input."""
+def check(job: Job, count: int, seen: Output, samples: Sequence[Sample]) -> tuple[int, Pace]:
+    """Return the number of records in the output, and its pace; RuntimeError if there are fewer or more than the input.
+
+    Closes the output.
+    """
     stored = rows(job)
     if job.contender.writes == "csv":
         records = stored
@@ -103,4 +105,5 @@ def check(job: Job, count: int) -> int:
     enough = 0 < records <= count if job.contender.most_s else records == count
     if not enough or (job.contender.writes == "topic and csv" and stored != count):
         raise RuntimeError(f"{job.contender.name}: {records} records and {stored} rows out of {count} payments")
-    return records
+    with closing(seen):
+        return records, pace(samples, records / seen.total())

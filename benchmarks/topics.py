@@ -1,6 +1,7 @@
 """Topics of one run, created, counted and deleted; and the groups that read them."""
 
 from collections.abc import Collection
+from contextlib import closing
 from functools import partial
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, ConsumerGroupState, TopicPartition
@@ -20,49 +21,44 @@ def make(bootstrap: str, names: Collection[str], partitions: int) -> None:
 
     A broker of Kafka 4 leads them a moment after its controller has created them.
     """
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
     new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
-    for done in admin.create_topics(new, operation_timeout=_TIMEOUT_S).values():
+    for done in _admin(bootstrap).create_topics(new, operation_timeout=_TIMEOUT_S).values():
         done.result(_TIMEOUT_S)
     for name in names:
         wait_until(partial(_is_led, bootstrap, name, partitions), _TIMEOUT_S, f"{name} led by the broker")
 
 
+def _admin(bootstrap: str) -> AdminClient:
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
+
+
 def _is_led(bootstrap: str, name: str, partitions: int) -> bool:
-    output = TopicOutput(bootstrap, name, partitions)
-    try:
-        output.total()
-    except ConnectionError:
-        return False
-    finally:
-        output.close()
+    with closing(TopicOutput(bootstrap, name, partitions)) as output:
+        try:
+            output.total()
+        except ConnectionError:
+            return False
     return True
 
 
 def delete(bootstrap: str, names: Collection[str]) -> None:
     """Delete topics."""
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    for done in admin.delete_topics(list(names), operation_timeout=_TIMEOUT_S).values():
+    for done in _admin(bootstrap).delete_topics(list(names), operation_timeout=_TIMEOUT_S).values():
         done.result(_TIMEOUT_S)
 
 
 def committed_records(bootstrap: str, topic: str, partitions: int) -> int:
     """Return the number of records that a read_committed reader finds in `topic`, by reading all of it."""
-    reader = Consumer(
-        {
-            "bootstrap.servers": bootstrap,
-            "group.id": "count",
-            "isolation.level": "read_committed",
-            "enable.partition.eof": True,
-            "enable.auto.commit": False,
-            "log_level": 0,
-        }
-    )
-    reader.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
-    try:
-        return _count(reader, partitions)
-    finally:
-        reader.close()
+    with closing(reader(bootstrap, topic, partitions, **{"enable.partition.eof": True})) as consumer:
+        return _count(consumer, partitions)
+
+
+def reader(bootstrap: str, topic: str, partitions: int, **options: object) -> Consumer:
+    """Return a read_committed consumer of the whole topic."""
+    own = {"bootstrap.servers": bootstrap, "group.id": f"{topic}-reader", "isolation.level": "read_committed"}
+    consumer = Consumer({**own, "enable.auto.commit": False, "log_level": 0, **options})
+    consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in range(partitions)])
+    return consumer
 
 
 def _count(reader: Consumer, partitions: int) -> int:
@@ -81,8 +77,7 @@ def _count(reader: Consumer, partitions: int) -> int:
 
 def members(bootstrap: str, group: str) -> int:
     """Return the number of members of a settled group, each with partitions; 0 while it is rebalancing."""
-    admin = AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
-    description = admin.describe_consumer_groups([group])[group].result(_TIMEOUT_S)
+    description = _admin(bootstrap).describe_consumer_groups([group])[group].result(_TIMEOUT_S)
     if description.state is not ConsumerGroupState.STABLE:
         return 0
     return sum(bool(member.assignment.topic_partitions) for member in description.members)

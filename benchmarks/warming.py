@@ -12,7 +12,7 @@ def warm_up(bench: Bench) -> None:
     print("warming up the broker ...", flush=True)
     topic = "warm-up-payments"
     topics.make(bench.bootstrap, [topic], throughput.PARTITIONS)
-    workload.fill(bench.bootstrap, topic, bench.settings.payments)
+    workload.fill(bench.bootstrap, topic, workload.payments(bench.settings.payments))
     for name in _BULK:
         with job(bench, name, input_topic=topic, partitions=throughput.PARTITIONS) as new:
             throughput.run(new, bench.settings.payments)

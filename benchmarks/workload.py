@@ -37,10 +37,10 @@ def producer(bootstrap: str, **more: object) -> Producer:
     )
 
 
-def fill(bootstrap: str, topic: str, count: int) -> None:
-    """Put `count` payments into `topic`; return when the broker has all of them."""
+def fill(bootstrap: str, topic: str, messages: Iterator[Payment]) -> None:
+    """Put messages into `topic`; return when the broker has all of them."""
     sender = producer(bootstrap, **_BULK)
-    send(sender, topic, payments(count))
+    send(sender, topic, messages)
     if sender.flush(_FLUSH_S):
         raise TimeoutError(f"{topic}: not filled within {_FLUSH_S:g} s")
 

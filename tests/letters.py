@@ -6,14 +6,7 @@ from hypothesis import strategies as st
 
 from cli.dlq.index import Index
 from cli.dlq.plan import Target
-from fraudstream.dead_letter import (
-    REDUCED_LETTER,
-    DeadLetter,
-    Place,
-    dead_letter,
-    dead_letter_headers,
-    marker_headers,
-)
+from fraudstream.dead_letter import REDUCED_LETTER, DeadLetter, Place, dead_letter, dead_letter_headers, marker_headers
 from fraudstream.fitting import batch_bytes, fitted
 from fraudstream.payment import InvalidPayment
 from tests.scores import Record

@@ -28,16 +28,18 @@ class RawProducer:
         body += struct.pack(">iii", 1, partition, len(batch)) + batch
         message = struct.pack(">hhih", _PRODUCE, _VERSION, 1, -1) + body
         self._socket.sendall(struct.pack(">i", len(message)) + message)
-        (size,) = struct.unpack(">i", self._read(4))
-        answer = self._read(size)
+        (size,) = struct.unpack(">i", exactly(self._socket, 4))
+        answer = exactly(self._socket, size)
         (code,) = struct.unpack_from(">h", answer, 4 + 4 + 2 + len(name) + 4 + 4)
         return int(code)
 
-    def _read(self, size: int) -> bytes:
-        data = b""
-        while len(data) < size:
-            chunk = self._socket.recv(size - len(data))
-            if not chunk:
-                raise ConnectionResetError("the broker has closed the connection")
-            data += chunk
-        return data
+
+def exactly(source: socket.socket, size: int) -> bytes:
+    """Receive that many bytes; ConnectionResetError if the connection ends before."""
+    data = b""
+    while len(data) < size:
+        chunk = source.recv(size - len(data))
+        if not chunk:
+            raise ConnectionResetError("the connection was closed")
+        data += chunk
+    return data

@@ -19,6 +19,19 @@ def payment(**fields: float) -> Payment:
     return made  # type: ignore[no-any-return]
 
 
+def numbered(number: int, **fields: float) -> Payment:
+    """Return a payment whose fields, other than these, follow from its number."""
+    usual = {
+        "payment_id": number,
+        "amount": 10.5 + number % 90,
+        "country_risk_score": 0.25,
+        "failed_logins": number % 7,
+        "transaction_hour": number % 24,
+        "is_new_device": number % 2,
+    }
+    return payment(**usual | fields)
+
+
 def message(**fields: float) -> bytes:
     """Return the value of a message with a payment with these fields."""
     (value,) = encode_all(columns([payment(**fields)]))

@@ -12,17 +12,8 @@ NOW = "2026-01-01T00:00:00.000Z"
 
 stamps = st.integers(-(2**63), 2**63 - 1)
 values = st.none() | st.binary(max_size=40)
-names = st.sampled_from(
-    [
-        "dlq.replayed_offset",
-        "dlq.reason",
-        "dlq.topic",
-        "dlq.partition",
-        "dlq.offset",
-        "dlq.timestamp",
-        "dlq.value_bytes",
-    ]
-)
+_FIELDS = ("replayed_offset", "reason", "topic", "partition", "offset", "timestamp", "value_bytes")
+names = st.sampled_from([f"dlq.{field}" for field in _FIELDS])
 numbers = st.integers(-(2**70), 2**70).map(lambda number: b"%d" % number) | st.just(b"9" * 5_000)
 headers = st.lists(
     st.tuples(

@@ -1,11 +1,10 @@
 """Licences and software bills of materials cover what the images install."""
 
 import json
-import os
 import re
 from pathlib import Path
 
-import pytest
+from tests.missing import skip
 
 ROOT = Path(__file__).parents[1]
 LOCKS = {path.parent.name: path for path in sorted(ROOT.glob("services/*/requirements.lock"))}
@@ -60,9 +59,5 @@ def _normal(name: str) -> str:
 
 
 def _require_newer(file: Path, lock: Path) -> None:
-    if file.exists() and file.stat().st_mtime >= lock.stat().st_mtime:
-        return
-    reason = "needs `make sbom`"
-    if os.environ.get("CI"):
-        pytest.fail(f"{reason}; in CI this is a failure")
-    pytest.skip(reason)
+    if not file.exists() or file.stat().st_mtime < lock.stat().st_mtime:
+        skip("needs `make sbom`")

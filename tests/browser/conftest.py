@@ -1,7 +1,6 @@
 """A real headless Chromium, and a dashboard for it to open."""
 
 import asyncio
-import os
 import shutil
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -14,12 +13,14 @@ import pytest
 from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
 
 from tests.browser.chromium import ARGUMENTS
-from tests.conftest import Names
+from tests.integration.conftest import surroundings
 from tests.integration.dashboard import Dashboard
 from tests.integration.scorer import Surroundings
+from tests.missing import skip
+
+__all__ = ["surroundings"]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_WHERE = "install chromium, or: .venv/bin/playwright install chromium"
 
 T = TypeVar("T")
 MakePage = Callable[..., Page]
@@ -46,16 +47,15 @@ def browser() -> Iterator[Browser]:
         own = Path(playwright.chromium.executable_path)
         path = next(filter(None, map(shutil.which, _NAMES)), str(own) if own.exists() else None)
         if path is None:
-            reason = f"needs a browser: {_WHERE}"
-            if os.environ.get("CI"):
-                pytest.fail(f"{reason}; in CI this is a failure")
-            pytest.skip(reason)
+            skip("needs a browser: install chromium, or: .venv/bin/playwright install chromium")
         with playwright.chromium.launch(executable_path=path, args=ARGUMENTS) as chromium:
             yield chromium
 
 
 @contextmanager
-def _watched(browser: Browser, width: int = 1_440, height: int = 900, **options: Any) -> Iterator[Page]:
+def _watched(
+    browser: Browser, url: str | None = None, width: int = 1_440, height: int = 900, **options: Any
+) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
     problems, hosts = list[str](), set[str]()
@@ -64,6 +64,8 @@ def _watched(browser: Browser, width: int = 1_440, height: int = 900, **options:
     page.on("console", lambda message: _note(message, problems))
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     try:
+        if url:
+            page.goto(url)
         yield page
         assert problems == []
         assert len(hosts) <= 1, hosts
@@ -84,15 +86,9 @@ def _note(message: ConsoleMessage, problems: list[str]) -> None:
 
 @pytest.fixture
 def make_page(browser: Browser) -> Iterator[MakePage]:
-    """Open pages, `make_page(width=390)`; at the end, no page may have logged an error or contacted another host."""
+    """Open pages, `make_page(url, width=390)`; none of them may log an error or contact another host."""
     with ExitStack() as stack:
-        yield lambda **options: stack.enter_context(_watched(browser, **options))
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics, a model and a folder."""
-    return Surroundings(kafka_bootstrap, names, tmp_path).prepare()
+        yield lambda *url, **options: stack.enter_context(_watched(browser, *url, **options))
 
 
 @pytest.fixture

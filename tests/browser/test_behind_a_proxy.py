@@ -1,6 +1,5 @@
 """The page behind a real nginx: its events arrive in time, and it works under any path."""
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -12,21 +11,14 @@ from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import Dashboard, now, scored
 from tests.integration.nginx import Nginx, binary
 from tests.integration.scorer import Surroundings
+from tests.missing import skip
 
 SECONDS = 20_000
 GIVE_UP_S = 15
 """Seconds without an event after which stream.js considers the server gone."""
 PAYMENTS = 40
-PATHS = {
-    "/": "/",
-    "/fraud": "/fraud/",
-    "/fraud/": "/fraud/",
-    "/kept/": "/kept/",
-    "/deep/below/": "/deep/below/",
-    "/doubled/": "/doubled/",
-    "/compressed/": "/compressed/",
-    "/buffered/": "/buffered/",
-}
+_FOLDERS = ("/", "/fraud/", "/kept/", "/deep/below/", "/doubled/", "/compressed/", "/buffered/")
+PATHS = {"/fraud": "/fraud/", **{path: path for path in _FOLDERS}}
 """The opened address, and the path of the page that it leads to."""
 DOCUMENT = Path(__file__).parents[2] / "docs" / "dashboard.md"
 SERVER = """
@@ -50,19 +42,16 @@ WATCH = """() => {
 }"""
 
 
-def skip_without_nginx() -> None:
-    """Skip the test; in CI, fail it."""
+@pytest.fixture(autouse=True)
+def nginx() -> None:
+    """Skip the tests where nginx is missing; in CI, fail them."""
     if binary() is None:
-        reason = "needs nginx: apt-get install nginx-light"
-        if os.environ.get("CI"):
-            pytest.fail(f"{reason}; in CI this is a failure")
-        pytest.skip(reason)
+        skip("needs nginx: apt-get install nginx-light")
 
 
 @pytest.fixture
 def proxy(dashboard: Dashboard, tmp_path: Path) -> Iterator[Nginx]:
     """Start nginx in front of the dashboard, with the configuration of docs/dashboard.md and others."""
-    skip_without_nginx()
     documented = DOCUMENT.read_text(encoding="utf-8").partition("```nginx\n")[2].partition("```")[0]
     assert "location /fraud/" in documented
     server = (SERVER + documented).replace("http://page", dashboard.url).replace("http://127.0.0.1:8080", dashboard.url)
@@ -79,8 +68,7 @@ def opened(proxy: Nginx, surroundings: Surroundings, make_page: MakePage) -> Cal
     )
 
     def open_page(path: str) -> Page:
-        page = make_page()
-        page.goto(f"{proxy.url}{path}")
+        page = make_page(f"{proxy.url}{path}")
         chart = page.get_by_test_id("chart-payments")
         expect(chart).to_have_attribute("data-approve", str(PAYMENTS - 1), timeout=SECONDS)
         expect(page.locator("#pill-text")).to_have_text("Live", timeout=SECONDS)
@@ -129,7 +117,6 @@ def test_a_proxy_that_keeps_the_name(
     surroundings: Surroundings, tmp_path: Path, make_page: MakePage, hosts: str, status: int
 ) -> None:
     """The proxy's host name must be one of DASHBOARD_HOSTS."""
-    skip_without_nginx()
     with (
         Dashboard(surroundings, DASHBOARD_HOSTS=hosts) as dashboard,
         Nginx(tmp_path / "nginx", SERVER.replace("http://page", dashboard.url)) as proxy,

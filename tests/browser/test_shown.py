@@ -56,8 +56,7 @@ def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: 
     ):
         scorer.wait_for(READY)
         with Dashboard(surroundings, [scorer, archiver]) as dashboard:
-            page = make_page()
-            page.goto(dashboard.url)
+            page = make_page(dashboard.url)
             expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty", timeout=SECONDS)
             surroundings.send_payments(3_000)
             surroundings.send([Message(broken) for broken in BROKEN] * 3)
@@ -104,10 +103,8 @@ def test_flagged_payments_with_their_reasons(surroundings: Surroundings, make_pa
     surroundings.model = save_model(surroundings.folder / "models", usual=(20.0, 0.1, 0.0, 12.0, 0.0))
     with surroundings.scorer() as scorer, Dashboard(surroundings) as dashboard:
         scorer.wait_for(READY)
-        page = make_page()
-        page.goto(dashboard.url)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+        page = make_page(dashboard.url)
+        surroundings.send_and_wait(400)
         events = scored_events(surroundings)
         decisions = Counter(event["decision"] for event in events)
         until(page, lambda: totals(page) == dict(decisions), "all are shown, and rows do not move")
@@ -143,8 +140,7 @@ def test_champion_beside_challenger(surroundings: Surroundings, make_page: MakeP
         scorer.wait_for(READY)
         with Dashboard(surroundings, [scorer]) as dashboard:
             surroundings.send_payments(500)
-            page = make_page()
-            page.goto(dashboard.url)
+            page = make_page(dashboard.url)
             for role, version in (("champion", champion.version), ("challenger", challenger.version)):
                 card = page.locator(f'[data-testid="model-card"][data-role="{role}"]')
                 expect(card).to_contain_text(version[:8], timeout=SECONDS)
@@ -159,12 +155,10 @@ def test_a_dashboard_that_starts_later_reads_the_last_fifteen_minutes(
     surroundings.send([scored(number, now(20), decision="review") for number in range(1, 301)], "SCORED_TOPIC")
     surroundings.send([scored(number, now(2_000)) for number in range(301, 401)], "SCORED_TOPIC")
     with Dashboard(surroundings) as dashboard:
-        page = make_page()
-        page.goto(dashboard.url)
+        page = make_page(dashboard.url)
         until(page, lambda: totals(page)["review"] == 300, "300 are shown")
         assert totals(page) == {"approve": 0, "review": 300, "block": 0}
-        late = make_page()
-        late.goto(dashboard.url)
+        late = make_page(dashboard.url)
         until(late, lambda: totals(late)["review"] == 300, "300 are shown immediately")
         painted_ms = late.evaluate("performance.now()")
         assert painted_ms < 5_000  # the goal of 1 s is checked by the benchmark: this machine may be busy
@@ -172,8 +166,7 @@ def test_a_dashboard_that_starts_later_reads_the_last_fifteen_minutes(
 
 def test_a_flood_is_sampled_and_reported(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
     """Of a backlog of 150,000 payments the page shows a sample and mentions that; the total counts all."""
-    page = make_page()
-    page.goto(dashboard.url)
+    page = make_page(dashboard.url)
     expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty", timeout=SECONDS)
     stamp, count, few = now(), 150_000, 100
     payments = [scored(number + 1, stamp) for number in range(count)]
@@ -197,8 +190,7 @@ def test_search_finds_any_payment(dashboard: Dashboard, surroundings: Surroundin
         [scored(largest, now(), amount=77.25), scored(7, now()), scored(7, now(), decision="block", reasons=reasons)],
         "SCORED_TOPIC",
     )
-    page = make_page()
-    page.goto(dashboard.url)
+    page = make_page(dashboard.url)
     expect(page.get_by_test_id("flagged-row")).to_have_count(1, timeout=SECONDS)
     search, detail = page.get_by_test_id("search"), page.get_by_test_id("detail")
     page.keyboard.press("/")
@@ -209,8 +201,7 @@ def test_search_finds_any_payment(dashboard: Dashboard, surroundings: Surroundin
     for text in (str(largest), "77.25", "approve", MODEL):
         expect(detail).to_contain_text(text)
     assert page.url.endswith(f"#payment={largest}")
-    shared = make_page()
-    shared.goto(page.url)
+    shared = make_page(page.url)
     expect(shared.get_by_test_id("detail")).to_contain_text("77.25")
     page.keyboard.press("Escape")
     expect(detail).to_be_hidden()

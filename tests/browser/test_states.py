@@ -30,8 +30,7 @@ def test_kafka_becomes_unreachable_and_comes_back(
     surroundings = Surroundings(cluster.bootstrap, names, tmp_path).prepare()
     surroundings.send([scored(number, now()) for number in range(1, 51)], "SCORED_TOPIC")
     with Dashboard(surroundings) as dashboard:
-        page = make_page()
-        page.goto(dashboard.url)
+        page = make_page(dashboard.url)
         chart, banner = page.get_by_test_id("chart-payments"), page.get_by_test_id("banner")
         expect(chart).to_have_attribute("data-approve", "50", timeout=SECONDS)
         cluster.broker.kill()
@@ -49,8 +48,7 @@ def test_no_kafka_at_the_start(names: Names, tmp_path: Path, make_page: MakePage
     """The page is served before Kafka is up, and names the address that it tries."""
     surroundings = Surroundings("127.0.0.1:1", names, tmp_path)
     with Dashboard(surroundings) as dashboard:
-        page = make_page()
-        page.goto(dashboard.url)
+        page = make_page(dashboard.url)
         banner = page.get_by_test_id("banner")
         expect(banner).to_have_attribute("data-state", "connecting", timeout=SECONDS)
         expect(banner).to_contain_text("127.0.0.1:1")
@@ -58,8 +56,7 @@ def test_no_kafka_at_the_start(names: Names, tmp_path: Path, make_page: MakePage
 
 def test_nothing_was_sent_yet(dashboard: Dashboard, make_page: MakePage) -> None:
     """An empty page explains where payments come from."""
-    page = make_page()
-    page.goto(dashboard.url)
+    page = make_page(dashboard.url)
     banner = page.get_by_test_id("banner")
     expect(banner).to_have_attribute("data-state", "empty", timeout=SECONDS)
     expect(banner).to_contain_text("No payments yet")
@@ -68,23 +65,19 @@ def test_nothing_was_sent_yet(dashboard: Dashboard, make_page: MakePage) -> None
 
 def test_no_scorer_answers(surroundings: Surroundings, make_page: MakePage) -> None:
     """The page reports that no scorer answers once the last one is gone, and clears that when one answers."""
-    with surroundings.scorer(METRICS_PORT="0") as scorer:
-        scorer.wait_for(READY)
-        with Dashboard(surroundings, [scorer]) as dashboard:
-            page = make_page()
-            page.goto(dashboard.url)
-            expect(page.get_by_test_id("replica-row")).to_contain_text("ready", timeout=SECONDS)
-            expect(page.get_by_test_id("no-scorer")).to_be_hidden()
-            scorer.kill()
-            expect(page.get_by_test_id("no-scorer")).to_be_visible(timeout=SECONDS)
-            expect(page.get_by_test_id("no-scorer")).to_contain_text("docker compose up -d scorer")
+    with surroundings.assigned_scorer(METRICS_PORT="0") as scorer, Dashboard(surroundings, [scorer]) as dashboard:
+        page = make_page(dashboard.url)
+        expect(page.get_by_test_id("replica-row")).to_contain_text("ready", timeout=SECONDS)
+        expect(page.get_by_test_id("no-scorer")).to_be_hidden()
+        scorer.kill()
+        expect(page.get_by_test_id("no-scorer")).to_be_visible(timeout=SECONDS)
+        expect(page.get_by_test_id("no-scorer")).to_contain_text("docker compose up -d scorer")
 
 
 def test_the_server_stops_and_comes_back(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
     """An open page reports that the server is gone, and resumes without a reload."""
     surroundings.send([scored(1, now())], "SCORED_TOPIC")
-    page = make_page()
-    page.goto(dashboard.url)
+    page = make_page(dashboard.url)
     chart, banner = page.get_by_test_id("chart-payments"), page.get_by_test_id("banner")
     expect(chart).to_have_attribute("data-approve", "1", timeout=SECONDS)
     dashboard.service.kill()
@@ -107,8 +100,7 @@ def test_hostile_text_is_shown_and_not_executed(surroundings: Surroundings, make
         surroundings.send(
             [scored(5, now(), decision="block", reasons=reasons, model_version=HOSTILE[0])], "SCORED_TOPIC"
         )
-        page = make_page(width=width)
-        page.goto(dashboard.url)
+        page = make_page(dashboard.url, width=width)
         rows = page.get_by_test_id("dead-row")
         expect(rows).to_have_count(len(values), timeout=SECONDS)
         expect(page.get_by_test_id("flagged-row")).to_have_count(1, timeout=SECONDS)
@@ -126,8 +118,7 @@ def test_hostile_text_is_shown_and_not_executed(surroundings: Surroundings, make
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_light_and_dark(dashboard: Dashboard, make_page: MakePage, scheme: str) -> None:
     """The theme is the system's or the reader's choice; the choice is kept for the next visit."""
-    page = make_page(color_scheme=scheme)
-    page.goto(dashboard.url)
+    page = make_page(dashboard.url, color_scheme=scheme)
     paper = "getComputedStyle(document.body).backgroundColor.match(/\\d+/g).slice(0, 3).map(Number)"
     light = sum(page.evaluate(paper)) > 3 * 128
     assert light is (scheme == "light")
@@ -146,8 +137,7 @@ def test_the_keyboard_reaches_all_controls(
 ) -> None:
     """Tab reaches search, theme, filter and a row in this order; the row's detail opens, closes, returns the focus."""
     surroundings.send([scored(41, now(), decision="review")], "SCORED_TOPIC")
-    page = make_page()
-    page.goto(dashboard.url)
+    page = make_page(dashboard.url)
     expect(page.get_by_test_id("flagged-row")).to_have_count(1, timeout=SECONDS)
     seen = []
     for _ in range(40):

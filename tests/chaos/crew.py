@@ -57,28 +57,19 @@ class Member:
     may_end_as: set[int] = field(default_factory=set)
 
 
+@dataclass(slots=True)
 class Crew:
     """All scorers of a storm; `target` is the number to keep running."""
 
-    def __init__(
-        self,
-        folder: Path,
-        settings: Mapping[str, str],
-        models: Sequence[Path],
-        random: Random,
-        report: Report,
-        mutant: str = "",
-    ) -> None:
-        self.target = 0
-        self.members: list[Member] = []
-        self._folder = folder
-        self._settings = settings
-        self._mutant = mutant
-        self._models = models
-        self._random = random
-        self._report = report
-        self._numbers = itertools.count(1)
-        self._started: list[Member] = []
+    folder: Path
+    settings: Mapping[str, str]
+    models: Sequence[Path]
+    random: Random
+    report: Report
+    mutant: str = ""
+    target: int = 0
+    members: list[Member] = field(default_factory=list)
+    _started: list[Member] = field(default_factory=list)
 
     @property
     def active(self) -> list[Member]:
@@ -88,7 +79,7 @@ class Crew:
     def swap(self, pick: float) -> list[str]:
         """Activate another stored version in each models folder; running scorers load it."""
         swapped = []
-        for folder in self._models:
+        for folder in self.models:
             active = store.load(folder, store.NO_PINS)[0].version
             others = [manifest.content_sha256 for manifest in store.kept(folder) if manifest.version != active]
             swapped.append(store.activate(folder, others[int(pick * len(others))]).version)
@@ -96,12 +87,12 @@ class Crew:
 
     def start(self, armed: Disturbance | None = None) -> Member:
         """Start a scorer with one of the models, armed with a failpoint if that is the disturbance."""
-        name = f"scorer-{next(self._numbers):02d}"
-        folder = self._folder / name
+        name = f"scorer-{len(self._started) + 1:02d}"
+        folder = self.folder / name
         folder.mkdir()
         settings = {
-            **self._settings,
-            "MODELS_DIR": str(self._random.choice(self._models)),
+            **self.settings,
+            "MODELS_DIR": str(self.random.choice(self.models)),
             "STALL_TIMEOUT_S": str(_STALL_TIMEOUT_S),
             "FAILPOINTS": armed.failpoint if armed else "",
         }
@@ -114,9 +105,9 @@ class Crew:
         return member
 
     def _service(self, folder: Path, settings: Mapping[str, str]) -> Service:
-        if not self._mutant:
+        if not self.mutant:
             return Service(folder, "scorer", settings)
-        return Service(folder, "tests.faults.mutant", {**settings, "PYTHONPATH": str(_ROOT)}, self._mutant)
+        return Service(folder, "tests.faults.mutant", {**settings, "PYTHONPATH": str(_ROOT)}, self.mutant)
 
     def pick(self, fraction: float) -> Member | None:
         """Return a running member that was not asked to end; new armed ones are excluded to reach their failpoint."""
@@ -184,7 +175,7 @@ class Crew:
 
     def _in_time(self, member: Member, terminated_s: float) -> None:
         if time.monotonic() - terminated_s > _GRACE_S:
-            self._report.add_finding(f"{member.name} still runs {_GRACE_S:g} s after SIGTERM{_end_of(member)}")
+            self.report.add_finding(f"{member.name} still runs {_GRACE_S:g} s after SIGTERM{_end_of(member)}")
             self.kill(member)
 
     def _ended(self, member: Member) -> None:
@@ -193,11 +184,11 @@ class Crew:
         member.guard.communicate()
         code = member.service.wait()
         if code == _SIGKILLED and member.armed and not member.killed:
-            self._report.log(f"{member.name} died at {member.armed.failpoint}", "failpoint reached")
+            self.report.log(f"{member.name} died at {member.armed.failpoint}", "failpoint reached")
         if code not in member.may_end_as:
-            self._report.add_finding(f"{member.name} ended with {code}{_end_of(member)}")
+            self.report.add_finding(f"{member.name} ended with {code}{_end_of(member)}")
         for line in _unexpected_lines(member.service.output):
-            self._report.add_finding(f"{member.name} logged: {line}")
+            self.report.add_finding(f"{member.name} logged: {line}")
 
 
 def _unexpected_lines(output: str) -> Iterator[str]:

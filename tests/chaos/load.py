@@ -16,6 +16,7 @@ from producer.malformed import BROKEN
 from tests.chaos.report import Report
 
 Place = tuple[int, int]
+Delivered = Callable[[Any, Message], None]
 
 _TICK_S = 0.02
 _BROKEN_SHARE = 0.03
@@ -118,14 +119,7 @@ class Load:
             producer.poll(0)
         producer.flush(_DELIVERY_TIMEOUT_MS / 1000)
 
-    def _put(
-        self,
-        producer: Producer,
-        random: Random,
-        key: bytes,
-        value: bytes | None,
-        delivered: Callable[[Any, Message], None],
-    ) -> None:
+    def _put(self, producer: Producer, random: Random, key: bytes, value: bytes | None, delivered: Delivered) -> None:
         while True:
             try:
                 partition = random.randrange(self._partitions)

@@ -5,7 +5,7 @@ Kinds and failpoints are drawn from shuffled lists, so that a storm of a few min
 
 import itertools
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
 from typing import Literal, TypeVar
@@ -26,36 +26,25 @@ Kind = Literal[
 ]
 SERVERS: frozenset[Kind] = frozenset({"broker restart", "broker kill", "ZooKeeper stop"})
 
-_KINDS: Sequence[tuple[Kind, int]] = (
-    ("kill", 4),
-    ("short stop", 2),
-    ("long stop", 2),
-    ("terminate", 2),
-    ("scale", 3),
-    ("failpoint", 9),
-    ("model swap", 2),
-    ("broker restart", 1),
-    ("broker kill", 1),
-    ("ZooKeeper stop", 1),
-)
+# how many of each there are, and the seconds until one is undone: a restart, a SIGCONT; a long stop outlasts the
+# group's session of 15 s
+_KINDS: Mapping[Kind, tuple[int, tuple[float, float]]] = {
+    "kill": (4, (0.0, 8.0)),
+    "short stop": (2, (0.3, 6.0)),
+    "long stop": (2, (16.0, 22.0)),
+    "terminate": (2, (0.0, 5.0)),
+    "scale": (3, (0.0, 0.0)),
+    "failpoint": (9, (1.0, 22.0)),
+    "model swap": (2, (0.0, 0.0)),
+    "broker restart": (1, (0.0, 5.0)),
+    "broker kill": (1, (0.0, 9.0)),
+    "ZooKeeper stop": (1, (10.0, 20.0)),
+}
 _ACTIONS = ("kill", "stop", "fail")
 # bursts of overlapping disturbances; then a pause, counted from when the group works again
 _BURSTS = 0.6
 _BURST_GAP_S, _BURST_PAUSE_S = (0.1, 3.0), (1.0, 7.0)
 _BETWEEN_SERVERS = 3
-# seconds until a disturbance is undone: a restart, a SIGCONT; a long stop outlasts the group's session of 15 s
-_HOLD_S: dict[Kind, tuple[float, float]] = {
-    "kill": (0.0, 8.0),
-    "short stop": (0.3, 6.0),
-    "long stop": (16.0, 22.0),
-    "terminate": (0.0, 5.0),
-    "scale": (0.0, 0.0),
-    "failpoint": (1.0, 22.0),
-    "model swap": (0.0, 0.0),
-    "broker restart": (0.0, 5.0),
-    "broker kill": (0.0, 9.0),
-    "ZooKeeper stop": (10.0, 20.0),
-}
 _RARELY_CROWDED = 0.15
 _HIGHEST_COUNT = 20
 _AT_TAKEOVER = {"fenced", "token_taken", "resuming"}
@@ -96,7 +85,7 @@ def schedule(seed: int, replicas: int, partitions: int) -> Iterator[Disturbance]
             calm=calm,
             kind=kind,
             pick=random.random(),
-            hold_s=round(random.uniform(*_HOLD_S[kind]), 2),
+            hold_s=round(random.uniform(*_KINDS[kind][1]), 2),
             replicas=count if kind == "scale" else 0,
             failpoint=f"{name}={action}@{_time(random, name)}" if name else "",
             resumed=random.random() < 0.5,
@@ -107,7 +96,7 @@ def _kinds(random: Random) -> Iterator[Kind]:
     """Yield all kinds, with some others between two that disturb the servers."""
     postponed: deque[Kind] = deque()
     others = 0
-    for kind in _shuffled(random, [kind for kind, count in _KINDS for _ in range(count)]):
+    for kind in _shuffled(random, [kind for kind, (count, _) in _KINDS.items() for _ in range(count)]):
         if kind in SERVERS:
             postponed.append(kind)
         else:

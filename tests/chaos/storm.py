@@ -154,20 +154,16 @@ class Storm:
 
     def _disturb_servers(self, one: Disturbance) -> None:
         """Disturb servers in a thread, as they take seconds to stop and start."""
-        work = {"broker restart": self._restart_broker, "broker kill": self._kill_broker}
+        work = {
+            "broker restart": partial(self._restart_broker, self._cluster.broker.terminate),
+            "broker kill": partial(self._restart_broker, self._cluster.broker.kill),
+        }
         self._report.log(f"{one.kind}, back in {one.hold_s} s", one.kind)
         self._servers = threading.Thread(target=work.get(one.kind, self._stop_zookeeper), args=(one.hold_s,))
         self._servers.start()
 
-    def _restart_broker(self, hold_s: float) -> None:
-        self._cluster.broker.terminate()
-        self._start_broker(hold_s)
-
-    def _kill_broker(self, hold_s: float) -> None:
-        self._cluster.broker.kill()
-        self._start_broker(hold_s)
-
-    def _start_broker(self, hold_s: float) -> None:
+    def _restart_broker(self, end: Callable[[], None], hold_s: float) -> None:
+        end()
         time.sleep(hold_s)
         self._cluster.broker.start()
         self._report.log("the broker is back")

@@ -1,13 +1,7 @@
 """Checks after the storm, once all records are drained."""
 
-import asyncio
-import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-
-from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from cli.__main__ import COMMANDS
 from fraudstream.csv_file.journal import State
@@ -16,6 +10,7 @@ from tests.chaos.load import Load
 from tests.chaos.report import Report
 from tests.chaos.watch import Reader
 from tests.integration import offsets
+from tests.integration.service import Service
 from tests.oracle import assert_each_once, committed_records
 
 _NAMED = 20
@@ -36,7 +31,7 @@ def judge(
     except (AssertionError, ValueError, TimeoutError) as error:
         report.add_finding(f"each once: {str(error)[:400] or type(error).__name__}")
     if "verify" in COMMANDS:
-        _verify(report, settings)
+        _verify(report, path, settings)
     return lost
 
 
@@ -92,15 +87,9 @@ def _files(report: Report, state: State | None, path: Path) -> None:
 
 def _transactions(report: Report, bootstrap: str, topics: Sequence[str]) -> None:
     for topic in topics:
-        stable, ends = (asyncio.run(_ends(bootstrap, topic, level)) for level in ("read_committed", "read_uncommitted"))
+        stable, ends = (offsets.ends(bootstrap, topic, level) for level in ("read_committed", "read_uncommitted"))
         if stable != ends:
             report.add_finding(f"an open transaction in {topic}: stable {stable}, end {ends}")
-
-
-async def _ends(bootstrap: str, topic: str, isolation: str) -> dict[int, int]:
-    async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, isolation_level=isolation) as consumer:
-        ends: dict[TopicPartition, int] = await consumer.end_offsets(consumer.assignment())
-        return {place.partition: end for place, end in ends.items()}
 
 
 def _offsets(report: Report, state: State | None, bootstrap: str, settings: Mapping[str, str]) -> None:
@@ -112,16 +101,9 @@ def _offsets(report: Report, state: State | None, bootstrap: str, settings: Mapp
         report.add_finding(f"the group has committed {committed}, the journal has {decided}")
 
 
-def _verify(report: Report, settings: Mapping[str, str]) -> None:
+def _verify(report: Report, path: Path, settings: Mapping[str, str]) -> None:
     """Check that `fraudstream verify` comes to the same result."""
-    environment = {**settings, "PATH": os.environ["PATH"]}
-    done = subprocess.run(
-        [sys.executable, "-m", "cli", "verify"],
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=_VERIFY_TIMEOUT_S,
-        check=False,
-    )
-    if done.returncode != 0:
-        report.add_finding(f"fraudstream verify ended with {done.returncode}:\n{(done.stdout + done.stderr)[-2_000:]}")
+    with Service(path.parent.parent, "cli", settings, "verify") as verify:
+        code = verify.wait(_VERIFY_TIMEOUT_S)
+        if code != 0:
+            report.add_finding(f"fraudstream verify ended with {code}:\n{verify.output[-2_000:]}")

@@ -85,18 +85,14 @@ class Reader:
         self.repeats = 0
         self._last: dict[tuple[str, int], int] = {}
         self._report = report
-        self._consumer = Consumer(
-            client(
-                bootstrap,
-                **{
-                    "group.id": "onlooker",
-                    "enable.auto.commit": False,
-                    "auto.offset.reset": "error",
-                    "isolation.level": "read_committed",
-                    "fetch.wait.max.ms": 100,
-                },
-            )
-        )
+        options = {
+            "group.id": "onlooker",
+            "enable.auto.commit": False,
+            "auto.offset.reset": "error",
+            "isolation.level": "read_committed",
+            "fetch.wait.max.ms": 100,
+        }
+        self._consumer = Consumer(client(bootstrap, **options))
         self._consumer.assign(
             [TopicPartition(topic, number, OFFSET_BEGINNING) for topic in topics for number in range(partitions)]
         )

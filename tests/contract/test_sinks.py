@@ -20,14 +20,8 @@ def batch(partition: int, token: int, offsets: range, *, last: int | None = None
     scored = [One(PAYMENT, 0.125, "review", version, 1_790_000_000_000, partition, offset) for offset in offsets]
     end = last if last is not None else offsets[-1]
     base = offsets[0] if offsets else end
-    return Batch(
-        partition=partition,
-        token=token,
-        base=base,
-        last=end,
-        fingerprint=end,
-        rows=csv_chunk(scored),
-    )
+    rows = csv_chunk(scored)
+    return Batch(partition=partition, token=token, base=base, last=end, fingerprint=end, rows=rows)
 
 
 Stored = Callable[[], dict[int, list[int]]]

@@ -9,15 +9,8 @@ from pathlib import Path
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.ports import Port
 
-_KEPT_VARIABLES = (
-    "PATH",
-    "HOME",
-    "DOCKER_HOST",
-    "DOCKER_CONFIG",
-    "DOCKER_CONTEXT",
-    "DOCKER_CERT_PATH",
-    "DOCKER_TLS_VERIFY",
-)
+_DOCKER = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
+_KEPT_VARIABLES = ("PATH", "HOME", *_DOCKER)
 POSTGRES_URL = "postgresql://fraudstream:fraudstream@postgres:5432/fraudstream"
 _BUILD_TIMEOUT_S = 600
 _LOG_LINES = 40
@@ -34,35 +27,27 @@ def why_unavailable() -> str | None:
     return None
 
 
+def bridge_address() -> str:
+    """Return the address of this host in a network outside of the stack, which containers can reach."""
+    template = "{{(index .IPAM.Config 0).Gateway}}"
+    command = ["docker", "network", "inspect", "bridge", "--format", template]
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+
 class Stack:
-    """One project: its clone, its containers and their output."""
+    """One project: its clone, its containers and their output; addresses as seen from the host."""
 
     def __init__(self, project: str, folder: Path) -> None:
         self.folder = folder
         self.settings: dict[str, str] = {}
         self.project = project
-        self._port, self._page = Port.reserve(), Port.reserve()
-        self._prometheus, self._postgres = Port.reserve(), Port.reserve()
-
-    @property
-    def bootstrap(self) -> str:
-        """Kafka's address, as seen from the host."""
-        return f"127.0.0.1:{self._port.number}"
-
-    @property
-    def page(self) -> str:
-        """The dashboard's address."""
-        return f"http://127.0.0.1:{self._page.number}"
-
-    @property
-    def prometheus(self) -> str:
-        """Prometheus' address."""
-        return f"http://127.0.0.1:{self._prometheus.number}"
-
-    @property
-    def postgres(self) -> str:
+        variables = ("KAFKA_HOST_PORT", "DASHBOARD_PORT", "PROMETHEUS_PORT", "POSTGRES_HOST_PORT")
+        self._ports = {name: Port.reserve() for name in variables}
+        kafka, page, prometheus, postgres = (port.number for port in self._ports.values())
+        self.bootstrap, self.page = f"127.0.0.1:{kafka}", f"http://127.0.0.1:{page}"
+        self.prometheus = f"http://127.0.0.1:{prometheus}"
+        self.postgres = f"host=127.0.0.1 port={postgres}"
         """Postgres' address, where its port is published."""
-        return f"host=127.0.0.1 port={self._postgres.number}"
 
     @property
     def csv(self) -> Path:
@@ -72,14 +57,7 @@ class Stack:
     def compose(self, *arguments: str, timeout_s: float = 120, stdin: str | None = None, **settings: str) -> str:
         """Run `docker compose` with these settings in its environment; return its output."""
         env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        env |= {
-            "KAFKA_HOST_PORT": str(self._port.number),
-            "DASHBOARD_PORT": str(self._page.number),
-            "PROMETHEUS_PORT": str(self._prometheus.number),
-            "POSTGRES_HOST_PORT": str(self._postgres.number),
-            **self.settings,
-            **settings,
-        }
+        env |= {name: str(port.number) for name, port in self._ports.items()} | self.settings | settings
         command = ["docker", "compose", "--project-name", self.project, "--ansi", "never", *arguments]
         done = subprocess.run(
             command,
@@ -128,7 +106,7 @@ class Stack:
     def remove(self) -> None:
         """Remove containers, volumes and the images built here; pulled images stay."""
         self.compose("--profile", "*", "down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "5")
-        for port in (self._port, self._page, self._prometheus, self._postgres):
+        for port in self._ports.values():
             port.release()
 
     def _logs(self, arguments: tuple[str, ...] = ()) -> str:

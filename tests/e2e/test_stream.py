@@ -35,9 +35,8 @@ def test_down_and_up_keeps_topics_and_offsets(stack: Stack) -> None:
     before = _progress(stack)
     stack.compose("down")
     stack.up("kafka", "--wait")
-    wait_until(
-        lambda: _progress(stack) == before, 30, "all offsets are as before"
-    )  # once the group's coordinator has loaded it
+    # once the group's coordinator has loaded it
+    wait_until(lambda: _progress(stack) == before, 30, "all offsets are as before")
     count = stack.rows()
     stack.up()
     stack.wait_for_rows(count + 1, timeout_s=45)

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from tests.e2e.compose import POSTGRES_URL, Stack
+from tests.e2e.compose import POSTGRES_URL, Stack, bridge_address
 from tests.integration.broker.deadline import wait_until
 from tests.networks import internal, memberships
 
@@ -51,9 +51,7 @@ def everything(stack: Stack) -> Stack:
 @pytest.fixture
 def listener() -> Iterator[tuple[str, int]]:
     """Listen on a port of this host, at its address in a network outside of the stack."""
-    template = "{{(index .IPAM.Config 0).Gateway}}"
-    command = ["docker", "network", "inspect", "bridge", "--format", template]
-    address = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    address = bridge_address()
     with socket.create_server((address, 0)) as server:
         yield address, server.getsockname()[1]
 

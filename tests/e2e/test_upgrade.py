@@ -54,9 +54,8 @@ def test_a_volume_of_an_earlier_release(earlier: Stack) -> None:
 def _remove_postgres(stack: Stack) -> None:
     """Remove the container and its volume."""
     stack.compose("--profile", "postgres", "rm", "--stop", "--force", "postgres")
-    subprocess.run(
-        ["docker", "volume", "rm", "--force", f"{stack.project}_postgres-data"], capture_output=True, check=True
-    )
+    command = ["docker", "volume", "rm", "--force", f"{stack.project}_postgres-data"]
+    subprocess.run(command, capture_output=True, check=True)
 
 
 def _rows(stack: Stack) -> int:

@@ -1,11 +1,10 @@
 """The services alone, on an external Kafka that requires authentication; after the stack's other tests."""
 
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.compose import Stack
+from tests.e2e.compose import Stack, bridge_address
 from tests.integration.broker.secured import Right, Secured, secured_cluster
 
 USER, PASSWORD = "fraud", "S3cret-of-a-whole-stack"
@@ -16,11 +15,7 @@ OURS = {"archiver", "dashboard", "producer", "scorer", "topics", "trainer", "vol
 @pytest.fixture
 def secured(own_cluster_is_possible: None) -> Iterator[Secured]:  # noqa: ARG001 - skips where there are no jars
     """Start a secured cluster at an address that containers reach; one user has the rights of docs/own-kafka.md."""
-    template = "{{(index .IPAM.Config 0).Gateway}}"
-    found = subprocess.run(
-        ["docker", "network", "inspect", "bridge", "--format", template], capture_output=True, text=True, check=True
-    )
-    with secured_cluster({}, found.stdout.strip()) as cluster:
+    with secured_cluster({}, bridge_address()) as cluster:
         cluster.add_user(USER, PASSWORD)
         operations = ("Describe", "Create", "Alter", "Read", "Write")
         cluster.grant(

@@ -193,23 +193,13 @@ def plain_start() -> None:
     startup.commit_start = plain  # type: ignore[attr-defined]
 
 
-MUTANTS: Mapping[str, Callable[[], None]] = {
-    "none": lambda: None,
-    "no_lock": no_lock,
-    "no_skip": no_skip,
-    "no_token": no_token,
-    "commit_first": commit_first,
-    "not_awaited": not_awaited,
-    "no_fence": no_fence,
-    "no_legacy_fence": no_legacy_fence,
-    "no_start_fence": no_start_fence,
-    "no_second_read": no_second_read,
-    "no_registration": no_registration,
-    "no_generation": no_generation,
-    "no_metadata": no_metadata,
-    "plain_start": plain_start,
-    "earlier_release": earlier_release,
-}
+def none() -> None:
+    """Change nothing."""
+
+
+_FENCES = (no_fence, no_legacy_fence, no_start_fence, no_second_read, no_registration, no_generation, no_metadata)
+_OTHERS = (none, no_lock, no_skip, no_token, commit_first, not_awaited, plain_start, earlier_release)
+MUTANTS: Mapping[str, Callable[[], None]] = {mutant.__name__: mutant for mutant in (*_OTHERS, *_FENCES)}
 
 if __name__ == "__main__":
     MUTANTS[sys.argv.pop(1)]()

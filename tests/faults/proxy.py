@@ -4,8 +4,9 @@ import socket
 import struct
 import threading
 from contextlib import suppress
-from types import TracebackType
 from typing import Self
+
+from tests.produce import exactly
 
 _END_TXN = 26
 
@@ -17,25 +18,17 @@ class EndTxnCutter:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
         self.cuts = 0
-        self._left = 0
-        self._target = 0
+        self.left = 0
+        """The number of EndTxn requests that are still to be cut."""
+        self.target = 0
+        """The broker's port."""
         self._lock = threading.Lock()
         threading.Thread(target=self._accept, daemon=True).start()
-
-    def forward_to(self, port: int) -> None:
-        """Set the broker's port."""
-        self._target = port
-
-    def cut(self, times: int) -> None:
-        """Cut the next EndTxn requests."""
-        self._left = times
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._listener.close()
 
     def _accept(self) -> None:
@@ -43,7 +36,7 @@ class EndTxnCutter:
             while True:
                 client, _ = self._listener.accept()
                 with suppress(OSError):
-                    broker = socket.create_connection(("127.0.0.1", self._target))
+                    broker = socket.create_connection(("127.0.0.1", self.target))
                     threading.Thread(target=self._requests, args=(client, broker), daemon=True).start()
                     threading.Thread(target=_copy, args=(broker, client), daemon=True).start()
                     continue
@@ -52,8 +45,8 @@ class EndTxnCutter:
     def _requests(self, client: socket.socket, broker: socket.socket) -> None:
         with suppress(OSError), client, broker:
             while True:
-                head = _exactly(client, 4)
-                body = _exactly(client, struct.unpack(">i", head)[0])
+                head = exactly(client, 4)
+                body = exactly(client, struct.unpack(">i", head)[0])
                 if struct.unpack(">h", body[:2])[0] == _END_TXN and self._take():
                     if self.cuts % 2 == 0:
                         broker.sendall(head + body)
@@ -63,21 +56,11 @@ class EndTxnCutter:
 
     def _take(self) -> bool:
         with self._lock:
-            if self._left == 0:
+            if self.left == 0:
                 return False
-            self._left -= 1
+            self.left -= 1
             self.cuts += 1
             return True
-
-
-def _exactly(source: socket.socket, count: int) -> bytes:
-    data = b""
-    while len(data) < count:
-        more = source.recv(count - len(data))
-        if not more:
-            raise OSError("closed")
-        data += more
-    return data
 
 
 def _copy(source: socket.socket, target: socket.socket) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from fraudstream.runtime import failpoints
 from tests.conftest import MakeCluster, Names, require_pooler, require_postgres
-from tests.integration.archive import SQLITE, Archive, Stream, output_topics
+from tests.integration.archive import PARTITIONS, SQLITE, Archive, Stream
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.pgbouncer import PgBouncer
@@ -20,14 +20,9 @@ from tests.integration.postgres import Postgres
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 
-SIGKILLED = -9
+pytestmark = pytest.mark.partitions(PARTITIONS)
 SMALL = "100"
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics and a folder on the shared broker."""
-    return output_topics(kafka_bootstrap, names, tmp_path)
+WAITS, MOVED = "waiting for the database", "positions moved by another archiver"
 
 
 @pytest.fixture(scope="module")
@@ -60,16 +55,9 @@ def assert_continues(archive: Archive, count: int) -> None:
     with archive.archiver() as service:
         service.wait_until_ready()
         archive.wait_until_archived(service)
-        for problem in (
-            "retention passed",
-            "topic recreated",
-            "Kafka cluster changed",
-            "positions moved by another archiver",
-        ):
+        for problem in ("retention passed", "topic recreated", "Kafka cluster changed", MOVED):
             assert not service.lines(problem), service.output
-        service.terminate()
-        assert service.wait() == 0, service.output
-        assert "Traceback" not in service.output
+        service.stop()
     assert archive.assert_each_once() >= count
 
 
@@ -80,23 +68,23 @@ def test_killed_at_each_step(archive: Archive, surroundings: Surroundings, step:
     stream.write(1_000)
     stream.write(100, commit=False)
     with archive.archiver(FAILPOINTS=f"{step}=kill@3", ARCHIVE_BATCH_RECORDS=SMALL) as service:
-        assert service.wait(30) == SIGKILLED
+        service.wait_until_killed(30)
     assert_continues(archive, 1_000)
 
 
 def test_a_database_that_dies_and_is_paused(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
     """The archiver waits for a database that is killed under load, then stopped for long; then both are killed."""
-    archive, server = Archive(surroundings, own_postgres.database(names("archive"))), own_postgres.server
-    stream = Stream(surroundings)
+    archive, stream = Archive(surroundings, own_postgres.database(names("archive"))), Stream(surroundings)
+    server = own_postgres.server
     with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
         _wait_for_rows(archive, service)
         server.kill()
-        service.wait_for("waiting for the database")
+        service.wait_for(WAITS)
         server.start()
         service.wait_for("database available")
         _wait_for_rows(archive, service)
         with own_postgres.paused():
-            waits = partial(service.lines, "waiting for the database")
+            waits = partial(service.lines, WAITS)
             wait_until(lambda: waits()[-1]["reason"] == "no answer", 30, "no answer is logged")
             wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, with the reason")
         service.wait_for("database available", count=2)
@@ -109,16 +97,13 @@ def test_a_database_that_dies_and_is_paused(surroundings: Surroundings, own_post
 
 def test_stopped_while_the_database_is_paused(surroundings: Surroundings, own_postgres: Postgres, names: Names) -> None:
     """The archiver exits within its grace period, and the next one continues."""
-    archive = Archive(surroundings, own_postgres.database(names("archive")))
-    stream = Stream(surroundings)
+    archive, stream = Archive(surroundings, own_postgres.database(names("archive"))), Stream(surroundings)
     with archive.archiver() as service:
-        stream.write(100)
-        archive.wait_until_archived(service)
+        archive.receive(stream, 100, service)
         with own_postgres.paused():
             stream.write(100)
-            service.wait_for("waiting for the database")
-            service.terminate()
-            assert service.wait(20) == 0, service.output
+            service.wait_for(WAITS)
+            service.stop(20)
     assert_continues(archive, 200)
 
 
@@ -128,36 +113,29 @@ def test_two_archivers_together(archive: Archive, surroundings: Surroundings) ->
     with stream.writing(100), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as first:
         _wait_for_rows(archive, first)
         with archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as second:
-            wait_until(
-                lambda: bool(
-                    first.lines("positions moved by another archiver")
-                    + second.lines("positions moved by another archiver")
-                ),
-                30,
-                "noticed",
-            )
+            wait_until(lambda: bool(first.lines(MOVED) + second.lines(MOVED)), 30, "noticed")
             _wait_for_rows(archive, second)
-            assert len(first.lines("positions moved by another archiver")) <= 1
-            assert len(second.lines("positions moved by another archiver")) <= 1
+            assert len(first.lines(MOVED)) <= 1
+            assert len(second.lines(MOVED)) <= 1
             first.kill()
             _wait_for_rows(archive, second)
     assert_continues(archive, stream.written)
 
 
-def test_a_file_that_others_use(surroundings: Surroundings) -> None:
+def test_a_file_that_others_use(surroundings: Surroundings, sqlite: Archive) -> None:
     """A reader in the middle of its query, then a writer, for longer than SQLite waits, break nothing."""
-    archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
+    archive, stream = sqlite, Stream(surroundings)
     stream.write(500)
     with archive.archiver() as service:
         archive.wait_until_archived(service)
         for statement in ("BEGIN; SELECT COUNT(*) FROM scored_payments", "BEGIN IMMEDIATE"):
-            before = len(service.lines("waiting for the database"))
+            before = len(service.lines(WAITS))
             other = sqlite3.connect(archive.file, isolation_level=None)
             for part in statement.split("; "):
                 cursor = other.execute(part)
                 cursor.fetchone() if part.startswith("SELECT") else None
             stream.write(50)
-            line = service.wait_for("waiting for the database", count=before + 1)[-1]
+            line = service.wait_for(WAITS, count=before + 1)[-1]
             assert line["reason"] in {"database is locked", "no answer"}
             other.close()
             archive.wait_until_archived(service)
@@ -168,8 +146,7 @@ def test_a_disk_that_is_full(surroundings: Surroundings) -> None:
     """The archiver waits for room on the disk, with the reason in its log, and then continues; nothing is lost."""
     archive, stream = Archive(surroundings, SQLITE), Stream(surroundings)
     with archive.archiver() as service:
-        stream.write(100)
-        archive.wait_until_archived(service)
+        archive.receive(stream, 100, service)
         limit = archive.file.stat().st_size + 1_000
         resource.prlimit(service.pid, resource.RLIMIT_FSIZE, (limit, resource.RLIM_INFINITY))
         stream.write(2_000)
@@ -190,15 +167,13 @@ def test_a_folder_that_is_read_only(surroundings: Surroundings) -> None:
         archive.file.parent.chmod(0o777)
         archive.wait_until_archived(service)
         archive.file.unlink()
-        stream.write(100)
-        archive.wait_until_archived(service)
+        archive.receive(stream, 100, service)
     assert_continues(archive, 200)
 
 
-def test_kafka_restarts(own_cluster: Cluster, names: Names, tmp_path: Path) -> None:
+def test_kafka_restarts(own: Surroundings, own_cluster: Cluster) -> None:
     """Kafka is killed and restarted under load, then with a database of its own state: nothing is lost or repeated."""
-    archive = Archive(output_topics(own_cluster.bootstrap, names, tmp_path), SQLITE)
-    stream = Stream(archive.surroundings)
+    archive, stream = Archive(own, SQLITE), Stream(own)
     with stream.writing(200), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as service:
         _wait_for_rows(archive, service)
         own_cluster.broker.kill()
@@ -216,7 +191,7 @@ def test_a_storm(make_cluster: MakeCluster, names: Names, tmp_path: Path, kind: 
             require_postgres()
             server = stack.enter_context(Postgres())
         cluster = make_cluster()
-        surroundings = output_topics(cluster.bootstrap, names, tmp_path)
+        surroundings = Surroundings(cluster.bootstrap, names, tmp_path, PARTITIONS).prepare()
         archive = Archive(surroundings, server.database("archive") if server else SQLITE)
         stream = Stream(surroundings)
         with stream.writing(150):
@@ -243,7 +218,7 @@ def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Po
                 server.server.start()
             if blow == "sleep" and server:
                 server.pause()
-                service.wait_for("waiting for the database", count=len(service.lines("waiting for the database")) + 1)
+                service.wait_for(WAITS, count=len(service.lines(WAITS)) + 1)
                 server.resume()
             if blow == "kafka":
                 cluster.broker.kill()
@@ -264,19 +239,16 @@ def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Po
 
 def _wait_for_reason(service: Service, reason: str) -> None:
     """Wait until the log has the reason for which it waits; before that it may just have had no answer."""
-    lines = partial(service.lines, "waiting for the database")
+    lines = partial(service.lines, WAITS)
     wait_until(lambda: any(reason in line["reason"] for line in lines()), 60, f"logged reason: {reason}")
 
 
 def _works_or_waits(service: Service) -> bool:
     """Return whether the service archives, or has logged the reason for which it waits."""
-    return service.is_ready or bool(service.lines("waiting for the database"))
+    return service.is_ready or bool(service.lines(WAITS))
 
 
 def _wait_for_rows(archive: Archive, service: Service, rows: int = 300, timeout_s: float = 30) -> None:
     """Wait until `rows` more rows are there."""
     before = archive.count()
-    try:
-        wait_until(lambda: archive.count() >= before + rows, timeout_s, f"{rows} more rows")
-    except TimeoutError as error:
-        raise AssertionError(f"{error}\n{service.output}") from None
+    service.wait_until(lambda: archive.count() >= before + rows, timeout_s, f"{rows} more rows")

@@ -6,16 +6,14 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from pathlib import Path
 
 import pytest
 
-from tests.conftest import Names
-from tests.integration.archive import SQLITE, Archive, Stream, output_topics
-from tests.integration.broker.deadline import wait_until
+from tests.integration.archive import Archive, Stream
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 
+pytestmark = pytest.mark.partitions(2)
 WAITS, WAL, NO_WAL = "waiting for the database", "database in WAL mode", "database out of WAL mode"
 VIEWER = """
 import sqlite3, sys
@@ -30,18 +28,6 @@ SWITCH = "PRAGMA journal_mode=WAL"
 
 
 @pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics and a folder."""
-    return output_topics(kafka_bootstrap, names, tmp_path)
-
-
-@pytest.fixture
-def archive(surroundings: Surroundings) -> Archive:
-    """Return an archive in a file."""
-    return Archive(surroundings, SQLITE)
-
-
-@pytest.fixture
 def stream(surroundings: Surroundings) -> Stream:
     """Return a stream as a scorer writes it, with 100 payments so far."""
     stream = Stream(surroundings)
@@ -50,9 +36,9 @@ def stream(surroundings: Surroundings) -> Stream:
 
 
 @contextmanager
-def viewer(archive: Archive, *statements: str) -> Iterator["subprocess.Popen[str]"]:
+def viewer(sqlite: Archive, *statements: str) -> Iterator["subprocess.Popen[str]"]:
     """Run another program that executes these statements and keeps the file open."""
-    command = [sys.executable, "-c", VIEWER, str(archive.file), *statements]
+    command = [sys.executable, "-c", VIEWER, str(sqlite.file), *statements]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -62,9 +48,9 @@ def viewer(archive: Archive, *statements: str) -> Iterator["subprocess.Popen[str
             process.kill()
 
 
-def is_wal(archive: Archive) -> bool:
+def is_wal(sqlite: Archive) -> bool:
     """Return whether the file's header has WAL mode."""
-    return archive.file.read_bytes()[18] == 2
+    return sqlite.file.read_bytes()[18] == 2
 
 
 def wait_for_reason(service: Service, reason: str, action: str) -> None:
@@ -74,151 +60,128 @@ def wait_for_reason(service: Service, reason: str, action: str) -> None:
         lines = service.lines(WAITS)
         return any(reason in line["reason"] and action in line.get("action", "") for line in lines)
 
-    try:
-        wait_until(found, 40, f"{reason}: {action}")
-    except TimeoutError as error:
-        raise AssertionError(f"{error}\n{service.output}") from None
+    service.wait_until(found, 40, f"{reason}: {action}")
 
 
-def stop(service: Service) -> None:
-    """Stop the service; it must have logged nothing unexpected."""
-    service.terminate()
-    assert service.wait() == 0, service.output
-    assert "Traceback" not in service.output
-
-
-def test_a_viewer_switches_the_file_to_wal(archive: Archive, stream: Stream) -> None:
+def test_a_viewer_switches_the_file_to_wal(sqlite: Archive, stream: Stream) -> None:
     """The archiver works in WAL mode, also when it starts or was killed in it, and leaves it in the end."""
-    with archive.archiver() as first:
-        archive.wait_until_archived(first)
-        with viewer(archive, SWITCH, "BEGIN", COUNT):  # a transaction that it never ends
-            stream.write(50)
-            archive.wait_until_archived(first)
+    with sqlite.archiver() as first:
+        sqlite.wait_until_archived(first)
+        with viewer(sqlite, SWITCH, "BEGIN", COUNT):  # a transaction that it never ends
+            sqlite.receive(stream, 50, first)
             first.wait_for(WAL)
-            stop(first)
-            with archive.archiver() as second:
-                stream.write(50)
-                archive.wait_until_archived(second)
+            first.stop()
+            with sqlite.archiver() as second:
+                sqlite.receive(stream, 50, second)
                 second.wait_for(WAL)
                 second.kill()
-            assert is_wal(archive)
-            with archive.archiver() as third:
-                stream.write(50)
-                archive.wait_until_archived(third)
+            assert is_wal(sqlite)
+            with sqlite.archiver() as third:
+                sqlite.receive(stream, 50, third)
                 third.wait_for(WAL)
                 assert not [line for line in third.lines(WAITS) if line["reason"] != "no answer"]
-                stop(third)
-    with archive.archiver() as last:
-        stream.write(50)
-        archive.wait_until_archived(last)
-        assert not is_wal(archive)
+                third.stop()
+    with sqlite.archiver() as last:
+        sqlite.receive(stream, 50, last)
+        assert not is_wal(sqlite)
         assert not last.lines(WAL)
-        stop(last)
-    assert not list(archive.file.parent.glob("*-wal"))
-    assert archive.assert_each_once() >= 300
+        last.stop()
+    assert not list(sqlite.file.parent.glob("*-wal"))
+    assert sqlite.assert_each_once() >= 300
 
 
-def test_wal_mode_is_left_when_the_viewer_is_closed(archive: Archive, stream: Stream) -> None:
+def test_wal_mode_is_left_when_the_viewer_is_closed(sqlite: Archive, stream: Stream) -> None:
     """Without a restart, one of the next batches leaves WAL mode; a VACUUM in between does not prevent it."""
-    with archive.archiver() as service:
-        archive.wait_until_archived(service)
-        with viewer(archive, SWITCH, COUNT, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+    with sqlite.archiver() as service:
+        sqlite.wait_until_archived(service)
+        with viewer(sqlite, SWITCH, COUNT, "VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
             stream.write(50)
             service.wait_for(WAL)
         with stream.writing(20):
             service.wait_for(NO_WAL)
-        archive.wait_until_archived(service)
-        assert not is_wal(archive)
-        stop(service)
-    archive.assert_each_once()
+        sqlite.wait_until_archived(service)
+        assert not is_wal(sqlite)
+        service.stop()
+    sqlite.assert_each_once()
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
 @pytest.mark.parametrize("change", ["deleted", "replaced by a copy"])
-def test_the_file_is_deleted_while_in_use(archive: Archive, stream: Stream, mode: str, change: str) -> None:
+def test_the_file_is_deleted_while_in_use(sqlite: Archive, stream: Stream, mode: str, change: str) -> None:
     """In WAL mode, SQLite writes to a deleted file without an error; the archiver notices, and fills the new file."""
-    copy = archive.file.with_name("copy.db")
-    with archive.archiver() as service:
-        archive.wait_until_archived(service)
-        with closing(sqlite3.connect(archive.file)) as connection:
+    copy = sqlite.file.with_name("copy.db")
+    with sqlite.archiver() as service:
+        sqlite.wait_until_archived(service)
+        with closing(sqlite3.connect(sqlite.file)) as connection:
             connection.execute("VACUUM INTO ?", (str(copy),))
-        with viewer(archive, f"PRAGMA journal_mode={mode}", COUNT):
-            stream.write(50)
-            archive.wait_until_archived(service)
+        with viewer(sqlite, f"PRAGMA journal_mode={mode}", COUNT):
+            sqlite.receive(stream, 50, service)
         if change == "deleted":
-            archive.file.unlink()
+            sqlite.file.unlink()
         else:
-            copy.replace(archive.file)
+            copy.replace(sqlite.file)
         stream.write(50)
         wait_for_reason(service, "moved, deleted or replaced", "")
-        archive.wait_until_archived(service)
-        stop(service)
-    assert archive.assert_each_once() >= 200
+        sqlite.wait_until_archived(service)
+        service.stop()
+    assert sqlite.assert_each_once() >= 200
 
 
-def test_shared_memory_that_a_mount_does_not_offer(archive: Archive, stream: Stream) -> None:
+def test_shared_memory_that_a_mount_does_not_offer(sqlite: Archive, stream: Stream) -> None:
     """A viewer left WAL mode on, and memory can't be shared: the archiver, alone on the file, turns it off."""
-    with archive.archiver() as first:
-        archive.wait_until_archived(first)
-        stop(first)
-    with viewer(archive, SWITCH):
+    sqlite.fill()
+    with viewer(sqlite, SWITCH):
         pass
     for name in ("-wal", "-shm"):
-        archive.file.with_name(archive.file.name + name).unlink(missing_ok=True)
-    assert is_wal(archive)
-    archive.file.with_name(archive.file.name + "-shm").mkdir()  # can't be mapped
-    with archive.archiver() as second:
-        stream.write(50)
-        archive.wait_until_archived(second)
-        assert not is_wal(archive)
-        stop(second)
-    assert archive.assert_each_once() >= 150
+        sqlite.file.with_name(sqlite.file.name + name).unlink(missing_ok=True)
+    assert is_wal(sqlite)
+    sqlite.file.with_name(sqlite.file.name + "-shm").mkdir()  # can't be mapped
+    with sqlite.archiver() as second:
+        sqlite.receive(stream, 50, second)
+        assert not is_wal(sqlite)
+        second.stop()
+    assert sqlite.assert_each_once() >= 150
 
 
-def test_files_of_a_viewer_that_may_not_be_written(
-    archive: Archive, stream: Stream, surroundings: Surroundings
-) -> None:
+def test_files_of_a_viewer_that_may_not_be_written(sqlite: Archive, stream: Stream, surroundings: Surroundings) -> None:
     """The unwritable files of another user's killed viewer are named, and the archiver continues once they are gone."""
-    with archive.archiver() as first:
-        archive.wait_until_archived(first)
-        stop(first)
-    with viewer(archive, SWITCH, "CREATE TABLE notes (text)"):
+    sqlite.fill()
+    with viewer(sqlite, SWITCH, "CREATE TABLE notes (text)"):
         pass
-    beside = [archive.file.with_name(archive.file.name + name) for name in ("-wal", "-shm")]
+    beside = [sqlite.file.with_name(sqlite.file.name + name) for name in ("-wal", "-shm")]
     for file in beside:
         file.chmod(0o000)
-    with surroundings.unprivileged("archiver", DATABASE_URL=archive.url) as second:
+    with surroundings.unprivileged("archiver", DATABASE_URL=sqlite.url) as second:
         wait_for_reason(second, "", f"let this user write outputs/{beside[0].name}")
         for file in beside:
             file.chmod(0o664)
-        stream.write(50)
-        archive.wait_until_archived(second)
-        stop(second)
-    assert archive.query("SELECT * FROM notes") == []
-    assert archive.assert_each_once() >= 150
+        sqlite.receive(stream, 50, second)
+        second.stop()
+    assert sqlite.query("SELECT * FROM notes") == []
+    assert sqlite.assert_each_once() >= 150
 
 
 @pytest.mark.parametrize("mode", ["WAL", "DELETE"])
-def test_a_viewer_holds_a_lock(archive: Archive, stream: Stream, mode: str) -> None:
+def test_a_viewer_holds_a_lock(sqlite: Archive, stream: Stream, mode: str) -> None:
     """The archiver waits until the viewer's transaction ends; its log asks to end it."""
-    with archive.archiver() as service:
-        archive.wait_until_archived(service)
-        with viewer(archive, f"PRAGMA journal_mode={mode}", "BEGIN IMMEDIATE", "CREATE TABLE notes (text)"):
+    with sqlite.archiver() as service:
+        sqlite.wait_until_archived(service)
+        with viewer(sqlite, f"PRAGMA journal_mode={mode}", "BEGIN IMMEDIATE", "CREATE TABLE notes (text)"):
             stream.write(50)
             wait_for_reason(service, "database is locked", "end its transaction, or close that program")
-        archive.wait_until_archived(service)
-        stop(service)
-    assert archive.assert_each_once() >= 150
+        sqlite.wait_until_archived(service)
+        service.stop()
+    assert sqlite.assert_each_once() >= 150
 
 
 @pytest.mark.usefixtures("stream")
-def test_a_file_that_is_not_a_database(archive: Archive) -> None:
+def test_a_file_that_is_not_a_database(sqlite: Archive) -> None:
     """A file that is not a database is left untouched; once it is moved, the archiver fills a new one."""
-    archive.file.write_bytes(b"amount,decision\n" * 500)
-    with archive.archiver() as service:
+    sqlite.file.write_bytes(b"amount,decision\n" * 500)
+    with sqlite.archiver() as service:
         wait_for_reason(service, "file is not a database", "DATABASE_URL")
-        shutil.move(archive.file, archive.file.with_name("table.csv"))
-        archive.wait_until_archived(service)
-        stop(service)
-    assert archive.file.with_name("table.csv").read_bytes() == b"amount,decision\n" * 500
-    assert archive.assert_each_once() >= 100
+        shutil.move(sqlite.file, sqlite.file.with_name("table.csv"))
+        sqlite.wait_until_archived(service)
+        service.stop()
+    assert sqlite.file.with_name("table.csv").read_bytes() == b"amount,decision\n" * 500
+    assert sqlite.assert_each_once() >= 100

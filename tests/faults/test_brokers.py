@@ -3,17 +3,18 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
-from threading import Event, Thread
+from threading import Event
 
 import pytest
 
 from fraudstream.kafka.connection import BROKEN
-from tests.conftest import MakeCluster, Names
+from tests.conftest import Names
 from tests.faults.proxy import EndTxnCutter
+from tests.integration.background import in_background
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.process import Process
-from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
+from tests.integration.scorer import Message, Surroundings, payment, save_model
 from tests.integration.service import Service
 from tests.integration.topic import leaders
 
@@ -31,22 +32,23 @@ pytestmark = [
 @contextmanager
 def load(scene: Surroundings, per_round: int = 200) -> Iterator[list[int]]:
     """Send rounds of payments through all faults; yield the sizes of the rounds acknowledged, at least."""
-    over, sent = Event(), list[int]()
+    sent = list[int]()
 
-    def send() -> None:
+    def send(over: Event) -> None:
         while not over.wait(_BETWEEN_ROUNDS_S):
             with suppress(*BROKEN):  # a round may be lost half-way: the check counts the records in the topic
                 scene.send_payments(per_round)
                 sent.append(per_round)
 
-    thread = Thread(target=send)
-    thread.start()
-    try:
+    with in_background(send, end_s=120):
         yield sent
-    finally:
-        over.set()
-        thread.join(120)
-        assert not thread.is_alive()
+
+
+def assert_scores_all(scene: Surroundings, scorer: Service) -> None:
+    """Wait until all records are committed; the same process must still run, and have logged no traceback."""
+    scene.wait_until_committed(timeout_s=120)
+    assert scorer.running, scorer.output
+    assert "Traceback" not in scorer.output, scorer.output
 
 
 def wait_for_rounds(sent: list[int], more: int) -> None:
@@ -68,15 +70,12 @@ def wait_for_rounds(sent: list[int], more: int) -> None:
 def test_cases_7_8_9_11(own: Surroundings, own_cluster: Cluster, case: int, how: str) -> None:
     """The broker is restarted, killed, paused beyond every request's timeout, or loses ZooKeeper, under load."""
     assert case
-    with own.scorer() as scorer:
-        scorer.wait_for(READY)
+    with own.assigned_scorer() as scorer:
         with load(own) as sent:
             wait_for_rounds(sent, 5)
             break_it(own_cluster, how)
             wait_for_rounds(sent, 5)
-        own.wait_until_committed(timeout_s=120)
-        assert scorer.running, scorer.output
-        assert "Traceback" not in scorer.output, scorer.output
+        assert_scores_all(own, scorer)
     assert own.assert_each_once() >= sum(sent)
 
 
@@ -102,27 +101,23 @@ def break_it(cluster: Cluster, how: str) -> None:
 
 
 @pytest.mark.kafka4
-def test_case_12_the_coordinators_move(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
+def test_case_12_the_coordinators_move(three_brokers: Cluster, names: Names, tmp_path: Path) -> None:
     """Three brokers are killed and started again in turn, so that every coordinator moves."""
-    cluster = make_cluster(brokers=3)
-    own = Surroundings(cluster.bootstrap, names, tmp_path)
+    own = Surroundings(three_brokers.bootstrap, names, tmp_path)
     own.replication = 3
     own.prepare()
-    with own.scorer() as scorer:
-        scorer.wait_for(READY)
+    with own.assigned_scorer() as scorer:
         with load(own) as sent:
-            for broker in cluster.brokers:
+            for broker in three_brokers.brokers:
                 wait_for_rounds(sent, 3)
                 broker.kill()
                 wait_for_rounds(sent, 3)
                 broker.start()
-        own.wait_until_committed(timeout_s=120)
-        assert scorer.running, scorer.output
-        assert "Traceback" not in scorer.output, scorer.output
+        assert_scores_all(own, scorer)
     assert own.assert_each_once() >= sum(sent)
 
 
-def outputs_without_replicas(cluster: Cluster, names: Names, folder: Path) -> tuple[Surroundings, int, set[int]]:
+def outputs_without_replicas(cluster: Cluster, names: Names, folder: Path) -> tuple[Surroundings, Process, set[int]]:
     """Return surroundings, the broker that leads the last scored partition, and the partitions that others lead.
 
     The input has three replicas, the output topics have one.
@@ -135,22 +130,19 @@ def outputs_without_replicas(cluster: Cluster, names: Names, folder: Path) -> tu
     own.make_topics(dict.fromkeys(outputs, 6))
     own.model = save_model(folder / "models")
     led = leaders(own.bootstrap, outputs[0])
-    lost = led[5]
-    healthy = {partition for partition, broker in led.items() if broker != lost}
+    healthy = {partition for partition, broker in led.items() if broker != led[5]}
     assert 0 < len(healthy) < 6
-    return own, lost, healthy
+    return own, cluster.brokers[led[5]], healthy
 
 
 @pytest.mark.kafka4
-def test_an_output_partition_without_a_leader(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
+def test_an_output_partition_without_a_leader(three_brokers: Cluster, names: Names, tmp_path: Path) -> None:
     """When the leader of some partitions of the scored topic is killed, all others are scored meanwhile."""
-    cluster = make_cluster(brokers=3)
-    own, lost, healthy = outputs_without_replicas(cluster, names, tmp_path)
-    with own.scorer() as scorer:
-        scorer.wait_until_ready()
+    own, leader, healthy = outputs_without_replicas(three_brokers, names, tmp_path)
+    with own.ready_scorer() as scorer:
         with load(own) as sent:
             wait_for_rounds(sent, 3)
-            cluster.brokers[lost].kill()
+            leader.kill()
             scorer.wait_for("partitions taken over again")
             for _ in range(4):  # the first time, a coordinator may have to move
                 before = own.positions()
@@ -158,7 +150,7 @@ def test_an_output_partition_without_a_leader(make_cluster: MakeCluster, names: 
             stuck = own.positions()
             assert all(stuck[partition] == before[partition] for partition in stuck.keys() - healthy)
             assert not scorer.is_ready
-            cluster.brokers[lost].start()
+            leader.start()
         own.wait_until_committed(timeout_s=120)
         scorer.wait_until_ready()
         assert "Traceback" not in scorer.output, scorer.output
@@ -179,20 +171,19 @@ def _has_no_leader(own: Surroundings, partition: int) -> bool:
 
 @pytest.mark.kafka4
 def test_a_crash_during_a_leader_outage_blocks_that_owners_partitions(
-    make_cluster: MakeCluster, names: Names, tmp_path: Path
+    three_brokers: Cluster, names: Names, tmp_path: Path
 ) -> None:
     """All partitions of that owner are blocked until the leader is back, though only one is in its transaction."""
-    cluster = make_cluster(brokers=3)
-    own, lost, _ = outputs_without_replicas(cluster, names, tmp_path)
+    own, leader, _ = outputs_without_replicas(three_brokers, names, tmp_path)
     with ExitStack() as stack:
-        _transaction_without_a_leader(stack, own, cluster.brokers[lost]).kill()
+        _transaction_without_a_leader(stack, own, leader).kill()
         scorer = stack.enter_context(own.scorer())
         own.send_payments(60)
         wait_until(lambda: blocked_partitions(scorer) == set(range(6)), 90, "all partitions are blocked")
         assert not scorer.is_ready
         positions = own.positions()
         assert all(positions[partition] == 0 for partition in range(5))
-        cluster.brokers[lost].start()
+        leader.start()
         scorer.wait_until_ready(timeout_s=2 * LONGEST_RETRY_S)
         own.wait_until_committed()
         assert "Traceback" not in scorer.output, scorer.output
@@ -201,20 +192,19 @@ def test_a_crash_during_a_leader_outage_blocks_that_owners_partitions(
 
 @pytest.mark.kafka4
 def test_a_decided_commit_during_a_leader_outage_blocks_no_other_partition(
-    make_cluster: MakeCluster, names: Names, tmp_path: Path
+    three_brokers: Cluster, names: Names, tmp_path: Path
 ) -> None:
     """A commit is acknowledged but can't be marked in the partition without a leader: a new owner continues."""
-    cluster = make_cluster(brokers=3)
-    own, lost, led = outputs_without_replicas(cluster, names, tmp_path)
+    own, leader, led = outputs_without_replicas(three_brokers, names, tmp_path)
     with ExitStack() as stack:
-        scorer = _transaction_without_a_leader(stack, own, cluster.brokers[lost])
+        scorer = _transaction_without_a_leader(stack, own, leader)
         scorer.resume()
         own.send_payments(60)
         wait_until(
             lambda: all(own.positions()[partition] == 10 for partition in led), 15, "the other partitions are scored"
         )
         assert own.positions()[5] == 50
-        cluster.brokers[lost].start()
+        leader.start()
         scorer.wait_until_ready(timeout_s=2 * LONGEST_RETRY_S)
         own.wait_until_committed()
         assert "Traceback" not in scorer.output, scorer.output
@@ -237,16 +227,14 @@ def test_case_13_cut_at_the_end_of_transactions(names: Names, tmp_path: Path) ->
     """The connection breaks just when a transaction is to end, before or after the broker has the request."""
     with EndTxnCutter() as cutter, ExitStack() as stack:
         cluster = Cluster(properties={"advertised.listeners": f"PLAINTEXT://127.0.0.1:{cutter.port}"})
-        cutter.forward_to(int(cluster.bootstrap.rpartition(":")[2]))
+        cutter.target = int(cluster.bootstrap.rpartition(":")[2])
         stack.enter_context(cluster)
         own = Surroundings(f"127.0.0.1:{cutter.port}", names, tmp_path).prepare()
         own.send_payments(4_000)
-        cutter.cut(times=6)
+        cutter.left = 6
         with own.scorer(MAX_BATCH_RECORDS="200") as scorer:
-            own.wait_until_committed(timeout_s=120)
+            assert_scores_all(own, scorer)
             assert cutter.cuts == 6
-            assert scorer.running, scorer.output
-            assert "Traceback" not in scorer.output, scorer.output
         assert own.assert_each_once() == 4_000
 
 

@@ -16,10 +16,8 @@ MEGABYTE = 1 << 20
 
 def test_case_18_disk_full(surroundings: Surroundings) -> None:
     """A limit cuts a write short; the half row is removed, and nothing is committed until there is room."""
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+    with surroundings.assigned_scorer() as scorer:
+        surroundings.send_and_wait(400)
         size = surroundings.csv.stat().st_size
         resource.prlimit(scorer.pid, resource.RLIMIT_FSIZE, (size + 1_000, resource.RLIM_INFINITY))
         surroundings.send_payments(4_000)
@@ -53,8 +51,7 @@ def test_case_19_a_csv_that_a_program_holds(surroundings: Surroundings) -> None:
     """While a program holds the file, as a spreadsheet does on Windows, the scorer waits for it; nothing is lost."""
     with surroundings.unprivileged("scorer") as scorer:
         scorer.wait_for(READY)
-        surroundings.send_payments(100)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(100)
         surroundings.csv.chmod(0o444)
         surroundings.send_payments(100)
         (line,) = scorer.wait_for("scoring blocked")
@@ -71,10 +68,8 @@ def test_case_19_a_csv_that_a_program_holds(surroundings: Surroundings) -> None:
 @pytest.mark.parametrize("what", ["deleted", "moved", "truncated", "edited"])
 def test_case_20_the_csv_is_changed_while_running(surroundings: Surroundings, what: str) -> None:
     """A changed file is kept and a new one started: no silent append, no row lost or repeated in them."""
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+    with surroundings.assigned_scorer() as scorer:
+        surroundings.send_and_wait(400)
         moved = surroundings.csv.with_name("moved.csv")
         before = surroundings.csv.read_text()
         if what == "deleted":
@@ -83,8 +78,7 @@ def test_case_20_the_csv_is_changed_while_running(surroundings: Surroundings, wh
             surroundings.csv.rename(moved)
         else:
             surroundings.csv.write_text(before[:-40] if what == "truncated" else before.replace("approve", "APPROVE"))
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(400)
         assert scorer.running
         events = {"deleted": "CSV missing", "moved": "CSV missing"}
         scorer.wait_for(events.get(what, "CSV damaged"))
@@ -96,8 +90,7 @@ def test_case_20_the_csv_is_changed_while_running(surroundings: Surroundings, wh
 
 def test_case_26_a_lock_held_for_long_with_a_backlog(surroundings: Surroundings) -> None:
     """Memory stays bounded while nothing can be stored, and the group stays as it is."""
-    with surroundings.scorer() as scorer:
-        scorer.wait_until_ready()
+    with surroundings.ready_scorer() as scorer:
         with FileLock(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), 5).held():
             surroundings.send_payments(200_000)
             scorer.wait_for("scoring blocked")

@@ -8,10 +8,8 @@ from fraudstream.payment import InvalidPayment
 from tests.integration import tools
 from tests.integration.broker import Cluster
 from tests.integration.scorer import Message, Surroundings
-from tests.integration.service import Service
 from tests.oracle import committed_records
 
-SIGKILLED = -9
 REPLAY = ("dlq", "replay", "--yes")
 WHY = InvalidPayment(reason="not_an_object", detail="the message is JSON, but not an object")
 
@@ -40,44 +38,34 @@ def assert_each_once(surroundings: Surroundings, count: int) -> None:
     assert markers == links
 
 
-def replay(surroundings: Surroundings, **settings: str) -> Service:
-    """Start a replay."""
-    return Service(surroundings.folder, "cli", surroundings.settings | settings, *REPLAY)
-
-
 def test_killed_within_and_between_transactions(surroundings: Surroundings) -> None:
     """100,000 letters: killed with a transaction open, killed after a commit, then run to its end, and once more."""
     surroundings.send(letters(surroundings, 100_000), "DLQ_TOPIC")
     for failpoint in ("replay_sent=kill@12", "replay_committed=kill@12"):
-        with replay(surroundings, FAILPOINTS=failpoint) as killed:
-            assert killed.wait(60) == SIGKILLED
-    done = tools.run(surroundings, *REPLAY)
-    assert done.code == 0, done.output
+        with surroundings.service("cli", *REPLAY, FAILPOINTS=failpoint) as killed:
+            killed.wait_until_killed()
+    output = tools.succeed(surroundings, *REPLAY)
     # 11 transactions of the first, 12 of the second: of 2,000 letters each, but the last one of a partition has 1,000
-    assert "55,000 replayed into" in done.output
+    assert "55,000 replayed into" in output
     assert_each_once(surroundings, 100_000)
-    assert "100,000 already replayed" in tools.run(surroundings, *REPLAY, "--all").output
+    assert "100,000 already replayed" in tools.succeed(surroundings, *REPLAY, "--all")
 
 
 def test_two_together(surroundings: Surroundings) -> None:
     """The second replay takes over; the first, paused within a transaction, logs one line and has sent nothing more."""
     surroundings.send(letters(surroundings, 20_000), "DLQ_TOPIC")
-    with replay(surroundings, FAILPOINTS="replay_sent=stop@3") as first:
+    with surroundings.service("cli", *REPLAY, FAILPOINTS="replay_sent=stop@3") as first:
         first.wait_until_paused()
-        second = tools.run(surroundings, *REPLAY)
-        assert second.code == 0, second.output
-        assert "16,000 replayed into" in second.output
+        assert "16,000 replayed into" in tools.succeed(surroundings, *REPLAY)
         first.resume()
-        assert first.wait() == 1
-        assert "another replay has started" in first.lines("stopped")[0]["reason"]
-        assert "Traceback" not in first.output
+        assert "another replay has started" in first.wait_for_failure()
     assert_each_once(surroundings, 20_000)
 
 
 def test_the_broker_is_restarted(own: Surroundings, own_cluster: Cluster) -> None:
     """A replay continues after a broker's restart, or names the action, after which it does."""
     own.send(letters(own, 20_000), "DLQ_TOPIC")
-    with replay(own, FAILPOINTS="replay_sent=stop@3") as first:
+    with own.service("cli", *REPLAY, FAILPOINTS="replay_sent=stop@3") as first:
         first.wait_until_paused()
         own_cluster.broker.kill()
         first.resume()
@@ -85,5 +73,5 @@ def test_the_broker_is_restarted(own: Surroundings, own_cluster: Cluster) -> Non
         code = first.wait(90)
         assert code == 0 or "run it again" in first.lines("stopped")[0]["reason"], first.output
         assert "Traceback" not in first.output
-    assert tools.run(own, *REPLAY).code == 0
+    tools.succeed(own, *REPLAY)
     assert_each_once(own, 20_000)

@@ -1,8 +1,9 @@
 """Changes of the group: members join and leave, partitions are added."""
 
-from pathlib import Path
+from contextlib import ExitStack
 
-from tests.conftest import Names
+import pytest
+
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment
 from tests.integration.topic import add_partitions
@@ -11,11 +12,10 @@ from tests.integration.topic import add_partitions
 def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> None:
     """1 → 4 → 1 → 6 members on 4 partitions; those without any wait and rejoin."""
     total = 0
-    with surroundings.scorer() as first:
-        first.wait_for(READY)
+    with surroundings.assigned_scorer() as first:
         for members in (3, 5):
-            more = [surroundings.scorer() for _ in range(members)]
-            try:
+            with ExitStack() as stack:
+                more = [stack.enter_context(surroundings.scorer()) for _ in range(members)]
                 for _ in range(6):
                     surroundings.send_payments(1_000)
                     total += 1_000
@@ -24,9 +24,6 @@ def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> No
                 for service in more:
                     service.terminate()
                 assert [service.wait() for service in more] == [0] * members
-            finally:
-                for service in more:
-                    service.kill()
         surroundings.wait_until_committed()
         wait_until(
             lambda: first.lines(READY)[-1]["partitions"] == [0, 1, 2, 3], 30, "the first one owns all partitions again"
@@ -37,10 +34,8 @@ def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> No
 
 def test_case_16_partitions_added_while_running(surroundings: Surroundings) -> None:
     """New partitions are read from their beginning, by a group that began at the end."""
-    with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
-        scorer.wait_for(READY)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+    with surroundings.assigned_scorer(AUTO_OFFSET_RESET="latest") as scorer:
+        surroundings.send_and_wait(400)
         for topic in reversed(surroundings.topics):
             add_partitions(surroundings.bootstrap, topic, 8)
         surroundings.send_payments(800, partitions=8)
@@ -51,8 +46,7 @@ def test_case_16_partitions_added_while_running(surroundings: Surroundings) -> N
 
 def test_case_16_too_few_partitions_in_an_output_topic(surroundings: Surroundings) -> None:
     """The new partition waits, with a clear error, until the topic has enough partitions; the others continue."""
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
+    with surroundings.assigned_scorer() as scorer:
         add_partitions(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], 5)
         surroundings.send([Message(payment(1), partition=4)])
         error = scorer.wait_for("partitions not ready")[-1]
@@ -65,11 +59,11 @@ def test_case_16_too_few_partitions_in_an_output_topic(surroundings: Surrounding
     assert surroundings.assert_each_once() == 401
 
 
-def test_more_members_than_partitions_stay_able_to_rejoin(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+@pytest.mark.partitions(1)
+def test_more_members_than_partitions_stay_able_to_rejoin(surroundings: Surroundings) -> None:
     """Of three members of one partition the owner dies, twice, and another member takes over."""
-    scene = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
-    members = [scene.scorer() for _ in range(3)]
-    try:
+    with ExitStack() as stack:
+        members = [stack.enter_context(surroundings.scorer()) for _ in range(3)]
         for service in members:
             service.wait_for(READY)
         for _ in range(2):
@@ -77,9 +71,5 @@ def test_more_members_than_partitions_stay_able_to_rejoin(kafka_bootstrap: str, 
             owner.kill()
             members.remove(owner)
             wait_until(lambda: any(s.lines(READY)[-1]["partitions"] for s in members), 40, "another one owns it")
-            scene.send_payments(50)
-            scene.wait_until_committed()
-    finally:
-        for service in members:
-            service.kill()
-    assert scene.assert_each_once() == 100
+            surroundings.send_and_wait(50)
+    assert surroundings.assert_each_once() == 100

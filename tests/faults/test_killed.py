@@ -11,7 +11,6 @@ from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Surroundings, save_model
 from tests.oracle import csv_rows, scored
 
-SIGKILLED = -9
 ENDED_AT_ONCE = 130
 
 
@@ -22,12 +21,9 @@ ENDED_AT_ONCE = 130
 def test_case_1_killed_at_each_step(surroundings: Surroundings, step: str, count: int) -> None:
     """Each record is stored once after a kill at every step of the cycle and of a takeover, early and later."""
     surroundings.send_payments(8_000)
-    with surroundings.scorer(FAILPOINTS=f"{step}=kill@{count}", MAX_BATCH_RECORDS="500") as first:
-        assert first.wait(60) == SIGKILLED
+    surroundings.score_until_killed(FAILPOINTS=f"{step}=kill@{count}", MAX_BATCH_RECORDS="500")
     surroundings.send_payments(1_000)
-    with surroundings.scorer() as second:
-        surroundings.wait_until_committed()
-        assert "Traceback" not in second.output
+    surroundings.score()
     assert surroundings.assert_each_once() == 9_000
 
 
@@ -49,7 +45,7 @@ def test_case_1_a_killed_scorers_transaction_is_ended_by_its_successor(surroundi
         for service in (first, second):
             service.wait_until_ready()
         surroundings.send_payments(400)
-        assert first.wait(60) == SIGKILLED
+        first.wait_until_killed()
         killed_s = time.monotonic()
         wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 400, limit_s, "all scores can be read")
         print(f"\nfailover: {time.monotonic() - killed_s:.1f} s after the kill")
@@ -61,11 +57,9 @@ def test_case_5_sigterm_leaves_no_replay(surroundings: Surroundings) -> None:
     surroundings.send_payments(20_000)
     with surroundings.scorer(MAX_BATCH_RECORDS="50") as first:
         first.wait_for("payments scored")
-        first.terminate()
-        assert first.wait() == 0, first.output
+        first.stop()
     rows = len(csv_rows(surroundings.csv))
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert 0 < rows < 20_000
     assert surroundings.assert_each_once() == 20_000
     assert surroundings.aborted_records() == 0
@@ -82,8 +76,7 @@ def test_case_6_a_second_sigterm_ends_it_immediately(own: Surroundings, own_clus
         first.terminate()
         assert first.wait(timeout_s=3) == ENDED_AT_ONCE
         own_cluster.broker.resume()
-    with own.scorer():
-        own.wait_until_committed()
+    own.score()
     assert own.assert_each_once() == 2_000
 
 
@@ -91,11 +84,9 @@ def test_case_25_a_replay_keeps_the_scores_of_the_csv(surroundings: Surroundings
     """After a kill between CSV and commit, and a start with another model, the topic has the CSV's scores."""
     first_model = surroundings.model
     surroundings.send_payments(2_000)
-    with surroundings.scorer(FAILPOINTS="stored=kill@2", MAX_BATCH_RECORDS="500") as first:
-        assert first.wait(60) == SIGKILLED
+    surroundings.score_until_killed(FAILPOINTS="stored=kill@2", MAX_BATCH_RECORDS="500")
     second_model = save_model(surroundings.folder / "models", strength=0.01)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert surroundings.assert_each_once() == 2_000
     versions = [row["model_version"] for rows in csv_rows(surroundings.csv).values() for row in rows]
     assert versions.count(first_model.version) == 1_000

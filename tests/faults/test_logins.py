@@ -33,7 +33,6 @@ def test_a_password_that_is_changed_while_it_runs(names: Names, tmp_path: Path) 
             place.send_payments(40)
             cluster.add_user(user, password_of(user))
             place.wait_until_committed()
-            scorer.terminate()
-            assert scorer.wait(30) == 0, scorer.output
+            scorer.stop(30)
             assert_no_secrets(scorer.output, cluster.folder)
         assert place.assert_each_once() == 80

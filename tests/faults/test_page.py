@@ -3,9 +3,10 @@
 from pathlib import Path
 
 from tests.conftest import MakeCluster, Names
-from tests.integration.archive import SQLITE, Archive, Stream, output_topics
+from tests.integration.archive import SQLITE, Archive, Stream
 from tests.integration.broker.deadline import wait_until
-from tests.integration.dashboard import Dashboard, now, snapshot
+from tests.integration.dashboard import Dashboard, now, total
+from tests.integration.scorer import Surroundings
 
 RESTARTS = 10
 PARTITIONS = 6
@@ -14,24 +15,18 @@ _INTERNAL = ("offsets.topic.num.partitions", "transaction.state.log.num.partitio
 """Kafka's default partition counts: with more, a restarted broker takes longer to know the topics."""
 
 
-def total(dashboard: Dashboard) -> int:
-    """Return the number of payments that the page shows."""
-    series = snapshot(dashboard.url)["series"]
-    return sum(sum(series[decision]) for decision in ("approve", "review", "block"))
-
-
 def wait_until_both_grow(dashboard: Dashboard, archive: Archive) -> None:
     """Wait until page and archive have more payments."""
-    shown, rows = total(dashboard), archive.count()
-    wait_until(lambda: total(dashboard) > shown and archive.count() > rows, 60, "page and archive have more payments")
+    shown, rows = total(dashboard.url), archive.count()
+    wait_until(lambda: total(dashboard.url) > shown and archive.count() > rows, 60, "both have more payments")
 
 
 def test_page_and_archive_agree_after_ten_restarts(make_cluster: MakeCluster, names: Names, tmp_path: Path) -> None:
     """A broker that has just started reports only some partitions: no position is dropped because of that."""
     cluster = make_cluster(properties=dict.fromkeys(_INTERNAL, "50"))
-    archive = Archive(output_topics(cluster.bootstrap, names, tmp_path, PARTITIONS), SQLITE)
-    stream = Stream(archive.surroundings, scored_at=now())
-    with archive.archiver() as archiver, Dashboard(archive.surroundings) as dashboard:
+    surroundings = Surroundings(cluster.bootstrap, names, tmp_path, PARTITIONS).prepare()
+    archive, stream = Archive(surroundings, SQLITE), Stream(surroundings, scored_at=now())
+    with archive.archiver() as archiver, Dashboard(surroundings) as dashboard:
         with stream.writing(PAYMENTS):
             for _ in range(RESTARTS):
                 wait_until_both_grow(dashboard, archive)
@@ -40,4 +35,4 @@ def test_page_and_archive_agree_after_ten_restarts(make_cluster: MakeCluster, na
         archive.wait_until_archived(archiver)
         rows = archive.count()
         assert rows >= stream.written > RESTARTS * PAYMENTS
-        wait_until(lambda: total(dashboard) == rows, 30, f"the page shows {rows} payments")
+        wait_until(lambda: total(dashboard.url) == rows, 30, f"the page shows {rows} payments")

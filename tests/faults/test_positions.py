@@ -7,25 +7,10 @@ import pytest
 
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
-from tests.integration.topic import add_partitions, delete_records, delete_topic, reset_group
+from tests.integration.topic import add_partitions, delete_records
 from tests.oracle import csv_rows, scored
 
-SIGKILLED = -9
 BETWEEN_CSV_AND_COMMIT = "stored=kill"
-
-
-def score_all(scene: Surroundings, **settings: str) -> None:
-    """Let a scorer score all records, and stop it."""
-    with scene.scorer(**settings) as scorer:
-        scene.wait_until_committed()
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
-
-
-def kill_at(scene: Surroundings, failpoint: str = BETWEEN_CSV_AND_COMMIT) -> None:
-    """Let a scorer die."""
-    with scene.scorer(FAILPOINTS=failpoint) as scorer:
-        assert scorer.wait(timeout_s=60) == SIGKILLED, scorer.output
 
 
 def assert_published(scene: Surroundings, rows: int) -> None:
@@ -45,28 +30,25 @@ def test_after_offsets_without_a_record(surroundings: Surroundings, before: int,
     if before:
         with surroundings.scorer() as scorer:
             wait_until(lambda: len(csv_rows(surroundings.csv)) == before, 30, "the first ones are scored")
-            scorer.terminate()
-            assert scorer.wait() == 0
+            scorer.stop()
     surroundings.send_payments_in_transaction(20, commit=commit)
     surroundings.send_payments(200)
-    kill_at(surroundings)
+    surroundings.score_until_killed(FAILPOINTS=BETWEEN_CSV_AND_COMMIT)
     surroundings.send_payments(40)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert surroundings.assert_each_once() == 240 + before + 20 * commit
 
 
 def test_on_a_new_partition(surroundings: Surroundings) -> None:
     """A new partition has no committed offset yet; that is not reported as an expired one."""
     surroundings.send_payments(400)
-    score_all(surroundings)
+    surroundings.score()
     for topic in surroundings.topics:
         add_partitions(surroundings.bootstrap, topic, 8)
     surroundings.send_payments(800, partitions=8)
-    kill_at(surroundings)
+    surroundings.score_until_killed(FAILPOINTS=BETWEEN_CSV_AND_COMMIT)
     surroundings.send_payments(80, partitions=8)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert surroundings.assert_each_once() == 1_280
 
 
@@ -74,25 +56,22 @@ def test_on_a_new_partition(surroundings: Surroundings) -> None:
 def test_after_a_reset_by_hand(surroundings: Surroundings, to: int, rows: int) -> None:
     """After a reset back or forward, each scored record is once in both."""
     surroundings.send_payments(400)
-    score_all(surroundings, MAX_BATCH_RECORDS="20")
+    surroundings.score(MAX_BATCH_RECORDS="20")
     surroundings.send_payments(400)
-    group, topic = surroundings.settings["CONSUMER_GROUP"], surroundings.settings["INPUT_TOPIC"]
-    reset_group(surroundings.bootstrap, group, topic, dict.fromkeys(range(4), to))
-    kill_at(surroundings)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.reset(dict.fromkeys(range(4), to))
+    surroundings.score_until_killed(FAILPOINTS=BETWEEN_CSV_AND_COMMIT)
+    surroundings.score()
     assert_published(surroundings, rows)
 
 
 def test_after_records_deleted_by_retention(surroundings: Surroundings) -> None:
     """The log begins after the committed offset."""
     surroundings.send_payments(400)
-    score_all(surroundings, MAX_BATCH_RECORDS="20")
+    surroundings.score(MAX_BATCH_RECORDS="20")
     surroundings.send_payments(400)
     delete_records(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], dict.fromkeys(range(4), 150))
-    kill_at(surroundings)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score_until_killed(FAILPOINTS=BETWEEN_CSV_AND_COMMIT)
+    surroundings.score()
     assert_published(surroundings, 600)
 
 
@@ -100,13 +79,11 @@ def test_after_records_deleted_by_retention(surroundings: Surroundings) -> None:
 def test_on_a_re_created_topic(surroundings: Surroundings, failpoint: str) -> None:
     """A scorer continues on a re-created topic, even after a death before the previous CSV is renamed."""
     surroundings.send_payments(400)
-    score_all(surroundings)
-    delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
-    surroundings.make_topics({surroundings.settings["INPUT_TOPIC"]: surroundings.partitions})
+    surroundings.score()
+    surroundings.recreate()
     surroundings.send_payments(800)
-    kill_at(surroundings, failpoint)
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score_until_killed(FAILPOINTS=failpoint)
+    surroundings.score()
     assert len(csv_rows(surroundings.csv.with_name("fraud_scores_stream.former-1.csv"))) == 400
     rows, events = csv_rows(surroundings.csv), scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
     assert len(rows) == 800

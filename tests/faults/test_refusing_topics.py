@@ -16,15 +16,11 @@ from tests.integration.service import Service
 from tests.integration.topic import alter_config
 from tests.oracle import committed_records, dead_letters
 
+pytestmark = pytest.mark.partitions(2)  # one to be blocked, one to continue
+
 HOUR_MS = 3_600_000
 BLOCKED, RESUMED = "scoring blocked", "scoring resumed"
 LARGE = 2_300_000
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics with two partitions: one to be blocked, one to continue."""
-    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
 
 
 def configure(scene: Surroundings, which: str, **settings: str) -> None:
@@ -66,16 +62,23 @@ def assert_never_ready(scorer: Service, retries: int = 2) -> None:
     assert states == {scorer.lines(BLOCKED)[0]["reason"]}
 
 
-@pytest.mark.parametrize("limit", ["100000", "1000"])
-def test_batches_are_sized_by_the_scored_topic(surroundings: Surroundings, limit: str) -> None:
-    """3,000 payments in one partition make ten batches of what the topic accepts, or more than 1,000."""
-    configure(surroundings, "SCORED_TOPIC", max_message_bytes=limit)
-    surroundings.send_payments(3_000, partitions=1)
+@pytest.mark.parametrize(
+    ("count", "setting"),
+    [
+        pytest.param(3_000, {"max_message_bytes": "100000"}, id="ten batches of what the topic accepts"),
+        pytest.param(3_000, {"max_message_bytes": "1000"}, id="more than 1,000 batches"),
+        pytest.param(1_000, {"segment_bytes": "50000"}, id="a batch larger than a segment is refused otherwise"),
+    ],
+)
+def test_batches_are_sized_by_the_scored_topic(surroundings: Surroundings, count: int, setting: dict[str, str]) -> None:
+    """Payments in one partition make batches that the topic accepts."""
+    configure(surroundings, "SCORED_TOPIC", **setting)
+    surroundings.send_payments(count, partitions=1)
     with surroundings.scorer() as scorer:
         surroundings.wait_until_committed(30)
         assert not scorer.lines(BLOCKED)
         assert not scorer.lines("partitions taken over again")
-    assert surroundings.assert_each_once() == 3_000
+    assert surroundings.assert_each_once() == count
 
 
 def test_batches_are_sized_by_the_dead_letters_topic(surroundings: Surroundings) -> None:
@@ -91,16 +94,6 @@ def test_batches_are_sized_by_the_dead_letters_topic(surroundings: Surroundings)
     assert headers["dlq.value_bytes"] == b"30000"
     assert headers["dlq.value_sha256"] == hashlib.sha256(b"y" * 30_000).hexdigest().encode()
     assert 18_000 < len(letter.value or b"") < 20_000
-
-
-def test_batches_are_sized_by_the_segment(surroundings: Surroundings) -> None:
-    """A batch larger than a segment is refused with another error."""
-    configure(surroundings, "SCORED_TOPIC", segment_bytes="50000")
-    surroundings.send_payments(1_000, partitions=1)
-    with surroundings.scorer() as scorer:
-        surroundings.wait_until_committed(30)
-        assert not scorer.lines(BLOCKED)
-    assert surroundings.assert_each_once() == 1_000
 
 
 def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings) -> None:
@@ -190,8 +183,7 @@ def test_a_setting_that_refuses_records(
 ) -> None:
     """A refusing setting is named with the command that changes it, also when changed at run time, either way."""
     topic = surroundings.settings[which]
-    with surroundings.scorer() as scorer:
-        scorer.wait_until_ready()
+    with surroundings.ready_scorer() as scorer:
         alter_config(surroundings.bootstrap, topic, {setting: value})
         send_until(surroundings, message, lambda: len(scorer.lines(BLOCKED)), 1)
         wait_until_blocked(scorer, topic, f"{setting}={value}", good)
@@ -206,8 +198,7 @@ def test_a_setting_that_refuses_records(
 def test_a_limit_that_is_lowered_and_raised_while_it_runs(surroundings: Surroundings) -> None:
     """Batches follow the limit: nothing is blocked, and letters are truncated only while necessary."""
     letter = Message(b"x" * 20_000)
-    with surroundings.scorer() as scorer:
-        scorer.wait_until_ready()
+    with surroundings.ready_scorer() as scorer:
         for round_, limit in enumerate((5_000, 100_000), 1):
             for topic in ("SCORED_TOPIC", "DLQ_TOPIC"):
                 configure(surroundings, topic, max_message_bytes=str(limit))
@@ -242,12 +233,10 @@ def test_brokers_that_refuse_the_transactions_timeout(make_cluster: MakeCluster,
     scene.send_payments(10)
     setting = "transaction.max.timeout.ms in each broker's configuration must be at least 60000"
     with scene.scorer() as scorer:
-        assert scorer.wait(60) == 1
-        (line,) = scorer.lines("stopped")
-        assert setting in line["reason"]
+        reason = scorer.wait_for_failure(60)
+        assert setting in reason
         assert scene.committed() == 0
-    with scene.scorer(PROCESSING_GUARANTEE="at_least_once"):
-        scene.wait_until_committed()
+    scene.score(PROCESSING_GUARANTEE="at_least_once")
     scene.send_payments(10)
     with scene.scorer() as scorer:
         (line,) = scorer.wait_for("partitions not ready")

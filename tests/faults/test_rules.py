@@ -17,8 +17,14 @@ from tests.integration.scorer import READY, Surroundings, save_model
 from tests.integration.topic import alter_config
 from tests.oracle import scored
 
-SIGKILLED = -9
 _TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")
+
+
+def score(scene: Surroundings, mutant: str) -> None:
+    """Run the mutant until the group has committed all records that the input has now, then stop it."""
+    with scene.mutant(mutant) as owner:
+        scene.wait_until_committed()
+        owner.stop()
 
 
 def overlapping_appends(scene: Surroundings, mutant: str) -> None:
@@ -39,11 +45,11 @@ def overlapping_appends(scene: Surroundings, mutant: str) -> None:
         scene.wait_until_committed()
 
 
-def replay_after_the_append(scene: Surroundings, mutant: str) -> None:
+def replay_after_the_append(scene: Surroundings, mutant: str, failpoint: str = "stored=kill") -> None:
     """Kill a scorer when the CSV has the rows and Kafka has no commit."""
     scene.send_payments(1_000)
-    with scene.mutant(mutant, FAILPOINTS="stored=kill") as first:
-        assert first.wait(60) == SIGKILLED
+    with scene.mutant(mutant, FAILPOINTS=failpoint) as first:
+        first.wait_until_killed()
     with scene.mutant(mutant):
         scene.wait_until_committed()
 
@@ -65,11 +71,7 @@ def zombie_with_another_model(scene: Surroundings, mutant: str) -> None:
 
 def death_between_commit_and_append(scene: Surroundings, mutant: str) -> None:
     """Kill a scorer when Kafka's commit is done."""
-    scene.send_payments(1_000)
-    with scene.mutant(mutant, FAILPOINTS="committed=kill") as first:
-        assert first.wait(60) == SIGKILLED
-    with scene.mutant(mutant):
-        scene.wait_until_committed()
+    replay_after_the_append(scene, mutant, failpoint="committed=kill")
 
 
 def rejected_batch(scene: Surroundings, mutant: str) -> None:
@@ -124,8 +126,7 @@ def commit_between_read_and_fence(scene: Surroundings, mutant: str) -> None:
             zombie.kill()
             owner.resume()
             owner.wait_until_ready()
-            scene.send_payments(100, partitions=1)
-            scene.wait_until_committed()
+            scene.send_and_wait(100, partitions=1)
 
 
 def takeover_of_an_older_generation_on_another_host(scene: Surroundings, mutant: str) -> None:
@@ -134,10 +135,7 @@ def takeover_of_an_older_generation_on_another_host(scene: Surroundings, mutant:
     other = str(scene.folder / "outputs" / "of_another_host.csv")
     with scene.mutant(mutant, FAILPOINTS="registering=stop", CSV_PATH=other) as zombie:
         zombie.wait_until_paused()
-        with scene.mutant(mutant) as owner:
-            scene.wait_until_committed()
-            owner.terminate()
-            assert owner.wait() == 0
+        score(scene, mutant)
         zombie.resume()
         wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
         zombie.wait_until_ready()
@@ -149,33 +147,25 @@ def first_start_of_two(scene: Surroundings, mutant: str) -> None:
     scene.send_payments(100, partitions=1)
     with scene.mutant(mutant, FAILPOINTS="start_read=stop") as late:
         late.wait_until_paused()
-        with scene.mutant(mutant) as owner:
-            scene.wait_until_committed()
-            owner.terminate()
-            assert owner.wait() == 0
+        score(scene, mutant)
         late.resume()
         late.wait_until_ready()
-        scene.send_payments(100, partitions=1)
-        scene.wait_until_committed()
+        scene.send_and_wait(100, partitions=1)
 
 
 def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
     """Delete the offsets; a host with a CSV continues after it. A new host, paused in its start, commits it late."""
     _one_partition(scene)
     other = str(scene.folder / "outputs" / "of_another_host.csv")
-    with scene.mutant(mutant) as owner:
-        scene.wait_until_committed()
-        owner.terminate()
-        assert owner.wait() == 0
-    delete_group(scene.bootstrap, scene.settings["CONSUMER_GROUP"])
+    score(scene, mutant)
+    delete_group(scene.bootstrap, scene.group)
     with scene.mutant(mutant, FAILPOINTS="start_read=stop", CSV_PATH=other) as late:
         late.wait_until_paused()
         with scene.mutant(mutant) as owner:
             scene.wait_until_committed()
             late.resume()
             late.wait_for("start offsets committed" if mutant != "none" else "not ready")
-            owner.terminate()
-            assert owner.wait() == 0
+            owner.stop()
         late.wait_until_ready()
         scene.wait_until_committed()
 
@@ -183,7 +173,7 @@ def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
 def scorer_of_an_earlier_release(scene: Surroundings, mutant: str) -> None:
     """Replace a scorer whose producer, with an id for each partition, has sent records and commits them later."""
     scene.send_payments(100, partitions=1)
-    group, topic = (scene.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
+    group, topic = scene.group, scene.topics[0]
     asyncio.run(_earlier_release(scene, mutant, [f"{group}-{topic}-0", f"{group.replace('-', '%2D')}-{topic}-0"]))
 
 

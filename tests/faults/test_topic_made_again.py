@@ -1,38 +1,29 @@
 """The producer's topic is deleted and re-created, with fewer partitions, while it sends."""
 
 import asyncio
-from typing import Any
 from unittest.mock import MagicMock
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 
-from fraudstream.kafka.payment_sender import payment_sender
 from fraudstream.record import KeyedMessage
-from fraudstream.runtime.settings import KafkaSettings
 from tests.conftest import Names
-from tests.integration.topic import create, read_all
+from tests.integration.test_payment_sender import sending
+from tests.integration.topic import administrator, create, read_all
 
 COUNT = 10_000
 
 
 async def _make_again(bootstrap: str, topic: str) -> None:
-    admin: Any = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
+    new = NewTopic(topic, 1, 1)
+    async with administrator(bootstrap) as admin, asyncio.timeout(20):
         await admin.delete_topics([topic])
-        async with asyncio.timeout(20):
-            # refused while the deletion is in progress
-            while (await admin.create_topics([NewTopic(topic, 1, 1)])).topic_errors[0][1]:  # noqa: ASYNC110
-                await asyncio.sleep(0.05)
-    finally:
-        await admin.close()
+        # refused while the deletion is in progress
+        while (await admin.create_topics([new])).topic_errors[0][1]:  # type: ignore[attr-defined]  # noqa: ASYNC110
+            await asyncio.sleep(0.05)
 
 
 async def _send(bootstrap: str, topic: str) -> None:
-    kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap})
-    stop, log = asyncio.Event(), MagicMock()
-    async with payment_sender(kafka, topic, on_delivery=lambda _: None, stop=stop, log=log) as sender:
-        assert sender is not None
+    async with sending(bootstrap, topic, MagicMock()) as sender:
         sender.put([KeyedMessage(b"%d" % number, b"before", 0) for number in range(100)])
         assert await sender.flush(20) == 0
         await _make_again(bootstrap, topic)

@@ -3,8 +3,8 @@
 import pytest
 
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Surroundings
-from tests.integration.topic import delete_records, delete_topic, reset_group
+from tests.integration.scorer import READY, Message, Surroundings
+from tests.integration.topic import delete_records, delete_topic
 from tests.oracle import csv_rows, scored
 
 
@@ -16,15 +16,11 @@ def renamed_row_counts(surroundings: Surroundings) -> list[int]:
 @pytest.mark.parametrize("running", [False, True])
 def test_case_22_the_topic_is_re_created(surroundings: Surroundings, running: bool) -> None:
     """The CSV of the previous topic is renamed; the new topic is read from its beginning, also with `latest`."""
-    with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
-        scorer.wait_for(READY)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
+    with surroundings.assigned_scorer(AUTO_OFFSET_RESET="latest") as scorer:
+        surroundings.send_and_wait(400)
         if not running:
-            scorer.terminate()
-            assert scorer.wait() == 0
-        delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
-        surroundings.make_topics({surroundings.settings["INPUT_TOPIC"]: surroundings.partitions})
+            scorer.stop()
+        surroundings.recreate()
         surroundings.send_payments(80)
         with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
             wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 90, "the new topic is scored")
@@ -34,12 +30,9 @@ def test_case_22_the_topic_is_re_created(surroundings: Surroundings, running: bo
 
 def test_a_replica_that_is_slow_to_find_the_re_created_topic(surroundings: Surroundings) -> None:
     """A replica paused before it renames the CSV resumes after another one has renamed it and scored the new topic."""
-    with surroundings.scorer(FAILPOINTS="registered=stop@2") as slow:
-        slow.wait_for(READY)
-        surroundings.send_payments(400)
-        surroundings.wait_until_committed()
-        delete_topic(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"])
-        surroundings.make_topics({surroundings.settings["INPUT_TOPIC"]: surroundings.partitions})
+    with surroundings.assigned_scorer(FAILPOINTS="registered=stop@2") as slow:
+        surroundings.send_and_wait(400)
+        surroundings.recreate()
         surroundings.send_payments(80)
         slow.wait_until_paused(60)
         with surroundings.scorer() as other:
@@ -48,8 +41,7 @@ def test_a_replica_that_is_slow_to_find_the_re_created_topic(surroundings: Surro
             told = len(slow.lines(READY))
             slow.resume()
             slow.wait_for(READY, count=told + 1)
-            surroundings.send_payments(80)
-            surroundings.wait_until_committed()
+            surroundings.send_and_wait(80)
             assert not slow.lines("CSV renamed")
     assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(40)}
     assert renamed_row_counts(surroundings) == [400]
@@ -58,10 +50,7 @@ def test_a_replica_that_is_slow_to_find_the_re_created_topic(surroundings: Surro
 def test_case_23_the_outputs_are_wiped(surroundings: Surroundings) -> None:
     """A new CSV and journal begin at the committed offset, with a warning; nothing is scored again."""
     surroundings.send_payments(400)
-    with surroundings.scorer() as first:
-        surroundings.wait_until_committed()
-        first.terminate()
-        assert first.wait() == 0
+    surroundings.score()
     for file in surroundings.csv.parent.iterdir():
         file.unlink()
     surroundings.send_payments(80)
@@ -77,10 +66,7 @@ def test_case_23_the_outputs_are_wiped(surroundings: Surroundings) -> None:
 def test_retention_deletes_what_was_not_scored(surroundings: Surroundings) -> None:
     """Scoring continues at the log's beginning, with an error line that names partition, range and count."""
     surroundings.send_payments(400)
-    with surroundings.scorer() as first:
-        surroundings.wait_until_committed()
-        first.terminate()
-        assert first.wait() == 0
+    surroundings.score()
     surroundings.send_payments(400)
     delete_records(surroundings.bootstrap, surroundings.settings["INPUT_TOPIC"], dict.fromkeys(range(4), 150))
     with surroundings.scorer() as second:
@@ -99,18 +85,11 @@ def test_the_group_is_reset_by_hand(surroundings: Surroundings, to: int, event: 
     """After a reset back, nothing is scored twice; after one forward, the records between are skipped, and logged."""
     with surroundings.scorer() as first:
         for _ in range(1 if to else 2):  # to offsets before the last batch, whose replay looks the same as a reset
-            surroundings.send_payments(400)
-            surroundings.wait_until_committed()
-        first.terminate()
-        assert first.wait() == 0
+            surroundings.send_and_wait(400)
+        first.stop()
     if to:
         surroundings.send_payments(400)
-    reset_group(
-        surroundings.bootstrap,
-        surroundings.settings["CONSUMER_GROUP"],
-        surroundings.settings["INPUT_TOPIC"],
-        dict.fromkeys(range(4), to),
-    )
+    surroundings.reset(dict.fromkeys(range(4), to))
     with surroundings.scorer() as second:
         assert len(second.wait_for(event, count=4)) == 4
         wait_until(lambda: len(csv_rows(surroundings.csv)) == rows, 30, f"{rows} rows")
@@ -123,10 +102,7 @@ def test_the_group_is_reset_by_hand(surroundings: Surroundings, to: int, event: 
 @pytest.mark.parametrize("which", ["SCORED_TOPIC", "DLQ_TOPIC"])
 def test_case_38_an_output_topic_vanishes(surroundings: Surroundings, which: str) -> None:
     """Nothing is committed while the topic is missing; scoring resumes when it is re-created."""
-    from tests.integration.scorer import Message
-
-    with surroundings.scorer() as scorer:
-        scorer.wait_until_ready()
+    with surroundings.ready_scorer() as scorer:
         delete_topic(surroundings.bootstrap, surroundings.settings[which])
         surroundings.send([Message(b"broken", partition=partition) for partition in range(4)])
         surroundings.send_payments(400)

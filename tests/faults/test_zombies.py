@@ -7,6 +7,7 @@ import pytest
 from scorer.watchdog import EXIT_STALLED
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
+from tests.integration.service import Service
 from tests.oracle import csv_rows, scored
 
 SESSION_TIMEOUT_S = 10
@@ -23,8 +24,7 @@ def test_case_3_paused_past_its_session(surroundings: Surroundings, step: str) -
             surroundings.wait_until_committed()
             zombie.resume()
             wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
-            surroundings.send_payments(1_000)
-            surroundings.wait_until_committed()
+            surroundings.send_and_wait(1_000)
             assert zombie.running
             assert "Traceback" not in zombie.output + owner.output
     assert surroundings.assert_each_once() == 3_000
@@ -39,8 +39,7 @@ def test_case_3_resumed_after_a_shorter_batch(surroundings: Surroundings) -> Non
         with surroundings.scorer(MAX_BATCH_RECORDS="50", FAILPOINTS="committed=stop") as owner:
             owner.wait_until_paused(timeout_s=40)
             zombie.resume()
-            (line,) = zombie.wait_for("partitions taken over again")
-            assert "another replica" in line["reason"]
+            assert "another replica" in zombie.wait_for_reason("partitions taken over again")
             zombie.kill()
             owner.resume()
             surroundings.wait_until_committed()
@@ -60,8 +59,7 @@ def test_case_4_stopped_inside_the_lock(surroundings: Surroundings) -> None:
         surroundings.send_payments(400)
         second.wait_until_paused()
         surroundings.send_payments(400)
-        (line,) = first.wait_for("scoring blocked")
-        assert "held the lock" in line["reason"]
+        assert "held the lock" in first.wait_for_reason("scoring blocked")
         second.kill()
         surroundings.wait_until_committed()
         assert first.running
@@ -77,18 +75,21 @@ def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundi
         (line,) = first.lines("stalled")
         assert line["no_progress_for_s"] >= 6
     assert time.monotonic() - began < 30
-    with surroundings.scorer():
-        surroundings.wait_until_committed()
+    surroundings.score()
     assert surroundings.assert_each_once() == 1_000
+
+
+def assert_keeps_running(scorer: Service) -> None:
+    """Assert that the scorer runs for longer than a stall timeout of 5 s."""
+    began = time.monotonic()
+    wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
+    assert scorer.running, scorer.output
 
 
 def test_idle_is_not_a_stall(surroundings: Surroundings) -> None:
     """An idle process keeps running for longer than the stall timeout."""
-    with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
-        scorer.wait_for(READY)
-        began = time.monotonic()
-        wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
-        assert scorer.running, scorer.output
+    with surroundings.assigned_scorer(STALL_TIMEOUT_S="5") as scorer:
+        assert_keeps_running(scorer)
 
 
 def test_a_transactional_write_to_the_input_is_not_a_stall(surroundings: Surroundings) -> None:
@@ -97,9 +98,7 @@ def test_a_transactional_write_to_the_input_is_not_a_stall(surroundings: Surroun
     surroundings.send_payments_in_transaction(50, commit=False)
     with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
         wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 30, "the committed payments are scored")
-        began = time.monotonic()
-        wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
-        assert scorer.running, scorer.output
+        assert_keeps_running(scorer)
     assert surroundings.assert_each_once() == 100
 
 
@@ -107,11 +106,8 @@ def test_an_open_transaction_of_another_producer_is_not_a_stall(surroundings: Su
     """An open transaction holds the last stable offset and all records after it; that does not count as lag."""
     with surroundings.open_transaction(10):
         surroundings.send_payments(100)
-        with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
-            scorer.wait_for(READY)
-            began = time.monotonic()
-            wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
-            assert scorer.running, scorer.output
+        with surroundings.assigned_scorer(STALL_TIMEOUT_S="5") as scorer:
+            assert_keeps_running(scorer)
     topic = surroundings.settings["SCORED_TOPIC"]
     with surroundings.scorer():
         wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 100, 30, "the held-back payments are scored")

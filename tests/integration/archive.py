@@ -3,11 +3,11 @@
 import asyncio
 import itertools
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import psycopg
@@ -17,12 +17,12 @@ from aiokafka.errors import KafkaError
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers, replayed
 from fraudstream.payment import DECISIONS, InvalidPayment
 from fraudstream.scored_payment import scored_payment
-from tests.conftest import Names
+from tests.integration.background import in_background
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 from tests.oracle import committed_records
-from tests.scores import One, Record, payment, scored_values
+from tests.scores import One, Record, numbered, scored_values
 
 SQLITE = "sqlite:///outputs/payments.db"
 PARTITIONS = 2
@@ -30,13 +30,6 @@ STAMP_MS = 1_790_000_000_000
 _LETTERS_A_ROUND = 3
 _WHY = InvalidPayment(reason="invalid_json", detail="Invalid JSON: EOF")
 _KAFKA_TIMEOUT_S = 20
-
-
-def output_topics(bootstrap: str, names: Names, folder: Path, partitions: int = PARTITIONS) -> Surroundings:
-    """Create the topics that a scorer writes, empty."""
-    made = Surroundings(bootstrap, names, folder, partitions)
-    made.make_topics(dict.fromkeys(made.topics, partitions))
-    return made
 
 
 class Archive:
@@ -78,6 +71,17 @@ class Archive:
         except TimeoutError as error:
             found = {table: self.count(table) for table in wanted}
             raise AssertionError(f"{error}, but {found}\n{service.output if service else ''}") from None
+
+    def receive(self, stream: "Stream", payments: int, service: Service) -> None:
+        """Write that many payments to the stream, and wait until the archiver `service` has archived all."""
+        stream.write(payments)
+        self.wait_until_archived(service)
+
+    def fill(self) -> None:
+        """Run an archiver until all is archived, then stop it."""
+        with self.archiver() as service:
+            self.wait_until_archived(service)
+            service.stop()
 
     def assert_each_once(self) -> int:
         """Assert that the rows are exactly the committed records of this stream, each once; return their number."""
@@ -131,15 +135,8 @@ class Stream:
     @contextmanager
     def writing(self, payments: int) -> Iterator[None]:
         """Write transactions of that many payments, one after the other, through all broker faults; abort a fifth."""
-        over = threading.Event()
-        thread = threading.Thread(target=lambda: asyncio.run(self._on(payments, over)))
-        thread.start()
-        try:
+        with in_background(lambda over: asyncio.run(self._on(payments, over))):
             yield
-        finally:
-            over.set()
-            thread.join(60)
-            assert not thread.is_alive()
 
     async def _once(self, payments: int, *, commit: bool, stamp_ms: int) -> None:
         async with self._producer() as producer:
@@ -147,7 +144,7 @@ class Stream:
         async with self._producer():  # starts no transaction before the previous one's markers are written
             pass
 
-    async def _on(self, payments: int, over: threading.Event) -> None:
+    async def _on(self, payments: int, over: Event) -> None:
         while not over.is_set():
             with suppress(KafkaError, TimeoutError, OSError):
                 producer = self._producer()
@@ -198,16 +195,8 @@ def _marker(source: str, partition: int, offset: int) -> Sequence[tuple[str, byt
 
 def _one(number: int, partitions: int, stamp_ms: int) -> One:
     """Return a payment as different from the others as possible."""
-    one = payment(
-        payment_id=2**63 - 1 - number,
-        amount=0.01 + number % 900,
-        country_risk_score=0.25,
-        failed_logins=number % 7,
-        transaction_hour=number % 24,
-        is_new_device=number % 2,
-    )
     return One(
-        payment=one,
+        payment=numbered(number, payment_id=2**63 - 1 - number, amount=0.01 + number % 900),
         fraud_probability=number % 1_000 / 1_000,
         decision=DECISIONS[number % 3],
         model_version="0123456789ab",

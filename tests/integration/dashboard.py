@@ -4,9 +4,9 @@ import json
 import urllib.request
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from types import TracebackType
 from typing import Any, Self
 
+from fraudstream.payment import DECISIONS
 from fraudstream.timestamps import rfc3339
 from tests.integration.broker.ports import Port
 from tests.integration.scorer import Message, Surroundings
@@ -22,10 +22,9 @@ class Dashboard:
     def __init__(self, surroundings: Surroundings, scorers: Iterable[Service] = (), **settings: str) -> None:
         self._surroundings = surroundings
         self._port = Port.reserve()
-        targets = ",".join(_target(scorer) for scorer in scorers)
         self._settings = surroundings.settings | {
             "DASHBOARD_PORT": str(self._port.number),
-            "METRICS_TARGETS": targets,
+            "METRICS_TARGETS": ",".join(scorer.address for scorer in scorers),
             **settings,
         }
         self.url = f"http://127.0.0.1:{self._port.number}"
@@ -39,9 +38,7 @@ class Dashboard:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.service.__exit__(kind, error, trace)
         self._port.release()
 
@@ -59,6 +56,12 @@ def snapshot(url: str) -> dict[str, Any]:
         return found
 
 
+def total(url: str) -> int:
+    """Return the number of payments of the last 15 minutes that the page of the dashboard at `url` shows."""
+    series = snapshot(url)["series"]
+    return sum(sum(series[decision]) for decision in DECISIONS)
+
+
 def scored(number: int, scored_at: str, partition: int | None = None, **more: Any) -> Message:
     """Return a record of the scored topic, as a scorer writes it; by default in one of four partitions."""
     place = number % 4 if partition is None else partition
@@ -73,8 +76,3 @@ def scored(number: int, scored_at: str, partition: int | None = None, **more: An
         "scored_at": scored_at,
     }
     return Message(json.dumps(value | more).encode(), key=str(number).encode(), partition=place)
-
-
-def _target(scorer: Service) -> str:
-    url: str = scorer.wait_for("metrics")[0]["url"]
-    return url.removeprefix("http://").removesuffix("/metrics")

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from cli.csv.erasure import files
 from tests.integration import tools
@@ -12,7 +11,6 @@ from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.service import Service
 
-ROOT = Path(__file__).parents[2]
 CUSTOMER = b"\xff\x00customer"
 PROBLEMS = ("group ahead", "group reset back", "CSV damaged", "CSV missing", "journal lost", "scoring blocked")
 NOW_MS = int(time.time() * 1_000)
@@ -52,15 +50,14 @@ def ids(surroundings: Surroundings) -> list[int]:
 
 @contextmanager
 def running(surroundings: Surroundings, archive: Archive, **settings: str) -> Iterator[tuple[Service, Service]]:
-    """Run a scorer and an archiver; neither may log a problem."""
+    """Run a scorer and an archiver, once the latter is ready; neither may log a problem."""
     with surroundings.scorer(**settings) as scorer, archive.archiver() as archiver:
+        archiver.wait_until_ready()
         yield scorer, archiver
         for event in PROBLEMS:
             assert not scorer.lines(event), scorer.output
         for service in (scorer, archiver):
-            service.terminate()
-            assert service.wait() == 0, service.output
-            assert "Traceback" not in service.output
+            service.stop()
 
 
 def settle(surroundings: Surroundings, archive: Archive, rows: int, letters: int) -> None:

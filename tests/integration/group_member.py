@@ -1,16 +1,17 @@
 """Another program in a consumer group, as any client library creates one."""
 
 import asyncio
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import Event
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitionAssignor
 
 from fraudstream.kafka.consumer import ASSIGNOR
+from tests.integration.background import in_background
 
 RANGE = RangePartitionAssignor
 _JOINED_S = 40
@@ -27,9 +28,9 @@ def member(
     bootstrap: str, group: str, topic: str, assignor: type[AbstractPartitionAssignor], client_id: str = "other-program"
 ) -> Iterator[None]:
     """Join as a member subscribed to `topic` within the block, which begins once the member has partitions."""
-    joined, over = threading.Event(), threading.Event()
+    joined = Event()
 
-    async def run() -> None:
+    async def run(over: Event) -> None:
         options = {"group_id": group, "client_id": client_id, "partition_assignment_strategy": [assignor]}
         async with AIOKafkaConsumer(
             topic, bootstrap_servers=bootstrap, enable_auto_commit=False, **options
@@ -39,19 +40,6 @@ def member(
                 if consumer.assignment():
                     joined.set()
 
-    thread = threading.Thread(target=lambda: asyncio.run(run()))
-    thread.start()
-    try:
+    with in_background(lambda over: asyncio.run(run(over))):
         assert joined.wait(_JOINED_S)
         yield
-    finally:
-        over.set()
-        thread.join(_JOINED_S)
-
-
-async def commit(bootstrap: str, group: str, topic: str, partition: int, offset: int) -> None:
-    """Commit an offset of the group without being its member; KafkaError if it is refused."""
-    async with AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=group, enable_auto_commit=False) as consumer:
-        place = TopicPartition(topic, partition)
-        consumer.assign([place])
-        await consumer.commit({place: offset})

@@ -41,7 +41,6 @@ class Place(Surroundings):
         super().__init__(cluster.bootstrap, names, folder)
         self.cluster = cluster
         self.payments, self.scored, self.dead = self.topics
-        self.group = self.settings["CONSUMER_GROUP"]
         escaped = self.group.replace("-", "%2D")
         self.ids = f"{escaped}-{self.payments}-"
         self.replays = f"{escaped}-{self.dead}-replay"
@@ -50,26 +49,21 @@ class Place(Surroundings):
 
     def rights(self, service: str) -> list[Right]:
         """Return the rights that docs/own-kafka.md lists for this service."""
-        read = [Right(operation="Read", resource="topic", name=name) for name in self.topics]
-        write = [Right(operation="Write", resource="topic", name=name) for name in self.topics]
+
+        def of_topics(operation: str) -> list[Right]:
+            return [Right(operation=operation, resource="topic", name=name) for name in self.topics]
+
+        read, write = of_topics("Read"), of_topics("Write")
         member = Right(operation="Read", resource="group", name=self.group)
         transactions = Right(operation="Write", resource="transactional-id", name=self.ids, prefixed=True)
+        replays = Right(operation="Write", resource="transactional-id", name=self.replays, prefixed=True)
         return {
-            "topics": [
-                Right(operation=operation, resource="topic", name=name)
-                for operation in ("Describe", "Create")
-                for name in self.topics
-            ],
+            "topics": [*of_topics("Describe"), *of_topics("Create")],
             "producer": write[:1],
             "scorer": [read[0], *write[1:], member, transactions],
             "dashboard": read[1:],
             "archiver": read[1:],
-            "replay": [
-                Right(operation="Write", resource="topic", name=self.payments),
-                Right(operation="Read", resource="topic", name=self.dead),
-                Right(operation="Write", resource="topic", name=self.dead),
-                Right(operation="Write", resource="transactional-id", name=self.replays, prefixed=True),
-            ],
+            "replay": [write[0], read[2], write[2], replays],
             "cli": [*read, *write[1:], member, transactions],
         }[service]
 

@@ -8,12 +8,14 @@ from aiokafka.client import ConnectionGroup, CoordinationType
 from aiokafka.errors import GroupCoordinatorNotAvailableError
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
+from tests.integration.topic import administer
 
-def ends(bootstrap: str, topic: str) -> dict[int, int]:
-    """Return the end offset of each partition."""
+
+def ends(bootstrap: str, topic: str, isolation: str = "read_uncommitted") -> dict[int, int]:
+    """Return the end offset of each partition; with read_committed, the last stable one."""
 
     async def ask() -> dict[int, int]:
-        async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap) as consumer:
+        async with AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, isolation_level=isolation) as consumer:
             offsets = await consumer.end_offsets(consumer.assignment())
             return {place.partition: offset for place, offset in offsets.items()}
 
@@ -22,33 +24,20 @@ def ends(bootstrap: str, topic: str) -> dict[int, int]:
 
 def committed(bootstrap: str, group: str, topic: str) -> dict[int, int]:
     """Return the group's committed offset of each partition."""
-
-    async def ask() -> dict[int, int]:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-        await admin.start()
-        try:
-            offsets = await admin.list_consumer_group_offsets(group)
-        except GroupCoordinatorNotAvailableError:
-            return {}  # the group has never committed here
-        finally:
-            await admin.close()
-        return {place.partition: kept.offset for place, kept in offsets.items() if place.topic == topic}
-
-    return asyncio.run(ask())
+    try:
+        offsets = administer(bootstrap, lambda admin: admin.list_consumer_group_offsets(group))
+    except GroupCoordinatorNotAvailableError:
+        return {}  # the group has never committed here
+    return {place.partition: kept.offset for place, kept in offsets.items() if place.topic == topic}
 
 
 def delete_group(bootstrap: str, group: str) -> None:
     """Delete an empty group with all its offsets, as their expiry does."""
 
-    async def delete() -> None:
-        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-        await admin.start()
-        try:
-            client = admin._client
-            node = await client.coordinator_lookup(CoordinationType.GROUP, group)
-            response = await client.send(node, DeleteGroupsRequest([group]), group=ConnectionGroup.COORDINATION)
-        finally:
-            await admin.close()
+    async def delete(admin: AIOKafkaAdminClient) -> None:
+        client = admin._client
+        node = await client.coordinator_lookup(CoordinationType.GROUP, group)
+        response = await client.send(node, DeleteGroupsRequest([group]), group=ConnectionGroup.COORDINATION)
         assert [code for _, code in response.results] == [0]
 
-    asyncio.run(delete())
+    administer(bootstrap, delete)

@@ -4,11 +4,9 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.integration.broker.ports import Port
-from tests.integration.broker.process import Process
+from tests.integration.broker.process import Process, Servers
 from tests.integration.postgres import PASSWORD, USER, Postgres, answers, as_nobody, give_to_nobody
 
 _DEBIAN = "/usr/sbin/pgbouncer"
@@ -19,7 +17,7 @@ def why_unavailable() -> str | None:
     return None if _binary() else f"pgbouncer is neither on the PATH nor {_DEBIAN}"
 
 
-class PgBouncer:
+class PgBouncer(Servers):
     """A pooler for `postgres`; all clients of a database share `sessions` sessions, which take turns."""
 
     def __init__(self, postgres: Postgres, sessions: int = 2) -> None:
@@ -59,20 +57,12 @@ server_round_robin = 1
         self._postgres.database(name)
         return self.address(name)
 
-    def __enter__(self) -> Self:
-        try:
-            self.server.start()
-        except BaseException:
-            self._stop()
-            raise
-        return self
+    def start(self) -> None:
+        """Start it, and wait until it answers."""
+        self.server.start()
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop()
-
-    def _stop(self) -> None:
+    def stop(self) -> None:
+        """Kill it, and delete its files."""
         self.server.kill()
         self._port.release()
         shutil.rmtree(self._folder, ignore_errors=True)

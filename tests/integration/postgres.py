@@ -9,13 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import psycopg
 
 from tests.integration.broker.ports import Port
-from tests.integration.broker.process import Process
+from tests.integration.broker.process import Process, Servers
 
 USER, PASSWORD = "archive", "s3cret:p@ss/w%rd"
 _DEBIAN = Path("/usr/lib/postgresql")
@@ -32,7 +30,7 @@ def why_unavailable() -> str | None:
     return None
 
 
-class Postgres:
+class Postgres(Servers):
     """One server; `database` creates a database, and returns its address."""
 
     def __init__(self, **settings: str) -> None:
@@ -104,19 +102,6 @@ class Postgres:
     def port(self) -> int:
         """The port on which it listens, of 127.0.0.1."""
         return self._port.number
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     def _children(self) -> list[int]:
         pid = self.server.pid

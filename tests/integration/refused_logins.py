@@ -36,6 +36,7 @@ class Case:
 
 
 NO_LOGIN = {"KAFKA_SASL_MECHANISM": "", "KAFKA_SASL_USERNAME": "", "KAFKA_SASL_PASSWORD": ""}
+WITHOUT_TLS = {"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SSL_CAFILE": ""}
 OPEN = NO_LOGIN | {"KAFKA_SECURITY_PROTOCOL": "PLAINTEXT", "KAFKA_SSL_CAFILE": ""}
 CASES = {
     "wrong password": Case(
@@ -45,7 +46,7 @@ CASES = {
     "wrong password by PLAIN": Case(
         listener="PASSWORD",
         mechanism="PLAIN",
-        settings={"KAFKA_SASL_PASSWORD": WRONG, "KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SSL_CAFILE": ""},
+        settings=WITHOUT_TLS | {"KAFKA_SASL_PASSWORD": WRONG},
         words="refuses user 'newcomer': wrong KAFKA_SASL_USERNAME or KAFKA_SASL_PASSWORD",
     ),
     "unknown user": Case(user="nobody", words="refuses user 'nobody'"),
@@ -81,8 +82,7 @@ CASES = {
     ),
     "no TLS to a TLS port": Case(settings=OPEN, words="requires TLS: set KAFKA_SECURITY_PROTOCOL=SSL or SASL_SSL"),
     "login without TLS to a TLS port": Case(
-        settings={"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SSL_CAFILE": ""},
-        words="requires TLS: set KAFKA_SECURITY_PROTOCOL=SASL_SSL",
+        settings=WITHOUT_TLS, words="requires TLS: set KAFKA_SECURITY_PROTOCOL=SASL_SSL"
     ),
     "TLS to a port without": Case(
         listener="PLAINTEXT", words="does not answer with TLS: use another port, or", waits=True
@@ -103,7 +103,7 @@ CASES = {
         listener="PASSWORD",
         user="plain",
         mechanism="PLAIN",
-        settings={"KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "KAFKA_SSL_CAFILE": "", "LOG_LEVEL": "debug"},
+        settings=WITHOUT_TLS | {"LOG_LEVEL": "debug"},
         words="User:plain lacks Describe and Create on topic test-payments",
     ),
     "no right, by certificate": Case(

@@ -2,16 +2,17 @@
 
 import asyncio
 import json
-import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 import numpy as np
 from aiokafka import AIOKafkaProducer
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -20,13 +21,14 @@ from fraudstream.model import store
 from fraudstream.model.fraud_model import Thresholds
 from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import simulate
-from tests import scores
 from tests.conftest import Names
 from tests.integration import offsets
+from tests.integration.background import in_background
 from tests.integration.broker.deadline import wait_until
 from tests.integration.service import Service
-from tests.integration.topic import partition_counts, read_all
-from tests.oracle import assert_each_once
+from tests.integration.topic import administer, commit, delete_topic, partition_counts, read_all
+from tests.oracle import assert_each_once, wait_until_drained
+from tests.scores import numbered
 
 READY = "partitions assigned"
 _ROOT = Path(__file__).parents[2]
@@ -59,16 +61,7 @@ def save_model(
 
 def payment(number: int) -> bytes:
     """Return a valid payment, the same for the same number."""
-    return json.dumps(
-        scores.payment(
-            payment_id=number,
-            amount=10.5 + number % 90,
-            country_risk_score=0.25,
-            failed_logins=number % 7,
-            transaction_hour=number % 24,
-            is_new_device=number % 2,
-        )
-    ).encode()
+    return json.dumps(numbered(number)).encode()
 
 
 class Surroundings:
@@ -97,6 +90,11 @@ class Surroundings:
         """The topics: input, scored, dead letters."""
         return [self.settings[name] for name in ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")]
 
+    @property
+    def group(self) -> str:
+        """The consumer group."""
+        return self.settings["CONSUMER_GROUP"]
+
     def prepare(self) -> "Surroundings":
         """Create the topics and a model."""
         self.make_topics(dict.fromkeys(self.topics, self.partitions))
@@ -105,33 +103,79 @@ class Surroundings:
 
     def make_topics(self, partitions: dict[str, int]) -> None:
         """Create topics with these partition counts, waiting for the end of a deletion."""
+        # from Kafka 4.0 on, brokers refuse a timestamp of more than an hour ahead unless the topic takes it
+        configs = {"max.message.bytes": str(2 << 20), "message.timestamp.after.max.ms": str(2**63 - 1)}
+        new = [NewTopic(name, count, self.replication, topic_configs=configs) for name, count in partitions.items()]
 
         def made() -> bool:
-            asyncio.run(_make(self.bootstrap, partitions, self.replication))
+            administer(self.bootstrap, lambda admin: admin.create_topics(new))
             return partition_counts(self.bootstrap, list(partitions)) == list(partitions.values())
 
         wait_until(made, 30, "topics are created")
+
+    def recreate(self, topic: str = "INPUT_TOPIC") -> None:
+        """Delete the input, or another topic, and create it again."""
+        delete_topic(self.bootstrap, self.settings[topic])
+        self.make_topics({self.settings[topic]: self.partitions})
 
     def scorer(self, **settings: str) -> Service:
         """Start a scorer; several share the work."""
         return Service(self.folder, "scorer", self.settings | settings)
 
-    def service(self, module: str, **settings: str) -> Service:
-        """Start another service on the same topics."""
-        return Service(self.folder, module, self.settings | settings)
+    @contextmanager
+    def assigned_scorer(self, **settings: str) -> Iterator[Service]:
+        """Run a scorer within the block, which begins once partitions are assigned to it."""
+        with self.scorer(**settings) as scorer:
+            scorer.wait_for(READY)
+            yield scorer
+
+    @contextmanager
+    def ready_scorer(self, **settings: str) -> Iterator[Service]:
+        """Run a scorer within the block, which begins once it is ready."""
+        with self.scorer(**settings) as scorer:
+            scorer.wait_until_ready()
+            yield scorer
+
+    def score(self, **settings: str) -> None:
+        """Run a scorer until the group has committed all records that the input has now, then stop it."""
+        with self.scorer(**settings) as scorer:
+            self.wait_until_committed()
+            scorer.stop()
+
+    def score_until_killed(self, **settings: str) -> None:
+        """Run a scorer until a failpoint kills it."""
+        with self.scorer(**settings) as scorer:
+            scorer.wait_until_killed()
+
+    def service(self, module: str, *arguments: str, **settings: str) -> Service:
+        """Start another service, or a command, on the same topics."""
+        return Service(self.folder, module, self.settings | settings, *arguments)
 
     def mutant(self, name: str, **settings: str) -> Service:
         """Start a scorer with one of its rules removed; "none" is the scorer as it is."""
-        return Service(self.folder, "tests.faults.mutant", self.settings | {"PYTHONPATH": str(_ROOT)} | settings, name)
+        return self.service("tests.faults.mutant", name, PYTHONPATH=str(_ROOT), **settings)
+
+    def unprivileged(self, module: str, **settings: str) -> Service:
+        """Start a service to which file modes apply, even when the tests run as root."""
+        return self.service("tests.faults.unprivileged", module, PYTHONPATH=str(_ROOT), **settings)
 
     def send_payments(self, count: int, partitions: int | None = None) -> None:
         """Send that many valid payments, spread over the partitions."""
         spread = partitions or self.partitions
         self.send([Message(payment(number + 1), partition=number % spread) for number in range(count)])
 
+    def send_and_wait(self, count: int, partitions: int | None = None) -> None:
+        """Send that many valid payments, and wait until the group has committed all records."""
+        self.send_payments(count, partitions)
+        self.wait_until_committed()
+
     def wait_until_committed(self, timeout_s: float = 90) -> None:
         """Wait until the group has committed all records that the input has now."""
         self.wait_for_positions(offsets.ends(self.bootstrap, self.settings["INPUT_TOPIC"]), timeout_s)
+
+    def wait_until_drained(self) -> None:
+        """Wait until there are as many rows and dead letters as input records."""
+        wait_until_drained(self.csv, self.bootstrap, self.settings)
 
     def wait_for_positions(self, wanted: Mapping[int, int], timeout_s: float = 30) -> None:
         """Wait until the group has committed these offsets, by partition, or later ones."""
@@ -144,16 +188,15 @@ class Surroundings:
 
     def positions(self) -> dict[int, int]:
         """Return the group's committed offsets of the input, by partition."""
-        return offsets.committed(self.bootstrap, self.settings["CONSUMER_GROUP"], self.settings["INPUT_TOPIC"])
+        return offsets.committed(self.bootstrap, self.group, self.settings["INPUT_TOPIC"])
+
+    def reset(self, positions: Mapping[int, int]) -> None:
+        """Commit these offsets for the group, which must have no members."""
+        asyncio.run(commit(self.bootstrap, self.group, self.settings["INPUT_TOPIC"], positions))
 
     def committed(self) -> int:
         """Return the number of records that the group has committed."""
         return sum(offset for offset in self.positions().values() if offset > 0)
-
-    def unprivileged(self, module: str, **settings: str) -> Service:
-        """Start a service to which file modes apply, even when the tests run as root."""
-        own = {"PYTHONPATH": str(_ROOT)}
-        return Service(self.folder, "tests.faults.unprivileged", self.settings | own | settings, module)
 
     def send_payments_in_transaction(
         self, count: int, *, commit: bool, partition: int | None = None, topic: str = "INPUT_TOPIC"
@@ -168,19 +211,13 @@ class Surroundings:
 
         It is aborted at the end, or by `end_transaction`.
         """
-        begun, over = threading.Event(), threading.Event()
-        self.end_transaction = over.set
-        topic = self.settings[topic]
-        thread = threading.Thread(
-            target=lambda: asyncio.run(_hold_transaction(self.bootstrap, topic, count, begun, over))
-        )
-        thread.start()
-        try:
+        begun, topic = Event(), self.settings[topic]
+        with in_background(
+            lambda over: asyncio.run(_hold_transaction(self.bootstrap, topic, count, begun, over))
+        ) as over:
+            self.end_transaction = over.set
             assert begun.wait(30)
             yield
-        finally:
-            over.set()
-            thread.join(30)
 
     def aborted_records(self) -> int:
         """Return the number of scored records in aborted transactions."""
@@ -196,35 +233,15 @@ class Surroundings:
         asyncio.run(_send(self.bootstrap, self.settings[topic], messages, options))
 
 
+@dataclass
 class Message:
     """A raw record."""
 
-    def __init__(
-        self,
-        value: bytes | None,
-        key: bytes | None = None,
-        partition: int = 0,
-        timestamp_ms: int | None = None,
-        headers: list[tuple[str, bytes]] | None = None,
-    ) -> None:
-        self.value = value
-        self.key = key
-        self.partition = partition
-        self.timestamp_ms = timestamp_ms
-        self.headers = headers or []
-
-
-async def _make(bootstrap: str, partitions: dict[str, int], replication: int) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        # from Kafka 4.0 on, brokers refuse a timestamp of more than an hour ahead unless the topic takes it
-        configs = {"max.message.bytes": str(2 << 20), "message.timestamp.after.max.ms": str(2**63 - 1)}
-        await admin.create_topics(
-            [NewTopic(topic, count, replication, topic_configs=configs) for topic, count in partitions.items()]
-        )
-    finally:
-        await admin.close()
+    value: bytes | None
+    key: bytes | None = None
+    partition: int = 0
+    timestamp_ms: int | None = None
+    headers: list[tuple[str, bytes]] = field(default_factory=list)
 
 
 async def _send(bootstrap: str, topic: str, messages: Iterable[Message], options: dict[str, Any]) -> None:
@@ -256,9 +273,7 @@ async def _in_transaction(bootstrap: str, place: tuple[str, int | None], count: 
         await (producer.commit_transaction() if commit else producer.abort_transaction())
 
 
-async def _hold_transaction(
-    bootstrap: str, topic: str, count: int, begun: threading.Event, over: threading.Event
-) -> None:
+async def _hold_transaction(bootstrap: str, topic: str, count: int, begun: Event, over: Event) -> None:
     async with AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-holder") as producer:
         await producer.begin_transaction()
         for partition in await producer.partitions_for(topic):

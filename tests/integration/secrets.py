@@ -27,7 +27,6 @@ def assert_no_secrets(output: str, folder: Path) -> None:
 
 def wait_for_failure(service: Service, folder: Path, timeout_s: float = 30) -> str:
     """Return the text of the only error line; the service ended by itself, with exit code 1, without a secret."""
-    assert service.wait(timeout_s) == 1, service.output
+    reason = service.wait_for_failure(timeout_s)
     assert_no_secrets(service.output, folder)
-    (line,) = service.lines("stopped")
-    return str(line["reason"])
+    return reason

@@ -5,10 +5,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any, Self
 
 from fraudstream.runtime.heartbeat import READY
@@ -49,10 +50,7 @@ class Service:
 
     def wait_until_ready(self, timeout_s: float = 60) -> None:
         """Wait until its health check reports that it is ready."""
-        try:
-            wait_until(lambda: self.is_ready, timeout_s, "ready")
-        except TimeoutError as error:
-            raise AssertionError(f"{error}\n{self.output}") from None
+        self.wait_until(lambda: self.is_ready, timeout_s, "ready")
 
     @property
     def is_ready(self) -> bool:
@@ -68,12 +66,14 @@ class Service:
 
     def wait_for(self, event: str, timeout_s: float = 60, count: int = 1) -> list[dict[str, Any]]:
         """Wait until that event was logged `count` times."""
-        try:
-            wait_until(lambda: len(self.lines(event)) >= count or self._process.poll() is not None, timeout_s, event)
-        except TimeoutError as error:
-            raise AssertionError(f"{error}\n{self.output}") from None
+        self.wait_until(lambda: len(self.lines(event)) >= count or not self.running, timeout_s, event)
         assert len(self.lines(event)) >= count, self.output
         return self.lines(event)
+
+    def wait_for_reason(self, event: str, timeout_s: float = 60) -> str:
+        """Wait for that event, which must have been logged once; return its reason."""
+        (line,) = self.wait_for(event, timeout_s)
+        return str(line["reason"])
 
     @property
     def running(self) -> bool:
@@ -92,8 +92,12 @@ class Service:
 
     def wait_until_paused(self, timeout_s: float = 30) -> None:
         """Wait until SIGSTOP has stopped it, as after a failpoint."""
+        self.wait_until(lambda: self.paused, timeout_s, "paused")
+
+    def wait_until(self, condition: Callable[[], bool], timeout_s: float, what: str) -> None:
+        """Wait for a condition; the AssertionError after `timeout_s` has its output."""
         try:
-            wait_until(lambda: self.paused, timeout_s, "paused")
+            wait_until(condition, timeout_s, what)
         except TimeoutError as error:
             raise AssertionError(f"{error}\n{self.output}") from None
 
@@ -121,12 +125,42 @@ class Service:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout_s} s\n{self.output}") from None
 
+    def stop(self, timeout_s: float = _END_S) -> str:
+        """Send SIGTERM; it must exit with 0 and without a traceback. Return its output."""
+        self.terminate()
+        assert self.wait(timeout_s) == 0, self.output
+        assert "Traceback" not in self.output, self.output
+        return self.output
+
+    def wait_until_killed(self, timeout_s: float = 60) -> None:
+        """Wait for its end by SIGKILL, as at a failpoint."""
+        assert self.wait(timeout_s) == -signal.SIGKILL, self.output
+
+    def wait_for_failure(self, timeout_s: float = _END_S) -> str:
+        """Return the reason in its only error line; it must exit with 1 and without a traceback."""
+        assert self.wait(timeout_s) == 1, self.output
+        assert "Traceback" not in self.output, self.output
+        (line,) = self.lines("stopped")
+        return str(line["reason"])
+
+    @property
+    def address(self) -> str:
+        """The host and port of its metrics and health."""
+        url: str = self.wait_for("metrics")[0]["url"]
+        return url.removeprefix("http://").removesuffix("/metrics")
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Return status and text of the answer of its HTTP server for metrics and health."""
+        try:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.kill()
         if error is not None:
             error.add_note(f"{self._log.name}:\n{self.output[-_NOTED:]}")

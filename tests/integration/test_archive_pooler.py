@@ -3,13 +3,11 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import product
-from pathlib import Path
 
 import psycopg
-import pytest
 
 from tests.conftest import Names
-from tests.integration.archive import Archive, Stream, output_topics
+from tests.integration.archive import Archive, Stream
 from tests.integration.pgbouncer import PgBouncer
 from tests.integration.scorer import Surroundings
 
@@ -19,12 +17,6 @@ LEFT = """
 SELECT (SELECT COUNT(*) FROM pg_prepared_statements), current_setting('statement_timeout'),
        (SELECT COUNT(*) FROM pg_class WHERE relpersistence = 't' AND relname LIKE 'archiver%')
 """
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics and a folder."""
-    return output_topics(kafka_bootstrap, names, tmp_path)
 
 
 @contextmanager
@@ -45,11 +37,9 @@ def test_nothing_is_left_in_a_shared_session(surroundings: Surroundings, pooler:
             for session, table in product(sessions, TABLES):
                 session.execute(f"CREATE TEMP TABLE incoming_{table} (LIKE {table}) ON COMMIT DELETE ROWS".encode())
         for _ in range(BATCHES):
-            stream.write(20)
-            archive.wait_until_archived(service)
+            archive.receive(stream, 20, service)
         assert not service.lines("waiting for the database"), service.output
-        service.terminate()
-        assert service.wait() == 0, service.output
+        service.stop()
     with both_sessions(archive) as sessions:
         assert [session.execute(LEFT).fetchone() for session in sessions] == [(0, "0", 0)] * 2
     assert archive.assert_each_once() == BATCHES * (20 + 3 + 1)

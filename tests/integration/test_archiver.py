@@ -3,7 +3,6 @@
 import json
 import sqlite3
 from pathlib import Path
-from urllib.request import urlopen
 
 import psycopg
 import pytest
@@ -18,52 +17,23 @@ from archiver.schema import METADATA
 from archiver.store import Store
 from fraudstream.runtime.settings import TopicSettings
 from tests.conftest import Names
-from tests.integration.archive import PARTITIONS, SQLITE, STAMP_MS, Archive, Stream, output_topics
+from tests.integration.archive import STAMP_MS, Archive, Stream
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import scored
-from tests.integration.pgbouncer import PgBouncer
 from tests.integration.postgres import PASSWORD, Postgres
 from tests.integration.scorer import Message, Surroundings
 from tests.integration.service import Service
-from tests.integration.topic import add_partitions, delete_records, delete_topic
+from tests.integration.topic import add_partitions, delete_records
 from tests.scores import Record
 from tests.strange import NOW, letter_records, scored_records
 
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics and a folder."""
-    return output_topics(kafka_bootstrap, names, tmp_path)
-
-
-@pytest.fixture
-def sqlite(surroundings: Surroundings) -> Archive:
-    """Return an archive in a file."""
-    return Archive(surroundings, SQLITE)
-
-
-@pytest.fixture(params=["sqlite", "postgres", "pooler"])
-def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: Names) -> Archive:
-    """Return an archive of each kind."""
-    if request.param == "sqlite":
-        return Archive(surroundings, SQLITE)
-    server: Postgres | PgBouncer = request.getfixturevalue(request.param)
-    return Archive(surroundings, server.database(names("archive")))
-
-
-def stop(service: Service) -> str:
-    """Check that the archiver exits with 0 after SIGTERM; return its output."""
-    service.terminate()
-    assert service.wait() == 0, service.output
-    assert "Traceback" not in service.output
-    return service.output
+PARTITIONS = 2
+pytestmark = pytest.mark.partitions(PARTITIONS)
 
 
 def metric(service: Service, name: str) -> float:
     """Return the sum of a metric's series."""
-    url = service.lines("metrics")[0]["url"]
-    with urlopen(url, timeout=10) as response:  # noqa: S310 - our own http URL
-        lines = response.read().decode().splitlines()
+    lines = service.get("/metrics")[1].splitlines()
     return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
@@ -76,17 +46,15 @@ def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surr
     for topic in ("SCORED_TOPIC", "DLQ_TOPIC"):
         surroundings.send(others, topic)
     with archive.archiver(METRICS_PORT="0") as first:
-        stream.write(100)
-        archive.wait_until_archived(first)
+        archive.receive(stream, 100, first)
         first.wait_until_ready()
         wait_until(lambda: metric(first, "fraudstream_archive_lag_records") == 0, 10, "no lag")
         assert metric(first, "fraudstream_archive_records_skipped_total") == 6
         assert metric(first, "fraudstream_archive_rows_total") == 408
-        stop(first)
+        first.stop()
     with archive.archiver() as second:
-        stream.write(50)
-        archive.wait_until_archived(second)
-        stop(second)
+        archive.receive(stream, 50, second)
+        second.stop()
     assert archive.assert_each_once() == 450 + 3 * 3 + 3
     assert archive.query("SELECT SUM(payments), SUM(blocked), SUM(flagged) FROM hourly_fraud") == archive.query(
         "SELECT COUNT(*), SUM(CASE decision WHEN 'block' THEN 1 ELSE 0 END), "
@@ -125,9 +93,7 @@ def test_a_challenger_is_compared(archive: Archive, surroundings: Surroundings) 
         ],
         "SCORED_TOPIC",
     )
-    with archive.archiver() as service:
-        archive.wait_until_archived(service)
-        stop(service)
+    archive.fill()
     ((agreement, difference),) = archive.query("SELECT agreement, mean_difference FROM model_comparison")
     assert (float(agreement), round(float(difference), 6)) == (0.5, 0.3625)
     (reasons,) = archive.query("SELECT CAST(reasons AS text) FROM top_blocked LIMIT 1")[0]
@@ -145,16 +111,14 @@ def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surrounding
         service.wait_until_ready()
         wait_until(lambda: metric(service, "fraudstream_archive_rows_there_total") == 2, 20, "two markers are found")
         assert sqlite.count() == 2
-        stop(service)
+        service.stop()
 
 
 def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: Surroundings) -> None:
     """Deleted records are logged with partition, range and count; reading resumes after them, new partitions from 0."""
     stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
     stream.write(40)
-    with sqlite.archiver() as first:
-        sqlite.wait_until_archived(first)
-        stop(first)
+    sqlite.fill()
     stream.write(40)
     delete_records(surroundings.bootstrap, topic, {0: 30})
     with sqlite.archiver() as second:
@@ -166,7 +130,7 @@ def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: 
             add_partitions(surroundings.bootstrap, name, PARTITIONS + 1)
         surroundings.send([scored(9, "2026-09-21T14:13:30.000Z", partition=PARTITIONS)], "SCORED_TOPIC")
         wait_until(lambda: sqlite.count() == 40 + 20 + 11 + 1, 40, "the rest, and the new partition's rows")
-        stop(second)
+        second.stop()
 
 
 @pytest.mark.parametrize("longer", [False, True], ids=["shorter", "longer"])
@@ -174,19 +138,15 @@ def test_a_re_created_topic_is_read_from_its_beginning(
     sqlite: Archive, surroundings: Surroundings, *, longer: bool
 ) -> None:
     """The topic is recognized by an end before our position, or by another record at the last position read."""
-    stream, topic = Stream(surroundings), surroundings.settings["SCORED_TOPIC"]
-    stream.write(40)
-    with sqlite.archiver() as first:
-        sqlite.wait_until_archived(first)
-        stop(first)
-    delete_topic(surroundings.bootstrap, topic)
-    surroundings.make_topics({topic: PARTITIONS})
+    Stream(surroundings).write(40)
+    sqlite.fill()
+    surroundings.recreate("SCORED_TOPIC")
     count = 100 if longer else 10
     Stream(surroundings).write(count, stamp_ms=STAMP_MS + 1_000_000)
     with sqlite.archiver() as second:
         second.wait_for("topic recreated", count=PARTITIONS)
         wait_until(lambda: sqlite.count() == 40 + count, 20, "both topics' rows")
-        assert "retention passed" not in stop(second)
+        assert "retention passed" not in second.stop()
 
 
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -209,7 +169,7 @@ def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
         wait_until(lambda: first.is_ready and second.is_ready, 30, "ready")
         made = [line for service in (first, second) for line in service.lines("schema upgraded")]
         assert [line["version"] for line in made] == ["0001"]
-        assert "Traceback" not in stop(first) + stop(second)
+        assert "Traceback" not in first.stop() + second.stop()
     url = archive.url if archive.url.startswith("postgres") else f"sqlite:///{archive.file}"
     with Database(address(url)).transaction() as connection:
         assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
@@ -219,7 +179,7 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
     """A newer schema is refused with a clear line and exit code 1, and nothing is changed."""
     with archive.archiver() as first:
         first.wait_until_ready()
-        stop(first)
+        first.stop()
     statement = "UPDATE alembic_version SET version_num = '9999'"
     if archive.url.startswith("postgres"):
         with psycopg.connect(archive.url) as connection:
@@ -229,9 +189,7 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
             file.execute(statement)
         file.close()
     with archive.archiver() as second:
-        assert second.wait() == 1
-        assert "9999" in second.lines("stopped")[0]["reason"]
-        assert "Traceback" not in second.output
+        assert "9999" in second.wait_for_failure()
 
 
 @pytest.mark.parametrize(
@@ -246,8 +204,7 @@ def test_a_newer_schema_is_refused(archive: Archive) -> None:
 def test_a_wrong_setting_is_named(tmp_path: Path, wrong: dict[str, str], variable: str) -> None:
     """A wrong setting is named at start, without its value, which may hold a password."""
     with Service(tmp_path, "archiver", {"KAFKA_BOOTSTRAP_SERVERS": "127.0.0.1:1", **wrong}) as service:
-        assert service.wait() == 1
-        assert service.lines("stopped")[0]["reason"].startswith(f"{variable}: ")
+        assert service.wait_for_failure().startswith(f"{variable}: ")
         assert "secret" not in service.output
         assert "Traceback" not in service.output
 
@@ -267,7 +224,7 @@ def test_a_password_is_waited_for_and_never_logged(
         assert "password authentication failed" in line["reason"]
         wait_until(lambda: "password authentication failed" in wrong.heartbeat, 10, "its health check shows the reason")
         assert "wr0ng" not in wrong.output + wrong.heartbeat
-        stop(wrong)
+        wrong.stop()
     file.write_text(archive.url + "\n", encoding="utf-8")
     with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as right:
         (line, *_) = right.wait_for("waiting for the database")
@@ -275,7 +232,7 @@ def test_a_password_is_waited_for_and_never_logged(
         postgres.database(name)
         right.wait_for("database available")
         archive.wait_until_archived(right)
-        assert PASSWORD not in stop(right)
+        assert PASSWORD not in right.stop()
     archive.assert_each_once()
 
 
@@ -286,9 +243,9 @@ def test_old_rows_are_deleted(archive: Archive, surroundings: Surroundings) -> N
     with archive.archiver() as first:
         wait_until(lambda: archive.count() == 6_010, 20, "all rows are there")
         assert archive.query("SELECT COUNT(*) FROM scored_payments WHERE scored_at > '2900-01-01'") == [(0,)]
-        stop(first)
+        first.stop()
     with archive.archiver(ARCHIVE_RETENTION_DAYS="30") as second:
         second.wait_for("old rows deleted", count=2)
         assert [line["rows"] for line in second.lines("old rows deleted")] == [5_000, 1_000]
         assert archive.count() == 10
-        stop(second)
+        second.stop()

@@ -2,22 +2,21 @@
 
 import random
 import re
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from fraudstream.dead_letter import Place, dead_letter_headers
-from fraudstream.payment import DECISIONS, InvalidPayment
+from fraudstream.payment import InvalidPayment
 from tests.bombs import CODECS, MIB, compressed_batch, record, zeros
 from tests.conftest import Names
 from tests.integration import offsets, tools
 from tests.integration.archive import SQLITE, Archive
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
-from tests.integration.dashboard import Dashboard, snapshot
-from tests.integration.scorer import Message, Surroundings, payment
+from tests.integration.dashboard import Dashboard, total
+from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 from tests.integration.topic import alter_config
 from tests.oracle import dead_letters
@@ -30,13 +29,6 @@ _REFUSED = 1
 _MANY_VALUES = b'{"x":[' + b"[]," * 340_000 + b"0]}"
 """A message of 1 MB, of which the parser would make 340,000 lists, once for each missing field."""
 _PEAK = re.compile(r"VmHWM:\s+(\d+) kB")
-
-
-@pytest.fixture(scope="module")
-def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - skips where there are no jars
-    """Start a broker whose files are measured."""
-    with Cluster() as cluster:
-        yield cluster
 
 
 def peak_mb(service: Service) -> int:
@@ -79,23 +71,17 @@ def fill(surroundings: Surroundings, codec: str) -> None:
             assert producer.send(surroundings.settings["DLQ_TOPIC"], partition, letter) == 0
 
 
-def total(url: str) -> int:
-    """Return the number of payments that the page shows."""
-    series = snapshot(url)["series"]
-    return sum(sum(series[decision]) for decision in DECISIONS)
-
-
 @pytest.mark.parametrize(("codec", "database"), [*((codec, "sqlite") for codec in CODECS), ("zstd", "postgres")])
 def test_bombs_stop_their_partition_alone(
-    codec: str, database: str, cluster: Cluster, names: Names, tmp_path: Path, request: pytest.FixtureRequest
+    codec: str, database: str, module_cluster: Cluster, names: Names, tmp_path: Path, request: pytest.FixtureRequest
 ) -> None:
     """Scorer, archiver, page and commands stay within 512 MB; decodable records are decided, the rest reported."""
-    surroundings = Surroundings(cluster.bootstrap, names, tmp_path).prepare()
+    surroundings = Surroundings(module_cluster.bootstrap, names, tmp_path).prepare()
     fill(surroundings, codec)
-    surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 81)])
+    surroundings.send_payments(80)
     url = SQLITE if database == "sqlite" else request.getfixturevalue("postgres").database(names("archive"))
     archive, topic = Archive(surroundings, url), surroundings.settings["INPUT_TOPIC"]
-    ends = offsets.ends(cluster.bootstrap, topic)
+    ends = offsets.ends(surroundings.bootstrap, topic)
     with (
         surroundings.scorer(METRICS_PORT="0") as scorer,
         archive.archiver() as archiver,
@@ -108,16 +94,12 @@ def test_bombs_stop_their_partition_alone(
         large = "SELECT COUNT(*) FROM dead_letters WHERE LENGTH(value) > 60000000"
         wait_until(lambda: archive.query(large) == [(3,)], 120, "the largest dead letters are archived")
         wait_until(lambda: total(dashboard.url) == 60, 120, "60 payments are on the page")
-        peaks = {
-            "scorer": peak_mb(scorer),
-            "archiver": peak_mb(archiver),
-            "dashboard": peak_mb(dashboard.service),
-        }
-        for service in (scorer, archiver, dashboard.service):
+        services = {"scorer": scorer, "archiver": archiver, "dashboard": dashboard.service}
+        peaks = {name: peak_mb(service) for name, service in services.items()}
+        for service in services.values():
             assert "Traceback" not in service.output
         assert archiver.lines("unreadable records skipped")
-        scorer.terminate()
-        assert scorer.wait() == 0
+        scorer.stop()
     for command in (("verify",), ("dlq", "list"), ("dlq", "export", "--out", str(tmp_path / "letters.jsonl"))):
         peaks[" ".join(command[:2])] = command_peak_mb(surroundings, *command)
     print(codec, database, peaks)
@@ -127,7 +109,7 @@ def test_bombs_stop_their_partition_alone(
 def command_peak_mb(surroundings: Surroundings, *arguments: str) -> int:
     """Run the command to its end; return its peak memory."""
     peaks = [0]
-    with Service(surroundings.folder, "cli", surroundings.settings, *arguments) as service:
+    with surroundings.service("cli", *arguments) as service:
 
         def has_ended() -> bool:
             peaks.append(peak_mb(service))
@@ -138,10 +120,10 @@ def command_peak_mb(surroundings: Surroundings, *arguments: str) -> int:
     return max(peaks)
 
 
-def test_dead_letters_take_little_more_than_the_messages(cluster: Cluster, names: Names, tmp_path: Path) -> None:
+def test_dead_letters_take_little_more_than_the_messages(module_cluster: Cluster, names: Names, tmp_path: Path) -> None:
     """30 MB sent as 99 KB stay small: the broker compresses the scorer's records."""
-    surroundings = Surroundings(cluster.bootstrap, names, tmp_path)
-    assert tools.run(surroundings, "topics", TOPIC_PARTITIONS=str(surroundings.partitions)).code == 0
+    surroundings = Surroundings(module_cluster.bootstrap, names, tmp_path)
+    tools.succeed(surroundings, "topics", TOPIC_PARTITIONS=str(surroundings.partitions))
     surroundings.prepare()
     topic, letters = surroundings.settings["INPUT_TOPIC"], surroundings.settings["DLQ_TOPIC"]
     rng = random.Random(8)
@@ -149,12 +131,9 @@ def test_dead_letters_take_little_more_than_the_messages(cluster: Cluster, names
     with RawProducer(surroundings.bootstrap) as producer:
         for value in values:
             assert producer.send(topic, 0, compressed_batch("zstd", [record(0, value)])) == 0
-    sent = cluster.segment(topic, 0).stat().st_size
-    with surroundings.scorer() as scorer:
-        surroundings.wait_until_committed()
-        scorer.terminate()
-        assert scorer.wait() == 0
-    stored = cluster.segment(letters, 0).stat().st_size
+    sent = module_cluster.segment(topic, 0).stat().st_size
+    surroundings.score()
+    stored = module_cluster.segment(letters, 0).stat().st_size
     print(f"{sum(map(len, values)):,} bytes were sent as {sent:,}; their letters take {stored:,}")
     assert sent < 110_000
     assert stored < 3 * sent

@@ -4,21 +4,12 @@ import asyncio
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from tests.conftest import Names
 from tests.integration.broker import Cluster
+from tests.integration.topic import create
 
 pytestmark = pytest.mark.kafka4
-
-
-async def _create(bootstrap: str, topic: str) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        await admin.create_topics([NewTopic(topic, num_partitions=1, replication_factor=1)])
-    finally:
-        await admin.close()
 
 
 async def _produce(bootstrap: str, topic: str, value: bytes) -> None:
@@ -35,10 +26,10 @@ async def _consume(bootstrap: str, topic: str, count: int) -> list[bytes | None]
 
 def test_serves(kafka_bootstrap: str, names: Names) -> None:
     """A record that was sent can be read."""
+    topic = names("payments")
+    create(kafka_bootstrap, topic, 1)
 
     async def scenario() -> list[bytes | None]:
-        topic = names("payments")
-        await _create(kafka_bootstrap, topic)
         await _produce(kafka_bootstrap, topic, b"one")
         return await _consume(kafka_bootstrap, topic, 1)
 
@@ -48,16 +39,13 @@ def test_serves(kafka_bootstrap: str, names: Names) -> None:
 def test_comes_back_after_kill(own_cluster: Cluster, names: Names) -> None:
     """A broker killed and started again serves its previous records on the same port, and takes new ones."""
     topic = names("payments")
-
-    async def before() -> None:
-        await _create(own_cluster.bootstrap, topic)
-        await _produce(own_cluster.bootstrap, topic, b"one")
+    create(own_cluster.bootstrap, topic, 1)
 
     async def after() -> list[bytes | None]:
         await _produce(own_cluster.bootstrap, topic, b"two")
         return await _consume(own_cluster.bootstrap, topic, 2)
 
-    asyncio.run(before())
+    asyncio.run(_produce(own_cluster.bootstrap, topic, b"one"))
     own_cluster.broker.kill()
     own_cluster.broker.start()
     assert asyncio.run(after()) == [b"one", b"two"]
@@ -68,15 +56,15 @@ def test_survives_a_restart_of_zookeeper(own_cluster: Cluster, names: Names) -> 
     """After a kill and restart of ZooKeeper, topics can be created as before."""
     own_cluster.zookeeper.kill()
     own_cluster.zookeeper.start()
-    asyncio.run(_create(own_cluster.bootstrap, names("payments")))
+    create(own_cluster.bootstrap, names("payments"), 1)
 
 
 def test_pause_and_resume(own_cluster: Cluster, names: Names) -> None:
     """A paused broker answers nothing, and continues when resumed."""
+    topic = names("payments")
+    create(own_cluster.bootstrap, topic, 1)
 
     async def scenario() -> list[bytes | None]:
-        topic = names("payments")
-        await _create(own_cluster.bootstrap, topic)
         own_cluster.broker.pause()
         sending = asyncio.create_task(_produce(own_cluster.bootstrap, topic, b"late"))
         done, _ = await asyncio.wait([sending], timeout=0.5)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import MakeCluster, Names
-from tests.integration.scorer import READY, Surroundings
+from tests.integration.scorer import Surroundings
 from tests.oracle import csv_rows
 
 Stacks = tuple[Surroundings, Surroundings]
@@ -33,11 +33,9 @@ def _refused(stack: Surroundings, owner: str) -> None:
     """Check that a scorer of `stack` ends with one line that names the owner's cluster, and changes nothing."""
     before = _stored(stack)
     with stack.scorer() as scorer:
-        assert scorer.wait(30) == 1, scorer.output
-        (line,) = scorer.lines("stopped")
-        assert line["reason"].startswith(f"CSV_PATH: {stack.csv} is in use by a running scorer")
-        assert owner in line["reason"]
-        assert "Traceback" not in scorer.output
+        reason = scorer.wait_for_failure(30)
+        assert reason.startswith(f"CSV_PATH: {stack.csv} is in use by a running scorer")
+        assert owner in reason
     assert _stored(stack) == before
 
 
@@ -51,13 +49,11 @@ def test_a_stack_that_runs_keeps_its_csv(stacks: Stacks, end: str) -> None:
     """A running stack keeps its CSV even when idle; once it has ended, the other one renames the file, once."""
     first, second = stacks
     second.send_payments(30)
-    with first.scorer() as scorer:
-        scorer.wait_for(READY)
+    with first.assigned_scorer() as scorer:
         owner = json.loads(first.csv.with_name(f".{first.csv.name}.claim").read_bytes())["cluster"]
         for round_number in range(2):
             _refused(second, owner)
-            first.send_payments(20)
-            first.wait_until_committed()
+            first.send_and_wait(20)
             assert len(csv_rows(first.csv)) == 20 * (round_number + 1)
         getattr(scorer, end)()
         scorer.wait()

@@ -5,7 +5,7 @@ import urllib.request
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import Dashboard, now, scored, snapshot
 from tests.integration.scorer import Message, Surroundings
-from tests.integration.topic import add_partitions, delete_records, delete_topic
+from tests.integration.topic import add_partitions, delete_records
 
 
 def shown(dashboard: Dashboard) -> int:
@@ -29,8 +29,7 @@ def test_a_re_created_topic(surroundings: Surroundings) -> None:
     with Dashboard(surroundings) as dashboard:
         surroundings.send([scored(number, now()) for number in range(40)], "SCORED_TOPIC")
         wait_until(lambda: shown(dashboard) == 40, 30, "payments of the previous topic")
-        delete_topic(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
-        surroundings.make_topics({surroundings.settings["SCORED_TOPIC"]: surroundings.partitions})
+        surroundings.recreate("SCORED_TOPIC")
         surroundings.send([scored(number, now()) for number in range(3)], "SCORED_TOPIC")
         wait_until(lambda: shown(dashboard) == 43, 60, "payments of the new topic")
 
@@ -60,15 +59,14 @@ def test_a_wrong_setting_is_named(surroundings: Surroundings) -> None:
             ({"DASHBOARD_PORT": "70000"}, "DASHBOARD_PORT"),
         ):
             with surroundings.service("dashboard", **settings) as second:
-                assert second.wait() == 1
-                assert variable in second.lines("stopped")[0]["reason"]
+                assert variable in second.wait_for_failure()
 
 
 def test_it_ends_promptly_on_sigterm(surroundings: Surroundings) -> None:
     """The dashboard ends promptly on SIGTERM even while pages are open."""
-    with Dashboard(surroundings) as dashboard:
-        with urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as page:  # noqa: S310 - our own http URL
-            assert page.readline() == b"event: snapshot\n"
-            dashboard.service.terminate()
-            assert dashboard.service.wait(10) == 0
-        assert "Traceback" not in dashboard.service.output
+    with (
+        Dashboard(surroundings) as dashboard,
+        urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as page,  # noqa: S310 - our own http URL
+    ):
+        assert page.readline() == b"event: snapshot\n"
+        dashboard.service.stop(10)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fraudstream.payment import DECISIONS
-from tests.integration.scorer import READY, Surroundings
+from tests.integration.scorer import Surroundings
 
 pytestmark = pytest.mark.integration
 ROOT = Path(__file__).parents[2]
@@ -32,8 +32,7 @@ def _example(surroundings: Surroundings, name: str, *arguments: str, **settings:
 
 def test_a_model_of_ones_own_scores_payments_that_an_example_sends(surroundings: Surroundings) -> None:
     """Each payment that one example sends is printed by the other, scored by the model of the third."""
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
+    with surroundings.assigned_scorer() as scorer:
         (trained,) = _example(surroundings, "bring_your_own_model.py")
         version = trained.split()[0]
         assert scorer.wait_for("model swapped")[-1]["version"] == version

@@ -8,13 +8,14 @@ import pytest
 
 from tests.conftest import Names
 from tests.integration import tools
-from tests.integration.archive import SQLITE, STAMP_MS, Archive, Stream
+from tests.integration.archive import STAMP_MS, Archive, Stream
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Message, Surroundings, payment, save_model
-from tests.integration.topic import alter_config, delete_records, delete_topic, read_all
-from tests.oracle import assert_each_once, committed_records, csv_rows, wait_until_drained
+from tests.integration.topic import alter_config, delete_records, read_all
+from tests.oracle import committed_records, csv_rows
 
+pytestmark = pytest.mark.partitions(1)  # so that each test knows its offsets
 Fill = Callable[[Surroundings], None]
 KEYS = 50
 COMPACTED = {
@@ -23,12 +24,6 @@ COMPACTED = {
     "min.cleanable.dirty.ratio": "0.0001",
     "message.timestamp.after.max.ms": str(2**63 - 1),
 }
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics with one partition, so that each test knows its offsets."""
-    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
 
 
 def _in_transactions(*sizes: int) -> Fill:
@@ -42,19 +37,11 @@ def _in_transactions(*sizes: int) -> Fill:
 
 
 def _score(surroundings: Surroundings) -> None:
-    """Score all committed records: `tools.score` waits for an offset that a marker keeps from being committed."""
+    """Score all committed records: `score` waits for an offset that a marker keeps from being committed."""
     with surroundings.scorer() as scorer:
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+        surroundings.wait_until_drained()
         scorer.wait_until_ready()
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
-        assert "Traceback" not in scorer.output
-
-
-def _make_again(surroundings: Surroundings, topic: str = "INPUT_TOPIC") -> None:
-    name = surroundings.settings[topic]
-    delete_topic(surroundings.bootstrap, name)
-    surroundings.make_topics({name: surroundings.partitions})
+        scorer.stop()
 
 
 @pytest.mark.kafka4
@@ -76,7 +63,7 @@ def test_a_previous_topic_is_known_where_the_present_one_holds_no_record(
     before(surroundings)
     _score(surroundings)
     count = len(committed_records(surroundings.bootstrap, surroundings.topics[1]))
-    _make_again(surroundings)
+    surroundings.recreate()
     after(surroundings)
     with surroundings.scorer() as scorer:
         (line,) = scorer.wait_for("topic recreated")
@@ -84,12 +71,10 @@ def test_a_previous_topic_is_known_where_the_present_one_holds_no_record(
         expected = len(committed_records(surroundings.bootstrap, surroundings.topics[0]))
         wait_until(lambda: len(csv_rows(surroundings.csv)) == expected, 30, "the present topic is scored")
         scorer.wait_until_ready()
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
+        scorer.stop()
     words = [f"each of {expected} records appears", f"{count} scored records"] if expected else ["Nothing to verify"]
-    done = tools.run(surroundings, "verify")
-    assert done.code == 0, done.output
-    assert all(word in done.output for word in words), done.output
+    output = tools.succeed(surroundings, "verify")
+    assert all(word in output for word in words), output
     rows = tools.rows(surroundings.csv) if expected else []
     tools.rebuild(surroundings, "--force")
     assert tools.rows(surroundings.csv) == rows
@@ -106,9 +91,7 @@ def test_topics_that_end_without_a_record(surroundings: Surroundings, topic: str
     assert [line.split()[-1] for line in output.splitlines() if line.split()[:1] == ["all"]] == ["0"]
     assert "10" in tools.run(surroundings, "dlq", "list").output
     assert "10 replayed" in tools.run(surroundings, "dlq", "replay", "--all", "--yes").output
-    rows = tools.rows(surroundings.csv)
-    tools.rebuild(surroundings, "--force")
-    assert tools.rows(surroundings.csv) == rows
+    tools.assert_rebuilt_the_same(surroundings)
     _score(surroundings)
     tools.assert_well(surroundings, "each of 50 records")
 
@@ -125,24 +108,18 @@ def test_the_dead_letter_at_an_offset(surroundings: Surroundings) -> None:
 
 
 @pytest.mark.kafka4
-def test_the_archive_of_a_re_created_scored_topic(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+def test_the_archive_of_a_re_created_scored_topic(surroundings: Surroundings, sqlite: Archive) -> None:
     """A marker at the offset of the last archived record is enough to recognize another topic."""
-    made = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1)
-    made.make_topics(dict.fromkeys(made.topics, 1))
-    archive = Archive(made, SQLITE)
-    Stream(made).write(4)
-    with archive.archiver() as first:
-        archive.wait_until_archived(first)
-        first.terminate()
-        assert first.wait() == 0
-    _make_again(made, "SCORED_TOPIC")
-    stream = Stream(made)
+    Stream(surroundings).write(4)
+    sqlite.fill()
+    surroundings.recreate("SCORED_TOPIC")
+    stream = Stream(surroundings)
     for payments in (3, 5):  # the marker of the first one is at offset 3
         stream.write(payments, stamp_ms=STAMP_MS + 1_000_000)
-    with archive.archiver() as second:
+    with sqlite.archiver() as second:
         (line,) = second.wait_for("topic recreated")
         assert line["begins_at"] == 0
-        wait_until(lambda: archive.count() == 4 + 3 + 5, 20, "both topics' rows")
+        wait_until(lambda: sqlite.count() == 4 + 3 + 5, 20, "both topics' rows")
 
 
 def test_model_compare_counts_payments(surroundings: Surroundings) -> None:
@@ -150,7 +127,7 @@ def test_model_compare_counts_payments(surroundings: Surroundings) -> None:
     models = surroundings.folder / "models"
     challenger = save_model(models, strength=0.01)
     save_model(models, strength=0.001)
-    assert tools.run(surroundings, "model", "challenge", challenger.version).code == 0
+    tools.succeed(surroundings, "model", "challenge", challenger.version)
     surroundings.send_payments(30)
     with surroundings.scorer(MAX_BATCH_RECORDS="1") as scorer:
         scorer.wait_for("challenger changed")
@@ -174,15 +151,13 @@ def compacted(own_cluster_is_possible: None, cleaning_cluster: Cluster, names: N
     return made
 
 
-def _send_and_compact(surroundings: Surroundings) -> None:
-    """Send four payments for each of 50 keys, of which the last ones stay, and two more."""
+def _send_keyed(surroundings: Surroundings) -> int:
+    """Send four payments for each of 50 keys, of which compaction keeps the last ones; return their timestamp."""
     now_ms = int(time.time() * 1_000)
-    surroundings.send(_keyed(4 * KEYS, now_ms))
-    _roll(surroundings, now_ms)
-
-
-def _keyed(count: int, now_ms: int) -> list[Message]:
-    return [Message(payment(number + 1), b"%d" % (number % KEYS), timestamp_ms=now_ms) for number in range(count)]
+    surroundings.send(
+        Message(payment(number + 1), b"%d" % (number % KEYS), timestamp_ms=now_ms) for number in range(4 * KEYS)
+    )
+    return now_ms
 
 
 def _roll(surroundings: Surroundings, now_ms: int) -> None:
@@ -196,39 +171,33 @@ def _roll(surroundings: Surroundings, now_ms: int) -> None:
 @pytest.mark.kafka4
 def test_a_compacted_input_is_scored(compacted: Surroundings) -> None:
     """An input compacted before scoring is scored once, ready and without lag; all tools agree."""
-    _send_and_compact(compacted)
+    _roll(compacted, _send_keyed(compacted))
     with compacted.scorer() as scorer:
         compacted.wait_until_committed()
         scorer.wait_until_ready()
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
-    left = assert_each_once(compacted.csv, compacted.bootstrap, compacted.settings)
+        scorer.stop()
+    left = compacted.assert_each_once()
     assert left == KEYS + 2
     tools.assert_well(compacted, f"each of {left} records appears exactly once")
-    rows = tools.rows(compacted.csv)
-    tools.rebuild(compacted, "--force")
-    assert tools.rows(compacted.csv) == rows
+    tools.assert_rebuilt_the_same(compacted)
     compacted.send([Message(payment(number + 1), b"new-%d" % number) for number in range(10)])
     with compacted.scorer() as scorer:
         compacted.wait_until_committed()
         assert not scorer.lines("topic recreated"), scorer.output
-    assert assert_each_once(compacted.csv, compacted.bootstrap, compacted.settings) == left + 10
+    assert compacted.assert_each_once() == left + 10
 
 
 def test_an_input_compacted_after_it_was_scored(compacted: Surroundings) -> None:
     """Outputs of records removed by compaction are not findings, and stay in a rebuilt CSV."""
-    now_ms = int(time.time() * 1_000)
-    compacted.send(_keyed(4 * KEYS, now_ms))
-    tools.score(compacted)
+    now_ms = _send_keyed(compacted)
+    compacted.score()
     _roll(compacted, now_ms)
-    tools.score(compacted)
+    compacted.score()
     output = tools.assert_well(compacted, "outputs are of records that compaction has removed")
     left = len(read_all(compacted.bootstrap, compacted.topics[0]))
     assert f"each of {left} records appears exactly once" in output
-    rows = tools.rows(compacted.csv)
-    assert len(rows) == 4 * KEYS + 2
-    tools.rebuild(compacted, "--force")
-    assert tools.rows(compacted.csv) == rows
+    assert len(tools.rows(compacted.csv)) == 4 * KEYS + 2
+    tools.assert_rebuilt_the_same(compacted)
     compacted.csv.write_text("".join(compacted.csv.read_text().splitlines(keepends=True)[:-1]))
     tools.assert_findings(compacted, "in the scored topic only (1)")
 
@@ -238,8 +207,7 @@ def test_records_deleted_up_to_the_end(surroundings: Surroundings) -> None:
     _in_transactions(20, -10)(surroundings)
     _score(surroundings)
     delete_records(surroundings.bootstrap, surroundings.topics[0], {0: -1})
-    done = tools.run(surroundings, "verify")
-    assert done.code == 0, done.output
+    tools.succeed(surroundings, "verify")
     _in_transactions(7)(surroundings)
     with surroundings.scorer() as scorer:
         wait_until(lambda: len(csv_rows(surroundings.csv)) == 27, 30, "the new payments are scored")

@@ -64,10 +64,8 @@ def dashboard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dashboard]:
 
 def port(dashboard: Dashboard, server: str) -> int:
     """Return the port of the page or of the metrics."""
-    url = dashboard.url if server == "page" else dashboard.service.lines("metrics")[0]["url"]
-    found = re.search(r":(\d+)", url)
-    assert found is not None
-    return int(found[1])
+    address = dashboard.url if server == "page" else dashboard.service.address
+    return int(address.rpartition(":")[2])
 
 
 def ask(number: int, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:

@@ -56,17 +56,10 @@ class Wire(asyncio.Transport):
         self.is_open = True
         self.answered = b""
 
-    def setsockopt(self, *_: Any) -> None:
-        """Accept the option as a socket does."""
+    def _ignore(self, *_: Any, **__: Any) -> None:
+        """Accept the call: all writes are accepted, and the parser gets all bytes."""
 
-    def set_write_buffer_limits(self, high: int | None = None, low: int | None = None) -> None:
-        """Ignore the limits: all writes are accepted."""
-
-    def pause_reading(self) -> None:
-        """Ignore the call: the parser gets all bytes."""
-
-    def resume_reading(self) -> None:
-        """Ignore the call: the parser gets all bytes."""
+    setsockopt = set_write_buffer_limits = pause_reading = resume_reading = _ignore
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Keep the first bytes."""
@@ -80,9 +73,7 @@ class Wire(asyncio.Transport):
         """Close."""
         self.is_open = False
 
-    def abort(self) -> None:
-        """Close."""
-        self.is_open = False
+    abort = close
 
 
 def resident_mb(pid: int | str = "self") -> float:

@@ -39,32 +39,45 @@ def short_times(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_server, "_IDLE_S", WAIT_S)
 
 
+class Clients:
+    """Clients of the server on `port`, which are disconnected with `stack`."""
+
+    def __init__(self, port: int, stack: ExitStack) -> None:
+        self.port = port
+        self._stack = stack
+
+    async def connect(self, sent: bytes, client: str = "127.0.0.1") -> socket.socket:
+        """Connect a client that has sent these bytes, and reads nothing by itself."""
+        one = self._stack.enter_context(socket.socket())
+        one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
+        one.bind((client, 0))
+        one.setblocking(False)  # noqa: FBT003 - signature of socket
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(one, ("127.0.0.1", self.port))
+        with suppress(ConnectionError):
+            await loop.sock_sendall(one, sent)
+        return one
+
+
 @asynccontextmanager
-async def serving(application: web.Application, limits: Limits = page.LIMITS) -> AsyncIterator[int]:
-    """Serve the application; yield the port."""
+async def serving(application: web.Application, limits: Limits = page.LIMITS) -> AsyncIterator[Clients]:
+    """Serve the application to the clients within the block."""
     guard = Guard(names=frozenset(), variable="DASHBOARD_HOSTS", linked=re.compile("/"))
     async with served(application, guard, limits, host="127.0.0.1", port=0, variable="X") as url:
-        yield int(url.rpartition(":")[2])
+        with ExitStack() as stack:
+            yield Clients(int(url.rpartition(":")[2]), stack)
 
 
-def application_with(handler: Callable[[web.Request], Awaitable[web.StreamResponse]]) -> web.Application:
+async def small(_: web.Request) -> web.Response:
+    """Answer with a short text."""
+    return web.Response(text="here")
+
+
+def application_with(handler: Callable[[web.Request], Awaitable[web.StreamResponse]] = small) -> web.Application:
     """Return an application with one route."""
     application = web.Application()
     application.router.add_route("*", "/", handler)
     return application
-
-
-async def connect(stack: ExitStack, port: int, sent: bytes, client: str = "127.0.0.1") -> socket.socket:
-    """Connect a client that has sent these bytes, and reads nothing by itself."""
-    one = stack.enter_context(socket.socket())
-    one.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4_096)
-    one.bind((client, 0))
-    one.setblocking(False)  # noqa: FBT003 - signature of socket
-    loop = asyncio.get_running_loop()
-    await loop.sock_connect(one, ("127.0.0.1", port))
-    with suppress(ConnectionError):
-        await loop.sock_sendall(one, sent)
-    return one
 
 
 async def answer(one: socket.socket, until: bytes = b"\r\n\r\n") -> bytes:
@@ -115,15 +128,14 @@ def test_clients_that_do_not_read_cost_little_and_are_ended() -> None:
 
     async def attack() -> int:
         most = 0
-        async with serving(application_with(stream)) as port:
-            with ExitStack() as stack:
-                for _ in range(50):
-                    await connect(stack, port, ASK % b"/")
-                await until(lambda: open_streams == 50, "all are served")
-                while open_streams:
-                    most = max([most, *sockets(port)])
-                    await asyncio.sleep(0.05)
-                await until(lambda: sockets(port) == [], "the kernel has discarded its buffers")
+        async with serving(application_with(stream)) as clients:
+            for _ in range(50):
+                await clients.connect(ASK % b"/")
+            await until(lambda: open_streams == 50, "all are served")
+            while open_streams:
+                most = max([most, *sockets(clients.port)])
+                await asyncio.sleep(0.05)
+            await until(lambda: sockets(clients.port) == [], "the kernel has discarded its buffers")
         return most
 
     assert 0 < asyncio.run(asyncio.wait_for(attack(), 60)) < KERNEL_BYTES
@@ -139,12 +151,11 @@ def test_answers_that_are_not_read_are_not_made() -> None:
         return web.Response(body=bytes(1_000_000))
 
     async def attack() -> None:
-        async with serving(application_with(large)) as port:
-            with ExitStack() as stack:
-                one = await connect(stack, port, ASK % b"/" * 1_000)
-                await until(lambda: made > 0, "the client is served")
-                await asyncio.sleep(2 * WAIT_S)
-                assert len(await answer(one, b"never")) < 1_000_000
+        async with serving(application_with(large)) as clients:
+            one = await clients.connect(ASK % b"/" * 1_000)
+            await until(lambda: made > 0, "the client is served")
+            await asyncio.sleep(2 * WAIT_S)
+            assert len(await answer(one, b"never")) < 1_000_000
 
     asyncio.run(attack())
     assert made < 5
@@ -154,16 +165,12 @@ def test_answers_that_are_not_read_are_not_made() -> None:
 def test_half_a_request_is_not_waited_for(sent: bytes) -> None:
     """A connection with half a request is closed, also after a whole request before."""
 
-    async def small(_: web.Request) -> web.Response:
-        return web.Response(text="here")
-
     async def attack() -> float:
-        async with serving(application_with(small)) as port:
-            with ExitStack() as stack:
-                one = await connect(stack, port, sent)
-                began_s = time.monotonic()
-                await answer(one, b"never")
-                return time.monotonic() - began_s
+        async with serving(application_with()) as clients:
+            one = await clients.connect(sent)
+            began_s = time.monotonic()
+            await answer(one, b"never")
+            return time.monotonic() - began_s
 
     assert WAIT_S / 2 < asyncio.run(attack()) < SOON_S / 2
 
@@ -172,21 +179,17 @@ def test_half_a_request_is_not_waited_for(sent: bytes) -> None:
 def test_an_endless_body_is_not_taken(length: bytes) -> None:
     """An endless body is answered, and the connection closed soon after."""
 
-    async def small(_: web.Request) -> web.Response:
-        return web.Response(text="here")
-
     async def attack() -> int:
         sent = 0
-        async with serving(application_with(small)) as port:
-            with ExitStack() as stack:
-                one = await connect(stack, port, b"POST / HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % length)
-                part = b"10000\r\n" + bytes(0x10000) + b"\r\n"
-                with suppress(ConnectionError):
-                    async with asyncio.timeout(SOON_S):
-                        while True:
-                            await asyncio.get_running_loop().sock_sendall(one, part)
-                            await asyncio.sleep(0.01)
-                            sent += len(part)
+        async with serving(application_with()) as clients:
+            one = await clients.connect(b"POST / HTTP/1.1\r\nHost: localhost\r\n%b\r\n\r\n" % length)
+            part = b"10000\r\n" + bytes(0x10000) + b"\r\n"
+            with suppress(ConnectionError):
+                async with asyncio.timeout(SOON_S):
+                    while True:
+                        await asyncio.get_running_loop().sock_sendall(one, part)
+                        await asyncio.sleep(0.01)
+                        sent += len(part)
         return sent
 
     assert asyncio.run(attack()) < 50_000_000
@@ -196,30 +199,26 @@ def test_an_endless_body_is_not_taken(length: bytes) -> None:
 def test_connections_are_limited_for_each_client_and_in_all() -> None:
     """Above the limits, clients get a 503 or nothing; another client is served; a closed connection makes room."""
 
-    async def small(_: web.Request) -> web.Response:
-        return web.Response(text="here")
-
-    async def status(stack: ExitStack, port: int, client: str) -> bytes:
-        one = await connect(stack, port, ASK % b"/", client)
+    async def status(clients: Clients, client: str) -> bytes:
+        one = await clients.connect(ASK % b"/", client)
         got = (await answer(one))[9:12]
         one.close()
         return got
 
     async def attack() -> None:
         http_server._IDLE_S = 60.0  # idle connections must stay; the fixture restores it
-        async with serving(application_with(small), Limits(total=60, of_one=40)) as port:
-            with ExitStack() as stack:
-                held = [await connect(stack, port, b"GET") for _ in range(40)]
-                assert await status(stack, port, "127.0.0.1") == b"503"
-                assert await status(stack, port, "127.0.0.2") == b"200"
-                for _ in range(100):
-                    await connect(stack, port, b"GET")
-                assert await status(stack, port, "127.0.0.1") == b""
-                assert await status(stack, port, "127.0.0.2") in {b"200", b"503"}
-                for one in held[:30]:
-                    one.close()
-                await until(lambda: len(sockets(port)) < 40, "the connections are closed")
-                assert await status(stack, port, "127.0.0.1") == b"200"
+        async with serving(application_with(), Limits(total=60, of_one=40)) as clients:
+            held = [await clients.connect(b"GET") for _ in range(40)]
+            assert await status(clients, "127.0.0.1") == b"503"
+            assert await status(clients, "127.0.0.2") == b"200"
+            for _ in range(100):
+                await clients.connect(b"GET")
+            assert await status(clients, "127.0.0.1") == b""
+            assert await status(clients, "127.0.0.2") in {b"200", b"503"}
+            for one in held[:30]:
+                one.close()
+            await until(lambda: len(sockets(clients.port)) < 40, "the connections are closed")
+            assert await status(clients, "127.0.0.1") == b"200"
 
     asyncio.run(attack())
 
@@ -251,16 +250,15 @@ def test_silent_viewers_do_not_lock_others_out(monkeypatch: pytest.MonkeyPatch) 
     async def attack() -> None:
         viewers = Viewers(board)
         application = page.application(viewers, Finder(KafkaSettings.from_env({}), "scored", board))
-        async with serving(application) as port:
-            with ExitStack() as stack:
-                silent = [await connect(stack, port, ASK % b"/events") for _ in range(150)]
-                await until(lambda: len(viewers) == MOST_OF_ONE, "the limit of one client")
-                refused = [(await answer(one))[9:12] for one in silent[-5:]]
-                assert refused == [b"503"] * 5
-                await visit(port, "127.0.0.2")
-                await until(lambda: len(viewers) == 0, "connections of silent viewers are ended")
-                await until(lambda: len(sockets(port)) == 0, "connections of silent viewers are closed")
-                await visit(port, "127.0.0.1")
+        async with serving(application) as clients:
+            silent = [await clients.connect(ASK % b"/events") for _ in range(150)]
+            await until(lambda: len(viewers) == MOST_OF_ONE, "the limit of one client")
+            refused = [(await answer(one))[9:12] for one in silent[-5:]]
+            assert refused == [b"503"] * 5
+            await visit(clients.port, "127.0.0.2")
+            await until(lambda: len(viewers) == 0, "connections of silent viewers are ended")
+            await until(lambda: len(sockets(clients.port)) == 0, "connections of silent viewers are closed")
+            await visit(clients.port, "127.0.0.1")
 
     asyncio.run(asyncio.wait_for(attack(), 60))
 
@@ -282,19 +280,18 @@ def test_searches_are_limited_and_end_with_their_tab(monkeypatch: pytest.MonkeyP
 
     async def attack() -> None:
         application = page.application(Viewers(board), Finder(KafkaSettings.from_env({}), "scored", board))
-        async with serving(application) as port:
-            with ExitStack() as stack:
-                tabs = [await connect(stack, port, ask) for _ in range(24)]
-                await until(lambda: begun == 4, "some searches run")
-                refused = await answer(await connect(stack, port, ask), b"seconds")
-                assert refused[9:12] == b"503"
-                assert b"try again in a few seconds" in refused
-                for tab in tabs[:10]:
-                    tab.close()
-                await until(lambda: (begun, ended) == (8, 4), "others run in place of the closed ones")
-                await connect(stack, port, ask)
-                for tab in tabs[10:]:
-                    tab.close()
-                await until(lambda: begun == ended + 1, "only the last one runs")
+        async with serving(application) as clients:
+            tabs = [await clients.connect(ask) for _ in range(24)]
+            await until(lambda: begun == 4, "some searches run")
+            refused = await answer(await clients.connect(ask), b"seconds")
+            assert refused[9:12] == b"503"
+            assert b"try again in a few seconds" in refused
+            for tab in tabs[:10]:
+                tab.close()
+            await until(lambda: (begun, ended) == (8, 4), "others run in place of the closed ones")
+            await clients.connect(ask)
+            for tab in tabs[10:]:
+                tab.close()
+            await until(lambda: begun == ended + 1, "only the last one runs")
 
     asyncio.run(attack())

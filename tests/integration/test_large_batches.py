@@ -10,11 +10,9 @@ import pytest
 from fraudstream.kafka.allowance import allowance
 from fraudstream.kafka.compression import MAX_BATCH_BYTES, DecompressionError, decompress
 from fraudstream.record import Unreadable
-from tests.bombs import MIB, compressed_batch, record, zeros
+from tests.bombs import CODECS, MIB, compressed_batch, record, zeros
 from tests.fetched import fetched, grown_by, offsets, read
 from tests.integration.scorer import payment
-
-CODECS = {"gzip": 1, "snappy": 2, "lz4": 3, "zstd": 4}
 
 
 def gzip_bomb() -> bytes:

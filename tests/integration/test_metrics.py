@@ -1,27 +1,23 @@
 """The metrics and health of a running scorer and producer over HTTP match their work."""
 
 import json
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from dashboard.exposition import Reading, reading
-from tests.conftest import MakeCluster, Names
+from tests.conftest import MakeCluster
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Message, Surroundings, payment
+from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.service import Service
 
 
-def test_a_scorer_counts_what_it_did(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+def test_a_scorer_counts_what_it_did(surroundings: Surroundings) -> None:
     """Decisions, dead letters, latencies, lag, partitions, model are counted for 400 payments, 3 broken messages."""
-    surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
-    with surroundings.scorer(METRICS_PORT="0") as scorer:
-        scorer.wait_for(READY)
+    with surroundings.assigned_scorer(METRICS_PORT="0") as scorer:
         surroundings.send_payments(400)
         surroundings.send([Message(b"{"), Message(None), Message(payment(1)[:-1] + b',"amount":-1}')])
         surroundings.wait_until_committed()
-        wait_until(lambda: answer(scorer, "/readyz")[0] == 200, 20, "ready")
-        text = answer(scorer, "/metrics")[1]
+        wait_until(lambda: scorer.get("/readyz")[0] == 200, 20, "ready")
+        text = scorer.get("/metrics")[1]
         found = reading(text)
         assert found.handled == 403
         for reason in ("tombstone", "invalid_json", "invalid_field"):
@@ -33,23 +29,21 @@ def test_a_scorer_counts_what_it_did(kafka_bootstrap: str, names: Names, tmp_pat
         wait_until(lambda: _sum_of_summaries(scorer) == 403, 30, "summary lines count all payments")
 
 
-def test_health_names_the_problem(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+def test_health_names_the_problem(surroundings: Surroundings, tmp_path: Path) -> None:
     """With a CSV that can't be locked, the scorer is alive, not ready, with the reason; the lag grows until then."""
-    surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
-    with surroundings.scorer(METRICS_PORT="0") as scorer:
-        scorer.wait_for(READY)
-        wait_until(lambda: answer(scorer, "/readyz")[0] == 200, 20, "ready")
+    with surroundings.assigned_scorer(METRICS_PORT="0") as scorer:
+        wait_until(lambda: scorer.get("/readyz")[0] == 200, 20, "ready")
         surroundings.csv.parent.rename(tmp_path / "elsewhere")
         surroundings.send_payments(200)
-        wait_until(lambda: answer(scorer, "/readyz")[0] == 503, 30, "not ready")
-        assert "outputs" in json.loads(answer(scorer, "/readyz")[1])["status"]
-        assert answer(scorer, "/healthz")[0] == 200
+        wait_until(lambda: scorer.get("/readyz")[0] == 503, 30, "not ready")
+        assert "outputs" in json.loads(scorer.get("/readyz")[1])["status"]
+        assert scorer.get("/healthz")[0] == 200
         wait_until(lambda: sum(metrics(scorer).lags.values()) > 0, 30, "lag is seen")
         (tmp_path / "elsewhere").rename(surroundings.csv.parent)
         surroundings.wait_until_committed()
-        wait_until(lambda: answer(scorer, "/readyz")[0] == 200, 30, "ready again")
+        wait_until(lambda: scorer.get("/readyz")[0] == 200, 30, "ready again")
         wait_until(lambda: sum(metrics(scorer).lags.values()) == 0, 30, "no lag")
-        assert "fraudstream_producers_replaced_total" in answer(scorer, "/metrics")[1]
+        assert "fraudstream_producers_replaced_total" in scorer.get("/metrics")[1]
 
 
 def test_a_producer_without_kafka_is_alive_and_not_ready(make_cluster: MakeCluster, tmp_path: Path) -> None:
@@ -61,21 +55,19 @@ def test_a_producer_without_kafka_is_alive_and_not_ready(make_cluster: MakeClust
     cluster.broker.pause()
     with Service(tmp_path, "producer", settings) as producer:
         producer.wait_for("metrics")
-        wait_until(lambda: answer(producer, "/readyz")[0] == 503, 20, "not ready")
-        assert "Kafka" in json.loads(answer(producer, "/readyz")[1])["status"]
+        wait_until(lambda: producer.get("/readyz")[0] == 503, 20, "not ready")
+        assert "Kafka" in json.loads(producer.get("/readyz")[1])["status"]
         cluster.broker.resume()
         wait_until(lambda: metrics(producer).handled > 50, 60, "payments sent")
-        assert answer(producer, "/readyz")[0] == 200
+        assert producer.get("/readyz")[0] == 200
 
 
-def test_a_taken_port_is_named(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+def test_a_taken_port_is_named(surroundings: Surroundings) -> None:
     """The second process on a port stops immediately, with the variable's name."""
-    surroundings = Surroundings(kafka_bootstrap, names, tmp_path).prepare()
     with surroundings.scorer(METRICS_PORT="0") as first:
-        port = address(first).rpartition(":")[2]
+        port = first.address.rpartition(":")[2]
         with surroundings.scorer(METRICS_PORT=port) as second:
-            assert second.wait() == 1
-            assert "METRICS_PORT" in second.lines("stopped")[0]["reason"]
+            assert "METRICS_PORT" in second.wait_for_failure()
 
 
 def _sum_of_summaries(scorer: Service) -> int:
@@ -83,21 +75,6 @@ def _sum_of_summaries(scorer: Service) -> int:
     return sum(line["scored"] + line["dead_letters"] for line in scorer.lines("last 10 s"))
 
 
-def address(service: Service) -> str:
-    """Return the address of its HTTP server."""
-    url: str = service.wait_for("metrics")[0]["url"]
-    return url.removesuffix("/metrics")
-
-
-def answer(service: Service, path: str) -> tuple[int, str]:
-    """Return status and text."""
-    try:
-        with urllib.request.urlopen(address(service) + path, timeout=10) as response:  # noqa: S310 - our own http URL
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
 def metrics(service: Service) -> Reading:
     """Read the metrics as the dashboard does."""
-    return reading(answer(service, "/metrics")[1])
+    return reading(service.get("/metrics")[1])

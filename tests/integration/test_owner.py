@@ -1,8 +1,8 @@
 """The guarantees between owners: stable reads, fences and registrations, on a real broker."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
 
 import pytest
 from aiokafka import AIOKafkaProducer, TopicPartition
@@ -16,41 +16,30 @@ from fraudstream.kafka.first_start import commit_start
 from fraudstream.kafka.group_requests import CommittedOffset, GroupRequests, Membership
 from fraudstream.kafka.producing import transactional_id
 from fraudstream.runtime.settings import KafkaSettings
-from tests.conftest import Names
 from tests.integration.group_member import member
 from tests.integration.scorer import Surroundings
-from tests.integration.topic import create
 
 pytestmark = pytest.mark.kafka4
 LONG_MS = 60_000
 
-
-@asynccontextmanager
-async def _requests(bootstrap: str, group: str, topic: str) -> AsyncIterator[GroupRequests]:
-    admin = admin_client(KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}))
-    await admin.start()
-    try:
-        yield GroupRequests(admin._client, group, topic)
-    finally:
-        await admin.close()
+T = TypeVar("T")
 
 
-def _run(bootstrap: str, group: str, topic: str, work: Callable[[GroupRequests], Awaitable[None]]) -> None:
-    async def run() -> None:
-        async with _requests(bootstrap, group, topic) as requests:
-            await work(requests)
+def _run(scene: Surroundings, work: Callable[[GroupRequests], Awaitable[T]]) -> T:
+    async def run() -> T:
+        admin = admin_client(KafkaSettings.from_env(scene.settings))
+        await admin.start()
+        try:
+            return await work(GroupRequests(admin._client, scene.group, scene.topics[0]))
+        finally:
+            await admin.close()
 
-    asyncio.run(run())
+    return asyncio.run(run())
 
 
 def _committed(scene: Surroundings) -> dict[int, CommittedOffset]:
-    found: dict[int, CommittedOffset] = {}
-
-    async def work(requests: GroupRequests) -> None:
-        found.update(await requests.committed(range(scene.partitions)))
-
-    _run(scene.bootstrap, scene.settings["CONSUMER_GROUP"], scene.settings["INPUT_TOPIC"], work)
-    return found
+    partitions = range(scene.partitions)
+    return _run(scene, lambda requests: requests.committed(partitions))
 
 
 def _owners(scene: Surroundings) -> set[str]:
@@ -61,37 +50,35 @@ def _owners(scene: Surroundings) -> set[str]:
 def test_every_commit_names_the_owner(surroundings: Surroundings, guarantee: str) -> None:
     """The owner is named after a takeover, cycles, and an error, which makes a new owner of the same member."""
     exactly = guarantee == "exactly_once"
-    prefix = transactional_id(surroundings.settings["CONSUMER_GROUP"], surroundings.settings["INPUT_TOPIC"], "")
+    prefix = transactional_id(surroundings.group, surroundings.settings["INPUT_TOPIC"], "")
 
     def check(owners: set[str]) -> str:
         (owner,) = owners
         assert owner.startswith(prefix) if exactly else owner == ""
         return owner
 
-    with surroundings.scorer(PROCESSING_GUARANTEE=guarantee, FAILPOINTS="torn=fail@2") as scorer:
-        scorer.wait_until_ready()
+    with surroundings.ready_scorer(PROCESSING_GUARANTEE=guarantee, FAILPOINTS="torn=fail@2") as scorer:
         first = check(_owners(surroundings))
-        surroundings.send_payments(200)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(200)
         assert check(_owners(surroundings)) == first
-        surroundings.send_payments(200)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(200)
         assert scorer.lines("partitions taken over again")
         assert (check(_owners(surroundings)) != first) == exactly
-    with surroundings.scorer(PROCESSING_GUARANTEE=guarantee) as scorer:
-        scorer.wait_until_ready()
+    with surroundings.ready_scorer(PROCESSING_GUARANTEE=guarantee) as scorer:
         check(_owners(surroundings))
     if exactly:  # otherwise the abandoned cycle's records are in the topic twice
         assert surroundings.assert_each_once() == 400
 
 
-def test_a_stable_read_waits_for_an_open_transaction(kafka_bootstrap: str, names: Names) -> None:
+@pytest.mark.partitions(1)
+def test_a_stable_read_waits_for_an_open_transaction(surroundings: Surroundings) -> None:
     """An offset that a transaction may still commit is not read; an ordinary read returns the one before."""
-    topic, group = names("payments"), names("group")
-    create(kafka_bootstrap, topic, 1)
+    topic, group = surroundings.topics[0], surroundings.group
 
     async def work(requests: GroupRequests) -> None:
-        async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=f"{group}-x") as producer:
+        async with AIOKafkaProducer(
+            bootstrap_servers=surroundings.bootstrap, transactional_id=f"{group}-x"
+        ) as producer:
             await producer.begin_transaction()
             offsets = {TopicPartition(topic, 0): OffsetAndMetadata(7, "mine")}
             await producer.send_offsets_to_transaction(offsets, group)
@@ -102,37 +89,39 @@ def test_a_stable_read_waits_for_an_open_transaction(kafka_bootstrap: str, names
             await producer.commit_transaction()
             assert await asyncio.wait_for(stable, 10) == {0: CommittedOffset(7, "mine")}
 
-    _run(kafka_bootstrap, group, topic, work)
+    _run(surroundings, work)
 
 
-def test_a_start_does_not_wait_for_transactions_where_there_are_offsets(kafka_bootstrap: str, names: Names) -> None:
+@pytest.mark.partitions(1)
+def test_a_start_does_not_wait_for_transactions_where_there_are_offsets(surroundings: Surroundings) -> None:
     """A killed owner leaves a transaction open for a minute; a group that has begun needs no first start."""
-    topic, group = names("payments"), names("group")
-    create(kafka_bootstrap, topic, 1)
-    kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap})
+    topic, group = surroundings.topics[0], surroundings.group
+    kafka = KafkaSettings.from_env(surroundings.settings)
 
     async def start() -> dict[int, int]:
         return await commit_start(kafka, topic, group, 1, latest=False, guarantee="exactly_once")
 
     async def work(requests: GroupRequests) -> None:
         assert await start() == {0: 0}
-        async with AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=f"{group}-x") as producer:
+        async with AIOKafkaProducer(
+            bootstrap_servers=surroundings.bootstrap, transactional_id=f"{group}-x"
+        ) as producer:
             await producer.begin_transaction()
             await producer.send_offsets_to_transaction({TopicPartition(topic, 0): 7}, group)
             assert await asyncio.wait_for(start(), 10) == {}
             await producer.commit_transaction()
         assert await requests.committed([0]) == {0: CommittedOffset(7, "")}
 
-    _run(kafka_bootstrap, group, topic, work)
+    _run(surroundings, work)
 
 
-def test_a_fence_ends_a_transaction_and_its_producer(kafka_bootstrap: str, names: Names) -> None:
+@pytest.mark.partitions(1)
+def test_a_fence_ends_a_transaction_and_its_producer(surroundings: Surroundings) -> None:
     """The fence returns when the transaction is aborted; that producer commits nothing afterwards."""
-    topic, group = names("payments"), names("group")
-    create(kafka_bootstrap, topic, 1)
+    topic, group = surroundings.topics[0], surroundings.group
 
     async def work(requests: GroupRequests) -> None:
-        producer = AIOKafkaProducer(bootstrap_servers=kafka_bootstrap, transactional_id=f"{group}-x")
+        producer = AIOKafkaProducer(bootstrap_servers=surroundings.bootstrap, transactional_id=f"{group}-x")
         await producer.start()
         await producer.begin_transaction()
         await producer.send_and_wait(topic, b"never to be read", partition=0)
@@ -143,13 +132,12 @@ def test_a_fence_ends_a_transaction_and_its_producer(kafka_bootstrap: str, names
             await producer.commit_transaction()
         await producer.stop()
 
-    _run(kafka_bootstrap, group, topic, work)
+    _run(surroundings, work)
 
 
 def test_a_non_member_of_that_generation_registers_nothing(surroundings: Surroundings) -> None:
     """A group with members refuses commits of any other member, and of another generation."""
-    with surroundings.scorer() as scorer:
-        scorer.wait_until_ready()
+    with surroundings.ready_scorer():
         before = _committed(surroundings)
 
         async def work(requests: GroupRequests) -> None:
@@ -157,20 +145,17 @@ def test_a_non_member_of_that_generation_registers_nothing(surroundings: Surroun
                 with pytest.raises(KafkaError):
                     await requests.commit(membership, {0: 0}, "other")
 
-        _run(
-            surroundings.bootstrap, surroundings.settings["CONSUMER_GROUP"], surroundings.settings["INPUT_TOPIC"], work
-        )
+        _run(surroundings, work)
         assert _committed(surroundings) == before
 
 
 def test_scorers_of_an_earlier_release_are_not_joined(surroundings: Surroundings) -> None:
     """The new scorer waits for the members with another assignor, names them, and starts when they have left."""
-    group, topic = (surroundings.settings[name] for name in ("CONSUMER_GROUP", "INPUT_TOPIC"))
+    group, topic = surroundings.group, surroundings.topics[0]
     surroundings.send_payments(100)
     with member(surroundings.bootstrap, group, topic, StickyPartitionAssignor, client_id=f"{CLIENT_ID}-old"):
         scorer = surroundings.scorer()
-        (line,) = scorer.wait_for("another program in the consumer group")
-        assert "stop all of them first" in line["reason"]
+        assert "stop all of them first" in scorer.wait_for_reason("another program in the consumer group")
         assert not scorer.is_ready
     with scorer:
         scorer.wait_until_ready()

@@ -3,7 +3,8 @@
 import asyncio
 import gc
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from itertools import pairwise
 from typing import Any
 from unittest.mock import MagicMock
@@ -66,14 +67,22 @@ async def _put(sender: PaymentSender, messages: list[KeyedMessage]) -> None:
     sender.put(messages)
 
 
+@asynccontextmanager
+async def sending(
+    bootstrap: str, topic: str, log: MagicMock, on_delivery: Callable[[Delivery], None] = print
+) -> AsyncIterator[PaymentSender]:
+    """Run a sender of payments within the block."""
+    kafka, stop = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}), asyncio.Event()
+    async with payment_sender(kafka, topic, on_delivery=on_delivery, stop=stop, log=log) as sender:
+        assert sender is not None
+        yield sender
+
+
 async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: MagicMock) -> list[Delivery]:
     deliveries: list[Delivery] = []
     errors: list[dict[str, Any]] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context))
-    kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap})
-    stop = asyncio.Event()
-    async with payment_sender(kafka, topic, on_delivery=deliveries.append, stop=stop, log=log) as sender:
-        assert sender is not None
+    async with sending(bootstrap, topic, log, deliveries.append) as sender:
         for first in range(0, COUNT, 1_000):
             await _put(sender, _messages(first, 1_000))
             if first == COUNT // 2 and break_it:
@@ -121,10 +130,7 @@ def test_never_accepted(kafka_bootstrap: str, names: Names) -> None:
     create(kafka_bootstrap, topic, 1)
 
     async def scenario() -> None:
-        kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap})
-        stop = asyncio.Event()
-        async with payment_sender(kafka, topic, on_delivery=print, stop=stop, log=log) as sender:
-            assert sender is not None
+        async with sending(kafka_bootstrap, topic, log) as sender:
             sender.put([KeyedMessage(b"1", bytes(2 << 20), 0)])
             assert await sender.flush(4) == 1
             reason = sender.refused
@@ -146,10 +152,7 @@ def test_number(kafka_bootstrap: str, names: Names) -> None:
     create(kafka_bootstrap, topic, 1)
 
     async def scenario() -> int:
-        kafka = KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": kafka_bootstrap})
-        stop = asyncio.Event()
-        async with payment_sender(kafka, topic, on_delivery=print, stop=stop, log=MagicMock()) as sender:
-            assert sender is not None
+        async with sending(kafka_bootstrap, topic, MagicMock()) as sender:
             return sender.producer_number()
 
     numbers = [asyncio.run(scenario()) for _ in range(3)]

@@ -3,14 +3,12 @@
 import json
 import random
 import time
-from pathlib import Path
 
 import pytest
 
 from fraudstream.payment import Payment
 from tests.batches import HEADER_BYTES, Sent, batch, with_crc
-from tests.conftest import Names
-from tests.integration.archive import SQLITE, Archive
+from tests.integration.archive import Archive
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import Dashboard
 from tests.integration.scorer import Message, Surroundings
@@ -57,29 +55,28 @@ def damaged(rng: random.Random, value: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("level", ["debug", "info"])
-def test_a_flood_of_any_messages(kafka_bootstrap: str, names: Names, tmp_path: Path, level: str) -> None:
+@pytest.mark.partitions(2)
+def test_a_flood_of_any_messages(surroundings: Surroundings, sqlite: Archive, level: str) -> None:
     """Valid, invalid and damaged messages in all three topics, read by all services, leave no trace in the logs."""
-    surroundings = Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
-    archive, quiet = Archive(surroundings, SQLITE), {"LOG_PAYMENTS": "false", "LOG_LEVEL": level}
+    quiet = {"LOG_PAYMENTS": "false", "LOG_LEVEL": level}
     rng, headers = random.Random(4), [(TEXT, TEXT.encode()), ("dlq.reason", TEXT.encode())]
     with (
         surroundings.scorer(**quiet) as scorer,
-        archive.archiver(**quiet) as archiver,
+        sqlite.archiver(**quiet) as archiver,
         Dashboard(surroundings, [], **quiet) as dashboard,
     ):
         archiver.wait_until_ready()
-        with RawProducer(kafka_bootstrap) as producer:
+        with RawProducer(surroundings.bootstrap) as producer:
             for topic in TOPICS:
                 surroundings.send([Message(value, KEY, headers=headers) for value in values() * 20], topic=topic)
                 for number in range(60):
                     producer.send(surroundings.settings[topic], 1, damaged(rng, values()[number % len(values())]))
         surroundings.send([Message(values()[0], KEY)])
         surroundings.wait_for_positions({0: len(values()) * 20 + 1}, 120)
-        wait_until(lambda: archive.count("dead_letters") > 100, 60, "dead letters are archived")
+        wait_until(lambda: sqlite.count("dead_letters") > 100, 60, "dead letters are archived")
         services = (scorer, archiver, dashboard.service)
         for service in services:
-            service.terminate()
-            assert service.wait() == 0, service.output
+            service.stop()
     for service in services:
         assert [mark for mark in MARKS if mark in service.output] == []
         assert "Traceback" not in service.output

@@ -5,16 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Names
 from tests.integration import tools
-from tests.integration.scorer import READY, Message, Surroundings, payment
+from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.topic import alter_config, delete_records
 
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics, a model and a folder."""
-    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
+pytestmark = pytest.mark.partitions(2)
 
 
 @pytest.fixture
@@ -24,25 +19,24 @@ def scored(surroundings: Surroundings) -> Surroundings:
     odd = [
         payment(1).replace(b"11.5", amount) for amount in (b"1e-7", b"1000000000000", b"0.1000000000000000055", b"7")
     ]
-    messages += [
-        Message(value, timestamp_ms=ms)
-        for value, ms in zip(odd, (-86_400_000, 0, 10**15, 1_700_000_000_001), strict=True)
-    ]
+    stamps_ms = (-86_400_000, 0, 10**15, 1_700_000_000_001)
+    messages += [Message(value, timestamp_ms=ms) for value, ms in zip(odd, stamps_ms, strict=True)]
     surroundings.send(messages)
-    tools.score(surroundings)
+    surroundings.score()
     return surroundings
 
 
 def _refused(surroundings: Surroundings, *arguments: str) -> str:
     """Check that the command exits with 1 and has changed nothing; return its output."""
-    before = {file: file.read_bytes() for file in surroundings.csv.parent.iterdir()}
-    done = tools.run(surroundings, "rebuild", *arguments)
-    assert done.code == 1, done.output
-    after = {file: file.read_bytes() for file in surroundings.csv.parent.iterdir()}
-    after.pop(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), None)
-    before.pop(surroundings.csv.with_name(f".{surroundings.csv.name}.lock"), None)
-    assert after == before
-    return done.output
+
+    def stored() -> dict[Path, bytes]:
+        lock = surroundings.csv.with_name(f".{surroundings.csv.name}.lock")
+        return {file: file.read_bytes() for file in surroundings.csv.parent.iterdir() if file != lock}
+
+    before = stored()
+    output = tools.fail(surroundings, "rebuild", *arguments)
+    assert stored() == before
+    return output
 
 
 @pytest.mark.parametrize("lost", ["the CSV", "the CSV and its journal"])
@@ -66,11 +60,8 @@ def test_a_lost_csv(scored: Surroundings, lost: str) -> None:
 def test_refuses_while_scorers_run(scored: Surroundings) -> None:
     """The message explains how to stop the scorers."""
     before = scored.csv.read_bytes()
-    with scored.scorer() as scorer:
-        scorer.wait_for(READY)
-        done = tools.run(scored, "rebuild", "--force")
-    assert done.code == 1
-    assert "docker compose stop scorer" in done.output
+    with scored.assigned_scorer():
+        assert "docker compose stop scorer" in tools.fail(scored, "rebuild", "--force")
     assert scored.csv.read_bytes() == before
 
 
@@ -89,7 +80,7 @@ def test_a_damaged_csv(scored: Surroundings) -> None:
     whole = scored.csv.read_text()
     scored.csv.write_text(whole[: len(whole) // 2])
     scored.send_payments(20)
-    tools.score(scored)
+    scored.score()
     assert scored.csv.with_name(f"{scored.csv.stem}.damaged-1.csv").exists()
     assert "damaged" in _refused(scored) or "has rows" in _refused(scored)
     tools.rebuild(scored, "--force")
@@ -101,7 +92,7 @@ def test_after_rotated_files(surroundings: Surroundings) -> None:
     """Rows in rotated files are not written again; the next rotation takes the next number."""
     for _ in range(3):
         surroundings.send_payments(100)
-        tools.score(surroundings, CSV_ROTATE_BYTES="5000")
+        surroundings.score(CSV_ROTATE_BYTES="5000")
     rotated = sorted(surroundings.csv.parent.glob("*.0*.csv"))
     assert len(rotated) == 2
     lost = tools.rows(surroundings.csv)
@@ -110,15 +101,10 @@ def test_after_rotated_files(surroundings: Surroundings) -> None:
     tools.rebuild(surroundings)
     assert sorted(tools.rows(surroundings.csv)) == sorted(lost)
     surroundings.send_payments(40)
-    tools.score(surroundings, CSV_ROTATE_BYTES="5000")
-    assert [file.name[-8:] for file in sorted(surroundings.csv.parent.glob("*.0*.csv"))] == [
-        "0001.csv",
-        "0002.csv",
-        "0003.csv",
-    ]
-    done = tools.run(surroundings, "verify")
-    assert done.code == 0, done.output
-    assert "each of 340 records" in done.output
+    surroundings.score(CSV_ROTATE_BYTES="5000")
+    rotated = sorted(surroundings.csv.parent.glob("*.0*.csv"))
+    assert [file.name[-8:] for file in rotated] == ["0001.csv", "0002.csv", "0003.csv"]
+    assert "each of 340 records" in tools.succeed(surroundings, "verify")
 
 
 def test_a_topic_whose_broker_sets_the_timestamps(surroundings: Surroundings) -> None:
@@ -128,7 +114,7 @@ def test_a_topic_whose_broker_sets_the_timestamps(surroundings: Surroundings) ->
     surroundings.send(
         [Message(payment(number), partition=number % 2, timestamp_ms=86_400_000) for number in range(1, 41)]
     )
-    tools.score(surroundings)
+    surroundings.score()
     before = tools.rows(surroundings.csv)
     surroundings.csv.unlink()
     output = tools.rebuild(surroundings)
@@ -157,7 +143,5 @@ def test_records_that_the_topic_no_longer_retains(scored: Surroundings) -> None:
 def test_a_csv_of_another_group(scored: Surroundings) -> None:
     """Another group's CSV is not touched."""
     before = scored.csv.read_bytes()
-    done = tools.run(scored, "rebuild", "--force", CONSUMER_GROUP="nobody")
-    assert done.code == 1
-    assert "belongs to consumer group" in done.output
+    assert "belongs to consumer group" in tools.fail(scored, "rebuild", "--force", CONSUMER_GROUP="nobody")
     assert scored.csv.read_bytes() == before

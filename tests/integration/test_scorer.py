@@ -2,8 +2,8 @@
 
 import pytest
 
-from tests.integration.scorer import READY, Message, Surroundings, payment
-from tests.oracle import assert_each_once, committed_records, csv_rows, dead_letters, wait_until_drained
+from tests.integration.scorer import Message, Surroundings, payment
+from tests.oracle import committed_records, csv_rows, dead_letters
 from tests.unit.test_events import NO_JSON, WRONG_FIELDS, with_field, with_unknown
 
 BAD: dict[str, tuple[bytes | None, str]] = {
@@ -32,13 +32,10 @@ def test_bad_messages_are_kept_and_good_ones_scored(surroundings: Surroundings) 
         assert reason or "=" in name
     messages += [Message(payment(10_000 + partition), partition=partition) for partition in range(4)]
     surroundings.send(messages)
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
-        assert "Traceback" not in scorer.output
-    count = assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+    with surroundings.assigned_scorer() as scorer:
+        surroundings.wait_until_drained()
+        scorer.stop()
+    count = surroundings.assert_each_once()
     assert count == len(messages)
     letters = dead_letters(surroundings.bootstrap, surroundings.settings["DLQ_TOPIC"])
     assert len(letters) == len(BAD)
@@ -72,9 +69,9 @@ def test_unusual_records_are_scored_like_any_other(surroundings: Surroundings) -
     for message in UNUSUAL.values():
         surroundings.send([message])
     with surroundings.scorer() as scorer:
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+        surroundings.wait_until_drained()
         assert "Traceback" not in scorer.output
-    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == len(UNUSUAL)
+    assert surroundings.assert_each_once() == len(UNUSUAL)
     rows = csv_rows(surroundings.csv)
     assert len(rows) == len(UNUSUAL)
     assert [rows[0, offset][0]["timestamp"] for offset in range(3)] == ["", "1969-12-31T00:00:00.000Z", ""]
@@ -90,14 +87,13 @@ def test_every_codec_is_read(surroundings: Surroundings, codec: str) -> None:
         [Message(payment(number), partition=number % 4) for number in range(1, 401)], compression_type=codec
     )
     with surroundings.scorer():
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 400
+        surroundings.wait_until_drained()
+    assert surroundings.assert_each_once() == 400
 
 
 def test_a_line_a_payment_while_they_come_slowly(surroundings: Surroundings) -> None:
     """Each line has id, amount, probability and decision."""
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
+    with surroundings.assigned_scorer() as scorer:
         surroundings.send([Message(payment(1)), Message(b"{}")])
         (line,) = scorer.wait_for("payment scored")
         (letter,) = scorer.wait_for("dead letter")
@@ -110,11 +106,10 @@ def test_a_line_a_payment_while_they_come_slowly(surroundings: Surroundings) -> 
 
 def test_a_summary_when_they_come_fast(surroundings: Surroundings) -> None:
     """Payments without a line of their own are counted."""
-    surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 20_001)])
+    surroundings.send_payments(20_000)
     with surroundings.scorer() as scorer:
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-        scorer.terminate()
-        assert scorer.wait() == 0
+        surroundings.wait_until_drained()
+        scorer.stop()
         summaries = scorer.lines("payments scored")
         single = scorer.lines("payment scored")
     assert sum(line["scored"] for line in summaries) + len(single) == 20_000
@@ -124,7 +119,7 @@ def test_a_summary_when_they_come_fast(surroundings: Surroundings) -> None:
 
 def test_at_least_once_keeps_the_csv_exactly_once(surroundings: Surroundings) -> None:
     """Without transactions, a clean run is exactly once too."""
-    surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 5_001)])
+    surroundings.send_payments(5_000)
     with surroundings.scorer(PROCESSING_GUARANTEE="at_least_once"):
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 5_000
+        surroundings.wait_until_drained()
+    assert surroundings.assert_each_once() == 5_000

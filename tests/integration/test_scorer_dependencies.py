@@ -6,8 +6,8 @@ import pytest
 
 from tests.conftest import Names
 from tests.integration.broker import Cluster
-from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
-from tests.oracle import assert_each_once, scored, wait_until_drained
+from tests.integration.scorer import Message, Surroundings, payment, save_model
+from tests.oracle import scored
 
 
 def test_a_broker_that_is_not_up_yet_is_waited_for(names: Names, tmp_path: Path) -> None:
@@ -21,26 +21,25 @@ def test_a_broker_that_is_not_up_yet_is_waited_for(names: Names, tmp_path: Path)
             cluster.start()
             surroundings.prepare()
             surroundings.send([Message(payment(number)) for number in range(1, 11)])
-            wait_until_drained(surroundings.csv, cluster.bootstrap, surroundings.settings)
+            surroundings.wait_until_drained()
             assert scorer.running
     finally:
         cluster.stop()
 
 
 @pytest.mark.parametrize("how", ["terminate", "kill"])
-def test_a_broker_that_restarts_is_waited_for(own_cluster: Cluster, names: Names, tmp_path: Path, how: str) -> None:
+def test_a_broker_that_restarts_is_waited_for(own: Surroundings, own_cluster: Cluster, how: str) -> None:
     """The same process continues by itself, and nothing is lost or repeated."""
-    surroundings = Surroundings(own_cluster.bootstrap, names, tmp_path).prepare()
-    with surroundings.scorer() as scorer:
-        surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 2_001)])
+    with own.scorer() as scorer:
+        own.send_payments(2_000)
         scorer.wait_for("payments scored")
         getattr(own_cluster.broker, how)()
         own_cluster.broker.start()
-        surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 2_001)])
-        wait_until_drained(surroundings.csv, own_cluster.bootstrap, surroundings.settings)
+        own.send_payments(2_000)
+        own.wait_until_drained()
         assert scorer.running, scorer.output
         assert "Traceback" not in scorer.output, scorer.output
-    assert assert_each_once(surroundings.csv, own_cluster.bootstrap, surroundings.settings) == 4_000
+    assert own.assert_each_once() == 4_000
 
 
 @pytest.mark.parametrize("state", ["missing", "corrupt"])
@@ -53,10 +52,7 @@ def test_without_a_fit_model_it_says_so_and_ends(surroundings: Surroundings, sta
         else:
             file.write_bytes(b"garbage")
     with surroundings.scorer() as scorer:
-        assert scorer.wait() == 1
-        (line,) = scorer.lines("stopped")
-        assert "train" in line["reason"]
-        assert "Traceback" not in scorer.output
+        assert "train" in scorer.wait_for_failure()
     assert not surroundings.csv.exists()
 
 
@@ -67,34 +63,32 @@ def test_a_csv_that_can_not_be_written_is_waited_for(surroundings: Surroundings,
         surroundings.csv.parent.rmdir()
     else:
         surroundings.csv.mkdir()
-    surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 101)])
+    surroundings.send_payments(100)
     with surroundings.scorer() as scorer:
-        (line,) = scorer.wait_for("not ready")
-        assert str(surroundings.csv.parent) in line["reason"]
+        assert str(surroundings.csv.parent) in scorer.wait_for_reason("not ready")
         assert not scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
         if obstacle == "folder missing":
             surroundings.csv.parent.mkdir()
         else:
             surroundings.csv.rmdir()
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+        surroundings.wait_until_drained()
         assert "Traceback" not in scorer.output
-    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 100
+    assert surroundings.assert_each_once() == 100
 
 
 def test_a_folder_lost_while_running_is_waited_for(surroundings: Surroundings) -> None:
     """A folder lost at run time is waited for without a commit, and scoring resumes by itself."""
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
-        surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 101)])
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+    with surroundings.assigned_scorer() as scorer:
+        surroundings.send_payments(100)
+        surroundings.wait_until_drained()
         away = surroundings.folder / "away"
         surroundings.csv.parent.rename(away)
-        surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 101)])
+        surroundings.send_payments(100)
         scorer.wait_for("scoring blocked")
         away.rename(surroundings.csv.parent)
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+        surroundings.wait_until_drained()
         scorer.wait_for("scoring resumed")
-    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 200
+    assert surroundings.assert_each_once() == 200
 
 
 @pytest.mark.parametrize(
@@ -121,15 +115,12 @@ def test_too_few_partitions_are_reported_at_start(surroundings: Surroundings, na
     few = names("few")
     surroundings.make_topics({few: 2})
     with surroundings.scorer(SCORED_TOPIC=few) as scorer:
-        assert scorer.wait(60) == 1
-        (line,) = scorer.lines("stopped")
-    assert few in line["reason"]
-    assert "TOPIC_PARTITIONS=4 fraudstream topics" in line["reason"]
+        reason = scorer.wait_for_failure(60)
+    assert few in reason
+    assert "TOPIC_PARTITIONS=4 fraudstream topics" in reason
 
 
 def test_a_missing_topic_is_reported_at_start(surroundings: Surroundings, names: Names) -> None:
     """The message has the command that creates it."""
     with surroundings.scorer(DLQ_TOPIC=names("absent")) as scorer:
-        assert scorer.wait(60) == 1
-        (line,) = scorer.lines("stopped")
-    assert "fraudstream topics" in line["reason"]
+        assert "fraudstream topics" in scorer.wait_for_failure(60)

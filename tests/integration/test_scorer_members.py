@@ -3,38 +3,37 @@
 import time
 from pathlib import Path
 
+import pytest
+
 from fraudstream.scored_payment import HEADER
-from tests.conftest import Names
 from tests.integration import tools
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment
-from tests.oracle import assert_each_once, csv_rows, scored, wait_until_drained
+from tests.oracle import csv_rows, scored
 
 
 def test_stopped_under_load_it_drains_and_resumes_where_it_was(surroundings: Surroundings) -> None:
     """On SIGTERM the scorer exits with 0, and a second start repeats nothing."""
-    surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 30_001)])
+    surroundings.send_payments(30_000)
     for _ in range(3):
         with surroundings.scorer() as scorer:
             scorer.wait_for("payments scored")
             began = time.monotonic()
-            scorer.terminate()
-            assert scorer.wait() == 0, scorer.output
+            scorer.stop()
             assert time.monotonic() - began < 10
-        surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 5_001)])
+        surroundings.send_payments(5_000)
     with surroundings.scorer():
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 45_000
+        surroundings.wait_until_drained()
+    assert surroundings.assert_each_once() == 45_000
 
 
 def test_replicas_come_and_go_under_load(surroundings: Surroundings) -> None:
     """From one to three scorers and back, each record is scored once, and all scorers get partitions."""
     total = 0
-    with surroundings.scorer() as first:
-        first.wait_for(READY)
+    with surroundings.assigned_scorer() as first:
         with surroundings.scorer() as second, surroundings.scorer() as third:
             for _ in range(10):
-                surroundings.send([Message(payment(number), partition=number % 4) for number in range(1, 2_001)])
+                surroundings.send_payments(2_000)
                 total += 2_000
             for service in (second, third):
                 service.wait_for(READY)
@@ -46,36 +45,29 @@ def test_replicas_come_and_go_under_load(surroundings: Surroundings) -> None:
                 "partitions are shared",
             )
             for service in (second, third):
-                service.terminate()
-                assert service.wait() == 0, service.output
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == total
+                service.stop()
+        surroundings.wait_until_drained()
+    assert surroundings.assert_each_once() == total
     assert surroundings.csv.read_text().count(HEADER) == 1
 
 
-def test_more_replicas_than_partitions(kafka_bootstrap: str, names: Names, tmp_path: Path) -> None:
+@pytest.mark.partitions(1)
+def test_more_replicas_than_partitions(surroundings: Surroundings) -> None:
     """A member without partitions is healthy, and takes over when the other one leaves."""
-    surroundings = Surroundings(kafka_bootstrap, names, tmp_path, partitions=1).prepare()
-    with surroundings.scorer() as first:
-        first.wait_for(READY)
-        with surroundings.scorer() as second:
-            second.wait_for(READY)
-            owner, other = (first, second) if first.lines(READY)[-1]["partitions"] else (second, first)
-            owner.terminate()
-            assert owner.wait() == 0
-            wait_until(lambda: other.lines(READY)[-1]["partitions"] == [0], 30, "the other one owns the partition")
-            surroundings.send([Message(payment(number)) for number in range(1, 11)])
-            wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
-    assert assert_each_once(surroundings.csv, surroundings.bootstrap, surroundings.settings) == 10
+    with surroundings.assigned_scorer() as first, surroundings.assigned_scorer() as second:
+        owner, other = (first, second) if first.lines(READY)[-1]["partitions"] else (second, first)
+        owner.stop()
+        wait_until(lambda: other.lines(READY)[-1]["partitions"] == [0], 30, "the other one owns the partition")
+        surroundings.send([Message(payment(number)) for number in range(1, 11)])
+        surroundings.wait_until_drained()
+    assert surroundings.assert_each_once() == 10
 
 
 def test_latest_is_for_the_very_first_start_only(surroundings: Surroundings) -> None:
     """Messages before the first start are skipped; messages sent while no scorer runs are not."""
     surroundings.send([Message(payment(number)) for number in range(1, 11)])
-    with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
-        scorer.wait_for(READY)
-        scorer.terminate()
-        assert scorer.wait() == 0
+    with surroundings.assigned_scorer(AUTO_OFFSET_RESET="latest") as scorer:
+        scorer.stop()
         assert not scorer.lines("csv begins here")
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(11, 31)])
     with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
@@ -94,12 +86,9 @@ def test_two_hosts_with_a_csv_each(surroundings: Surroundings, tmp_path: Path) -
     ]
     said = []
     for turn, (csv, settings) in enumerate(hosts):
-        with surroundings.scorer(**settings) as scorer:
-            scorer.wait_for(READY)
-            surroundings.send_payments(400)
-            surroundings.wait_until_committed()
-            scorer.terminate()
-            assert scorer.wait() == 0
+        with surroundings.assigned_scorer(**settings) as scorer:
+            surroundings.send_and_wait(400)
+            scorer.stop()
             said.append([event for event in ("csv begins here", "group ahead") if scorer.lines(event)])
         assert len(csv_rows(csv)) == 400 * (turn // 2 + 1)
     assert said == [[], ["csv begins here"], ["group ahead"]]

@@ -46,8 +46,7 @@ def reasons(secured: Secured, tmp_path_factory: pytest.TempPathFactory) -> Itera
                 return wait_for_failure(client, secured.folder)
             lines = client.wait_for("waiting for Kafka", count=2)
             assert_no_secrets(client.output, secured.folder)
-            client.terminate()
-            assert client.wait() == 0
+            client.stop()
             return str(lines[-1]["reason"])
 
     with ThreadPoolExecutor(AT_ONCE) as pool:
@@ -101,8 +100,7 @@ def test_every_service_with_only_the_rights_it_needs(place: Place, tmp_path: Pat
         for service in (dashboard, archiver):
             service.wait_until_ready()
         for service in (scorer, dashboard, archiver):
-            service.terminate()
-            assert service.wait() == 0, service.output
+            service.stop()
             assert_no_secrets(service.output, cluster.folder)
     assert place.assert_each_once() == 40
     assert_succeeds(place.start("cli", auditor, "verify"), cluster.folder)
@@ -177,8 +175,7 @@ def test_a_replay_of_dead_letters_has_rights_of_its_own(place: Place) -> None:
     cluster.grant("scorer", *place.rights("scorer"))
     with place.scorer_of("scorer") as scorer:
         place.wait_until_committed()
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
+        scorer.stop()
     message, read, marker, transactions = place.rights("replay")
     replayer = login(cluster, "payer")
     for wanted, rights in (

@@ -4,24 +4,19 @@ import gzip
 import json
 import random
 import struct
-import urllib.error
-import urllib.request
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from fraudstream.payment import DECISIONS
 from tests.batches import HEADER_BYTES, Sent, batch, with_crc
 from tests.conftest import Names
 from tests.integration import offsets, tools
 from tests.integration.archive import SQLITE, Archive
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
-from tests.integration.dashboard import Dashboard, snapshot
-from tests.integration.scorer import READY, Message, Surroundings, payment
-from tests.integration.service import Service
+from tests.integration.dashboard import Dashboard, total
+from tests.integration.scorer import Message, Surroundings, payment
 from tests.oracle import csv_rows, dead_letters, scored
 from tests.produce import RawProducer
 
@@ -30,17 +25,10 @@ _PARTITION = 1
 _ATTRIBUTES_AT = 21
 
 
-@pytest.fixture(scope="module")
-def cluster(own_cluster_is_possible: None) -> Iterator[Cluster]:  # noqa: ARG001 - skips where there are no jars
-    """Start a broker whose files are changed."""
-    with Cluster() as cluster:
-        yield cluster
-
-
 @pytest.fixture
-def surroundings(cluster: Cluster, names: Names, tmp_path: Path) -> Surroundings:
+def surroundings(module_cluster: Cluster, names: Names, tmp_path: Path) -> Surroundings:
     """Create topics, a model and a folder."""
-    return Surroundings(cluster.bootstrap, names, tmp_path).prepare()
+    return Surroundings(module_cluster.bootstrap, names, tmp_path).prepare()
 
 
 def send_strange_name(surroundings: Surroundings, topic: str, value: bytes) -> None:
@@ -64,31 +52,23 @@ def test_a_header_name_that_is_not_utf8_stops_no_service(surroundings: Surroundi
         surroundings.wait_until_committed()
         with Dashboard(surroundings, [scorer]) as dashboard:
             wait_until(lambda: archive.count() == 81, 60, "81 payments are archived")
-            wait_until(lambda: _total(dashboard.url) == 81, 60, "81 payments are on the page")
+            wait_until(lambda: total(dashboard.url) == 81, 60, "81 payments are on the page")
             for service in (scorer, archiver, dashboard.service):
                 assert "Traceback" not in service.output
-            scorer.terminate()
-            assert scorer.wait() == 0
+            scorer.stop()
     assert len(csv_rows(surroundings.csv)) == 81
     (letter,) = archive.query("SELECT reason, headers FROM dead_letters")
     assert letter[0] == "invalid_json"
     assert json.loads(letter[1])[0]["name"] == "trace\\xff\\xfe"
-    shown = tools.run(surroundings, "dlq", "list")
-    assert shown.code == 0
-    assert "invalid_json" in shown.output
-    assert "not written by us" not in shown.output
+    shown = tools.succeed(surroundings, "dlq", "list")
+    assert "invalid_json" in shown
+    assert "not written by us" not in shown
     found = tools.run(surroundings, "verify")
     assert "each of 82 records" in found.output or "82 of 82 records" in found.output, found.output
     tools.wait_until_empty(surroundings)
     surroundings.csv.unlink()
     tools.rebuild(surroundings)
     assert len(csv_rows(surroundings.csv)) == 81
-
-
-def _total(url: str) -> int:
-    """Return the number of payments of the last 15 minutes that the page shows."""
-    series = snapshot(url)["series"]
-    return sum(sum(series[decision]) for decision in DECISIONS)
 
 
 def damage(segment: Path, number: int) -> tuple[int, int]:
@@ -108,24 +88,14 @@ def damage(segment: Path, number: int) -> tuple[int, int]:
     return base, base + last_delta
 
 
-def ready(service: Service) -> tuple[int, str]:
-    """Return the service's own health answer."""
-    url = service.wait_for("metrics")[0]["url"].replace("/metrics", "/readyz")
-    try:
-        with urllib.request.urlopen(url, timeout=5) as response:  # noqa: S310 - our own http URL
-            return response.status, response.read().decode()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read().decode()
-
-
 def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
-    cluster: Cluster, surroundings: Surroundings
+    module_cluster: Cluster, surroundings: Surroundings
 ) -> None:
     """The other partitions continue; log and health name the place and the command; the skip is one transaction."""
     topic = surroundings.settings["INPUT_TOPIC"]
     for _ in range(3):
         surroundings.send_payments(40)
-    first, last = damage(cluster.segment(topic, _PARTITION), 1)
+    first, last = damage(module_cluster.segment(topic, _PARTITION), 1)
     assert (first, last) == (10, 19)
     with surroundings.scorer(METRICS_PORT="0") as scorer:
         (line,) = scorer.wait_for("partition stopped")
@@ -134,27 +104,20 @@ def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
         surroundings.wait_for_positions({0: 30, _PARTITION: first, 2: 30, 3: 30})
         surroundings.send([Message(payment(n), partition=0) for n in range(1, 6)])
         surroundings.wait_for_positions({0: 35})
-        code, text = ready(scorer)
+        code, text = scorer.get("/readyz")
         assert code == 503
         assert f"fraudstream skip {topic} {_PARTITION} {first}" in text
         assert surroundings.positions()[_PARTITION] == first
-        wrong = tools.run(surroundings, "skip", topic, str(_PARTITION), str(first + 1))
-        assert wrong.code == 1
-        assert f"stopped at offset {first}" in wrong.output
-        healthy = tools.run(surroundings, "skip", topic, "0", "5", "--timeout", "2")
-        assert healthy.code == 1
-        assert "nothing was skipped" in healthy.output
+        assert f"stopped at offset {first}" in tools.fail(surroundings, "skip", topic, str(_PARTITION), str(first + 1))
+        assert "nothing was skipped" in tools.fail(surroundings, "skip", topic, "0", "5", "--timeout", "2")
         foreign = tools.run(surroundings, "skip", surroundings.settings["SCORED_TOPIC"], "0", "5")
         assert "INPUT_TOPIC" in foreign.output
-        done = tools.run(surroundings, "skip", topic, str(_PARTITION), str(first))
-        assert done.code == 0, done.output
-        assert f"offsets {first} to {last}" in done.output
+        output = tools.succeed(surroundings, "skip", topic, str(_PARTITION), str(first))
+        assert f"offsets {first} to {last}" in output
         surroundings.wait_until_committed()
-        wait_until(lambda: ready(scorer)[0] == 200, 20, "it is ready again")
+        wait_until(lambda: scorer.get("/readyz")[0] == 200, 20, "it is ready again")
         assert not list(surroundings.csv.parent.glob("*.skip-*"))
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
-        assert "Traceback" not in scorer.output
+        scorer.stop()
     assert len(csv_rows(surroundings.csv)) == 115
     assert len(scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])) == 115
     tools.assert_well(surroundings, f"offsets {first}…{last}", "skipped")
@@ -164,33 +127,33 @@ def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
     assert "damaged" in replay.output
 
 
-def test_a_stopped_partition_is_stopped_for_its_next_owner_too(cluster: Cluster, surroundings: Surroundings) -> None:
+def test_a_stopped_partition_is_stopped_for_its_next_owner_too(
+    module_cluster: Cluster, surroundings: Surroundings
+) -> None:
     """A restart changes nothing; the next owner carries out a pending request."""
     topic = surroundings.settings["INPUT_TOPIC"]
     surroundings.send_payments(40)
-    damage(cluster.segment(topic, _PARTITION), 0)
+    damage(module_cluster.segment(topic, _PARTITION), 0)
     for _ in range(2):
         with surroundings.scorer() as scorer:
             scorer.wait_for("partition stopped")
             surroundings.wait_for_positions({0: 10, 2: 10, 3: 10})
-            scorer.terminate()
-            assert scorer.wait() == 0, scorer.output
-    with surroundings.scorer() as scorer:
-        scorer.wait_for(READY)
-        assert tools.run(surroundings, "skip", topic, str(_PARTITION), "0").code == 0
+            scorer.stop()
+    with surroundings.assigned_scorer() as scorer:
+        tools.succeed(surroundings, "skip", topic, str(_PARTITION), "0")
         surroundings.wait_until_committed()
     assert len(csv_rows(surroundings.csv)) == 30
 
 
 @pytest.mark.parametrize("change", [50, -20])
 def test_a_batch_with_a_wrong_length_is_skipped_to_what_the_broker_still_serves(
-    cluster: Cluster, surroundings: Surroundings, change: int
+    module_cluster: Cluster, surroundings: Surroundings, change: int
 ) -> None:
     """The broker finds no record at the offsets after it; the other partitions continue meanwhile."""
     topic = surroundings.settings["INPUT_TOPIC"]
     for _ in range(4):
         surroundings.send_payments(40)
-    with cluster.segment(topic, _PARTITION).open("r+b") as file:
+    with module_cluster.segment(topic, _PARTITION).open("r+b") as file:
         file.seek(8)
         at = 12 + struct.unpack(">i", file.read(4))[0]
         file.seek(at + 8)
@@ -199,35 +162,31 @@ def test_a_batch_with_a_wrong_length_is_skipped_to_what_the_broker_still_serves(
         file.write(struct.pack(">i", length + change))
     with surroundings.scorer() as scorer:
         scorer.wait_for("partition stopped")
-        done = tools.run(surroundings, "skip", topic, str(_PARTITION), "10", "--timeout", "30")
-        assert done.code == 0, done.output
-        assert "offsets 10 to " in done.output
+        assert "offsets 10 to " in tools.succeed(surroundings, "skip", topic, str(_PARTITION), "10", "--timeout", "30")
         surroundings.send_payments(40)
         surroundings.wait_until_committed(20)
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
+        scorer.stop()
     tools.assert_well(surroundings, "partition 1: offsets 10…", "it was skipped")
 
 
-def test_readers_skip_undecodable_batches(cluster: Cluster, surroundings: Surroundings) -> None:
+def test_readers_skip_undecodable_batches(module_cluster: Cluster, surroundings: Surroundings) -> None:
     """With such batches in the output topics, archiver, page and commands read the records around them."""
     for _ in range(3):
         surroundings.send_payments(40)
         surroundings.send([Message(b"broken", partition=_PARTITION)])
-        tools.score(surroundings, PROCESSING_GUARANTEE="at_least_once")
-    damage(cluster.segment(surroundings.settings["SCORED_TOPIC"], _PARTITION), 1)
-    damage(cluster.segment(surroundings.settings["DLQ_TOPIC"], _PARTITION), 1)
+        surroundings.score(PROCESSING_GUARANTEE="at_least_once")
+    damage(module_cluster.segment(surroundings.settings["SCORED_TOPIC"], _PARTITION), 1)
+    damage(module_cluster.segment(surroundings.settings["DLQ_TOPIC"], _PARTITION), 1)
     archive = Archive(surroundings, SQLITE)
     with archive.archiver() as archiver, Dashboard(surroundings) as dashboard:
         wait_until(lambda: archive.count() == 110, 60, "110 payments are archived")
         wait_until(lambda: archive.count("dead_letters") == 2, 60, "2 dead letters are archived")
-        wait_until(lambda: _total(dashboard.url) == 110, 60, "110 payments are on the page")
+        wait_until(lambda: total(dashboard.url) == 110, 60, "110 payments are on the page")
         (line,) = [one for one in archiver.lines("unreadable records skipped") if "scored" in one["topic"]]
         assert (line["partition"], line["count"]) == (_PARTITION, 1)
         assert "Traceback" not in archiver.output + dashboard.service.output
-    found = tools.assert_findings(surroundings, "unreadable")
-    assert "in the CSV only (10)" in found
-    assert tools.run(surroundings, "dlq", "list").code == 0
+    assert "in the CSV only (10)" in tools.assert_findings(surroundings, "unreadable")
+    tools.succeed(surroundings, "dlq", "list")
 
 
 def test_whatever_a_broker_accepts_is_scored_or_a_dead_letter(surroundings: Surroundings) -> None:
@@ -249,11 +208,7 @@ def test_whatever_a_broker_accepts_is_scored_or_a_dead_letter(surroundings: Surr
                 assert producer.send(topic, partition, sound[1]) == 0
     assert min(codes[0], codes.total() - codes[0]) > 100
     stored = offsets.ends(surroundings.bootstrap, topic)
-    with surroundings.scorer() as scorer:
-        surroundings.wait_until_committed()
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
-        assert "Traceback" not in scorer.output
+    surroundings.score()
     rows, letters = csv_rows(surroundings.csv), dead_letters(surroundings.bootstrap, surroundings.settings["DLQ_TOPIC"])
     decided = Counter([*rows, *letters])
     assert decided == Counter((partition, offset) for partition, end in stored.items() for offset in range(end))

@@ -1,6 +1,5 @@
 """`fraudstream verify` on real Kafka: a clean run has no findings, and each tampering is found and named."""
 
-import asyncio
 import json
 import shutil
 from collections.abc import Callable
@@ -8,23 +7,17 @@ from copy import copy as copy_of
 from pathlib import Path
 
 import pytest
-from aiokafka import AIOKafkaProducer
 
 from fraudstream.scored_payment import HEADER
-from tests.conftest import _PREFIX, Names
+from tests.conftest import _PREFIX
 from tests.integration import tools
-from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Message, Surroundings, payment
-from tests.integration.topic import create, delete_records, delete_topic, partition_counts, read_all, reset_group
-from tests.oracle import committed_records, wait_until_drained
+from tests.integration.topic import delete_records, read_all
+from tests.oracle import committed_records
+
+pytestmark = pytest.mark.partitions(2)
 
 COUNT = 400
-
-
-@pytest.fixture
-def surroundings(kafka_bootstrap: str, names: Names, tmp_path: Path) -> Surroundings:
-    """Create topics, a model and a folder."""
-    return Surroundings(kafka_bootstrap, names, tmp_path, partitions=2).prepare()
 
 
 @pytest.fixture
@@ -53,23 +46,13 @@ def _clean_run(surroundings: Surroundings) -> Surroundings:
     surroundings.send(
         [Message(payment(number) if number % 10 else b"no", partition=number % 2) for number in range(COUNT)]
     )
-    tools.score(surroundings)
+    surroundings.score()
     return surroundings
 
 
 def _edit(surroundings: Surroundings, change: Callable[[list[str]], list[str]]) -> None:
     header, *rows = surroundings.csv.read_text().splitlines(keepends=True)
     surroundings.csv.write_text(header + "".join(change(rows)))
-
-
-def _publish(bootstrap: str, topic: str, message: Message, partition: int = 0) -> None:
-    async def send() -> None:
-        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
-            await producer.send_and_wait(
-                topic, message.value, partition=partition, timestamp_ms=message.timestamp_ms, headers=message.headers
-            )
-
-    asyncio.run(send())
 
 
 def test_a_clean_run(scored: Surroundings) -> None:
@@ -142,7 +125,7 @@ def test_rotated_by_the_scorer(surroundings: Surroundings) -> None:
     """Files rotated by the scorer itself count as well."""
     for _ in range(3):
         surroundings.send_payments(100)
-        tools.score(surroundings, CSV_ROTATE_BYTES="5000")
+        surroundings.score(CSV_ROTATE_BYTES="5000")
     assert len(list(surroundings.csv.parent.glob("*.csv"))) == 3
     tools.assert_well(surroundings, "each of 300 records")
 
@@ -151,7 +134,7 @@ def test_a_scored_record_sent_twice_by_hand(scored: Surroundings) -> None:
     """A record sent twice is found with any timestamp."""
     topic = scored.settings["SCORED_TOPIC"]
     record = next(record for record in committed_records(scored.bootstrap, topic) if record.partition == 0)
-    _publish(scored.bootstrap, topic, Message(record.value))
+    scored.send([Message(record.value)], "SCORED_TOPIC")
     offset = json.loads(record.value or b"")["source_offset"]
     tools.assert_findings(
         scored, "twice in the scored topic (1)", f"partition 0, offset {offset}", "399 of 400 records"
@@ -160,9 +143,7 @@ def test_a_scored_record_sent_twice_by_hand(scored: Surroundings) -> None:
 
 def test_an_invalid_scored_record(scored: Surroundings) -> None:
     """An invalid scored record is named by its place in the scored topic."""
-    topic = scored.settings["SCORED_TOPIC"]
-    _publish(scored.bootstrap, topic, Message(b"garbage"))
-    _publish(scored.bootstrap, topic, Message(b'{"source_partition":1,"source_offset":0}'))
+    scored.send([Message(b"garbage"), Message(b'{"source_partition":1,"source_offset":0}')], "SCORED_TOPIC")
     tools.assert_findings(scored, "unreadable (2)", "scored topic, offset")
 
 
@@ -172,16 +153,15 @@ def test_dead_letters(scored: Surroundings) -> None:
     letter = next(iter(read_all(scored.bootstrap, topic)))
     headers = dict(letter.headers)
     message = Message(letter.value, headers=list(letter.headers), timestamp_ms=letter.timestamp)
-    _publish(scored.bootstrap, topic, Message(b"marker", headers=[("replayed", b"1")]))
+    scored.send([Message(b"marker", headers=[("replayed", b"1")])], "DLQ_TOPIC")
     tools.assert_well(scored)
-    _publish(scored.bootstrap, topic, message)
-    output = tools.assert_findings(scored, "twice among the dead letters (1)")
-    assert f"offset {int(headers['dlq.offset'])}" in output
+    scored.send([message], "DLQ_TOPIC")
+    assert f"offset {int(headers['dlq.offset'])}" in tools.assert_findings(scored, "twice among the dead letters (1)")
     for record in read_all(scored.bootstrap, scored.settings["INPUT_TOPIC"]):
         if record.partition == 0 and record.value != b"no":
             headers |= {"dlq.offset": b"%d" % record.offset, "dlq.timestamp": b"%d" % record.timestamp}
             break
-    _publish(scored.bootstrap, topic, Message(b"", headers=list(headers.items())))
+    scored.send([Message(b"", headers=list(headers.items()))], "DLQ_TOPIC")
     tools.assert_findings(scored, "scored, and a dead letter too (1)")
 
 
@@ -196,19 +176,17 @@ def test_dead_letters_that_are_gone(scored: Surroundings) -> None:
 def test_a_group_reset_forward_has_lost_records(scored: Surroundings) -> None:
     """Skipped records are reported as lost: no scorer has decided them."""
     scored.send_payments(40)
-    topic, group = scored.settings["INPUT_TOPIC"], scored.settings["CONSUMER_GROUP"]
-    reset_group(scored.bootstrap, group, topic, {0: 220})
+    scored.reset({0: 220})
     tools.assert_findings(scored, "lost: in no output (20)", "partition 0, offset 200\n")
 
 
 def test_transactional_input(surroundings: Surroundings) -> None:
     """Markers and aborted records do not count, committed ones do, and nothing waits."""
-    surroundings.send_payments_in_transaction(50, commit=True)
-    surroundings.send_payments_in_transaction(50, commit=False)
-    surroundings.send_payments_in_transaction(50, commit=True)
+    for commit in (True, False, True):
+        surroundings.send_payments_in_transaction(50, commit=commit)
     surroundings.send_payments(20)
     with surroundings.scorer():  # not until all is committed: a marker may be the last of all
-        wait_until_drained(surroundings.csv, surroundings.bootstrap, surroundings.settings)
+        surroundings.wait_until_drained()
     tools.assert_well(surroundings, "each of 120 records")
     surroundings.send_payments_in_transaction(50, commit=False)
     output = tools.assert_well(surroundings, "each of 120 records")
@@ -228,8 +206,7 @@ def test_the_first_start_at_the_latest(surroundings: Surroundings) -> None:
     surroundings.send_payments(20)
     with surroundings.scorer(AUTO_OFFSET_RESET="latest") as scorer:
         scorer.wait_for("start offsets committed")
-        surroundings.send_payments(30)
-        surroundings.wait_until_committed()
+        surroundings.send_and_wait(30)
     tools.assert_well(surroundings, "each of 30 records")
     surroundings.csv.with_name(f".{surroundings.csv.name}.journal").unlink()
     tools.assert_well(surroundings, "each of 30 records")
@@ -237,17 +214,10 @@ def test_the_first_start_at_the_latest(surroundings: Surroundings) -> None:
 
 def test_a_re_created_topic(scored: Surroundings) -> None:
     """Outputs of the previous topic are skipped; the present topic's are judged."""
-    topic = scored.settings["INPUT_TOPIC"]
-    delete_topic(scored.bootstrap, topic)
-    wait_until(lambda: _made(scored.bootstrap, topic), 30, "the topic has been re-created")
+    scored.recreate()
     scored.send([Message(payment(number) if number % 7 else b"no", partition=number % 2) for number in range(100)])
-    tools.score(scored)
+    scored.score()
     tools.assert_well(scored, "each of 100 records", "belong to a previous")
-
-
-def _made(bootstrap: str, topic: str) -> bool:
-    create(bootstrap, topic, 2)
-    return partition_counts(bootstrap, [topic]) == [2]
 
 
 @pytest.mark.parametrize(
@@ -262,17 +232,14 @@ def _made(bootstrap: str, topic: str) -> bool:
 )
 def test_what_a_user_can_fix_is_one_line(clean_run: Surroundings, settings: dict[str, str], words: str) -> None:
     """One line names the setting, with exit code 1."""
-    done = tools.run(clean_run, "verify", **settings)
-    assert done.code == 1
-    assert words in done.output.splitlines()[-1]
+    output = tools.fail(clean_run, "verify", **settings)
+    assert words in output.splitlines()[-1]
 
 
 def test_nothing_scored_yet(surroundings: Surroundings) -> None:
     """An empty output is not a finding once the group has begun."""
-    with surroundings.scorer() as scorer:
+    with surroundings.assigned_scorer() as scorer:
         scorer.wait_for("start offsets committed")
-        scorer.wait_for("partitions assigned")
-    done = tools.run(surroundings, "verify")
-    assert done.code == 0
-    assert "Nothing to verify yet" in done.output
-    assert HEADER not in done.output
+    output = tools.succeed(surroundings, "verify")
+    assert "Nothing to verify yet" in output
+    assert HEADER not in output

@@ -1,6 +1,6 @@
 """`fraudstream verify` and `fraudstream rebuild`, as a user runs them."""
 
-import asyncio
+from collections.abc import Awaitable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from fraudstream.kafka.group import member_count
 from fraudstream.scored_payment import HEADER
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
-from tests.integration.service import Service
+from tests.integration.topic import administer
 
 _END_S = 90
 
@@ -25,45 +25,52 @@ class Done:
 
 def run(surroundings: Surroundings, *arguments: str, **settings: str) -> Done:
     """Run `fraudstream` with these arguments; it must end without a traceback."""
-    with Service(surroundings.folder, "cli", surroundings.settings | settings, *arguments) as service:
+    with surroundings.service("cli", *arguments, **settings) as service:
         code = service.wait(_END_S)
         assert "Traceback" not in service.output, service.output
         return Done(code=code, output=service.output)
 
 
-def score(surroundings: Surroundings, **settings: str) -> None:
-    """Score until all is committed, then stop."""
-    with surroundings.scorer(**settings) as scorer:
-        surroundings.wait_until_committed()
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
-        assert "Traceback" not in scorer.output
+def succeed(surroundings: Surroundings, *arguments: str, **settings: str) -> str:
+    """Run `fraudstream` with these arguments; it must exit with 0. Return its output."""
+    done = run(surroundings, *arguments, **settings)
+    assert done.code == 0, done.output
+    return done.output
+
+
+def fail(surroundings: Surroundings, *arguments: str, **settings: str) -> str:
+    """Run `fraudstream` with these arguments; it must exit with 1. Return its output."""
+    done = run(surroundings, *arguments, **settings)
+    assert done.code == 1, done.output
+    return done.output
 
 
 def assert_well(surroundings: Surroundings, *words: str) -> str:
     """Check that verify finds no problem and prints these words."""
-    done = run(surroundings, "verify")
-    assert done.code == 0, done.output
-    assert "Verified: each of" in done.output
-    for word in words:
-        assert word in done.output, done.output
-    return done.output
+    output = succeed(surroundings, "verify")
+    for word in ("Verified: each of", *words):
+        assert word in output, output
+    return output
 
 
 def assert_findings(surroundings: Surroundings, *words: str) -> str:
     """Check that verify has these findings, and exits with 1."""
-    done = run(surroundings, "verify")
-    assert done.code == 1, done.output
+    output = fail(surroundings, "verify")
     for word in words:
-        assert word in done.output, done.output
-    return done.output
+        assert word in output, output
+    return output
 
 
 def rebuild(surroundings: Surroundings, *arguments: str, **settings: str) -> str:
     """Check that rebuild succeeds; return its output."""
-    done = run(surroundings, "rebuild", *arguments, **settings)
-    assert done.code == 0, done.output
-    return done.output
+    return succeed(surroundings, "rebuild", *arguments, **settings)
+
+
+def assert_rebuilt_the_same(surroundings: Surroundings) -> None:
+    """Check that a rebuild makes the same rows in the same order."""
+    before = rows(surroundings.csv)
+    rebuild(surroundings, "--force")
+    assert rows(surroundings.csv) == before
 
 
 def rows(path: Path) -> list[str]:
@@ -80,24 +87,15 @@ def assert_continues(surroundings: Surroundings, count: int) -> None:
         surroundings.wait_until_committed()
         for problem in ("group ahead", "group reset back", "topic recreated", "CSV damaged", "CSV missing"):
             assert not scorer.lines(problem), scorer.output
-        scorer.terminate()
-        assert scorer.wait() == 0, scorer.output
+        scorer.stop()
     assert surroundings.assert_each_once() == count + 40
-    done = run(surroundings, "verify")
-    assert done.code == 0, done.output
-    assert f"each of {count + 40} records" in done.output
+    assert f"each of {count + 40} records" in succeed(surroundings, "verify")
 
 
 def wait_until_empty(surroundings: Surroundings) -> None:
     """Wait until the group has no members: a killed one stays for its session, 15 s."""
-    bootstrap, group = surroundings.bootstrap, surroundings.settings["CONSUMER_GROUP"]
-    wait_until(lambda: asyncio.run(_member_count(bootstrap, group)) == 0, 30, "the group is empty")
 
+    def members(admin: AIOKafkaAdminClient) -> Awaitable[int]:
+        return member_count(admin, surroundings.group)
 
-async def _member_count(bootstrap: str, group: str) -> int:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
-    try:
-        return await member_count(admin, group)
-    finally:
-        await admin.close()
+    wait_until(lambda: administer(surroundings.bootstrap, members) == 0, 30, "the group is empty")

@@ -12,6 +12,7 @@ import pytest
 
 from fraudstream.model import store
 from fraudstream.model.drift_reference import Reference
+from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import simulate
 from tests.unit.test_older_models import older
 from trainer import calibrate, make_data, quality, train
@@ -32,6 +33,11 @@ def env(tmp_path: Path) -> dict[str, str]:
     """Provide settings for a small history and an empty models folder."""
     make_data.write(tmp_path / "history.csv", rows=ROWS, seed=1)
     return {"TRAINING_DATA": str(tmp_path / "history.csv"), "MODELS_DIR": str(tmp_path / "models")}
+
+
+def active(env: dict[str, str]) -> Manifest:
+    """Return the manifest of the active version, which loads."""
+    return store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[1]
 
 
 def versions(env: dict[str, str]) -> list[str]:
@@ -57,7 +63,7 @@ def test_a_second_run_does_nothing_and_keeps_a_rollback(
 ) -> None:
     """Any kept version that matches is enough, whatever version is active."""
     main([], env)
-    first = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[1]
+    first = active(env)
     main([], env | {"TRAINING_SEED": "1"})
     store.activate(Path(env["MODELS_DIR"]), first.content_sha256)
     capsys.readouterr()
@@ -174,9 +180,9 @@ def test_a_model_that_needs_it_is_calibrated(env: dict[str, str], monkeypatch: p
 def test_other_costs_give_another_version(env: dict[str, str]) -> None:
     """The model is the same, the thresholds differ; both versions are kept, and the manifest has the costs."""
     main([], env)
-    before = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[1]
+    before = active(env)
     assert main([], env | {"COST_OF_REVIEW": "0.5"}) == 0
-    after = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)[1]
+    after = active(env)
     assert before.reference["costs"] == {"review": 5.0, "wrong_block": 25.0}
     assert after.reference["costs"] == {"review": 0.5, "wrong_block": 25.0}
     assert after.sha256 == before.sha256
@@ -191,17 +197,14 @@ def test_other_costs_give_another_version(env: dict[str, str]) -> None:
 def test_costs_that_are_set_back_activate_their_version(env: dict[str, str]) -> None:
     """There is no training, unless a user activated another version; then the log has the command to change it."""
     main([], env)
-    models = Path(env["MODELS_DIR"])
-    first = store.active(models)
+    first = active(env)
     main([], env | {"COST_OF_REVIEW": "0.5"})
-    second = store.active(models)
-    assert first is not None
-    assert second is not None
+    second = active(env)
     assert main([], env) == 0
-    assert store.load(models, store.NO_PINS)[0].version == first.version
-    store.activate(models, second.content_sha256)
+    assert active(env).version == first.version
+    store.activate(Path(env["MODELS_DIR"]), second.content_sha256)
     assert main([], env) == 0
-    assert store.load(models, store.NO_PINS)[0].version == second.version
+    assert active(env).version == second.version
     assert len(versions(env)) == 2
 
 
@@ -210,10 +213,8 @@ def test_a_model_of_an_earlier_release_is_not_trained_again(
 ) -> None:
     """Its manifest has the version of its file, and no hash of its rule."""
     main([], env)
-    models = Path(env["MODELS_DIR"])
-    made = store.active(models)
-    assert made is not None
-    older(models, made)
+    made = active(env)
+    older(Path(env["MODELS_DIR"]), made)
     capsys.readouterr()
     assert main([], env) == 0
     assert "training skipped" in capsys.readouterr().out

@@ -4,21 +4,19 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from tests.integration.broker import jars, kraft, zookeeper
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.line import Line, kafka_line
 from tests.integration.broker.metadata import live_brokers
 from tests.integration.broker.ports import Port
-from tests.integration.broker.process import Process
+from tests.integration.broker.process import Process, Servers
 
 # The brokers are short-lived: the fast first compiler and a collector without helper threads halve their start.
 QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
 
 
-class Cluster:
+class Cluster(Servers):
     """A cluster for tests, on fixed ports, whose processes can be killed, paused and started again on the same data.
 
     `properties` are added to each broker's, `jvm` replaces its JVM's options; `listeners` are more ports of a single
@@ -87,19 +85,6 @@ class Cluster:
         for port in [*self._ports, *self._controllers]:
             port.release()
         shutil.rmtree(self._folder, ignore_errors=True)
-
-    def __enter__(self) -> Self:
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.stop()
 
     @property
     def _processes(self) -> list[Process]:

@@ -4,8 +4,10 @@ import os
 import signal
 import subprocess
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Self
 
 from tests.integration.broker.deadline import wait_until
 
@@ -98,6 +100,29 @@ class Process:
 
     def _log_tail(self) -> str:
         return self.log.read_text(encoding="utf-8", errors="replace")[-_LOG_TAIL:]
+
+
+class Servers(ABC):
+    """Servers that run within a `with` block, and are stopped even if one of them does not start."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start all of them, and wait until they answer; blocks."""
+
+    @abstractmethod
+    def stop(self) -> None:
+        """Kill all of them, and delete their data."""
+
+    def __enter__(self) -> Self:
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
 
 
 def kill_with_parent(pid: int) -> subprocess.Popen[bytes]:

@@ -1,10 +1,11 @@
 """A broker with TLS, passwords and rights: each kind of listener once, misconfigured ones too."""
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from confluent_kafka.admin import (
     AclBinding,
@@ -26,6 +27,7 @@ from tests.integration.broker.line import Line, kafka_line
 from tests.integration.broker.ports import Port
 
 _TIMEOUT_S = 20
+T = TypeVar("T")
 _AUTHORIZER = {
     Line.ZOOKEEPER: "kafka.security.authorizer.AclAuthorizer",
     Line.KRAFT: "org.apache.kafka.metadata.authorizer.StandardAuthorizer",
@@ -79,22 +81,12 @@ class Secured:
 
     def grant(self, principal: str, *rights: Right) -> None:
         """Grant this principal these rights."""
-        for done in self._admin.create_acls([_binding(principal, right) for right in rights]).values():
+        for done in self._admin.create_acls([_binding(principal, right, AclBinding) for right in rights]).values():
             done.result(_TIMEOUT_S)
 
     def revoke(self, principal: str, right: Right) -> None:
         """Revoke one right of this principal."""
-        binding = _binding(principal, right)
-        one = AclBindingFilter(
-            binding.restype,
-            binding.name,
-            binding.resource_pattern_type,
-            binding.principal,
-            binding.host,
-            binding.operation,
-            binding.permission_type,
-        )
-        for done in self._admin.delete_acls([one]).values():
+        for done in self._admin.delete_acls([_binding(principal, right, AclBindingFilter)]).values():
             done.result(_TIMEOUT_S)
 
 
@@ -148,7 +140,7 @@ def _properties(authority: Authority, plain_users: Mapping[str, str], host: str)
     return properties
 
 
-def _binding(principal: str, right: Right) -> AclBinding:
+def _binding(principal: str, right: Right, make: Callable[..., T]) -> T:
     pattern = ResourcePatternType.PREFIXED if right.prefixed else ResourcePatternType.LITERAL
     kind = {
         "topic": ResourceType.TOPIC,
@@ -157,4 +149,4 @@ def _binding(principal: str, right: Right) -> AclBinding:
         "cluster": ResourceType.BROKER,
     }[right.resource]
     operation = AclOperation[right.operation.upper()]
-    return AclBinding(kind, right.name, pattern, f"User:{principal}", "*", operation, AclPermissionType.ALLOW)
+    return make(kind, right.name, pattern, f"User:{principal}", "*", operation, AclPermissionType.ALLOW)
