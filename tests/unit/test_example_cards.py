@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from examples.cards.make_history import AMOUNT_IN_QUOTES, CUT_OFF, ROWS, WITHOUT_CARD, payments, write
 
+from cli.schema.inference import Inference, Inferred
 from fraudstream.payment import InvalidPayment, decode_each
-from fraudstream.payment_inference import Inference, Inferred
 from fraudstream.payment_schema import parse
 from fraudstream.payment_values import PaymentValues
 

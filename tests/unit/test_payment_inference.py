@@ -12,9 +12,9 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
+from cli.schema.inference import Inference, Inferred
 from fraudstream.errors import SchemaError
 from fraudstream.payment import InvalidPayment, check_all, decode_each
-from fraudstream.payment_inference import Inference, Inferred
 from fraudstream.payment_schema import DeclaredField, PaymentSchema, parse
 from fraudstream.payment_values import PaymentValues
 

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from cli.schema.any_rows import Unread
 from cli.tables import aligned
 from fraudstream.errors import SchemaError
 from fraudstream.payment import InvalidPayment, check_all, decode_each
-from fraudstream.payment_files.any_rows import Unread
 from fraudstream.payment_schema import DeclaredField, PaymentSchema
 from fraudstream.payment_values import PaymentValues, cell_value
 

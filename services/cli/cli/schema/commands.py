@@ -11,9 +11,9 @@ import pydantic_core
 
 from cli.output_file import check_output, convert_errors, part_of
 from cli.schema.checking import Checker, Outcomes, Payment
+from cli.schema.inference import Inference
 from cli.schema.sources import Source, opened_file, opened_topic
 from fraudstream.errors import FraudstreamError, SchemaError
-from fraudstream.payment_inference import Inference
 from fraudstream.payment_schema import PaymentSchema, parse
 from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.regular_files import atomic_write, read_regular

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cli.progress import Progress
+from cli.schema import any_rows
+from cli.schema.any_rows import Unread
 from cli.schema.checking import Payment
 from fraudstream.kafka.connection import Log
-from fraudstream.payment_files import any_rows
-from fraudstream.payment_files.any_rows import Unread
 from fraudstream.payment_files.reading import count_lines
 from fraudstream.runtime.settings import KafkaSettings
 

@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from fraudstream.payment_inference.choices import Choice
-from fraudstream.payment_inference.column import Column
-from fraudstream.payment_inference.names import Path, path_text, quoted
+from cli.schema.inference.choices import Choice
+from cli.schema.inference.column import Column
+from cli.schema.inference.names import Path, path_text, quoted
 from fraudstream.payment_schema import LONGEST, MOST_CHARACTERS, MOST_FIELDS
 
 _MOST_LISTED, _MOST_SHOWN = 20, 100

@@ -4,8 +4,8 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from math import inf
 
-from fraudstream.payment_inference import forms, names
-from fraudstream.payment_inference.column import Column
+from cli.schema.inference import forms, names
+from cli.schema.inference.column import Column
 from fraudstream.payment_schema import INTEGER_LIMIT, LONGEST, Type
 
 _MOST_CATEGORIES = 200

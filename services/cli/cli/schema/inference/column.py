@@ -3,7 +3,7 @@
 from collections.abc import Collection, Sequence
 from math import inf, isfinite
 
-from fraudstream.payment_inference import forms
+from cli.schema.inference import forms
 from fraudstream.payment_schema import MOST_CHARACTERS
 
 _MOST_DISTINCT = 5_000

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from cli.schema.inference import choices, names
+from cli.schema.inference.choices import Choice
+from cli.schema.inference.column import Column
+from cli.schema.inference.document import Document, LeftOut
+from cli.schema.inference.names import Path
 from fraudstream.errors import SchemaError
-from fraudstream.payment_inference import choices, names
-from fraudstream.payment_inference.choices import Choice
-from fraudstream.payment_inference.column import Column
-from fraudstream.payment_inference.document import Document, LeftOut
-from fraudstream.payment_inference.names import Path
 from fraudstream.payment_schema import MOST_FIELDS, PaymentSchema, parse
 
 _ROWS_AT_ONCE = 500
