@@ -95,4 +95,5 @@ def csv_chunk(ones: Sequence[One]) -> bytes:
 
 def scored_values(ones: Sequence[One], scored_at: str = "2026-01-01T00:00:00.000Z") -> list[bytes]:
     """Return the payments' records in the scored topic."""
-    return Texts.of(scored(ones)).scored_values(scored_at)
+    texts = Texts.of(scored(ones))
+    return texts.scored_values([one[:-1] for one in texts.declared()], scored_at)

@@ -1,5 +1,7 @@
 """The scorer on real Kafka: each kind of message, each codec, its log at each pace."""
 
+import json
+
 import pytest
 
 from tests.integration.scorer import Message, Surroundings, payment
@@ -65,7 +67,7 @@ UNUSUAL = {
 
 
 def test_unusual_records_are_scored_like_any_other(surroundings: Surroundings) -> None:
-    """Any timestamp, key, headers and size are accepted; the scored record keeps key and timestamp."""
+    """Any timestamp, key, headers and size are accepted; the scored record keeps all, and fields that are unknown."""
     for message in UNUSUAL.values():
         surroundings.send([message])
     with surroundings.scorer() as scorer:
@@ -78,6 +80,8 @@ def test_unusual_records_are_scored_like_any_other(surroundings: Surroundings) -
     events = committed_records(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])
     assert [event.timestamp for event in events][:3] == [-1, -86_400_000, 400_000_000_000_000]
     assert [event.key for event in events][3:7] == [None, b"", b"k" * 900_000, b"\xff\xfe"]
+    assert list(events[7].headers) == [(f"header-{n}", b"v" * 10) for n in range(1_000)]
+    assert json.loads(events[8].value or b"")["x"] == "a" * 900_000
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])

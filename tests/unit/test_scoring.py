@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.scores import Record, payment
+from tests.scores import Record, message, payment
 
 from fraudstream.model.fraud_model import FraudModel, Thresholds
 from fraudstream.payment import InvalidPayment, decode
@@ -117,3 +117,50 @@ def test_a_replay_repeats_stored_rows(batches: dict[int, list[bytes | None]]) ->
             assert (event["fraud_probability"], event["decision"], event["model_version"]) == expected
             assert event["reasons"] == [] or event["model_version"] != "old"
             assert (found.fraud_probability, found.decision, found.model_version) == expected
+
+
+def scored_messages(
+    limit: int, *records: Record
+) -> list[tuple[bytes | None, dict[str, object], dict[str, bytes | None]]]:
+    """Return key, value and headers of each scored record."""
+    (outcome,) = scorer_of(limit).decide({0: list(records)}, {}, AT)
+    return [
+        (key, json.loads(value or b""), dict(headers)) for key, value, _, headers in outcome.messages[TOPICS.scored]
+    ]
+
+
+def test_what_a_sender_adds_is_published() -> None:
+    """Other members and headers pass through, in order; headers with a name of ours do not."""
+    plain, more = message(payment_id=1), message(payment_id=2)[:-1] + b',"card":{"id":"4f"}}'
+    headers: list[tuple[str, bytes | None]] = [("traceparent", b"00-1"), ("empty", None), ("scored.key_bytes", b"9")]
+    found = scored_messages(1 << 20, Record(plain), Record(more, offset=6, headers=headers))
+    assert [value["payment_id"] for _, value, _ in found] == [1, 2]
+    assert "card" not in found[0][1]
+    assert found[1][1]["card"] == {"id": "4f"}
+    assert [headers for _, _, headers in found] == [{}, {"traceparent": b"00-1", "empty": None}]
+
+
+def test_a_record_above_the_limit_has_the_declared_fields_only() -> None:
+    """Others are left out first, with a header for it, then the key or the headers."""
+    large = message()[:-1] + b',"note":"' + b"x" * 2_000 + b'"}'
+    (key, value, headers), (_, small, no_headers) = scored_messages(
+        1_000, Record(large, key=b"k"), Record(message(), offset=6)
+    )
+    assert (key, "note" in value, headers) == (b"k", False, {"scored.fields": b"declared"})
+    assert (value.keys(), no_headers) == (small.keys(), {})
+    ((key, value, headers),) = scored_messages(1_000, Record(large, key=b"k" * 2_000))
+    assert (key, "note" in value) == (None, False)
+    assert headers.keys() == {"scored.fields", "scored.key_bytes", "scored.key_sha256"}
+    ((key, value, headers),) = scored_messages(1_000, Record(message(), key=b"k", headers=[("h", b"x" * 2_000)]))
+    assert (key, set(headers)) == (b"k", {"scored.headers_bytes", "scored.headers_sha256"})
+    too_many = message()[:-1] + b',"l":[' + b",".join([b"1"] * 2_500) + b"]}"
+    ((_, value, headers),) = scored_messages(1 << 20, Record(too_many))
+    assert ("l" in value, headers) == (False, {"scored.fields": b"declared"})
+
+
+def test_removed_fields_are_counted() -> None:
+    """An outcome has the cause by row; the row of an invalid message does not count."""
+    twice = message()[:-1] + b',"a":1,"a":2}'
+    records = [Record(b"no"), Record(message(), offset=6), Record(twice, offset=7)]
+    (outcome,) = scorer_of().decide({0: records}, {}, AT)
+    assert outcome.removed == {1: "doubled"}

@@ -6,14 +6,18 @@ from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
+import structlog
 
 from fraudstream.fitting import batch_bytes
 from fraudstream.model.drift_reference import Reference
+from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.drift.alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.scoring import Outcome
 from scorer.summary import Summary
+
+_REMOVALS_EVERY_S = 60.0
 
 
 class CycleReport:
@@ -27,6 +31,8 @@ class CycleReport:
         self._dlq = dlq
         self._narration = Narration()
         self._ratio = DeadLetterRatio()
+        self._removals = Every(_REMOVALS_EVERY_S, at_once=True)
+        self._removed = Counter[str]()
 
     @property
     def problem(self) -> str | None:
@@ -43,6 +49,7 @@ class CycleReport:
         self._metrics.transaction_duration.observe(transaction_s)
         self._metrics.cycle_duration.observe(cycle_s)
         self._count(outcomes)
+        self._report_removed(outcomes)
 
     def tick(self) -> None:
         """Log the summaries that are due."""
@@ -52,6 +59,20 @@ class CycleReport:
     def finish(self) -> None:
         """Log the summary of the payments that have no line yet."""
         self._narration.finish()
+
+    def _report_removed(self, outcomes: Sequence[Outcome]) -> None:
+        """Count and log the records without some of their payment's fields."""
+        removed = Counter(cause for outcome in outcomes for cause in outcome.removed.values())
+        for cause, count in removed.items():
+            self._metrics.fields_removed.labels(cause).inc(count)
+        self._removed += removed
+        if self._removed and self._removals.due():
+            structlog.get_logger().warning(
+                "fields removed from scored records",
+                **self._removed,
+                meaning="a field had a name of ours or occurred twice, or others could not be read or were too large",
+            )
+            self._removed.clear()
 
     def _count(self, outcomes: Sequence[Outcome]) -> None:
         metrics = self._metrics

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 
 from fraudstream.arrays import Floats
 from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
-from fraudstream.fitting import RECORD_BYTES, fitted
+from fraudstream.fitting import RECORD_BYTES, batch_bytes, fitted
 from fraudstream.model.features import matrix
 from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
 from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all
-from fraudstream.record import Message, Record, Unreadable
+from fraudstream.record import Headers, Message, Record, Unreadable
 from fraudstream.runtime.settings import TopicSettings
-from fraudstream.scored_payment import REDUCED, Scored, StoredRow, Texts
+from fraudstream.scored_payment import DECLARED_ONLY, REDUCED, Scored, StoredRow, Texts
+from scorer import passthrough
+from scorer.passthrough import REPLACED, Received
 
 Integers = NDArray[np.int64]
 
@@ -51,6 +53,8 @@ class Outcome:
     probabilities: Floats
     """(n,), by the current model, even if the sink already has one."""
     invalid: Sequence[tuple[int, InvalidPayment]]
+    removed: Mapping[int, str]
+    """By row, why fields of the received object are not in its scored record (`passthrough.CAUSES`)."""
     rows: bytes
     messages: Mapping[str, Sequence[Message]]
 
@@ -138,7 +142,8 @@ class Scorer:
         scored_at: str,
     ) -> Outcome:
         texts = Texts.of(scored)
-        keys = [record.key for record in decoded.valid]
+        received = [record.value or b"" for record in decoded.valid]
+        passed = passthrough.passed(received, lambda row: texts.at(row).declared()[0])
         return Outcome(
             partition=partition,
             last=_last_offset(last),
@@ -148,22 +153,36 @@ class Scorer:
             matrix=decoded.matrix,
             probabilities=probabilities,
             invalid=[(record.offset, reason) for record, reason in decoded.invalid],
+            removed=passed.removed,
             rows=texts.csv_chunk(),
             messages={
-                self.topics.scored: self._scored_records(keys, texts.scored_values(scored_at), scored.timestamp_ms),
+                self.topics.scored: self._scored_records(decoded.valid, passed, texts, scored_at),
                 self.topics.dlq: [self._dead_letter(partition, record, reason) for record, reason in decoded.invalid],
             },
         )
 
     def _scored_records(
-        self, keys: Sequence[bytes | None], values: Sequence[bytes], timestamps_ms: Sequence[int]
+        self, records: Sequence[Record], passed: Received, texts: Texts, scored_at: str
     ) -> list[Message]:
-        messages: list[Message] = list(zip(keys, values, timestamps_ms, repeat(_NO_HEADERS)))
+        """Return the scored records, with keys, timestamps and headers of their payments.
+
+        A record above the topic's limit has the declared fields only, and the header DECLARED_ONLY.
+        """
         limit = self.limit(self.topics.scored)
-        largest = max(map(len, filter(None, keys)), default=0) + max(map(len, values), default=0)
-        if RECORD_BYTES + largest <= limit:
-            return messages
-        return [fitted(message, [], limit, REDUCED, cuts_value=False) for message in messages]
+        keys, headers = [record.key for record in records], [record.headers for record in records]
+        values = texts.scored_values(passed.heads, scored_at)
+        largest = RECORD_BYTES + max(map(len, filter(None, keys)), default=0) + max(map(len, values), default=0)
+        if largest <= limit and not passed.removed and not any(headers):
+            return list(zip(keys, values, [record.timestamp for record in records], repeat(_NO_HEADERS)))
+        messages: list[Message] = []
+        for row, (record, value) in enumerate(zip(records, values, strict=True)):
+            own = [DECLARED_ONLY] if passed.removed.get(row) in REPLACED else []
+            message: Message = record.key, value, record.timestamp, [*_passed(record.headers), *own]
+            if batch_bytes(record.key, value, message[3]) > limit:
+                one = texts.at(row)
+                message = _reduced(message, one.scored_values([one.declared()[0][:-1]], scored_at)[0], limit)
+            messages.append(message)
+        return messages
 
     def _dead_letter(self, partition: int, record: Record, invalid: InvalidPayment) -> Message:
         headers = dead_letter_headers(Place(self.topics.input, partition, record.offset, record.timestamp), invalid)
@@ -173,6 +192,20 @@ class Scorer:
             headers += raw_headers(record)
         message = record.key, content, record.timestamp, list(record.headers)
         return fitted(message, headers, self.limit(self.topics.dlq), REDUCED_LETTER, cuts_value=True)
+
+
+def _passed(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
+    """Return a payment's headers without those that have a name of ours."""
+    return [(name, content) for name, content in headers if not name.startswith(f"{REDUCED}.")]
+
+
+def _reduced(message: Message, declared: bytes, limit: int) -> Message:
+    """Return the message with the value *declared* if that is smaller, and without key or headers if they don't fit."""
+    key, value, timestamp_ms, headers = message
+    own: Headers = []
+    if len(declared) < len(value or b""):
+        value, own = declared, [DECLARED_ONLY]
+    return fitted((key, value, timestamp_ms, headers), own, limit, REDUCED, cuts_value=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -168,7 +168,7 @@ def texts(payments: Payments) -> dict[str, list[str]]:
 
 def encode_all(payments: Payments) -> list[bytes]:
     """Return the value of a message for each payment, in order."""
-    return fill(_MESSAGE, texts(payments))
+    return fill(MESSAGE, texts(payments))
 
 
 def parse_template(text: str) -> Template:
@@ -176,7 +176,7 @@ def parse_template(text: str) -> Template:
     return tuple((literal, name) for literal, name, _, _ in Formatter().parse(text))
 
 
-_MESSAGE = parse_template(f"{{{{{JSON_FIELDS}}}}}")
+MESSAGE = parse_template(f"{{{{{JSON_FIELDS}}}}}")
 
 
 def fill(template: Template, columns: Mapping[str, Sequence[str]]) -> list[bytes]:

@@ -12,7 +12,7 @@ from fraudstream.model.features import FEATURES
 from fraudstream.payment import (
     FIELDS,
     ID,
-    JSON_FIELDS,
+    MESSAGE,
     Number,
     Payment,
     Payments,
@@ -30,14 +30,20 @@ COLUMNS = ("timestamp", *FIELDS, "fraud_probability", "decision", "model_version
 """Columns of the CSV."""
 HEADER = ",".join(COLUMNS)
 _RECORD = parse_template(
-    f'{{{{{JSON_FIELDS},"fraud_probability":{{fraud_probability}},"decision":"{{decision}}",'
+    '{head},"fraud_probability":{fraud_probability},"decision":"{decision}",'
     '"model_version":"{model_version}","reasons":{reasons},"source_partition":{partition},"source_offset":{offset},'
     '"scored_at":"{scored_at}"{challenger}}}'
 )
-"""A record in `scored-payments`."""
+"""A record in `scored-payments`; `head` is the received object without its last brace."""
+_LATER = "features"
+_CHALLENGER = "challenger_"
 
 REDUCED = "scored"
 """Prefix of the headers that describe a record's key and headers if they were too large for the topic."""
+DECLARED_ONLY = (f"{REDUCED}.fields", b"declared")
+"""Header of a record with the declared fields only: the others could not be read, or were too large."""
+REMOVALS = (RESERVED := "reserved", DOUBLED := "doubled", UNREADABLE := "unreadable", TOO_LARGE := "too_large")
+"""Why fields of a received object are not in its scored record."""
 _TEXT_CHARACTERS = 500
 MOST_VALUES = 2_000
 """Limit on the values in a record's JSON, as `excess` counts them."""
@@ -149,9 +155,21 @@ class Texts:
         lines = self.csv_lines()
         return "\n".join([*lines, ""]).encode()
 
-    def scored_values(self, scored_at: str) -> list[bytes]:
-        """Return one JSON object for each payment, the value of its record in `scored-payments`."""
-        return fill(_RECORD, {**self.columns, "scored_at": [scored_at] * len(self.columns["offset"])})
+    def scored_values(self, heads: Sequence[str], scored_at: str) -> list[bytes]:
+        """Return a JSON object for each payment, the value of its record in `scored-payments`.
+
+        It begins with the payment's object, which is in `heads` without the last brace.
+        """
+        columns = {**self.columns, "head": heads, "scored_at": [scored_at] * len(self.columns["offset"])}
+        return fill(_RECORD, columns)
+
+    def at(self, row: int) -> "Texts":
+        """Return one payment."""
+        return Texts({name: column[row : row + 1] for name, column in self.columns.items()})
+
+    def declared(self) -> list[str]:
+        """Return each payment as a JSON object of the declared fields."""
+        return list(map(bytes.decode, fill(MESSAGE, self.columns)))
 
 
 def _format_challenger(scored: Scored) -> list[str]:
@@ -188,6 +206,14 @@ class ScoredPayment(Payment):
     scored_at: Text
     challenger_probability: NotRequired[Share]
     challenger_version: NotRequired[Text]
+
+
+_OWN = (ScoredPayment.__annotations__.keys() | {_LATER}) - Payment.__annotations__.keys()
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a member of a record in `scored-payments` with this name is ours, now or in a later release."""
+    return name in _OWN or name.startswith(_CHALLENGER)
 
 
 def _readable(name: str, number: Number) -> object:

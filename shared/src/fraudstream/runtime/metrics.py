@@ -14,6 +14,7 @@ from prometheus_client.registry import Collector
 from fraudstream.arrays import Integers
 from fraudstream.payment import DECISIONS, REASONS
 from fraudstream.runtime.latency import BUCKETS_MS
+from fraudstream.scored_payment import REMOVALS
 
 _RECORD_BUCKETS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000, 2_000, 5_000, 10_000, 100_000)
 _DURATION_BUCKETS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
@@ -103,6 +104,12 @@ class ScorerMetrics(ServiceMetrics):
         )
         self.dead_letter_bytes = self._counter(
             "fraudstream_dead_letter_bytes", "Bytes of dead letters written, before the topic's compression."
+        )
+        self.fields_removed = self._counter(
+            "fraudstream_fields_removed",
+            "Scored records without some fields of the received message, by cause.",
+            "cause",
+            REMOVALS,
         )
         self.records_lost = self._counter(
             "fraudstream_records_lost",
