@@ -1,33 +1,24 @@
 """Probabilities of fraud and decisions for the matrix of a batch. Pure: files are read and written in `store`."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
+from fraudstream.model.classifier import DECIMALS, SMALLEST, Classifier
 from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from fraudstream.model.reasons import contributions
 from fraudstream.payment import DECISIONS
 
-__all__ = ["Classifier", "FraudModel", "Thresholds"]
+__all__ = ["DECIMALS", "SMALLEST", "Classifier", "FraudModel", "Thresholds"]
 
 
 VERSION_DIGITS = 12
-DECIMALS = 6
-SMALLEST = 10.0**-DECIMALS
 
 _DECISIONS = np.array(DECISIONS, dtype=object)
 _CLASSES = 2
-
-
-class Classifier(Protocol):
-    """Interface of a classifier; its second column is the probability of fraud."""
-
-    def predict_proba(self, matrix: Floats, /) -> Floats:
-        """Return probabilities, shape (n, 2)."""
 
 
 @dataclass(frozen=True, slots=True)
