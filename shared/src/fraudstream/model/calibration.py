@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fraudstream.arrays import Floats, Integers
-from fraudstream.model.fraud_model import SMALLEST, Classifier
+from fraudstream.model.classifier import SMALLEST, Classifier
 
 _LARGEST_EXPONENT = 500.0
 

@@ -3,52 +3,62 @@
 Exact Shapley values (Shapley, A Value for n-Person Games, 1953) of the game "these fields have the payment's values,
 the others the reference's": five fields make 32 coalitions, so nothing is sampled. The shares of a payment add up to
 its log-odds minus the reference's. Lundberg and Lee (2017) applied the idea to models; one reference payment instead of
-a hundred keeps it cheap and easy to explain: compared with *this* payment.
+a hundred keeps it cheap and easy to explain: compared with *this* payment. The cost of the enumeration doubles with
+every field; trees with more fields are explained leaf by leaf (`tree_reasons`).
 """
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 from math import factorial
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fraudstream.arrays import Floats
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.features import FEATURES
 
 LogOdds = Callable[[Floats], Floats]
 
-_FIELDS = len(FEATURES)
-_CODES = np.arange(1 << _FIELDS)
-"""A coalition is a number: bit k is set if field k has the payment's value."""
-_BITS = 1 << np.arange(_FIELDS)
-_MEMBERS = (_CODES[:, None] & _BITS) > 0
 _SMALLEST_SHARE = 0.0005
 
 
-def _weights() -> Floats:
-    """Return the weight of each coalition's value in each field's share, shape (5, 32)."""
-    sizes = _MEMBERS.sum(axis=1)
-    orders = np.array([factorial(size) * factorial(_FIELDS - size) for size in range(_FIELDS + 1)]) / factorial(_FIELDS)
+@dataclass(frozen=True, slots=True, eq=False)
+class _Coalitions:
+    """All coalitions of the fields. A coalition is a number: bit k is set if field k has the payment's value."""
+
+    codes: Integers
+    bits: Integers
+    members: NDArray[np.bool_]
+    """Shape (coalitions, fields)."""
+    weights: Floats
+    """Weight of each coalition's value in each field's share, shape (fields, coalitions)."""
+
+
+@cache
+def _coalitions(fields: int) -> _Coalitions:
+    codes, bits = np.arange(1 << fields), 1 << np.arange(fields)
+    members = (codes[:, None] & bits) > 0
+    sizes = members.sum(axis=1)
+    orders = np.array([factorial(size) * factorial(fields - size) for size in range(fields + 1)]) / factorial(fields)
     # the field enters a coalition that has it last, and would join one that does not have it next
-    entered, joined = orders[sizes] / np.maximum(sizes, 1), orders[sizes] / np.maximum(_FIELDS - sizes, 1)
-    weights: Floats = np.where(_MEMBERS.T, entered, -joined)
-    return weights
-
-
-_WEIGHTS = _weights()
+    entered, joined = orders[sizes] / np.maximum(sizes, 1), orders[sizes] / np.maximum(fields - sizes, 1)
+    return _Coalitions(codes, bits, members, np.where(members.T, entered, -joined))
 
 
 def contributions(log_odds: LogOdds, matrix: Floats, reference: Floats) -> Floats:
-    """Return each field's share of the log-odds of each row of `matrix` (n, 5) against `reference` (5,); shape (n, 5).
+    """Return each field's share of the log-odds of each row of `matrix` (n, fields) against `reference`; same shape.
 
     Coalitions that differ only in fields which the payment has in common with the reference are evaluated once.
     """
-    different = (matrix != reference) @ _BITS
-    same_as = _CODES[:, None] & different
-    coalition, payment = np.nonzero(same_as == _CODES[:, None])
+    every = _coalitions(len(reference))
+    different = (matrix != reference) @ every.bits
+    same_as = every.codes[:, None] & different
+    coalition, payment = np.nonzero(same_as == every.codes[:, None])
     values = np.empty(same_as.shape)
-    values[coalition, payment] = log_odds(np.where(_MEMBERS[coalition], matrix[payment], reference))
-    shares: Floats = (_WEIGHTS @ np.take_along_axis(values, same_as, axis=0)).T
+    values[coalition, payment] = log_odds(np.where(every.members[coalition], matrix[payment], reference))
+    shares: Floats = (every.weights @ np.take_along_axis(values, same_as, axis=0)).T
     return shares
 
 
