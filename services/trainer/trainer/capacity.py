@@ -1,0 +1,80 @@
+"""A limited number of reviews: the price of a review is raised until the share of reviewed payments fits."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import structlog
+
+from fraudstream.model.decision import BLOCKED, REVIEWED, Costs
+from fraudstream.model.fraud_model import DECIMALS
+from trainer import thresholds
+from trainer.history import Floats
+
+_MOST_MORE_BLOCKS = 1.1
+_DEVIATIONS = 3.0
+
+
+def limited(fraud: Floats, amounts: Floats, costs: Costs, capacity: float | None) -> Costs:
+    """Return `costs` with the lowest price of a review at which at most a share `capacity` is reviewed.
+
+    `fraud` and `amounts` are those of the history. The price is never below that in `costs`.
+    """
+    count = thresholds.reviewers(len(fraud), capacity)
+    if (costs.decide(fraud, amounts) == REVIEWED).sum() <= count:
+        return costs
+    # up to this price each payment is reviewed; above it, approved or blocked
+    blocked = np.where(fraud >= costs.min_block, (1.0 - fraud) * costs.wrong_block, np.inf)
+    prices, payments = np.unique(np.minimum(fraud * (amounts + costs.fraud), blocked), return_counts=True)
+    first = int(np.argmax(len(fraud) - np.cumsum(payments) <= count))
+    lowest, highest = float(prices[first]), float(prices[min(first + 1, len(prices) - 1)])
+    middle = (lowest + highest) / 2.0 if highest > lowest else 2.0 * lowest
+    rounded = round(middle, DECIMALS)
+    return replace(costs, review=rounded if lowest < rounded < highest else middle)
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Shares of reviewed and blocked payments under a rule, and the expected cost per payment."""
+
+    reviewed: float
+    blocked: float
+    cost: float
+
+    @classmethod
+    def of(cls, rule: Costs, fraud: Floats, amounts: Floats, costs: Costs) -> "Effect":
+        """Return the effect of `rule` where decisions cost `costs`."""
+        decisions = rule.decide(fraud, amounts)
+        cost = thresholds.expected_cost(fraud, amounts, rule, costs)
+        return cls(float((decisions == REVIEWED).mean()), float((decisions == BLOCKED).mean()), cost)
+
+
+def report(capacity: float, free: Effect, used: Effect, held_out: Effect, payments: int) -> None:
+    """Log what the capacity costs; warn if far more payments are blocked, or if held-out ones exceed it.
+
+    `free` and `used` are without and with the capacity on the history, `held_out` is with it on `payments` others.
+    """
+    fields = {
+        "capacity": capacity,
+        "reviewed": round(used.reviewed, 4),
+        "reviewed_without": round(free.reviewed, 4),
+        "blocked": round(used.blocked, 4),
+        "blocked_without": round(free.blocked, 4),
+        "cost_per_payment": round(used.cost, 4),
+        "cost_per_payment_without": round(free.cost, 4),
+    }
+    log = structlog.get_logger()
+    log.info("review capacity applied", **fields)
+    if used.blocked > _MOST_MORE_BLOCKS * free.blocked:
+        log.warning(
+            "review capacity blocks more payments",
+            **fields,
+            action="raise REVIEW_CAPACITY, COST_OF_WRONG_BLOCK or MIN_BLOCK_PROBABILITY",
+        )
+    if held_out.reviewed > capacity + _DEVIATIONS * (capacity * (1.0 - capacity) / payments) ** 0.5:
+        log.warning(
+            "review capacity exceeded by held-out payments",
+            capacity=capacity,
+            reviewed=round(held_out.reviewed, 4),
+            cost_per_payment=round(held_out.cost, 4),
+            action="the history has too few payments for this capacity: raise REVIEW_CAPACITY, or add payments",
+        )
