@@ -34,7 +34,7 @@ def reviewed(costs: Costs, fraud: np.ndarray, amounts: np.ndarray) -> int:
 def test_the_lowest_price_at_which_the_share_fits(
     payments: list[tuple[float, float]], review: float, wrong_block: float, min_block: float, share: float
 ) -> None:
-    """No lower price fits; without need, the price stays."""
+    """Just below any payment's limit that is lower, too many are reviewed; without need, the price stays."""
     fraud, amounts = np.array(payments).T
     costs = Costs(fraud=15.0, review=review, wrong_block=wrong_block, min_block=min_block)
     found = capacity.limited(fraud, amounts, costs, share)
@@ -44,8 +44,9 @@ def test_the_lowest_price_at_which_the_share_fits(
     if found == costs:
         return
     assert found.review > costs.review
-    prices = np.concatenate([fraud * (amounts + 15.0), (1.0 - fraud) * wrong_block])
-    lower = [price for price in prices * (1.0 - 1e-9) if costs.review < price < found.review * (1.0 - 1e-6)]
+    blocked = np.where(fraud >= min_block, (1.0 - fraud) * wrong_block, np.inf)
+    limits = np.minimum(fraud * (amounts + 15.0), blocked)
+    lower = [price for price in limits * (1.0 - 1e-9) if costs.review < price < found.review * (1.0 - 1e-6)]
     tried = [reviewed(replace(costs, review=price), fraud, amounts) for price in lower]
     assert all(count > room - 1e-6 for count in tried)
 
@@ -55,6 +56,13 @@ def test_no_capacity_keeps_the_costs() -> None:
     fraud, amounts = np.full(10, 0.3), np.full(10, 1_000.0)
     assert capacity.limited(fraud, amounts, COSTS, None) == COSTS
     assert reviewed(COSTS, fraud, amounts) == 10
+
+
+def test_a_block_that_costs_as_much_as_a_review_on_paper() -> None:
+    """(1 - 0.8) * 25 is 4.999999999999999, and 0.05 * 100 is 5: a price between the two is none above both."""
+    fraud, amounts = np.array([0.8, 0.8, 0.3, 0.05]), np.array([1_000.0, 1_000.0, 1_000.0, 85.0])
+    assert reviewed(COSTS, fraud, amounts) == 3
+    assert reviewed(capacity.limited(fraud, amounts, COSTS, 0.5), fraud, amounts) == 1
 
 
 def test_payments_that_are_alike_are_reviewed_together_or_not_at_all() -> None:

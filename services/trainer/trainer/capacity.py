@@ -12,12 +12,16 @@ from trainer.history import Floats
 
 _MOST_MORE_BLOCKS = 1.1
 _DEVIATIONS = 3.0
+_ROUNDING = 1e-9
+_READABLE = 1e-5
+"""Distance of two prices between which there is one of six decimals, clear of both."""
 
 
 def limited(fraud: Floats, amounts: Floats, costs: Costs, capacity: float | None) -> Costs:
-    """Return `costs` with the lowest price of a review at which at most a share `capacity` is reviewed.
+    """Return `costs` with a price of a review at which at most a share `capacity` is reviewed.
 
-    `fraud` and `amounts` are those of the history. The price is never below that in `costs`.
+    `fraud` and `amounts` are those of the history. A payment is reviewed up to a price of its own; the price is halfway
+    between the lowest of these at which the share fits and the next, and never below that in `costs`.
     """
     count = thresholds.reviewers(len(fraud), capacity)
     if (costs.decide(fraud, amounts) == REVIEWED).sum() <= count:
@@ -25,11 +29,12 @@ def limited(fraud: Floats, amounts: Floats, costs: Costs, capacity: float | None
     # up to this price each payment is reviewed; above it, approved or blocked
     blocked = np.where(fraud >= costs.min_block, (1.0 - fraud) * costs.wrong_block, np.inf)
     prices, payments = np.unique(np.minimum(fraud * (amounts + costs.fraud), blocked), return_counts=True)
-    first = int(np.argmax(len(fraud) - np.cumsum(payments) <= count))
-    lowest, highest = float(prices[first]), float(prices[min(first + 1, len(prices) - 1)])
-    middle = (lowest + highest) / 2.0 if highest > lowest else 2.0 * lowest
-    rounded = round(middle, DECIMALS)
-    return replace(costs, review=rounded if lowest < rounded < highest else middle)
+    above = np.append(prices[1:], 3.0 * prices[-1])
+    # prices that differ by rounding only are one price: (1 - 0.8) * 25 is below 5
+    fits = (len(fraud) - np.cumsum(payments) <= count) & (above > prices * (1.0 + _ROUNDING))
+    lowest, highest = (float(ends[np.argmax(fits)]) for ends in (prices, above))
+    middle = (lowest + highest) / 2.0
+    return replace(costs, review=round(middle, DECIMALS) if highest - lowest > _READABLE else middle)
 
 
 @dataclass(frozen=True, slots=True)
