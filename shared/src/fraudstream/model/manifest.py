@@ -184,9 +184,8 @@ class Manifest(BaseModel):
     def with_thresholds(self, review: float | None, block: float | None) -> Self:
         """Return the manifest with these thresholds, if given, as its decision rule instead of costs.
 
-        It is another version, unless it has no costs, and the thresholds are equal to its own.
-
-        Raises ModelUnfitError if they contradict each other.
+        It is another version, unless it has no costs, and the thresholds are equal to its own. Raises ModelUnfitError
+        if they contradict each other.
         """
         if review is None and block is None:
             return self
@@ -194,12 +193,8 @@ class Manifest(BaseModel):
             thresholds = Thresholds(review=review or self.thresholds.review, block=block or self.thresholds.block)
         except ModelUnfitError as error:
             raise ModelUnfitError(f"REVIEW_THRESHOLD, BLOCK_THRESHOLD and model {self.version}: {error}") from None
-        return self.model_copy(
-            update={
-                "thresholds": ManifestThresholds(review=thresholds.review, block=thresholds.block),
-                "costs": None,
-            }
-        )
+        stored = ManifestThresholds(review=thresholds.review, block=thresholds.block)
+        return self.model_copy(update={"thresholds": stored, "costs": None})
 
 
 class _Claim(BaseModel):
