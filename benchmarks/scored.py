@@ -35,4 +35,4 @@ def _flagging(model: FraudModel, records: list[Record]) -> FraudModel:
     """Return the model with thresholds at which it flags 5 %."""
     payments = [event for event in decode_all([record.value for record in records]) if isinstance(event, dict)]
     scores = model.score(matrix(columns(payments)))
-    return replace(model, thresholds=Thresholds(*np.quantile(scores, [_REVIEWED, _BLOCKED]).tolist()))
+    return replace(model, thresholds=Thresholds(*np.quantile(scores, [_REVIEWED, _BLOCKED]).tolist()), costs=None)

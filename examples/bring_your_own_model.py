@@ -15,8 +15,8 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from fraudstream.model import store
+from fraudstream.model.decision import Costs, Thresholds
 from fraudstream.model.features import FEATURES
-from fraudstream.model.fraud_model import Thresholds
 
 HISTORY = Path(os.environ.get("TRAINING_DATA", "data/historical_payments.csv"))
 MODELS = Path(os.environ.get("MODELS_DIR", "models"))
@@ -36,7 +36,9 @@ def main() -> None:
         MODELS,
         classifier,
         kind="extra_trees",
+        # the cheapest decision for each payment; without costs, the thresholds decide
         thresholds=Thresholds(review=0.1, block=0.5),
+        costs=Costs(fraud=15.0, review=5.0, wrong_block=25.0, min_block=0.5),
         training_sha256=hashlib.sha256(HISTORY.read_bytes()).hexdigest(),
         training_rows=len(labels),
         settings="examples/bring_your_own_model.py",

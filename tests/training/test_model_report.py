@@ -9,11 +9,12 @@ import pytest
 from threadpoolctl import threadpool_limits
 
 from fraudstream.model import store
+from fraudstream.model.decision import BLOCKED, REVIEWED, Costs
 from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import simulate
 from trainer import history, make_data, train
 from trainer.candidates import candidates
-from trainer.report import facts, files, page
+from trainer.report import decisions, facts, files, page
 from trainer.study import Study, fitted, study
 
 PICTURES = {"ranking", "reliability", "scores", "costs", "effects", "candidates"}
@@ -76,16 +77,18 @@ def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path, capsys: 
     assert not (models / files.PAGE).exists()
 
 
-def gathered(past: history.History, folder: Path) -> tuple[facts.Facts, Study]:
+def gathered(past: history.History, folder: Path, settings: TrainingSettings = SETTINGS) -> tuple[facts.Facts, Study]:
     """Return the facts of a history, and its study."""
     with threadpool_limits(1):
-        found = study(past, SETTINGS)
+        found = study(past, settings)
         classifier = fitted(found.chosen.candidate, past.matrix, past.labels, 0)
     manifest = store.save(
         folder / "models",
         classifier,
         kind=found.chosen.candidate.name,
         thresholds=found.thresholds,
+        costs=found.rule,
+        review_capacity=settings.review_capacity,
         training_sha256=past.sha256,
         training_rows=len(past.labels),
         settings="test",
@@ -103,6 +106,32 @@ def test_the_truth_is_known_only_for_the_sample(tmp_path: Path, monkeypatch: pyt
     assert known.truth is not None
     assert len(known.truth) == len(past.labels) == len(found.compared_labels) + len(found.held_out)
     assert files.draw(known).keys() == PICTURES
+
+
+@pytest.mark.parametrize(
+    ("env", "expected"),
+    [
+        ({}, "no payment is blocked below p = 50 %."),
+        ({"REVIEW_CAPACITY": "0.03"}, "can check 3 % of the payments: so that their share fits"),
+        ({"REVIEW_CAPACITY": "0.9"}, "which is more than the rule needs"),
+    ],
+)
+def test_the_decisions_are_explained(tmp_path: Path, env: dict[str, str], expected: str) -> None:
+    """The text has the rule, and the tables have what it decides and costs."""
+    known, found = gathered(small(tmp_path), tmp_path, TrainingSettings.from_env(env))
+    assert expected in decisions.explanation(known)
+    _, by_decision = decisions.by_decision(known)
+    assert [row[0] for row in by_decision] == ["approve", "review", "block"]
+    assert sum(int(row[1]) for row in by_decision) == len(known.labels)
+    _, by_rule = decisions.by_rule(known)
+    ours, fixed, approved = (float(row[1]) for row in by_rule)
+    assert ours <= fixed < approved
+    _, by_amount = decisions.by_amount(known)
+    assert len(by_amount) == 5
+    assert expected in page._decisions(known)
+    assert decisions.lowest(found.costs, 85.0, REVIEWED) == 0.050001
+    assert decisions.lowest(found.costs, 85.0, BLOCKED) == 0.800001
+    assert decisions.lowest(Costs(fraud=0.0, review=9.0, wrong_block=9.0, min_block=1.0), 5.0, BLOCKED) is None
 
 
 def test_the_page_describes_each_candidate() -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from fraudstream.model import store
+from fraudstream.model.decision import Costs
 from fraudstream.model.drift_reference import Reference
 from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import simulate
@@ -140,6 +141,9 @@ def test_the_pickle_needs_nothing_of_the_trainer(env: dict[str, str], monkeypatc
     [
         ({"TRAINING_DATA": "/nowhere.csv"}, "no such file"),
         ({"TRAINING_SEED": "x"}, "TRAINING_SEED"),
+        ({"COST_OF_FRAUD": "-1"}, "COST_OF_FRAUD"),
+        ({"MIN_BLOCK_PROBABILITY": "50"}, "MIN_BLOCK_PROBABILITY"),
+        ({"REVIEW_CAPACITY": "5"}, "REVIEW_CAPACITY"),
         ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),
     ],
 )
@@ -192,6 +196,38 @@ def test_other_costs_give_another_version(env: dict[str, str]) -> None:
     assert (before.thresholds.block, after.thresholds.block) == (0.8, 0.98)
     model = store.rollback(Path(env["MODELS_DIR"]))
     assert (model.version, model.thresholds) == (before.version, before.thresholds)
+
+
+def test_a_model_decides_by_the_costs_in_the_settings(env: dict[str, str]) -> None:
+    """The manifest has the rule, and what it costs beside the fixed thresholds."""
+    main([], env)
+    model, manifest = store.load(Path(env["MODELS_DIR"]), store.NO_PINS)
+    assert model.rule == manifest.rule == Costs(fraud=15.0, review=5.0, wrong_block=25.0, min_block=0.5)
+    assert manifest.review_capacity is None
+    metrics = manifest.metrics
+    assert metrics["cost_per_payment_expected"] <= metrics["cost_per_payment_thresholds_expected"]
+    assert metrics["cost_per_payment_thresholds_expected"] < metrics["cost_per_payment_all_approved"]
+    other = env | {"COST_OF_FRAUD": "0", "MIN_BLOCK_PROBABILITY": "0.9"}
+    assert main([], other) == 0
+    assert active(env).rule == Costs(fraud=0.0, review=5.0, wrong_block=25.0, min_block=0.9)
+    assert len(versions(env)) == 2
+
+
+def test_a_capacity_raises_the_price_of_a_review(env: dict[str, str], capsys: pytest.CaptureFixture[str]) -> None:
+    """The manifest has the raised price in the rule, and the share; setting it back activates the version before."""
+    main([], env)
+    before = active(env)
+    capsys.readouterr()
+    assert main([], env | {"REVIEW_CAPACITY": "0.03"}) == 0
+    assert "review capacity applied" in capsys.readouterr().out
+    after = active(env)
+    assert before.costs is not None
+    assert after.costs is not None
+    assert after.costs.review > before.costs.review == 5.0
+    assert (after.review_capacity, after.sha256) == (0.03, before.sha256)
+    assert after.metrics["share_reviewed"] < before.metrics["share_reviewed"]
+    assert main([], env) == 0
+    assert active(env).version == before.version
 
 
 def test_costs_that_are_set_back_activate_their_version(env: dict[str, str]) -> None:

@@ -18,8 +18,8 @@ from sklearn.linear_model import LogisticRegression
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import store
+from fraudstream.model.decision import Costs, Thresholds
 from fraudstream.model.features import FEATURES
-from fraudstream.model.fraud_model import Thresholds
 from fraudstream.model.manifest import Manifest, encode
 from fraudstream.simulation import simulate
 
@@ -49,13 +49,16 @@ def classifier(strength: float = 1.0) -> LogisticRegression:
     return fitted(strength, LABELS)
 
 
-def save(folder: Path, strength: float = 1.0, model: Any = None, review: float = 0.1) -> Manifest:
+def save(
+    folder: Path, strength: float = 1.0, model: Any = None, review: float = 0.1, costs: Costs | None = None
+) -> Manifest:
     """Keep and activate a version."""
     return store.save(
         folder,
         model or classifier(strength),
         kind="test",
         thresholds=Thresholds(review=review, block=0.5),
+        costs=costs,
         training_sha256="a" * 64,
         training_rows=len(MATRIX),
         settings="none",

@@ -9,14 +9,19 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 from tests.integration.scorer import save_model
+from tests.unit.test_artifact import classifier
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import store
+from fraudstream.model.decision import Costs, Thresholds
 from fraudstream.model.drift_reference import FIELDS
 from fraudstream.model.features import FEATURES
 from fraudstream.model.manifest import Manifest, encode
+from fraudstream.runtime.metrics import ScorerMetrics
 from fraudstream.runtime.settings import ModelSettings
+from scorer.challenger import Challenger
 from scorer.champion import Champion, active_champion
+from scorer.gauges import update_models
 
 
 def made(folder: Path, **env: str) -> Champion:
@@ -56,6 +61,34 @@ def test_another_rule_of_the_same_model_takes_over(tmp_path: Path) -> None:
     store.rollback(tmp_path)
     assert looked(holder) == ["model swapped"]
     assert (holder.model.version, holder.model.thresholds.review) == (first.version, 0.1)
+
+
+def test_a_model_that_decides_by_cost_takes_over(tmp_path: Path) -> None:
+    """The log has its costs; the capacity it was trained for is a gauge, absent without one."""
+    save_model(tmp_path)
+    holder, metrics = made(tmp_path), ScorerMetrics()
+    challenger = Challenger(load=lambda: None)
+    update_models(metrics, holder, challenger)
+    assert next(iter(metrics.review_capacity.collect())).samples == []
+    manifest = store.save(
+        tmp_path,
+        classifier(),
+        kind="test",
+        thresholds=Thresholds(0.1, 0.5),
+        costs=Costs(fraud=15.0, review=8.5, wrong_block=25.0, min_block=0.5),
+        review_capacity=0.05,
+        training_sha256="a" * 64,
+        training_rows=200,
+        settings="none",
+        metrics={},
+    )
+    with capture_logs() as lines:
+        asyncio.run(holder.look())
+    (line,) = lines
+    assert (line["event"], line["version"], line["cost_of_review"]) == ("model swapped", manifest.version, 8.5)
+    update_models(metrics, holder, challenger)
+    (sample,) = next(iter(metrics.review_capacity.collect())).samples
+    assert (sample.labels, sample.value) == ({"version": manifest.version}, 0.05)
 
 
 def test_overridden_thresholds_are_another_version(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from tests.scores import PAYMENT, One, Record, scored_values
 
 from cli.audit.comparison import Comparisons
-from fraudstream.model.fraud_model import Thresholds
+from fraudstream.model.decision import Costs, Thresholds
 
 SHADOW = b',"challenger_probability":%.6f,"challenger_version":"%b"}'
 
@@ -36,3 +36,11 @@ def test_agreement_shift_and_table() -> None:
     text = comparison.text(*pair)
     assert "same decision: 50.00%" in text
     assert len(text.splitlines()) == 8
+
+
+def test_a_challenger_that_decides_by_cost() -> None:
+    """Its decision depends on the amount in the record too: 12.5."""
+    found = Comparisons({"new": Costs(fraud=15.0, review=5.0, wrong_block=25.0, min_block=0.5)}.get)
+    found.add([record(0.3, "review", 0.3), record(0.3, "review", 0.1), record(0.7, "block", 0.9)])
+    (comparison,) = found.pairs.values()
+    assert comparison.decisions == {("review", "review"): 1, ("review", "approve"): 1, ("block", "block"): 1}

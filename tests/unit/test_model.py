@@ -60,20 +60,20 @@ def test_decisions_follow_the_rounded_probability(values: list[float]) -> None:
     """Decisions are those that a reader of the CSV would compute."""
     fraud = model(np.array(values)).score(payments(len(values))) if values else np.empty(0)
     expected = ["block" if p >= 0.5 else "review" if p >= 0.1 else "approve" for p in fraud.tolist()]
-    assert model(fraud).decide(fraud) == expected
+    assert model(fraud).decide(fraud, np.ones(len(fraud))) == expected
 
 
 def test_a_threshold_belongs_to_the_stricter_side() -> None:
     """0.1 is reviewed, 0.5 is blocked, and so is a probability that only rounds to them."""
     fraud = model(np.array([0.0999994, 0.0999996, 0.1, 0.4999996, 0.5])).score(payments(5))
-    assert model(fraud).decide(fraud) == ["approve", "review", "review", "block", "block"]
+    assert model(fraud).decide(fraud, np.ones(len(fraud))) == ["approve", "review", "review", "block", "block"]
 
 
 def test_an_empty_batch_is_scored() -> None:
     """The classifier is not called."""
     untouched = FraudModel(content_sha256="0" * 64, classifier=Fixed(RuntimeError()), thresholds=THRESHOLDS)
     assert untouched.score(np.empty((0, 5))).shape == (0,)
-    assert untouched.decide(np.empty(0)) == []
+    assert untouched.decide(np.empty(0), np.empty(0)) == []
 
 
 @pytest.mark.parametrize("shape", [(5,), (3, 4), (3, 6), (0, 4), (2, 5, 1)])
@@ -122,7 +122,7 @@ def test_thresholds_that_make_no_sense_are_refused(review: float, block: float) 
 def test_thresholds_can_be_replaced() -> None:
     """Settings override the manifest's."""
     strict = replace(model(np.array([0.2])), thresholds=Thresholds(review=0.01, block=0.02))
-    assert strict.decide(np.array([0.2])) == ["block"]
+    assert strict.decide(np.array([0.2]), np.ones(1)) == ["block"]
 
 
 def test_ranges_are_those_of_the_wire() -> None:

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from tests.integration.scorer import save_model
+from tests.unit.test_artifact import save
 
 from cli.__main__ import main
 from fraudstream.model import store
+from fraudstream.model.decision import Costs
 
 
 @pytest.fixture(autouse=True)
@@ -60,6 +62,24 @@ def test_both_rules_of_a_model_are_listed(models: Path, capsys: pytest.CaptureFi
     assert store.load(models, store.NO_PINS)[0].thresholds.review == 0.1
     output_of(capsys, "rollback")
     assert store.load(models, store.NO_PINS)[0].thresholds.review == 0.3
+
+
+def test_the_rule_of_each_version_is_listed(
+    models: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Thresholds, or costs; thresholds in the settings replace costs."""
+    save(models)
+    priced = save(models, costs=Costs(fraud=15.0, review=5.5, wrong_block=25.0, min_block=0.5))
+    listed = output_of(capsys, "list")
+    assert "thresholds 0.100, 0.500" in listed
+    assert "cost: fraud 15, review 5.5, wrong block 25; blocks from 0.5" in listed
+    shown = json.loads(output_of(capsys, "show"))
+    assert shown["costs"] == {"fraud": 15.0, "review": 5.5, "wrong_block": 25.0, "min_block": 0.5}
+    monkeypatch.setenv("REVIEW_THRESHOLD", "0.2")
+    published = priced.with_thresholds(0.2, None).version
+    assert f"with review 0.2 and block 0.5, {priced.version} scores as model_version {published}" in output_of(
+        capsys, "list"
+    )
 
 
 @pytest.mark.parametrize("arguments", [("list",), ("show",), ("promote", "abc"), ("rollback",)])

@@ -20,7 +20,7 @@ from cli import __main__ as cli
 from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
 from fraudstream.model import store
-from fraudstream.model.features import matrix
+from fraudstream.model.features import AMOUNT, matrix
 from fraudstream.payment import FIELDS, PAYMENT, InvalidPayment, Payment, check_all, columns, decode
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
@@ -90,11 +90,12 @@ def test_scores_are_those_of_the_stream(tmp_path: Path, env: dict[str, str], row
     out = tmp_path / "outputs" / "mine.scored.csv"
     assert out.read_text().splitlines()[0] == HEADER
     model = store.load(tmp_path / "models", store.NO_PINS)[0]
-    probabilities = model.score(matrix(columns(rows)))
+    features = matrix(columns(rows))
+    probabilities = model.score(features)
     found = table_rows(out)
     assert [{field: json.loads(row[field]) for field in COLUMNS.split(",")} for row in found] == rows
     assert [float(row["fraud_probability"]) for row in found] == probabilities.tolist()
-    assert [row["decision"] for row in found] == model.decide(probabilities)
+    assert [row["decision"] for row in found] == model.decide(probabilities, features[:, AMOUNT])
     assert {(row["timestamp"], row["partition"], row["model_version"]) for row in found} <= {("", "0", model.version)}
     first = 2 if name == "csv" else 1
     assert [int(row["offset"]) for row in found] == list(range(first, first + len(rows)))

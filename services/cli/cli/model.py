@@ -14,7 +14,7 @@ from fraudstream.model.manifest import Manifest, encode, read_manifest
 from fraudstream.runtime import terminal
 from fraudstream.runtime.settings import ModelSettings
 
-_COLUMNS = ("", "version", "kind", "rows", "log loss", "auc", "review", "block", "scikit-learn")
+_COLUMNS = ("", "version", "kind", "rows", "log loss", "auc", "decides by", "scikit-learn")
 
 
 async def run_model(env: Mapping[str, str], _: asyncio.Event, arguments: argparse.Namespace) -> int:
@@ -102,7 +102,7 @@ def _report(active: Manifest, settings: ModelSettings) -> None:
 
 
 def _published(manifest: Manifest, settings: ModelSettings) -> str:
-    """Return a line if the settings override the thresholds, and so change the version that scorers publish."""
+    """Return a line if the settings override the rule, and so change the version that scorers publish."""
     published = manifest.with_thresholds(settings.review_threshold, settings.block_threshold)
     if published.content_sha256 == manifest.content_sha256:
         return ""
@@ -111,6 +111,15 @@ def _published(manifest: Manifest, settings: ModelSettings) -> str:
         f"REVIEW_THRESHOLD, BLOCK_THRESHOLD: with review {limits.review:g} and block {limits.block:g}, "
         f"{manifest.version} scores as model_version {published.version}\n"
     )
+
+
+def _rule(manifest: Manifest) -> str:
+    """Return the decision rule as text; `show` has all its digits."""
+    limits, costs = manifest.thresholds, manifest.costs
+    if costs is None:
+        return f"thresholds {limits.review:.3f}, {limits.block:.3f}"
+    prices = f"fraud {costs.fraud:g}, review {costs.review:g}, wrong block {costs.wrong_block:g}"
+    return f"cost: {prices}; blocks from {costs.min_block:g}"
 
 
 def _row(manifest: Manifest, active: Manifest | None) -> Sequence[str]:
@@ -124,7 +133,6 @@ def _row(manifest: Manifest, active: Manifest | None) -> Sequence[str]:
         f"{manifest.training_rows:,}",
         metric("log_loss"),
         metric("auc"),
-        f"{manifest.thresholds.review:.3f}",
-        f"{manifest.thresholds.block:.3f}",
+        _rule(manifest),
         manifest.libraries.scikit_learn,
     )

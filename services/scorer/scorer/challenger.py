@@ -14,6 +14,7 @@ import structlog
 
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
+from fraudstream.model.features import AMOUNT
 from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.manifest import Manifest
 from fraudstream.runtime.log_on_change import Every, LogOnChange
@@ -99,7 +100,7 @@ class Challenger:
             self._pause(str(error))
             return None
         seconds = self.spent() - started_s
-        self._compare(champion, model, probabilities, shadow, seconds)
+        self._compare(champion, model, matrix[:, AMOUNT], probabilities, shadow, seconds)
         if seconds > max(_MOST_S, _MOST_S_PER_PAYMENT * len(matrix)):
             self._pause(f"{1000 * seconds:.0f} ms for {len(matrix)} payments")
         return Shadow(shadow, model.version)
@@ -109,10 +110,16 @@ class Challenger:
         self._paused_until_s = self.now() + _PAUSE_S
 
     def _compare(
-        self, champion: FraudModel, model: FraudModel, probabilities: Floats, shadow: Floats, seconds: float
+        self,
+        champion: FraudModel,
+        model: FraudModel,
+        amounts: Floats,
+        probabilities: Floats,
+        shadow: Floats,
+        seconds: float,
     ) -> None:
         tally = self._tally
-        agreed = sum(map(str.__eq__, champion.decide(probabilities), model.decide(shadow)))
+        agreed = sum(map(str.__eq__, champion.decide(probabilities, amounts), model.decide(shadow, amounts)))
         tally.payments += len(shadow)
         tally.agreed += agreed
         self.compared(len(shadow), agreed)

@@ -34,7 +34,16 @@ Load = Callable[[], Loaded]
 _LOOK_EVERY_S = 2.0
 _WARM_UP_ROWS = (1, 1_000)
 # fields without influence on a decision; drift is measured against `reference`
-_DESCRIPTION = ("kind", "metrics", "reference", "libraries", "training_sha256", "training_rows", "settings")
+_DESCRIPTION = (
+    "kind",
+    "metrics",
+    "reference",
+    "review_capacity",
+    "libraries",
+    "training_sha256",
+    "training_rows",
+    "settings",
+)
 
 
 def active_champion(settings: ModelSettings) -> "Champion":
@@ -83,6 +92,11 @@ class Champion:
         """The distributions that drift is measured against; None if the manifest has none."""
         return self._loaded.reference
 
+    @property
+    def review_capacity(self) -> float | None:
+        """The share of payments that reviewers can check, from the manifest; None: no limit."""
+        return self._loaded.manifest.review_capacity
+
     def explain_version(self) -> None:
         """Log why the published version differs from the version at training, if it does."""
         model, manifest = self.model, self._loaded.manifest
@@ -98,8 +112,7 @@ class Champion:
                 "thresholds overridden",
                 model=manifest.version,
                 model_version=model.version,
-                review=model.thresholds.review,
-                block=model.thresholds.block,
+                **model.rule.parameters(),
                 by="REVIEW_THRESHOLD, BLOCK_THRESHOLD",
             )
 
@@ -128,8 +141,7 @@ class Champion:
                 version=model.version,
                 was=previous.version,
                 kind=self.kind,
-                review=model.thresholds.review,
-                block=model.thresholds.block,
+                **model.rule.parameters(),
             )
             self.explain_version()
         elif was_refused:

@@ -22,6 +22,9 @@ def update_models(metrics: ScorerMetrics, champion: Champion, challenger: Challe
     metrics.model.labels("champion", used.version, champion.kind).set(1)
     if shadow and shadow.content_sha256 != used.content_sha256:  # otherwise it does not score
         metrics.model.labels("challenger", shadow.version, challenger.kind).set(1)
+    metrics.review_capacity.clear()
+    if champion.review_capacity is not None:
+        metrics.review_capacity.labels(used.version).set(champion.review_capacity)
     metrics.model_refused.set(champion.refused is not None)
 
 

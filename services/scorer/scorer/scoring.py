@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from fraudstream.arrays import Floats
 from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
 from fraudstream.fitting import RECORD_BYTES, batch_bytes, fitted
-from fraudstream.model.features import matrix
+from fraudstream.model.features import AMOUNT, matrix
 from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
@@ -78,7 +78,7 @@ class Scorer:
         decoded = {partition: _decoded(batch) for partition, batch in records.items()}
         features = np.concatenate([one.matrix for one in decoded.values()])
         probabilities = self.model.score(features)
-        decisions = self.model.decide(probabilities)
+        decisions = self.model.decide(probabilities, features[:, AMOUNT])
         shadow = self.challenger(features, self.model, probabilities)
         places, scored, first = {}, {}, 0
         for partition, one in decoded.items():

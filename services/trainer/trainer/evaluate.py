@@ -4,10 +4,9 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
-from fraudstream.model.fraud_model import Thresholds
+from fraudstream.model.decision import BLOCKED, REVIEWED, Costs, Rule, Thresholds
 from trainer import calibrate, fit, thresholds
 from trainer.history import Floats, Integers
-from trainer.thresholds import Costs
 
 _HELD_OUT = 0.2
 
@@ -33,12 +32,23 @@ def metrics(labels: Integers, fraud: Floats) -> dict[str, float]:
     }
 
 
-def costs(labels: Integers, fraud: Floats, amounts: Floats, limits: Thresholds, prices: Costs) -> dict[str, float]:
+def costs(labels: Integers, fraud: Floats, amounts: Floats, rule: Rule, prices: Costs) -> dict[str, float]:
     """Return actual, expected and all-approved cost per payment, in its currency, and shares reviewed and blocked."""
+    decisions = rule.decide(fraud, amounts)
     return {
-        "cost_per_payment": thresholds.actual_cost(labels, fraud, amounts, limits, prices),
-        "cost_per_payment_expected": thresholds.expected_cost(fraud, amounts, limits, prices),
-        "cost_per_payment_all_approved": float((labels * amounts).mean()),
-        "share_reviewed": float(((fraud >= limits.review) & (fraud < limits.block)).mean()),
-        "share_blocked": float((fraud >= limits.block).mean()),
+        "cost_per_payment": thresholds.actual_cost(labels, fraud, amounts, rule, prices),
+        "cost_per_payment_expected": thresholds.expected_cost(fraud, amounts, rule, prices),
+        "cost_per_payment_all_approved": float((labels * (amounts + prices.fraud)).mean()),
+        "share_reviewed": float((decisions == REVIEWED).mean()),
+        "share_blocked": float((decisions == BLOCKED).mean()),
+    }
+
+
+def costs_of_thresholds(
+    labels: Integers, fraud: Floats, amounts: Floats, limits: Thresholds, prices: Costs
+) -> dict[str, float]:
+    """Return actual and expected cost per payment of fixed thresholds, which the decision rule is compared with."""
+    return {
+        "cost_per_payment_thresholds": thresholds.actual_cost(labels, fraud, amounts, limits, prices),
+        "cost_per_payment_thresholds_expected": thresholds.expected_cost(fraud, amounts, limits, prices),
     }

@@ -11,13 +11,14 @@ from threadpoolctl import threadpool_limits
 
 from fraudstream.model.calibration import Calibrated
 from fraudstream.model.curves import CurveLogit
-from fraudstream.model.fraud_model import SMALLEST, Classifier
+from fraudstream.model.features import AMOUNT
+from fraudstream.model.fraud_model import SMALLEST, Classifier, published
 from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.settings import LogSettings, TrainingSettings
 from fraudstream.simulation import labels, simulate, true_probability
-from trainer import calibrate, history
+from trainer import calibrate, history, thresholds
 from trainer.history import Floats
-from trainer.study import final_model, study
+from trainer.study import Study, final_model, study
 
 FRESH_PAYMENTS = 1_000_000
 _SEED = 777
@@ -44,7 +45,8 @@ def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
     """Train on the simulated history `data` and compare with the true probabilities of new payments."""
     past, settings = history.read(data), TrainingSettings.from_env({})
     with threadpool_limits(1):
-        model = final_model(past, study(past, settings), settings.seed)
+        found = study(past, settings)
+        model = final_model(past, found, settings.seed)
     rng = np.random.default_rng(_SEED)
     matrix = simulate(rng, payments).matrix()
     truth, outcomes = np.clip(true_probability(matrix), SMALLEST, 1.0 - SMALLEST), labels(rng, matrix)
@@ -54,6 +56,7 @@ def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
     entropy = _expected_log_loss(truth, truth)
     excess = 100.0 * (_expected_log_loss(truth, scores) / entropy - 1.0)
     error = calibrate.reliability(truth, scores).error
+    cost = _relative_cost(found, truth, scores, matrix[:, AMOUNT])
     parameters = _count_parameters(model.classifier)
     theory = 100.0 * parameters / (2 * len(past.labels)) / entropy
     note = f"d/2n of {parameters} fitted parameters: {theory:.2f} %" if parameters else ""
@@ -61,6 +64,7 @@ def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
         Figure(name="AUC relative to truth", value=float(auc), goal=0.995, higher_is_better=True),
         Figure(name="average precision relative to truth", value=float(precision), goal=0.97, higher_is_better=True),
         Figure(name="log loss above the truth, %", value=excess, goal=1.0, higher_is_better=False, note=note),
+        Figure(name="cost per payment relative to truth", value=cost, goal=1.03, higher_is_better=False),
         Figure(name="calibration error", value=error, goal=0.005, higher_is_better=False),
     ]
 
@@ -79,6 +83,15 @@ def table(figures: list[Figure]) -> str:
 def _expected_log_loss(truth: Floats, fraud: Floats) -> float:
     """Return the mean over all possible outcomes of the payments."""
     return float(-(truth * np.log(fraud) + (1.0 - truth) * np.log1p(-fraud)).mean())
+
+
+def _relative_cost(found: Study, truth: Floats, fraud: Floats, amounts: Floats) -> float:
+    """Return the expected cost of decisions on probabilities `fraud`, relative to that of decisions on the truth."""
+    ours, best = (
+        thresholds.cost(truth, found.rule.decide(known, amounts), amounts, found.costs).mean()
+        for known in (fraud, published(truth))
+    )
+    return float(ours / best)
 
 
 def _count_parameters(classifier: Classifier) -> int:

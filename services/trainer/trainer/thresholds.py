@@ -1,64 +1,68 @@
-"""Costs of wrong decisions → the probabilities from which a payment is reviewed or blocked.
+"""Costs of wrong decisions → the fixed thresholds of least cost, and the cost of any decision rule.
 
-A payment of amount a that is fraud with probability p is expected to cost
+`fraudstream.model.decision` has the costs of a payment's three decisions, and the rule that takes the cheapest of them
+for each payment. Fixed thresholds depend on the probability only, not on the amount: the rule is compared with them,
+and they are the other one if only one of `REVIEW_THRESHOLD` and `BLOCK_THRESHOLD` is set.
 
-    approved   p * a            the amount is lost if it is fraud
-    reviewed   r                a person checks it, and is assumed to be right
-    blocked    (1 - p) * w      a customer is rejected if it is not fraud
-
-Reviewing is cheaper than approving where p * a > r; blocking is cheaper than reviewing where (1 - p) * w < r, so from
-p = 1 - r / w on, whatever the amount. Where w <= r a review never pays, and payments are either approved or blocked.
-
-Thresholds depend on p only, not on a. So the lower one is where the history's payments, ordered by p, cost least in
-total when all below are approved and all above get the cheaper of review and block. The expected loss p * a is used
-instead of the actual one: with few frauds, a handful of amounts would decide.
+Blocking is cheaper than reviewing from p = 1 - review / wrong_block on, whatever the amount. The review threshold is
+where the history's payments, ordered by p, cost least in total when all below are approved and all above are reviewed
+or blocked. The expected loss p * (amount + fraud) is used instead of the actual one: with few frauds, a handful of
+amounts would decide.
 """
-
-from dataclasses import dataclass
 
 import numpy as np
 
-from fraudstream.model.fraud_model import DECIMALS, SMALLEST, Thresholds
+from fraudstream.model.decision import Costs, Positions, Rule, Thresholds
+from fraudstream.model.fraud_model import DECIMALS, SMALLEST
 from trainer.history import Floats, Integers
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Costs:
-    """Costs in the payments' currency, both above zero."""
+def choose(fraud: Floats, amounts: Floats, costs: Costs, capacity: float | None = None) -> Thresholds:
+    """Return the thresholds with the least total expected cost over payments (at least one).
 
-    review: float
-    """Cost of the review of one payment by a person."""
-    wrong_block: float
-    """Cost of blocking a legitimate payment: the margin, the call, and the customer who leaves."""
-
-
-def choose(fraud: Floats, amounts: Floats, costs: Costs) -> Thresholds:
-    """Return the thresholds with the least total expected cost over payments (at least one)."""
+    No payment is blocked below `costs.min_block`; with a capacity, at most that share of the payments is reviewed.
+    """
     order = np.argsort(fraud, kind="stable")
     fraud, amounts = fraud[order], amounts[order]
-    approved = fraud * amounts
-    stopped = np.minimum(costs.review, (1.0 - fraud) * costs.wrong_block)
-    # total[i] is the cost of approving the i payments with the lowest scores, minus that of approving none
-    total = np.concatenate([[0.0], np.cumsum(approved - stopped)])
-    possible = np.concatenate([[True], fraud[1:] > fraud[:-1], [True]])
-    lower = _between(fraud, int(np.argmin(np.where(possible, total, np.inf))))
-    upper = round(1.0 - costs.review / costs.wrong_block, DECIMALS)
+    count = len(fraud)
+    # for each number of payments to approve, the lowest ones: the number of payments below the block threshold
+    approved = np.arange(count + 1)
+    ties_begin = np.append(np.searchsorted(fraud, fraud), count)
+    cheapest = max(round(1.0 - costs.review / costs.wrong_block, DECIMALS), costs.min_block)
+    wanted = np.maximum(approved, np.searchsorted(fraud, cheapest))
+    most = np.minimum(approved + reviewers(count, capacity), count)
+    unblocked = np.where(wanted <= most, wanted, ties_begin[most])
+    loss = np.concatenate([[0.0], np.cumsum(fraud * (amounts + costs.fraud))])
+    blocked = np.concatenate([[0.0], np.cumsum((1.0 - fraud) * costs.wrong_block)])
+    total = loss[approved] + costs.review * (unblocked - approved) + blocked[-1] - blocked[unblocked]
+    possible = (
+        (ties_begin == approved) & (unblocked >= approved) & (unblocked >= np.searchsorted(fraud, costs.min_block))
+    )
+    best = int(np.argmin(np.where(possible, total, np.inf)))
+    lower = _between(fraud, best)
+    upper = cheapest if wanted[best] <= most[best] else max(_between(fraud, int(unblocked[best])), costs.min_block)
     return Thresholds(review=lower, block=min(max(lower, upper), 1.0 - SMALLEST))
 
 
-def expected_cost(fraud: Floats, amounts: Floats, thresholds: Thresholds, costs: Costs) -> float:
+def reviewers(count: int, capacity: float | None) -> int:
+    """Return how many of `count` payments can be reviewed."""
+    return count if capacity is None else int(capacity * count + SMALLEST)
+
+
+def expected_cost(fraud: Floats, amounts: Floats, rule: Rule, costs: Costs) -> float:
     """Return the cost per payment if the probabilities are right."""
-    return float(_cost(fraud, fraud, amounts, thresholds, costs).mean())
+    return float(cost(fraud, rule.decide(fraud, amounts), amounts, costs).mean())
 
 
-def actual_cost(labels: Integers, fraud: Floats, amounts: Floats, thresholds: Thresholds, costs: Costs) -> float:
+def actual_cost(labels: Integers, fraud: Floats, amounts: Floats, rule: Rule, costs: Costs) -> float:
     """Return the actual cost per payment, by its outcome."""
-    return float(_cost(labels.astype(np.float64), fraud, amounts, thresholds, costs).mean())
+    return float(cost(labels.astype(np.float64), rule.decide(fraud, amounts), amounts, costs).mean())
 
 
-def _cost(outcomes: Floats, fraud: Floats, amounts: Floats, thresholds: Thresholds, costs: Costs) -> Floats:
-    approved, blocked = outcomes * amounts, (1.0 - outcomes) * costs.wrong_block
-    return np.where(fraud < thresholds.review, approved, np.where(fraud < thresholds.block, costs.review, blocked))
+def cost(outcomes: Floats, decisions: Positions, amounts: Floats, costs: Costs) -> Floats:
+    """Return the cost of each payment; its outcome is 0 or 1, or the probability of fraud."""
+    approved, blocked = outcomes * (amounts + costs.fraud), (1.0 - outcomes) * costs.wrong_block
+    return np.choose(decisions, (approved, np.full_like(approved, costs.review), blocked))
 
 
 def _between(ordered: Floats, below: int) -> float:

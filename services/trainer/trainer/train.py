@@ -36,6 +36,8 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         model.classifier,
         kind=found.chosen.candidate.name,
         thresholds=found.thresholds,
+        costs=found.rule,
+        review_capacity=settings.review_capacity,
         training_sha256=history.sha256,
         training_rows=len(history.labels),
         settings=fingerprint(settings),
@@ -97,11 +99,15 @@ def ensure_active(manifest: Manifest, models_dir: Path, pins: frozenset[str]) ->
 
 def fingerprint(settings: TrainingSettings) -> str:
     """Return the settings and constants that determine the model, besides the history and the libraries."""
-    costs = f"cost of a review {settings.cost_of_review!r}, of a wrong block {settings.cost_of_wrong_block!r}"
-    return f"recipe {fit.RECIPE}, seed {settings.seed}, {costs}, reference {REFERENCE}"
+    costs = (
+        f"cost of a review {settings.cost_of_review!r}, of a wrong block {settings.cost_of_wrong_block!r}, "
+        f"of a fraud {settings.cost_of_fraud!r}"
+    )
+    limits = f"block from {settings.min_block_probability!r}, review capacity {settings.review_capacity!r}"
+    return f"recipe {fit.RECIPE}, seed {settings.seed}, {costs}, {limits}, reference {REFERENCE}"
 
 
 def _reference(model: FraudModel, history: History, found: Study) -> dict[str, Any]:
-    """Return the costs behind the thresholds and the reference of drift: the history as the scorer would score it."""
+    """Return the prices behind the decision rule and the drift reference: the history as the scorer would score it."""
     costs = {"review": found.costs.review, "wrong_block": found.costs.wrong_block}
     return {"costs": costs, drift.KEY: drift.Reference.of(history.matrix, model.score(history.matrix)).as_json()}

@@ -6,7 +6,8 @@ Public modules, each of which lists its public names in `__all__`:
 - `fraudstream.scored_payment`: rows of the CSV and records of `scored-payments`, read
 - `fraudstream.simulation`: simulated payments, and the true probability that each is fraud
 - `fraudstream.model.features`: the matrix that a classifier gets
-- `fraudstream.model.fraud_model`: the interface of a classifier, thresholds, and scores
+- `fraudstream.model.decision`: decision rules, by expected cost or by thresholds
+- `fraudstream.model.fraud_model`: the interface of a classifier, and scores
 - `fraudstream.model.store`: models saved, activated and loaded
 - `fraudstream.errors`: errors by what the caller must do
 

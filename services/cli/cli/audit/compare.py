@@ -11,7 +11,7 @@ from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.model import store
-from fraudstream.model.fraud_model import Thresholds
+from fraudstream.model.decision import Rule
 from fraudstream.offsets import Log as Retained
 from fraudstream.runtime.settings import KafkaSettings
 
@@ -27,7 +27,7 @@ async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int,
         logs = await reader.retained(range(count))
         starts = {partition: await start_of_last(reader, partition, one, last) for partition, one in logs.items()}
         progress = Progress("comparing", sum(one.end - starts[partition] for partition, one in logs.items()), log)
-        comparisons = Comparisons(cache(partial(_thresholds, models_dir)))
+        comparisons = Comparisons(cache(partial(_rule, models_dir)))
         for partition, one in logs.items():
             async for records in reader.records(partition, starts[partition], one.end):
                 comparisons.add(records)
@@ -51,11 +51,11 @@ async def start_of_last(reader: TopicReader, partition: int, log: Retained, want
     return offsets[-wanted] if len(offsets) >= wanted else start
 
 
-def _thresholds(models_dir: Path, version: str) -> Thresholds | None:
-    """Return the thresholds of a stored version; records of an older release have its older version."""
+def _rule(models_dir: Path, version: str) -> Rule | None:
+    """Return the decision rule of a stored version; records of an older release have its older version."""
     for manifest in store.kept(models_dir):
         if version in {manifest.version, manifest.older_version}:
-            return Thresholds(manifest.thresholds.review, manifest.thresholds.block)
+            return manifest.rule
     return None
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pydantic_core
 
-from fraudstream.model.fraud_model import Thresholds
+from fraudstream.model.decision import Rule
 from fraudstream.payment import DECISIONS
 from fraudstream.record import Record
 from fraudstream.runtime.escaping import visible
@@ -53,11 +53,11 @@ class Comparison:
 class Comparisons:
     """Comparisons by (champion, challenger) in `pairs`; `left_out` counts records that can't be compared."""
 
-    def __init__(self, thresholds: Callable[[str], Thresholds | None]) -> None:
-        """`thresholds` returns those of a challenger's version; with None its payments are not compared."""
+    def __init__(self, rule_of: Callable[[str], Rule | None]) -> None:
+        """`rule_of` returns the rule of a challenger's version; with None its payments are not compared."""
         self.pairs: dict[tuple[str, str], Comparison] = {}
         self.left_out = 0
-        self._thresholds = thresholds
+        self._rule_of = rule_of
 
     def add(self, records: Iterable[Record]) -> None:
         """Add records of the scored topic; those without a challenger's score are skipped."""
@@ -67,19 +67,18 @@ class Comparisons:
                 if "challenger_version" not in event:
                     continue
                 pair = str(event["model_version"]), str(event["challenger_version"])
-                limits = self._thresholds(pair[1])
-                if limits is None:
+                rule = self._rule_of(pair[1])
+                if rule is None:
                     self.left_out += 1
                     continue
-                self._count(
-                    pair, limits, event["decision"], event["fraud_probability"], event["challenger_probability"]
-                )
+                challenger = event["challenger_probability"]
+                (theirs,) = rule.decide(np.array([challenger]), np.array([event["amount"]]))
+                self._count(pair, event["decision"], DECISIONS[theirs], event["fraud_probability"], challenger)
             except (ValueError, TypeError, KeyError):
                 self.left_out += 1
 
-    def _count(self, pair: tuple[str, str], limits: Thresholds, ours: str, champion: float, challenger: float) -> None:
+    def _count(self, pair: tuple[str, str], ours: str, theirs: str, champion: float, challenger: float) -> None:
         shift = float(np.log(challenger / (1 - challenger)) - np.log(champion / (1 - champion)))
-        theirs = DECISIONS[(challenger >= limits.review) + (challenger >= limits.block)]
         comparison = self.pairs.setdefault(pair, Comparison())
         comparison.payments += 1
         comparison.decisions[ours, theirs] += 1

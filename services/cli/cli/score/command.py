@@ -11,7 +11,7 @@ from cli.progress import Progress
 from cli.score.writing import Results, rejected_beside
 from fraudstream.errors import FraudstreamError
 from fraudstream.model import store
-from fraudstream.model.features import matrix
+from fraudstream.model.features import AMOUNT, matrix
 from fraudstream.model.fraud_model import FraudModel
 from fraudstream.payment import columns
 from fraudstream.payment_files.reading import count_lines, opened
@@ -74,11 +74,12 @@ def _score(batch: Batch, model: FraudModel, results: Results) -> None:
     for one in batch.rejected:
         results.reject(one.line, one.reason, one.detail)
     by_field = columns(batch.rows)
-    probabilities = model.score(matrix(by_field))
+    features = matrix(by_field)
+    probabilities = model.score(features)
     scored = Scored(
         payments=by_field,
         fraud_probability=probabilities.tolist(),
-        decision=model.decide(probabilities),
+        decision=model.decide(probabilities, features[:, AMOUNT]),
         model_version=[model.version] * len(batch.lines),
         timestamp_ms=[_NO_TIMESTAMP] * len(batch.lines),
         partition=[0] * len(batch.lines),

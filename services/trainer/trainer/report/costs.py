@@ -1,10 +1,11 @@
-"""Picture of the cost per payment by threshold, expected and actual."""
+"""Picture of the cost per payment by fixed threshold, expected and actual, beside the cost of the decision rule."""
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fraudstream.model.fraud_model import SMALLEST, Thresholds
+from fraudstream.model.decision import Thresholds
+from fraudstream.model.fraud_model import SMALLEST
 from trainer import thresholds
 from trainer.history import Floats
 from trainer.report import style
@@ -29,11 +30,11 @@ def picture(facts: Facts) -> Figure:
     left.set_ylabel("cost per payment")
     handles, labels = left.get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    style.mark(left, chosen.review, "chosen", style.REVIEW)
-    style.mark(right, chosen.block, "chosen", style.BLOCK)
+    style.mark(left, chosen.review, "best", style.REVIEW)
+    style.mark(right, chosen.block, "best", style.BLOCK)
     figure.suptitle(
         f"In the payments' currency: a review costs {costs.review:g}, a wrong block {costs.wrong_block:g}, "
-        "a missed fraud its amount",
+        f"a missed fraud its amount and {costs.fraud:g}",
         x=0.01,
         ha="left",
         fontsize=10.5,
@@ -45,10 +46,11 @@ def _curve(axes: Axes, facts: Facts, at: Floats, tried: list[Thresholds]) -> Non
     amounts = facts.matrix[:, 0]
     expected = [thresholds.expected_cost(facts.fraud, amounts, one, facts.study.costs) for one in tried]
     actual = [thresholds.actual_cost(facts.labels, facts.fraud, amounts, one, facts.study.costs) for one in tried]
-    axes.plot(at, expected, color=style.MODEL, label="expected (used to choose the thresholds)")
-    axes.plot(at, actual, color=style.FRAUD, linewidth=1.4, linestyle="--", label="actual")
+    axes.plot(at, expected, color=style.MODEL, label="fixed thresholds, expected")
+    axes.plot(at, actual, color=style.FRAUD, linewidth=1.4, linestyle="--", label="fixed thresholds, actual")
     top = min(_HIGHEST * min(expected), 1.15 * max(*expected, *actual))
-    axes.axhline(
-        float((facts.labels * amounts).mean()), color=style.FAINT, linewidth=1.2, linestyle=":", label="all approved"
-    )
+    rule = thresholds.expected_cost(facts.fraud, amounts, facts.study.rule, facts.study.costs)
+    axes.axhline(rule, color=style.INK, linewidth=1.4, label="least cost of each payment, expected")
+    approved = float((facts.labels * (amounts + facts.study.costs.fraud)).mean())
+    axes.axhline(approved, color=style.FAINT, linewidth=1.2, linestyle=":", label="all approved")
     axes.set_ylim(0, top)

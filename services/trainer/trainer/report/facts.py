@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fraudstream.model.fraud_model import SMALLEST, Classifier
+from fraudstream.model.decision import Positions
+from fraudstream.model.features import AMOUNT
+from fraudstream.model.fraud_model import Classifier, published
 from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import true_probability
 from trainer import make_data
@@ -26,6 +28,8 @@ class Facts:
     matrix: Floats
     labels: Integers
     fraud: Floats
+    decisions: Positions
+    """Decisions on the same payments by the model's rule."""
     truth: Floats | None
     """True probabilities of the same payments, known for the simulated history only."""
 
@@ -35,7 +39,7 @@ def gather(history: History, study: Study, classifier: Classifier, manifest: Man
     held_out = history.matrix[study.held_out]
     matrix = np.concatenate([study.compared_matrix, held_out])
     labels = np.concatenate([study.compared_labels, history.labels[study.held_out]])
-    fraud = np.clip(np.concatenate([study.compared_fraud, study.scores]), SMALLEST, 1.0 - SMALLEST)
+    fraud = published(np.concatenate([study.compared_fraud, study.scores]))
     kept = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), _MOST_PAYMENTS)).astype(np.int64))
     simulated = history.sha256 == make_data.sha256()
     return Facts(
@@ -46,5 +50,6 @@ def gather(history: History, study: Study, classifier: Classifier, manifest: Man
         matrix=matrix[kept],
         labels=labels[kept],
         fraud=fraud[kept],
+        decisions=study.rule.decide(fraud[kept], matrix[kept, AMOUNT]),
         truth=true_probability(matrix[kept]) if simulated else None,
     )

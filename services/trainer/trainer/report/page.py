@@ -8,6 +8,7 @@ from datetime import datetime
 import numpy as np
 
 from fraudstream.model.features import FEATURES
+from trainer.report import decisions
 from trainer.report.facts import Facts
 from trainer.report.style import percent
 
@@ -33,18 +34,20 @@ _TITLES = {
     "ranking": "Ranking of payments",
     "reliability": "Calibration",
     "scores": "Distribution of scores",
-    "costs": "Cost by threshold",
+    "costs": "Cost by fixed threshold",
     "effects": "Effect of each field",
     "candidates": "Candidate models",
 }
 _CAPTIONS = {
     "ranking": """The share of frauds among stopped payments, and the share of all frauds that are stopped, for every
-        possible threshold; the dots are the two chosen thresholds.""",
+        possible threshold. The dots are the decisions: they may be off the curves, as decisions depend on the amount
+        too.""",
     "reliability": """Payments in 20 groups of equal size by score. On the dotted line, five of a hundred payments
         scored 5 % are frauds.""",
     "scores": "Each class is shown separately: both areas are 100 %.",
-    "costs": """A missed fraud costs its amount. The expected cost weighs each outcome by its probability, so that a few
-        large amounts do not decide; the chosen thresholds have the lowest expected cost.""",
+    "costs": """For comparison: fixed thresholds, which depend on the probability only. The expected cost weighs each
+        outcome by its probability, so that a few large amounts do not decide. Marked are the thresholds of lowest
+        expected cost under the same capacity of reviewers; the line is the cost of the model's decisions.""",
     "effects": """The mean probability if all payments had this value of the field and kept their other values. Last:
         the loss of accuracy if the values of a field are shuffled.""",
     "candidates": """Cross-validated on the same payments. The simplest and fastest candidate within one standard error
@@ -63,7 +66,7 @@ _LIMITS = (
     """The model was trained on past payments: when fraud changes, train again on newer ones. A probability is only as
         accurate as the outcomes in the history; fraud that was not noticed counts as legitimate.""",
     "A value outside the range of the history is scored as the nearest value in that range.",
-    """The thresholds assume that a reviewer is right and that a missed fraud costs its amount. They are valid for these
+    """The decisions assume that a reviewer is right, and that all amounts are in one currency. They are valid for these
         costs only.""",
     "Country risk can be a proxy for a person's origin: whether its use is fair and lawful is for people to judge.",
 )
@@ -76,7 +79,7 @@ def html(facts: Facts, pictures: Mapping[str, bytes], made: datetime) -> str:
     parts = [
         f"<h1>Fraud model</h1><p class=sub>{subtitle}</p>",
         _tiles(facts),
-        *(_picture(name, content) for name, content in pictures.items()),
+        *(part for name, content in pictures.items() for part in _sections(name, content, facts)),
         _data(facts),
         _card(facts),
     ]
@@ -89,7 +92,7 @@ def html(facts: Facts, pictures: Mapping[str, bytes], made: datetime) -> str:
 
 
 def _tiles(facts: Facts) -> str:
-    metrics, limits = facts.manifest.metrics, facts.study.thresholds
+    metrics = facts.manifest.metrics
     shown = [
         (f"{metrics['auc']:.3f}", "area under ROC"),
         (f"{metrics['average_precision']:.3f}", f"average precision (chance: {metrics['fraud_rate']:.3f})"),
@@ -97,8 +100,8 @@ def _tiles(facts: Facts) -> str:
             f"{metrics['calibration_error']:.4f}",
             f"calibration error ({metrics['calibration_error_by_chance']:.4f} by chance)",
         ),
-        (percent(round(metrics["share_reviewed"], 3)), f"reviewed (from {percent(round(limits.review, 4))})"),
-        (percent(round(metrics["share_blocked"], 3)), f"blocked (from {percent(round(limits.block, 4))})"),
+        (percent(round(metrics["share_reviewed"], 3)), "reviewed"),
+        (percent(round(metrics["share_blocked"], 3)), "blocked"),
         (
             f"{metrics['cost_per_payment']:.2f}",
             f"cost per payment ({metrics['cost_per_payment_all_approved']:.2f} if all were approved)",
@@ -107,6 +110,19 @@ def _tiles(facts: Facts) -> str:
     tiles = "".join(f"<div class=tile><b>{value}</b><span>{label}</span></div>" for value, label in shown)
     held_out = f"On {len(facts.study.held_out):,} payments that had no part in training."
     return f"<div class=tiles>{tiles}</div><p class=sub>{held_out}</p>"
+
+
+def _sections(name: str, content: bytes, facts: Facts) -> Sequence[str]:
+    """Return a picture's section, after the section on the decisions if it compares them with thresholds."""
+    return (_decisions(facts), _picture(name, content)) if name == "costs" else (_picture(name, content),)
+
+
+def _decisions(facts: Facts) -> str:
+    tables = "".join(
+        f"<p></p><div class=wide>{_table(head, rows)}</div>"
+        for head, rows in (decisions.by_amount(facts), decisions.by_decision(facts), decisions.by_rule(facts))
+    )
+    return f"<section><h2>Decisions</h2><p>{markup.escape(decisions.explanation(facts))}</p>{tables}</section>"
 
 
 def _picture(name: str, content: bytes) -> str:
@@ -146,8 +162,9 @@ def _card(facts: Facts) -> str:
         "Libraries": f"scikit-learn {libraries.scikit_learn}, NumPy {libraries.numpy}, Python {libraries.python}, "
         f"fraudstream {libraries.fraudstream}",
         "Settings": markup.escape(manifest.settings),
-        "Costs": f"{costs.review:g} for a review, {costs.wrong_block:g} for a wrong block, in the payments' currency",
-        "Thresholds": f"review from {facts.study.thresholds.review:g}, block from {facts.study.thresholds.block:g}",
+        "Costs": f"{costs.review:g} for a review, {costs.wrong_block:g} for a wrong block, amount and {costs.fraud:g} "
+        "for a missed fraud, in the payments' currency",
+        "Decision rule": markup.escape(decisions.explanation(facts)),
         "Limits": "<ul>" + "".join(f"<li>{markup.escape(limit)}</li>" for limit in _LIMITS) + "</ul>",
     }
     listed = "".join(f"<dt>{name}</dt><dd>{value}</dd>" for name, value in rows.items())

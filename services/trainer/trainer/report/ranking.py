@@ -4,6 +4,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
+from fraudstream.model.decision import BLOCKED, REVIEWED
 from trainer.history import Floats
 from trainer.report import style
 from trainer.report.facts import Facts
@@ -12,7 +13,7 @@ _ROOM = 0.22  # width of a label, as a share of the axis
 
 
 def picture(facts: Facts) -> Figure:
-    """Draw both curves, and those of the true probabilities if they are known."""
+    """Draw both curves, those of the true probabilities if they are known, and the decisions as points."""
     figure, (precision, roc) = style.panels(1, 2, width=11, height=5.6)
     shown = [("model", facts.fraud, style.MODEL, "-")]
     if facts.truth is not None:
@@ -23,9 +24,11 @@ def picture(facts: Facts) -> Figure:
     rate = float(facts.labels.mean())
     precision.axhline(rate, color=style.FAINT, linewidth=1.2, linestyle=":", label=f"by chance: {rate:.3f}")
     roc.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1.2, linestyle=":", label="by chance: 0.5")
-    limits = facts.study.thresholds
-    for threshold, name, colour in ((limits.review, "review", style.REVIEW), (limits.block, "block", style.BLOCK)):
-        stopped = facts.fraud >= threshold
+    for decision, name, colour in (
+        (REVIEWED, "reviewed or blocked", style.REVIEW),
+        (BLOCKED, "blocked", style.BLOCK),
+    ):
+        stopped = facts.decisions >= decision
         if stopped.any():
             recall = float(stopped[facts.labels == 1].mean())
             _dot(precision, recall, float(facts.labels[stopped].mean()), name, colour, left=recall > _ROOM)
@@ -43,7 +46,7 @@ def picture(facts: Facts) -> Figure:
 
 
 def _dot(axes: Axes, x: float, y: float, name: str, colour: str, *, left: bool) -> None:
-    """Draw a point of a curve, with its label below it on the side without the curve."""
+    """Draw a point, with its label below it on the side without the curve."""
     axes.plot(x, y, "o", color=colour, markersize=7, zorder=3)
     axes.annotate(
         name,

@@ -3,14 +3,16 @@
 import numpy as np
 from matplotlib.figure import Figure
 
+from fraudstream.model.decision import BLOCKED, REVIEWED
 from trainer.report import style
+from trainer.report.decisions import lowest
 from trainer.report.facts import Facts
 
 _BINS = 40
 
 
 def picture(facts: Facts) -> Figure:
-    """Draw a histogram of each class on a log-odds scale, each normalised to 100 %, with the thresholds."""
+    """Draw a histogram of each class on a log-odds scale, each normalised to 100 %, with a median payment's limits."""
     figure, (axes,) = style.panels(1, 1, width=9, height=4.4)
     log_odds = np.log(facts.fraud / (1.0 - facts.fraud))
     edges = np.linspace(log_odds.min(), log_odds.max() + 1e-9, _BINS + 1)
@@ -24,17 +26,21 @@ def picture(facts: Facts) -> Figure:
             alpha=0.55,
             label=f"{name} ({len(own):,} payments)",
         )
-    for threshold, name, colour in (
-        (facts.study.thresholds.review, "review from", style.REVIEW),
-        (facts.study.thresholds.block, "block from", style.BLOCK),
+    amount = float(np.median(facts.matrix[:, 0]))
+    for decision, name, colour in (
+        (REVIEWED, "review from", style.REVIEW),
+        (BLOCKED, "block from", style.BLOCK),
     ):
-        place = float(np.log(threshold / (1.0 - threshold)))
+        limit = lowest(facts.study.rule, amount, decision)
+        if limit is None:
+            continue
+        place = float(np.log(limit / (1.0 - limit)))
         axes.axvline(
             place,
             color=colour,
             linewidth=1.4,
             linestyle=(0, (4, 2)),
-            label=f"{name} {style.percent(round(threshold, 4))}",
+            label=f"amount {amount:,.2f}: {name} {style.percent(round(limit, 4))}",
         )
     ticks = np.array([1e-5, 1e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999])
     places = np.log(ticks / (1 - ticks))

@@ -10,8 +10,9 @@ import numpy as np
 
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
+from fraudstream.model.decision import Thresholds
 from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
-from fraudstream.model.fraud_model import Classifier, FraudModel, Thresholds
+from fraudstream.model.fraud_model import Classifier, FraudModel
 from fraudstream.model.manifest import PAYMENT, TRAIN, TRAIN_AGAIN, Manifest
 
 _MOVED = ("calibration", "curves")
@@ -22,17 +23,21 @@ def check_pinned(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
     """Raise ModelUnfitError if there are pins, and the model of the manifest in `path` is not among them."""
     if not pins or manifest.content_sha256 in pins:
         return
-    limits = manifest.thresholds
     if manifest.sha256 in pins:
         raise ModelUnfitError(
             f"MODEL_SHA256 is the hash of the bytes of model {manifest.version} alone, as in earlier releases, and "
-            f"does not cover its thresholds, review {limits.review:g} and block {limits.block:g} in {path}; "
+            f"does not cover its {_described(manifest)} in {path}; "
             f"if these are correct, set MODEL_SHA256 to {manifest.content_sha256}"
         )
     raise ModelUnfitError(
         f"{path} names model {manifest.content_sha256}, which is not pinned; "
         "set MODEL_SHA256 to it, or activate a pinned model"
     )
+
+
+def _described(manifest: Manifest) -> str:
+    numbers = [f"{name} {value:g}" for name, value in manifest.rule.parameters().items()]
+    return f"{'thresholds' if manifest.costs is None else 'costs'}, {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
 def check(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
@@ -57,6 +62,7 @@ def make_model(path: Path, manifest: Manifest, content: bytes) -> FraudModel:
         content_sha256=manifest.content_sha256,
         classifier=_unpickle(path, content),
         thresholds=Thresholds(manifest.thresholds.review, manifest.thresholds.block),
+        costs=manifest.costs.rule() if manifest.costs else None,
         reference=_reference(path, manifest),
     )
 

@@ -5,9 +5,11 @@ import numpy as np
 from fraudstream.arrays import Floats
 from fraudstream.payment import FIELDS, Payments
 
-__all__ = ["FEATURES", "HIGHEST", "LOWEST", "matrix"]
+__all__ = ["AMOUNT", "FEATURES", "HIGHEST", "LOWEST", "matrix"]
 
 FEATURES = ("amount", "country_risk_score", "failed_logins", "transaction_hour", "is_new_device")
+AMOUNT = FEATURES.index("amount")
+"""The column of the amounts, which decisions by cost need besides the probability."""
 # each feature's closed range, as on the wire (`payment.Payment`); the amount is above zero
 LOWEST = np.array([np.nextafter(0.0, 1.0), 0.0, 0.0, 0.0, 0.0])
 HIGHEST = np.array([FIELDS[feature].highest for feature in FEATURES], dtype=np.float64)

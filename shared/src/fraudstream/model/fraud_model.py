@@ -8,6 +8,7 @@ from threadpoolctl import ThreadpoolController
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.classifier import DECIMALS, SMALLEST, Classifier
+from fraudstream.model.decision import Costs, Rule, Thresholds
 from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from fraudstream.model.reasons import contributions
 from fraudstream.model.tree_reasons import TreeReasons, tree_reasons
@@ -29,28 +30,22 @@ eight 717 and 37 µs.
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
-    """Lowest probabilities at which a payment is reviewed, and at which it is blocked."""
-
-    review: float
-    block: float
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.review <= self.block < 1.0:
-            raise ModelUnfitError(
-                f"thresholds must be 0 < review <= block < 1, but review is {self.review} and block is {self.block}"
-            )
+def published(fraud: Floats) -> Floats:
+    """Return probabilities as they are published and decided on: six decimals, never 0 or 1."""
+    return np.clip(np.round(fraud, DECIMALS), SMALLEST, 1.0 - SMALLEST)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FraudModel:
-    """A classifier with its thresholds. Thread-safe; scores in the calling thread."""
+    """A classifier with its decision rule. Thread-safe; scores in the calling thread."""
 
     content_sha256: str
     """The SHA-256 of the classifier's bytes and of everything else that affects decisions (`manifest`)."""
     classifier: Classifier
     thresholds: Thresholds
+    """The decision rule of a model without costs."""
+    costs: Costs | None = None
+    """The decision rule; None: the thresholds decide."""
     reference: Floats | None = None
     """The payment, shape (fields,), against which scores are explained; None: no explanations."""
     # one thread per call: OpenMP's spinning threads cost more tail latency than they save (docs/performance.md)
@@ -68,6 +63,11 @@ class FraudModel:
         """Published name of this model and its decision rule: the first digits of the content SHA-256."""
         return self.content_sha256[:VERSION_DIGITS]
 
+    @property
+    def rule(self) -> Rule:
+        """The rule that decides."""
+        return self.thresholds if self.costs is None else self.costs
+
     def score(self, matrix: Floats) -> Floats:
         """Return the probability of fraud for each row of `matrix` (n, 5), rounded to 6 decimals, never 0 or 1.
 
@@ -76,7 +76,7 @@ class FraudModel:
         _check(matrix)
         if len(matrix) == 0:
             return np.empty(0)
-        return np.clip(np.round(self._fraud(matrix), DECIMALS), SMALLEST, 1.0 - SMALLEST)
+        return published(self._fraud(matrix))
 
     def explain(self, matrix: Floats) -> Floats | None:
         """Return each field's share of the log-odds of each row, shape (n, fields); None without a reference.
@@ -114,10 +114,9 @@ class FraudModel:
             raise ModelUnfitError(f"model {self.version} returned values that are not probabilities")
         return fraud
 
-    def decide(self, probabilities: Floats) -> list[str]:
-        """Return the decision for each payment, from its rounded probability; at a threshold, the stricter one."""
-        limits = (self.thresholds.review, self.thresholds.block)
-        decisions: list[str] = _DECISIONS[np.searchsorted(limits, probabilities, side="right")].tolist()
+    def decide(self, probabilities: Floats, amounts: Floats) -> list[str]:
+        """Return the decision for each payment, from its rounded probability and its amount."""
+        decisions: list[str] = _DECISIONS[self.rule.decide(probabilities, amounts)].tolist()
         return decisions
 
 

@@ -1,10 +1,11 @@
 """A model's manifest: its metadata, and the hash of everything that affects decisions.
 
     content SHA-256 = SHA-256 of the canonical JSON of {"model": SHA-256 of the model file's bytes, "rule": the rule}
-    rule            = the features in their order, both thresholds, and the payment against which scores are explained
+    rule            = the features in their order, both thresholds, the costs of decisions if the model has any, and
+                      the payment against which scores are explained
     version         = the first 12 hex digits of the content SHA-256
 
-So two models with the same bytes and different thresholds are two versions, and a manifest can't state a version that
+So two models with the same bytes and different costs are two versions, and a manifest can't state a version that
 its content does not have. The version in a manifest of an earlier release is the first 12 hex digits of its model
 file's SHA-256; the manifest is read, and its version is derived from its content like any other.
 """
@@ -22,7 +23,8 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model.fraud_model import VERSION_DIGITS, Thresholds
+from fraudstream.model.decision import Costs, Thresholds
+from fraudstream.model.fraud_model import VERSION_DIGITS
 from fraudstream.runtime.escaping import ascii_json, shortened, visible
 from fraudstream.runtime.regular_files import read_regular
 
@@ -32,6 +34,7 @@ PAYMENT = "payment"
 """The key of the payment in `Manifest.reference` against which scores are explained."""
 
 MOST_BYTES = 1 << 20  # many times the size of the largest; parsing a file of this size takes some 50 MB
+MOST_COST = 1e13  # a review's price under a capacity is at most the cost of approving the largest payment
 _SHOWN = 64
 
 # every text of a manifest may appear in a log, a page, a metric or a terminal
@@ -40,6 +43,7 @@ Version = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{VERSION_DIGITS}}}$")]
 Label = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.+ -]{0,63}$")]
 FeatureName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,63}$")]
 Share = Annotated[float, Field(gt=0, lt=1)]
+Price = Annotated[float, Field(gt=0, le=MOST_COST)]
 
 
 class Libraries(BaseModel):
@@ -82,6 +86,26 @@ class ManifestThresholds(BaseModel):
         return self
 
 
+class ManifestCosts(BaseModel):
+    """`decision.Costs`, as stored in the manifest; an unknown one is refused, as it may affect decisions."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    fraud: float = Field(ge=0, le=MOST_COST)
+    review: Price
+    wrong_block: Price
+    min_block: float = Field(ge=0, le=1)
+
+    @classmethod
+    def of(cls, costs: Costs) -> Self:
+        """Return the stored form of `costs`."""
+        return cls(fraud=costs.fraud, review=costs.review, wrong_block=costs.wrong_block, min_block=costs.min_block)
+
+    def rule(self) -> Costs:
+        """Return the decision rule."""
+        return Costs(fraud=self.fraud, review=self.review, wrong_block=self.wrong_block, min_block=self.min_block)
+
+
 class Manifest(BaseModel):
     """Metadata of a model. Fields added by later releases are ignored by earlier ones."""
 
@@ -93,6 +117,11 @@ class Manifest(BaseModel):
     """Name of the trainer's candidate."""
     features: Annotated[tuple[FeatureName, ...], Field(max_length=200)]
     thresholds: ManifestThresholds
+    """The decision rule of a model without costs; otherwise the fixed thresholds of least cost, for comparison."""
+    costs: ManifestCosts | None = None
+    """The decision rule; None in manifests of earlier releases, and where thresholds decide."""
+    review_capacity: Share | None = None
+    """Share of payments that reviewers can check, for which the price of a review was raised; None: no limit."""
     libraries: Libraries
     training_sha256: Sha256
     training_rows: int = Field(ge=0)
@@ -129,14 +158,23 @@ class Manifest(BaseModel):
     def content_sha256(self) -> str:
         """Hash of everything that affects decisions; pins hold this value."""
         payment = self.reference.get(PAYMENT)
-        rule = {
+        rule: dict[str, Any] = {
             "features": self.features,
             "reference_payment": None if payment is None else {name: float(value) for name, value in payment.items()},
             "thresholds": {"block": self.thresholds.block, "review": self.thresholds.review},
         }
+        if self.costs is not None:  # the hashes of manifests without costs stay as they are
+            rule["costs"] = self.costs.model_dump()
         content = {"model": self.sha256, "rule": rule}
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
+
+    @property
+    def rule(self) -> Costs | Thresholds:
+        """The rule that decides: the costs, or the thresholds of a model without costs."""
+        if self.costs is not None:
+            return self.costs.rule()
+        return Thresholds(self.thresholds.review, self.thresholds.block)
 
     @property
     def version(self) -> str:
@@ -144,9 +182,10 @@ class Manifest(BaseModel):
         return self.content_sha256[:VERSION_DIGITS]
 
     def with_thresholds(self, review: float | None, block: float | None) -> Self:
-        """Return the manifest with these thresholds, if given: another version, unless they are equal to its own.
+        """Return the manifest with these thresholds, if given, as its decision rule instead of costs.
 
-        Raises ModelUnfitError if they contradict each other.
+        It is another version, unless it has no costs, and the thresholds are equal to its own. Raises ModelUnfitError
+        if they contradict each other.
         """
         if review is None and block is None:
             return self
@@ -154,9 +193,8 @@ class Manifest(BaseModel):
             thresholds = Thresholds(review=review or self.thresholds.review, block=block or self.thresholds.block)
         except ModelUnfitError as error:
             raise ModelUnfitError(f"REVIEW_THRESHOLD, BLOCK_THRESHOLD and model {self.version}: {error}") from None
-        return self.model_copy(
-            update={"thresholds": ManifestThresholds(review=thresholds.review, block=thresholds.block)}
-        )
+        stored = ManifestThresholds(review=thresholds.review, block=thresholds.block)
+        return self.model_copy(update={"thresholds": stored, "costs": None})
 
 
 class _Claim(BaseModel):
@@ -204,7 +242,7 @@ def _check_claim(path: Path, claim: _Claim, manifest: Manifest) -> Manifest:
     if (claim.version, claim.content_sha256) != (manifest.version, manifest.content_sha256):
         raise ModelUnfitError(
             f"{path} states version {claim.version}, but its content is version {manifest.version}: "
-            "its sha256, features, thresholds or reference.payment were changed after training; "
+            "its sha256, features, thresholds, costs or reference.payment were changed after training; "
             f"restore the file, or {TRAIN_AGAIN}"
         )
     return manifest

@@ -27,12 +27,14 @@ import structlog
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.checks import check, make_model
+from fraudstream.model.decision import Costs, Thresholds
 from fraudstream.model.features import FEATURES
-from fraudstream.model.fraud_model import Classifier, FraudModel, Thresholds
+from fraudstream.model.fraud_model import Classifier, FraudModel
 from fraudstream.model.manifest import (
     TRAIN_AGAIN,
     Libraries,
     Manifest,
+    ManifestCosts,
     ManifestThresholds,
     encode,
     read_file,
@@ -71,6 +73,8 @@ def save(
     *,
     kind: str,
     thresholds: Thresholds,
+    costs: Costs | None = None,
+    review_capacity: float | None = None,
     training_sha256: str,
     training_rows: int,
     settings: str,
@@ -79,6 +83,7 @@ def save(
 ) -> Manifest:
     """Store `classifier` and its decision rule as a version in `models_dir`, and activate it.
 
+    The rule is `costs`, or `thresholds` without them.
     The same model with the same rule is the same version; its manifest then describes the later training.
     """
     buffer = io.BytesIO()
@@ -89,6 +94,8 @@ def save(
         kind=kind,
         features=FEATURES,
         thresholds=ManifestThresholds(review=thresholds.review, block=thresholds.block),
+        costs=ManifestCosts.of(costs) if costs else None,
+        review_capacity=review_capacity,
         libraries=Libraries.installed(),
         training_sha256=training_sha256,
         training_rows=training_rows,
@@ -235,8 +242,8 @@ def load(
     """Return the active model, after all checks, and its manifest.
 
     With `pins`, the model must have one of these content SHA-256s; without, any intact model is accepted. `review` and
-    `block` replace the manifest's thresholds, and so give the model another version. Raises ModelUnfitError, which
-    names the problem, the file and the remedy.
+    `block` replace the manifest's rule by thresholds, and so give the model another version. Raises ModelUnfitError,
+    which names the problem, the file and the remedy.
     """
     manifest, content = _read(models_dir, pins)
     return make_model(models_dir / MANIFEST_FILE, manifest.with_thresholds(review, block), content), manifest

@@ -154,6 +154,11 @@ class ScorerMetrics(ServiceMetrics):
         self.model_refused = self._gauge(
             "fraudstream_model_refused", "1 while the active model on disk is refused and an earlier one scores."
         )
+        self.review_capacity = self._gauge(
+            "fraudstream_review_capacity",
+            "Share of payments that reviewers can check, of the model in use; absent without a limit.",
+            "version",
+        )
         self.challenger_payments = self._counter(
             "fraudstream_challenger_payments", "Payments scored by a challenger in shadow mode."
         )

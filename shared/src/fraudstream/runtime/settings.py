@@ -140,7 +140,7 @@ class GroupSettings(Settings):
 
 
 class ModelSettings(Settings):
-    """Folder of the models, overrides of their thresholds, and pins."""
+    """Folder of the models, thresholds that replace their decision rules, and pins."""
 
     models_dir: Path = Field(Path("models"), alias="MODELS_DIR")
     review_threshold: float | None = Field(None, alias="REVIEW_THRESHOLD", gt=0, lt=1)
@@ -206,13 +206,18 @@ class GeneratorSettings(Settings):
 
 
 class TrainingSettings(Settings):
-    """Training data, and the costs of reviews and wrong blocks in the payments' currency."""
+    """Training data, and what decisions cost in the payments' currency."""
 
     data: Path = Field(Path("data/historical_payments.csv"), alias="TRAINING_DATA")
     max_rejected_rows: int = Field(0, alias="MAX_REJECTED_ROWS", ge=0)
     seed: int = Field(0, alias="TRAINING_SEED", ge=0, lt=2**32)
     cost_of_review: float = Field(5.0, alias="COST_OF_REVIEW", gt=0, le=1e12)
     cost_of_wrong_block: float = Field(25.0, alias="COST_OF_WRONG_BLOCK", gt=0, le=1e12)
+    cost_of_fraud: float = Field(15.0, alias="COST_OF_FRAUD", ge=0, le=1e12)
+    """Cost of an approved fraud besides its amount."""
+    min_block_probability: float = Field(0.5, alias="MIN_BLOCK_PROBABILITY", ge=0, le=1)
+    review_capacity: float | None = Field(None, alias="REVIEW_CAPACITY", gt=0, lt=1)
+    """Share of payments that reviewers can check."""
 
 
 class LogSettings(Settings):
