@@ -1,5 +1,6 @@
 """Comparison of the candidates by cross-validation; the simplest that is as good as the best is chosen."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -37,9 +38,9 @@ class Comparison:
         return self.excess <= self.standard_error
 
 
-def compare(matrix: Floats, labels: Integers, seed: int) -> list[Comparison]:
-    """Cross-validate each candidate on the same folds, in the order of `candidates`; log the progress."""
-    tried = candidates()
+def compare(matrix: Floats, labels: Integers, seed: int, tried: Sequence[Candidate] | None = None) -> list[Comparison]:
+    """Cross-validate each candidate on the same folds, by default those of `candidates`; log the progress."""
+    tried = candidates() if tried is None else tried
     folds = min(_FOLDS, int(labels.sum()), int((1 - labels).sum()))
     splitters = [StratifiedKFold(folds, shuffle=True, random_state=seed + repeat) for repeat in range(_REPEATS)]
     fraud = np.empty((len(tried), _REPEATS, len(labels)))
@@ -76,7 +77,7 @@ def log_losses(labels: Integers, fraud: Floats) -> Floats:
     return losses
 
 
-def _compared(tried: list[Candidate], labels: Integers, fraud: Floats) -> list[Comparison]:
+def _compared(tried: Sequence[Candidate], labels: Integers, fraud: Floats) -> list[Comparison]:
     losses = log_losses(labels, fraud).mean(axis=1)
     differences = losses - losses[np.argmin(losses.mean(axis=1))]
     errors = differences.std(axis=1) / np.sqrt(len(labels))

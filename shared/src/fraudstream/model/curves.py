@@ -5,6 +5,7 @@ As a scikit-learn pipeline the same model costs over a millisecond per call; thi
 
 from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -13,6 +14,17 @@ from fraudstream.arrays import Floats, Integers
 _HOURS = 24
 _LARGEST_EXPONENT = 500.0
 _BLOCK_ROWS = 1_000  # their columns fit into the processor's cache
+
+
+class Expansion(Protocol):
+    """Columns made of a matrix: those of `Basis`, and those of `schema_curves.SchemaBasis`."""
+
+    @property
+    def groups(self) -> list[slice]:
+        """Columns of each field, in the order of the matrix."""
+
+    def expand(self, matrix: Floats) -> Floats:
+        """Return the columns of each row, shape (n, width)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -64,7 +76,7 @@ class Basis:
     @property
     def groups(self) -> list[slice]:
         """Columns of each field, in the order of FEATURES."""
-        widths = (_spline_width(self.amount_knots), _spline_width(self.risk_knots), 2, self.hours.shape[1], 1)
+        widths = (spline_width(self.amount_knots), spline_width(self.risk_knots), 2, self.hours.shape[1], 1)
         edges = np.cumsum([0, *widths]).tolist()
         return [slice(start, stop) for start, stop in pairwise(edges)]
 
@@ -73,8 +85,8 @@ class Basis:
         amount, risk, logins, hour, new_device = np.clip(matrix, self.low, self.high).T
         hours = self.hours[hour.astype(np.intp)].T
         rows = [
-            *_spline(np.log(amount), self.amount_knots),
-            *_spline(risk, self.risk_knots),
+            *spline(np.log(amount), self.amount_knots),
+            *spline(risk, self.risk_knots),
             np.log1p(logins),
             (logins > 0.0).astype(np.float64),
             *hours,
@@ -86,13 +98,13 @@ class Basis:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class CurveLogit:
-    """A fitted model: log-odds = intercept + columns · weights + weighted products of two fields' curves.
+    """A fitted model on any basis: log-odds = intercept + columns · weights + weighted products of two fields' curves.
 
     A curve is one number, a sum of columns weighted by `curves`: either one per field, or one per column. `pairs`
     holds the weight of the product of every two curves of different fields.
     """
 
-    basis: Basis
+    basis: Expansion
     intercept: float
     weights: Floats
     """(width,)"""
@@ -120,7 +132,7 @@ class CurveLogit:
         return log_odds
 
     def contributions(self, matrix: Floats, reference: Floats) -> Floats:
-        """Return `reasons.contributions` of `log_odds` in closed form, shape (n, 5).
+        """Return `reasons.contributions` of `log_odds` in closed form, shape (n, fields).
 
         A field's own columns count in full. Of a product of two fields' curves, a field gets the change of its curve
         times the mean of the other curve here and in the reference: the average over the two orders of changing them.
@@ -142,11 +154,12 @@ class CurveLogit:
         return np.column_stack([1.0 - fraud, fraud])
 
 
-def _spline_width(knots: Floats) -> int:
+def spline_width(knots: Floats) -> int:
+    """Return the number of columns of `spline`."""
     return max(1, len(knots) - 1)
 
 
-def _spline(values: Floats, knots: Floats) -> list[Floats]:
+def spline(values: Floats, knots: Floats) -> list[Floats]:
     """Return a natural cubic spline's columns: the value, and a term for each knot but the last two."""
     if len(knots) < 3:  # noqa: PLR2004 - two knots give a straight line
         return [values]
