@@ -22,13 +22,15 @@ def make(bootstrap: str, names: Collection[str], partitions: int) -> None:
     A broker of Kafka 4 leads them a moment after its controller has created them.
     """
     new = [NewTopic(name, num_partitions=partitions, replication_factor=1) for name in names]
-    for done in _admin(bootstrap).create_topics(new, operation_timeout=_TIMEOUT_S).values():
+    admin = _admin(bootstrap)
+    for done in admin.create_topics(new, operation_timeout=_TIMEOUT_S).values():
         done.result(_TIMEOUT_S)
     for name in names:
         wait_until(partial(_is_led, bootstrap, name, partitions), _TIMEOUT_S, f"{name} led by the broker")
 
 
 def _admin(bootstrap: str) -> AdminClient:
+    """Return a client, to be kept until its results are there: once it is collected, they fail."""
     return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0})
 
 
@@ -43,7 +45,8 @@ def _is_led(bootstrap: str, name: str, partitions: int) -> bool:
 
 def delete(bootstrap: str, names: Collection[str]) -> None:
     """Delete topics."""
-    for done in _admin(bootstrap).delete_topics(list(names), operation_timeout=_TIMEOUT_S).values():
+    admin = _admin(bootstrap)
+    for done in admin.delete_topics(list(names), operation_timeout=_TIMEOUT_S).values():
         done.result(_TIMEOUT_S)
 
 
@@ -77,7 +80,8 @@ def _count(reader: Consumer, partitions: int) -> int:
 
 def members(bootstrap: str, group: str) -> int:
     """Return the number of members of a settled group, each with partitions; 0 while it is rebalancing."""
-    description = _admin(bootstrap).describe_consumer_groups([group])[group].result(_TIMEOUT_S)
+    admin = _admin(bootstrap)
+    description = admin.describe_consumer_groups([group])[group].result(_TIMEOUT_S)
     if description.state is not ConsumerGroupState.STABLE:
         return 0
     return sum(bool(member.assignment.topic_partitions) for member in description.members)
