@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
-from fraudstream.model.curves import Basis, CurveLogit
-from fraudstream.model.features import FEATURES
+from fraudstream.model.curves import Basis, CurveLogit, Expansion, logistic_function
 from fraudstream.model.fraud_model import Classifier
 from trainer.history import Floats, Integers
 
@@ -28,6 +27,11 @@ TREES: Mapping[str, Any] = {
     "early_stopping": False,
 }
 """Options of the boosted trees."""
+TINY = np.finfo(np.float64).tiny
+_FEW_PAIRS, _MOST_PAIRS = 10, 66
+"""All pairs of five and of twelve features, see `_pairs`."""
+_SIGNIFICANT = 7.88
+"""The score statistic that one product in 200 without an effect exceeds: the 99.5 % quantile of chi squared."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,65 +42,38 @@ class Candidate:
     fit: Fit
 
 
+class MakeBasis(Protocol):
+    """A function that returns the basis for a history."""
+
+    def __call__(
+        self, matrix: Floats, labels: Integers, /, *, knots: int, harmonics: int, strength: float
+    ) -> Expansion:
+        """Return the basis, with up to `knots` knots per spline; `strength` is that of the regression on it."""
+
+
 def candidates() -> list[Candidate]:
     """Return all candidates, those that are simplest and fastest to score first."""
+    return [*regressions(_basis), Candidate(name="boosting", fit=boosting())]
+
+
+def regressions(make_basis: MakeBasis) -> list[Candidate]:
+    """Return the candidates that are logistic regressions, on the bases of `make_basis`."""
     return [
-        Candidate(name="lines", fit=_lines),
-        Candidate(name="curves_and_products", fit=_curves_and_products(knots=3, strength=STRENGTH)),
-        Candidate(name="curves_and_products_fine", fit=_curves_and_products(knots=6, strength=1.0)),
-        Candidate(name="boosting", fit=_boosting),
+        Candidate(name="lines", fit=_lines(make_basis)),
+        Candidate(name="curves_and_products", fit=_curves_and_products(make_basis, knots=3, strength=STRENGTH)),
+        Candidate(name="curves_and_products_fine", fit=_curves_and_products(make_basis, knots=6, strength=1.0)),
     ]
 
 
-def _lines(matrix: Floats, labels: Integers, _seed: int) -> CurveLogit:
-    """Fit a logistic regression with one straight line per field; for the hour, one wave per day."""
-    basis = Basis.of(matrix, knots=2, harmonics=1)
-    columns = basis.expand(matrix)
-    intercept, weights = logistic(columns, labels, STRENGTH)
-    fields = len(FEATURES)
-    return CurveLogit(
-        basis=basis,
-        intercept=intercept,
-        weights=weights,
-        curves=np.zeros((columns.shape[1], fields)),
-        shift=np.zeros(fields),
-        pairs=np.zeros((fields, fields)),
-    )
+def boosting(**options: Any) -> Fit:
+    """Build boosted trees, with `options` beside TREES."""
 
-
-def _curves_and_products(*, knots: int, strength: float) -> Fit:
-    """Build two logistic regressions: on a basis, for one curve per field; then with products of each two curves."""
-
-    def fit(matrix: Floats, labels: Integers, _seed: int) -> CurveLogit:
-        basis = Basis.of(matrix, knots=knots, harmonics=2)
-        columns = basis.expand(matrix)
-        curves = _curves(basis, columns, labels)
-        shift = (columns @ curves).mean(axis=0)
-        shifted = columns @ curves - shift
-        couples = np.triu_indices(len(FEATURES), k=1)
-        width = columns.shape[1]
-        design = np.empty((len(columns), width + len(couples[0])))
-        design[:, :width] = columns
-        for place, (first, second) in enumerate(zip(*couples, strict=True), start=width):
-            design[:, place] = PRODUCT_SCALE * shifted[:, first] * shifted[:, second]
-        intercept, weights = logistic(design, labels, strength)
-        pairs = np.zeros((len(FEATURES), len(FEATURES)))
-        pairs[couples] = PRODUCT_SCALE * weights[width:]
-        return CurveLogit(
-            basis=basis, intercept=intercept, weights=weights[:width].copy(), curves=curves, shift=shift, pairs=pairs
-        )
+    def fit(matrix: Floats, labels: Integers, seed: int) -> Classifier:
+        trees = HistGradientBoostingClassifier(**TREES, **options, random_state=seed)
+        classifier: Classifier = trees.fit(matrix, labels)
+        return classifier
 
     return fit
-
-
-def _curves(basis: Basis, columns: Floats, labels: Integers) -> Floats:
-    """Return the weights of one curve per field, each with a standard deviation of 1 over these payments."""
-    _, weights = logistic(columns, labels, STRENGTH)
-    curves = np.zeros((columns.shape[1], len(FEATURES)))
-    for field, group in enumerate(basis.groups):
-        curve = columns[:, group] @ weights[group]
-        curves[group, field] = weights[group] / max(float(curve.std()), 1e-9)
-    return curves
 
 
 def logistic(columns: Floats, labels: Integers, strength: float) -> tuple[float, Floats]:
@@ -106,6 +83,80 @@ def logistic(columns: Floats, labels: Integers, strength: float) -> tuple[float,
     return float(regression.intercept_[0]), np.ascontiguousarray(regression.coef_[0])
 
 
-def _boosting(matrix: Floats, labels: Integers, seed: int) -> Classifier:
-    classifier: Classifier = HistGradientBoostingClassifier(**TREES, random_state=seed).fit(matrix, labels)
-    return classifier
+def _basis(matrix: Floats, _labels: Integers, *, knots: int, harmonics: int, strength: float) -> Basis:  # noqa: ARG001
+    return Basis.of(matrix, knots=knots, harmonics=harmonics)
+
+
+def _lines(make_basis: MakeBasis) -> Fit:
+    """Build a logistic regression with one straight line per feature; for a period, one wave."""
+
+    def fit(matrix: Floats, labels: Integers, _seed: int) -> CurveLogit:
+        basis = make_basis(matrix, labels, knots=2, harmonics=1, strength=STRENGTH)
+        columns = basis.expand(matrix)
+        intercept, weights = logistic(columns, labels, STRENGTH)
+        features = len(basis.groups)
+        return CurveLogit(
+            basis=basis,
+            intercept=intercept,
+            weights=weights,
+            curves=np.zeros((columns.shape[1], features)),
+            shift=np.zeros(features),
+            pairs=np.zeros((features, features)),
+        )
+
+    return fit
+
+
+def _curves_and_products(make_basis: MakeBasis, *, knots: int, strength: float) -> Fit:
+    """Build two logistic regressions: on a basis, for one curve per feature; then with products of two curves."""
+
+    def fit(matrix: Floats, labels: Integers, _seed: int) -> CurveLogit:
+        basis = make_basis(matrix, labels, knots=knots, harmonics=2, strength=strength)
+        columns = basis.expand(matrix)
+        first_intercept, first_weights = logistic(columns, labels, STRENGTH)
+        curves = _curves(basis, columns, first_weights)
+        shift = (columns @ curves).mean(axis=0)
+        shifted = columns @ curves - shift
+        couples = _pairs(shifted, labels, first_intercept + columns @ first_weights)
+        width = columns.shape[1]
+        design = np.empty((len(columns), width + len(couples[0])))
+        design[:, :width] = columns
+        for place, (first, second) in enumerate(zip(*couples, strict=True), start=width):
+            design[:, place] = PRODUCT_SCALE * shifted[:, first] * shifted[:, second]
+        intercept, weights = logistic(design, labels, strength)
+        pairs = np.zeros((curves.shape[1], curves.shape[1]))
+        pairs[couples] = PRODUCT_SCALE * weights[width:]
+        return CurveLogit(
+            basis=basis, intercept=intercept, weights=weights[:width].copy(), curves=curves, shift=shift, pairs=pairs
+        )
+
+    return fit
+
+
+def _curves(basis: Expansion, columns: Floats, weights: Floats) -> Floats:
+    """Return the weights of one curve per feature, each with a standard deviation of 1 over these payments."""
+    curves = np.zeros((columns.shape[1], len(basis.groups)))
+    for feature, group in enumerate(basis.groups):
+        curve = columns[:, group] @ weights[group]
+        curves[group, feature] = weights[group] / max(float(curve.std()), 1e-9)
+    return curves
+
+
+def _pairs(curves: Floats, labels: Integers, log_odds: Floats) -> tuple[Integers, Integers]:
+    """Return the pairs of features whose products enter the model.
+
+    Of up to five features all do. Of more, the significant ones do, at most the 66 strongest, by the statistic of Rao's
+    score test of a product z: (sum of z (label - p))^2 / sum of z^2 p (1 - p), at the probabilities p without products,
+    of `log_odds`. All 36 products of nine features that add up cost 0.7 % of log loss in 20,000 payments.
+    """
+    firsts, seconds = np.triu_indices(curves.shape[1], k=1)
+    if len(firsts) <= _FEW_PAIRS:
+        return firsts, seconds
+    fraud = logistic_function(log_odds)
+    squares = curves * curves
+    scores = (curves.T * (labels - fraud)) @ curves
+    variances = (squares.T * (fraud * (1.0 - fraud))) @ squares
+    statistics = (scores * scores / np.maximum(variances, TINY))[firsts, seconds]
+    strongest = np.argsort(-statistics, kind="stable")[:_MOST_PAIRS]
+    chosen = np.sort(strongest[statistics[strongest] > _SIGNIFICANT])
+    return firsts[chosen], seconds[chosen]

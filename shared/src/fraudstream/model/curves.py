@@ -149,9 +149,14 @@ class CurveLogit:
 
     def predict_proba(self, matrix: Floats) -> Floats:
         """Return the probabilities of no fraud and of fraud, shape (n, 2)."""
-        exponent = np.clip(-self.log_odds(matrix), -_LARGEST_EXPONENT, _LARGEST_EXPONENT)
-        fraud = 1.0 / (1.0 + np.exp(exponent))
+        fraud = logistic_function(self.log_odds(matrix))
         return np.column_stack([1.0 - fraud, fraud])
+
+
+def logistic_function(log_odds: Floats) -> Floats:
+    """Return the probability of each log-odds."""
+    probabilities: Floats = 1.0 / (1.0 + np.exp(np.clip(-log_odds, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)))
+    return probabilities
 
 
 def spline_width(knots: Floats) -> int:
