@@ -33,10 +33,10 @@ def passed(received: Sequence[bytes], declared: Callable[[int], str]) -> Receive
     An object is replaced if it can't be parsed again, or has more values than a reader accepts.
     """
     joined = b"\0".join([*received, b""])
-    heads = joined.decode(errors="replace").split("}\0")
-    if len(heads) == len(received) + 1 and _have_no_others(joined, len(received)):
-        del heads[-1]
-        return Received(heads, {})
+    if _have_no_others(joined, len(received)):
+        *heads, _ = joined.decode().split("}\0")
+        if len(heads) == len(received):
+            return Received(heads, {})
     heads, removed = [], {}
     for row, value in enumerate(received):
         head, cause = _head(value)
