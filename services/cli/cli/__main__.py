@@ -11,6 +11,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from cli import skip
+from cli.argument_types import positive
 from cli.dlq import arguments as dlq
 from cli.erase import arguments as erase
 from cli.schema import arguments as schema
@@ -33,12 +34,6 @@ class Command:
     add_arguments: Callable[[argparse.ArgumentParser], None] = lambda _: None
 
 
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return int(text)
-
-
 def _model_arguments(parser: argparse.ArgumentParser) -> None:
     what = parser.add_subparsers(dest="what", required=True, metavar="what")
     what.add_parser("list", help="list the stored versions; * marks the active one")
@@ -52,7 +47,7 @@ def _model_arguments(parser: argparse.ArgumentParser) -> None:
     )
     compare = what.add_parser("compare", help="compare champion and challenger on the payments in the scored topic")
     compare.add_argument(
-        "--last", type=_positive, default=100_000, help="number of latest payments per partition (default: 100,000)"
+        "--last", type=positive, default=100_000, help="number of latest payments per partition (default: 100,000)"
     )
     compare.set_defaults(run="cli.audit.commands:run_compare", uses_kafka=True)
     what.add_parser("rollback", help="activate the previous version again")

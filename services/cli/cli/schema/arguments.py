@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from cli.argument_types import positive
+
 DEFAULT = Path("data/payment.toml")
 LATEST = 100_000
 """Default number of the latest messages read of each partition."""
@@ -34,14 +36,8 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     source.add_argument("--topic", metavar="NAME", help="a topic with JSON messages; no group is joined")
     parser.add_argument(
         "--last",
-        type=_positive,
+        type=positive,
         default=LATEST,
         metavar="N",
         help=f"number of the latest messages of each partition of the topic (default: {LATEST:,})",
     )
-
-
-def _positive(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return int(text)

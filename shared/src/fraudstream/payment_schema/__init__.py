@@ -5,7 +5,7 @@ docs/payment-schema.md describes the file for users. An error names the line, th
 
 from fraudstream.payment_schema.checks import is_reserved, within
 from fraudstream.payment_schema.parsing import parse
-from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema, zone
+from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema
 from fraudstream.payment_schema.written import (
     INTEGER_LIMIT,
     LONGEST,
@@ -31,5 +31,4 @@ __all__ = [
     "is_reserved",
     "parse",
     "within",
-    "zone",
 ]

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from zoneinfo import ZoneInfo
 
 from fraudstream.payment_schema.written import Feature, Type
 
@@ -64,8 +63,3 @@ class PaymentSchema:
 
 def _sha256(value: object) -> str:
     return hashlib.sha256(json.dumps(value, separators=(",", ":")).encode()).hexdigest()
-
-
-def zone(field: DeclaredField) -> ZoneInfo:
-    """Return the time zone of a time's hour."""
-    return ZoneInfo(field.timezone)
