@@ -126,7 +126,11 @@ class Service:
             raise AssertionError(f"still running after {timeout_s} s\n{self.output}") from None
 
     def stop(self, timeout_s: float = _END_S) -> str:
-        """Send SIGTERM; it must exit with 0 and without a traceback. Return its output."""
+        """Send SIGTERM; it must exit with 0 and without a traceback. Return its output.
+
+        A process handles signals from its first log line on, which a test on work that is done already may outrun.
+        """
+        self.wait_until(lambda: "\n{" in f"\n{self.output}" or not self.running, 60, "in its log")
         self.terminate()
         assert self.wait(timeout_s) == 0, self.output
         assert "Traceback" not in self.output, self.output
