@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fraudstream.payment_schema.written import Feature, Type
+from fraudstream.payment_schema.written import LABEL, Feature, Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +44,8 @@ class PaymentSchema:
     amount: str | None
     time: str | None
     key: str | None
+    label: tuple[str, ...] = (LABEL,)
+    """Keys of the outcome in a history; it is not a field."""
 
     @property
     def layout_sha256(self) -> str:
