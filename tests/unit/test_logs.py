@@ -43,7 +43,8 @@ def log_each() -> None:
     for value in (json.dumps(PAYMENT).encode(), b'{"payment_id":7}'):
         messages = [KeyedMessage(b"7", value, 0)]
         Report(log, 1.0, lambda: 0.0).add(Delivery(partition=2, offset=10, messages=messages))
-    Rejections(Path("a.csv"), log).add([Rejected(line=3, reason="invalid_field", detail="column amount: 'x7' must be")])
+    row = Rejected(line=3, reason="invalid_field", detail="column amount: 'x7' must be", problem="amount: must be")
+    Rejections(Path("a.csv"), log).add([row])
     log.error("stopped", reason="a.csv, line 3, column amount: 'x7' must be a valid number")
     log.error("stopped", reason="CSV_PATH: a belongs to consumer group 'g'")
 

@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from fraudstream.errors import PaymentFileError, TrainingDataError
 from fraudstream.model.features import FEATURES
-from fraudstream.payment import Flag, Payment, validator
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rejections import Rejections
-from fraudstream.payment_files.rows import LABEL, Schema
+from fraudstream.payment_files.rows import LABEL, known_payments
+from fraudstream.payment_schema import default_schema
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -24,8 +24,7 @@ COLUMNS = (*FEATURES, LABEL)
 FEWEST_ROWS = 100
 FEWEST_OF_A_CLASS = 10
 
-_KNOWN_PAYMENT = {name: Payment.__annotations__[name] for name in FEATURES} | {LABEL: Flag | bool}
-_SCHEMA = Schema(adapter=validator(_KNOWN_PAYMENT), columns=COLUMNS)
+_SCHEMA = known_payments(default_schema())
 _VALUES = itemgetter(*COLUMNS)
 
 
