@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 
 from cli.argument_types import positive
+from fraudstream.runtime.schema_file import DEFAULT
 
-DEFAULT = Path("data/payment.toml")
 LATEST = 100_000
 """Default number of the latest messages read of each partition."""
 
@@ -22,9 +22,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     check.add_argument(
         "--schema",
         type=Path,
-        default=DEFAULT,
         metavar="FILE",
-        help=f"the schema (default: {DEFAULT})",
+        help=f"the schema (default: PAYMENT_SCHEMA, or {DEFAULT})",
     )
 
 
