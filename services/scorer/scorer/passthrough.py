@@ -97,12 +97,14 @@ class PassThrough:
 
 
 def _has_keys(text: bytes, count: int) -> bool:
-    """Return whether JSON objects have `count` keys, each followed by its colon; False where that can't be told so.
+    """Return whether JSON objects have `count` keys, the least that there can be; False where that can't be told so.
 
-    Without a backslash, quotes are only at the ends of strings. So a quote before a colon ends a key, or begins a text
-    that begins with a colon: there are at most as many keys as such pairs. `count` is the least that there can be.
+    There is a colon after each key. Texts have colons too: but without a backslash, quotes are only at the ends of
+    strings, so that a quote directly before a colon ends a key, or begins a text that begins with a colon.
     """
-    return text.count(b'":') == count and b"\\" not in text and not any(map(text.__contains__, _APART))
+    return text.count(b":") == count or (
+        text.count(b'":') == count and b"\\" not in text and not any(map(text.__contains__, _APART))
+    )
 
 
 def _count_keys(value: object) -> int:

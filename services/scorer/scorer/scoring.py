@@ -119,14 +119,9 @@ class Scorer:
         """Return the records of each partition, decoded, and all valid payments as columns."""
         decoded, payments = {}, list[Decoded]()
         for partition, batch in records.items():
-            valid, invalid, first = [], [], len(payments)
-            events = self.form.payment.decode_all([record.value for record in batch])
-            for record, event in zip(batch, events, strict=True):
-                if isinstance(event, InvalidPayment):
-                    invalid.append((record, _unreadable(record) or event))
-                else:
-                    valid.append(record)
-                    payments.append(event)
+            first = len(payments)
+            valid, events, invalid = _sorted(batch, self.form.payment.decode_all([record.value for record in batch]))
+            payments += events
             decoded[partition] = _Partition(valid=valid, rows=slice(first, len(payments)), invalid=invalid)
         return decoded, self.form.payment.columns(payments)
 
@@ -242,6 +237,22 @@ class _Partition:
     valid: Sequence[Record]
     rows: slice
     invalid: Sequence[tuple[Record, InvalidPayment]]
+
+
+def _sorted(
+    records: Sequence[Record], events: Sequence[Decoded | InvalidPayment]
+) -> tuple[Sequence[Record], Sequence[Decoded], Sequence[tuple[Record, InvalidPayment]]]:
+    """Return the valid records, their payments, and the invalid records with the reasons."""
+    if InvalidPayment not in map(type, events):  # the usual case, without a loop in Python
+        return records, events, []  # type: ignore[return-value]
+    valid, payments, invalid = [], [], []
+    for record, event in zip(records, events, strict=True):
+        if isinstance(event, InvalidPayment):
+            invalid.append((record, _unreadable(record) or event))
+        else:
+            valid.append(record)
+            payments.append(event)
+    return valid, payments, invalid
 
 
 def _unreadable(record: Record) -> InvalidPayment | None:
