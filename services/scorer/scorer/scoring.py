@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,7 +132,7 @@ class Scorer:
         if not stored:
             return scored
         known = [stored.get(offset) for offset in scored.offset]
-        scores = {
+        scores: dict[str, Any] = {
             name: [getattr(row, name) if row else new for row, new in zip(known, getattr(scored, name), strict=True)]
             for name in ("fraud_probability", "decision", "model_version")
         }
