@@ -53,7 +53,7 @@ def active_champion(settings: ModelSettings) -> "Champion":
         model, manifest = store.load(
             settings.models_dir, settings.pinned, review=settings.review_threshold, block=settings.block_threshold
         )
-        return Loaded(model, manifest, Reference.read(manifest.reference))
+        return Loaded(model, manifest, Reference.read(manifest.reference, model.encoding))
 
     return Champion(load, lambda: read_file(settings.models_dir / store.MANIFEST_FILE, MOST_BYTES))
 
