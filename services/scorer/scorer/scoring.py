@@ -13,9 +13,7 @@ from fraudstream.csv_file.layout import StoredRow
 from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
 from fraudstream.fitting import RECORD_BYTES, batch_bytes, fitted
 from fraudstream.model.amounts import amounts_of
-from fraudstream.model.features import matrix
 from fraudstream.model.fraud_model import FraudModel
-from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
 from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, Decoded, InvalidPayment, Payments
 from fraudstream.record import Headers, Message, Record, Unreadable
@@ -82,7 +80,7 @@ class Scorer:
         `stored` holds, by partition and offset, the rows that the sink already has: a replay publishes those scores.
         """
         decoded, payments = self._decoded(records)
-        features, amounts = matrix(payments), amounts_of(self.form.schema, payments)
+        features, amounts = self.model.matrix(payments), amounts_of(self.form.schema, payments)
         probabilities = self.model.score(features)
         decisions = self.model.decide(probabilities, amounts)
         shadow = self.challenger(payments, amounts, self.model, probabilities)
@@ -147,10 +145,8 @@ class Scorer:
             if decision != APPROVE and one.model_version[number] == self.model.version
         ]
         rows = [decoded[partition].rows.start + number for partition, number in flagged]
-        shares = self.model.explain(features[rows])
-        if shares is not None:
-            for (partition, number), words in zip(flagged, format_reasons(features[rows], shares), strict=True):
-                reasons[partition][number] = words
+        for (partition, number), reason in zip(flagged, self.model.reasons(features[rows]), strict=True):
+            reasons[partition][number] = reason
         return reasons
 
     def _outcome(

@@ -17,6 +17,7 @@ from fraudstream.arrays import Floats, Integers
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import encoding as encodings
 from fraudstream.model import psi
+from fraudstream.model.drift_bins import Bins, deciles
 from fraudstream.model.encoding import EncodedField, Encoding
 
 HOURS = 24
@@ -24,11 +25,6 @@ SCORE = "fraud_probability"
 KEY = "drift"
 """Key of the distributions in a manifest's `reference`."""
 
-_DECILES = np.arange(0.1, 0.95, 0.1)
-# the last bin of a count begins where less than this share of the payments is left
-_RARE = 0.01
-_MOST_COUNTED = 20
-"""Counts of more different values have deciles: their bins by hour would fill the manifest."""
 # more than any history has; each edge costs one scan of every batch, and counts are summed as 64-bit integers
 _MOST_EDGES, _MOST_BINS, _MOST_PAYMENTS = 200, 202, 2**40
 
@@ -43,42 +39,6 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Bins:
-    """Bins of a field: numbers between edges, or a category's codes; those that may be missing have one more."""
-
-    name: str
-    place: int
-    """Column of the matrix; -1 is the score."""
-    edges: Floats
-    """Values, ascending, at which a bin ends and the next one begins; a value at an edge is in the bin above it."""
-    codes: int = 0
-    """Number of a category's codes; 0 for numbers."""
-    has_missing: bool = False
-
-    @classmethod
-    def of(cls, one: EncodedField, place: int, column: Floats) -> Self:
-        """Return the bins of a feature for the history's values, encoded."""
-        if one.kind == "category":
-            return cls(name=one.name, place=place, edges=np.empty(0), codes=one.codes)
-        return cls(name=one.name, place=place, edges=_edges(one, column), has_missing=one.may_be_missing)
-
-    @property
-    def count(self) -> int:
-        """Number of bins."""
-        return self.codes or len(self.edges) + 1 + self.has_missing
-
-    def histogram(self, column: Floats) -> Integers:
-        """Return the number of values in each bin, that of missing values last."""
-        if self.codes:
-            return np.bincount(column.astype(np.int64), minlength=self.codes)
-        missing = [np.count_nonzero(np.isnan(column))] if self.has_missing else []
-        # one scan per edge is faster than a search per value: there is no branch to predict
-        above = [len(column) - sum(missing), *(np.count_nonzero(column >= edge) for edge in self.edges), 0]
-        counts = np.array(above, dtype=np.int64)
-        return np.concatenate([counts[:-1] - counts[1:], np.array(missing, dtype=np.int64)])
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reference:
     """Payments of the history by hour and bin, for each compared field."""
 
@@ -88,6 +48,8 @@ class Reference:
     bins: Sequence[Bins]
     counts: Sequence[Integers]
     """For each field the number of payments, shape (24 or 1, bins)."""
+    hidden: Sequence[str] = ()
+    """Features that are not compared."""
     _sizes: Floats = field(init=False, repr=False)
     _starts: Integers = field(init=False, repr=False)
     _shares: Floats = field(init=False, repr=False)
@@ -112,14 +74,10 @@ class Reference:
         Numbers named in `hidden` are not compared: their bins would show values of secret fields.
         """
         place = _hour_of(encoding)
-        bins = [
-            *(
-                Bins.of(one, number, matrix[:, number])
-                for number, one in _compared(encoding)
-                if one.kind == "category" or one.name not in hidden
-            ),
-            Bins(name=SCORE, place=-1, edges=_deciles(scores)),
-        ]
+        compared = _compared(encoding)
+        left_out = [one.name for _, one in compared if one.kind != "category" and one.name in hidden]
+        bins = [Bins.of(one, number, matrix[:, number]) for number, one in compared if one.name not in left_out]
+        bins.append(Bins(name=SCORE, place=-1, edges=deciles(scores)))
         hours = _hours(matrix, place)
         columns = _columns(bins, matrix, scores)
         return cls(
@@ -127,6 +85,7 @@ class Reference:
             hour_name="" if place is None else encoding.names[place],
             bins=bins,
             counts=[_by_hour(hours, one, column, place) for one, column in zip(bins, columns, strict=True)],
+            hidden=left_out,
         )
 
     @classmethod
@@ -138,7 +97,8 @@ class Reference:
             stored = _FIELDS.validate_python(manifest_reference[KEY])
             place = _hour_of(encoding)
             bins = _stored_bins(encoding, stored)
-            _check_sums(stored, bins, 1 if place is None else HOURS)
+            fields = {name: one for name, one in stored.items() if one is not None}
+            _check_counts(fields, bins, 1 if place is None else HOURS)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, (KEY, *first["loc"])))
@@ -149,7 +109,8 @@ class Reference:
             hour=place,
             hour_name="" if place is None else encoding.names[place],
             bins=bins,
-            counts=[np.array(stored[one.name].counts, dtype=np.int64) for one in bins],
+            counts=[np.array(fields[one.name].counts, dtype=np.int64) for one in bins],
+            hidden=[name for name, one in stored.items() if one is None],
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -157,7 +118,7 @@ class Reference:
         return {
             one.name: {"edges": one.edges.tolist(), "counts": counts.tolist()}
             for one, counts in zip(self.bins, self.counts, strict=True)
-        }
+        } | dict.fromkeys(self.hidden)
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -218,7 +179,7 @@ class _Field(BaseModel):
         return self
 
 
-_FIELDS = TypeAdapter(dict[str, _Field])
+_FIELDS = TypeAdapter(dict[str, _Field | None])
 
 
 def _compared(encoding: Encoding) -> list[tuple[int, EncodedField]]:
@@ -241,31 +202,38 @@ def _hours(matrix: Floats, place: int | None) -> Integers:
     return np.floor(matrix[:, place] % HOURS).astype(np.int64)
 
 
-def _stored_bins(encoding: Encoding, stored: Mapping[str, _Field]) -> list[Bins]:
-    """Return the bins of the stored fields. Raises ValueError if these are not fields of the encoding, and the score.
-
-    A secret number has none.
-    """
-    known = {one.name: (place, one) for place, one in _compared(encoding)}
-    unknown = stored.keys() - known.keys() - {SCORE}
-    if unknown or SCORE not in stored:
-        raise ValueError(f"{min(unknown, default=SCORE)}: {'unknown' if unknown else 'missing'} field")
+def _stored_bins(encoding: Encoding, stored: Mapping[str, _Field | None]) -> list[Bins]:
+    """Return the bins of the stored fields. Raises ValueError if these are not the encoding's, and the score."""
+    compared = _compared(encoding)
+    names = [*(one.name for _, one in compared), SCORE]
+    if missing := [name for name in names if name not in stored]:
+        raise ValueError(f"{missing[0]}: Field required")
+    if unknown := stored.keys() - {*names}:
+        raise ValueError(f"{min(unknown)}: not a compared feature")
     bins = []
-    for name, (place, one) in known.items():
-        if name in stored:
+    for place, one in compared:
+        if (field := stored[one.name]) is not None:
             codes = one.codes if one.kind == "category" else 0
             has_missing = one.may_be_missing and not codes
-            edges = np.array(stored[name].edges, dtype=np.float64)
-            bins.append(Bins(name=name, place=place, edges=edges, codes=codes, has_missing=has_missing))
-    return [*bins, Bins(name=SCORE, place=-1, edges=np.array(stored[SCORE].edges, dtype=np.float64))]
+            bins.append(
+                Bins(name=one.name, place=place, edges=np.array(field.edges), codes=codes, has_missing=has_missing)
+            )
+    score = stored[SCORE]
+    if score is None:
+        raise ValueError(f"{SCORE}: Field required")
+    return [*bins, Bins(name=SCORE, place=-1, edges=np.array(score.edges))]
 
 
-def _check_sums(stored: Mapping[str, _Field], bins: Sequence[Bins], rows: int) -> None:
-    sums = [list(map(sum, stored[one.name].counts)) for one in bins]
+def _check_counts(stored: Mapping[str, _Field], bins: Sequence[Bins], rows: int) -> None:
     for one in bins:
         counts = stored[one.name].counts
-        if len(counts) != rows or any(len(row) != one.count for row in counts) or not (one.codes or len(one.edges)):
-            raise ValueError(f"{one.name}: counts must be {rows} rows of one per bin")
+        if len(counts) != rows:
+            raise ValueError(f"{one.name}.counts: must have {rows} rows")
+        if not one.codes and not len(one.edges):
+            raise ValueError(f"{one.name}.edges: must have one at least")
+        if any(len(row) != one.count for row in counts):
+            raise ValueError(f"{one.name}: counts must be one per bin")
+    sums = [list(map(sum, stored[one.name].counts)) for one in bins]
     if any(one != sums[0] for one in sums) or not any(sums[0]):
         raise ValueError("counts: they differ between fields in their sum by hour")
 
@@ -273,23 +241,6 @@ def _check_sums(stored: Mapping[str, _Field], bins: Sequence[Bins], rows: int) -
 def _columns(bins: Sequence[Bins], matrix: Floats, scores: Floats) -> list[Floats]:
     rows = np.ascontiguousarray(matrix.T)
     return [scores if one.place < 0 else rows[one.place] for one in bins]
-
-
-def _edges(one: EncodedField, column: Floats) -> Floats:
-    present = column[~np.isnan(column)]
-    if one.kind == "flag":
-        return np.array([1.0])
-    if one.kind == "count" and len(present) and present.max() < _MOST_PAYMENTS:
-        values, counts = np.unique(np.floor(present), return_counts=True)
-        left = 1.0 - np.cumsum(counts) / len(present)
-        most = int(values[np.argmax(left < _RARE)])
-        if most <= _MOST_COUNTED:
-            return np.arange(1, max(1, most) + 1, dtype=np.float64)
-    return _deciles(present) if len(present) else np.zeros(1)
-
-
-def _deciles(column: Floats) -> Floats:
-    return np.unique(np.quantile(column, _DECILES))
 
 
 def _by_hour(hours: Integers, bins: Bins, column: Floats, hour: int | None) -> Integers:

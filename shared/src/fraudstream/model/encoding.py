@@ -181,8 +181,15 @@ class Encoding:
             codes = self._codes[one.name]
             return np.fromiter(map(codes.get, values, repeat(codes[_OTHER])), np.float64, len(values))
         # None becomes NaN
-        numbers: Floats = np.fromiter(values, np.float64, len(values))  # type: ignore[arg-type]
+        numbers: Floats = np.fromiter(values, np.float64, len(values))
         return _hours(numbers, one.timezone) if one.type == "time" else numbers
+
+    def draw(self, rng: np.random.Generator, rows: int) -> Floats:
+        """Return random valid values, shape (rows, features): a model is warmed up with them."""
+        highest = [
+            {"category": one.codes, "flag": 2.0, "period": one.period}.get(one.kind, 10.0) for one in self.fields
+        ]
+        return np.floor(rng.uniform(0.0, highest, (rows, len(highest)))) + [one.kind == "log" for one in self.fields]
 
     def check(self, schema: PaymentSchema) -> None:
         """Raise ModelUnfitError unless payments of `schema` have the features of this encoding; with both lists.

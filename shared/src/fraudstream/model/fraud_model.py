@@ -84,15 +84,6 @@ class FraudModel:
         """Return the features of payments, shape (n, features), as `score` and `explain` take them."""
         return self.encoding.matrix(payments)
 
-    def amounts(self, payments: Payments) -> Floats | None:
-        """Return the amounts, NaN where one is missing; None for a schema without an amount."""
-        if self.schema.amount is None:
-            return None
-        values = payments[self.schema.amount]
-        # None becomes NaN
-        amounts: Floats = np.fromiter(values, np.float64, len(values))  # type: ignore[arg-type]
-        return amounts
-
     def score(self, matrix: Floats) -> Floats:
         """Return the probability of fraud for each row of `matrix` (n, features), in 6 decimals, never 0 or 1.
 
@@ -121,13 +112,13 @@ class FraudModel:
                 return self._trees.contributions(matrix)
         return contributions(self._log_odds, matrix, self.reference)
 
-    def reasons(self, matrix: Floats) -> list[str] | None:
-        """Return the reasons for each row's score, strongest first, as JSON (`reason_texts`); None without a reference.
+    def reasons(self, matrix: Floats) -> list[str]:
+        """Return the reasons for each row's score, strongest first, as JSON (`reason_texts`); none without a reference.
 
         Raises ModelUnfitError as `score` does.
         """
         shares = self.explain(matrix)
-        return None if shares is None else self._texts.format(matrix, shares)
+        return ["[]"] * len(matrix) if shares is None else self._texts.format(matrix, shares)
 
     def _log_odds(self, matrix: Floats) -> Floats:
         fraud = np.clip(self._fraud(matrix), SMALLEST, 1.0 - SMALLEST)
@@ -147,18 +138,15 @@ class FraudModel:
             raise ModelUnfitError(f"model {self.version} returned values that are not probabilities")
         return fraud
 
-    def decide(self, probabilities: Floats, amounts: Floats | None) -> list[str]:
+    def decide(self, probabilities: Floats, amounts: Floats) -> list[str]:
         """Return the decision for each payment, from its rounded probability and its amount.
 
-        The thresholds decide where there are no `amounts` (None), and where one is missing (NaN).
+        The thresholds decide on payments whose amount is missing (NaN).
         """
-        if self.costs is None or amounts is None:
-            found = self.thresholds.decide(probabilities, probabilities)
-        else:
-            found = self.costs.decide(probabilities, amounts)
-            missing = np.isnan(amounts)
-            if missing.any():
-                found[missing] = self.thresholds.decide(probabilities[missing], amounts[missing])
+        found = self.rule.decide(probabilities, amounts)
+        missing = np.isnan(amounts)
+        if missing.any():
+            found[missing] = self.thresholds.decide(probabilities[missing], amounts[missing])
         decisions: list[str] = _DECISIONS[found].tolist()
         return decisions
 
