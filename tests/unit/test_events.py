@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import FIELDS, FORMAT, message, payments
+from tests.scores import FORMAT, message, payments
 
 from fraudstream.payment import InvalidPayment
 
@@ -95,7 +95,7 @@ def test_a_wrong_field_is_dead_and_named(name: str, raw: str) -> None:
     assert event.detail.startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize("name", FIELDS)
+@pytest.mark.parametrize("name", FORMAT.schema.fields)
 def test_a_missing_field_is_dead_and_named(name: str) -> None:
     """Each field is required."""
     fields = json.loads(GOOD)

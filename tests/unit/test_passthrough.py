@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from tests.scores import FORMAT, PAYMENT
 
 from fraudstream.payment import InvalidPayment
+from fraudstream.payment_schema import default_schema
 from fraudstream.scored_payment import DOUBLED, RESERVED, TOO_LARGE, UNREADABLE, is_ours
 from scorer.passthrough import PassThrough
 
@@ -20,9 +21,9 @@ OURS = (
 )
 OWN: dict[str, Any] = json.loads(b'{"x":0' + OURS)
 del OWN["x"]
-passed = PassThrough(FORMAT.schema).passed
 FIELDS = json.dumps(PAYMENT)[1:-1]
 DECLARED = f"{{{FIELDS}}}"
+passed = PassThrough(default_schema()).passed
 
 
 def one(value: bytes) -> tuple[bytes, str]:

@@ -74,6 +74,8 @@ def _schema(contents: File) -> PaymentSchema:
         amount=contents.amount,
         time=contents.time,
         key=contents.key,
+        passthrough=contents.passthrough,
+        headers=frozenset(contents.headers),
     )
 
 
@@ -96,6 +98,7 @@ def _field(name: str, table: FieldTable) -> DeclaredField:
         secret=table.secret,
         index=table.index,
         words=table.words or f"{name.replace('_', ' ')} {{}}",
+        words_if_zero=table.words_if_zero,
         timezone=table.timezone or "UTC",
     )
 

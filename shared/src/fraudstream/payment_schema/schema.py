@@ -31,6 +31,8 @@ class DeclaredField:
     index: bool
     words: str
     """Text of a reason, with `{}` in place of the value."""
+    words_if_zero: str | None
+    """Text of a reason for the value 0 or false; None: `words`."""
     timezone: str
     """Time zone of a time's hour, by its IANA name."""
 
@@ -44,6 +46,15 @@ class PaymentSchema:
     amount: str | None
     time: str | None
     key: str | None
+    passthrough: bool
+    """Whether undeclared fields are in the scored records although there are secret ones."""
+    headers: frozenset[str]
+    """Names of the record headers that are passed through although there are secret fields."""
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a field is secret."""
+        return any(one.secret for one in self.fields.values())
 
     @property
     def layout_sha256(self) -> str:
