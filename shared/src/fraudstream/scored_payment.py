@@ -226,8 +226,8 @@ class _Reader:
 
     def __init__(self, schema: PaymentSchema) -> None:
         self._id = schema.id
-        readable = {name: _readable(one, required=name == schema.id) for name, one in schema.fields.items()}
-        self._values = PaymentValues(replace(schema, fields=readable), _Scores.__annotations__)
+        fields = {name: readable(one, required=name == schema.id) for name, one in schema.fields.items()}
+        self._values = PaymentValues(replace(schema, fields=fields), _Scores.__annotations__)
         self._validate = self._values.adapter.validator.validate_json
 
     def read(self, value: bytes | None) -> ScoredPayment | None:
@@ -254,7 +254,7 @@ class _Reader:
         )
 
 
-def _readable(one: DeclaredField, *, required: bool) -> DeclaredField:
+def readable(one: DeclaredField, *, required: bool) -> DeclaredField:
     """Return the field as records of earlier schemas may have it: ranges change, and fields are added."""
     return replace(
         one,
