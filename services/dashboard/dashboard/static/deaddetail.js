@@ -22,7 +22,7 @@ export function deadLetterDetail(letter) {
     message(letter),
     el('h3', {}, 'Origin and time'),
     facts([
-      ['Key', letter.key === null ? 'none' : revealed(letter.key)],
+      ['Key', letter.masked ? 'not shown' : letter.key === null ? 'none' : revealed(letter.key)],
       ['Size', bytes(letter.value_bytes)],
       ['Sent to', `partition ${letter.source_partition}, offset ${letter.source_offset}`],
       ['Dead letter', `payments-dlq, partition ${letter.partition}, offset ${letter.offset}`],
@@ -32,6 +32,11 @@ export function deadLetterDetail(letter) {
 }
 
 function message(letter) {
+  if (letter.masked) {
+    return el('div', { 'data-testid': 'masked' },
+      el('p', { class: 'calm' }, 'Not shown: the payment schema has secret fields, and the message may hold their values in clear. To see it:'),
+      el('pre', { class: 'raw' }, `docker compose run --rm cli dlq show ${letter.partition}/${letter.offset} --raw`));
+  }
   if (letter.value === null) return el('p', { class: 'calm' }, 'No value: a tombstone.');
   const isTruncated = new TextEncoder().encode(letter.value).length < letter.value_bytes;
   return el('div', {},
