@@ -21,6 +21,7 @@ from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.metrics import ScorerMetrics
 from fraudstream.runtime.run import alongside, run
+from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import (
     CsvSettings,
     GroupSettings,
@@ -31,6 +32,7 @@ from fraudstream.runtime.settings import (
     ModelSettings,
     TopicSettings,
 )
+from fraudstream.scored_payment import ScoredFormat
 from scorer.challenger import Challenger
 from scorer.champion import active_champion
 from scorer.csv_sink import CsvSink
@@ -58,6 +60,7 @@ async def main(stop: asyncio.Event) -> None:
 
 
 async def _score(stop: asyncio.Event) -> None:
+    form = ScoredFormat(load_schema(environ))
     kafka, topics = KafkaSettings.from_env(environ), TopicSettings.from_env(environ)
     group, csv = GroupSettings.from_env(environ), CsvSettings.from_env(environ)
     models, served = ModelSettings.from_env(environ), MetricsSettings.from_env(environ)
@@ -85,6 +88,7 @@ async def _score(stop: asyncio.Event) -> None:
         sink = CsvSink(
             csv.path,
             Identity(cluster=cluster.id, topic=topics.input, group=group.group),
+            form.layout,
             rotate_bytes=csv.rotate_bytes,
             waited=metrics.csv_lock_wait.observe,
         )
@@ -107,11 +111,17 @@ async def _score(stop: asyncio.Event) -> None:
             ownership=ownership,
             group=members,
             champion=champion,
-            scorer=Scorer(model=champion.model, topics=topics, limit=limits.batch_bytes, challenger=challenger.score),
+            scorer=Scorer(
+                form=form,
+                model=champion.model,
+                topics=topics,
+                limit=limits.batch_bytes,
+                challenger=challenger.score,
+            ),
             sink=sink,
             heartbeat=heartbeat,
             watchdog=watchdog,
-            report=CycleReport(metrics, drift, Summary(gauges), topics.dlq),
+            report=CycleReport(form.schema, metrics, drift, Summary(gauges), topics.dlq),
             stops=Stops(topics.input, SkipRequests(csv.path)),
             max_records=group.max_records,
         )

@@ -14,9 +14,10 @@ import structlog
 
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model.features import AMOUNT
+from fraudstream.model.features import matrix
 from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.manifest import Manifest
+from fraudstream.payment import Payments
 from fraudstream.runtime.log_on_change import Every, LogOnChange
 from scorer.scoring import Shadow
 
@@ -83,7 +84,7 @@ class Challenger:
         self.model, self._tally, self._report = model, _Tally(), Every(_REPORT_EVERY_S, self.now)
         self._paused_until_s = 0.0
 
-    def score(self, matrix: Floats, champion: FraudModel, probabilities: Floats) -> Shadow | None:
+    def score(self, payments: Payments, amounts: Floats, champion: FraudModel, probabilities: Floats) -> Shadow | None:
         """Return the challenger's probabilities of the payments; None without a challenger, or while it is paused.
 
         Logs a ModelUnfitError instead of raising it.
@@ -91,18 +92,18 @@ class Challenger:
         model = self.model
         if model is None or model.content_sha256 == champion.content_sha256:
             return None
-        if not len(matrix) or self.now() < self._paused_until_s:
+        if not len(probabilities) or self.now() < self._paused_until_s:
             return None
         started_s = self.spent()
         try:
-            shadow = model.score(matrix)
+            shadow = model.score(matrix(payments))
         except ModelUnfitError as error:
             self._pause(str(error))
             return None
         seconds = self.spent() - started_s
-        self._compare(champion, model, matrix[:, AMOUNT], probabilities, shadow, seconds)
-        if seconds > max(_MOST_S, _MOST_S_PER_PAYMENT * len(matrix)):
-            self._pause(f"{1000 * seconds:.0f} ms for {len(matrix)} payments")
+        self._compare(champion, model, amounts, probabilities, shadow, seconds)
+        if seconds > max(_MOST_S, _MOST_S_PER_PAYMENT * len(shadow)):
+            self._pause(f"{1000 * seconds:.0f} ms for {len(shadow)} payments")
         return Shadow(shadow, model.version)
 
     def _pause(self, reason: str) -> None:

@@ -13,15 +13,16 @@ from pathlib import Path
 
 import structlog
 
-from fraudstream.csv_file.file import HEADER_LINE, CsvFile, tail
+from fraudstream.cell_text import split_cells
+from fraudstream.csv_file.file import CsvFile, tail
 from fraudstream.csv_file.journal import Mark, State
+from fraudstream.csv_file.layout import Layout, StoredRow, stored_row
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Batch, Holding, Identity
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.offsets import Decided
 from fraudstream.runtime.failpoints import armed, failpoint
 from fraudstream.runtime.regular_files import open_trusted
-from fraudstream.scored_payment import StoredRow, stored_row
 from scorer.filesystem import doubtful, prove_lock
 
 _PATIENCE_S = 10.0
@@ -35,13 +36,14 @@ class CsvSink:
         self,
         path: Path,
         identity: Identity,
+        layout: Layout,
         *,
         rotate_bytes: int | None = None,
         patience_s: float = _PATIENCE_S,
         waited: Callable[[float], object] = lambda _: None,
     ) -> None:
         """Call `waited` with the seconds that each acquisition of the lock takes."""
-        self._file = CsvFile(path, identity)
+        self._file = CsvFile(path, identity, layout)
         self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s, waited)
         self._rotate_bytes = rotate_bytes
 
@@ -106,7 +108,7 @@ class CsvSink:
         if self._rotate_bytes is None:
             return
         with self._opened() as (_, state):
-            if state.length >= self._rotate_bytes and state.length > len(HEADER_LINE):
+            if state.length >= self._rotate_bytes and self._file.has_rows(state):
                 self._file.rotate(state)
 
     def _store(self, file: int, state: State, batches: Sequence[Batch]) -> None:
@@ -169,8 +171,10 @@ class CsvSink:
             return {}
         with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
             file.seek(mark.start)
-            lines = file.read(mark.end - mark.start).splitlines()
-        return {row.offset: row for row in map(stored_row, lines) if row.partition == partition}
+            lines = file.read(mark.end - mark.start).decode().split("\n")[:-1]
+        # the file may have the columns of an earlier schema
+        rows = (stored_row(split_cells(line)) for line in lines)
+        return {row.offset: row for row in rows if row.partition == partition}
 
 
 def _is_replay(batch: Batch, state: State) -> bool:

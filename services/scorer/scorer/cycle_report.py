@@ -10,6 +10,7 @@ import structlog
 
 from fraudstream.fitting import batch_bytes
 from fraudstream.model.drift_reference import Reference
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.drift.alarm import DriftAlarm
@@ -23,13 +24,15 @@ _REMOVALS_EVERY_S = 60.0
 class CycleReport:
     """Reports of the committed cycles of all memberships."""
 
-    def __init__(self, metrics: ScorerMetrics, drift: DriftAlarm, summary: Summary, dlq: str) -> None:
+    def __init__(
+        self, schema: PaymentSchema, metrics: ScorerMetrics, drift: DriftAlarm, summary: Summary, dlq: str
+    ) -> None:
         """`dlq` is the topic of dead letters."""
         self._metrics = metrics
         self._drift = drift
         self._summary = summary
         self._dlq = dlq
-        self._narration = Narration()
+        self._narration = Narration(schema)
         self._ratio = DeadLetterRatio()
         self._removals = Every(_REMOVALS_EVERY_S, at_once=True)
         self._removed = Counter[str]()

@@ -3,10 +3,12 @@
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import repeat
 
 import structlog
 
 from fraudstream.payment import APPROVE
+from fraudstream.payment_schema import PaymentSchema
 from scorer.scoring import Outcome
 
 _LINES_PER_S = 5.0
@@ -18,7 +20,8 @@ _WINDOW = 1_000
 class Narration:
     """Log of committed cycles, within a budget of lines: 5 per second, up to 20 at a time."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, schema: PaymentSchema, now: Callable[[], float] = time.monotonic) -> None:
+        self._id, self._amount = schema.id, schema.amount
         self._now = now
         self._log = structlog.get_logger()
         self._lines = _BURST_LINES
@@ -77,17 +80,14 @@ class Narration:
     def _log_each(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
             scored = outcome.scored
+            amounts = scored.payments[self._amount] if self._amount else repeat(None)
             for payment_id, amount, probability, decision in zip(
-                scored.payments["payment_id"],
-                scored.payments["amount"],
-                scored.fraud_probability,
-                scored.decision,
-                strict=True,
+                scored.payments[self._id], amounts, scored.fraud_probability, scored.decision, strict=False
             ):
                 self._log.info(
                     "payment scored",
                     payment_id=payment_id,
-                    amount=amount,
+                    **({} if amount is None else {"amount": amount}),
                     fraud_probability=probability,
                     decision=decision,
                 )

@@ -1,7 +1,7 @@
 """Records → the rows and messages to store and publish for them. Pure: no Kafka, no file, no clock."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import repeat
 from typing import NamedTuple
 
@@ -9,18 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudstream.arrays import Floats
+from fraudstream.csv_file.layout import StoredRow
 from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
 from fraudstream.fitting import RECORD_BYTES, batch_bytes, fitted
-from fraudstream.model.features import AMOUNT, matrix
+from fraudstream.model.amounts import amounts_of
+from fraudstream.model.features import matrix
 from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
-from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, InvalidPayment, Payments, columns, decode_all
+from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, Decoded, InvalidPayment, Payments
 from fraudstream.record import Headers, Message, Record, Unreadable
 from fraudstream.runtime.settings import TopicSettings
-from fraudstream.scored_payment import DECLARED_ONLY, REDUCED, Scored, StoredRow, Texts
-from scorer import passthrough
-from scorer.passthrough import REPLACED, Received
+from fraudstream.scored_payment import DECLARED_ONLY, REDUCED, Scored, ScoredFormat, Texts
+from scorer.passthrough import REPLACED, PassThrough, Received
 
 Integers = NDArray[np.int64]
 
@@ -34,8 +35,8 @@ class Shadow(NamedTuple):
     version: str
 
 
-Challenge = Callable[[Floats, FraudModel, Floats], Shadow | None]
-"""Called with a batch's matrix, the champion and its probabilities; returns None without a challenger."""
+Challenge = Callable[[Payments, Floats, FraudModel, Floats], Shadow | None]
+"""Called with a batch's payments and their amounts, the champion and its probabilities; None without a challenger."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Outcome:
     timestamps_ms: Integers
     """(n,), Kafka timestamps of the scored payments."""
     matrix: Floats
-    """(n, 5), features of the scored payments, columns as FEATURES."""
+    """(n, features), of the scored payments, as the model sees them."""
     probabilities: Floats
     """(n,), by the current model, even if the sink already has one."""
     invalid: Sequence[tuple[int, InvalidPayment]]
@@ -63,10 +64,15 @@ class Outcome:
 class Scorer:
     """Decoder, model and encoder of a cycle's records; `limit` is the largest batch, in bytes, that a topic accepts."""
 
+    form: ScoredFormat
     model: FraudModel
     topics: TopicSettings
     limit: Callable[[str], int]
     challenger: Challenge = lambda *_: None
+    _pass_through: PassThrough = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_pass_through", PassThrough(self.form.schema))
 
     def decide(
         self, records: Mapping[int, Sequence[Record]], stored: Mapping[int, Mapping[int, StoredRow]], scored_at: str
@@ -75,17 +81,16 @@ class Scorer:
 
         `stored` holds, by partition and offset, the rows that the sink already has: a replay publishes those scores.
         """
-        decoded = {partition: _decoded(batch) for partition, batch in records.items()}
-        features = np.concatenate([one.matrix for one in decoded.values()])
+        decoded, payments = self._decoded(records)
+        features, amounts = matrix(payments), amounts_of(self.form.schema, payments)
         probabilities = self.model.score(features)
-        decisions = self.model.decide(probabilities, features[:, AMOUNT])
-        shadow = self.challenger(features, self.model, probabilities)
-        places, scored, first = {}, {}, 0
+        decisions = self.model.decide(probabilities, amounts)
+        shadow = self.challenger(payments, amounts, self.model, probabilities)
+        scored = {}
         for partition, one in decoded.items():
-            these = places[partition] = slice(first, first + len(one.valid))
-            first = these.stop
+            these = one.rows
             new = Scored(
-                payments=one.payments,
+                payments={name: column[these] for name, column in payments.items()},
                 fraud_probability=probabilities[these].tolist(),
                 decision=decisions[these],
                 model_version=[self.model.version] * len(one.valid),
@@ -96,21 +101,37 @@ class Scorer:
                 challenger_version=shadow.version if shadow else "",
             )
             scored[partition] = _as_stored(new, stored.get(partition, {}))
-        reasons = self._reasons(scored, places, features)
+        reasons = self._reasons(scored, decoded, features)
         return [
             self._outcome(
                 partition,
                 records[partition][-1],
                 one,
                 replace(scored[partition], reasons=reasons[partition]),
-                probabilities[places[partition]],
+                features[one.rows],
+                probabilities[one.rows],
                 scored_at,
             )
             for partition, one in decoded.items()
         ]
 
+    def _decoded(self, records: Mapping[int, Sequence[Record]]) -> tuple[dict[int, "_Partition"], Payments]:
+        """Return the records of each partition, decoded, and all valid payments as columns."""
+        decoded, payments = {}, list[Decoded]()
+        for partition, batch in records.items():
+            valid, invalid, first = [], [], len(payments)
+            events = self.form.payment.decode_all([record.value for record in batch])
+            for record, event in zip(batch, events, strict=True):
+                if isinstance(event, InvalidPayment):
+                    invalid.append((record, _unreadable(record) or event))
+                else:
+                    valid.append(record)
+                    payments.append(event)
+            decoded[partition] = _Partition(valid=valid, rows=slice(first, len(payments)), invalid=invalid)
+        return decoded, self.form.payment.columns(payments)
+
     def _reasons(
-        self, scored: Mapping[int, Scored], places: Mapping[int, slice], features: Floats
+        self, scored: Mapping[int, Scored], decoded: Mapping[int, "_Partition"], features: Floats
     ) -> dict[int, dict[int, str]]:
         """Return the reasons, by partition and row, of payments to review or block that this model scored.
 
@@ -125,7 +146,7 @@ class Scorer:
             for number, decision in enumerate(one.decision)
             if decision != APPROVE and one.model_version[number] == self.model.version
         ]
-        rows = [places[partition].start + number for partition, number in flagged]
+        rows = [decoded[partition].rows.start + number for partition, number in flagged]
         shares = self.model.explain(features[rows])
         if shares is not None:
             for (partition, number), words in zip(flagged, format_reasons(features[rows], shares), strict=True):
@@ -136,33 +157,34 @@ class Scorer:
         self,
         partition: int,
         last: Record,
-        decoded: "_Decoded",
+        decoded: "_Partition",
         scored: Scored,
+        features: Floats,
         probabilities: Floats,
         scored_at: str,
     ) -> Outcome:
-        texts = Texts.of(scored)
+        texts = self.form.texts(scored)
         received = [record.value or b"" for record in decoded.valid]
-        passed = passthrough.passed(received, lambda row: texts.at(row).declared()[0])
+        passed = self._pass_through.passed(received, lambda row: self._declared(scored, row))
         return Outcome(
             partition=partition,
             last=_last_offset(last),
             fingerprint=fingerprint(last.timestamp, last.value),
             scored=scored,
             timestamps_ms=np.array(scored.timestamp_ms, dtype=np.int64),
-            matrix=decoded.matrix,
+            matrix=features,
             probabilities=probabilities,
             invalid=[(record.offset, reason) for record, reason in decoded.invalid],
             removed=passed.removed,
             rows=texts.csv_chunk(),
             messages={
-                self.topics.scored: self._scored_records(decoded.valid, passed, texts, scored_at),
+                self.topics.scored: self._scored_records(decoded.valid, passed, scored, texts, scored_at),
                 self.topics.dlq: [self._dead_letter(partition, record, reason) for record, reason in decoded.invalid],
             },
         )
 
     def _scored_records(
-        self, records: Sequence[Record], passed: Received, texts: Texts, scored_at: str
+        self, records: Sequence[Record], passed: Received, scored: Scored, texts: Texts, scored_at: str
     ) -> list[Message]:
         """Return the scored records, with keys, timestamps and headers of their payments.
 
@@ -179,10 +201,15 @@ class Scorer:
             own = [DECLARED_ONLY] if passed.removed.get(row) in REPLACED else []
             message: Message = record.key, value, record.timestamp, [*_passed(record.headers), *own]
             if batch_bytes(record.key, value, message[3]) > limit:
-                one = texts.at(row)
-                message = _reduced(message, one.scored_values([one.declared()[0][:-1]], scored_at)[0], limit)
+                declared = texts.at(row).scored_values([self._declared(scored, row)[:-1]], scored_at)[0]
+                message = _reduced(message, declared, limit)
             messages.append(message)
         return messages
+
+    def _declared(self, scored: Scored, row: int) -> str:
+        """Return the object of one payment's declared fields."""
+        one = {name: column[row : row + 1] for name, column in scored.payments.items()}
+        return self.form.declared(one)[0].decode()
 
     def _dead_letter(self, partition: int, record: Record, invalid: InvalidPayment) -> Message:
         headers = dead_letter_headers(Place(self.topics.input, partition, record.offset, record.timestamp), invalid)
@@ -209,25 +236,12 @@ def _reduced(message: Message, declared: bytes, limit: int) -> Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Decoded:
-    """A partition's records, decoded: the valid payments as columns, and the invalid records."""
+class _Partition:
+    """A partition's records, decoded: the valid ones, their payments' rows among those of all, and the invalid ones."""
 
     valid: Sequence[Record]
-    payments: Payments
-    matrix: Floats
+    rows: slice
     invalid: Sequence[tuple[Record, InvalidPayment]]
-
-
-def _decoded(records: Sequence[Record]) -> _Decoded:
-    valid, payments, invalid = [], [], []
-    for record, event in zip(records, decode_all([record.value for record in records]), strict=True):
-        if isinstance(event, InvalidPayment):
-            invalid.append((record, _unreadable(record) or event))
-        else:
-            valid.append(record)
-            payments.append(event)
-    by_field = columns(payments)
-    return _Decoded(valid=valid, payments=by_field, matrix=matrix(by_field), invalid=invalid)
 
 
 def _unreadable(record: Record) -> InvalidPayment | None:

@@ -8,13 +8,13 @@ from typing import Any, TypeVar
 import structlog
 from prometheus_client import Counter
 
+from fraudstream.csv_file.layout import StoredRow
 from fraudstream.csv_file.protocol import Holding, Sink
 from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.group_requests import Membership
 from fraudstream.kafka.owner import Owner
 from fraudstream.offsets import Case, Decided, Log, Resume, needs_fingerprint, resume
 from fraudstream.runtime.failpoints import failpoint
-from fraudstream.scored_payment import StoredRow
 
 T = TypeVar("T")
 _MEANINGS = {

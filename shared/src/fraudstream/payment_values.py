@@ -5,8 +5,9 @@ the forms listed at its type below, which are fewer than pydantic's lax mode acc
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Annotated, Any, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
@@ -14,6 +15,8 @@ from pydantic.functional_validators import AfterValidator, BeforeValidator
 from typing_extensions import TypedDict
 
 from fraudstream.payment_schema import INTEGER_LIMIT, DeclaredField, PaymentSchema
+
+_NOTHING: Mapping[str, Any] = {}
 
 Value = bool | int | float | str
 _CONFIG = ConfigDict(strict=True, allow_inf_nan=False, extra="ignore")
@@ -32,24 +35,42 @@ _LAST_MS = 253_402_300_799_999
 class PaymentValues:
     """Parser of messages into the values of a schema's fields."""
 
-    def __init__(self, schema: PaymentSchema) -> None:
-        self._fields = schema.fields.values()
-        self.adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(_object_type(_tree(schema)))
+    def __init__(self, schema: PaymentSchema, others: Mapping[str, Any] = _NOTHING) -> None:
+        """Parse the members `others`, of these types, besides the fields."""
+        self._fields = schema.fields
+        self._tree = _tree(schema)
+        self.adapter: TypeAdapter[dict[str, Any]] = TypeAdapter(_object_type(self._tree, others))
         """Validator of a message's object, to be passed to `payment.decode_each`."""
+        self.required = sum(map(_is_required, self._tree.values()))
+        """Number of members that a message's object must have."""
+        # all values in one step, where there are neither objects nor missing values
+        is_flat = self.required == len(schema.fields) == len(self._tree) > 1 and not any(
+            isinstance(node, dict) for node in self._tree.values()
+        )
+        self._row = itemgetter(*self._tree) if is_flat else None
 
     def values(self, payment: Mapping[str, Any]) -> dict[str, Value | None]:
         """Return the value of each field of a validated object, by name; its default, or None, where it is missing."""
-        return {field.name: _value(payment, field) for field in self._fields}
+        return {name: column[0] for name, column in self.columns([payment]).items()}
+
+    def columns(self, payments: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Value | None]]:
+        """Return the values of each field of validated objects, by name, as `values` does."""
+        if self._row and payments:
+            return dict(zip(self._fields, zip(*map(self._row, payments), strict=True), strict=True))
+        columns: dict[str, Sequence[Value | None]] = dict.fromkeys(self._fields, ())
+        columns.update(_columns(self._tree, payments))
+        return columns
 
 
-def _value(payment: Mapping[str, Any], field: DeclaredField) -> Value | None:
-    found: Any = payment
-    for key in field.path:
-        found = found.get(key)
-        if found is None:
-            return field.default
-    value: Value = found
-    return value
+def _columns(tree: "Tree", payments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Sequence[Value | None]]]:
+    for key, node in tree.items():
+        members = [payment.get(key) for payment in payments]
+        if isinstance(node, dict):
+            yield from _columns(node, [member or _NOTHING for member in members])
+        elif node.required or node.default is None:
+            yield node.name, members
+        else:
+            yield node.name, [node.default if member is None else member for member in members]
 
 
 Tree = dict[str, Any]
@@ -67,9 +88,9 @@ def _tree(schema: PaymentSchema) -> Tree:
     return root
 
 
-def _object_type(tree: Tree) -> Any:
+def _object_type(tree: Tree, others: Mapping[str, Any] = _NOTHING) -> Any:
     hints = {key: _object_hint(node) if isinstance(node, dict) else _hint(node) for key, node in tree.items()}
-    made: Any = TypedDict("Fields", hints)  # type: ignore[misc]  # of keys known at run time
+    made: Any = TypedDict("Fields", {**hints, **others})  # type: ignore[misc]  # of keys known at run time
     return with_config(_CONFIG)(made)
 
 
@@ -78,8 +99,8 @@ def _object_hint(tree: Tree) -> Any:
     return kind if _is_required(tree) else NotRequired[kind | None]
 
 
-def _is_required(tree: Tree) -> bool:
-    return any(_is_required(node) if isinstance(node, dict) else node.required for node in tree.values())
+def _is_required(node: "Tree | DeclaredField") -> bool:
+    return any(map(_is_required, node.values())) if isinstance(node, dict) else node.required
 
 
 def _hint(field: DeclaredField) -> Any:

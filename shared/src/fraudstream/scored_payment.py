@@ -1,42 +1,28 @@
-"""A scored payment: its CSV row and its Kafka record, written in bulk and read back. Pure."""
+"""Scored payments of a schema: their CSV rows and their Kafka records, written in bulk and read back. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Literal, NotRequired, Self
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
 from pydantic import ConfigDict, Field, ValidationError, with_config
 from typing_extensions import TypedDict
 
-from fraudstream.model.features import FEATURES
-from fraudstream.payment import (
-    FIELDS,
-    ID,
-    MESSAGE,
-    Number,
-    Payment,
-    Payments,
-    excess,
-    fill,
-    parse_template,
-    texts,
-    validator,
-)
+from fraudstream.csv_file.layout import SCORES, Layout
+from fraudstream.payment import MOST_BYTES, PaymentFormat, Payments, excess
+from fraudstream.payment_schema import DeclaredField, PaymentSchema
+from fraudstream.payment_values import PaymentValues, Value
+from fraudstream.templates import fill, parse_template
 from fraudstream.timestamps import Timestamps
 
-__all__ = ["COLUMNS", "HEADER", "Reason", "ScoredPayment", "StoredRow", "scored_payment", "stored_row"]
+__all__ = ["Reason", "Scored", "ScoredFormat", "ScoredPayment"]
 
-COLUMNS = ("timestamp", *FIELDS, "fraud_probability", "decision", "model_version", "partition", "offset")
-"""Columns of the CSV."""
-HEADER = ",".join(COLUMNS)
 _RECORD = parse_template(
     '{head},"fraud_probability":{fraud_probability},"decision":"{decision}",'
     '"model_version":"{model_version}","reasons":{reasons},"source_partition":{partition},"source_offset":{offset},'
     '"scored_at":"{scored_at}"{challenger}}}'
 )
 """A record in `scored-payments`; `head` is the received object without its last brace."""
-_LATER = "features"
-_CHALLENGER = "challenger_"
 
 REDUCED = "scored"
 """Prefix of the headers that describe a record's key and headers if they were too large for the topic."""
@@ -84,58 +70,59 @@ class Scored:
         return len(self.offset)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StoredRow:
-    """A row of the CSV: its payment's id, its score, and the place of its payment."""
-
-    payment_id: int
-    partition: int
-    offset: int
-    fraud_probability: float
-    decision: str
-    model_version: str
-
-
-def cells(line: bytes) -> dict[str, bytes]:
-    """Return the cells of a CSV row by column. Raises ValueError if the line has more or fewer."""
-    found = line.rstrip(b"\r\n").split(b",")
-    if len(found) != len(COLUMNS):
-        raise ValueError(f"{len(found)} cells instead of {len(COLUMNS)}")
-    return dict(zip(COLUMNS, found, strict=True))
-
-
-def stored_row(line: bytes) -> StoredRow:
-    """Return one row of the CSV, parsed. Raises ValueError if the line was not written by us."""
-    row = cells(line)
-    return StoredRow(
-        payment_id=int(row["payment_id"]),
-        partition=int(row["partition"]),
-        offset=int(row["offset"]),
-        fraud_probability=float(row["fraud_probability"]),
-        decision=row["decision"].decode(),
-        model_version=row["model_version"].decode(),
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Texts:
-    """Scored payments as text, by column: those of the CSV, `reasons`, and `challenger`, the end of the record.
+    """Scored payments as text, each number formatted once, for CSV and topic."""
 
-    Each number is formatted once, for CSV and topic.
-    """
+    cells: Sequence[Sequence[str]]
+    """The declared fields, by column of the CSV."""
+    scores: Mapping[str, Sequence[str]]
+    """The columns of the CSV that are ours, `reasons`, and `challenger`, the end of the record."""
 
-    columns: Mapping[str, Sequence[str]]
+    def csv_lines(self) -> list[str]:
+        """Return a CSV line for each payment, without its line end."""
+        scores = map(self.scores.__getitem__, SCORES)
+        return list(map(",".join, zip(self.scores["timestamp"], *self.cells, *scores, strict=True)))
 
-    @classmethod
-    def of(cls, scored: Scored) -> Self:
+    def csv_chunk(self) -> bytes:
+        """Return all CSV lines, each with its line end."""
+        return "\n".join([*self.csv_lines(), ""]).encode()
+
+    def scored_values(self, heads: Sequence[str], scored_at: str) -> list[bytes]:
+        """Return a JSON object for each payment, the value of its record in `scored-payments`.
+
+        It begins with the payment's object, which is in `heads` without the last brace.
+        """
+        return fill(_RECORD, {**self.scores, "head": heads, "scored_at": [scored_at] * len(heads)})
+
+    def at(self, row: int) -> "Texts":
+        """Return one payment."""
+        return Texts(
+            [column[row : row + 1] for column in self.cells],
+            {name: column[row : row + 1] for name, column in self.scores.items()},
+        )
+
+
+class ScoredFormat:
+    """Rows and records of the scored payments of a schema. Thread-safe."""
+
+    def __init__(self, schema: PaymentSchema) -> None:
+        self.schema = schema
+        self.payment = PaymentFormat(schema)
+        self.layout = Layout.of(schema)
+        placed = {name: replace(one, path=place(one)) for name, one in schema.fields.items()}
+        self._declared = PaymentFormat(replace(schema, fields=placed))
+        self._reader = _Reader(schema)
+
+    def texts(self, scored: Scored) -> Texts:
         """Return `scored` formatted as text, in order."""
         reasons = ["[]"] * len(scored)
         for number, text in scored.reasons.items():
             reasons[number] = text
-        return cls(
+        return Texts(
+            list(self.payment.cells(scored.payments).values()),
             {
                 "timestamp": list(map(Timestamps().__getitem__, scored.timestamp_ms)),
-                **texts(scored.payments),
                 "fraud_probability": _format_scores(scored.fraud_probability),
                 "decision": scored.decision,
                 "model_version": scored.model_version,
@@ -143,33 +130,16 @@ class Texts:
                 "offset": list(map(repr, scored.offset)),
                 "reasons": reasons,
                 "challenger": _format_challenger(scored),
-            }
+            },
         )
 
-    def csv_lines(self) -> list[str]:
-        """Return a CSV line for each payment, without its line end."""
-        return list(map(",".join, zip(*map(self.columns.__getitem__, COLUMNS), strict=True)))
+    def declared(self, payments: Payments) -> list[bytes]:
+        """Return the object of each payment's declared fields, with the keys that its scored record has them at."""
+        return self._declared.encode_all(payments)
 
-    def csv_chunk(self) -> bytes:
-        """Return all CSV lines, each with its line end."""
-        lines = self.csv_lines()
-        return "\n".join([*lines, ""]).encode()
-
-    def scored_values(self, heads: Sequence[str], scored_at: str) -> list[bytes]:
-        """Return a JSON object for each payment, the value of its record in `scored-payments`.
-
-        It begins with the payment's object, which is in `heads` without the last brace.
-        """
-        columns = {**self.columns, "head": heads, "scored_at": [scored_at] * len(self.columns["offset"])}
-        return fill(_RECORD, columns)
-
-    def at(self, row: int) -> "Texts":
-        """Return one payment."""
-        return Texts({name: column[row : row + 1] for name, column in self.columns.items()})
-
-    def declared(self) -> list[str]:
-        """Return each payment as a JSON object of the declared fields."""
-        return list(map(bytes.decode, fill(MESSAGE, self.columns)))
+    def read(self, value: bytes | None) -> "ScoredPayment | None":
+        """Return the scored payment in a record's value; None if another program wrote something else."""
+        return self._reader.read(value)
 
 
 def _format_challenger(scored: Scored) -> list[str]:
@@ -194,9 +164,25 @@ class Reason(TypedDict):
     text: Text
 
 
-class ScoredPayment(Payment):
-    """The value of a record in `scored-payments`, as the scorer writes it."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredPayment:
+    """The value of a record in `scored-payments`."""
 
+    id: int | str
+    fields: Mapping[str, Value | None]
+    """The declared fields by name; None where the record has none, as it may be of an earlier schema."""
+    fraud_probability: float
+    decision: str
+    model_version: str
+    reasons: Sequence[Reason]
+    source_partition: int
+    source_offset: int
+    scored_at: str
+    challenger_probability: float | None
+    challenger_version: str | None
+
+
+class _Scores(TypedDict):
     fraud_probability: Share
     decision: Literal["approve", "review", "block"]
     model_version: Text
@@ -208,7 +194,9 @@ class ScoredPayment(Payment):
     challenger_version: NotRequired[Text]
 
 
-_OWN = (ScoredPayment.__annotations__.keys() | {_LATER}) - Payment.__annotations__.keys()
+_LATER = "features"
+_OWN = {*_Scores.__annotations__, _LATER}
+_CHALLENGER = "challenger_"
 
 
 def is_ours(name: str) -> bool:
@@ -216,27 +204,53 @@ def is_ours(name: str) -> bool:
     return name in _OWN or name.startswith(_CHALLENGER)
 
 
-def _readable(name: str, number: Number) -> object:
-    """Return the type of a payment's field in a record of any release.
-
-    Ranges may have changed. A field that the model does not see may have been added since.
-    """
-    kind = float if number.type is float else Small if number.highest < _SMALL_LIMIT else Large
-    return kind if name in {ID, *FEATURES} else NotRequired[kind]
+def place(one: DeclaredField) -> tuple[str, ...]:
+    """Return the keys to a field in a scored record: those in the message, unless they begin with a name of ours."""
+    return (one.column,) if is_ours(one.path[0]) else one.path
 
 
-_VALIDATOR = validator(
-    {**ScoredPayment.__annotations__, **{name: _readable(name, number) for name, number in FIELDS.items()}},
-    ConfigDict(allow_inf_nan=False, extra="ignore"),
-)
-_validate: Callable[[bytes | None], ScoredPayment] = _VALIDATOR.validator.validate_json  # type: ignore[assignment]
+class _Reader:
+    """Parser of records."""
+
+    def __init__(self, schema: PaymentSchema) -> None:
+        self._id = schema.id
+        readable = {name: _readable(one, required=name == schema.id) for name, one in schema.fields.items()}
+        self._values = PaymentValues(replace(schema, fields=readable), _Scores.__annotations__)
+        self._validate = self._values.adapter.validator.validate_json
+
+    def read(self, value: bytes | None) -> ScoredPayment | None:
+        if value is None or (len(value) > MOST_VALUES and excess(value, MOST_VALUES)):
+            return None
+        try:
+            found: Any = self._validate(value)
+        except ValidationError:
+            return None
+        fields = self._values.values(found)
+        payment_id: Any = fields[self._id]
+        return ScoredPayment(
+            id=payment_id,
+            fields=fields,
+            fraud_probability=found["fraud_probability"],
+            decision=found["decision"],
+            model_version=found["model_version"],
+            reasons=found["reasons"],
+            source_partition=found["source_partition"],
+            source_offset=found["source_offset"],
+            scored_at=found["scored_at"],
+            challenger_probability=found.get("challenger_probability"),
+            challenger_version=found.get("challenger_version"),
+        )
 
 
-def scored_payment(value: bytes | None) -> ScoredPayment | None:
-    """Return the scored payment in a value; None if another program wrote something else."""
-    if value is not None and len(value) > MOST_VALUES and excess(value, MOST_VALUES):
-        return None
-    try:
-        return _validate(value)
-    except ValidationError:
-        return None
+def _readable(one: DeclaredField, *, required: bool) -> DeclaredField:
+    """Return the field as records of earlier schemas may have it: ranges change, and fields are added."""
+    return replace(
+        one,
+        path=place(one),
+        min=None,
+        max=None,
+        above=None,
+        below=None,
+        max_length=MOST_BYTES,
+        required=required,
+    )

@@ -1,13 +1,12 @@
 """Realistic simulated payments for the history and the producer, and the true probability that each is fraud."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
 from fraudstream.arrays import Floats, Integers
 from fraudstream.model.features import FEATURES
-from fraudstream.payment import VALUES
 
 __all__ = ["SimulatedPayments", "labels", "simulate", "true_probability"]
 
@@ -40,8 +39,8 @@ class SimulatedPayments:
     is_new_device: Integers
 
     def columns(self) -> dict[str, list[float]]:
-        """Return the fields by name, in the order of `fraudstream.payment.VALUES`."""
-        return {name: getattr(self, name).tolist() for name in VALUES}
+        """Return the fields by name, in the order of FIELDS."""
+        return {name: getattr(self, name).tolist() for name in FIELDS}
 
     def rows(self) -> Iterator[dict[str, float]]:
         """Yield the fields of each payment."""
@@ -51,6 +50,10 @@ class SimulatedPayments:
     def matrix(self) -> Floats:
         """Return the features in shape (n, 5), columns in the order of `fraudstream.model.features.FEATURES`."""
         return np.column_stack([getattr(self, name) for name in FEATURES]).astype(np.float64, copy=False)
+
+
+FIELDS = tuple(one.name for one in fields(SimulatedPayments))
+"""The simulated fields of the default schema: all except the id."""
 
 
 def simulate(rng: np.random.Generator, count: int, *, hour: int | None = None) -> SimulatedPayments:

@@ -6,12 +6,15 @@ import os
 from dataclasses import asdict
 from pathlib import Path
 
+from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.lock import is_current, try_lock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError
+from fraudstream.payment_schema import default_schema
 from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_regular
 
 _MAX_BYTES = 4_096
+_LAYOUT = "layout"
 
 
 class Claim:
@@ -21,10 +24,11 @@ class Claim:
     caller holds the CSV's lock in every call but `release`.
     """
 
-    def __init__(self, path: Path, identity: Identity) -> None:
+    def __init__(self, path: Path, identity: Identity, layout: Layout) -> None:
         self.path = path.with_name(f".{path.name}.claim")
         self._csv = path
         self._identity = identity
+        self._content = json.dumps(asdict(identity) | _stated(layout)).encode()
         self._descriptor: int | None = None
 
     @property
@@ -40,9 +44,8 @@ class Claim:
         descriptor = open_regular(self.path, os.O_RDWR | os.O_CREAT, SHARED_MODE)
         try:
             if try_lock(descriptor):  # no other claim: the file may name a stack that has stopped
-                content = json.dumps(asdict(self._identity)).encode()
                 os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, content, 0)
+                os.pwrite(descriptor, self._content, 0)
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BaseException:
             os.close(descriptor)
@@ -59,9 +62,9 @@ class Claim:
             pass
         else:
             with closing(descriptor):
-                theirs = _parse_identity(os.pread(descriptor, _MAX_BYTES, 0))
-                if theirs != self._identity and not try_lock(descriptor):
-                    raise self.refusal(theirs)
+                theirs = os.pread(descriptor, _MAX_BYTES, 0)
+                if theirs != self._content and not try_lock(descriptor):
+                    raise self.refusal(_parse_identity(theirs))
         if self.held:  # another program deleted the file of our claim: claim the CSV again
             self.release()
             self.take()
@@ -75,6 +78,11 @@ class Claim:
     def refusal(self, theirs: Identity | None) -> JournalForeignError:
         """Return the error to raise if the CSV belongs to `theirs`; None: to an unknown stack."""
         ours = self._identity
+        if theirs == ours:
+            return JournalForeignError(
+                f"CSV_PATH: {self._csv} is in use by a running scorer with another payment schema: stop all scorers of "
+                "the former schema first"
+            )
         if theirs and (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
             return JournalForeignError(
                 f"CSV_PATH: {self._csv} belongs to consumer group {theirs.group!r}, not {ours.group!r}: "
@@ -87,8 +95,13 @@ class Claim:
         )
 
 
+def _stated(layout: Layout) -> dict[str, str]:
+    """Return the layout as a claim states it; not that of the default schema, which earlier releases have."""
+    return {} if layout.sha256 == default_schema().layout_sha256 else {_LAYOUT: layout.sha256}
+
+
 def _parse_identity(content: bytes) -> Identity | None:
     try:
-        return Identity(**json.loads(content))
-    except (ValueError, TypeError):
+        return Identity(**{name: value for name, value in json.loads(content).items() if name != _LAYOUT})
+    except (ValueError, TypeError, AttributeError):
         return None

@@ -16,11 +16,11 @@ import structlog
 
 from fraudstream.csv_file.claim import Claim
 from fraudstream.csv_file.journal import Journal, Mark, State
+from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.protocol import Identity
+from fraudstream.payment_schema import default_schema
 from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_trusted, sync_folder
-from fraudstream.scored_payment import HEADER, stored_row
 
-HEADER_LINE = HEADER.encode() + b"\n"
 _TAIL_BYTES = 4096
 
 
@@ -31,19 +31,20 @@ def tail(file: int, length: int) -> int:
 
 
 class CsvFile:
-    """The CSV and its journal; both belong to `identity`."""
+    """The CSV and its journal; both belong to `identity`. A file of another layout is rotated."""
 
-    def __init__(self, path: Path, identity: Identity) -> None:
+    def __init__(self, path: Path, identity: Identity, layout: Layout) -> None:
         self.path = path
+        self.layout = layout
         self.journal = Journal(path.with_name(f".{path.name}.journal"))
-        self.claim = Claim(path, identity)
+        self.claim = Claim(path, identity, layout)
         self._identity = identity
         self._log = structlog.get_logger()
 
     @contextmanager
     def opened(self) -> Iterator[tuple[int, State]]:
         """Repair the file and its state, and yield both; the file is open for reading and writing."""
-        state = self._repair()
+        state = self._with_layout(self._repair())
         with closing(open_trusted(self.path, os.O_RDWR)) as file:
             yield file, state
 
@@ -82,6 +83,19 @@ class CsvFile:
         else:
             self.journal.write(replace(state, sequence=state.sequence + 1))
 
+    def has_rows(self, state: State) -> bool:
+        """Return whether the current file has rows."""
+        return state.length > len(self.layout.header_line)
+
+    def _with_layout(self, state: State) -> State:
+        """Return the state with a file of our layout: one of another layout is kept, as by a rotation."""
+        if (state.layout or default_schema().layout_sha256) == self.layout.sha256:
+            return state
+        with os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb") as file:
+            has_rows = len(file.readline()) < state.length
+        self._log.info("payment schema changed", file=str(self.path), action="new CSV with its columns")
+        return self.rotate(state) if has_rows else self._start(_without_ranges(state))
+
     def _repair(self) -> State:
         state = self.journal.read()
         if state is None:
@@ -101,7 +115,7 @@ class CsvFile:
             self.journal.write(current)
         if current:
             return current
-        if self._is_rotated(state) and _is_empty(self.path):
+        if self._is_rotated(state) and self._is_empty():
             return self._start_next(state)
         aside = self._move_aside("damaged")
         self._log.error("CSV damaged", file=aside.name, reason="modified by another program; renamed, new file started")
@@ -110,7 +124,7 @@ class CsvFile:
     def _replace_missing(self, state: State) -> State:
         if self._is_rotated(state):
             return self._start_next(state)
-        if state.length > len(HEADER_LINE):
+        if self.has_rows(state):
             self._log.warning("CSV missing", file=str(self.path), action="new file started; nothing is scored again")
         return self._start(_without_ranges(state))
 
@@ -139,10 +153,10 @@ class CsvFile:
         except FileNotFoundError:
             return self._start(fresh)
         with file:
-            has_header = file.readline() == HEADER_LINE
-            length, ranges = _scan(file) if has_header else (0, {})
-        if has_header:
-            return self._rebuild_journal(fresh, length, ranges)
+            layout = self.layout.found(file.readline())
+            length, ranges = _scan(file, layout) if layout else (0, {})
+        if layout:
+            return self._rebuild_journal(replace(fresh, layout=layout.sha256), length, ranges)
         if self.path.stat().st_size:
             aside = self._move_aside("damaged")
             self._log.error("CSV damaged", file=aside.name, reason="unknown header; renamed, new file started")
@@ -161,14 +175,26 @@ class CsvFile:
 
     def _start(self, state: State) -> State:
         with closing(open_trusted(self.path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, SHARED_MODE)) as file:
-            os.pwrite(file, HEADER_LINE, 0)
+            os.pwrite(file, self.layout.header_line, 0)
             os.fdatasync(file)
-            length = len(HEADER_LINE)
-            checksum = tail(file, length)
-            state = replace(state, sequence=state.sequence + 1, length=length, tail=checksum, replacement=None)
+            length = len(self.layout.header_line)
+            state = replace(
+                state,
+                sequence=state.sequence + 1,
+                length=length,
+                tail=tail(file, length),
+                replacement=None,
+                layout=self.layout.sha256,
+            )
         sync_folder(self.path.parent)
         self.journal.write(state)
         return state
+
+    def _is_empty(self) -> bool:
+        """Return whether the file has no rows: only the header, or a part of it."""
+        header = self.layout.header_line
+        with os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb") as file:
+            return header.startswith(file.read(len(header) + 1))
 
     def _list_rotated(self) -> list[Path]:
         return sorted(self.path.parent.glob(f"{glob.escape(self.path.stem)}.[0-9][0-9][0-9][0-9]{self.path.suffix}"))
@@ -196,23 +222,17 @@ def _match(file: int, state: State) -> State | None:
     return replace(match, replacement=None) if match else None
 
 
-def _is_empty(path: Path) -> bool:
-    """Return whether the file has no rows: only the header, or a part of it."""
-    with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
-        return HEADER_LINE.startswith(file.read(len(HEADER_LINE) + 1))
-
-
 def _without_ranges(state: State) -> State:
     """Return the state without byte ranges, as their file is not in place any more."""
     return replace(state, marks={partition: replace(mark, start=0, end=0) for partition, mark in state.marks.items()})
 
 
-def _scan(file: Iterator[bytes]) -> tuple[int, dict[int, tuple[int, int]]]:
+def _scan(file: Iterator[bytes], layout: Layout) -> tuple[int, dict[int, tuple[int, int]]]:
     """Return the length of the complete lines, with the header, and each partition's first and last offset."""
-    length, ranges = len(HEADER_LINE), dict[int, tuple[int, int]]()
+    length, ranges = len(layout.header_line), dict[int, tuple[int, int]]()
     for line in file:
         try:
-            stored = stored_row(line)
+            stored = layout.stored_row(line)
         except ValueError:
             break
         if not line.endswith(b"\n"):

@@ -53,7 +53,8 @@ class State:
 
     `generation` counts the rotations, that is the files before this one. `era` counts how often the topic was
     re-created: a partition of an earlier era has no rows in the files, and has not been reset yet. `replacement` is set
-    while a file is being put in the CSV's place: the CSV is then the old file or the new one.
+    while a file is being put in the CSV's place: the CSV is then the old file or the new one. `layout` is the hash of
+    the CSV's columns; journals of earlier releases have none, as all CSVs had those of the default schema.
     """
 
     identity: Identity
@@ -64,6 +65,7 @@ class State:
     tail: int = 0
     marks: Mapping[int, Mark] = field(default_factory=dict)
     replacement: Replacement | None = None
+    layout: str | None = None
 
     def replaced(self) -> "State":
         """Return the state in which the replacement has taken the CSV's place."""

@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from fraudstream.csv_file.layout import StoredRow
 from fraudstream.offsets import Decided
-from fraudstream.scored_payment import StoredRow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 import numpy as np
 
 from fraudstream.arrays import Floats
-from fraudstream.payment import FIELDS, Payments
+from fraudstream.payment import Payments
+from fraudstream.payment_schema import default_schema
 
 __all__ = ["AMOUNT", "FEATURES", "HIGHEST", "LOWEST", "matrix"]
 
@@ -12,7 +13,7 @@ AMOUNT = FEATURES.index("amount")
 """The column of the amounts, which decisions by cost need besides the probability."""
 # each feature's closed range, as on the wire (`payment.Payment`); the amount is above zero
 LOWEST = np.array([np.nextafter(0.0, 1.0), 0.0, 0.0, 0.0, 0.0])
-HIGHEST = np.array([FIELDS[feature].highest for feature in FEATURES], dtype=np.float64)
+HIGHEST = np.array([default_schema().fields[feature].max for feature in FEATURES], dtype=np.float64)
 
 
 def matrix(payments: Payments) -> Floats:

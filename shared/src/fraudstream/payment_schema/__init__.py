@@ -4,6 +4,7 @@ docs/payment-schema.md describes the file for users. An error names the line, th
 """
 
 from fraudstream.payment_schema.checks import is_reserved, within
+from fraudstream.payment_schema.default import default_schema
 from fraudstream.payment_schema.parsing import parse
 from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema
 from fraudstream.payment_schema.written import (
@@ -28,6 +29,7 @@ __all__ = [
     "Feature",
     "PaymentSchema",
     "Type",
+    "default_schema",
     "is_reserved",
     "parse",
     "within",

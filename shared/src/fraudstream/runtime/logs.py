@@ -9,11 +9,10 @@ from typing import Any, TextIO
 
 import structlog
 
-from fraudstream.payment import FIELDS
 from fraudstream.runtime.escaping import ascii_json, visible, visible_text
 from fraudstream.runtime.settings import LogSettings
 
-_PAYMENT_FIELDS = {*FIELDS, "fraud_probability"}
+_PAYMENT_FIELDS = {"payment_id", "amount", "fraud_probability"}
 _FILE_POSITION = re.compile(r"\b(?:line [\d,]+|columns?)\b")
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 

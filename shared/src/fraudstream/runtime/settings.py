@@ -103,6 +103,12 @@ _LONGEST_RETENTION_HOURS = 10_000_000
 """A thousand years; Kafka counts milliseconds in 64 bits."""
 
 
+class SchemaSettings(Settings):
+    """The file that declares the fields of a payment."""
+
+    file: Path | None = Field(None, alias="PAYMENT_SCHEMA")
+
+
 class TopicSettings(Settings):
     """The three topics and their configuration."""
 
