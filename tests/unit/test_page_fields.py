@@ -80,7 +80,8 @@ def test_several_hours_have_their_own_names() -> None:
     """Only a single hour is the hour of the day."""
     hour = 'type = "integer"\nmin = 0\nmax = 23\nfeature = { period = 24 }\n'
     schema = parse(
-        f'id = "id"\n[fields.id]\ntype = "integer"\n[fields.local_hour]\n{hour}[fields.utc_hour]\n{hour}', "payment.toml"
+        f'id = "id"\n[fields.id]\ntype = "integer"\n[fields.local_hour]\n{hour}[fields.utc_hour]\n{hour}',
+        "payment.toml",
     )
     assert [field["label"] for field in described(schema)["fields"]] == ["Id", "Local hour", "Utc hour"]
 
@@ -112,7 +113,7 @@ def test_values_arrive_as_javascript_can_hold_them() -> None:
 def test_a_payment_of_many_long_texts_is_bounded() -> None:
     """200 texts of 4,096 characters take less than 20 kB; a few short ones are whole."""
     schema = text_ids(fields=199)
-    long = {name: "x" * LONGEST for name in schema.fields}
+    long = dict.fromkeys(schema.fields, "x" * LONGEST)
     found = shown(scored(schema, **long), schema, 0)
     assert len(json.dumps(found["fields"])) < 20_000
     assert found["fields"]["f0"] == "x" * 40 + "…"

@@ -5,7 +5,6 @@ from hypothesis import strategies as st
 
 from dashboard.recent import Place, Recent
 
-
 TEXTS = ["", "a", "A", "\x00", "0", "x" * 4_096, "\U0001f4b3", "b"]
 NUMBERS = [0, 1, -1, 2**63 - 1, -(2**63) + 1, 2**61 - 1, 7]
 Batches = list[tuple[int, list[int | str]]]

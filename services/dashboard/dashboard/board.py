@@ -30,7 +30,7 @@ class Board:
     def __init__(self, servers: str, scored: ScoredFormat, replicas: Replicas, now_s: float) -> None:
         """Start empty; `servers` is the bootstrap address shown on the page."""
         self.scored = scored
-        self.schema = scored.payment.schema
+        self.schema = scored.schema
         self.kafka_state: KafkaState = "connecting"
         self.recent = Recent()
         self.found_since_s: int | None = None

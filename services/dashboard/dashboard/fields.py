@@ -54,19 +54,14 @@ def described(schema: PaymentSchema) -> dict[str, Any]:
 
 
 def _format(field: DeclaredField, role: str | None) -> Format:
-    if field.secret:
-        return "text"  # its token
-    match field.type:
-        case "boolean":
-            return "flag"
-        case "time":
-            return "time"
-        case "text" | "category":
-            return "text"
-        case "integer" if (field.min, field.max) == (0, 1):
-            return "flag"
-        case "integer" if field.feature is not None and field.feature.period == _DAY:
-            return "hour"
+    if field.secret or field.type in {"text", "category"}:
+        return "text"  # of a secret, its token
+    if field.type == "time":
+        return "time"
+    if field.type == "boolean" or (field.type == "integer" and (field.min, field.max) == (0, 1)):
+        return "flag"
+    if field.type == "integer" and field.feature is not None and field.feature.period == _DAY:
+        return "hour"
     return "amount" if role == "amount" else "number"
 
 

@@ -35,10 +35,10 @@ class Finder:
         self._searches = 0
 
     async def find(self, text: str) -> dict[str, Any]:
-        """Return the records whose payment has the id `text`, the latest first, at most 20, and the schema they follow.
+        """Return the records whose payment has the id `text`, the latest first, at most 20, and what describes them.
 
-        Raises NoIdError if no payment can have that id, TooManySearchesError, and KafkaError or TimeoutError if Kafka is
-        unavailable.
+        Raises NoIdError if no payment can have that id, TooManySearchesError, and KafkaError or TimeoutError if Kafka
+        is unavailable.
         """
         payment_id = parse_id(text, self._board.schema)
         if self._searches >= _MOST_SEARCHES:

@@ -5,8 +5,8 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from fraudstream.payment import Value
 from fraudstream.payment_schema import MOST_CHARACTERS, DeclaredField, PaymentSchema
+from fraudstream.payment_values import Value
 from fraudstream.record import Record
 from fraudstream.scored_payment import ScoredPayment
 from fraudstream.timestamps import rfc3339
