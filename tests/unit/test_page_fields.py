@@ -1,4 +1,4 @@
-"""The page's view of a schema: labels and formats of the fields, values that JavaScript can hold, ids that are typed."""
+"""The page's view of a schema: labels and formats of fields, values that JavaScript can hold, ids that are typed."""
 
 import json
 from pathlib import Path
@@ -79,10 +79,8 @@ def test_another_payment_is_described_by_its_schema() -> None:
 def test_several_hours_have_their_own_names() -> None:
     """Only a single hour is the hour of the day."""
     hour = 'type = "integer"\nmin = 0\nmax = 23\nfeature = { period = 24 }\n'
-    schema = parse(
-        f'id = "id"\n[fields.id]\ntype = "integer"\n[fields.local_hour]\n{hour}[fields.utc_hour]\n{hour}',
-        "payment.toml",
-    )
+    identity = 'id = "id"\n[fields.id]\ntype = "integer"\n'
+    schema = parse(f"{identity}[fields.local_hour]\n{hour}[fields.utc_hour]\n{hour}", "payment.toml")
     assert [field["label"] for field in described(schema)["fields"]] == ["Id", "Local hour", "Utc hour"]
 
 

@@ -73,11 +73,8 @@ def test_the_rule_of_a_model_outlives_it() -> None:
 def test_services_of_another_schema_are_named() -> None:
     """A service without the metric, of an earlier release, and one that does not answer are not compared."""
     replicas = Replicas()
-    for name, layout in (
-        ("x-scorer-2", "aaaaaaaaaaaa"),
-        ("x-scorer-10", "bbbbbbbbbbbb"),
-        ("x-scorer-1", "cccccccccccc"),
-    ):
+    layouts = {"x-scorer-2": "aaaaaaaaaaaa", "x-scorer-10": "bbbbbbbbbbbb", "x-scorer-1": "cccccccccccc"}
+    for name, layout in layouts.items():
         found = exposition(scorer(1, []))
         found.layout = layout
         replicas.update(name, {"s": Answer(name, found)}, 0.0)

@@ -9,7 +9,7 @@ _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 
 
 class NoIdError(ValueError):
-    """The text can't be the id of any payment; the message says what an id is."""
+    """The text can't be the id of any payment; the message explains what an id is."""
 
 
 def parse_id(text: str, schema: PaymentSchema) -> int | str:
