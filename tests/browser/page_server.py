@@ -10,7 +10,6 @@ from contextlib import AsyncExitStack
 from typing import Any, Self
 
 import pytest
-from tests.unit.test_board import Record
 
 from dashboard import find
 from dashboard.board import Board
@@ -26,6 +25,7 @@ from fraudstream.runtime.run import alongside
 from fraudstream.runtime.settings import KafkaSettings
 from fraudstream.scored_payment import ScoredFormat
 from fraudstream.timestamps import rfc3339
+from tests.unit.test_board import Record
 
 VERSION = "0123456789ab"
 _WAIT_S = 20

@@ -13,6 +13,7 @@ from dashboard.records import shown
 from dashboard.search_ids import NoIdError, parse_id
 from fraudstream.payment_schema import PaymentSchema, default_schema, parse
 from fraudstream.scored_payment import ScoredPayment
+from fraudstream.secret_tokens import Tokens
 
 CARDS = parse((Path(__file__).parents[2] / "examples/cards/payment.toml").read_text("utf-8"), "payment.toml")
 LONGEST = 4_096
@@ -120,6 +121,17 @@ def test_a_payment_of_many_long_texts_is_bounded() -> None:
         "f0": "y" * 500,
         "f1": "z" * 500 + "…",
     }
+
+
+def test_a_secret_that_is_no_token_is_hidden() -> None:
+    """Records written before a field was declared secret have its clear value."""
+    fields: dict[str, bool | float | str | None] = dict.fromkeys(CARDS.fields)
+    payments = {"customer_email": ["anna@example.com"], "device_ip": ["192.0.2.1"]}
+    token = Tokens(bytes(32)).of_columns(CARDS, payments)["customer_email"][0]
+    fields |= {"transaction_id": "1", "customer_email": token, "device_ip": "192.0.2.1"}
+    found = shown(scored(CARDS, **fields), CARDS, 0)["fields"]
+    assert (found["customer_email"], found["device_ip"]) == (token, "hidden")
+    assert shown(scored(CARDS, **fields | {"device_ip": None}), CARDS, 0)["fields"]["device_ip"] is None
 
 
 @given(st.text(max_size=40))

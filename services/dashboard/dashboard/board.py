@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dashboard.fields import described, has_secrets, layout_of
+from dashboard.fields import described, layout_of
 from dashboard.recent import Recent
 from dashboard.records import Letter, dead_letter, dead_reason, second_of, shown
 from dashboard.replicas import Replicas
@@ -37,7 +37,6 @@ class Board:
         """Second of the first payment in `recent`; None before the first."""
         self.replicas = replicas
         self.sampling = Sampling()
-        self._has_secrets = has_secrets(self.schema)
         self._window = Window(int(now_s))
         self._servers = servers
         self._state_since_s = now_s
@@ -109,7 +108,7 @@ class Board:
             self._window.add_dead(second, dead_reason(record))
         self._new_dead += len(letters)
         latest = letters[-DEAD_ON_A_PAGE:]
-        self._dead.extend(dead_letter(partition, record, is_masked=self._has_secrets) for record in latest)
+        self._dead.extend(dead_letter(partition, record, is_masked=self.schema.has_secrets) for record in latest)
         if markers:
             self._mark(markers)
 

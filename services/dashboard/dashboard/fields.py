@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from fraudstream.payment_schema import DeclaredField, PaymentSchema
 
-__all__ = ["described", "has_secrets", "layout_of", "roles"]
+__all__ = ["described", "layout_of", "roles"]
 
 Format = Literal["amount", "flag", "hour", "number", "time", "text"]
 
@@ -16,11 +16,6 @@ _DAY = 24
 def layout_of(schema: PaymentSchema) -> str:
     """Return the short hash of the schema's layout, which all services must share."""
     return schema.layout_sha256[:LAYOUT_DIGITS]
-
-
-def has_secrets(schema: PaymentSchema) -> bool:
-    """Return whether any field is secret: the page then shows no content of a dead letter."""
-    return any(field.secret for field in schema.fields.values())
 
 
 def roles(schema: PaymentSchema) -> dict[str, str]:
@@ -36,7 +31,7 @@ def described(schema: PaymentSchema) -> dict[str, Any]:
     hours = list(formats.values()).count("hour")
     return {
         "layout": layout_of(schema),
-        "has_secrets": has_secrets(schema),
+        "has_secrets": schema.has_secrets,
         "fields": [
             {
                 "name": name,

@@ -9,6 +9,7 @@ from fraudstream.payment_schema import MOST_CHARACTERS, DeclaredField, PaymentSc
 from fraudstream.payment_values import Value
 from fraudstream.record import Record
 from fraudstream.scored_payment import ScoredPayment
+from fraudstream.secret_tokens import is_token
 from fraudstream.timestamps import rfc3339
 
 _VALUE_CHARACTERS = 2_000
@@ -16,6 +17,8 @@ _TEXT_CHARACTERS = 500
 _TEXTS_CHARACTERS = 8_000
 """Length of all texts of a payment together, beyond which the longest are cut: each goes to every open page."""
 _LEAST_CHARACTERS = 40
+HIDDEN = "hidden"
+"""In place of a secret field's value that is not a token: the record is older than the field's `secret = true`."""
 _LARGEST_EXACT = 2**53
 """Integers from here on are not exact in JavaScript."""
 
@@ -54,6 +57,8 @@ def shown(payment: ScoredPayment, schema: PaymentSchema, timestamp_ms: int) -> d
 
 def _value(value: Value | None, field: DeclaredField, most: int) -> Value | None:
     """Return a field's value for JavaScript: times as RFC 3339, integers that it can't represent as text."""
+    if field.secret and not (isinstance(value, str) and is_token(value)):
+        return None if value is None else HIDDEN
     if isinstance(value, str):
         return value if len(value) <= most else f"{value[:most]}…"
     if value is None or isinstance(value, bool):
