@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,11 @@ def problem(text: str) -> str:
     with pytest.raises(SchemaError) as caught:
         parse(text, "payment.toml")
     return str(caught.value)
+
+
+def test_the_library_carries_the_default() -> None:
+    """Where there is no data/payment.toml, the same schema applies."""
+    assert resources.files("fraudstream.payment_schema").joinpath("payment.toml").read_text(encoding="utf-8") == DEFAULT
 
 
 def test_the_document_has_every_key() -> None:

@@ -21,7 +21,7 @@ from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.metrics import ScorerMetrics
 from fraudstream.runtime.run import alongside, run
-from fraudstream.runtime.schema_file import load_schema
+from fraudstream.runtime.schema_file import load_schema, tokens_of
 from fraudstream.runtime.settings import (
     CsvSettings,
     GroupSettings,
@@ -61,6 +61,7 @@ async def main(stop: asyncio.Event) -> None:
 
 async def _score(stop: asyncio.Event) -> None:
     form = ScoredFormat(load_schema(environ))
+    tokens = tokens_of(form.schema, environ)
     kafka, topics = KafkaSettings.from_env(environ), TopicSettings.from_env(environ)
     group, csv = GroupSettings.from_env(environ), CsvSettings.from_env(environ)
     models, served = ModelSettings.from_env(environ), MetricsSettings.from_env(environ)
@@ -113,6 +114,7 @@ async def _score(stop: asyncio.Event) -> None:
             champion=champion,
             scorer=Scorer(
                 form=form,
+                tokens=tokens,
                 model=champion.model,
                 topics=topics,
                 limit=limits.batch_bytes,

@@ -16,7 +16,7 @@ from pydantic_core import to_json
 from fraudstream.payment_schema import DeclaredField
 from fraudstream.timestamps import Timestamps
 
-__all__ = ["csv_text", "csv_writer", "json_writer", "split_cells"]
+__all__ = ["csv_text", "csv_writer", "json_writer", "plain_writer", "split_cells"]
 
 _SMALL = [str(number) for number in range(10_001)]
 _BOOLEANS = {True: "true", False: "false"}
@@ -53,6 +53,11 @@ def json_writer(field: DeclaredField) -> Write:
         lambda times: [f'"{time}"' for time in times],
         "null",
     )
+
+
+def plain_writer(field: DeclaredField) -> Write:
+    """Return the function that writes values of the field, none of them missing, as they are."""
+    return _present(field, list, list)
 
 
 def _writer(field: DeclaredField, of_texts: Write, of_times: Write, missing: str) -> Write:

@@ -12,6 +12,7 @@ from fraudstream.csv_file.layout import SCORES, Layout
 from fraudstream.payment import MOST_BYTES, PaymentFormat, Payments, excess
 from fraudstream.payment_schema import DeclaredField, PaymentSchema
 from fraudstream.payment_values import PaymentValues, Value
+from fraudstream.secret_tokens import masked
 from fraudstream.templates import fill, parse_template
 from fraudstream.timestamps import Timestamps
 
@@ -53,6 +54,7 @@ class Scored:
     """
 
     payments: Payments
+    """With tokens in place of secret values."""
     fraud_probability: Sequence[float]
     decision: Sequence[str]
     model_version: Sequence[str]
@@ -109,10 +111,12 @@ class ScoredFormat:
     def __init__(self, schema: PaymentSchema) -> None:
         self.schema = schema
         self.payment = PaymentFormat(schema)
+        outside = masked(schema)
+        self._shown = PaymentFormat(outside)
         self.layout = Layout.of(schema)
-        placed = {name: replace(one, path=place(one)) for name, one in schema.fields.items()}
-        self._declared = PaymentFormat(replace(schema, fields=placed))
-        self._reader = _Reader(schema)
+        placed = {name: replace(one, path=place(one)) for name, one in outside.fields.items()}
+        self._declared = PaymentFormat(replace(outside, fields=placed))
+        self._reader = _Reader(outside)
 
     def texts(self, scored: Scored) -> Texts:
         """Return `scored` formatted as text, in order."""
@@ -120,7 +124,7 @@ class ScoredFormat:
         for number, text in scored.reasons.items():
             reasons[number] = text
         return Texts(
-            list(self.payment.cells(scored.payments).values()),
+            list(self._shown.cells(scored.payments).values()),
             {
                 "timestamp": list(map(Timestamps().__getitem__, scored.timestamp_ms)),
                 "fraud_probability": _format_scores(scored.fraud_probability),

@@ -43,6 +43,8 @@ def _role_problems(contents: File) -> Iterator[Problem]:
             yield (role,), f"{name} has type {table.type}, but must have type {' or '.join(types)}"
         elif role == "id" and table.secret:
             yield ("fields", name, "secret"), "the id can't be secret: it names the payment in every output"
+        elif role == "amount" and table.secret:
+            yield ("fields", name, "secret"), "the amount can't be secret: decisions are explained with it"
         elif role == "id" and not table.required:
             yield ("fields", name, "required"), "the id is required in every payment"
 
@@ -176,6 +178,8 @@ def _feature_problems(table: FieldTable) -> Iterator[str]:
     feature = table.feature
     if feature is False:
         return
+    if table.secret and table.type != "category":
+        yield "a model would hold the range of a secret field: of a category, it only sees whether it is missing"
     if table.type == "text":
         yield "a text can't be a feature: use type category if it has few values"
     if isinstance(feature, bool):

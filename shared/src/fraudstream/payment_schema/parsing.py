@@ -74,6 +74,8 @@ def _schema(contents: File) -> PaymentSchema:
         amount=contents.amount,
         time=contents.time,
         key=contents.key,
+        passthrough=contents.passthrough,
+        headers=frozenset(contents.headers),
     )
 
 

@@ -44,6 +44,15 @@ class PaymentSchema:
     amount: str | None
     time: str | None
     key: str | None
+    passthrough: bool
+    """Whether undeclared fields are in the scored records although there are secret ones."""
+    headers: frozenset[str]
+    """Names of the record headers that are passed through although there are secret fields."""
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a field is secret."""
+        return any(one.secret for one in self.fields.values())
 
     @property
     def layout_sha256(self) -> str:

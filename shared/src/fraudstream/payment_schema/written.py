@@ -78,4 +78,6 @@ class File(BaseModel):
     amount: str | None = None
     time: str | None = None
     key: str | None = None
+    passthrough: bool = False
+    headers: Annotated[list[str], Field(max_length=MOST_FIELDS)] = []
     fields: dict[str, FieldTable] = Field(min_length=1, max_length=MOST_FIELDS)
