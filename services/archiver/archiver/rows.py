@@ -53,7 +53,8 @@ class Rows:
         self._topics = topics
         self._format = ScoredFormat(schema)
         self._amount = schema.amount
-        self._columns = [(name, one.column) for name, one in schema.fields.items()]
+        columns = [(name, one.column) for name, one in schema.fields.items()]
+        self._columns = None if all(name == column for name, column in columns) else columns
         self._times = [one.column for one in schema.fields.values() if one.type == "time"]
         self._has_secrets = any(one.secret for one in schema.fields.values())
 
@@ -112,16 +113,19 @@ class Rows:
     def _document(self, payment: ScoredPayment) -> str:
         """Return the fields that have a value as a JSON object, by their names in outputs."""
         fields = payment.fields
-        values = {column: value for name, column in self._columns if (value := fields[name]) is not None}
-        for column in self._times:
-            if column in values:
-                values[column] = _time(values[column])
+        if self._columns is not None:
+            fields = {column: fields[name] for name, column in self._columns}
+        if None in fields.values():
+            fields = {column: value for column, value in fields.items() if value is not None}
+        if self._times:
+            times = {column: _time(fields[column]) for column in self._times if column in fields}
+            fields = {**fields, **times}
         try:
-            document = to_json(values)
+            document = to_json(fields)
         except ValueError:
             document = b""  # a lone surrogate
         if not document or len(document) > MOST_CHARACTERS or _NUL_IN_JSON in document:
-            document = to_json({column: _stored_value(value) for column, value in values.items()})
+            document = to_json({column: _stored_value(value) for column, value in fields.items()})
         return document.decode()
 
 
