@@ -102,3 +102,10 @@ def test_missing_values() -> None:
         "t": [None, None, None],
         "n": [2.5, 2.5, 2.5],
     }
+
+
+@given(st.lists(st.floats(allow_nan=False, allow_infinity=False) | st.floats(1e-6, 1e-3) | st.integers(), max_size=5))
+def test_numbers_are_written_as_python_writes_them(values: list[float]) -> None:
+    """The text of a whole column is that of each number; it is exact, so it is read back as the same number."""
+    field = schema().fields["n"]
+    assert csv_writer(field)(values) == list(map(repr, values))

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from fraudstream.model.features import AMOUNT, matrix
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fuzz import examples
@@ -20,7 +21,6 @@ from cli import __main__ as cli
 from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
 from fraudstream.model import store
-from fraudstream.model.features import AMOUNT, matrix
 from fraudstream.payment import FIELDS, PAYMENT, InvalidPayment, Payment, check_all, columns, decode
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE

@@ -67,12 +67,13 @@ async def _score(stop: asyncio.Event) -> None:
     models, served = ModelSettings.from_env(environ), MetricsSettings.from_env(environ)
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
 
-    champion = active_champion(models)
+    champion = active_champion(models, form.schema)
     structlog.get_logger().info("scorer starts", guarantee=group.guarantee, model=champion.model.version)
     champion.explain_version()
     metrics, drift = ScorerMetrics(), DriftAlarm()
     challenger = Challenger(
-        load=lambda: store.load_challenger(models.models_dir, models.pinned), compared=metrics.shadow_scored
+        load=lambda: store.load_challenger(models.models_dir, models.pinned, form.schema),
+        compared=metrics.shadow_scored,
     )
     metrics.on_scrape.append(partial(update_models, metrics, champion, challenger))
     metrics.on_scrape.append(partial(update_drift, metrics, drift))

@@ -12,9 +12,7 @@ from fraudstream.csv_file.layout import StoredRow
 from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
 from fraudstream.fitting import fitted
 from fraudstream.model.amounts import amounts_of
-from fraudstream.model.features import matrix
 from fraudstream.model.fraud_model import FraudModel
-from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
 from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, Decoded, InvalidPayment, Payments
 from fraudstream.record import Message, Record, Unreadable
@@ -83,7 +81,7 @@ class Scorer:
         `stored` holds, by partition and offset, the rows that the sink already has: a replay publishes those scores.
         """
         decoded, payments = self._decoded(records)
-        features, amounts = matrix(payments), amounts_of(self.form.schema, payments)
+        features, amounts = self.model.matrix(payments), amounts_of(self.form.schema, payments)
         probabilities = self.model.score(features)
         decisions = self.model.decide(probabilities, amounts)
         shadow = self.challenger(payments, amounts, self.model, probabilities)
@@ -161,10 +159,8 @@ class Scorer:
             if decision != APPROVE and one.model_version[number] == self.model.version
         ]
         rows = [decoded[partition].rows.start + number for partition, number in flagged]
-        shares = self.model.explain(features[rows])
-        if shares is not None:
-            for (partition, number), words in zip(flagged, format_reasons(features[rows], shares), strict=True):
-                reasons[partition][number] = words
+        for (partition, number), reason in zip(flagged, self.model.reasons(features[rows]), strict=True):
+            reasons[partition][number] = reason
         return reasons
 
     def _outcome(

@@ -101,6 +101,15 @@ def _field_problems(table: FieldTable) -> Iterator[tuple[str, str]]:
     yield from (("feature", problem) for problem in _feature_problems(table))
     if table.words is not None and re.search(r"[{}]", table.words.replace("{}", "", 1)):
         yield "words", "{} is the value's place, and occurs once at most; other braces are not allowed"
+    if table.words_if_zero is not None:
+        yield from (("words_if_zero", problem) for problem in _zero_problems(table))
+
+
+def _zero_problems(table: FieldTable) -> Iterator[str]:
+    if table.type not in (*_NUMERIC, "boolean"):
+        yield f"only for types integer, number and boolean, not for {table.type}"
+    elif re.search(r"[{}]", table.words_if_zero or ""):
+        yield "has no place for the value, which is 0: braces are not allowed"
 
 
 def _limit_problems(table: FieldTable) -> Iterator[tuple[str, str]]:

@@ -98,6 +98,7 @@ def _field(name: str, table: FieldTable) -> DeclaredField:
         secret=table.secret,
         index=table.index,
         words=table.words or f"{name.replace('_', ' ')} {{}}",
+        words_if_zero=table.words_if_zero,
         timezone=table.timezone or "UTC",
     )
 

@@ -31,6 +31,8 @@ class DeclaredField:
     index: bool
     words: str
     """Text of a reason, with `{}` in place of the value."""
+    words_if_zero: str | None
+    """Text of a reason for the value 0 or false; None: `words`."""
     timezone: str
     """Time zone of a time's hour, by its IANA name."""
 

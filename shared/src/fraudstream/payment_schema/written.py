@@ -66,6 +66,7 @@ class FieldTable(BaseModel):
     secret: bool = False
     index: bool = False
     words: Annotated[str | None, Field(max_length=100)] = None
+    words_if_zero: Annotated[str | None, Field(max_length=100)] = None
     as_: str | None = Field(None, alias="as")
     timezone: str | None = None
 
