@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NamedTuple, NotRequired
 
 import numpy as np
 from pydantic import ConfigDict, Field, ValidationError, with_config
@@ -176,9 +176,8 @@ class Reason(TypedDict):
     text: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoredPayment:
-    """The value of a record in `scored-payments`."""
+class ScoredPayment(NamedTuple):
+    """The value of a record in `scored-payments`; a tuple, as a frozen dataclass takes twice as long to make."""
 
     id: int | str
     fields: Mapping[str, Value | None]
