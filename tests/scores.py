@@ -1,22 +1,28 @@
-"""Single records and scored payments for tests; the product holds payments column by column."""
+"""Single records and scored payments of the default schema for tests; the product holds payments column by column."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from math import isinf
 from typing import Any, NamedTuple
 
 from hypothesis import strategies as st
 
-from fraudstream.payment import FIELDS, InvalidPayment, Number, Payment, check_all, columns, encode_all
-from fraudstream.payment import PAYMENT as PAYMENT_TYPE
-from fraudstream.scored_payment import Scored, Texts
+from fraudstream.payment import InvalidPayment
+from fraudstream.payment_schema import DeclaredField, default_schema
+from fraudstream.scored_payment import Scored, ScoredFormat
+
+FORMAT = ScoredFormat(default_schema())
+LAYOUT = FORMAT.layout
+HEADER = LAYOUT.header_line.decode().removesuffix("\n")
+FIELDS = FORMAT.schema.fields
+
+Payment = dict[str, Any]
 
 
 def payment(**fields: float) -> Payment:
     """Return a payment with these fields; all others are 1."""
-    made: Any = {name: number.type(1) for name, number in FIELDS.items()} | fields
+    made: Payment = {name: 1.0 if one.type == "number" else 1 for name, one in FIELDS.items()} | fields
     assert made.keys() == FIELDS.keys()
-    return made  # type: ignore[no-any-return]
+    return made
 
 
 def numbered(number: int, **fields: float) -> Payment:
@@ -34,19 +40,18 @@ def numbered(number: int, **fields: float) -> Payment:
 
 def message(**fields: float) -> bytes:
     """Return the value of a message with a payment with these fields."""
-    (value,) = encode_all(columns([payment(**fields)]))
+    (value,) = FORMAT.payment.encode_all(FORMAT.payment.columns([payment(**fields)]))
     return value
 
 
-def _numbers(number: Number) -> st.SearchStrategy[float]:
-    if number.type is int:
-        return st.integers(0, int(number.highest))
-    return st.floats(0, None if isinf(number.highest) else number.highest, allow_infinity=False)
+def _values(one: DeclaredField) -> st.SearchStrategy[float]:
+    assert one.max is not None
+    return st.integers(0, int(one.max)) if one.type == "integer" else st.floats(0, one.max)
 
 
 PAYMENT = payment(payment_id=7, amount=12.5, country_risk_score=0.25, transaction_hour=3, is_new_device=0)
-payments = st.fixed_dictionaries({name: _numbers(number) for name, number in FIELDS.items()}).filter(
-    lambda fields: not isinstance(check_all([fields], PAYMENT_TYPE)[0], InvalidPayment)
+payments = st.fixed_dictionaries({name: _values(one) for name, one in FIELDS.items()}).filter(
+    lambda fields: not isinstance(FORMAT.payment.decode(message(**fields)), InvalidPayment)
 )
 """Any valid payments."""
 
@@ -78,7 +83,7 @@ class One(NamedTuple):
 def scored(ones: Sequence[One]) -> Scored:
     """Return the payments as columns."""
     return Scored(
-        payments=columns(one.payment for one in ones),
+        payments=FORMAT.payment.columns([one.payment for one in ones]),
         fraud_probability=[one.fraud_probability for one in ones],
         decision=[one.decision for one in ones],
         model_version=[one.model_version for one in ones],
@@ -90,10 +95,11 @@ def scored(ones: Sequence[One]) -> Scored:
 
 def csv_chunk(ones: Sequence[One]) -> bytes:
     """Return the payments' lines in the CSV."""
-    return Texts.of(scored(ones)).csv_chunk()
+    return FORMAT.texts(scored(ones)).csv_chunk()
 
 
 def scored_values(ones: Sequence[One], scored_at: str = "2026-01-01T00:00:00.000Z") -> list[bytes]:
     """Return the payments' records in the scored topic."""
-    texts = Texts.of(scored(ones))
-    return texts.scored_values([one[:-1] for one in texts.declared()], scored_at)
+    columns = scored(ones)
+    heads = [value.decode().removesuffix("}") for value in FORMAT.declared(columns.payments)]
+    return FORMAT.texts(columns).scored_values(heads, scored_at)

@@ -15,9 +15,10 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from tests.default_payment import ENCODING, FEATURES
+
 from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
-from fraudstream.model.features import FEATURES, matrix
 from fraudstream.payment import InvalidPayment, PaymentFormat
 from fraudstream.payment_schema import default_schema
 from producer.files import FileSource, check
@@ -74,7 +75,7 @@ class Reader:
         source = FileSource(form, path, PaymentIds(1.8e9, 3), structlog.get_logger())
         messages = [message for some in iter(lambda: source.take(1_000, 0), []) for message in some]
         events = form.decode_all([message.value for message in messages])
-        return matrix(form.columns([event for event in events if not isinstance(event, InvalidPayment)]))
+        return ENCODING.matrix(form.columns([event for event in events if not isinstance(event, InvalidPayment)]))
 
     def read(self, path: Path) -> Ways:
         """Read the file in all three ways, and expect no error."""

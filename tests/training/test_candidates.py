@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.simulation import simulate
 from trainer import fit, history
 from trainer.candidates import candidates
-from trainer.history import Floats, Integers
 
 History = tuple[Floats, Integers]
 

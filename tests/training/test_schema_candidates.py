@@ -8,10 +8,10 @@ import pytest
 from sklearn.metrics import average_precision_score
 from threadpoolctl import threadpool_limits
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.encoding import Encoding
 from fraudstream.payment_schema import parse
 from trainer import fit
-from trainer.history import Floats, Integers
 from trainer.schema_candidates import candidates
 
 TRAINED, FRESH = 20_000, 200_000

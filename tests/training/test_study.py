@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import labels, simulate
-from trainer.history import Floats, History, Integers
+from trainer.history import History
 from trainer.study import calibrated, fitted, study
 
 

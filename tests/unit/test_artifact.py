@@ -15,11 +15,11 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 from sklearn.linear_model import LogisticRegression
+from tests.default_payment import FEATURES
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import store
 from fraudstream.model.decision import Costs, Thresholds
-from fraudstream.model.features import FEATURES
 from fraudstream.model.manifest import Manifest, encode
 from fraudstream.simulation import simulate
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.calibration import Calibrated
 from fraudstream.simulation import simulate, true_probability
 from trainer import calibrate
-from trainer.history import Floats, Integers
 
 
 class Truth:

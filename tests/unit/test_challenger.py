@@ -9,6 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from structlog.testing import capture_logs
 from tests.clock import Clock
+from tests.default_payment import ENCODING, SCHEMA
 from tests.integration.scorer import save_model
 
 from fraudstream.model import store
@@ -36,7 +37,13 @@ class Constant:
 
 def model(version: str, fraud: float, on_call: Callable[[], None] = lambda: None) -> FraudModel:
     """Return a model with one probability for all payments."""
-    return FraudModel(content_sha256=version, classifier=Constant(fraud, on_call), thresholds=Thresholds(0.1, 0.5))
+    return FraudModel(
+        content_sha256=version,
+        classifier=Constant(fraud, on_call),
+        schema=SCHEMA,
+        encoding=ENCODING,
+        thresholds=Thresholds(0.1, 0.5),
+    )
 
 
 CHAMPION = model("champion", 0.05)

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 from structlog.testing import capture_logs
+from tests.default_payment import FEATURES, SCHEMA
 from tests.integration.scorer import save_model
 from tests.unit.test_artifact import classifier
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import store
 from fraudstream.model.decision import Costs, Thresholds
-from fraudstream.model.drift_reference import FIELDS
-from fraudstream.model.features import FEATURES
 from fraudstream.model.manifest import Manifest, encode
 from fraudstream.runtime.metrics import ScorerMetrics
 from fraudstream.runtime.settings import ModelSettings
@@ -26,7 +25,7 @@ from scorer.gauges import update_models
 
 def made(folder: Path, **env: str) -> Champion:
     """Return the champion of the models in `folder`."""
-    return active_champion(ModelSettings.from_env({"MODELS_DIR": str(folder), **env}))
+    return active_champion(ModelSettings.from_env({"MODELS_DIR": str(folder), **env}), SCHEMA)
 
 
 def looked(holder: Champion) -> list[str]:
@@ -223,7 +222,7 @@ def test_a_description_that_changes_is_logged(tmp_path: Path, changes: dict[str,
 
 def _drift(edges: int, count: int) -> dict[str, Any]:
     one = {"edges": [float(edge) for edge in range(edges)], "counts": [[count] * (edges + 1)] * 24}
-    return dict.fromkeys(FIELDS, one)
+    return dict.fromkeys((*{*FEATURES} - {"transaction_hour"}, "fraud_probability"), one)
 
 
 @pytest.mark.parametrize(

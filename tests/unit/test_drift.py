@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.default_payment import ENCODING, FEATURES
 from tests.fuzz import examples
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import psi
-from fraudstream.model.drift_reference import FIELDS, HOUR, KEY, Reference
-from fraudstream.model.features import FEATURES
+from fraudstream.model.drift_reference import KEY, Reference
 from fraudstream.simulation import simulate, true_probability
 from scorer.drift.watch import WINDOW, Change, Drift
 from scorer.drift.window import Window
@@ -24,7 +24,7 @@ AMOUNT, RISK, LOGINS, HOUR_COLUMN, DEVICE = range(len(FEATURES))
 MIDNIGHT_MS = 1_790_000_000_000 // 86_400_000 * 86_400_000
 HISTORY = simulate(np.random.default_rng(20_000), 20_000).matrix()
 BEGIN = 11_300
-REFERENCE = Reference.of(HISTORY, true_probability(HISTORY))
+REFERENCE = Reference.of(ENCODING, HISTORY, true_probability(HISTORY))
 
 
 def take(drift: Drift, matrix: Floats, first_ms: int = MIDNIGHT_MS, step_ms: float = 1.0) -> list[Change]:
@@ -100,7 +100,7 @@ def test_no_alarm_in_a_million_payments(batch: int) -> None:
 def test_no_alarm_in_a_week_of_clock_driven_payments(rows: int) -> None:
     """A constant pace, as the producer's, has hours unlike any history's, and scores that rise at night."""
     history = HISTORY[:rows]
-    drift = Drift(Reference.of(history, true_probability(history)))
+    drift = Drift(Reference.of(ENCODING, history, true_probability(history)))
     for start_ms, matrix in _week(np.random.default_rng(8), 700):
         assert take(drift, matrix, start_ms, 3_600_000 / len(matrix)) == []
 
@@ -119,7 +119,7 @@ def test_the_hour_is_judged_after_a_whole_day() -> None:
         changes += [
             (start_ms, change)
             for change in take(drift, matrix, start_ms, 3_600_000 / 300)
-            if change.finding.field == HOUR
+            if change.finding.field == REFERENCE.hour_name
         ]
     (begin_ms, begin), (end_ms, end) = changes
     assert (begin.begins, end.begins) == (True, False)
@@ -136,16 +136,16 @@ def test_a_wrong_clock_neither_ends_a_day_nor_stops_the_next() -> None:
         stamps = start_ms + np.arange(300, dtype=np.int64) * 12_000
         stamps[::50], stamps[1::50] = 2**62, -1
         found += drift.take(matrix, true_probability(matrix), stamps)
-    assert [change.since_ms for change in found if change.finding.field == HOUR] == [MIDNIGHT_MS]
+    assert [change.since_ms for change in found if change.finding.field == REFERENCE.hour_name] == [MIDNIGHT_MS]
 
 
 def test_values_missing_from_the_history_are_drift() -> None:
     """Bins that are empty on either side, which have no logarithm, are drift and not an error."""
     history = HISTORY.copy()
     history[:, LOGINS], history[:, DEVICE], history[:, AMOUNT] = 0, 0, 10.0
-    drift = Drift(Reference.of(history, np.full(len(history), 0.5)))
+    drift = Drift(Reference.of(ENCODING, history, np.full(len(history), 0.5)))
     matrix = simulate(np.random.default_rng(11), 5_000).matrix()
-    assert {change.finding.field for change in take(drift, matrix)} == {*FIELDS} - {"country_risk_score"}
+    assert {change.finding.field for change in take(drift, matrix)} == {*REFERENCE.fields} - {"country_risk_score"}
 
 
 def test_there_is_no_drift_before_the_window_is_full() -> None:
@@ -174,7 +174,7 @@ def test_histograms_of_replicas_add_up(one: int, other: int, seed: int) -> None:
     whole = REFERENCE.histogram(matrix, scores)
     parts = REFERENCE.histogram(matrix[:one], scores[:one]) + REFERENCE.histogram(matrix[one:], scores[one:])
     np.testing.assert_array_equal(whole, parts)
-    assert whole.sum() == (1 + len(FIELDS)) * len(matrix)
+    assert whole.sum() == (1 + len(REFERENCE.fields)) * len(matrix)
     assert all(finding.psi >= 0 for finding in REFERENCE.compare(whole))
 
 
@@ -218,11 +218,11 @@ def test_the_noise_limit_is_above_the_noise(bins: int) -> None:
 def test_a_manifest_has_the_reference() -> None:
     """A reference is read back from JSON; a manifest without one has none."""
     manifest = json.loads(json.dumps({KEY: REFERENCE.as_json()}))
-    read = Reference.read(manifest)
+    read = Reference.read(manifest, ENCODING)
     assert read is not None
     assert read.as_json() == REFERENCE.as_json()
     assert read.hours.sum() == len(HISTORY)
-    assert Reference.read({}) is None
+    assert Reference.read({}, ENCODING) is None
 
 
 def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
@@ -238,24 +238,29 @@ def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
         ({KEY: {}}, "drift.amount: Field required"),
         (_bad(lambda one: one["amount"].pop("edges")), "drift.amount.edges: Field required"),
         (_bad(lambda one: one["amount"].update(edges=[])), "drift.amount.edges: "),
+        (_bad(lambda one: one.update(age=one["amount"])), "drift.age: not a compared feature"),
+        (_bad(lambda one: one.update(fraud_probability=None)), "drift.fraud_probability: Field required"),
         (_bad(lambda one: one["amount"]["edges"].reverse()), "drift.amount: Value error, edges must be ascending"),
         (_bad(lambda one: one["amount"]["edges"].append(float("nan"))), "drift.amount.edges"),
         (
             _bad(lambda one: one["amount"]["edges"].pop()),
-            "drift.amount: Value error, counts must be one more than edges",
+            "drift.amount: counts must be one per bin",
         ),
         (_bad(lambda one: one["is_new_device"]["counts"].pop()), "drift.is_new_device.counts"),
         (
             _bad(lambda one: one["is_new_device"]["counts"][3].append(1)),
-            "drift.is_new_device: Value error, counts must be one more",
+            "drift.is_new_device: counts must be one per bin",
         ),
         (_bad(lambda one: one["is_new_device"]["counts"][3].__setitem__(0, -1)), "counts.3.0"),
-        (_bad(lambda one: one["is_new_device"]["counts"][3].__setitem__(0, 9_999)), "counts differ between fields"),
+        (
+            _bad(lambda one: one["is_new_device"]["counts"][3].__setitem__(0, 9_999)),
+            "counts: they differ between fields",
+        ),
     ],
 )
 def test_an_invalid_reference_is_refused(manifest: dict[str, Any], expected: str) -> None:
     """An invalid reference is refused in one line that names its place."""
     with pytest.raises(ModelUnfitError, match="the manifest's reference is invalid") as caught:
-        Reference.read(manifest)
+        Reference.read(manifest, ENCODING)
     assert expected in str(caught.value)
     assert "\n" not in str(caught.value)

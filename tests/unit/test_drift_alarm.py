@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 from structlog.testing import capture_logs
+from tests.default_payment import ENCODING, SCHEMA
 from tests.scores import Record
 from tests.unit.test_scoring import AT, TOPICS, ByRisk
 
@@ -14,12 +15,18 @@ from scorer.drift.alarm import DriftAlarm
 from scorer.scoring import Outcome, Scorer
 
 SCORER = Scorer(
-    model=FraudModel(content_sha256="0123456789ab", classifier=ByRisk(), thresholds=Thresholds(0.1, 0.5)),
+    model=FraudModel(
+        content_sha256="0123456789ab",
+        classifier=ByRisk(),
+        schema=SCHEMA,
+        encoding=ENCODING,
+        thresholds=Thresholds(0.1, 0.5),
+    ),
     topics=TOPICS,
     limit=lambda _: 1 << 20,
 )
 HISTORY = simulate(np.random.default_rng(1), 20_000).matrix()
-REFERENCE = Reference.of(HISTORY, SCORER.model.score(HISTORY))
+REFERENCE = Reference.of(ENCODING, HISTORY, SCORER.model.score(HISTORY))
 
 
 def cycle(rng: np.random.Generator, second: int, *, richer: float) -> list[Outcome]:

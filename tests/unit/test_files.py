@@ -13,10 +13,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from tests.any_schema import DEFAULT, FORM, rows_of
+from tests.default_payment import FEATURES
 from tests.fuzz import examples
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.model.features import FEATURES
 from fraudstream.record import KeyedMessage
 from producer.files import FileSource, check
 from producer.identifiers import PaymentIds

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.any_schema import FORM
+from tests.default_payment import ENCODING
 from tests.fuzz import examples
 
 from fraudstream.errors import TrainingDataError
-from fraudstream.model.features import matrix
 from fraudstream.payment import InvalidPayment
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import make_data
@@ -206,7 +206,7 @@ def test_history_and_wire_give_the_same_bits(
         f'"failed_logins":{logins},"transaction_hour":{hour},"is_new_device":1}}'.encode()
     )
     assert not isinstance(wire, InvalidPayment)
-    assert past.matrix[0].tobytes() == matrix(FORM.columns([wire]))[0].tobytes()
+    assert past.matrix[0].tobytes() == ENCODING.matrix(FORM.columns([wire]))[0].tobytes()
 
 
 def test_the_sample_history_is_the_output_of_make_data(tmp_path: Path) -> None:

@@ -8,12 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.default_payment import EDGES, ENCODING, FEATURES, SCHEMA
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.curves import Basis, CurveLogit
-from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from fraudstream.model.fraud_model import FraudModel, Thresholds
-from fraudstream.payment import Payment
 from fraudstream.simulation import simulate
 
 Floats = NDArray[np.float64]
@@ -36,8 +35,14 @@ class Fixed:
 
 def model(fraud: Floats) -> FraudModel:
     """Return a model with these probabilities."""
-    answer = np.column_stack([1 - fraud, fraud])
-    return FraudModel(content_sha256="0" * 64, classifier=Fixed(answer), thresholds=THRESHOLDS)
+    return fixed(np.column_stack([1 - fraud, fraud]))
+
+
+def fixed(answer: object) -> FraudModel:
+    """Return a model whose classifier has this result."""
+    return FraudModel(
+        content_sha256="0" * 64, classifier=Fixed(answer), schema=SCHEMA, encoding=ENCODING, thresholds=THRESHOLDS
+    )
 
 
 def payments(count: int) -> Floats:
@@ -71,7 +76,7 @@ def test_a_threshold_belongs_to_the_stricter_side() -> None:
 
 def test_an_empty_batch_is_scored() -> None:
     """The classifier is not called."""
-    untouched = FraudModel(content_sha256="0" * 64, classifier=Fixed(RuntimeError()), thresholds=THRESHOLDS)
+    untouched = fixed(RuntimeError())
     assert untouched.score(np.empty((0, 5))).shape == (0,)
     assert untouched.decide(np.empty(0), np.empty(0)) == []
 
@@ -84,8 +89,8 @@ def test_a_matrix_of_another_shape_is_refused(shape: tuple[int, ...]) -> None:
 
 
 @pytest.mark.parametrize("column", range(5))
-@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, -1.0, 1e13])
-def test_a_value_out_of_range_is_refused(column: int, value: float) -> None:
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_a_value_that_is_not_finite_is_refused(column: int, value: float) -> None:
     """The message names the feature."""
     matrix = payments(3)
     matrix[1, column] = value
@@ -109,7 +114,7 @@ def test_a_value_out_of_range_is_refused(column: int, value: float) -> None:
 def test_a_classifier_that_fails_is_refused(answer: object) -> None:
     """Whatever the failure, nothing is scored."""
     with pytest.raises(ModelUnfitError, match="model 0000"):
-        FraudModel(content_sha256="0" * 64, classifier=Fixed(answer), thresholds=THRESHOLDS).score(payments(2))
+        fixed(answer).score(payments(2))
 
 
 @pytest.mark.parametrize(("review", "block"), [(0.6, 0.5), (0.0, 0.5), (0.1, 1.0), (float("nan"), 0.5)])
@@ -123,16 +128,6 @@ def test_thresholds_can_be_replaced() -> None:
     """Settings override the manifest's."""
     strict = replace(model(np.array([0.2])), thresholds=Thresholds(review=0.01, block=0.02))
     assert strict.decide(np.array([0.2]), np.ones(1)) == ["block"]
-
-
-def test_ranges_are_those_of_the_wire() -> None:
-    """A valid payment is never refused."""
-    hints = typing.get_type_hints(Payment, include_extras=True)
-    for name, lowest, highest in zip(FEATURES, LOWEST.tolist(), HIGHEST.tolist(), strict=True):
-        low, high = hints[name].__metadata__[0].metadata
-        assert highest == high.le
-        assert lowest == getattr(low, "ge", lowest)
-        assert lowest >= getattr(low, "gt", lowest - 1)
 
 
 def curves(basis: Basis, **changes: Floats) -> CurveLogit:
@@ -152,9 +147,9 @@ def curves(basis: Basis, **changes: Floats) -> CurveLogit:
 
 def test_a_curve_model_scores_the_edges_of_the_contract() -> None:
     """Outside of the history's range a field counts as the nearest value in it; nothing overflows."""
-    edges = np.array(np.meshgrid(*zip(LOWEST, HIGHEST, strict=True))).reshape(5, -1).T
+    edges = np.array(np.meshgrid(*EDGES)).reshape(5, -1).T
     classifier = curves(Basis.of(payments(500), knots=4, harmonics=2))
-    scores = FraudModel(content_sha256="0" * 64, classifier=classifier, thresholds=THRESHOLDS).score(edges)
+    scores = replace(fixed(None), classifier=classifier).score(edges)
     assert ((scores > 0) & (scores < 1)).all()
 
 

@@ -21,7 +21,7 @@ from cli import __main__ as cli
 from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
 from fraudstream.model import store
-from fraudstream.model.features import AMOUNT, matrix
+from fraudstream.model.amounts import amounts_of
 from fraudstream.payment import InvalidPayment, check_all
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
@@ -95,12 +95,12 @@ def test_scores_are_those_of_the_stream(
     out = tmp_path / "outputs" / "mine.scored.csv"
     assert out.read_text().splitlines()[0] == ScoredFormat(DEFAULT).layout.header_line.decode().rstrip()
     model = store.load(tmp_path / "models", store.NO_PINS)[0]
-    features = matrix(FORM.columns(rows))
-    probabilities = model.score(features)
+    by_field = FORM.columns(rows)
+    probabilities = model.score(model.matrix(by_field))
     found = table_rows(out)
     assert [{field: json.loads(row[field]) for field in COLUMNS.split(",")} for row in found] == rows
     assert [float(row["fraud_probability"]) for row in found] == probabilities.tolist()
-    assert [row["decision"] for row in found] == model.decide(probabilities, features[:, AMOUNT])
+    assert [row["decision"] for row in found] == model.decide(probabilities, amounts_of(DEFAULT, by_field))
     assert {(row["timestamp"], row["partition"], row["model_version"]) for row in found} <= {("", "0", model.version)}
     first = 2 if name == "csv" else 1
     assert [int(row["offset"]) for row in found] == list(range(first, first + len(rows)))

@@ -2,6 +2,7 @@
 
 import json
 import re
+from importlib import resources
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ X = f"{HEAD}[fields.x]\n"
 TYPES = "must be 'integer', 'number', 'boolean', 'text', 'category' or 'time'"
 KEYS = (
     "there are type, path, min, max, above, below, max_length, required, default, strict, feature, secret, index, "
-    "words, as, timezone"
+    "words, words_if_zero, as, timezone"
 )
 NAME = "a name has letters, digits and _, does not begin with a digit, 64 at most"
 PATH = 'keys are separated by dots, keys with dots are quoted: a."b.c"'
@@ -37,6 +38,11 @@ def problem(text: str) -> str:
     with pytest.raises(SchemaError) as caught:
         parse(text, "payment.toml")
     return str(caught.value)
+
+
+def test_the_library_carries_the_default() -> None:
+    """Where there is no data/payment.toml, the same schema applies."""
+    assert resources.files("fraudstream.payment_schema").joinpath("payment.toml").read_text(encoding="utf-8") == DEFAULT
 
 
 def test_the_document_has_every_key() -> None:
@@ -91,7 +97,9 @@ def test_the_default_file() -> None:
     assert [one.name for one in default.features] == [*default.fields][1:]
     assert default.fields["payment_id"].max == INTEGER_LIMIT
     assert default.fields["amount"].words == "amount {}"
-    assert default.fields["transaction_hour"].words == "transaction hour {}"
+    assert default.fields["transaction_hour"].words == "{}"
+    assert default.fields["country_risk_score"].words_if_zero is None
+    assert default.fields["failed_logins"].words_if_zero == "no failed logins"
     assert default.fields["transaction_hour"].feature == Feature(period=24)
 
 
@@ -231,6 +239,14 @@ def test_the_default_file() -> None:
         (
             f"{X}type = 'number'\nwords = '{{}} of {{}}'",
             ", line 6, fields.x.words: {} is the value's place, and occurs once at most; other braces are not allowed",
+        ),
+        (
+            f"{X}type = 'category'\nwords_if_zero = 'none'",
+            ", line 6, fields.x.words_if_zero: only for types integer, number and boolean, not for category",
+        ),
+        (
+            f"{X}type = 'number'\nwords_if_zero = 'no {{}}'",
+            ", line 6, fields.x.words_if_zero: has no place for the value, which is 0: braces are not allowed",
         ),
         (f"{X}type = 'number'\nwords = '{'a' * 101}'", ", line 6, fields.x.words: has at most 100 characters"),
         (f"{HEAD}[fields.'a b']\ntype = 'text'", f', line 4, fields."a b": {NAME}; use path'),

@@ -20,6 +20,7 @@ from cli import __main__ as cli
 from fraudstream.model import store
 from fraudstream.model.fraud_model import Classifier, Thresholds
 from fraudstream.model.manifest import Manifest
+from fraudstream.payment_schema import default_schema
 from fraudstream.runtime.run import run
 from fraudstream.runtime.settings import ModelSettings, TrainingSettings
 from scorer.challenger import Challenger
@@ -151,7 +152,7 @@ def test_the_current_models_stay_at_run_time(scene: Scene) -> None:
     first, second = save_model(scene.models, 0.1), save_model(scene.models)
     settings = ModelSettings.from_env(scene.env | {"MODEL_SHA256": f"{first.content_sha256},{second.content_sha256}"})
     store.challenge(scene.models, first.content_sha256)
-    holder = active_champion(settings)
+    holder = active_champion(settings, default_schema())
     challenger = Challenger(load=lambda: store.load_challenger(settings.models_dir, settings.pinned))
     asyncio.run(challenger.look())
     assert challenger.model is not None

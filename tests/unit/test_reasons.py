@@ -8,16 +8,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.default_payment import ENCODING, FEATURES, SCHEMA
 
 from fraudstream.model.curves import CurveLogit
-from fraudstream.model.features import FEATURES
-from fraudstream.model.reasons import contributions, format_reasons
+from fraudstream.model.reason_texts import ReasonTexts
+from fraudstream.model.reasons import contributions
 from fraudstream.simulation import labels, simulate
 from trainer.candidates import candidates
 
 Floats = NDArray[np.float64]
 
 REFERENCE = np.array([45.0, 0.2, 0.0, 13.0, 0.0])
+TEXTS = ReasonTexts(SCHEMA, ENCODING)
 _RNG = np.random.default_rng(0)
 _MATRIX = simulate(_RNG, 3_000).matrix()
 HISTORY = (_MATRIX, labels(_RNG, _MATRIX))
@@ -70,7 +72,7 @@ def test_reasons_are_the_strongest_increases_first() -> None:
     """Each reason has the field, its share and a text."""
     matrix = np.array([[1200.5, 0.68, 7, 23, 1], [10, 0, 0, 12, 0], [8e3, 0, 0, 12, 0]])
     shares = np.array([[0.5, -0.2, 1.25, 0.0004, 0.75], [-1, -1, -1, -1, -1], [12.3456, 0, 0, 0, 0]])
-    reasons, none, only = map(json.loads, format_reasons(matrix, shares))
+    reasons, none, only = map(json.loads, TEXTS.format(matrix, shares))
     assert none == []
     assert only == [{"field": "amount", "contribution": 12.346, "text": "amount 8,000.00"}]
     assert reasons == [
@@ -101,7 +103,7 @@ def test_reasons_are_the_strongest_increases_first() -> None:
 )
 def test_each_field_has_a_text(payment: list[float], texts: list[str]) -> None:
     """Each field has a text for any value."""
-    (found,) = format_reasons(np.array([payment]), np.ones((1, 5)))
+    (found,) = TEXTS.format(np.array([payment]), np.ones((1, 5)))
     reasons = {reason["field"]: reason["text"] for reason in json.loads(found)}
     assert reasons == dict(zip(FEATURES, texts, strict=True))
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model import reasons
 from fraudstream.model.curves import Basis, CurveLogit
 from fraudstream.model.encoding import Encoding
@@ -18,7 +19,6 @@ from fraudstream.payment_schema import PaymentSchema, parse
 from fraudstream.simulation import labels, simulate
 from trainer import candidates, schema_candidates
 from trainer.candidates import Candidate
-from trainer.history import Floats, Integers
 
 DEFAULT = parse((Path(__file__).parents[2] / "data/payment.toml").read_text(encoding="utf-8"), "payment.toml")
 TYPES = {

@@ -7,6 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
+from tests.default_payment import ENCODING, SCHEMA
 from tests.scores import Record, message, payment
 
 from fraudstream.model.fraud_model import FraudModel, Thresholds
@@ -37,6 +38,8 @@ def scorer_of(limit: int = 1 << 20) -> Scorer:
     model = FraudModel(
         content_sha256="0123456789ab",
         classifier=ByRisk(),
+        schema=SCHEMA,
+        encoding=ENCODING,
         thresholds=Thresholds(0.1, 0.5),
         reference=np.array([9.5, 0.05, 0.0, 12.0, 0.0]),
     )

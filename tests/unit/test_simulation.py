@@ -4,11 +4,11 @@ import time
 
 import numpy as np
 import pytest
+from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from fraudstream.payment import InvalidPayment, decode
 from fraudstream.simulation import labels, simulate, true_probability
 

@@ -20,9 +20,11 @@ from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.calibration import Calibrated
 from fraudstream.model.classifier import Classifier
+from fraudstream.model.encoding import Encoding
 from fraudstream.model.fraud_model import MOST_ENUMERATED, FraudModel, Thresholds
 from fraudstream.model.reasons import contributions
 from fraudstream.model.tree_reasons import TreeReasons, tree_reasons
+from fraudstream.payment_schema import PaymentSchema, parse
 
 ERROR = 1e-9
 SHAPES = [(1, 0), (2, 1), (3, 3), (5, 0), (6, 2), (8, 3), (10, 0), (10, 4)]
@@ -173,11 +175,23 @@ class Squared(HistGradientBoostingClassifier):
         return np.column_stack([1.0 - fraud, fraud])
 
 
+def numbers(count: int) -> PaymentSchema:
+    """Return a schema with this number of features, which may be missing."""
+    fields = [f'[fields.f{number}]\ntype = "number"\nrequired = false\nfeature = true\n' for number in range(count)]
+    return parse('id = "id"\n[fields.id]\ntype = "integer"\n' + "".join(fields), "payment.toml")
+
+
 def explain(classifier: Classifier, model: Fitted) -> tuple[Floats, Floats]:
     """Return the shares by `FraudModel` of five rows against a sixth one, and those by enumeration."""
     reference, rows = model.history[0], model.history[1:6]
+    schema = numbers(model.history.shape[1])
     fraud_model = FraudModel(
-        content_sha256="0" * 64, classifier=classifier, thresholds=Thresholds(0.1, 0.5), reference=reference
+        content_sha256="0" * 64,
+        classifier=classifier,
+        schema=schema,
+        encoding=Encoding.without_levels(schema),
+        thresholds=Thresholds(0.1, 0.5),
+        reference=reference,
     )
     shares = fraud_model.explain(rows)
     assert shares is not None

@@ -21,7 +21,7 @@ from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.metrics import ScorerMetrics
 from fraudstream.runtime.run import alongside, run
-from fraudstream.runtime.schema_file import load_schema
+from fraudstream.runtime.schema_file import load_schema, tokens_of
 from fraudstream.runtime.settings import (
     CsvSettings,
     GroupSettings,
@@ -61,17 +61,19 @@ async def main(stop: asyncio.Event) -> None:
 
 async def _score(stop: asyncio.Event) -> None:
     form = ScoredFormat(load_schema(environ))
+    tokens = tokens_of(form.schema, environ)
     kafka, topics = KafkaSettings.from_env(environ), TopicSettings.from_env(environ)
     group, csv = GroupSettings.from_env(environ), CsvSettings.from_env(environ)
     models, served = ModelSettings.from_env(environ), MetricsSettings.from_env(environ)
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
 
-    champion = active_champion(models)
+    champion = active_champion(models, form.schema)
     structlog.get_logger().info("scorer starts", guarantee=group.guarantee, model=champion.model.version)
     champion.explain_version()
     metrics, drift = ScorerMetrics(), DriftAlarm()
     challenger = Challenger(
-        load=lambda: store.load_challenger(models.models_dir, models.pinned), compared=metrics.shadow_scored
+        load=lambda: store.load_challenger(models.models_dir, models.pinned, form.schema),
+        compared=metrics.shadow_scored,
     )
     metrics.on_scrape.append(partial(update_models, metrics, champion, challenger))
     metrics.on_scrape.append(partial(update_drift, metrics, drift))
@@ -113,6 +115,7 @@ async def _score(stop: asyncio.Event) -> None:
             champion=champion,
             scorer=Scorer(
                 form=form,
+                tokens=tokens,
                 model=champion.model,
                 topics=topics,
                 limit=limits.batch_bytes,

@@ -14,7 +14,6 @@ import structlog
 
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
-from fraudstream.model.features import matrix
 from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.manifest import Manifest
 from fraudstream.payment import Payments
@@ -96,7 +95,7 @@ class Challenger:
             return None
         started_s = self.spent()
         try:
-            shadow = model.score(matrix(payments))
+            shadow = model.score(model.matrix(payments))
         except ModelUnfitError as error:
             self._pause(str(error))
             return None

@@ -14,9 +14,9 @@ import structlog
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import store
 from fraudstream.model.drift_reference import Reference
-from fraudstream.model.features import HIGHEST, LOWEST
 from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.manifest import MOST_BYTES, Manifest, read_file
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.runtime.settings import ModelSettings
 
@@ -46,14 +46,18 @@ _DESCRIPTION = (
 )
 
 
-def active_champion(settings: ModelSettings) -> "Champion":
+def active_champion(settings: ModelSettings, schema: PaymentSchema) -> "Champion":
     """Return the active model of the folder, whose changes it follows. Raises ModelUnfitError if there is none."""
 
     def load() -> Loaded:
         model, manifest = store.load(
-            settings.models_dir, settings.pinned, review=settings.review_threshold, block=settings.block_threshold
+            settings.models_dir,
+            settings.pinned,
+            schema,
+            review=settings.review_threshold,
+            block=settings.block_threshold,
         )
-        return Loaded(model, manifest, Reference.read(manifest.reference))
+        return Loaded(model, manifest, Reference.read(manifest.reference, model.encoding))
 
     return Champion(load, lambda: read_file(settings.models_dir / store.MANIFEST_FILE, MOST_BYTES))
 
@@ -173,5 +177,5 @@ class Champion:
     def _warm(self) -> Loaded:
         loaded = self._load()
         for rows in _WARM_UP_ROWS:  # the first calls import modules and allocate memory that later calls use
-            loaded.model.score(np.random.default_rng(0).uniform(LOWEST, np.minimum(HIGHEST, 1e6), (rows, len(LOWEST))))
+            loaded.model.score(loaded.model.encoding.draw(np.random.default_rng(0), rows))
         return loaded

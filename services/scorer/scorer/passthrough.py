@@ -35,10 +35,12 @@ class PassThrough:
     def __init__(self, schema: PaymentSchema) -> None:
         fields = schema.fields.values()
         parents = {one.path[:length] for one in fields for length in range(1, len(one.path))}
-        ours = [one for one in fields if is_ours(one.path[0])]
-        self._renamed = {one.path: place(one)[0] for one in ours}
-        all_required = all(one.required for one in fields) and not ours
-        self._members = len(fields) + len(parents) if all_required else 0
+        self._secrets = [place(one) for one in fields if one.secret]
+        self._moved = {one.path: place(one) for one in fields if one.path != place(one)}
+        """Declared fields with a name of ours: in the record they have their names in outputs."""
+        self._declared_ours = {path[0] for path in self._moved if len(path) == 1}
+        is_fixed = all(one.required for one in fields) and not self._moved and not self._secrets
+        self._members = len(fields) + len(parents) if is_fixed else 0
         """Number of members of a payment that has the declared ones only; 0 if that differs between payments."""
 
     def passed(self, received: Sequence[bytes], declared: Callable[[int], str]) -> Received:
@@ -53,7 +55,7 @@ class PassThrough:
                 return Received(heads, {})
         heads, removed = [], {}
         for row, value in enumerate(received):
-            head, cause = self._head(value)
+            head, cause = self._head(value, lambda row=row: declared(row))  # type: ignore[misc]
             heads.append(declared(row)[:-1] if cause in REPLACED else head)
             if cause:
                 removed[row] = cause
@@ -67,42 +69,52 @@ class PassThrough:
         """
         return self._members > 0 and _has_keys(joined, self._members * payments)
 
-    def _head(self, received: bytes) -> tuple[str, str]:
+    def _head(self, received: bytes, declared: Callable[[], str]) -> tuple[str, str]:
         """Return the object without its last brace, and why some of its members are missing; empty if none is."""
         try:
             members = pydantic_core.from_json(received)
         except ValueError:  # in a field that the validator ignores
             return "", UNREADABLE
-        reserved, count = any(map(is_ours, members)), _count_keys(members)
-        doubled = False
-        if reserved or not _has_keys(received, count):
+        ours, count = set(filter(is_ours, members)), _count_keys(members)
+        reserved, doubled = not ours <= self._declared_ours, False
+        if ours or self._secrets or not _has_keys(received, count):
             keys = [key for key, colon in _STRINGS.findall(received) if colon]
             doubled = len(keys) != count
-            if reserved or doubled or any(b"\\" in key for key in keys):
-                received = pydantic_core.to_json(self._kept(members), inf_nan_mode="null")
+            if ours or self._secrets or doubled or any(b"\\" in key for key in keys):
+                kept = self._kept(members, pydantic_core.from_json(declared()) if self._secrets else {})
+                received = pydantic_core.to_json(kept, inf_nan_mode="null")
         if excess(received, MOST_VALUES):
             return "", TOO_LARGE
         return received.decode().rstrip(" \t\r\n")[:-1], RESERVED if reserved else DOUBLED if doubled else ""
 
-    def _kept(self, members: dict[str, Any]) -> dict[str, Any]:
-        """Return the members whose names are not ours; declared fields with such names have those of the outputs."""
+    def _kept(self, members: dict[str, Any], declared: dict[str, Any]) -> dict[str, Any]:
+        """Return the members without those that have a name of ours, and with the tokens of secret fields."""
         kept = {name: member for name, member in members.items() if not is_ours(name)}
-        for path, column in self._renamed.items():
-            found: Any = members
-            for key in path:
-                found = found.get(key) if isinstance(found, dict) else None
-            if found is not None:
-                kept[column] = found
+        for path, new_path in self._moved.items():
+            if (found := _member(members, path)) is not None:
+                kept[new_path[0]] = found
+        for path in self._secrets:
+            if (token := _member(declared, path)) is not None:
+                _member(kept, path[:-1])[path[-1]] = token
         return kept
 
 
-def _has_keys(text: bytes, count: int) -> bool:
-    """Return whether JSON objects have `count` keys, each followed by its colon; False where that can't be told so.
+def _member(found: Any, path: Sequence[str]) -> Any:
+    """Return the member at a path; None if there is none."""
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
 
-    Without a backslash, quotes are only at the ends of strings. So a quote before a colon ends a key, or begins a text
-    that begins with a colon: there are at most as many keys as such pairs. `count` is the least that there can be.
+
+def _has_keys(text: bytes, count: int) -> bool:
+    """Return whether JSON objects have `count` keys, the least that there can be; False where that can't be told so.
+
+    There is a colon after each key. Texts have colons too: but without a backslash, quotes are only at the ends of
+    strings, so that a quote directly before a colon ends a key, or begins a text that begins with a colon.
     """
-    return text.count(b'":') == count and b"\\" not in text and not any(map(text.__contains__, _APART))
+    return text.count(b":") == count or (
+        text.count(b'":') == count and b"\\" not in text and not any(map(text.__contains__, _APART))
+    )
 
 
 def _count_keys(value: object) -> int:

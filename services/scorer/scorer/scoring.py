@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import repeat
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,21 +10,18 @@ from numpy.typing import NDArray
 from fraudstream.arrays import Floats
 from fraudstream.csv_file.layout import StoredRow
 from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
-from fraudstream.fitting import RECORD_BYTES, batch_bytes, fitted
+from fraudstream.fitting import fitted
 from fraudstream.model.amounts import amounts_of
-from fraudstream.model.features import matrix
 from fraudstream.model.fraud_model import FraudModel
-from fraudstream.model.reasons import format_reasons
 from fraudstream.offsets import fingerprint
 from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, Decoded, InvalidPayment, Payments
-from fraudstream.record import Headers, Message, Record, Unreadable
+from fraudstream.record import Message, Record, Unreadable
 from fraudstream.runtime.settings import TopicSettings
-from fraudstream.scored_payment import DECLARED_ONLY, REDUCED, Scored, ScoredFormat, Texts
-from scorer.passthrough import REPLACED, PassThrough, Received
+from fraudstream.scored_payment import Scored, ScoredFormat
+from fraudstream.secret_tokens import Tokens
+from scorer.scored_records import ScoredRecords
 
 Integers = NDArray[np.int64]
-
-_NO_HEADERS: list[tuple[str, bytes | None]] = []
 
 
 class Shadow(NamedTuple):
@@ -69,10 +65,13 @@ class Scorer:
     topics: TopicSettings
     limit: Callable[[str], int]
     challenger: Challenge = lambda *_: None
-    _pass_through: PassThrough = field(init=False, repr=False)
+    tokens: Tokens | None = None
+    """Set if the schema has secret fields."""
+    _records: ScoredRecords = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_pass_through", PassThrough(self.form.schema))
+        records = ScoredRecords(self.form, lambda: self.limit(self.topics.scored), self.tokens)
+        object.__setattr__(self, "_records", records)
 
     def decide(
         self, records: Mapping[int, Sequence[Record]], stored: Mapping[int, Mapping[int, StoredRow]], scored_at: str
@@ -82,15 +81,16 @@ class Scorer:
         `stored` holds, by partition and offset, the rows that the sink already has: a replay publishes those scores.
         """
         decoded, payments = self._decoded(records)
-        features, amounts = matrix(payments), amounts_of(self.form.schema, payments)
+        features, amounts = self.model.matrix(payments), amounts_of(self.form.schema, payments)
         probabilities = self.model.score(features)
         decisions = self.model.decide(probabilities, amounts)
         shadow = self.challenger(payments, amounts, self.model, probabilities)
+        shown = self.tokens.of_columns(self.form.schema, payments) if self.tokens else payments
         scored = {}
         for partition, one in decoded.items():
             these = one.rows
             new = Scored(
-                payments={name: column[these] for name, column in payments.items()},
+                payments={name: column[these] for name, column in shown.items()},
                 fraud_probability=probabilities[these].tolist(),
                 decision=decisions[these],
                 model_version=[self.model.version] * len(one.valid),
@@ -100,7 +100,7 @@ class Scorer:
                 challenger_probability=shadow.probabilities[these].tolist() if shadow else (),
                 challenger_version=shadow.version if shadow else "",
             )
-            scored[partition] = _as_stored(new, stored.get(partition, {}))
+            scored[partition] = self._as_stored(new, stored.get(partition, {}))
         reasons = self._reasons(scored, decoded, features)
         return [
             self._outcome(
@@ -119,16 +119,28 @@ class Scorer:
         """Return the records of each partition, decoded, and all valid payments as columns."""
         decoded, payments = {}, list[Decoded]()
         for partition, batch in records.items():
-            valid, invalid, first = [], [], len(payments)
-            events = self.form.payment.decode_all([record.value for record in batch])
-            for record, event in zip(batch, events, strict=True):
-                if isinstance(event, InvalidPayment):
-                    invalid.append((record, _unreadable(record) or event))
-                else:
-                    valid.append(record)
-                    payments.append(event)
+            first = len(payments)
+            valid, events, invalid = _sorted(batch, self.form.payment.decode_all([record.value for record in batch]))
+            payments += events
             decoded[partition] = _Partition(valid=valid, rows=slice(first, len(payments)), invalid=invalid)
         return decoded, self.form.payment.columns(payments)
+
+    def _as_stored(self, scored: Scored, stored: Mapping[int, StoredRow]) -> Scored:
+        """Replace new scores, and new tokens, by the stored ones, where the sink has them."""
+        if not stored:
+            return scored
+        known = [stored.get(offset) for offset in scored.offset]
+        scores: dict[str, Any] = {
+            name: [getattr(row, name) if row else new for row, new in zip(known, getattr(scored, name), strict=True)]
+            for name in ("fraud_probability", "decision", "model_version")
+        }
+        fields, payments = self.form.schema.fields.items(), dict(scored.payments)
+        for place, name in ((place, name) for place, (name, one) in enumerate(fields) if one.secret):
+            payments[name] = [
+                row.declared[place] or None if row and len(row.declared) == len(fields) else new
+                for row, new in zip(known, payments[name], strict=True)
+            ]
+        return replace(scored, payments=payments, **scores)
 
     def _reasons(
         self, scored: Mapping[int, Scored], decoded: Mapping[int, "_Partition"], features: Floats
@@ -147,10 +159,8 @@ class Scorer:
             if decision != APPROVE and one.model_version[number] == self.model.version
         ]
         rows = [decoded[partition].rows.start + number for partition, number in flagged]
-        shares = self.model.explain(features[rows])
-        if shares is not None:
-            for (partition, number), words in zip(flagged, format_reasons(features[rows], shares), strict=True):
-                reasons[partition][number] = words
+        for (partition, number), reason in zip(flagged, self.model.reasons(features[rows]), strict=True):
+            reasons[partition][number] = reason
         return reasons
 
     def _outcome(
@@ -164,8 +174,7 @@ class Scorer:
         scored_at: str,
     ) -> Outcome:
         texts = self.form.texts(scored)
-        received = [record.value or b"" for record in decoded.valid]
-        passed = self._pass_through.passed(received, lambda row: self._declared(scored, row))
+        published, removed = self._records.of(decoded.valid, scored, texts, scored_at)
         return Outcome(
             partition=partition,
             last=_last_offset(last),
@@ -175,41 +184,13 @@ class Scorer:
             matrix=features,
             probabilities=probabilities,
             invalid=[(record.offset, reason) for record, reason in decoded.invalid],
-            removed=passed.removed,
+            removed=removed,
             rows=texts.csv_chunk(),
             messages={
-                self.topics.scored: self._scored_records(decoded.valid, passed, scored, texts, scored_at),
+                self.topics.scored: published,
                 self.topics.dlq: [self._dead_letter(partition, record, reason) for record, reason in decoded.invalid],
             },
         )
-
-    def _scored_records(
-        self, records: Sequence[Record], passed: Received, scored: Scored, texts: Texts, scored_at: str
-    ) -> list[Message]:
-        """Return the scored records, with keys, timestamps and headers of their payments.
-
-        A record above the topic's limit has the declared fields only, and the header DECLARED_ONLY.
-        """
-        limit = self.limit(self.topics.scored)
-        keys, headers = [record.key for record in records], [record.headers for record in records]
-        values = texts.scored_values(passed.heads, scored_at)
-        largest = RECORD_BYTES + max(map(len, filter(None, keys)), default=0) + max(map(len, values), default=0)
-        if largest <= limit and not passed.removed and not any(headers):
-            return list(zip(keys, values, [record.timestamp for record in records], repeat(_NO_HEADERS)))
-        messages: list[Message] = []
-        for row, (record, value) in enumerate(zip(records, values, strict=True)):
-            own = [DECLARED_ONLY] if passed.removed.get(row) in REPLACED else []
-            message: Message = record.key, value, record.timestamp, [*_passed(record.headers), *own]
-            if batch_bytes(record.key, value, message[3]) > limit:
-                declared = texts.at(row).scored_values([self._declared(scored, row)[:-1]], scored_at)[0]
-                message = _reduced(message, declared, limit)
-            messages.append(message)
-        return messages
-
-    def _declared(self, scored: Scored, row: int) -> str:
-        """Return the object of one payment's declared fields."""
-        one = {name: column[row : row + 1] for name, column in scored.payments.items()}
-        return self.form.declared(one)[0].decode()
 
     def _dead_letter(self, partition: int, record: Record, invalid: InvalidPayment) -> Message:
         headers = dead_letter_headers(Place(self.topics.input, partition, record.offset, record.timestamp), invalid)
@@ -221,20 +202,6 @@ class Scorer:
         return fitted(message, headers, self.limit(self.topics.dlq), REDUCED_LETTER, cuts_value=True)
 
 
-def _passed(headers: Sequence[tuple[str, bytes | None]]) -> Headers:
-    """Return a payment's headers without those that have a name of ours."""
-    return [(name, content) for name, content in headers if not name.startswith(f"{REDUCED}.")]
-
-
-def _reduced(message: Message, declared: bytes, limit: int) -> Message:
-    """Return the message with the value *declared* if that is smaller, and without key or headers if they don't fit."""
-    key, value, timestamp_ms, headers = message
-    own: Headers = []
-    if len(declared) < len(value or b""):
-        value, own = declared, [DECLARED_ONLY]
-    return fitted((key, value, timestamp_ms, headers), own, limit, REDUCED, cuts_value=False)
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Partition:
     """A partition's records, decoded: the valid ones, their payments' rows among those of all, and the invalid ones."""
@@ -242,6 +209,22 @@ class _Partition:
     valid: Sequence[Record]
     rows: slice
     invalid: Sequence[tuple[Record, InvalidPayment]]
+
+
+def _sorted(
+    records: Sequence[Record], events: Sequence[Decoded | InvalidPayment]
+) -> tuple[Sequence[Record], Sequence[Decoded], Sequence[tuple[Record, InvalidPayment]]]:
+    """Return the valid records, their payments, and the invalid records with the reasons."""
+    if InvalidPayment not in map(type, events):  # the usual case, without a loop in Python
+        return records, events, []  # type: ignore[return-value]
+    valid, payments, invalid = [], [], []
+    for record, event in zip(records, events, strict=True):
+        if isinstance(event, InvalidPayment):
+            invalid.append((record, _unreadable(record) or event))
+        else:
+            valid.append(record)
+            payments.append(event)
+    return valid, payments, invalid
 
 
 def _unreadable(record: Record) -> InvalidPayment | None:
@@ -255,18 +238,3 @@ def _unreadable(record: Record) -> InvalidPayment | None:
 def _last_offset(record: Record) -> int:
     """Return the last offset of `record`: a skipped batch spans many."""
     return record.offset if not isinstance(record, Unreadable) or record.last_offset is None else record.last_offset
-
-
-def _as_stored(scored: Scored, stored: Mapping[int, StoredRow]) -> Scored:
-    """Replace new scores by the stored ones, where the sink has them."""
-    if not stored:
-        return scored
-    known = [stored.get(offset) for offset in scored.offset]
-    return replace(
-        scored,
-        fraud_probability=[
-            row.fraud_probability if row else new for row, new in zip(known, scored.fraud_probability, strict=True)
-        ],
-        decision=[row.decision if row else new for row, new in zip(known, scored.decision, strict=True)],
-        model_version=[row.model_version if row else new for row, new in zip(known, scored.model_version, strict=True)],
-    )

@@ -8,7 +8,7 @@ from sklearn.linear_model import LogisticRegression
 from fraudstream.model.calibration import Calibrated
 from fraudstream.model.fraud_model import SMALLEST, Classifier
 from trainer.fit import log_losses
-from trainer.history import Floats, Integers
+from fraudstream.arrays import Floats, Integers
 
 _BINS = 20
 _DEVIATIONS = 3.0

@@ -10,7 +10,7 @@ from sklearn.linear_model import LogisticRegression
 
 from fraudstream.model.curves import Basis, CurveLogit, Expansion, logistic_function
 from fraudstream.model.fraud_model import Classifier
-from trainer.history import Floats, Integers
+from fraudstream.arrays import Floats, Integers
 
 Fit = Callable[[Floats, Integers, int], Classifier]
 

@@ -8,7 +8,7 @@ import structlog
 from fraudstream.model.decision import BLOCKED, REVIEWED, Costs
 from fraudstream.model.fraud_model import DECIMALS
 from trainer import thresholds
-from trainer.history import Floats
+from fraudstream.arrays import Floats
 
 _MOST_MORE_BLOCKS = 1.1
 _DEVIATIONS = 3.0

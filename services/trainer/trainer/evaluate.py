@@ -6,7 +6,7 @@ from sklearn.model_selection import train_test_split
 
 from fraudstream.model.decision import BLOCKED, REVIEWED, Costs, Rule, Thresholds
 from trainer import calibrate, fit, thresholds
-from trainer.history import Floats, Integers
+from fraudstream.arrays import Floats, Integers
 
 _HELD_OUT = 0.2
 

@@ -10,7 +10,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from fraudstream.model.fraud_model import SMALLEST
 from fraudstream.runtime.log_on_change import Every
 from trainer.candidates import Candidate, candidates
-from trainer.history import Floats, Integers
+from fraudstream.arrays import Floats, Integers
 
 # increase it when the same history and seed give a different model or rule: stored versions then no longer match
 RECIPE = 5

@@ -11,7 +11,6 @@ import structlog
 from numpy.typing import NDArray
 
 from fraudstream.errors import PaymentFileError, TrainingDataError
-from fraudstream.model.features import FEATURES
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rejections import Rejections
 from fraudstream.payment_files.rows import LABEL, known_payments
@@ -20,7 +19,7 @@ from fraudstream.payment_schema import default_schema
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-COLUMNS = (*FEATURES, LABEL)
+COLUMNS = (*(one.name for one in default_schema().features), LABEL)
 FEWEST_ROWS = 100
 FEWEST_OF_A_CLASS = 10
 

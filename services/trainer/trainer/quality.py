@@ -17,7 +17,7 @@ from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.settings import LogSettings, TrainingSettings
 from fraudstream.simulation import labels, simulate, true_probability
 from trainer import calibrate, history, thresholds
-from trainer.history import Floats
+from fraudstream.arrays import Floats
 from trainer.study import Study, final_model, study
 
 FRESH_PAYMENTS = 1_000_000

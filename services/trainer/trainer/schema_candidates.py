@@ -8,7 +8,7 @@ from fraudstream.model.curves import logistic_function
 from fraudstream.model.encoding import Encoding
 from fraudstream.model.schema_curves import SchemaBasis
 from trainer.candidates import STRENGTH, TINY, Candidate, boosting, logistic, regressions
-from trainer.history import Floats, Integers
+from fraudstream.arrays import Floats, Integers
 
 __all__ = ["candidates"]
 

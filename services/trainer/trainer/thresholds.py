@@ -14,7 +14,7 @@ import numpy as np
 
 from fraudstream.model.decision import Costs, Positions, Rule, Thresholds
 from fraudstream.model.fraud_model import DECIMALS, SMALLEST
-from trainer.history import Floats, Integers
+from fraudstream.arrays import Floats, Integers
 
 
 def choose(fraud: Floats, amounts: Floats, costs: Costs, capacity: float | None = None) -> Thresholds:

@@ -48,9 +48,12 @@ class PaymentValues:
             isinstance(node, dict) for node in self._tree.values()
         )
         self._row = itemgetter(*self._tree) if is_flat else None
+        self._members = _members(schema)
 
     def values(self, payment: Mapping[str, Any]) -> dict[str, Value | None]:
         """Return the value of each field of a validated object, by name; its default, or None, where it is missing."""
+        if self._members is not None:
+            return {name: payment.get(key) for name, key in self._members}
         return {name: column[0] for name, column in self.columns([payment]).items()}
 
     def columns(self, payments: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Value | None]]:
@@ -60,6 +63,14 @@ class PaymentValues:
         columns: dict[str, Sequence[Value | None]] = dict.fromkeys(self._fields, ())
         columns.update(_columns(self._tree, payments))
         return columns
+
+
+def _members(schema: PaymentSchema) -> list[tuple[str, str]] | None:
+    """Return name and key of each field, if all are members of the message itself, without defaults."""
+    fields = schema.fields.values()
+    if any(len(field.path) > 1 or field.default is not None for field in fields):
+        return None
+    return [(field.name, field.path[0]) for field in fields]
 
 
 def _columns(tree: "Tree", payments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Sequence[Value | None]]]:
@@ -183,6 +194,21 @@ def _flag(value: object) -> object:
 def _lax_flag(value: object) -> object:
     """Return the truth value that 0, 1, and the texts true, false, 0 and 1 mean."""
     return BOOLEANS.get(value, value) if isinstance(value, str) else _flag(value)
+
+
+def cell_value(field: DeclaredField, text: str) -> object:
+    """Return the value that a cell of a delimited file has for the field; the text itself if it has none.
+
+    Cells are texts, so that numbers, booleans and times are read from them whether the field is strict or not.
+    """
+    if field.type in {"text", "category"}:
+        return text
+    text = text.strip()
+    if field.type == "boolean":
+        return BOOLEANS.get(text.lower(), text)
+    if field.type == "time":
+        return text if RFC3339.fullmatch(text) else _decimal(text)
+    return _whole(_decimal(text) if "." in text else text) if field.type == "integer" else _decimal(text)
 
 
 def epoch_ms(value: float | str) -> int:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from fraudstream.arrays import Floats, Integers
-from fraudstream.model.features import FEATURES
 
 __all__ = ["SimulatedPayments", "labels", "simulate", "true_probability"]
 
@@ -48,8 +47,8 @@ class SimulatedPayments:
         return (dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True))
 
     def matrix(self) -> Floats:
-        """Return the features in shape (n, 5), columns in the order of `fraudstream.model.features.FEATURES`."""
-        return np.column_stack([getattr(self, name) for name in FEATURES]).astype(np.float64, copy=False)
+        """Return the features in shape (n, 5), columns in the order of FIELDS."""
+        return np.column_stack([getattr(self, name) for name in FIELDS]).astype(np.float64, copy=False)
 
 
 FIELDS = tuple(one.name for one in fields(SimulatedPayments))
@@ -79,7 +78,7 @@ def simulate(rng: np.random.Generator, count: int, *, hour: int | None = None) -
 
 
 def true_probability(matrix: Floats) -> Floats:
-    """Return the true probability that each row of `matrix` (columns as FEATURES) is fraud: the limit of any model.
+    """Return the true probability that each row of `matrix` (columns as FIELDS) is fraud: the limit of any model.
 
         night     = exp(1.6 (cos(2 pi (hour - 3) / 24) - 1))       1 at 03:00, 0.04 at 15:00
         logins    = failed_logins / (failed_logins + 2)            each further one adds less

@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 
 from cli.argument_types import positive
-from fraudstream.runtime.schema_file import DEFAULT
 
 LATEST = 100_000
 """Default number of the latest messages read of each partition."""
@@ -23,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--schema",
         type=Path,
         metavar="FILE",
-        help=f"the schema (default: PAYMENT_SCHEMA, or {DEFAULT})",
+        help="the schema (default: PAYMENT_SCHEMA, or data/payment.toml)",
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudstream.model import psi
-from fraudstream.model.drift_reference import HOUR, HOURS, Finding
+from fraudstream.model.drift_reference import HOURS, Finding, Reference
 
 Integers = NDArray[np.int64]
 
@@ -21,7 +21,7 @@ class Day:
     start_ms: int
     """Milliseconds since 1970."""
     table: Integers
-    """Counts, (24, 24), by hour of the timestamp and by transaction_hour."""
+    """Counts, (24, 24), by hour of the timestamp and by that of the payment."""
 
     @property
     def whole(self) -> bool:
@@ -38,13 +38,13 @@ class Day:
         off = np.bincount(((hour - clock) % HOURS).ravel(), weights=self.table.ravel())
         return bool(2 * off.max() > self.table.sum())
 
-    def compare(self, reference: Integers) -> Finding:
-        """Compare with the history's payments by hour, (24,); hours that follow the clock have a PSI of 0."""
+    def compare(self, reference: Reference) -> Finding:
+        """Compare with the history's payments by hour; hours that follow the clock have a PSI of 0."""
         counts, bins = self.table.sum(axis=0).astype(np.float64), np.full(HOURS, float(HOURS))
-        expected = psi.smoothed(reference.astype(np.float64), bins)
+        expected = psi.smoothed(reference.hours.astype(np.float64), bins)
         size = psi.sizes(psi.smoothed(counts, bins), expected, np.array([0]))[0]
-        limit = psi.limits(bins[:1], float(counts.sum()), float(reference.sum()))[0]
-        return Finding(field=HOUR, psi=0.0 if self.follows_clock else float(size), limit=float(limit))
+        limit = psi.limits(bins[:1], float(counts.sum()), float(reference.hours.sum()))[0]
+        return Finding(field=reference.hour_name, psi=0.0 if self.follows_clock else float(size), limit=float(limit))
 
 
 class Days:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.model.drift_reference import HOUR, Finding, Reference
-from fraudstream.model.features import FEATURES
+from fraudstream.model.drift_reference import Finding, Reference
 from scorer.drift.days import Days
 from scorer.drift.window import Window
 
@@ -18,8 +17,6 @@ WINDOW = 2_500
 """Number of payments in a comparison."""
 BLOCK = 250
 """Number of payments between comparisons: fewer would add cost, but little information."""
-
-_HOUR_COLUMN = FEATURES.index(HOUR)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +45,7 @@ class Drift:
         return {name: (alarm.last, alarm.on) for name, alarm in self._alarms.items() if alarm.last}
 
     def take(self, matrix: Floats, scores: Floats, timestamps_ms: Integers) -> list[Change]:
-        """Add payments; return the changes. `matrix` has columns as FEATURES, `timestamps_ms` are Kafka's."""
+        """Add payments; return the changes. `matrix` is encoded, `timestamps_ms` are Kafka's."""
         if len(scores):
             self._waiting.append((matrix, scores, timestamps_ms))
         if sum(len(waiting) for _, waiting, _ in self._waiting) < BLOCK:
@@ -62,10 +59,11 @@ class Drift:
 
     def _judge(self, matrix: Floats, scores: Floats, timestamps_ms: Integers) -> list[Change]:
         self._window.push(len(scores), self._reference.histogram(matrix, scores))
-        day = self._days.take(timestamps_ms, matrix[:, _HOUR_COLUMN].astype(np.int64))
         changes = []
-        if day is not None:
-            changes.append(self._alarm(day.compare(self._reference.hours), day.start_ms))
+        if self._reference.hour is not None:
+            day = self._days.take(timestamps_ms, self._reference.hours_of(matrix))
+            if day is not None:
+                changes.append(self._alarm(day.compare(self._reference), day.start_ms))
         histogram = self._window.histogram
         if histogram is not None:
             first_ms = int(timestamps_ms.min())

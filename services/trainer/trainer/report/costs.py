@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from fraudstream.model.decision import Thresholds
 from fraudstream.model.fraud_model import SMALLEST
 from trainer import thresholds
-from trainer.history import Floats
+from fraudstream.arrays import Floats
 from trainer.report import style
 from trainer.report.facts import Facts
 

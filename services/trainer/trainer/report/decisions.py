@@ -7,7 +7,7 @@ import numpy as np
 from fraudstream.model.decision import BLOCKED, REVIEWED, Rule
 from fraudstream.payment import DECISIONS
 from trainer import thresholds
-from trainer.history import Floats
+from fraudstream.arrays import Floats
 from trainer.report.facts import Facts
 from trainer.report.style import percent
 

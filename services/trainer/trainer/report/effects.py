@@ -7,7 +7,7 @@ from matplotlib.ticker import EngFormatter
 
 from fraudstream.model.features import FEATURES
 from trainer.fit import log_losses
-from trainer.history import Floats, Integers
+from fraudstream.arrays import Floats, Integers
 from trainer.report import style
 from trainer.report.facts import Facts
 

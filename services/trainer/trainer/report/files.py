@@ -2,7 +2,6 @@
 
 import io
 import logging
-import stat
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,7 +10,7 @@ from matplotlib.figure import Figure
 
 from fraudstream.model.fraud_model import Classifier
 from fraudstream.model.manifest import Manifest
-from fraudstream.runtime.regular_files import replace_regular
+from fraudstream.runtime.regular_files import make_shared_folder, replace_regular
 from trainer.history import History
 from trainer.report import contest, costs, effects, page, ranking, reliability, scores, style
 from trainer.report.facts import Facts, gather
@@ -21,7 +20,6 @@ PAGE = "report.html"
 FOLDER = "report"
 
 _FILE_MODE = 0o660
-_FOLDER_MODE = 0o775
 _PICTURES: dict[str, Callable[[Facts], Figure]] = {
     "ranking": ranking.picture,
     "reliability": reliability.picture,
@@ -37,10 +35,7 @@ def write(models_dir: Path, history: History, study: Study, classifier: Classifi
     facts = gather(history, study, classifier, manifest)
     drawn = draw(facts)
     folder = models_dir / FOLDER
-    if not folder.is_dir():
-        folder.mkdir()
-        # same mode as models/: the owner on the host and the container's user share a group
-        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | _FOLDER_MODE)
+    make_shared_folder(folder)
     for name, content in drawn.items():
         replace_regular(folder / f"{name}.png", content, _FILE_MODE)
     replace_regular(models_dir / PAGE, page.html(facts, drawn, datetime.now(UTC)).encode(), _FILE_MODE)

@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
 from fraudstream.model.decision import BLOCKED, REVIEWED
-from trainer.history import Floats
+from fraudstream.arrays import Floats
 from trainer.report import style
 from trainer.report.facts import Facts
 

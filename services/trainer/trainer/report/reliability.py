@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from trainer import calibrate
-from trainer.history import Floats, Integers
+from fraudstream.arrays import Floats, Integers
 from trainer.report import style
 from trainer.report.facts import Facts
 

@@ -28,6 +28,8 @@ class StoredRow:
     fraud_probability: float
     decision: str
     model_version: str
+    declared: tuple[str, ...]
+    """The cells of the declared fields, without quotes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,4 +96,5 @@ def stored_row(cells: Sequence[str], payment_id: str = "") -> StoredRow:
         fraud_probability=float(fraud_probability),
         decision=decision,
         model_version=model_version,
+        declared=tuple(cells[len(FIRST) : -len(SCORES)]),
     )

@@ -8,7 +8,9 @@ from fraudstream.payment_schema import PaymentSchema
 
 
 def amounts_of(schema: PaymentSchema, payments: Payments) -> Floats:
-    """Return the amount of each payment; 0 where it is missing, and everywhere in a schema without an amount."""
+    """Return the amount of each payment; NaN where it is missing, and everywhere in a schema without an amount."""
     if schema.amount is None:
-        return np.zeros(len(payments[schema.id]))
-    return np.nan_to_num(np.array(payments[schema.amount], dtype=np.float64), copy=False)
+        return np.full(len(payments[schema.id]), np.nan)
+    amounts = payments[schema.amount]
+    # None becomes NaN
+    return np.fromiter(amounts, np.float64, len(amounts))

@@ -11,9 +11,10 @@ import numpy as np
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.decision import Thresholds
-from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
+from fraudstream.model.encoding import Encoding
 from fraudstream.model.fraud_model import Classifier, FraudModel
 from fraudstream.model.manifest import PAYMENT, TRAIN, TRAIN_AGAIN, Manifest
+from fraudstream.payment_schema import PaymentSchema, default_schema
 
 _MOVED = ("calibration", "curves")
 """Modules that pickles of earlier releases import as `fraudstream.NAME`."""
@@ -40,8 +41,8 @@ def _described(manifest: Manifest) -> str:
     return f"{'thresholds' if manifest.costs is None else 'costs'}, {', '.join(numbers[:-1])} and {numbers[-1]}"
 
 
-def check(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
-    """Raise ModelUnfitError if the model of the manifest in `path` can't be used here, or is not pinned."""
+def check(path: Path, manifest: Manifest, pins: frozenset[str], schema: PaymentSchema) -> None:
+    """Raise ModelUnfitError if the model of the manifest in `path` can't score payments of `schema`, or has no pin."""
     check_pinned(path, manifest, pins)
     installed = metadata.version("scikit-learn")
     if manifest.libraries.scikit_learn != installed:
@@ -49,31 +50,46 @@ def check(path: Path, manifest: Manifest, pins: frozenset[str]) -> None:
             f"{path} was trained with scikit-learn {manifest.libraries.scikit_learn}, "
             f"but {installed} is installed; {TRAIN}"
         )
-    if manifest.features != FEATURES:
+    try:
+        encoding_of(manifest).check(schema)
+    except ModelUnfitError as error:
+        raise ModelUnfitError(f"{path}: {error}; {TRAIN_AGAIN}") from None
+
+
+def encoding_of(manifest: Manifest) -> Encoding:
+    """Return the encoding of a manifest's features. Raises ModelUnfitError if it has none, and other features."""
+    if manifest.encoding is not None:
+        return Encoding(fields=manifest.encoding)
+    encoding = Encoding.without_levels(default_schema())
+    if manifest.features != encoding.names:
         raise ModelUnfitError(
-            f"{path} was trained on {', '.join(manifest.features)}, "
-            f"but payments have {', '.join(FEATURES)}; {TRAIN_AGAIN}"
+            f"the model was trained on {', '.join(manifest.features)}, and its manifest has no encoding of them"
         )
+    return encoding
 
 
-def make_model(path: Path, manifest: Manifest, content: bytes) -> FraudModel:
+def make_model(path: Path, manifest: Manifest, content: bytes, schema: PaymentSchema) -> FraudModel:
     """Return the model unpickled from checked bytes. Raises ModelUnfitError, which names the manifest's `path`."""
+    encoding = encoding_of(manifest)
     return FraudModel(
         content_sha256=manifest.content_sha256,
         classifier=_unpickle(path, content),
+        schema=schema,
+        encoding=encoding,
         thresholds=Thresholds(manifest.thresholds.review, manifest.thresholds.block),
         costs=manifest.costs.rule() if manifest.costs else None,
-        reference=_reference(path, manifest),
+        reference=_reference(path, manifest, encoding),
     )
 
 
-def _reference(path: Path, manifest: Manifest) -> Floats | None:
+def _reference(path: Path, manifest: Manifest, encoding: Encoding) -> Floats | None:
     payment = manifest.reference.get(PAYMENT)
     if payment is None:
         return None
-    values = np.array([payment.get(name, np.nan) for name in FEATURES], dtype=np.float64)
-    if not ((values >= LOWEST) & (values <= HIGHEST)).all():
-        raise ModelUnfitError(f"{path}: reference.{PAYMENT} has no valid {', '.join(FEATURES)}; {TRAIN_AGAIN}")
+    values = np.array([payment.get(name, np.nan) for name in encoding.names], dtype=np.float64)
+    invalid = [one.name for one, value in zip(encoding.fields, values.tolist(), strict=True) if not one.accepts(value)]
+    if invalid:
+        raise ModelUnfitError(f"{path}: reference.{PAYMENT} has no valid {', '.join(invalid)}; {TRAIN_AGAIN}")
     return values
 
 

@@ -1,8 +1,8 @@
 """Distributions of payments and scores in the history, which drift is measured against.
 
-The score depends on the hour by design, and other fields may by habit: even without drift, payments of a night differ
+The score depends on the hour by design, and other features may by habit: even without drift, payments of a night differ
 from those of a whole day. So each distribution is stored by hour, and payments are compared with those of the history
-in the same mix of hours.
+in the same mix of hours. Without an hour among the features, there is one row for all of them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -11,27 +11,22 @@ from itertools import pairwise
 from typing import Annotated, Any, Self
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from fraudstream.arrays import Floats, Integers
 from fraudstream.errors import ModelUnfitError
+from fraudstream.model import encoding as encodings
 from fraudstream.model import psi
-from fraudstream.model.features import FEATURES
+from fraudstream.model.drift_bins import Bins, deciles
+from fraudstream.model.encoding import EncodedField, Encoding
 
 HOURS = 24
-HOUR = "transaction_hour"
 SCORE = "fraud_probability"
-FIELDS = (*(feature for feature in FEATURES if feature != HOUR), SCORE)
-"""Fields compared in the same mix of hours; the scorer compares the hour itself over whole days."""
 KEY = "drift"
 """Key of the distributions in a manifest's `reference`."""
 
-_HOUR_COLUMN = FEATURES.index(HOUR)
-_DECILES = np.arange(0.1, 0.95, 0.1)
-# the last bin of a count begins where less than this share of the payments is left
-_RARE = 0.01
 # more than any history has; each edge costs one scan of every batch, and counts are summed as 64-bit integers
-_MOST_EDGES, _MOST_PAYMENTS = 200, 2**40
+_MOST_EDGES, _MOST_BINS, _MOST_PAYMENTS = 200, 202, 2**40
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,153 +40,210 @@ class Finding:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reference:
-    """Payments of the history by hour and bin, for each of FIELDS; a value at an edge is in the bin above it."""
+    """Payments of the history by hour and bin, for each compared field."""
 
-    edges: Sequence[Floats]
-    """For each field the values, ascending, at which a bin ends and the next one begins."""
+    hour: int | None
+    """Column of the hour; None: the features have none. The scorer compares the hour itself over whole days."""
+    hour_name: str = ""
+    bins: Sequence[Bins]
     counts: Sequence[Integers]
-    """For each field the number of payments, shape (24, bins)."""
-    _bins: Floats = field(init=False, repr=False)
+    """For each field the number of payments, shape (24 or 1, bins)."""
+    hidden: Sequence[str] = ()
+    """Features that are not compared."""
+    _sizes: Floats = field(init=False, repr=False)
     _starts: Integers = field(init=False, repr=False)
     _shares: Floats = field(init=False, repr=False)
     _by_hour: Floats = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        widths = np.array([len(edges) + 1 for edges in self.edges])
+        widths = np.array([one.count for one in self.bins])
         table = np.hstack(self.counts).astype(np.float64)
         hours = self.hours.astype(np.float64)
         # hours missing from the history use the all-hours distribution with the weight of one payment
         missing = hours == 0.0
         table[missing], hours[missing] = table.sum(axis=0) / hours.sum(), 1.0
-        object.__setattr__(self, "_bins", np.repeat(widths, widths).astype(np.float64))
+        object.__setattr__(self, "_sizes", np.repeat(widths, widths).astype(np.float64))
         object.__setattr__(self, "_starts", np.cumsum(widths) - widths)
         object.__setattr__(self, "_shares", table / hours[:, None])
         object.__setattr__(self, "_by_hour", hours)
 
     @classmethod
-    def of(cls, matrix: Floats, scores: Floats) -> Self:
-        """Return the reference of at least one payment: `matrix` with columns as FEATURES, and their scores."""
-        columns = _columns(matrix, scores)
-        hours = matrix[:, _HOUR_COLUMN].astype(np.int64)
-        edges = [_edges(name, column) for name, column in zip(FIELDS, columns, strict=True)]
+    def of(cls, encoding: Encoding, matrix: Floats, scores: Floats, hidden: frozenset[str] = frozenset()) -> Self:
+        """Return the reference of at least one payment: the features, encoded, and their scores.
+
+        Numbers named in `hidden` are not compared: their bins would show values of secret fields.
+        """
+        place = _hour_of(encoding)
+        compared = _compared(encoding)
+        left_out = [one.name for _, one in compared if one.kind != "category" and one.name in hidden]
+        bins = [Bins.of(one, number, matrix[:, number]) for number, one in compared if one.name not in left_out]
+        bins.append(Bins(name=SCORE, place=-1, edges=deciles(scores)))
+        hours = _hours(matrix, place)
+        columns = _columns(bins, matrix, scores)
         return cls(
-            edges=edges,
-            counts=[_by_hour(hours, column, ends) for column, ends in zip(columns, edges, strict=True)],
+            hour=place,
+            hour_name="" if place is None else encoding.names[place],
+            bins=bins,
+            counts=[_by_hour(hours, one, column, place) for one, column in zip(bins, columns, strict=True)],
+            hidden=left_out,
         )
 
     @classmethod
-    def read(cls, manifest_reference: Mapping[str, Any]) -> Self | None:
+    def read(cls, manifest_reference: Mapping[str, Any], encoding: Encoding) -> Self | None:
         """Return the distributions in a manifest's `reference`, None if it has none. Raises ModelUnfitError."""
         if KEY not in manifest_reference:
             return None
         try:
-            fields = _Fields.model_validate(manifest_reference[KEY]).in_order()
+            stored = _FIELDS.validate_python(manifest_reference[KEY])
+            place = _hour_of(encoding)
+            bins = _stored_bins(encoding, stored)
+            fields = {name: one for name, one in stored.items() if one is not None}
+            _check_counts(fields, bins, 1 if place is None else HOURS)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, (KEY, *first["loc"])))
             raise ModelUnfitError(f"the manifest's reference is invalid ({where}: {first['msg']})") from None
+        except ValueError as error:
+            raise ModelUnfitError(f"the manifest's reference is invalid ({KEY}.{error})") from None
         return cls(
-            edges=[np.array(one.edges, dtype=np.float64) for one in fields],
-            counts=[np.array(one.counts, dtype=np.int64) for one in fields],
+            hour=place,
+            hour_name="" if place is None else encoding.names[place],
+            bins=bins,
+            counts=[np.array(fields[one.name].counts, dtype=np.int64) for one in bins],
+            hidden=[name for name, one in stored.items() if one is None],
         )
 
     def as_json(self) -> dict[str, Any]:
         """Return the value that `read` expects under KEY."""
         return {
-            name: {"edges": edges.tolist(), "counts": counts.tolist()}
-            for name, edges, counts in zip(FIELDS, self.edges, self.counts, strict=True)
-        }
+            one.name: {"edges": one.edges.tolist(), "counts": counts.tolist()}
+            for one, counts in zip(self.bins, self.counts, strict=True)
+        } | dict.fromkeys(self.hidden)
+
+    @property
+    def fields(self) -> tuple[str, ...]:
+        """Names of the compared fields."""
+        return tuple(one.name for one in self.bins)
 
     @property
     def hours(self) -> Integers:
-        """Payments of the history by hour, shape (24,)."""
+        """Payments of the history by hour, shape (24,), or (1,) without an hour."""
         by_hour: Integers = self.counts[0].sum(axis=1)
         return by_hour
+
+    def hours_of(self, matrix: Floats) -> Integers:
+        """Return each payment's hour, 0 without one."""
+        return _hours(matrix, self.hour)
 
     def histogram(self, matrix: Floats, scores: Floats) -> Integers:
         """Return the number of payments in each hour, followed by those in each field's bins.
 
         The histograms of two sets of payments add up to that of both.
         """
-        columns = _columns(matrix, scores)
-        hours = np.bincount(matrix[:, _HOUR_COLUMN].astype(np.int64), minlength=HOURS)
-        return np.concatenate(
-            [hours, *(_histogram(column, edges) for column, edges in zip(columns, self.edges, strict=True))]
-        )
+        columns = _columns(self.bins, matrix, scores)
+        hours = np.bincount(self.hours_of(matrix), minlength=len(self._by_hour))
+        return np.concatenate([hours, *(one.histogram(column) for one, column in zip(self.bins, columns, strict=True))])
 
     def compare(self, histogram: Integers) -> list[Finding]:
-        """Return one finding for each of FIELDS; `histogram` must hold at least one payment."""
-        hours = histogram[:HOURS]
+        """Return one finding for each compared field; `histogram` must hold at least one payment."""
+        hours = histogram[: len(self._by_hour)]
         payments = float(hours.sum())
         mix = hours / payments
         # effective number of payments of the history in this mix, from the sampling error of each hour's payments
         effective = 1.0 / float((mix * mix / self._by_hour).sum())
-        actual = psi.smoothed(histogram[HOURS:].astype(np.float64), self._bins)
-        expected = psi.smoothed(mix @ self._shares * effective, self._bins)
+        actual = psi.smoothed(histogram[len(self._by_hour) :].astype(np.float64), self._sizes)
+        expected = psi.smoothed(mix @ self._shares * effective, self._sizes)
         sizes = psi.sizes(actual, expected, self._starts).tolist()
-        limits = psi.limits(self._bins[self._starts], payments, effective).tolist()
+        limits = psi.limits(self._sizes[self._starts], payments, effective).tolist()
         return [
-            Finding(field=name, psi=size, limit=limit) for name, size, limit in zip(FIELDS, sizes, limits, strict=True)
+            Finding(field=name, psi=size, limit=limit)
+            for name, size, limit in zip(self.fields, sizes, limits, strict=True)
         ]
 
 
 class _Field(BaseModel):
     model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
-    edges: list[float] = Field(min_length=1, max_length=_MOST_EDGES)
+    edges: list[float] = Field(max_length=_MOST_EDGES)
     counts: Annotated[
-        list[list[Annotated[int, Field(ge=0, lt=_MOST_PAYMENTS)]]], Field(min_length=HOURS, max_length=HOURS)
+        list[
+            Annotated[list[Annotated[int, Field(ge=0, lt=_MOST_PAYMENTS)]], Field(min_length=2, max_length=_MOST_BINS)]
+        ],
+        Field(min_length=1, max_length=HOURS),
     ]
 
     @model_validator(mode="after")
     def _check_edges(self) -> Self:
         if any(low >= high for low, high in pairwise(self.edges)):
             raise ValueError("edges must be ascending")
-        if any(len(counts) != len(self.edges) + 1 for counts in self.counts):
-            raise ValueError("counts must be one more than edges")
         return self
 
 
-class _Fields(BaseModel):
-    """Distributions of FIELDS, as stored in the manifest."""
-
-    amount: _Field
-    country_risk_score: _Field
-    failed_logins: _Field
-    is_new_device: _Field
-    fraud_probability: _Field
-
-    @model_validator(mode="after")
-    def _check_sums(self) -> Self:
-        hours = [list(map(sum, one.counts)) for one in self.in_order()]
-        if any(one != hours[0] for one in hours) or not any(hours[0]):
-            raise ValueError("counts differ between fields in their sum by hour")
-        return self
-
-    def in_order(self) -> list[_Field]:
-        """Return the distributions in the order of FIELDS."""
-        return [getattr(self, name) for name in FIELDS]
+_FIELDS = TypeAdapter(dict[str, _Field | None])
 
 
-def _columns(matrix: Floats, scores: Floats) -> list[Floats]:
+def _compared(encoding: Encoding) -> list[tuple[int, EncodedField]]:
+    """Return the features that are compared in the same mix of hours, with their columns."""
+    hour = _hour_of(encoding)
+    return [(place, one) for place, one in enumerate(encoding.fields) if place != hour and one.name != SCORE]
+
+
+def _hour_of(encoding: Encoding) -> int | None:
+    """Return the column of the first feature that is the hour of every payment."""
+    for place, one in enumerate(encoding.fields):
+        if one.kind == "period" and one.period == encodings.HOURS and not one.may_be_missing:
+            return place
+    return None
+
+
+def _hours(matrix: Floats, place: int | None) -> Integers:
+    if place is None:
+        return np.zeros(len(matrix), dtype=np.int64)
+    return np.floor(matrix[:, place] % HOURS).astype(np.int64)
+
+
+def _stored_bins(encoding: Encoding, stored: Mapping[str, _Field | None]) -> list[Bins]:
+    """Return the bins of the stored fields. Raises ValueError if these are not the encoding's, and the score."""
+    compared = _compared(encoding)
+    names = [*(one.name for _, one in compared), SCORE]
+    if missing := [name for name in names if name not in stored]:
+        raise ValueError(f"{missing[0]}: Field required")
+    if unknown := stored.keys() - {*names}:
+        raise ValueError(f"{min(unknown)}: not a compared feature")
+    bins = []
+    for place, one in compared:
+        if (field := stored[one.name]) is not None:
+            codes = one.codes if one.kind == "category" else 0
+            has_missing = one.may_be_missing and not codes
+            bins.append(
+                Bins(name=one.name, place=place, edges=np.array(field.edges), codes=codes, has_missing=has_missing)
+            )
+    score = stored[SCORE]
+    if score is None:
+        raise ValueError(f"{SCORE}: Field required")
+    return [*bins, Bins(name=SCORE, place=-1, edges=np.array(score.edges))]
+
+
+def _check_counts(stored: Mapping[str, _Field], bins: Sequence[Bins], rows: int) -> None:
+    for one in bins:
+        counts = stored[one.name].counts
+        if len(counts) != rows:
+            raise ValueError(f"{one.name}.counts: must have {rows} rows")
+        if not one.codes and not len(one.edges):
+            raise ValueError(f"{one.name}.edges: must have one at least")
+        if any(len(row) != one.count for row in counts):
+            raise ValueError(f"{one.name}: counts must be one per bin")
+    sums = [list(map(sum, stored[one.name].counts)) for one in bins]
+    if any(one != sums[0] for one in sums) or not any(sums[0]):
+        raise ValueError("counts: they differ between fields in their sum by hour")
+
+
+def _columns(bins: Sequence[Bins], matrix: Floats, scores: Floats) -> list[Floats]:
     rows = np.ascontiguousarray(matrix.T)
-    return [*(rows[FEATURES.index(name)] for name in FIELDS[:-1]), scores]
+    return [scores if one.place < 0 else rows[one.place] for one in bins]
 
 
-def _edges(name: str, column: Floats) -> Floats:
-    if name == "is_new_device":
-        return np.array([1.0])
-    if name == "failed_logins":
-        left = 1.0 - np.cumsum(np.bincount(column.astype(np.int64))) / len(column)
-        return np.arange(1, max(1, int(np.count_nonzero(left >= _RARE))) + 1, dtype=np.float64)
-    return np.unique(np.quantile(column, _DECILES))
-
-
-def _histogram(column: Floats, edges: Floats) -> Integers:
-    # one scan per edge is faster than a search per value: there is no branch to predict
-    above = np.array([len(column), *(np.count_nonzero(column >= edge) for edge in edges), 0], dtype=np.int64)
-    return above[:-1] - above[1:]
-
-
-def _by_hour(hours: Integers, column: Floats, edges: Floats) -> Integers:
-    return np.array([_histogram(column[hours == hour], edges) for hour in range(HOURS)])
+def _by_hour(hours: Integers, bins: Bins, column: Floats, hour: int | None) -> Integers:
+    if hour is None:
+        return bins.histogram(column)[None, :]
+    return np.array([bins.histogram(column[hours == one]) for one in range(HOURS)])

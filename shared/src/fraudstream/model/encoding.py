@@ -10,6 +10,7 @@ An hour has its minutes as a fraction: a curve over the day then has no steps, a
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ from fraudstream.errors import ModelUnfitError, SchemaError
 from fraudstream.payment_schema import MOST_FIELDS, DeclaredField, Feature, PaymentSchema, Type
 from fraudstream.payment_values import Value
 
-__all__ = ["EncodedField", "Encoding", "Kind"]
+__all__ = ["HOURS", "EncodedField", "EncodedFields", "Encoding", "Kind"]
 
 Kind = Literal["linear", "log", "count", "period", "flag", "category"]
 """Forms in which a model sees a value, from the field's type, `scale` and `period`."""
@@ -43,7 +44,8 @@ _LONGEST_LEVEL = 64
 _DAY_MS, _HOUR_MS, _MINUTE_MS = 86_400_000.0, 3_600_000.0, 60_000.0
 _LAST_MINUTE = 4_223_370_000
 """On December 30, 9999: the local time of a later one may be in the year 10000, which `datetime` lacks."""
-_HOURS = 24.0
+HOURS = 24.0
+"""Period of an hour of the day."""
 _OTHER = 0
 """Key of the code of all values that are not levels; levels are texts, so it is not one of them."""
 
@@ -79,13 +81,25 @@ class EncodedField:
         """Number of codes of a category: its levels, other values, missing ones."""
         return len(self.levels) + 2
 
+    def accepts(self, value: float) -> bool:
+        """Return whether `value` is the encoding of a valid one, as far as the model knows the field's range."""
+        if math.isnan(value):
+            return self.may_be_missing and self.kind != "category"
+        lowest = {"log": 0.0, "count": 0.0, "flag": 0.0, "category": 0.0}.get(self.kind, -math.inf)
+        highest = {"flag": 1.0, "category": self.codes - 1.0}.get(self.kind, math.inf)
+        is_excluded = self.kind == "log" and not self.may_be_zero and value == 0.0
+        return math.isfinite(value) and lowest <= value <= highest and not is_excluded
+
     @property
     def description(self) -> str:
         """The feature as text, with the properties that a schema must have in common with it."""
         return _description(self.name, self.type, self.feature)
 
 
-_FIELDS = TypeAdapter(Annotated[tuple[EncodedField, ...], Field(min_length=1, max_length=MOST_FIELDS)])
+EncodedFields = Annotated[tuple[EncodedField, ...], Field(min_length=1, max_length=MOST_FIELDS)]
+_FIELDS = TypeAdapter(EncodedFields)
+_FEW_ROWS = 64
+"""Batches up to this size are faster as one array of columns than column by column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,14 +109,19 @@ class Encoding:
     fields: tuple[EncodedField, ...]
     _codes: Mapping[str, Mapping[Value | None, float]] = field(init=False, repr=False, compare=False)
     """For each category the codes of its levels, and of None."""
+    _has_numbers_only: bool = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        if len(set(self.names)) < len(self.fields):
+            raise ValueError("two fields have the same name")
         codes = {
             one.name: {level: float(code) for code, level in enumerate((*one.levels, _OTHER, None))}
             for one in self.fields
             if one.kind == "category"
         }
         object.__setattr__(self, "_codes", codes)
+        numbers = all(one.kind != "category" and one.type != "time" for one in self.fields)
+        object.__setattr__(self, "_has_numbers_only", numbers)
 
     @classmethod
     def of(cls, schema: PaymentSchema, history: Mapping[str, Sequence[Value | None]]) -> Self:
@@ -118,6 +137,11 @@ class Encoding:
         return cls(fields=tuple(_encoded(one, history[one.name], most) for one in schema.features))
 
     @classmethod
+    def without_levels(cls, schema: PaymentSchema) -> Self:
+        """Return the encoding for `schema` without a history: its categories have no levels. Raises SchemaError."""
+        return cls.of(schema, {one.name: () for one in schema.features})
+
+    @classmethod
     def read(cls, stored: object) -> Self:
         """Return the encoding that `as_json` stored. Raises ModelUnfitError."""
         try:
@@ -126,9 +150,10 @@ class Encoding:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, ("encoding", *first["loc"])))
             raise ModelUnfitError(f"the manifest's encoding is invalid ({where}: {first['msg']})") from None
-        if len({one.name for one in fields}) < len(fields):
-            raise ModelUnfitError("the manifest's encoding is invalid (encoding: two fields have the same name)")
-        return cls(fields=fields)
+        try:
+            return cls(fields=fields)
+        except ValueError as error:
+            raise ModelUnfitError(f"the manifest's encoding is invalid (encoding: {error})") from None
 
     def as_json(self) -> list[dict[str, Any]]:
         """Return the value that `read` expects."""
@@ -142,7 +167,11 @@ class Encoding:
 
     def matrix(self, columns: Mapping[str, Sequence[Value | None]]) -> Floats:
         """Return the features of payments given as columns of equal length by field, shape (n, features)."""
-        matrix = np.empty((len(columns[self.fields[0].name]), len(self.fields)))
+        rows = len(columns[self.fields[0].name])
+        if self._has_numbers_only and rows <= _FEW_ROWS:
+            by_feature = np.array([columns[one.name] for one in self.fields], dtype=np.float64)
+            return np.ascontiguousarray(by_feature.T)
+        matrix = np.empty((rows, len(self.fields)))
         for number, one in enumerate(self.fields):
             matrix[:, number] = self._encode(one, columns[one.name])
         return matrix
@@ -151,11 +180,19 @@ class Encoding:
         if one.kind == "category":
             codes = self._codes[one.name]
             return np.fromiter(map(codes.get, values, repeat(codes[_OTHER])), np.float64, len(values))
-        numbers = np.array(values, dtype=np.float64)  # None becomes NaN
+        # None becomes NaN
+        numbers: Floats = np.fromiter(values, np.float64, len(values))
         return _hours(numbers, one.timezone) if one.type == "time" else numbers
 
+    def draw(self, rng: np.random.Generator, rows: int) -> Floats:
+        """Return random valid values, shape (rows, features): a model is warmed up with them."""
+        highest = [
+            {"category": one.codes, "flag": 2.0, "period": one.period}.get(one.kind, 10.0) for one in self.fields
+        ]
+        return np.floor(rng.uniform(0.0, highest, (rows, len(highest)))) + [one.kind == "log" for one in self.fields]
+
     def check(self, schema: PaymentSchema) -> None:
-        """Raise ModelUnfitError, with both lists, unless the features of `schema` are those of this encoding.
+        """Raise ModelUnfitError unless payments of `schema` have the features of this encoding; with both lists.
 
         Ranges and time zones may differ: the model keeps those of its training. The caller adds path and remedy.
         """
@@ -166,6 +203,18 @@ class Encoding:
                 f"the model was trained on {', '.join(own)}, but the payment schema has the features "
                 f"{', '.join(declared) or 'none'}"
             )
+        unknown = [
+            one.name for one in self.fields if _may_be_missing(schema.fields[one.name]) and not one.may_be_missing
+        ]
+        if unknown:
+            raise ModelUnfitError(
+                f"the model was trained without missing values, but the payment schema does not require "
+                f"{', '.join(unknown)}"
+            )
+
+
+def _may_be_missing(declared: DeclaredField) -> bool:
+    return not declared.required and declared.default is None
 
 
 def _description(name: str, kind: Type, feature: Feature) -> str:
@@ -186,8 +235,8 @@ def _encoded(declared: DeclaredField, values: Sequence[Value | None], most_level
         type=declared.type,
         feature=feature,
         kind=kind,
-        period=feature.period or (_HOURS if kind == "period" else 0.0),
-        may_be_missing=not declared.required and declared.default is None,
+        period=feature.period or (HOURS if kind == "period" else 0.0),
+        may_be_missing=_may_be_missing(declared),
         may_be_zero=kind == "log" and declared.above is None and declared.min == 0,
         timezone=declared.timezone if declared.type == "time" else "UTC",
         levels=levels,

@@ -1,18 +1,21 @@
-"""Probabilities of fraud and decisions for the matrix of a batch. Pure: files are read and written in `store`."""
+"""Probabilities of fraud, decisions and reasons of a batch of payments. Pure: files are read and written in `store`."""
 
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.classifier import DECIMALS, SMALLEST, Classifier
 from fraudstream.model.decision import Costs, Rule, Thresholds
-from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
+from fraudstream.model.encoding import Encoding
+from fraudstream.model.reason_texts import ReasonTexts
 from fraudstream.model.reasons import contributions
 from fraudstream.model.tree_reasons import TreeReasons, tree_reasons
-from fraudstream.payment import DECISIONS
+from fraudstream.payment import DECISIONS, Payments
+from fraudstream.payment_schema import PaymentSchema
 
 __all__ = ["DECIMALS", "SMALLEST", "Classifier", "FraudModel", "Thresholds"]
 
@@ -42,17 +45,26 @@ class FraudModel:
     content_sha256: str
     """The SHA-256 of the classifier's bytes and of everything else that affects decisions (`manifest`)."""
     classifier: Classifier
+    schema: PaymentSchema
+    """The payments' fields; its features are those of the encoding."""
+    encoding: Encoding
+    """The features as numbers."""
     thresholds: Thresholds
-    """The decision rule of a model without costs."""
+    """The decision rule of a model without costs, and of payments without an amount."""
     costs: Costs | None = None
     """The decision rule; None: the thresholds decide."""
     reference: Floats | None = None
-    """The payment, shape (fields,), against which scores are explained; None: no explanations."""
+    """The payment, shape (features,) and encoded, against which scores are explained; None: no explanations."""
     # one thread per call: OpenMP's spinning threads cost more tail latency than they save (docs/performance.md)
     _threads: ThreadpoolController = field(default_factory=ThreadpoolController, init=False, repr=False, compare=False)
     _trees: TreeReasons | None = field(init=False, repr=False, compare=False)
+    _may_be_missing: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+    _texts: ReasonTexts = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
+        may_be_missing = [one.may_be_missing and one.kind != "category" for one in self.encoding.fields]
+        object.__setattr__(self, "_may_be_missing", np.array(may_be_missing))
+        object.__setattr__(self, "_texts", ReasonTexts(self.schema, self.encoding))
         trees = None
         if self.reference is not None and len(self.reference) > MOST_ENUMERATED:
             trees = tree_reasons(self.classifier, self.reference)
@@ -68,18 +80,22 @@ class FraudModel:
         """The rule that decides."""
         return self.thresholds if self.costs is None else self.costs
 
+    def matrix(self, payments: Payments) -> Floats:
+        """Return the features of payments, shape (n, features), as `score` and `explain` take them."""
+        return self.encoding.matrix(payments)
+
     def score(self, matrix: Floats) -> Floats:
-        """Return the probability of fraud for each row of `matrix` (n, 5), rounded to 6 decimals, never 0 or 1.
+        """Return the probability of fraud for each row of `matrix` (n, features), in 6 decimals, never 0 or 1.
 
         Raises ModelUnfitError if the matrix is not one of valid payments, or the classifier fails on it.
         """
-        _check(matrix)
+        self._check(matrix)
         if len(matrix) == 0:
             return np.empty(0)
         return published(self._fraud(matrix))
 
     def explain(self, matrix: Floats) -> Floats | None:
-        """Return each field's share of the log-odds of each row, shape (n, fields); None without a reference.
+        """Return each feature's share of the log-odds of each row, shape (n, features); None without a reference.
 
         Of trees with more than MOST_ENUMERATED features, see `tree_reasons` for the log-odds that the shares add up to.
         Raises ModelUnfitError as `score` does.
@@ -95,6 +111,14 @@ class FraudModel:
             with self._threads.limit(limits=1):
                 return self._trees.contributions(matrix)
         return contributions(self._log_odds, matrix, self.reference)
+
+    def reasons(self, matrix: Floats) -> list[str]:
+        """Return the reasons for each row's score, strongest first, as JSON (`reason_texts`); none without a reference.
+
+        Raises ModelUnfitError as `score` does.
+        """
+        shares = self.explain(matrix)
+        return ["[]"] * len(matrix) if shares is None else self._texts.format(matrix, shares)
 
     def _log_odds(self, matrix: Floats) -> Floats:
         fraud = np.clip(self._fraud(matrix), SMALLEST, 1.0 - SMALLEST)
@@ -115,15 +139,24 @@ class FraudModel:
         return fraud
 
     def decide(self, probabilities: Floats, amounts: Floats) -> list[str]:
-        """Return the decision for each payment, from its rounded probability and its amount."""
-        decisions: list[str] = _DECISIONS[self.rule.decide(probabilities, amounts)].tolist()
+        """Return the decision for each payment, from its rounded probability and its amount.
+
+        The thresholds decide on payments whose amount is missing (NaN).
+        """
+        found = self.rule.decide(probabilities, amounts)
+        missing = np.isnan(amounts)
+        if missing.any():
+            found[missing] = self.thresholds.decide(probabilities[missing], amounts[missing])
+        decisions: list[str] = _DECISIONS[found].tolist()
         return decisions
 
-
-def _check(matrix: Floats) -> None:
-    if matrix.ndim != 2 or matrix.shape[1] != len(FEATURES):  # noqa: PLR2004 - rows and columns
-        raise ModelUnfitError(f"the matrix has shape {matrix.shape}, not (n, {len(FEATURES)})")
-    within = (matrix >= LOWEST) & (matrix <= HIGHEST)
-    if not within.all():
-        wrong = FEATURES[int(np.argmin(within.all(axis=0)))]
-        raise ModelUnfitError(f"the matrix holds a value of {wrong} that no valid payment has")
+    def _check(self, matrix: Floats) -> None:
+        names = self.encoding.names
+        if matrix.ndim != 2 or matrix.shape[1] != len(names):  # noqa: PLR2004 - rows and columns
+            raise ModelUnfitError(f"the matrix has shape {matrix.shape}, not (n, {len(names)})")
+        finite = np.isfinite(matrix)
+        if finite.all():
+            return
+        wrong = ~(finite | (np.isnan(matrix) & self._may_be_missing)).all(axis=0)
+        if wrong.any():
+            raise ModelUnfitError(f"the matrix holds a value of {names[wrong.argmax()]} that no valid payment has")

@@ -1,13 +1,13 @@
 """A model's manifest: its metadata, and the hash of everything that affects decisions.
 
     content SHA-256 = SHA-256 of the canonical JSON of {"model": SHA-256 of the model file's bytes, "rule": the rule}
-    rule            = the features in their order, both thresholds, the costs of decisions if the model has any, and
-                      the payment against which scores are explained
+    rule            = the features in their order, both thresholds, encoding and costs of decisions if the model has
+                      any, and the payment against which scores are explained
     version         = the first 12 hex digits of the content SHA-256
 
-So two models with the same bytes and different costs are two versions, and a manifest can't state a version that
-its content does not have. The version in a manifest of an earlier release is the first 12 hex digits of its model
-file's SHA-256; the manifest is read, and its version is derived from its content like any other.
+Two models with the same bytes and different costs are two versions, and a manifest can't state a version that its
+content does not have. In a manifest of an earlier release, the version is the beginning of its model file's SHA-256;
+the manifest is read, and its version is derived from its content like any other.
 """
 
 import errno
@@ -24,6 +24,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.decision import Costs, Thresholds
+from fraudstream.model.encoding import EncodedFields, Encoding
 from fraudstream.model.fraud_model import VERSION_DIGITS
 from fraudstream.runtime.escaping import ascii_json, shortened, visible
 from fraudstream.runtime.regular_files import read_regular
@@ -32,11 +33,9 @@ TRAIN = "run the trainer: docker compose run --rm trainer, or make train"
 TRAIN_AGAIN = "train again: docker compose run --rm trainer python -m trainer --force, or make train ARGS=--force"
 PAYMENT = "payment"
 """The key of the payment in `Manifest.reference` against which scores are explained."""
-
 MOST_BYTES = 1 << 20  # many times the size of the largest; parsing a file of this size takes some 50 MB
 MOST_COST = 1e13  # a review's price under a capacity is at most the cost of approving the largest payment
 _SHOWN = 64
-
 # every text of a manifest may appear in a log, a page, a metric or a terminal
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 Version = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{VERSION_DIGITS}}}$")]
@@ -116,6 +115,7 @@ class Manifest(BaseModel):
     kind: Label
     """Name of the trainer's candidate."""
     features: Annotated[tuple[FeatureName, ...], Field(max_length=200)]
+    encoding: EncodedFields | None = None  # None, as in manifests of earlier releases: that of the default schema
     thresholds: ManifestThresholds
     """The decision rule of a model without costs; otherwise the fixed thresholds of least cost, for comparison."""
     costs: ManifestCosts | None = None
@@ -149,9 +149,11 @@ class Manifest(BaseModel):
         return reference
 
     @model_validator(mode="after")
-    def _check_older_version(self) -> Self:
+    def _check_relations(self) -> Self:
         if self.older_version not in {None, self.sha256[:VERSION_DIGITS]}:
             raise ValueError("older_version must be the beginning of sha256")
+        if self.encoding and Encoding(fields=self.encoding).names != self.features:
+            raise ValueError("features must be the names in encoding")
         return self
 
     @property
@@ -165,6 +167,8 @@ class Manifest(BaseModel):
         }
         if self.costs is not None:  # the hashes of manifests without costs stay as they are
             rule["costs"] = self.costs.model_dump()
+        if self.encoding is not None:  # likewise
+            rule["encoding"] = Encoding(fields=self.encoding).as_json()
         content = {"model": self.sha256, "rule": rule}
         canonical = json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode()).hexdigest()
@@ -242,7 +246,7 @@ def _check_claim(path: Path, claim: _Claim, manifest: Manifest) -> Manifest:
     if (claim.version, claim.content_sha256) != (manifest.version, manifest.content_sha256):
         raise ModelUnfitError(
             f"{path} states version {claim.version}, but its content is version {manifest.version}: "
-            "its sha256, features, thresholds, costs or reference.payment were changed after training; "
+            "its sha256, features, encoding, thresholds, costs or reference.payment were changed after training; "
             f"restore the file, or {TRAIN_AGAIN}"
         )
     return manifest

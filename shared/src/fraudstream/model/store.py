@@ -17,7 +17,6 @@ a crash there) `fraud_model.pkl` is newer than the manifest; a reader then takes
 import hashlib
 import io
 import os
-import stat
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
@@ -28,7 +27,7 @@ import structlog
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.checks import check, make_model
 from fraudstream.model.decision import Costs, Thresholds
-from fraudstream.model.features import FEATURES
+from fraudstream.model.encoding import Encoding
 from fraudstream.model.fraud_model import Classifier, FraudModel
 from fraudstream.model.manifest import (
     TRAIN_AGAIN,
@@ -40,7 +39,8 @@ from fraudstream.model.manifest import (
     read_file,
     read_manifest,
 )
-from fraudstream.runtime.regular_files import SHARED_MODE, replace_regular
+from fraudstream.payment_schema import PaymentSchema, default_schema
+from fraudstream.runtime.regular_files import SHARED_MODE, make_shared_folder, replace_regular
 
 __all__ = [
     "NO_PINS",
@@ -64,7 +64,6 @@ NO_PINS: frozenset[str] = frozenset()
 """For a folder that holds only models made by the caller itself."""
 
 _MOST_MODEL_BYTES = 256 << 20
-_FOLDER_MODE = 0o775
 
 
 def save(
@@ -72,6 +71,7 @@ def save(
     classifier: Classifier,
     *,
     kind: str,
+    encoding: Encoding | None = None,
     thresholds: Thresholds,
     costs: Costs | None = None,
     review_capacity: float | None = None,
@@ -83,7 +83,7 @@ def save(
 ) -> Manifest:
     """Store `classifier` and its decision rule as a version in `models_dir`, and activate it.
 
-    The rule is `costs`, or `thresholds` without them.
+    The rule is `costs`, or `thresholds` without them. Without an `encoding`, it is the default schema's.
     The same model with the same rule is the same version; its manifest then describes the later training.
     """
     buffer = io.BytesIO()
@@ -92,7 +92,8 @@ def save(
     manifest = Manifest(
         sha256=hashlib.sha256(content).hexdigest(),
         kind=kind,
-        features=FEATURES,
+        features=_or_default(encoding).names,
+        encoding=encoding.fields if encoding else None,
         thresholds=ManifestThresholds(review=thresholds.review, block=thresholds.block),
         costs=ManifestCosts.of(costs) if costs else None,
         review_capacity=review_capacity,
@@ -184,12 +185,12 @@ def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
     return manifest
 
 
-def repair(models_dir: Path, pins: frozenset[str]) -> Manifest:
+def repair(models_dir: Path, pins: frozenset[str], schema: PaymentSchema | None = None) -> Manifest:
     """Return the active version, after restoring its bytes in `fraud_model.pkl` if they were lost.
 
-    Nothing is unpickled. Raises ModelUnfitError if `load` with the same pins would refuse the model.
+    Nothing is unpickled. Raises ModelUnfitError if `load` with the same arguments would refuse the model.
     """
-    manifest, content = _read(models_dir, pins)
+    manifest, content = _read(models_dir, pins, schema or default_schema())
     if _content(models_dir, manifest) == content:
         return manifest
     return activate(models_dir, manifest.content_sha256, by=manifest.activated_by)
@@ -219,41 +220,45 @@ def challenge(models_dir: Path, content_sha256: str | None) -> None:
         raise _unwritable(models_dir, error) from error
 
 
-def load_challenger(models_dir: Path, pins: frozenset[str]) -> tuple[FraudModel, Manifest] | None:
+def load_challenger(
+    models_dir: Path, pins: frozenset[str], schema: PaymentSchema | None = None
+) -> tuple[FraudModel, Manifest] | None:
     """Return the challenger, with the checks that `load` makes for the active model; None if there is no challenger."""
     path = models_dir / CHALLENGER_FILE
     if not os.path.lexists(path):
         return None
-    manifest = read_manifest(path)
-    check(path, manifest, pins)
+    manifest, schema = read_manifest(path), schema or default_schema()
+    check(path, manifest, pins, schema)
     content = _content(_folder(models_dir, manifest), manifest)
     if content is None:
         raise ModelUnfitError(f"{path} names model {manifest.version}, whose bytes are missing or damaged")
-    return make_model(path, manifest, content), manifest
+    return make_model(path, manifest, content, schema), manifest
 
 
 def load(
     models_dir: Path,
     pins: frozenset[str],
+    schema: PaymentSchema | None = None,
     *,
     review: float | None = None,
     block: float | None = None,
 ) -> tuple[FraudModel, Manifest]:
     """Return the active model, after all checks, and its manifest.
 
-    With `pins`, the model must have one of these content SHA-256s; without, any intact model is accepted. `review` and
-    `block` replace the manifest's rule by thresholds, and so give the model another version. Raises ModelUnfitError,
-    which names the problem, the file and the remedy.
+    With `pins`, the model must have one of these content SHA-256s; without, any intact model is accepted. It must have
+    the features of `schema`; None: the default schema. `review` and `block` replace the manifest's rule by thresholds,
+    and so give the model another version. Raises ModelUnfitError, which names the problem, the file and the remedy.
     """
-    manifest, content = _read(models_dir, pins)
-    return make_model(models_dir / MANIFEST_FILE, manifest.with_thresholds(review, block), content), manifest
+    schema = schema or default_schema()
+    manifest, content = _read(models_dir, pins, schema)
+    return make_model(models_dir / MANIFEST_FILE, manifest.with_thresholds(review, block), content, schema), manifest
 
 
-def _read(models_dir: Path, pins: frozenset[str]) -> tuple[Manifest, bytes]:
+def _read(models_dir: Path, pins: frozenset[str], schema: PaymentSchema) -> tuple[Manifest, bytes]:
     """Return the active model's manifest and bytes, both checked; nothing is unpickled."""
     path, file = models_dir / MANIFEST_FILE, models_dir / MODEL_FILE
     manifest = read_manifest(path)
-    check(path, manifest, pins)
+    check(path, manifest, pins, schema)
     content = _content(models_dir, manifest)
     if content is None:
         folder = _folder(models_dir, manifest)
@@ -265,9 +270,14 @@ def _read(models_dir: Path, pins: frozenset[str]) -> tuple[Manifest, bytes]:
     return manifest, content
 
 
-def reference_payment(payment: Sequence[float]) -> dict[str, float]:
-    """Return the payment against which scores are explained, in the form of the manifest's `reference`."""
-    return dict(zip(FEATURES, map(float, payment), strict=True))
+def _or_default(encoding: Encoding | None) -> Encoding:
+    return encoding or Encoding.without_levels(default_schema())
+
+
+def reference_payment(payment: Sequence[float], encoding: Encoding | None = None) -> dict[str, float]:
+    """Return the payment, encoded, against which scores are explained, in the form of the manifest's `reference`."""
+    names = _or_default(encoding).names
+    return {name: float(value) for name, value in zip(names, payment, strict=True) if value == value}  # noqa: PLR0124
 
 
 def _content(folder: Path, manifest: Manifest) -> bytes | None:
@@ -282,16 +292,9 @@ def _content(folder: Path, manifest: Manifest) -> bytes | None:
 def _store(models_dir: Path, manifest: Manifest, content: bytes) -> None:
     folder = _folder(models_dir, manifest)
     for needed in (models_dir, folder.parent, folder):
-        _make_folder(needed)
+        make_shared_folder(needed)
     replace_regular(folder / MODEL_FILE, content, SHARED_MODE)
     replace_regular(folder / MANIFEST_FILE, encode(manifest), SHARED_MODE)
-
-
-def _make_folder(folder: Path) -> None:
-    if not folder.is_dir():
-        folder.mkdir(parents=True, exist_ok=True)
-        # the owner on the host and the container's user share a group; a set-group-ID bit is kept
-        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | _FOLDER_MODE)
 
 
 def _unwritable(models_dir: Path, error: OSError) -> ModelUnfitError:

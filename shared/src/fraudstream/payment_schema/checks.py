@@ -54,6 +54,8 @@ def _role_problems(contents: File) -> Iterator[Problem]:
             yield (role,), f"{name} has type {table.type}, but must have type {' or '.join(types)}"
         elif role == "id" and table.secret:
             yield ("fields", name, "secret"), "the id can't be secret: it names the payment in every output"
+        elif role == "amount" and table.secret:
+            yield ("fields", name, "secret"), "the amount can't be secret: decisions are explained with it"
         elif role == "id" and not table.required:
             yield ("fields", name, "required"), "the id is required in every payment"
 
@@ -125,6 +127,15 @@ def _field_problems(table: FieldTable) -> Iterator[tuple[str, str]]:
     yield from (("feature", problem) for problem in _feature_problems(table))
     if table.words is not None and re.search(r"[{}]", table.words.replace("{}", "", 1)):
         yield "words", "{} is the value's place, and occurs once at most; other braces are not allowed"
+    if table.words_if_zero is not None:
+        yield from (("words_if_zero", problem) for problem in _zero_problems(table))
+
+
+def _zero_problems(table: FieldTable) -> Iterator[str]:
+    if table.type not in (*_NUMERIC, "boolean"):
+        yield f"only for types integer, number and boolean, not for {table.type}"
+    elif re.search(r"[{}]", table.words_if_zero or ""):
+        yield "has no place for the value, which is 0: braces are not allowed"
 
 
 def _limit_problems(table: FieldTable) -> Iterator[tuple[str, str]]:
@@ -202,6 +213,8 @@ def _feature_problems(table: FieldTable) -> Iterator[str]:
     feature = table.feature
     if feature is False:
         return
+    if table.secret and table.type != "category":
+        yield "a model would hold the range of a secret field: of a category, it only sees whether it is missing"
     if table.type == "text":
         yield "a text can't be a feature: use type category if it has few values"
     if isinstance(feature, bool):

@@ -75,6 +75,8 @@ def _schema(contents: File) -> PaymentSchema:
         time=contents.time,
         key=contents.key,
         label=parse_path(contents.label) or (LABEL,),
+        passthrough=contents.passthrough,
+        headers=frozenset(contents.headers),
     )
 
 
@@ -97,6 +99,7 @@ def _field(name: str, table: FieldTable) -> DeclaredField:
         secret=table.secret,
         index=table.index,
         words=table.words or f"{name.replace('_', ' ')} {{}}",
+        words_if_zero=table.words_if_zero,
         timezone=table.timezone or "UTC",
     )
 

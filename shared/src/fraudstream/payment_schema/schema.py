@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fraudstream.payment_schema.written import LABEL, Feature, Type
+from fraudstream.payment_schema.written import Feature, Type
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,8 @@ class DeclaredField:
     index: bool
     words: str
     """Text of a reason, with `{}` in place of the value."""
+    words_if_zero: str | None
+    """Text of a reason for the value 0 or false; None: `words`."""
     timezone: str
     """Time zone of a time's hour, by its IANA name."""
 
@@ -44,8 +46,17 @@ class PaymentSchema:
     amount: str | None
     time: str | None
     key: str | None
-    label: tuple[str, ...] = (LABEL,)
+    label: tuple[str, ...]
     """Keys of the outcome in a history; it is not a field."""
+    passthrough: bool
+    """Whether undeclared fields are in the scored records although there are secret ones."""
+    headers: frozenset[str]
+    """Names of the record headers that are passed through although there are secret fields."""
+
+    @property
+    def has_secrets(self) -> bool:
+        """Whether a field is secret."""
+        return any(one.secret for one in self.fields.values())
 
     @property
     def layout_sha256(self) -> str:

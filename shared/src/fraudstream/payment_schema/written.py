@@ -68,6 +68,7 @@ class FieldTable(BaseModel):
     secret: bool = False
     index: bool = False
     words: Annotated[str | None, Field(max_length=100)] = None
+    words_if_zero: Annotated[str | None, Field(max_length=100)] = None
     as_: str | None = Field(None, alias="as")
     timezone: str | None = None
 
@@ -81,4 +82,6 @@ class File(BaseModel):
     time: str | None = None
     key: str | None = None
     label: str = LABEL
+    passthrough: bool = False
+    headers: Annotated[list[str], Field(max_length=MOST_FIELDS)] = []
     fields: dict[str, FieldTable] = Field(min_length=1, max_length=MOST_FIELDS)

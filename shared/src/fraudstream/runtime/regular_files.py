@@ -16,6 +16,7 @@ from typing import BinaryIO
 
 SHARED_MODE = 0o660
 """Files that processes of one group write: the owner on the host and the user in a container share a group."""
+_FOLDER_MODE = 0o775
 _LINK = "a symbolic link: put the file itself there, or link its folder"
 _NO_FILE = "it is not a regular file"
 # some mounts, such as those of Windows folders, can neither open nor sync a folder
@@ -150,3 +151,11 @@ def sync_folder(folder: Path) -> None:
             raise
     finally:
         os.close(descriptor)
+
+
+def make_shared_folder(folder: Path) -> None:
+    """Create a folder, unless it exists, that the owner on the host and the container's user share by their group."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        # a set-group-ID bit is kept
+        folder.chmod(stat.S_IMODE(folder.stat().st_mode) | _FOLDER_MODE)

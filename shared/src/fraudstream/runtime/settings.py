@@ -109,6 +109,12 @@ class SchemaSettings(Settings):
     file: Path | None = Field(None, alias="PAYMENT_SCHEMA")
 
 
+class SecretsSettings(Settings):
+    """The key of the tokens that outputs have in place of secret values."""
+
+    key: SecretStr = Field(SecretStr(""), alias="SECRETS_KEY")
+
+
 class TopicSettings(Settings):
     """The three topics and their configuration."""
 
