@@ -110,7 +110,7 @@ def headers(data: bytes) -> None:
         letter_row("dlq", 3, record, NOW)
         replay_row("dlq", 3, record, NOW)
         dead_entries([record], "in", 3, ignore)
-        shown_letter(3, record)
+        shown_letter(3, record, is_masked=False)
         dead_reason(record)
         Replays(3, 0).add([record])
         index = Index(FORMAT.payment)

@@ -48,9 +48,12 @@ class PaymentValues:
             isinstance(node, dict) for node in self._tree.values()
         )
         self._row = itemgetter(*self._tree) if is_flat else None
+        self._members = _members(schema)
 
     def values(self, payment: Mapping[str, Any]) -> dict[str, Value | None]:
         """Return the value of each field of a validated object, by name; its default, or None, where it is missing."""
+        if self._members is not None:
+            return {name: payment.get(key) for name, key in self._members}
         return {name: column[0] for name, column in self.columns([payment]).items()}
 
     def columns(self, payments: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Value | None]]:
@@ -60,6 +63,14 @@ class PaymentValues:
         columns: dict[str, Sequence[Value | None]] = dict.fromkeys(self._fields, ())
         columns.update(_columns(self._tree, payments))
         return columns
+
+
+def _members(schema: PaymentSchema) -> list[tuple[str, str]] | None:
+    """Return name and key of each field, if all are members of the message itself, without defaults."""
+    fields = schema.fields.values()
+    if any(len(field.path) > 1 or field.default is not None for field in fields):
+        return None
+    return [(field.name, field.path[0]) for field in fields]
 
 
 def _columns(tree: "Tree", payments: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, Sequence[Value | None]]]:
