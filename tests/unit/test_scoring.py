@@ -103,6 +103,7 @@ def test_a_replay_repeats_stored_rows(batches: dict[int, list[bytes | None]]) ->
                 fraud_probability=0.25,
                 decision="block",
                 model_version="old",
+                declared=(),
             )
         }
         for partition in records
