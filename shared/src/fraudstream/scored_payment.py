@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from operator import itemgetter
 from typing import Annotated, Any, Literal, NotRequired
 
 import numpy as np
@@ -168,9 +169,12 @@ class Reason(TypedDict):
     text: Text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True)
 class ScoredPayment:
-    """The value of a record in `scored-payments`."""
+    """The value of a record in `scored-payments`.
+
+    Created for each record that is read: frozen and of keywords, that would take 2.2 µs instead of 0.3 µs.
+    """
 
     id: int | str
     fields: Mapping[str, Value | None]
@@ -198,6 +202,8 @@ class _Scores(TypedDict):
     challenger_version: NotRequired[Text]
 
 
+_REQUIRED = itemgetter(*(name for name in _Scores.__annotations__ if name not in _Scores.__optional_keys__))
+"""Members of a record that are always there, in the order of `ScoredPayment`."""
 _LATER = "features"
 _OWN = {*_Scores.__annotations__, _LATER}
 _CHALLENGER = "challenger_"
@@ -231,19 +237,8 @@ class _Reader:
             return None
         fields = self._values.values(found)
         payment_id: Any = fields[self._id]
-        return ScoredPayment(
-            id=payment_id,
-            fields=fields,
-            fraud_probability=found["fraud_probability"],
-            decision=found["decision"],
-            model_version=found["model_version"],
-            reasons=found["reasons"],
-            source_partition=found["source_partition"],
-            source_offset=found["source_offset"],
-            scored_at=found["scored_at"],
-            challenger_probability=found.get("challenger_probability"),
-            challenger_version=found.get("challenger_version"),
-        )
+        challenger = found.get("challenger_probability"), found.get("challenger_version")
+        return ScoredPayment(payment_id, fields, *_REQUIRED(found), *challenger)
 
 
 def _readable(one: DeclaredField, *, required: bool) -> DeclaredField:
