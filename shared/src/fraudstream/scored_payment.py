@@ -237,8 +237,8 @@ class _Reader:
             return None
         fields = self._values.values(found)
         payment_id: Any = fields[self._id]
-        challenger = found.get("challenger_probability"), found.get("challenger_version")
-        return ScoredPayment(payment_id, fields, *_REQUIRED(found), *challenger)
+        scores: list[Any] = [*_REQUIRED(found), found.get("challenger_probability"), found.get("challenger_version")]
+        return ScoredPayment(payment_id, fields, *scores)
 
 
 def _readable(one: DeclaredField, *, required: bool) -> DeclaredField:
