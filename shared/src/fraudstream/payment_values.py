@@ -48,14 +48,12 @@ class PaymentValues:
             isinstance(node, dict) for node in self._tree.values()
         )
         self._row = itemgetter(*self._tree) if is_flat else None
-        simple = all(len(one.path) == 1 and one.default is None for one in schema.fields.values())
-        self._keys = [(name, one.path[0]) for name, one in schema.fields.items()] if simple else None
+        self._members = _members(schema)
 
     def values(self, payment: Mapping[str, Any]) -> dict[str, Value | None]:
         """Return the value of each field of a validated object, by name; its default, or None, where it is missing."""
-        if self._keys is not None:  # half the time of the general case
-            get = payment.get
-            return {name: get(key) for name, key in self._keys}
+        if self._members is not None:
+            return {name: payment.get(key) for name, key in self._members}
         values: dict[str, Value | None] = dict.fromkeys(self._fields)
         _collect(self._tree, payment, values)
         return values
@@ -67,6 +65,14 @@ class PaymentValues:
         columns: dict[str, Sequence[Value | None]] = dict.fromkeys(self._fields, ())
         columns.update(_columns(self._tree, payments))
         return columns
+
+
+def _members(schema: PaymentSchema) -> list[tuple[str, str]] | None:
+    """Return name and key of each field, if all are members of the message itself, without defaults."""
+    fields = schema.fields.values()
+    if any(len(field.path) > 1 or field.default is not None for field in fields):
+        return None
+    return [(field.name, field.path[0]) for field in fields]
 
 
 def _collect(tree: "Tree", payment: Mapping[str, Any], values: dict[str, Value | None]) -> None:
