@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from dashboard.fields import described, layout_of
+from dashboard.fields import described
 from dashboard.recent import Recent
 from dashboard.records import Letter, dead_letter, dead_reason, second_of, shown
 from dashboard.replicas import Replicas
@@ -183,7 +183,7 @@ class Board:
             "agreement": replicas.agreement(),
             "model_refused": replicas.model_refused,
             "rules": replicas.rules(),
-            "other_layouts": replicas.other_layouts(layout_of(self.schema)),
+            "other_layouts": replicas.other_layouts(self.schema.layout),
             "replicas": replicas.shown(),
             "drift": replicas.drift(),
         }
