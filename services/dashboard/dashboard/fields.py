@@ -11,12 +11,6 @@ Format = Literal["amount", "flag", "hour", "number", "time", "text"]
 _DAY = 24
 
 
-def _roles(schema: PaymentSchema) -> dict[str, str]:
-    """Return the role of each field that has one; of several, the first of id, amount, time and key."""
-    named = {"key": schema.key, "time": schema.time, "amount": schema.amount, "id": schema.id}
-    return {name: role for role, name in named.items() if name is not None}
-
-
 def described(schema: PaymentSchema) -> dict[str, Any]:
     """Return the schema for the page: its layout, and the fields in their order."""
     role_of = _roles(schema)
@@ -39,6 +33,12 @@ def described(schema: PaymentSchema) -> dict[str, Any]:
             for name, field in schema.fields.items()
         ],
     }
+
+
+def _roles(schema: PaymentSchema) -> dict[str, str]:
+    """Return the role of each field that has one; of several, the first of id, amount, time and key."""
+    named = {"key": schema.key, "time": schema.time, "amount": schema.amount, "id": schema.id}
+    return {name: role for role, name in named.items() if name is not None}
 
 
 def _format(field: DeclaredField, role: str | None) -> Format:
