@@ -16,7 +16,7 @@ import pytest
 from tests.fuzz import cases
 from tests.scores import PAYMENT, One, Record, scored_values
 
-from archiver.rows import letter_row, replay_row, scored_row
+from archiver.rows import Rows, letter_row, replay_row
 from cli.audit.entries import dead_entries, row_entries, scored_again, scored_entries
 from cli.audit.replays import Replays
 from cli.csv.reading import CsvSnapshot
@@ -32,6 +32,8 @@ from fraudstream.csv_file.protocol import Identity
 from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers, replayed
 from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment_schema import default_schema
+from fraudstream.runtime.settings import TopicSettings
 from fraudstream.scored_payment import scored_payment
 
 CASES = cases(20_000)
@@ -42,6 +44,7 @@ TOKENS = [
     b"[" * 300, b'"\\ud800"', b"\xff\xfe", b"\x00", b",", b'"', b":", b"\\", b"\r\n", b"-0", b"0x1", b"\xc2\xa0",
     b"9223372036854775808",
 ]  # fmt: skip
+ROWS = Rows(default_schema(), TopicSettings.from_env({}))
 VALUE = scored_values([One(PAYMENT, 0.5, "block", "0123456789ab", 1_790_000_000_000, 3, 9)])[0]
 WHY = InvalidPayment(reason="empty", detail="why")
 LETTER = Record(b'{"payment_id":', 9, headers=dead_letter_headers(Place("in", 3, 42, 5), WHY))
@@ -93,7 +96,7 @@ def scored(data: bytes) -> None:
     record = Record(data)
     if payment := scored_payment(data):
         second_of(payment["scored_at"])
-    scored_row("in", record, NOW)
+    ROWS.scored_row(record, NOW)
     scored_entries([record], 3, ignore)
     scored_again([record], ignore)
 
