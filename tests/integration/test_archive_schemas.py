@@ -335,11 +335,16 @@ def test_names_that_databases_confuse(url: str) -> None:
 def test_payments_of_any_id_are_erased(url: str) -> None:
     """Payments and letters are erased by text ids, whatever characters they have; all others remain."""
     ids = ["a'b", "\u00e9", "a\x00b", "%s", "007", "x" * 4_096]
-    wanted = Wanted(payment_ids=frozenset([4711]))
-    letters = [b'{"payment_id":4711', b'{"payment\\u005fid": "4711"}', b'{"payment_id":47110}', b"\xff"]
+    wanted = Wanted(id_field=CARDS.fields[CARDS.id], payment_ids=frozenset(["47/11"]))
+    letters = [
+        b'{"transaction_id":"47/11',
+        b'{"transaction\\u005fid": "47\\/\\u00311"}',
+        b'{"transaction_id":"47/110"}',
+        b"\xff",
+    ]
     with opened(url, CARDS) as database:
         values = [
-            scored_value({"transaction_id": one}, offset=number) for number, one in enumerate([*ids, "4711", "7"])
+            scored_value({"transaction_id": one}, offset=number) for number, one in enumerate([*ids, "47/11", "7"])
         ]
         write(database, CARDS, values)
         rows = [
@@ -348,7 +353,7 @@ def test_payments_of_any_id_are_erased(url: str) -> None:
         ]
         with database.transaction() as connection:
             database.insert_new(connection, "dead_letters", rows)
-        places = [ScoredPlace(3, number, one) for number, one in enumerate(ids)]  # type: ignore[arg-type]
+        places = [ScoredPlace(3, number, one) for number, one in enumerate(ids)]
         keys = archive.find(database, wanted, archives.TOPICS.input, places, [])
         assert archive.erase(database, keys) == {"scored_payments": 7, "dead_letters": 2}
         assert query(database, "SELECT id FROM scored_payments") == [("7",)]

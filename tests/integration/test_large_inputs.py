@@ -15,6 +15,7 @@ from fraudstream.model.manifest import MOST_BYTES, parse_manifest
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rows import payments
 from tests.letters import letter_of, letter_record
+from tests.scores import FORMAT
 from tests.unit.test_artifact import save
 from tests.unit.test_payment_files import Found, header
 
@@ -26,7 +27,7 @@ def test_of_a_huge_letter_the_beginning_is_shown() -> None:
         huge = replace(
             letter, value=part * (8 << 20), key=part * (8 << 20), headers=[("\x1b" * 100_000, part * 100_000)] * 5_000
         )
-        text = showing.text(huge, [], "dlq", 0)
+        text = showing.text(huge, [], "dlq", 0, FORMAT.payment, masks=False)
         assert len(text) < 20_000_000
         assert "7,340,032 more bytes; dlq export has all of them" in text
         assert "4,900 more; dlq export has all of them" in text

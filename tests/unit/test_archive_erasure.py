@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.archives import CARDS, DEFAULT
 from tests.fuzz import examples
 
 from archiver.database import Database, address
@@ -17,6 +18,7 @@ from cli.erase import archive
 from cli.erase.wanted import ScoredPlace, Wanted
 from fraudstream.dead_letter import Place
 
+ID = DEFAULT.fields[DEFAULT.id]
 TOPIC, NOW = "t", "2026-01-01T00:00:00.000Z"
 IDS = st.integers(1, 5)
 KEYS = st.sampled_from([b"k1", b"k2", b"\xff", None])
@@ -71,7 +73,7 @@ def test_other_rows_stay(
         letter(offset, key, b'{"%s":%d' % (b"payment_id" if named else b"amount", one))
         for offset, (key, one, named) in enumerate(letters)
     ]
-    wanted = Wanted(payment_ids=wanted_ids, keys=wanted_keys)
+    wanted = Wanted(id_field=ID, payment_ids=frozenset(wanted_ids), keys=wanted_keys)
     places = [ScoredPlace(0, *place)], [Place(TOPIC, 0, letter_place, 0)]
     with TemporaryDirectory() as name:
         database = opened(Path(name), payments, dead)
@@ -100,7 +102,7 @@ def test_the_file_keeps_nothing(tmp_path: Path, mode: str) -> None:
     database = opened(folder, [], letters)
     with closing(sqlite3.connect(folder / "a.db")) as other:
         other.execute(f"PRAGMA journal_mode={mode}")
-        archive.erase(database, archive.find(database, Wanted(keys=frozenset([b"k1"])), TOPIC, [], []))
+        archive.erase(database, archive.find(database, Wanted(id_field=ID, keys=frozenset([b"k1"])), TOPIC, [], []))
         database.compact()
     database.close()
     content = b"".join(path.read_bytes() for path in folder.iterdir())
@@ -114,8 +116,7 @@ def test_ids_of_any_text_are_found(tmp_path: Path) -> None:
     others = ["a", "e", "ab", "7", ""]
     rows = [scored(offset, stored_text(one)) for offset, one in enumerate([*ids, *others])]
     database = opened(tmp_path, rows, [])
-    wanted = Wanted(payment_ids=frozenset())
-    object.__setattr__(wanted, "payment_ids", frozenset(ids))
+    wanted = Wanted(id_field=CARDS.fields[CARDS.id], payment_ids=frozenset(ids))
     archive.erase(database, archive.find(database, wanted, TOPIC, [], []))
     assert [row[5] for row in stored(tmp_path, "scored_payments")] == others
     database.close()

@@ -130,7 +130,7 @@ class ScoredFormat:
                 "fraud_probability": _format_scores(scored.fraud_probability),
                 "decision": scored.decision,
                 "model_version": scored.model_version,
-                "partition": list(map(repr, scored.partition)),
+                "partition": list(map(_Numbers().__getitem__, scored.partition)),
                 "offset": list(map(repr, scored.offset)),
                 "reasons": reasons,
                 "challenger": _format_challenger(scored),
@@ -144,6 +144,14 @@ class ScoredFormat:
     def read(self, value: bytes | None) -> "ScoredPayment | None":
         """Return the scored payment in a record's value; None if another program wrote something else."""
         return self._reader.read(value)
+
+
+class _Numbers(dict[int, str]):
+    """Numbers as text; rows of one partition share theirs."""
+
+    def __missing__(self, number: int) -> str:
+        text = self[number] = repr(number)
+        return text
 
 
 def _format_challenger(scored: Scored) -> list[str]:
@@ -217,8 +225,8 @@ class _Reader:
 
     def __init__(self, schema: PaymentSchema) -> None:
         self._id = schema.id
-        readable = {name: _readable(one, required=name == schema.id) for name, one in schema.fields.items()}
-        self._values = PaymentValues(replace(schema, fields=readable), _Scores.__annotations__)
+        fields = {name: readable(one, required=name == schema.id) for name, one in schema.fields.items()}
+        self._values = PaymentValues(replace(schema, fields=fields), _Scores.__annotations__)
         self._validate = self._values.adapter.validator.validate_json
 
     def read(self, value: bytes | None) -> ScoredPayment | None:
@@ -245,7 +253,7 @@ class _Reader:
         )
 
 
-def _readable(one: DeclaredField, *, required: bool) -> DeclaredField:
+def readable(one: DeclaredField, *, required: bool) -> DeclaredField:
     """Return the field as records of earlier schemas may have it: ranges change, and fields are added."""
     return replace(
         one,

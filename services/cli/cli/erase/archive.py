@@ -75,7 +75,7 @@ def _naming(connection: Connection, wanted: Wanted) -> Iterator[tuple[Any, ...]]
     contains = _CONTAINS[connection.dialect.name]
     for part in _parts(sorted(map(str, wanted.payment_ids))):
         # JSON may have any character of a text as an escape
-        searched = {_ESCAPE, *(one.encode(errors="ignore") for one in part)}
+        searched = {_ESCAPE, *(one.encode(errors="surrogatepass") for one in part)}
         maybe = or_(*(contains(dead_letters.c.value, one) for one in sorted(searched)))
         statement = select(*dead_letters.primary_key, dead_letters.c.value).where(maybe)
         for *key, value in connection.execution_options(yield_per=_PART).execute(statement):

@@ -159,6 +159,20 @@ class ScorerMetrics(ServiceMetrics):
             "Share of payments that reviewers can check, of the model in use; absent without a limit.",
             "version",
         )
+        self.cost = self._gauge(
+            "fraudstream_cost", "Cost by which the model in use decides; absent with thresholds.", "version", "kind"
+        )
+        self.min_block_probability = self._gauge(
+            "fraudstream_min_block_probability",
+            "Probability below which no payment is blocked, of the model in use; absent with thresholds.",
+            "version",
+        )
+        self.threshold = self._gauge(
+            "fraudstream_threshold",
+            "Lowest probability of a decision, of the model in use; absent with costs.",
+            "version",
+            "decision",
+        )
         self.challenger_payments = self._counter(
             "fraudstream_challenger_payments", "Payments scored by a challenger in shadow mode."
         )
