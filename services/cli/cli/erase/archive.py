@@ -78,7 +78,8 @@ def _naming(connection: Connection, wanted: Wanted) -> Iterator[tuple[Any, ...]]
         searched = {_ESCAPE, *(one.encode(errors="surrogatepass") for one in part)}
         maybe = or_(*(contains(dead_letters.c.value, one) for one in sorted(searched)))
         statement = select(*dead_letters.primary_key, dead_letters.c.value).where(maybe)
-        for *key, value in connection.execution_options(yield_per=_PART).execute(statement):
+        # an option of the statement: one of the connection would apply to the DELETE as well
+        for *key, value in connection.execute(statement, execution_options={"yield_per": _PART}):
             if wanted.names_payment(value):
                 yield tuple(key)
 
