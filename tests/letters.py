@@ -9,7 +9,7 @@ from cli.dlq.plan import Target
 from fraudstream.dead_letter import REDUCED_LETTER, DeadLetter, Place, dead_letter, dead_letter_headers, marker_headers
 from fraudstream.fitting import batch_bytes, fitted
 from fraudstream.payment import InvalidPayment
-from tests.scores import Record
+from tests.scores import FORMAT, Record
 
 GOOD = b'{"payment_id":1,"amount":1,"country_risk_score":0,"failed_logins":0,"transaction_hour":0,"is_new_device":0}'
 TARGET = Target(topic="in", partitions=4, message_bytes=10_000)
@@ -54,6 +54,6 @@ def marker_record(offset: int, letter: Record, *, again: bool = False) -> Record
 
 def indexed(*records: Record, partition: int = 0, judged: bool = True) -> Index:
     """Return the index of these records of one partition."""
-    index = Index(judged=judged)
+    index = Index(FORMAT.payment if judged else None)
     index.add(partition, records)
     return index

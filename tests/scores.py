@@ -12,6 +12,7 @@ from fraudstream.scored_payment import Scored, ScoredFormat
 
 FORMAT = ScoredFormat(default_schema())
 LAYOUT = FORMAT.layout
+HEADER = LAYOUT.header_line.decode().removesuffix("\n")
 FIELDS = FORMAT.schema.fields
 
 Payment = dict[str, Any]

@@ -5,8 +5,8 @@ import json
 from hypothesis import strategies as st
 
 from fraudstream.dead_letter import Place, dead_letter_headers
-from fraudstream.payment import FIELDS, InvalidPayment
-from tests.scores import Record
+from fraudstream.payment import InvalidPayment
+from tests.scores import FIELDS, Record
 
 NOW = "2026-01-01T00:00:00.000Z"
 
@@ -25,8 +25,8 @@ moments = st.sampled_from([NOW, "2026-01-01", "x", "0001-01-01T00:00:00+14:00", 
 SOME_INTEGERS = st.integers(0, 1) | st.integers(-1, 2**40) | st.integers(-1, 2**64)
 fields = {
     **{
-        name: st.floats() | st.integers(-(2**70), 2**70) if number.type is float else st.booleans() | SOME_INTEGERS
-        for name, number in FIELDS.items()
+        name: st.floats() | st.integers(-(2**70), 2**70) if one.type == "number" else st.booleans() | SOME_INTEGERS
+        for name, one in FIELDS.items()
     },
     "fraud_probability": st.floats(0, 1) | st.floats(),
     "decision": st.sampled_from(["approve", "review", "block", "other"]),

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from cli.__main__ import COMMANDS
 from fraudstream.csv_file.journal import State
-from fraudstream.scored_payment import HEADER
 from tests.chaos.load import Load
 from tests.chaos.report import Report
 from tests.chaos.watch import Reader
 from tests.integration import offsets
 from tests.integration.service import Service
 from tests.oracle import assert_each_once, committed_records
+from tests.scores import HEADER
 
 _NAMED = 20
 _VERIFY_TIMEOUT_S = 180

@@ -2,9 +2,10 @@
 
 from collections.abc import Collection, Mapping, Sequence
 
+from tests.scores import LAYOUT
+
 from fraudstream.csv_file.protocol import Batch, Holding
 from fraudstream.offsets import Decided
-from fraudstream.scored_payment import stored_row
 
 
 class MemorySink:
@@ -35,7 +36,7 @@ class MemorySink:
             if decided is not None and batch.base <= decided.offset:
                 raise ValueError(f"a batch of partition {batch.partition} is new and also a replay")
             kept = self.rows.setdefault(batch.partition, {})
-            kept.update({stored_row(row).offset: row for row in batch.rows.splitlines(keepends=True)})
+            kept.update({LAYOUT.stored_row(row).offset: row for row in batch.rows.splitlines(keepends=True)})
             self._decided[batch.partition] = Decided(offset=batch.last, base=batch.base, fingerprint=batch.fingerprint)
         return frozenset(batch.partition for batch in held)
 
@@ -53,5 +54,5 @@ class MemorySink:
         rows = {}
         for offset, line in self.rows.get(partition, {}).items():
             if offset >= decided.base:
-                rows[offset] = stored_row(line)
+                rows[offset] = LAYOUT.stored_row(line)
         return Holding(token=self._tokens[partition], decided=decided, rows=rows)

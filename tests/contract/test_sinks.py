@@ -7,7 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.contract.memory_sink import MemorySink
-from tests.scores import PAYMENT, One, csv_chunk
+from tests.scores import LAYOUT, PAYMENT, One, csv_chunk
 
 from fraudstream.csv_file.protocol import Batch, Identity, Sink
 from scorer.csv_sink import CsvSink
@@ -52,7 +52,7 @@ def make(kind: str, path: Path) -> tuple[Sink, Stored]:
     if kind == "memory":
         memory = MemorySink()
         return memory, lambda: stored_in_memory(memory)
-    return CsvSink(path, IDENTITY), lambda: stored_in_csv(path)
+    return CsvSink(path, IDENTITY, LAYOUT), lambda: stored_in_csv(path)
 
 
 def test_rows_are_kept_once(sink_and_stored: tuple[Sink, Stored]) -> None:

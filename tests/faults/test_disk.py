@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from fraudstream.csv_file.lock import FileLock
-from fraudstream.scored_payment import HEADER
 from tests.integration.scorer import READY, Surroundings
 from tests.oracle import csv_rows
+from tests.scores import HEADER
 
 MEGABYTE = 1 << 20
 

@@ -15,14 +15,17 @@ from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError
 from scorer.csv_sink import CsvSink
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
+from tests.scores import LAYOUT
 
 OTHER = Identity(cluster="other", topic="t", group="g")
 CLAIM = """
 import json, sys
 from pathlib import Path
 from scorer.csv_sink import CsvSink
+from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.protocol import Identity
-sink = CsvSink(Path(sys.argv[1]), Identity(**json.loads(sys.argv[2])))
+from fraudstream.payment_schema import default_schema
+sink = CsvSink(Path(sys.argv[1]), Identity(**json.loads(sys.argv[2])), Layout.of(default_schema()))
 sink.claim()
 print("claimed", flush=True)
 sys.stdin.read()
@@ -50,7 +53,7 @@ def running(path: Path, identity: Identity) -> Iterator["subprocess.Popen[str]"]
 
 def write(path: Path, identity: Identity, offsets: range) -> None:
     """Claim the CSV, append as the owner of partition 0, and end."""
-    with closing(CsvSink(path, identity)) as sink:
+    with closing(CsvSink(path, identity, LAYOUT)) as sink:
         sink.claim()
         assert sink.append([batch(0, sink.acquire([0])[0].token, offsets)]) == {0}
 
@@ -65,7 +68,7 @@ def test_a_running_stack_keeps_its_csv(path: Path) -> None:
     write(path, IDENTITY, range(3))
     with running(path, IDENTITY):
         before = {file: file.read_bytes() for file in path.parent.iterdir()}
-        with closing(CsvSink(path, OTHER)) as sink:
+        with closing(CsvSink(path, OTHER, LAYOUT)) as sink:
             for call in (sink.claim, sink.is_new, lambda: sink.acquire([0])):
                 with pytest.raises(JournalForeignError, match=r"^CSV_PATH: .*scores\.csv.*cluster 'c'.*'other'"):
                     call()
@@ -91,7 +94,7 @@ def test_replicas_of_one_stack_share_the_claim(path: Path) -> None:
     with running(path, IDENTITY) as first, running(path, IDENTITY):
         first.kill()
         first.wait()
-        with closing(CsvSink(path, OTHER)) as sink, pytest.raises(JournalForeignError):
+        with closing(CsvSink(path, OTHER, LAYOUT)) as sink, pytest.raises(JournalForeignError):
             sink.claim()
     write(path, OTHER, range(2))
 
@@ -101,9 +104,9 @@ def test_a_new_stack_is_refused_though_csv_and_journal_were_deleted(path: Path) 
     with running(path, IDENTITY):
         for file in (path, path.with_name(".scores.csv.journal")):
             file.unlink()
-        with closing(CsvSink(path, OTHER)) as sink, pytest.raises(JournalForeignError, match="cluster 'c'"):
+        with closing(CsvSink(path, OTHER, LAYOUT)) as sink, pytest.raises(JournalForeignError, match="cluster 'c'"):
             sink.claim()
-        with pytest.raises(JournalForeignError, match="cluster 'c'"), CsvRefill(path, OTHER).locked():
+        with pytest.raises(JournalForeignError, match="cluster 'c'"), CsvRefill(path, OTHER, LAYOUT).locked():
             pass
     write(path, OTHER, range(2))
     assert stored_in_csv(path) == {0: [0, 1]}
@@ -111,11 +114,11 @@ def test_a_new_stack_is_refused_though_csv_and_journal_were_deleted(path: Path) 
 
 def test_a_deleted_claim_is_recreated(path: Path) -> None:
     """The next append re-creates a deleted claim; the other stack is refused from then on."""
-    with closing(CsvSink(path, IDENTITY)) as sink:
+    with closing(CsvSink(path, IDENTITY, LAYOUT)) as sink:
         sink.claim()
         path.with_name(".scores.csv.claim").unlink()
         sink.append([batch(0, sink.acquire([0])[0].token, range(2))])
-        with closing(CsvSink(path, OTHER)) as other, pytest.raises(JournalForeignError):
+        with closing(CsvSink(path, OTHER, LAYOUT)) as other, pytest.raises(JournalForeignError):
             other.claim()
 
 
@@ -125,7 +128,7 @@ def test_an_unreadable_claim(path: Path, content: bytes) -> None:
     claim = path.with_name(".scores.csv.claim")
     with running(path, IDENTITY):
         claim.write_bytes(content)
-        with closing(CsvSink(path, OTHER)) as sink, pytest.raises(JournalForeignError, match="another stack"):
+        with closing(CsvSink(path, OTHER, LAYOUT)) as sink, pytest.raises(JournalForeignError, match="another stack"):
             sink.claim()
     write(path, OTHER, range(2))
     assert json.loads(claim.read_bytes()) == asdict(OTHER)
@@ -133,7 +136,7 @@ def test_an_unreadable_claim(path: Path, content: bytes) -> None:
 
 def test_a_writer_without_a_claim(path: Path) -> None:
     """A scorer of a version without claims takes the CSV: ours ends, so that files are not moved in turns."""
-    with closing(CsvSink(path, IDENTITY)) as sink:
+    with closing(CsvSink(path, IDENTITY, LAYOUT)) as sink:
         sink.claim()
         path.with_name(".scores.csv.claim").rename(path.with_name("hidden"))
         write(path, OTHER, range(2))
@@ -148,10 +151,13 @@ def test_a_writer_without_a_claim(path: Path) -> None:
 def test_another_topic_and_another_group(path: Path) -> None:
     """The error names the topic; a second group of one topic is refused even after the first one has ended."""
     topic, group = (Identity(cluster="c", topic=topic, group=group) for topic, group in (("u", "g"), ("t", "h")))
-    with running(path, IDENTITY), closing(CsvSink(path, topic)) as sink:
+    with running(path, IDENTITY), closing(CsvSink(path, topic, LAYOUT)) as sink:
         with pytest.raises(JournalForeignError, match=r"topic 't'.*topic 'u'"):
             sink.claim()
-        with closing(CsvSink(path, group)) as other, pytest.raises(JournalForeignError, match="group 'g', not 'h'"):
+        with (
+            closing(CsvSink(path, group, LAYOUT)) as other,
+            pytest.raises(JournalForeignError, match="group 'g', not 'h'"),
+        ):
             other.claim()
-    with closing(CsvSink(path, group)) as sink, pytest.raises(JournalForeignError, match="group 'g', not 'h'"):
+    with closing(CsvSink(path, group, LAYOUT)) as sink, pytest.raises(JournalForeignError, match="group 'g', not 'h'"):
         sink.claim()

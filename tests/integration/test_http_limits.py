@@ -18,10 +18,12 @@ from dashboard.board import Board
 from dashboard.find import Finder
 from dashboard.replicas import Replicas
 from dashboard.viewers import MOST_OF_ONE, Viewers
+from fraudstream.payment_schema import default_schema
 from fraudstream.runtime import http_server
 from fraudstream.runtime.http_guard import Guard
 from fraudstream.runtime.http_server import Limits, served
 from fraudstream.runtime.settings import KafkaSettings
+from fraudstream.scored_payment import ScoredFormat
 from tests.unit.test_board import NOW, Record, scored
 
 ASK = b"GET %b HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -225,7 +227,7 @@ def test_connections_are_limited_for_each_client_and_in_all() -> None:
 
 def full_board() -> Board:
     """Return a board whose snapshot has some hundred kilobytes."""
-    board = Board("kafka:9092", Replicas(), NOW)
+    board = Board("kafka:9092", ScoredFormat(default_schema()), Replicas(), NOW)
     reasons = [{"field": "x", "contribution": 1.0, "text": "x" * 150}] * 20
     board.add_scored(
         0, [Record(offset, value=scored(offset + 1, "review", reasons=reasons)) for offset in range(200)], NOW

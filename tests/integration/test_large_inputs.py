@@ -14,7 +14,9 @@ from fraudstream.model import store
 from fraudstream.model.manifest import MOST_BYTES, parse_manifest
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rows import payments
+from fraudstream.payment_schema import default_schema
 from tests.letters import letter_of, letter_record
+from tests.scores import FORMAT
 from tests.unit.test_artifact import save
 from tests.unit.test_payment_files import Found, header
 
@@ -26,7 +28,7 @@ def test_of_a_huge_letter_the_beginning_is_shown() -> None:
         huge = replace(
             letter, value=part * (8 << 20), key=part * (8 << 20), headers=[("\x1b" * 100_000, part * 100_000)] * 5_000
         )
-        text = showing.text(huge, [], "dlq", 0)
+        text = showing.text(huge, [], "dlq", 0, FORMAT.payment, masks=False)
         assert len(text) < 20_000_000
         assert "7,340,032 more bytes; dlq export has all of them" in text
         assert "4,900 more; dlq export has all of them" in text
@@ -64,6 +66,6 @@ def test_a_small_file_that_expands_without_end_is_refused(tmp_path: Path, name: 
     path.write_bytes(endless())
     with (
         pytest.raises(PaymentFileError, match="expands to more than 100 times its size"),
-        opened(path, payments(lambda line: line)) as table,
+        opened(path, payments(default_schema(), lambda line: line)) as table,
     ):
         Found(table.batches)

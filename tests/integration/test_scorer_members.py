@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.scored_payment import HEADER
 from tests.integration import tools
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment
 from tests.oracle import csv_rows, scored
+from tests.scores import HEADER
 
 
 def test_stopped_under_load_it_drains_and_resumes_where_it_was(surroundings: Surroundings) -> None:

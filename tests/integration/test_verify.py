@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from fraudstream.scored_payment import HEADER
 from tests.conftest import _PREFIX
 from tests.integration import tools
 from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.topic import delete_records, read_all
 from tests.oracle import committed_records
+from tests.scores import HEADER
 
 pytestmark = pytest.mark.partitions(2)
 

@@ -7,10 +7,10 @@ from pathlib import Path
 from aiokafka.admin import AIOKafkaAdminClient
 
 from fraudstream.kafka.group import member_count
-from fraudstream.scored_payment import HEADER
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
 from tests.integration.topic import administer
+from tests.scores import HEADER
 
 _END_S = 90
 

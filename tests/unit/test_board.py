@@ -7,11 +7,14 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import payment
+from tests.unit.test_page_fields import CARDS
 
 from dashboard.board import DEAD_PER_TICK, FLAGGED_ON_A_PAGE, FLAGGED_PER_TICK, Board
 from dashboard.replicas import Replicas
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers
 from fraudstream.payment import InvalidPayment
+from fraudstream.payment_schema import PaymentSchema, default_schema
+from fraudstream.scored_payment import ScoredFormat
 
 NOW = 1_800_000_000.0
 STAMP = "2027-01-15T08:00:00.000Z"  # NOW
@@ -44,9 +47,9 @@ def scored(payment_id: int, decision: str = "approve", **more: Any) -> bytes:
     return json.dumps(value | more).encode()
 
 
-def board() -> Board:
+def board(schema: PaymentSchema | None = None) -> Board:
     """Return a board whose reading is up to date."""
-    made = Board("kafka:9092", Replicas(), NOW)
+    made = Board("kafka:9092", ScoredFormat(schema or default_schema()), Replicas(), NOW)
     made.connected(NOW, caught_up=True)
     return made
 
@@ -56,12 +59,12 @@ def test_flagged_payments_are_sent_once_newest_first() -> None:
     one = board()
     one.add_scored(0, [Record(number, value=scored(number + 1, "review")) for number in range(60)], NOW)
     tick = one.tick(NOW + 1)
-    assert [payment["payment_id"] for payment in tick["flagged"]] == [str(60 - n) for n in range(FLAGGED_PER_TICK)]
+    assert [payment["id"] for payment in tick["flagged"]] == [str(60 - n) for n in range(FLAGGED_PER_TICK)]
     assert tick["flagged_left_out"] == 60 - FLAGGED_PER_TICK
     assert one.tick(NOW + 2)["flagged"] == []
     one.add_scored(0, [Record(60, value=scored(61, "block")), Record(61, value=scored(62))], NOW)
-    assert [payment["payment_id"] for payment in one.tick(NOW + 3)["flagged"]] == ["61"]
-    assert [payment["payment_id"] for payment in one.snapshot(NOW + 3)["flagged"]][:2] == ["61", "60"]
+    assert [payment["id"] for payment in one.tick(NOW + 3)["flagged"]] == ["61"]
+    assert [payment["id"] for payment in one.snapshot(NOW + 3)["flagged"]][:2] == ["61", "60"]
 
 
 def test_a_page_is_bounded() -> None:
@@ -79,7 +82,7 @@ def test_ids_are_text() -> None:
     """Ids are text, since a browser's numbers end at 2^53."""
     one = board()
     one.add_scored(0, [Record(value=scored(2**63 - 1, "block"))], NOW)
-    assert one.snapshot(NOW)["flagged"][0]["payment_id"] == "9223372036854775807"
+    assert one.snapshot(NOW)["flagged"][0]["id"] == "9223372036854775807"
 
 
 def test_records_of_other_writers_are_skipped() -> None:
@@ -87,7 +90,7 @@ def test_records_of_other_writers_are_skipped() -> None:
     one = board()
     strange: list[bytes | None] = [None, b"", b"[]", b"{", b"\xff", scored(1, "maybe"), scored(1, scored_at="never")]
     one.add_scored(0, [Record(value=value) for value in strange] + [Record(value=scored(2, "block"))], NOW)
-    assert [payment["payment_id"] for payment in one.snapshot(NOW)["flagged"]] == ["2"]
+    assert [payment["id"] for payment in one.snapshot(NOW)["flagged"]] == ["2"]
     assert sum(one.snapshot(NOW)["scores"]) == 1
 
 
@@ -154,7 +157,7 @@ def test_unread_payments_are_reported() -> None:
 
 def test_kafka_is_unavailable_since() -> None:
     """A state keeps its start time; before the first answer it is "connecting", not unavailable."""
-    one = Board("kafka:9092", Replicas(), NOW)
+    one = Board("kafka:9092", ScoredFormat(default_schema()), Replicas(), NOW)
     one.disconnected(NOW + 5)
     assert one.snapshot(NOW + 6)["kafka"] == {"state": "connecting", "since": NOW, "servers": "kafka:9092"}
     one.connected(NOW + 10, caught_up=False)
@@ -173,3 +176,36 @@ def test_history_begins_where_reading_did() -> None:
     one.start_history(NOW, (1,))
     one.add_scored(1, [Record(value=scored(1, scored_at="2027-01-15T07:59:00.500Z"))], NOW)
     assert one.snapshot(NOW)["history_since"] == NOW - 60
+
+
+def test_a_payment_of_another_schema() -> None:
+    """Nested fields are shown by their names, and any text is an id; the snapshot describes the schema."""
+    one = board(CARDS)
+    record = json.loads(scored(1, "block")) | {
+        "transaction_id": "\u202e../a?b#c d",
+        "amount": 29.2,
+        "merchant": {"id": "m1", "category": "grocery"},
+    }
+    one.add_scored(0, [Record(9, value=json.dumps(record).encode())], NOW)
+    snapshot = one.snapshot(NOW)
+    assert snapshot["schema"]["layout"] == CARDS.layout
+    (found,) = snapshot["flagged"]
+    assert found["id"] == "\u202e../a?b#c d"
+    assert (found["fields"]["amount"], found["fields"]["merchant_id"]) == (29.2, "m1")
+    assert found["fields"]["distance_km"] is None
+    assert one.recent.find("\u202e../a?b#c d", 5) == [(0, 9)]
+
+
+def test_a_dead_letter_is_masked_where_fields_are_secret() -> None:
+    """Neither key nor bytes of the message reach the page, but a search for the key finds its letter."""
+    one, plain = board(CARDS), board()
+    letter = Record(5, key=b"4111111111111111", value=b'{"email":"a@example.com"}', headers=[("dlq.reason", b"empty")])
+    for each in (one, plain):
+        each.add_dead(2, [letter], NOW)
+    sent = json.dumps([one.snapshot(NOW), one.tick(NOW), one.dead_with_key("4111111111111111")])
+    assert "4111" not in sent
+    assert "example.com" not in sent
+    (found,) = one.dead_with_key("4111111111111111")
+    assert (found["masked"], found["reason"], found["value_bytes"]) == (True, "empty", 25)
+    (whole,) = plain.snapshot(NOW)["dead_letters"]
+    assert (whole["masked"], whole["key"], whole["value"]) == (False, "4111111111111111", '{"email":"a@example.com"}')

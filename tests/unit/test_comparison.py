@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from tests.scores import PAYMENT, One, Record, scored_values
+from tests.scores import FORMAT, PAYMENT, One, Record, scored_values
 
 from cli.audit.comparison import Comparisons
 from fraudstream.model.decision import Costs, Thresholds
@@ -18,7 +18,7 @@ def record(champion: float, decision: str, challenger: float, version: bytes = b
 
 def test_agreement_shift_and_table() -> None:
     """Decisions use the challenger's own thresholds; payments without a challenger's score don't count."""
-    found = Comparisons({"new": Thresholds(0.2, 0.6)}.get)
+    found = Comparisons(FORMAT, {"new": Thresholds(0.2, 0.6)}.get)
     alone = scored_values([One(PAYMENT, 0.5, "review", "old", 0, 3, 7)])[0]
     records = [
         record(0.3, "review", 0.1),
@@ -40,7 +40,7 @@ def test_agreement_shift_and_table() -> None:
 
 def test_a_challenger_that_decides_by_cost() -> None:
     """Its decision depends on the amount in the record too: 12.5."""
-    found = Comparisons({"new": Costs(fraud=15.0, review=5.0, wrong_block=25.0, min_block=0.5)}.get)
+    found = Comparisons(FORMAT, {"new": Costs(fraud=15.0, review=5.0, wrong_block=25.0, min_block=0.5)}.get)
     found.add([record(0.3, "review", 0.3), record(0.3, "review", 0.1), record(0.7, "block", 0.9)])
     (comparison,) = found.pairs.values()
     assert comparison.decisions == {("review", "review"): 1, ("review", "approve"): 1, ("block", "block"): 1}

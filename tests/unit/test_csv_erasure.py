@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 from tests.contract.test_sinks import IDENTITY, stored_in_csv
 from tests.fuzz import examples
-from tests.scores import PAYMENT, One, csv_chunk
+from tests.scores import LAYOUT, PAYMENT, One, Payment, csv_chunk
 
 from cli.csv import erasure
 from cli.csv.erased import ErasedPlace, ErasedPlaces
@@ -20,7 +20,6 @@ from cli.erase.wanted import Rows, ScoredPlace
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Batch, Identity
 from fraudstream.errors import JournalForeignError, SinkUnavailableError
-from fraudstream.payment import Payment
 from fraudstream.runtime import failpoints
 from scorer.csv_sink import CsvSink
 
@@ -45,7 +44,7 @@ def append(sink: CsvSink, partition: int, offset: int, ids: list[int]) -> int:
 
 def written(folder: Path, batches: list[tuple[int, list[int]]], rotate_bytes: int | None) -> dict[int, int]:
     """Write the batches, each of a partition; return each partition's next offset."""
-    sink = CsvSink(folder / "scores.csv", IDENTITY, rotate_bytes=rotate_bytes)
+    sink = CsvSink(folder / "scores.csv", IDENTITY, LAYOUT, rotate_bytes=rotate_bytes)
     ends: dict[int, int] = {}
     for partition, ids in batches:
         ends[partition] = append(sink, partition, ends.get(partition, 0), ids)
@@ -59,7 +58,7 @@ def contents(folder: Path) -> dict[str, list[bytes]]:
 
 def without(lines: dict[str, list[bytes]], rows: Rows) -> dict[str, list[bytes]]:
     """Return the lines that don't match."""
-    return {name: [line for line in found if not rows.match(line)] for name, found in lines.items()}
+    return {name: [line for line in found if not rows.match(line, LAYOUT)] for name, found in lines.items()}
 
 
 @given(
@@ -79,16 +78,19 @@ def test_other_rows_stay_and_scorers_continue(
         path = folder / "scores.csv"
         ends = written(folder, batches, rotate_bytes)
         before = contents(folder)
-        sink = CsvSink(path, IDENTITY)
+        sink = CsvSink(path, IDENTITY, LAYOUT)
         held = {partition: holding.rows for partition, holding in sink.acquire(ends).items()}
         rows = Rows(erased, [ScoredPlace(*place)])
-        counts = CsvErasure(path, IDENTITY).erase(rows, [])
+        counts = CsvErasure(path, IDENTITY, LAYOUT).erase(rows, [])
         assert contents(folder) == without(before, rows)
         assert {one.name: count for one, count in counts.items()} == {
-            name: count for name, lines in before.items() if (count := sum(map(rows.match, lines)))
+            name: count for name, lines in before.items() if (count := sum(rows.match(line, LAYOUT) for line in lines))
         }
         gone = {
-            tuple(map(int, line.split(b",")[10:])) for lines in before.values() for line in lines if rows.match(line)
+            tuple(map(int, line.split(b",")[10:]))
+            for lines in before.values()
+            for line in lines
+            if rows.match(line, LAYOUT)
         }
         with capture_logs() as logs:
             for partition, holding in sink.acquire(ends).items():
@@ -102,7 +104,7 @@ def test_other_rows_stay_and_scorers_continue(
 def test_a_running_scorer_keeps_its_token(tmp_path: Path) -> None:
     """A running scorer's next append succeeds, and a replay of erased records is skipped."""
     path = tmp_path / "scores.csv"
-    sink = CsvSink(path, IDENTITY)
+    sink = CsvSink(path, IDENTITY, LAYOUT)
     sink.claim()
     token = sink.acquire([0])[0].token
     batches = [
@@ -111,7 +113,7 @@ def test_a_running_scorer_keeps_its_token(tmp_path: Path) -> None:
     ]
     sink.append(batches[:1])
     sink.append(batches[1:2])
-    CsvErasure(path, IDENTITY).erase(Rows([1, 2], []), [])
+    CsvErasure(path, IDENTITY, LAYOUT).erase(Rows([1, 2], []), [])
     assert sink.append(batches[1:2]) == {0}
     assert sink.append(batches[2:]) == {0}
     assert stored_in_csv(path) == {0: [2]}
@@ -134,17 +136,17 @@ def test_a_failure_leaves_the_old_or_the_new_file(
     failpoints.arm(f"{step}={action}")
     if action == "fail" or (rotate_bytes is not None and step in {"erase_announced", "erase_replaced"}):
         with pytest.raises(SinkUnavailableError):
-            CsvErasure(path, IDENTITY).erase(rows, [])
+            CsvErasure(path, IDENTITY, LAYOUT).erase(rows, [])
     assert all(lines in (before[name], without(before, rows)[name]) for name, lines in contents(tmp_path).items())
     with capture_logs() as logs:
-        sink = CsvSink(path, IDENTITY, rotate_bytes=rotate_bytes)
+        sink = CsvSink(path, IDENTITY, LAYOUT, rotate_bytes=rotate_bytes)
         for partition, end in ends.items():
             append(sink, partition, end, [9])
     assert [entry["event"] for entry in logs if entry["event"] != "CSV rotated"] == []
     lines = [line for found in contents(tmp_path).values() for line in found]
-    CsvErasure(path, IDENTITY).erase(rows, [])
+    CsvErasure(path, IDENTITY, LAYOUT).erase(rows, [])
     assert [line for found in contents(tmp_path).values() for line in found] == [
-        one for one in lines if not rows.match(one)
+        one for one in lines if not rows.match(one, LAYOUT)
     ]
 
 
@@ -157,7 +159,7 @@ def test_every_file_of_the_csv(tmp_path: Path) -> None:
     others = {name: row(1, 0, 0) for name in ("scores.scored.csv", "mine.csv", "scores.csv.bak")}
     for name, content in others.items():
         (tmp_path / name).write_bytes(content)
-    erasure = CsvErasure(tmp_path / "scores.csv", IDENTITY)
+    erasure = CsvErasure(tmp_path / "scores.csv", IDENTITY, LAYOUT)
     counts = erasure.count(Rows([1], []))
     assert len(counts) == 5
     assert sum(counts.values()) == 9
@@ -175,16 +177,16 @@ def test_a_csv_that_is_a_link(tmp_path: Path) -> None:
     elsewhere.parent.mkdir()
     path.rename(elsewhere)
     path.symlink_to(elsewhere)
-    CsvErasure(path, IDENTITY).erase(Rows([1], []), [])
+    CsvErasure(path, IDENTITY, LAYOUT).erase(Rows([1], []), [])
     assert path.is_symlink()
     assert elsewhere.read_bytes().endswith(b"offset\n" + row(2, 0, 1))
-    append(CsvSink(path, IDENTITY), 0, 2, [3])
+    append(CsvSink(path, IDENTITY, LAYOUT), 0, 2, [3])
     assert [one.name for one in elsewhere.parent.iterdir()] == ["real.csv"]
 
 
 def test_without_a_csv(tmp_path: Path) -> None:
     """Only the list is created."""
-    assert CsvErasure(tmp_path / "scores.csv", IDENTITY).erase(Rows([1], []), []) == {}
+    assert CsvErasure(tmp_path / "scores.csv", IDENTITY, LAYOUT).erase(Rows([1], []), []) == {}
     assert not (tmp_path / "scores.csv").exists()
 
 
@@ -194,12 +196,12 @@ def test_the_csv_of_another_stack_or_a_held_lock(tmp_path: Path) -> None:
     before = contents(tmp_path)
     path, rows = tmp_path / "scores.csv", Rows([1], [])
     with pytest.raises(JournalForeignError):
-        CsvErasure(path, Identity(cluster="another", topic="t", group="g")).erase(rows, [])
+        CsvErasure(path, Identity(cluster="another", topic="t", group="g"), LAYOUT).erase(rows, [])
     with (
         FileLock(tmp_path / ".scores.csv.lock", 1).held(),
         pytest.raises(SinkUnavailableError, match="another process"),
     ):
-        CsvErasure(path, IDENTITY, patience_s=0.01).erase(rows, [])
+        CsvErasure(path, IDENTITY, LAYOUT, patience_s=0.01).erase(rows, [])
     assert contents(tmp_path) == before
 
 
@@ -210,7 +212,7 @@ def test_the_copy_is_private(tmp_path: Path) -> None:
     path.chmod(0o664)
     before = os.umask(0)
     try:
-        CsvErasure(path, IDENTITY).erase(Rows([1], []), [])
+        CsvErasure(path, IDENTITY, LAYOUT).erase(Rows([1], []), [])
     finally:
         os.umask(before)
     assert stat.S_IMODE(path.stat().st_mode) == 0o660

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.fuzz import examples
-from tests.scores import PAYMENT, One, csv_chunk
+from tests.scores import LAYOUT, PAYMENT, One, csv_chunk
 
 from cli.audit.entries import row_entries
 from cli.csv import reading
 from cli.csv.reading import CsvSnapshot, files
-from fraudstream.csv_file.file import HEADER_LINE
 
 
 def rows(partition: int, offsets: range) -> bytes:
@@ -22,7 +21,11 @@ def rows(partition: int, offsets: range) -> bytes:
 def offsets(snapshot: CsvSnapshot, partition: int) -> list[int]:
     """Return the offsets of one partition, in order."""
     problems: list[str] = []
-    found = [one for lines in snapshot.lines(partition) for one, _ in row_entries(lines, partition, problems.append)]
+    found = [
+        one
+        for layout, lines in snapshot.lines(partition)
+        for one, _ in row_entries(lines, layout, partition, problems.append)
+    ]
     assert not problems
     return found
 
@@ -42,17 +45,17 @@ def test_each_partition_whole_and_in_order(
     for old in tmp_path.iterdir():
         old.unlink()
     written: dict[int, int] = {}
-    texts = [HEADER_LINE]
+    texts = [LAYOUT.header_line]
     for number, (partition, count) in enumerate(parts):
         if number in cuts:
-            texts.append(HEADER_LINE)
+            texts.append(LAYOUT.header_line)
         start = written.get(partition, 0)
         texts[-1] += rows(partition, range(start, start + count))
         written[partition] = start + count
     names = ["scores.csv", "scores.damaged-1.csv", "scores.0001.csv"][: len(texts)]
     for name, text in zip(reversed(names), texts, strict=True):
         path.with_name(name).write_bytes(text)
-    with CsvSnapshot(files(path)) as snapshot:
+    with CsvSnapshot(files(path), LAYOUT) as snapshot:
         assert snapshot.unreadable == 0
         assert snapshot.partitions == set(written)
         for partition, count in written.items():
@@ -75,9 +78,9 @@ def test_files_that_count(tmp_path: Path) -> None:
 def test_a_rotation_between_two_looks(tmp_path: Path) -> None:
     """A file that a rotation renames is read once, and reading continues under either name."""
     path = tmp_path / "a.csv"
-    path.write_bytes(HEADER_LINE + rows(0, range(5)))
+    path.write_bytes(LAYOUT.header_line + rows(0, range(5)))
     path.with_name("a.0001.csv").hardlink_to(path)
-    with CsvSnapshot(files(path)) as snapshot:
+    with CsvSnapshot(files(path), LAYOUT) as snapshot:
         path.unlink()
         assert offsets(snapshot, 0) == list(range(5))
 
@@ -85,8 +88,8 @@ def test_a_rotation_between_two_looks(tmp_path: Path) -> None:
 def test_invalid_lines(tmp_path: Path) -> None:
     """Invalid lines are counted and the first ones kept; an incomplete last line is left alone."""
     path = tmp_path / "a.csv"
-    path.write_bytes(HEADER_LINE + rows(0, range(2)) + b"\nwhat,ever\n" * 30 + rows(0, range(2, 4)) + b"2026-")
-    with CsvSnapshot([path]) as snapshot:
+    path.write_bytes(LAYOUT.header_line + rows(0, range(2)) + b"\nwhat,ever\n" * 30 + rows(0, range(2, 4)) + b"2026-")
+    with CsvSnapshot([path], LAYOUT) as snapshot:
         assert offsets(snapshot, 0) == list(range(4))
         assert snapshot.unreadable == 60
         assert len(snapshot.unreadable_lines) == 20

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
+from tests.scores import LAYOUT
 from tests.unit.test_csv_reading import rows
 
 from cli.csv.refill import CsvExistsError, CsvRefill, Reached, journal_of, known
@@ -22,7 +23,7 @@ from scorer.csv_sink import CsvSink
 def path(tmp_path: Path) -> Path:
     """Provide a CSV with offsets 5…9 of partition 0, the last two of them never committed."""
     path = tmp_path / "scores.csv"
-    sink = CsvSink(path, IDENTITY)
+    sink = CsvSink(path, IDENTITY, LAYOUT)
     token = sink.acquire([0, 1])[0].token
     sink.append([batch(0, token, range(5, 8))])
     sink.append([batch(0, token, range(8, 10))])
@@ -31,7 +32,7 @@ def path(tmp_path: Path) -> Path:
 
 def refill(path: Path, *, end: int = 8) -> list[Path]:
     """Rebuild the CSV from the committed records of partition 0."""
-    writing = CsvRefill(path, IDENTITY)
+    writing = CsvRefill(path, IDENTITY, LAYOUT)
     with writing.locked() as state:
         writing.write([rows(0, range(5, end))])
         return writing.finish(state, {0: Reached(first=6, end=end)})
@@ -46,7 +47,7 @@ def test_scorers_continue_after_the_committed_offset(path: Path) -> None:
     state = known(path, IDENTITY)
     assert state is not None
     assert (state.marks[0].first, state.marks[0].token) == (5, old.marks[0].token + 1)
-    sink = CsvSink(path, IDENTITY)
+    sink = CsvSink(path, IDENTITY, LAYOUT)
     assert sink.append([batch(0, old.marks[0].token, range(8, 9))]) == frozenset()
     holding = sink.acquire([0])[0]
     assert holding.decided == Decided(offset=7, base=7, fingerprint=None)
@@ -67,12 +68,12 @@ def test_without_a_journal(path: Path) -> None:
 def test_nothing_decided(path: Path) -> None:
     """A partition that is committed at its beginning has no last offset."""
     refill(path, end=0)
-    assert CsvSink(path, IDENTITY).acquire([0])[0].decided is None
+    assert CsvSink(path, IDENTITY, LAYOUT).acquire([0])[0].decided is None
 
 
 def test_a_rebuild_that_would_repeat_rows_is_refused(path: Path) -> None:
     """A live CSV with rows, or a damaged one, is refused; a header alone is accepted."""
-    writing = CsvRefill(path, IDENTITY)
+    writing = CsvRefill(path, IDENTITY, LAYOUT)
     with writing.locked(), pytest.raises(CsvExistsError, match="--force"):
         writing.refuse_to_repeat()
     path.rename(path.with_name("scores.damaged-1.csv"))
@@ -80,8 +81,8 @@ def test_a_rebuild_that_would_repeat_rows_is_refused(path: Path) -> None:
         writing.refuse_to_repeat()
     (damaged,) = refill(path)
     assert damaged.name == "scores.replaced-1.csv"
-    CsvSink(path.with_name("other.csv"), IDENTITY).is_new()
-    other = CsvRefill(path.with_name("other.csv"), IDENTITY)
+    CsvSink(path.with_name("other.csv"), IDENTITY, LAYOUT).is_new()
+    other = CsvRefill(path.with_name("other.csv"), IDENTITY, LAYOUT)
     with other.locked():
         other.refuse_to_repeat()
 
@@ -96,7 +97,7 @@ def test_rotated_files_are_numbered_on(path: Path) -> None:
     for number in (1, 2):
         path.with_name(f"scores.000{number}.csv").write_bytes(b"kept")
     refill(path)
-    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    sink = CsvSink(path, IDENTITY, LAYOUT, rotate_bytes=1_000)
     for offset in range(8, 40):
         sink.append([batch(0, sink.acquire([0])[0].token, range(offset, offset + 1))])
     assert path.with_name("scores.0001.csv").read_bytes() == path.with_name("scores.0002.csv").read_bytes() == b"kept"
@@ -113,7 +114,7 @@ def test_killed_in_the_middle(path: Path, monkeypatch: pytest.MonkeyPatch, step:
     with pytest.raises(SinkUnavailableError, match="killed"):
         refill(path)
     monkeypatch.undo()
-    holding = CsvSink(path, IDENTITY).acquire([0])[0]
+    holding = CsvSink(path, IDENTITY, LAYOUT).acquire([0])[0]
     assert holding.decided is not None
     assert holding.decided.offset == (9 if step == "before the journal" else 7)
     assert sorted(file.name for file in path.parent.glob("*.rebuilt")) == []
@@ -121,14 +122,14 @@ def test_killed_in_the_middle(path: Path, monkeypatch: pytest.MonkeyPatch, step:
 
 def test_another_groups_csv(path: Path) -> None:
     """The CSV of another group is refused; the message names the setting."""
-    other = CsvRefill(path, Identity(cluster="c", topic="t", group="other"))
+    other = CsvRefill(path, Identity(cluster="c", topic="t", group="other"), LAYOUT)
     with pytest.raises(JournalForeignError, match="CSV_PATH"), other.locked():
         pass
 
 
 def test_a_scorer_that_holds_the_lock(path: Path) -> None:
     """A lock that a scorer holds is waited for, then reported."""
-    writing = CsvRefill(path, IDENTITY, patience_s=0.1)
+    writing = CsvRefill(path, IDENTITY, LAYOUT, patience_s=0.1)
     lock = FileLock(path.with_name(f".{path.name}.lock"), 1)
     with lock.held(), pytest.raises(SinkUnavailableError, match="lock"), writing.locked():
         pass
@@ -147,6 +148,6 @@ def test_a_folder_that_can_not_be_synced(path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(os, "fsync", fsync)
     refill(path)
     assert stored_in_csv(path) == {0: list(range(5, 8))}
-    sink = CsvSink(path, IDENTITY)
+    sink = CsvSink(path, IDENTITY, LAYOUT)
     sink.append([batch(0, sink.acquire([0])[0].token, range(8, 12))])
     assert stored_in_csv(path) == {0: list(range(5, 12))}

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
+from tests.scores import HEADER, LAYOUT
 
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError, SinkUnavailableError
-from fraudstream.scored_payment import HEADER
 from scorer.csv_sink import CsvSink
 
 
@@ -25,7 +25,7 @@ def path(tmp_path: Path) -> Path:
 
 def write(path: Path, offsets: range) -> None:
     """Append as the partition's next owner."""
-    sink = CsvSink(path, IDENTITY)
+    sink = CsvSink(path, IDENTITY, LAYOUT)
     assert sink.append([batch(0, sink.acquire([0])[0].token, offsets)]) == {0}
 
 
@@ -102,7 +102,7 @@ def test_one_torn_journal_slot_leaves_the_other(path: Path) -> None:
             original = file.read(1)
             file.seek(-1, 1)
             file.write(bytes([original[0] ^ 1]))
-        token = CsvSink(path, IDENTITY).acquire([0])
+        token = CsvSink(path, IDENTITY, LAYOUT).acquire([0])
         assert token[0].decided is None or token[0].decided.offset == 4
         write(path, range(5))
         assert stored_in_csv(path) == {0: list(range(5))}
@@ -127,7 +127,7 @@ def test_an_empty_csv_gets_its_header(tmp_path: Path) -> None:
 
 def test_another_cluster_moves_the_csv_aside(path: Path) -> None:
     """Offsets of another cluster mean nothing in this one."""
-    sink = CsvSink(path, Identity(cluster="other", topic="t", group="g"))
+    sink = CsvSink(path, Identity(cluster="other", topic="t", group="g"), LAYOUT)
     assert sink.is_new()
     assert sink.append([batch(0, sink.acquire([0])[0].token, range(2))]) == {0}
     assert stored_in_csv(moved_aside(path, "former")) == {0: list(range(5))}
@@ -137,7 +137,7 @@ def test_another_cluster_moves_the_csv_aside(path: Path) -> None:
 def test_another_group_is_refused_by_name(path: Path) -> None:
     """Two groups would each write every payment."""
     with pytest.raises(JournalForeignError, match=r"CSV_PATH.*'g'.*'other'"):
-        CsvSink(path, Identity(cluster="c", topic="t", group="other")).acquire([0])
+        CsvSink(path, Identity(cluster="c", topic="t", group="other"), LAYOUT).acquire([0])
 
 
 def test_a_folder_in_place_of_the_csv_is_reported(tmp_path: Path) -> None:
@@ -145,13 +145,13 @@ def test_a_folder_in_place_of_the_csv_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.mkdir()
     with pytest.raises(SinkUnavailableError, match=r"scores\.csv"):
-        CsvSink(path, IDENTITY).acquire([0])
+        CsvSink(path, IDENTITY, LAYOUT).acquire([0])
 
 
 def test_a_missing_folder_is_waited_for(tmp_path: Path) -> None:
     """The sink works as soon as the folder exists."""
     path = tmp_path / "outputs" / "scores.csv"
-    sink = CsvSink(path, IDENTITY)
+    sink = CsvSink(path, IDENTITY, LAYOUT)
     with pytest.raises(SinkUnavailableError, match="outputs"):
         sink.acquire([0])
     path.parent.mkdir()
@@ -161,7 +161,7 @@ def test_a_missing_folder_is_waited_for(tmp_path: Path) -> None:
 def test_a_lock_held_by_another_process_is_reported(path: Path) -> None:
     """After its timeout, the sink reports which process holds the lock instead of waiting forever."""
     with FileLock(path.with_name(f".{path.name}.lock"), 0.1).held(), pytest.raises(SinkUnavailableError, match="lock"):
-        CsvSink(path, IDENTITY, patience_s=0.05).acquire([0])
+        CsvSink(path, IDENTITY, LAYOUT, patience_s=0.05).acquire([0])
 
 
 def test_a_deleted_lock_file_is_recreated(path: Path) -> None:
@@ -181,7 +181,7 @@ def journal(path: Path) -> Path:
 def test_rotation_keeps_every_row_once(tmp_path: Path) -> None:
     """At the limit a new file begins; the old ones keep their numbers and rows."""
     path = tmp_path / "scores.csv"
-    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    sink = CsvSink(path, IDENTITY, LAYOUT, rotate_bytes=1_000)
     token = sink.acquire([0])[0].token
     for start in range(0, 60, 6):
         sink.append([batch(0, token, range(start, start + 6))])
@@ -195,7 +195,7 @@ def test_rotation_keeps_every_row_once(tmp_path: Path) -> None:
 def test_a_replay_finds_its_rows_in_a_rotated_file(tmp_path: Path) -> None:
     """Another partition's append may rotate the file before this one's transaction is committed."""
     path = tmp_path / "scores.csv"
-    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    sink = CsvSink(path, IDENTITY, LAYOUT, rotate_bytes=1_000)
     tokens = {partition: holding.token for partition, holding in sink.acquire([0, 1]).items()}
     sink.append([batch(0, tokens[0], range(20), version="old")])
     sink.append([batch(1, tokens[1], range(2))])
@@ -215,7 +215,7 @@ def test_killed_in_the_middle_of_a_rotation(tmp_path: Path, next_file: str | Non
         write(path, range(20, 22))
     assert logs == []
     assert stored_in_csv(path) == {0: [20, 21]}
-    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    sink = CsvSink(path, IDENTITY, LAYOUT, rotate_bytes=1_000)
     token = sink.acquire([0])[0].token
     for start in range(22, 50, 4):
         sink.append([batch(0, token, range(start, start + 4))])
@@ -226,7 +226,7 @@ def test_killed_in_the_middle_of_a_rotation(tmp_path: Path, next_file: str | Non
 def test_a_lost_journal_never_costs_a_kept_file(tmp_path: Path) -> None:
     """Rotation continues after the highest existing number, and the first offset is recovered."""
     path = tmp_path / "scores.csv"
-    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    sink = CsvSink(path, IDENTITY, LAYOUT, rotate_bytes=1_000)
     token = sink.acquire([0])[0].token
     for start in range(0, 40, 8):
         sink.append([batch(0, token, range(start, start + 8))])
@@ -244,7 +244,7 @@ def test_a_lost_journal_never_costs_a_kept_file(tmp_path: Path) -> None:
 def test_a_recreated_topic_moves_kept_files_aside_too(tmp_path: Path) -> None:
     """Numbers start again, and old rows are not mixed with new ones."""
     path = tmp_path / "scores.csv"
-    sink = CsvSink(path, IDENTITY, rotate_bytes=1_000)
+    sink = CsvSink(path, IDENTITY, LAYOUT, rotate_bytes=1_000)
     sink.append([batch(0, sink.acquire([0])[0].token, range(20))])
     token = sink.acquire([0])[0].token
     sink.append([batch(0, token, range(20, 22))])
@@ -262,7 +262,7 @@ def test_a_folder_that_can_not_be_synced(tmp_path: Path, monkeypatch: pytest.Mon
         raise OSError(number, os.strerror(number))
 
     monkeypatch.setattr(os, "fsync", fsync)
-    sink = CsvSink(tmp_path / "scores.csv", IDENTITY)
+    sink = CsvSink(tmp_path / "scores.csv", IDENTITY, LAYOUT)
     if number == errno.EIO:
         with pytest.raises(SinkUnavailableError):
             sink.acquire([0])

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.letters import GOOD, NOW_MS, TARGET, indexed, letter_record, marker_record
-from tests.scores import Record
+from tests.scores import FORMAT, Record
 
 from cli.dlq import listing
 from cli.dlq.choosing import Choice, LetterPlace, Status, moment_ms
@@ -156,7 +156,7 @@ def test_a_plan_with_a_file(tmp_path: Path) -> None:
             for offset, value in ((1, GOOD.decode()), (2, "x" * 5_000), (3, "{}"))
         )
     )
-    one = planned(index, Choice(status="open"), Edited(file).edits, TARGET, again=False, limit=None)
+    one = planned(index, Choice(status="open"), Edited(file, FORMAT.payment).edits, TARGET, again=False, limit=None)
     assert places(one) == [(0, 1), (0, 3)]
     assert one.left_out == {CUT: 1}
     assert (one.edited_count, one.verdicts) == (2, {"missing_field": 1})

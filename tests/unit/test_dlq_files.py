@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.letters import headers, letter_of, letter_record, values
+from tests.scores import FORMAT
 
 from cli.dlq.choosing import LetterPlace
 from cli.dlq.edited import Edited, EditedFileError
@@ -36,7 +37,7 @@ def test_an_edited_file_gives_each_value(contents: list[bytes | None], end: byte
     with TemporaryDirectory() as folder:
         path = Path(folder) / "edited.jsonl"
         path.write_bytes((b"\xef\xbb\xbf" if mark else b"") + b"".join(line.encode() + end for line in lines))
-        edited = Edited(path)
+        edited = Edited(path, FORMAT.payment)
         with edited.opened() as file:
             assert [edited.value(LetterPlace(0, number), file) for number in range(len(contents))] == contents
 
@@ -64,17 +65,17 @@ def test_a_wrong_line_is_named(tmp_path: Path, line: bytes, expected: str) -> No
     file = tmp_path / "edited.jsonl"
     file.write_bytes(b'{"partition":0,"offset":1,"value":"x"}\n' + line + b"\n")
     with pytest.raises(EditedFileError, match=r"edited.jsonl, line 2: .*nothing was sent") as raised:
-        Edited(file)
+        Edited(file, FORMAT.payment)
     assert expected in str(raised.value)
 
 
 def test_a_missing_or_changed_file(tmp_path: Path) -> None:
     """The error states that the file can't be read, or that it has changed."""
     with pytest.raises(EditedFileError, match="can't be read"):
-        Edited(tmp_path / "absent")
+        Edited(tmp_path / "absent", FORMAT.payment)
     file = tmp_path / "edited.jsonl"
     file.write_bytes(b'{"partition":0,"offset":1,"value":"x"}\n')
-    edited = Edited(file)
+    edited = Edited(file, FORMAT.payment)
     file.write_bytes(b'{"partition":0,"offset":1,"value":"y"}\n')
     with edited.opened() as opened, pytest.raises(EditedFileError, match="changed"):
         edited.value(LetterPlace(0, 1), opened)

@@ -7,6 +7,7 @@ from hashlib import sha256
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.letters import GOOD, letter_of, letter_record
+from tests.scores import FORMAT
 
 from cli.dlq import showing
 from cli.dlq.lines import export_line
@@ -31,7 +32,7 @@ def test_everything_of_a_letter() -> None:
     own: Headers = [("trace", b"a\x1b"), ("null", None), (REPLAY_OF, b"dlq/0/1")]
     letter = letter_of(letter_record(7, b"{\n\x1b[2J\xff", own=own), 3)
     marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, edited=True, again=False)
-    text = showing.text(letter, [marker], "dlq", 1_000)
+    text = showing.text(letter, [marker], "dlq", 1_000, FORMAT.payment, masks=False)
     for expected in (
         "dead letter 3/7 of dlq",
         "in, partition 0, offset 77",
@@ -43,12 +44,14 @@ def test_everything_of_a_letter() -> None:
         "  {\n  \\x1b[2J\\xff",
     ):
         assert expected in text
-    assert "not yet" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
-    assert "can be scored" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0)
-    assert "a tombstone" in showing.text(letter_of(letter_record(1, None)), [], "dlq", 0)
+    assert "not yet" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0, FORMAT.payment, masks=False)
+    assert "can be scored" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0, FORMAT.payment, masks=False)
+    assert "a tombstone" in showing.text(letter_of(letter_record(1, None)), [], "dlq", 0, FORMAT.payment, masks=False)
     incomplete = letter_of(letter_record(1, GOOD, key=b"k" * 6_000, limit=5_000))
-    text = showing.text(incomplete, [], "dlq", 0)
+    text = showing.text(incomplete, [], "dlq", 0, FORMAT.payment, masks=False)
     assert f"key, 6,000 bytes, too large for the topic; SHA-256 {sha256(6_000 * b'k').hexdigest()}" in text
     assert "can't be replayed: its key or headers were removed" in text
     assert json.loads(export_line(incomplete, 0, ()))["removed"][0]["bytes"] == 6_000
-    assert "only the first 5,000" in showing.text(letter_of(letter_record(1, b"x" * 6_000)), [], "dlq", 0)
+    assert "only the first 5,000" in showing.text(
+        letter_of(letter_record(1, b"x" * 6_000)), [], "dlq", 0, FORMAT.payment, masks=False
+    )

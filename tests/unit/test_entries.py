@@ -6,14 +6,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import PAYMENT, One, Record, csv_chunk, payments, scored_values
+from tests.scores import FIELDS, FORMAT, LAYOUT, PAYMENT, One, Record, csv_chunk, payments, scored_values
 
-from cli.audit.entries import dead_entries, row_entries, scored_again, scored_entries
+from cli.audit.entries import ScoredEntries, dead_entries, row_entries, scored_again, stored_format
 from fraudstream.dead_letter import Place, dead_letter_headers
-from fraudstream.payment import FIELDS, InvalidPayment
-from fraudstream.scored_payment import Texts
+from fraudstream.payment import InvalidPayment
 
 TOPIC = "payments"
+ENTRIES = ScoredEntries(FORMAT)
+STORED = stored_format(FORMAT.schema)
 
 scored = st.builds(
     One,
@@ -33,10 +34,10 @@ def test_row_and_scored_record_are_equal(one: One) -> None:
     row, (value,) = csv_chunk([one]), scored_values([one])
     record = Record(value, timestamp=one.timestamp_ms)
     problems: list[str] = []
-    rows = row_entries([row.rstrip()], 3, problems.append)
-    assert rows == scored_entries([record], 3, problems.append)
+    rows = row_entries([row.rstrip()], LAYOUT, 3, problems.append)
+    assert rows == ENTRIES.entries([record], 3, problems.append)
     assert rows[0][0] == one.offset
-    assert Texts.of(scored_again([record], problems.append)).csv_chunk() == row
+    assert STORED.texts(scored_again([record], STORED, problems.append)).csv_chunk() == row
     assert not problems
 
 
@@ -44,19 +45,19 @@ def test_row_and_scored_record_are_equal(one: One) -> None:
 def test_no_scored_record(value: bytes | None) -> None:
     """An invalid scored record is reported with its place, and left out."""
     problems: list[str] = []
-    assert scored_entries([Record(value)], 3, problems.append) == []
-    assert len(scored_again([Record(value)], problems.append)) == 0
+    assert ENTRIES.entries([Record(value)], 3, problems.append) == []
+    assert len(scored_again([Record(value)], STORED, problems.append)) == 0
     assert len(problems) == 2
     assert all(problem.startswith("scored topic, offset 5: ") for problem in problems)
 
 
-@pytest.mark.parametrize(("name", "value"), [("failed_logins", -1), ("amount", "5"), ("fraud_probability", 1.5)])
+@pytest.mark.parametrize(("name", "value"), [("failed_logins", 0.5), ("amount", "5"), ("payment_id", None), ("fraud_probability", 1.5)])
 def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -> None:
     """A record of another writer is left out of the new scoring, and reported with the field that is wrong."""
     one = One(PAYMENT, 0.5, "review", "v", 0, 3, 7)
     event = json.loads(scored_values([one])[0])
     problems: list[str] = []
-    assert len(scored_again([Record(json.dumps(event | {name: value}).encode())], problems.append)) == 0
+    assert len(scored_again([Record(json.dumps(event | {name: value}).encode())], STORED, problems.append)) == 0
     assert name.removeprefix("fraud_") in problems[0]
 
 
@@ -64,7 +65,8 @@ def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -
     ("line", "problems"),
     [
         (b"a,b,3,7", 1),
-        (b"t,x,1,0,0,0,0,0.5,approve,v,3,7", 1),
+        (b"t,7,1,0,0,0,0.5,approve,v,3,7", 1),
+        (b't,7,1,0,0,0,"0,0.5,approve,v,3,7', 1),
         (b"t,7,1,0,0,0,0,half,approve,v,3,7", 1),
         (b"t,7,1,0,0,0,0,0.5,approve,v,3,seven", 1),
         (b"t,7,1,0,0,0,0,0.5,approve,v,33,7", 0),
@@ -74,7 +76,7 @@ def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -
 def test_no_row(line: bytes, problems: int) -> None:
     """An invalid row of this partition is reported; one of another partition is skipped."""
     reported: list[str] = []
-    assert row_entries([line], 3, reported.append) == []
+    assert row_entries([line], LAYOUT, 3, reported.append) == []
     assert len(reported) == problems
 
 
@@ -105,5 +107,7 @@ def test_dead_letters(headers: list[tuple[str, bytes | None]], entries: list[tup
 def test_the_payment_is_whole() -> None:
     """A payment read back from its scored record has all fields."""
     (value,) = scored_values([One(PAYMENT, 0.5, "review", "v", 0, 3, 7)])
-    assert {name: column[0] for name, column in scored_again([Record(value)], print).payments.items()} == PAYMENT
+    assert {
+        name: column[0] for name, column in scored_again([Record(value)], STORED, print).payments.items()
+    } == PAYMENT
     assert PAYMENT.keys() == FIELDS.keys()

@@ -6,12 +6,12 @@ import time
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import PAYMENT, One, csv_chunk
+from tests.scores import FORMAT, LAYOUT, PAYMENT, One, Payment, csv_chunk
 
 from cli import __main__ as command_line
 from cli.erase.wanted import Rows, ScoredPlace, Wanted
-from fraudstream.payment import Payment
 
+ID = FORMAT.schema.fields[FORMAT.schema.id]
 IDS = st.integers(1, 2**63 - 1)
 SMALL = st.integers(1, 99)
 
@@ -49,7 +49,7 @@ SMALL = st.integers(1, 99)
 )
 def test_an_id_in_any_text(value: bytes | None, named: bool) -> None:
     """An id is found in valid and invalid JSON, but never as another number or another field."""
-    assert Wanted(payment_ids=frozenset([7])).names_payment(value) is named
+    assert Wanted(id_field=ID, payment_ids=frozenset([7])).names_payment(value) is named
 
 
 @pytest.mark.parametrize(
@@ -58,7 +58,7 @@ def test_an_id_in_any_text(value: bytes | None, named: bool) -> None:
 @pytest.mark.parametrize("start", [b"", b"payment_id", b"payment_id:", b"payment_id:7.0"])
 def test_long_texts_are_searched_in_one_pass(start: bytes, part: bytes) -> None:
     """Eight times the text takes about eight times as long, not 64 times, whatever it holds."""
-    wanted = Wanted(payment_ids=frozenset([7]))
+    wanted = Wanted(id_field=ID, payment_ids=frozenset([7]))
     text = part * (4_000_000 // len(part))
 
     def seconds(value: bytes) -> float:
@@ -72,7 +72,7 @@ def test_long_texts_are_searched_in_one_pass(start: bytes, part: bytes) -> None:
 @given(ids=st.frozensets(SMALL, max_size=4), key=st.none() | st.binary(max_size=2), other=SMALL)
 def test_valid_messages(ids: frozenset[int], key: bytes | None, other: int) -> None:
     """An id is found with spaces or without, and never in the message of another payment."""
-    wanted = Wanted(payment_ids=ids, keys=frozenset([b"k"]))
+    wanted = Wanted(id_field=ID, payment_ids=ids, keys=frozenset([b"k"]))
     payment: Payment = {**PAYMENT, "payment_id": other}
     for separators in ((",", ":"), (", ", ": ")):
         value = json.dumps(payment, separators=separators).encode()
@@ -86,12 +86,12 @@ def test_rows(one: int, other: int, partition: int, offset: int) -> None:
     """Rows match by id anywhere; by place only together with the id, as a re-created topic has the place again."""
     payment: Payment = {**PAYMENT, "payment_id": one}
     line = csv_chunk([One(payment, 0.5, "review", "v1", 0, partition, offset)])
-    assert Rows([one], []).match(line)
-    assert Rows([other], []).match(line) is (one == other)
-    assert Rows([], [ScoredPlace(partition, offset, one)]).match(line)
-    assert Rows([], [ScoredPlace(partition, offset, other)]).match(line) is (one == other)
-    assert not Rows([], [ScoredPlace(partition, offset + 1, one)]).match(line)
-    assert Rows([one], []).match(line[: line.index(b"review")])
+    assert Rows([one], []).match(line, LAYOUT)
+    assert Rows([other], []).match(line, LAYOUT) is (one == other)
+    assert Rows([], [ScoredPlace(partition, offset, one)]).match(line, LAYOUT)
+    assert Rows([], [ScoredPlace(partition, offset, other)]).match(line, LAYOUT) is (one == other)
+    assert not Rows([], [ScoredPlace(partition, offset + 1, one)]).match(line, LAYOUT)
+    assert Rows([one], []).match(line[: line.index(b"review")], LAYOUT)
 
 
 def test_without_the_archiver(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -5,10 +5,11 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import message, payments
+from tests.scores import FORMAT, message, payments
 
-from fraudstream.payment import InvalidPayment, Payment, decode, decode_all
+from fraudstream.payment import InvalidPayment
 
+decode, decode_all = FORMAT.payment.decode, FORMAT.payment.decode_all
 GOOD = message(amount=1200, country_risk_score=0.68, failed_logins=3, transaction_hour=18)
 
 
@@ -94,7 +95,7 @@ def test_a_wrong_field_is_dead_and_named(name: str, raw: str) -> None:
     assert event.detail.startswith(f"{name}: ")
 
 
-@pytest.mark.parametrize("name", Payment.__annotations__)
+@pytest.mark.parametrize("name", FORMAT.schema.fields)
 def test_a_missing_field_is_dead_and_named(name: str) -> None:
     """Each field is required."""
     fields = json.loads(GOOD)

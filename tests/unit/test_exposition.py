@@ -15,6 +15,8 @@ from tests.unit.test_replicas import scorer
 from dashboard.board import Board
 from dashboard.exposition import Reading, reading, status_of
 from dashboard.replicas import Answer, Replicas
+from fraudstream.payment_schema import default_schema
+from fraudstream.scored_payment import ScoredFormat
 
 WHOLE = generate_latest(scorer(5, [3]).registry).decode()
 OURS = [line for line in WHOLE.splitlines() if line.startswith("fraudstream_")]
@@ -32,7 +34,7 @@ HOSTILE = {
     "a negative partition": 'fraudstream_lag_records{partition="-1"} 1',
     "a long line": f'fraudstream_model_info{{role="{"x" * 1_000}",version="1",kind="1"}} 1',
     "many models": "\n".join(f'fraudstream_model_info{{role="a",version="{n}",kind="c"}} 1' for n in range(101)),
-    "many fields": "\n".join(f'fraudstream_drift_psi{{field="{n}"}} 1' for n in range(101)),
+    "many fields": "\n".join(f'fraudstream_drift_psi{{field="{n}"}} 1' for n in range(202)),
     "many partitions": "\n".join(f'fraudstream_partition_ready{{partition="{n}"}} 1' for n in range(10_001)),
     "a list": "[]",
     "nothing": "",
@@ -64,7 +66,7 @@ def test_any_text_is_a_reading_or_a_value_error() -> None:
     """After thousands of damaged expositions from the same replica, the board can always be shown."""
     rng = random.Random(14)  # repeatable
     replicas = Replicas()
-    board = Board("kafka:9092", replicas, 0.0)
+    board = Board("kafka:9092", ScoredFormat(default_schema()), replicas, 0.0)
     read = 0
     for number in range(CASES):
         try:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from tests.fuzz import cases
-from tests.scores import PAYMENT, One, Record, scored_values
+from tests.scores import FORMAT, LAYOUT, PAYMENT, One, Record, scored_values
 
-from archiver.rows import letter_row, replay_row, scored_row
-from cli.audit.entries import dead_entries, row_entries, scored_again, scored_entries
+from archiver.rows import Rows, letter_row, replay_row
+from cli.audit.entries import ScoredEntries, dead_entries, row_entries, scored_again, stored_format
 from cli.audit.replays import Replays
 from cli.csv.reading import CsvSnapshot
 from cli.dlq.choosing import Choice
@@ -31,9 +31,11 @@ from fraudstream.csv_file.journal import Journal, Mark, State
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers, replayed
-from fraudstream.payment import InvalidPayment, decode
-from fraudstream.scored_payment import scored_payment
+from fraudstream.payment import InvalidPayment
+from fraudstream.runtime.settings import TopicSettings
 
+ROWS = Rows(FORMAT.schema, TopicSettings.from_env({}))
+ENTRIES, STORED = ScoredEntries(FORMAT), stored_format(FORMAT.schema)
 CASES = cases(20_000)
 FILES = cases(1_000)
 NOW = "2026-01-01T00:00:00.000Z"
@@ -85,17 +87,17 @@ def ignore(_: str) -> None:
 
 def wire(data: bytes) -> None:
     """Parse a payment's message."""
-    decode(data)
+    FORMAT.payment.decode(data)
 
 
 def scored(data: bytes) -> None:
     """Parse a record of the scored topic, as archiver, page and verify do."""
     record = Record(data)
-    if payment := scored_payment(data):
-        second_of(payment["scored_at"])
-    scored_row("in", record, NOW)
-    scored_entries([record], 3, ignore)
-    scored_again([record], ignore)
+    if payment := FORMAT.read(data):
+        second_of(payment.scored_at)
+    ROWS.scored_row(record, NOW)
+    ENTRIES.entries([record], 3, ignore)
+    STORED.texts(scored_again([record], STORED, ignore)).csv_chunk()
 
 
 def headers(data: bytes) -> None:
@@ -110,10 +112,10 @@ def headers(data: bytes) -> None:
         letter_row("dlq", 3, record, NOW)
         replay_row("dlq", 3, record, NOW)
         dead_entries([record], "in", 3, ignore)
-        shown_letter(3, record)
+        shown_letter(3, record, is_masked=False)
         dead_reason(record)
         Replays(3, 0).add([record])
-        index = Index(judged=True)
+        index = Index(FORMAT.payment)
         index.add(3, [record])
         letters = listed(index, Choice())
         text(letters, "dlq", 5, 0)
@@ -131,7 +133,7 @@ def edited_line(data: bytes) -> None:
 
 def csv_rows(data: bytes) -> None:
     """Parse a row of the CSV."""
-    row_entries([data], 3, ignore)
+    row_entries([data], LAYOUT, 3, ignore)
 
 
 HEADERS = b"\n".join(
@@ -209,10 +211,10 @@ def test_any_csv_and_any_edited_file_are_read_or_refused(tmp_path: Path) -> None
     rows, lines = PARSERS["csv rows"][1][0] * 3, PARSERS["edited lines"][1][0] + b"\n"
     for _ in range(FILES):
         path.write_bytes(mutated(rng, rows))
-        with CsvSnapshot([path]) as snapshot:
+        with CsvSnapshot([path], LAYOUT) as snapshot:
             for partition in snapshot.partitions:
-                for some in snapshot.lines(partition):
-                    row_entries(some, partition, ignore)
+                for layout, some in snapshot.lines(partition):
+                    row_entries(some, layout, partition, ignore)
         path.write_bytes(mutated(rng, lines))
         with suppress(EditedFileError):
-            Edited(path)
+            Edited(path, FORMAT.payment)

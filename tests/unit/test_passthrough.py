@@ -8,11 +8,12 @@ import pydantic_core
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import PAYMENT
+from tests.scores import FORMAT, PAYMENT
 
-from fraudstream.payment import InvalidPayment, decode
-from fraudstream.scored_payment import DOUBLED, RESERVED, TOO_LARGE, UNREADABLE, is_ours, scored_payment
-from scorer.passthrough import passed
+from fraudstream.payment import InvalidPayment
+from fraudstream.payment_schema import default_schema
+from fraudstream.scored_payment import DOUBLED, RESERVED, TOO_LARGE, UNREADABLE, is_ours
+from scorer.passthrough import PassThrough
 
 OURS = (
     b',"fraud_probability":0.500000,"decision":"review","model_version":"v","reasons":[],'
@@ -22,11 +23,12 @@ OWN: dict[str, Any] = json.loads(b'{"x":0' + OURS)
 del OWN["x"]
 FIELDS = json.dumps(PAYMENT)[1:-1]
 DECLARED = f"{{{FIELDS}}}"
+passed = PassThrough(default_schema()).passed
 
 
 def one(value: bytes) -> tuple[bytes, str]:
     """Return the scored record of a valid payment, and the cause of a removal."""
-    assert not isinstance(decode(value), InvalidPayment), "the payment itself is valid"
+    assert not isinstance(FORMAT.payment.decode(value), InvalidPayment), "the payment itself is valid"
     found = passed([value], lambda _: DECLARED)
     return found.heads[0].encode() + OURS, found.removed.get(0, "")
 
@@ -41,7 +43,7 @@ def check(value: bytes, others: dict[str, Any]) -> None:
     found = members(value)
     assert len({name for name, _ in found}) == len(found)
     assert json.loads(value) == {**PAYMENT, **others, **OWN}
-    assert scored_payment(value) is not None
+    assert FORMAT.read(value) is not None
 
 
 SPLICED: dict[str, Callable[[], str]] = {

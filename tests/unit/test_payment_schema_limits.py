@@ -94,7 +94,8 @@ def layout_and_features(text: str) -> tuple[str, str]:
         ("max = 1e12", 'path = "sum.paid"', ""),
         ("max = 1e12", "strict = false", ""),
         ("max = 1e12", "required = false", ""),
-        ("max = 1e12", "secret = true", "layout"),
+        ("max = 9223372036854775807", 'as = "id"', "layout"),
+        ("[fields.failed_logins]", '[fields.note]\ntype = "text"\nsecret = true\n\n[fields.failed_logins]', "layout"),
         ("max = 1e12", 'as = "paid"', "layout"),
         (
             '[fields.is_new_device]\ntype = "integer"\nmin = 0\nmax = 1',

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
 from tests.integration.scorer import payment, save_model
+from tests.scores import LAYOUT
 
 from archiver.database import Database, address
 from cli import __main__ as cli
@@ -58,7 +59,7 @@ def _plant(path: Path, victim: Path) -> None:
 
 
 def _use(path: Path) -> None:
-    sink = CsvSink(path, IDENTITY, patience_s=0.2)
+    sink = CsvSink(path, IDENTITY, LAYOUT, patience_s=0.2)
     sink.claim()
     try:
         sink.append([batch(0, sink.acquire([0])[0].token, range(5))])
@@ -108,14 +109,14 @@ def test_a_rotated_file_that_is_a_link_is_not_read(folder: Path, victim: Path) -
     _use(folder / NAME)
     _plant(folder / "scores.0001.csv", victim)
     with pytest.raises(SinkUnavailableError, match="a symbolic link"):
-        CsvSnapshot(reading.files(folder / NAME))
+        CsvSnapshot(reading.files(folder / NAME), LAYOUT)
 
 
 def test_a_rebuild_writes_through_no_link(folder: Path, victim: Path) -> None:
     """The new file replaces the link that was planted under its temporary name."""
     _use(folder / NAME)
     _plant(folder / f".{NAME}.rebuilt", victim)
-    writing = CsvRefill(folder / NAME, IDENTITY)
+    writing = CsvRefill(folder / NAME, IDENTITY, LAYOUT)
     with writing.locked() as state:
         (folder / NAME).unlink()
         writing.finish(state, {})
@@ -135,7 +136,7 @@ def test_an_erasure_reads_and_writes_through_no_link(folder: Path, victim: Path,
     victim.write_bytes(stolen)
     _plant(folder / name, victim)
     with pytest.raises(SinkUnavailableError, match="a symbolic link"):
-        CsvErasure(folder / NAME, IDENTITY, patience_s=0.2).erase(ERASED, [ErasedPlace(0, 0, 0)])
+        CsvErasure(folder / NAME, IDENTITY, LAYOUT, patience_s=0.2).erase(ERASED, [ErasedPlace(0, 0, 0)])
     assert victim.read_bytes() == stolen
     assert (folder / name).is_symlink()
 
@@ -148,14 +149,14 @@ def test_an_erasure_waits_for_no_fifo(folder: Path, name: str, put: Callable[[Pa
     (folder / name).unlink(missing_ok=True)
     put(folder / name)
     with pytest.raises(SinkUnavailableError, match=name):
-        CsvErasure(folder / NAME, IDENTITY, patience_s=0.2).erase(ERASED, [ErasedPlace(0, 0, 0)])
+        CsvErasure(folder / NAME, IDENTITY, LAYOUT, patience_s=0.2).erase(ERASED, [ErasedPlace(0, 0, 0)])
 
 
 def test_counting_reads_no_links(folder: Path, victim: Path) -> None:
     """`erase --dry-run` counts."""
     _plant(folder / "scores.0001.csv", victim)
     with pytest.raises(SinkUnavailableError, match="a symbolic link"):
-        CsvErasure(folder / NAME, IDENTITY).count(ERASED)
+        CsvErasure(folder / NAME, IDENTITY, LAYOUT).count(ERASED)
 
 
 def test_the_copies_of_an_erasure_replace_links(folder: Path, victim: Path) -> None:
@@ -164,7 +165,7 @@ def test_the_copies_of_an_erasure_replace_links(folder: Path, victim: Path) -> N
     (folder / "scores.0001.csv").write_bytes(b"1\n2\n")
     for name in (f".{NAME}.erasing", ".scores.0001.csv.erasing", f".{NAME}.erased.part", f".{NAME}.rebuilt"):
         _plant(folder / name, victim)
-    assert CsvErasure(folder / NAME, IDENTITY).erase(ERASED, [ErasedPlace(0, 0, 0)])
+    assert CsvErasure(folder / NAME, IDENTITY, LAYOUT).erase(ERASED, [ErasedPlace(0, 0, 0)])
     assert (folder / "scores.0001.csv").read_bytes() == b"2\n"
     assert victim.read_bytes() == SECRET
 
@@ -189,7 +190,7 @@ def test_the_list_and_the_copy_belong_to_owner_and_group(folder: Path) -> None:
     owner = kept.stat().st_uid
     before = os.umask(0)
     try:
-        CsvErasure(folder / NAME, IDENTITY).erase(ERASED, [ErasedPlace(0, 0, 0)])
+        CsvErasure(folder / NAME, IDENTITY, LAYOUT).erase(ERASED, [ErasedPlace(0, 0, 0)])
     finally:
         os.umask(before)
     assert stat.S_IMODE((folder / f".{NAME}.erased").stat().st_mode) == 0o660

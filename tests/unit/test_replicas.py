@@ -6,6 +6,7 @@ from prometheus_client import generate_latest
 
 from dashboard.exposition import Reading, reading
 from dashboard.replicas import Answer, Replicas
+from fraudstream.payment_schema import default_schema
 from fraudstream.runtime.metrics import ArchiverMetrics, ProducerMetrics, ScorerMetrics, ServiceMetrics
 
 
@@ -44,6 +45,49 @@ def test_a_scorer_is_read_as_it_shows_itself() -> None:
     ]
     assert replicas.models() == {("champion", "v1", "hgb"): 1}
     assert replicas.drift() == [{"field": "amount", "psi": 0.5, "limit": 0.25, "drifting": True}]
+
+
+def test_the_rule_of_a_model_outlives_it() -> None:
+    """Payments that an earlier model decided are still explained by its rule; at most 16 rules are kept."""
+    replicas, metrics = Replicas(), scorer(1, [])
+    metrics.threshold.labels("old", "review").set(0.03)
+    metrics.threshold.labels("old", "block").set(0.6)
+    replicas.update("scorer:9400", {"a": Answer("one", exposition(metrics))}, 0.0)
+    metrics.threshold.clear()
+    for kind, cost in (("fraud", 15), ("review", 5), ("wrong_block", 100)):
+        metrics.cost.labels("new", kind).set(cost)
+    replicas.update("scorer:9400", {"a": Answer("one", exposition(metrics))}, 2.0)
+    assert replicas.rules() == {"old": {"thresholds": {"review": 0.03, "block": 0.6}}}  # the new one is incomplete
+    metrics.min_block_probability.labels("new").set(0.5)
+    replicas.update("scorer:9400", {"a": Answer("one", exposition(metrics))}, 4.0)
+    costs = {"fraud": 15, "review": 5, "wrong_block": 100, "min_block": 0.5}
+    assert replicas.rules() == {"old": {"thresholds": {"review": 0.03, "block": 0.6}}, "new": {"costs": costs}}
+    for number in range(40):
+        metrics.threshold.clear()
+        metrics.threshold.labels(f"{number}", "review").set(0.1)
+        metrics.threshold.labels(f"{number}", "block").set(0.2)
+        replicas.update("scorer:9400", {"a": Answer("one", exposition(metrics))}, 5.0 + number)
+    assert len(replicas.rules()) == 16
+    assert "new" in replicas.rules()  # still in use
+
+
+def test_services_of_another_schema_are_named() -> None:
+    """A service without the metric, of an earlier release, and one that does not answer are not compared."""
+    replicas = Replicas()
+    layouts = {"x-scorer-2": "aaaaaaaaaaaa", "x-scorer-10": "bbbbbbbbbbbb", "x-scorer-1": "cccccccccccc"}
+    for name, layout in layouts.items():
+        found = exposition(scorer(1, []))
+        assert found.layout == ""
+        found.layout = layout
+        replicas.update(name, {"s": Answer(name, found)}, 0.0)
+    replicas.update("p", {"p": Answer("x-producer-1", exposition(ProducerMetrics()))}, 0.0)
+    exported = ArchiverMetrics()
+    exported.set_schema(default_schema())
+    assert exposition(exported).layout == default_schema().layout_sha256[:12]
+    expected = [{"name": "x-scorer-2", "layout": "aaaaaaaaaaaa"}, {"name": "x-scorer-10", "layout": "bbbbbbbbbbbb"}]
+    assert replicas.other_layouts("cccccccccccc") == expected
+    replicas.update("x-scorer-2", {"s": Answer("x-scorer-2", None, "gone")}, 2.0)
+    assert replicas.other_layouts("cccccccccccc") == expected[1:]
 
 
 def test_an_archiver_shows_how_far_it_is_behind() -> None:

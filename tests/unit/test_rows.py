@@ -7,9 +7,8 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.scores import PAYMENT, One, csv_chunk, payments, scored_values
+from tests.scores import HEADER, LAYOUT, PAYMENT, One, csv_chunk, payments, scored_values
 
-from fraudstream.scored_payment import HEADER, stored_row
 from fraudstream.timestamps import rfc3339
 
 scored = st.builds(
@@ -43,7 +42,8 @@ def test_csv_and_topic_are_equal(batch: list[One]) -> None:
 @given(scored)
 def test_a_row_is_read_back_for_a_replay(one: One) -> None:
     """A replay repeats the stored values."""
-    stored = stored_row(csv_chunk([one]))
+    stored = LAYOUT.stored_row(csv_chunk([one]))
+    assert stored.id == str(one.payment["payment_id"])
     assert (stored.partition, stored.offset) == (one.partition, one.offset)
     assert (stored.fraud_probability, stored.decision) == (one.fraud_probability, one.decision)
 

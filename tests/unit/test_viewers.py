@@ -9,11 +9,13 @@ from tests.unit.test_board import NOW, Record, scored
 from dashboard.board import Board
 from dashboard.replicas import Replicas
 from dashboard.viewers import Viewers
+from fraudstream.payment_schema import default_schema
+from fraudstream.scored_payment import ScoredFormat
 
 
 def board() -> Board:
     """Provide a board with one flagged payment."""
-    made = Board("kafka:9092", Replicas(), NOW)
+    made = Board("kafka:9092", ScoredFormat(default_schema()), Replicas(), NOW)
     made.add_scored(0, [Record(value=scored(1, "review"))], NOW)
     return made
 
@@ -22,7 +24,7 @@ async def ids(events: AsyncGenerator[bytes, None]) -> tuple[str, list[str]]:
     """Return the next event's name, and the ids of its flagged payments."""
     name, data = (await asyncio.wait_for(anext(events), 5)).decode().split("\n", 1)
     event = json.loads(data.removeprefix("data: "))
-    return name.removeprefix("event: "), [payment["payment_id"] for payment in event["flagged"]]
+    return name.removeprefix("event: "), [payment["id"] for payment in event["flagged"]]
 
 
 def test_each_page_gets_each_payment_once() -> None:

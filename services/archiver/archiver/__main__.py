@@ -1,4 +1,4 @@
-"""Wires the archiver: settings → logs → database → loop."""
+"""Wires the archiver: settings → logs → schema → database → loop."""
 
 import asyncio
 import sys
@@ -10,6 +10,7 @@ from archiver.loop import Archiver
 from archiver.report import Report
 from archiver.resumer import PartitionResumer
 from archiver.retention import Retention
+from archiver.rows import Rows
 from archiver.store import Store
 from archiver.worker import Worker
 from fraudstream.kafka.patches import patch_aiokafka
@@ -18,6 +19,7 @@ from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.metrics import ArchiverMetrics
 from fraudstream.runtime.run import run
+from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import (
     ArchiveSettings,
     HeartbeatSettings,
@@ -34,15 +36,17 @@ async def main(stop: asyncio.Event) -> None:
     failpoints.arm(environ.get(failpoints.VARIABLE, ""))
     kafka, topics = KafkaSettings.from_env(environ), TopicSettings.from_env(environ)
     settings = ArchiveSettings.from_env(environ)
-    url = address(settings.database_url)
+    url, schema = address(settings.database_url), load_schema(environ)
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
     heartbeat.beat("waiting for Kafka")
     metrics = ArchiverMetrics()
+    metrics.set_schema(schema)
     archiver = Archiver(
         kafka=kafka,
         topics=topics,
         max_records=settings.max_records,
-        store=Store(database=Database(url)),
+        rows=Rows(schema, topics),
+        store=Store(database=Database(url, schema)),
         retry=DatabaseRetry(Worker("database"), shown(url)),
         resumer=PartitionResumer(kafka, topics, metrics),
         retention=Retention(settings.retention_days),

@@ -14,16 +14,21 @@ import structlog
 from sqlalchemy import URL, Connection, make_url
 from sqlalchemy.exc import ArgumentError, DataError, SQLAlchemyError
 
+from archiver.carrying_over import carry_over
+from archiver.definitions import define
 from archiver.dialects import DIALECTS
 from archiver.rows import Row
 from archiver.schema import METADATA
 from archiver.sqlite import action
 from archiver.upgrade import upgrade
 from fraudstream.errors import SettingsError, SinkUnavailableError
+from fraudstream.payment_schema import PaymentSchema
+from fraudstream.runtime.log_on_change import Every
 
 _FAILED = (SQLAlchemyError, sqlite3.Error, psycopg.Error, OSError)
 _POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 _REASON_CHARACTERS = 300
+_LOG_EVERY_S = 10.0
 _QUOTED = re.compile(r'"([^"]*)"')
 _PART = 4
 """Length of the shortest part of a secret, in characters, that no message may contain."""
@@ -73,7 +78,9 @@ class DatabaseUnavailableError(SinkUnavailableError):
 class Database:
     """Connection that is opened at first use and again after each error; opening it upgrades the schema."""
 
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, payments: PaymentSchema | None = None) -> None:
+        """Take the address, and the declared fields that view and indexes are to follow; None changes neither."""
+        self._payments = payments
         self._dialect = DIALECTS[url.get_backend_name()]
         with _options_accepted():
             self._engine = self._dialect.engine(url)
@@ -121,16 +128,31 @@ class Database:
         with _options_accepted():
             connection = self._engine.connect()
         try:
-            with connection.begin():
-                version = upgrade(connection)
-            if version:
-                self._log.info("schema upgraded", version=version)
+            self._upgrade(connection)
         except BaseException:
             with suppress(*_FAILED):
                 connection.close()
             raise
         self._connection = connection
         return connection
+
+    def _upgrade(self, connection: Connection) -> None:
+        with connection.begin():
+            version = upgrade(connection)
+        if version:
+            self._log.info("schema upgraded", version=version)
+        moved, is_due = 0, Every(_LOG_EVERY_S)
+        for rows in carry_over(connection):
+            moved += rows
+            if is_due.due():
+                self._log.info("rows of the previous schema moved", rows=moved)
+        if moved:
+            self._log.info("all rows of the previous schema moved", rows=moved)
+        if self._payments is None:
+            return
+        with connection.begin():
+            if define(connection, self._payments):
+                self._log.info("view and indexes follow the declared fields", fields=len(self._payments.fields))
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from archiver.positions import Move, Position
 from archiver.report import Report
 from archiver.resumer import PartitionResumer
 from archiver.retention import PIECE, Retention
-from archiver.rows import Batch, batch
+from archiver.rows import Batch, Rows
 from archiver.store import PositionConflictError, Store
 from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
@@ -47,6 +47,7 @@ class Archiver:
     kafka: KafkaSettings
     topics: TopicSettings
     max_records: int
+    rows: Rows
     store: Store
     retry: DatabaseRetry
     resumer: PartitionResumer
@@ -164,7 +165,7 @@ class Archiver:
             return
         began_s = time.monotonic()
         now = rfc3339(time.time_ns() // 1_000_000)
-        rows: Batch = await self.retry.run(stop, batch, fetched, self.topics, now)
+        rows: Batch = await self.retry.run(stop, self.rows.batch, fetched, now)
         new = await self.retry.run(stop, self.store.write, self._cluster, rows, moves, now)
         self._known |= {move.place: move.position for move in moves}
         self._count(rows, new, time.monotonic() - began_s)

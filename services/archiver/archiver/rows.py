@@ -12,10 +12,11 @@ from typing import Any
 from pydantic_core import to_json
 
 from fraudstream.dead_letter import DeadLetter, dead_letter, replayed
-from fraudstream.payment import FIELDS
+from fraudstream.payment_schema import MOST_CHARACTERS, PaymentSchema
+from fraudstream.payment_values import Value
 from fraudstream.record import Headers, Place, Record
 from fraudstream.runtime.settings import TopicSettings
-from fraudstream.scored_payment import Reason, scored_payment
+from fraudstream.scored_payment import Reason, ScoredFormat, ScoredPayment
 from fraudstream.timestamps import Timestamps, rfc3339
 
 Row = tuple[Any, ...]
@@ -29,6 +30,8 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _AHEAD = timedelta(days=1)
 """Maximum by which a scorer's clock may be ahead."""
 _NUL, _NUL_SHOWN = "\x00", "\\x00"
+_NUL_IN_JSON = b"\\u0000"
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,25 +46,87 @@ class Batch:
         return sum(map(len, self.rows.values()))
 
 
-def batch(fetched: Mapping[Place, Sequence[Record]], topics: TopicSettings, archived_at: str) -> Batch:
-    """Return the rows for all fetched records; `archived_at` is now, in RFC 3339."""
-    scored, letters, replays = list[Row](), list[Row](), list[Row]()
-    skipped = {"scored": 0, "dlq": 0}
-    moment, latest = Timestamps().__getitem__, _latest(archived_at)
-    for (topic, partition), records in fetched.items():
-        if topic == topics.scored:
-            rows = [row for record in records if (row := scored_row(topics.input, record, latest, moment))]
-            scored += rows
-            skipped["scored"] += len(records) - len(rows)
-            continue
-        for record in records:
-            if row := letter_row(topic, partition, record, archived_at):
-                letters.append(row)
-            elif row := replay_row(topic, partition, record, archived_at):
-                replays.append(row)
-            else:
-                skipped["dlq"] += 1
-    return Batch(rows={"scored_payments": scored, "dead_letters": letters, "replays": replays}, skipped=skipped)
+class Rows:
+    """Rows of the records of one schema's payments."""
+
+    def __init__(self, schema: PaymentSchema, topics: TopicSettings) -> None:
+        self._topics = topics
+        self._format = ScoredFormat(schema)
+        self._amount = schema.amount
+        columns = [(name, one.column) for name, one in schema.fields.items()]
+        self._columns = None if all(name == column for name, column in columns) else columns
+        self._times = [one.column for one in schema.fields.values() if one.type == "time"]
+        self._has_secrets = any(one.secret for one in schema.fields.values())
+
+    def batch(self, fetched: Mapping[Place, Sequence[Record]], archived_at: str) -> Batch:
+        """Return the rows for all fetched records; `archived_at` is now, in RFC 3339."""
+        scored, letters, replays = list[Row](), list[Row](), list[Row]()
+        skipped = {"scored": 0, "dlq": 0}
+        moment, latest = Timestamps().__getitem__, _latest(archived_at)
+        for (topic, partition), records in fetched.items():
+            if topic == self._topics.scored:
+                rows = [row for record in records if (row := self.scored_row(record, latest, moment))]
+                scored += rows
+                skipped["scored"] += len(records) - len(rows)
+                continue
+            for record in records:
+                if row := letter_row(topic, partition, record, archived_at, with_content=not self._has_secrets):
+                    letters.append(row)
+                elif row := replay_row(topic, partition, record, archived_at):
+                    replays.append(row)
+                else:
+                    skipped["dlq"] += 1
+        return Batch(rows={"scored_payments": scored, "dead_letters": letters, "replays": replays}, skipped=skipped)
+
+    def scored_row(self, record: Record, latest: str, moment: Callable[[int], str] = rfc3339) -> Row | None:
+        """Return a row of scored_payments, or None; `moment` formats a Kafka timestamp as RFC 3339.
+
+        A later `scored_at` is stored as `latest`: a payment of the year 9999 would never expire.
+        """
+        payment = self._format.read(record.value)
+        if payment is None or (scored_at := _utc(payment.scored_at)) is None:
+            return None
+        challenger = payment.challenger_version
+        return (
+            self._topics.input,
+            payment.source_partition,
+            payment.source_offset,
+            record.timestamp,
+            moment(record.timestamp) if record.timestamp in _SHOWN_STAMPS else None,
+            stored_text(str(payment.id)),
+            self._amount_of(payment),
+            self._document(payment),
+            payment.fraud_probability,
+            payment.decision,
+            stored_text(payment.model_version),
+            _reasons(payment.reasons) if payment.reasons else "[]",
+            min(scored_at, latest),
+            payment.challenger_probability,
+            None if challenger is None else stored_text(challenger),
+        )
+
+    def _amount_of(self, payment: ScoredPayment) -> float | None:
+        amount = None if self._amount is None else payment.fields[self._amount]
+        # the amount may be secret, and so a token
+        return float(amount) if isinstance(amount, int | float) else None
+
+    def _document(self, payment: ScoredPayment) -> str:
+        """Return the fields that have a value as a JSON object, by their names in outputs."""
+        fields = payment.fields
+        if self._columns is not None:
+            fields = {column: fields[name] for name, column in self._columns}
+        if None in fields.values():
+            fields = {column: value for column, value in fields.items() if value is not None}
+        if self._times:
+            times = {column: _time(fields[column]) for column in self._times if column in fields}
+            fields = {**fields, **times}
+        try:
+            document = to_json(fields)
+        except ValueError:
+            document = b""  # a lone surrogate
+        if not document or len(document) > MOST_CHARACTERS or _NUL_IN_JSON in document:
+            document = to_json({column: _stored_value(value) for column, value in fields.items()})
+        return document.decode()
 
 
 def _latest(archived_at: str) -> str:
@@ -69,34 +134,24 @@ def _latest(archived_at: str) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def scored_row(input_topic: str, record: Record, latest: str, moment: Callable[[int], str] = rfc3339) -> Row | None:
-    """Return a row of scored_payments, or None; `moment` formats a Kafka timestamp as RFC 3339.
+def _time(value: Value | None) -> Value | None:
+    """Return a time in milliseconds as RFC 3339, in UTC; a token, or a time of no calendar, as it is."""
+    if not isinstance(value, int):
+        return value
+    try:
+        moment = _EPOCH + timedelta(milliseconds=value)
+    except OverflowError:
+        return value
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
-    A later `scored_at` is stored as `latest`: a payment of the year 9999 would never expire.
+
+def letter_row(
+    topic: str, partition: int, record: Record, archived_at: str, *, with_content: bool = True
+) -> Row | None:
+    """Return a row of dead_letters, or None; `topic` and `partition` are the letter's own.
+
+    Without its content, it has neither key, value nor headers: any of them may have a secret, in any form.
     """
-    payment = scored_payment(record.value)
-    if payment is None or (scored_at := _utc(payment["scored_at"])) is None:
-        return None
-    challenger = payment.get("challenger_version")
-    return (
-        input_topic,
-        payment["source_partition"],
-        payment["source_offset"],
-        record.timestamp,
-        moment(record.timestamp) if record.timestamp in _SHOWN_STAMPS else None,
-        *map(payment.get, FIELDS),
-        payment["fraud_probability"],
-        payment["decision"],
-        _clean(payment["model_version"]),
-        _reasons(payment["reasons"]) if payment["reasons"] else "[]",
-        min(scored_at, latest),
-        payment.get("challenger_probability"),
-        None if challenger is None else _clean(challenger),
-    )
-
-
-def letter_row(topic: str, partition: int, record: Record, archived_at: str) -> Row | None:
-    """Return a row of dead_letters, or None; `topic` and `partition` are the letter's own."""
     letter = dead_letter(partition, record)
     if letter is None or not _fits(letter):
         return None
@@ -105,12 +160,12 @@ def letter_row(topic: str, partition: int, record: Record, archived_at: str) -> 
         topic,
         partition,
         letter.offset,
-        _clean(letter.reason),
-        _clean(letter.detail),
-        letter.key,
-        letter.value,
+        stored_text(letter.reason),
+        stored_text(letter.detail),
+        letter.key if with_content else None,
+        letter.value if with_content else None,
         letter.value_bytes,
-        _headers(letter.headers),
+        _headers(letter.headers) if with_content else "[]",
         archived_at,
     )
 
@@ -142,7 +197,7 @@ def _headers(headers: Headers) -> str:
 
 def _header(name: str, value: bytes | None) -> dict[str, str | None]:
     """Return a header with its value as text if it is valid UTF-8, else in Base64: nothing is lost."""
-    known = {"name": _clean(name)}
+    known = {"name": _escaped(name)}
     try:
         text = None if value is None else value.decode()
     except UnicodeDecodeError:
@@ -154,15 +209,32 @@ def _header(name: str, value: bytes | None) -> dict[str, str | None]:
 
 def _reasons(reasons: Sequence[Reason]) -> str:
     cleaned = [
-        {"field": _clean(reason["field"]), "contribution": reason["contribution"], "text": _clean(reason["text"])}
+        {
+            "field": stored_text(reason["field"]),
+            "contribution": reason["contribution"],
+            "text": stored_text(reason["text"]),
+        }
         for reason in reasons
     ]
     return to_json(cleaned).decode()
 
 
-def _clean(text: str) -> str:
-    """Escape NUL: Postgres does not store it in text, and SQLite's own tools stop reading at it."""
-    return text.replace(_NUL, _NUL_SHOWN) if _NUL in text else text
+def stored_text(text: str) -> str:
+    """Return a text as the archive stores it: its first 4,096 characters, with NUL and lone surrogates escaped.
+
+    Postgres does not store NUL in text, and SQLite's own tools stop reading at it.
+    """
+    if len(text) > MOST_CHARACTERS:
+        text = text[:MOST_CHARACTERS]
+    return text if text.isascii() and _NUL not in text else _escaped(text)
+
+
+def _escaped(text: str) -> str:
+    return text.replace(_NUL, _NUL_SHOWN).encode(errors="backslashreplace").decode()
+
+
+def _stored_value(value: Value | None) -> Value | None:
+    return stored_text(value) if isinstance(value, str) else value
 
 
 @lru_cache(maxsize=1_024)

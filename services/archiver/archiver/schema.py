@@ -1,10 +1,10 @@
-"""Tables of the archive as this version of the archiver writes them; `migrations` creates them."""
+"""Tables of the archive as this version of the archiver writes them; `migrations` creates them.
+
+No column depends on the declared fields of a payment: their values are members of `scored_payments.fields`.
+"""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
-
-from fraudstream.model.features import FEATURES
-from fraudstream.payment import FIELDS, ID, Number
 
 METADATA = sa.MetaData(naming_convention={"pk": "%(table_name)s_pk", "ix": "%(table_name)s_%(column_0_name)s"})
 
@@ -12,12 +12,6 @@ _MOMENT = sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite")
 """A time in UTC: with time zone, or in SQLite, which has none, sortable RFC 3339 text."""
 _DOCUMENT = sa.Text().with_variant(JSONB(), "postgresql")
 """JSON: JSONB, or in SQLite text, which its JSON functions read."""
-
-
-def _payment_column(name: str, number: Number) -> sa.Column[float]:
-    """Return the column of a payment's field; those that the model does not see may be missing from older payments."""
-    kind = sa.Double if number.type is float else sa.Integer if number.highest < 2**31 else sa.BigInteger
-    return sa.Column(name, kind, nullable=name not in {ID, *FEATURES}, index=name == ID)
 
 
 positions = sa.Table(
@@ -40,7 +34,9 @@ scored_payments = sa.Table(
     sa.Column("source_offset", sa.BigInteger, primary_key=True),
     sa.Column("timestamp_ms", sa.BigInteger, primary_key=True),
     sa.Column("paid_at", _MOMENT),
-    *(_payment_column(name, number) for name, number in FIELDS.items()),
+    sa.Column("id", sa.Text, nullable=False),
+    sa.Column("amount", sa.Double),
+    sa.Column("fields", _DOCUMENT, nullable=False),
     sa.Column("fraud_probability", sa.Double, nullable=False),
     sa.Column("decision", sa.Text, nullable=False),
     sa.Column("model_version", sa.Text, nullable=False),
@@ -49,6 +45,8 @@ scored_payments = sa.Table(
     sa.Column("challenger_probability", sa.Double),
     sa.Column("challenger_version", sa.Text),
 )
+# by hash in Postgres, where a row of a B-tree has at most 2.7 kB, and an id may be longer
+sa.Index("scored_payments_id", scored_payments.c.id, postgresql_using="hash")
 _BLOCKED = scored_payments.c.decision == "block"
 sa.Index("scored_payments_blocked", scored_payments.c.amount, sqlite_where=_BLOCKED, postgresql_where=_BLOCKED)
 
@@ -85,3 +83,11 @@ replays = sa.Table(
     sa.Column("again", sa.Boolean, nullable=False),
     sa.Column("archived_at", _MOMENT, nullable=False, index=True),
 )
+
+definitions = sa.Table(
+    "definitions",
+    METADATA,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("sha256", sa.Text, nullable=False),
+)
+"""The view and the indexes that depend on the declared fields, each with the hash of its SQL."""

@@ -1,16 +1,20 @@
-"""The SQLite file, which other programs may open at any time: connections, transactions, actions on errors."""
+"""The SQLite file, which other programs may open at any time: connections, transactions, rows, actions on errors."""
 
 import os
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
 import structlog
-from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, Table, create_engine, event
+from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from archiver.rows import Row
+from fraudstream.payment_schema import DeclaredField
 from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.regular_files import refuse_planted
 
@@ -62,12 +66,31 @@ def action(error: BaseException, url: URL) -> str:
     return f"let this user write {', '.join(refused)}" if refused else known
 
 
+def insert_new(connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+    """Insert the rows whose key is not in the table; return their number."""
+    statement = str(insert(table).on_conflict_do_nothing().compile(dialect=connection.dialect))
+    return connection.exec_driver_sql(statement, list(rows)).rowcount
+
+
+def rename_table(connection: Connection, name: str, new: str) -> None:
+    """Rename a table; views keep the name that they were created with, and broken ones do not prevent it."""
+    for statement in (
+        "PRAGMA legacy_alter_table=ON",
+        f"ALTER TABLE {name} RENAME TO {new}",
+        "PRAGMA legacy_alter_table=OFF",
+    ):
+        connection.exec_driver_sql(statement)
+
+
+def value(field: DeclaredField) -> str:
+    """Return the SQL expression for a field's value, which is also that of its index."""
+    return f"json_extract(fields, '$.{field.column}')"
+
+
 def compact(connection: Connection) -> None:
     """Rewrite the file without the remains of deleted rows; needs as much free disk space again in its folder."""
     driver: Any = connection.connection.driver_connection
-    folder = str(Path(driver.execute("PRAGMA database_list").fetchone()[2]).parent).replace("'", "''")
-    # a container's /tmp is small
-    for statement in (f"PRAGMA temp_store_directory='{folder}'", "VACUUM", _EMPTY_WAL):
+    for statement in ("VACUUM", _EMPTY_WAL):
         driver.execute(statement).fetchall()
 
 
@@ -88,7 +111,10 @@ class _File:
         _leave_wal(self._path)
         if connection.execute(_MODE).fetchone() != ("wal",):
             connection.execute(_LEAVE_WAL).fetchall()
-        for pragma in ("synchronous=FULL", f"cache_size=-{_CACHE_KB}"):
+        folder = str(self._path.parent).replace("'", "''")
+        # temporary files, of VACUUM and of new indexes, beside the file: a container's /tmp is small
+        temporary = f"temp_store_directory='{folder}'"
+        for pragma in ("synchronous=FULL", f"cache_size=-{_CACHE_KB}", temporary):
             connection.execute(f"PRAGMA {pragma}").fetchall()
         self._opened = self._path.stat()
 

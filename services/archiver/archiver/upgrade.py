@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 from archiver.dialects import DIALECTS
 from fraudstream.errors import FraudstreamError
 
-_MIGRATIONS = Path(__file__).with_name("migrations")
+MIGRATIONS = Path(__file__).with_name("migrations")
 
 
 class SchemaNewerError(FraudstreamError):
@@ -23,7 +23,7 @@ def upgrade(connection: Connection) -> str | None:
     DIALECTS[connection.dialect.name].lock_schema(connection)
     current = MigrationContext.configure(connection).get_current_revision()
     config = Config()
-    config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
+    config.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
     script = ScriptDirectory.from_config(config)
     known = {revision.revision for revision in script.walk_revisions()}
     if current is not None and current not in known:

@@ -1,4 +1,7 @@
-"""Views over the tables, with the same names and columns in every database; a migration creates them."""
+"""Views over the tables for payments of any fields, with the same columns in every database; a migration creates them.
+
+`definitions` has the view that follows from the declared fields.
+"""
 
 from collections.abc import Mapping
 
@@ -14,14 +17,16 @@ _VIEWS: Mapping[str, str] = {
                COUNT(*) FILTER (WHERE decision = 'block') AS blocked,
                COUNT(*) FILTER (WHERE decision <> 'approve') * 1.0 / COUNT(*) AS fraud_rate,
                SUM(amount) AS amount,
-               COALESCE(SUM(amount) FILTER (WHERE decision = 'block'), 0) AS amount_blocked
+               CASE WHEN COUNT(amount) > 0
+                    THEN COALESCE(SUM(amount) FILTER (WHERE decision = 'block'), 0)
+               END AS amount_blocked
         FROM scored_payments
         GROUP BY 1""",
     "top_blocked": """
-        SELECT payment_id, amount, fraud_probability, reasons, paid_at, scored_at, model_version,
-               source_topic, source_partition, source_offset
+        SELECT id, amount, fraud_probability, reasons, paid_at, scored_at, model_version,
+               source_topic, source_partition, source_offset, fields
         FROM scored_payments
-        WHERE decision = 'block'
+        WHERE decision = 'block' AND amount IS NOT NULL
         ORDER BY amount DESC
         LIMIT 100""",
     # payments do not contain the model's thresholds: the lowest probabilities reviewed or blocked are close to them
@@ -69,8 +74,19 @@ _VIEWS: Mapping[str, str] = {
 }
 
 
+NAMES = _VIEWS.keys()
+"""The names of the views."""
+
+
 def create(connection: Connection) -> None:
     """Create all views in the database's dialect of SQL."""
     hour = DIALECTS[connection.dialect.name].hour.format("COALESCE(paid_at, scored_at)")
     for name, query in _VIEWS.items():
-        connection.exec_driver_sql(f"CREATE VIEW {name} AS {query.replace('{hour}', hour)}")
+        sql = f"CREATE VIEW {name} AS {query.replace('{hour}', hour)}"
+        connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
+
+
+def drop(connection: Connection) -> None:
+    """Drop the views that exist."""
+    for name in _VIEWS:
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")

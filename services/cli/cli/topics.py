@@ -6,11 +6,16 @@ from collections.abc import Mapping
 
 from fraudstream.kafka.topics import ensure_topics
 from fraudstream.runtime import logs
+from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import KafkaSettings, LogSettings, TopicSettings
 
 
 async def run_topics(env: Mapping[str, str], stop: asyncio.Event, _: argparse.Namespace) -> int:
     """Run `fraudstream topics`; return 0. Raises FraudstreamError."""
     log = logs.configure(LogSettings.from_env(env), "topics")
-    await ensure_topics(KafkaSettings.from_env(env), TopicSettings.from_env(env), stop, log)
+    topics = TopicSettings.from_env(env)
+    if load_schema(env).has_secrets and "dlq_retention_hours" not in topics.model_fields_set:
+        # dead letters have the secret values: they are kept no longer than the payments
+        topics = topics.model_copy(update={"dlq_retention_hours": topics.retention_hours})
+    await ensure_topics(KafkaSettings.from_env(env), topics, stop, log)
     return 0

@@ -20,6 +20,7 @@ from fraudstream.runtime.http_guard import Guard
 from fraudstream.runtime.http_server import served
 from fraudstream.runtime.metrics import DashboardMetrics
 from fraudstream.runtime.run import alongside, run
+from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import (
     DashboardSettings,
     HeartbeatSettings,
@@ -28,6 +29,7 @@ from fraudstream.runtime.settings import (
     MetricsSettings,
     TopicSettings,
 )
+from fraudstream.scored_payment import ScoredFormat
 
 
 async def main(stop: asyncio.Event) -> None:
@@ -35,10 +37,12 @@ async def main(stop: asyncio.Event) -> None:
     patch_aiokafka()
     kafka, topics = KafkaSettings.from_env(environ), TopicSettings.from_env(environ)
     settings = DashboardSettings.from_env(environ)
+    scored = ScoredFormat(load_schema(environ))
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
     heartbeat.beat("waiting for Kafka")
     replicas, metrics = Replicas(), DashboardMetrics()
-    board = Board(kafka.bootstrap_servers, replicas, time.time())
+    metrics.set_schema(scored.schema)
+    board = Board(kafka.bootstrap_servers, scored, replicas, time.time())
     viewers, finder = Viewers(board), Finder(kafka, topics.scored, board)
     metrics.viewers.set_function(viewers.__len__)
     follower = Follower(kafka=kafka, topics=topics, board=board, heartbeat=heartbeat, metrics=metrics)

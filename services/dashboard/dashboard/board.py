@@ -1,20 +1,21 @@
 """Data shown on the page, in bounded memory: written from Kafka and metrics, read once a second. Pure."""
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
+from dashboard.fields import described
 from dashboard.recent import Recent
-from dashboard.records import dead_letter, dead_reason, second_of, shown
+from dashboard.records import Letter, dead_letter, dead_reason, second_of, shown
 from dashboard.replicas import Replicas
 from dashboard.sampling import Sampling
 from dashboard.window import SECONDS, Scores, Window, decision_numbers
 from fraudstream.dead_letter import Replayed, replayed
 from fraudstream.payment import APPROVE
 from fraudstream.record import Record
-from fraudstream.scored_payment import ScoredPayment, scored_payment
+from fraudstream.scored_payment import ScoredFormat, ScoredPayment
 from fraudstream.timestamps import rfc3339
 
 FLAGGED_ON_A_PAGE, DEAD_ON_A_PAGE = 200, 100
@@ -26,8 +27,10 @@ KafkaState = Literal["connecting", "catching_up", "reading", "away"]
 class Board:
     """State of the page; times are in seconds since 1970, given by the caller."""
 
-    def __init__(self, servers: str, replicas: Replicas, now_s: float) -> None:
+    def __init__(self, servers: str, scored: ScoredFormat, replicas: Replicas, now_s: float) -> None:
         """Start empty; `servers` is the bootstrap address shown on the page."""
+        self.scored = scored
+        self.schema = scored.schema
         self.kafka_state: KafkaState = "connecting"
         self.recent = Recent()
         self.found_since_s: int | None = None
@@ -41,7 +44,7 @@ class Board:
         self._cut: set[int] = set()
         self._measured_s = int(now_s)
         self._flagged: deque[dict[str, Any]] = deque(maxlen=FLAGGED_ON_A_PAGE)
-        self._dead: deque[dict[str, Any]] = deque(maxlen=DEAD_ON_A_PAGE)
+        self._dead: deque[Letter] = deque(maxlen=DEAD_ON_A_PAGE)
         self._new_flagged = self._new_dead = 0
         self._new_replays: dict[tuple[int, int], str] = {}
 
@@ -68,25 +71,25 @@ class Board:
         """Add records from one partition of the scored topic."""
         self._window.advance(int(now_s))
         self.sampling.read(len(records), now_s)
-        read = [(payment, record) for record in records if (payment := scored_payment(record.value)) is not None]
+        read = [(payment, record) for record in records if (payment := self.scored.read(record.value)) is not None]
         if not read:
             return
         payments = [payment for payment, _ in read]
-        seconds = np.array([second_of(payment["scored_at"]) for payment in payments], dtype=np.int64)
-        probabilities = np.array([payment["fraud_probability"] for payment in payments])
-        decisions = decision_numbers([payment["decision"] for payment in payments])
+        seconds = np.array([second_of(payment.scored_at) for payment in payments], dtype=np.int64)
+        probabilities = np.array([payment.fraud_probability for payment in payments])
+        decisions = decision_numbers([payment.decision for payment in payments])
         self._window.add(Scores(seconds, decisions, probabilities))
         self._add_versions(payments, seconds, probabilities)
-        ids, offsets = [payment["payment_id"] for payment in payments], [record.offset for _, record in read]
-        self.recent.add(partition, ids, offsets)
+        self.recent.add(partition, [payment.id for payment in payments], [record.offset for _, record in read])
         if partition in self._cut:
             self._cut.discard(partition)
             self._history_s = max(self._history_s or 0, int(seconds[0]))
         if self.found_since_s is None:
             self.found_since_s = int(seconds[0])
-        flagged = [(payment, record) for payment, record in read if payment["decision"] != APPROVE]
+        flagged = [(payment, record) for payment, record in read if payment.decision != APPROVE]
         self._new_flagged += len(flagged)
-        self._flagged.extend(shown(payment, record.timestamp) for payment, record in flagged[-FLAGGED_ON_A_PAGE:])
+        latest = flagged[-FLAGGED_ON_A_PAGE:]
+        self._flagged.extend(shown(payment, self.schema, record.timestamp) for payment, record in latest)
 
     def add_dead(self, partition: int, records: Sequence[Record], now_s: float) -> None:
         """Add records from one partition of the dead-letter topic.
@@ -104,7 +107,8 @@ class Board:
             second = int(now_s) if self.reading else record.timestamp // 1_000
             self._window.add_dead(second, dead_reason(record))
         self._new_dead += len(letters)
-        self._dead.extend(dead_letter(partition, record) for record in letters[-DEAD_ON_A_PAGE:])
+        latest = letters[-DEAD_ON_A_PAGE:]
+        self._dead.extend(dead_letter(partition, record, is_masked=self.schema.has_secrets) for record in latest)
         if markers:
             self._mark(markers)
 
@@ -123,9 +127,10 @@ class Board:
         """Return the whole state, for a new page."""
         return {
             **self._state(now_s, SECONDS),
+            "schema": described(self.schema),
             "flagged": list(reversed(self._flagged)),
             "flagged_left_out": 0,
-            "dead_letters": list(reversed(self._dead)),
+            "dead_letters": [letter.shown for letter in reversed(self._dead)],
         }
 
     def tick(self, now_s: float) -> dict[str, Any]:
@@ -136,7 +141,7 @@ class Board:
             **self._state(now_s, self._window.take_changed()),
             "flagged": [self._flagged[-number] for number in range(1, flagged + 1)],
             "flagged_left_out": self._new_flagged - flagged,
-            "dead_letters": [self._dead[-number] for number in range(1, dead + 1)],
+            "dead_letters": [self._dead[-number].shown for number in range(1, dead + 1)],
             "replays": [
                 {"partition": partition, "offset": offset, "replayed": at}
                 for (partition, offset), at in self._new_replays.items()
@@ -148,11 +153,11 @@ class Board:
 
     def dead_with_key(self, key: str) -> list[dict[str, Any]]:
         """Return those of the latest dead letters that have this key."""
-        return [letter for letter in reversed(self._dead) if letter["key"] == key]
+        return [letter.shown for letter in reversed(self._dead) if letter.key == key]
 
     def _mark(self, markers: Sequence[Replayed]) -> None:
         """Set the time of replay on the letters of `markers` that the board holds."""
-        letters = {(letter["partition"], letter["offset"]): letter for letter in self._dead}
+        letters = {(letter.shown["partition"], letter.shown["offset"]): letter.shown for letter in self._dead}
         for marker in markers:
             place = marker.partition, marker.letter_offset
             if letter := letters.get(place):
@@ -177,24 +182,33 @@ class Board:
             ],
             "agreement": replicas.agreement(),
             "model_refused": replicas.model_refused,
+            "rules": replicas.rules(),
+            "other_layouts": replicas.other_layouts(self.schema.layout),
             "replicas": replicas.shown(),
             "drift": replicas.drift(),
         }
 
     def _add_versions(self, payments: Sequence[ScoredPayment], seconds: Any, probabilities: Any) -> None:
-        versions = np.array([payment["model_version"] for payment in payments])
-        for version in dict.fromkeys(versions.tolist()):
-            ours = versions == version
+        for version, ours in _by_version([payment.model_version for payment in payments]):
             self._window.add_version(version, seconds[ours], probabilities[ours])
-        shadows = np.array([payment.get("challenger_version", "") for payment in payments])
-        for version in filter(None, dict.fromkeys(shadows.tolist())):
-            ours = shadows == version
-            shadow = np.array([payment.get("challenger_probability", np.nan) for payment in payments])
+        shadows = [payment.challenger_version for payment in payments]
+        if not any(shadows):
+            return
+        shadow = np.array([payment.challenger_probability for payment in payments], dtype=float)
+        for version, ours in _by_version(shadows):
             self._window.add_version(version, seconds[ours], shadow[ours])
 
     def _enter(self, state: KafkaState, now_s: float) -> None:
         if state != self.kafka_state:
             self.kafka_state, self._state_since_s = state, now_s
+
+
+def _by_version(versions: Sequence[str | None]) -> Iterator[tuple[str, Any]]:
+    """Yield each version with an index of its rows; rows without a version are left out."""
+    distinct = dict.fromkeys(versions)
+    for version in distinct:
+        if version:
+            yield version, slice(None) if len(distinct) == 1 else np.array([one == version for one in versions])
 
 
 def _champion_first(entry: tuple[tuple[str, str, str], int]) -> tuple[bool, tuple[str, str, str]]:

@@ -4,11 +4,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 import pydantic_core
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
+
+from fraudstream.payment import BLOCK, REVIEW
 
 Kind = Literal["scorer", "producer", "archiver", "service"]
 KINDS: tuple[Kind, ...] = ("scorer", "producer", "archiver")
@@ -17,8 +19,11 @@ _NAMES = ("fraudstream_", "process_")
 _LINE_CHARACTERS = 1_000
 _STATUS_CHARACTERS = 500
 _PARTITIONS = 10_000
+_FIELDS = 201
+"""Limit of the fields of a payment, and the score."""
 _ENTRIES = 100
 """Limit of any other list that the page shows."""
+_COSTS = ("fraud", "review", "wrong_block")
 _LARGEST = 2**63 - 1
 
 
@@ -43,11 +48,25 @@ class Reading:
     models: list[tuple[str, str, str]] = field(default_factory=list)
     """(role, version, kind) of each model."""
     model_refused: bool = False
+    costs: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Costs of decisions by model version: fraud, review, wrong_block, and the lowest probability min_block."""
+    thresholds: dict[str, dict[str, float]] = field(default_factory=dict)
+    """Lowest probabilities of the decisions review and block, by model version."""
+    layout: str = ""
+    """Hash of the schema's layout; empty if the service exports none."""
     challenged: float = 0.0
     agreed: float = 0.0
     psi: dict[str, float] = field(default_factory=dict)
     limit: dict[str, float] = field(default_factory=dict)
     drifting: dict[str, bool] = field(default_factory=dict)
+
+    def rules(self) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield the decision rule of each model version whose numbers are complete: `costs` or `thresholds`."""
+        for name, numbers, wanted in (
+            ("costs", self.costs, {*_COSTS, "min_block"}),
+            ("thresholds", self.thresholds, {REVIEW, BLOCK}),
+        ):
+            yield from ((version, {name: found}) for version, found in numbers.items() if found.keys() == wanted)
 
 
 def reading(text: str) -> Reading:
@@ -94,9 +113,10 @@ def _samples(text: str) -> Iterator[Sample]:
 
 def _check_sizes(metrics: Reading) -> None:
     partitions: list[Sized] = [metrics.partitions, metrics.lags]
-    others: list[Sized] = [metrics.archive_lags, metrics.ages, metrics.models]
-    others += [metrics.psi, metrics.limit, metrics.drifting]
-    if max(map(len, partitions)) > _PARTITIONS or max(map(len, others)) > _ENTRIES:
+    fields: list[Sized] = [metrics.psi, metrics.limit, metrics.drifting]
+    others: list[Sized] = [metrics.archive_lags, metrics.ages, metrics.models, metrics.costs, metrics.thresholds]
+    sizes = ((partitions, _PARTITIONS), (fields, _FIELDS), (others, _ENTRIES))
+    if any(len(entries) > most for lists, most in sizes for entries in lists):
         raise ValueError("more partitions, models, fields or buckets than a fraudstream service has")
 
 
@@ -131,6 +151,14 @@ def _take(metrics: Reading, name: str, labels: Mapping[str, str], value: float) 
             metrics.models.append((labels["role"], labels["version"], labels["kind"]))
         case "model_refused":
             metrics.model_refused = bool(value)
+        case "cost" if labels["kind"] in _COSTS:
+            metrics.costs.setdefault(labels["version"], {})[labels["kind"]] = value
+        case "min_block_probability":
+            metrics.costs.setdefault(labels["version"], {})["min_block"] = value
+        case "threshold" if labels["decision"] in {REVIEW, BLOCK}:
+            metrics.thresholds.setdefault(labels["version"], {})[labels["decision"]] = value
+        case "schema_info":
+            metrics.layout = labels["layout"]
         case "challenger_payments_total":
             metrics.challenged = value
         case "challenger_agreed_total":

@@ -5,10 +5,11 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from dashboard.board import Board
+from dashboard.fields import described
 from dashboard.records import shown
+from dashboard.search_ids import parse_id
 from fraudstream.kafka.reading import record_at
 from fraudstream.runtime.settings import KafkaSettings
-from fraudstream.scored_payment import scored_payment
 
 _MOST = 20
 _CONCURRENT = 4
@@ -33,11 +34,13 @@ class Finder:
         self._turn = asyncio.Semaphore(_CONCURRENT)
         self._searches = 0
 
-    async def find(self, payment_id: int) -> dict[str, Any]:
-        """Return the records with that id, the latest first, at most 20.
+    async def find(self, text: str) -> dict[str, Any]:
+        """Return the records whose payment has the id `text`, the latest first, at most 20, and what describes them.
 
-        Raises TooManySearchesError, and KafkaError or TimeoutError if Kafka is unavailable.
+        Raises NoIdError if no payment can have that id, TooManySearchesError, and KafkaError or TimeoutError if Kafka
+        is unavailable.
         """
+        payment_id = parse_id(text, self._board.schema)
         if self._searches >= _MOST_SEARCHES:
             raise TooManySearchesError
         self._searches += 1
@@ -46,14 +49,16 @@ class Finder:
         finally:
             self._searches -= 1
         return {
-            "payment_id": str(payment_id),
+            "id": str(payment_id),
             "payments": payments,
             "dead_letters": self._board.dead_with_key(str(payment_id)),
             "searched": len(self._board.recent),
             "since": self._board.found_since_s,
+            "schema": described(self._board.schema),
+            "rules": self._board.replicas.rules(),
         }
 
-    async def _payments(self, payment_id: int) -> list[dict[str, Any]]:
+    async def _payments(self, payment_id: int | str) -> list[dict[str, Any]]:
         try:
             await asyncio.wait_for(self._turn.acquire(), _ANSWER_S)
         except TimeoutError:
@@ -64,9 +69,10 @@ class Finder:
         finally:
             self._turn.release()
 
-    async def _read(self, payment_id: int) -> AsyncIterator[dict[str, Any]]:
-        for place in self._board.recent.find(payment_id, _MOST):
+    async def _read(self, payment_id: int | str) -> AsyncIterator[dict[str, Any]]:
+        board = self._board
+        for place in board.recent.find(payment_id, _MOST):
             record = await record_at(self._kafka, self._topic, place.partition, place.offset, _RECORD_MS)
-            payment = scored_payment(record.value) if record else None
-            if record and payment and payment["payment_id"] == payment_id:
-                yield shown(payment, record.timestamp)
+            payment = board.scored.read(record.value) if record else None
+            if record and payment and payment.id == payment_id:
+                yield shown(payment, board.schema, record.timestamp)

@@ -3,15 +3,24 @@
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
-from fraudstream.payment import VALUES
+from fraudstream.payment_schema import MOST_CHARACTERS, DeclaredField, PaymentSchema
+from fraudstream.payment_values import Value
 from fraudstream.record import Record
 from fraudstream.scored_payment import ScoredPayment
+from fraudstream.secret_tokens import is_token
 from fraudstream.timestamps import rfc3339
 
 _VALUE_CHARACTERS = 2_000
 _TEXT_CHARACTERS = 500
+_TEXTS_CHARACTERS = 8_000
+"""Length of all texts of a payment together, beyond which the longest are cut: each goes to every open page."""
+_LEAST_CHARACTERS = 40
+HIDDEN = "hidden"
+"""In place of a secret field's value that is not a token: the record is older than the field's `secret = true`."""
+_LARGEST_EXACT = 2**53
+"""Integers from here on are not exact in JavaScript."""
 
 
 @lru_cache(maxsize=10_000)
@@ -23,26 +32,58 @@ def second_of(scored_at: str) -> int:
         return 0
 
 
-def shown(payment: ScoredPayment, timestamp_ms: int) -> dict[str, Any]:
-    """Return a scored payment for the page; the id is text, as JavaScript numbers are exact only up to 2^53."""
-    scores = ("fraud_probability", "decision", "model_version", "reasons", "scored_at")
+def shown(payment: ScoredPayment, schema: PaymentSchema, timestamp_ms: int) -> dict[str, Any]:
+    """Return a scored payment for the page; the id is text, and long texts are cut."""
+    most = min(max(_TEXTS_CHARACTERS // len(schema.fields), _LEAST_CHARACTERS), _TEXT_CHARACTERS)
     return {
-        "payment_id": str(payment["payment_id"]),
-        "fields": {name: payment.get(name) for name in VALUES},
-        **{name: payment[name] for name in scores},  # type: ignore[literal-required]
-        "partition": payment["source_partition"],
-        "offset": payment["source_offset"],
+        "id": str(payment.id)[:MOST_CHARACTERS],
+        "fields": {
+            name: _value(payment.fields.get(name), field, most)
+            for name, field in schema.fields.items()
+            if name != schema.id
+        },
+        "fraud_probability": payment.fraud_probability,
+        "decision": payment.decision,
+        "model_version": payment.model_version,
+        "reasons": payment.reasons,
+        "scored_at": payment.scored_at,
+        "partition": payment.source_partition,
+        "offset": payment.source_offset,
         "timestamp": rfc3339(timestamp_ms),
-        "challenger_probability": payment.get("challenger_probability"),
-        "challenger_version": payment.get("challenger_version"),
+        "challenger_probability": payment.challenger_probability,
+        "challenger_version": payment.challenger_version,
     }
 
 
-def dead_letter(partition: int, record: Record) -> dict[str, Any]:
-    """Return a dead letter for the page; its texts are untrusted, and truncated."""
+def _value(value: Value | None, field: DeclaredField, most: int) -> Value | None:
+    """Return a field's value for JavaScript: times as RFC 3339, integers that it can't represent as text."""
+    if field.secret and not (isinstance(value, str) and is_token(value)):
+        return None if value is None else HIDDEN
+    if isinstance(value, str):
+        return value if len(value) <= most else f"{value[:most]}…"
+    if value is None or isinstance(value, bool):
+        return value
+    if field.type == "time":
+        return rfc3339(int(value)) or None
+    return value if abs(value) <= _LARGEST_EXACT else str(value)
+
+
+class Letter(NamedTuple):
+    """A dead letter: the text of its key, and what the page shows of it."""
+
+    key: str | None
+    shown: dict[str, Any]
+
+
+def dead_letter(partition: int, record: Record, *, is_masked: bool) -> Letter:
+    """Return a dead letter for the page; its texts are untrusted, and truncated.
+
+    A masked one has neither key nor value, which may contain secrets in clear.
+    """
     headers = _texts(record.headers)
     value = record.value
-    return {
+    key = None if record.key is None else _text(record.key, _TEXT_CHARACTERS)
+    shown = {
         "partition": partition,
         "offset": record.offset,
         "source_partition": _number(headers, "dlq.partition"),
@@ -50,11 +91,13 @@ def dead_letter(partition: int, record: Record) -> dict[str, Any]:
         "timestamp": rfc3339(record.timestamp),
         "reason": headers.get("dlq.reason", "unknown"),
         "detail": headers.get("dlq.detail", ""),
-        "key": None if record.key is None else _text(record.key, _TEXT_CHARACTERS),
-        "value": None if value is None else _text(value, _VALUE_CHARACTERS),
+        "masked": is_masked,
+        "key": None if is_masked else key,
+        "value": None if is_masked or value is None else _text(value, _VALUE_CHARACTERS),
         "value_bytes": len(value or b""),
         "replayed": None,
     }
+    return Letter(key, shown)
 
 
 def dead_reason(record: Record) -> str:

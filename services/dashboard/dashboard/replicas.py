@@ -13,6 +13,8 @@ from fraudstream.runtime.latency import BUCKETS_MS, quantile
 _FORGET_AFTER_S = 60.0
 _RATE_OVER_S = 10.0
 _NO_ADDRESS = ""
+_RULES = 16
+"""Model versions whose decision rules are kept, for payments that earlier models decided."""
 
 
 class Answer(NamedTuple):
@@ -99,6 +101,7 @@ class Replicas:
 
     def __init__(self) -> None:
         self._replicas: dict[tuple[str, str], Replica] = {}
+        self._rules: dict[str, dict[str, Any]] = {}
 
     def update(self, target: str, answers: Mapping[str, Answer], now_s: float) -> None:
         """Update from the scrapes of `target`; a missing replica is unavailable, and removed after a minute."""
@@ -113,6 +116,12 @@ class Replicas:
                 del self._replicas[owner, address]
         if not any(owner == target for owner, _ in self._replicas):
             self._replicas[target, _NO_ADDRESS] = _unreachable(target, now_s)
+        for reading in self._scorers():
+            for version, rule in reading.rules():
+                self._rules.pop(version, None)
+                self._rules[version] = rule
+        for version in list(self._rules)[:-_RULES]:
+            del self._rules[version]
 
     def measure(self) -> Measured:
         """Return what the scorers measured since the last call."""
@@ -134,6 +143,18 @@ class Replicas:
     def model_refused(self) -> bool:
         """Whether any scorer refuses the active model."""
         return any(reading.model_refused for reading in self._scorers())
+
+    def rules(self) -> dict[str, dict[str, Any]]:
+        """Return the decision rule of each model that decides or has decided, by version: costs or thresholds."""
+        return dict(self._rules)
+
+    def other_layouts(self, layout: str) -> list[dict[str, str]]:
+        """Return the services that hold a schema of another layout than `layout`, by name, each with its own."""
+        return [
+            {"name": replica.name or replica.address, "layout": replica.reading.layout}
+            for replica in sorted(self._replicas.values(), key=_order)
+            if replica.state != "away" and replica.reading.layout not in {"", layout}
+        ]
 
     def agreement(self) -> float | None:
         """Return the share of challenged payments in which champion and challenger made the same decision."""

@@ -11,11 +11,11 @@ from aiohttp import web
 
 from dashboard.assets import Assets
 from dashboard.find import Finder, TooManySearchesError
+from dashboard.search_ids import NoIdError
 from dashboard.viewers import MOST_OF_ONE, MOST_VIEWERS, Viewers
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.runtime.http_server import Limits, client_of
 
-_LARGEST_ID = 2**63 - 1
 _BELOW = "/{below:(?:.*/)?}"
 _KEEP_ALIVE = b":%b\n\n" % (b" " * 4_096)
 """Comment after each event. It fills a buffer of nginx's default size, so that a proxy that ignores `X-Accel-Buffering`
@@ -44,7 +44,8 @@ def application(viewers: Viewers, finder: Finder) -> web.Application:
     app = web.Application()
     app.router.add_get(f"{_BELOW}static/{{version}}/{{name}}", routes.asset)
     app.router.add_get(f"{_BELOW}events", routes.events)
-    app.router.add_get(f"{_BELOW}api/payments/{{payment_id}}", routes.payment)
+    app.router.add_get(f"{_BELOW}api/payments", routes.payment)
+    app.router.add_get(f"{_BELOW}api/payments/{{id}}", routes.payment)
     app.router.add_get(_BELOW, routes.page)
     app.on_shutdown.append(routes.end)
     return app
@@ -84,12 +85,12 @@ class _Routes:
         return response
 
     async def payment(self, request: web.Request) -> web.StreamResponse:
-        text = request.match_info["payment_id"]
-        number = int(text) if text.isascii() and text.isdigit() and len(text) <= len(str(_LARGEST_ID)) else 0
-        if not 1 <= number <= _LARGEST_ID:
-            return web.json_response({"error": "A payment id is a whole number from 1 to 2^63-1."}, status=400)
+        # the page sends the id as `?id=`: browsers and proxies rewrite paths, such as the id ".." or one with a slash
+        text = request.match_info.get("id") or request.query.get("id", "")
         try:
-            return web.json_response(await self.finder.find(number))
+            return web.json_response(await self.finder.find(text))
+        except NoIdError as error:
+            return web.json_response({"error": str(error)}, status=400)
         except TooManySearchesError:
             return web.json_response({"error": "Many searches are running: try again in a few seconds."}, status=503)
         except BROKEN:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fraudstream.kafka.lag import LagProbe
+from fraudstream.model.fraud_model import FraudModel
+from fraudstream.payment import BLOCK, REVIEW
 from fraudstream.runtime.metrics import ScorerMetrics
 from scorer.challenger import Challenger
 from scorer.champion import Champion
@@ -25,7 +27,22 @@ def update_models(metrics: ScorerMetrics, champion: Champion, challenger: Challe
     metrics.review_capacity.clear()
     if champion.review_capacity is not None:
         metrics.review_capacity.labels(used.version).set(champion.review_capacity)
+    _update_rule(metrics, used)
     metrics.model_refused.set(champion.refused is not None)
+
+
+def _update_rule(metrics: ScorerMetrics, model: FraudModel) -> None:
+    """Update the numbers by which the model decides: its costs, or its thresholds."""
+    for gauge in (metrics.cost, metrics.min_block_probability, metrics.threshold):
+        gauge.clear()
+    version, costs = model.version, model.costs
+    if costs is None:
+        metrics.threshold.labels(version, REVIEW).set(model.thresholds.review)
+        metrics.threshold.labels(version, BLOCK).set(model.thresholds.block)
+        return
+    for kind, cost in (("fraud", costs.fraud), ("review", costs.review), ("wrong_block", costs.wrong_block)):
+        metrics.cost.labels(version, kind).set(cost)
+    metrics.min_block_probability.labels(version).set(costs.min_block)
 
 
 def update_drift(metrics: ScorerMetrics, drift: DriftAlarm) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from itertools import repeat
+from operator import attrgetter
 
 from fraudstream.fitting import RECORD_BYTES, batch_bytes, fitted
 from fraudstream.record import Headers, Message, Record
@@ -10,6 +11,7 @@ from fraudstream.secret_tokens import Tokens
 from scorer.passthrough import REPLACED, PassThrough, Received
 
 _NO_HEADERS: Headers = []
+_HEADERS = attrgetter("headers")
 
 
 class ScoredRecords:
@@ -39,7 +41,7 @@ class ScoredRecords:
         keys = self._keys(records, scored)
         values = texts.scored_values(passed.heads, scored_at)
         largest = RECORD_BYTES + max(map(len, filter(None, keys)), default=0) + max(map(len, values), default=0)
-        if largest <= limit and not passed.removed and not any(record.headers for record in records):
+        if largest <= limit and not passed.removed and not any(map(_HEADERS, records)):
             return list(zip(keys, values, [record.timestamp for record in records], repeat(_NO_HEADERS))), {}
         messages: list[Message] = []
         for row, (record, key, value) in enumerate(zip(records, keys, values, strict=True)):

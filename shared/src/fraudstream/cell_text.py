@@ -20,10 +20,9 @@ __all__ = ["csv_text", "csv_writer", "json_writer", "plain_writer", "split_cells
 
 _SMALL = [str(number) for number in range(10_001)]
 _BOOLEANS = {True: "true", False: "false"}
-# what must be written in another way: characters that end a line or a cell, and first characters of a formula
-_SPECIAL = re.compile('[\x01-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff",]|(?:^|\x00)[=+\\-@]')
 _BREAKS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 _FORMULA = ("=", "+", "-", "@")
+_BETWEEN = "~"
 
 
 def csv_text(text: str) -> str:
@@ -76,7 +75,7 @@ def _writer(field: DeclaredField, of_texts: Write, of_times: Write, missing: str
 
 def _present(field: DeclaredField, of_texts: Write, of_times: Write) -> Write:
     if field.type == "number":
-        return lambda values: list(map(repr, values))
+        return _decimals
     if field.type == "integer":
         text = _SMALL.__getitem__ if _is_small(field) else repr
         return lambda values: list(map(text, values))
@@ -91,12 +90,21 @@ def _is_small(field: DeclaredField) -> bool:
     return field.min is not None and field.max is not None and field.min >= 0 and field.max < len(_SMALL)
 
 
+def _decimals(values: Sequence[float]) -> list[str]:
+    """Return each number as `repr` writes it, in less than half the time: as JSON, which only differs in exponents."""
+    text = to_json(values)
+    if b"e" in text or b"0.0000" in text or not values:
+        return list(map(repr, values))
+    return text.decode()[1:-1].split(",")
+
+
 def _plain_texts(texts: Sequence[str]) -> list[str]:
-    # one search over all: most columns have nothing to change
-    joined = "\0".join(texts)
-    if _SPECIAL.search(joined) or joined.count("\0") > len(texts) - 1:
-        return list(map(csv_text, texts))
-    return list(texts)
+    # one search over all of them: most columns have nothing to change
+    joined = _BETWEEN + _BETWEEN.join(texts)
+    is_plain = joined.isprintable() and '"' not in joined and "," not in joined
+    if is_plain and not any(first in joined and _BETWEEN + first in joined for first in _FORMULA):
+        return list(texts)
+    return list(map(csv_text, texts))
 
 
 def _escape(found: re.Match[str]) -> str:

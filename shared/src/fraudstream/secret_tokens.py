@@ -10,6 +10,7 @@ part of its hash: tokens of a new key are told from those of an old one.
 import base64
 import hashlib
 import hmac
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -19,12 +20,13 @@ from fraudstream.errors import SettingsError
 from fraudstream.payment import Payments
 from fraudstream.payment_schema import DeclaredField, PaymentSchema
 
-__all__ = ["FEWEST_KEY_BYTES", "Tokens", "masked"]
+__all__ = ["FEWEST_KEY_BYTES", "Tokens", "is_token", "masked"]
 
 FEWEST_KEY_BYTES = 32
 _TOKEN_BYTES = 18
 _ID_DIGITS = 8
 _LENGTH = _ID_DIGITS + 1 + 4 * _TOKEN_BYTES // 3
+_TOKEN = re.compile(rf"[0-9a-f]{{{_ID_DIGITS}}}\.[\w-]{{{4 * _TOKEN_BYTES // 3}}}", re.ASCII)
 _RECORD_KEY = b"\0record key\0"
 """In place of name and type for the key of a record; no field has this name."""
 
@@ -58,6 +60,11 @@ class Tokens:
     def _token(self, prefix: bytes, text: bytes) -> str:
         digest = hmac.digest(self._key, prefix + text, "sha256")[:_TOKEN_BYTES]
         return f"{self.key_id}.{base64.urlsafe_b64encode(digest).decode()}"
+
+
+def is_token(text: str) -> bool:
+    """Return whether `text` has the form of a token, of any key."""
+    return _TOKEN.fullmatch(text) is not None
 
 
 def masked(schema: PaymentSchema) -> PaymentSchema:

@@ -49,8 +49,16 @@ def fill(template: Template, columns: Mapping[str, Sequence[str]]) -> list[bytes
     """Return `template` for each row, with the row's text in place of each column's name."""
     rows = len(next(iter(columns.values())))
     parts: list[Iterable[str]] = []
-    for literal, name in template:
-        parts.append(repeat(literal, rows))
-        if name:
-            parts.append(columns[name])
+    literal = ""
+    for text, name in template:
+        literal += text
+        if name is None:
+            continue
+        column = columns[name]
+        if rows and column[0] == column[-1] and column.count(column[0]) == rows:
+            literal += column[0]  # the same in all rows
+        else:
+            parts += [repeat(literal, rows), column]
+            literal = ""
+    parts.append(repeat(literal, rows))
     return list(map(str.encode, map("".join, zip(*parts, strict=True))))

@@ -10,7 +10,9 @@ from cli.audit.topics import AuditSettings
 from cli.audit.verify import verify
 from cli.stopping import unless_interrupted
 from fraudstream.runtime import logs, terminal
+from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import KafkaSettings, LogSettings, ModelSettings, TopicSettings
+from fraudstream.scored_payment import ScoredFormat
 
 _NO_RESULT = " before the end: no result"
 
@@ -18,7 +20,8 @@ _NO_RESULT = " before the end: no result"
 async def run_verify(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     """Run `fraudstream verify`: print the report; return 0 if there are no findings, else 1."""
     log = logs.configure(LogSettings.from_env(env), "verify")
-    work = verify(AuditSettings.from_env(env), log, with_csv=not arguments.without_csv)
+    form = ScoredFormat(load_schema(env))
+    work = verify(AuditSettings.from_env(env), form, log, with_csv=not arguments.without_csv)
     report = await unless_interrupted(work, stop, _NO_RESULT)
     terminal.write(f"\n{report.text()}\n")
     return 0 if report.is_clean else 1
@@ -28,7 +31,8 @@ async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: ar
     """Run `fraudstream model compare`: print how champion and challenger differ; return 0."""
     log = logs.configure(LogSettings.from_env(env), "compare")
     models_dir, topic = ModelSettings.from_env(env).models_dir, TopicSettings.from_env(env).scored
-    work = compare(KafkaSettings.from_env(env), topic, models_dir, arguments.last, log)
+    form = ScoredFormat(load_schema(env))
+    work = compare(KafkaSettings.from_env(env), form, topic, models_dir, arguments.last, log)
     text = await unless_interrupted(work, stop, _NO_RESULT)
     terminal.write(f"\n{text}\n")
     return 0
@@ -37,6 +41,7 @@ async def run_compare(env: Mapping[str, str], stop: asyncio.Event, arguments: ar
 async def run_rebuild(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     """Run `fraudstream rebuild`; return 0. Raises FraudstreamError if it is interrupted."""
     log = logs.configure(LogSettings.from_env(env), "rebuild")
-    work = rebuild(AuditSettings.from_env(env), log, force=arguments.force)
+    form = ScoredFormat(load_schema(env))
+    work = rebuild(AuditSettings.from_env(env), form, log, force=arguments.force)
     await unless_interrupted(work, stop, " before the end: nothing was changed")
     return 0

@@ -14,9 +14,10 @@ from fraudstream.model import store
 from fraudstream.model.decision import Rule
 from fraudstream.offsets import Log as Retained
 from fraudstream.runtime.settings import KafkaSettings
+from fraudstream.scored_payment import ScoredFormat
 
 
-async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int, log: Log) -> str:
+async def compare(kafka: KafkaSettings, form: ScoredFormat, topic: str, models_dir: Path, last: int, log: Log) -> str:
     """Return the comparison of the last `last` scored payments of each partition, as text. Raises FraudstreamError."""
     async with AsyncExitStack() as stack:
         admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
@@ -27,7 +28,7 @@ async def compare(kafka: KafkaSettings, topic: str, models_dir: Path, last: int,
         logs = await reader.retained(range(count))
         starts = {partition: await start_of_last(reader, partition, one, last) for partition, one in logs.items()}
         progress = Progress("comparing", sum(one.end - starts[partition] for partition, one in logs.items()), log)
-        comparisons = Comparisons(cache(partial(_rule, models_dir)))
+        comparisons = Comparisons(form, cache(partial(_rule, models_dir)))
         for partition, one in logs.items():
             async for records in reader.records(partition, starts[partition], one.end):
                 comparisons.add(records)

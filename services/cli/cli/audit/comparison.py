@@ -5,12 +5,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
-import pydantic_core
 
 from fraudstream.model.decision import Rule
 from fraudstream.payment import DECISIONS
 from fraudstream.record import Record
 from fraudstream.runtime.escaping import visible
+from fraudstream.scored_payment import ScoredFormat, ScoredPayment
 
 
 @dataclass(slots=True)
@@ -53,8 +53,9 @@ class Comparison:
 class Comparisons:
     """Comparisons by (champion, challenger) in `pairs`; `left_out` counts records that can't be compared."""
 
-    def __init__(self, rule_of: Callable[[str], Rule | None]) -> None:
+    def __init__(self, form: ScoredFormat, rule_of: Callable[[str], Rule | None]) -> None:
         """`rule_of` returns the rule of a challenger's version; with None its payments are not compared."""
+        self._form = form
         self.pairs: dict[tuple[str, str], Comparison] = {}
         self.left_out = 0
         self._rule_of = rule_of
@@ -62,20 +63,26 @@ class Comparisons:
     def add(self, records: Iterable[Record]) -> None:
         """Add records of the scored topic; those without a challenger's score are skipped."""
         for record in records:
-            try:
-                event = pydantic_core.from_json(record.value or b"")
-                if "challenger_version" not in event:
-                    continue
-                pair = str(event["model_version"]), str(event["challenger_version"])
-                rule = self._rule_of(pair[1])
-                if rule is None:
-                    self.left_out += 1
-                    continue
-                challenger = event["challenger_probability"]
-                (theirs,) = rule.decide(np.array([challenger]), np.array([event["amount"]]))
-                self._count(pair, event["decision"], DECISIONS[theirs], event["fraud_probability"], challenger)
-            except (ValueError, TypeError, KeyError):
+            scored = self._form.read(record.value)
+            if scored is None:
                 self.left_out += 1
+            elif scored.challenger_version is not None:
+                self._add(scored, scored.challenger_version)
+
+    def _add(self, scored: ScoredPayment, version: str) -> None:
+        rule, challenger = self._rule_of(version), scored.challenger_probability
+        # 0 and 1 have no log-odds
+        if rule is None or challenger is None or not (0 < challenger < 1 and 0 < scored.fraud_probability < 1):
+            self.left_out += 1
+            return
+        (theirs,) = rule.decide(np.array([challenger]), np.array([self._amount(scored)]))
+        pair = scored.model_version, version
+        self._count(pair, scored.decision, DECISIONS[theirs], scored.fraud_probability, challenger)
+
+    def _amount(self, scored: ScoredPayment) -> float:
+        """Return the payment's amount; 0 if it has none, as in scoring."""
+        role = self._form.schema.amount
+        return float((scored.fields[role] if role else None) or 0.0)
 
     def _count(self, pair: tuple[str, str], ours: str, theirs: str, champion: float, challenger: float) -> None:
         shift = float(np.log(challenger / (1 - challenger)) - np.log(champion / (1 - champion)))

@@ -1,33 +1,59 @@
 """Records and rows → entries to merge: the input offset that each refers to, and its content."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pydantic_core
 
-from cli.audit.merge import Content
-from fraudstream.payment import InvalidPayment, columns, decode, excess
+from cli.audit.content import Content
+from fraudstream.csv_file.layout import Layout
+from fraudstream.payment import InvalidPayment, excess
+from fraudstream.payment_schema import PaymentSchema
+from fraudstream.payment_values import cell_value
 from fraudstream.record import Record
-from fraudstream.scored_payment import MOST_VALUES, Scored, stored_row
+from fraudstream.scored_payment import MOST_VALUES, Scored, ScoredFormat, place, readable
 
 Unreadable = Callable[[str], None]
 _NOT_OURS = (ValueError, TypeError, KeyError, OverflowError)
 """Errors raised by reading the fields of another writer's record."""
 
 
-def scored_entries(records: Iterable[Record], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
-    """Return the scored payments by the input offset of their payment."""
-    entries: list[tuple[int, Content]] = []
-    for record in records:
-        try:
-            event = _event(record.value)
-            if event["source_partition"] != partition:
-                raise ValueError(f"its payment is in partition {event['source_partition']}")
-            content = event["payment_id"], event["fraud_probability"], event["decision"], event["model_version"]
-            entries.append((int(event["source_offset"]), content))
-        except _NOT_OURS as error:
-            unreadable(f"scored topic, offset {record.offset}: {_text(error)}")
-    return entries
+class ScoredEntries:
+    """Reader of scored records of this schema and of earlier ones; only what is compared with the CSV is read."""
+
+    def __init__(self, form: ScoredFormat) -> None:
+        self._id = form.schema.fields[form.schema.id]
+        self._place = place(self._id)
+        self._cell = form.layout.id_cell
+
+    def entries(self, records: Iterable[Record], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
+        """Return the scored payments by the input offset of their payment."""
+        entries: list[tuple[int, Content]] = []
+        for record in records:
+            try:
+                event = _event(record.value)
+                if event["source_partition"] != partition:
+                    raise ValueError(f"its payment is in partition {event['source_partition']}")
+                content = self._id_cell(event), event["fraud_probability"], event["decision"], event["model_version"]
+                entries.append((int(event["source_offset"]), content))
+            except _NOT_OURS as error:
+                unreadable(f"scored topic, offset {record.offset}: {_text(error)}")
+        return entries
+
+    def _id_cell(self, event: Mapping[str, Any]) -> str | None:
+        """Return the id as the CSV has it; None if the record has none, as it is of an earlier schema."""
+        found: Any = event
+        for key in self._place:
+            found = found.get(key) if isinstance(found, dict) else None
+        if type(found) is int or found is None:
+            return None if found is None else str(found)
+        # with `strict = false`, an integer may have been sent as text, or as a number such as 7.0
+        if isinstance(found, float) and found.is_integer():
+            found = int(found)
+        elif isinstance(found, str) and self._id.type == "integer":
+            found = cell_value(self._id, found)
+        return self._cell(found)
 
 
 def dead_entries(
@@ -47,49 +73,60 @@ def dead_entries(
     return entries
 
 
-def row_entries(lines: Iterable[bytes], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
+def row_entries(
+    lines: Iterable[bytes], layout: Layout, partition: int, unreadable: Unreadable
+) -> list[tuple[int, Content]]:
     """Return the CSV rows of one partition by offset."""
     entries: list[tuple[int, Content]] = []
     wanted = b"%d" % partition
+    has_ids = layout.id_column in layout.columns
     for line in lines:
-        if line.rsplit(b",", 2)[-2] != wanted:
+        if line.rsplit(b",", 2)[-2] != wanted:  # the last two cells are never quoted
             continue
         try:
-            row = stored_row(line)
+            row = layout.stored_row(line)
         except ValueError as error:
             unreadable(f"CSV row {_preview(line)}: {_text(error)}")
         else:
-            entries.append((row.offset, (row.payment_id, row.fraud_probability, row.decision, row.model_version)))
+            payment_id = row.id if has_ids else None
+            entries.append((row.offset, (payment_id, row.fraud_probability, row.decision, row.model_version)))
     return entries
 
 
-def scored_again(records: Iterable[Record], unreadable: Unreadable) -> Scored:
-    """Return scored records as the scorer had them, without records of other writers."""
-    payments, places = [], []
+def stored_format(schema: PaymentSchema) -> ScoredFormat:
+    """Return the format of rows made from records of this schema and of earlier ones.
+
+    A value that a record does not have is an empty cell; ranges are not checked, as they may have changed.
+    """
+    fields = {name: readable(one, required=name == schema.id) for name, one in schema.fields.items()}
+    return ScoredFormat(replace(schema, fields=fields))
+
+
+def scored_again(records: Iterable[Record], form: ScoredFormat, unreadable: Unreadable) -> Scored:
+    """Return scored records as the scorer had them, without records of other writers; `form` is a `stored_format`."""
+    found = []
     for record in records:
-        try:
-            event = _event(record.value)
-            payment = decode(record.value)
-            if isinstance(payment, InvalidPayment):
-                raise ValueError(payment.detail)  # noqa: TRY004
-            score = float(event["fraud_probability"]), str(event["decision"]), str(event["model_version"])
-            if not 0.0 <= score[0] <= 1.0:
-                raise ValueError(f"its probability is {score[0]}")
-            place = record.timestamp, int(event["source_partition"]), int(event["source_offset"])
-            places.append((*score, *place))
-            payments.append(payment)
-        except _NOT_OURS as error:
-            unreadable(f"scored topic, offset {record.offset}: {_text(error)}")
-    probability, decision, version, timestamp_ms, partition, offset = zip(*places, strict=True) if places else [()] * 6
+        if scored := form.read(record.value):
+            found.append((record.timestamp, scored))
+        else:
+            unreadable(f"scored topic, offset {record.offset}: {_problem(record.value, form)}")
+    ones = [one for _, one in found]
     return Scored(
-        payments=columns(payments),
-        fraud_probability=probability,
-        decision=decision,
-        model_version=version,
-        timestamp_ms=timestamp_ms,
-        partition=partition,
-        offset=offset,
+        payments={name: [one.fields[name] for one in ones] for name in form.schema.fields},
+        fraud_probability=[one.fraud_probability for one in ones],
+        decision=[one.decision for one in ones],
+        model_version=[one.model_version for one in ones],
+        timestamp_ms=[timestamp_ms for timestamp_ms, _ in found],
+        partition=[one.source_partition for one in ones],
+        offset=[one.source_offset for one in ones],
     )
+
+
+def _problem(value: bytes | None, form: ScoredFormat) -> str:
+    payment = form.payment.decode(value)
+    if isinstance(payment, InvalidPayment):
+        return payment.detail
+    return "its probability, decision, reasons or place are not as the scorer writes them"
 
 
 def _event(value: bytes | None) -> Any:

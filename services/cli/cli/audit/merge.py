@@ -8,17 +8,15 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
+from cli.audit.content import Content, agree, difference
 from cli.audit.offset_set import OffsetSet
 
 T = TypeVar("T")
 
 EXAMPLES = 20
 _CONTENTS_KEPT = 50_000
-
-Content = tuple[int, float, str, str]
-"""The values that must be equal in CSV and scored topic: payment_id, probability, decision, model_version."""
 
 
 class Kind(StrEnum):
@@ -49,7 +47,6 @@ class Output(IntEnum):
 
 _TWICE = {Output.CSV: Kind.TWICE_IN_CSV, Output.TOPIC: Kind.TWICE_IN_TOPIC, Output.DEAD: Kind.TWICE_DEAD}
 _PLACE = {Output.CSV: "CSV", Output.TOPIC: "scored topic", Output.DEAD: "dead letters"}
-_FIELDS = ("payment_id", "fraud_probability", "decision", "model_version")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -220,14 +217,14 @@ class Merge:
     def _is_dead(self, offset: int) -> bool:
         return offset in self._found[Output.DEAD]
 
-    def _compare_late(self, output: Output, offset: int, content: object) -> None:
+    def _compare_late(self, output: Output, offset: int, content: Any) -> None:
         other = Output.TOPIC if output is Output.CSV else Output.CSV
         if not self._csv or offset not in self._found[other]:
             return
         known = self._contents.pop(offset, None)
         if known is None:
             self.uncompared += 1
-        elif known != content:
+        elif not agree(known, content):
             self._find(Kind.DIFFERENT, offset)
 
     def _handle_mismatch(self, offset: int, row: Content | None, event: Content | None, *, dead: bool) -> None:
@@ -238,7 +235,8 @@ class Merge:
                 return
         elif row is not None and event is not None:
             self.scored += 1
-            self._find(Kind.DIFFERENT, offset, _difference(row, event))
+            if not agree(row, event):
+                self._find(Kind.DIFFERENT, offset, difference(row, event))
             return
         elif row is not None and offset < self.bounds.topic_from:
             self.unretained += 1
@@ -290,11 +288,3 @@ class Merge:
 
 def _agreement(one: object, other: object) -> str:
     return "" if one == other else "with different content"
-
-
-def _difference(row: Content, event: Content) -> str:
-    return "; ".join(
-        f"{name}: CSV {ours}, topic {theirs}"
-        for name, ours, theirs in zip(_FIELDS, row, event, strict=True)
-        if ours != theirs
-    )

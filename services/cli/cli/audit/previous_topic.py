@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 from typing import NamedTuple
 
-from cli.audit.entries import scored_entries
+from cli.audit.entries import ScoredEntries
 from fraudstream.kafka.reading import TopicReader
 from fraudstream.offsets import Log
 from fraudstream.record import Record
@@ -21,9 +21,9 @@ class Present(NamedTuple):
 
 
 async def first_of_present_topic(
-    inputs: TopicReader, scored: TopicReader, partition: int, input_log: Log, scored_log: Log
+    inputs: TopicReader, scored: TopicReader, read: ScoredEntries, partition: int, input_log: Log, scored_log: Log
 ) -> Present:
-    """Return where the scored records of the present input begin.
+    """Return where the scored records of the present input begin, as `read` finds their payments.
 
     A scored record has its payment's timestamp. If the first one has another, or its payment is missing, then all
     records before the first one with its payment's timestamp are of the previous topic. If compaction has removed a
@@ -38,7 +38,7 @@ async def first_of_present_topic(
     ):
         async for records in batches:
             for record in records:
-                entries = scored_entries([record], partition, _ignored)
+                entries = read.entries([record], partition, _ignored)
                 if not entries:
                     continue
                 source = entries[0][0]

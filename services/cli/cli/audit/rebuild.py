@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
-from cli.audit.entries import dead_entries, scored_again
+from cli.audit.entries import ScoredEntries, dead_entries, scored_again, stored_format
 from cli.audit.previous_topic import first_of_present_topic
 from cli.audit.topics import AuditSettings, Logs, Topics, opened
 from cli.csv.erased import ErasedPlace, ErasedPlaces
@@ -18,7 +18,7 @@ from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.owner import Owner
 from fraudstream.offsets import Log as Retained
 from fraudstream.record import Record
-from fraudstream.scored_payment import Texts
+from fraudstream.scored_payment import ScoredFormat
 
 _TIMESTAMPS, _APPEND_TIME = "message.timestamp.type", "LogAppendTime"
 
@@ -27,8 +27,8 @@ class ScorersRunningError(FraudstreamError):
     """The group has members, which would write to the CSV too."""
 
 
-async def rebuild(settings: AuditSettings, log: Log, *, force: bool) -> int:
-    """Refill the CSV with the rows that the group has committed; return their number.
+async def rebuild(settings: AuditSettings, form: ScoredFormat, log: Log, *, force: bool) -> int:
+    """Refill the CSV with the rows that the group has committed, with the columns of `form`; return their number.
 
     Raises FraudstreamError, with nothing changed then.
     """
@@ -45,7 +45,7 @@ async def rebuild(settings: AuditSettings, log: Log, *, force: bool) -> int:
                 action=f"for later payments: kafka-configs --bootstrap-server {settings.kafka.bootstrap_servers} "
                 f"--alter --entity-type topics --entity-name {scored} --add-config {_TIMESTAMPS}=CreateTime",
             )
-        refill = CsvRefill(path, topics.identity)
+        refill = CsvRefill(path, topics.identity, form.layout)
         state = stack.enter_context(refill.locked())
         # read under the lock: a scorer that joins later can't store anything, and so can't commit
         if members := await topics.member_count():
@@ -62,7 +62,8 @@ async def rebuild(settings: AuditSettings, log: Log, *, force: bool) -> int:
         writing = _Writing(
             topics=topics,
             logs=logs,
-            rotated=stack.enter_context(CsvSnapshot(rotated_files(path))),
+            form=stored_format(form.schema),
+            rotated=stack.enter_context(CsvSnapshot(rotated_files(path), form.layout)),
             refill=refill,
             state=state,
             erased=ErasedPlaces(path, topics.identity.cluster, topics.names.input).read(),
@@ -108,6 +109,7 @@ class _Writing:
 
     topics: Topics
     logs: Logs
+    form: ScoredFormat
     rotated: CsvSnapshot
     refill: CsvRefill
     state: State
@@ -122,9 +124,9 @@ class _Writing:
         topics, scored = self.topics, self.logs.scored[partition]
         last_rotated = self.rotated.last(partition)
         begin, _ = await first_of_present_topic(
-            topics.inputs, topics.scored, partition, self.logs.inputs[partition], scored
+            topics.inputs, topics.scored, ScoredEntries(self.form), partition, self.logs.inputs[partition], scored
         )
-        rows = _Rows(after=last_rotated, end=end, repeats_within=self.repeats_within, erased=self.erased)
+        rows = _Rows(self.form, after=last_rotated, end=end, repeats_within=self.repeats_within, erased=self.erased)
         async for records in topics.scored.records(partition, begin, scored.end):
             self._write(rows.add(records))
             self.progress.advance(partition, len(records))
@@ -165,7 +167,10 @@ class _Writing:
 class _Rows:
     """Rows in order, each once. The last one of a repeat counts, as in the CSV: earlier ones were never stored."""
 
-    def __init__(self, *, after: int, end: int, repeats_within: int, erased: frozenset[ErasedPlace]) -> None:
+    def __init__(
+        self, form: ScoredFormat, *, after: int, end: int, repeats_within: int, erased: frozenset[ErasedPlace]
+    ) -> None:
+        self._form = form
         self.first: int | None = None
         self.unreadable = 0
         self._after = after
@@ -176,9 +181,9 @@ class _Rows:
 
     def add(self, records: Sequence[Record]) -> list[bytes]:
         """Add records; return the rows that no repeat can change any more."""
-        scored = scored_again(records, self._count_unreadable)
+        scored = scored_again(records, self._form, self._count_unreadable)
         places = map(ErasedPlace, scored.partition, scored.offset, scored.timestamp_ms)
-        for place, offset, line in zip(places, scored.offset, Texts.of(scored).csv_lines(), strict=True):
+        for place, offset, line in zip(places, scored.offset, self._form.texts(scored).csv_lines(), strict=True):
             if self._after < offset < self._end and place not in self._erased:
                 self._held[offset] = f"{line}\n".encode()
         if self.first is None and self._held:

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from cli.audit.content import Content
 from cli.audit.cursor import Cursor
-from cli.audit.entries import dead_entries, row_entries, scored_entries
-from cli.audit.merge import Bounds, Content, Kind, Merge
+from cli.audit.entries import ScoredEntries, dead_entries, row_entries
+from cli.audit.merge import Bounds, Kind, Merge
 from cli.audit.previous_topic import first_of_present_topic
 from cli.audit.replays import Replays
 from cli.audit.report import Judged, Report
@@ -21,11 +22,12 @@ from fraudstream.kafka.connection import Log
 from fraudstream.kafka.reading import undecoded_batch
 from fraudstream.offsets import Log as Retained
 from fraudstream.record import Unreadable
+from fraudstream.scored_payment import ScoredFormat
 
 _COUNTED_EXACTLY = 100_000
 
 
-async def verify(settings: AuditSettings, log: Log, *, with_csv: bool) -> Report:
+async def verify(settings: AuditSettings, form: ScoredFormat, log: Log, *, with_csv: bool) -> Report:
     """Verify the records that the group has committed; scorers may run meanwhile. Raises FraudstreamError.
 
     Without the CSV, only the topics are verified: if each host has its own, none of them has all rows.
@@ -38,10 +40,11 @@ async def verify(settings: AuditSettings, log: Log, *, with_csv: bool) -> Report
         if all(offset is None for offset in committed.values()):
             raise KafkaSetupError(f"CONSUMER_GROUP: {group} has no committed offsets in {topics.names.input} yet")
         logs = await topics.settled_logs()
-        with CsvSnapshot(files(path) if with_csv else []) as csv:
+        with CsvSnapshot(files(path) if with_csv else [], form.layout) as csv:
             erased = ErasedPlaces(path, topics.identity.cluster, topics.names.input)
             audit = _Audit(
                 topics=topics,
+                scored=ScoredEntries(form),
                 logs=logs,
                 committed=committed,
                 first={one: mark.first for one, mark in state.marks.items()} if state else {},
@@ -73,6 +76,7 @@ class _Audit:
     """Verification, partition by partition."""
 
     topics: Topics
+    scored: ScoredEntries
     logs: Logs
     committed: Mapping[int, int | None]
     first: Mapping[int, int]
@@ -126,12 +130,12 @@ class _Audit:
     async def _readings(self, partition: int, unreadable: Callable[[str], None]) -> "_Readings":
         topics, log, dead = self.topics, self.logs.scored[partition], self.logs.dlq[partition]
         begin, previous = await first_of_present_topic(
-            topics.inputs, topics.scored, partition, self.logs.inputs[partition], log
+            topics.inputs, topics.scored, self.scored, partition, self.logs.inputs[partition], log
         )
 
         async def events() -> AsyncIterator[list[tuple[int, Content]]]:
             async for records in topics.scored.records(partition, begin, log.end):
-                yield scored_entries(records, partition, unreadable)
+                yield self.scored.entries(records, partition, unreadable)
 
         replays = Replays(partition, dead.start)
 
@@ -141,8 +145,8 @@ class _Audit:
                 yield dead_entries(records, topics.names.input, partition, unreadable)
 
         async def rows() -> AsyncIterator[list[tuple[int, Content]]]:
-            for lines in self.csv.lines(partition):
-                yield row_entries(lines, partition, unreadable)
+            for layout, lines in self.csv.lines(partition):
+                yield row_entries(lines, layout, partition, unreadable)
                 await asyncio.sleep(0)
 
         return _Readings(Cursor(events()), Cursor(letters()), Cursor(rows()), previous, replays)

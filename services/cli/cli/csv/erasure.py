@@ -22,6 +22,7 @@ from cli.csv.refill import known
 from cli.erase.wanted import Rows
 from fraudstream.csv_file.file import CsvFile, tail
 from fraudstream.csv_file.journal import Mark, Replacement, State
+from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.runtime.failpoints import failpoint
@@ -39,9 +40,10 @@ Cut = tuple[int, int]
 class CsvErasure:
     """Erasure of rows from the CSV at `path`, while scorers of `identity` may be running."""
 
-    def __init__(self, path: Path, identity: Identity, *, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, path: Path, identity: Identity, layout: Layout, *, patience_s: float = _PATIENCE_S) -> None:
         self._path = path
-        self._file = CsvFile(path, identity)
+        self._file = CsvFile(path, identity, layout)
+        self._layout = layout
         self._identity = identity
         self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
 
@@ -50,8 +52,18 @@ class CsvErasure:
         counts = {}
         for path in files(self._path):
             with convert_errors(path), suppress(FileNotFoundError):  # renamed by a scorer meanwhile
-                counts[path] = _count(path, rows)
+                counts[path] = self._count(path, rows)
         return {path: count for path, count in counts.items() if count}
+
+    def without_ids(self) -> list[Path]:
+        """Return the files of earlier schemas without a column of the ids. Raises SinkUnavailableError."""
+        found = []
+        for path in files(self._path):
+            with convert_errors(path), suppress(FileNotFoundError), _opened(trusted_place(path)) as file:
+                layout = self._layout.found(file.readline())
+                if layout and layout.id_column not in layout.columns:
+                    found.append(path)
+        return found
 
     def erase(self, rows: Rows, places: Collection[ErasedPlace]) -> dict[Path, int]:
         """Erase the rows and record the places; return the number of rows by file. Scorers wait meanwhile.
@@ -70,12 +82,12 @@ class CsvErasure:
         counts = {self._path: self._erase_live(rows)} if has_live else {}
         # listed after the live file: opening it may have renamed it
         for path in files(self._path):
-            if path != self._path and _count(path, rows):
+            if path != self._path and self._count(path, rows):
                 counts[path] = self._erase_kept(path, rows)
         return {path: count for path, count in counts.items() if count}
 
     def _erase_live(self, rows: Rows) -> int:
-        with self._file.opened() as (_, state), _copied(self._path, rows) as copy:
+        with self._file.opened() as (_, state), _copied(self._path, rows, self._layout) as copy:
             if not copy.cuts:
                 return 0
             marks = _moved(state.marks, state.generation, copy.cuts)
@@ -91,7 +103,7 @@ class CsvErasure:
             return len(copy.cuts)
 
     def _erase_kept(self, path: Path, rows: Rows) -> int:
-        with _copied(path, rows) as copy:
+        with _copied(path, rows, self._layout) as copy:
             state = self._file.journal.read()
             generation = self._generation(state, path) if state else None
             if state is None or generation is None:
@@ -109,6 +121,10 @@ class CsvErasure:
             moved = _moved(state.marks, generation, copy.cuts)
             self._file.journal.write(replace(state, sequence=state.sequence + 2, marks=moved))
             return len(copy.cuts)
+
+    def _count(self, path: Path, rows: Rows) -> int:
+        with _opened(trusted_place(path)) as file:
+            return sum(is_row for _, is_row in _judged(file, rows, self._layout))
 
     def _generation(self, state: State, path: Path) -> int | None:
         """Return the generation of a rotated file, if the last batch of a partition is in it."""
@@ -132,7 +148,7 @@ class _Copy:
 
 
 @contextmanager
-def _copied(path: Path, rows: Rows) -> Iterator[_Copy]:
+def _copied(path: Path, rows: Rows, layout: Layout) -> Iterator[_Copy]:
     """Copy the file without the rows, beside it; delete the copy at the end, unless it was moved into place."""
     target = trusted_place(path)  # resolves our own link: otherwise the linked file would keep the rows
     part = target.with_name(f".{target.name}.erasing")
@@ -141,7 +157,7 @@ def _copied(path: Path, rows: Rows) -> Iterator[_Copy]:
     part.unlink(missing_ok=True)
     try:
         with _opened(target) as source, _created(part) as copy:
-            for lines, is_row in _judged(source, rows):
+            for lines, is_row in _judged(source, rows, layout):
                 end = position + len(lines)
                 if is_row:
                     cuts.append((position, end))
@@ -184,17 +200,20 @@ def files(path: Path) -> list[Path]:
         return []
 
 
-def _count(path: Path, rows: Rows) -> int:
-    with _opened(trusted_place(path)) as file:
-        return sum(is_row for _, is_row in _judged(file, rows))
+def _judged(file: BinaryIO, rows: Rows, layout: Layout) -> Iterator[tuple[bytes, bool]]:
+    """Yield the file's content: single lines, and whether to erase them, or blocks of lines to keep.
 
-
-def _judged(file: BinaryIO, rows: Rows) -> Iterator[tuple[bytes, bool]]:
-    """Yield the file's content: single lines, and whether to erase them, or blocks of lines to keep."""
+    The file's own header states its columns, which may be those of an earlier schema; without one, `layout` does.
+    """
+    first = file.readline()
+    if found := layout.found(first):
+        yield first, False
+    else:
+        file.seek(0)
     while block := file.read(_BLOCK_BYTES):
         block += file.readline()
         if rows.may_be_in(block):
-            yield from ((line, rows.match(line)) for line in BytesIO(block))
+            yield from ((line, rows.match(line, found or layout)) for line in BytesIO(block))
         else:
             yield block, False
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
-from fraudstream.csv_file.file import HEADER_LINE
+from fraudstream.csv_file.layout import Layout
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.runtime.regular_files import open_trusted
 
@@ -27,6 +27,7 @@ class _File:
     name: str
     descriptor: int
     size: int
+    layout: Layout
     ranges: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
 
 
@@ -42,14 +43,18 @@ def convert_errors(file: Path | str) -> Iterator[None]:
 class CsvSnapshot:
     """Snapshot of the rows at the time of opening, which reads all files once; files may be renamed meanwhile.
 
+    Each file's own header states its columns: rotated files may have those of an earlier schema. A file without a
+    header of ours is read by the present layout.
+
     Rows of a partition are in order within a file, so files are sorted by their first row of it. `unreadable` counts
     the lines whose partition can't be read; `unreadable_lines` are the first of them.
     """
 
-    def __init__(self, paths: list[Path]) -> None:
+    def __init__(self, paths: list[Path], layout: Layout) -> None:
         self.unreadable = 0
         self.unreadable_lines: list[str] = []
         self._files: list[_File] = []
+        self._layout = layout
         seen: set[tuple[int, int]] = set()
         with convert_errors("CSV"), ExitStack() as stack:
             stack.callback(self.close)
@@ -69,12 +74,12 @@ class CsvSnapshot:
         """The partitions that have rows."""
         return {partition for file in self._files for partition in file.ranges}
 
-    def lines(self, partition: int) -> Iterator[list[bytes]]:
-        """Yield the lines of `partition` in chunks; they may include lines of other partitions."""
+    def lines(self, partition: int) -> Iterator[tuple[Layout, list[bytes]]]:
+        """Yield the lines of `partition` in chunks, with their columns; some may be of other partitions."""
         for file in self._in_order(partition):
             for start, end in file.ranges[partition]:
                 for lines in _lines(file.descriptor, start, end):
-                    yield _maybe_of(partition, lines)
+                    yield file.layout, _maybe_of(partition, lines)
 
     def first(self, partition: int) -> int | None:
         """Return the lowest offset of `partition`; None if it has no row."""
@@ -110,12 +115,13 @@ class CsvSnapshot:
             os.close(descriptor)
             return
         seen.add((status.st_dev, status.st_ino))
-        self._files.append(_File(name=path.name, descriptor=descriptor, size=status.st_size))
+        self._files.append(_File(name=path.name, descriptor=descriptor, size=status.st_size, layout=self._layout))
 
     def _index(self, file: _File) -> None:
         """Record the blocks in which each partition has rows."""
         for start, end, lines in _blocks(file.descriptor, 0, file.size, _BLOCK_BYTES):
-            if start == 0 and lines and lines[0] + b"\n" == HEADER_LINE:
+            if start == 0 and lines and (found := self._layout.found(lines[0] + b"\n")):
+                file.layout = found
                 del lines[0]
             for place in {_partition(line) for line in lines}:
                 if not _is_number(place):
@@ -184,6 +190,7 @@ def _lines(descriptor: int, start: int, end: int) -> Iterator[list[bytes]]:
 
 
 def _partition(line: bytes) -> bytes:
+    # the last two cells are never quoted, so that quotes and commas in others don't matter
     cells = line.rsplit(b",", 2)
     return cells[1] if len(cells) == 3 else b""  # noqa: PLR2004 - cells before, partition, offset
 

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cli.csv.reading import convert_errors, damaged_files, rotated_files
-from fraudstream.csv_file.file import HEADER_LINE, CsvFile, tail
+from fraudstream.csv_file.file import CsvFile, tail
 from fraudstream.csv_file.journal import Journal, Mark, State
+from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import FraudstreamError, JournalForeignError
-from fraudstream.runtime.regular_files import create_regular, open_regular, sync_folder
+from fraudstream.runtime.regular_files import create_regular, open_regular, open_trusted, sync_folder
 
 _PATIENCE_S = 10.0
+_MOST_HEADER_BYTES = 1 << 20
 
 
 class CsvExistsError(FraudstreamError):
@@ -52,10 +54,11 @@ def journal_of(path: Path) -> Journal:
 class CsvRefill:
     """Rebuild of a CSV: in `with refill.locked():`, `write` rows, then `finish`, which makes the first change."""
 
-    def __init__(self, path: Path, identity: Identity, *, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, path: Path, identity: Identity, layout: Layout, *, patience_s: float = _PATIENCE_S) -> None:
         self._path = path
         self._identity = identity
-        self._csv = CsvFile(path, identity)
+        self._layout = layout
+        self._csv = CsvFile(path, identity, layout)
         self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
         self._part = path.with_name(f".{path.name}.rebuilt")
         self._file: BinaryIO | None = None
@@ -68,7 +71,7 @@ class CsvRefill:
             state = known(self._path, self._identity) or State(identity=self._identity)
             try:
                 with create_regular(self._part) as self._file:
-                    self._file.write(HEADER_LINE)
+                    self._file.write(self._layout.header_line)
                     yield state
             finally:
                 self._part.unlink(missing_ok=True)
@@ -104,6 +107,7 @@ class CsvRefill:
                 tail=checksum,
                 marks=_marks(state, reached),
                 replacement=None,
+                layout=self._layout.sha256,
             )
         )
         renamed = [self._rename(path) for path in self._existing()]
@@ -117,8 +121,7 @@ class CsvRefill:
         return self._file
 
     def _existing(self) -> list[Path]:
-        live = self._path.exists() and self._path.stat().st_size > len(HEADER_LINE)
-        return [*([self._path] if live else []), *damaged_files(self._path)]
+        return [*([self._path] if _has_rows(self._path) else []), *damaged_files(self._path)]
 
     def _rename(self, path: Path) -> Path:
         number = 1
@@ -126,6 +129,15 @@ class CsvRefill:
             number += 1
         path.rename(renamed)
         return renamed
+
+
+def _has_rows(path: Path) -> bool:
+    """Return whether the file has more than its first line, the header of this schema or of an earlier one."""
+    try:
+        with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
+            return len(file.readline(_MOST_HEADER_BYTES)) < os.fstat(file.fileno()).st_size
+    except FileNotFoundError:
+        return False
 
 
 def _marks(state: State, reached: Mapping[int, Reached]) -> dict[int, Mark]:

@@ -27,11 +27,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     listing.add_argument("--json", action="store_true", help="print one JSON object per line")
     show = what.add_parser("show", help="show one letter in full")
     show.add_argument("place", type=_read(LetterPlace.parse), metavar="PARTITION/OFFSET", help="as shown by list")
+    _add_raw(show)
     export = what.add_parser("export", help="export letters as JSON Lines, to inspect or edit")
     _add_choice(export, "open")
     _add_places(export)
     export.add_argument("--out", type=Path, metavar="FILE", help="output file (default: standard output)")
     export.add_argument("--force", action="store_true", help="overwrite the file if it exists")
+    _add_raw(export)
     replay = what.add_parser("replay", help="send letters to the input topic again, unchanged or edited")
     _add_choice(replay, "open")
     _add_places(replay)
@@ -81,6 +83,14 @@ def _add_choice(parser: argparse.ArgumentParser, status: str) -> None:
 def _add_places(parser: argparse.ArgumentParser) -> None:
     place = _read(LetterPlace.parse)
     parser.add_argument("places", nargs="*", type=place, metavar="PARTITION/OFFSET", help="only these letters")
+
+
+def _add_raw(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--raw",
+        action="store_true",
+        help="with keys, values and headers, which are masked if the payment schema has secret fields",
+    )
 
 
 def _read(parse: Callable[[str], T]) -> Callable[[str], T]:

@@ -18,7 +18,9 @@ from cli.dlq.replaying import Replay
 from cli.stopping import unless_interrupted
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.producing import transactional_id
+from fraudstream.payment import PaymentFormat
 from fraudstream.runtime import failpoints, logs, terminal
+from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import GroupSettings, KafkaSettings, LogSettings, TopicSettings
 
 _NOTHING_DONE = ": nothing was written, nothing was sent"
@@ -29,8 +31,9 @@ async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argpar
     failpoints.arm(env.get(failpoints.VARIABLE, ""))
     # standard output is for results only
     log = logs.configure(LogSettings.from_env(env), "dlq", sys.stderr)
+    rules = PaymentFormat(load_schema(env))
     kafka, topics, group = KafkaSettings.from_env(env), TopicSettings.from_env(env), GroupSettings.from_env(env).group
-    async with letterbox(kafka, topics, log, replays=arguments.what == "replay") as box:
+    async with letterbox(kafka, topics, rules, log, replays=arguments.what == "replay") as box:
         if arguments.what == "replay":
             return await _replay(box, transactional_id(group, topics.dlq, "replay"), stop, arguments)
         return await {"list": _list, "show": _show, "export": _export}[arguments.what](box, stop, arguments)
@@ -57,7 +60,8 @@ async def _show(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespa
     found = await box.letter(place)
     if found is None:
         raise _no_letter(place, box.topic)
-    text = showing.text(found.letter, index.replays(place), box.topic, found.timestamp_ms)
+    masks = box.rules.schema.has_secrets and not arguments.raw
+    text = showing.text(found.letter, index.replays(place), box.topic, found.timestamp_ms, box.rules, masks=masks)
     with terminal.standard_output():
         terminal.write(f"{text}\n")
     return 0
@@ -65,7 +69,8 @@ async def _show(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespa
 
 async def _export(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     out = arguments.out
-    work = export(box, given.choice(arguments), out, force=arguments.force)
+    masks = box.rules.schema.has_secrets and not arguments.raw
+    work = export(box, given.choice(arguments), out, force=arguments.force, masks=masks)
     count = await unless_interrupted(work, stop, _NOTHING_DONE)
     if out is not None:
         terminal.write(f"{count:,} dead letters written to {out}\n")
@@ -81,7 +86,7 @@ async def _replay(box: Letterbox, identity: str, stop: asyncio.Event, arguments:
         )
     if not box.target.keeps_transactions:
         raise FraudstreamError("the broker of make demo does not support transactions: a replay needs real Kafka")
-    edited = Edited(arguments.file) if arguments.file else None
+    edited = Edited(arguments.file, box.rules) if arguments.file else None
     index = await unless_interrupted(box.index(judged=edited is None), stop, _NOTHING_DONE)
     if place := absent(index, choice.places):
         raise _no_letter(place, box.topic)

@@ -9,6 +9,7 @@ from cli.dlq.choosing import LetterPlace
 from cli.dlq.index import verdict
 from cli.dlq.lines import Edit, EditedLine, parse_line
 from fraudstream.errors import FraudstreamError
+from fraudstream.payment import PaymentFormat
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -20,14 +21,16 @@ class EditedFileError(FraudstreamError):
 class Edited:
     """The file's lines by the place of their letter. Raises EditedFileError for an invalid or duplicate line."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, rules: PaymentFormat) -> None:
+        """Read the file; whether its values are payments is found by `rules`."""
         self.path = path
         self.edits: dict[LetterPlace, Edit] = {}
         for number, begin, line in self._lines():
             one = self._read(number, line)
             if earlier := self.edits.get(one.place):
                 raise self._wrong(number, f"dead letter {one.place} is in line {earlier.number} already")
-            self.edits[one.place] = Edit(number, begin, len(one.value or b""), hash(one.value), verdict(one.value))
+            found = verdict(one.value, rules)
+            self.edits[one.place] = Edit(number, begin, len(one.value or b""), hash(one.value), found)
 
     def value(self, place: LetterPlace, file: BinaryIO) -> bytes | None:
         """Return the value to send for the letter; `file` is the file from `opened`."""

@@ -13,8 +13,11 @@ from fraudstream.runtime import terminal
 from fraudstream.runtime.regular_files import atomic_write
 
 
-async def export(box: Letterbox, choice: Choice, out: Path | None, *, force: bool) -> int:
-    """Write the letters to `out`, or to standard output; return their number. Raises UnwritableFileError."""
+async def export(box: Letterbox, choice: Choice, out: Path | None, *, force: bool, masks: bool) -> int:
+    """Write the letters, with or without masks, to `out` or standard output; return their number.
+
+    Raises UnwritableFileError.
+    """
     if out is not None:
         check_output(out, force=force)
     index = await box.index()
@@ -23,7 +26,7 @@ async def export(box: Letterbox, choice: Choice, out: Path | None, *, force: boo
         async for chunk in box.chunks(places):
             for letter, timestamp_ms in chunk:
                 replays = index.replays(LetterPlace(letter.partition, letter.offset))
-                write(export_line(letter, timestamp_ms, replays))
+                write(export_line(letter, timestamp_ms, replays, masks=masks))
                 write("\n")
     return len(places)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cli.dlq.choosing import Choice, LetterPlace
 from fraudstream.dead_letter import DeadLetter, Place, Replayed, dead_letter, replayed
 from fraudstream.fitting import batch_bytes
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment, PaymentFormat
 from fraudstream.record import Record
 
 _TEXTS_SHARED = 10_000
@@ -38,9 +38,9 @@ class Entry:
 class Index:
     """Letters and markers of the topic, added partition by partition in offset order; iterates in that order."""
 
-    def __init__(self, *, judged: bool = False) -> None:
-        """Create an empty index; `judged`: check each letter's value by the current rules."""
-        self._judged = judged
+    def __init__(self, rules: PaymentFormat | None = None) -> None:
+        """Create an empty index; each letter's value is checked by `rules`, if given."""
+        self._rules = rules
         self._entries: dict[LetterPlace, Entry] = {}
         self._replays: dict[LetterPlace, tuple[Replayed, ...]] = {}
         self._texts: dict[str, str] = {}
@@ -87,7 +87,7 @@ class Index:
             value_bytes=letter.value_bytes,
             around_bytes=batch_bytes(letter.key, None, letter.headers),
             value_hash=hash(letter.value),
-            verdict=verdict(letter.value) if self._judged else None,
+            verdict=verdict(letter.value, self._rules) if self._rules else None,
         )
 
     def _shared(self, text: str) -> str:
@@ -95,7 +95,7 @@ class Index:
         return self._texts.setdefault(text, text) if len(self._texts) < _TEXTS_SHARED else text
 
 
-def verdict(value: bytes | None) -> str | None:
+def verdict(value: bytes | None, rules: PaymentFormat) -> str | None:
     """Return the reason why a message with this value can't be scored, or None if it can."""
-    event = decode(value)
+    event = rules.decode(value)
     return event.reason if isinstance(event, InvalidPayment) else None

@@ -19,6 +19,7 @@ from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.reading import TopicReader, all_settled, connected
 from fraudstream.kafka.rights import Operation, Rights
 from fraudstream.offsets import Log as Retained
+from fraudstream.payment import PaymentFormat
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _CHUNK_LETTERS, _CHUNK_BYTES = 2_000, 4 << 20
@@ -42,11 +43,13 @@ class Letterbox:
         whole: TopicReader,
         partitions: range,
         target: Target,
+        rules: PaymentFormat,
         kafka: KafkaSettings,
         log: Log,
     ) -> None:
         self.topic = stable.topic
         self.target = target
+        self.rules = rules
         self.kafka = kafka
         self.log = log
         self._stable = stable
@@ -57,7 +60,7 @@ class Letterbox:
     async def index(self, partitions: Collection[int] | None = None, *, judged: bool = False) -> Index:
         """Read the committed records before the first open transaction, of `partitions` or of all."""
         wanted = [one for one in self._partitions if partitions is None or one in partitions]
-        return await self._extend(await self._stable.retained(wanted), Index(judged=judged))
+        return await self._extend(await self._stable.retained(wanted), Index(self.rules if judged else None))
 
     async def since(self, partitions: Iterable[int]) -> Index:
         """Read the records committed since `index` until now, after waiting for open transactions to end.
@@ -125,9 +128,9 @@ class Letterbox:
 
 @asynccontextmanager
 async def letterbox(
-    kafka: KafkaSettings, topics: TopicSettings, log: Log, *, replays: bool
+    kafka: KafkaSettings, topics: TopicSettings, rules: PaymentFormat, log: Log, *, replays: bool
 ) -> AsyncIterator[Letterbox]:
-    """Open the dead-letter topic for the block; `replays` requires more rights.
+    """Open the dead-letter topic for the block; payments are valid by `rules`; `replays` requires more rights.
 
     Raises KafkaSetupError if a topic, a right or the brokers are missing. Write access is only verified by a write.
     """
@@ -153,4 +156,4 @@ async def letterbox(
             await stack.enter_async_context(connected(partial(TopicReader, kafka, topics.dlq, isolation), kafka, log))
             for isolation in ("read_committed", "read_uncommitted")
         ]
-        yield Letterbox(stable, whole, range(counts[topics.dlq]), target, kafka, log)
+        yield Letterbox(stable, whole, range(counts[topics.dlq]), target, rules, kafka, log)

@@ -39,8 +39,12 @@ class Edit(NamedTuple):
     verdict: str | None
 
 
-def export_line(letter: DeadLetter, timestamp_ms: int, replays: Sequence[Replayed]) -> str:
-    """Format a letter as a JSON object in ASCII; UTF-8 bytes are text, others base64 in a field named …_base64."""
+def export_line(letter: DeadLetter, timestamp_ms: int, replays: Sequence[Replayed], *, masks: bool = False) -> str:
+    """Format a letter as a JSON object in ASCII; UTF-8 bytes are text, others base64 in a field named …_base64.
+
+    With `masks`, sizes replace the content of key, value and headers, in fields named …_bytes.
+    """
+    content = _size if masks else _bytes
     line: dict[str, Any] = {
         "partition": letter.partition,
         "offset": letter.offset,
@@ -51,12 +55,14 @@ def export_line(letter: DeadLetter, timestamp_ms: int, replays: Sequence[Replaye
         "source_offset": letter.source.offset,
         "timestamp": rfc3339(timestamp_ms),
         "replayed": [rfc3339(marker.timestamp_ms) for marker in replays],
-        **_bytes("key", letter.key),
-        "headers": [{"name": name, **_bytes("value", value)} for name, value in letter.headers],
+        **({"masked": True} if masks else {}),
+        **content("key", letter.key),
+        "headers": [{"name": name, **content("value", value)} for name, value in letter.headers],
         **({"cut": True, "value_bytes": letter.value_bytes} if letter.is_cut else {}),
         **({"format": letter.format} if letter.format else {}),
         **({"removed": [part._asdict() for part in letter.removed]} if letter.removed else {}),
-        **_bytes("value", letter.value),
+        **content("value", letter.value),
+        **({"value_bytes": letter.value_bytes} if masks and letter.value is not None else {}),
     }
     return ascii_json(line)
 
@@ -71,6 +77,8 @@ def parse_line(line: bytes) -> EditedLine:
         raise ValueError("not JSON in UTF-8") from None
     if not isinstance(fields, dict):
         raise ValueError("not a JSON object")  # noqa: TRY004 - about a file, not an argument
+    if fields.get("masked") and not {"value", "value_base64"} & fields.keys():
+        raise ValueError("exported without its value, as the payment schema has secret fields: dlq export --raw has it")
     return EditedLine(place=LetterPlace(_number(fields, "partition"), _number(fields, "offset")), value=_value(fields))
 
 
@@ -81,6 +89,10 @@ def _bytes(name: str, content: bytes | None) -> dict[str, str | None]:
         if len(content) <= _TEXT_BYTES:
             return {name: content.decode()}
     return {f"{name}_base64": base64.b64encode(content).decode()}
+
+
+def _size(name: str, content: bytes | None) -> dict[str, int | None]:
+    return {name: None} if content is None else {f"{name}_bytes": len(content)}
 
 
 def _number(fields: dict[str, Any], name: str) -> int:

@@ -1,10 +1,11 @@
 """The output of `dlq show`: one letter in full. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from cli.dlq.masking import mask
 from cli.tables import aligned
 from fraudstream.dead_letter import REPLAY_OF, DeadLetter, Replayed
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment, PaymentFormat
 from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
 from fraudstream.timestamps import rfc3339
 
@@ -12,23 +13,30 @@ _VALUE_BYTES, _HEADER_BYTES, _HEADERS = 1 << 20, 10_000, 100
 """Display limits for a letter: larger parts were not written by the scorer, and are of no use on a terminal."""
 
 
-def text(letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_ms: int) -> str:
-    """Return the text output; `topic` is the dead-letter topic, `timestamp_ms` the timestamp of the letter's record."""
+def text(
+    letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_ms: int, rules: PaymentFormat, *, masks: bool
+) -> str:
+    """Return the text output; `topic` is the dead-letter topic, `timestamp_ms` the timestamp of the letter's record.
+
+    Whether it could be scored now is found by `rules`. With `masks`, the sizes of key, value and headers are shown in
+    place of their content.
+    """
     source = letter.source
+    show = mask if masks else _beginning
     facts = [
         ("reason", visible(letter.reason)),
         ("detail", visible(letter.detail)),
         ("sent to", f"{visible(source.topic)}, partition {source.partition}, offset {source.offset}"),
         ("time", rfc3339(timestamp_ms) or "none"),
-        ("key", "none" if letter.key is None else _beginning(letter.key)),
+        ("key", "none" if letter.key is None else show(letter.key)),
         ("size", _size(letter)),
-        *_headers(letter),
+        *_headers(letter, show),
         *_removed(letter),
         *_replayed(letter, replays),
-        ("today", _today(letter)),
+        ("today", _today(letter, rules)),
     ]
-    lines = [f"dead letter {letter.partition}/{letter.offset} of {topic}", "", *aligned(facts), "", *_value(letter)]
-    return "\n".join(lines)
+    value = _value(letter, masks=masks)
+    return "\n".join([f"dead letter {letter.partition}/{letter.offset} of {topic}", "", *aligned(facts), "", *value])
 
 
 def _size(letter: DeadLetter) -> str:
@@ -39,9 +47,9 @@ def _size(letter: DeadLetter) -> str:
     return f"{letter.value_bytes:,} bytes"
 
 
-def _headers(letter: DeadLetter) -> list[tuple[str, str]]:
+def _headers(letter: DeadLetter, show: Callable[[bytes], str]) -> list[tuple[str, str]]:
     shown = [
-        ("replay of" if name == REPLAY_OF else "header", _header(name, value))
+        ("replay of" if name == REPLAY_OF else "header", _header(name, value, show))
         for name, value in letter.headers[:_HEADERS]
     ]
     if len(letter.headers) > _HEADERS:
@@ -49,9 +57,10 @@ def _headers(letter: DeadLetter) -> list[tuple[str, str]]:
     return shown or [("headers", "none")]
 
 
-def _header(name: str, value: bytes | None) -> str:
-    content = "null" if value is None else _beginning(value)
-    return content if name == REPLAY_OF else f"{visible(name[:_HEADER_BYTES])}: {content}"
+def _header(name: str, value: bytes | None, show: Callable[[bytes], str]) -> str:
+    if name == REPLAY_OF:  # a place in a topic
+        return _beginning(value or b"")
+    return f"{visible(name[:_HEADER_BYTES])}: {'null' if value is None else show(value)}"
 
 
 def _beginning(value: bytes) -> str:
@@ -79,21 +88,23 @@ def _replayed(letter: DeadLetter, replays: Sequence[Replayed]) -> list[tuple[str
     ]
 
 
-def _today(letter: DeadLetter) -> str:
+def _today(letter: DeadLetter, rules: PaymentFormat) -> str:
     if letter.format:
         return f"can't be replayed as it is: its bytes are a damaged {letter.format}, not a message"
     if letter.is_cut:
         return "can't be replayed as it is: its value was cut"
     if letter.removed:
         return "can't be replayed: its key or headers were removed"
-    event = decode(letter.value)
+    event = rules.decode(letter.value)
     if isinstance(event, InvalidPayment):
         return f"still a dead letter: {event.reason}: {visible(event.detail)}"
     return "can be scored"
 
 
-def _value(letter: DeadLetter) -> list[str]:
+def _value(letter: DeadLetter, *, masks: bool) -> list[str]:
     if letter.value is None:
         return []
+    if masks:
+        return [f"value: {mask(letter.value)}"]
     lines = [*visible_lines(letter.value[:_VALUE_BYTES]), *_more(letter.value, _VALUE_BYTES)]
     return ["value:", *(f"  {line}" for line in lines)]

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from sqlalchemy import Column, ColumnElement, Connection, Table, delete, func, or_, select, tuple_
 
 from archiver.database import Database
+from archiver.rows import stored_text
 from archiver.schema import dead_letters, scored_payments
 from cli.erase.wanted import ScoredPlace, Wanted
 from fraudstream.dead_letter import Place
@@ -14,11 +15,12 @@ T = TypeVar("T")
 Keys = Mapping[str, set[tuple[Any, ...]]]
 """The primary keys of rows, by table."""
 
+_ESCAPE = b"\\"
 _PART = 200
 """Parameters per statement."""
 _CONTAINS: Mapping[str, Callable[[Column[Any], bytes], ColumnElement[bool]]] = {
     "sqlite": lambda column, part: func.instr(column, part) > 0,
-    "postgresql": lambda column, part: func.position(func.convert_to(part.decode(), "UTF8").op("IN")(column)) > 0,
+    "postgresql": lambda column, part: func.pg_catalog.position(column, part) > 0,
 }
 
 
@@ -27,7 +29,8 @@ def find(
 ) -> Keys:
     """Return the keys of the payments' rows; `payments` and `letters` are places found in Kafka. Blocks."""
     with database.transaction() as connection:
-        return _find(connection, wanted, [(topic, *one) for one in payments], list(letters))
+        places = [(topic, partition, offset, _id(found)) for partition, offset, found in payments]
+        return _find(connection, wanted, places, list(letters))
 
 
 def erase(database: Database, keys: Keys) -> dict[str, int]:
@@ -47,9 +50,9 @@ def _find(
     connection: Connection, wanted: Wanted, payments: Sequence[tuple[Any, ...]], letters: Sequence[Place]
 ) -> Keys:
     scored, dead = scored_payments.c, dead_letters.c
-    source = (scored.source_topic, scored.source_partition, scored.source_offset, scored.payment_id)
+    source = (scored.source_topic, scored.source_partition, scored.source_offset, scored.id)
     found_scored = {
-        *_keys(connection, scored_payments, scored.payment_id.in_, wanted.payment_ids),
+        *_keys(connection, scored_payments, scored.id.in_, map(_id, wanted.payment_ids)),
         *_keys(connection, scored_payments, tuple_(*source).in_, payments),
     }
     found_dead = {
@@ -70,12 +73,20 @@ def _keys(
 def _naming(connection: Connection, wanted: Wanted) -> Iterator[tuple[Any, ...]]:
     """Yield the dead letters whose value gives one of the ids, valid JSON or not."""
     contains = _CONTAINS[connection.dialect.name]
-    for part in _parts(sorted(wanted.payment_ids)):
-        maybe = or_(*(contains(dead_letters.c.value, b"%d" % one) for one in part))
+    for part in _parts(sorted(map(str, wanted.payment_ids))):
+        # JSON may have any character of a text as an escape
+        searched = {_ESCAPE, *(one.encode(errors="surrogatepass") for one in part)}
+        maybe = or_(*(contains(dead_letters.c.value, one) for one in sorted(searched)))
         statement = select(*dead_letters.primary_key, dead_letters.c.value).where(maybe)
-        for *key, value in connection.execution_options(yield_per=_PART).execute(statement):
+        # an option of the statement: one of the connection would apply to the DELETE as well
+        for *key, value in connection.execute(statement, execution_options={"yield_per": _PART}):
             if wanted.names_payment(value):
                 yield tuple(key)
+
+
+def _id(payment_id: int | str) -> str:
+    """Return the id as the archive has it."""
+    return stored_text(str(payment_id))
 
 
 def _parts(values: Sequence[T]) -> Iterator[Sequence[T]]:

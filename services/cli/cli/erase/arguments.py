@@ -8,7 +8,11 @@ import binascii
 def add(parser: argparse.ArgumentParser) -> None:
     """Add the options to the parser."""
     parser.add_argument(
-        "--payment-id", type=int, action="append", default=[], metavar="ID", help="id of the payments to erase"
+        "--payment-id",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="id of payments to erase, as in their messages",
     )
     parser.add_argument(
         "--key",

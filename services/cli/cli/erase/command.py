@@ -4,7 +4,7 @@ import argparse
 import asyncio
 import sys
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,13 +18,16 @@ from cli.audit.topics import AuditSettings
 from cli.csv.erasure import CsvErasure
 from cli.erase import archive
 from cli.erase.search import Found, search
-from cli.erase.wanted import Rows, Wanted
+from cli.erase.wanted import Rows, Wanted, parse_id
 from cli.stopping import unless_interrupted
 from cli.tables import aligned
+from fraudstream.csv_file.layout import Layout
 from fraudstream.errors import FraudstreamError
 from fraudstream.runtime import failpoints, logs, terminal
 from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import ArchiveSettings, LogSettings
+from fraudstream.scored_payment import ScoredFormat
 
 T = TypeVar("T")
 _INTERRUPTED = "interrupted: run it again"
@@ -38,11 +41,14 @@ async def run_erase(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
     failpoints.arm(env.get(failpoints.VARIABLE, ""))
     log = logs.configure(LogSettings.from_env(env), "erase", sys.stderr)
     settings, archive = AuditSettings.from_env(env), _Archive.from_env(env)
-    wanted = Wanted(payment_ids=frozenset(arguments.payment_id), keys=frozenset(arguments.key))
+    form = ScoredFormat(load_schema(env))
+    id_field = form.schema.fields[form.schema.id]
+    payment_ids = frozenset(parse_id(id_field, text) for text in arguments.payment_id)
+    wanted = Wanted(id_field=id_field, payment_ids=payment_ids, keys=frozenset(arguments.key))
     if not wanted.payment_ids and not wanted.keys:
         raise FraudstreamError("nothing to erase: name payments by --payment-id, or records by --key")
-    found = await unless_interrupted(search(settings, wanted, log), stop, ": nothing was erased")
-    return await _Erasing(settings, archive, wanted, found, stop).run(arguments)
+    found = await unless_interrupted(search(settings, form, wanted, log), stop, ": nothing was erased")
+    return await _Erasing(settings, form.layout, archive, wanted, found, stop).run(arguments)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,21 +71,29 @@ class _Erasing:
     """One run: count, confirm, erase."""
 
     def __init__(
-        self, settings: AuditSettings, archive: _Archive, wanted: Wanted, found: Found, stop: asyncio.Event
+        self,
+        settings: AuditSettings,
+        layout: Layout,
+        archive: _Archive,
+        wanted: Wanted,
+        found: Found,
+        stop: asyncio.Event,
     ) -> None:
         self._topics = settings.topics
-        self._csv = CsvErasure(settings.csv.path, found.identity)
+        self._csv = CsvErasure(settings.csv.path, found.identity, layout)
         self._rows = Rows(wanted.payment_ids, found.payments)
         self._archive = archive
         self._wanted = wanted
         self._found = found
         self._stop = stop
+        self._without_ids: Sequence[Path] = ()
 
     async def run(self, arguments: argparse.Namespace) -> int:
         """Run and return the exit code."""
         unarchived = await self._unarchived()
         keys = await self._in_archive()
         csv = await asyncio.to_thread(self._csv.count, self._rows)
+        self._without_ids = await asyncio.to_thread(self._csv.without_ids)
         there = self._counts(csv, {name: len(rows) for name, rows in keys.items()})
         terminal.write(self._text(there, "found") + "\n")
         if arguments.dry_run:
@@ -146,6 +160,12 @@ class _Erasing:
             lines.append(f"Kafka keeps these records until its retention deletes them: {listed}.")
         if self._archive.store is None:
             lines.append(f"The archive {self._archive.name} does not exist.")
+        if self._without_ids:
+            names = ", ".join(path.name for path in self._without_ids)
+            lines.append(
+                f"Not searched for ids, which had another name in an earlier payment schema: {names}. "
+                "Stop the scorers, set PAYMENT_SCHEMA to that schema, and run it again."
+            )
         if self._wanted.keys:
             lines.append(
                 "Keys are known only for dead letters and records that Kafka retains: "

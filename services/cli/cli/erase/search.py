@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from cli.audit.topics import AuditSettings, opened
 from cli.csv.erased import ErasedPlace
@@ -12,10 +13,10 @@ from cli.progress import Progress
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.dead_letter import Place, dead_letter
 from fraudstream.kafka.connection import Log
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import Decoded, InvalidPayment
 from fraudstream.record import Record
 from fraudstream.runtime.settings import TopicSettings
-from fraudstream.scored_payment import scored_payment
+from fraudstream.scored_payment import ScoredFormat
 
 Source = tuple[str, int]
 """A topic and partition."""
@@ -41,7 +42,7 @@ class Found:
     last: dict[Source, int] = field(default_factory=dict)
 
 
-async def search(settings: AuditSettings, wanted: Wanted, log: Log) -> Found:
+async def search(settings: AuditSettings, form: ScoredFormat, wanted: Wanted, log: Log) -> Found:
     """Search all retained records. Raises FraudstreamError."""
     async with opened(settings, log) as topics, topics.reading():
         found = Found(identity=topics.identity)
@@ -50,7 +51,7 @@ async def search(settings: AuditSettings, wanted: Wanted, log: Log) -> Found:
         committed = await topics.committed()
         logs = await topics.settled_logs()
         progress = Progress("searching", sum(one.end - one.start for by in logs for one in by.values()), log)
-        sorting = _Sorting(wanted=wanted, topics=topics.names, found=found)
+        sorting = _Sorting(form=form, wanted=wanted, topics=topics.names, found=found)
         for reader, retained, add in (
             (topics.scored, logs.scored, sorting.scored),
             # after the scored records, which it checks
@@ -69,6 +70,7 @@ async def search(settings: AuditSettings, wanted: Wanted, log: Log) -> Found:
 class _Sorting:
     """Collector of the wanted records, by partition; scored records come first."""
 
+    form: ScoredFormat
     wanted: Wanted
     topics: TopicSettings
     found: Found
@@ -80,15 +82,16 @@ class _Sorting:
             has_scored = (partition, record.offset) in self.scored_sources
             if not has_scored and not self._may_be(record):
                 continue
-            payment = decode(record.value)
+            payment = self.form.payment.decode(record.value)
             place = ErasedPlace(partition, record.offset, record.timestamp)
             if isinstance(payment, InvalidPayment):
                 is_wanted = self._is_letter(record.key, record.value)
                 if is_wanted:
                     self.found.letters.add(Place(self.topics.input, *place))
             else:
-                is_wanted = self._is_payment(record.key, payment["payment_id"])
-                scored = ScoredPlace(partition, record.offset, payment["payment_id"])
+                payment_id = self._id(payment)
+                is_wanted = self._is_payment(record.key, payment_id)
+                scored = ScoredPlace(partition, record.offset, payment_id)
                 # discarded if another writer's scored record had another key
                 (self.found.payments.add if is_wanted else self.found.payments.discard)(scored)
             if not is_wanted:
@@ -100,10 +103,10 @@ class _Sorting:
 
     def scored(self, partition: int, records: Sequence[Record]) -> None:
         for record in filter(self._may_be, records):
-            payment = scored_payment(record.value)
-            if payment and self._is_payment(record.key, payment["payment_id"]):
-                source = payment["source_partition"], payment["source_offset"]
-                self.found.payments.add(ScoredPlace(*source, payment["payment_id"]))
+            payment = self.form.read(record.value)
+            if payment and self._is_payment(record.key, payment.id):
+                source = payment.source_partition, payment.source_offset
+                self.found.payments.add(ScoredPlace(*source, payment.id))
                 self.found.places.add(ErasedPlace(*source, record.timestamp))
                 self.scored_sources.add(source)
                 self._record(self.topics.scored, partition, record)
@@ -121,7 +124,11 @@ class _Sorting:
     def _may_be(self, record: Record) -> bool:
         return self.wanted.has_key(record.key) or self.wanted.may_be_in(record.value)
 
-    def _is_payment(self, key: bytes | None, payment_id: int) -> bool:
+    def _id(self, payment: Decoded) -> int | str:
+        found: Any = self.form.payment.columns([payment])[self.form.schema.id][0]
+        return found  # type: ignore[no-any-return]
+
+    def _is_payment(self, key: bytes | None, payment_id: int | str) -> bool:
         return payment_id in self.wanted.payment_ids or self.wanted.has_key(key)
 
     def _is_letter(self, key: bytes | None, value: bytes | None) -> bool:

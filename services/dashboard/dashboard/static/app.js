@@ -5,7 +5,7 @@ import { deadLettersTable } from './deadletters.js';
 import { DeadReasons } from './deadreasons.js';
 import { Detail } from './detail.js';
 import { Drift } from './drift.js';
-import { flaggedTable } from './flagged.js';
+import { flaggedTable, showAmountColumn } from './flagged.js';
 import { LatencyLegend, LatencyPlot } from './latency.js';
 import { Models } from './models.js';
 import { PaymentsLegend, PaymentsPlot } from './payments.js';
@@ -29,7 +29,7 @@ const detail = new Detail(at('detail'));
 const search = new Search({ form: at('search-form'), input: at('search'), answer: at('search-answer'), detail, store });
 const status = new Status({
   pill: at('pill'), pillText: at('pill-text'), clock: at('clock'), banner: at('banner'),
-  noScorer: at('no-scorer'), modelRefused: at('model-refused'), samplingNote: at('sampling-note'),
+  noScorer: at('no-scorer'), modelRefused: at('model-refused'), otherLayouts: at('other-layouts'), samplingNote: at('sampling-note'),
 });
 const tiles = new Tiles(at('tiles'));
 const payments = new TimeChart(at('chart-payments'), new PaymentsPlot());
@@ -44,7 +44,9 @@ const panels = [
   new Replicas(at('replicas'), at('replicas-aside')),
 ];
 const isHeld = () => detail.open;
-const flagged = flaggedTable(at('flagged'), at('flagged-filter'), { open: (payment) => detail.payment(payment), isHeld });
+const flagged = flaggedTable(at('flagged'), at('flagged-filter'), {
+  open: (payment) => detail.payment(payment, store), isHeld, schema: () => store.schema,
+});
 const deadLetters = deadLettersTable(at('dead-letters'), { open: (letter) => detail.deadLetter(letter), isHeld });
 
 function render() {
@@ -59,6 +61,8 @@ function render() {
   latency.render(store);
   latencyLegend.render(latency.drawn);
   for (const panel of panels) panel.render(store);
+  showAmountColumn(at('flagged-amount'), store.schema);
+  search.render(store.schema);
   flagged.render(store.flagged, store.leftOut);
   deadLetters.render(store.deadLetters, 0, store.replays);
 }

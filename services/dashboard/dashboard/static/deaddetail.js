@@ -22,16 +22,21 @@ export function deadLetterDetail(letter) {
     message(letter),
     el('h3', {}, 'Origin and time'),
     facts([
-      ['Key', letter.key === null ? 'none' : revealed(letter.key)],
+      ['Key', letter.masked ? 'not shown' : letter.key === null ? 'none' : revealed(letter.key)],
       ['Size', bytes(letter.value_bytes)],
       ['Sent to', `partition ${letter.source_partition}, offset ${letter.source_offset}`],
-      ['Dead letter', `payments-dlq, partition ${letter.partition}, offset ${letter.offset}`],
+      ['Dead letter', `partition ${letter.partition}, offset ${letter.offset}`],
       ['Time', letter.timestamp ? moment(letter.timestamp) : NONE],
       ['Replayed', letter.replayed ? moment(letter.replayed) : 'no'],
     ]));
 }
 
 function message(letter) {
+  if (letter.masked) {
+    return el('div', { 'data-testid': 'masked' },
+      el('p', { class: 'calm' }, 'Not shown: the payment schema has secret fields, and the message may hold their values in clear. To see it:'),
+      el('pre', { class: 'raw' }, `docker compose run --rm cli dlq show ${letter.partition}/${letter.offset} --raw`));
+  }
   if (letter.value === null) return el('p', { class: 'calm' }, 'No value: a tombstone.');
   const isTruncated = new TextEncoder().encode(letter.value).length < letter.value_bytes;
   return el('div', {},

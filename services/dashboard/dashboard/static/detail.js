@@ -26,9 +26,9 @@ export class Detail {
     return this.dialog.open;
   }
 
-  /** Shows one payment. */
-  payment(payment) {
-    this.records(payment.payment_id, [payment], []);
+  /** Shows one payment; `context` has the schema and the decision rules. */
+  payment(payment, context) {
+    this.records(payment.id, [payment], [], context);
   }
 
   /** Shows one dead letter. */
@@ -37,8 +37,8 @@ export class Detail {
   }
 
   /** Shows all records with one payment id. */
-  records(id, payments, letters) {
-    const all = [...payments.map(paymentDetail), ...letters.map(deadLetterDetail)];
+  records(id, payments, letters, context) {
+    const all = [...payments.map((payment) => paymentDetail(payment, context)), ...letters.map(deadLetterDetail)];
     const several = all.length > 1 ? [el('p', { class: 'several' }, `${count(all.length, 'record')} with this id`)] : [];
     this.#show(`Payment ${plain(id)}`, [...several, ...all], id);
   }
@@ -49,6 +49,7 @@ export class Detail {
 
   #show(title, content, id) {
     this.title.textContent = title;
+    this.title.title = title;
     this.body.replaceChildren(...content);
     this.link.hidden = id === null;
     this.link.textContent = 'Copy link';

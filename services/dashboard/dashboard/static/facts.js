@@ -3,9 +3,10 @@
 import { el } from './dom.js';
 import { isoFull, NONE } from './format.js';
 
-/** Creates a description list of [name, node or text] pairs. */
-export function facts(pairs) {
-  return el('dl', { class: 'facts' }, ...pairs.map(([name, value]) => el('div', {}, el('dt', {}, name), el('dd', {}, value))));
+/** Creates a description list of [name, node or text, title of the name] pairs; a title may be missing. */
+export function facts(pairs, kind = '') {
+  return el('dl', { class: `facts ${kind}` },
+    ...pairs.map(([name, value, title]) => el('div', {}, el('dt', { title }, name), el('dd', {}, value))));
 }
 
 /** Creates a time in the browser's time zone, with UTC in its title. */

@@ -1,43 +1,58 @@
 // Table of the latest reviewed and blocked payments, with their reasons.
 
 import { decisionBadge } from './decisions.js';
-import { el } from './dom.js';
-import { amount, amountShort, isoClock, probability } from './format.js';
+import { el, setText } from './dom.js';
+import { fieldOf, fieldText } from './fields.js';
+import { amountShort, isoClock, probability } from './format.js';
 import { cell, LiveTable } from './tables.js';
 import { plain } from './untrusted.js';
 
 const CHIPS = 4;
 
-/** Creates the table; `open(payment)` shows a payment in detail; while `isHeld()`, rows don't move. */
-export function flaggedTable(panel, input, { open, isHeld }) {
+/** Creates the table; `open(payment)` shows a payment in detail; while `isHeld()`, rows don't move; `schema()` is the current schema. */
+export function flaggedTable(panel, input, { open, isHeld, schema }) {
   return new LiveTable(panel, {
-    key: (payment) => `${payment.partition}/${payment.offset}`,
-    row: (payment) => row(payment, open),
+    // A row of another schema has other columns.
+    key: (payment) => `${schema().layout} ${payment.partition}/${payment.offset}`,
+    row: (payment) => row(payment, schema(), open),
     none: 'No reviewed or blocked payments yet.',
     isHeld,
-    filter: { input, text: searchText },
+    filter: { input, text: (payment) => searchText(payment, schema()) },
   });
 }
 
-function searchText(payment) {
-  return `${payment.payment_id} ${payment.decision} ${payment.reasons.map((reason) => reason.text).join(' ')}`.toLowerCase();
+/** Shows the amount's column under its label, or hides it if the schema has no amount. */
+export function showAmountColumn(header, schema) {
+  const field = fieldOf(schema, 'amount');
+  header.hidden = !field;
+  if (!field) return;
+  setText(header, plain(field.label));
+  header.title = field.name;
 }
 
-function row(payment, open) {
+function searchText(payment, { fields }) {
+  const indexed = fields.filter((field) => field.index).map((field) => payment.fields[field.name] ?? '');
+  return [payment.id, payment.decision, ...payment.reasons.map((reason) => reason.text), ...indexed].join(' ').toLowerCase();
+}
+
+function row(payment, schema, open) {
   // A link, so that it can be copied and opened in another tab.
-  const link = el('a', { href: `#payment=${encodeURIComponent(payment.payment_id)}` }, plain(payment.payment_id));
+  const id = plain(payment.id);
+  const link = el('a', { href: `#payment=${encodeURIComponent(payment.id)}`, title: id }, id);
   const meter = el('i');
   meter.style.width = `${payment.fraud_probability * 100}%`;
   const time = payment.timestamp || payment.scored_at;
   const more = payment.reasons.length - CHIPS;
-  const node = el('tr', { role: 'row', 'data-testid': 'flagged-row', 'data-payment-id': payment.payment_id, 'data-decision': payment.decision },
+  const reasons = cell('reasons', ...payment.reasons.slice(0, CHIPS).map((reason) => el('span', { class: 'chip' }, plain(reason.text))),
+    more > 0 ? el('span', { class: 'chip' }, `+${more}`) : '');
+  if (payment.reasons.length) reasons.title = payment.reasons.map((reason) => plain(reason.text)).join('\n');
+  const node = el('tr', { role: 'row', 'data-testid': 'flagged-row', 'data-payment-id': payment.id, 'data-decision': payment.decision },
     cell('time', el('time', { datetime: time, title: `${time} (UTC)` }, isoClock(time))),
     cell('id', link),
-    cell('number', el('span', { title: amount(payment.fields.amount) }, amountShort(payment.fields.amount))),
+    ...amountCell(payment, fieldOf(schema, 'amount')),
     cell('decision', decisionBadge(payment.decision)),
     cell('probability', el('span', { class: `meter ${payment.decision}`, 'aria-hidden': 'true' }, meter), probability(payment.fraud_probability)),
-    cell('reasons', ...payment.reasons.slice(0, CHIPS).map((reason) => el('span', { class: 'chip' }, plain(reason.text))),
-      more > 0 ? el('span', { class: 'chip' }, `+${more}`) : ''));
+    reasons);
   node.addEventListener('click', (event) => {
     if (event.metaKey || event.ctrlKey || event.shiftKey || String(getSelection())) return;
     event.preventDefault();
@@ -46,4 +61,12 @@ function row(payment, open) {
     open(payment);
   });
   return node;
+}
+
+function amountCell(payment, field) {
+  if (!field) return [];
+  const value = payment.fields[field.name];
+  const node = cell('number', el('span', { title: fieldText(field, value) }, typeof value === 'number' ? amountShort(value) : fieldText(field, value)));
+  node.dataset.label = plain(field.label).toLowerCase();
+  return [node];
 }

@@ -2,6 +2,7 @@
 
 const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const upTo2 = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
+const upTo6 = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
 const two = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const threeDigits = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
@@ -28,6 +29,9 @@ export const amountShort = (number) => (number < 1e7 ? two.format(number) : comp
 
 /** Formats a number with at most two decimals: "0.68". */
 export const decimal = (number) => upTo2.format(number);
+
+/** Formats a number with at most six decimals, or six digits if it is smaller: "0.0871", "1.25e-9". */
+export const exact = (number) => (number !== 0 && Math.abs(number) < 1e-5 ? String(Number(number.toPrecision(6))) : upTo6.format(number));
 
 /** Formats a count with its noun: "1 payment", "2 payments". */
 export const count = (number, noun) => `${integer(number)} ${noun}${number === 1 ? '' : 's'}`;

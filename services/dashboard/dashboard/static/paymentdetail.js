@@ -1,26 +1,25 @@
-// Detail of a payment: decision, reasons, model and offset.
+// Detail of a payment: decision, reasons, fields, model and offset.
 
 import { decisionBadge } from './decisions.js';
 import { el } from './dom.js';
 import { facts, moment } from './facts.js';
-import { amount, decimal, duration, NONE, words } from './format.js';
+import { amountOf, fieldNode, fieldOf } from './fields.js';
+import { duration, NONE, probability, words } from './format.js';
+import { explanation, formula, limits } from './rule.js';
 import { plain } from './untrusted.js';
 
-// label and format of fields that are not shown by their name as a plain number
-const SHOWN = {
-  amount: ['Amount', amount],
-  transaction_hour: ['Hour of the day', (hour) => `${hour}:00 – ${hour}:59`],
-  is_new_device: ['New device', (flag) => (flag ? 'yes' : 'no')],
-};
-
-/** Creates the detail of a payment. */
-export function paymentDetail(payment) {
+/** Creates the detail of a payment; `schema` describes its fields, `rules` has the decision rules by model version. */
+export function paymentDetail(payment, { schema, rules }) {
+  const rule = Object.hasOwn(rules, payment.model_version) ? rules[payment.model_version] : null;
+  const amount = amountOf(schema, payment);
   return el('article', { class: 'record' },
-    verdict(payment),
+    verdict(payment, rule ? limits(rule, amount) : {}),
+    ...(rule ? because(rule, payment, amount, fieldOf(schema, 'amount')) : []),
     el('h3', {}, 'Reasons'),
     reasons(payment.reasons),
     el('h3', {}, 'Fields'),
-    facts(Object.entries(payment.fields).map(([name, value]) => field(name, value))),
+    facts(schema.fields.filter((field) => field.role !== 'id')
+      .map((field) => [plain(field.label), fieldNode(field, payment.fields[field.name]), field.name]), 'fields'),
     el('h3', {}, 'Origin and time'),
     facts([
       ['Input record', `partition ${payment.partition}, offset ${payment.offset}`],
@@ -32,21 +31,36 @@ export function paymentDetail(payment) {
     ]));
 }
 
-function field(name, value) {
-  const [label, format] = SHOWN[name] ?? [words(name).replace(/^./, (first) => first.toUpperCase()), decimal];
-  return [label, value === null ? NONE : format(value)];
-}
-
-function verdict(payment) {
+function verdict(payment, { review = null, block = null }) {
   const scores = [['champion', payment.fraud_probability]];
   if (payment.challenger_probability !== null) scores.push(['challenger', payment.challenger_probability]);
+  const ticks = [['review', review], ['block', block]].filter(([, at]) => at !== null);
   return el('div', { class: 'verdict' }, decisionBadge(payment.decision),
     el('div', { class: 'scales' }, ...scores.map(([role, value]) => {
+      const isChampion = role === 'champion';
       const bar = el('i');
       bar.style.width = `${value * 100}%`;
       return el('p', { class: `scale ${role}` }, el('span', {}, scores.length > 1 ? role : 'fraud probability'),
-        el('b', {}, value.toFixed(6)), el('span', { class: `track ${role === 'champion' ? payment.decision : ''}` }, bar));
+        el('b', {}, value.toFixed(6)), el('span', { class: `track ${isChampion ? payment.decision : ''}` }, bar, ...(isChampion ? ticks.map(tick) : [])),
+        isChampion && ticks.length ? el('span', { class: 'limits', 'data-testid': 'limits' }, ...ticks.map(limit)) : '');
     })));
+}
+
+function tick([decision, at]) {
+  const mark = el('i', { class: `tick ${decision}`, 'data-at': at });
+  mark.style.left = `${at * 100}%`;
+  return mark;
+}
+
+function limit([decision, at]) {
+  return el('span', { class: decision }, el('i', { 'aria-hidden': 'true' }, '▎'), `${decision} from ${probability(at)}`);
+}
+
+function because(rule, payment, amount, field) {
+  const text = explanation(rule, payment, amount);
+  if (!text) return [];
+  return [el('h3', {}, 'Decision'), el('p', { 'data-testid': 'because' }, text),
+    rule.costs ? el('p', { class: 'key' }, formula(rule, plain(field.label).toLowerCase())) : ''];
 }
 
 function reasons(list) {

@@ -2,6 +2,7 @@
 
 import { el, setAttribute, setText } from './dom.js';
 import { clock, integer, pace, percent } from './format.js';
+import { plain } from './untrusted.js';
 
 const SLOW_START_MS = 1_500;
 const PILLS = { connecting: 'Connecting', catching_up: 'Catching up', reading: 'Live', away: 'Kafka unavailable', offline: 'Offline', empty: 'Waiting' };
@@ -67,6 +68,7 @@ export class Status {
     const scorers = store.replicas.filter((replica) => replica.kind === 'scorer');
     note(this.noScorer, scorers.length > 0 && scorers.every((replica) => replica.state === 'away'),
       ['No scorer answers:', 'payments wait in Kafka and nothing is lost.', 'docker compose up -d scorer']);
+    note(this.otherLayouts, store.otherLayouts.length > 0, differing(store));
     note(this.modelRefused, store.modelRefused,
       ['A model was refused:', 'the active one on disk is damaged or not trusted, so a previous one scores.', 'docker compose run --rm cli model list']);
     this.samplingNote.hidden = !store.sampling;
@@ -77,9 +79,20 @@ export class Status {
   }
 }
 
+function differing({ otherLayouts, schema }) {
+  const others = otherLayouts.map(({ name, layout }) => `${plain(name)} has ${plain(layout)}`).join(', ');
+  return ['Services hold different payment schemas:',
+    `this page has layout ${schema.layout}, ${others}. Each reads payment.toml at its start, so restart all of them with the same file.`,
+    'docker compose restart'];
+}
+
+const shownNotes = new WeakMap();
+
 function note(node, shown, message) {
-  if (node.hidden !== shown) return;
   node.hidden = !shown;
+  const text = shown ? message.join('\n') : '';
+  if (!shown || shownNotes.get(node) === text) return;
+  shownNotes.set(node, text);
   fill(node, message);
 }
 

@@ -16,6 +16,7 @@ export class Store {
     this.series = Object.fromEntries(SERIES.map((name) => [name, new Array(this.size).fill(null)]));
     this.flagged = message.flagged.slice(0, FLAGGED_KEPT);
     this.deadLetters = message.dead_letters.slice(0, DEAD_LETTERS_KEPT);
+    this.schema = message.schema;
     this.#take(message);
     this.loaded = true;
   }
@@ -86,6 +87,8 @@ export class Store {
     this.models = message.models;
     this.agreement = message.agreement;
     this.modelRefused = message.model_refused;
+    this.rules = message.rules;
+    this.otherLayouts = message.other_layouts;
     this.replicas = message.replicas;
     this.drift = message.drift;
     this.leftOut = message.flagged_left_out ?? 0;

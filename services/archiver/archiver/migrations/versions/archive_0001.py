@@ -1,10 +1,8 @@
-"""First schema of the archive: positions, scored payments, dead letters, replays, and the views over them."""
+"""First schema of the archive: positions, scored payments with a column per field, dead letters and replays."""
 
 import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects.postgresql import JSONB
-
-from archiver import views
 
 revision = "0001"
 down_revision = None
@@ -14,12 +12,11 @@ _DOCUMENT = sa.Text().with_variant(JSONB(), "postgresql")
 
 
 def upgrade() -> None:
-    """Create the tables and views."""
+    """Create the tables."""
     _positions()
     _scored_payments()
     _dead_letters()
     _replays()
-    views.create(op.get_bind())
 
 
 def _positions() -> None:

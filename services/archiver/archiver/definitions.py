@@ -1,0 +1,104 @@
+"""The view and the indexes that follow from the declared fields: changed whenever the schema changes.
+
+The table `definitions` has the hash of each one's SQL, so that a start with the same schema changes nothing.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping
+
+import structlog
+from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy.exc import DBAPIError
+
+from archiver.dialects import DIALECTS, Dialect
+from archiver.schema import definitions
+from fraudstream.payment_schema import DeclaredField, PaymentSchema
+
+VIEW = "payments"
+_BEFORE = {"timestamp": "paid_at"}
+_AFTER = (
+    "fraud_probability",
+    "decision",
+    "model_version",
+    "reasons",
+    "scored_at",
+    "challenger_probability",
+    "challenger_version",
+    "source_partition",
+    "source_offset",
+)
+_NAME_CHARACTERS = 63
+"""The longest name in Postgres."""
+
+
+def define(connection: Connection, schema: PaymentSchema) -> bool:
+    """Create, change and drop them within the current transaction; return whether any was not as declared."""
+    dialect = DIALECTS[connection.dialect.name]
+    dialect.lock_schema(connection)
+    wanted = _wanted(schema, dialect)
+    rows = connection.execute(select(definitions.c.name, definitions.c.sha256))
+    stored: dict[str, str] = {row.name: row.sha256 for row in rows}
+    hashes = {name: hashlib.sha256(sql.encode()).hexdigest() for name, sql in wanted.items()}
+    changed = [name for name in {**stored, **hashes} if stored.get(name) != hashes.get(name)]
+    done = [_change(connection, dialect, name, wanted.get(name), hashes.get(name)) for name in changed]
+    return any(done)
+
+
+def _change(connection: Connection, dialect: Dialect, name: str, sql: str | None, sha256: str | None) -> bool:
+    """Drop what has this name, and create it with `sql`; return False if the database refuses that."""
+    try:
+        with connection.begin_nested():
+            grants = dialect.grants(connection, name)
+            connection.exec_driver_sql(f'DROP {"VIEW" if name == VIEW else "INDEX"} IF EXISTS "{name}"')
+            for statement in [sql, *grants] if sql else []:
+                connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+            connection.execute(delete(definitions).where(definitions.c.name == name))
+            if sha256 is not None:
+                connection.execute(insert(definitions).values(name=name, sha256=sha256))
+    except DBAPIError as error:
+        if error.connection_invalidated or not (views := dialect.views_on(connection, name)):
+            raise
+        structlog.get_logger().warning(
+            "view does not follow the schema",
+            view=name,
+            reason=f"the views {', '.join(sorted(views))} read it",
+            action="drop these views, restart the archiver, create them again",
+        )
+        return False
+    return True
+
+
+def _wanted(schema: PaymentSchema, dialect: Dialect) -> Mapping[str, str]:
+    """Return the SQL of the view and of each index, by name."""
+    indexes = {
+        _index_name(field): f'CREATE INDEX "{_index_name(field)}" ON scored_payments (({dialect.index_on(field)}))'
+        for field in schema.fields.values()
+        if field.index and field.name != schema.id  # which has a column and an index of its own
+    }
+    columns = ", ".join(_columns(schema, dialect))
+    return {VIEW: f"CREATE VIEW {VIEW} AS SELECT {columns} FROM scored_payments", **indexes}  # noqa: S608 - checked names
+
+
+def _index_name(field: DeclaredField) -> str:
+    # the hash keeps names different that are cut, or that differ by case only, which SQLite ignores
+    return f"scored_payments_{field.column[:30]}_{hashlib.sha256(field.column.encode()).hexdigest()[:8]}"
+
+
+def _columns(schema: PaymentSchema, dialect: Dialect) -> Iterator[str]:
+    """Yield the columns of the view, in the order of the CSV's."""
+    used = {name.casefold() for name in (*_BEFORE, *_AFTER)}
+    yield from (f'{source} AS "{name}"' for name, source in _BEFORE.items())
+    for field in schema.fields.values():
+        value = "id" if field.name == schema.id else dialect.value(field)
+        name = _unused(field.column, used)
+        used.add(name.casefold())
+        yield f'{value} AS "{name}"'
+    yield from _AFTER
+
+
+def _unused(name: str, used: set[str]) -> str:
+    """Return the name, changed at its end if another column has it: in Postgres cut, in SQLite regardless of case."""
+    number, found = 2, name[:_NAME_CHARACTERS]
+    while found.casefold() in used:
+        found, number = f"{name[: _NAME_CHARACTERS - 4]}_{number}", number + 1
+    return found

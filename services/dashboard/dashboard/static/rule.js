@@ -1,0 +1,43 @@
+// The rule by which a model decides: the least expected cost of each payment, or thresholds of the probability.
+
+import { decimal, probability as formatted } from './format.js';
+
+/**
+ * Returns the lowest probabilities at which a payment of this amount is reviewed and blocked; null where it never is. The server's
+ * rule is `{ costs: { fraud, review, wrong_block, min_block } }` or `{ thresholds: { review, block } }`.
+ */
+export function limits(rule, amount) {
+  if (rule.thresholds) return rule.thresholds;
+  if (amount === null) return { review: null, block: null };
+  const { fraud, review, wrong_block: wrongBlock, min_block: minBlock } = rule.costs;
+  const loss = amount + fraud;
+  if (loss <= 0) return { review: null, block: null };
+  const block = Math.max(minBlock, 1 - review / wrongBlock, wrongBlock / (wrongBlock + loss));
+  return { review: review / loss < Math.min(block, 1) ? review / loss : null, block: block < 1 ? block : null };
+}
+
+/** Returns the decision of a payment explained in money, or by the thresholds; empty if its amount is missing. */
+export function explanation(rule, payment, amount) {
+  if (rule.thresholds) {
+    const { review, block } = rule.thresholds;
+    return `Reviewed from a probability of ${formatted(review)}, blocked from ${formatted(block)}.`;
+  }
+  if (amount === null) return '';
+  const { fraud, review, wrong_block: wrongBlock, min_block: minBlock } = rule.costs;
+  const loss = payment.fraud_probability * (amount + fraud);
+  const block = (1 - payment.fraud_probability) * wrongBlock;
+  const isBlockRefused = payment.decision !== 'block' && payment.fraud_probability < minBlock && block < Math.min(loss, review);
+  return `Expected loss ${money(loss)}, a review costs ${money(review)}, a block is expected to cost ${money(block)}.`
+    + (isBlockRefused ? ` Nothing is blocked below a probability of ${decimal(minBlock)}.` : '');
+}
+
+/** Returns how the expected costs are computed; empty for thresholds. */
+export function formula(rule, label) {
+  if (rule.thresholds) return '';
+  const { fraud, wrong_block: wrongBlock } = rule.costs;
+  return `Loss: probability × (${label} + ${money(fraud)}). Block: (1 − probability) × ${money(wrongBlock)}. The cheapest decision is taken.`;
+}
+
+function money(cost) {
+  return cost > 0 && cost < 0.005 ? '<0.01' : decimal(cost);
+}

@@ -1,0 +1,360 @@
+"""Archives in SQLite and Postgres follow any schema, and those of the first version are upgraded; without Kafka."""
+
+import json
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from archiver import carrying_over
+from archiver.database import Database, address
+from archiver.schema import METADATA
+from cli.erase import archive
+from cli.erase.wanted import ScoredPlace, Wanted
+from fraudstream.errors import FraudstreamError
+from fraudstream.payment_schema import parse
+from tests import archives
+from tests.archives import CARDS, DEFAULT, NOW, first_version, opened, plan, query, scored_value, write
+from tests.conftest import Names
+from tests.fuzz import examples
+from tests.integration.postgres import Postgres
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def url(request: pytest.FixtureRequest, tmp_path: Path, names: Names) -> str:
+    """Provide the address of an empty database of each kind."""
+    if request.param == "sqlite":
+        return archives.sqlite_url(tmp_path)
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database(names("archive"))
+
+
+ROWS: list[dict[str, Any]] = [
+    {"payment_id": 2**63 - 1, "amount": 0.1 + 0.2, "country_risk_score": 1 / 3},
+    {"payment_id": 1, "amount": 1e12, "decision": "block", "source_partition": 2**31 - 1},
+    *({"payment_id": number, "amount": number + 0.01, "challenger_version": "next"} for number in range(2, 300)),
+]
+FOUND = "SELECT id, amount, fields, source_offset, reasons, decision, challenger_version FROM scored_payments"
+
+
+def as_json(value: Any) -> Any:
+    """Return a document that Postgres returns as an object and SQLite as text."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def assert_carried_over(database: Database) -> None:
+    """Assert that each row of the first version is there once, with exactly its values."""
+    found = {row[3]: row for row in query(database, FOUND)}
+    assert sorted(found) == list(range(len(ROWS)))
+    for number, row in enumerate(ROWS):
+        fields = {
+            "payment_id": row["payment_id"],
+            "amount": row["amount"],
+            "country_risk_score": row.get("country_risk_score", 0.1),
+            "failed_logins": 2,
+            "transaction_hour": 3,
+            "is_new_device": 1,
+        }
+        id_, amount, document, _, reasons, decision, challenger = found[number]
+        assert (id_, amount, as_json(document)) == (str(row["payment_id"]), row["amount"], fields)
+        assert as_json(reasons)[0]["contribution"] == 1.5
+        assert (decision, challenger) == (row.get("decision", "review"), row.get("challenger_version"))
+
+
+def test_an_archive_of_the_first_version_is_upgraded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All rows are carried over in pieces, exactly; tables are those of the code; the views read them."""
+    monkeypatch.setattr(carrying_over, "_PIECE_ROWS", 7)
+    monkeypatch.setattr(carrying_over, "_PIECE_PAGES", 1)
+    first_version(url, ROWS)
+    with opened(url, DEFAULT) as database:
+        assert_carried_over(database)
+        with database.transaction() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), METADATA) == []
+        assert query(database, "SELECT id, amount FROM top_blocked") == [("1", 1e12)]
+        ((payments, blocked),) = query(database, "SELECT SUM(payments), SUM(blocked) FROM hourly_fraud")
+        assert (payments, blocked) == (len(ROWS), 1)
+        assert query(database, "SELECT failed_logins FROM payments WHERE payment_id = '1'") == [(2,)]
+        assert write(database, DEFAULT, [scored_value({**CLEAN, "payment_id": 7})]) == 1
+
+
+CLEAN = {"amount": 1.5, "country_risk_score": 0.5, "failed_logins": 0, "transaction_hour": 5, "is_new_device": 0}
+
+
+@pytest.mark.parametrize("pieces", [0, 1, 3, 40])
+def test_an_upgrade_is_continued_after_a_kill(url: str, monkeypatch: pytest.MonkeyPatch, pieces: int) -> None:
+    """A process that is killed after any piece leaves no row twice and none out; the next one continues."""
+    monkeypatch.setattr(carrying_over, "_PIECE_ROWS", 7)
+    monkeypatch.setattr(carrying_over, "_PIECE_PAGES", 1)
+    first_version(url, ROWS)
+    move, left = carrying_over._MOVES, pieces
+
+    def killed(*arguments: Any) -> tuple[int, int | None]:
+        nonlocal left
+        moved = move[arguments[0].dialect.name](*arguments)
+        if not left:
+            raise KeyboardInterrupt  # within the transaction
+        left -= 1
+        return moved
+
+    monkeypatch.setattr(carrying_over, "_MOVES", dict.fromkeys(move, killed))
+    database = Database(address(url), DEFAULT)
+    with suppress(KeyboardInterrupt), database.transaction():
+        pass
+    database.close()
+    assert left <= 0 or pieces == 40  # more than Postgres has
+    monkeypatch.setattr(carrying_over, "_MOVES", move)
+    with opened(url, DEFAULT) as database:
+        assert_carried_over(database)
+
+
+def test_two_archivers_upgrade_together(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second archiver that starts in the middle moves the rest, and the first one finds nothing left."""
+    monkeypatch.setattr(carrying_over, "_PIECE_ROWS", 7)
+    monkeypatch.setattr(carrying_over, "_PIECE_PAGES", 1)
+    first_version(url, ROWS)
+    database = Database(address(url))
+    moving = carrying_over.carry_over
+
+    def interrupted(connection: Any) -> Any:
+        pieces = moving(connection)
+        yield next(pieces)
+        monkeypatch.setattr("archiver.database.carry_over", moving)
+        with opened(url, DEFAULT) as other:
+            assert_carried_over(other)
+        yield from pieces
+
+    monkeypatch.setattr("archiver.database.carry_over", interrupted)
+    with database.transaction():
+        pass
+    assert_carried_over(database)
+    database.close()
+
+
+def test_a_view_of_others_is_not_lost(names: Names, postgres: Postgres) -> None:
+    """In Postgres, a view of others on the table stops the upgrade with its name; nothing is changed."""
+    url = postgres.database(names("archive"))
+    first_version(url, ROWS)
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT payment_id FROM scored_payments")
+        connection.execute("CREATE VIEW yours AS SELECT amount FROM top_blocked")
+    with pytest.raises(FraudstreamError, match="mine, yours"), opened(url) as database, database.transaction():
+        pass
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT COUNT(payment_id) FROM mine").fetchall() == [(len(ROWS),)]
+        connection.execute("DROP VIEW mine, yours")
+    with opened(url, DEFAULT) as database:
+        assert_carried_over(database)
+
+
+def test_rights_are_kept(names: Names, postgres: Postgres) -> None:
+    """In Postgres, others keep their rights on table and views, through the upgrade and through other schemas."""
+    url = postgres.database(names("archive"))
+    role = names("reader")
+    first_version(url, ROWS)
+    with psycopg.connect(url) as connection:
+        connection.execute(f'CREATE ROLE "{role}"'.encode())
+        connection.execute(f'GRANT SELECT ON scored_payments, hourly_fraud TO "{role}"'.encode())
+        connection.execute(b"GRANT SELECT ON top_blocked TO PUBLIC")
+    with opened(url, DEFAULT) as database, database.transaction() as connection:
+        connection.exec_driver_sql(f'GRANT SELECT ON payments TO "{role}"')
+    with opened(url, CARDS) as database, database.transaction() as connection:
+        for name in ("scored_payments", "hourly_fraud", "top_blocked", "payments"):
+            has = text("SELECT has_table_privilege(:role, :name, 'SELECT')")
+            assert connection.execute(has, {"role": role, "name": name}).scalar(), name
+        assert not connection.execute(has, {"role": role, "name": "positions"}).scalar()
+
+
+INDEXED: dict[str, Any] = {
+    "card_token": "'tok'",
+    "country": "'DE'",
+    "logins": "5",
+    "risk": "0.5",
+    "is_new": {"sqlite": "1", "postgresql": "true"},
+    "created_at": "'2026-09-21T14:00:00.000Z'",
+}
+CARD = {
+    "transaction_id": "a-1",
+    "amount": 3.5,
+    "card": {"token": "tok"},
+    "country": "DE",
+    "note": "n",
+    "logins": 5,
+    "risk": 0.5,
+    "is_new": True,
+    "created_at": "2026-09-21T16:00:00+02:00",
+}
+
+
+def test_the_view_finds_payments_by_its_indexes(url: str) -> None:
+    """A query of the view by an indexed field uses its index, and finds the payment; so does one by id."""
+    others = [scored_value({"transaction_id": f"b-{number}"}, offset=100 + number) for number in range(50)]
+    with opened(url, CARDS) as database:
+        write(database, CARDS, [scored_value(CARD), *others])
+        for column, values in {**INDEXED, "transaction_id": "'a-1'"}.items():
+            value = values if isinstance(values, str) else values[url.partition(":")[0]]
+            where = f"SELECT transaction_id FROM payments WHERE {column} = {value}"  # noqa: S608 - a test
+            assert query(database, where) == [("a-1",)], column
+            assert "scored_payments_" in plan(database, where), (column, plan(database, where))
+        ranges = "SELECT transaction_id FROM payments WHERE logins > 4 AND created_at < '2027'"
+        assert query(database, ranges) == [("a-1",)]
+
+
+def test_another_schema_needs_no_migration(url: str) -> None:
+    """View and indexes follow each schema, the rows of the previous ones stay, and a start without a change is none."""
+    with opened(url, DEFAULT) as database:
+        write(database, DEFAULT, [scored_value({**CLEAN, "payment_id": 7}, offset=1)])
+        assert _indexes(database) == set()
+    with opened(url, CARDS) as database:
+        write(database, CARDS, [scored_value(CARD, offset=2)])
+        assert {name.rsplit("_", 1)[0] for name in _indexes(database)} == {
+            f"scored_payments_{name}" for name in (*INDEXED, "note")
+        }
+        found = "SELECT transaction_id, amount, logins FROM payments ORDER BY source_offset"
+        assert query(database, found) == [("7", 1.5, None), ("a-1", 3.5, 5)]
+        before = query(database, "SELECT * FROM definitions ORDER BY name")
+    text_logins = parse(
+        'id = "transaction_id"\n[fields.transaction_id]\ntype = "text"\n'
+        '[fields.logins]\ntype = "text"\nrequired = false\nindex = true',
+        "x.toml",
+    )
+    with opened(url, text_logins) as database:
+        write(database, text_logins, [scored_value({"transaction_id": "c", "logins": "many"}, offset=3)])
+        logins = [value and str(value) for (value,) in query(database, "SELECT logins FROM payments ORDER BY 1")]
+        assert set(logins) == {None, "5", "many"}
+        assert len(_indexes(database)) == 1
+        assert query(database, "SELECT SUM(amount) FROM scored_payments WHERE id = 'c'") == [(None,)]
+    with opened(url, CARDS) as database:  # the text is in rows of a field that is a number now
+        assert query(database, "SELECT * FROM definitions ORDER BY name") == before
+        assert len(query(database, "SELECT * FROM payments")) == 3
+
+
+def _indexes(database: Database) -> set[str]:
+    found = query(database, "SELECT name FROM definitions WHERE name <> 'payments'")
+    return {name for (name,) in found}
+
+
+def test_a_view_on_the_view_does_not_stop_the_archiver(names: Names, postgres: Postgres) -> None:
+    """In Postgres, a view of others on `payments` keeps it as it was; rows are archived, and the next start retries."""
+    url = postgres.database(names("archive"))
+    with opened(url, DEFAULT) as database, database.transaction():
+        pass
+    with psycopg.connect(url) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT payment_id FROM payments")
+    with opened(url, CARDS) as database:
+        assert write(database, CARDS, [scored_value(CARD)]) == 1
+        assert query(database, "SELECT payment_id FROM mine") == [("a-1",)]
+        assert len(_indexes(database)) == 7
+        with database.transaction() as connection:
+            connection.exec_driver_sql("DROP VIEW mine")
+    with opened(url, CARDS) as database:
+        assert query(database, "SELECT transaction_id, country FROM payments") == [("a-1", "DE")]
+
+
+TEXTS = st.text(st.characters(codec="utf-8", categories=None), max_size=40) | st.sampled_from(
+    ["\x00", "a\x00b", "\u2028", "'\"\\", "\U0001f4b3" * 4_096, "x" * 9_000, "\\u0000", "%s :name {}", "-1e999"]
+)
+NUMBERS = st.integers(-(2**63) + 1, 2**63 - 1) | st.sampled_from([0, 2**63 - 1, -(2**63) + 1])
+PAYMENTS = st.fixed_dictionaries(
+    {"transaction_id": TEXTS},
+    optional={
+        "amount": st.floats(allow_nan=False, allow_infinity=False) | NUMBERS,
+        "card": st.fixed_dictionaries({"token": TEXTS}),
+        "country": TEXTS,
+        "note": TEXTS,
+        "logins": NUMBERS,
+        "risk": st.floats(allow_nan=False, allow_infinity=False),
+        "is_new": st.booleans(),
+        "created_at": st.integers(0, 253_402_300_799_999) | st.sampled_from(["0001-01-01T00:00:00+00:00", -1]),
+    },
+)
+
+
+@settings(max_examples=examples(60), deadline=None, suppress_health_check=list(HealthCheck))
+@given(payments=st.lists(PAYMENTS, max_size=8))
+@example(payments=[{"transaction_id": "\x00" * 5_000, "note": "\x00" * 4_096, "country": "\u00e9" * 4_096}])
+@example(payments=[{"transaction_id": "1", "risk": 5e-324, "amount": -1.7976931348623157e308, "logins": 2**63 - 1}])
+def test_any_payment_is_stored(url: str, payments: list[dict[str, Any]]) -> None:
+    """Any valid payment is a row, whatever its texts and numbers are: numbers exactly, texts but for NUL and length."""
+    values = [scored_value(payment, offset=number) for number, payment in enumerate(payments)]
+    with opened(url, CARDS) as database:
+        with database.transaction() as connection:
+            connection.exec_driver_sql("DELETE FROM scored_payments")
+        rows = archives.scored_rows(CARDS, values)
+        assert write(database, CARDS, values) == len(rows)
+        found = {offset: (id_, as_json(document)) for id_, _, document, offset, *_ in query(database, FOUND)}
+        assert len(query(database, "SELECT * FROM payments")) == len(rows)
+    for number, payment in enumerate(payments):
+        if number not in found:
+            assert payment.get("created_at") == -1
+            continue
+        id_, fields = found[number]
+        assert id_ == fields["transaction_id"] == _stored(payment["transaction_id"])
+        for name in ("logins", "is_new"):
+            assert fields.get(name) == payment.get(name), name
+        for name in ("amount", "risk"):
+            # jsonb writes all digits of 1e308, which parse as an integer
+            assert name not in payment or float(fields[name]) == float(payment[name]), name
+        for name in ("country", "note"):
+            assert fields.get(name) == (None if name not in payment else _stored(payment[name])), name
+
+
+def _stored(value: str) -> str:
+    return value[:4_096].replace("\x00", "\\x00")
+
+
+def test_names_that_databases_confuse(url: str) -> None:
+    """Names that differ by case, or after 63 characters, and names of the archive's own columns are columns each."""
+    long = "a" * 63
+    columns = [f"{long}b", f"{long}c", "Amount", "amount", "id", "fields", "PAID_AT", "Decision", "select", "ID"]
+    schema = parse(
+        'id = "id"\n'
+        + "\n".join(
+            f'[fields.{name}]\ntype = "integer"\nindex = true\nrequired = {"true" if name == "id" else "false"}'
+            for name in columns
+        ),
+        "x.toml",
+    )
+    with opened(url, schema) as database:
+        payment = {name: number for number, name in enumerate(columns)}
+        assert write(database, schema, [scored_value(payment)]) == 1
+        (row,) = query(database, "SELECT * FROM payments")
+        assert [str(value) for value in row[1 : 1 + len(columns)]] == [str(number) for number in range(len(columns))]
+        assert len(_indexes(database)) == len(columns) - 1
+        assert row[0] is not None
+        assert str(row[-2:]) == "(3, 9)"
+        assert NOW[:10] in str(row[-5])
+
+
+def test_payments_of_any_id_are_erased(url: str) -> None:
+    """Payments and letters are erased by text ids, whatever characters they have; all others remain."""
+    ids = ["a'b", "\u00e9", "a\x00b", "%s", "007", "x" * 4_096]
+    wanted = Wanted(id_field=CARDS.fields[CARDS.id], payment_ids=frozenset(["47/11"]))
+    letters = [
+        b'{"transaction_id":"47/11',
+        b'{"transaction\\u005fid": "47\\/\\u00311"}',
+        b'{"transaction_id":"47/110"}',
+        b"\xff",
+    ]
+    with opened(url, CARDS) as database:
+        values = [
+            scored_value({"transaction_id": one}, offset=number) for number, one in enumerate([*ids, "47/11", "7"])
+        ]
+        write(database, CARDS, values)
+        rows = [
+            ("t", 0, number, 0, "d", 0, number, "empty", "", None, one, 9, "[]", NOW)
+            for number, one in enumerate(letters)
+        ]
+        with database.transaction() as connection:
+            database.insert_new(connection, "dead_letters", rows)
+        places = [ScoredPlace(3, number, one) for number, one in enumerate(ids)]
+        keys = archive.find(database, wanted, archives.TOPICS.input, places, [])
+        assert archive.erase(database, keys) == {"scored_payments": 7, "dead_letters": 2}
+        assert query(database, "SELECT id FROM scored_payments") == [("7",)]
+        assert query(database, "SELECT source_offset FROM dead_letters ORDER BY 1") == [(2,), (3,)]
