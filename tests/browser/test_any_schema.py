@@ -64,7 +64,7 @@ def any_page(request: pytest.FixtureRequest) -> Iterator[PageServer]:
 
 def scorer(schema: PaymentSchema, **fields: Any) -> Reading:
     """Return the reading of a scorer with this schema."""
-    layout = schema.layout_sha256[:12]
+    layout = schema.layout
     return Reading(kind="scorer", ready=True, models=[("champion", VERSION, "curves")], layout=layout, **fields)
 
 
@@ -206,7 +206,7 @@ def test_services_of_different_schemas_are_an_error(make_page: MakePage) -> None
         expect(notice).to_be_hidden()
         served.answer("fraud-scorer-2", scorer(default_schema()))
         expect(notice).to_contain_text(
-            f"this page has layout {CARDS.layout_sha256[:12]}, fraud-scorer-2 has {default_schema().layout_sha256[:12]}"
+            f"this page has layout {CARDS.layout}, fraud-scorer-2 has {default_schema().layout}"
         )
         served.answer("fraud-scorer-2", scorer(CARDS))
         expect(notice).to_be_hidden()
