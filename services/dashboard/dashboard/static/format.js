@@ -96,5 +96,8 @@ export function isoFull(iso) {
 /** Formats a field's name for display: "failed_logins" → "failed logins". */
 export const words = (name) => name.replaceAll('_', ' ');
 
+/** Returns a label for the middle of a sentence: "Amount" → "amount". */
+export const lowered = (label) => label.replace(/^./u, (first) => first.toLowerCase());
+
 /** Truncates a long text. */
 export const shortened = (text, length) => (text.length > length ? `${text.slice(0, length)}…` : text);
