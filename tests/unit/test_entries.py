@@ -51,7 +51,7 @@ def test_no_scored_record(value: bytes | None) -> None:
     assert all(problem.startswith("scored topic, offset 5: ") for problem in problems)
 
 
-@pytest.mark.parametrize(("name", "value"), [("failed_logins", -1), ("amount", "5"), ("fraud_probability", 1.5)])
+@pytest.mark.parametrize(("name", "value"), [("failed_logins", 0.5), ("amount", "5"), ("payment_id", None), ("fraud_probability", 1.5)])
 def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -> None:
     """A record of another writer is left out of the new scoring, and reported with the field that is wrong."""
     one = One(PAYMENT, 0.5, "review", "v", 0, 3, 7)
@@ -65,7 +65,8 @@ def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -
     ("line", "problems"),
     [
         (b"a,b,3,7", 1),
-        (b"t,x,1,0,0,0,0,0.5,approve,v,3,7", 1),
+        (b"t,7,1,0,0,0,0.5,approve,v,3,7", 1),
+        (b't,7,1,0,0,0,"0,0.5,approve,v,3,7', 1),
         (b"t,7,1,0,0,0,0,half,approve,v,3,7", 1),
         (b"t,7,1,0,0,0,0,0.5,approve,v,3,seven", 1),
         (b"t,7,1,0,0,0,0,0.5,approve,v,33,7", 0),

@@ -16,7 +16,7 @@ import pytest
 from tests.fuzz import cases
 from tests.scores import FORMAT, LAYOUT, PAYMENT, One, Record, scored_values
 
-from archiver.rows import letter_row, replay_row, scored_row
+from archiver.rows import Rows, letter_row, replay_row
 from cli.audit.entries import ScoredEntries, dead_entries, row_entries, scored_again, stored_format
 from cli.audit.replays import Replays
 from cli.csv.reading import CsvSnapshot
@@ -32,7 +32,9 @@ from fraudstream.csv_file.protocol import Identity
 from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers, replayed
 from fraudstream.payment import InvalidPayment
+from fraudstream.runtime.settings import TopicSettings
 
+ROWS = Rows(FORMAT.schema, TopicSettings.from_env({}))
 ENTRIES, STORED = ScoredEntries(FORMAT), stored_format(FORMAT.schema)
 CASES = cases(20_000)
 FILES = cases(1_000)
@@ -93,7 +95,7 @@ def scored(data: bytes) -> None:
     record = Record(data)
     if payment := FORMAT.read(data):
         second_of(payment.scored_at)
-    scored_row("in", record, NOW)
+    ROWS.scored_row(record, NOW)
     ENTRIES.entries([record], 3, ignore)
     STORED.texts(scored_again([record], STORED, ignore)).csv_chunk()
 

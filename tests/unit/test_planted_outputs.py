@@ -109,7 +109,7 @@ def test_a_rotated_file_that_is_a_link_is_not_read(folder: Path, victim: Path) -
     _use(folder / NAME)
     _plant(folder / "scores.0001.csv", victim)
     with pytest.raises(SinkUnavailableError, match="a symbolic link"):
-        CsvSnapshot(reading.files(folder / NAME))
+        CsvSnapshot(reading.files(folder / NAME), LAYOUT)
 
 
 def test_a_rebuild_writes_through_no_link(folder: Path, victim: Path) -> None:

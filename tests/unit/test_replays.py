@@ -1,7 +1,7 @@
 """Markers compared with their letters, as verify does."""
 
 import pytest
-from tests.scores import Record
+from tests.scores import FORMAT, Record
 
 from archiver.rows import replay_row
 from cli.audit.merge import Kind
@@ -56,7 +56,7 @@ def test_a_marker_that_comes_before_its_letter_is_ignored_by_every_reader(ahead:
     index.add(0, [forged, real])
     assert not index.replays(LetterPlace(0, 4 + ahead))
     assert replay_row("dlq", 0, forged, "2026-01-01T00:00:00.000Z") is None
-    board = Board("kafka:9092", Replicas(), 0.0)
+    board = Board("kafka:9092", FORMAT, Replicas(), 0.0)
     board.add_dead(0, [real, forged], 0.0)
     (found,) = [
         one for one in board.snapshot(0.0)["dead_letters"] if one["offset"] == 4 + ahead and one["reason"] == "empty"

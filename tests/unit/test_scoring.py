@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.default_payment import ENCODING, SCHEMA
-from tests.scores import Record, message, payment
+from tests.scores import FORMAT, LAYOUT, Record, message, payment
 
+from fraudstream.csv_file.layout import StoredRow
 from fraudstream.model.fraud_model import FraudModel, Thresholds
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment
 from fraudstream.runtime.settings import TopicSettings
-from fraudstream.scored_payment import StoredRow, stored_row
 from scorer.scoring import Outcome, Scorer
 
 TOPICS = TopicSettings.from_env({})
@@ -43,7 +43,7 @@ def scorer_of(limit: int = 1 << 20) -> Scorer:
         thresholds=Thresholds(0.1, 0.5),
         reference=np.array([9.5, 0.05, 0.0, 12.0, 0.0]),
     )
-    return Scorer(model=model, topics=TOPICS, limit=lambda _: limit)
+    return Scorer(form=FORMAT, model=model, topics=TOPICS, limit=lambda _: limit)
 
 
 good = st.builds(
@@ -70,14 +70,14 @@ def test_each_record_is_published_once_and_stored_where_it_is_valid(batches: dic
     assert [outcome.partition for outcome in outcomes] == list(records)
     for outcome in outcomes:
         batch = records[outcome.partition]
-        payments = [record for record in batch if not isinstance(decode(record.value), InvalidPayment)]
+        payments = [record for record in batch if not isinstance(FORMAT.payment.decode(record.value), InvalidPayment)]
         letters = [record for record in batch if record not in payments]
         rows = outcome.rows.splitlines()
         scored = outcome.messages[TOPICS.scored]
         assert outcome.last == batch[-1].offset
-        assert [stored_row(row).offset for row in rows] == [record.offset for record in payments]
+        assert [LAYOUT.stored_row(row).offset for row in rows] == [record.offset for record in payments]
         assert [key for key, *_ in scored] == [record.key for record in payments]
-        for record, row, (_, value, *_) in zip(payments, map(stored_row, rows), scored, strict=True):
+        for record, row, (_, value, *_) in zip(payments, map(LAYOUT.stored_row, rows), scored, strict=True):
             event, payment = json.loads(value or b""), json.loads(record.value or b"")
             assert event.items() >= payment.items()
             assert (event["source_partition"], event["source_offset"]) == (outcome.partition, record.offset)
@@ -97,12 +97,13 @@ def test_a_replay_repeats_stored_rows(batches: dict[int, list[bytes | None]]) ->
     stored = {
         partition: {
             10: StoredRow(
-                payment_id=1,
+                id="1",
                 partition=partition,
                 offset=10,
                 fraud_probability=0.25,
                 decision="block",
                 model_version="old",
+                declared=(),
             )
         }
         for partition in records
@@ -111,10 +112,10 @@ def test_a_replay_repeats_stored_rows(batches: dict[int, list[bytes | None]]) ->
         for value, row, new in zip(
             (value for _, value, *_ in outcome.messages[TOPICS.scored]),
             outcome.rows.splitlines(),
-            map(stored_row, plain.rows.splitlines()),
+            map(LAYOUT.stored_row, plain.rows.splitlines()),
             strict=True,
         ):
-            event, found = json.loads(value or b""), stored_row(row)
+            event, found = json.loads(value or b""), LAYOUT.stored_row(row)
             new_score = new.fraud_probability, new.decision, new.model_version
             expected = (0.25, "block", "old") if found.offset == 10 else new_score
             assert (event["fraud_probability"], event["decision"], event["model_version"]) == expected

@@ -13,7 +13,6 @@ from cli.dlq.choosing import LetterPlace
 from cli.dlq.edited import Edited
 from cli.dlq.exporting import export
 from cli.dlq.letterbox import Letterbox, letterbox
-from cli.dlq.masking import has_secrets
 from cli.dlq.plan import absent, planned
 from cli.dlq.replaying import Replay
 from cli.stopping import unless_interrupted
@@ -61,7 +60,7 @@ async def _show(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespa
     found = await box.letter(place)
     if found is None:
         raise _no_letter(place, box.topic)
-    masks = has_secrets(box.rules.schema) and not arguments.raw
+    masks = box.rules.schema.has_secrets and not arguments.raw
     text = showing.text(found.letter, index.replays(place), box.topic, found.timestamp_ms, box.rules, masks=masks)
     with terminal.standard_output():
         terminal.write(f"{text}\n")
@@ -70,7 +69,7 @@ async def _show(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespa
 
 async def _export(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     out = arguments.out
-    masks = has_secrets(box.rules.schema) and not arguments.raw
+    masks = box.rules.schema.has_secrets and not arguments.raw
     work = export(box, given.choice(arguments), out, force=arguments.force, masks=masks)
     count = await unless_interrupted(work, stop, _NOTHING_DONE)
     if out is not None:

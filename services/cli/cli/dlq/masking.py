@@ -4,13 +4,6 @@ The dead-letter topic keeps the original messages, secrets included. A key may r
 message may have a secret anywhere, so that all of these parts are masked if the schema has secret fields.
 """
 
-from fraudstream.payment_schema import PaymentSchema
-
-
-def has_secrets(schema: PaymentSchema) -> bool:
-    """Return whether a field of the schema is secret."""
-    return any(one.secret for one in schema.fields.values())
-
 
 def mask(content: bytes) -> str:
     """Return the text shown in place of `content`."""
