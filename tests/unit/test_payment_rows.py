@@ -110,7 +110,7 @@ def test_names_of_columns(tmp_path: Path, header: str, row: Mapping[str, object]
 
 
 def test_missing_columns_are_named_with_all_their_names(tmp_path: Path) -> None:
-    """Those of optional fields may be missing, and that of the id where rows get new ones."""
+    """Columns of optional fields may be missing, and that of the id where rows get new ones."""
     schema = parse(COLUMNS, "payment.toml")
     with pytest.raises(PaymentFileError, match=r"line 1: no column id \(reference\), country \(card.country\) \(found"):
         read(tmp_path / "a.csv", "city\nx\n", payments(schema))
