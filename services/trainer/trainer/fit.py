@@ -69,7 +69,8 @@ def compared_rows(history: History, learn: Integers, seed: int) -> Integers:
     if len(learn) <= most:
         return learn
     kept, _ = train_test_split(np.arange(len(labels)), train_size=most, stratify=labels, random_state=seed)
-    return learn[kept]
+    rows: Integers = learn[kept]
+    return rows
 
 
 def choose(comparisons: list[Comparison]) -> Comparison:
