@@ -154,7 +154,7 @@ def _data(facts: Facts) -> str:
     tables = [_table(head, numbers)] if numbers else []
     if categories:
         tables.append(_table(_CATEGORY_HEAD, categories))
-    count = int(history.labels.sum()) + len(history.frauds)
+    count = history.fraud_count
     summary = (
         f"{history.count:,} payments, {count:,} of them frauds ({percent(round(count / history.count, 4))}); "
         f"{len(facts.study.held_out):,} were held out. The pictures show {len(facts.labels):,} payments, "
