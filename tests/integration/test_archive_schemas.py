@@ -2,7 +2,9 @@
 
 import json
 from contextlib import suppress
+from math import exp
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import psycopg
@@ -358,3 +360,34 @@ def test_payments_of_any_id_are_erased(url: str) -> None:
         assert archive.erase(database, keys) == {"scored_payments": 7, "dead_letters": 2}
         assert query(database, "SELECT id FROM scored_payments") == [("7",)]
         assert query(database, "SELECT source_offset FROM dead_letters ORDER BY 1") == [(2,), (3,)]
+
+
+def cheapest(probability: float, amount: float) -> str:
+    """Return the decision with the lowest expected cost, at the default costs."""
+    costs = {"approve": probability * (amount + 15), "review": 5.0}
+    if probability >= 0.5:
+        costs["block"] = 25 * (1 - probability)
+    return min(costs, key=lambda decision: costs[decision])
+
+
+def test_the_agreement_of_models_that_decide_by_cost(url: str) -> None:
+    """The rate of agreement is close to the true one, although the thresholds depend on each payment's amount."""
+    rng = Random(1)
+    values, agreed = [], 0
+    for number in range(4_000):
+        amount, logit = rng.lognormvariate(3.8, 1.0), rng.gauss(-4, 2)
+        ours, theirs = (1 / (1 + exp(-one)) for one in (logit, logit + rng.gauss(0, 0.5)))
+        decision = cheapest(ours, amount)
+        agreed += decision == cheapest(theirs, amount)
+        own = {"fraud_probability": ours, "decision": decision, "challenger_probability": theirs}
+        payment = {"transaction_id": str(number), "amount": amount}
+        values.append(scored_value(payment, offset=number, **own, challenger_version="next"))
+    with opened(url, CARDS) as database:
+        write(database, CARDS, values)
+        write(database, CARDS, [scored_value({"transaction_id": "none"}, offset=9_999)])
+        found = query(database, "SELECT payments, agreement FROM model_comparison ORDER BY payments")
+    (alone, (payments, agreement)) = found
+    assert alone == (1, None)
+    assert payments == len(values)
+    assert 0.9 < agreed / payments < 0.97
+    assert float(agreement) == pytest.approx(agreed / payments, abs=0.02)
