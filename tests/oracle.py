@@ -72,7 +72,7 @@ def _line_count(path: Path) -> int:
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
-def assert_each_once(path: Path, bootstrap: str, settings: Mapping[str, str]) -> int:
+def assert_each_once(path: Path, bootstrap: str, settings: Mapping[str, str], *, id_name: str = "payment_id") -> int:
     """Assert that each record has exactly one outcome; return the number of records."""
     expected = Counter(
         (record.partition, record.offset) for record in committed_records(bootstrap, settings["INPUT_TOPIC"])
@@ -88,7 +88,7 @@ def assert_each_once(path: Path, bootstrap: str, settings: Mapping[str, str]) ->
         (event,) = events[place]
         assert float(row["fraud_probability"]) == event["fraud_probability"], place
         assert (row["decision"], row["model_version"]) == (event["decision"], event["model_version"]), place
-        assert row["payment_id"] == str(event["payment_id"]), place
+        assert row[id_name] == str(event[id_name]), place
     by_partition: dict[int, list[int]] = {}
     for partition, offset in rows:
         by_partition.setdefault(partition, []).append(offset)

@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,12 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
+from tests.default_payment import ENCODING, FEATURES
+
 from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
-from fraudstream.model.features import FEATURES, matrix
-from fraudstream.payment import InvalidPayment, columns, decode
+from fraudstream.payment import InvalidPayment, PaymentFormat
+from fraudstream.payment_schema import default_schema
 from producer.files import FileSource, check
 from producer.identifiers import PaymentIds
 from trainer import history
@@ -68,14 +71,15 @@ class Reader:
 
     def send(self, path: Path) -> np.ndarray:
         """Return the features of the payments that the producer would send."""
-        source = FileSource(path, PaymentIds(1.8e9, 3), structlog.get_logger())
+        form = PaymentFormat(default_schema())
+        source = FileSource(form, path, PaymentIds(1.8e9, 3), structlog.get_logger())
         messages = [message for some in iter(lambda: source.take(1_000, 0), []) for message in some]
-        events = [decode(message.value) for message in messages]
-        return matrix(columns([event for event in events if not isinstance(event, InvalidPayment)]))
+        events = form.decode_all([message.value for message in messages])
+        return ENCODING.matrix(form.columns([event for event in events if not isinstance(event, InvalidPayment)]))
 
     def read(self, path: Path) -> Ways:
         """Read the file in all three ways, and expect no error."""
-        check(path)
+        check(default_schema(), path)
         scored, rejected = self.score(path)
         with capture_logs() as logged:
             trained = self.train(path)
@@ -87,7 +91,7 @@ class Reader:
     def refuse(self, path: Path) -> str:
         """Return the message with which all three ways refuse the file."""
         messages: set[str] = set()
-        ways: list[Callable[[Path], object]] = [self.train, self.score, self.send, check]
+        ways: list[Callable[[Path], object]] = [self.train, self.score, self.send, partial(check, default_schema())]
         for way in ways:
             with pytest.raises(FraudstreamError) as caught:
                 way(path)

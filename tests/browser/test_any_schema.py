@@ -64,7 +64,7 @@ def any_page(request: pytest.FixtureRequest) -> Iterator[PageServer]:
 
 def scorer(schema: PaymentSchema, **fields: Any) -> Reading:
     """Return the reading of a scorer with this schema."""
-    layout = schema.layout_sha256[:12]
+    layout = schema.layout
     return Reading(kind="scorer", ready=True, models=[("champion", VERSION, "curves")], layout=layout, **fields)
 
 
@@ -124,10 +124,13 @@ def test_all_fields_of_another_schema_are_shown(make_page: MakePage) -> None:
 
 
 def test_a_schema_without_an_amount_has_no_such_column(make_page: MakePage) -> None:
-    """Neither a column nor money: its model decides by thresholds."""
+    """Neither a column nor money: the thresholds decide, also where the model has costs."""
     without = parse(TOML.replace('amount = "amount"', "", 1), "payment.toml")
     with PageServer(without) as served:
-        served.answer("fraud-scorer-1", scorer(without, thresholds={VERSION: {"review": 0.03, "block": 0.6}}))
+        served.answer(
+            "fraud-scorer-1",
+            scorer(without, costs={VERSION: COSTS}, thresholds={VERSION: {"review": 0.03, "block": 0.6}}),
+        )
         served.add_scored(CARD, 0.2, "review")
         page = make_page(served.url)
         row = page.get_by_test_id("flagged-row")
@@ -206,7 +209,7 @@ def test_services_of_different_schemas_are_an_error(make_page: MakePage) -> None
         expect(notice).to_be_hidden()
         served.answer("fraud-scorer-2", scorer(default_schema()))
         expect(notice).to_contain_text(
-            f"this page has layout {CARDS.layout_sha256[:12]}, fraud-scorer-2 has {default_schema().layout_sha256[:12]}"
+            f"this page has layout {CARDS.layout}, fraud-scorer-2 has {default_schema().layout}"
         )
         served.answer("fraud-scorer-2", scorer(CARDS))
         expect(notice).to_be_hidden()

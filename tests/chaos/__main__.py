@@ -1,7 +1,8 @@
 """`make chaos`: one storm; exit code 1 if it has findings.
 
 CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS, CHAOS_RATE (messages per second), CHAOS_ROTATE_BYTES (of the CSV), and
-CHAOS_MUTANT, a name of tests/faults/mutant.py: scorers that lack a rule, which the storm must detect.
+CHAOS_MUTANT, a name of tests/faults/mutant.py: scorers that lack a rule, which the storm must detect; CHAOS_SCHEMA, a
+folder with a payment.toml and a history.csv, such as examples/cards.
 """
 
 import os
@@ -30,6 +31,7 @@ def main() -> int:
         rate=float(os.environ.get("CHAOS_RATE") or 1_500),
         rotate_bytes=int(os.environ.get("CHAOS_ROTATE_BYTES") or _EVERY_THIRD * (seed % 3 == 0)),
         mutant=os.environ.get("CHAOS_MUTANT", ""),
+        schema=os.environ.get("CHAOS_SCHEMA", ""),
     )
     result = run(plan)
     print(result)

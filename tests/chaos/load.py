@@ -4,14 +4,20 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from random import Random
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
+from fraudstream.payment import PaymentFormat
+from fraudstream.payment_files.reading import opened
+from fraudstream.payment_files.rows import line_ids, payments
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.simulation import simulate
+from producer.broken import Break, Fields, broken_by
 from producer.malformed import BROKEN
 from tests.chaos.report import Report
 
@@ -51,26 +57,68 @@ def client(bootstrap: str, **options: object) -> dict[str, Any]:
     }
 
 
+class Payments(Protocol):
+    """Endless payments of a schema."""
+
+    @property
+    def broken(self) -> Sequence[Break]:
+        """Ways to break one."""
+
+    def take(self, random: Random, number: int) -> Fields:
+        """Return a valid payment with the id `number`, as the object of its message."""
+
+
+class Simulated:
+    """Payments of the default schema."""
+
+    broken = tuple(BROKEN.values())
+
+    def __init__(self) -> None:
+        self._rows: Iterator[Fields] = iter(())
+
+    def take(self, random: Random, number: int) -> Fields:
+        """Return a payment."""
+        row = next(self._rows, None)
+        if row is None:
+            self._rows = simulate(np.random.default_rng(random.getrandbits(32)), _SIMULATED).rows()
+            row = next(self._rows)
+        return {"payment_id": number, **row}
+
+
+class Repeated:
+    """Payments of an example: rows of its history, with other ids."""
+
+    def __init__(self, schema: PaymentSchema, history: Path) -> None:
+        with opened(history, payments(schema, line_ids(schema))) as table:
+            self._rows = [row for batch in table.batches for row in batch.rows]
+        self._form = PaymentFormat(schema)
+        self.broken = tuple(broken_by(schema).values())
+
+    def take(self, random: Random, number: int) -> Fields:
+        """Return a payment."""
+        schema = self._form.schema
+        payment_id = str(number) if schema.fields[schema.id].type == "text" else number
+        row = {**random.choice(self._rows), schema.id: payment_id}
+        (message,) = self._form.encode_all({name: [value] for name, value in row.items()})
+        fields: Fields = json.loads(message)
+        return fields
+
+
 class Messages:
     """Endless messages, each with its own number as key: mostly payments, some broken in every known way."""
 
-    def __init__(self, random: Random, first: int) -> None:
+    def __init__(self, payments: Payments, random: Random, first: int) -> None:
+        self._payments = payments
         self._random = random
         self._number = first
-        self._payments = self._simulated()
 
     def take(self) -> tuple[bytes, bytes | None]:
         """Return the next key and value."""
         self._number += 1
-        fields = {"payment_id": self._number, **next(self._payments)}
+        fields = self._payments.take(self._random, self._number)
         if self._random.random() < _BROKEN_SHARE:
-            return b"%d" % self._number, self._random.choice(tuple(BROKEN.values()))(fields)
+            return b"%d" % self._number, self._random.choice(self._payments.broken)(fields)
         return b"%d" % self._number, json.dumps(fields).encode()
-
-    def _simulated(self) -> Iterator[dict[str, Any]]:
-        while True:
-            block = simulate(np.random.default_rng(self._random.getrandbits(32)), _SIMULATED)
-            yield from block.rows()
 
 
 class Load:
@@ -79,13 +127,25 @@ class Load:
     `unplaced` holds the keys acknowledged on a retry, whose offset librdkafka does not know.
     """
 
-    def __init__(self, bootstrap: str, topic: str, report: Report, *, seed: int, rate: float, partitions: int) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topic: str,
+        report: Report,
+        make_payments: Callable[[], Payments],
+        *,
+        seed: int,
+        rate: float,
+        partitions: int,
+    ) -> None:
+        """Each of the two threads takes payments of its own."""
         self.ledger: set[Place] = set()
         self.unplaced: set[bytes] = set()
         self.refused = 0
         self.aborted = 0
         self._bootstrap = bootstrap
         self._topic = topic
+        self._make_payments = make_payments
         self._seed = seed
         self._rate = rate
         self._partitions = partitions
@@ -106,7 +166,7 @@ class Load:
 
     def _plain(self) -> None:
         random = Random(self._seed)
-        messages = Messages(random, 0)
+        messages = Messages(self._make_payments(), random, 0)
         options = {"enable.idempotence": True, "message.timeout.ms": _DELIVERY_TIMEOUT_MS, "linger.ms": 5}
         producer = Producer(client(self._bootstrap, **options))
         due, before_s = 0.0, time.monotonic()
@@ -147,7 +207,7 @@ class Load:
     def _transactions(self) -> None:
         """Send small transactions and abort some: gaps between offsets, and records that must not be scored."""
         random = Random(self._seed + 1)
-        messages = Messages(random, 1 << 40)
+        messages = Messages(self._make_payments(), random, 1 << 40)
         producer: Producer | None = None
         while not self._over.wait(1 / _TRANSACTIONS_PER_S):
             try:

@@ -4,14 +4,18 @@ import itertools
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from random import Random
 
+from fraudstream.csv_file.layout import Layout
+from fraudstream.payment_schema import default_schema
+from fraudstream.runtime.schema_file import load_schema
 from tests.chaos.crew import Crew
-from tests.chaos.load import Load
+from tests.chaos.load import Load, Payments, Repeated, Simulated
 from tests.chaos.report import Report
 from tests.chaos.schedule import Disturbance, schedule
 from tests.chaos.storm import Storm
@@ -20,7 +24,7 @@ from tests.chaos.watch import Reader, Tailer
 from tests.integration.broker import Cluster, Line
 from tests.integration.broker.cluster import QUICK_JVM
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Surroundings, save_model
+from tests.integration.scorer import READY, Surroundings, save_model, save_model_of
 from tests.oracle import committed_records
 
 PARTITIONS = 6
@@ -34,14 +38,18 @@ _DRAIN_S = 120.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The storm's parameters: messages per second, rotation of the CSV, the rule that the scorers lack."""
+    """The storm's parameters."""
 
     seed: int
     minutes: float = 3.0
     replicas: int = 3
     rate: float = 1_500.0
+    """Messages per second."""
     rotate_bytes: int = 0
     mutant: str = ""
+    """Name of the rule that the scorers lack."""
+    schema: str = ""
+    """Folder of an example: its payment.toml, and its history.csv."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,7 @@ class Result:
         plan = self.plan
         rotated = f", CSV rotated at {plan.rotate_bytes} bytes" if plan.rotate_bytes else ""
         rotated += f", mutant {plan.mutant}" if plan.mutant else ""
+        rotated += f", schema of {plan.schema}" if plan.schema else ""
         verdict = "FAILED" if self.findings else "kept"
         lines = [
             f"seed {plan.seed}, {plan.minutes:g} minutes, {plan.replicas} replicas, {plan.rate:g} messages/s{rotated}",
@@ -93,16 +102,32 @@ def run(plan: Plan) -> Result:
         settings = surroundings.settings
         if plan.rotate_bytes:
             settings["CSV_ROTATE_BYTES"] = str(plan.rotate_bytes)
+        schema = default_schema()
+        make_payments: Callable[[], Payments] = Simulated
+        if plan.schema:
+            example = Path(plan.schema).absolute()
+            settings |= {"PAYMENT_SCHEMA": str(example / "payment.toml"), "SECRETS_KEY": "chaos " * 8}
+            schema = load_schema(settings)
+            make_payments = partial(Repeated, schema, example / "history.csv")
         models = [folder / "models", folder / "models-2"]
         for place, strength in itertools.product(models, (0.1, 0.01)):
-            save_model(place, strength)
+            if plan.schema:
+                save_model_of(place, schema, example / "history.csv", strength)
+            else:
+                save_model(place, strength)
         random = Random(plan.seed)
         crew = Crew(folder, settings, models, random, report, plan.mutant)
         stack.callback(crew.kill_all)
         reader = Reader(cluster.bootstrap, surroundings.topics, PARTITIONS, report)
         tailer = Tailer(surroundings.csv, report)
         load = Load(
-            cluster.bootstrap, surroundings.topics[0], report, seed=plan.seed, rate=plan.rate, partitions=PARTITIONS
+            cluster.bootstrap,
+            surroundings.topics[0],
+            report,
+            make_payments,
+            seed=plan.seed,
+            rate=plan.rate,
+            partitions=PARTITIONS,
         )
         for one in (reader, tailer, load):
             one.start()
@@ -114,7 +139,7 @@ def run(plan: Plan) -> Result:
         _drain(crew, report, reader, surroundings)
         reader.stop()
         tailer.stop()
-        lost = judge(report, reader, load, tailer.state(), surroundings.csv, settings)
+        lost = judge(report, reader, load, tailer.state(), surroundings.csv, settings, Layout.of(schema))
     result = Result(
         plan=plan,
         seconds=time.monotonic() - began_s,

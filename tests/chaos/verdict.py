@@ -5,29 +5,35 @@ from pathlib import Path
 
 from cli.__main__ import COMMANDS
 from fraudstream.csv_file.journal import State
+from fraudstream.csv_file.layout import Layout
 from tests.chaos.load import Load
 from tests.chaos.report import Report
 from tests.chaos.watch import Reader
 from tests.integration import offsets
 from tests.integration.service import Service
 from tests.oracle import assert_each_once, committed_records
-from tests.scores import HEADER
 
 _NAMED = 20
 _VERIFY_TIMEOUT_S = 180
 
 
 def judge(
-    report: Report, reader: Reader, load: Load, state: State | None, path: Path, settings: Mapping[str, str]
+    report: Report,
+    reader: Reader,
+    load: Load,
+    state: State | None,
+    path: Path,
+    settings: Mapping[str, str],
+    layout: Layout,
 ) -> int:
     """Run every check; each failure is a finding. Return the number of lost records."""
     bootstrap = settings["KAFKA_BOOTSTRAP_SERVERS"]
     lost = _lost(report, reader, load, bootstrap, settings["INPUT_TOPIC"])
-    _files(report, state, path)
+    _files(report, state, path, layout)
     _transactions(report, bootstrap, (settings["SCORED_TOPIC"], settings["DLQ_TOPIC"]))
     _offsets(report, state, bootstrap, settings)
     try:
-        assert_each_once(_whole(path), bootstrap, settings)
+        assert_each_once(_whole(path), bootstrap, settings, id_name=layout.id_column)
     except (AssertionError, ValueError, TimeoutError) as error:
         report.add_finding(f"each once: {str(error)[:400] or type(error).__name__}")
     if "verify" in COMMANDS:
@@ -67,7 +73,8 @@ def _whole(path: Path) -> Path:
     return whole
 
 
-def _files(report: Report, state: State | None, path: Path) -> None:
+def _files(report: Report, state: State | None, path: Path, layout: Layout) -> None:
+    header = layout.header_line
     rotated = _rotated(path)
     ours = {path, *rotated, *(path.with_name(f".{path.name}.{kind}") for kind in ("journal", "lock", "claim"))}
     others = sorted(one.name for one in path.parent.iterdir() if one not in ours)
@@ -77,8 +84,8 @@ def _files(report: Report, state: State | None, path: Path) -> None:
         content = file.read_bytes()
         if not content.endswith(b"\n"):
             report.add_finding(f"{file.name} ends with {content[-80:]!r}")
-        if content.count(HEADER.encode()) != 1 or not content.startswith(HEADER.encode()):
-            report.add_finding(f"{file.name} has its header {content.count(HEADER.encode())} times")
+        if content.count(header) != 1 or not content.startswith(header):
+            report.add_finding(f"{file.name} has its header {content.count(header)} times")
     size = path.stat().st_size
     if state is None or (state.length, state.generation) != (size, len(rotated)):
         words = f"{state.length} and generation {state.generation}" if state else "nothing"

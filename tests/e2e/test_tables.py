@@ -8,7 +8,7 @@ from tests.e2e.compose import POSTGRES_URL, Stack
 from tests.integration.broker.deadline import wait_until
 
 SCORED = "scored-payments"
-QUERY = "SELECT source_partition, source_offset, payment_id FROM scored_payments"
+QUERY = "SELECT source_partition, source_offset, CAST(id AS bigint) FROM scored_payments"
 
 Row = tuple[int, int, int]
 

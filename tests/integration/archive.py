@@ -16,13 +16,12 @@ from aiokafka.errors import KafkaError
 
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers, replayed
 from fraudstream.payment import DECISIONS, InvalidPayment
-from fraudstream.scored_payment import scored_payment
 from tests.integration.background import in_background
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 from tests.oracle import committed_records
-from tests.scores import One, Record, numbered, scored_values
+from tests.scores import FORMAT, One, Record, numbered, scored_values
 
 SQLITE = "sqlite:///outputs/payments.db"
 PARTITIONS = 2
@@ -95,10 +94,10 @@ class Archive:
         bootstrap, settings = self.surroundings.bootstrap, self.surroundings.settings
         rows: dict[str, list[tuple[Any, ...]]] = {table: [] for table in _COLUMNS}
         for record in committed_records(bootstrap, settings["SCORED_TOPIC"]):
-            if found := scored_payment(record.value):
-                place = settings["INPUT_TOPIC"], found["source_partition"], found["source_offset"]
-                row = (*place, record.timestamp, found["payment_id"], found["amount"])
-                rows["scored_payments"].append((*row, found["fraud_probability"], found["decision"]))
+            if found := FORMAT.read(record.value):
+                place = settings["INPUT_TOPIC"], found.source_partition, found.source_offset
+                row = (*place, record.timestamp, str(found.id), found.fields["amount"])
+                rows["scored_payments"].append((*row, found.fraud_probability, found.decision))
         for record in committed_records(bootstrap, settings["DLQ_TOPIC"]):
             if letter := dead_letter(record.partition, record):
                 rows["dead_letters"].append((*letter.source, letter.partition, letter.offset, letter.value))
@@ -108,7 +107,7 @@ class Archive:
 
 
 _COLUMNS = {
-    "scored_payments": "source_topic, source_partition, source_offset, timestamp_ms, payment_id, amount, "
+    "scored_payments": "source_topic, source_partition, source_offset, timestamp_ms, id, amount, "
     "fraud_probability, decision",
     "dead_letters": "source_topic, source_partition, source_offset, timestamp_ms, letter_partition, letter_offset, "
     "value",

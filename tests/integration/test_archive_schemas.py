@@ -2,7 +2,9 @@
 
 import json
 from contextlib import suppress
+from math import exp
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import psycopg
@@ -16,6 +18,8 @@ from sqlalchemy import text
 from archiver import carrying_over
 from archiver.database import Database, address
 from archiver.schema import METADATA
+from cli.erase import archive
+from cli.erase.wanted import ScoredPlace, Wanted
 from fraudstream.errors import FraudstreamError
 from fraudstream.payment_schema import parse
 from tests import archives
@@ -328,3 +332,62 @@ def test_names_that_databases_confuse(url: str) -> None:
         assert row[0] is not None
         assert str(row[-2:]) == "(3, 9)"
         assert NOW[:10] in str(row[-5])
+
+
+def test_payments_of_any_id_are_erased(url: str) -> None:
+    """Payments and letters are erased by text ids, whatever characters they have; all others remain."""
+    ids = ["a'b", "\u00e9", "a\x00b", "%s", "007", "x" * 4_096]
+    wanted = Wanted(id_field=CARDS.fields[CARDS.id], payment_ids=frozenset(["47/11"]))
+    letters = [
+        b'{"transaction_id":"47/11',
+        b'{"transaction\\u005fid": "47\\/\\u00311"}',
+        b'{"transaction_id":"47/110"}',
+        b"\xff",
+    ]
+    with opened(url, CARDS) as database:
+        values = [
+            scored_value({"transaction_id": one}, offset=number) for number, one in enumerate([*ids, "47/11", "7"])
+        ]
+        write(database, CARDS, values)
+        rows = [
+            ("t", 0, number, 0, "d", 0, number, "empty", "", None, one, 9, "[]", NOW)
+            for number, one in enumerate(letters)
+        ]
+        with database.transaction() as connection:
+            database.insert_new(connection, "dead_letters", rows)
+        places = [ScoredPlace(3, number, one) for number, one in enumerate(ids)]
+        keys = archive.find(database, wanted, archives.TOPICS.input, places, [])
+        assert archive.erase(database, keys) == {"scored_payments": 7, "dead_letters": 2}
+        assert query(database, "SELECT id FROM scored_payments") == [("7",)]
+        assert query(database, "SELECT source_offset FROM dead_letters ORDER BY 1") == [(2,), (3,)]
+
+
+def cheapest(probability: float, amount: float) -> str:
+    """Return the decision with the lowest expected cost, at the default costs."""
+    costs = {"approve": probability * (amount + 15), "review": 5.0}
+    if probability >= 0.5:
+        costs["block"] = 25 * (1 - probability)
+    return min(costs, key=lambda decision: costs[decision])
+
+
+def test_the_agreement_of_models_that_decide_by_cost(url: str) -> None:
+    """The rate of agreement is close to the true one, although the thresholds depend on each payment's amount."""
+    rng = Random(1)
+    values, agreed = [], 0
+    for number in range(4_000):
+        amount, logit = rng.lognormvariate(3.8, 1.0), rng.gauss(-4, 2)
+        ours, theirs = (1 / (1 + exp(-one)) for one in (logit, logit + rng.gauss(0, 0.5)))
+        decision = cheapest(ours, amount)
+        agreed += decision == cheapest(theirs, amount)
+        own = {"fraud_probability": ours, "decision": decision, "challenger_probability": theirs}
+        payment = {"transaction_id": str(number), "amount": amount}
+        values.append(scored_value(payment, offset=number, **own, challenger_version="next"))
+    with opened(url, CARDS) as database:
+        write(database, CARDS, values)
+        write(database, CARDS, [scored_value({"transaction_id": "none"}, offset=9_999)])
+        found = query(database, "SELECT payments, agreement FROM model_comparison ORDER BY payments")
+    (alone, (payments, agreement)) = found
+    assert alone == (1, None)
+    assert payments == len(values)
+    assert 0.9 < agreed / payments < 0.97
+    assert float(agreement) == pytest.approx(agreed / payments, abs=0.02)

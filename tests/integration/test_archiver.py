@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from archiver.database import Database, address
-from archiver.rows import batch
+from archiver.rows import Rows
 from archiver.schema import METADATA
 from archiver.store import Store
 from fraudstream.runtime.settings import TopicSettings
@@ -24,7 +24,7 @@ from tests.integration.postgres import PASSWORD, Postgres
 from tests.integration.scorer import Message, Surroundings
 from tests.integration.service import Service
 from tests.integration.topic import add_partitions, delete_records
-from tests.scores import Record
+from tests.scores import FORMAT, Record
 from tests.strange import NOW, letter_records, scored_records
 
 PARTITIONS = 2
@@ -155,7 +155,7 @@ def test_any_record_is_stored_or_skipped(archive: Archive, payments: list[Record
     """Any record is either skipped or makes a row that the database accepts or already has."""
     file = f"sqlite:///{archive.file}" if archive.url.startswith("sqlite") else archive.url
     topics = TopicSettings.from_env({})
-    made = batch({(topics.scored, 0): payments, (topics.dlq, 1): letters}, topics, NOW)
+    made = Rows(FORMAT.schema, topics).batch({(topics.scored, 0): payments, (topics.dlq, 1): letters}, NOW)
     database = Database(address(file))
     new = Store(database=database).write("cluster", made, [], NOW)
     database.close()
@@ -168,7 +168,7 @@ def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
     with archive.archiver() as first, archive.archiver() as second:
         wait_until(lambda: first.is_ready and second.is_ready, 30, "ready")
         made = [line for service in (first, second) for line in service.lines("schema upgraded")]
-        assert [line["version"] for line in made] == ["0001"]
+        assert [line["version"] for line in made] == ["0002"]
         assert "Traceback" not in first.stop() + second.stop()
     url = archive.url if archive.url.startswith("postgres") else f"sqlite:///{archive.file}"
     with Database(address(url)).transaction() as connection:

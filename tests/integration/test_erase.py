@@ -42,7 +42,7 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
         assert "payments.db scored_payments" in output or "postgresql" in output
         left = [one for one in range(1, 201) if one % 10 and one != 7]
         assert ids(surroundings) == left
-        assert sorted(one for (one,) in archive.query("SELECT payment_id FROM scored_payments")) == left
+        assert sorted(int(one) for (one,) in archive.query("SELECT id FROM scored_payments")) == left
         assert archive.count("dead_letters") == 0
         send(surroundings, 201, 100)
         settle(surroundings, archive, len(left) + 100, 2)
@@ -105,7 +105,7 @@ def test_a_topic_that_was_re_created(surroundings: Surroundings, sqlite: Archive
         erase_all(sqlite, "--key", "mine")
         archiver.wait_until_ready()
     assert ids(surroundings) == [1, 2, 3, 4, 5]
-    assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
+    assert sorted(sqlite.query("SELECT id FROM scored_payments")) == [(str(one),) for one in range(1, 6)]
 
 
 def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqlite: Archive) -> None:
@@ -125,7 +125,7 @@ def test_forged_records_erase_nothing_of_others(surroundings: Surroundings, sqli
         mine = "--payment-id", "7", "--key", "mine", "--yes"
         wait_until(lambda: erase(sqlite, *mine).code == 0, 40, "all is archived")
     assert ids(surroundings) == [1, 2, 3, 4, 5]
-    assert sorted(sqlite.query("SELECT payment_id FROM scored_payments")) == [(one,) for one in range(1, 6)]
+    assert sorted(sqlite.query("SELECT id FROM scored_payments")) == [(str(one),) for one in range(1, 6)]
     assert [value for (value,) in sqlite.query("SELECT value FROM dead_letters")] == [letter(90)]
     listed = surroundings.csv.with_name(f".{surroundings.csv.name}.erased").read_text().splitlines()
     assert [json.loads(entry)[2:4] for entry in listed] == [[0, 6]]
@@ -187,7 +187,7 @@ def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> 
         wait_until(lambda: sqlite.count() + sqlite.count("dead_letters") == 20, 40, "archived")
         wait_until(lambda: bool(scorer.lines("last 10 s")), 30, "a summary")
         output = "".join(service.output for service in (producer, scorer, archiver))
-    values = [str(value) for row in sqlite.query("SELECT payment_id, amount FROM scored_payments") for value in row]
+    values = [str(value) for row in sqlite.query("SELECT id, amount FROM scored_payments") for value in row]
     assert len(values) > 20
     assert [value for value in values if value in output] == []
     assert "payment_id" not in output

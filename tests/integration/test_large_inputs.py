@@ -14,6 +14,7 @@ from fraudstream.model import store
 from fraudstream.model.manifest import MOST_BYTES, parse_manifest
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rows import payments
+from fraudstream.payment_schema import default_schema
 from tests.letters import letter_of, letter_record
 from tests.scores import FORMAT
 from tests.unit.test_artifact import save
@@ -65,6 +66,6 @@ def test_a_small_file_that_expands_without_end_is_refused(tmp_path: Path, name: 
     path.write_bytes(endless())
     with (
         pytest.raises(PaymentFileError, match="expands to more than 100 times its size"),
-        opened(path, payments(lambda line: line)) as table,
+        opened(path, payments(default_schema(), lambda line: line)) as table,
     ):
         Found(table.batches)

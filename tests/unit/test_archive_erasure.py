@@ -9,24 +9,25 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.archives import CARDS, DEFAULT
 from tests.fuzz import examples
-from tests.scores import FORMAT
 
 from archiver.database import Database, address
+from archiver.rows import stored_text
 from cli.erase import archive
 from cli.erase.wanted import ScoredPlace, Wanted
 from fraudstream.dead_letter import Place
 
-ID = FORMAT.schema.fields[FORMAT.schema.id]
+ID = DEFAULT.fields[DEFAULT.id]
 TOPIC, NOW = "t", "2026-01-01T00:00:00.000Z"
 IDS = st.integers(1, 5)
 KEYS = st.sampled_from([b"k1", b"k2", b"\xff", None])
 Row = tuple[Any, ...]
 
 
-def scored(offset: int, payment_id: int) -> Row:
+def scored(offset: int, payment_id: str) -> Row:
     """Return a row of scored_payments."""
-    return (TOPIC, 0, offset, 0, NOW, str(payment_id), 1.0, "{}", 0.25, "review", "v1", "[]", NOW, None, None)
+    return (TOPIC, 0, offset, 0, NOW, payment_id, 1.5, "{}", 0.25, "review", "v1", "[]", NOW, None, None)
 
 
 def letter(offset: int, key: bytes | None, value: bytes) -> Row:
@@ -67,12 +68,12 @@ def test_other_rows_stay(
     letter_place: int,
 ) -> None:
     """Rows are erased by id, key and place in Kafka, all others remain, and a second run finds nothing."""
-    payments = [scored(offset, one) for offset, one in enumerate(ids)]
+    payments = [scored(offset, str(one)) for offset, one in enumerate(ids)]
     dead = [
         letter(offset, key, b'{"%s":%d' % (b"payment_id" if named else b"amount", one))
         for offset, (key, one, named) in enumerate(letters)
     ]
-    wanted = Wanted(id_field=ID, payment_ids=wanted_ids, keys=wanted_keys)
+    wanted = Wanted(id_field=ID, payment_ids=frozenset(wanted_ids), keys=wanted_keys)
     places = [ScoredPlace(0, *place)], [Place(TOPIC, 0, letter_place, 0)]
     with TemporaryDirectory() as name:
         database = opened(Path(name), payments, dead)
@@ -107,3 +108,15 @@ def test_the_file_keeps_nothing(tmp_path: Path, mode: str) -> None:
     content = b"".join(path.read_bytes() for path in folder.iterdir())
     assert b"secret-of-0" in content
     assert b"secret-of-1" not in content
+
+
+def test_ids_of_any_text_are_found(tmp_path: Path) -> None:
+    """Payments are found by text ids, also by those with characters that the archive stores in another way."""
+    ids = ["a'b", "\u00e9", "a\x00b", "%s", "007"]
+    others = ["a", "e", "ab", "7", ""]
+    rows = [scored(offset, stored_text(one)) for offset, one in enumerate([*ids, *others])]
+    database = opened(tmp_path, rows, [])
+    wanted = Wanted(id_field=CARDS.fields[CARDS.id], payment_ids=frozenset(ids))
+    archive.erase(database, archive.find(database, wanted, TOPIC, [], []))
+    assert [row[5] for row in stored(tmp_path, "scored_payments")] == others
+    database.close()

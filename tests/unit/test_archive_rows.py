@@ -7,21 +7,24 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.archives import CARDS, scored_rows, scored_value
 from tests.scores import PAYMENT, One, Record, scored_values
 from tests.strange import events, headers, stamps, values
 
 from archiver.positions import Position, resume
 from archiver.retention import PIECE, Retention
-from archiver.rows import batch, letter_row, replay_row, scored_row
+from archiver.rows import Rows, letter_row, replay_row
 from archiver.schema import dead_letters, replays, scored_payments
 from fraudstream.dead_letter import Place, dead_letter_headers, marker_headers
 from fraudstream.dead_letter import dead_letter as letter_of
 from fraudstream.offsets import Case, Log, Resume
 from fraudstream.payment import InvalidPayment
+from fraudstream.payment_schema import default_schema, parse
 from fraudstream.runtime.settings import TopicSettings
 
 NOW = "2026-01-01T00:00:00.000Z"
 TOPICS = TopicSettings.from_env({})
+ROWS = Rows(default_schema(), TOPICS)
 
 
 def assert_storable(row: tuple[object, ...], columns: int) -> None:
@@ -43,13 +46,13 @@ def named(row: tuple[Any, ...]) -> dict[str, Any]:
 @given(events | values, stamps)
 def test_any_value_is_a_row_or_none(value: bytes | None, stamp: int) -> None:
     """Any value that another writer has put into the scored topic makes a row or None."""
-    row = scored_row("payments", Record(value, timestamp=stamp), NOW)
+    row = ROWS.scored_row(Record(value, timestamp=stamp), NOW)
     if row is not None:
         assert_storable(row, len(scored_payments.columns))
         cells = named(row)
-        small = ("source_partition", "failed_logins", "transaction_hour", "is_new_device")
-        assert all(2**31 > cells[name] >= 0 for name in small)
-        json.loads(cells["reasons"], parse_constant=lambda _: 1 / 0)
+        assert 2**31 > cells["source_partition"] >= 0
+        for name in ("reasons", "fields"):
+            json.loads(cells[name], parse_constant=lambda _: 1 / 0)
 
 
 @given(headers, values, values, stamps)
@@ -94,7 +97,7 @@ def test_a_batch_is_sorted_by_table() -> None:
         (TOPICS.scored, 3): [Record(scored_values([one])[0], timestamp=one.timestamp_ms), Record(b"{}")],
         (TOPICS.dlq, 2): [letter, marker, Record(b"y"), Record(None)],
     }
-    made = batch(fetched, TOPICS, NOW)
+    made = ROWS.batch(fetched, NOW)
     assert {table: len(rows) for table, rows in made.rows.items()} == {
         "scored_payments": 1,
         "dead_letters": 1,
@@ -102,7 +105,8 @@ def test_a_batch_is_sorted_by_table() -> None:
     }
     assert made.skipped == {"scored": 1, "dlq": 2}
     (row,) = made.rows["scored_payments"]
-    assert row[:6] == (TOPICS.input, 3, 9, 1_790_000_000_000, "2026-09-21T14:13:20.000Z", 7)
+    assert row[:6] == (TOPICS.input, 3, 9, 1_790_000_000_000, "2026-09-21T14:13:20.000Z", "7")
+    assert (row[6], json.loads(row[7])) == (12.5, PAYMENT)
 
 
 @pytest.mark.parametrize(
@@ -119,7 +123,7 @@ def test_a_scored_at_of_the_future_is_stored_as_a_day_after_its_arrival(scored_a
     """A scored_at of the future is stored as one day after its arrival, so that retention deletes it."""
     one = One(PAYMENT, 0.5, "block", "v", 1_790_000_000_000, 3, 9)
     record = Record(scored_values([one], scored_at)[0], timestamp=one.timestamp_ms)
-    (row,) = batch({(TOPICS.scored, 3): [record]}, TOPICS, "2026-09-21T12:00:00.000Z").rows["scored_payments"]
+    (row,) = ROWS.batch({(TOPICS.scored, 3): [record]}, "2026-09-21T12:00:00.000Z").rows["scored_payments"]
     assert named(row)["scored_at"] == stored
 
 
@@ -152,3 +156,68 @@ def test_retention_is_due_once_an_hour_a_piece_at_a_time() -> None:
     assert retention.due(now_s + 3_599) is None
     assert retention.due(now_s + 3_600) == Retention(2.0).due(now_s + 3_600)
     assert Retention(None).due(now_s) is None
+
+
+def test_fields_are_stored_by_their_names_in_outputs() -> None:
+    """Fields are one JSON object of the names in outputs; times are RFC 3339, and missing fields are left out."""
+    payment = {
+        "transaction_id": "a",
+        "card": {"token": "t"},
+        "logins": 2**63 - 1,
+        "is_new": False,
+        "created_at": 1_790_000_000,
+        "undeclared": 1,
+        "note": None,
+    }
+    (row,) = scored_rows(CARDS, [scored_value(payment)])
+    cells = named(row)
+    assert (cells["id"], cells["amount"]) == ("a", None)
+    assert cells["fields"] == (
+        f'{{"transaction_id":"a","card_token":"t","logins":{2**63 - 1},"is_new":false,'
+        '"created_at":"2026-09-21T14:13:20.000Z"}'
+    )
+
+
+@pytest.mark.parametrize(
+    ("moment", "stored"),
+    [
+        ("0001-01-01T00:00:00Z", "0001-01-01T00:00:00.000Z"),
+        ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
+        ("9999-12-31T23:59:59.999Z", "9999-12-31T23:59:59.999Z"),
+        ("2026-09-21T14:00:00.12345+02:00", "2026-09-21T12:00:00.123Z"),
+    ],
+)
+def test_times_of_any_year_are_text_that_sorts(moment: str, stored: str) -> None:
+    """A time has a year of four digits and milliseconds, so that texts sort as times do."""
+    (row,) = scored_rows(CARDS, [scored_value({"transaction_id": "a", "created_at": moment})])
+    assert json.loads(named(row)["fields"])["created_at"] == stored
+
+
+# a record with thousands of these is not read
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters=",:[{"), max_size=9)
+
+
+@given(TEXTS, TEXTS)
+def test_texts_are_stored_up_to_a_length(transaction_id: str, note: str) -> None:
+    """Texts are stored without NUL and lone surrogates, and up to 4,096 characters."""
+    for factor in (1, 5_000):
+        payment = {"transaction_id": transaction_id * factor, "note": note * factor}
+        (row,) = scored_rows(CARDS, [scored_value(payment)])
+        assert_storable(row, len(scored_payments.columns))
+        fields = json.loads(named(row)["fields"])
+        assert fields["note"] == (note * factor)[:4_096].replace("\x00", "\\x00")
+        assert fields["transaction_id"] == named(row)["id"]
+
+
+def test_letters_have_no_content_if_fields_are_secret() -> None:
+    """With secret fields, a letter's key, value and headers are left out: any of them may contain a secret."""
+    schema = parse('id = "i"\n[fields.i]\ntype = "text"\n[fields.card]\ntype = "integer"\nsecret = true', "x.toml")
+    ours = dead_letter_headers(Place("in", 3, 42, 5), InvalidPayment(reason="invalid_json", detail="why"))
+    record = Record(b"4111111111111111", key=b"4111111111111111", headers=[("card", b"4111111111111111"), *ours])
+    (row,) = Rows(schema, TOPICS).batch({(TOPICS.dlq, 2): [record]}, NOW).rows["dead_letters"]
+    assert row[7:13] == ("invalid_json", "why", None, None, 16, "[]")
+    assert "4111" not in str(row)
+    (row,) = ROWS.batch({(TOPICS.dlq, 2): [record]}, NOW).rows["dead_letters"]
+    assert row[9:12] == (b"4111111111111111", b"4111111111111111", 16)
+    (row,) = scored_rows(schema, [scored_value({"i": "a", "card": "k1.token"})])
+    assert json.loads(named(row)["fields"]) == {"i": "a", "card": "k1.token"}

@@ -7,11 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 from tests.default_payment import FEATURES, SCHEMA
 from tests.integration.scorer import save_model
 from tests.unit.test_artifact import classifier
 
+from dashboard.exposition import reading
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model import store
 from fraudstream.model.decision import Costs, Thresholds
@@ -26,6 +28,11 @@ from scorer.gauges import update_models
 def made(folder: Path, **env: str) -> Champion:
     """Return the champion of the models in `folder`."""
     return active_champion(ModelSettings.from_env({"MODELS_DIR": str(folder), **env}), SCHEMA)
+
+
+def rules(metrics: ScorerMetrics) -> dict[str, dict[str, Any]]:
+    """Return the decision rules that the page reads from the metrics, by model version."""
+    return reading(generate_latest(metrics.registry).decode()).rules()
 
 
 def looked(holder: Champion) -> list[str]:
@@ -63,12 +70,13 @@ def test_another_rule_of_the_same_model_takes_over(tmp_path: Path) -> None:
 
 
 def test_a_model_that_decides_by_cost_takes_over(tmp_path: Path) -> None:
-    """The log has its costs; the capacity it was trained for is a gauge, absent without one."""
+    """The log has its costs; the capacity it was trained for is a gauge; its rule is read by the page."""
     save_model(tmp_path)
     holder, metrics = made(tmp_path), ScorerMetrics()
     challenger = Challenger(load=lambda: None)
     update_models(metrics, holder, challenger)
     assert next(iter(metrics.review_capacity.collect())).samples == []
+    assert rules(metrics) == {holder.model.version: {"thresholds": {"review": 0.1, "block": 0.5}}}
     manifest = store.save(
         tmp_path,
         classifier(),
@@ -88,6 +96,8 @@ def test_a_model_that_decides_by_cost_takes_over(tmp_path: Path) -> None:
     update_models(metrics, holder, challenger)
     (sample,) = next(iter(metrics.review_capacity.collect())).samples
     assert (sample.labels, sample.value) == ({"version": manifest.version}, 0.05)
+    costs = {"fraud": 15.0, "review": 8.5, "wrong_block": 25.0, "min_block": 0.5}
+    assert rules(metrics) == {manifest.version: {"costs": costs, "thresholds": {"review": 0.1, "block": 0.5}}}
 
 
 def test_overridden_thresholds_are_another_version(tmp_path: Path) -> None:

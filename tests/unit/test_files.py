@@ -5,30 +5,31 @@ import gzip
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import structlog
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
+from tests.any_schema import DEFAULT, FORM, rows_of
+from tests.default_payment import FEATURES
 from tests.fuzz import examples
-from tests.scores import payments
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.model.features import FEATURES
-from fraudstream.payment import FIELDS, Payment, decode
 from fraudstream.record import KeyedMessage
 from producer.files import FileSource, check
 from producer.identifiers import PaymentIds
 
-HEADER = ",".join(FIELDS)
+HEADER = ",".join(DEFAULT.fields)
+payments = rows_of(DEFAULT)
 GOOD = "1,1200,0.68,3,18,1"
 same_file = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def _source(path: Path, content: str | bytes) -> FileSource:
     path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return FileSource(path, PaymentIds(1.8e9, 3), structlog.get_logger())
+    return FileSource(FORM, path, PaymentIds(1.8e9, 3), structlog.get_logger())
 
 
 def _all(source: FileSource) -> list[KeyedMessage]:
@@ -39,25 +40,25 @@ def _all(source: FileSource) -> list[KeyedMessage]:
 
 
 def _values(source: FileSource) -> list[object]:
-    return [decode(message.value) for message in _all(source)]
+    return [FORM.decode(message.value) for message in _all(source)]
 
 
 @same_file
 @given(st.lists(payments, max_size=20))
-def test_csv_as_python_writes_it(tmp_path: Path, rows: list[Payment]) -> None:
+def test_csv_as_python_writes_it(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     """Every row arrives with its exact values, keyed by its id."""
     text = io.StringIO()
     writer = csv.DictWriter(text, HEADER.split(","))
     writer.writeheader()
     writer.writerows(rows)
     messages = _all(_source(tmp_path / "payments.csv", text.getvalue()))
-    assert [decode(message.value) for message in messages] == rows
+    assert [FORM.decode(message.value) for message in messages] == rows
     assert [message.key for message in messages] == [str(row["payment_id"]).encode() for row in rows]
 
 
 @same_file
 @given(st.lists(payments, max_size=20))
-def test_json_lines(tmp_path: Path, rows: list[Payment]) -> None:
+def test_json_lines(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     """Every line is sent unchanged."""
     lines = [json.dumps(row).encode() for row in rows]
     messages = _all(_source(tmp_path / "payments.jsonl", b"\n\n".join(lines)))
@@ -167,10 +168,10 @@ def test_no_such_file(tmp_path: Path) -> None:
     """A missing file is reported before any connection."""
     for name, message in (("no.csv", "No such file"), ("no.xlsx", "must end in .csv, .tsv, .txt, .jsonl or .ndjson")):
         with pytest.raises(PaymentFileError, match=message):
-            check(tmp_path / name)
+            check(DEFAULT, tmp_path / name)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(PaymentFileError, match=r"PAYMENTS_FILE: .* is not a regular file"):
-        check(tmp_path / "folder.csv")
+        check(DEFAULT, tmp_path / "folder.csv")
 
 
 def test_a_damaged_file_is_sent_up_to_the_damage(tmp_path: Path) -> None:

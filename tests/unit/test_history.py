@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.any_schema import FORM
+from tests.default_payment import ENCODING
 from tests.fuzz import examples
 
 from fraudstream.errors import TrainingDataError
-from fraudstream.model.features import matrix
-from fraudstream.payment import InvalidPayment, columns, decode
+from fraudstream.payment import InvalidPayment
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import make_data
 from trainer.history import COLUMNS, History, read
@@ -200,12 +201,12 @@ def test_history_and_wire_give_the_same_bits(
     """The model gets the same bits for a payment in training and in serving."""
     rows = [f"{amount!r},{abs(risk)!r},{logins},{hour},1,0", *ROWS]
     past = history(tmp_path_factory.mktemp("history"), rows)
-    wire = decode(
+    wire = FORM.decode(
         f'{{"payment_id":1,"amount":{amount!r},"country_risk_score":{abs(risk)!r},'
         f'"failed_logins":{logins},"transaction_hour":{hour},"is_new_device":1}}'.encode()
     )
     assert not isinstance(wire, InvalidPayment)
-    assert past.matrix[0].tobytes() == matrix(columns([wire]))[0].tobytes()
+    assert past.matrix[0].tobytes() == ENCODING.matrix(FORM.columns([wire]))[0].tobytes()
 
 
 def test_the_sample_history_is_the_output_of_make_data(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from unittest.mock import MagicMock
 
 import pytest
 import structlog
+from tests.any_schema import FORM
 from tests.scores import PAYMENT, One, scored
 
 from fraudstream.kafka.payment_sender import Delivery
@@ -39,11 +40,12 @@ def log_each() -> None:
     log = structlog.get_logger()
     one = One(PAYMENT, 0.5, "review", "v1", 0, 0, 0)
     outcome = MagicMock(spec=Outcome, scored=scored([one]), invalid=[])
-    Narration().cycle([outcome], 0.01)
+    Narration(FORM.schema).cycle([outcome], 0.01)
     for value in (json.dumps(PAYMENT).encode(), b'{"payment_id":7}'):
         messages = [KeyedMessage(b"7", value, 0)]
-        Report(log, 1.0, lambda: 0.0).add(Delivery(partition=2, offset=10, messages=messages))
-    Rejections(Path("a.csv"), log).add([Rejected(line=3, reason="invalid_field", detail="column amount: 'x7' must be")])
+        Report(FORM, log, 1.0, lambda: 0.0).add(Delivery(partition=2, offset=10, messages=messages))
+    row = Rejected(line=3, reason="invalid_field", detail="column amount: 'x7' must be", problem="amount: must be")
+    Rejections(Path("a.csv"), log).add([row])
     log.error("stopped", reason="a.csv, line 3, column amount: 'x7' must be a valid number")
     log.error("stopped", reason="CSV_PATH: a belongs to consumer group 'g'")
 

@@ -7,13 +7,13 @@ import io
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
-from fraudstream.model.features import AMOUNT, matrix
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tests.any_schema import DEFAULT, FORM, rows_of
 from tests.fuzz import examples
-from tests.scores import payments
 from tests.table_files import table_rows
 from tests.unit.test_artifact import save
 
@@ -21,14 +21,17 @@ from cli import __main__ as cli
 from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
 from fraudstream.model import store
-from fraudstream.payment import FIELDS, PAYMENT, InvalidPayment, Payment, check_all, columns, decode
+from fraudstream.model.amounts import amounts_of
+from fraudstream.payment import InvalidPayment, check_all
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rows import payments as payment_schema
-from fraudstream.scored_payment import HEADER
+from fraudstream.payment_values import PaymentValues
+from fraudstream.scored_payment import ScoredFormat
 
-COLUMNS = ",".join(FIELDS)
+COLUMNS = ",".join(DEFAULT.fields)
+payments = rows_of(DEFAULT)
 GOOD = "1,1200,0.68,3,18,1"
 fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 
@@ -71,7 +74,7 @@ def written(path: Path, content: str | bytes) -> Path:
     return path
 
 
-def as_csv(rows: Sequence[Payment]) -> str:
+def as_csv(rows: Sequence[dict[str, Any]]) -> str:
     """Return the rows as CSV, as Python writes it."""
     text = io.StringIO()
     writer = csv.DictWriter(text, COLUMNS.split(","))
@@ -82,20 +85,22 @@ def as_csv(rows: Sequence[Payment]) -> str:
 
 @fresh_folders
 @given(rows=st.lists(payments, max_size=8), name=st.sampled_from(["csv", "jsonl"]))
-def test_scores_are_those_of_the_stream(tmp_path: Path, env: dict[str, str], rows: list[Payment], name: str) -> None:
+def test_scores_are_those_of_the_stream(
+    tmp_path: Path, env: dict[str, str], rows: list[dict[str, Any]], name: str
+) -> None:
     """The payments, probabilities, decisions and columns are equal; the offset is the file's line."""
     lines = "\n".join(json.dumps(row) for row in rows)
     file = written(tmp_path / f"mine.{name}", as_csv(rows) if name == "csv" else lines)
     assert score(env, file, force=True) == 0
     out = tmp_path / "outputs" / "mine.scored.csv"
-    assert out.read_text().splitlines()[0] == HEADER
+    assert out.read_text().splitlines()[0] == ScoredFormat(DEFAULT).layout.header_line.decode().rstrip()
     model = store.load(tmp_path / "models", store.NO_PINS)[0]
-    features = matrix(columns(rows))
-    probabilities = model.score(features)
+    by_field = FORM.columns(rows)
+    probabilities = model.score(model.matrix(by_field))
     found = table_rows(out)
     assert [{field: json.loads(row[field]) for field in COLUMNS.split(",")} for row in found] == rows
     assert [float(row["fraud_probability"]) for row in found] == probabilities.tolist()
-    assert [row["decision"] for row in found] == model.decide(probabilities, features[:, AMOUNT])
+    assert [row["decision"] for row in found] == model.decide(probabilities, amounts_of(DEFAULT, by_field))
     assert {(row["timestamp"], row["partition"], row["model_version"]) for row in found} <= {("", "0", model.version)}
     first = 2 if name == "csv" else 1
     assert [int(row["offset"]) for row in found] == list(range(first, first + len(rows)))
@@ -233,7 +238,7 @@ def test_batches_are_bounded(tmp_path: Path) -> None:
     file = written(tmp_path / "mine.csv", f"{COLUMNS},note\n" + f"{GOOD},{'x' * 1000}\n" * 1_000)
     lines = written(tmp_path / "mine.jsonl", b'{"note":"%s"}\n' % (b"x" * 1000) * 1_000)
     for path, first in ((file, 2), (lines, 1)):
-        with opened(path, payment_schema(lambda line: line)) as table:
+        with opened(path, payment_schema(DEFAULT, lambda line: line)) as table:
             found = [[*one.lines, *(row.line for row in one.rejected)] for one in table.batches]
         assert [line for one in found for line in one] == list(range(first, first + 1_000))
         assert max(map(len, found)) <= CHUNK_BYTES // 1_000 + 1
@@ -245,8 +250,8 @@ json_values = st.none() | st.booleans() | st.integers(-5, 30) | st.floats(-1, 30
 @given(st.dictionaries(st.sampled_from([*COLUMNS.split(","), "note"]), json_values))
 def test_fields_are_checked_as_the_wire_is(fields: dict[str, object]) -> None:
     """File and wire give the same payment, or the same reason."""
-    (found,) = check_all([fields], PAYMENT)
-    wire = decode(json.dumps(fields).encode())
+    (found,) = check_all([fields], PaymentValues(DEFAULT).adapter)
+    wire = FORM.decode(json.dumps(fields).encode())
     if isinstance(wire, InvalidPayment):
         assert isinstance(found, InvalidPayment)
         assert found.reason == wire.reason

@@ -13,13 +13,14 @@ from hypothesis import strategies as st
 from tests.fuzz import examples
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.payment import FIELDS, InvalidPayment, decode
+from fraudstream.payment import InvalidPayment, PaymentFormat
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE, lines
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rows import Batch, Rejected, Row, payments
+from fraudstream.payment_schema import default_schema
 
-COLUMNS = (*FIELDS, "note")
+COLUMNS = (*default_schema().fields, "note")
 GOOD = ("7", "12.5", "0.25", "3", "18", "1", "x")
 PAYMENT = {
     "payment_id": 7,
@@ -56,7 +57,7 @@ class Found:
 def found(path: Path, content: bytes) -> Found:
     """Read a file with that content."""
     path.write_bytes(content)
-    with opened(path, payments(lambda line: line)) as table:
+    with opened(path, payments(default_schema(), lambda line: line)) as table:
         return Found(table.batches)
 
 
@@ -175,7 +176,7 @@ def test_other_than_a_file_is_refused_immediately(tmp_path: Path) -> None:
     for path in (tmp_path / "folder.csv", tmp_path / "pipe.csv", Path("/dev/null"), tmp_path):
         with (
             pytest.raises(PaymentFileError, match=r"is not a regular file|must end in"),
-            opened(path, payments(lambda line: line)),
+            opened(path, payments(default_schema(), lambda line: line)),
         ):
             pass
 
@@ -264,10 +265,10 @@ def test_a_json_line_without_an_id_gets_one(tmp_path: Path, line: bytes, payment
     """The id is the line's number; an id of its own always counts, however its name is written."""
     path = tmp_path / "some.jsonl"
     path.write_bytes(line)
-    with opened(path, payments(lambda number: number)) as table:
+    with opened(path, payments(default_schema(), lambda number: number)) as table:
         ((row, value),) = [pair for batch in table.batches for pair in zip(batch.rows, batch.values, strict=True)]
     assert row["payment_id"] == payment_id
-    event = decode(value)
+    event = PaymentFormat(default_schema()).decode(value)
     assert not isinstance(event, InvalidPayment)
     assert event == row
 

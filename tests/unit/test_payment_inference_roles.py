@@ -95,11 +95,32 @@ def test_no_id(rows: Sequence[Mapping[str, object]]) -> None:
     ],
 )
 def test_the_label(name: str, values: Sequence[object], is_label: bool) -> None:
-    """A label has the values 0 and 1 and the name of one; it is not a field, but returned, and named in a comment."""
+    """A label has the values 0 and 1 and the name of one; it is not a field, but the key label names it."""
     inferred = infer([{"id": f"a{number}", name: value} for number, value in enumerate(values)])
     assert inferred.label == ((name,) if is_label else None)
     assert (name in inferred.schema.fields) != is_label
-    assert (f'# The label, which training reads from the history, is "{name}"' in inferred.text) == is_label
+    assert (f'\nlabel = "{name}"  # the outcome' in inferred.text) == is_label
+    assert inferred.schema.label == ((name,) if is_label else ("is_fraud",))
+
+
+def test_a_nested_label() -> None:
+    """The key label has the path."""
+    inferred = infer([{"id": "a", "outcome": {"is fraud": 0}}, {"id": "b", "outcome": {"is fraud": 1}}])
+    assert inferred.schema.label == ("outcome", "is fraud")
+
+
+@pytest.mark.parametrize("value", ["yes", 2, {"at": "b2"}])
+def test_the_labels_name_with_other_values(value: object) -> None:
+    """A field that would be taken for the label is left out, and listed; beside another label it gets another name."""
+    rows: list[dict[str, object]] = [{"id": "a", "is_fraud": value}, {"id": "b", "is_fraud": value}]
+    inferred = infer(rows)
+    assert [*inferred.schema.fields] == ["id"]
+    assert "# left out, named as the label, but with other values" in inferred.text
+    beside = infer([row | {"chargeback": 1} for row in rows])
+    assert beside.schema.label == ("chargeback",)
+    (name,) = beside.schema.fields.keys() - {"id"}
+    assert name != "is_fraud"
+    assert beside.schema.fields[name].path[0] == "is_fraud"
 
 
 def test_a_second_label_is_not_a_feature() -> None:

@@ -57,6 +57,22 @@ def test_the_document_has_every_key() -> None:
     assert [*schema(example[1]).fields] == ["payment_id", "amount", "card_country"]
 
 
+def test_the_label() -> None:
+    """The outcome is is_fraud, or what the key label names; a field that is read from there has its outcome leaked."""
+    assert schema(HEAD).label == ("is_fraud",)
+    assert schema('label = "outcome.\\"is fraud\\""\n' + HEAD).label == ("outcome", "is fraud")
+    other = 'label = "NAME"'
+    assert problem(f'{HEAD}[fields.is_fraud]\ntype = "boolean"\n') == (
+        "payment.toml, line 4, fields.is_fraud: is read from is_fraud, but is_fraud is the label, the outcome in "
+        f"histories: remove the field, or name another label, {other}"
+    )
+    for path in ("a", "a.b", "a.b.c"):
+        text = f'label = "a.b"\n{X}type = "boolean"\npath = "{path}"\n'
+        assert problem(text).startswith(f"payment.toml, line 5, fields.x: is read from {path}, but a.b is the label")
+    assert "is the name of the outcome" in problem(f'{HEAD}[fields.is_fraud]\ntype = "boolean"\npath = "fraud"\n')
+    assert problem(f'label = "a..b"\n{HEAD}') == f"payment.toml, line 1, label: {PATH}"
+
+
 def refusal(text: str) -> str:
     """Return the message about a file; empty if it is valid, and a validator can be built from it."""
     try:

@@ -6,6 +6,7 @@ from prometheus_client import generate_latest
 
 from dashboard.exposition import Reading, reading
 from dashboard.replicas import Answer, Replicas
+from fraudstream.payment_schema import default_schema
 from fraudstream.runtime.metrics import ArchiverMetrics, ProducerMetrics, ScorerMetrics, ServiceMetrics
 
 
@@ -76,9 +77,13 @@ def test_services_of_another_schema_are_named() -> None:
     layouts = {"x-scorer-2": "aaaaaaaaaaaa", "x-scorer-10": "bbbbbbbbbbbb", "x-scorer-1": "cccccccccccc"}
     for name, layout in layouts.items():
         found = exposition(scorer(1, []))
+        assert found.layout == ""
         found.layout = layout
         replicas.update(name, {"s": Answer(name, found)}, 0.0)
     replicas.update("p", {"p": Answer("x-producer-1", exposition(ProducerMetrics()))}, 0.0)
+    exported = ArchiverMetrics()
+    exported.set_schema(default_schema())
+    assert exposition(exported).layout == default_schema().layout_sha256[:12]
     expected = [{"name": "x-scorer-2", "layout": "aaaaaaaaaaaa"}, {"name": "x-scorer-10", "layout": "bbbbbbbbbbbb"}]
     assert replicas.other_layouts("cccccccccccc") == expected
     replicas.update("x-scorer-2", {"s": Answer("x-scorer-2", None, "gone")}, 2.0)

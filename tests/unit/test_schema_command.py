@@ -75,20 +75,25 @@ def test_cells_of_every_type(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     file = written(tmp_path, "good.csv", f"id;n;x;b;t;c;o\n{good}")
     code, out, _ = run(capsys, "check", file, "--schema", schema)
     assert (code, out) == (0, f"2 payments of {file} checked by {schema}: 2 are valid.\n")
-    file = written(tmp_path, "bad.csv", f"id;n;x;b;t;c;o\n{good}c;3;2,5;1;1;x;\nd;;1;1;1;x;\ne;1\n")
+    file = written(tmp_path, "bad.csv", f"id;n;x;b;t;c;o\n{good}c;3;2x5;1;1;x;\nd;;1;1;1;x;\ne;1\n")
     code, out, _ = run(capsys, "check", file, "--schema", schema)
     assert code == 1
     assert "line 4    x: Input should be a valid number" in out
     assert "line 5    n: Field required" in out
     assert "line 6    2 cells, but the header has 7 columns" in out
+    file = written(tmp_path, "mixed.csv", f"id;n;x;b;t;c;o\n{good}c;3;2,5;1;1;x;\n")
+    code, _, err = run(capsys, "check", file, "--schema", schema)
+    assert (code, "mixes decimal points (line 2, column x: '2.50') and decimal commas" in err) == (1, True)
+    file = written(tmp_path, "commas.csv", "id;n;x;b;t;c;o\na;3,0;2,50;True;1789999200;007;\n")
+    assert run(capsys, "check", file, "--schema", schema)[0] == 0
 
 
 @pytest.mark.parametrize(
     ("name", "content", "problem"),
     [
         ("p.csv", "", "the file is empty"),
-        ("p.csv", "a,b,a\n1,2,3\n", "two columns are named 'a'"),
-        ("p.csv", 'a,"b\n', "has an open quote"),
+        ("p.csv", "a,b,a\n1,2,3\n", "two columns 'a', numbers 1 and 3"),
+        ("p.csv", 'a,"b\n', "a quote in the header is not closed"),
         ("p.xml", "<a/>", "must end in .csv"),
         ("p.jsonl", '{"flag": true}\n', "no field can be the id"),
     ],
@@ -105,6 +110,7 @@ def test_a_required_field_without_a_column(capsys: pytest.CaptureFixture[str], t
     """The error names the fields, instead of as many dead letters as there are rows."""
     file = written(tmp_path, "p.csv", "transaction_id,amount\na,1\n")
     code, _, err = run(capsys, "check", file, "--schema", CARDS / "payment.toml")
-    assert (code, "no column for the required field(s) created_at" in err) == (1, True)
+    assert (code, "no column created_at, currency" in err) == (1, True)
+    assert "customer_email (customer.email)" in err
     code, _, err = run(capsys, "check", file, "--schema", tmp_path / "none.toml")
     assert (code, "none.toml can't be read" in err) == (1, True)

@@ -40,6 +40,7 @@ async def main(stop: asyncio.Event) -> None:
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
     heartbeat.beat("waiting for Kafka")
     metrics = ArchiverMetrics()
+    metrics.set_schema(schema)
     archiver = Archiver(
         kafka=kafka,
         topics=topics,

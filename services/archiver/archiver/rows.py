@@ -134,7 +134,7 @@ def _latest(archived_at: str) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _time(value: Value) -> Value:
+def _time(value: Value | None) -> Value | None:
     """Return a time in milliseconds as RFC 3339, in UTC; a token, or a time of no calendar, as it is."""
     if not isinstance(value, int):
         return value
@@ -233,7 +233,7 @@ def _escaped(text: str) -> str:
     return text.replace(_NUL, _NUL_SHOWN).encode(errors="backslashreplace").decode()
 
 
-def _stored_value(value: Value) -> Value:
+def _stored_value(value: Value | None) -> Value | None:
     return stored_text(value) if isinstance(value, str) else value
 
 

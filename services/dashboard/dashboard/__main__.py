@@ -41,6 +41,7 @@ async def main(stop: asyncio.Event) -> None:
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
     heartbeat.beat("waiting for Kafka")
     replicas, metrics = Replicas(), DashboardMetrics()
+    metrics.set_schema(scored.schema)
     board = Board(kafka.bootstrap_servers, scored, replicas, time.time())
     viewers, finder = Viewers(board), Finder(kafka, topics.scored, board)
     metrics.viewers.set_function(viewers.__len__)

@@ -1,12 +1,12 @@
 """Data shown on the page, in bounded memory: written from Kafka and metrics, read once a second. Pure."""
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
-from dashboard.fields import described, layout_of
+from dashboard.fields import described
 from dashboard.recent import Recent
 from dashboard.records import Letter, dead_letter, dead_reason, second_of, shown
 from dashboard.replicas import Replicas
@@ -183,25 +183,32 @@ class Board:
             "agreement": replicas.agreement(),
             "model_refused": replicas.model_refused,
             "rules": replicas.rules(),
-            "other_layouts": replicas.other_layouts(layout_of(self.schema)),
+            "other_layouts": replicas.other_layouts(self.schema.layout),
             "replicas": replicas.shown(),
             "drift": replicas.drift(),
         }
 
     def _add_versions(self, payments: Sequence[ScoredPayment], seconds: Any, probabilities: Any) -> None:
-        versions = np.array([payment.model_version for payment in payments])
-        for version in dict.fromkeys(versions.tolist()):
-            ours = versions == version
+        for version, ours in _by_version([payment.model_version for payment in payments]):
             self._window.add_version(version, seconds[ours], probabilities[ours])
-        shadows = np.array([payment.challenger_version or "" for payment in payments])
-        for version in filter(None, dict.fromkeys(shadows.tolist())):
-            ours = shadows == version
-            shadow = np.array([payment.challenger_probability for payment in payments], dtype=float)
+        shadows = [payment.challenger_version for payment in payments]
+        if not any(shadows):
+            return
+        shadow = np.array([payment.challenger_probability for payment in payments], dtype=float)
+        for version, ours in _by_version(shadows):
             self._window.add_version(version, seconds[ours], shadow[ours])
 
     def _enter(self, state: KafkaState, now_s: float) -> None:
         if state != self.kafka_state:
             self.kafka_state, self._state_since_s = state, now_s
+
+
+def _by_version(versions: Sequence[str | None]) -> Iterator[tuple[str, Any]]:
+    """Yield each version with an index of its rows; rows without a version are left out."""
+    distinct = dict.fromkeys(versions)
+    for version in distinct:
+        if version:
+            yield version, slice(None) if len(distinct) == 1 else np.array([one == version for one in versions])
 
 
 def _champion_first(entry: tuple[tuple[str, str, str], int]) -> tuple[bool, tuple[str, str, str]]:

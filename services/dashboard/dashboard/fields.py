@@ -4,33 +4,20 @@ from typing import Any, Literal
 
 from fraudstream.payment_schema import DeclaredField, PaymentSchema
 
-__all__ = ["described", "layout_of", "roles"]
+__all__ = ["described"]
 
 Format = Literal["amount", "flag", "hour", "number", "time", "text"]
 
-LAYOUT_DIGITS = 12
-"""Length of a layout's hash in metrics and on the page."""
 _DAY = 24
-
-
-def layout_of(schema: PaymentSchema) -> str:
-    """Return the short hash of the schema's layout, which all services must share."""
-    return schema.layout_sha256[:LAYOUT_DIGITS]
-
-
-def roles(schema: PaymentSchema) -> dict[str, str]:
-    """Return the role of each field that has one; of several, the first of id, amount, time and key."""
-    named = {"key": schema.key, "time": schema.time, "amount": schema.amount, "id": schema.id}
-    return {name: role for role, name in named.items() if name is not None}
 
 
 def described(schema: PaymentSchema) -> dict[str, Any]:
     """Return the schema for the page: its layout, and the fields in their order."""
-    role_of = roles(schema)
+    role_of = _roles(schema)
     formats = {name: _format(field, role_of.get(name)) for name, field in schema.fields.items()}
     hours = list(formats.values()).count("hour")
     return {
-        "layout": layout_of(schema),
+        "layout": schema.layout,
         "has_secrets": schema.has_secrets,
         "fields": [
             {
@@ -46,6 +33,12 @@ def described(schema: PaymentSchema) -> dict[str, Any]:
             for name, field in schema.fields.items()
         ],
     }
+
+
+def _roles(schema: PaymentSchema) -> dict[str, str]:
+    """Return the role of each field that has one; of several, the first of id, amount, time and key."""
+    named = {"key": schema.key, "time": schema.time, "amount": schema.amount, "id": schema.id}
+    return {name: role for role, name in named.items() if name is not None}
 
 
 def _format(field: DeclaredField, role: str | None) -> Format:

@@ -1,4 +1,4 @@
-"""Wires the producer: settings → source → sender → loop."""
+"""Wires the producer: settings → schema → source → sender → loop."""
 
 import asyncio
 import sys
@@ -11,11 +11,14 @@ import numpy as np
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.patches import patch_aiokafka
 from fraudstream.kafka.payment_sender import Delivery, payment_sender
+from fraudstream.payment import PaymentFormat
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime import logs
 from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.metrics import ProducerMetrics
 from fraudstream.runtime.run import run
+from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import (
     GeneratorSettings,
     HeartbeatSettings,
@@ -25,12 +28,14 @@ from fraudstream.runtime.settings import (
     TopicSettings,
 )
 from producer import files
-from producer.identifiers import PaymentIds
+from producer.history import Values, sample
+from producer.identifiers import Ids, PaymentIds, ids_of
 from producer.loop import make_payments
-from producer.malformed import WithMalformed
+from producer.malformed import WithMalformed, malformed_by, malformed_simulated
 from producer.pacing import Pace
 from producer.report import Report
-from producer.source import SimulatedSource, Source
+from producer.resampling import ResampledSource
+from producer.source import SimulatedSource, Source, is_simulated
 
 _FLUSH_S = 8.0
 
@@ -40,11 +45,23 @@ async def main(stop: asyncio.Event) -> None:
     patch_aiokafka()
     kafka, topic = KafkaSettings.from_env(environ), TopicSettings.from_env(environ).input
     settings = GeneratorSettings.from_env(environ)
+    form = PaymentFormat(load_schema(environ))
     if settings.file:
-        files.check(settings.file)
+        files.check(form.schema, settings.file)
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
+    random = Random(settings.seed)
+
+    def is_stopped() -> bool:
+        heartbeat.beat("reading the history")
+        return stop.is_set()
+
+    history: list[Values] = []
+    if not (settings.file or is_simulated(form.schema)):
+        history = await asyncio.to_thread(sample, settings.history, form.schema, random, log, is_stopped)
+    if stop.is_set():
+        return
     heartbeat.beat("waiting for Kafka")
-    metrics, report = ProducerMetrics(), Report(log, settings.rate_per_s, time.monotonic)
+    metrics, report = ProducerMetrics(), Report(form, log, settings.rate_per_s, time.monotonic)
 
     def delivered(delivery: Delivery) -> None:
         report.add(delivery)
@@ -58,14 +75,17 @@ async def main(stop: asyncio.Event) -> None:
             return
         metrics.messages_waiting.set_function(lambda: sender.waiting)
         log.info("sending payments", topic=topic, per_second=round(settings.rate_per_s, 3))
-        ids = PaymentIds(time.time(), sender.producer_number())
+        numbers = PaymentIds(time.time(), sender.producer_number())
+        ids = ids_of(form.schema, numbers, history)
         source: Source
         if settings.file:
-            source = files.FileSource(settings.file, ids, log)
+            source = files.FileSource(form, settings.file, ids, log)
+        elif history:
+            source = ResampledSource(form, history, ids, random)
         else:
-            source = SimulatedSource(np.random.default_rng(settings.seed), ids)
+            source = SimulatedSource(form, np.random.default_rng(settings.seed), numbers)
         if settings.malformed_rate:
-            source = WithMalformed(source, settings.malformed_rate, ids, Random(settings.seed))
+            source = _with_malformed(source, form.schema, settings, ids)
         pace = Pace(settings.rate_per_s, time.monotonic())
         try:
             end = await make_payments(source, sender, pace=pace, limit=settings.limit, heartbeat=heartbeat, stop=stop)
@@ -74,6 +94,12 @@ async def main(stop: asyncio.Event) -> None:
                 reason = sender.refused or "Kafka unavailable"
                 raise FraudstreamError(f"{lost} payments could not be delivered before the end: {reason}")
     log.info("all sent", payments=report.delivered, end=end)
+
+
+def _with_malformed(source: Source, schema: PaymentSchema, settings: GeneratorSettings, ids: Ids) -> Source:
+    random = Random(settings.seed)
+    malformed = malformed_simulated(random) if is_simulated(schema) else malformed_by(schema)
+    return WithMalformed(source, settings.malformed_rate, ids, random, malformed)
 
 
 if __name__ == "__main__":

@@ -1,28 +1,28 @@
 """Payments from a user's file, sent as they are read."""
 
-import json
 from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
 from fraudstream.errors import PaymentFileError
 from fraudstream.kafka.connection import Log
-from fraudstream.payment import ID
+from fraudstream.payment import PaymentFormat
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rejections import Rejections
-from fraudstream.payment_files.rows import Schema, payments
+from fraudstream.payment_files.rows import columns, line_ids, payments
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.record import KeyedMessage
-from producer.identifiers import PaymentIds
+from producer.identifiers import Ids
+from producer.source import keys
 
-Row = tuple[int, bytes]
-"""A payment_id, and the payment as JSON."""
+KeyAndValue = tuple[bytes, bytes]
 
 
 class FileSource:
-    """Payments of one file, in order. A row without a payment_id gets one; rejected rows are logged."""
+    """Payments of one file, in order. A row without an id gets one; rejected rows are logged."""
 
-    def __init__(self, path: Path, ids: PaymentIds, log: Log) -> None:
-        self._rows = _rows(path, payments(lambda _: ids.take(1)[0]), log)
+    def __init__(self, form: PaymentFormat, path: Path, ids: Ids, log: Log) -> None:
+        self._rows = _rows(form, path, ids, log)
         self._problem: PaymentFileError | None = None
 
     def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
@@ -30,8 +30,8 @@ class FileSource:
         messages: list[KeyedMessage] = []
         if self._problem is None:
             try:
-                for payment_id, value in islice(self._rows, count):
-                    messages.append(KeyedMessage(b"%d" % payment_id, value, now_ms))
+                for key, value in islice(self._rows, count):
+                    messages.append(KeyedMessage(key, value, now_ms))
             except PaymentFileError as problem:
                 self._problem = problem
         if self._problem is not None and not messages:
@@ -39,22 +39,23 @@ class FileSource:
         return messages
 
 
-def check(path: Path) -> None:
+def check(schema: PaymentSchema, path: Path) -> None:
     """Raise PaymentFileError if the file can't be read, or is not in a known format."""
     try:
-        with opened(path, payments(lambda line: line)):
+        with opened(path, payments(schema, line_ids(schema))):
             pass
     except PaymentFileError as error:
         raise PaymentFileError(f"PAYMENTS_FILE: {error}") from None
 
 
-def _rows(path: Path, schema: Schema, log: Log) -> Iterator[Row]:
+def _rows(form: PaymentFormat, path: Path, ids: Ids, log: Log) -> Iterator[KeyAndValue]:
     rejections = Rejections(path, log)
-    with opened(path, schema) as table:
+    with opened(path, payments(form.schema, lambda _: ids.take(1)[0])) as table:
         log.info("file format", file=str(path), **table.detected)
         for batch in table.batches:
             rejections.add(batch.rejected)
-            values = batch.values or (json.dumps(row, separators=(",", ":")).encode() for row in batch.rows)
-            for row, value in zip(batch.rows, values, strict=True):
-                yield row[ID], value
+            # lines of JSON are sent as they are, with the members that no field declares
+            by_field = columns(form.schema, batch.rows)
+            values = batch.values or (form.encode_all(by_field) if batch.rows else ())
+            yield from zip(keys(form.schema, by_field), values, strict=True)
     rejections.finish()

@@ -1,19 +1,23 @@
-"""Malformed messages among the valid ones, to demonstrate dead letters; pure, given its random generator."""
+"""Malformed messages among the valid ones, to demonstrate dead letters; pure, given its random generator.
+
+Those of the default schema are listed here; `broken` derives those of any other one.
+"""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 import numpy as np
 
-from fraudstream.payment import ID
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.record import KeyedMessage
 from fraudstream.simulation import simulate
-from producer.identifiers import PaymentIds
+from producer.broken import WIRE, Break, Fields, broken_by, example
+from producer.identifiers import Ids
 from producer.source import Source
 
-Fields = dict[str, Any]
+_ID = "payment_id"
 
 
 def _with(field: str, value: object) -> Callable[[Fields], bytes]:
@@ -28,21 +32,8 @@ def _literal(field: str, literal: bytes) -> Callable[[Fields], bytes]:
     return lambda fields: json.dumps({**fields, field: "?"}).encode().replace(b'"?"', literal)
 
 
-BROKEN: Mapping[str, Callable[[Fields], bytes | None]] = {
-    "tombstone": lambda _: None,
-    "empty": lambda _: b"",
-    "blank": lambda _: b" \n",
-    "invalid UTF-8": lambda fields: json.dumps({**fields, "note": "?"}).encode().replace(b"?", b"\xff\xfe"),
-    "byte-order mark": lambda fields: b"\xef\xbb\xbf" + json.dumps(fields).encode(),
-    "UTF-16": lambda fields: json.dumps(fields).encode("utf-16"),
-    "truncated": lambda fields: json.dumps(fields).encode()[:-20],
-    "two objects": lambda fields: json.dumps(fields).encode() * 2,
-    "not JSON": lambda _: b"payment;amount\n1;1200",
-    "array": lambda fields: json.dumps([fields]).encode(),
-    "string": lambda _: b'"payment"',
-    "number": lambda _: b"17",
-    "null": lambda _: b"null",
-    "deeply nested": lambda _: b"[" * 1_000 + b"]" * 1_000,
+BROKEN: Mapping[str, Break] = {
+    **WIRE,
     "NaN": _with("amount", float("nan")),
     "infinity": _with("country_risk_score", float("inf")),
     "infinity in an unknown field": _with("note", float("-inf")),
@@ -64,15 +55,41 @@ BROKEN: Mapping[str, Callable[[Fields], bytes | None]] = {
 }
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Malformed:
+    """Ways to break a payment, and the payments to be broken."""
+
+    kinds: Sequence[Break]
+    payments: Callable[[Sequence[int | str]], Iterable[Fields]]
+    """Returns a payment with each id, as the object of its message."""
+
+
+def malformed_simulated(random: Random) -> Malformed:
+    """Return the malformed messages of the default schema, made from simulated payments."""
+    rng = np.random.default_rng(random.getrandbits(64))
+
+    def payments(ids: Sequence[int | str]) -> Iterable[Fields]:
+        return ({_ID: one, **values} for one, values in zip(ids, simulate(rng, len(ids)).rows(), strict=True))
+
+    return Malformed(kinds=tuple(BROKEN.values()), payments=payments)
+
+
+def malformed_by(schema: PaymentSchema) -> Malformed:
+    """Return the malformed messages of any schema, made from a payment of small values."""
+    return Malformed(
+        kinds=tuple(broken_by(schema).values()), payments=lambda ids: (example(schema, one) for one in ids)
+    )
+
+
 class WithMalformed:
     """Source with a share of malformed messages; every message of the wrapped source is still sent."""
 
-    def __init__(self, source: Source, rate: float, ids: PaymentIds, random: Random) -> None:
+    def __init__(self, source: Source, rate: float, ids: Ids, random: Random, malformed: Malformed) -> None:
         self._source = source
         self._rate = rate
         self._ids = ids
         self._random = random
-        self._rng = np.random.default_rng(random.getrandbits(64))
+        self._malformed = malformed
 
     def take(self, count: int, now_ms: int) -> list[KeyedMessage]:
         """Return `count` messages, each of them malformed with the given probability."""
@@ -81,10 +98,11 @@ class WithMalformed:
         good = self._source.take(wanted, now_ms)
         if len(good) < wanted:
             return good
-        rest, bad = iter(good), simulate(self._rng, broken.count(True)).rows()
-        return [self._broken(next(bad), now_ms) if is_broken else next(rest) for is_broken in broken]
+        rest, bad = iter(good), self._broken(broken.count(True), now_ms)
+        return [next(bad) if is_broken else next(rest) for is_broken in broken]
 
-    def _broken(self, values: Fields, now_ms: int) -> KeyedMessage:
-        (payment_id,) = self._ids.take(1)
-        value = self._random.choice(tuple(BROKEN.values()))({ID: payment_id, **values})
-        return KeyedMessage(b"%d" % payment_id, value, now_ms)
+    def _broken(self, count: int, now_ms: int) -> Iterator[KeyedMessage]:
+        ids = self._ids.take(count)
+        for one, payment in zip(ids, self._malformed.payments(ids), strict=True):
+            value = self._random.choice(self._malformed.kinds)(payment)
+            yield KeyedMessage(str(one).encode(), value, now_ms)

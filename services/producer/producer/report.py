@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.payment_sender import Delivery
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment, PaymentFormat
 from fraudstream.runtime.log_on_change import Every
 
 _SLOW_PER_S = 10.0
@@ -14,8 +14,13 @@ _LOG_EVERY_S = 1.0
 class Report:
     """Counter and log of deliveries; `now` is a monotonic clock in seconds."""
 
-    def __init__(self, log: Log, rate_per_s: float, now: Callable[[], float]) -> None:
+    def __init__(self, form: PaymentFormat, log: Log, rate_per_s: float, now: Callable[[], float]) -> None:
         self.delivered = 0
+        self._form = form
+        amount = form.schema.amount
+        self._logged_fields = {"payment_id": form.schema.id}
+        if amount is not None and not form.schema.fields[amount].secret:
+            self._logged_fields["amount"] = amount
         self._log = log
         self._each = rate_per_s <= _SLOW_PER_S
         self._every = Every(_LOG_EVERY_S, now)
@@ -34,16 +39,13 @@ class Report:
     def _log_each(self, delivery: Delivery) -> None:
         for index, message in enumerate(delivery.messages):
             offset = delivery.offset + index if delivery.offset >= 0 else None
-            payment = decode(message.value)
+            payment = self._form.decode(message.value)
             if isinstance(payment, InvalidPayment):
                 self._log.info(
                     "malformed message sent", reason=payment.reason, partition=delivery.partition, offset=offset
                 )
             else:
-                self._log.info(
-                    "payment sent",
-                    payment_id=payment["payment_id"],
-                    amount=payment["amount"],
-                    partition=delivery.partition,
-                    offset=offset,
-                )
+                columns = self._form.columns([payment])
+                values = {key: columns[name][0] for key, name in self._logged_fields.items()}
+                shown = {key: value for key, value in values.items() if value is not None}
+                self._log.info("payment sent", **shown, partition=delivery.partition, offset=offset)

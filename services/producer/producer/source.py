@@ -4,7 +4,8 @@ from typing import Protocol
 
 import numpy as np
 
-from fraudstream.payment import ID, encode_all
+from fraudstream.payment import PaymentFormat, Payments
+from fraudstream.payment_schema import DeclaredField, PaymentSchema, default_schema
 from fraudstream.record import KeyedMessage
 from fraudstream.simulation import simulate
 from producer.identifiers import PaymentIds
@@ -21,9 +22,10 @@ class Source(Protocol):
 
 
 class SimulatedSource:
-    """Endless stream of realistic payments."""
+    """Endless stream of realistic payments, of the default schema."""
 
-    def __init__(self, rng: np.random.Generator, ids: PaymentIds) -> None:
+    def __init__(self, form: PaymentFormat, rng: np.random.Generator, ids: PaymentIds) -> None:
+        self._form = form
         self._rng = rng
         self._ids = ids
 
@@ -32,5 +34,28 @@ class SimulatedSource:
         batch = simulate(self._rng, count, hour=now_ms // _MS_PER_HOUR % _HOURS_PER_DAY)
         ids = self._ids.take(count)
         # formatted column by column: json.dumps takes four times as long, and these are plain numbers
-        values = encode_all({ID: ids, **batch.columns()})
+        values = self._form.encode_all({self._form.schema.id: ids, **batch.columns()})
         return [KeyedMessage(b"%d" % one, value, now_ms) for one, value in zip(ids, values, strict=True)]
+
+
+def is_simulated(schema: PaymentSchema) -> bool:
+    """Return whether simulated payments are those of the schema: it has the default's fields, types and ranges."""
+    default = default_schema()
+    has_same_roles = (schema.id, schema.key) == (default.id, default.key)
+    return has_same_roles and _validity(schema) == _validity(default)
+
+
+def _validity(schema: PaymentSchema) -> list[tuple[object, ...]]:
+    return [_rules(field) for field in schema.fields.values()]
+
+
+def _rules(field: DeclaredField) -> tuple[object, ...]:
+    return field.path, field.type, field.min, field.max, field.above, field.below
+
+
+def keys(schema: PaymentSchema, payments: Payments) -> list[bytes]:
+    """Return the key of each payment's message: the value of the field with the role key; its id without one."""
+    ids = payments[schema.id]
+    values = ids if schema.key is None else payments[schema.key]
+    texts = (one if value is None else value for value, one in zip(values, ids, strict=True))
+    return [str(text).encode() for text in texts]

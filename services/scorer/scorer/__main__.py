@@ -75,6 +75,7 @@ async def _score(stop: asyncio.Event) -> None:
         load=lambda: store.load_challenger(models.models_dir, models.pinned, form.schema),
         compared=metrics.shadow_scored,
     )
+    metrics.set_schema(form.schema)
     metrics.on_scrape.append(partial(update_models, metrics, champion, challenger))
     metrics.on_scrape.append(partial(update_drift, metrics, drift))
     metrics.on_scrape.append(partial(update_disk, metrics, csv.path.parent))

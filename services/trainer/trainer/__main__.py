@@ -9,10 +9,12 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from fraudstream.errors import FraudstreamError
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime import logs
 from fraudstream.runtime.run import PRIVATE_UMASK
+from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import LogSettings, ModelSettings, TrainingSettings
-from trainer import history, train
+from trainer import history, history_warnings, train
 
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
@@ -22,21 +24,22 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     os.umask(PRIVATE_UMASK)
     try:
         logs.configure(LogSettings.from_env(env), "trainer")
-        run(ModelSettings.from_env(env), TrainingSettings.from_env(env), force=force)
+        run(load_schema(env), ModelSettings.from_env(env), TrainingSettings.from_env(env), force=force)
     except FraudstreamError as error:
         structlog.get_logger().error("stopped", reason=str(error))
         return 1
     return 0
 
 
-def run(models: ModelSettings, training: TrainingSettings, *, force: bool) -> None:
+def run(schema: PaymentSchema, models: ModelSettings, training: TrainingSettings, *, force: bool) -> None:
     log = structlog.get_logger("trainer")
     started = time.monotonic()
-    past = history.read(training.data, training.max_rejected_rows)
-    log.info("history read", file=str(training.data), payments=len(past.labels), frauds=int(past.labels.sum()))
+    past = history.read(training.data, schema, training.max_rejected_rows)
+    log.info("history read", file=str(training.data), payments=past.count, features=len(past.encoding.fields))
+    history_warnings.warn(past)
     match = None if force else train.already_trained(past, training, models.models_dir)
     if match:
-        active = train.ensure_active(match, models.models_dir, models.pinned)
+        active = train.ensure_active(match, models.models_dir, models.pinned, schema)
         log.info("training skipped", kept=match.version, active=active, why="same history, settings and libraries")
         if active != match.version:
             log.info("another version is active", action=f"fraudstream model promote {match.version}")

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.linear_model import LogisticRegression
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.calibration import Calibrated
 from fraudstream.model.fraud_model import SMALLEST, Classifier
 from trainer.fit import log_losses
-from fraudstream.arrays import Floats, Integers
 
 _BINS = 20
 _DEVIATIONS = 3.0

@@ -8,9 +8,9 @@ import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.curves import Basis, CurveLogit, Expansion, logistic_function
 from fraudstream.model.fraud_model import Classifier
-from fraudstream.arrays import Floats, Integers
 
 Fit = Callable[[Floats, Integers, int], Classifier]
 

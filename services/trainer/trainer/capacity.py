@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 import structlog
 
+from fraudstream.arrays import Floats
 from fraudstream.model.decision import BLOCKED, REVIEWED, Costs
 from fraudstream.model.fraud_model import DECIMALS
 from trainer import thresholds
-from fraudstream.arrays import Floats
 
 _MOST_MORE_BLOCKS = 1.1
 _DEVIATIONS = 3.0

@@ -4,9 +4,9 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.decision import BLOCKED, REVIEWED, Costs, Rule, Thresholds
 from trainer import calibrate, fit, thresholds
-from fraudstream.arrays import Floats, Integers
 
 _HELD_OUT = 0.2
 

@@ -7,14 +7,18 @@ import numpy as np
 import structlog
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.fraud_model import SMALLEST
 from fraudstream.runtime.log_on_change import Every
-from trainer.candidates import Candidate, candidates
-from fraudstream.arrays import Floats, Integers
+from trainer.candidates import Candidate
+from trainer.history import History
+from trainer.sampling import fitted, probabilities
 
 # increase it when the same history and seed give a different model or rule: stored versions then no longer match
 RECIPE = 5
 MOST_ROWS_COMPARED = 200_000
+"""Payments that candidates are compared on; more where frauds are rare."""
+_FRAUDS_COMPARED, _MOST_VALUES_COMPARED = 1_000, 30_000_000
 
 _FOLDS, _REPEATS = 5, 2
 _PROGRESS_EVERY_S = 5.0
@@ -38,31 +42,34 @@ class Comparison:
         return self.excess <= self.standard_error
 
 
-def compare(matrix: Floats, labels: Integers, seed: int, tried: Sequence[Candidate] | None = None) -> list[Comparison]:
-    """Cross-validate each candidate on the same folds, by default those of `candidates`; log the progress."""
-    tried = candidates() if tried is None else tried
+def compare(history: History, rows: Integers, seed: int, tried: Sequence[Candidate]) -> list[Comparison]:
+    """Cross-validate each candidate on the same folds of these rows; log the progress."""
+    labels = history.labels[rows]
     folds = min(_FOLDS, int(labels.sum()), int((1 - labels).sum()))
     splitters = [StratifiedKFold(folds, shuffle=True, random_state=seed + repeat) for repeat in range(_REPEATS)]
     fraud = np.empty((len(tried), _REPEATS, len(labels)))
-    fitted, progress = 0, Every(_PROGRESS_EVERY_S)
+    fits, progress = 0, Every(_PROGRESS_EVERY_S)
     for index, candidate in enumerate(tried):
         for repeat, splitter in enumerate(splitters):
             for train, test in splitter.split(labels, labels):
-                classifier = candidate.fit(matrix[train], labels[train], seed)
-                fraud[index, repeat, test] = classifier.predict_proba(matrix[test])[:, 1]
-                fitted += 1
+                classifier = fitted(candidate, history, rows[train], seed)
+                fraud[index, repeat, test] = probabilities(classifier, history.matrix, rows[test])
+                fits += 1
                 if progress.due():
-                    models = f"{fitted} of {len(tried) * _REPEATS * folds}"
+                    models = f"{fits} of {len(tried) * _REPEATS * folds}"
                     structlog.get_logger().info("comparing candidates", candidate=candidate.name, models=models)
     return _compared(tried, labels, fraud)
 
 
-def at_most(rows: int, matrix: Floats, labels: Integers, seed: int) -> tuple[Floats, Integers]:
-    """Return at most `rows` payments, sampled with the history's fraud rate if there are more."""
-    if len(labels) <= rows:
-        return matrix, labels
-    kept, _ = train_test_split(np.arange(len(labels)), train_size=rows, stratify=labels, random_state=seed)
-    return matrix[kept], labels[kept]
+def compared_rows(history: History, learn: Integers, seed: int) -> Integers:
+    """Return the rows, out of `learn`, to compare candidates on: a sample with the history's fraud rate, or all."""
+    labels = history.labels[learn]
+    for_frauds = int(_FRAUDS_COMPARED / max(float(labels.mean()), SMALLEST))
+    most = max(MOST_ROWS_COMPARED, min(for_frauds, _MOST_VALUES_COMPARED // history.matrix.shape[1]))
+    if len(learn) <= most:
+        return learn
+    kept, _ = train_test_split(np.arange(len(labels)), train_size=most, stratify=labels, random_state=seed)
+    return learn[kept]
 
 
 def choose(comparisons: list[Comparison]) -> Comparison:

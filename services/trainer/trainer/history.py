@@ -3,51 +3,62 @@
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 import structlog
-from numpy.typing import NDArray
 
-from fraudstream.errors import PaymentFileError, TrainingDataError
-from fraudstream.model.features import FEATURES
-from fraudstream.payment import Flag, Payment, validator
+from fraudstream.arrays import Floats, Integers
+from fraudstream.errors import PaymentFileError, SchemaError, TrainingDataError
+from fraudstream.model.encoding import Encoding
 from fraudstream.payment_files.reading import opened
 from fraudstream.payment_files.rejections import Rejections
-from fraudstream.payment_files.rows import LABEL, Schema
+from fraudstream.payment_files.rows import LABEL, Row, known_payments
+from fraudstream.payment_schema import PaymentSchema
+from trainer.columns import Columns
 
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-
-COLUMNS = (*FEATURES, LABEL)
 FEWEST_ROWS = 100
 FEWEST_OF_A_CLASS = 10
-
-_KNOWN_PAYMENT = {name: Payment.__annotations__[name] for name in FEATURES} | {LABEL: Flag | bool}
-_SCHEMA = Schema(adapter=validator(_KNOWN_PAYMENT), columns=COLUMNS)
-_VALUES = itemgetter(*COLUMNS)
+_SEED = 0
+"""Of the sample of a large history."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class History:
-    """Payments whose outcome is known; `sha256` is that of the file's bytes."""
+    """Payments whose outcome is known: those of a file, or a sample of them, see `columns`."""
 
+    schema: PaymentSchema
+    encoding: Encoding
+    """The features as numbers, with the levels of this history."""
     matrix: Floats
-    """(n, 5), columns as FEATURES."""
+    """(n, features), encoded."""
+    amounts: Floats
+    """(n,), NaN where the amount is missing, and everywhere without an amount."""
     labels: Integers
     """(n,), 1 for fraud."""
+    frauds: Floats
+    """(k, features), frauds of the file that are not in the sample."""
+    count: int
+    """Payments in the file."""
     sha256: str
+    """Hash of the file's bytes."""
+
+    @property
+    def has_amounts(self) -> bool:
+        """Whether decisions can be by cost: the schema has an amount."""
+        return self.schema.amount is not None
 
 
-def read(path: Path, max_rejected: int = 0) -> History:
+def read(path: Path, schema: PaymentSchema, max_rejected: int = 0) -> History:
     """Read the whole file by the rules of docs/tables.md. Raises TrainingDataError.
 
     Logs the detected format and the first ten rejected rows; more than `max_rejected` rejected rows are an error.
     """
     rejections = Rejections(path, structlog.get_logger())
     try:
-        table = np.concatenate([np.empty((0, len(COLUMNS))), *_parts(path, rejections)])
+        columns = Columns(schema, LABEL, np.random.default_rng(_SEED))
+        for rows in _rows(path, schema, rejections):
+            columns.add(rows)
         with path.open("rb") as file:
             sha256 = hashlib.file_digest(file, "sha256").hexdigest()
     except PaymentFileError as error:
@@ -55,19 +66,32 @@ def read(path: Path, max_rejected: int = 0) -> History:
             hint = "set TRAINING_DATA, or create a sample with: make data"
             raise TrainingDataError(f"{path}: no such file; {hint}") from None
         raise TrainingDataError(str(error)) from None
+    except SchemaError as error:
+        raise TrainingDataError(str(error)) from None
     _check_rejected(path, rejections, max_rejected)
-    labels = table[:, -1].astype(np.int64)
-    _check_amounts(path, labels)
-    return History(matrix=np.ascontiguousarray(table[:, :-1]), labels=labels, sha256=sha256)
+    _check_outcomes(path, columns.count, columns.fraud_count)
+    encoding, sample, frauds = columns.finish()
+    if len(sample.labels) < columns.count:
+        structlog.get_logger().info("history sampled", payments=len(sample.labels), frauds_beside=len(frauds.labels))
+    return History(
+        schema=schema,
+        encoding=encoding,
+        matrix=sample.matrix,
+        amounts=sample.amounts,
+        labels=sample.labels,
+        frauds=frauds.matrix,
+        count=columns.count,
+        sha256=sha256,
+    )
 
 
-def _parts(path: Path, rejections: Rejections) -> Iterator[Floats]:
-    with opened(path, _SCHEMA) as table:
+def _rows(path: Path, schema: PaymentSchema, rejections: Rejections) -> Iterator[list[Row]]:
+    with opened(path, known_payments(schema)) as table:
         structlog.get_logger().info("file format", file=str(path), **table.detected)
         for batch in table.batches:
             rejections.add(batch.rejected)
             if batch.rows:
-                yield np.array([_VALUES(row) for row in batch.rows], dtype=np.float64)
+                yield [*batch.rows]
     rejections.finish()
 
 
@@ -80,8 +104,7 @@ def _check_rejected(path: Path, rejections: Rejections, most: int) -> None:
         )
 
 
-def _check_amounts(path: Path, labels: Integers) -> None:
-    rows, frauds = len(labels), int(labels.sum())
+def _check_outcomes(path: Path, rows: int, frauds: int) -> None:
     if rows < FEWEST_ROWS:
         raise TrainingDataError(f"{path}: {rows} payments are too few to learn from; at least {FEWEST_ROWS} are needed")
     for count, outcome in ((frauds, "fraud (is_fraud = 1)"), (rows - frauds, "legitimate (is_fraud = 0)")):

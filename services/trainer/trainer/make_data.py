@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fraudstream.model.features import FEATURES
 from fraudstream.payment_files.rows import LABEL
 from fraudstream.runtime import terminal
 from fraudstream.runtime.regular_files import replace_regular
 from fraudstream.runtime.settings import TrainingSettings
-from fraudstream.simulation import labels, simulate
+from fraudstream.simulation import FIELDS, labels, simulate
 
 ROWS = 20_000
 _MODE = 0o644
@@ -33,9 +32,9 @@ def content(*, rows: int, seed: int) -> bytes:
     """Return the bytes of the CSV file."""
     rng = np.random.default_rng(seed)
     payments = simulate(rng, rows)
-    columns = [getattr(payments, name).tolist() for name in FEATURES]
+    columns = [getattr(payments, name).tolist() for name in FIELDS]
     outcomes = labels(rng, payments.matrix()).tolist()
-    lines = [",".join((*FEATURES, LABEL)), *(",".join(map(repr, row)) for row in zip(*columns, outcomes, strict=True))]
+    lines = [",".join((*FIELDS, LABEL)), *(",".join(map(repr, row)) for row in zip(*columns, outcomes, strict=True))]
     return "\n".join([*lines, ""]).encode()
 
 

@@ -9,15 +9,15 @@ import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 from threadpoolctl import threadpool_limits
 
+from fraudstream.arrays import Floats
 from fraudstream.model.calibration import Calibrated
 from fraudstream.model.curves import CurveLogit
-from fraudstream.model.features import AMOUNT
 from fraudstream.model.fraud_model import SMALLEST, Classifier, published
+from fraudstream.payment_schema import default_schema
 from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.settings import LogSettings, TrainingSettings
 from fraudstream.simulation import labels, simulate, true_probability
 from trainer import calibrate, history, thresholds
-from fraudstream.arrays import Floats
 from trainer.study import Study, final_model, study
 
 FRESH_PAYMENTS = 1_000_000
@@ -43,12 +43,13 @@ class Figure:
 
 def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
     """Train on the simulated history `data` and compare with the true probabilities of new payments."""
-    past, settings = history.read(data), TrainingSettings.from_env({})
+    past, settings = history.read(data, default_schema()), TrainingSettings.from_env({})
     with threadpool_limits(1):
         found = study(past, settings)
         model = final_model(past, found, settings.seed)
     rng = np.random.default_rng(_SEED)
-    matrix = simulate(rng, payments).matrix()
+    simulated = simulate(rng, payments)
+    matrix = simulated.matrix()
     truth, outcomes = np.clip(true_probability(matrix), SMALLEST, 1.0 - SMALLEST), labels(rng, matrix)
     scores = np.concatenate([model.score(matrix[start : start + _BLOCK]) for start in range(0, payments, _BLOCK)])
     auc = roc_auc_score(outcomes, scores) / roc_auc_score(outcomes, truth)
@@ -56,7 +57,7 @@ def measure(data: Path, *, payments: int = FRESH_PAYMENTS) -> list[Figure]:
     entropy = _expected_log_loss(truth, truth)
     excess = 100.0 * (_expected_log_loss(truth, scores) / entropy - 1.0)
     error = calibrate.reliability(truth, scores).error
-    cost = _relative_cost(found, truth, scores, matrix[:, AMOUNT])
+    cost = _relative_cost(found, truth, scores, simulated.amount)
     parameters = _count_parameters(model.classifier)
     theory = 100.0 * parameters / (2 * len(past.labels)) / entropy
     note = f"d/2n of {parameters} fitted parameters: {theory:.2f} %" if parameters else ""

@@ -4,11 +4,11 @@ from functools import partial
 
 import numpy as np
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.curves import logistic_function
 from fraudstream.model.encoding import Encoding
 from fraudstream.model.schema_curves import SchemaBasis
 from trainer.candidates import STRENGTH, TINY, Candidate, boosting, logistic, regressions
-from fraudstream.arrays import Floats, Integers
 
 __all__ = ["candidates"]
 

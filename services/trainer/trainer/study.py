@@ -5,16 +5,16 @@ from dataclasses import dataclass
 import numpy as np
 import structlog
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.decision import Costs, Thresholds
-from fraudstream.model.features import AMOUNT
 from fraudstream.model.fraud_model import Classifier, FraudModel, published
 from fraudstream.runtime.settings import TrainingSettings
-from trainer import calibrate, capacity, evaluate, fit, thresholds
+from trainer import calibrate, capacity, evaluate, fit, sampling, thresholds
 from trainer.calibrate import CalibrationFunction
-from trainer.candidates import Candidate
 from trainer.capacity import Effect
 from trainer.fit import Comparison
-from trainer.history import Floats, History, Integers
+from trainer.history import History
+from trainer.schema_candidates import candidates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -23,16 +23,16 @@ class Study:
 
     comparisons: list[Comparison]
     chosen: Comparison
-    compared_matrix: Floats
-    """The payments that the candidates were compared on."""
-    compared_labels: Integers
+    compared: Integers
+    """Row numbers of the payments that the candidates were compared on."""
     compared_fraud: Floats
     """Their calibrated probabilities by models of the chosen candidate that were not fitted to them."""
     calibration: CalibrationFunction | None
     costs: Costs
     """The costs in the settings."""
-    rule: Costs
-    """The decision rule: `costs`, with a higher price of a review if the capacity requires it."""
+    rule: Costs | Thresholds
+    """The decision rule: `costs`, with a higher price of a review if the capacity requires it; or `thresholds`, if
+    payments have no amount."""
     thresholds: Thresholds
     """The fixed thresholds of least cost, under the same capacity."""
     held_out: Integers
@@ -46,30 +46,34 @@ class Study:
 def study(history: History, settings: TrainingSettings) -> Study:
     """Compare, choose, calibrate, set the decision rule and evaluate; log each result."""
     learn, held_out = evaluate.split(history.labels, settings.seed)
-    matrix, labels = fit.at_most(fit.MOST_ROWS_COMPARED, history.matrix[learn], history.labels[learn], settings.seed)
-    comparisons = fit.compare(matrix, labels, settings.seed)
+    rows = fit.compared_rows(history, learn, settings.seed)
+    labels = history.labels[rows]
+    comparisons = fit.compare(history, rows, settings.seed, candidates(history.encoding))
     chosen = fit.choose(comparisons)
     _log_comparisons(comparisons, chosen)
     calibration = calibrate.fit_function(labels, chosen.fraud)
     fraud = published(calibrate.apply(calibration, chosen.fraud))
-    costs, amounts = costs_of(settings), matrix[:, AMOUNT]
-    rule = capacity.limited(fraud, amounts, costs, settings.review_capacity)
-    limits = thresholds.choose(fraud, amounts, costs, settings.review_capacity)
-    classifier = fitted(chosen.candidate, history.matrix[learn], history.labels[learn], settings.seed)
-    scores = calibrated(classifier, calibration).predict_proba(history.matrix[held_out])[:, 1]
-    outcomes, others = history.labels[held_out], (published(scores), history.matrix[held_out, AMOUNT])
+    costs, amounts = costs_of(settings), known_amounts(history)
+    rule: Costs | Thresholds
+    rule = limited = capacity.limited(fraud, amounts[rows], costs, settings.review_capacity)
+    limits = thresholds.choose(fraud, amounts[rows], costs, settings.review_capacity)
+    if not history.has_amounts:
+        rule = limits
+    classifier = calibrated(sampling.fitted(chosen.candidate, history, learn, settings.seed), calibration)
+    scores = sampling.probabilities(classifier, history.matrix, held_out)
+    outcomes, others = history.labels[held_out], (published(scores), amounts[held_out])
     metrics = evaluate.metrics(outcomes, scores) | evaluate.costs(outcomes, *others, rule, costs)
     metrics |= evaluate.costs_of_thresholds(outcomes, *others, limits, costs)
     log = structlog.get_logger()
     log.info("calibration checked", **_calibration_fields(labels, chosen.fraud, calibration))
     log.info("decision rule chosen", **rule.parameters())
     log.info("thresholds chosen for comparison", **limits.parameters())
-    if settings.review_capacity is not None:
+    if settings.review_capacity is not None and history.has_amounts:
         capacity.report(
             settings.review_capacity,
-            Effect.of(costs, fraud, amounts, costs),
-            Effect.of(rule, fraud, amounts, costs),
-            Effect.of(rule, *others, costs),
+            Effect.of(costs, fraud, amounts[rows], costs),
+            Effect.of(limited, fraud, amounts[rows], costs),
+            Effect.of(limited, *others, costs),
             len(held_out),
         )
     log.info(
@@ -80,8 +84,7 @@ def study(history: History, settings: TrainingSettings) -> Study:
     return Study(
         comparisons=comparisons,
         chosen=chosen,
-        compared_matrix=matrix,
-        compared_labels=labels,
+        compared=rows,
         compared_fraud=fraud,
         calibration=calibration,
         costs=costs,
@@ -103,16 +106,24 @@ def costs_of(settings: TrainingSettings) -> Costs:
     )
 
 
+def known_amounts(history: History) -> Floats:
+    """Return the amounts, 0 where one is missing: then a missed fraud costs the chargeback's fee only."""
+    return np.nan_to_num(history.amounts)
+
+
 def final_model(history: History, found: Study, seed: int) -> FraudModel:
     """Fit the chosen candidate to the whole history; the model has no content hash until it is stored."""
-    classifier = calibrated(fitted(found.chosen.candidate, history.matrix, history.labels, seed), found.calibration)
-    return FraudModel(content_sha256="-" * 64, classifier=classifier, thresholds=found.thresholds, costs=found.rule)
-
-
-def fitted(candidate: Candidate, matrix: Floats, labels: Integers, seed: int) -> Classifier:
-    """Fit the candidate to these payments; logs first, as it takes a while for many payments."""
-    structlog.get_logger().debug("fitting the model", name=candidate.name, payments=len(labels))
-    return candidate.fit(matrix, labels, seed)
+    structlog.get_logger().debug("fitting the model", name=found.chosen.candidate.name, payments=len(history.labels))
+    everything = np.arange(len(history.labels))
+    classifier = calibrated(sampling.fitted(found.chosen.candidate, history, everything, seed), found.calibration)
+    return FraudModel(
+        content_sha256="-" * 64,
+        classifier=classifier,
+        schema=history.schema,
+        encoding=history.encoding,
+        thresholds=found.thresholds,
+        costs=found.rule if isinstance(found.rule, Costs) else None,
+    )
 
 
 def calibrated(classifier: Classifier, calibration: CalibrationFunction | None) -> Classifier:

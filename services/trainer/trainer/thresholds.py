@@ -12,9 +12,9 @@ amounts would decide.
 
 import numpy as np
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.decision import Costs, Positions, Rule, Thresholds
 from fraudstream.model.fraud_model import DECIMALS, SMALLEST
-from fraudstream.arrays import Floats, Integers
 
 
 def choose(fraud: Floats, amounts: Floats, costs: Costs, capacity: float | None = None) -> Thresholds:

@@ -1,9 +1,10 @@
 """Training: history → study → model fitted to the whole history → stored, activated and reported."""
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import structlog
 from threadpoolctl import threadpool_limits
 
@@ -11,15 +12,19 @@ from fraudstream.errors import ModelUnfitError
 from fraudstream.model import drift_reference as drift
 from fraudstream.model import store
 from fraudstream.model.checks import check_pinned
+from fraudstream.model.encoding import Encoding
 from fraudstream.model.fraud_model import Classifier, FraudModel
 from fraudstream.model.manifest import Libraries, Manifest
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import fit
 from trainer.history import History
 from trainer.study import Study, final_model, study
+from trainer.usual import usual
 
 # increase it when the manifest's reference is computed differently: stored versions then no longer match
-REFERENCE = 1
+REFERENCE = 2
+_DIGITS = 12
 
 
 def train(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest:
@@ -35,14 +40,15 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         models_dir,
         model.classifier,
         kind=found.chosen.candidate.name,
+        encoding=history.encoding,
         thresholds=found.thresholds,
-        costs=found.rule,
+        costs=model.costs,
         review_capacity=settings.review_capacity,
         training_sha256=history.sha256,
-        training_rows=len(history.labels),
-        settings=fingerprint(settings),
+        training_rows=history.count,
+        settings=fingerprint(settings, history.schema),
         metrics=found.metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in found.comparisons},
-        reference=reference | {"payment": store.reference_payment(usual(history))},
+        reference=reference | {"payment": store.reference_payment(usual(history), history.encoding)},
     )
     _report(history, found, model.classifier, manifest, models_dir)
     return manifest
@@ -61,17 +67,10 @@ def _report(history: History, found: Study, classifier: Classifier, manifest: Ma
         structlog.get_logger().info("report written", file=str(page))
 
 
-def usual(history: History) -> list[float]:
-    """Return each field's median over the legitimate payments: the reference payment for explaining scores."""
-    legitimate = history.matrix[history.labels == 0]
-    medians: list[float] = np.quantile(legitimate, 0.5, axis=0, method="lower").tolist()
-    return medians
-
-
 def already_trained(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest | None:
     """Return a stored version that training would reproduce, or None; the active one if it is among them."""
     installed = Libraries.installed()
-    inputs = history.sha256, fingerprint(settings)
+    inputs = history.sha256, fingerprint(settings, history.schema)
     matches = {
         manifest.content_sha256: manifest
         for manifest in store.kept(models_dir)
@@ -81,13 +80,13 @@ def already_trained(history: History, settings: TrainingSettings, models_dir: Pa
     return matches.get(active.content_sha256 if active else "", next(iter(matches.values()), None))
 
 
-def ensure_active(manifest: Manifest, models_dir: Path, pins: frozenset[str]) -> str:
+def ensure_active(manifest: Manifest, models_dir: Path, pins: frozenset[str], schema: PaymentSchema) -> str:
     """Return the version that is active afterwards: `manifest`, unless a user chose or pinned another usable one.
 
     Nothing is unpickled. Raises ModelUnfitError if there are pins that include neither.
     """
     try:
-        active = store.repair(models_dir, pins)
+        active = store.repair(models_dir, pins, schema)
     except ModelUnfitError:
         check_pinned(models_dir / store.VERSIONS, manifest, pins)
         return store.activate(models_dir, manifest.content_sha256, by="trainer").version
@@ -97,17 +96,27 @@ def ensure_active(manifest: Manifest, models_dir: Path, pins: frozenset[str]) ->
     return active.version
 
 
-def fingerprint(settings: TrainingSettings) -> str:
+def fingerprint(settings: TrainingSettings, schema: PaymentSchema) -> str:
     """Return the settings and constants that determine the model, besides the history and the libraries."""
     costs = (
         f"cost of a review {settings.cost_of_review!r}, of a wrong block {settings.cost_of_wrong_block!r}, "
         f"of a fraud {settings.cost_of_fraud!r}"
     )
     limits = f"block from {settings.min_block_probability!r}, review capacity {settings.review_capacity!r}"
-    return f"recipe {fit.RECIPE}, seed {settings.seed}, {costs}, {limits}, reference {REFERENCE}"
+    features = f"features {_features_sha256(schema)[:_DIGITS]}, amount {schema.amount}"
+    return f"recipe {fit.RECIPE}, seed {settings.seed}, {features}, {costs}, {limits}, reference {REFERENCE}"
+
+
+def _features_sha256(schema: PaymentSchema) -> str:
+    """Return the hash of the features as the model sees them, and of those that are secret."""
+    encoding = Encoding.without_levels(schema)
+    secret = [schema.fields[name].secret for name in encoding.names]
+    return hashlib.sha256(json.dumps([encoding.as_json(), secret]).encode()).hexdigest()
 
 
 def _reference(model: FraudModel, history: History, found: Study) -> dict[str, Any]:
     """Return the prices behind the decision rule and the drift reference: the history as the scorer would score it."""
     costs = {"review": found.costs.review, "wrong_block": found.costs.wrong_block}
-    return {"costs": costs, drift.KEY: drift.Reference.of(history.matrix, model.score(history.matrix)).as_json()}
+    secret = frozenset(name for name, one in history.schema.fields.items() if one.secret)
+    distributions = drift.Reference.of(history.encoding, history.matrix, model.score(history.matrix), secret)
+    return {"costs": costs, drift.KEY: distributions.as_json()}

@@ -20,7 +20,7 @@ _PART = 200
 """Parameters per statement."""
 _CONTAINS: Mapping[str, Callable[[Column[Any], bytes], ColumnElement[bool]]] = {
     "sqlite": lambda column, part: func.instr(column, part) > 0,
-    "postgresql": lambda column, part: func.position(func.convert_to(part.decode(), "UTF8").op("IN")(column)) > 0,
+    "postgresql": lambda column, part: func.pg_catalog.position(column, part) > 0,
 }
 
 
@@ -75,10 +75,11 @@ def _naming(connection: Connection, wanted: Wanted) -> Iterator[tuple[Any, ...]]
     contains = _CONTAINS[connection.dialect.name]
     for part in _parts(sorted(map(str, wanted.payment_ids))):
         # JSON may have any character of a text as an escape
-        searched = {_ESCAPE, *(one.encode() for one in part if one.encode(errors="ignore"))}
+        searched = {_ESCAPE, *(one.encode(errors="surrogatepass") for one in part)}
         maybe = or_(*(contains(dead_letters.c.value, one) for one in sorted(searched)))
         statement = select(*dead_letters.primary_key, dead_letters.c.value).where(maybe)
-        for *key, value in connection.execution_options(yield_per=_PART).execute(statement):
+        # an option of the statement: one of the connection would apply to the DELETE as well
+        for *key, value in connection.execute(statement, execution_options={"yield_per": _PART}):
             if wanted.names_payment(value):
                 yield tuple(key)
 

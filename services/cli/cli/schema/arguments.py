@@ -5,7 +5,6 @@ from pathlib import Path
 
 from cli.argument_types import positive
 
-DEFAULT = Path("data/payment.toml")
 LATEST = 100_000
 """Default number of the latest messages read of each partition."""
 
@@ -22,9 +21,8 @@ def add(parser: argparse.ArgumentParser) -> None:
     check.add_argument(
         "--schema",
         type=Path,
-        default=DEFAULT,
         metavar="FILE",
-        help=f"the schema (default: {DEFAULT})",
+        help="the schema (default: PAYMENT_SCHEMA, or data/payment.toml)",
     )
 
 

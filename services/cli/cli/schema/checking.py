@@ -1,70 +1,54 @@
 """Payments checked against a schema: how many are valid, and why the others are not. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from cli.schema.any_rows import Unread
 from cli.tables import aligned
-from fraudstream.errors import SchemaError
-from fraudstream.payment import InvalidPayment, check_all, decode_each
-from fraudstream.payment_schema import DeclaredField, PaymentSchema
-from fraudstream.payment_values import PaymentValues, cell_value
+from fraudstream.payment import UNREADABLE_RECORD, InvalidPayment, PaymentFormat
+from fraudstream.payment_files.rows import Batch
 
 _MOST_SHOWN = 20
 
 
-class Payment(NamedTuple):
-    """A message, or the cells of a row; `place` is a line or an offset."""
+class Message(NamedTuple):
+    """A message's value, or its damage if it could not be decoded from its batch; `place` names its offset."""
 
     place: str
-    content: bytes | Mapping[str, str] | Unread | None
+    value: bytes | None
+    damage: str | None
 
 
-Outcome = tuple[str, dict[str, Any] | InvalidPayment]
-"""Place of a payment, and its values or the InvalidPayment."""
+class Invalid(NamedTuple):
+    """An invalid payment: its line or offset, and why; the detail has no value of it."""
+
+    place: str
+    reason: str
+    detail: str
 
 
-class Checker:
-    """Check by the rules of the scorer; rows of a file become messages first."""
+class Checked(NamedTuple):
+    """The number of valid payments, and the invalid ones in order."""
 
-    def __init__(self, schema: PaymentSchema, columns: Sequence[str]) -> None:
-        """`columns` are a file's, empty for messages. Raises SchemaError if a required field has no column."""
-        self._schema = schema
-        self._values = PaymentValues(schema)
-        self._columns = _columns_of(schema, columns)
-        missing = [
-            one.name
-            for one in schema.fields.values()
-            if columns and one.required and one.name not in self._columns and one.name != schema.id
-        ]
-        if missing:
-            raise SchemaError(f"no column for the required field(s) {', '.join(missing)}; name them or their paths")
+    valid: int
+    invalid: Sequence[Invalid]
 
-    def check(self, payments: Sequence[Payment]) -> list[Outcome]:
-        """Return the outcome of each payment: unread ones first, then the others in order."""
-        unread = [(one.place, one.content) for one in payments if isinstance(one.content, Unread)]
-        rows = [(one.place, one.content) for one in payments if isinstance(one.content, Mapping)]
-        values = [(one.place, one.content) for one in payments if isinstance(one.content, bytes | None)]
-        of_rows = check_all([self._object(place, row) for place, row in rows], self._values.adapter)
-        of_values = decode_each([value for _, value in values], self._values.adapter)
-        return [
-            *((place, InvalidPayment(reason="unreadable", detail=one.detail)) for place, one in unread),
-            *((place, event) for (place, _), event in zip(rows, of_rows, strict=True)),
-            *((place, event) for (place, _), event in zip(values, of_values, strict=True)),
-        ]
 
-    def _object(self, place: str, row: Mapping[str, str]) -> dict[str, Any]:
-        """Return the message for a row: an empty cell is a missing value, and a row without an id has its place."""
-        message: dict[str, Any] = {}
-        for one in self._schema.fields.values():
-            if one.name in self._columns:
-                cell = row[self._columns[one.name]]
-                if cell.strip():
-                    _put(message, one, cell_value(one, cell))
-            elif one.name == self._schema.id:
-                _put(message, one, place if one.type == "text" else 1)
-        return message
+def check_rows(batch: Batch) -> Checked:
+    """Return the outcome of rows of a file, by the rules of its reader."""
+    invalid = [Invalid(f"line {one.line:,}", one.reason, one.problem) for one in batch.rejected]
+    return Checked(len(batch.rows), invalid)
+
+
+def check_messages(form: PaymentFormat, messages: Sequence[Message]) -> Checked:
+    """Return the outcome of messages, by the rules of the scorer."""
+    invalid: list[Invalid] = []
+    for message, event in zip(messages, form.decode_all([message.value for message in messages]), strict=True):
+        if message.damage is not None:
+            invalid.append(Invalid(message.place, UNREADABLE_RECORD, message.damage))
+        elif isinstance(event, InvalidPayment):
+            invalid.append(Invalid(message.place, event.reason, event.detail))
+    return Checked(len(messages) - len(invalid), invalid)
 
 
 @dataclass(slots=True)
@@ -82,14 +66,12 @@ class Outcomes:
     invalid: int = 0
     _counts: dict[tuple[str, str], _Count] = field(default_factory=dict)
 
-    def add(self, outcomes: Sequence[Outcome]) -> None:
+    def add(self, checked: Checked) -> None:
         """Count payments."""
-        for place, event in outcomes:
-            if isinstance(event, InvalidPayment):
-                self.invalid += 1
-                self._counts.setdefault((event.reason, event.detail), _Count(place)).count += 1
-            else:
-                self.valid += 1
+        self.valid += checked.valid
+        self.invalid += len(checked.invalid)
+        for place, reason, detail in checked.invalid:
+            self._counts.setdefault((reason, detail), _Count(place)).count += 1
 
     def text(self, source: str, schema: str) -> str:
         """Return the report; `source` and `schema` name what was checked."""
@@ -102,19 +84,3 @@ class Outcomes:
         if len(self._counts) > _MOST_SHOWN:
             lines.append(f"and {len(self._counts) - _MOST_SHOWN:,} more kinds")
         return "\n".join(lines)
-
-
-def _columns_of(schema: PaymentSchema, names: Sequence[str]) -> dict[str, str]:
-    """Return the column of each field: its name, its path, or its name in outputs."""
-    found = {
-        one.name: next((name for name in (one.name, ".".join(one.path), one.column) if name in names), None)
-        for one in schema.fields.values()
-    }
-    return {name: column for name, column in found.items() if column is not None}
-
-
-def _put(message: dict[str, Any], one: DeclaredField, value: object) -> None:
-    *parents, last = one.path
-    for key in parents:
-        message = message.setdefault(key, {})
-    message[last] = value

@@ -3,56 +3,54 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pydantic_core
 
 from cli.output_file import check_output, convert_errors, part_of
-from cli.schema.checking import Checker, Outcomes, Payment
+from cli.progress import Progress
+from cli.schema.any_rows import Content
+from cli.schema.checking import Checked, Outcomes, check_messages, check_rows
 from cli.schema.inference import Inference
-from cli.schema.sources import Source, opened_file, opened_topic
-from fraudstream.errors import FraudstreamError, SchemaError
-from fraudstream.payment_schema import PaymentSchema, parse
+from cli.schema.sources import Rows, opened_file, opened_topic
+from fraudstream.errors import FraudstreamError
+from fraudstream.kafka.connection import Log
+from fraudstream.payment import PaymentFormat
+from fraudstream.payment_files.reading import count_lines, is_json, opened
+from fraudstream.payment_files.rows import line_ids, payments
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime import logs, terminal
-from fraudstream.runtime.regular_files import atomic_write, read_regular
-from fraudstream.runtime.settings import KafkaSettings, LogSettings
-
-_MOST_BYTES = 1 << 20
+from fraudstream.runtime.regular_files import atomic_write
+from fraudstream.runtime.schema_file import DEFAULT, load_schema, read_schema
+from fraudstream.runtime.settings import KafkaSettings, LogSettings, SchemaSettings
 
 
 async def run_schema(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     """Run the `fraudstream schema` subcommand; return the exit code. Raises FraudstreamError."""
     # standard output is for results only
     log = logs.configure(LogSettings.from_env(env), "schema", sys.stderr)
-    source = (
-        opened_file(arguments.file, log)
-        if arguments.topic is None
-        else opened_topic(KafkaSettings.from_env(env), arguments.topic, arguments.last, log)
-    )
-    return await (_infer if arguments.what == "infer" else _check)(source, stop, arguments)
+    return await (_infer if arguments.what == "infer" else _check)(env, stop, arguments, log)
 
 
-async def _infer(
-    opened: AbstractAsyncContextManager[Source], stop: asyncio.Event, arguments: argparse.Namespace
-) -> int:
+async def _infer(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace, log: Log) -> int:
     """Write the inferred schema; return 0."""
     out: Path | None = arguments.out
     if out is not None:
         check_output(out, force=arguments.force)
     unread = 0
-    async with opened as source:
+    async with _rows(env, arguments, log) as source:
         inference = Inference(is_cells=bool(source.columns))
         async for chunk in source.chunks:
-            for payment in chunk:
-                row = _row(payment)
+            for content in chunk:
+                row = _row(content)
                 if row is None:
                     unread += 1
                 else:
                     inference.add(row)
             await _continue(stop)
-    text = inference.infer(source.name).text
+    text = inference.infer(_name(arguments)).text
     if out is None:
         with terminal.standard_output():
             terminal.write(text)
@@ -65,36 +63,57 @@ async def _infer(
     return 0
 
 
-async def _check(
-    opened: AbstractAsyncContextManager[Source], stop: asyncio.Event, arguments: argparse.Namespace
-) -> int:
+@asynccontextmanager
+async def _rows(env: Mapping[str, str], arguments: argparse.Namespace, log: Log) -> AsyncIterator[Rows]:
+    """Open what a schema is inferred from."""
+    if arguments.topic is None:
+        async with opened_file(arguments.file, log) as rows:
+            yield rows
+        return
+    async with opened_topic(KafkaSettings.from_env(env), arguments.topic, arguments.last, log) as messages:
+        yield Rows((), ([message.value for message in chunk] async for chunk in messages))
+
+
+async def _check(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace, log: Log) -> int:
     """Print the report; return 0 if all payments are valid, else 1."""
-    schema = _read(arguments.schema)
+    schema = load_schema(env) if arguments.schema is None else read_schema(arguments.schema)
     outcomes = Outcomes()
-    async with opened as source:
-        checker = Checker(schema, source.columns)
-        async for chunk in source.chunks:
-            outcomes.add(checker.check(chunk))
-            await _continue(stop)
-    terminal.write(f"{outcomes.text(source.name, str(arguments.schema))}\n")
+    async for checked in _checked(schema, env, arguments, log):
+        outcomes.add(checked)
+        await _continue(stop)
+    used = arguments.schema or SchemaSettings.from_env(env).file or DEFAULT
+    terminal.write(f"{outcomes.text(_name(arguments), str(used))}\n")
     return 1 if outcomes.invalid else 0
 
 
-def _read(path: Path) -> PaymentSchema:
-    try:
-        text = read_regular(path, _MOST_BYTES).decode()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SchemaError(f"{path} can't be read as UTF-8 text: {error}") from None
-    return parse(text, str(path))
+async def _checked(
+    schema: PaymentSchema, env: Mapping[str, str], arguments: argparse.Namespace, log: Log
+) -> AsyncIterator[Checked]:
+    if arguments.topic is not None:
+        form = PaymentFormat(schema)
+        async with opened_topic(KafkaSettings.from_env(env), arguments.topic, arguments.last, log) as messages:
+            async for chunk in messages:
+                yield check_messages(form, chunk)
+        return
+    file: Path = arguments.file
+    # JSON Lines are messages as they are sent, so that one without an id is a dead letter
+    rows = payments(schema, None if is_json(file) else line_ids(schema))
+    progress = Progress("reading", count_lines(file), log)
+    with opened(file, rows) as table:
+        for batch in table.batches:
+            yield check_rows(batch)
+            progress.advance(None, len(batch.lines))
+    progress.finish()
 
 
-def _row(payment: Payment) -> Mapping[str, object] | None:
+def _name(arguments: argparse.Namespace) -> str:
+    return str(arguments.file) if arguments.topic is None else f"topic {arguments.topic}"
+
+
+def _row(content: Content) -> Mapping[str, object] | None:
     """Return the object or the cells of a payment; None if it has none."""
-    content = payment.content
-    if isinstance(content, Mapping):
-        return content
     if not isinstance(content, bytes):
-        return None
+        return content
     try:
         parsed = pydantic_core.from_json(content, allow_inf_nan=False)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Payments of a file or a topic, in chunks, each with its place."""
+"""Rows of a file, whatever its columns, and messages of a topic, in chunks."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from cli.progress import Progress
 from cli.schema import any_rows
-from cli.schema.any_rows import Unread
-from cli.schema.checking import Payment
+from cli.schema.any_rows import Content
+from cli.schema.checking import Message
 from fraudstream.kafka.connection import Log
 from fraudstream.payment_files.reading import count_lines
 from fraudstream.runtime.settings import KafkaSettings
@@ -17,31 +17,32 @@ from fraudstream.runtime.settings import KafkaSettings
 _CHUNK = 1_000
 
 
-class Source(NamedTuple):
-    """Where payments are read from; `columns` are the names in a file's header, none of messages."""
+class Rows(NamedTuple):
+    """The rows of a file; `columns` are the names in its header, none in JSON Lines."""
 
-    name: str
     columns: tuple[str, ...]
-    chunks: AsyncIterator[Sequence[Payment]]
+    chunks: AsyncIterator[Sequence[Content]]
 
 
 @asynccontextmanager
-async def opened_file(path: Path, log: Log) -> AsyncIterator[Source]:
+async def opened_file(path: Path, log: Log) -> AsyncIterator[Rows]:
     """Open a table file. Raises PaymentFileError, also while it is read."""
     progress = Progress("reading", count_lines(path), log)
     with any_rows.opened(path) as table:
 
-        async def chunks() -> AsyncIterator[Sequence[Payment]]:
-            while chunk := [Payment(f"line {line:,}", row) for line, row in islice(table.rows, _CHUNK)]:
+        async def chunks() -> AsyncIterator[Sequence[Content]]:
+            while chunk := list(islice(table.rows, _CHUNK)):
                 yield chunk
                 progress.advance(None, len(chunk))
 
-        yield Source(str(path), table.columns, chunks())
+        yield Rows(table.columns, chunks())
         progress.finish()
 
 
 @asynccontextmanager
-async def opened_topic(kafka: KafkaSettings, topic: str, last: int, log: Log) -> AsyncIterator[Source]:
+async def opened_topic(
+    kafka: KafkaSettings, topic: str, last: int, log: Log
+) -> AsyncIterator[AsyncIterator[Sequence[Message]]]:
     """Open the last `last` messages of each partition; no group is joined. Raises KafkaSetupError."""
     # here, so that files can be read where aiokafka is not installed
     from cli.audit.compare import start_of_last
@@ -62,17 +63,18 @@ async def opened_topic(kafka: KafkaSettings, topic: str, last: int, log: Log) ->
         starts = {partition: await start_of_last(reader, partition, one, last) for partition, one in ranges.items()}
         progress = Progress("reading", sum(one.end - starts[partition] for partition, one in ranges.items()), log)
 
-        async def chunks() -> AsyncIterator[Sequence[Payment]]:
+        async def chunks() -> AsyncIterator[Sequence[Message]]:
             for partition, one in ranges.items():
                 async for records in reader.records(partition, starts[partition], one.end):
                     yield [
-                        Payment(
+                        Message(
                             f"partition {partition}, offset {record.offset}",
-                            Unread(record.damage) if isinstance(record, Unreadable) else record.value,
+                            record.value,
+                            record.damage if isinstance(record, Unreadable) else None,
                         )
                         for record in records
                     ]
                     progress.advance(partition, len(records))
 
-        yield Source(f"topic {topic}", (), chunks())
+        yield chunks()
         progress.finish()

@@ -9,7 +9,6 @@ from typing import Self
 
 from cli.output_file import convert_errors, part_of
 from fraudstream.runtime.regular_files import create_regular
-from fraudstream.scored_payment import HEADER
 
 _REJECTED = ("line", "reason", "detail")
 
@@ -25,10 +24,10 @@ class Results:
     All methods raise UnwritableFileError.
     """
 
-    def __init__(self, out: Path) -> None:
+    def __init__(self, out: Path, header_line: bytes) -> None:
         self.rejected = 0
         self.rejected_out = rejected_beside(out)
-        self._out = out
+        self._out, self._header_line = out, header_line
         self._part, self._rejected_part = map(part_of, (out, self.rejected_out))
 
     def __enter__(self) -> Self:
@@ -39,7 +38,7 @@ class Results:
             text = TextIOWrapper(rejected, encoding="utf-8", errors="backslashreplace", newline="")
             self._rejected = stack.enter_context(text)
             self._table = csv.writer(self._rejected, lineterminator="\n")
-            self._rows.write(f"{HEADER}\n".encode())
+            self._rows.write(self._header_line)
             self._table.writerow(_REJECTED)
             self._stack = stack.pop_all()
         return self

@@ -4,10 +4,10 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from fraudstream.arrays import Floats
 from fraudstream.model.decision import Thresholds
 from fraudstream.model.fraud_model import SMALLEST
 from trainer import thresholds
-from fraudstream.arrays import Floats
 from trainer.report import style
 from trainer.report.facts import Facts
 
@@ -43,7 +43,7 @@ def picture(facts: Facts) -> Figure:
 
 
 def _curve(axes: Axes, facts: Facts, at: Floats, tried: list[Thresholds]) -> None:
-    amounts = facts.matrix[:, 0]
+    amounts = facts.amounts
     expected = [thresholds.expected_cost(facts.fraud, amounts, one, facts.study.costs) for one in tried]
     actual = [thresholds.actual_cost(facts.labels, facts.fraud, amounts, one, facts.study.costs) for one in tried]
     axes.plot(at, expected, color=style.MODEL, label="fixed thresholds, expected")

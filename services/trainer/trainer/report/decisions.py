@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from fraudstream.arrays import Floats
 from fraudstream.model.decision import BLOCKED, REVIEWED, Rule
 from fraudstream.payment import DECISIONS
 from trainer import thresholds
-from fraudstream.arrays import Floats
 from trainer.report.facts import Facts
 from trainer.report.style import percent
 
@@ -46,7 +46,7 @@ def by_amount(facts: Facts) -> Table:
     """Return the limits of the rule for amounts of the history."""
     rows = []
     for name, level in _AMOUNTS.items():
-        amount = float(np.quantile(facts.history.matrix[:, 0], level))
+        amount = float(np.quantile(facts.amounts, level))
         limits = [lowest(facts.study.rule, amount, decision) for decision in (REVIEWED, BLOCKED)]
         rows.append([name, f"{amount:,.2f}", *("never" if at is None else percent(round(at, 4)) for at in limits)])
     return ("amounts of the history", "amount", "reviewed from", "blocked from"), rows
@@ -54,7 +54,7 @@ def by_amount(facts: Facts) -> Table:
 
 def by_decision(facts: Facts) -> Table:
     """Return number, frauds and costs of the payments with each decision, on the payments of the pictures."""
-    amounts, decisions = facts.matrix[:, 0], facts.decisions
+    amounts, decisions = facts.amounts, facts.decisions
     expected = thresholds.cost(facts.fraud, decisions, amounts, facts.study.costs)
     actual = thresholds.cost(facts.labels.astype(np.float64), decisions, amounts, facts.study.costs)
     rows = []
@@ -76,7 +76,7 @@ def by_decision(facts: Facts) -> Table:
 def by_rule(facts: Facts) -> Table:
     """Return the costs per payment of the rule, of fixed thresholds, and of approving all."""
     costs, limits = facts.study.costs, facts.study.thresholds
-    amounts, outcomes = facts.matrix[:, 0], facts.labels.astype(np.float64)
+    amounts, outcomes = facts.amounts, facts.labels.astype(np.float64)
     fixed = limits.decide(facts.fraud, amounts)
     review, block = (percent(round(limit, 4)) for limit in (limits.review, limits.block))
     rows = []

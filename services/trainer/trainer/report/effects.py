@@ -1,13 +1,13 @@
 """Picture of the effect of each field on the probability of fraud."""
 
 import numpy as np
+from fraudstream.model.features import FEATURES
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
-from fraudstream.model.features import FEATURES
-from trainer.fit import log_losses
 from fraudstream.arrays import Floats, Integers
+from trainer.fit import log_losses
 from trainer.report import style
 from trainer.report.facts import Facts
 

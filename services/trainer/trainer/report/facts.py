@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.decision import Positions
-from fraudstream.model.features import AMOUNT
 from fraudstream.model.fraud_model import Classifier, published
 from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import true_probability
 from trainer import make_data
-from trainer.history import Floats, History, Integers
-from trainer.study import Study
+from trainer.history import History
+from trainer.study import Study, known_amounts
 
 _MOST_PAYMENTS = 100_000
 
@@ -26,6 +26,8 @@ class Facts:
     classifier: Classifier
     """Fitted to the whole history."""
     matrix: Floats
+    amounts: Floats
+    """0 where one is missing."""
     labels: Integers
     fraud: Floats
     decisions: Positions
@@ -36,20 +38,21 @@ class Facts:
 
 def gather(history: History, study: Study, classifier: Classifier, manifest: Manifest) -> Facts:
     """Gather the facts, on at most 100,000 evenly spaced payments."""
-    held_out = history.matrix[study.held_out]
-    matrix = np.concatenate([study.compared_matrix, held_out])
-    labels = np.concatenate([study.compared_labels, history.labels[study.held_out]])
+    rows = np.concatenate([study.compared, study.held_out])
     fraud = published(np.concatenate([study.compared_fraud, study.scores]))
-    kept = np.unique(np.linspace(0, len(labels) - 1, min(len(labels), _MOST_PAYMENTS)).astype(np.int64))
+    kept = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _MOST_PAYMENTS)).astype(np.int64))
+    rows, fraud = rows[kept], fraud[kept]
+    matrix, amounts = history.matrix[rows], known_amounts(history)[rows]
     simulated = history.sha256 == make_data.sha256()
     return Facts(
         manifest=manifest,
         history=history,
         study=study,
         classifier=classifier,
-        matrix=matrix[kept],
-        labels=labels[kept],
-        fraud=fraud[kept],
-        decisions=study.rule.decide(fraud[kept], matrix[kept, AMOUNT]),
-        truth=true_probability(matrix[kept]) if simulated else None,
+        matrix=matrix,
+        amounts=amounts,
+        labels=history.labels[rows],
+        fraud=fraud,
+        decisions=study.rule.decide(fraud, amounts),
+        truth=true_probability(matrix) if simulated else None,
     )

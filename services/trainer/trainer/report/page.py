@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
-
 from fraudstream.model.features import FEATURES
+
 from trainer.report import decisions
 from trainer.report.facts import Facts
 from trainer.report.style import percent

@@ -4,8 +4,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
 
-from fraudstream.model.decision import BLOCKED, REVIEWED
 from fraudstream.arrays import Floats
+from fraudstream.model.decision import BLOCKED, REVIEWED
 from trainer.report import style
 from trainer.report.facts import Facts
 

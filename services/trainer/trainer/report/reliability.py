@@ -3,8 +3,8 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from trainer import calibrate
 from fraudstream.arrays import Floats, Integers
+from trainer import calibrate
 from trainer.report import style
 from trainer.report.facts import Facts
 

@@ -26,7 +26,7 @@ def picture(facts: Facts) -> Figure:
             alpha=0.55,
             label=f"{name} ({len(own):,} payments)",
         )
-    amount = float(np.median(facts.matrix[:, 0]))
+    amount = float(np.median(facts.amounts))
     for decision, name, colour in (
         (REVIEWED, "review from", style.REVIEW),
         (BLOCKED, "block from", style.BLOCK),

@@ -168,11 +168,6 @@ def spline(values: Floats, knots: Floats) -> list[Floats]:
     """Return a natural cubic spline's columns: the value, and a term for each knot but the last two."""
     if len(knots) < 3:  # noqa: PLR2004 - two knots give a straight line
         return [values]
-    after_last = np.maximum(values - knots[-1], 0.0) ** 3
-
-    def cubic(knot: float) -> Floats:
-        curve: Floats = (np.maximum(values - knot, 0.0) ** 3 - after_last) / (knots[-1] - knot)
-        return curve
-
-    last = cubic(knots[-2])
-    return [values, *(cubic(knot) - last for knot in knots[:-2])]
+    cubes = np.maximum(values - knots[:, None], 0.0) ** 3
+    curves = (cubes[:-1] - cubes[-1]) / (knots[-1] - knots[:-1])[:, None]
+    return [values, *(curves[:-1] - curves[-1])]

@@ -107,7 +107,7 @@ class Encoding:
     """The features of a model in order, and their values as numbers. Thread-safe."""
 
     fields: tuple[EncodedField, ...]
-    _codes: Mapping[str, Mapping[Value | None, float]] = field(init=False, repr=False, compare=False)
+    _codes: Mapping[str, Mapping[object, float]] = field(init=False, repr=False, compare=False)
     """For each category the codes of its levels, and of None."""
     _has_numbers_only: bool = field(init=False, repr=False, compare=False)
 
@@ -130,16 +130,24 @@ class Encoding:
         A secret category has no levels, because they are readable in the manifest: the model only sees whether the
         value is missing. Raises SchemaError if the schema has no feature.
         """
+        categories = [one.name for one in schema.features if one.type == "category"]
+        counts = {name: Counter(history[name]) for name in categories}
+        return cls.counted(schema, counts, max((len(history[name]) for name in categories), default=0))
+
+    @classmethod
+    def counted(cls, schema: PaymentSchema, counts: Mapping[str, Mapping[Any, int]], payments: int) -> Self:
+        """Return the encoding as `of` does, from the counts of each category's values in a history of `payments`."""
         if not schema.features:
             raise SchemaError("no field of the payment schema is a feature: set feature = true for one at least")
-        categories = sum(one.type == "category" for one in schema.features)
-        most = min(MOST_LEVELS, MOST_LEVELS_TOGETHER // max(1, categories))
-        return cls(fields=tuple(_encoded(one, history[one.name], most) for one in schema.features))
+        most = min(MOST_LEVELS, MOST_LEVELS_TOGETHER // max(1, len(counts)))
+        fewest = max(FEWEST_OF_A_LEVEL, SMALLEST_LEVEL_SHARE * payments)
+        levels = {name: _levels(found, fewest, most) for name, found in counts.items()}
+        return cls(fields=tuple(_encoded(one, levels.get(one.name, ())) for one in schema.features))
 
     @classmethod
     def without_levels(cls, schema: PaymentSchema) -> Self:
         """Return the encoding for `schema` without a history: its categories have no levels. Raises SchemaError."""
-        return cls.of(schema, {one.name: () for one in schema.features})
+        return cls.counted(schema, {}, 0)
 
     @classmethod
     def read(cls, stored: object) -> Self:
@@ -178,11 +186,15 @@ class Encoding:
 
     def _encode(self, one: EncodedField, values: Sequence[Value | None]) -> Floats:
         if one.kind == "category":
-            codes = self._codes[one.name]
-            return np.fromiter(map(codes.get, values, repeat(codes[_OTHER])), np.float64, len(values))
+            return self.codes(one.name, values)
         # None becomes NaN
         numbers: Floats = np.fromiter(values, np.float64, len(values))
         return _hours(numbers, one.timezone) if one.type == "time" else numbers
+
+    def codes(self, category: str, values: Sequence[object]) -> Floats:
+        """Return the codes of values of a category."""
+        codes = self._codes[category]
+        return np.fromiter(map(codes.get, values, repeat(codes[_OTHER])), np.float64, len(values))
 
     def draw(self, rng: np.random.Generator, rows: int) -> Floats:
         """Return random valid values, shape (rows, features): a model is warmed up with them."""
@@ -226,10 +238,9 @@ def _description(name: str, kind: Type, feature: Feature) -> str:
     return f"{name} ({', '.join([kind, *options])})"
 
 
-def _encoded(declared: DeclaredField, values: Sequence[Value | None], most_levels: int) -> EncodedField:
+def _encoded(declared: DeclaredField, levels: tuple[str, ...]) -> EncodedField:
     feature = declared.feature or Feature()
     kind = _kind(declared, feature)
-    levels = _levels(values, most_levels) if kind == "category" and not declared.secret else ()
     return EncodedField(
         name=declared.name,
         type=declared.type,
@@ -239,7 +250,7 @@ def _encoded(declared: DeclaredField, values: Sequence[Value | None], most_level
         may_be_missing=_may_be_missing(declared),
         may_be_zero=kind == "log" and declared.above is None and declared.min == 0,
         timezone=declared.timezone if declared.type == "time" else "UTC",
-        levels=levels,
+        levels=() if declared.secret else levels,
     )
 
 
@@ -254,10 +265,12 @@ def _kind(declared: DeclaredField, feature: Feature) -> Kind:
     return "flag" if declared.type == "boolean" or zero_or_one else "linear"
 
 
-def _levels(values: Sequence[Value | None], most: int) -> tuple[str, ...]:
-    fewest = max(FEWEST_OF_A_LEVEL, SMALLEST_LEVEL_SHARE * len(values))
-    counts = Counter(value for value in values if isinstance(value, str) and len(value) <= _LONGEST_LEVEL)
-    frequent = [(-count, level) for level, count in counts.items() if count >= fewest]
+def _levels(counts: Mapping[Any, int], fewest: float, most: int) -> tuple[str, ...]:
+    frequent = [
+        (-count, value)
+        for value, count in counts.items()
+        if count >= fewest and isinstance(value, str) and len(value) <= _LONGEST_LEVEL
+    ]
     return tuple(level for _, level in sorted(frequent)[:most])
 
 

@@ -97,9 +97,8 @@ class FeatureColumns:
         absent: Flags = np.isnan(values)
         return absent | (values >= self.codes) if self.kind == "category" else absent
 
-    def expand(self, values: Floats) -> list[Floats]:
-        """Return the columns of values that are not missing, without the indicator's."""
-        clipped = np.clip(values, self.low, self.high)
+    def expand(self, values: Floats, clipped: Floats) -> list[Floats]:
+        """Return the columns of values that are not missing, without the indicator's; `clipped` are in their range."""
         match self.kind:
             case "linear":
                 return spline(clipped, self.knots)
@@ -127,7 +126,7 @@ class FeatureColumns:
         """Return the mean and the size of each column, for the history's `values`: two arrays of shape (width,)."""
         missing = self.missing(values)
         present = values[~missing] if not missing.all() else np.array([self.low])
-        centre, scale = _standard(np.array(self.expand(present)))
+        centre, scale = _standard(np.array(self.expand(present, np.clip(present, self.low, self.high))))
         if self.kind == "category":
             # in units of their spread, rare levels would be penalised less than frequent ones
             scale = np.ones(len(scale))
@@ -142,6 +141,10 @@ class SchemaBasis:
     """Expansion of the features into `width` columns, one group per feature, standardised on the history."""
 
     features: Sequence[FeatureColumns]
+    low: Floats
+    """(features,), smallest value of each in the history."""
+    high: Floats
+    """(features,)"""
     centre: Floats
     """(width,)"""
     scale: Floats
@@ -158,6 +161,8 @@ class SchemaBasis:
         standards = [one.standard(values) for one, values in zip(features, columns, strict=True)]
         return cls(
             features=features,
+            low=np.array([one.low for one in features]),
+            high=np.array([one.high for one in features]),
             centre=np.concatenate([centre for centre, _ in standards]),
             scale=np.concatenate([scale for _, scale in standards]),
         )
@@ -179,14 +184,21 @@ class SchemaBasis:
     def expand(self, matrix: Floats) -> Floats:
         """Return the columns of each row, shape (n, width)."""
         rows, places_of_missing = list[Floats](), []
-        any_is_nan = bool(np.isnan(matrix).any())
-        for one, values in zip(self.features, np.ascontiguousarray(matrix.T), strict=True):
+        absent = np.isnan(matrix)
+        any_is_nan = bool(absent.any())
+        if any_is_nan:
+            matrix = np.where(absent, self.low, matrix)  # any value: its columns become 0
+        # one call for all features: it takes as long as a call for one
+        clipped = np.clip(matrix, self.low, self.high).T
+        for number, one in enumerate(self.features):
+            values = matrix[:, number]
+            missing = absent[:, number] if any_is_nan else None
+            if one.kind == "category":
+                missing = (values >= one.codes) | absent[:, number]
             start = len(rows)
-            missing = one.missing(values) if any_is_nan or one.kind == "category" else None
+            rows += one.expand(values, clipped[number])
             if missing is not None and missing.any():
-                values = np.where(missing, one.low, values)  # noqa: PLW2901 - any value: its columns become 0
-                places_of_missing.append((np.flatnonzero(missing), slice(start, start + one.width - one.has_indicator)))
-            rows += one.expand(values)
+                places_of_missing.append((np.flatnonzero(missing), slice(start, len(rows))))
             if one.has_indicator:
                 rows.append(np.zeros(len(values)) if missing is None else missing.astype(np.float64))
         columns: Floats = np.array(rows).T

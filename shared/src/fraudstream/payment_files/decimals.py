@@ -1,11 +1,9 @@
 """The decimal mark of a delimited file, and the numbers of its cells, which have no types. Pure."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.payment import FIELDS
-from fraudstream.payment_files.rows import DECIMALS, LABEL, quoted
 
 POINT, COMMA = ".", ","
 UNPROVEN = "?"
@@ -18,26 +16,20 @@ _BOOLEANS = {"true": 1, "false": 0}
 _MARKED = re.compile(r"[+-]?(?=[.,]?[0-9])[0-9]*([.,])[0-9]*([eE][+-]?[0-9]+)?")
 _MAYBE_THOUSANDS = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}([.,' _\u00a0\u2009\u202f\u2019][0-9]{3})+([.,][0-9]*)?")
-_COMMON_LIMIT = 10_001
-"""Whole numbers below this are looked up, which is four times as fast as parsing them."""
-
-Value = int | float | str
-Convert = Callable[[str], Value]
 
 
-def mark(path: object, delimiter: str, cells: Iterable[tuple[int, str, str]]) -> str:
-    """Return the decimal mark that the cells use; each comes with its line and column. Raises PaymentFileError.
+def mark(path: object, delimiter: str, cells: Iterable[tuple[str, str]]) -> str:
+    """Return the decimal mark that the cells use; each comes after the text that names it in errors.
 
-    `1.234` may be a thousand: it proves nothing. Without a proof, the mark is a point if the delimiter is a comma, and
-    UNPROVEN otherwise.
+    Raises PaymentFileError. `1.234` may be a thousand: it proves nothing. Without a proof, the mark is a point if the
+    delimiter is a comma, and UNPROVEN otherwise.
     """
     proofs: dict[str, str] = {}
     ambiguous = ""
-    for line, column, text in cells:
+    for place, text in cells:
         match = _MARKED.fullmatch(text.strip())
         if match is None:
             continue
-        place = f"line {line:,}, column {column}: {quoted(text.strip())}"
         if _MAYBE_THOUSANDS.fullmatch(text.strip()):
             ambiguous = ambiguous or place
         else:
@@ -56,21 +48,6 @@ def mark(path: object, delimiter: str, cells: Iterable[tuple[int, str, str]]) ->
     return next(iter(proofs), POINT if delimiter == "," else UNPROVEN)
 
 
-def converters(decimal_mark: str) -> Mapping[str, Convert]:
-    """Return for each column the function from a cell's text to its number, or to the text if it is not a number."""
-    character = POINT if decimal_mark == UNPROVEN else decimal_mark
-    common = {text: value for value in range(_COMMON_LIMIT) for text in (f"{value}", f"{value}{character}0")}
-
-    def decimal(text: str) -> Value:
-        return _convert(text, decimal_mark, whole=False)
-
-    def whole(text: str) -> Value:
-        found = common.get(text)
-        return _convert(text, decimal_mark, whole=True) if found is None else found
-
-    return {name: decimal if name in DECIMALS else whole for name in FIELDS} | {LABEL: whole}
-
-
 def problem(text: str, decimal_mark: str) -> str | None:
     """Return why a cell that looks like a number is not read; None if it does not look like one."""
     if decimal_mark == UNPROVEN and _MAYBE_THOUSANDS.fullmatch(text):
@@ -85,7 +62,8 @@ def problem(text: str, decimal_mark: str) -> str | None:
     return None
 
 
-def _convert(text: str, decimal_mark: str, *, whole: bool) -> Value:
+def convert(text: str, decimal_mark: str, *, whole: bool) -> float | str:
+    """Return the number in a cell, or the text without spaces around it if it is not a number; see `number`."""
     plain = text
     if decimal_mark == COMMA:
         if POINT in text:

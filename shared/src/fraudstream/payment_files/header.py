@@ -1,13 +1,13 @@
 """The header of a delimited file: its delimiter, and the position of each column. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fraudstream.errors import PaymentFileError
-from fraudstream.payment import ID
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
+from fraudstream.payment_files.problems import quoted
 from fraudstream.payment_files.quoting import DELIMITERS, QuoteError, cells
-from fraudstream.payment_files.rows import Schema, quoted
+from fraudstream.payment_files.rows import RowSchema
 
 _NAMES_SHOWN = 20
 
@@ -18,22 +18,81 @@ class Header:
 
     delimiter: str
     names: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """The header of a file, and where the columns that are read are."""
+
+    header: Header
     places: Mapping[str, int]
-    """Position in a row of each column that is read."""
+    """Position in a row of each field, and of the label, by name."""
 
 
-def parse(place: str, line: bytes, schema: Schema) -> Header:
-    """Return the header in `line`; `place` names file and line in errors. Raises PaymentFileError."""
+def split(place: str, line: bytes, rank: Callable[[Sequence[str]], int]) -> Header:
+    """Return the names in `line`, split by the delimiter whose names have the highest rank.
+
+    `place` names file and line in errors. Raises PaymentFileError.
+    """
     text = _decode(place, line)
     by_delimiter = {delimiter: _split(text, delimiter) for delimiter in DELIMITERS}
-    delimiter = max(DELIMITERS, key=lambda mark: sum(name in (by_delimiter[mark] or ()) for name in schema.columns))
+    delimiter = max(DELIMITERS, key=lambda mark: rank(by_delimiter[mark] or ()))
     names = by_delimiter[delimiter]
     if names is None:
         raise PaymentFileError(f"{place}: a quote in the header is not closed, or does not enclose a whole name")
-    _check(place, names, delimiter, schema)
-    read = schema.columns if schema.new_id is None else (ID, *schema.columns)
-    places = {name: names.index(name) for name in read if name in names}
-    return Header(delimiter=delimiter, names=names, places=places)
+    return Header(delimiter=delimiter, names=names)
+
+
+def parse(place: str, line: bytes, schema: RowSchema) -> Columns:
+    """Return the columns in `line`; `place` names file and line in errors. Raises PaymentFileError."""
+    header = split(place, line, lambda names: len(find(schema, names)))
+    places = find(schema, header.names)
+    missing = [shown_name(schema, name) for name in schema.required if name not in places]
+    if missing:
+        found = f"with {DELIMITERS[header.delimiter]} as delimiter: {_shown(header.names, places, schema)}"
+        raise PaymentFileError(
+            f"{place}: no column {', '.join(missing)} (found, {found}; comma, semicolon and tab are supported)"
+        )
+    check_names(place, header.names)
+    return Columns(header=header, places=places)
+
+
+def find(schema: RowSchema, names: Sequence[str]) -> dict[str, int]:
+    """Return the position of each field that has a column.
+
+    Its column has the field's name; otherwise its path, or its name in outputs, unless this is another field's column.
+    """
+    positions = {name: position for position, name in reversed(list(enumerate(names)))}
+    found: dict[str, int] = {}
+    for rank in range(max(map(len, schema.columns.values()), default=0)):
+        for field, wanted in schema.columns.items():
+            position = positions.get(wanted[rank]) if rank < len(wanted) and field not in found else None
+            if position is not None and position not in found.values():
+                found[field] = position
+    return {field: found[field] for field in schema.columns if field in found}
+
+
+def check_names(place: str, names: Sequence[str]) -> None:
+    """Raise PaymentFileError if two columns have the same name."""
+    positions: dict[str, int] = {}
+    for position, name in enumerate(names, 1):
+        first = positions.setdefault(name, position)
+        if name and first != position:
+            raise PaymentFileError(
+                f"{place}: two columns {quoted(name)}, numbers {first} and {position}: rename or remove one"
+            )
+
+
+def shown_name(schema: RowSchema, name: str) -> str:
+    """Return the name of a column for a message, with its other names."""
+    first, *others = schema.columns[name]
+    return f"{first} ({' or '.join(others)})" if others else first
+
+
+def _shown(names: Sequence[str], places: Mapping[str, int], schema: RowSchema) -> str:
+    if schema.secrets and not places:
+        return f"{len(names)} names, none of them of a field"  # in a file without a header, these are values
+    return ", ".join(quoted(name) for name in names[:_NAMES_SHOWN])
 
 
 def _decode(place: str, line: bytes) -> str:
@@ -58,20 +117,3 @@ def _split(text: str, delimiter: str) -> list[str] | None:
         return [name.strip() for name in cells(text, delimiter)]
     except QuoteError:
         return None
-
-
-def _check(place: str, names: Sequence[str], delimiter: str, schema: Schema) -> None:
-    missing = [name for name in schema.columns if name not in names]
-    if missing:
-        shown = ", ".join(quoted(name) for name in names[:_NAMES_SHOWN])
-        raise PaymentFileError(
-            f"{place}: no column {', '.join(missing)} (found, with {DELIMITERS[delimiter]} as delimiter: {shown}; "
-            "comma, semicolon and tab are supported)"
-        )
-    positions: dict[str, int] = {}
-    for position, name in enumerate(names, 1):
-        first = positions.setdefault(name, position)
-        if name and first != position:
-            raise PaymentFileError(
-                f"{place}: two columns {quoted(name)}, numbers {first} and {position}: rename or remove one"
-            )

@@ -10,11 +10,12 @@ from pathlib import Path
 from fraudstream.errors import PaymentFileError
 from fraudstream.payment_files import decimals, header, json_lines, opening
 from fraudstream.payment_files.delimited import DelimitedReader, split
-from fraudstream.payment_files.header import Header
+from fraudstream.payment_files.header import Columns
 from fraudstream.payment_files.opening import Opened
 from fraudstream.payment_files.physical_lines import LONGEST_LINE, lines
+from fraudstream.payment_files.problems import quoted
 from fraudstream.payment_files.quoting import DELIMITERS
-from fraudstream.payment_files.rows import DECIMALS, Batch, Schema
+from fraudstream.payment_files.rows import LABEL, Batch, RowSchema
 
 _DELIMITED = (".csv", ".tsv", ".txt")
 _JSON = (".jsonl", ".ndjson")
@@ -34,7 +35,7 @@ class Table:
 
 
 @contextmanager
-def opened(path: Path, schema: Schema) -> Iterator[Table]:
+def opened(path: Path, schema: RowSchema) -> Iterator[Table]:
     """Open a file and detect its format. Raises PaymentFileError if it can't be read, or only by guessing."""
     in_json = is_json(path)
     with opening.opened(path) as content:
@@ -59,37 +60,45 @@ def is_json(path: Path) -> bool:
     return name.endswith(_JSON)
 
 
-def _open_delimited(path: Path, schema: Schema, content: Opened, parts: Iterator[list[bytes]]) -> Table:
-    blank, line, rest = _first_line(path, schema, parts)
-    number = blank + 1
-    parsed = header.parse(f"{path}, line {number:,}", line, schema)
+def _open_delimited(path: Path, schema: RowSchema, content: Opened, parts: Iterator[list[bytes]]) -> Table:
+    number, line, rest = first_line(parts)
+    if not number:
+        wanted = ", ".join(header.shown_name(schema, name) for name in schema.required)
+        raise PaymentFileError(f"{path}: the file is empty; line 1 must name the columns {wanted}")
+    columns = header.parse(f"{path}, line {number:,}", line, schema)
     sample = rest or next(parts, [])
-    mark = decimals.mark(path, parsed.delimiter, _decimal_cells(parsed, number + 1, sample))
-    reader = DelimitedReader(schema, parsed, mark, path)
-    before = Batch(lines=(), rows=(), values=(), rejected=(), blank=blank)
+    delimiter = columns.header.delimiter
+    mark = decimals.mark(path, delimiter, _decimal_cells(schema, columns, number + 1, sample))
+    reader = DelimitedReader(schema, columns, mark, path)
+    before = Batch(lines=(), rows=(), values=(), rejected=(), blank=number - 1)
     return Table(
-        detected=_describe(content) | {"delimiter": DELIMITERS[parsed.delimiter], "decimal_mark": decimals.MARKS[mark]},
+        detected=_describe(content) | {"delimiter": DELIMITERS[delimiter], "decimal_mark": decimals.MARKS[mark]},
         batches=chain([before], _batches(reader.read, number + 1, chain([sample], parts))),
     )
 
 
-def _first_line(path: Path, schema: Schema, parts: Iterator[list[bytes]]) -> tuple[int, bytes, list[bytes]]:
-    """Return the number of blank lines at the beginning, the first line that is not blank, and lines after it."""
+def first_line(parts: Iterator[list[bytes]]) -> tuple[int, bytes, list[bytes]]:
+    """Return the number of the first line that is not blank, 0 if there is none, the line, and lines after it."""
     blank = 0
     for part in parts:
         for index, line in enumerate(part):
             if line.strip() or len(line) > LONGEST_LINE:
-                return blank + index, line, part[index + 1 :]
+                return blank + index + 1, line, part[index + 1 :]
         blank += len(part)
-    raise PaymentFileError(f"{path}: the file is empty; line 1 must name the columns {', '.join(schema.columns)}")
+    return 0, b"", []
 
 
-def _decimal_cells(parsed: Header, first: int, sample: Sequence[bytes]) -> Iterator[tuple[int, str, str]]:
-    numbers, table, _, _ = split(parsed, first, sample)
+def _decimal_cells(
+    schema: RowSchema, columns: Columns, first: int, sample: Sequence[bytes]
+) -> Iterator[tuple[str, str]]:
+    """Yield the cells of numbers, each after the text that names it in errors."""
+    names = [name for name in columns.places if name != LABEL and schema.fields[name].type == "number"]
+    numbers, table, _, _ = split(columns.header, first, sample, shows_values=False)
     for number, row in zip(numbers, table, strict=True):
-        for name in parsed.places:
-            if name in DECIMALS:
-                yield number, name, row[parsed.places[name]]
+        for name in names:
+            cell = row[columns.places[name]]
+            value = "a value" if name in schema.secrets else quoted(cell.strip())
+            yield f"line {number:,}, column {columns.header.names[columns.places[name]]}: {value}", cell
 
 
 def _batches(read: Read, first: int, parts: Iterable[Sequence[bytes]]) -> Iterator[Batch]:

@@ -9,6 +9,7 @@ from fraudstream.payment_schema.parsing import parse
 from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema
 from fraudstream.payment_schema.written import (
     INTEGER_LIMIT,
+    LABEL,
     LONGEST,
     MOST_CHARACTERS,
     MOST_FIELDS,
@@ -20,6 +21,7 @@ from fraudstream.payment_schema.written import (
 
 __all__ = [
     "INTEGER_LIMIT",
+    "LABEL",
     "LONGEST",
     "MOST_CHARACTERS",
     "MOST_FIELDS",

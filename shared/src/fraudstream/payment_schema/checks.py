@@ -9,7 +9,17 @@ from zoneinfo import available_timezones
 
 from fraudstream.payment_schema.explanations import nearest
 from fraudstream.payment_schema.keys import dotted, parse_path
-from fraudstream.payment_schema.written import INTEGER_LIMIT, LIMITS, LONGEST, RESERVED, FieldTable, File, Problem, Type
+from fraudstream.payment_schema.written import (
+    INTEGER_LIMIT,
+    LABEL,
+    LIMITS,
+    LONGEST,
+    RESERVED,
+    FieldTable,
+    File,
+    Problem,
+    Type,
+)
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _NUMERIC, _TEXTUAL = ("integer", "number"), ("text", "category")
@@ -27,6 +37,7 @@ def problems_of(contents: File) -> Iterator[Problem]:
     yield from _role_problems(contents)
     yield from _name_problems(contents)
     yield from _path_problems(contents)
+    yield from _label_problems(contents)
     for name, table in contents.fields.items():
         yield from ((("fields", name, key), problem) for key, problem in _field_problems(table))
 
@@ -86,6 +97,21 @@ def _path_problems(contents: File) -> Iterator[Problem]:
             yield place, f"two fields are read from {dotted(path)}"
         elif outer is not None:
             yield place, f"is inside the value of field {outer}, which can't be an object: remove one of the two"
+
+
+def _label_problems(contents: File) -> Iterator[Problem]:
+    label = parse_path(contents.label)
+    if label is None:
+        yield ("label",), 'keys are separated by dots, keys with dots are quoted: a."b.c"'
+        return
+    for name, table in contents.fields.items():
+        path = parse_path(table.path) or (name,)
+        shorter = min(len(path), len(label))
+        if path[:shorter] == label[:shorter]:
+            place = f"is read from {dotted(path)}, but {dotted(label)} is the label, the outcome in histories"
+            yield ("fields", name), f'{place}: remove the field, or name another label, label = "NAME"'
+        elif name == LABEL:
+            yield ("fields", name), f"{LABEL} is the name of the outcome in histories: rename the field, and use path"
 
 
 def _field_problems(table: FieldTable) -> Iterator[tuple[str, str]]:

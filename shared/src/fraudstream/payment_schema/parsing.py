@@ -11,7 +11,7 @@ from fraudstream.payment_schema.checks import problems_of
 from fraudstream.payment_schema.explanations import explain
 from fraudstream.payment_schema.keys import dotted, line_of, lines_of, parse_path
 from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema
-from fraudstream.payment_schema.written import LONGEST, Feature, FieldTable, File
+from fraudstream.payment_schema.written import LABEL, LONGEST, Feature, FieldTable, File
 
 _LARGEST_FILE = 1 << 20
 
@@ -74,6 +74,7 @@ def _schema(contents: File) -> PaymentSchema:
         amount=contents.amount,
         time=contents.time,
         key=contents.key,
+        label=parse_path(contents.label) or (LABEL,),
         passthrough=contents.passthrough,
         headers=frozenset(contents.headers),
     )

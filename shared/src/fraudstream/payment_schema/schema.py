@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from fraudstream.payment_schema.written import Feature, Type
 
 
+_LAYOUT_DIGITS = 12
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeclaredField:
     """A field of a payment."""
@@ -46,6 +49,8 @@ class PaymentSchema:
     amount: str | None
     time: str | None
     key: str | None
+    label: tuple[str, ...]
+    """Keys of the outcome in a history; it is not a field."""
     passthrough: bool
     """Whether undeclared fields are in the scored records although there are secret ones."""
     headers: frozenset[str]
@@ -60,6 +65,11 @@ class PaymentSchema:
     def layout_sha256(self) -> str:
         """Hash of the columns' names, types and order."""
         return _sha256([(one.column, one.type, one.secret) for one in self.fields.values()])
+
+    @property
+    def layout(self) -> str:
+        """Name of the layout in metrics and on the page: the first digits of its hash."""
+        return self.layout_sha256[:_LAYOUT_DIGITS]
 
     @property
     def features_sha256(self) -> str:

@@ -29,6 +29,8 @@ RESERVED = frozenset(
     }
 )
 """Columns of the outputs beside the payment's."""
+LABEL = "is_fraud"
+"""Name of the outcome in rows of a history, and the default of the key `label`."""
 MOST_CHARACTERS = 4_096
 """The highest `max_length`."""
 LIMITS = ("min", "max", "above", "below")
@@ -79,6 +81,7 @@ class File(BaseModel):
     amount: str | None = None
     time: str | None = None
     key: str | None = None
+    label: str = LABEL
     passthrough: bool = False
     headers: Annotated[list[str], Field(max_length=MOST_FIELDS)] = []
     fields: dict[str, FieldTable] = Field(min_length=1, max_length=MOST_FIELDS)

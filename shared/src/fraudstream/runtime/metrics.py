@@ -13,6 +13,7 @@ from prometheus_client.registry import Collector
 
 from fraudstream.arrays import Integers
 from fraudstream.payment import DECISIONS, REASONS
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime.latency import BUCKETS_MS
 from fraudstream.scored_payment import REMOVALS
 
@@ -76,6 +77,13 @@ class ServiceMetrics:
             "fraudstream_last_progress_timestamp_seconds",
             "Time of the working loop's last iteration, in seconds since 1970.",
         )
+        self._schema = self._gauge(
+            "fraudstream_schema_info", "1 for the layout of the payment schema that the service holds.", "layout"
+        )
+
+    def set_schema(self, schema: PaymentSchema) -> None:
+        """Export the layout of `schema`, which all services must share."""
+        self._schema.labels(schema.layout).set(1)
 
     def _counter(self, name: str, text: str, label: str = "", values: Iterable[str] = ()) -> Counter:
         """Return a counter; with `label`, one for each of its `values`."""
@@ -169,7 +177,7 @@ class ScorerMetrics(ServiceMetrics):
         )
         self.threshold = self._gauge(
             "fraudstream_threshold",
-            "Lowest probability of a decision, of the model in use; absent with costs.",
+            "Lowest probability of a decision, of the model in use; with costs, for payments without an amount.",
             "version",
             "decision",
         )

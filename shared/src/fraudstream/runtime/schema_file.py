@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fraudstream.errors import SettingsError
-from fraudstream.payment_schema import MOST_CHARACTERS, PaymentSchema, default_schema, parse
+from fraudstream.payment_schema import PaymentSchema, default_schema, parse
 from fraudstream.runtime.regular_files import read_regular
 from fraudstream.runtime.settings import SchemaSettings, SecretsSettings
 from fraudstream.secret_tokens import FEWEST_KEY_BYTES, Tokens
 
 DEFAULT = Path("data/payment.toml")
-_MOST_BYTES = 4 * MOST_CHARACTERS
+_MOST_BYTES = 1 << 20
 
 
 def load_schema(env: Mapping[str, str]) -> PaymentSchema:

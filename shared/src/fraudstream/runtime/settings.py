@@ -202,6 +202,8 @@ class GeneratorSettings(Settings):
     per_second: float | None = Field(None, alias="PAYMENTS_PER_SECOND", gt=0, le=10_000_000)
     limit: int | None = Field(None, alias="PAYMENT_LIMIT", ge=1)
     file: Path | None = Field(None, alias="PAYMENTS_FILE")
+    history: Path = Field(Path("data/historical_payments.csv"), alias="TRAINING_DATA")
+    """Repeated for a payment schema that is not the simulated one."""
     malformed_rate: float = Field(0.0, alias="MALFORMED_RATE", ge=0, le=1)
     seed: int | None = Field(None, alias="SIMULATION_SEED", ge=0)
 

@@ -9,6 +9,7 @@ from cli.schema.inference.names import Path, path_text, quoted
 from fraudstream.payment_schema import LONGEST, MOST_CHARACTERS, MOST_FIELDS
 
 _MOST_LISTED, _MOST_SHOWN = 20, 100
+_LABEL_COMMENT = "the outcome, which training reads from the history: it is not a field"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -18,6 +19,7 @@ class LeftOut:
     arrays: list[Path] = field(default_factory=list)
     mixed: list[Path] = field(default_factory=list)
     long: list[Path] = field(default_factory=list)
+    outcome: list[Path] = field(default_factory=list)
     empty: int = 0
     rare: int = 0
     excess: int = 0
@@ -39,6 +41,7 @@ class LeftOut:
             "arrays": self.arrays,
             "values of several types, or of types that no field has": self.mixed,
             f"texts of more than {MOST_CHARACTERS:,} characters": self.long,
+            "named as the label, but with other values than 0, 1, true and false": self.outcome,
         }
         yield from (f"left out, {why}: {_listed(paths)}" for why, paths in listed.items() if paths)
         counted = {
@@ -83,8 +86,6 @@ class Document:
     def _head(self) -> Iterator[str]:
         yield f"# What a payment is: inferred from {quoted(self.source)}, {self.rows:,} messages. Check every line."
         yield "# docs/payment-schema.md describes every key."
-        if self.label is not None:
-            yield f"# The label, which training reads from the history, is {_shown(self.label)}: it is not a field."
         yield from (f"# {comment}" for comment in self.left_out.comments())
         yield f'id = "{self.names[self.id][0]}"'
         if self.amount is None:
@@ -95,6 +96,8 @@ class Document:
             yield '# time = "NAME"  # the time of the payment; without it, the time of the Kafka record'
         else:
             yield f'time = "{self.names[self.time][0]}"  # the time of the payment'
+        if self.label is not None:
+            yield f"label = {quoted(path_text(self.label))}  # {_LABEL_COMMENT}"
 
     def _table(self, choice: Choice) -> Iterator[str]:
         name, column_name = self.names[choice.path]

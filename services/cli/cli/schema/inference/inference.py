@@ -9,7 +9,7 @@ from cli.schema.inference.column import Column
 from cli.schema.inference.document import Document, LeftOut
 from cli.schema.inference.names import Path
 from fraudstream.errors import SchemaError
-from fraudstream.payment_schema import MOST_FIELDS, PaymentSchema, parse
+from fraudstream.payment_schema import LABEL, MOST_FIELDS, PaymentSchema, parse
 
 _ROWS_AT_ONCE = 500
 _MOST_PATHS = 2_000
@@ -71,6 +71,9 @@ class Inference:
                 f"{source}: no field can be the id: add a text or an integer to every message, such as payment_id, "
                 "that is another one in each"
             )
+        if label is None:
+            # without a key label, this is the label's path
+            left_out.outcome = [path for path in columns if path[0] == LABEL]
         chosen = list(self._choices(columns, identity, left_out))
         document = Document(
             source=source,
@@ -137,6 +140,8 @@ class Inference:
         for path, column in columns.items():
             if path == identity:
                 chosen.append(choices.as_id(path, column, is_cells=self._is_cells))
+            elif path in left_out.outcome:
+                continue
             elif not column.present:
                 left_out.empty += 1
             elif choices.is_rare(column, self._rows):
@@ -175,7 +180,7 @@ def _label(columns: Mapping[Path, Column]) -> Path | None:
 
 def _id_path(columns: Mapping[Path, Column], rows: int) -> Path | None:
     """Return the most likely id: by its name, unless its values repeat."""
-    found = [path for path, column in columns.items() if choices.is_id(path, column, rows)]
+    found = [path for path, column in columns.items() if path[0] != LABEL and choices.is_id(path, column, rows)]
     return min(found, key=lambda path: _id_rank(path, columns[path]), default=None)
 
 

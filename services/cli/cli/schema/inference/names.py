@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from fraudstream.payment_schema import is_reserved
+from fraudstream.payment_schema import LABEL, is_reserved
 
 Path = tuple[str, ...]
 _LONGEST = 64
@@ -87,9 +87,14 @@ def is_flag(name: str) -> bool:
 
 
 def named(paths: Sequence[Path]) -> Mapping[Path, tuple[str, str]]:
-    """Return for each path a valid name and its name in outputs, all different; a key that is valid keeps its name."""
-    found: dict[Path, str] = {path: path[0] for path in paths if len(path) == 1 and _VALID.fullmatch(path[0])}
-    taken = set(found.values())
+    """Return for each path a valid name and its name in outputs, all different; a key that is valid keeps its name.
+
+    No field has the label's name.
+    """
+    found: dict[Path, str] = {
+        path: path[0] for path in paths if len(path) == 1 and _VALID.fullmatch(path[0]) and path[0] != LABEL
+    }
+    taken = {LABEL, *found.values()}
     for path in paths:
         if path not in found:
             found[path] = _free(_made(path), taken)
