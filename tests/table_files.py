@@ -15,14 +15,13 @@ import pytest
 import structlog
 from structlog.testing import capture_logs
 
-from tests.default_payment import ENCODING, FEATURES
-
 from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
 from fraudstream.payment import InvalidPayment, PaymentFormat
 from fraudstream.payment_schema import default_schema
 from producer.files import FileSource, check
 from producer.identifiers import PaymentIds
+from tests.default_payment import ENCODING, FEATURES
 from trainer import history
 
 ROWS = 130
@@ -56,7 +55,7 @@ class Reader:
 
     def train(self, path: Path) -> np.ndarray:
         """Return the history's matrix, however many rows are rejected."""
-        return history.read(path, 10**9).matrix
+        return history.read(path, default_schema(), 10**9).matrix
 
     def score(self, path: Path) -> tuple[np.ndarray, list[tuple[int, str]]]:
         """Return the scored payments' features, and the rejected lines with their details."""

@@ -124,10 +124,13 @@ def test_all_fields_of_another_schema_are_shown(make_page: MakePage) -> None:
 
 
 def test_a_schema_without_an_amount_has_no_such_column(make_page: MakePage) -> None:
-    """Neither a column nor money: its model decides by thresholds."""
+    """Neither a column nor money: the thresholds decide, also where the model has costs."""
     without = parse(TOML.replace('amount = "amount"', "", 1), "payment.toml")
     with PageServer(without) as served:
-        served.answer("fraud-scorer-1", scorer(without, thresholds={VERSION: {"review": 0.03, "block": 0.6}}))
+        served.answer(
+            "fraud-scorer-1",
+            scorer(without, costs={VERSION: COSTS}, thresholds={VERSION: {"review": 0.03, "block": 0.6}}),
+        )
         served.add_scored(CARD, 0.2, "review")
         page = make_page(served.url)
         row = page.get_by_test_id("flagged-row")

@@ -68,7 +68,7 @@ def save_model_of(folder: Path, schema: PaymentSchema, history: Path, strength: 
     """Train quick trees on a history of the schema and activate them; another strength is another version."""
     with opened(history, known_payments(schema)) as table:
         rows = [row for batch in table.batches for row in batch.rows]
-    columns = {name: [row[name] for row in rows] for name in schema.fields}
+    columns = {one.name: [row[one.name] for row in rows] for one in schema.features}
     encoding = Encoding.of(schema, columns)
     matrix, labels = encoding.matrix(columns), np.array([row[LABEL] for row in rows])
     trees = HistGradientBoostingClassifier(max_iter=20, l2_regularization=strength, random_state=0)

@@ -32,7 +32,7 @@ def made(folder: Path, **env: str) -> Champion:
 
 def rules(metrics: ScorerMetrics) -> dict[str, dict[str, Any]]:
     """Return the decision rules that the page reads from the metrics, by model version."""
-    return dict(reading(generate_latest(metrics.registry).decode()).rules())
+    return reading(generate_latest(metrics.registry).decode()).rules()
 
 
 def looked(holder: Champion) -> list[str]:
@@ -97,7 +97,7 @@ def test_a_model_that_decides_by_cost_takes_over(tmp_path: Path) -> None:
     (sample,) = next(iter(metrics.review_capacity.collect())).samples
     assert (sample.labels, sample.value) == ({"version": manifest.version}, 0.05)
     costs = {"fraud": 15.0, "review": 8.5, "wrong_block": 25.0, "min_block": 0.5}
-    assert rules(metrics) == {manifest.version: {"costs": costs}}
+    assert rules(metrics) == {manifest.version: {"costs": costs, "thresholds": {"review": 0.1, "block": 0.5}}}
 
 
 def test_overridden_thresholds_are_another_version(tmp_path: Path) -> None:

@@ -7,15 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.any_schema import FORM
-from tests.default_payment import ENCODING
+from tests.default_payment import ENCODING, SCHEMA
 from tests.fuzz import examples
 
 from fraudstream.errors import TrainingDataError
 from fraudstream.payment import InvalidPayment
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import make_data
-from trainer.history import COLUMNS, History, read
+from trainer.history import History, read
 
+COLUMNS = (*ENCODING.names, "is_fraud")
 HEADER = ",".join(COLUMNS)
 ROWS = [f"{10 + n}.5,0.{n % 10},{n % 4},{n % 24},{n % 2},{int(n % 5 == 0)}" for n in range(100)]
 
@@ -24,7 +25,7 @@ def history(folder: Path, rows: list[str], header: str = HEADER) -> History:
     """Write and read a history."""
     path = folder / "history.csv"
     path.write_text("\n".join([header, *rows, ""]), encoding="utf-8")
-    return read(path)
+    return read(path, SCHEMA)
 
 
 def refused(folder: Path, rows: list[str], header: str = HEADER) -> str:
@@ -128,8 +129,8 @@ def test_some_rejected_rows_can_be_allowed(tmp_path: Path) -> None:
     assert "line 102, column amount: 'x' must be a valid number (and 1 more rows)" in message
     assert "MAX_REJECTED_ROWS=2" in message
     with pytest.raises(TrainingDataError, match="line 102"):
-        read(tmp_path / "history.csv", 1)
-    assert len(read(tmp_path / "history.csv", 2).labels) == 100
+        read(tmp_path / "history.csv", SCHEMA, 1)
+    assert len(read(tmp_path / "history.csv", SCHEMA, 2).labels) == 100
 
 
 def test_more_mistakes_are_counted(tmp_path: Path) -> None:
@@ -151,16 +152,16 @@ def test_an_empty_file(tmp_path: Path, text: str) -> None:
     path = tmp_path / "history.csv"
     path.write_text(text)
     with pytest.raises(TrainingDataError, match="empty"):
-        read(path)
+        read(path, SCHEMA)
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     """The error explains how to get a history."""
     with pytest.raises(TrainingDataError, match="make data"):
-        read(tmp_path / "none.csv")
+        read(tmp_path / "none.csv", SCHEMA)
     (tmp_path / "folder.csv").mkdir()
     with pytest.raises(TrainingDataError, match="is not a regular file"):
-        read(tmp_path / "folder.csv")
+        read(tmp_path / "folder.csv", SCHEMA)
 
 
 def test_too_few_rows_and_one_class_only(tmp_path: Path) -> None:
@@ -190,7 +191,7 @@ def test_another_encoding(tmp_path: Path) -> None:
     """UTF-16, as some spreadsheets save, is refused."""
     path = tmp_path / "history.csv"
     path.write_text("\n".join([HEADER, *ROWS]), encoding="utf-16")
-    np.testing.assert_array_equal(read(path).matrix, history(tmp_path, ROWS).matrix)
+    np.testing.assert_array_equal(read(path, SCHEMA).matrix, history(tmp_path, ROWS).matrix)
 
 
 @settings(max_examples=examples(50))
@@ -215,4 +216,4 @@ def test_the_sample_history_is_the_output_of_make_data(tmp_path: Path) -> None:
     make_data.write(path)
     committed = Path(__file__).parents[2] / TrainingSettings.from_env({}).data
     assert path.read_bytes() == committed.read_bytes()
-    assert len(read(path).labels) == make_data.ROWS
+    assert len(read(path, SCHEMA).labels) == make_data.ROWS

@@ -1,7 +1,6 @@
 """A manifest's version is derived from its decision rule, and all its other fields are checked before any output."""
 
 import json
-import math
 from pathlib import Path
 from typing import Any
 

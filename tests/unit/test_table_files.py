@@ -15,6 +15,7 @@ from tests.unit.test_artifact import save
 
 from fraudstream.errors import FraudstreamError
 from fraudstream.payment_files.opening import CHUNK_BYTES
+from fraudstream.payment_schema import default_schema
 from trainer import history
 
 
@@ -305,5 +306,5 @@ def test_formats_do_not_change_a_number(
     content = text(delimiter, mark=mark, end=end, cell=quoted, rows=table).encode(encoding)
     path = tmp_path / "some.csv"
     path.write_bytes(gzip.compress(content) if packed else content)
-    found = history.read(path).matrix[ROWS:]
+    found = history.read(path, default_schema()).matrix[ROWS:]
     assert found.tobytes() == np.array([row[:5] for row in rows], dtype=np.float64).tobytes()

@@ -4,7 +4,7 @@ import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import pydantic_core
 from prometheus_client.parser import text_string_to_metric_families
@@ -60,13 +60,17 @@ class Reading:
     limit: dict[str, float] = field(default_factory=dict)
     drifting: dict[str, bool] = field(default_factory=dict)
 
-    def rules(self) -> Iterator[tuple[str, dict[str, Any]]]:
-        """Yield the decision rule of each model version whose numbers are complete: `costs` or `thresholds`."""
+    def rules(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Return the rule of each model version: `thresholds`, `costs`, or both; incomplete ones are left out."""
+        rules: dict[str, dict[str, dict[str, float]]] = {}
         for name, numbers, wanted in (
             ("costs", self.costs, {*_COSTS, "min_block"}),
             ("thresholds", self.thresholds, {REVIEW, BLOCK}),
         ):
-            yield from ((version, {name: found}) for version, found in numbers.items() if found.keys() == wanted)
+            for version, found in numbers.items():
+                if found.keys() == wanted:
+                    rules.setdefault(version, {})[name] = found
+        return rules
 
 
 def reading(text: str) -> Reading:

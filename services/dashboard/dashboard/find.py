@@ -40,39 +40,39 @@ class Finder:
         Raises NoIdError if no payment can have that id, TooManySearchesError, and KafkaError or TimeoutError if Kafka
         is unavailable.
         """
-        payment_id = parse_id(text, self._board.schema)
+        wanted = parse_id(text, self._board.schema)
         if self._searches >= _MOST_SEARCHES:
             raise TooManySearchesError
         self._searches += 1
         try:
-            payments = await self._payments(payment_id)
+            payments = await self._payments(wanted)
         finally:
             self._searches -= 1
         return {
-            "id": str(payment_id),
+            "id": str(wanted),
             "payments": payments,
-            "dead_letters": self._board.dead_with_key(str(payment_id)),
+            "dead_letters": self._board.dead_with_key(str(wanted)),
             "searched": len(self._board.recent),
             "since": self._board.found_since_s,
             "schema": described(self._board.schema),
             "rules": self._board.replicas.rules(),
         }
 
-    async def _payments(self, payment_id: int | str) -> list[dict[str, Any]]:
+    async def _payments(self, wanted: int | str) -> list[dict[str, Any]]:
         try:
             await asyncio.wait_for(self._turn.acquire(), _ANSWER_S)
         except TimeoutError:
             raise TooManySearchesError from None
         try:
             async with asyncio.timeout(_ANSWER_S):
-                return [payment async for payment in self._read(payment_id)]
+                return [payment async for payment in self._read(wanted)]
         finally:
             self._turn.release()
 
-    async def _read(self, payment_id: int | str) -> AsyncIterator[dict[str, Any]]:
+    async def _read(self, wanted: int | str) -> AsyncIterator[dict[str, Any]]:
         board = self._board
-        for place in board.recent.find(payment_id, _MOST):
+        for place in board.recent.find(wanted, _MOST):
             record = await record_at(self._kafka, self._topic, place.partition, place.offset, _RECORD_MS)
             payment = board.scored.read(record.value) if record else None
-            if record and payment and payment.id == payment_id:
+            if record and payment and payment.id == wanted:
                 yield shown(payment, board.schema, record.timestamp)

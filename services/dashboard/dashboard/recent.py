@@ -44,16 +44,16 @@ class Recent:
         self._partitions[slots] = partition
         self._added += len(ids)
 
-    def find(self, payment_id: int | str, most: int) -> list[Place]:
+    def find(self, wanted: int | str, most: int) -> list[Place]:
         """Return the places of payments with that id, the last added first, at most `most`.
 
         Two texts have equal hashes once in 10^13 searches: the caller compares the id of the record.
         """
-        found = np.flatnonzero(self._ids[: len(self)] == _number(payment_id))
+        found = np.flatnonzero(self._ids[: len(self)] == _number(wanted))
         age = (self._added - 1 - found) % len(self._ids)
         newest = found[np.argsort(age)][:most]
         return [Place(int(self._partitions[slot]), int(self._offsets[slot])) for slot in newest]
 
 
-def _number(payment_id: int | str) -> int:
-    return payment_id if isinstance(payment_id, int) else hash(payment_id)
+def _number(wanted: int | str) -> int:
+    return wanted if isinstance(wanted, int) else hash(wanted)

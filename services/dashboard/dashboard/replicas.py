@@ -117,7 +117,7 @@ class Replicas:
         if not any(owner == target for owner, _ in self._replicas):
             self._replicas[target, _NO_ADDRESS] = _unreachable(target, now_s)
         for reading in self._scorers():
-            for version, rule in reading.rules():
+            for version, rule in reading.rules().items():
                 self._rules.pop(version, None)
                 self._rules[version] = rule
         for version in list(self._rules)[:-_RULES]:
@@ -145,7 +145,7 @@ class Replicas:
         return any(reading.model_refused for reading in self._scorers())
 
     def rules(self) -> dict[str, dict[str, Any]]:
-        """Return the decision rule of each model that decides or has decided, by version: costs or thresholds."""
+        """Return the decision rule of each model that decides or has decided, by version."""
         return dict(self._rules)
 
     def other_layouts(self, layout: str) -> list[dict[str, str]]:

@@ -32,13 +32,13 @@ def update_models(metrics: ScorerMetrics, champion: Champion, challenger: Challe
 
 
 def _update_rule(metrics: ScorerMetrics, model: FraudModel) -> None:
-    """Update the numbers by which the model decides: its costs, or its thresholds."""
+    """Update the numbers by which the model decides: its thresholds, and its costs if it has any."""
     for gauge in (metrics.cost, metrics.min_block_probability, metrics.threshold):
         gauge.clear()
     version, costs = model.version, model.costs
+    metrics.threshold.labels(version, REVIEW).set(model.thresholds.review)
+    metrics.threshold.labels(version, BLOCK).set(model.thresholds.block)
     if costs is None:
-        metrics.threshold.labels(version, REVIEW).set(model.thresholds.review)
-        metrics.threshold.labels(version, BLOCK).set(model.thresholds.block)
         return
     for kind, cost in (("fraud", costs.fraud), ("review", costs.review), ("wrong_block", costs.wrong_block)):
         metrics.cost.labels(version, kind).set(cost)

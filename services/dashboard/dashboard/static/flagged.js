@@ -3,7 +3,7 @@
 import { decisionBadge } from './decisions.js';
 import { el, setText } from './dom.js';
 import { fieldOf, fieldText } from './fields.js';
-import { amountShort, isoClock, probability } from './format.js';
+import { amountShort, isoClock, lowered, probability } from './format.js';
 import { cell, LiveTable } from './tables.js';
 import { plain } from './untrusted.js';
 
@@ -67,6 +67,6 @@ function amountCell(payment, field) {
   if (!field) return [];
   const value = payment.fields[field.name];
   const node = cell('number', el('span', { title: fieldText(field, value) }, typeof value === 'number' ? amountShort(value) : fieldText(field, value)));
-  node.dataset.label = plain(field.label).toLowerCase();
+  node.dataset.label = lowered(plain(field.label));
   return [node];
 }

@@ -93,8 +93,11 @@ export function isoFull(iso) {
   return Number.isNaN(time) ? NONE : dateTime.format(time);
 }
 
-/** Formats a field's name for display: "failed_logins" → "failed logins". */
+/** Formats a field's name for display: "card_country" → "card country". */
 export const words = (name) => name.replaceAll('_', ' ');
+
+/** Returns a label for the middle of a sentence: "Amount" → "amount". */
+export const lowered = (label) => label.replace(/^./u, (first) => first.toLowerCase());
 
 /** Truncates a long text. */
 export const shortened = (text, length) => (text.length > length ? `${text.slice(0, length)}…` : text);

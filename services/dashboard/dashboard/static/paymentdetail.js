@@ -4,7 +4,7 @@ import { decisionBadge } from './decisions.js';
 import { el } from './dom.js';
 import { facts, moment } from './facts.js';
 import { amountOf, fieldNode, fieldOf } from './fields.js';
-import { duration, NONE, probability, words } from './format.js';
+import { duration, lowered, NONE, probability, words } from './format.js';
 import { explanation, formula, limits } from './rule.js';
 import { plain } from './untrusted.js';
 
@@ -59,8 +59,8 @@ function limit([decision, at]) {
 function because(rule, payment, amount, field) {
   const text = explanation(rule, payment, amount);
   if (!text) return [];
-  return [el('h3', {}, 'Decision'), el('p', { 'data-testid': 'because' }, text),
-    rule.costs ? el('p', { class: 'key' }, formula(rule, plain(field.label).toLowerCase())) : ''];
+  const computed = formula(rule, amount, field ? lowered(plain(field.label)) : '');
+  return [el('h3', {}, 'Decision'), el('p', { 'data-testid': 'because' }, text), computed ? el('p', { class: 'key' }, computed) : ''];
 }
 
 function reasons(list) {
@@ -70,8 +70,9 @@ function reasons(list) {
     const bar = el('i', { class: reason.contribution < 0 ? 'down' : 'up' });
     bar.style.width = `${most ? (Math.abs(reason.contribution) / most) * 100 : 0}%`;
     const sign = reason.contribution < 0 ? '−' : '+';
-    return el('li', { title: `${plain(words(reason.field))}: contribution to the log-odds` },
-      el('span', {}, plain(reason.text)), el('b', {}, `${sign}${Math.abs(reason.contribution).toFixed(2)}`), el('span', { class: 'track' }, bar));
+    const text = plain(reason.text);
+    return el('li', { title: `${text}\n${plain(words(reason.field))}: contribution to the log-odds` },
+      el('span', {}, text), el('b', {}, `${sign}${Math.abs(reason.contribution).toFixed(2)}`), el('span', { class: 'track' }, bar));
   }), el('li', { class: 'key' }, 'Contributions to the log-odds: + makes fraud more likely, − less likely.'));
 }
 

@@ -1,14 +1,14 @@
-// The rule by which a model decides: the least expected cost of each payment, or thresholds of the probability.
+// The rule by which a model decides: the least expected cost of each payment, or thresholds of the probability where there is no amount.
 
 import { decimal, probability as formatted } from './format.js';
 
 /**
- * Returns the lowest probabilities at which a payment of this amount is reviewed and blocked; null where it never is. The server's
- * rule is `{ costs: { fraud, review, wrong_block, min_block } }` or `{ thresholds: { review, block } }`.
+ * Returns the lowest probabilities at which a payment of this amount is reviewed and blocked; null where it never is, or where that
+ * is not known. The server's rule is `{ costs: { fraud, review, wrong_block, min_block }, thresholds: { review, block } }`: a model has
+ * thresholds, and perhaps costs, by which it decides on payments that have an amount.
  */
 export function limits(rule, amount) {
-  if (rule.thresholds) return rule.thresholds;
-  if (amount === null) return { review: null, block: null };
+  if (!isByCost(rule, amount)) return rule.thresholds ?? { review: null, block: null };
   const { fraud, review, wrong_block: wrongBlock, min_block: minBlock } = rule.costs;
   const loss = amount + fraud;
   if (loss <= 0) return { review: null, block: null };
@@ -16,13 +16,13 @@ export function limits(rule, amount) {
   return { review: review / loss < Math.min(block, 1) ? review / loss : null, block: block < 1 ? block : null };
 }
 
-/** Returns the decision of a payment explained in money, or by the thresholds; empty if its amount is missing. */
+/** Returns the decision of a payment explained in money, or by the thresholds; empty if they are not known. */
 export function explanation(rule, payment, amount) {
-  if (rule.thresholds) {
+  if (!isByCost(rule, amount)) {
+    if (!rule.thresholds) return '';
     const { review, block } = rule.thresholds;
     return `Reviewed from a probability of ${formatted(review)}, blocked from ${formatted(block)}.`;
   }
-  if (amount === null) return '';
   const { fraud, review, wrong_block: wrongBlock, min_block: minBlock } = rule.costs;
   const loss = payment.fraud_probability * (amount + fraud);
   const block = (1 - payment.fraud_probability) * wrongBlock;
@@ -31,11 +31,15 @@ export function explanation(rule, payment, amount) {
     + (isBlockRefused ? ` Nothing is blocked below a probability of ${decimal(minBlock)}.` : '');
 }
 
-/** Returns how the expected costs are computed; empty for thresholds. */
-export function formula(rule, label) {
-  if (rule.thresholds) return '';
+/** Returns how the expected costs of a payment are computed; empty where thresholds decide. */
+export function formula(rule, amount, label) {
+  if (!isByCost(rule, amount)) return '';
   const { fraud, wrong_block: wrongBlock } = rule.costs;
   return `Loss: probability × (${label} + ${money(fraud)}). Block: (1 − probability) × ${money(wrongBlock)}. The cheapest decision is taken.`;
+}
+
+function isByCost(rule, amount) {
+  return Boolean(rule.costs) && amount !== null;
 }
 
 function money(cost) {

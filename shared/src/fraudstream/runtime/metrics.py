@@ -177,7 +177,7 @@ class ScorerMetrics(ServiceMetrics):
         )
         self.threshold = self._gauge(
             "fraudstream_threshold",
-            "Lowest probability of a decision, of the model in use; absent with costs.",
+            "Lowest probability of a decision, of the model in use; with costs, for payments without an amount.",
             "version",
             "decision",
         )
