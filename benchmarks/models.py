@@ -23,11 +23,14 @@ from sklearn.preprocessing import StandardScaler
 from fraudstream.arrays import Floats
 from fraudstream.model import drift_reference as drift
 from fraudstream.model import store
+from fraudstream.model.encoding import Encoding
 from fraudstream.model.fraud_model import Classifier, Thresholds
 from fraudstream.model.manifest import Manifest, read_manifest
+from fraudstream.payment_schema import default_schema
 from fraudstream.simulation import labels, simulate
 from trainer.candidates import candidates
 
+_ENCODING = Encoding.without_levels(default_schema())
 _ROWS = 20_000
 _THRESHOLDS = Thresholds(review=0.10, block=0.50)
 _REVIEWED, _BLOCKED = 0.97, 0.99
@@ -70,7 +73,7 @@ def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
         thresholds = Thresholds(*np.quantile(scores, [_REVIEWED, _BLOCKED]).tolist())
         reference = {
             "payment": store.reference_payment(np.median(matrix, axis=0).tolist()),
-            drift.KEY: drift.Reference.of(matrix, scores).as_json(),
+            drift.KEY: drift.Reference.of(_ENCODING, matrix, scores).as_json(),
         }
         for companion, known in (("bare", {}), ("watched", reference)):
             _save(folders[f"{name}_{companion}"], model.classifier, manifest.kind, thresholds, known)
@@ -82,7 +85,7 @@ def _accompany(folders: Mapping[str, Path], matrix: Floats) -> None:
 def _challenge(champion: Path, folder: Path) -> None:
     """Copy the champion's folder, and add a challenger of its kind, trained on other payments."""
     manifest = read_manifest(champion / store.MANIFEST_FILE)
-    fit = next(candidate.fit for candidate in candidates() if candidate.name == manifest.kind)
+    fit = next(candidate.fit for candidate in candidates(_ENCODING) if candidate.name == manifest.kind)
     challenger = _save(folder, fit(*_history(seed=1), 1), manifest.kind)
     shutil.copytree(champion, folder, dirs_exist_ok=True)
     store.challenge(folder, challenger.content_sha256)

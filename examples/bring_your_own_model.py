@@ -16,7 +16,8 @@ from sklearn.model_selection import train_test_split
 
 from fraudstream.model import store
 from fraudstream.model.decision import Costs, Thresholds
-from fraudstream.model.features import FEATURES
+from fraudstream.model.encoding import Encoding
+from fraudstream.payment_schema import default_schema
 
 HISTORY = Path(os.environ.get("TRAINING_DATA", "data/historical_payments.csv"))
 MODELS = Path(os.environ.get("MODELS_DIR", "models"))
@@ -25,7 +26,9 @@ MODELS = Path(os.environ.get("MODELS_DIR", "models"))
 def main() -> None:
     """Train on the history, measure on a part that was held back, save and activate."""
     history = pd.read_csv(HISTORY)
-    matrix, labels = history[list(FEATURES)].to_numpy(dtype=float), history["is_fraud"].to_numpy()
+    columns = {str(name): column.tolist() for name, column in history.items()}
+    encoding = Encoding.of(default_schema(), columns)
+    matrix, labels = encoding.matrix(columns), history["is_fraud"].to_numpy()
     train_matrix, test_matrix, train_labels, test_labels = train_test_split(
         matrix, labels, test_size=0.2, random_state=0, stratify=labels
     )
@@ -36,6 +39,7 @@ def main() -> None:
         MODELS,
         classifier,
         kind="extra_trees",
+        encoding=encoding,
         # the cheapest decision for each payment; without costs, the thresholds decide
         thresholds=Thresholds(review=0.1, block=0.5),
         costs=Costs(fraud=15.0, review=5.0, wrong_block=25.0, min_block=0.5),
@@ -44,7 +48,7 @@ def main() -> None:
         settings="examples/bring_your_own_model.py",
         metrics={"auc": float(auc)},
         # reasons compare a payment with this one
-        reference={"payment": store.reference_payment(np.median(matrix[labels == 0], axis=0))},
+        reference={"payment": store.reference_payment(np.median(matrix[labels == 0], axis=0), encoding)},
     )
     # chosen by a user: the trainer leaves it active
     store.activate(MODELS, manifest.content_sha256, by="user")

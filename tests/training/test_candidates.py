@@ -9,6 +9,8 @@ from threadpoolctl import threadpool_limits
 
 from fraudstream.arrays import Floats, Integers
 from fraudstream.simulation import simulate
+from tests.default_payment import ENCODING, SCHEMA
+from tests.histories import history_of
 from trainer import fit, history
 from trainer.candidates import candidates
 
@@ -47,7 +49,7 @@ def rules(rng: np.random.Generator) -> History:
 
 def shipped(_rng: np.random.Generator) -> History:
     """Return the shipped history: pairs of fields that strengthen each other."""
-    past = history.read(SAMPLE)
+    past = history.read(SAMPLE, SCHEMA)
     return past.matrix, past.labels
 
 
@@ -63,10 +65,11 @@ WINNERS: dict[str, Callable[[np.random.Generator], History]] = {
 def test_each_candidate_wins_somewhere(winner: str) -> None:
     """A candidate that wins nowhere would cost training time only."""
     with threadpool_limits(1):
-        compared = fit.compare(*WINNERS[winner](np.random.default_rng(11)), seed=0)
+        past = history_of(*WINNERS[winner](np.random.default_rng(11)))
+        compared = fit.compare(past, np.arange(len(past.labels)), 0, candidates(ENCODING))
     assert fit.choose(compared).candidate.name == winner
 
 
 def test_every_candidate_has_a_history() -> None:
     """A new candidate must win on a history of its own."""
-    assert [candidate.name for candidate in candidates()] == list(WINNERS)
+    assert [candidate.name for candidate in candidates(ENCODING)] == list(WINNERS)

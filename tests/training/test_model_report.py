@@ -12,10 +12,13 @@ from fraudstream.model import store
 from fraudstream.model.decision import BLOCKED, REVIEWED, Costs
 from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import simulate
+from tests.default_payment import ENCODING, SCHEMA
+from tests.histories import history_of
 from trainer import history, make_data, train
 from trainer.candidates import candidates
 from trainer.report import decisions, facts, files, page
-from trainer.study import Study, fitted, study
+from trainer.sampling import fitted
+from trainer.study import Study, study
 
 PICTURES = {"ranking", "reliability", "scores", "costs", "effects", "candidates"}
 SETTINGS = TrainingSettings.from_env({})
@@ -46,7 +49,7 @@ class Balance(HTMLParser):
 def small(folder: Path) -> history.History:
     """Provide a simulated history of 1,000 payments."""
     make_data.write(folder / "history.csv", rows=1_000, seed=1)
-    return history.read(folder / "history.csv")
+    return history.read(folder / "history.csv", SCHEMA)
 
 
 def test_training_writes_a_page_and_its_pictures(tmp_path: Path) -> None:
@@ -81,13 +84,13 @@ def gathered(past: history.History, folder: Path, settings: TrainingSettings = S
     """Return the facts of a history, and its study."""
     with threadpool_limits(1):
         found = study(past, settings)
-        classifier = fitted(found.chosen.candidate, past.matrix, past.labels, 0)
+        classifier = fitted(found.chosen.candidate, past, np.arange(len(past.labels)), 0)
     manifest = store.save(
         folder / "models",
         classifier,
         kind=found.chosen.candidate.name,
         thresholds=found.thresholds,
-        costs=found.rule,
+        costs=found.rule if isinstance(found.rule, Costs) else None,
         review_capacity=settings.review_capacity,
         training_sha256=past.sha256,
         training_rows=len(past.labels),
@@ -104,7 +107,7 @@ def test_the_truth_is_known_only_for_the_sample(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(make_data, "sha256", lambda: past.sha256)
     known, found = gathered(past, tmp_path)
     assert known.truth is not None
-    assert len(known.truth) == len(past.labels) == len(found.compared_labels) + len(found.held_out)
+    assert len(known.truth) == len(past.labels) == len(found.compared) + len(found.held_out)
     assert files.draw(known).keys() == PICTURES
 
 
@@ -136,13 +139,13 @@ def test_the_decisions_are_explained(tmp_path: Path, env: dict[str, str], expect
 
 def test_the_page_describes_each_candidate() -> None:
     """Every candidate has a description."""
-    assert all(page._kind(candidate.name) != page._kind("another") for candidate in candidates())
+    assert all(page._kind(candidate.name) != page._kind("another") for candidate in candidates(ENCODING))
 
 
 def test_the_sample_is_recognised() -> None:
     """The shipped file has the bytes that the generator writes."""
     shipped = Path(__file__).parents[2] / "data" / "historical_payments.csv"
-    assert history.read(shipped).sha256 == make_data.sha256()
+    assert history.read(shipped, SCHEMA).sha256 == make_data.sha256()
 
 
 def test_a_poor_history_is_drawn(tmp_path: Path) -> None:
@@ -150,7 +153,7 @@ def test_a_poor_history_is_drawn(tmp_path: Path) -> None:
     matrix = simulate(np.random.default_rng(5), 100).matrix()
     matrix[:, 0], matrix[:, 2], matrix[:, 3], matrix[:, 4] = 10.0, 0.0, 7.0, 0.0
     labels = (np.arange(100) % 10 == 0).astype(np.int64)
-    poor, _ = gathered(history.History(matrix=matrix, labels=labels, sha256="0" * 64), tmp_path)
+    poor, _ = gathered(history_of(matrix, labels), tmp_path)
     assert files.draw(poor).keys() == PICTURES
 
 
@@ -161,6 +164,6 @@ def test_a_wide_history_is_drawn(tmp_path: Path) -> None:
     matrix[:, 0] = 10 ** rng.uniform(-2, 8, 1_000)
     matrix[:, 2] = np.floor(10 ** rng.uniform(0, 4, 1_000))
     labels = (matrix[:, 0] > 1e7).astype(np.int64)
-    wide, _ = gathered(history.History(matrix=matrix, labels=labels, sha256="0" * 64), tmp_path)
+    wide, _ = gathered(history_of(matrix, labels), tmp_path)
     for name, content in files.draw(wide).items():
         (tmp_path / f"{name}.png").write_bytes(content)

@@ -11,8 +11,9 @@ from threadpoolctl import threadpool_limits
 from fraudstream.arrays import Floats, Integers
 from fraudstream.model.encoding import Encoding
 from fraudstream.payment_schema import parse
+from tests.histories import history_of
 from trainer import fit
-from trainer.schema_candidates import candidates
+from trainer.candidates import candidates
 
 TRAINED, FRESH = 20_000, 200_000
 
@@ -185,10 +186,12 @@ def measure(mechanism: Callable[[Drawn], Floats], seed: int) -> tuple[str, float
     past, fresh = draw(rng, TRAINED), draw(rng, FRESH)
     probabilities, truth = (1.0 / (1.0 + np.exp(-mechanism(drawn))) for drawn in (past, fresh))
     labels, outcomes = ((rng.random(len(p)) < p).astype(np.int64) for p in (probabilities, truth))
-    encoding = Encoding.of(parse(SCHEMA, "payment.toml"), past.columns())
+    schema = parse(SCHEMA, "payment.toml")
+    encoding = Encoding.of(schema, past.columns())
     matrix = encoding.matrix(past.columns())
     with threadpool_limits(1):  # as the trainer does
-        chosen = fit.choose(fit.compare(matrix, labels, 0, candidates(encoding)))
+        history = history_of(matrix, labels, schema=schema, encoding=encoding)
+        chosen = fit.choose(fit.compare(history, np.arange(TRAINED), 0, candidates(encoding)))
         model = chosen.candidate.fit(matrix, labels, 0)
         fraud = model.predict_proba(encoding.matrix(fresh.columns()))[:, 1]
     entropy, loss = (-(truth * np.log(p) + (1.0 - truth) * np.log1p(-p)).mean() for p in (truth, fraud))

@@ -9,8 +9,9 @@ from threadpoolctl import threadpool_limits
 from fraudstream.arrays import Floats, Integers
 from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import labels, simulate
-from trainer.history import History
-from trainer.study import calibrated, fitted, study
+from tests.histories import history_of
+from trainer.sampling import fitted
+from trainer.study import calibrated, study
 
 
 def wide_and_rare(rng: np.random.Generator) -> tuple[Floats, Integers]:
@@ -41,8 +42,9 @@ def test_a_hard_history_still_gives_a_model(draw: Callable[[np.random.Generator]
     """Probabilities are valid, and thresholds separate."""
     matrix, outcomes = draw(np.random.default_rng(11))
     with threadpool_limits(1):  # as the trainer does
-        found = study(History(matrix=matrix, labels=outcomes, sha256="0" * 64), TrainingSettings.from_env({}))
-        classifier = calibrated(fitted(found.chosen.candidate, matrix, outcomes, 0), found.calibration)
+        past = history_of(matrix, outcomes)
+        found = study(past, TrainingSettings.from_env({}))
+        classifier = calibrated(fitted(found.chosen.candidate, past, np.arange(len(outcomes)), 0), found.calibration)
     fraud = classifier.predict_proba(matrix)[:, 1]
     assert ((fraud >= 0) & (fraud <= 1)).all()
     assert fraud[outcomes == 1].mean() > 3 * fraud[outcomes == 0].mean()

@@ -53,7 +53,7 @@ def test_from_history_to_active_model(env: dict[str, str], capsys: pytest.Captur
     assert model.score(simulate(np.random.default_rng(0), 10).matrix()).shape == (10,)
     assert manifest.training_rows == ROWS
     assert {"log_loss", "auc", "average_precision", "calibration_error"} <= manifest.metrics.keys()
-    reference = Reference.read(manifest.reference)
+    reference = Reference.read(manifest.reference, model.encoding)
     assert reference is not None
     assert reference.hours.sum() == ROWS
     assert f"version={manifest.version}" in capsys.readouterr().out

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from tests.default_payment import ENCODING
 from threadpoolctl import threadpool_limits
 
 from fraudstream.model.curves import Basis
@@ -11,7 +12,9 @@ from trainer import candidates, fit
 
 def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
     """The best one does not win by a small margin."""
-    lines, curves, boosting = (candidates.Candidate(name=name, fit=candidates.candidates()[0].fit) for name in "abc")
+    lines, curves, boosting = (
+        candidates.Candidate(name=name, fit=candidates.candidates(ENCODING)[0].fit) for name in "abc"
+    )
     compared = [
         fit.Comparison(candidate=one, log_loss=0.1 + excess, excess=excess, standard_error=error, fraud=np.empty(0))
         for one, excess, error in ((lines, 0.2, 0.1), (curves, 0.05, 0.1), (boosting, 0.0, 0.0))
@@ -19,7 +22,7 @@ def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
     assert fit.choose(compared).candidate is curves
 
 
-@pytest.mark.parametrize("candidate", candidates.candidates(), ids=lambda candidate: candidate.name)
+@pytest.mark.parametrize("candidate", candidates.candidates(ENCODING), ids=lambda candidate: candidate.name)
 def test_each_candidate_can_be_fitted_to_a_poor_history(candidate: candidates.Candidate) -> None:
     """The history has ten frauds in a hundred payments, one hour, one amount."""
     matrix = simulate(np.random.default_rng(5), 100).matrix()

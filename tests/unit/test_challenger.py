@@ -19,7 +19,9 @@ from fraudstream.runtime.log_on_change import Every
 from fraudstream.simulation import simulate
 from scorer.challenger import Challenger
 
-MATRIX = simulate(np.random.default_rng(0), 1_000).matrix()
+SIMULATED = simulate(np.random.default_rng(0), 1_000)
+MATRIX = SIMULATED.matrix()
+PAYMENTS = SIMULATED.columns()
 Predict = Callable[[int], float]
 
 
@@ -59,13 +61,13 @@ def test_compared_once_a_minute() -> None:
     clock = Clock(1_000.0)
     challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, lambda: clock.go(0.001)))
     challenger._report = Every(60.0, clock)
-    shadow = challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
+    shadow = challenger.score(PAYMENTS, SIMULATED.amount, CHAMPION, CHAMPION.score(MATRIX))
     assert shadow is not None
     assert shadow.version == "challenger"
     assert shadow.probabilities.tolist() == [0.2] * len(MATRIX)
     clock.go(60)
     with capture_logs() as lines:
-        challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
+        challenger.score(PAYMENTS, SIMULATED.amount, CHAMPION, CHAMPION.score(MATRIX))
     (line,) = lines
     assert (line["payments"], line["same_decision"]) == (2_000, 0.0)
     assert line["log_odds_shift"] == pytest.approx(np.log(0.25) - np.log(0.05 / 0.95), abs=1e-3)
@@ -85,8 +87,8 @@ def test_left_out_for_a_minute(fault: str) -> None:
     challenger = Challenger(load=none, now=clock, spent=clock, model=model("challenger", 0.2, on_call))
     for _ in range(2):
         with capture_logs() as lines:
-            challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX))
-            assert challenger.score(MATRIX, CHAMPION, CHAMPION.score(MATRIX)) is None
+            challenger.score(PAYMENTS, SIMULATED.amount, CHAMPION, CHAMPION.score(MATRIX))
+            assert challenger.score(PAYMENTS, SIMULATED.amount, CHAMPION, CHAMPION.score(MATRIX)) is None
         assert [line["event"] for line in lines if line["event"] != "challenger compared"] == ["challenger paused"]
         clock.go(61)
 
@@ -106,12 +108,12 @@ def test_follows_the_folder(tmp_path: Path) -> None:
     assert events() == ["challenger changed"]
     champion = store.load(tmp_path, store.NO_PINS)[0]
     assert champion.version == second.version
-    shadow = challenger.score(MATRIX, champion, champion.score(MATRIX))
+    shadow = challenger.score(PAYMENTS, SIMULATED.amount, champion, champion.score(MATRIX))
     assert shadow is not None
     assert shadow.version == first.version
     store.challenge(tmp_path, second.content_sha256)
     assert events() == ["challenger changed"]
-    assert challenger.score(MATRIX, champion, champion.score(MATRIX)) is None
+    assert challenger.score(PAYMENTS, SIMULATED.amount, champion, champion.score(MATRIX)) is None
     (tmp_path / store.VERSIONS / second.content_sha256 / store.MODEL_FILE).write_bytes(b"no")
     assert events() == ["challenger refused"]
     assert events() == []

@@ -5,7 +5,7 @@ import json
 import numpy as np
 from structlog.testing import capture_logs
 from tests.default_payment import ENCODING, SCHEMA
-from tests.scores import Record
+from tests.scores import FORMAT, Record
 from tests.unit.test_scoring import AT, TOPICS, ByRisk
 
 from fraudstream.model.drift_reference import Reference
@@ -15,6 +15,7 @@ from scorer.drift.alarm import DriftAlarm
 from scorer.scoring import Outcome, Scorer
 
 SCORER = Scorer(
+    form=FORMAT,
     model=FraudModel(
         content_sha256="0123456789ab",
         classifier=ByRisk(),

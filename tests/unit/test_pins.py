@@ -69,9 +69,9 @@ class Scene:
             cast("Classifier", Payload(self.trace)),
             kind="test",
             thresholds=Thresholds(review=0.1, block=0.5),
-            training_sha256=history.read(settings.data).sha256,
+            training_sha256=history.read(settings.data, default_schema()).sha256,
             training_rows=ROWS,
-            settings=train.fingerprint(settings),
+            settings=train.fingerprint(settings, default_schema()),
             metrics={},
         )
 

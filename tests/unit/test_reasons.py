@@ -111,7 +111,7 @@ def test_each_field_has_a_text(payment: list[float], texts: list[str]) -> None:
 @pytest.mark.parametrize("name", ["lines", "curves_and_products", "curves_and_products_fine"])
 def test_closed_form_equals_all_coalitions(name: str) -> None:
     """The formula is checked for each kind of curves that the trainer fits."""
-    (candidate,) = [one for one in candidates() if one.name == name]
+    (candidate,) = [one for one in candidates(ENCODING) if one.name == name]
     classifier = candidate.fit(*HISTORY, 0)
     assert isinstance(classifier, CurveLogit)
     matrix = HISTORY[0][:200]

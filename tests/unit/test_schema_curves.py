@@ -16,8 +16,8 @@ from fraudstream.model.curves import Basis, CurveLogit
 from fraudstream.model.encoding import Encoding
 from fraudstream.model.schema_curves import SchemaBasis
 from fraudstream.payment_schema import PaymentSchema, parse
-from fraudstream.simulation import labels, simulate
-from trainer import candidates, schema_candidates
+from fraudstream.simulation import simulate
+from trainer import candidates
 from trainer.candidates import Candidate
 
 DEFAULT = parse((Path(__file__).parents[2] / "data/payment.toml").read_text(encoding="utf-8"), "payment.toml")
@@ -92,20 +92,6 @@ def test_the_default_columns_are_those_of_the_built_in_basis(knots: int, harmoni
     np.testing.assert_allclose(general.expand(fresh), built_in.expand(fresh), rtol=1e-11, atol=1e-12)
 
 
-@pytest.mark.parametrize("number", range(4), ids=[one.name for one in candidates.candidates()])
-def test_the_default_models_are_those_of_the_built_in_candidates(number: int) -> None:
-    """The same history gives the same probabilities."""
-    rng = np.random.default_rng(1)
-    past, fresh = simulate(rng, 3_000).matrix(), simulate(rng, 3_000).matrix()
-    outcomes = labels(rng, past)
-    encoding = Encoding.of(DEFAULT, dict.fromkeys(DEFAULT.fields, ()))
-    built_in, general = candidates.candidates()[number], schema_candidates.candidates(encoding)[number]
-    assert general.name == built_in.name
-    with threadpool_limits(1):
-        expected, found = (one.fit(past, outcomes, 0).predict_proba(fresh) for one in (built_in, general))
-    np.testing.assert_allclose(found, expected, rtol=1e-8)
-
-
 cells = st.one_of(st.floats(), st.sampled_from([np.nan, np.inf, -np.inf, 0.0, 1e308, -1e308, 5e-324, 1.0, 6.0, 7.0]))
 
 
@@ -175,7 +161,7 @@ FIVES = [
 def test_closed_form_equals_all_coalitions(kinds: Sequence[str], number: int) -> None:
     """The shares are those of the enumeration, also with missing values, unseen levels and zeros."""
     encoding, matrix, outcomes = history(kinds)
-    model = fitted(schema_candidates.candidates(encoding)[number], matrix, outcomes)
+    model = fitted(candidates.candidates(encoding)[number], matrix, outcomes)
     strange = np.vstack([matrix[:100], np.full((1, 5), np.nan), np.zeros((1, 5)), np.full((1, 5), 1e9)])
     for reference in (matrix[0], np.full(5, np.nan)):
         slow = reasons.contributions(model.log_odds, strange, reference)
@@ -190,7 +176,7 @@ def test_closed_form_equals_all_coalitions(kinds: Sequence[str], number: int) ->
 def test_every_candidate_can_be_fitted(kinds: Sequence[str]) -> None:
     """One feature of any kind, all kinds, and more features than have all their products; models survive pickling."""
     encoding, matrix, outcomes = history(kinds, 400)
-    for candidate in schema_candidates.candidates(encoding):
+    for candidate in candidates.candidates(encoding):
         with threadpool_limits(1):
             model = candidate.fit(matrix, outcomes, 0)
         strange = np.vstack([matrix[:50], np.full((1, matrix.shape[1]), np.nan)])
@@ -207,7 +193,7 @@ def test_products_are_those_of_the_strongest_pairs() -> None:
     log_odds = 0.8 * matrix[:, 3] + 0.8 * matrix[:, 7] + 0.6 * matrix[:, 3] * matrix[:, 7] + 0.5 * matrix[:, 0] - 2.0
     outcomes = (rng.random(len(matrix)) < 1.0 / (1.0 + np.exp(-log_odds))).astype(np.int64)
     encoding = Encoding.of(schema(kinds), {f"f{number}": [] for number in range(18)})
-    model = fitted(schema_candidates.candidates(encoding)[1], matrix, outcomes)
+    model = fitted(candidates.candidates(encoding)[1], matrix, outcomes)
     firsts, seconds = np.nonzero(model.pairs)
     assert (3, 7) in set(zip(firsts.tolist(), seconds.tolist(), strict=True))
     assert np.abs(model.pairs).max() == abs(model.pairs[3, 7])

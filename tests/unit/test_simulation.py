@@ -4,12 +4,13 @@ import time
 
 import numpy as np
 import pytest
-from fraudstream.model.features import FEATURES, HIGHEST, LOWEST
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
+from tests.any_schema import FORM
+from tests.default_payment import EDGES, FEATURES
 
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment
 from fraudstream.simulation import labels, simulate, true_probability
 
 MANY = 200_000
@@ -21,7 +22,7 @@ def test_every_payment_is_valid_on_the_wire(seed: int, hour: int | None) -> None
     payments = simulate(np.random.default_rng(seed), 20, hour=hour)
     for row in payments.rows():
         fields = ",".join(f'"{name}":{value!r}' for name, value in row.items())
-        assert not isinstance(decode(f'{{"payment_id":1,{fields}}}'.encode()), InvalidPayment)
+        assert not isinstance(FORM.decode(f'{{"payment_id":1,{fields}}}'.encode()), InvalidPayment)
         assert hour is None or row["transaction_hour"] == hour
 
 
@@ -92,7 +93,7 @@ def test_pairs_weigh_more_together(one: dict[str, float], other: dict[str, float
 
 def test_probabilities_are_finite_on_every_valid_payment() -> None:
     """The edges of the contract are included."""
-    edges = np.array(np.meshgrid(*zip(LOWEST, HIGHEST, strict=True))).reshape(len(FEATURES), -1).T
+    edges = np.array(np.meshgrid(*EDGES)).reshape(len(FEATURES), -1).T
     probability = true_probability(edges)
     assert ((probability > 0) & (probability <= 1)).all()
 

@@ -14,7 +14,7 @@ from fraudstream.runtime import logs
 from fraudstream.runtime.run import PRIVATE_UMASK
 from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import LogSettings, ModelSettings, TrainingSettings
-from trainer import history, history_warnings, train
+from trainer import history, train
 
 
 def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
@@ -32,21 +32,18 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def run(schema: PaymentSchema, models: ModelSettings, training: TrainingSettings, *, force: bool) -> None:
-    log = structlog.get_logger("trainer")
-    started = time.monotonic()
+    log, started = structlog.get_logger("trainer"), time.monotonic()
     past = history.read(training.data, schema, training.max_rejected_rows)
-    log.info("history read", file=str(training.data), payments=past.count, features=len(past.encoding.fields))
-    history_warnings.warn(past)
-    match = None if force else train.already_trained(past, training, models.models_dir)
-    if match:
+    log.info("history read", file=str(training.data), payments=past.count, frauds=past.fraud_count)
+    if match := None if force else train.already_trained(past, training, models.models_dir):
         active = train.ensure_active(match, models.models_dir, models.pinned, schema)
         log.info("training skipped", kept=match.version, active=active, why="same history, settings and libraries")
         if active != match.version:
             log.info("another version is active", action=f"fraudstream model promote {match.version}")
         return
-    model = train.train(past, training, models.models_dir)
+    model, folder = train.train(past, training, models.models_dir), str(models.models_dir)
     seconds = round(time.monotonic() - started, 1)
-    log.info("model activated", version=model.version, kind=model.kind, folder=str(models.models_dir), seconds=seconds)
+    log.info("model activated", version=model.version, kind=model.kind, folder=folder, seconds=seconds)
 
 
 if __name__ == "__main__":

@@ -2,20 +2,20 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Protocol
 
 import numpy as np
 from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
 
 from fraudstream.arrays import Floats, Integers
-from fraudstream.model.curves import Basis, CurveLogit, Expansion, logistic_function
+from fraudstream.model.curves import CurveLogit, Expansion, logistic_function
+from fraudstream.model.encoding import Encoding
 from fraudstream.model.fraud_model import Classifier
+from trainer.category_basis import STRENGTH, TINY, category_basis, logistic
 
 Fit = Callable[[Floats, Integers, int], Classifier]
 
-STRENGTH = 0.1
-"""Inverse of the penalty on a curve."""
 PRODUCT_SCALE = 0.3
 """Size of a product's column: the penalty on a product of two curves is stronger than that on a curve."""
 TREES: Mapping[str, Any] = {
@@ -27,7 +27,6 @@ TREES: Mapping[str, Any] = {
     "early_stopping": False,
 }
 """Options of the boosted trees."""
-TINY = np.finfo(np.float64).tiny
 _FEW_PAIRS, _MOST_PAIRS = 10, 66
 """All pairs of five and of twelve features, see `_pairs`."""
 _SIGNIFICANT = 7.88
@@ -51,17 +50,19 @@ class MakeBasis(Protocol):
         """Return the basis, with up to `knots` knots per spline; `strength` is that of the regression on it."""
 
 
-def candidates() -> list[Candidate]:
-    """Return all candidates, those that are simplest and fastest to score first."""
-    return [*regressions(_basis), Candidate(name="boosting", fit=boosting())]
+def candidates(encoding: Encoding) -> list[Candidate]:
+    """Return all candidates for matrices of `encoding`, those that are simplest and fastest to score first.
 
-
-def regressions(make_basis: MakeBasis) -> list[Candidate]:
-    """Return the candidates that are logistic regressions, on the bases of `make_basis`."""
+    Boosted trees split levels into two sets, and send missing values to either side.
+    """
+    make_basis = partial(category_basis, encoding)
+    categorical = [one.kind == "category" for one in encoding.fields]
+    trees = boosting(categorical_features=categorical) if any(categorical) else boosting()
     return [
         Candidate(name="lines", fit=_lines(make_basis)),
         Candidate(name="curves_and_products", fit=_curves_and_products(make_basis, knots=3, strength=STRENGTH)),
         Candidate(name="curves_and_products_fine", fit=_curves_and_products(make_basis, knots=6, strength=1.0)),
+        Candidate(name="boosting", fit=trees),
     ]
 
 
@@ -74,17 +75,6 @@ def boosting(**options: Any) -> Fit:
         return classifier
 
     return fit
-
-
-def logistic(columns: Floats, labels: Integers, strength: float) -> tuple[float, Floats]:
-    """Return the intercept and the weights of a logistic regression; a higher strength C weakens the penalty."""
-    regression = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=200)
-    regression.fit(columns, labels)
-    return float(regression.intercept_[0]), np.ascontiguousarray(regression.coef_[0])
-
-
-def _basis(matrix: Floats, _labels: Integers, *, knots: int, harmonics: int, strength: float) -> Basis:  # noqa: ARG001
-    return Basis.of(matrix, knots=knots, harmonics=harmonics)
 
 
 def _lines(make_basis: MakeBasis) -> Fit:

@@ -15,7 +15,7 @@ from trainer.history import History
 from trainer.sampling import fitted, probabilities
 
 # increase it when the same history and seed give a different model or rule: stored versions then no longer match
-RECIPE = 5
+RECIPE = 6
 MOST_ROWS_COMPARED = 200_000
 """Payments that candidates are compared on; more where frauds are rare."""
 _FRAUDS_COMPARED, _MOST_VALUES_COMPARED = 1_000, 30_000_000
@@ -69,7 +69,8 @@ def compared_rows(history: History, learn: Integers, seed: int) -> Integers:
     if len(learn) <= most:
         return learn
     kept, _ = train_test_split(np.arange(len(labels)), train_size=most, stratify=labels, random_state=seed)
-    return learn[kept]
+    rows: Integers = learn[kept]
+    return rows
 
 
 def choose(comparisons: list[Comparison]) -> Comparison:

@@ -44,6 +44,11 @@ class History:
     """Hash of the file's bytes."""
 
     @property
+    def fraud_count(self) -> int:
+        """Frauds in the sample and beside it."""
+        return int(self.labels.sum()) + len(self.frauds)
+
+    @property
     def has_amounts(self) -> bool:
         """Whether decisions can be by cost: the schema has an amount."""
         return self.schema.amount is not None

@@ -15,8 +15,7 @@ _MISSING = -1.5
 def warn(history: History) -> None:
     """Log each warning that applies."""
     log = structlog.get_logger()
-    frauds = int(history.labels.sum()) + len(history.frauds)
-    if frauds < _FEW_FRAUDS:
+    if (frauds := history.fraud_count) < _FEW_FRAUDS:
         log.warning(
             "few frauds in the history",
             frauds=frauds,

@@ -11,10 +11,10 @@ from fraudstream.model.fraud_model import Classifier, FraudModel, published
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import calibrate, capacity, evaluate, fit, sampling, thresholds
 from trainer.calibrate import CalibrationFunction
+from trainer.candidates import candidates
 from trainer.capacity import Effect
 from trainer.fit import Comparison
 from trainer.history import History
-from trainer.schema_candidates import candidates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -17,7 +17,7 @@ from fraudstream.model.fraud_model import Classifier, FraudModel
 from fraudstream.model.manifest import Libraries, Manifest
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime.settings import TrainingSettings
-from trainer import fit
+from trainer import fit, history_warnings
 from trainer.history import History
 from trainer.study import Study, final_model, study
 from trainer.usual import usual
@@ -32,6 +32,7 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
 
     One thread: the order of sums, and so the bytes, would depend on the machine's number of cores.
     """
+    history_warnings.warn(history)
     with threadpool_limits(1):
         found = study(history, settings)
         model = final_model(history, found, settings.seed)

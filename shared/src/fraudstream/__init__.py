@@ -2,6 +2,7 @@
 
 Public modules, each of which lists its public names in `__all__`:
 
+- `fraudstream.payment_schema`: the declared fields of a payment
 - `fraudstream.payment`: the fields of a payment; messages decoded and encoded
 - `fraudstream.scored_payment`: rows of the CSV and records of `scored-payments`, read
 - `fraudstream.simulation`: simulated payments, and the true probability that each is fraud

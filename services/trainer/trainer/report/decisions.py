@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fraudstream.arrays import Floats
-from fraudstream.model.decision import BLOCKED, REVIEWED, Rule
+from fraudstream.model.decision import BLOCKED, REVIEWED, Rule, Thresholds
 from fraudstream.payment import DECISIONS
 from trainer import thresholds
 from trainer.report.facts import Facts
@@ -27,6 +27,12 @@ def lowest(rule: Rule, amount: float, decision: int) -> float | None:
 def explanation(facts: Facts) -> str:
     """Return the rule as text."""
     costs, rule, capacity = facts.study.costs, facts.study.rule, facts.manifest.review_capacity
+    if isinstance(rule, Thresholds):
+        return (
+            f"Payments have no amount, so the probability alone decides: review from {percent(round(rule.review, 4))}, "
+            f"block from {percent(round(rule.block, 4))}. These are the thresholds of least cost if a missed fraud "
+            f"costs {costs.fraud:g}, a review {costs.review:g} and a wrong block {costs.wrong_block:g}."
+        )
     text = (
         "Each payment gets the decision of least expected cost. With its probability of fraud p, approval costs "
         f"p * (amount + {costs.fraud:g}), a review {costs.review:g}, and a block (1 - p) * {costs.wrong_block:g}; "
@@ -42,11 +48,17 @@ def explanation(facts: Facts) -> str:
     )
 
 
+def tables(facts: Facts) -> list[Table]:
+    """Return the tables of the section."""
+    limits = [by_amount(facts)] if facts.history.has_amounts else []
+    return [*limits, by_decision(facts), by_rule(facts)]
+
+
 def by_amount(facts: Facts) -> Table:
     """Return the limits of the rule for amounts of the history."""
     rows = []
     for name, level in _AMOUNTS.items():
-        amount = float(np.quantile(facts.amounts, level))
+        amount = float(np.nanquantile(facts.history.amounts, level))
         limits = [lowest(facts.study.rule, amount, decision) for decision in (REVIEWED, BLOCKED)]
         rows.append([name, f"{amount:,.2f}", *("never" if at is None else percent(round(at, 4)) for at in limits)])
     return ("amounts of the history", "amount", "reviewed from", "blocked from"), rows
@@ -73,6 +85,10 @@ def by_decision(facts: Facts) -> Table:
     return ("decision", "payments", "share", "frauds", "expected cost", "actual cost"), rows
 
 
+def _rule_name(facts: Facts) -> str:
+    return "the model's thresholds" if isinstance(facts.study.rule, Thresholds) else "least cost of each payment"
+
+
 def by_rule(facts: Facts) -> Table:
     """Return the costs per payment of the rule, of fixed thresholds, and of approving all."""
     costs, limits = facts.study.costs, facts.study.thresholds
@@ -81,7 +97,7 @@ def by_rule(facts: Facts) -> Table:
     review, block = (percent(round(limit, 4)) for limit in (limits.review, limits.block))
     rows = []
     for rule, decisions in (
-        ("least cost of each payment", facts.decisions),
+        (_rule_name(facts), facts.decisions),
         (f"fixed thresholds: review from {review}, block from {block}", fixed),
         ("all approved", np.zeros_like(fixed)),
     ):

@@ -1,12 +1,13 @@
 """Picture of the effect of each field on the probability of fraud."""
 
 import numpy as np
-from fraudstream.model.features import FEATURES
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
 from fraudstream.arrays import Floats, Integers
+from fraudstream.model.encoding import HOURS, EncodedField
+from fraudstream.payment_schema import DeclaredField
 from trainer.fit import log_losses
 from trainer.report import style
 from trainer.report.facts import Facts
@@ -15,45 +16,72 @@ _PAYMENTS = 2_000
 _POINTS = 40
 _SHUFFLES = 3
 _MOST_SHUFFLED = 20_000
-_LABELS = {
-    "amount": "amount (payments' currency)",
-    "country_risk_score": "country risk score (0 to 1)",
-    "failed_logins": "failed logins before the payment",
-    "transaction_hour": "hour of the payment (UTC)",
-    "is_new_device": "device",
-}
-_SHORT = {
-    "amount": "amount",
-    "country_risk_score": "country",
-    "failed_logins": "logins",
-    "transaction_hour": "hour",
-    "is_new_device": "device",
-}
+_FEW_FEATURES = 12
+"""Features up to which the losses are those of _MOST_SHUFFLED payments; with more features, of fewer payments."""
+_MOST_DRAWN = 23
+"""Fields with a panel of their own: those of most importance."""
+_MOST_LEVELS = 12
+_COLUMNS = 3
 
 
 def picture(facts: Facts) -> Figure:
-    """Draw for each field the mean probability if all payments had a value, and the loss if the field is shuffled."""
-    figure, panels = style.panels(2, 3, width=12, height=7)
+    """Draw for each field the mean probability if all payments had a value, and the loss if the field is shuffled.
+
+    Secret fields have no panel, because it would show their values.
+    """
+    increases = _importance(facts)
+    fields = facts.history.encoding.fields
+    drawn = [place for place, one in enumerate(fields) if not facts.history.schema.fields[one.name].secret]
+    if len(drawn) > _MOST_DRAWN:
+        drawn = sorted(sorted(drawn, key=lambda place: -increases[place])[:_MOST_DRAWN])
+    rows = -(-(len(drawn) + 1) // _COLUMNS)
+    figure, panels = style.panels(rows, _COLUMNS, width=12, height=3.5 * rows)
     payments = facts.matrix[_spread(len(facts.matrix), _PAYMENTS)]
     top = 0.0
-    for column, axes in enumerate(panels[:-1]):
-        values = _values(FEATURES[column], facts.matrix[:, column])
-        mean = np.array([_mean(facts, payments, column, value) for value in values])
-        top = max(top, 100 * float(mean.max()))
-        _draw(axes, FEATURES[column], values, 100 * mean)
-    for axes in panels[:-1]:
+    for place, axes in zip(drawn, panels, strict=False):
+        top = max(top, _effect(axes, facts, payments, place))
+    for axes in panels[: len(drawn)]:
         axes.set_ylim(0, 1.08 * top)
-    for axes in (panels[0], panels[3]):
+    for axes in panels[: len(drawn) : _COLUMNS]:
         axes.set_ylabel("mean probability of fraud, %")
-    _importance(panels[-1], facts)
+    _draw_importance(panels[len(drawn)], facts, increases)
+    for axes in panels[len(drawn) + 1 :]:
+        axes.set_visible(False)
     return figure
 
 
-def _values(name: str, column: Floats) -> Floats:
-    low, high = np.quantile(column, [0.005, 0.995])
-    if name == "amount":
+def _effect(axes: Axes, facts: Facts, payments: Floats, place: int) -> float:
+    """Draw the panel of a field, and return the highest mean probability in it, in percent."""
+    one = facts.history.encoding.fields[place]
+    values = _values(one, facts.matrix[:, place])
+    percent = np.array([100 * _mean(facts, payments, place, value) for value in values])
+    declared = facts.history.schema.fields[one.name]
+    axes.set(title=one.name, xlabel=_label(declared, is_amount=one.name == facts.history.schema.amount))
+    _draw(axes, one, declared, values, percent)
+    highest = float(percent.max())
+    if one.may_be_missing and one.kind != "category":
+        missing = 100 * _mean(facts, payments, place, np.nan)
+        axes.axhline(missing, color=style.FAINT, linewidth=1.4, linestyle="--", label="missing")
+        axes.legend(loc="upper left")
+        highest = max(highest, missing)
+    return highest
+
+
+def _values(one: EncodedField, column: Floats) -> Floats:
+    """Return the values that the effect is drawn at."""
+    if one.kind == "category":
+        levels = np.arange(min(len(one.levels), _MOST_LEVELS))
+        missing = [one.codes - 1] if one.may_be_missing else []
+        return np.array([*levels, one.codes - 2, *missing], dtype=np.float64)
+    present = column[~np.isnan(column)]
+    if one.kind == "log":
+        present = present[present > 0.0]
+    if not len(present):
+        return np.ones(1)
+    low, high = np.quantile(present, [0.005, 0.995])
+    if one.kind == "log":
         return np.geomspace(low, high, _POINTS)
-    if name == "country_risk_score":
+    if one.kind == "linear":
         return np.linspace(low, high, _POINTS)
     return np.arange(low, high + 1) if high - low < _POINTS else np.unique(np.linspace(low, high, _POINTS).round())
 
@@ -64,42 +92,64 @@ def _mean(facts: Facts, payments: Floats, column: int, value: float) -> float:
     return float(facts.classifier.predict_proba(changed)[:, 1].mean())
 
 
-def _draw(axes: Axes, name: str, values: Floats, percent: Floats) -> None:
-    axes.set(title=name, xlabel=_LABELS[name])
-    if name == "is_new_device":
-        axes.bar(values, percent, width=0.5, color=style.MODEL)
-        axes.set_xticks(values, ["new" if value else "known" for value in values])
-        axes.set_xlim(-0.6, 1.6)
+def _label(declared: DeclaredField, *, is_amount: bool) -> str:
+    name = declared.name.replace("_", " ")
+    if is_amount:
+        return f"{name} (payments' currency)"
+    if declared.type == "number" and declared.min is not None and declared.max is not None:
+        return f"{name} ({declared.min:g} to {declared.max:g})"
+    return f"{name} ({declared.timezone})" if declared.type == "time" else name
+
+
+def _draw(axes: Axes, one: EncodedField, declared: DeclaredField, values: Floats, percent: Floats) -> None:
+    if one.kind in {"flag", "category"}:
+        places = np.arange(len(values))
+        axes.bar(places, percent, width=0.5, color=style.MODEL)
+        names = [_name(one, declared, int(value)) for value in values]
+        axes.set_xticks(places, names, rotation=0 if one.kind == "flag" else 45)
+        axes.set_xlim(-0.6, len(values) - 0.4)
         return
-    axes.plot(values, percent, color=style.MODEL, marker="o" if name == "failed_logins" else "", markersize=5)
+    axes.plot(values, percent, color=style.MODEL, marker="o" if one.kind == "count" else "", markersize=5)
     axes.fill_between(values, percent, color=style.MODEL, alpha=0.08)
-    if name == "amount":
+    if one.kind == "log":
         axes.set_xscale("log")
         axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    if name == "transaction_hour":
+    if one.kind == "period" and one.period == HOURS:
         axes.set_xticks([0, 6, 12, 18, 23])
 
 
-def _importance(axes: Axes, facts: Facts) -> None:
+def _name(one: EncodedField, declared: DeclaredField, value: int) -> str:
+    """Return the text of a flag, or of a category's code."""
+    if one.kind == "category":
+        # a $ would begin a formula
+        return [*one.levels, "rare", "missing"][value].replace("$", r"\$")
+    if "{}" in declared.words:
+        return "yes" if value else "no"
+    return (declared.words if value else declared.words_if_zero or "no").replace("$", r"\$")
+
+
+def _importance(facts: Facts) -> Floats:
+    """Return by how many percent the log loss rises if the values of each field are shuffled."""
     rng = np.random.default_rng(0)
-    rows = _spread(len(facts.matrix), _MOST_SHUFFLED)
+    features = facts.matrix.shape[1]
+    rows = _spread(len(facts.matrix), _MOST_SHUFFLED * _FEW_FEATURES // max(features, _FEW_FEATURES))
     matrix, labels = facts.matrix[rows], facts.labels[rows]
     baseline = _loss(facts, matrix, labels)
     increases = []
-    for column in range(len(FEATURES)):
+    for column in range(features):
         losses = []
         for _ in range(_SHUFFLES):
             shuffled = matrix.copy()
             shuffled[:, column] = rng.permutation(matrix[:, column])
             losses.append(_loss(facts, shuffled, labels))
         increases.append(100 * (np.mean(losses) / baseline - 1))
-    order = np.argsort(increases)
-    axes.barh(
-        [_SHORT[FEATURES[column]] for column in order],
-        [increases[column] for column in order],
-        color=style.MODEL,
-        height=0.6,
-    )
+    return np.array(increases)
+
+
+def _draw_importance(axes: Axes, facts: Facts, increases: Floats) -> None:
+    order = np.argsort(increases)[-_MOST_DRAWN:]
+    names = [facts.history.encoding.names[place].replace("_", " ") for place in order.tolist()]
+    axes.barh(names, increases[order], color=style.MODEL, height=0.6)
     axes.set(title="Field shuffled", xlabel="increase of log loss, %")
     axes.grid(visible=False, axis="y")
 

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import numpy as np
-from fraudstream.model.features import FEATURES
 
+from fraudstream.arrays import Floats
+from fraudstream.model.encoding import EncodedField
 from trainer.report import decisions
 from trainer.report.facts import Facts
 from trainer.report.style import percent
@@ -61,15 +62,21 @@ _KINDS = {
     "boosting": "gradient-boosted trees",
 }
 _LIMITS = (
-    """The model uses five fields of one payment; it knows no customer, no merchant, and no history of either. It can't
+    """The model uses the fields of one payment; it knows no history of a customer or a merchant beyond these. It can't
         detect fraud that these fields do not show.""",
     """The model was trained on past payments: when fraud changes, train again on newer ones. A probability is only as
         accurate as the outcomes in the history; fraud that was not noticed counts as legitimate.""",
     "A value outside the range of the history is scored as the nearest value in that range.",
     """The decisions assume that a reviewer is right, and that all amounts are in one currency. They are valid for these
         costs only.""",
-    "Country risk can be a proxy for a person's origin: whether its use is fair and lawful is for people to judge.",
+    """A field such as a country can be a proxy for a person's origin: whether its use is fair and lawful is for people
+        to judge.""",
 )
+
+
+_CATEGORY_HEAD = ("category", "levels", "most frequent", "its share", "rare values", "missing")
+_LEVELS = (0.0, 0.01, 0.5, 0.99, 1.0)
+"""Quantiles in the table of the history."""
 
 
 def html(facts: Facts, pictures: Mapping[str, bytes], made: datetime) -> str:
@@ -118,10 +125,7 @@ def _sections(name: str, content: bytes, facts: Facts) -> Sequence[str]:
 
 
 def _decisions(facts: Facts) -> str:
-    tables = "".join(
-        f"<p></p><div class=wide>{_table(head, rows)}</div>"
-        for head, rows in (decisions.by_amount(facts), decisions.by_decision(facts), decisions.by_rule(facts))
-    )
+    tables = "".join(f"<p></p><div class=wide>{_table(head, rows)}</div>" for head, rows in decisions.tables(facts))
     return f"<section><h2>Decisions</h2><p>{markup.escape(decisions.explanation(facts))}</p>{tables}</section>"
 
 
@@ -135,19 +139,45 @@ def _picture(name: str, content: bytes) -> str:
 def _data(facts: Facts) -> str:
     history = facts.history
     frauds = history.matrix[history.labels == 1]
-    levels = [0, 0.01, 0.5, 0.99, 1]
-    rows = [
-        [name, *map(_number, [*np.quantile(column, levels), column.mean(), frauds[:, place].mean()])]
-        for place, (name, column) in enumerate(zip(FEATURES, history.matrix.T, strict=True))
+    shown = [
+        (place, one) for place, one in enumerate(history.encoding.fields) if not history.schema.fields[one.name].secret
     ]
-    head = ["field", "minimum", "1 %", "median", "99 %", "maximum", "mean", "mean of frauds"]
-    count = int(history.labels.sum())
+    numbers = [
+        [one.name, *_quantiles(history.matrix[:, place], frauds[:, place])]
+        for place, one in shown
+        if one.kind != "category"
+    ]
+    head = ["field", "minimum", "1 %", "median", "99 %", "maximum", "mean", "mean of frauds", "missing"]
+    if not any(one.may_be_missing for _, one in shown):
+        head, numbers = head[:-1], [row[:-1] for row in numbers]
+    categories = [[one.name, *_levels(one, history.matrix[:, place])] for place, one in shown if one.kind == "category"]
+    tables = [_table(head, numbers)] if numbers else []
+    if categories:
+        tables.append(_table(_CATEGORY_HEAD, categories))
+    count = history.fraud_count
     summary = (
-        f"{len(history.labels):,} payments, {count:,} of them frauds ({percent(round(history.labels.mean(), 4))}); "
+        f"{history.count:,} payments, {count:,} of them frauds ({percent(round(count / history.count, 4))}); "
         f"{len(facts.study.held_out):,} were held out. The pictures show {len(facts.labels):,} payments, "
         "each scored by a model that was not fitted to it."
     )
-    return f"<section><h2>Training history</h2><p>{summary}</p><div class=wide>{_table(head, rows)}</div></section>"
+    listed = "<p></p>".join(f"<div class=wide>{table}</div>" for table in tables)
+    return f"<section><h2>Training history</h2><p>{summary}</p>{listed}</section>"
+
+
+def _quantiles(column: Floats, frauds: Floats) -> list[str]:
+    """Return quantiles and means of a number, and the share of missing values."""
+    present, of_frauds = column[~np.isnan(column)], frauds[~np.isnan(frauds)]
+    values = [*np.quantile(present, _LEVELS), present.mean()] if len(present) else [np.nan] * (len(_LEVELS) + 1)
+    mean = of_frauds.mean() if len(of_frauds) else np.nan
+    return [*map(_number, [*values, mean]), percent(round(1.0 - len(present) / len(column), 4))]
+
+
+def _levels(one: EncodedField, column: Floats) -> list[str]:
+    """Return a category's number of levels, its most frequent one, and shares."""
+    shares = np.bincount(column.astype(np.int64), minlength=one.codes) / len(column)
+    most = int(shares[: len(one.levels)].argmax()) if one.levels else None
+    frequent = ["", ""] if most is None else [one.levels[most], percent(round(float(shares[most]), 4))]
+    return [str(len(one.levels)), *frequent, *(percent(round(float(share), 4)) for share in shares[-2:])]
 
 
 def _card(facts: Facts) -> str:
@@ -189,4 +219,6 @@ def _readable(name: str) -> str:
 
 
 def _number(value: float) -> str:
+    if np.isnan(value):
+        return ""
     return f"{value:,.0f}" if value == round(value) or abs(value) >= 10_000 else f"{value:.4g}"  # noqa: PLR2004

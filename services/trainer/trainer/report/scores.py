@@ -27,6 +27,7 @@ def picture(facts: Facts) -> Figure:
             label=f"{name} ({len(own):,} payments)",
         )
     amount = float(np.median(facts.amounts))
+    of_amount = f"amount {amount:,.2f}: " if facts.history.has_amounts else ""
     for decision, name, colour in (
         (REVIEWED, "review from", style.REVIEW),
         (BLOCKED, "block from", style.BLOCK),
@@ -40,7 +41,7 @@ def picture(facts: Facts) -> Figure:
             color=colour,
             linewidth=1.4,
             linestyle=(0, (4, 2)),
-            label=f"amount {amount:,.2f}: {name} {style.percent(round(limit, 4))}",
+            label=f"{of_amount}{name} {style.percent(round(limit, 4))}",
         )
     ticks = np.array([1e-5, 1e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999])
     places = np.log(ticks / (1 - ticks))

@@ -1,32 +1,28 @@
-"""Candidate models for the features of any schema, simplest first; for the default schema those of `candidates`."""
-
-from functools import partial
+"""The basis of regressions, with a penalty on the levels of each category that suits the spread of their effects."""
 
 import numpy as np
+from sklearn.linear_model import LogisticRegression
 
 from fraudstream.arrays import Floats, Integers
 from fraudstream.model.curves import logistic_function
 from fraudstream.model.encoding import Encoding
 from fraudstream.model.schema_curves import SchemaBasis
-from trainer.candidates import STRENGTH, TINY, Candidate, boosting, logistic, regressions
 
-__all__ = ["candidates"]
-
+STRENGTH = 0.1
+"""Inverse of the penalty on a curve."""
+TINY = np.finfo(np.float64).tiny
 _LEAST_VARIANCE = 1e-4
 """Of the log-odds of a category's levels: a category without an effect has nearly none in the model."""
 
 
-def candidates(encoding: Encoding) -> list[Candidate]:
-    """Return all candidates for matrices of `encoding`, those that are simplest and fastest to score first.
-
-    Boosted trees split levels into two sets, and send missing values to either side.
-    """
-    categorical = [one.kind == "category" for one in encoding.fields]
-    trees = boosting(categorical_features=categorical)
-    return [*regressions(partial(_basis, encoding)), Candidate(name="boosting", fit=trees)]
+def logistic(columns: Floats, labels: Integers, strength: float) -> tuple[float, Floats]:
+    """Return the intercept and the weights of a logistic regression; a higher strength C weakens the penalty."""
+    regression = LogisticRegression(C=strength, solver="newton-cholesky", max_iter=200)
+    regression.fit(columns, labels)
+    return float(regression.intercept_[0]), np.ascontiguousarray(regression.coef_[0])
 
 
-def _basis(
+def category_basis(
     encoding: Encoding, matrix: Floats, labels: Integers, *, knots: int, harmonics: int, strength: float
 ) -> SchemaBasis:
     """Return the basis in which the penalty on a category's weights suits the spread of its levels' effects.
