@@ -80,5 +80,6 @@ _BULK: dict[str, object] = {"linger.ms": 20, "batch.size": 256 << 10, "queue.buf
 
 def _chunk(rng: np.random.Generator, first: int, count: int) -> Iterator[Payment]:
     simulated = simulate(rng, count)
-    payments = {_FORM.schema.id: range(first, first + count), **simulated.columns()}
-    yield from zip(map(b"%d".__mod__, payments[ID]), _FORM.encode_all(payments), strict=True)
+    ids = range(first, first + count)
+    payments = {_FORM.schema.id: ids, **simulated.columns()}
+    yield from zip(map(b"%d".__mod__, ids), _FORM.encode_all(payments), strict=True)

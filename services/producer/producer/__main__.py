@@ -55,6 +55,7 @@ async def main(stop: asyncio.Event) -> None:
         return
     heartbeat.beat("waiting for Kafka")
     metrics, report = ProducerMetrics(), Report(form, log, settings.rate_per_s, time.monotonic)
+    metrics.set_schema(form.schema)
 
     def delivered(delivery: Delivery) -> None:
         report.add(delivery)
