@@ -220,7 +220,7 @@ def test_another_schema_needs_no_migration(url: str) -> None:
         }
         found = "SELECT transaction_id, amount, logins FROM payments ORDER BY source_offset"
         assert query(database, found) == [("7", 1.5, None), ("a-1", 3.5, 5)]
-        before = query(database, "SELECT * FROM definitions ORDER BY name")
+        before = query(database, "SELECT * FROM archive_definitions ORDER BY name")
     text_logins = parse(
         'id = "transaction_id"\n[fields.transaction_id]\ntype = "text"\n'
         '[fields.logins]\ntype = "text"\nrequired = false\nindex = true',
@@ -233,12 +233,12 @@ def test_another_schema_needs_no_migration(url: str) -> None:
         assert len(_indexes(database)) == 1
         assert query(database, "SELECT SUM(amount) FROM scored_payments WHERE id = 'c'") == [(None,)]
     with opened(url, CARDS) as database:  # the text is in rows of a field that is a number now
-        assert query(database, "SELECT * FROM definitions ORDER BY name") == before
+        assert query(database, "SELECT * FROM archive_definitions ORDER BY name") == before
         assert len(query(database, "SELECT * FROM payments")) == 3
 
 
 def _indexes(database: Database) -> set[str]:
-    found = query(database, "SELECT name FROM definitions WHERE name <> 'payments'")
+    found = query(database, "SELECT name FROM archive_definitions WHERE name <> 'payments'")
     return {name for (name,) in found}
 
 
@@ -391,3 +391,19 @@ def test_the_agreement_of_models_that_decide_by_cost(url: str) -> None:
     assert payments == len(values)
     assert 0.9 < agreed / payments < 0.97
     assert float(agreement) == pytest.approx(agreed / payments, abs=0.02)
+
+
+@pytest.mark.parametrize("kind", ["TABLE payments (x TEXT)", "VIEW payments AS SELECT 'mine' AS x"])
+def test_a_table_or_view_of_others_is_not_replaced(url: str, kind: str) -> None:
+    """Another table or view named `payments` stays, and payments are archived; once it is gone, the view is created."""
+    with opened(url) as database, database.transaction() as connection:
+        connection.exec_driver_sql(f"CREATE {kind}")
+    for _ in range(2):
+        with opened(url, CARDS) as database:
+            write(database, CARDS, [scored_value(CARD)])
+            assert len(query(database, "SELECT x FROM payments")) == kind.startswith("VIEW")
+            assert len(_indexes(database)) == 7
+    with opened(url, CARDS) as database, database.transaction() as connection:
+        connection.exec_driver_sql(f"DROP {kind.partition(' ')[0]} payments")
+    with opened(url, CARDS) as database:
+        assert query(database, "SELECT transaction_id FROM payments") == [("a-1",)]

@@ -38,10 +38,10 @@ def upgrade() -> None:
     dialect.rename_table(connection, _TABLE, PREVIOUS)
     _scored_payments()
     op.create_table(
-        "definitions",
+        "archive_definitions",
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("sha256", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("name", name="definitions_pk"),
+        sa.PrimaryKeyConstraint("name", name="archive_definitions_pk"),
     )
     views.create(connection)
     for grant in grants:
