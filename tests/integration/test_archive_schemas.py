@@ -204,8 +204,8 @@ def test_the_view_finds_payments_by_its_indexes(url: str) -> None:
             where = f"SELECT transaction_id FROM payments WHERE {column} = {value}"  # noqa: S608 - a test
             assert query(database, where) == [("a-1",)], column
             assert "scored_payments_" in plan(database, where), (column, plan(database, where))
-        ranges = "SELECT transaction_id FROM payments WHERE logins > 4 AND created_at < '2027' ORDER BY timestamp DESC LIMIT 20"
-        assert query(database, ranges) == [("a-1",)]
+        ranges = "SELECT transaction_id FROM payments WHERE logins > 4 AND created_at < '2027'"
+        assert query(database, f"{ranges} ORDER BY timestamp DESC LIMIT 20") == [("a-1",)]
 
 
 def test_another_schema_needs_no_migration(url: str) -> None:

@@ -14,7 +14,7 @@ from fraudstream.errors import FraudstreamError
 revision = "0002"
 down_revision = "0001"
 
-PREVIOUS = "scored_payments_0001"
+PREVIOUS, PREVIOUS_ID, PREVIOUS_AMOUNT = "scored_payments_0001", "payment_id", "amount"
 _TABLE = "scored_payments"
 _MOMENT = sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite")
 _DOCUMENT = sa.Text().with_variant(JSONB(), "postgresql")
