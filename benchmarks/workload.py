@@ -5,10 +5,12 @@ from collections.abc import Iterator
 import numpy as np
 from confluent_kafka import Producer
 
-from fraudstream.payment import ID, encode_all
+from fraudstream.payment import PaymentFormat
+from fraudstream.payment_schema import default_schema
 from fraudstream.simulation import simulate
 
 _CHUNK = 50_000
+_FORM = PaymentFormat(default_schema())
 _SEED = 2026
 _FLUSH_S = 120.0
 _TRANSACTION_MS = 900_000
@@ -78,5 +80,6 @@ _BULK: dict[str, object] = {"linger.ms": 20, "batch.size": 256 << 10, "queue.buf
 
 def _chunk(rng: np.random.Generator, first: int, count: int) -> Iterator[Payment]:
     simulated = simulate(rng, count)
-    payments = {ID: range(first, first + count), **simulated.columns()}
-    yield from zip(map(b"%d".__mod__, payments[ID]), encode_all(payments), strict=True)
+    ids = range(first, first + count)
+    payments = {_FORM.schema.id: ids, **simulated.columns()}
+    yield from zip(map(b"%d".__mod__, ids), _FORM.encode_all(payments), strict=True)

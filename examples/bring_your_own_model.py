@@ -26,7 +26,7 @@ MODELS = Path(os.environ.get("MODELS_DIR", "models"))
 def main() -> None:
     """Train on the history, measure on a part that was held back, save and activate."""
     history = pd.read_csv(HISTORY)
-    columns = history.to_dict("list")
+    columns = {str(name): column.tolist() for name, column in history.items()}
     encoding = Encoding.of(default_schema(), columns)
     matrix, labels = encoding.matrix(columns), history["is_fraud"].to_numpy()
     train_matrix, test_matrix, train_labels, test_labels = train_test_split(

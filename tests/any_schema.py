@@ -43,7 +43,7 @@ def rows_of(schema: PaymentSchema) -> st.SearchStrategy[dict[str, Any]]:
             name: values_of(field) if field.required else st.just(field.default) | values_of(field)
             for name, field in schema.fields.items()
         }
-    )
+    ).map(lambda row: {name: row[name] for name in schema.fields})
 
 
 @st.composite

@@ -135,7 +135,7 @@ def query(database: Database, sql: str) -> list[tuple[Any, ...]]:
 
 
 def plan(database: Database, sql: str) -> str:
-    """Return how the database runs a query, if reading the whole table is no choice."""
+    """Return how the database runs a query if it may not read the whole table."""
     with database.transaction() as connection:
         if connection.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL enable_seqscan = off"))

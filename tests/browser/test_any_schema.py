@@ -243,8 +243,8 @@ def test_long_names_and_texts_keep_the_layout(make_page: MakePage, width: int) -
         heights = page.locator(".facts.fields > div").evaluate_all("nodes => nodes.map((node) => node.offsetHeight)")
         assert len(heights) == len(schema.fields) - 1
         assert len({*heights}) == 1
-        widths = "[...document.querySelectorAll('dialog, main')].every((node) => node.scrollWidth <= node.clientWidth)"
-        assert page.evaluate(widths) is True
+        parts = "[...document.querySelectorAll('dialog, main, #detail-title')]"
+        assert page.evaluate(f"{parts}.every((node) => node.scrollWidth <= node.clientWidth)") is True
         assert page.evaluate("document.scrollingElement.scrollWidth <= innerWidth") is True
 
 

@@ -1,11 +1,17 @@
 """The dashboard through changes of its topics, and its HTTP answers, without a browser."""
 
+import json
 import urllib.request
+from pathlib import Path
+from urllib.parse import urlencode
 
+from fraudstream.payment_schema import default_schema
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import Dashboard, now, scored, snapshot
 from tests.integration.scorer import Message, Surroundings
 from tests.integration.topic import add_partitions, delete_records
+
+EXAMPLE = Path(__file__).parents[2] / "examples" / "cards"
 
 
 def shown(dashboard: Dashboard) -> int:
@@ -47,6 +53,30 @@ def test_retention_that_is_faster_than_the_dashboard(surroundings: Surroundings)
         delete_records(surroundings.bootstrap, topic, {0: 16, 1: 15, 2: 15, 3: 15})
         dashboard.service.resume()
         wait_until(lambda: shown(dashboard) == 60, 60, "5 more of each partition")
+
+
+def test_a_payment_of_another_schema_is_found_by_its_text_id(surroundings: Surroundings) -> None:
+    """The dashboard reads PAYMENT_SCHEMA; a scorer that holds another schema is reported."""
+    settings = {"PAYMENT_SCHEMA": str(EXAMPLE / "payment.toml")}
+    message = json.loads((EXAMPLE / "messages.jsonl").read_text(encoding="utf-8").partition("\n")[0])
+    identity = "a/b?c=d&e#f %2e.."
+    record = scored(0, now(), **message | {"transaction_id": identity})
+    with (
+        surroundings.assigned_scorer(METRICS_PORT="0") as scorer,
+        surroundings.service("dashboard", METRICS_PORT="0", DASHBOARD_PORT="0", **settings) as same,
+        Dashboard(surroundings, [scorer, same], **settings) as dashboard,
+    ):
+        surroundings.send([record], "SCORED_TOPIC")
+        wait_until(lambda: shown(dashboard) == 1, 30, "the payment")
+        address = f"{dashboard.url}/api/payments?{urlencode({'id': identity})}"
+        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own http URL
+            found = json.load(answer)
+        assert [payment["id"] for payment in found["payments"]] == [identity]
+        assert found["payments"][0]["fields"]["merchant_category"] == message["merchant"]["category"]
+        assert len(found["schema"]["fields"]) == 28
+        wait_until(lambda: snapshot(dashboard.url)["other_layouts"] != [], 30, "the scorer's schema")
+        (other,) = snapshot(dashboard.url)["other_layouts"]
+        assert other["layout"] == default_schema().layout
 
 
 def test_a_wrong_setting_is_named(surroundings: Surroundings) -> None:

@@ -6,14 +6,13 @@ import time
 
 import pytest
 
-from fraudstream.payment import Payment
 from tests.batches import HEADER_BYTES, Sent, batch, with_crc
 from tests.integration.archive import Archive
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import Dashboard
 from tests.integration.scorer import Message, Surroundings
 from tests.produce import RawProducer
-from tests.scores import PAYMENT, One, scored_values
+from tests.scores import PAYMENT, One, Payment, scored_values
 
 TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")
 ID, AMOUNT, KEY, TEXT = 918_273_645_546, 73_519.28, b"key-of-qzxv", "text-of-qzxv"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from aiokafka.partitioner import murmur2
 
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment
 from tests.conftest import Names
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
@@ -16,6 +16,7 @@ from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 from tests.integration.topic import alter_config, read_all
 from tests.oracle import Record
+from tests.scores import FORMAT
 
 PARTITIONS = 3
 pytestmark = pytest.mark.partitions(PARTITIONS)
@@ -43,7 +44,7 @@ def test_limit(surroundings: Surroundings) -> None:
     """Exactly that many payments are sent, each id once, to the partition that any other client would choose."""
     service = run_producer(surroundings, PAYMENTS_PER_SECOND="50000", PAYMENT_LIMIT="20011")
     records = sent(surroundings)
-    payments = [decode(record.value) for record in records]
+    payments = [FORMAT.payment.decode(record.value) for record in records]
     assert len(records) == 20_011
     assert len({payment["payment_id"] for payment in payments if not isinstance(payment, InvalidPayment)}) == 20_011
     for record in records:
@@ -91,7 +92,7 @@ def test_malformed(surroundings: Surroundings) -> None:
     run_producer(
         surroundings, PAYMENTS_PER_SECOND="10000", PAYMENT_LIMIT="1000", MALFORMED_RATE="0.3", SIMULATION_SEED="1"
     )
-    results = [decode(record.value) for record in sent(surroundings)]
+    results = [FORMAT.payment.decode(record.value) for record in sent(surroundings)]
     assert len(results) == 1_000
     assert sum(isinstance(result, InvalidPayment) for result in results) == pytest.approx(300, abs=60)
 

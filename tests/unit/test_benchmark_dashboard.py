@@ -5,19 +5,19 @@ import json
 from benchmarks import records
 from benchmarks.dashboard import Viewer
 from benchmarks.records import Template
+from tests.scores import FORMAT
 
 from dashboard.board import Board
 from dashboard.records import dead_reason
 from dashboard.replicas import Replicas
-from fraudstream.payment import InvalidPayment, decode
-from fraudstream.scored_payment import scored_payment
+from fraudstream.payment import InvalidPayment
 
 NOW_S = 1_800_000_000
 
 
 def test_reads_the_dashboards_events() -> None:
     """The events have one flagged payment and one dead letter."""
-    board = Board("kafka:9092", Replicas(), NOW_S)
+    board = Board("kafka:9092", FORMAT, Replicas(), NOW_S)
     board.connected(NOW_S, caught_up=True)
     record = records.Record(0, 0, b"1", _template("review").value(records.scored_at(NOW_S + 0.25)), [])
     board.add_scored(0, [record], NOW_S + 1)
@@ -30,15 +30,15 @@ def test_reads_the_dashboards_events() -> None:
 
 def test_templates_are_payments() -> None:
     """The dashboard accepts them once they have a time."""
-    payment = scored_payment(_template("block").value(b"2027-01-15T08:00:00.000Z"))
+    payment = FORMAT.read(_template("block").value(b"2027-01-15T08:00:00.000Z"))
     assert payment is not None
-    assert payment["scored_at"] == "2027-01-15T08:00:00.000Z"
+    assert payment.scored_at == "2027-01-15T08:00:00.000Z"
 
 
 def test_dead_letters_are_true() -> None:
     """The reason and the detail are the scorer's own."""
     letter = records.dead_letter(0, 0)
-    why = decode(letter.value)
+    why = FORMAT.payment.decode(letter.value)
     assert isinstance(why, InvalidPayment)
     assert dead_reason(letter) == why.reason
     assert dict(letter.headers)["dlq.detail"] == why.detail.encode()

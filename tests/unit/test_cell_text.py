@@ -82,8 +82,8 @@ def test_messages_are_read_back(rows: list[tuple[str, str | None, bool | None, i
     form = PaymentFormat(schema())
     columns = dict(zip(("id", "a", "b", "t", "n"), map(list, zip(*rows, strict=True)), strict=True))
     messages = form.encode_all(columns)
-    payments = form.decode_all(messages)
-    assert not any(isinstance(one, InvalidPayment) for one in payments)
+    payments = [one for one in form.decode_all(messages) if not isinstance(one, InvalidPayment)]
+    assert len(payments) == len(messages)
     assert {name: list(column) for name, column in form.columns(payments).items()} == columns
 
 

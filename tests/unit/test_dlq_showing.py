@@ -4,17 +4,20 @@ import json
 import unicodedata
 from hashlib import sha256
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.letters import GOOD, letter_of, letter_record
 from tests.scores import FORMAT
 
 from cli.dlq import showing
-from cli.dlq.lines import export_line
+from cli.dlq.lines import export_line, parse_line
 from fraudstream.dead_letter import (
     REPLAY_OF,
     Replayed,
 )
+from fraudstream.payment import PaymentFormat
+from fraudstream.payment_schema import parse
 from fraudstream.record import Headers
 from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
 
@@ -55,3 +58,45 @@ def test_everything_of_a_letter() -> None:
     assert "only the first 5,000" in showing.text(
         letter_of(letter_record(1, b"x" * 6_000)), [], "dlq", 0, FORMAT.payment, masks=False
     )
+
+
+SECRET = parse('id = "id"\n[fields.id]\ntype = "text"\n[fields.pan]\ntype = "text"\nsecret = true\n', "payment.toml")
+CLEAR = "4111111111111111"
+
+
+def test_secrets_are_masked() -> None:
+    """Key, value and headers have sizes in place of their content; where the message was, and why, is shown."""
+    value = f'{{"pan":"{CLEAR}"}}'.encode()
+    own: Headers = [("pan", CLEAR.encode()), ("null", None), (REPLAY_OF, b"dlq/0/1")]
+    letter = letter_of(letter_record(7, value, own=own, key=CLEAR.encode()), 3)
+    rules = PaymentFormat(SECRET)
+    text = showing.text(letter, [], "dlq", 1_000, rules, masks=True)
+    assert CLEAR not in text
+    for expected in (
+        "masked (16 bytes; --raw shows them)",
+        "pan: masked (16 bytes",
+        "null: null",
+        "replay of  dlq/0/1",
+        "still a dead letter: missing_field: id: Field required",
+        f"value: masked ({len(value)} bytes",
+        "in, partition 0, offset 77",
+    ):
+        assert expected in text, text
+    assert CLEAR in showing.text(letter, [], "dlq", 1_000, rules, masks=False)
+    assert "masked" not in showing.text(letter_of(letter_record(1, None, key=None)), [], "dlq", 0, rules, masks=True)
+    line = export_line(letter, 1_000, (), masks=True)
+    exported = json.loads(line)
+    assert CLEAR not in line
+    assert exported["masked"] is True
+    assert (exported["key_bytes"], exported["value_bytes"]) == (16, len(value))
+    assert exported["headers"][:2] == [{"name": "pan", "value_bytes": 16}, {"name": "null", "value": None}]
+
+
+def test_a_masked_line_is_not_replayed() -> None:
+    """It has no value: its replay would send an empty message; a tombstone has none either way."""
+    cut = letter_of(letter_record(7, b"x" * 6_000))
+    line = export_line(cut, 1_000, (), masks=True)
+    assert json.loads(line)["value_bytes"] == 6_000
+    with pytest.raises(ValueError, match="dlq export --raw"):
+        parse_line(line.encode())
+    assert parse_line(export_line(letter_of(letter_record(7, None)), 0, (), masks=True).encode()).value is None

@@ -51,7 +51,9 @@ def test_no_scored_record(value: bytes | None) -> None:
     assert all(problem.startswith("scored topic, offset 5: ") for problem in problems)
 
 
-@pytest.mark.parametrize(("name", "value"), [("failed_logins", 0.5), ("amount", "5"), ("payment_id", None), ("fraud_probability", 1.5)])
+@pytest.mark.parametrize(
+    ("name", "value"), [("failed_logins", 0.5), ("amount", "5"), ("payment_id", None), ("fraud_probability", 1.5)]
+)
 def test_a_scored_record_that_the_scorer_never_wrote(name: str, value: object) -> None:
     """A record of another writer is left out of the new scoring, and reported with the field that is wrong."""
     one = One(PAYMENT, 0.5, "review", "v", 0, 3, 7)

@@ -1,12 +1,15 @@
 """Values of payment_id."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from itertools import pairwise
+from uuid import UUID
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from producer.identifiers import PaymentIds
+from fraudstream.payment_schema import default_schema, parse
+from producer.identifiers import PaymentIds, ids_of
 
 NOW_S = datetime(2026, 7, 1, tzinfo=UTC).timestamp()
 LAST_S = datetime(2059, 12, 31, tzinfo=UTC).timestamp()
@@ -45,3 +48,49 @@ def test_a_wrong_clock_still_gives_valid_ids() -> None:
     for started_s in (0.0, 5e9):
         (payment_id,) = PaymentIds(started_s, 0).take(1)
         assert 0 < payment_id < 2**53
+
+
+def ids(field: str, count: int, rows: Sequence[Sequence[object]] = (), number: int = 5) -> list[int | str]:
+    """Return new ids of a schema whose id is declared so."""
+    schema = parse(f'id = "key"\n[fields.x]\ntype = "boolean"\n[fields.key]\n{field}\n', "payment.toml")
+    return [*ids_of(schema, PaymentIds(NOW_S, number), rows).take(count)]
+
+
+def test_ids_of_the_default_schema() -> None:
+    """They are PaymentIds."""
+    numbers = PaymentIds(NOW_S, 5)
+    assert ids_of(default_schema(), numbers) is numbers
+
+
+@given(st.integers(1, 300), st.integers(0, 3))
+def test_text_ids(count: int, number: int) -> None:
+    """They are unique to the run, and short."""
+    found = ids('type = "text"\nmax_length = 17', count, number=number)
+    assert len(set(found)) == count
+    assert all(isinstance(one, str) and one.startswith("p") and len(one) <= 17 for one in found)
+    assert not {*found} & {*ids('type = "text"', count, number=number + 1)}
+
+
+def test_uuids() -> None:
+    """Where the ids of the history are UUIDs, so are the new ones."""
+    rows = [(True, str(UUID(int=number))) for number in range(3)]
+    found = ids('type = "text"', 200, rows)
+    assert len({UUID(str(one)) for one in found}) == 200
+    assert ids('type = "text"', 1, [*rows, (True, "7")])[0] == ids('type = "text"', 1)[0]
+
+
+@given(st.integers(-(2**63 - 1), 2**63 - 1), st.integers(0, 2**62), st.sampled_from(["min = ", "above = "]))
+def test_ids_are_within_the_range(low: int, width: int, lower: str) -> None:
+    """A range that has no PaymentIds has other ids."""
+    high = min(low + width, 2**63 - 1)
+    lowest = low + (lower == "above = ")
+    if lowest > high:
+        return
+    for one in ids(f'type = "integer"\n{lower}{low}\nmax = {high}', 5):
+        assert isinstance(one, int)
+        assert lowest <= one <= high
+
+
+def test_text_ids_of_a_few_characters() -> None:
+    """The last ones of the number differ from one to the next."""
+    assert len(set(ids('type = "text"\nmax_length = 4', 1_000))) == 1_000

@@ -1,16 +1,19 @@
 """Malformed messages."""
 
+import json
 from random import Random
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.any_schema import FORM
+from tests.any_schema import CARDS, FORM, schemas, values_of
 
-from fraudstream.payment import InvalidPayment
+from fraudstream.payment import REASONS, SKIPPED, UNREADABLE_RECORD, InvalidPayment, PaymentFormat
+from fraudstream.payment_schema import parse
 from fraudstream.record import KeyedMessage
-from producer.identifiers import PaymentIds
+from producer.broken import broken_by, example
+from producer.identifiers import PaymentIds, ids_of
 from producer.malformed import BROKEN, WithMalformed, malformed_by, malformed_simulated
 from producer.source import SimulatedSource
 
@@ -49,6 +52,47 @@ def _source(rate: float, seed: int = 0) -> WithMalformed:
 def test_each_kind_is_invalid(kind: str) -> None:
     """No malformed message could be scored."""
     assert isinstance(FORM.decode(BROKEN[kind](dict(PAYMENT))), InvalidPayment)
+
+
+@given(st.data())
+def test_each_kind_of_any_schema_is_invalid(data: st.DataObject) -> None:
+    """The payment that is broken is valid."""
+    schema = data.draw(schemas())
+    form = PaymentFormat(schema)
+    payment = example(schema, data.draw(values_of(schema.fields[schema.id])))
+    assert not isinstance(form.decode(json.dumps(payment).encode()), InvalidPayment)
+    for kind, make in broken_by(schema).items():
+        assert isinstance(form.decode(make(payment)), InvalidPayment), kind
+
+
+@pytest.mark.parametrize("strict", ["true", "false"])
+@pytest.mark.parametrize(
+    "limits", ["min = -5\nmax = -3", "above = -1\nbelow = 1", "min = 9007199254740993", "below = -9e15", "max = 7"]
+)
+@pytest.mark.parametrize("kind", ["integer", "number"])
+def test_each_kind_of_a_range_is_invalid(kind: str, limits: str, strict: str) -> None:
+    """One is below the range, and one above; there are as many kinds as there are ends."""
+    text = f'id = "id"\n[fields.id]\ntype = "text"\n[fields.x]\ntype = "{kind}"\nstrict = {strict}\n{limits}\n'
+    schema = parse(text, "payment.toml")
+    form, payment = PaymentFormat(schema), example(schema, "a")
+    assert not isinstance(form.decode(json.dumps(payment).encode()), InvalidPayment)
+    kinds = broken_by(schema)
+    for name, make in kinds.items():
+        assert isinstance(form.decode(make(payment)), InvalidPayment), name
+    assert len({"x: too low", "x: too high"} & kinds.keys()) == len(limits.splitlines())
+
+
+def test_malformed_messages_of_the_example() -> None:
+    """They have ids of their own, and reasons of all kinds."""
+    ids = ids_of(CARDS, PaymentIds(1.8e9, 5))
+    messages = WithMalformed(Finite(0), 1.0, ids, Random(3), malformed_by(CARDS)).take(400, NOW_MS)
+    results = PaymentFormat(CARDS).decode_all([message.value for message in messages])
+    assert len({message.key for message in messages}) == 400
+    assert {result.reason for result in results if isinstance(result, InvalidPayment)} == {*REASONS} - {
+        UNREADABLE_RECORD,
+        SKIPPED,
+    }
+    assert not [result for result in results if not isinstance(result, InvalidPayment)]
 
 
 def test_there_is_variety() -> None:

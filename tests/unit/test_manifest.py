@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.default_payment import ENCODING, FEATURES, SCHEMA
+from tests.default_payment import FEATURES
 from tests.unit.test_artifact import refused, save
 
 from fraudstream.errors import ModelUnfitError

@@ -8,7 +8,7 @@ import pytest
 from tests.scores import Record
 
 from fraudstream.errors import SchemaError, SettingsError
-from fraudstream.payment import InvalidPayment
+from fraudstream.payment import InvalidPayment, Payments
 from fraudstream.payment_schema import default_schema, parse
 from fraudstream.runtime.schema_file import tokens_of
 from fraudstream.scored_payment import Scored, ScoredFormat
@@ -98,7 +98,7 @@ def test_a_secret_key_of_the_topic_is_the_fields_token() -> None:
 def test_tokens() -> None:
     """A token depends on key, field and type, and is the same for equal values."""
     schema = parse(f'id = "id"\n{FIELDS}', "payment.toml")
-    columns = {"id": ["a", "b"], "email": ["x", "x"], "pin": [None, 7], "again": ["x", None]}
+    columns: Payments = {"id": ["a", "b"], "email": ["x", "x"], "pin": [None, 7], "again": ["x", None]}
     first, other = (Tokens(key).of_columns(schema, columns) for key in (KEY, OTHER_KEY))
     assert first["email"][0] == first["email"][1] != first["again"][0]
     assert first["pin"][0] is None

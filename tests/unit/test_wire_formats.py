@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.fuzz import examples
-from tests.scores import payment
+from tests.scores import FORMAT, payment
 
 from fraudstream import wire_formats
-from fraudstream.payment import InvalidPayment, decode
+from fraudstream.payment import InvalidPayment
 
+decode = FORMAT.payment.decode
 FIELDS = payment(amount=11.5, country_risk_score=0.25)
 TEXT = json.dumps(FIELDS)
 GOOD = TEXT.encode()

@@ -30,7 +30,7 @@ _TOPIC = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _AHEAD = timedelta(days=1)
 """Maximum by which a scorer's clock may be ahead."""
 _NUL, _NUL_SHOWN = "\x00", "\\x00"
-_NUL_IN_JSON = b"\\u0000"
+_NUL_IN_JSON, _NULL = b"\\u0000", b":null"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,7 +52,7 @@ class Rows:
     def __init__(self, schema: PaymentSchema, topics: TopicSettings) -> None:
         self._topics = topics
         self._format = ScoredFormat(schema)
-        self._amount = schema.amount
+        self._amount = schema.amount or ""
         columns = [(name, one.column) for name, one in schema.fields.items()]
         self._columns = None if all(name == column for name, column in columns) else columns
         self._times = [one.column for one in schema.fields.values() if one.type == "time"]
@@ -93,30 +93,23 @@ class Rows:
             payment.source_offset,
             record.timestamp,
             moment(record.timestamp) if record.timestamp in _SHOWN_STAMPS else None,
-            stored_text(str(payment.id)),
-            self._amount_of(payment),
+            str(payment.id) if isinstance(payment.id, int) else stored_text(payment.id),
+            payment.fields.get(self._amount),
             self._document(payment),
             payment.fraud_probability,
             payment.decision,
-            stored_text(payment.model_version),
+            _version(payment.model_version),
             _reasons(payment.reasons) if payment.reasons else "[]",
             min(scored_at, latest),
             payment.challenger_probability,
-            None if challenger is None else stored_text(challenger),
+            None if challenger is None else _version(challenger),
         )
-
-    def _amount_of(self, payment: ScoredPayment) -> float | None:
-        amount = None if self._amount is None else payment.fields[self._amount]
-        # the amount may be secret, and so a token
-        return float(amount) if isinstance(amount, int | float) else None
 
     def _document(self, payment: ScoredPayment) -> str:
         """Return the fields that have a value as a JSON object, by their names in outputs."""
         fields = payment.fields
         if self._columns is not None:
             fields = {column: fields[name] for name, column in self._columns}
-        if None in fields.values():
-            fields = {column: value for column, value in fields.items() if value is not None}
         if self._times:
             times = {column: _time(fields[column]) for column in self._times if column in fields}
             fields = {**fields, **times}
@@ -124,8 +117,8 @@ class Rows:
             document = to_json(fields)
         except ValueError:
             document = b""  # a lone surrogate
-        if not document or len(document) > MOST_CHARACTERS or _NUL_IN_JSON in document:
-            document = to_json({column: _stored_value(value) for column, value in fields.items()})
+        if not document or len(document) > MOST_CHARACTERS or _NUL_IN_JSON in document or _NULL in document:
+            document = to_json({name: _stored_value(value) for name, value in fields.items() if value is not None})
         return document.decode()
 
 
@@ -227,6 +220,9 @@ def stored_text(text: str) -> str:
     if len(text) > MOST_CHARACTERS:
         text = text[:MOST_CHARACTERS]
     return text if text.isascii() and _NUL not in text else _escaped(text)
+
+
+_version = lru_cache(maxsize=1_024)(stored_text)
 
 
 def _escaped(text: str) -> str:

@@ -15,7 +15,7 @@ from fraudstream.timestamps import rfc3339
 _VALUE_CHARACTERS = 2_000
 _TEXT_CHARACTERS = 500
 _TEXTS_CHARACTERS = 8_000
-"""Length of all texts of a payment together, beyond which the longest are cut: each goes to every open page."""
+"""Length of all texts of a payment together, by which long ones are cut: each goes to every open page."""
 _LEAST_CHARACTERS = 40
 HIDDEN = "hidden"
 """In place of a secret field's value that is not a token: the record is older than the field's `secret = true`."""

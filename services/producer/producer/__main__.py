@@ -9,6 +9,7 @@ from random import Random
 import numpy as np
 
 from fraudstream.errors import FraudstreamError
+from fraudstream.kafka.connection import Log
 from fraudstream.kafka.patches import patch_aiokafka
 from fraudstream.kafka.payment_sender import Delivery, payment_sender
 from fraudstream.payment import PaymentFormat
@@ -49,19 +50,12 @@ async def main(stop: asyncio.Event) -> None:
     if settings.file:
         files.check(form.schema, settings.file)
     heartbeat = Heartbeat(HeartbeatSettings.from_env(environ).file)
-    random = Random(settings.seed)
-
-    def is_stopped() -> bool:
-        heartbeat.beat("reading the history")
-        return stop.is_set()
-
-    history: list[Values] = []
-    if not (settings.file or is_simulated(form.schema)):
-        history = await asyncio.to_thread(sample, settings.history, form.schema, random, log, is_stopped)
+    history = await _read_history(form.schema, settings, heartbeat, log, stop)
     if stop.is_set():
         return
     heartbeat.beat("waiting for Kafka")
     metrics, report = ProducerMetrics(), Report(form, log, settings.rate_per_s, time.monotonic)
+    metrics.set_schema(form.schema)
 
     def delivered(delivery: Delivery) -> None:
         report.add(delivery)
@@ -81,7 +75,7 @@ async def main(stop: asyncio.Event) -> None:
         if settings.file:
             source = files.FileSource(form, settings.file, ids, log)
         elif history:
-            source = ResampledSource(form, history, ids, random)
+            source = ResampledSource(form, history, ids, Random(settings.seed))
         else:
             source = SimulatedSource(form, np.random.default_rng(settings.seed), numbers)
         if settings.malformed_rate:
@@ -94,6 +88,20 @@ async def main(stop: asyncio.Event) -> None:
                 reason = sender.refused or "Kafka unavailable"
                 raise FraudstreamError(f"{lost} payments could not be delivered before the end: {reason}")
     log.info("all sent", payments=report.delivered, end=end)
+
+
+async def _read_history(
+    schema: PaymentSchema, settings: GeneratorSettings, heartbeat: Heartbeat, log: Log, stop: asyncio.Event
+) -> list[Values]:
+    """Return payments to repeat; none if payments are those of a file, or simulated."""
+    if settings.file or is_simulated(schema):
+        return []
+
+    def is_stopped() -> bool:
+        heartbeat.beat("reading the history")
+        return stop.is_set()
+
+    return await asyncio.to_thread(sample, settings.history, schema, Random(settings.seed), log, is_stopped)
 
 
 def _with_malformed(source: Source, schema: PaymentSchema, settings: GeneratorSettings, ids: Ids) -> Source:

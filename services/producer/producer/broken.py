@@ -56,12 +56,14 @@ def example(schema: PaymentSchema, payment_id: float | str) -> Fields:
         place = fields
         for key in parents:
             place = place.setdefault(key, {})
-        place[last] = payment_id if name == schema.id else _EXAMPLES.get(field.type, _lowest(field))
+        place[last] = payment_id if name == schema.id else _value(field)
     return fields
 
 
-def _lowest(field: DeclaredField) -> float:
-    """Return a number within the field's range."""
+def _value(field: DeclaredField) -> object:
+    """Return a valid value; of a number, one within the range."""
+    if field.type in _EXAMPLES:
+        return _EXAMPLES[field.type]
     above, below = field.above or 0, field.below or 0
     candidates = (field.min, field.max, 1, 0, above + 1, below - 1, nextafter(above, inf), nextafter(below, -inf))
     return next(number for number in candidates if number is not None and within(field, number))

@@ -52,9 +52,7 @@ def _characters(row: Values) -> int:
     return sum(len(value) for value in row if isinstance(value, str))
 
 
-def sample(
-    path: Path, schema: PaymentSchema, random: Random, log: Log, is_stopped: Callable[[], bool]
-) -> list[Values]:
+def sample(path: Path, schema: PaymentSchema, random: Random, log: Log, is_stopped: Callable[[], bool]) -> list[Values]:
     """Return rows of the whole history, at most 100,000 and fewer of many fields or long texts; blocks.
 
     Calls `is_stopped` some times a second, and then returns what it has. Raises FraudstreamError if there is no payment

@@ -1,6 +1,6 @@
 """Malformed messages among the valid ones, to demonstrate dead letters; pure, given its random generator.
 
-Those of the default schema are listed here; `broken` derives those of any other one.
+The ways to break a payment of the default schema are listed here; `broken` derives those of any other one.
 """
 
 import json

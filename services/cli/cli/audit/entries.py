@@ -24,7 +24,7 @@ class ScoredEntries:
 
     def __init__(self, form: ScoredFormat) -> None:
         self._id = form.schema.fields[form.schema.id]
-        self._place = place(self._id)
+        self._first, *self._others = place(self._id)
         self._cell = form.layout.id_cell
 
     def entries(self, records: Iterable[Record], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
@@ -43,11 +43,13 @@ class ScoredEntries:
 
     def _id_cell(self, event: Mapping[str, Any]) -> str | None:
         """Return the id as the CSV has it; None if the record has none, as it is of an earlier schema."""
-        found: Any = event
-        for key in self._place:
+        found: Any = event.get(self._first)
+        for key in self._others:
             found = found.get(key) if isinstance(found, dict) else None
-        if type(found) is int or found is None:
-            return None if found is None else str(found)
+        if type(found) is int:
+            return str(found)
+        if found is None:
+            return None
         # with `strict = false`, an integer may have been sent as text, or as a number such as 7.0
         if isinstance(found, float) and found.is_integer():
             found = int(found)

@@ -23,9 +23,10 @@ from cli.stopping import unless_interrupted
 from cli.tables import aligned
 from fraudstream.csv_file.layout import Layout
 from fraudstream.errors import FraudstreamError
+from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime import failpoints, logs, terminal
 from fraudstream.runtime.failpoints import failpoint
-from fraudstream.runtime.schema_file import load_schema
+from fraudstream.runtime.schema_file import load_schema, tokens_of
 from fraudstream.runtime.settings import ArchiveSettings, LogSettings
 from fraudstream.scored_payment import ScoredFormat
 
@@ -44,11 +45,17 @@ async def run_erase(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
     form = ScoredFormat(load_schema(env))
     id_field = form.schema.fields[form.schema.id]
     payment_ids = frozenset(parse_id(id_field, text) for text in arguments.payment_id)
-    wanted = Wanted(id_field=id_field, payment_ids=payment_ids, keys=frozenset(arguments.key))
+    wanted = Wanted(id_field=id_field, payment_ids=payment_ids, keys=_keys(arguments.key, form.schema, env))
     if not wanted.payment_ids and not wanted.keys:
         raise FraudstreamError("nothing to erase: name payments by --payment-id, or records by --key")
     found = await unless_interrupted(search(settings, form, wanted, log), stop, ": nothing was erased")
     return await _Erasing(settings, form.layout, archive, wanted, found, stop).run(arguments)
+
+
+def _keys(keys: Sequence[bytes], schema: PaymentSchema, env: Mapping[str, str]) -> frozenset[bytes]:
+    """Return the keys, and the tokens that scored records may have in their place. Raises SettingsError."""
+    tokens = tokens_of(schema, env) if keys else None
+    return frozenset([*keys, *map(tokens.of_record_key, keys)] if tokens else keys)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

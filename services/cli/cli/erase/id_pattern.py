@@ -1,96 +1,125 @@
 r"""Recognition of payments by their id in the bytes of messages, of which some are not valid JSON. Pure.
 
-The id is found by the last key of its path, and in each way in which JSON can write key and id: a character may be
-written as itself, as `\u0041`, or as `\"`, and JSON within a JSON string has further backslashes.
+The id is found by the last key of its path, however key and id are written: in JSON, in JSON within a string of JSON,
+in other quotes or in none. JSON may have any character as an escape, such as `\u0041`.
 """
 
 import re
 from collections.abc import Collection
+from typing import Protocol
 
 from fraudstream.payment_schema import DeclaredField
 
+__all__ = ["IdPattern", "id_pattern"]
+
 _ESCAPE = b"\\u"
-_SHORT_ESCAPES = {"\b": "b", "\f": "f", "\n": "n", "\r": "r", "\t": "t"}
-_ALWAYS_ESCAPED = 0x20
-_QUOTES = (b'"', b"'")
-_ENDS = frozenset(b" \t\r\n,;&}])")
-"""Bytes that end an id without quotes."""
-_MOST_BACKSLASHES = 16
 _BACKSLASHES = rb"\\{1,8}"
 """A limit keeps the search linear: each backslash of a long row of them may begin an escape."""
-# also within JSON in a string, in invalid JSON, in other quotes, and as a number with a decimal point
-_BEFORE_NUMBER, _AFTER_NUMBER = rb"[\\\"'\s]*[:=][\\\"'\s\[+nrt]*", rb"(?:\.0*)?(?![\d.])"
-_KEY_BEGINS = rb"(?:(?<![\w-])|(?<=\\[nrt]))"
-_BEFORE_TEXT = rb"[\\\"'\s]*[:=](?:[\"'\s\[]|\\[nrt]?)*"
+_KEY_BEGINS, _KEY_ENDS = rb"(?:(?<![\w-])|(?<=\\[nrt]))", rb"[\\\"'\s]*[:=]"
+# also in quotes and as a number with a decimal point
+_BEFORE_NUMBER, _AFTER_NUMBER = rb"[\\\"'\s\[+nrt]*", rb"(?:\.0*)?(?![\d.])"
+_BEFORE_TEXT = rb"(?:[\s\[]|\\{1,8}[nrt])*+"
+_OPENING = re.compile(rb"(\\{0,15})([\"'])")
+_BARE = re.compile(r"[^\s,;&}\])\"'\\]*")
+_QUOTED = {quote: re.compile(rf"((?:[^{quote}\\]|\\.)*+)(?:{quote}|\Z)", re.DOTALL) for quote in "\"'"}
+_ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
+_SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_MOST_BYTES = 4 * 12
+"""The longest form of a character: two escapes of UTF-16, with backslashes of JSON within JSON within JSON."""
 
 
-class IdPattern:
-    """Patterns of the ids of some payments."""
-
-    def __init__(self, id_field: DeclaredField, payment_ids: Collection[int | str]) -> None:
-        self._is_number = id_field.type == "integer"
-        # then valid payments have forms of the id that are not found below
-        self._is_lax = not id_field.strict and self._is_number and bool(payment_ids)
-        ids = _any_of(payment_ids, escaped=False)
-        self._anywhere = re.compile(rb"(?<!\d)" + ids + rb"(?!\d)" if self._is_number else ids)
-        self._plain, self._escaped = (
-            re.compile(
-                _KEY_BEGINS
-                + _pattern(id_field.path[-1], escaped=escaped)
-                + self._value(_any_of(payment_ids, escaped=escaped))
-            )
-            for escaped in (False, True)
-        )
+class IdPattern(Protocol):
+    """Recognition of some payments by their ids."""
 
     def may_be_in(self, value: bytes) -> bool:
         """Return whether `value` may be a valid payment with one of the ids; False: it is not one."""
-        is_escaped = not self._is_number and b"\\" in value
-        return self._is_lax or is_escaped or self._anywhere.search(value) is not None
 
     def is_in(self, value: bytes) -> bool:
-        """Return whether `value` has one of the ids."""
-        # the pattern with escapes is five times slower
-        pattern = self._escaped if _ESCAPE in value else self._plain
-        if self._is_number:
-            return pattern.search(value) is not None
-        return any(_is_whole(value, *found.span(1)) for found in pattern.finditer(value))
-
-    def _value(self, ids: bytes) -> bytes:
-        return _BEFORE_NUMBER + ids + _AFTER_NUMBER if self._is_number else _BEFORE_TEXT + b"(" + ids + b")"
+        """Return whether `value`, which may be no valid payment, has one of the ids."""
 
 
-def _any_of(payment_ids: Collection[int | str], *, escaped: bool) -> bytes:
-    # longest first: an id may be the beginning of another one
-    texts = sorted(map(str, payment_ids), key=len, reverse=True)
-    return b"(?:" + (b"|".join(_pattern(one, escaped=escaped) for one in texts) or b"(?!)") + b")"
+def id_pattern(id_field: DeclaredField, payment_ids: Collection[int | str]) -> IdPattern:
+    """Return the pattern of ids of this field."""
+    kind = _Numbers if id_field.type == "integer" else _Texts
+    return kind(id_field, payment_ids)
 
 
-def _is_whole(value: bytes, start: int, end: int) -> bool:
-    """Return whether the text of an id is all of its value: up to the closing quote, or the end of a word."""
-    quote = value[start - 1 : start]
-    rest = value[end : end + _MOST_BACKSLASHES]
-    if not rest:
-        return True
-    if quote not in _QUOTES:
-        return rest[0] in _ENDS
-    is_nested = value[start - 2 : start - 1] == b"\\"
-    return (rest.lstrip(b"\\") if is_nested else rest).startswith(quote)
+class _Numbers:
+    """Ids that are integers."""
+
+    def __init__(self, id_field: DeclaredField, payment_ids: Collection[int | str]) -> None:
+        # valid payments of a lax field have forms of the id that are not found below
+        self._is_lax = not id_field.strict and bool(payment_ids)
+        ids = b"(?:" + (b"|".join(b"%d" % one for one in sorted(map(int, payment_ids))) or b"(?!)") + b")"
+        self._anywhere = re.compile(rb"(?<!\d)" + ids + rb"(?!\d)")
+        after = _BEFORE_NUMBER + ids + _AFTER_NUMBER
+        self._plain, self._escaped = (re.compile(key + after) for key in _keys(id_field))
+
+    def may_be_in(self, value: bytes) -> bool:
+        return self._is_lax or self._anywhere.search(value) is not None
+
+    def is_in(self, value: bytes) -> bool:
+        return (self._escaped if _ESCAPE in value else self._plain).search(value) is not None
 
 
-def _pattern(text: str, *, escaped: bool) -> bytes:
-    """Return the pattern of a text in JSON; `escaped`: with escapes of characters that need none."""
-    return b"".join(_character(one, escaped=escaped) for one in text)
+class _Texts:
+    """Ids that are texts."""
+
+    def __init__(self, id_field: DeclaredField, payment_ids: Collection[int | str]) -> None:
+        self._ids = frozenset(map(str, payment_ids))
+        self._most_bytes = _MOST_BYTES * (1 + max(map(len, self._ids), default=0))
+        self._anywhere = re.compile(b"|".join(re.escape(one.encode()) for one in sorted(self._ids)))
+        self._plain, self._escaped = (re.compile(key + _BEFORE_TEXT) for key in _keys(id_field))
+
+    def may_be_in(self, value: bytes) -> bool:
+        return bool(self._ids) and (b"\\" in value or self._anywhere.search(value) is not None)
+
+    def is_in(self, value: bytes) -> bool:
+        keys = self._escaped if _ESCAPE in value else self._plain
+        return any(self._text(value, found.end()) in self._ids for found in keys.finditer(value))
+
+    def _text(self, value: bytes, start: int) -> str | None:
+        """Return the text that begins at `start`; None if it is longer than the ids, or there is none."""
+        opening = _OPENING.match(value, start)
+        start = opening.end() if opening else start
+        text = value[start : start + self._most_bytes].decode(errors="replace")
+        if opening is None:
+            return _BARE.match(text)[0] or None  # type: ignore[index]  # it matches nothing at least
+        # one backslash before a quote within JSON in a string, three within JSON in a string of such JSON, and so on
+        for _ in range(len(opening[1]).bit_length()):
+            text = _unescaped(text)
+        quoted = _QUOTED[opening[2].decode()].match(text)
+        return _unescaped(quoted[1]) if quoted else None
 
 
-def _character(one: str, *, escaped: bool) -> bytes:
-    forms = []
-    if ord(one) >= _ALWAYS_ESCAPED:
-        forms.append(re.escape(one.encode(errors="surrogatepass")))
-    if one in '"\\/':
-        forms.append(_BACKSLASHES + re.escape(one.encode()))
-    if short := _SHORT_ESCAPES.get(one):
-        forms.append(_BACKSLASHES + short.encode())
-    if escaped or not forms:
-        units = one.encode("utf-16-be", errors="surrogatepass").hex().encode()
-        forms.append(b"".join(_BACKSLASHES + b"u(?i:%b)" % units[at : at + 4] for at in range(0, len(units), 4)))
-    return forms[0] if len(forms) == 1 else b"(?:" + b"|".join(forms) + b")"
+def _keys(id_field: DeclaredField) -> tuple[bytes, bytes]:
+    """Return the patterns of the id's key up to its value, without and with escapes: the latter is slower."""
+    key = id_field.path[-1]
+    plain = b"".join(_character(one) if one in '"\\/' or ord(one) < ord(" ") else _literal(one) for one in key)
+    return (
+        _KEY_BEGINS + plain + _KEY_ENDS,
+        _KEY_BEGINS + b"".join(map(_character, key)) + _KEY_ENDS,
+    )
+
+
+def _literal(character: str) -> bytes:
+    return re.escape(character.encode(errors="surrogatepass"))
+
+
+def _character(character: str) -> bytes:
+    """Return the pattern of a character as itself or as an escape."""
+    units = character.encode("utf-16-be", errors="surrogatepass").hex().encode()
+    forms = [
+        _literal(character),
+        b"".join(_BACKSLASHES + b"u(?i:%b)" % units[at : at + 4] for at in range(0, len(units), 4)),
+        *(_BACKSLASHES + short.encode() for short, meant in _SHORT.items() if meant == character),
+        *([_BACKSLASHES + _literal(character)] if character in '"\\/' else []),
+    ]
+    return b"(?:" + b"|".join(forms) + b")"
+
+
+def _unescaped(text: str) -> str:
+    if "\\" not in text:
+        return text
+    text = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else _SHORT.get(found[2], found[2]), text)
+    return text.encode("utf-16", errors="surrogatepass").decode("utf-16", errors="replace")

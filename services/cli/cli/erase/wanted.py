@@ -4,7 +4,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from cli.erase.id_pattern import IdPattern
+from cli.erase.id_pattern import IdPattern, id_pattern
 from fraudstream.cell_text import csv_text, split_cells
 from fraudstream.csv_file.layout import Layout
 from fraudstream.errors import FraudstreamError
@@ -15,10 +15,11 @@ _MOST_SEARCHED = 50
 
 def parse_id(id_field: DeclaredField, text: str) -> int | str:
     """Return the id that `--payment-id` gives as `text`. Raises FraudstreamError if the field has no such id."""
-    if id_field.type != "integer":
-        return text
     try:
-        return int(text)
+        text.encode()
+        return int(text) if id_field.type == "integer" else text
+    except UnicodeEncodeError:
+        raise FraudstreamError("--payment-id: not UTF-8") from None
     except ValueError:
         raise FraudstreamError(f"--payment-id {text}: the ids in {id_field.name} are whole numbers") from None
 
@@ -42,7 +43,7 @@ class Wanted:
     _pattern: IdPattern = field(init=False)
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "_pattern", IdPattern(self.id_field, self.payment_ids))
+        object.__setattr__(self, "_pattern", id_pattern(self.id_field, self.payment_ids))
 
     def has_key(self, key: bytes | None) -> bool:
         """Return whether the record's key is one of the keys."""

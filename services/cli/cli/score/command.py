@@ -77,9 +77,7 @@ def _check_out(out: Path, file: Path, live: Path, *, force: bool) -> None:
         check_output(written, force=force)
 
 
-def _score(
-    batch: Batch, form: ScoredFormat, tokens: Tokens | None, model: FraudModel, results: Results
-) -> None:
+def _score(batch: Batch, form: ScoredFormat, tokens: Tokens | None, model: FraudModel, results: Results) -> None:
     for one in batch.rejected:
         results.reject(one.line, one.reason, one.detail)
     by_field = columns(form.schema, batch.rows)

@@ -9,7 +9,7 @@ from fraudstream.payment_files.problems import quoted
 from fraudstream.payment_files.quoting import DELIMITERS, QuoteError, cells
 from fraudstream.payment_files.rows import RowSchema
 
-_NAMES_SHOWN = 20
+_NAMES_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,11 +47,11 @@ def parse(place: str, line: bytes, schema: RowSchema) -> Columns:
     """Return the columns in `line`; `place` names file and line in errors. Raises PaymentFileError."""
     header = split(place, line, lambda names: len(find(schema, names)))
     places = find(schema, header.names)
-    missing = [shown_name(schema, name) for name in schema.required if name not in places]
+    missing = [name for name in schema.required if name not in places]
     if missing:
         found = f"with {DELIMITERS[header.delimiter]} as delimiter: {_shown(header.names, places, schema)}"
         raise PaymentFileError(
-            f"{place}: no column {', '.join(missing)} (found, {found}; comma, semicolon and tab are supported)"
+            f"{place}: no column {listed(schema, missing)} (found, {found}; comma, semicolon and tab are supported)"
         )
     check_names(place, header.names)
     return Columns(header=header, places=places)
@@ -83,9 +83,13 @@ def check_names(place: str, names: Sequence[str]) -> None:
             )
 
 
-def shown_name(schema: RowSchema, name: str) -> str:
-    """Return the name of a column for a message, with its other names."""
-    first, *others = schema.columns[name]
+def listed(schema: RowSchema, names: Sequence[str]) -> str:
+    """Return the first names of columns, each with its other names."""
+    more = f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else ""
+    return ", ".join(_all_names(*schema.columns[name]) for name in names[:_NAMES_SHOWN]) + more
+
+
+def _all_names(first: str, *others: str) -> str:
     return f"{first} ({' or '.join(others)})" if others else first
 
 

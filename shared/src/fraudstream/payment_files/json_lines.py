@@ -49,7 +49,7 @@ def _json(value: object) -> bytes:
 
 
 def _with_id(schema: RowSchema, number: int, text: bytes) -> bytes:
-    """Return the object in a line with a new id; the line itself if ids are not made, or if it is no object."""
+    """Return the object in a line with a new id; the line itself without new ids, or if it is not an object."""
     if schema.new_id is None or schema.identity is None or not text.startswith(b"{"):
         return text
     if len(schema.identity.path) > 1:

@@ -40,7 +40,8 @@ def _describe(column: str, message: str, shown: str | None) -> str:
     if shown == "":
         return f"column {column}: no value"
     value = "" if shown is None else f"{quoted(shown)} "
-    text = message.removeprefix("Value error, ").replace("Input should", "must").replace("String should", "must")
+    text = message.removeprefix("Value error, ").replace("a valid dictionary", "an object")
+    text = text.replace("Input should", "must").replace("String should", "must")
     return f"column {column}: {value}{text}"
 
 

@@ -63,7 +63,7 @@ def is_json(path: Path) -> bool:
 def _open_delimited(path: Path, schema: RowSchema, content: Opened, parts: Iterator[list[bytes]]) -> Table:
     number, line, rest = first_line(parts)
     if not number:
-        wanted = ", ".join(header.shown_name(schema, name) for name in schema.required)
+        wanted = header.listed(schema, schema.required)
         raise PaymentFileError(f"{path}: the file is empty; line 1 must name the columns {wanted}")
     columns = header.parse(f"{path}, line {number:,}", line, schema)
     sample = rest or next(parts, [])

@@ -5,7 +5,7 @@ docs/payment-schema.md describes the file for users. An error names the line, th
 
 from fraudstream.payment_schema.checks import is_reserved, within
 from fraudstream.payment_schema.default import default_schema
-from fraudstream.payment_schema.parsing import parse
+from fraudstream.payment_schema.parsing import LARGEST_FILE, parse
 from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema
 from fraudstream.payment_schema.written import (
     INTEGER_LIMIT,
@@ -21,6 +21,7 @@ from fraudstream.payment_schema.written import (
 
 __all__ = [
     "INTEGER_LIMIT",
+    "LARGEST_FILE",
     "LABEL",
     "LONGEST",
     "MOST_CHARACTERS",

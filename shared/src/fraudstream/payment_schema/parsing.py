@@ -13,7 +13,8 @@ from fraudstream.payment_schema.keys import dotted, line_of, lines_of, parse_pat
 from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema
 from fraudstream.payment_schema.written import LABEL, LONGEST, Feature, FieldTable, File
 
-_LARGEST_FILE = 1 << 20
+LARGEST_FILE = 1 << 20
+"""Characters of a file."""
 
 
 def parse(text: str, file: str) -> PaymentSchema:
@@ -43,8 +44,8 @@ def parse(text: str, file: str) -> PaymentSchema:
 
 
 def _load(text: str, file: str) -> dict[str, Any]:
-    if len(text) > _LARGEST_FILE:
-        raise SchemaError(f"{file}: has more than {_LARGEST_FILE:,} characters, too large for a payment.toml")
+    if len(text) > LARGEST_FILE:
+        raise SchemaError(f"{file}: has more than {LARGEST_FILE:,} characters, too large for a payment.toml")
     try:
         return tomllib.loads(text.removeprefix("\ufeff"))
     except tomllib.TOMLDecodeError as error:

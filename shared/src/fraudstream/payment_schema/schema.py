@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 from fraudstream.payment_schema.written import Feature, Type
 
-
 _LAYOUT_DIGITS = 12
 
 
