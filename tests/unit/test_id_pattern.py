@@ -30,20 +30,24 @@ WANTED = "3f0c-é/1"
         ('{"payment":{"uuid":"3f0c-é/1"}}', True),
         ('{"payment":{"uuid" : "3f0c-é/1"', True),
         ('{"payment":{"uuid":"3f0c-é/1', True),
-        ('{"uuid":"3f0c-\\u00e9/1"}', True),
-        ('{"uuid":"3f0c-\\u00E9\\/1"}', True),
-        ('{"uuid":"\\u0033f0c-é/1"}', True),
-        ('{"\\u0075uid":"3f0c-é/1"}', True),
-        ('{"\\u0075\\u0075id":"3f0c-é\\/1"}', True),
+        ('{"payload":[{"payment":{"uuid":"3f0c-\\u00e9/1"}}]}', True),
+        ('{"payment":{"uuid":"3f0c-\\u00E9\\/1"}}', True),
+        ('{"payment":{"uuid":"\\u0033f0c-é/1"}}', True),
+        ('{"payment":{"\\u0075uid":"3f0c-é/1"}}', True),
+        ('{"payment":{"\\u0075\\u0075id":"3f0c-é\\/1"', True),
         ('"{\\"uuid\\":\\"3f0c-é/1\\"}"', True),
         ('"{\\"uuid\\":\\"3f0c-\\\\u00e9/1\\"}"', True),
         ('"{\\"uuid\\":\\n\\"3f0c-é/1\\"}"', True),
         ("{'uuid': '3f0c-é/1'}", True),
         ("uuid=3f0c-é/1&amount=1", True),
         ("uuid: 3f0c-é/1\namount: 1", True),
-        ('{"uuid":["3f0c-é/1"]}', True),
-        ('{"uuid":"a","uuid":"3f0c-é/1"}', True),
-        ('{"uuid":"3f0c-é/1","uuid":"a"}', True),
+        ('{"payment":{"uuid":["3f0c-é/1"]}}', True),
+        ('{"payment":{"uuid":"a","uuid":"3f0c-é/1"}}', True),
+        ('{"uuid":"3f0c-é/1"', True),
+        ('{"uuid":"3f0c-é/1"}', False),
+        ('{"customer":{"uuid":"3f0c-é/1"},"payment":{"uuid":"a"}}', False),
+        ('{"customer":{"uuid":"3f0c-é/1"},"payment":"a"}', False),
+        ('[{"payment":{"uuid":"3f0c-é/1"}}]', True),
         ('{"uuid":"3f0c-é/12"}', False),
         ('{"uuid":"13f0c-é/1"}', False),
         ('{"uuid":"3f0c-é/1 "}', False),
@@ -87,7 +91,7 @@ def test_valid_messages(ids: set[str], other: str, is_ascii: bool, separators: t
 @given(st.text(min_size=1, max_size=6))
 def test_ids_that_begin_with_another_one(one: str) -> None:
     """The longer one is found, and the shorter one is not found in it."""
-    value = json.dumps({"uuid": f"{one}x"}).encode()
+    value = json.dumps({"payment": {"uuid": f"{one}x"}}).encode()
     assert id_pattern(UUID, {one, f"{one}x"}).is_in(value)
     assert not id_pattern(UUID, {one}).is_in(value)
 

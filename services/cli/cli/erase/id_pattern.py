@@ -1,13 +1,17 @@
 r"""Recognition of payments by their id in the bytes of messages, of which some are not valid JSON. Pure.
 
 The id is found by the last key of its path, however key and id are written: in JSON, in JSON within a string of JSON,
-in other quotes or in none. JSON may have any character as an escape, such as `\u0041`.
+in other quotes or in none. JSON may have any character as an escape, such as `\u0041`. If the path has several keys, an
+object that is valid JSON must have all of them, at its top or in an envelope: `card.id` is not `customer.id`.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Protocol
 
+from pydantic_core import from_json
+
+from fraudstream.payment import excess
 from fraudstream.payment_schema import DeclaredField
 
 __all__ = ["IdPattern", "id_pattern"]
@@ -24,6 +28,7 @@ _BARE = re.compile(r"[^\s,;&}\])\"'\\]*")
 _QUOTED = {quote: re.compile(rf"((?:[^{quote}\\]|\\.)*+)(?:{quote}|\Z)", re.DOTALL) for quote in "\"'"}
 _ESCAPED = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))", re.DOTALL)
 _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+_MOST_VALUES = 10_000
 _MOST_BYTES = 4 * 12
 """The longest form of a character: two escapes of UTF-16, with backslashes of JSON within JSON within JSON."""
 
@@ -41,7 +46,8 @@ class IdPattern(Protocol):
 def id_pattern(id_field: DeclaredField, payment_ids: Collection[int | str]) -> IdPattern:
     """Return the pattern of ids of this field."""
     kind = _Numbers if id_field.type == "integer" else _Texts
-    return kind(id_field, payment_ids)
+    found = kind(id_field, payment_ids)
+    return _Nested(found, id_field.path, frozenset(map(str, payment_ids))) if len(id_field.path) > 1 else found
 
 
 class _Numbers:
@@ -90,6 +96,56 @@ class _Texts:
             text = _unescaped(text)
         quoted = _QUOTED[opening[2].decode()].match(text)
         return _unescaped(quoted[1]) if quoted else None
+
+
+class _Nested:
+    """Ids within objects of a payment."""
+
+    def __init__(self, pattern: IdPattern, path: Sequence[str], texts: Collection[str]) -> None:
+        """`pattern` recognises the ids anywhere; `texts` are the ids as texts."""
+        self._pattern = pattern
+        self._path = path
+        self._texts = texts
+
+    def may_be_in(self, value: bytes) -> bool:
+        return self._pattern.may_be_in(value)
+
+    def is_in(self, value: bytes) -> bool:
+        if not self._pattern.is_in(value):
+            return False
+        try:
+            found = None if excess(value, _MOST_VALUES) else from_json(value)
+        except ValueError:
+            return True
+        return not isinstance(found, dict | list) or self._is_in_json(found)
+
+    def _is_in_json(self, found: object) -> bool:
+        """Return whether an object in a parsed value has an id at its path, or a string of it may be such an object."""
+        left = [found]
+        while left:
+            one = left.pop()
+            if isinstance(one, dict):
+                if _text(_at(one, self._path)) in self._texts:
+                    return True
+                left += one.values()
+            elif isinstance(one, list):
+                left += one
+            elif isinstance(one, str) and self._pattern.is_in(one.encode(errors="replace")):
+                return True
+        return False
+
+
+def _at(found: object, path: Sequence[str]) -> object:
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
+def _text(found: object) -> str:
+    """Return a value as the text of an id, which may have been sent in an array or as a number with a decimal point."""
+    if isinstance(found, list) and len(found) == 1:
+        found = found[0]
+    return str(int(found)) if isinstance(found, float) and found.is_integer() else str(found)
 
 
 def _keys(id_field: DeclaredField) -> tuple[bytes, bytes]:
