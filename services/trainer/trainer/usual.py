@@ -1,4 +1,4 @@
-"""The usual payment of a history, which scores are explained against. Pure."""
+"""The usual payment of a history, which scores are explained against."""
 
 import numpy as np
 
