@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -30,7 +31,11 @@ ids = st.text(max_size=8) | st.sampled_from(["a,b", 'a"b', "=a", "a", "b", ",", 
 
 def rows(form: ScoredFormat, payment_ids: list[str], partition: int = 0, first: int = 0) -> list[bytes]:
     """Return a row for each id, at offsets from the first one."""
-    columns = {"uuid": payment_ids, "note": ["n,1"] * len(payment_ids), "number": list(range(len(payment_ids)))}
+    columns: dict[str, list[Any]] = {
+        "uuid": payment_ids,
+        "note": ["n,1"] * len(payment_ids),
+        "number": list(range(len(payment_ids))),
+    }
     count = len(payment_ids)
     scored = Scored(
         payments={name: columns[name] for name in form.schema.fields},
