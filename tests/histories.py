@@ -10,17 +10,22 @@ from trainer.history import History
 
 
 def history_of(
-    matrix: Floats, labels: Integers, *, schema: PaymentSchema = SCHEMA, encoding: Encoding = ENCODING
+    matrix: Floats,
+    labels: Integers,
+    *,
+    schema: PaymentSchema = SCHEMA,
+    encoding: Encoding = ENCODING,
+    frauds: Floats | None = None,
 ) -> History:
-    """Return the history of these payments, encoded; their amount is a feature, or there is none."""
-    amount = schema.amount
+    """Return the history of these payments, encoded; their amounts are those of the feature, or missing."""
+    amount = schema.amount if schema.amount in encoding.names else None
     return History(
         schema=schema,
         encoding=encoding,
         matrix=matrix,
         amounts=np.full(len(labels), np.nan) if amount is None else matrix[:, encoding.names.index(amount)].copy(),
         labels=labels,
-        frauds=np.empty((0, matrix.shape[1])),
+        frauds=np.empty((0, matrix.shape[1])) if frauds is None else frauds,
         count=len(labels),
         sha256="0" * 64,
     )

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.archives import sqlite_url
 from tests.conftest import Names
 from tests.integration.archive import SQLITE, Archive
 from tests.integration.broker import Cluster
@@ -43,6 +44,15 @@ def archive(request: pytest.FixtureRequest, surroundings: Surroundings, names: N
         return Archive(surroundings, SQLITE)
     server: Postgres | PgBouncer = request.getfixturevalue(request.param)
     return Archive(surroundings, server.database(names("archive")))
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path, names: Names) -> str:
+    """Provide the address of an empty database of each kind."""
+    if request.param == "sqlite":
+        return sqlite_url(tmp_path)
+    server: Postgres = request.getfixturevalue("postgres")
+    return server.database(names("archive"))
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from aiokafka.partitioner import murmur2
 
-from fraudstream.payment import InvalidPayment
+from fraudstream.payment import InvalidPayment, PaymentFormat
+from tests.any_schema import CARDS, ROOT
 from tests.conftest import Names
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
@@ -95,6 +96,35 @@ def test_malformed(surroundings: Surroundings) -> None:
     results = [FORMAT.payment.decode(record.value) for record in sent(surroundings)]
     assert len(results) == 1_000
     assert sum(isinstance(result, InvalidPayment) for result in results) == pytest.approx(300, abs=60)
+
+
+def test_a_repeated_history(surroundings: Surroundings) -> None:
+    """For another schema, payments are those of the history: valid, with new ids, and keyed by the field of the role."""
+    cards = ROOT / "examples/cards"
+    service = run_producer(
+        surroundings,
+        PAYMENT_SCHEMA=str(cards / "payment.toml"),
+        TRAINING_DATA=str(cards / "history.csv"),
+        PAYMENTS_PER_SECOND="10000",
+        PAYMENT_LIMIT="5000",
+        MALFORMED_RATE="0.1",
+    )
+    records = sent(surroundings)
+    payments = PaymentFormat(CARDS).decode_all([record.value for record in records])
+    valid = [payment for payment in payments if not isinstance(payment, InvalidPayment)]
+    assert len(records) == service.lines("all sent")[0]["payments"] == 5_000
+    assert len({payment["transaction_id"] for payment in valid}) == len(valid) == pytest.approx(4_500, abs=150)
+    for record, payment in zip(records, payments, strict=True):
+        if not isinstance(payment, InvalidPayment):
+            assert record.key == payment["card"]["token"].encode()
+    assert service.lines("row rejected") == []
+
+
+def test_without_a_history(surroundings: Surroundings) -> None:
+    """The error names the settings that repair it."""
+    settings = {"PAYMENT_SCHEMA": str(ROOT / "examples/cards/payment.toml"), "TRAINING_DATA": "none.csv"}
+    with surroundings.service("producer", **settings) as service:
+        assert "set TRAINING_DATA to a history of its payments, or PAYMENTS_FILE" in service.wait_for_failure(25)
 
 
 def test_stopped(surroundings: Surroundings) -> None:

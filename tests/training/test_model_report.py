@@ -1,5 +1,6 @@
 """The report beside the model: self-contained, drawn for poor histories too, and never a reason to lose a model."""
 
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -10,8 +11,11 @@ from threadpoolctl import threadpool_limits
 
 from fraudstream.model import store
 from fraudstream.model.decision import BLOCKED, REVIEWED, Costs
+from fraudstream.model.drift_reference import Reference
+from fraudstream.payment_schema import parse
 from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import simulate
+from tests.any_schema import ROOT
 from tests.default_payment import ENCODING, SCHEMA
 from tests.histories import history_of
 from trainer import history, make_data, train
@@ -167,3 +171,31 @@ def test_a_wide_history_is_drawn(tmp_path: Path) -> None:
     wide, _ = gathered(history_of(matrix, labels), tmp_path)
     for name, content in files.draw(wide).items():
         (tmp_path / f"{name}.png").write_bytes(content)
+
+
+@pytest.mark.parametrize("amount", ['amount = "amount"  # what costs are counted in\n', ""])
+def test_a_history_of_another_schema(tmp_path: Path, amount: str) -> None:
+    """Categories, missing values and nested fields are trained on, drawn and described, with and without an amount."""
+    text = (ROOT / "examples/cards/payment.toml").read_text(encoding="utf-8")
+    schema = parse(text.replace('amount = "amount"  # what costs are counted in\n', amount), "payment.toml")
+    past = history.read(ROOT / "examples/cards/history.csv", schema)
+    models = tmp_path / "models"
+    manifest = train.train(past, SETTINGS, models)
+    model, stored = store.load(models, store.NO_PINS, schema)
+    assert (model.costs is None, stored.costs is None) == (not amount, not amount)
+    assert stored.content_sha256 == manifest.content_sha256
+    assert manifest.metrics["auc"] > 0.95
+    reasons = [json.loads(one) for one in model.reasons(past.matrix[past.labels == 1][:50])]
+    assert all(reasons)
+    assert Reference.read(manifest.reference, model.encoding) is not None
+    again = train.already_trained(past, SETTINGS, models)
+    assert again is not None
+    assert again.content_sha256 == manifest.content_sha256
+    written = (models / files.PAGE).read_text(encoding="utf-8")
+    parser = Balance()
+    parser.feed(written)
+    assert parser.open == []
+    assert written.count("<img") == len(PICTURES)
+    assert ("Payments have no amount" in written) == (not amount)
+    for name in past.encoding.names:
+        assert f"<td>{name}</td>" in written

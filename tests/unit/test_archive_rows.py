@@ -221,3 +221,11 @@ def test_letters_have_no_content_if_fields_are_secret() -> None:
     assert row[9:12] == (b"4111111111111111", b"4111111111111111", 16)
     (row,) = scored_rows(schema, [scored_value({"i": "a", "card": "k1.token"})])
     assert json.loads(named(row)["fields"]) == {"i": "a", "card": "k1.token"}
+
+
+@pytest.mark.parametrize("character", [",", ":", "[", "{", '"', "\\", "\u2028"])
+def test_a_text_of_any_characters_is_a_row(character: str) -> None:
+    """A valid text is archived even if it consists of characters that separate values in JSON."""
+    payment = {"transaction_id": character * 4_096, "note": character * 4_096, "country": character * 64}
+    (row,) = scored_rows(CARDS, [scored_value(payment)])
+    assert json.loads(named(row)["fields"]) == payment

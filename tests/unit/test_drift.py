@@ -239,7 +239,7 @@ def _bad(change: Callable[[Any], object]) -> dict[str, Any]:
         (_bad(lambda one: one["amount"].pop("edges")), "drift.amount.edges: Field required"),
         (_bad(lambda one: one["amount"].update(edges=[])), "drift.amount.edges: "),
         (_bad(lambda one: one.update(age=one["amount"])), "drift.age: not a compared feature"),
-        (_bad(lambda one: one.update(fraud_probability=None)), "drift.fraud_probability: Field required"),
+        (_bad(lambda one: one.pop("fraud_probability")), "drift.fraud_probability: Field required"),
         (_bad(lambda one: one["amount"]["edges"].reverse()), "drift.amount: Value error, edges must be ascending"),
         (_bad(lambda one: one["amount"]["edges"].append(float("nan"))), "drift.amount.edges"),
         (

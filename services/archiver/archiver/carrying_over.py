@@ -11,7 +11,7 @@ from pydantic_core import to_json
 from sqlalchemy import Connection, inspect, text
 
 from archiver.dialects import DIALECTS
-from archiver.migrations.versions.archive_0002 import PREVIOUS
+from archiver.migrations.versions.archive_0002 import PREVIOUS, PREVIOUS_AMOUNT, PREVIOUS_ID
 
 _BEFORE = ("source_topic", "source_partition", "source_offset", "timestamp_ms", "paid_at")
 _AFTER = (
@@ -23,7 +23,6 @@ _AFTER = (
     "challenger_probability",
     "challenger_version",
 )
-_ID, _AMOUNT = "payment_id", "amount"
 _PIECE_ROWS = 20_000
 _PIECE_PAGES = 500
 """About 30,000 rows of Postgres."""
@@ -69,7 +68,7 @@ def _finish(connection: Connection) -> None:
 def _insert(document: str, source: str) -> str:
     """Return the statement that inserts rows of `source`, with the SQL expression `document` for their fields."""
     columns = ", ".join((*_BEFORE, "id", "amount", "fields", *_AFTER))
-    values = ", ".join((*_BEFORE, f"CAST({_ID} AS TEXT)", _AMOUNT, document, *_AFTER))
+    values = ", ".join((*_BEFORE, f"CAST({PREVIOUS_ID} AS TEXT)", PREVIOUS_AMOUNT, document, *_AFTER))
     return f"INSERT INTO scored_payments ({columns}) SELECT {values} FROM {source} ON CONFLICT DO NOTHING"  # noqa: S608 - our own names
 
 

@@ -1,10 +1,11 @@
 """The view and the indexes that follow from the declared fields: changed whenever the schema changes.
 
-The table `definitions` has the hash of each one's SQL, so that a start with the same schema changes nothing.
+The table `archive_definitions` has the hash of each one's SQL, so that a start with the same schema changes nothing.
 """
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import structlog
 from sqlalchemy import Connection, delete, insert, select
@@ -31,6 +32,16 @@ _NAME_CHARACTERS = 63
 """The longest name in Postgres."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """A view or index to create, to create again, or to drop if `sql` is None; `is_there` if it is of ours."""
+
+    name: str
+    is_there: bool
+    sql: str | None
+    sha256: str | None
+
+
 def define(connection: Connection, schema: PaymentSchema) -> bool:
     """Create, change and drop them within the current transaction; return whether any was not as declared."""
     dialect = DIALECTS[connection.dialect.name]
@@ -40,29 +51,36 @@ def define(connection: Connection, schema: PaymentSchema) -> bool:
     stored: dict[str, str] = {row.name: row.sha256 for row in rows}
     hashes = {name: hashlib.sha256(sql.encode()).hexdigest() for name, sql in wanted.items()}
     changed = [name for name in {**stored, **hashes} if stored.get(name) != hashes.get(name)]
-    done = [_change(connection, dialect, name, wanted.get(name), hashes.get(name)) for name in changed]
+    done = [
+        _change(connection, Change(name=name, is_there=name in stored, sql=wanted.get(name), sha256=hashes.get(name)))
+        for name in changed
+    ]
     return any(done)
 
 
-def _change(connection: Connection, dialect: Dialect, name: str, sql: str | None, sha256: str | None) -> bool:
-    """Drop what has this name, and create it with `sql`; return False if the database refuses that."""
+def _change(connection: Connection, change: Change) -> bool:
+    """Drop what we have created under this name, and create it again; return False if the database refuses that."""
+    dialect, name = DIALECTS[connection.dialect.name], change.name
     try:
         with connection.begin_nested():
-            grants = dialect.grants(connection, name)
-            connection.exec_driver_sql(f'DROP {"VIEW" if name == VIEW else "INDEX"} IF EXISTS "{name}"')
-            for statement in [sql, *grants] if sql else []:
+            grants = []
+            if change.is_there:  # else it may be of others
+                grants = dialect.grants(connection, name)
+                connection.exec_driver_sql(f'DROP {"VIEW" if name == VIEW else "INDEX"} IF EXISTS "{name}"')
+            for statement in [change.sql, *grants] if change.sql else []:
                 connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
             connection.execute(delete(definitions).where(definitions.c.name == name))
-            if sha256 is not None:
-                connection.execute(insert(definitions).values(name=name, sha256=sha256))
+            if change.sha256 is not None:
+                connection.execute(insert(definitions).values(name=name, sha256=change.sha256))
     except DBAPIError as error:
-        if error.connection_invalidated or not (views := dialect.views_on(connection, name)):
+        if not dialect.is_refusal(error.orig):
             raise
+        views = dialect.views_on(connection, name)
         structlog.get_logger().warning(
-            "view does not follow the schema",
-            view=name,
-            reason=f"the views {', '.join(sorted(views))} read it",
-            action="drop these views, restart the archiver, create them again",
+            "view or index does not follow the schema",
+            name=name,
+            reason=f"the views {', '.join(sorted(views))} read it" if views else "another object has its name",
+            action="drop or rename that, and restart the archiver; rows are archived meanwhile",
         )
         return False
     return True

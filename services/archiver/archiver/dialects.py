@@ -29,6 +29,8 @@ class Dialect:
     """Return the statements that give others the rights that they have on a table or view."""
     views_on: Callable[[Connection, str], set[str]]
     """Return the names of the views that prevent that a table or view is dropped."""
+    is_refusal: Callable[[object], bool]
+    """Return whether the driver's error means that a name is taken, or that a view reads what is to be dropped."""
     value: Callable[[DeclaredField], str]
     """Return the SQL expression for a field's value in the column `fields`."""
     index_on: Callable[[DeclaredField], str]
@@ -47,6 +49,7 @@ DIALECTS: Mapping[str, Dialect] = {
         rename_table=sqlite.rename_table,
         grants=lambda *_: [],
         views_on=lambda *_: set(),
+        is_refusal=lambda error: getattr(error, "sqlite_errorname", None) == "SQLITE_ERROR",
         value=sqlite.value,
         index_on=sqlite.value,
         hour="strftime('%Y-%m-%dT%H:00:00Z', {})",
@@ -60,6 +63,7 @@ DIALECTS: Mapping[str, Dialect] = {
         rename_table=postgres.rename_table,
         grants=postgres.grants,
         views_on=postgres.views_on,
+        is_refusal=lambda error: isinstance(error, postgres.REFUSALS),
         value=postgres.value,
         index_on=postgres.index_on,
         hour="date_trunc('hour', {}, 'UTC')",

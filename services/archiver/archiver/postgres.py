@@ -3,12 +3,19 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import psycopg.errors
 from sqlalchemy import URL, Connection, Engine, Table, create_engine, text
 from sqlalchemy.pool import NullPool
 
 from archiver.rows import Row
 from fraudstream.payment_schema import DeclaredField
 
+REFUSALS = (
+    psycopg.errors.DuplicateTable,
+    psycopg.errors.DependentObjectsStillExist,
+    psycopg.errors.WrongObjectType,
+)
+"""Errors of a statement that creates or drops what others have or use."""
 _SCHEMA_LOCK = 7_203_144_501  # any number, the same for every archiver
 _INDEXED_CHARACTERS = 600
 """A B-tree refuses rows above 2.7 kB; a character has up to 4 bytes."""

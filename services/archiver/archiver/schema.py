@@ -85,7 +85,7 @@ replays = sa.Table(
 )
 
 definitions = sa.Table(
-    "definitions",
+    "archive_definitions",
     METADATA,
     sa.Column("name", sa.Text, primary_key=True),
     sa.Column("sha256", sa.Text, nullable=False),

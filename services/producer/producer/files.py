@@ -55,7 +55,6 @@ def _rows(form: PaymentFormat, path: Path, ids: Ids, log: Log) -> Iterator[KeyAn
         for batch in table.batches:
             rejections.add(batch.rejected)
             # lines of JSON are sent as they are, with the members that no field declares
-            by_field = columns(form.schema, batch.rows)
-            values = batch.values or (form.encode_all(by_field) if batch.rows else ())
-            yield from zip(keys(form.schema, by_field), values, strict=True)
+            values = batch.values or (form.encode_all(columns(form.schema, batch.rows)) if batch.rows else ())
+            yield from zip(keys(form.schema, batch.rows), values, strict=True)
     rejections.finish()

@@ -33,8 +33,10 @@ class ResampledSource:
         columns[schema.id] = self._ids.take(count)
         if schema.time is not None:
             columns[schema.time] = [now_ms] * count
+        key = schema.key or schema.id
+        rows = ({schema.id: one, key: value} for one, value in zip(columns[schema.id], columns[key], strict=True))
         values = self._form.encode_all(columns)
-        return [KeyedMessage(key, value, now_ms) for key, value in zip(keys(schema, columns), values, strict=True)]
+        return [KeyedMessage(one, value, now_ms) for one, value in zip(keys(schema, rows), values, strict=True)]
 
 
 def _shuffled(rows: Sequence[tuple[Any, ...]], random: Random) -> Iterator[tuple[Any, ...]]:

@@ -1,10 +1,12 @@
 """Source of payments: its interface, and simulated payments as messages; pure, given its random generator."""
 
+from collections.abc import Iterable
 from typing import Protocol
 
 import numpy as np
 
-from fraudstream.payment import PaymentFormat, Payments
+from fraudstream.payment import PaymentFormat
+from fraudstream.payment_files.rows import Row
 from fraudstream.payment_schema import DeclaredField, PaymentSchema, default_schema
 from fraudstream.record import KeyedMessage
 from fraudstream.simulation import simulate
@@ -53,9 +55,9 @@ def _rules(field: DeclaredField) -> tuple[object, ...]:
     return field.path, field.type, field.min, field.max, field.above, field.below
 
 
-def keys(schema: PaymentSchema, payments: Payments) -> list[bytes]:
+def keys(schema: PaymentSchema, rows: Iterable[Row]) -> list[bytes]:
     """Return the key of each payment's message: the value of the field with the role key; its id without one."""
-    ids = payments[schema.id]
-    values = ids if schema.key is None else payments[schema.key]
-    texts = (one if value is None else value for value, one in zip(values, ids, strict=True))
-    return [str(text).encode() for text in texts]
+    if schema.key is None:
+        return [str(row[schema.id]).encode() for row in rows]
+    values = ((row[schema.key], row[schema.id]) for row in rows)
+    return [str(payment_id if value is None else value).encode() for value, payment_id in values]

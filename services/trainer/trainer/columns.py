@@ -22,7 +22,7 @@ MOST_VALUES = 60_000_000
 MOST_FRAUDS = 100_000
 """Frauds beside the sample; further ones would change no model noticeably."""
 _MOST_CATEGORIES = 100_000
-"""Different values of a category that are told apart; later ones are rare, like those below a level's least count."""
+"""Different values of a category that are kept apart; later ones are rare, like those below a level's least count."""
 _OTHER = -1
 
 

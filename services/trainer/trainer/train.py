@@ -118,6 +118,5 @@ def _features_sha256(schema: PaymentSchema) -> str:
 def _reference(model: FraudModel, history: History, found: Study) -> dict[str, Any]:
     """Return the prices behind the decision rule and the drift reference: the history as the scorer would score it."""
     costs = {"review": found.costs.review, "wrong_block": found.costs.wrong_block}
-    secret = frozenset(name for name, one in history.schema.fields.items() if one.secret)
-    distributions = drift.Reference.of(history.encoding, history.matrix, model.score(history.matrix), secret)
+    distributions = drift.Reference.of(history.encoding, history.matrix, model.score(history.matrix))
     return {"costs": costs, drift.KEY: distributions.as_json()}

@@ -10,21 +10,16 @@ from trainer.history import History
 def usual(history: History) -> list[float]:
     """Return the median of each feature over the legitimate payments, encoded; of a category the most frequent code.
 
-    A number that is missing in most payments is NaN. Of a secret number it is the mean, which is no payment's value.
+    A number that is missing in most payments is NaN.
     """
     legitimate = history.labels == 0
-    return [
-        _usual(one, history.matrix[legitimate, place], is_secret=history.schema.fields[one.name].secret)
-        for place, one in enumerate(history.encoding.fields)
-    ]
+    return [_usual(one, history.matrix[legitimate, place]) for place, one in enumerate(history.encoding.fields)]
 
 
-def _usual(one: EncodedField, column: Floats, *, is_secret: bool) -> float:
+def _usual(one: EncodedField, column: Floats) -> float:
     if one.kind == "category":
         return float(np.bincount(column.astype(np.int64)).argmax())
     present = column[~np.isnan(column)]
     if 2 * len(present) < len(column):
         return float("nan")
-    if is_secret:
-        return float(present.mean())
     return float(np.quantile(present, 0.5, method="lower"))

@@ -228,12 +228,14 @@ class _Reader:
 
     def __init__(self, schema: PaymentSchema) -> None:
         self._id = schema.id
+        # each character of a text may be one that `excess` counts
+        self._most_values = MOST_VALUES + sum(one.max_length for one in schema.fields.values() if not one.secret)
         fields = {name: readable(one, required=name == schema.id) for name, one in schema.fields.items()}
         self._values = PaymentValues(replace(schema, fields=fields), _Scores.__annotations__)
         self._validate = self._values.adapter.validator.validate_json
 
     def read(self, value: bytes | None) -> ScoredPayment | None:
-        if value is None or (len(value) > MOST_VALUES and excess(value, MOST_VALUES)):
+        if value is None or (len(value) > self._most_values and excess(value, self._most_values)):
             return None
         try:
             found: Any = self._validate(value)

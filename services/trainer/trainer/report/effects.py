@@ -20,18 +20,16 @@ _FEW_FEATURES = 12
 """Features up to which the losses are those of _MOST_SHUFFLED payments; with more features, of fewer payments."""
 _MOST_DRAWN = 23
 """Fields with a panel of their own: those of most importance."""
+_MOST_BARS = 11
+"""Fields in the panel of losses."""
 _MOST_LEVELS = 12
 _COLUMNS = 3
 
 
 def picture(facts: Facts) -> Figure:
-    """Draw for each field the mean probability if all payments had a value, and the loss if the field is shuffled.
-
-    Secret fields have no panel, because it would show their values.
-    """
+    """Draw for each field the mean probability if all payments had a value, and the loss if the field is shuffled."""
     increases = _importance(facts)
-    fields = facts.history.encoding.fields
-    drawn = [place for place, one in enumerate(fields) if not facts.history.schema.fields[one.name].secret]
+    drawn = [*range(len(increases))]
     if len(drawn) > _MOST_DRAWN:
         drawn = sorted(sorted(drawn, key=lambda place: -increases[place])[:_MOST_DRAWN])
     rows = -(-(len(drawn) + 1) // _COLUMNS)
@@ -147,7 +145,7 @@ def _importance(facts: Facts) -> Floats:
 
 
 def _draw_importance(axes: Axes, facts: Facts, increases: Floats) -> None:
-    order = np.argsort(increases)[-_MOST_DRAWN:]
+    order = np.argsort(increases)[-_MOST_BARS:]
     names = [facts.history.encoding.names[place].replace("_", " ") for place in order.tolist()]
     axes.barh(names, increases[order], color=style.MODEL, height=0.6)
     axes.set(title="Field shuffled", xlabel="increase of log loss, %")

@@ -139,18 +139,20 @@ def _picture(name: str, content: bytes) -> str:
 def _data(facts: Facts) -> str:
     history = facts.history
     frauds = history.matrix[history.labels == 1]
-    shown = [
-        (place, one) for place, one in enumerate(history.encoding.fields) if not history.schema.fields[one.name].secret
-    ]
+    fields = history.encoding.fields
     numbers = [
         [one.name, *_quantiles(history.matrix[:, place], frauds[:, place])]
-        for place, one in shown
+        for place, one in enumerate(fields)
         if one.kind != "category"
     ]
     head = ["field", "minimum", "1 %", "median", "99 %", "maximum", "mean", "mean of frauds", "missing"]
-    if not any(one.may_be_missing for _, one in shown):
+    if not any(one.may_be_missing for one in fields):
         head, numbers = head[:-1], [row[:-1] for row in numbers]
-    categories = [[one.name, *_levels(one, history.matrix[:, place])] for place, one in shown if one.kind == "category"]
+    categories = [
+        [one.name, *_levels(one, history.matrix[:, place])]
+        for place, one in enumerate(fields)
+        if one.kind == "category"
+    ]
     tables = [_table(head, numbers)] if numbers else []
     if categories:
         tables.append(_table(_CATEGORY_HEAD, categories))

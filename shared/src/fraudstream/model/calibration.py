@@ -10,6 +10,18 @@ from fraudstream.model.classifier import SMALLEST, Classifier
 _LARGEST_EXPONENT = 500.0
 
 
+def unwrapped(classifier: Classifier) -> tuple[Classifier, float]:
+    """Return the classifier inside its calibrations, and the factor that they multiply its log-odds by.
+
+    A calibration whose `rise` and `fall` are equal is linear in the log-odds. Any other one counts as the factor 1.
+    """
+    factor = 1.0
+    while isinstance(classifier, Calibrated):
+        factor *= classifier.rise if classifier.rise == classifier.fall else 1.0
+        classifier = classifier.classifier
+    return classifier, factor
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Calibrated:
     """A classifier whose probability p is mapped to the log-odds rise * ln p - fall * ln(1 - p) + shift.

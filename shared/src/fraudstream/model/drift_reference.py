@@ -48,8 +48,6 @@ class Reference:
     bins: Sequence[Bins]
     counts: Sequence[Integers]
     """For each field the number of payments, shape (24 or 1, bins)."""
-    hidden: Sequence[str] = ()
-    """Features that are not compared."""
     _sizes: Floats = field(init=False, repr=False)
     _starts: Integers = field(init=False, repr=False)
     _shares: Floats = field(init=False, repr=False)
@@ -68,15 +66,10 @@ class Reference:
         object.__setattr__(self, "_by_hour", hours)
 
     @classmethod
-    def of(cls, encoding: Encoding, matrix: Floats, scores: Floats, hidden: frozenset[str] = frozenset()) -> Self:
-        """Return the reference of at least one payment: the features, encoded, and their scores.
-
-        Numbers named in `hidden` are not compared: their bins would show values of secret fields.
-        """
+    def of(cls, encoding: Encoding, matrix: Floats, scores: Floats) -> Self:
+        """Return the reference of at least one payment: the features, encoded, and their scores."""
         place = _hour_of(encoding)
-        compared = _compared(encoding)
-        left_out = [one.name for _, one in compared if one.kind != "category" and one.name in hidden]
-        bins = [Bins.of(one, number, matrix[:, number]) for number, one in compared if one.name not in left_out]
+        bins = [Bins.of(one, number, matrix[:, number]) for number, one in _compared(encoding)]
         bins.append(Bins(name=SCORE, place=-1, edges=deciles(scores)))
         hours = _hours(matrix, place)
         columns = _columns(bins, matrix, scores)
@@ -85,7 +78,6 @@ class Reference:
             hour_name="" if place is None else encoding.names[place],
             bins=bins,
             counts=[_by_hour(hours, one, column, place) for one, column in zip(bins, columns, strict=True)],
-            hidden=left_out,
         )
 
     @classmethod
@@ -97,8 +89,7 @@ class Reference:
             stored = _FIELDS.validate_python(manifest_reference[KEY])
             place = _hour_of(encoding)
             bins = _stored_bins(encoding, stored)
-            fields = {name: one for name, one in stored.items() if one is not None}
-            _check_counts(fields, bins, 1 if place is None else HOURS)
+            _check_counts(stored, bins, 1 if place is None else HOURS)
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             where = ".".join(map(str, (KEY, *first["loc"])))
@@ -109,8 +100,7 @@ class Reference:
             hour=place,
             hour_name="" if place is None else encoding.names[place],
             bins=bins,
-            counts=[np.array(fields[one.name].counts, dtype=np.int64) for one in bins],
-            hidden=[name for name, one in stored.items() if one is None],
+            counts=[np.array(stored[one.name].counts, dtype=np.int64) for one in bins],
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -118,7 +108,7 @@ class Reference:
         return {
             one.name: {"edges": one.edges.tolist(), "counts": counts.tolist()}
             for one, counts in zip(self.bins, self.counts, strict=True)
-        } | dict.fromkeys(self.hidden)
+        }
 
     @property
     def fields(self) -> tuple[str, ...]:
@@ -179,7 +169,7 @@ class _Field(BaseModel):
         return self
 
 
-_FIELDS = TypeAdapter(dict[str, _Field | None])
+_FIELDS = TypeAdapter(dict[str, _Field])
 
 
 def _compared(encoding: Encoding) -> list[tuple[int, EncodedField]]:
@@ -202,7 +192,7 @@ def _hours(matrix: Floats, place: int | None) -> Integers:
     return np.floor(matrix[:, place] % HOURS).astype(np.int64)
 
 
-def _stored_bins(encoding: Encoding, stored: Mapping[str, _Field | None]) -> list[Bins]:
+def _stored_bins(encoding: Encoding, stored: Mapping[str, _Field]) -> list[Bins]:
     """Return the bins of the stored fields. Raises ValueError if these are not the encoding's, and the score."""
     compared = _compared(encoding)
     names = [*(one.name for _, one in compared), SCORE]
@@ -212,16 +202,11 @@ def _stored_bins(encoding: Encoding, stored: Mapping[str, _Field | None]) -> lis
         raise ValueError(f"{min(unknown)}: not a compared feature")
     bins = []
     for place, one in compared:
-        if (field := stored[one.name]) is not None:
-            codes = one.codes if one.kind == "category" else 0
-            has_missing = one.may_be_missing and not codes
-            bins.append(
-                Bins(name=one.name, place=place, edges=np.array(field.edges), codes=codes, has_missing=has_missing)
-            )
-    score = stored[SCORE]
-    if score is None:
-        raise ValueError(f"{SCORE}: Field required")
-    return [*bins, Bins(name=SCORE, place=-1, edges=np.array(score.edges))]
+        codes = one.codes if one.kind == "category" else 0
+        has_missing = one.may_be_missing and not codes
+        edges = np.array(stored[one.name].edges)
+        bins.append(Bins(name=one.name, place=place, edges=edges, codes=codes, has_missing=has_missing))
+    return [*bins, Bins(name=SCORE, place=-1, edges=np.array(stored[SCORE].edges))]
 
 
 def _check_counts(stored: Mapping[str, _Field], bins: Sequence[Bins], rows: int) -> None:

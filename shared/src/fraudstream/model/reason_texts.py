@@ -6,7 +6,8 @@
     boolean                yes, no
     category               the level; values that are no level of the model are rare
 
-A missing value, a rare one and that of a secret field are named by their field only.
+A missing value, a rare one and that of a secret category are named by their field only: numbers that are features
+are never secret.
 """
 
 import json
@@ -84,14 +85,10 @@ def _texts(declared: DeclaredField, encoded: EncodedField, *, is_amount: bool) -
     name = declared.name.replace("_", " ")
     missing = f"{name} is missing"
     if encoded.kind == "category":
-        levels = () if declared.secret else encoded.levels
+        known = [_escaped(_filled(declared.words, level)) for level in encoded.levels]
         # a secret category has no levels: all its values have one code
-        other = name if declared.secret else f"{name} is rare"
-        known = [_escaped(_filled(declared.words, level)) for level in levels]
-        by_code = [*known, *([other] * (len(encoded.levels) - len(levels))), other, missing]
+        by_code = [*known, name if declared.secret else f"{name} is rare", missing]
         return _NumberTexts(lambda code: by_code[int(code)], range(len(by_code)))
-    if declared.secret:
-        return _NumberTexts(lambda value: missing if value != value else name, range(_COMMON))  # noqa: PLR0124
     number = _number(declared, encoded, is_amount=is_amount)
     several, single = (_Template(declared.words.replace("(s)", ending)) for ending in ("s", ""))
     zero = None if declared.words_if_zero is None else _escaped(declared.words_if_zero)

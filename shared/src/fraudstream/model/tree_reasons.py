@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fraudstream.arrays import Floats, Integers
-from fraudstream.model.calibration import Calibrated
+from fraudstream.model.calibration import unwrapped
 from fraudstream.model.classifier import Classifier
 
 Flags = NDArray[np.bool_]
@@ -43,10 +43,7 @@ def tree_reasons(classifier: Classifier, reference: Floats) -> "TreeReasons | No
     log-odds before it: Shapley values of a curved function of a sum of leaves have no form leaf by leaf. Log-odds are
     not limited to those of the smallest published probability.
     """
-    factor = 1.0
-    if isinstance(classifier, Calibrated):
-        factor = classifier.rise if classifier.rise == classifier.fall else 1.0
-        classifier = classifier.classifier
+    classifier, factor = unwrapped(classifier)
     return TreeReasons.of(classifier, reference, factor) if _is_supported(classifier, len(reference)) else None
 
 

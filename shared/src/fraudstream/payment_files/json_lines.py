@@ -70,12 +70,12 @@ def _with_nested_id(path: Place, identity: float | str, text: bytes) -> bytes:
 
 
 def _put_missing(message: Any, path: Place, value: object) -> None:
-    """Put `value` into a JSON value, unless there is one, or what is around it is not an object."""
+    """Put `value` into a JSON value, unless there is one, or what would be around it is not an object."""
     *parents, last = path
     for key in parents:
         message = message.setdefault(key, {}) if isinstance(message, dict) else None
-    if isinstance(message, dict) and message.get(last) is None:
-        message[last] = value
+    if isinstance(message, dict):
+        message.setdefault(last, value)
 
 
 def _revalidate(schema: RowSchema, number: int, text: bytes) -> Numbered | Rejected:

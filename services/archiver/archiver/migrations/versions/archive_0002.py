@@ -14,7 +14,7 @@ from fraudstream.errors import FraudstreamError
 revision = "0002"
 down_revision = "0001"
 
-PREVIOUS = "scored_payments_0001"
+PREVIOUS, PREVIOUS_ID, PREVIOUS_AMOUNT = "scored_payments_0001", "payment_id", "amount"
 _TABLE = "scored_payments"
 _MOMENT = sa.DateTime(timezone=True).with_variant(sa.Text(), "sqlite")
 _DOCUMENT = sa.Text().with_variant(JSONB(), "postgresql")
@@ -38,10 +38,10 @@ def upgrade() -> None:
     dialect.rename_table(connection, _TABLE, PREVIOUS)
     _scored_payments()
     op.create_table(
-        "definitions",
+        "archive_definitions",
         sa.Column("name", sa.Text, nullable=False),
         sa.Column("sha256", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("name", name="definitions_pk"),
+        sa.PrimaryKeyConstraint("name", name="archive_definitions_pk"),
     )
     views.create(connection)
     for grant in grants:
