@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.audit.merge import Bounds, Content, Kind, Merge
+from cli.audit.content import Content
+from cli.audit.merge import Bounds, Kind, Merge
 
 T = TypeVar("T")
-CONTENT: Content = (7, 0.25, "review", "v1")
-OTHER: Content = (7, 0.5, "block", "v1")
+CONTENT: Content = ("7", 0.25, "review", "v1")
+OTHER: Content = ("7", 0.5, "block", "v1")
 
 
 @dataclass(kw_only=True)

@@ -21,8 +21,8 @@ from fraudstream.payment_schema.written import (
 
 __all__ = [
     "INTEGER_LIMIT",
-    "LARGEST_FILE",
     "LABEL",
+    "LARGEST_FILE",
     "LONGEST",
     "MOST_CHARACTERS",
     "MOST_FIELDS",
