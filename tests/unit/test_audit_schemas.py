@@ -18,7 +18,7 @@ from fraudstream.model.decision import Costs
 from fraudstream.payment import InvalidPayment
 from fraudstream.payment_schema import PaymentSchema, parse
 from fraudstream.scored_payment import Scored, ScoredFormat
-from fraudstream.secret_tokens import Tokens
+from fraudstream.secret_tokens import Tokens, is_token
 from scorer.scored_records import ScoredRecords
 
 TEXT = """
@@ -174,6 +174,19 @@ def test_records_of_an_earlier_schema() -> None:
     assert layout is not None
     assert row_entries([rows[0].rstrip()], layout, 3, problems.append) == entries(form, [], records)[1]
     assert not problems
+
+
+def test_a_field_that_is_secret_now() -> None:
+    """A rebuilt row has no clear value of a record from before; a token stays."""
+    stored = stored_format(SECRET)
+    sent = {"payment": {"uuid": "a"}, "note": "", "card": "4111111111111111"}
+    cells = [
+        stored.layout.cells(line.encode())["card"]
+        for schema in (SCHEMA, SECRET)
+        for line in stored.texts(scored_again(written(ScoredFormat(schema), [sent])[1], stored, print)).csv_lines()
+    ]
+    assert cells[0] == ""
+    assert is_token(cells[1])
 
 
 @pytest.mark.parametrize(

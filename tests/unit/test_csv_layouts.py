@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -16,7 +17,6 @@ from cli.erase.wanted import Rows, ScoredPlace
 from fraudstream.csv_file.journal import Journal
 from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.protocol import Batch
-from fraudstream.payment import Payments
 from fraudstream.payment_schema import parse
 from fraudstream.scored_payment import Scored, ScoredFormat
 from scorer.csv_sink import CsvSink
@@ -31,7 +31,7 @@ ids = st.text(max_size=8) | st.sampled_from(["a,b", 'a"b', "=a", "a", "b", ",", 
 
 def rows(form: ScoredFormat, payment_ids: list[str], partition: int = 0, first: int = 0) -> list[bytes]:
     """Return a row for each id, at offsets from the first one."""
-    columns: Payments = {
+    columns: dict[str, list[Any]] = {
         "uuid": payment_ids,
         "note": ["n,1"] * len(payment_ids),
         "number": list(range(len(payment_ids))),

@@ -1,6 +1,6 @@
 """Records and rows → entries to merge: the input offset that each refers to, and its content."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,10 +9,11 @@ import pydantic_core
 from cli.audit.content import Content
 from fraudstream.csv_file.layout import Layout
 from fraudstream.payment import InvalidPayment, excess
-from fraudstream.payment_schema import PaymentSchema
-from fraudstream.payment_values import cell_value
+from fraudstream.payment_schema import DeclaredField, PaymentSchema
+from fraudstream.payment_values import Value, cell_value
 from fraudstream.record import Record
-from fraudstream.scored_payment import MOST_VALUES, Scored, ScoredFormat, place, readable
+from fraudstream.scored_payment import MOST_VALUES, Scored, ScoredFormat, ScoredPayment, place, readable
+from fraudstream.secret_tokens import is_token
 
 Unreadable = Callable[[str], None]
 _NOT_OURS = (ValueError, TypeError, KeyError, OverflowError)
@@ -98,7 +99,8 @@ def row_entries(
 def stored_format(schema: PaymentSchema) -> ScoredFormat:
     """Return the format of rows made from records of this schema and of earlier ones.
 
-    A value that a record does not have is an empty cell; ranges are not checked, as they may have changed.
+    A value that a record does not have is an empty cell, and so is a clear value of a field that is secret now; ranges
+    are not checked, as they may have changed.
     """
     fields = {name: readable(one, required=name == schema.id) for name, one in schema.fields.items()}
     return ScoredFormat(replace(schema, fields=fields))
@@ -114,7 +116,7 @@ def scored_again(records: Iterable[Record], form: ScoredFormat, unreadable: Unre
             unreadable(f"scored topic, offset {record.offset}: {_problem(record.value, form)}")
     ones = [one for _, one in found]
     return Scored(
-        payments={name: [one.fields[name] for one in ones] for name in form.schema.fields},
+        payments={name: _column(field, ones) for name, field in form.schema.fields.items()},
         fraud_probability=[one.fraud_probability for one in ones],
         decision=[one.decision for one in ones],
         model_version=[one.model_version for one in ones],
@@ -122,6 +124,11 @@ def scored_again(records: Iterable[Record], form: ScoredFormat, unreadable: Unre
         partition=[one.source_partition for one in ones],
         offset=[one.source_offset for one in ones],
     )
+
+
+def _column(field: DeclaredField, payments: Sequence[ScoredPayment]) -> list[Value | None]:
+    values = [one.fields[field.name] for one in payments]
+    return [value if is_token(str(value)) else None for value in values] if field.secret else values
 
 
 def _problem(value: bytes | None, form: ScoredFormat) -> str:
