@@ -16,6 +16,7 @@ from cli.erase.wanted import Rows, ScoredPlace
 from fraudstream.csv_file.journal import Journal
 from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.protocol import Batch
+from fraudstream.payment import Payments
 from fraudstream.payment_schema import parse
 from fraudstream.scored_payment import Scored, ScoredFormat
 from scorer.csv_sink import CsvSink
@@ -30,7 +31,11 @@ ids = st.text(max_size=8) | st.sampled_from(["a,b", 'a"b', "=a", "a", "b", ",", 
 
 def rows(form: ScoredFormat, payment_ids: list[str], partition: int = 0, first: int = 0) -> list[bytes]:
     """Return a row for each id, at offsets from the first one."""
-    columns = {"uuid": payment_ids, "note": ["n,1"] * len(payment_ids), "number": list(range(len(payment_ids)))}
+    columns: Payments = {
+        "uuid": payment_ids,
+        "note": ["n,1"] * len(payment_ids),
+        "number": list(range(len(payment_ids))),
+    }
     count = len(payment_ids)
     scored = Scored(
         payments={name: columns[name] for name in form.schema.fields},

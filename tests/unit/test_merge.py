@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.audit.merge import Bounds, Content, Kind, Merge
+from cli.audit.content import Content
+from cli.audit.merge import Bounds, Kind, Merge
 
 T = TypeVar("T")
-CONTENT: Content = (7, 0.25, "review", "v1")
-OTHER: Content = (7, 0.5, "block", "v1")
+CONTENT: Content = ("7", 0.25, "review", "v1")
+OTHER: Content = ("7", 0.5, "block", "v1")
 
 
 @dataclass(kw_only=True)
@@ -254,7 +255,7 @@ def test_outputs_of_compacted_records(window: int) -> None:
 def test_erased_rows_are_not_missed() -> None:
     """A re-created topic has the offset again, with another timestamp: only the erased record itself is excused."""
     merge = Merge(Bounds(start=0, end=4, erased=frozenset([(1, 11), (2, 999), (3, 13)])))
-    content = (7, 0.5, "review", "v1")
+    content = ("7", 0.5, "review", "v1")
     scored = [(offset, content) for offset in range(3)]
     merge.window({0: 10, 1: 11, 2: 12, 3: 13}, scored[:1], scored, [])
     merge.finish()
