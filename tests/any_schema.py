@@ -59,7 +59,7 @@ def schemas(draw: st.DrawFn) -> PaymentSchema:
         if draw(st.booleans()):
             lines.append("required = false")
             if kind in {"integer", "number"} and draw(st.booleans()):
-                lines.append("default = 7")
+                lines.append(f"default = {7 if kind == 'integer' else 7.5}")
     return parse("\n".join(lines), "payment.toml")
 
 

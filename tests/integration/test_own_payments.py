@@ -55,10 +55,10 @@ def test_card_payments_from_topic_to_page(cards: Surroundings) -> None:
         [Message(line, key=b"c395@example.com", partition=n % 4, headers=HEADERS) for n, line in enumerate(MESSAGES)]
     )
     archive = Archive(cards, "sqlite:///outputs/payments.db")
-    with cards.ready_scorer() as scorer, archive.archiver() as archiver, Dashboard(cards, [scorer]) as page:
+    with cards.ready_scorer() as scorer, archive.archiver() as archiver, Dashboard(cards) as page:
         cards.wait_until_drained()
         archiver.wait_until(lambda: archive.count() == SCORED, 30, "archived")
-        shown = page.service.wait_until(lambda: len(snapshot(page.url)["deadLetters"]) == DEAD, 30, "on the page")
+        page.service.wait_until(lambda: len(snapshot(page.url)["deadLetters"]) == DEAD, 30, "on the page")
         shown = snapshot(page.url)
         scorer.stop()
         archiver.stop()

@@ -99,7 +99,7 @@ def test_malformed(surroundings: Surroundings) -> None:
 
 
 def test_a_repeated_history(surroundings: Surroundings) -> None:
-    """For another schema, payments are those of the history: valid, with new ids, keyed by the field of the role."""
+    """For another schema, payments are those of the history, with new ids, keyed by the field of the role."""
     cards = ROOT / "examples/cards"
     service = run_producer(
         surroundings,

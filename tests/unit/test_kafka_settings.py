@@ -177,3 +177,12 @@ def test_dead_letters_are_kept_as_long_as_their_messages(hours: str, *, is_accep
         return
     with pytest.raises(SettingsError, match="DLQ_RETENTION_HOURS"):
         TopicSettings.from_env({"DLQ_RETENTION_HOURS": hours})
+
+
+def test_how_long_dead_letters_are_kept() -> None:
+    """For 90 days, or as long as payments: their values may be secret."""
+    topics = TopicSettings.from_env({"TOPIC_RETENTION_HOURS": "24"})
+    assert topics.dlq_retention(has_secrets=False) == 2_160
+    assert topics.dlq_retention(has_secrets=True) == 24
+    assert TopicSettings.from_env({"DLQ_RETENTION_HOURS": "-1"}).dlq_retention(has_secrets=True) == -1
+    assert TopicSettings.from_env({"TOPIC_RETENTION_HOURS": "9000"}).dlq_retention(has_secrets=False) == 9_000

@@ -14,8 +14,6 @@ async def run_topics(env: Mapping[str, str], stop: asyncio.Event, _: argparse.Na
     """Run `fraudstream topics`; return 0. Raises FraudstreamError."""
     log = logs.configure(LogSettings.from_env(env), "topics")
     topics = TopicSettings.from_env(env)
-    if load_schema(env).has_secrets and "dlq_retention_hours" not in topics.model_fields_set:
-        # dead letters have the secret values: they are kept no longer than the payments
-        topics = topics.model_copy(update={"dlq_retention_hours": topics.retention_hours})
-    await ensure_topics(KafkaSettings.from_env(env), topics, stop, log)
+    hours = topics.dlq_retention(has_secrets=load_schema(env).has_secrets)
+    await ensure_topics(KafkaSettings.from_env(env), topics, hours, stop, log)
     return 0

@@ -1,6 +1,6 @@
 """A sample of a history's payments: what is repeated for a schema that is not simulated."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -29,17 +29,19 @@ class Sample:
         self._capacity = max(1, min(_MOST_ROWS, _MOST_VALUES // fields))
         self._seen = self._characters = 0
 
-    def add(self, row: Values) -> None:
+    def add(self, row: Iterable[Any]) -> None:
         """Add a row, in the place of a random one if there is no more room (Vitter, algorithm R)."""
         self._seen += 1
-        if len(self.rows) < self._capacity:
-            self.rows.append(row)
-        elif (place := self._random.randrange(self._seen)) < self._capacity:
-            self._characters -= _characters(self.rows[place])
-            self.rows[place] = row
+        place = len(self.rows)
+        if place < self._capacity:
+            self.rows.append(())
         else:
-            return
-        self._characters += _characters(row)
+            place = int(self._random.random() * self._seen)
+            if place >= self._capacity:
+                return
+        new, old = tuple(row), self.rows[place]
+        self.rows[place] = new
+        self._characters += _characters(new) - _characters(old)
         while self._characters > _MOST_CHARACTERS and len(self.rows) > 1:
             # half of a uniform sample is a uniform sample
             self._random.shuffle(self.rows)
@@ -49,7 +51,7 @@ class Sample:
 
 
 def _characters(row: Values) -> int:
-    return sum(len(value) for value in row if isinstance(value, str))
+    return sum([len(value) for value in row if isinstance(value, str)])
 
 
 def sample(path: Path, schema: PaymentSchema, random: Random, log: Log, is_stopped: Callable[[], bool]) -> list[Values]:
@@ -65,7 +67,7 @@ def sample(path: Path, schema: PaymentSchema, random: Random, log: Log, is_stopp
             for batch in table.batches:
                 rejections.add(batch.rejected)
                 for row in batch.rows:
-                    kept.add(tuple(row[name] for name in schema.fields))
+                    kept.add(row.values())
                 if is_stopped():
                     return kept.rows
     except PaymentFileError as error:

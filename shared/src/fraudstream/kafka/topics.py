@@ -24,8 +24,12 @@ _PAUSE_S = 0.5
 _ALREADY_EXISTS = 36
 
 
-async def ensure_topics(kafka: KafkaSettings, topics: TopicSettings, stop: asyncio.Event, log: Log) -> None:
+async def ensure_topics(
+    kafka: KafkaSettings, topics: TopicSettings, dlq_hours: int, stop: asyncio.Event, log: Log
+) -> None:
     """Create missing topics and partitions, waiting for a broker; safe for several processes at the same time.
+
+    Dead letters are kept for `dlq_hours`, without limit if it is negative.
 
     Raises KafkaSetupError where the brokers refuse; its message names the setting.
     """
@@ -36,7 +40,7 @@ async def ensure_topics(kafka: KafkaSettings, topics: TopicSettings, stop: async
         if admin is None:
             return
         try:
-            if await _ensure(admin, kafka, topics, log, logged):
+            if await _ensure(admin, kafka, topics, _configs(topics, dlq_hours), log, logged):
                 return
         except (*BROKEN, AttributeError) as error:  # aiokafka's AttributeError: the cluster has no controller yet
             attempts.check()
@@ -45,16 +49,20 @@ async def ensure_topics(kafka: KafkaSettings, topics: TopicSettings, stop: async
             await stopped(admin)
         await wait_for_stop(stop, _PAUSE_S)
     if problem is None:  # they exist, but this user may not describe them
-        rights = Rights(kafka=kafka, topics=dict.fromkeys(_configs(topics), ("Describe",)))
+        rights = Rights(kafka=kafka, topics=dict.fromkeys(_configs(topics, dlq_hours), ("Describe",)))
         raise AccessRefusedError(rights.missing(TopicAuthorizationFailedError()))
     raise KafkaSetupError(f"the topics could not be created: {problem!r}")
 
 
 async def _ensure(
-    admin: AIOKafkaAdminClient, kafka: KafkaSettings, topics: TopicSettings, log: Log, logged: set[str]
+    admin: AIOKafkaAdminClient,
+    kafka: KafkaSettings,
+    topics: TopicSettings,
+    configs: Mapping[str, Mapping[str, str]],
+    log: Log,
+    logged: set[str],
 ) -> bool:
     """Create or extend topics; return True if nothing was missing. The next call also sees other processes' changes."""
-    configs = _configs(topics)
     counts = await _partition_counts(admin, configs)
     wanted = max(topics.partitions, *counts.values())
     if all(count == wanted for count in counts.values()):
@@ -81,10 +89,10 @@ async def _partition_counts(admin: AIOKafkaAdminClient, topics: Collection[str])
     return {topic: counts.get(topic, 0) for topic in topics}
 
 
-def _configs(topics: TopicSettings) -> Mapping[str, Mapping[str, str]]:
+def _configs(topics: TopicSettings, dlq_hours: int) -> Mapping[str, Mapping[str, str]]:
     retention = {"retention.ms": _milliseconds(topics.retention_hours)}
     letters = {
-        "retention.ms": _milliseconds(topics.dlq_retention_hours),
+        "retention.ms": _milliseconds(dlq_hours),
         "max.message.bytes": str(DLQ_MESSAGE_BYTES),
         # a letter is as large as its uncompressed message, however small that was when compressed
         "compression.type": "zstd",

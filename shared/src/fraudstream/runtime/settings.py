@@ -115,6 +115,9 @@ class SecretsSettings(Settings):
     key: SecretStr = Field(SecretStr(""), alias="SECRETS_KEY")
 
 
+_DLQ_RETENTION_HOURS = 90 * 24
+
+
 class TopicSettings(Settings):
     """The three topics and their configuration."""
 
@@ -124,8 +127,8 @@ class TopicSettings(Settings):
     partitions: int = Field(6, alias="TOPIC_PARTITIONS", ge=1, le=10_000)
     replication_factor: int = Field(1, alias="TOPIC_REPLICATION_FACTOR", ge=1, le=100)
     retention_hours: int = Field(168, alias="TOPIC_RETENTION_HOURS", ge=1, le=_LONGEST_RETENTION_HOURS)
-    dlq_retention_hours: int = Field(2_160, alias="DLQ_RETENTION_HOURS", ge=-1, le=_LONGEST_RETENTION_HOURS)
-    """-1: unlimited."""
+    dlq_retention_hours: int | None = Field(None, alias="DLQ_RETENTION_HOURS", ge=-1, le=_LONGEST_RETENTION_HOURS)
+    """-1: unlimited; None: see `dlq_retention`."""
 
     @model_validator(mode="after")
     def _check_distinct(self) -> Self:
@@ -136,9 +139,18 @@ class TopicSettings(Settings):
     @model_validator(mode="after")
     def _check_retention(self) -> Self:
         # verify would not find the dead letters of retained messages
-        if 0 <= self.dlq_retention_hours < self.retention_hours:
+        if self.dlq_retention_hours is not None and 0 <= self.dlq_retention_hours < self.retention_hours:
             raise ValueError("DLQ_RETENTION_HOURS: at least TOPIC_RETENTION_HOURS, or -1 for unlimited retention")
         return self
+
+    def dlq_retention(self, *, has_secrets: bool) -> int:
+        """Return the hours for which dead letters are kept, by default for 90 days; -1: unlimited.
+
+        Dead letters have the values of secret fields: with these, they are kept no longer than payments by default.
+        """
+        if self.dlq_retention_hours is not None:
+            return self.dlq_retention_hours
+        return self.retention_hours if has_secrets else max(self.retention_hours, _DLQ_RETENTION_HOURS)
 
 
 class GroupSettings(Settings):
