@@ -2,6 +2,7 @@
 
 import json
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -42,11 +43,15 @@ def schema() -> PaymentSchema:
 
 def clear_values() -> set[str]:
     """Return the secret values of all messages."""
-    paths = [one.path for one in schema().fields.values() if one.secret]
-    texts = [str(json.loads(line)[first][last]) for line in MESSAGES for first, last in paths if b"}}" in line[-2:]]
-    found = set(re.findall(r"[\w.]+@example\.com|\d+\.\d+\.\d+\.\d+", " ".join(texts)))
+    found = set(re.findall(r"[\w.]+@example\.com|\d+\.\d+\.\d+\.\d+", b" ".join(MESSAGES).decode()))
     assert len(found) > SCORED
     return found
+
+
+def _is_json(line: bytes) -> bool:
+    with suppress(ValueError):
+        return bool(json.loads(line))
+    return False
 
 
 def test_card_payments_from_topic_to_page(cards: Surroundings) -> None:
@@ -58,7 +63,7 @@ def test_card_payments_from_topic_to_page(cards: Surroundings) -> None:
     with cards.ready_scorer() as scorer, archive.archiver() as archiver, Dashboard(cards) as page:
         cards.wait_until_drained()
         archiver.wait_until(lambda: archive.count() == SCORED, 30, "archived")
-        page.service.wait_until(lambda: len(snapshot(page.url)["deadLetters"]) == DEAD, 30, "on the page")
+        page.service.wait_until(lambda: len(snapshot(page.url)["dead_letters"]) == DEAD, 30, "on the page")
         shown = snapshot(page.url)
         scorer.stop()
         archiver.stop()
@@ -68,7 +73,7 @@ def test_card_payments_from_topic_to_page(cards: Surroundings) -> None:
     rows = [row for found in csv_rows(cards.csv).values() for row in found]
     assert len(rows) == SCORED
     assert tuple(rows[0]) == layout.columns
-    sent = {json.loads(line)["transaction_id"]: json.loads(line) for line in MESSAGES if line.endswith(b"}}")}
+    sent = {one["transaction_id"]: one for one in map(json.loads, filter(_is_json, MESSAGES))}
     for row in rows:
         assert row["merchant_category"] == sent[row["transaction_id"]]["merchant"]["category"]
         assert re.fullmatch(r"[0-9a-f]{8}\.[\w-]{24}", row["customer_email"])
