@@ -220,3 +220,21 @@ def test_every_pure_module_has_a_contract() -> None:
             pure.add(".".join(path.relative_to(ROOT).with_suffix("").parts[2:]))
     assert len(pure) > 30
     assert pure <= held
+
+
+def test_no_field_of_a_payment_is_in_the_code() -> None:
+    """They are declared in data/payment.toml; the simulation and its malformed messages are of the default."""
+    own = {"shared/src/fraudstream/simulation.py", "services/producer/producer/malformed.py"}
+    frozen = "services/archiver/archiver/migrations/versions/archive_0001.py"
+    fields = re.compile(r"\b(country_risk_score|failed_logins|transaction_hour|is_new_device)\b")
+    suffixes = {".py", ".js", ".html", ".sql", ".css"}
+    files = [
+        path for folder in ("shared/src", "services") for path in (ROOT / folder).rglob("*") if path.suffix in suffixes
+    ]
+    assert len(files) > 300
+    named = {
+        path.relative_to(ROOT).as_posix()
+        for path in files
+        if ".venv" not in path.parts and fields.search(path.read_text(encoding="utf-8"))
+    }
+    assert named - own <= {frozen}
