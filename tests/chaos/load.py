@@ -138,7 +138,7 @@ class Load:
         rate: float,
         partitions: int,
     ) -> None:
-        """Each of the two threads takes payments of its own."""
+        """Prepare to send; each of the two threads takes payments of its own."""
         self.ledger: set[Place] = set()
         self.unplaced: set[bytes] = set()
         self.refused = 0

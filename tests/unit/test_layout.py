@@ -43,7 +43,7 @@ def other_batch(token: int, notes: list[str], first: int = 0) -> Batch:
 
 
 def test_another_layout_starts_another_file(tmp_path: Path) -> None:
-    """The file of the former schema is kept as it is; its last batch is replayed, and offsets continue."""
+    """The file of the previous schema is kept as it is; its last batch is replayed, and offsets continue."""
     path = tmp_path / "scores.csv"
     sink = CsvSink(path, IDENTITY, LAYOUT)
     sink.append([batch(0, sink.acquire([0])[0].token, range(5))])
@@ -138,7 +138,7 @@ def test_any_text_in_any_field_with_the_journal_deleted(tmp_path: Path, notes: l
 
 
 def test_found_layouts() -> None:
-    """A header of ours is told from any other first line."""
+    """A header of ours is recognised, any other first line is not."""
     assert LAYOUT.found(LAYOUT.header_line) is LAYOUT
     other = LAYOUT.found(OTHER.layout.header_line)
     assert isinstance(other, Layout)

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.any_schema import CARDS
 
 from fraudstream.model.encoding import Encoding
-from fraudstream.model.reason_texts import ReasonTexts
+from fraudstream.model.reason_texts import MOST, ReasonTexts
 from fraudstream.payment_schema import PaymentSchema, parse
+from fraudstream.scored_payment import ScoredFormat
 
 
 def schema(field: str) -> PaymentSchema:
@@ -109,4 +110,16 @@ def test_any_matrix_of_cards_has_reasons(data: st.DataObject) -> None:
         reasons: list[dict[str, Any]] = json.loads(found)
         values = [own[encoding.names.index(one["field"])] for one in reasons]
         assert values == sorted(values, reverse=True)
-        assert len(reasons) == (own >= 0.0005).sum()
+        assert len(reasons) == min(MOST, (own >= 0.0005).sum())
+
+
+def test_a_reader_accepts_as_many_reasons() -> None:
+    """A payment of many features has no more reasons than the reader of its record accepts."""
+    encoding = Encoding.without_levels(CARDS)
+    shape = (1, len(encoding.fields))
+    assert shape[1] > MOST
+    (found,) = ReasonTexts(CARDS, encoding).format(np.ones(shape), np.ones(shape))
+    assert len(json.loads(found)) == MOST
+    own = ',"fraud_probability":0.5,"decision":"review","model_version":"v","source_partition":0,"source_offset":0'
+    record = f'{{"transaction_id":"t"{own},"scored_at":"2026-01-01T00:00:00.000Z","reasons":{found}}}'
+    assert ScoredFormat(CARDS).read(record.encode())

@@ -1,4 +1,4 @@
-"""Fits to a sample: all frauds, some of the others, and log-odds as if there were no sample."""
+"""Fits to a sample: all frauds, some of the others, and the rate of fraud of the whole history."""
 
 from dataclasses import dataclass, field
 

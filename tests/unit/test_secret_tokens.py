@@ -88,7 +88,7 @@ def test_undeclared_fields_pass_through_where_the_schema_says_so() -> None:
 
 
 def test_a_secret_key_of_the_topic_is_the_fields_token() -> None:
-    """A record whose key is no declared value gets a token; the same key has the same one."""
+    """A record whose key is not a declared value gets a token; the same key has the same one."""
     (_, first, _, _), (_, again, _, _) = (published("", PAYMENT, Record(key=b"4111")) for _ in range(2))
     assert first == again
     assert b"4111" not in first

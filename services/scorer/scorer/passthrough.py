@@ -107,7 +107,7 @@ def _member(found: Any, path: Sequence[str]) -> Any:
 
 
 def _has_keys(text: bytes, count: int) -> bool:
-    """Return whether JSON objects have `count` keys, the least that there can be; False where that can't be told so.
+    """Return whether JSON objects have `count` keys, the least that there can be; False where that is not certain.
 
     There is a colon after each key. Texts have colons too: but without a backslash, quotes are only at the ends of
     strings, so that a quote directly before a colon ends a key, or begins a text that begins with a colon.

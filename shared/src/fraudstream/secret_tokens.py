@@ -4,7 +4,7 @@
 
 HMAC: RFC 2104. 144 bits: two of 10^12 different values have the same token with a probability of 2e-20. The field's
 name and type are part of it, so that equal values of two fields can't be recognised as equal. The id of the key is a
-part of its hash: tokens of a new key are told from those of an old one.
+part of its hash: tokens of a new key differ from those of an old one at their beginning.
 """
 
 import base64

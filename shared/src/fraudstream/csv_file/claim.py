@@ -81,7 +81,7 @@ class Claim:
         if theirs == ours:
             return JournalForeignError(
                 f"CSV_PATH: {self._csv} is in use by a running scorer with another payment schema: stop all scorers of "
-                "the former schema first"
+                "the previous schema first"
             )
         if theirs and (theirs.cluster, theirs.topic) == (ours.cluster, ours.topic):
             return JournalForeignError(

@@ -32,7 +32,7 @@ from fraudstream.runtime.regular_files import read_regular
 TRAIN = "run the trainer: docker compose run --rm trainer, or make train"
 TRAIN_AGAIN = "train again: docker compose run --rm trainer python -m trainer --force, or make train ARGS=--force"
 PAYMENT = "payment"
-"""The key of the payment in `Manifest.reference` against which scores are explained."""
+"""The key in `Manifest.reference` of the payment against which scores are explained."""
 MOST_BYTES = 2 << 20  # 200 features by hour and 500 long levels fit; parsing a file of this size takes some 100 MB
 MOST_COST = 1e13  # a review's price under a capacity is at most the cost of approving the largest payment
 _SHOWN = 64

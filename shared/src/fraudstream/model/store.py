@@ -62,7 +62,6 @@ VERSIONS = "versions"
 
 NO_PINS: frozenset[str] = frozenset()
 """For a folder that holds only models made by the caller itself."""
-
 _MOST_MODEL_BYTES = 256 << 20
 
 
