@@ -54,11 +54,17 @@ class Stack:
         """The file with the scores."""
         return self.folder / "outputs" / "fraud_scores_stream.csv"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Variables that keep this project apart from others."""
+        ports = {name: str(port.number) for name, port in self._ports.items()}
+        return {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_ANSI": "never", **ports}
+
     def compose(self, *arguments: str, timeout_s: float = 120, stdin: str | None = None, **settings: str) -> str:
         """Run `docker compose` with these settings in its environment; return its output."""
         env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        env |= {name: str(port.number) for name, port in self._ports.items()} | self.settings | settings
-        command = ["docker", "compose", "--project-name", self.project, "--ansi", "never", *arguments]
+        env |= self.environment | self.settings | settings
+        command = ["docker", "compose", *arguments]
         done = subprocess.run(
             command,
             cwd=self.folder,
