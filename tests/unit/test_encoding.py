@@ -256,3 +256,14 @@ def test_cost_per_value(kind: str, values: list[Value | None], most_us: float) -
         return (time.process_time() - started) / len(values) * 1e6
 
     assert min(cost_us(lambda: encoding.matrix(columns)) for _ in range(10)) <= most_us
+
+
+def test_a_model_with_values_of_a_secret_field_is_refused() -> None:
+    """A category that became secret has its levels in models of before, and so in the reasons."""
+    text = 'id = "i"\n[fields.i]\ntype = "text"\n[fields.c]\ntype = "category"\nfeature = true\n'
+    before, after = parse(text, "payment.toml"), parse(f"{text}secret = true\n", "payment.toml")
+    encoding = Encoding.of(before, {"c": ["x"] * 50 + ["y"] * 50})
+    encoding.check(before)
+    with pytest.raises(ModelUnfitError, match="values of c, which is secret"):
+        encoding.check(after)
+    Encoding.of(after, {"c": ["x"] * 50}).check(after)

@@ -145,3 +145,32 @@ def test_found_layouts() -> None:
     assert other.columns == OTHER.layout.columns
     for line in (b"", b"timestamp\n", b"a,b\n", LAYOUT.header_line[:-1], b"\xff" * 9, json.dumps(PAYMENT).encode()):
         assert LAYOUT.found(line) is None
+
+
+def test_cells_of_another_layout_are_not_used(tmp_path: Path) -> None:
+    """A pending batch of the previous schema gives scores only: its cells are those of other fields."""
+    path = tmp_path / "scores.csv"
+    sink = CsvSink(path, IDENTITY, OTHER.layout)
+    sink.append([other_batch(sink.acquire([0])[0].token, ["a", "b"])])
+    assert {row.declared for row in CsvSink(path, IDENTITY, OTHER.layout).acquire([0])[0].rows.values()} == {
+        ("a", "key-0"),
+        ("b", "key-1"),
+    }
+    assert {row.declared for row in CsvSink(path, IDENTITY, LAYOUT).acquire([0])[0].rows.values()} == {()}
+
+
+def test_a_rotation_that_was_killed_and_a_schema_that_went_back(tmp_path: Path) -> None:
+    """The file of the other schema is moved aside, and later changes still work."""
+    path = tmp_path / "scores.csv"
+    sink = CsvSink(path, IDENTITY, LAYOUT)
+    sink.append([batch(0, sink.acquire([0])[0].token, range(2))])
+    path.rename(tmp_path / "scores.0001.csv")
+    path.write_bytes(OTHER.layout.header_line)
+    for layout in (LAYOUT, OTHER.layout, LAYOUT):
+        token = CsvSink(path, IDENTITY, layout).acquire([0])[0].token
+        rows_of_it = (
+            other_batch(token, ["x"], first=token * 10)
+            if layout is not LAYOUT
+            else batch(0, token, range(token * 10, token * 10 + 1))
+        )
+        assert CsvSink(path, IDENTITY, layout).append([rows_of_it]) == {0}

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from tests.scores import FORMAT, PAYMENT
 
 from fraudstream.payment import InvalidPayment
-from fraudstream.payment_schema import default_schema
-from fraudstream.scored_payment import DOUBLED, RESERVED, TOO_LARGE, UNREADABLE, is_ours
+from fraudstream.payment_schema import default_schema, is_ours
+from fraudstream.scored_payment import DOUBLED, RESERVED, TOO_LARGE, UNREADABLE
 from scorer.passthrough import PassThrough
 
 OURS = (

@@ -95,14 +95,14 @@ required = false
     ("header", "row"),
     [
         ("id,country", {"id": "1", "country": "2", "city": None}),
-        ("id,card.country,country", {"id": "1", "country": "3", "city": None}),
+        ("id,card.country,country", {"id": "1", "country": "2", "city": "3"}),
         ("reference,card.country,city", {"id": "1", "country": "2", "city": "3"}),
         ("reference,id,card.country", {"id": "2", "country": "3", "city": None}),
         ("note,card.country,id", {"id": "3", "country": "2", "city": None}),
     ],
 )
 def test_names_of_columns(tmp_path: Path, header: str, row: Mapping[str, object]) -> None:
-    """A column has the name of its field, before its path, before its name in outputs; one column is one field's."""
+    """A column has its field's name, or its path, or its name in outputs; a path is before another field's name."""
     schema = parse(COLUMNS, "payment.toml")
     numbers = ",".join(str(number) for number in range(1, header.count(",") + 2))
     found = read(tmp_path / "a.csv", f"{header}\n{numbers}\n", payments(schema))

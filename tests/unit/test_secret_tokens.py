@@ -12,7 +12,7 @@ from fraudstream.payment import InvalidPayment, Payments
 from fraudstream.payment_schema import default_schema, parse
 from fraudstream.runtime.schema_file import tokens_of
 from fraudstream.scored_payment import Scored, ScoredFormat
-from fraudstream.secret_tokens import Tokens
+from fraudstream.secret_tokens import Tokens, is_token
 from scorer.scored_records import ScoredRecords
 
 KEY, OTHER_KEY = b"k" * 32, b"l" * 32
@@ -36,9 +36,11 @@ CLEAR = ("me@example.com", "918273")
 PAYMENT = {"id": "p1", "customer": {"email": CLEAR[0], "age": 7}, "pin": int(CLEAR[1]), "more": CLEAR[0]}
 
 
-def published(head: str, payment: dict[str, Any], record: Record | None = None) -> tuple[Any, Any, str, Any]:
+def published(
+    head: str, payment: dict[str, Any], record: Record | None = None, more: str = ""
+) -> tuple[Any, Any, str, Any]:
     """Return value, key, CSV line and headers of a payment's record."""
-    schema = parse(f'id = "id"\n{head}{FIELDS}', "payment.toml")
+    schema = parse(f'id = "id"\n{head}{FIELDS}{more}', "payment.toml")
     form, tokens = ScoredFormat(schema), Tokens(KEY)
     record = record or Record()
     record.value = json.dumps(payment).encode()
@@ -87,6 +89,24 @@ def test_undeclared_fields_pass_through_where_the_schema_says_so() -> None:
     assert key == b"p1"
 
 
+def test_a_secret_with_a_default_in_a_missing_object() -> None:
+    """The token is in an object that is made for it."""
+    fields = '[fields.card]\ntype = "text"\npath = "card.pan"\nrequired = false\ndefault = "none"\nsecret = true\n'
+    value, _, _, _ = published("passthrough = true\n", {**PAYMENT, "card": None}, more=fields)
+    assert is_token(value["card"]["pan"])
+
+
+def test_another_member_is_not_taken_for_a_moved_field() -> None:
+    """A field that is read from a name of ours has its name in outputs, which the sender may use too."""
+    fields = '[fields.theirs]\ntype = "text"\npath = "decision"\nas = "payment_decision"\nrequired = false\n'
+    value, _, line, _ = published("passthrough = true\n", {**PAYMENT, "payment_decision": "x"}, more=fields)
+    assert "payment_decision" not in value
+    assert ",x," not in line
+    value, _, line, _ = published("passthrough = true\n", {**PAYMENT, "decision": "x"}, more=fields)
+    assert (value["payment_decision"], value["decision"]) == ("x", "review")
+    assert ",x," in line
+
+
 def test_a_secret_key_of_the_topic_is_the_fields_token() -> None:
     """A record whose key is not a declared value gets a token; the same key has the same one."""
     (_, first, _, _), (_, again, _, _) = (published("", PAYMENT, Record(key=b"4111")) for _ in range(2))
@@ -129,3 +149,20 @@ def test_roles_of_secrets(text: str, problem: str) -> None:
     fields = FIELDS if text else FIELDS.replace('type = "integer"', 'type = "integer"\nfeature = true')
     with pytest.raises(SchemaError, match=problem):
         parse(f'id = "id"\n{text}{fields}', "payment.toml")
+
+
+@pytest.mark.parametrize(
+    ("fields", "problem"),
+    [
+        (
+            '[fields.a]\ntype = "text"\npath = "decision"\nas = "pan"\n[fields.b]\ntype = "text"\npath = "pan"',
+            "field b",
+        ),
+        (f'[fields.a]\ntype = "text"\npath = "{".".join("k" * 33)}"', "33 keys"),
+        ('[fields.a]\ntype = "text"\nstrict = false', "only for types"),
+    ],
+)
+def test_fields_that_no_record_can_have(fields: str, problem: str) -> None:
+    """These would have the same place in a record, a validator that is too deep, or no validator."""
+    with pytest.raises(SchemaError, match=problem):
+        parse(f'id = "id"\n[fields.id]\ntype = "text"\n{fields}', "payment.toml")

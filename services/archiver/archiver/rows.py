@@ -17,6 +17,7 @@ from fraudstream.payment_values import Value
 from fraudstream.record import Headers, Place, Record
 from fraudstream.runtime.settings import TopicSettings
 from fraudstream.scored_payment import Reason, ScoredFormat, ScoredPayment
+from fraudstream.secret_tokens import is_token
 from fraudstream.timestamps import Timestamps, rfc3339
 
 Row = tuple[Any, ...]
@@ -56,7 +57,7 @@ class Rows:
         columns = [(name, one.column) for name, one in schema.fields.items()]
         self._columns = None if all(name == column for name, column in columns) else columns
         self._times = [one.column for one in schema.fields.values() if one.type == "time"]
-        self._has_secrets = any(one.secret for one in schema.fields.values())
+        self._secrets = {name for name, one in schema.fields.items() if one.secret}
 
     def batch(self, fetched: Mapping[Place, Sequence[Record]], archived_at: str) -> Batch:
         """Return the rows for all fetched records; `archived_at` is now, in RFC 3339."""
@@ -70,7 +71,7 @@ class Rows:
                 skipped["scored"] += len(records) - len(rows)
                 continue
             for record in records:
-                if row := letter_row(topic, partition, record, archived_at, with_content=not self._has_secrets):
+                if row := letter_row(topic, partition, record, archived_at, with_content=not self._secrets):
                     letters.append(row)
                 elif row := replay_row(topic, partition, record, archived_at):
                     replays.append(row)
@@ -108,8 +109,12 @@ class Rows:
     def _document(self, payment: ScoredPayment) -> str:
         """Return the fields that have a value as a JSON object, by their names in outputs."""
         fields = payment.fields
+        if self._secrets:  # a record of before the field was secret has its value
+            fields = {
+                name: value for name, value in fields.items() if name not in self._secrets or is_token(str(value))
+            }
         if self._columns is not None:
-            fields = {column: fields[name] for name, column in self._columns}
+            fields = {column: fields[name] for name, column in self._columns if name in fields}
         if self._times:
             times = {column: _time(fields[column]) for column in self._times if column in fields}
             fields = {**fields, **times}

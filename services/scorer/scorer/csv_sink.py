@@ -170,10 +170,10 @@ class CsvSink:
         if mark.end <= mark.start or not path.exists():
             return {}
         with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
+            has_our_columns = file.readline() == self._file.layout.header_line
             file.seek(mark.start)
             lines = file.read(mark.end - mark.start).decode().split("\n")[:-1]
-        # the file may have the columns of an earlier schema
-        rows = (stored_row(split_cells(line)) for line in lines)
+        rows = (stored_row(split_cells(line), has_our_columns=has_our_columns) for line in lines)
         return {row.offset: row for row in rows if row.partition == partition}
 
 

@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 import pydantic_core
 
 from fraudstream.payment import excess
-from fraudstream.payment_schema import PaymentSchema
-from fraudstream.scored_payment import DOUBLED, MOST_VALUES, RESERVED, TOO_LARGE, UNREADABLE, is_ours, place
+from fraudstream.payment_schema import PaymentSchema, is_ours, place
+from fraudstream.scored_payment import DOUBLED, MOST_VALUES, RESERVED, TOO_LARGE, UNREADABLE
 
 REPLACED = frozenset({UNREADABLE, TOO_LARGE})
 """Causes for which the record has the declared fields only."""
@@ -38,6 +38,8 @@ class PassThrough:
         self._secrets = [place(one) for one in fields if one.secret]
         self._moved = {one.path: place(one) for one in fields if one.path != place(one)}
         """Declared fields with a name of ours: in the record they have their names in outputs."""
+        self._taken = {path[0] for path in self._moved.values()}
+        """Names of moved fields in the record, which another member with such a name must not have."""
         self._declared_ours = {path[0] for path in self._moved if len(path) == 1}
         is_fixed = all(one.required for one in fields) and not self._moved and not self._secrets
         self._members = len(fields) + len(parents) if is_fixed else 0
@@ -75,7 +77,7 @@ class PassThrough:
             members = pydantic_core.from_json(received)
         except ValueError:  # in a field that the validator ignores
             return "", UNREADABLE
-        ours, count = set(filter(is_ours, members)), _count_keys(members)
+        ours, count = set(filter(is_ours, members)) | (self._taken & members.keys()), _count_keys(members)
         reserved, doubled = not ours <= self._declared_ours, False
         if ours or self._secrets or not _has_keys(received, count):
             keys = [key for key, colon in _STRINGS.findall(received) if colon]
@@ -89,14 +91,25 @@ class PassThrough:
 
     def _kept(self, members: dict[str, Any], declared: dict[str, Any]) -> dict[str, Any]:
         """Return the members without those that have a name of ours, and with the tokens of secret fields."""
-        kept = {name: member for name, member in members.items() if not is_ours(name)}
+        kept = {name: member for name, member in members.items() if not is_ours(name) and name not in self._taken}
         for path, new_path in self._moved.items():
             if (found := _member(members, path)) is not None:
                 kept[new_path[0]] = found
         for path in self._secrets:
             if (token := _member(declared, path)) is not None:
-                _member(kept, path[:-1])[path[-1]] = token
+                _set(kept, path, token)
         return kept
+
+
+def _set(members: dict[str, Any], path: Sequence[str], value: object) -> None:
+    """Set the member at a path; objects that are missing, or null, are made."""
+    *parents, last = path
+    for key in parents:
+        inner = members.get(key)
+        if not isinstance(inner, dict):
+            inner = members[key] = {}
+        members = inner
+    members[last] = value
 
 
 def _member(found: Any, path: Sequence[str]) -> Any:

@@ -18,7 +18,7 @@ from fraudstream.payment import APPROVE, SKIPPED, UNREADABLE_RECORD, Decoded, In
 from fraudstream.record import Message, Record, Unreadable
 from fraudstream.runtime.settings import TopicSettings
 from fraudstream.scored_payment import Scored, ScoredFormat
-from fraudstream.secret_tokens import Tokens
+from fraudstream.secret_tokens import Tokens, is_token
 from scorer.scored_records import ScoredRecords
 
 Integers = NDArray[np.int64]
@@ -137,7 +137,7 @@ class Scorer:
         fields, payments = self.form.schema.fields.items(), dict(scored.payments)
         for place, name in ((place, name) for place, (name, one) in enumerate(fields) if one.secret):
             payments[name] = [
-                row.declared[place] or None if row and len(row.declared) == len(fields) else new
+                row.declared[place] if row and row.declared and is_token(row.declared[place]) else new
                 for row, new in zip(known, payments[name], strict=True)
             ]
         return replace(scored, payments=payments, **scores)

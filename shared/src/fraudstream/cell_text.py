@@ -82,12 +82,19 @@ def _present(field: DeclaredField, of_texts: Write, of_times: Write) -> Write:
     if field.type == "boolean":
         return lambda values: list(map(_BOOLEANS.__getitem__, values))
     if field.type == "time":
-        return lambda values: of_times(list(map(Timestamps().__getitem__, values)))
+        return lambda values: of_times(list(map(_times().__getitem__, values)))
     return of_texts
 
 
 def _is_small(field: DeclaredField) -> bool:
     return field.min is not None and field.max is not None and field.min >= 0 and field.max < len(_SMALL)
+
+
+def _times() -> Timestamps:
+    """Return the texts of times, of which -1 is one, and not a missing timestamp."""
+    times = Timestamps()
+    del times[-1]
+    return times
 
 
 def _decimals(values: Sequence[float]) -> list[str]:

@@ -28,6 +28,8 @@ BOOLEANS: Mapping[object, bool] = {"true": True, "false": False, "1": True, "0":
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _FIRST_MS = 100_000_000_000
 """Epoch numbers from here on are milliseconds: of 1973; as seconds they would be of the year 5138."""
+_EARLIEST_MS = -2_208_988_800_000
+"""The beginning of 1900: outputs and time zones have no form for much earlier times, such as a zero time of year 1."""
 _LAST_MS = 253_402_300_799_999
 """The end of the year 9999."""
 
@@ -170,11 +172,13 @@ def _boolean(field: DeclaredField) -> Any:
 
 
 def _text(field: DeclaredField) -> Any:
+    if not field.strict:  # a record of an earlier schema has the value of a field that is secret now
+        return Any
     return Annotated[str, Field(max_length=field.max_length)]
 
 
 def _time(_: DeclaredField) -> Any:
-    return Annotated[int | float | str, AfterValidator(epoch_ms)]
+    return Annotated[Any, AfterValidator(epoch_ms)]
 
 
 _HINTS: Mapping[str, Callable[[DeclaredField], Any]] = {
@@ -225,18 +229,21 @@ def cell_value(field: DeclaredField, text: str) -> object:
     return _whole(_decimal(text) if "." in text else text) if field.type == "integer" else _decimal(text)
 
 
-def epoch_ms(value: float | str) -> int:
+def epoch_ms(value: object) -> int:
     """Return a time in milliseconds since 1970: of RFC 3339 text with an offset, or of epoch seconds or milliseconds.
 
-    Raises ValueError.
+    Raises ValueError, also for times before 1900 and after 9999.
     """
     if isinstance(value, str):
         if not RFC3339.fullmatch(value):
             raise ValueError("must be RFC 3339 with an offset, such as 2026-09-21T14:00:00Z")
         moment = datetime.fromisoformat(_microseconds(value))
         epoch = datetime(1970, 1, 1, tzinfo=UTC)
-        return (moment - epoch) // _MILLISECOND
-    if isinstance(value, bool) or not 0 <= value <= _LAST_MS:
+        milliseconds = (moment - epoch) // _MILLISECOND
+        if not _EARLIEST_MS <= milliseconds <= _LAST_MS:
+            raise ValueError("must be between the years 1900 and 9999")
+        return milliseconds
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= _LAST_MS:
         raise ValueError("must be RFC 3339 text, or seconds or milliseconds since 1970")
     return int(value) if value >= _FIRST_MS else round(1_000 * value)
 

@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from fraudstream.csv_file.layout import SCORES, Layout
 from fraudstream.payment import MOST_BYTES, PaymentFormat, Payments, excess
-from fraudstream.payment_schema import DeclaredField, PaymentSchema
+from fraudstream.payment_schema import DeclaredField, PaymentSchema, place
 from fraudstream.payment_values import PaymentValues, Value
 from fraudstream.secret_tokens import masked
 from fraudstream.templates import fill, parse_template
@@ -34,7 +34,9 @@ REMOVALS = (RESERVED := "reserved", DOUBLED := "doubled", UNREADABLE := "unreada
 """Why fields of a received object are not in its scored record."""
 _TEXT_CHARACTERS = 500
 MOST_VALUES = 2_000
-"""Limit on the values in a record's JSON, as `excess` counts them."""
+"""Limit on the values in the JSON of a received object that passes through, as `excess` counts them."""
+_OWN_VALUES = 500
+"""Of what is added to it: 20 reasons, each with a text of a hundred characters and a value, have most of them."""
 
 Text = Annotated[str, Field(max_length=_TEXT_CHARACTERS)]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -142,6 +144,11 @@ class ScoredFormat:
         """Return the object of each payment's declared fields, with the keys that its scored record has them at."""
         return self._declared.encode_all(payments)
 
+    @property
+    def most_values(self) -> int:
+        """The highest number of values in a record's JSON, as `excess` counts them."""
+        return self._reader.most_values
+
     def read(self, value: bytes | None) -> "ScoredPayment | None":
         """Return the scored payment in a record's value; None if another program wrote something else."""
         return self._reader.read(value)
@@ -208,19 +215,6 @@ class _Scores(TypedDict):
 
 _REQUIRED = itemgetter(*(name for name in _Scores.__annotations__ if name not in _Scores.__optional_keys__))
 """Members of a record that are always there, in the order of `ScoredPayment`."""
-_LATER = "features"
-_OWN = {*_Scores.__annotations__, _LATER}
-_CHALLENGER = "challenger_"
-
-
-def is_ours(name: str) -> bool:
-    """Return whether a member of a record in `scored-payments` with this name is ours, now or in a later release."""
-    return name in _OWN or name.startswith(_CHALLENGER)
-
-
-def place(one: DeclaredField) -> tuple[str, ...]:
-    """Return the keys to a field in a scored record: those in the message, unless they begin with a name of ours."""
-    return (one.column,) if is_ours(one.path[0]) else one.path
 
 
 class _Reader:
@@ -229,13 +223,14 @@ class _Reader:
     def __init__(self, schema: PaymentSchema) -> None:
         self._id = schema.id
         # each character of a text may be one that `excess` counts
-        self._most_values = MOST_VALUES + sum(one.max_length for one in schema.fields.values() if not one.secret)
+        texts = sum(one.max_length for one in schema.fields.values() if not one.secret)
+        self.most_values = MOST_VALUES + _OWN_VALUES + texts
         fields = {name: readable(one, required=name == schema.id) for name, one in schema.fields.items()}
         self._values = PaymentValues(replace(schema, fields=fields), _Scores.__annotations__)
         self._validate = self._values.adapter.validator.validate_json
 
     def read(self, value: bytes | None) -> ScoredPayment | None:
-        if value is None or (len(value) > self._most_values and excess(value, self._most_values)):
+        if value is None or (len(value) > self.most_values and excess(value, self.most_values)):
             return None
         try:
             found: Any = self._validate(value)
@@ -258,4 +253,5 @@ def readable(one: DeclaredField, *, required: bool) -> DeclaredField:
         below=None,
         max_length=MOST_BYTES,
         required=required,
+        strict=one.strict and not one.secret,
     )

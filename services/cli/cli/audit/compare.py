@@ -11,7 +11,7 @@ from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.model import store
-from fraudstream.model.decision import Rule
+from fraudstream.model.decision import AnyAmount, Rule, Thresholds
 from fraudstream.offsets import Log as Retained
 from fraudstream.runtime.settings import KafkaSettings
 from fraudstream.scored_payment import ScoredFormat
@@ -56,7 +56,8 @@ def _rule(models_dir: Path, version: str) -> Rule | None:
     """Return the decision rule of a stored version; records of an older release have its older version."""
     for manifest in store.kept(models_dir):
         if version in {manifest.version, manifest.older_version}:
-            return manifest.rule
+            limits = manifest.thresholds
+            return AnyAmount(manifest.rule, Thresholds(limits.review, limits.block))
     return None
 
 

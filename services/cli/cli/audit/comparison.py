@@ -1,5 +1,6 @@
 """Comparison of champion and challenger on payments scored by both: differences in decision and score. Pure."""
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -80,9 +81,10 @@ class Comparisons:
         self._count(pair, scored.decision, DECISIONS[theirs], scored.fraud_probability, challenger)
 
     def _amount(self, scored: ScoredPayment) -> float:
-        """Return the payment's amount; 0 if it has none, as in scoring."""
+        """Return the payment's amount; NaN if it has none, as in scoring."""
         role = self._form.schema.amount
-        return float((scored.fields[role] if role else None) or 0.0)
+        amount = scored.fields[role] if role else None
+        return math.nan if amount is None else float(amount)
 
     def _count(self, pair: tuple[str, str], ours: str, theirs: str, champion: float, challenger: float) -> None:
         shift = float(np.log(challenger / (1 - challenger)) - np.log(champion / (1 - champion)))

@@ -9,10 +9,10 @@ import pydantic_core
 from cli.audit.content import Content
 from fraudstream.csv_file.layout import Layout
 from fraudstream.payment import InvalidPayment, excess
-from fraudstream.payment_schema import DeclaredField, PaymentSchema
+from fraudstream.payment_schema import DeclaredField, PaymentSchema, place
 from fraudstream.payment_values import Value, cell_value
 from fraudstream.record import Record
-from fraudstream.scored_payment import MOST_VALUES, Scored, ScoredFormat, ScoredPayment, place, readable
+from fraudstream.scored_payment import Scored, ScoredFormat, ScoredPayment, readable
 from fraudstream.secret_tokens import is_token
 
 Unreadable = Callable[[str], None]
@@ -27,13 +27,14 @@ class ScoredEntries:
         self._id = form.schema.fields[form.schema.id]
         self._first, *self._others = place(self._id)
         self._cell = form.layout.id_cell
+        self._most_values = form.most_values
 
     def entries(self, records: Iterable[Record], partition: int, unreadable: Unreadable) -> list[tuple[int, Content]]:
         """Return the scored payments by the input offset of their payment."""
         entries: list[tuple[int, Content]] = []
         for record in records:
             try:
-                event = _event(record.value)
+                event = _event(record.value, self._most_values)
                 if event["source_partition"] != partition:
                     raise ValueError(f"its payment is in partition {event['source_partition']}")
                 content = self._id_cell(event), event["fraud_probability"], event["decision"], event["model_version"]
@@ -138,8 +139,8 @@ def _problem(value: bytes | None, form: ScoredFormat) -> str:
     return "its probability, decision, reasons or place are not as the scorer writes them"
 
 
-def _event(value: bytes | None) -> Any:
-    if why := excess(value or b"", MOST_VALUES):
+def _event(value: bytes | None, most_values: int) -> Any:
+    if why := excess(value or b"", most_values):
         raise ValueError(why)
     return pydantic_core.from_json(value or b"")
 

@@ -119,7 +119,7 @@ class CsvFile:
             return self._start_next(state)
         aside = self._move_aside("damaged")
         self._log.error("CSV damaged", file=aside.name, reason="modified by another program; renamed, new file started")
-        return self._start(_without_ranges(state))
+        return self._start_next(state) if self._is_rotated(state) else self._start(_without_ranges(state))
 
     def _replace_missing(self, state: State) -> State:
         if self._is_rotated(state):

@@ -29,7 +29,7 @@ class StoredRow:
     decision: str
     model_version: str
     declared: tuple[str, ...]
-    """The cells of the declared fields, without quotes."""
+    """The cells of the declared fields, without quotes; none of a file with the columns of an earlier schema."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +40,7 @@ class Layout:
     id_column: str
     sha256: str
     """Hash of the names, types and order of the declared fields; not known of a file that was found."""
+    has_secrets: bool
 
     @classmethod
     def of(cls, schema: PaymentSchema) -> Self:
@@ -49,15 +50,19 @@ class Layout:
             columns=(*FIRST, *declared, *SCORES),
             id_column=schema.fields[schema.id].column,
             sha256=schema.layout_sha256,
+            has_secrets=schema.has_secrets,
         )
 
     def found(self, header_line: bytes) -> "Layout | None":
-        """Return the layout of a file with this first line, which may be an earlier one; None if it is not ours."""
-        if header_line == self.header_line:
+        """Return the layout of a file with this first line, which may be an earlier one; None if it is not ours.
+
+        With secrets it is an earlier one in any case: the names do not show which fields were secret.
+        """
+        if header_line == self.header_line and not self.has_secrets:
             return self
         columns = tuple(header_line.decode(errors="replace").rstrip("\r\n").split(","))
         is_ours = columns[:1] == FIRST and columns[-len(SCORES) :] == SCORES and header_line.endswith(b"\n")
-        return Layout(columns=columns, id_column=self.id_column, sha256=_FOUND) if is_ours else None
+        return Layout(columns=columns, id_column=self.id_column, sha256=_FOUND, has_secrets=False) if is_ours else None
 
     @property
     def header_line(self) -> bytes:
@@ -86,7 +91,7 @@ class Layout:
         return found
 
 
-def stored_row(cells: Sequence[str], payment_id: str = "") -> StoredRow:
+def stored_row(cells: Sequence[str], payment_id: str = "", *, has_our_columns: bool = True) -> StoredRow:
     """Return the row with these cells, in any layout. Raises ValueError if the cells were not written by us."""
     fraud_probability, decision, model_version, partition, offset = cells[-len(SCORES) :]
     return StoredRow(
@@ -96,5 +101,5 @@ def stored_row(cells: Sequence[str], payment_id: str = "") -> StoredRow:
         fraud_probability=float(fraud_probability),
         decision=decision,
         model_version=model_version,
-        declared=tuple(cells[len(FIRST) : -len(SCORES)]),
+        declared=tuple(cells[len(FIRST) : -len(SCORES)]) if has_our_columns else (),
     )

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
 
-__all__ = ["BLOCKED", "REVIEWED", "Costs", "Positions", "Rule", "Thresholds"]
+__all__ = ["BLOCKED", "REVIEWED", "AnyAmount", "Costs", "Positions", "Rule", "Thresholds"]
 
 Positions = NDArray[np.intp]
 """Decisions as positions in `payment.DECISIONS`: approve, review, block."""
@@ -36,6 +36,26 @@ class Rule(Protocol):
 
     def parameters(self) -> dict[str, float]:
         """Return the rule's numbers by name, for logs and tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class AnyAmount:
+    """A rule for payments with an amount, and one for those whose amount is missing (NaN)."""
+
+    rule: Rule
+    without: Rule
+
+    def decide(self, probabilities: Floats, amounts: Floats, /) -> Positions:
+        """Return the decision for each payment."""
+        decisions = self.rule.decide(probabilities, amounts)
+        missing = np.isnan(amounts)
+        if missing.any():
+            decisions[missing] = self.without.decide(probabilities[missing], amounts[missing])
+        return decisions
+
+    def parameters(self) -> dict[str, float]:
+        """Return the numbers of the rule for payments with an amount."""
+        return self.rule.parameters()
 
 
 @dataclass(frozen=True, slots=True)

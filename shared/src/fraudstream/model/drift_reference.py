@@ -189,7 +189,8 @@ def _hour_of(encoding: Encoding) -> int | None:
 def _hours(matrix: Floats, place: int | None) -> Integers:
     if place is None:
         return np.zeros(len(matrix), dtype=np.int64)
-    return np.floor(matrix[:, place] % HOURS).astype(np.int64)
+    # the remainder of a negative number near 0 is rounded to 24
+    return np.minimum(np.floor(matrix[:, place] % HOURS), HOURS - 1).astype(np.int64)
 
 
 def _stored_bins(encoding: Encoding, stored: Mapping[str, _Field]) -> list[Bins]:

@@ -208,6 +208,9 @@ class Encoding:
 
         Ranges and time zones may differ: the model keeps those of its training. The caller adds path and remedy.
         """
+        for one in self.fields:
+            if one.levels and one.name in schema.fields and schema.fields[one.name].secret:
+                raise ModelUnfitError(f"the model holds values of {one.name}, which is secret in the schema now")
         own = [one.description for one in self.fields]
         declared = [_description(one.name, one.type, one.feature) for one in schema.features if one.feature]
         if own != declared:

@@ -10,7 +10,7 @@ from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.calibration import unwrapped
 from fraudstream.model.classifier import DECIMALS, SMALLEST, Classifier
-from fraudstream.model.decision import Costs, Rule, Thresholds
+from fraudstream.model.decision import AnyAmount, Costs, Rule, Thresholds
 from fraudstream.model.encoding import Encoding
 from fraudstream.model.reason_texts import ReasonTexts
 from fraudstream.model.reasons import contributions
@@ -151,10 +151,7 @@ class FraudModel:
 
         The thresholds decide on payments whose amount is missing (NaN).
         """
-        found = self.rule.decide(probabilities, amounts)
-        missing = np.isnan(amounts)
-        if missing.any():
-            found[missing] = self.thresholds.decide(probabilities[missing], amounts[missing])
+        found = AnyAmount(self.rule, self.thresholds).decide(probabilities, amounts)
         decisions: list[str] = _DECISIONS[found].tolist()
         return decisions
 

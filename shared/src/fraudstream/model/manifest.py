@@ -6,8 +6,7 @@
     version         = the first 12 hex digits of the content SHA-256
 
 Two models with the same bytes and different costs are two versions, and a manifest can't state a version that its
-content does not have. In a manifest of an earlier release, the version is the beginning of its model file's SHA-256;
-the manifest is read, and its version is derived from its content like any other.
+content does not have. The version in one of an earlier release, the beginning of its model file's SHA-256, is replaced.
 """
 
 import errno

@@ -90,8 +90,8 @@ def _texts(declared: DeclaredField, encoded: EncodedField, *, is_amount: bool) -
     name = declared.name.replace("_", " ")
     missing = f"{name} is missing"
     if encoded.kind == "category":
-        known = [_escaped(_filled(declared.words, level)) for level in encoded.levels]
         # a secret category has no levels: all its values have one code
+        known = [name if declared.secret else _escaped(_filled(declared.words, level)) for level in encoded.levels]
         by_code = [*known, name if declared.secret else f"{name} is rare", missing]
         return _NumberTexts(lambda code: by_code[int(code)], range(len(by_code)))
     number = _number(declared, encoded, is_amount=is_amount)
@@ -133,7 +133,7 @@ def _number(declared: DeclaredField, encoded: EncodedField, *, is_amount: bool) 
 
 
 def _hour(value: float) -> str:
-    hour = int(value % HOURS)
+    hour = min(int(value % HOURS), 23)  # the remainder of a negative number near 0 is rounded to 24
     return f"between {hour:02}:00 and {(hour + 1) % int(HOURS):02}:00"
 
 

@@ -61,9 +61,15 @@ def find(schema: RowSchema, names: Sequence[str]) -> dict[str, int]:
     """Return the position of each field that has a column.
 
     Its column has the field's name; otherwise its path, or its name in outputs, unless this is another field's column.
+    Where the name is the path of another field, the path is before the name.
     """
     positions = {name: position for position, name in reversed(list(enumerate(names)))}
-    found: dict[str, int] = {}
+    paths = {path: field for field, path in schema.paths.items()}
+    found = {
+        field: positions[path]
+        for field, path in schema.paths.items()
+        if path in positions and paths.get(field, field) != field
+    }
     for rank in range(max(map(len, schema.columns.values()), default=0)):
         for field, wanted in schema.columns.items():
             position = positions.get(wanted[rank]) if rank < len(wanted) and field not in found else None

@@ -66,6 +66,7 @@ class RowSchema:
         """Validator of cells by field name."""
         self.messages = validator(fields, {label: _Outcome} if label else {})
         """Validator of a JSON object, with its values at the fields' paths."""
+        self.paths = {name: ".".join(field.path) for name, field in schema.fields.items()}
         self.columns = {name: _column_names(field) for name, field in schema.fields.items()}
         """Names that the column of each field may have; of the label, its path."""
         if label:

@@ -6,7 +6,7 @@ docs/payment-schema.md describes the file for users. An error names the line, th
 from fraudstream.payment_schema.checks import is_reserved, within
 from fraudstream.payment_schema.default import default_schema
 from fraudstream.payment_schema.parsing import LARGEST_FILE, parse
-from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema
+from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema, is_ours, place
 from fraudstream.payment_schema.written import (
     INTEGER_LIMIT,
     LABEL,
@@ -33,7 +33,9 @@ __all__ = [
     "PaymentSchema",
     "Type",
     "default_schema",
+    "is_ours",
     "is_reserved",
     "parse",
+    "place",
     "within",
 ]

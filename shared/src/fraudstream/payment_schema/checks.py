@@ -10,10 +10,12 @@ from zoneinfo import available_timezones
 from fraudstream.payment_schema.explanations import nearest
 from fraudstream.payment_schema.keys import dotted, parse_path
 from fraudstream.payment_schema.written import (
+    CHALLENGER,
     INTEGER_LIMIT,
     LABEL,
     LIMITS,
     LONGEST,
+    OURS,
     RESERVED,
     FieldTable,
     File,
@@ -23,6 +25,9 @@ from fraudstream.payment_schema.written import (
 
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}")
 _NUMERIC, _TEXTUAL = ("integer", "number"), ("text", "category")
+_LAX = (*_NUMERIC, "boolean")
+_MOST_KEYS = 32
+"""Of a path: validators are nested like it."""
 _ROLES: Mapping[str, Sequence[Type]] = {
     "id": ("integer", "text"),
     "amount": ("integer", "number"),
@@ -82,7 +87,7 @@ def _name_problems(contents: File) -> Iterator[Problem]:
 
 def is_reserved(column: str) -> bool:
     """Return whether a name is a column of the outputs beside the payment's."""
-    return column in RESERVED or column.startswith("challenger_")
+    return column in RESERVED or column.startswith(CHALLENGER)
 
 
 def _path_problems(contents: File) -> Iterator[Problem]:
@@ -97,6 +102,13 @@ def _path_problems(contents: File) -> Iterator[Problem]:
             yield place, f"two fields are read from {dotted(path)}"
         elif outer is not None:
             yield place, f"is inside the value of field {outer}, which can't be an object: remove one of the two"
+        elif len(path) > _MOST_KEYS:
+            yield place, f"has {len(path)} keys, at most {_MOST_KEYS} are possible"
+        elif taken := _taken(contents, name, path, paths):
+            yield (
+                place,
+                f"has the name of an output; there it would have that of the path of field {taken}: use another as",
+            )
 
 
 def _label_problems(contents: File) -> Iterator[Problem]:
@@ -114,10 +126,20 @@ def _label_problems(contents: File) -> Iterator[Problem]:
             yield ("fields", name), f"{LABEL} is the name of the outcome in histories: rename the field, and use path"
 
 
+def _taken(contents: File, name: str, path: Sequence[str], paths: Mapping[str, Sequence[str]]) -> str | None:
+    """Return the field whose path begins with the name in outputs that a field with a path of ours has instead."""
+    if path[0] not in OURS and not path[0].startswith(CHALLENGER):
+        return None
+    column = contents.fields[name].as_ or name
+    return next((other for other, there in paths.items() if other != name and there[0] == column), None)
+
+
 def _field_problems(table: FieldTable) -> Iterator[tuple[str, str]]:
     yield from _limit_problems(table)
     if table.max_length is not None and table.type not in _TEXTUAL:
         yield "max_length", f"only for types text and category, not for {table.type}"
+    if not table.strict and table.type not in _LAX:
+        yield "strict", f"only for types integer, number and boolean, not for {table.type}"
     if table.timezone is not None and table.type != "time":
         yield "timezone", f"only for type time, not for {table.type}"
     elif table.timezone is not None and table.timezone not in available_timezones() - {"localtime"}:

@@ -94,7 +94,7 @@ def _field(name: str, table: FieldTable) -> DeclaredField:
         below=_limit(table, table.below),
         max_length=table.max_length or LONGEST.get(table.type, 0),
         required=table.required,
-        default=table.default,
+        default=_default(table),
         strict=table.strict,
         feature=feature,
         secret=table.secret,
@@ -103,6 +103,12 @@ def _field(name: str, table: FieldTable) -> DeclaredField:
         words_if_zero=table.words_if_zero,
         timezone=table.timezone or "UTC",
     )
+
+
+def _default(table: FieldTable) -> bool | float | str | None:
+    # as the validator of numbers returns it: the text of 3 is 3.0 too
+    is_whole = table.type == "number" and isinstance(table.default, int)
+    return float(table.default) if is_whole and table.default is not None else table.default
 
 
 def _limit(table: FieldTable, limit: float | None) -> float | None:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fraudstream.payment_schema.written import Feature, Type
+from fraudstream.payment_schema.written import CHALLENGER, OURS, Feature, Type
 
 _LAYOUT_DIGITS = 12
 
@@ -37,6 +37,16 @@ class DeclaredField:
     """Text of a reason for the value 0 or false; None: `words`."""
     timezone: str
     """Time zone of a time's hour, by its IANA name."""
+
+
+def is_ours(name: str) -> bool:
+    """Return whether a member of a record in `scored-payments` with this name is ours, now or in a later release."""
+    return name in OURS or name.startswith(CHALLENGER)
+
+
+def place(one: DeclaredField) -> tuple[str, ...]:
+    """Return the keys to a field in a scored record: those in the message, unless they begin with a name of ours."""
+    return (one.column,) if is_ours(one.path[0]) else one.path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,14 +11,13 @@ MOST_FIELDS = 200
 LONGEST = {"text": 256, "category": 64}
 """The highest number of characters of a text and of a category without `max_length`."""
 INTEGER_LIMIT = 2**63 - 1
-RESERVED = frozenset(
+CHALLENGER = "challenger_"
+"""Beginning of names of ours."""
+OURS = frozenset(
     {
-        "timestamp",
         "fraud_probability",
         "decision",
         "model_version",
-        "partition",
-        "offset",
         "reasons",
         "source_partition",
         "source_offset",
@@ -28,6 +27,8 @@ RESERVED = frozenset(
         "features",
     }
 )
+"""Members of a scored record beside the payment's, now or in a later release."""
+RESERVED = OURS | {"timestamp", "partition", "offset"}
 """Columns of the outputs beside the payment's."""
 LABEL = "is_fraud"
 """Name of the outcome in rows of a history, and the default of the key `label`."""
