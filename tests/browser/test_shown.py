@@ -10,9 +10,10 @@ from playwright.sync_api import Page, expect
 from tests.browser.conftest import MakePage
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import MODEL, Dashboard, now, scored
-from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
+from tests.integration.scorer import READY, Message, Surroundings, payment
 from tests.integration.tools import run
 from tests.integration.topic import read_all
+from tests.integration.trained import save_model
 
 SECONDS = 20_000
 BROKEN = [b"{", b"[]", b"", None, payment(1)[:-1] + b',"amount":-1}', b'{"payment_id":1}']

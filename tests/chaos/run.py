@@ -24,7 +24,8 @@ from tests.chaos.watch import Reader, Tailer
 from tests.integration.broker import Cluster, Line
 from tests.integration.broker.cluster import QUICK_JVM
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Surroundings, save_model, save_model_of
+from tests.integration.scorer import READY, Surroundings
+from tests.integration.trained import save_model, save_model_of
 from tests.oracle import committed_records
 
 PARTITIONS = 6

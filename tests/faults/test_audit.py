@@ -3,7 +3,8 @@
 import pytest
 
 from tests.integration import tools
-from tests.integration.scorer import Surroundings, save_model
+from tests.integration.scorer import Surroundings
+from tests.integration.trained import save_model
 
 SLOWLY = {"MAX_BATCH_RECORDS": "50"}
 AT_LEAST_ONCE = {"PROCESSING_GUARANTEE": "at_least_once", **SLOWLY}

@@ -14,9 +14,10 @@ from tests.integration.background import in_background
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.process import Process
-from tests.integration.scorer import Message, Surroundings, payment, save_model
+from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.service import Service
 from tests.integration.topic import leaders
+from tests.integration.trained import save_model
 
 _BETWEEN_ROUNDS_S = 0.2
 NO_LEADER = "the previous owner's transaction can't be ended: a partition in it has no leader"

@@ -8,7 +8,8 @@ from fraudstream.kafka.consumer import _SESSION_TIMEOUT_MS
 from fraudstream.runtime import failpoints
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Surroundings, save_model
+from tests.integration.scorer import READY, Surroundings
+from tests.integration.trained import save_model
 from tests.oracle import csv_rows, scored
 
 ENDED_AT_ONCE = 130

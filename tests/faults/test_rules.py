@@ -13,8 +13,9 @@ from aiokafka.errors import ProducerFenced
 
 from tests.integration.broker.deadline import wait_until
 from tests.integration.offsets import delete_group
-from tests.integration.scorer import READY, Surroundings, save_model
+from tests.integration.scorer import READY, Surroundings
 from tests.integration.topic import alter_config
+from tests.integration.trained import save_model
 from tests.oracle import scored
 
 _TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")

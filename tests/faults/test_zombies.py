@@ -6,8 +6,9 @@ import pytest
 
 from scorer.watchdog import EXIT_STALLED
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
+from tests.integration.scorer import READY, Message, Surroundings, payment
 from tests.integration.service import Service
+from tests.integration.trained import save_model
 from tests.oracle import csv_rows, scored
 
 SESSION_TIMEOUT_S = 10

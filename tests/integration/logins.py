@@ -5,9 +5,10 @@ from pathlib import Path
 
 from tests.conftest import Names
 from tests.integration.broker.secured import Right, Secured
-from tests.integration.scorer import Surroundings, save_model
+from tests.integration.scorer import Surroundings
 from tests.integration.secrets import password_of
 from tests.integration.service import Service
+from tests.integration.trained import save_model
 
 
 def login(cluster: Secured, user: str, mechanism: str = "SCRAM-SHA-512", listener: str = "SCRAM") -> dict[str, str]:

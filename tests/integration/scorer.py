@@ -2,88 +2,28 @@
 
 import asyncio
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from threading import Event
 from typing import Any
 
-import numpy as np
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import NewTopic
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from fraudstream.model import store
-from fraudstream.model.encoding import Encoding
-from fraudstream.model.fraud_model import Thresholds
-from fraudstream.model.manifest import Manifest
-from fraudstream.payment_files.reading import opened
-from fraudstream.payment_files.rows import LABEL, known_payments
-from fraudstream.payment_schema import PaymentSchema
-from fraudstream.simulation import simulate
 from tests.conftest import Names
 from tests.integration import offsets
 from tests.integration.background import in_background
 from tests.integration.broker.deadline import wait_until
 from tests.integration.service import Service
 from tests.integration.topic import administer, commit, delete_topic, partition_counts, read_all
+from tests.integration.trained import save_model
 from tests.oracle import assert_each_once, wait_until_drained
 from tests.scores import numbered
 
 READY = "partitions assigned"
 _ROOT = Path(__file__).parents[2]
-
-
-@cache
-def _classifier(strength: float) -> Any:
-    payments = simulate(np.random.default_rng(1), 4_000)
-    matrix = payments.matrix()
-    labels = (matrix[:, 2] + 3 * matrix[:, 4] > 4).astype(np.int64)
-    return make_pipeline(StandardScaler(), LogisticRegression(C=strength)).fit(matrix, labels)
-
-
-def save_model(
-    folder: Path, strength: float = 1.0, usual: Sequence[float] | None = None, review: float = 0.1
-) -> Manifest:
-    """Train a quick model and activate it; another strength or rule is another version. Explained against `usual`."""
-    return store.save(
-        folder,
-        _classifier(strength),
-        kind="test",
-        thresholds=Thresholds(review=review, block=0.5),
-        training_sha256="a" * 64,
-        training_rows=4_000,
-        settings="test",
-        metrics={},
-        reference={"payment": store.reference_payment(usual)} if usual else None,
-    )
-
-
-def save_model_of(folder: Path, schema: PaymentSchema, history: Path, strength: float) -> Manifest:
-    """Train quick trees on a history of the schema and activate them; another strength is another version."""
-    with opened(history, known_payments(schema)) as table:
-        rows = [row for batch in table.batches for row in batch.rows]
-    columns = {one.name: [row[one.name] for row in rows] for one in schema.features}
-    encoding = Encoding.of(schema, columns)
-    matrix, labels = encoding.matrix(columns), np.array([row[LABEL] for row in rows])
-    trees = HistGradientBoostingClassifier(max_iter=20, l2_regularization=strength, random_state=0)
-    return store.save(
-        folder,
-        trees.fit(matrix, labels),
-        kind="test",
-        encoding=encoding,
-        thresholds=Thresholds(review=0.1, block=0.5),
-        training_sha256="a" * 64,
-        training_rows=len(labels),
-        settings="test",
-        metrics={},
-        reference={"payment": store.reference_payment(matrix[0].tolist(), encoding)},
-    )
 
 
 def payment(number: int) -> bytes:

@@ -11,8 +11,9 @@ from tests.integration import tools
 from tests.integration.archive import STAMP_MS, Archive, Stream
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import Message, Surroundings, payment, save_model
+from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.topic import alter_config, delete_records, read_all
+from tests.integration.trained import save_model
 from tests.oracle import committed_records, csv_rows
 
 pytestmark = pytest.mark.partitions(1)  # so that each test knows its offsets

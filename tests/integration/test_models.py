@@ -9,8 +9,9 @@ import pytest
 from fraudstream.model import store
 from fraudstream.runtime.heartbeat import unhealthy
 from tests.integration.broker.deadline import wait_until
-from tests.integration.scorer import READY, Message, Surroundings, payment, save_model
+from tests.integration.scorer import READY, Message, Surroundings, payment
 from tests.integration.tools import run as tool
+from tests.integration.trained import save_model
 from tests.oracle import csv_rows, scored
 from tests.scores import message
 

@@ -13,7 +13,8 @@ from fraudstream.runtime.schema_file import read_schema
 from tests.integration import tools
 from tests.integration.archive import Archive
 from tests.integration.dashboard import Dashboard, snapshot
-from tests.integration.scorer import Message, Surroundings, save_model_of
+from tests.integration.scorer import Message, Surroundings
+from tests.integration.trained import save_model_of
 from tests.oracle import assert_each_once, committed_records, csv_rows
 
 CARDS = Path(__file__).parents[2] / "examples/cards"

@@ -6,7 +6,8 @@ import pytest
 
 from tests.conftest import Names
 from tests.integration.broker import Cluster
-from tests.integration.scorer import Message, Surroundings, payment, save_model
+from tests.integration.scorer import Message, Surroundings, payment
+from tests.integration.trained import save_model
 from tests.oracle import scored
 
 

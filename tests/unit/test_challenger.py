@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from structlog.testing import capture_logs
 from tests.clock import Clock
 from tests.default_payment import ENCODING, SCHEMA
-from tests.integration.scorer import save_model
+from tests.integration.trained import save_model
 
 from fraudstream.model import store
 from fraudstream.model.fraud_model import FraudModel, Thresholds

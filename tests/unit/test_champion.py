@@ -10,7 +10,7 @@ import pytest
 from prometheus_client import generate_latest
 from structlog.testing import capture_logs
 from tests.default_payment import FEATURES, SCHEMA
-from tests.integration.scorer import save_model
+from tests.integration.trained import save_model
 from tests.unit.test_artifact import classifier
 
 from dashboard.exposition import reading

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.integration.scorer import save_model
+from tests.integration.trained import save_model
 from tests.unit.test_artifact import save
 
 from cli.__main__ import main

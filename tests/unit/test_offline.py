@@ -12,8 +12,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sklearn.ensemble import HistGradientBoostingClassifier
-from tests.any_schema import CARDS, DEFAULT, FORM, ROOT, rows_of
+from tests.any_schema import DEFAULT, FORM, rows_of
 from tests.fuzz import examples
 from tests.table_files import table_rows
 from tests.unit.test_artifact import save
@@ -23,21 +22,16 @@ from cli.score.command import run_score
 from fraudstream.errors import FraudstreamError
 from fraudstream.model import store
 from fraudstream.model.amounts import amounts_of
-from fraudstream.model.decision import Thresholds
-from fraudstream.model.encoding import Encoding
 from fraudstream.payment import InvalidPayment, check_all
 from fraudstream.payment_files.opening import CHUNK_BYTES
 from fraudstream.payment_files.physical_lines import LONGEST_LINE
 from fraudstream.payment_files.reading import opened
-from fraudstream.payment_files.rows import LABEL, known_payments
 from fraudstream.payment_files.rows import payments as payment_schema
 from fraudstream.payment_values import PaymentValues
 from fraudstream.scored_payment import ScoredFormat
-from fraudstream.secret_tokens import is_token
 
 COLUMNS = ",".join(DEFAULT.fields)
 payments = rows_of(DEFAULT)
-CARDS_FOLDER = ROOT / "examples/cards"
 GOOD = "1,1200,0.68,3,18,1"
 fresh_folders = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=examples(50))
 
@@ -263,80 +257,3 @@ def test_fields_are_checked_as_the_wire_is(fields: dict[str, object]) -> None:
         assert found.reason == wire.reason
     else:
         assert found == wire
-
-
-@pytest.fixture(scope="module")
-def cards_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Provide a folder with a model of the example's history."""
-    with opened(CARDS_FOLDER / "history.csv", known_payments(CARDS)) as table:
-        rows = [row for batch in table.batches for row in batch.rows]
-    by_field = {one.name: [row[one.name] for row in rows] for one in CARDS.features}
-    encoding = Encoding.of(CARDS, by_field)
-    classifier = HistGradientBoostingClassifier(max_iter=5, random_state=0)
-    classifier.fit(encoding.matrix(by_field), [row[LABEL] for row in rows])
-    folder = tmp_path_factory.mktemp("cards")
-    store.save(
-        folder,
-        classifier,
-        kind="test",
-        encoding=encoding,
-        thresholds=Thresholds(review=0.1, block=0.5),
-        training_sha256="a" * 64,
-        training_rows=len(rows),
-        settings="none",
-        metrics={},
-    )
-    return folder
-
-
-@pytest.fixture
-def cards_env(tmp_path: Path, cards_model: Path) -> dict[str, str]:
-    """Provide the settings for the example."""
-    return {
-        "MODELS_DIR": str(cards_model),
-        "CSV_PATH": str(tmp_path / "live.csv"),
-        "PAYMENT_SCHEMA": str(CARDS_FOLDER / "payment.toml"),
-        "SECRETS_KEY": "k" * 32,
-    }
-
-
-def test_a_file_of_another_schema(
-    tmp_path: Path, cards_env: dict[str, str], capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Its columns are those of the schema; secret values are tokens, and are in no output or log."""
-    content = (CARDS_FOLDER / "history.csv").read_bytes().splitlines(keepends=True)[:200]
-    file = written(tmp_path / "mine.csv", b"".join([*content, content[7].replace(b"@example.com", b"\0")]))
-    assert score(cards_env, file) == 0
-    logged = capsys.readouterr().out
-    assert "file scored" in logged
-    out, rejected = tmp_path / "mine.scored.csv", tmp_path / "mine.scored.rejected.csv"
-    rows = table_rows(out)
-    assert len(rows) == 199
-    assert ",".join(rows[0]).encode() + b"\n" == ScoredFormat(CARDS).layout.header_line
-    names = content[0].decode().strip().split(",")
-    sent = [dict(zip(names, line.decode().strip().split(","), strict=True)) for line in content[1:]]
-    for row, before in zip(rows, sent, strict=True):
-        assert row["transaction_id"] == before["transaction_id"]
-        assert row["merchant_category"] == before["merchant.category"]
-        assert row["distance_km"] == before["distance_km"]
-        assert is_token(row["customer_email"])
-        assert is_token(row["device_ip"])
-    secrets = {one[name] for one in sent for name in ("customer.email", "device.ip")}
-    outputs = out.read_text() + rejected.read_text() + logged
-    assert [secret for secret in secrets if secret in outputs] == []
-    assert "NUL byte" in rejected.read_text()
-
-
-def test_json_lines_of_another_schema(tmp_path: Path, cards_env: dict[str, str]) -> None:
-    """The example's messages: 17 are scored, and three rejected with the reasons that the scorer would give."""
-    out = tmp_path / "out.csv"
-    assert score(cards_env, CARDS_FOLDER / "messages.jsonl", out=out) == 0
-    assert len(table_rows(out)) == 17
-    found = [(row["line"], row["reason"]) for row in table_rows(tmp_path / "out.rejected.csv")]
-    assert found == [("5", "invalid_field"), ("11", "missing_field"), ("18", "invalid_json")]
-
-
-def test_without_a_key_for_secrets(tmp_path: Path, cards_env: dict[str, str]) -> None:
-    """The error names the setting; nothing is written."""
-    file = written(tmp_path / "mine.csv", (CARDS_FOLDER / "history.csv").read_bytes())
-    assert "SECRETS_KEY" in refused({name: value for name, value in cards_env.items() if name != "SECRETS_KEY"}, file)

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.integration.scorer import payment, save_model
+from tests.integration.scorer import payment
+from tests.integration.trained import save_model
 
 import scorer.__main__
 import trainer.__main__

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
-from tests.integration.scorer import payment, save_model
+from tests.integration.scorer import payment
+from tests.integration.trained import save_model
 from tests.scores import LAYOUT
 
 from archiver.database import Database, address
