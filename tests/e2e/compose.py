@@ -64,7 +64,8 @@ class Stack:
         """Run `docker compose` with these settings in its environment; return its output."""
         env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
         env |= self.environment | self.settings | settings
-        command = ["docker", "compose", *arguments]
+        # the name as an option: `down` then removes the services of all profiles too
+        command = ["docker", "compose", "--project-name", self.project, *arguments]
         done = subprocess.run(
             command,
             cwd=self.folder,
