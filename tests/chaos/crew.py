@@ -80,8 +80,9 @@ class Crew:
         """Activate another stored version in each models folder; running scorers load it."""
         swapped = []
         for folder in self.models:
-            active = store.load(folder, store.NO_PINS)[0].version
-            others = [manifest.content_sha256 for manifest in store.kept(folder) if manifest.version != active]
+            active = store.active(folder)
+            assert active is not None
+            others = [one.content_sha256 for one in store.kept(folder) if one.version != active.version]
             swapped.append(store.activate(folder, others[int(pick * len(others))]).version)
         return swapped
 
