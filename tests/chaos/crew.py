@@ -82,7 +82,8 @@ class Crew:
         for folder in self.models:
             active = store.active(folder)
             assert active is not None
-            others = [one.content_sha256 for one in store.kept(folder) if one.version != active.version]
+            kept = [one for one in store.kept(folder) if one.features == active.features]
+            others = [one.content_sha256 for one in kept if one.version != active.version]
             swapped.append(store.activate(folder, others[int(pick * len(others))]).version)
         return swapped
 
