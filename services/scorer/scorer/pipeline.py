@@ -222,7 +222,9 @@ class Pipeline:
         self, ready: Mapping[int, PartitionState], records: Mapping[int, Sequence[Record]]
     ) -> list[Outcome]:
         stored = {partition: state.rows for partition, state in ready.items() if state.rows}
-        scorer = replace(self.scorer, model=self.champion.model)
+        if self.scorer.model is not self.champion.model:
+            self.scorer = replace(self.scorer, model=self.champion.model)
+        scorer = self.scorer
         scored_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
         try:
             if sum(map(len, records.values())) <= _INLINE_RECORDS:
