@@ -3,16 +3,11 @@
 from pathlib import Path
 
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
 from tests.any_schema import CARDS, ROOT
+from tests.integration.trained import save_model_of
 from tests.table_files import table_rows
 from tests.unit.test_offline import refused, score, written
 
-from fraudstream.model import store
-from fraudstream.model.decision import Thresholds
-from fraudstream.model.encoding import Encoding
-from fraudstream.payment_files.reading import opened
-from fraudstream.payment_files.rows import LABEL, known_payments
 from fraudstream.scored_payment import ScoredFormat
 from fraudstream.secret_tokens import is_token
 
@@ -22,24 +17,8 @@ CARDS_FOLDER = ROOT / "examples/cards"
 @pytest.fixture(scope="module")
 def cards_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Provide a folder with a model of the example's history."""
-    with opened(CARDS_FOLDER / "history.csv", known_payments(CARDS)) as table:
-        rows = [row for batch in table.batches for row in batch.rows]
-    by_field = {one.name: [row[one.name] for row in rows] for one in CARDS.features}
-    encoding = Encoding.of(CARDS, by_field)
-    classifier = HistGradientBoostingClassifier(max_iter=5, random_state=0)
-    classifier.fit(encoding.matrix(by_field), [row[LABEL] for row in rows])
     folder = tmp_path_factory.mktemp("cards")
-    store.save(
-        folder,
-        classifier,
-        kind="test",
-        encoding=encoding,
-        thresholds=Thresholds(review=0.1, block=0.5),
-        training_sha256="a" * 64,
-        training_rows=len(rows),
-        settings="none",
-        metrics={},
-    )
+    save_model_of(folder, CARDS, CARDS_FOLDER / "history.csv", 1.0)
     return folder
 
 

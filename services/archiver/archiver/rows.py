@@ -18,7 +18,7 @@ from fraudstream.record import Headers, Place, Record
 from fraudstream.runtime.settings import TopicSettings
 from fraudstream.scored_payment import Reason, ScoredFormat, ScoredPayment
 from fraudstream.secret_tokens import is_token
-from fraudstream.timestamps import Timestamps, rfc3339
+from fraudstream.timestamps import Timestamps, rfc3339, time_text
 
 Row = tuple[Any, ...]
 """Values of a table's columns, in their order."""
@@ -32,7 +32,6 @@ _AHEAD = timedelta(days=1)
 """Maximum by which a scorer's clock may be ahead."""
 _NUL, _NUL_SHOWN = "\x00", "\\x00"
 _NUL_IN_JSON, _NULL = b"\\u0000", b":null"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +108,7 @@ class Rows:
     def _document(self, payment: ScoredPayment) -> str:
         """Return the fields that have a value as a JSON object, by their names in outputs."""
         fields = payment.fields
-        if self._secrets:  # a record of before the field was secret has its value
+        if self._secrets:  # a record from before the field became secret has its value
             fields = {
                 name: value for name, value in fields.items() if name not in self._secrets or is_token(str(value))
             }
@@ -133,14 +132,8 @@ def _latest(archived_at: str) -> str:
 
 
 def _time(value: Value | None) -> Value | None:
-    """Return a time in milliseconds as RFC 3339, in UTC; a token, or a time of no calendar, as it is."""
-    if not isinstance(value, int):
-        return value
-    try:
-        moment = _EPOCH + timedelta(milliseconds=value)
-    except OverflowError:
-        return value
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    """Return a time in milliseconds as RFC 3339, in UTC; a token as it is."""
+    return time_text(value) if isinstance(value, int) else value
 
 
 def letter_row(

@@ -1,9 +1,8 @@
 """Ids as typed into the search → values of the schema's id field. Pure."""
 
-import math
 import re
 
-from fraudstream.payment_schema import INTEGER_LIMIT, DeclaredField, PaymentSchema
+from fraudstream.payment_schema import INTEGER_LIMIT, PaymentSchema, integer_range
 
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
 
@@ -19,21 +18,11 @@ def parse_id(text: str, schema: PaymentSchema) -> int | str:
         if not 0 < len(text) <= field.max_length:
             raise NoIdError(f"A payment id is a text of 1 to {field.max_length:,} characters.")
         return text
-    lowest, highest = _range(field)
+    lowest, highest = integer_range(field)
     number = int(text) if _WHOLE.fullmatch(text) else None
     if number is None or not lowest <= number <= highest:
         raise NoIdError(f"A payment id is a whole number from {_written(lowest)} to {_written(highest)}.")
     return number
-
-
-def _range(field: DeclaredField) -> tuple[int, int]:
-    """Return the lowest and the highest valid integer."""
-    lowest = field.min if field.above is None else math.floor(field.above) + 1
-    highest = field.max if field.below is None else math.ceil(field.below) - 1
-    return (
-        -INTEGER_LIMIT if lowest is None else max(math.ceil(lowest), -INTEGER_LIMIT),
-        INTEGER_LIMIT if highest is None else min(math.floor(highest), INTEGER_LIMIT),
-    )
 
 
 def _written(number: int) -> str:

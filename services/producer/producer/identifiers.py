@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 from uuid import UUID, uuid5
 
-from fraudstream.payment_schema import INTEGER_LIMIT, DeclaredField, PaymentSchema, within
+from fraudstream.payment_schema import PaymentSchema, integer_range, within
 
 _EPOCH_S = 1_767_225_600  # 2026-01-01T00:00:00Z
 _COUNTER_BITS = 16
@@ -94,14 +94,5 @@ def ids_of(schema: PaymentSchema, numbers: PaymentIds, rows: Sequence[Sequence[o
         return TextIds(numbers, field.max_length, as_uuid=as_uuid)
     if within(field, 1) and within(field, _HIGHEST):
         return numbers
-    return IdsWithin(numbers, *_range(field))
-
-
-def _range(field: DeclaredField) -> tuple[int, int]:
-    """Return the lowest and the highest valid integer."""
-    lowest, highest = -INTEGER_LIMIT, INTEGER_LIMIT
-    if field.min is not None or field.above is not None:
-        lowest = int(field.min) if field.min is not None else int(field.above or 0) + 1
-    if field.max is not None or field.below is not None:
-        highest = int(field.max) if field.max is not None else int(field.below or 0) - 1
-    return max(lowest, 1) if highest >= 1 else lowest, highest
+    lowest, highest = integer_range(field)
+    return IdsWithin(numbers, max(lowest, 1) if highest >= 1 else lowest, highest)

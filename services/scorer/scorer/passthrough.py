@@ -6,12 +6,14 @@ with a name that occurs twice, is written again without these: a reader must not
 
 import re
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import pydantic_core
 
 from fraudstream.payment import excess
 from fraudstream.payment_schema import PaymentSchema, is_ours, place
+from fraudstream.payment_values import member
 from fraudstream.scored_payment import DOUBLED, MOST_VALUES, RESERVED, TOO_LARGE, UNREADABLE
 
 REPLACED = frozenset({UNREADABLE, TOO_LARGE})
@@ -57,7 +59,7 @@ class PassThrough:
                 return Received(heads, {})
         heads, removed = [], {}
         for row, value in enumerate(received):
-            head, cause = self._head(value, lambda row=row: declared(row))  # type: ignore[misc]
+            head, cause = self._head(value, partial(declared, row))
             heads.append(declared(row)[:-1] if cause in REPLACED else head)
             if cause:
                 removed[row] = cause
@@ -93,10 +95,10 @@ class PassThrough:
         """Return the members without those that have a name of ours, and with the tokens of secret fields."""
         kept = {name: member for name, member in members.items() if not is_ours(name) and name not in self._taken}
         for path, new_path in self._moved.items():
-            if (found := _member(members, path)) is not None:
+            if (found := member(members, path)) is not None:
                 kept[new_path[0]] = found
         for path in self._secrets:
-            if (token := _member(declared, path)) is not None:
+            if (token := member(declared, path)) is not None:
                 _set(kept, path, token)
         return kept
 
@@ -110,13 +112,6 @@ def _set(members: dict[str, Any], path: Sequence[str], value: object) -> None:
             inner = members[key] = {}
         members = inner
     members[last] = value
-
-
-def _member(found: Any, path: Sequence[str]) -> Any:
-    """Return the member at a path; None if there is none."""
-    for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
 
 
 def _has_keys(text: bytes, count: int) -> bool:

@@ -100,6 +100,13 @@ def _columns(tree: "Tree", payments: Sequence[Mapping[str, Any]]) -> Iterator[tu
             yield node.name, [node.default if member is None else member for member in members]
 
 
+def member(found: Any, path: Sequence[str]) -> Any:
+    """Return the member at a path of keys in a JSON value; None if there is none."""
+    for key in path:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found
+
+
 def validator(fields: Iterable[DeclaredField], others: Mapping[tuple[str, ...], object]) -> TypeAdapter[dict[str, Any]]:
     """Return the validator of objects with these fields, and with `others`, which has types by path."""
     return TypeAdapter(_object_type(_tree({**{field.path: field for field in fields}, **others})))

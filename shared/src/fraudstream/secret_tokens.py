@@ -74,14 +74,4 @@ def masked(schema: PaymentSchema) -> PaymentSchema:
 
 
 def _masked(one: DeclaredField) -> DeclaredField:
-    return replace(
-        one,
-        type="text",
-        min=None,
-        max=None,
-        above=None,
-        below=None,
-        max_length=_LENGTH,
-        required=one.required,
-        default=None,
-    )
+    return replace(one, type="text", max_length=_LENGTH, default=None)

@@ -5,9 +5,12 @@ from datetime import UTC, datetime
 
 def rfc3339(timestamp_ms: int) -> str:
     """Return a Kafka timestamp in RFC 3339, UTC, with milliseconds; empty if it is missing or can't be represented."""
-    if timestamp_ms == -1:
-        return ""
-    seconds, milliseconds = divmod(timestamp_ms, 1000)
+    return "" if timestamp_ms == -1 else time_text(timestamp_ms)
+
+
+def time_text(time_ms: int) -> str:
+    """Return a time in milliseconds since 1970 in RFC 3339, UTC; empty if it can't be represented."""
+    seconds, milliseconds = divmod(time_ms, 1000)
     try:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
     except (ValueError, OverflowError, OSError):

@@ -10,7 +10,7 @@ from cli.audit.content import Content
 from fraudstream.csv_file.layout import Layout
 from fraudstream.payment import InvalidPayment, excess
 from fraudstream.payment_schema import DeclaredField, PaymentSchema, place
-from fraudstream.payment_values import Value, cell_value
+from fraudstream.payment_values import Value, cell_value, member
 from fraudstream.record import Record
 from fraudstream.scored_payment import Scored, ScoredFormat, ScoredPayment, readable
 from fraudstream.secret_tokens import is_token
@@ -25,7 +25,7 @@ class ScoredEntries:
 
     def __init__(self, form: ScoredFormat) -> None:
         self._id = form.schema.fields[form.schema.id]
-        self._first, *self._others = place(self._id)
+        self._path = place(self._id)
         self._cell = form.layout.id_cell
         self._most_values = form.most_values
 
@@ -45,9 +45,7 @@ class ScoredEntries:
 
     def _id_cell(self, event: Mapping[str, Any]) -> str | None:
         """Return the id as the CSV has it; None if the record has none, as it is of an earlier schema."""
-        found: Any = event.get(self._first)
-        for key in self._others:
-            found = found.get(key) if isinstance(found, dict) else None
+        found = member(event, self._path)
         if type(found) is int:
             return str(found)
         if found is None:

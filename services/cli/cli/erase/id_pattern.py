@@ -13,6 +13,7 @@ from pydantic_core import from_json
 
 from fraudstream.payment import excess
 from fraudstream.payment_schema import DeclaredField
+from fraudstream.payment_values import member
 
 __all__ = ["IdPattern", "id_pattern"]
 
@@ -133,7 +134,7 @@ class _Nested:
         while left:
             one = left.pop()
             if isinstance(one, dict):
-                if _text(_at(one, self._path)) in self._texts:
+                if _text(member(one, self._path)) in self._texts:
                     return True
                 left += one.values()
             elif isinstance(one, list):
@@ -141,12 +142,6 @@ class _Nested:
             elif isinstance(one, str) and self._pattern.is_in(one.encode(errors="replace")):
                 return True
         return False
-
-
-def _at(found: object, path: Sequence[str]) -> object:
-    for key in path:
-        found = found.get(key) if isinstance(found, dict) else None
-    return found
 
 
 def _text(found: object) -> str:

@@ -3,7 +3,7 @@
 docs/payment-schema.md describes the file for users. An error names the line, the key and how to fix it.
 """
 
-from fraudstream.payment_schema.checks import is_reserved, within
+from fraudstream.payment_schema.checks import integer_range, is_reserved, within
 from fraudstream.payment_schema.default import default_schema
 from fraudstream.payment_schema.parsing import LARGEST_FILE, parse
 from fraudstream.payment_schema.schema import DeclaredField, PaymentSchema, is_ours, place
@@ -33,6 +33,7 @@ __all__ = [
     "PaymentSchema",
     "Type",
     "default_schema",
+    "integer_range",
     "is_ours",
     "is_reserved",
     "parse",

@@ -9,13 +9,13 @@ from zoneinfo import available_timezones
 
 from fraudstream.payment_schema.explanations import nearest
 from fraudstream.payment_schema.keys import dotted, parse_path
+from fraudstream.payment_schema.schema import is_ours
 from fraudstream.payment_schema.written import (
     CHALLENGER,
     INTEGER_LIMIT,
     LABEL,
     LIMITS,
     LONGEST,
-    OURS,
     RESERVED,
     FieldTable,
     File,
@@ -107,7 +107,7 @@ def _path_problems(contents: File) -> Iterator[Problem]:
         elif taken := _taken(contents, name, path, paths):
             yield (
                 place,
-                f"has the name of an output; there it would have that of the path of field {taken}: use another as",
+                f"is a name of the outputs, which use the field's own name instead; field {taken} has it as its path",
             )
 
 
@@ -127,8 +127,8 @@ def _label_problems(contents: File) -> Iterator[Problem]:
 
 
 def _taken(contents: File, name: str, path: Sequence[str], paths: Mapping[str, Sequence[str]]) -> str | None:
-    """Return the field whose path begins with the name in outputs that a field with a path of ours has instead."""
-    if path[0] not in OURS and not path[0].startswith(CHALLENGER):
+    """Return the other field that is read from the name that this one has in records, if its path is a name of ours."""
+    if not is_ours(path[0]):
         return None
     column = contents.fields[name].as_ or name
     return next((other for other, there in paths.items() if other != name and there[0] == column), None)
@@ -229,6 +229,16 @@ def within(limits: Any, value: float) -> bool:
         and (limits.above is None or value > limits.above)
         and (limits.below is None or value < limits.below)
     )
+
+
+def integer_range(limits: Any) -> tuple[int, int]:
+    """Return the lowest and the highest valid integer of a field."""
+    lowest, highest = -INTEGER_LIMIT, INTEGER_LIMIT
+    if limits.min is not None or limits.above is not None:
+        lowest = int(limits.min) if limits.min is not None else int(limits.above) + 1
+    if limits.max is not None or limits.below is not None:
+        highest = int(limits.max) if limits.max is not None else int(limits.below) - 1
+    return max(lowest, -INTEGER_LIMIT), min(highest, INTEGER_LIMIT)
 
 
 def _feature_problems(table: FieldTable) -> Iterator[str]:
