@@ -259,7 +259,7 @@ def test_cost_per_value(kind: str, values: list[Value | None], most_us: float) -
 
 
 def test_a_model_with_values_of_a_secret_field_is_refused() -> None:
-    """A category that became secret has its levels in models of before, and so in the reasons."""
+    """Models from before a category became secret have its levels, which reasons would show."""
     text = 'id = "i"\n[fields.i]\ntype = "text"\n[fields.c]\ntype = "category"\nfeature = true\n'
     before, after = parse(text, "payment.toml"), parse(f"{text}secret = true\n", "payment.toml")
     encoding = Encoding.of(before, {"c": ["x"] * 50 + ["y"] * 50})

@@ -17,9 +17,8 @@ _HEADERS = attrgetter("headers")
 class ScoredRecords:
     """Scored records, with keys, timestamps and headers of their payments.
 
-    With secret fields, nothing of the received record is passed on unseen: the value has tokens, and undeclared fields
-    only if the schema allows them; headers that it does not name are left out; the key is that of the schema, or a
-    token.
+    With secret fields, the value has tokens, and undeclared fields only if the schema allows them. Headers that the
+    schema does not name are left out. The key is the value of the schema's key or id, or a token.
     """
 
     def __init__(self, form: ScoredFormat, limit: Callable[[], int], tokens: Tokens | None) -> None:

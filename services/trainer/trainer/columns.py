@@ -6,7 +6,6 @@ not in the sample are kept beside it, because models are fitted to all of them.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -107,7 +106,7 @@ class Columns:
         if len(codes) < _MOST_CATEGORIES:
             for value in values:
                 codes.setdefault(value, len(codes))
-        return [codes.get(value, other) for value, other in zip(values, repeat(_OTHER))]
+        return [codes.get(value, _OTHER) for value in values]
 
     def finish(self) -> tuple[Encoding, Kept, Kept]:
         """Return the encoding with the history's levels, the sample, and the frauds beside it; both are encoded."""

@@ -26,7 +26,7 @@ def warn(history: History) -> None:
         log.warning(
             "features with one value",
             features=", ".join(names),
-            meaning="they tell nothing apart, and other values are scored like this one",
+            meaning="no model can learn from them, and other values are scored like this one",
             action="check the column, or set feature = false",
         )
     share = repeated(history)
