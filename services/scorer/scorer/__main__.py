@@ -102,7 +102,7 @@ async def _score(stop: asyncio.Event) -> None:
         if first is None:
             return
 
-        consumer = InputConsumer(kafka, topics.input, group.group)
+        consumer = InputConsumer(kafka, topics.input, group.group, wakes_fetches=cluster.wakes_fetches)
         takeover = Takeover(consumer=consumer, sink=sink, first=first, records_lost=metrics.records_lost)
         make_owner = partial(Owner, kafka, topics=topics, limits=limits, group=group.group, guarantee=group.guarantee)
         ownership = Ownership(consumer, takeover, make_owner, metrics)

@@ -28,7 +28,16 @@ class Cluster:
     @property
     def keeps_transactions(self) -> bool:
         """Whether transactions are atomic: librdkafka's mock, which `make demo` embeds, only acknowledges them."""
-        return not self.id.startswith(_MOCK)
+        return not self._is_mock
+
+    @property
+    def wakes_fetches(self) -> bool:
+        """Whether a fetch that waits for records is answered when some arrive: the mock lets it wait to the end."""
+        return not self._is_mock
+
+    @property
+    def _is_mock(self) -> bool:
+        return self.id.startswith(_MOCK)
 
 
 def admin_client(kafka: KafkaSettings) -> AIOKafkaAdminClient:
