@@ -21,8 +21,6 @@ _START_S, _STOP_S = 120, 60
 _ENOUGH_ROWS = 2_750
 """Three quarters of a minute at the demo's pace; drift is compared from 2,500 payments on."""
 _PANELS = ("scores", "dead_reasons", "models", "rules", "replicas", "drift", "flagged", "dead_letters")
-_WITHOUT_WAKING_MS = 150
-"""Below the latency of a scorer whose fetches wait for half a second: half of it."""
 
 
 def test_a_planted_pickle_does_not_run(tmp_path: Path) -> None:
@@ -90,7 +88,6 @@ def test_the_demo_as_a_newcomer_starts_it(tmp_path: Path) -> None:
     medians = medians_ms(demo.output)
     assert len(medians) >= 3
     assert medians[-1] <= 3 * medians[0] + 50
-    assert min(medians) < _WITHOUT_WAKING_MS
     counted = {name: int(count) for name, count in re.findall(r"^  (\w.*?) +(\d+)  ", demo.output, re.MULTILINE)}
     assert counted.keys() == {"sent", "scored", "dead letters"}
     assert counted["sent"] == counted["scored"] + counted["dead letters"]

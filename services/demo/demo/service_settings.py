@@ -1,4 +1,4 @@
-"""Settings of the demo's services, from the embedded broker's address and the environment; pure."""
+"""Settings of the demo's services, from the embedded broker's address and the environment."""
 
 from collections.abc import Mapping
 from pathlib import Path
