@@ -43,7 +43,7 @@ _HEARTBEAT_MS = 1_000
 _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
 _FETCH_WAIT_MS = 500
-# of a broker that does not end a wait when records arrive, so half of it is added to the latency; 3 % of a core
+# of a broker that does not end a wait when records arrive, so half of it is added to the latency; 4 % of a core
 _POLL_MS = 10
 _POSITION_TIMEOUT_S = 1.0
 _RETRY_STOPPED_S = 5.0
