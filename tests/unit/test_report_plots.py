@@ -47,7 +47,7 @@ def test_marks_and_texts() -> None:
     one.line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "model", "a & b")
     one.line(np.array([0.0, 1.0]), np.array([1.0, 1.0]), "model", "a & b")
     written = one.html()
-    assert '<path class="line model" d="M58.0 208.0L338.0 10.0"/>' in written
+    assert '<path class="line model" d="M64.0 208.0L338.0 10.0"/>' in written
     assert written.count("a &amp; b") == 1
     assert "<h3>&lt;T&gt;</h3>" in written
     assert 'role="img" aria-label="&quot;all&quot;"' in written
@@ -66,7 +66,7 @@ def test_bars() -> None:
     """A bar goes from the bottom to its height."""
     one = plot(axes.named(["a"]), axes.linear(0, 1))
     one.bars(np.array([-0.6]), np.array([0.6]), np.array([0.5]), "fraud")
-    assert 'd="M58.0 208.0V109.0H338.0V208.0Z"' in one.html()
+    assert 'd="M64.0 208.0V109.0H338.0V208.0Z"' in one.html()
 
 
 @pytest.mark.parametrize(

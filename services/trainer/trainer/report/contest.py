@@ -10,11 +10,10 @@ def losses(facts: Facts) -> Table:
     best = min(one.log_loss for one in comparisons)
     rows = [
         (
-            one.candidate.name.replace("_", " "),
+            one.candidate.name.replace("_", " ") + (" (chosen)" if one is facts.study.chosen else ""),
             f"{one.log_loss:.5f}",
             f"{100 * one.excess / best:.2f} % ± {100 * one.standard_error / best:.2f} %",
-            "chosen" if one is facts.study.chosen else "",
         )
         for one in comparisons
     ]
-    return ("candidate", "log loss", "above the best", ""), rows
+    return ("candidate", "log loss", "above the best"), rows

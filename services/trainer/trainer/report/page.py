@@ -14,8 +14,8 @@ from trainer.report.texts import Table, table
 _EFFECTS = """Each chart answers: if all payments had this value of the field, and kept their other values, how many
     would be expected to be frauds? The most important fields are first."""
 _IMPORTANCE = """Log loss measures how wrong the probabilities are. If the values of a field are shuffled among the
-    payments, it rises by this much: the more, the more the model depends on the field. Two fields that tell the same
-    share their importance."""
+    payments, it rises by this much: the more, the more the model depends on the field. Two fields with the same
+    information share their importance."""
 _SCORES = """The score is the probability of fraud. The further the two groups are apart, the better the model separates
     frauds from legitimate payments. Each group is shown as 100&nbsp;%."""
 _RANKING = """Two views of the same question: if more payments are stopped, the most suspicious first, how many frauds

@@ -13,7 +13,7 @@ __all__ = ["Plot"]
 
 _WIDTH, _HEIGHT = 360.0, 230.0
 """A plot is about this wide on a telephone, so that its texts have the size of the page's."""
-_LEFT, _RIGHT, _TOP, _BOTTOM = 58.0, 22.0, 10.0, 22.0
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64.0, 22.0, 10.0, 22.0
 _SLANTED = 74.0
 """Bottom margin where names are slanted."""
 _MOST_LEVEL = 3
