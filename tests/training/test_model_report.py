@@ -22,6 +22,7 @@ from tests.any_schema import ROOT
 from tests.default_payment import ENCODING, SCHEMA
 from tests.histories import history_of
 from trainer import history, make_data, train
+from trainer.__main__ import main
 from trainer.candidates import candidates
 from trainer.report import card, decisions, facts, files, page
 from trainer.sampling import fitted
@@ -84,17 +85,30 @@ def small(folder: Path) -> history.History:
 
 
 def test_training_writes_a_page(tmp_path: Path) -> None:
-    """The page loads nothing from elsewhere; a second training replaces it, as does one with a currency alone."""
+    """The page loads nothing from elsewhere, and has the currency; a second training replaces it."""
     models = tmp_path / "models"
-    for currency in ("", "", "CHF"):
+    for currency in ("", "CHF"):
         manifest = train.train(small(tmp_path), SETTINGS, models, CurrencySettings.from_env({"CURRENCY": currency}))
         written = (models / files.PAGE).read_text(encoding="utf-8")
         check_structure(written)
         assert ("5\N{NO-BREAK SPACE}CHF" in written) == bool(currency)
         assert manifest.version in written
         assert manifest.training_sha256 in written
-    assert len([*(models / store.VERSIONS).iterdir()]) == 1
-    assert train.already_trained(small(tmp_path), SETTINGS, models) is not None
+
+
+def test_the_currency_is_not_part_of_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another one trains nothing: the page keeps the old one until a training, which gives the same version."""
+    make_data.write(tmp_path / "history.csv", rows=1_000, seed=1)
+    models = tmp_path / "models"
+    env = {"TRAINING_DATA": str(tmp_path / "history.csv"), "MODELS_DIR": str(models)}
+    assert main([], env | {"CURRENCY": "CHF"}) == 0
+    version = store.load(models, store.NO_PINS)[1].version
+    assert main([], env | {"CURRENCY": "EUR"}) == 0
+    assert "training skipped" in capsys.readouterr().out
+    assert "CHF" in (models / files.PAGE).read_text(encoding="utf-8")
+    assert main(["--force"], env | {"CURRENCY": "EUR"}) == 0
+    assert "CHF" not in (models / files.PAGE).read_text(encoding="utf-8")
+    assert store.load(models, store.NO_PINS)[1].version == version
 
 
 def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

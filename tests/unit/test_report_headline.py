@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from tests.histories import history_of
 
-from fraudstream.model.decision import BLOCKED, REVIEWED, Costs
+from fraudstream.model.decision import BLOCKED, REVIEWED, Costs, Thresholds
 from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.simulation import simulate
-from trainer.report.facts import Facts
+from trainer.report.facts import Facts, decide
 from trainer.report.headline import HeldOut, Statement, basis, statements, warnings
 
 COSTS = Costs(fraud=15.0, review=5.0, wrong_block=25.0, min_block=0.5)
@@ -115,3 +115,10 @@ def test_losses(amount: float) -> None:
     stopped, _, _, saved = statements(facts(), costly)
     assert saved.meaning == "lost per 1,000 payments"
     assert ("of their amount" in stopped.detail) == (amount > 0)
+
+
+def test_decisions_without_an_amount() -> None:
+    """A payment whose amount is missing is decided by the thresholds, as in the scorer."""
+    study: Any = MagicMock(rule=COSTS, thresholds=Thresholds(review=0.3, block=0.6))
+    fraud, amounts = np.array([0.2, 0.2, 0.4, 0.7]), np.array([100.0, np.nan, np.nan, np.nan])
+    assert decide(study, fraud, amounts).tolist() == [REVIEWED, 0, REVIEWED, BLOCKED]
