@@ -6,7 +6,6 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, expect
 
-from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.settings import TrainingSettings
 from tests.default_payment import SCHEMA
 from trainer import history, make_data, train
@@ -26,7 +25,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("report")
     make_data.write(folder / "history.csv", rows=1_000, seed=1)
     past = history.read(folder / "history.csv", SCHEMA)
-    train.train(past, TrainingSettings.from_env({}), folder, CurrencySettings.from_env({"CURRENCY": "EUR"}))
+    train.train(past, TrainingSettings.from_env({"CURRENCY": "EUR"}), folder)
     return folder / files.PAGE
 
 

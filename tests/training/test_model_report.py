@@ -15,7 +15,6 @@ from fraudstream.model import store
 from fraudstream.model.decision import BLOCKED, REVIEWED, Costs
 from fraudstream.model.drift_reference import Reference
 from fraudstream.payment_schema import parse
-from fraudstream.runtime.currency import NO_CURRENCY, CurrencySettings
 from fraudstream.runtime.settings import TrainingSettings
 from fraudstream.simulation import simulate
 from tests.any_schema import ROOT
@@ -88,7 +87,7 @@ def test_training_writes_a_page(tmp_path: Path) -> None:
     """The page loads nothing from elsewhere, and has the currency; a second training replaces it."""
     models = tmp_path / "models"
     for currency in ("", "CHF"):
-        manifest = train.train(small(tmp_path), SETTINGS, models, CurrencySettings.from_env({"CURRENCY": currency}))
+        manifest = train.train(small(tmp_path), TrainingSettings.from_env({"CURRENCY": currency}), models)
         written = (models / files.PAGE).read_text(encoding="utf-8")
         check_structure(written)
         assert ("5\N{NO-BREAK SPACE}CHF" in written) == bool(currency)
@@ -138,7 +137,7 @@ def gathered(past: history.History, folder: Path, settings: TrainingSettings = S
         settings="test",
         metrics=found.metrics,
     )
-    return facts.gather(past, found, classifier, manifest, NO_CURRENCY), found
+    return facts.gather(past, found, classifier, manifest, settings), found
 
 
 def drawn(known: facts.Facts) -> str:

@@ -11,7 +11,6 @@ import structlog
 from fraudstream.errors import FraudstreamError
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime import logs
-from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.run import PRIVATE_UMASK
 from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import LogSettings, ModelSettings, TrainingSettings
@@ -25,17 +24,14 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
     os.umask(PRIVATE_UMASK)
     try:
         logs.configure(LogSettings.from_env(env), "trainer")
-        settings = ModelSettings.from_env(env), TrainingSettings.from_env(env), CurrencySettings.from_env(env)
-        run(load_schema(env), *settings, force=force)
+        run(load_schema(env), ModelSettings.from_env(env), TrainingSettings.from_env(env), force=force)
     except FraudstreamError as error:
         structlog.get_logger().error("stopped", reason=str(error))
         return 1
     return 0
 
 
-def run(
-    schema: PaymentSchema, models: ModelSettings, training: TrainingSettings, currency: CurrencySettings, *, force: bool
-) -> None:
+def run(schema: PaymentSchema, models: ModelSettings, training: TrainingSettings, *, force: bool) -> None:
     log, started = structlog.get_logger("trainer"), time.monotonic()
     past = history.read(training.data, schema, training.max_rejected_rows)
     log.info("history read", file=str(training.data), payments=past.count, frauds=past.fraud_count)
@@ -45,7 +41,7 @@ def run(
         if active != match.version:
             log.info("another version is active", action=f"fraudstream model promote {match.version}")
         return
-    model, folder = train.train(past, training, models.models_dir, currency), str(models.models_dir)
+    model, folder = train.train(past, training, models.models_dir), str(models.models_dir)
     seconds = round(time.monotonic() - started, 1)
     log.info("model activated", version=model.version, kind=model.kind, folder=folder, seconds=seconds)
 

@@ -16,7 +16,7 @@ from fraudstream.model.encoding import Encoding
 from fraudstream.model.fraud_model import Classifier, FraudModel
 from fraudstream.model.manifest import Libraries, Manifest
 from fraudstream.payment_schema import PaymentSchema
-from fraudstream.runtime.currency import NO_CURRENCY, CurrencySettings
+from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import fit, history_warnings
 from trainer.history import History
@@ -30,9 +30,7 @@ REFERENCE = 2
 _DIGITS = 12
 
 
-def train(
-    history: History, settings: TrainingSettings, models_dir: Path, currency: CurrencySettings = NO_CURRENCY
-) -> Manifest:
+def train(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest:
     """Choose, evaluate, fit and activate a model; the same history, seed and libraries give the same bytes.
 
     One thread: the order of sums, and so the bytes, would depend on the machine's number of cores.
@@ -56,7 +54,7 @@ def train(
         metrics=found.metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in found.comparisons},
         reference=reference | {"payment": store.reference_payment(usual(history), history.encoding)},
     )
-    _report(history, found, model.classifier, manifest, models_dir, currency)
+    _report(history, found, model.classifier, manifest, models_dir, settings)
     return manifest
 
 

@@ -24,6 +24,3 @@ class CurrencySettings(Settings):
     def format(self, amount: str) -> str:
         """Return the amount, a formatted number, with the currency."""
         return f"{amount}{_NO_BREAK_SPACE}{self.currency}" if self.currency else amount
-
-
-NO_CURRENCY = CurrencySettings.from_env({})
