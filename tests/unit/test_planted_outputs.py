@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
@@ -24,6 +25,7 @@ from cli.erase.wanted import Rows
 from cli.output_file import UnwritableFileError
 from fraudstream.errors import SinkUnavailableError
 from scorer.csv_sink import CsvSink
+from trainer.report import files, page
 
 SECRET = b"another user's\n"
 STRANGER = 12345
@@ -220,22 +222,13 @@ def test_score_and_export_write_through_no_link(folder: Path, victim: Path, monk
 
 
 def test_the_report_is_written_through_no_link(folder: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Links are not followed for its pictures either."""
-    from trainer.report import files, page  # with matplotlib, which no other unit test loads
-
-    monkeypatch.setattr(files, "gather", lambda *_: None)
-    monkeypatch.setattr(files, "draw", lambda _: {"scores": b"png"})
-    monkeypatch.setattr(page, "html", lambda *_: "html")
-    (folder / files.FOLDER).mkdir()
-    planted = [
-        folder / name for name in (files.PAGE, ".report.html.tmp", "report/scores.png", "report/.scores.png.tmp")
-    ]
-    for path in planted:
-        _plant(path, victim)
-    files.write(folder, *[None] * 4)  # type: ignore[arg-type]
+    """Links at its place and at that of its temporary file are replaced."""
+    monkeypatch.setattr(page, "html_page", lambda *_: "html")
+    for name in (files.PAGE, ".report.html.tmp"):
+        _plant(folder / name, victim)
+    files.write(folder, MagicMock())
     assert victim.read_bytes() == SECRET
     assert (folder / files.PAGE).read_text() == "html"
-    assert (folder / "report" / "scores.png").read_bytes() == b"png"
 
 
 def test_a_database_file_that_is_another_users_link(folder: Path, victim: Path, tmp_path: Path) -> None:

@@ -16,9 +16,12 @@ from fraudstream.model.encoding import Encoding
 from fraudstream.model.fraud_model import Classifier, FraudModel
 from fraudstream.model.manifest import Libraries, Manifest
 from fraudstream.payment_schema import PaymentSchema
+from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import fit, history_warnings
 from trainer.history import History
+from trainer.report import files
+from trainer.report.facts import gather
 from trainer.study import Study, final_model, study
 from trainer.usual import usual
 
@@ -51,18 +54,23 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         metrics=found.metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in found.comparisons},
         reference=reference | {"payment": store.reference_payment(usual(history), history.encoding)},
     )
-    _report(history, found, model.classifier, manifest, models_dir)
+    _report(history, found, model.classifier, manifest, models_dir, settings)
     return manifest
 
 
-def _report(history: History, found: Study, classifier: Classifier, manifest: Manifest, models_dir: Path) -> None:
+def _report(
+    history: History,
+    found: Study,
+    classifier: Classifier,
+    manifest: Manifest,
+    models_dir: Path,
+    currency: CurrencySettings,
+) -> None:
     """Write the report; a failure is only a warning, as the model is active already."""
     try:
-        from trainer.report import files  # slow to load, and the model is usable if it fails
-
         with threadpool_limits(1):
-            page = files.write(models_dir, history, found, classifier, manifest)
-    except Exception as error:  # noqa: BLE001 - from a full disk to a broken font cache
+            page = files.write(models_dir, gather(history, found, classifier, manifest, currency))
+    except Exception as error:  # noqa: BLE001 - from a full disk to a field that no plot expects
         structlog.get_logger().warning("report not written", reason=f"{type(error).__name__}: {error}", model="active")
     else:
         structlog.get_logger().info("report written", file=str(page))

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from fraudstream.runtime.addresses import Address, addresses, host, host_names
+from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.environment import Settings
 
 
@@ -231,8 +232,8 @@ class GeneratorSettings(Settings):
         return self.per_second if self.per_second is not None else 1.0 / (self.interval_s or 3.0)
 
 
-class TrainingSettings(Settings):
-    """Training data, and what decisions cost in the payments' currency."""
+class TrainingSettings(CurrencySettings):
+    """Training data, what decisions cost, and the currency, which only the report shows."""
 
     data: Path = Field(Path("data/historical_payments.csv"), alias="TRAINING_DATA")
     max_rejected_rows: int = Field(0, alias="MAX_REJECTED_ROWS", ge=0)
