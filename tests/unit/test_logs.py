@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -21,6 +22,7 @@ from fraudstream.runtime.settings import LogSettings
 from producer.report import Report
 from scorer.narration import Narration
 from scorer.scoring import Outcome
+from scorer.summary import Summary
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -39,8 +41,9 @@ def log_each() -> None:
     """Log the lines of a slow stream and of a rejected row."""
     log = structlog.get_logger()
     one = One(PAYMENT, 0.5, "review", "v1", 0, 0, 0)
-    outcome = MagicMock(spec=Outcome, scored=scored([one]), invalid=[])
-    Narration(FORM.schema).cycle([outcome], 0.01)
+    reasons = {0: '[{"field":"amount","contribution":1.0,"text":"amount 12.50"}]'}
+    outcome = MagicMock(spec=Outcome, scored=replace(scored([one]), reasons=reasons), invalid=[])
+    Narration(FORM.schema, "test-payments", MagicMock(spec=Summary)).cycle([outcome], 0.01)
     for value in (json.dumps(PAYMENT).encode(), b'{"payment_id":7}'):
         messages = [KeyedMessage(b"7", value, 0)]
         Report(FORM, log, 1.0, lambda: 0.0).add(Delivery(partition=2, offset=10, messages=messages))
