@@ -63,7 +63,7 @@ def test_payments_are_logged_by_default() -> None:
 
 def test_without_payments() -> None:
     """No id and no value is logged; the place of a rejected row is, and so are names other than a file's."""
-    stream = configured(LOG_PAYMENTS="false")
+    stream = configured(LOG_PAYMENTS="false", LOG_LEVEL="debug")
     log_each()
     found = lines(stream)
     assert [line["event"] for line in found] == ["malformed message sent", "row rejected", "stopped", "stopped"]
@@ -78,3 +78,13 @@ def test_the_client_logs_its_requests_only_with_payments(shown: str, level: int)
     """A produce request holds payments."""
     configured(LOG_LEVEL="debug", LOG_PAYMENTS=shown)
     assert logging.getLogger("aiokafka").level == level
+
+
+@pytest.mark.parametrize(("level", "shown"), [("info", ["w"]), ("debug", ["i", "w"])])
+def test_other_libraries_log_warnings_only(level: str, shown: list[str]) -> None:
+    """Such as matplotlib, which logs its font cache at info; ours are unaffected."""
+    stream = configured(LOG_LEVEL=level)
+    logging.getLogger("matplotlib.font_manager").info("i")
+    logging.getLogger("matplotlib.font_manager").warning("w")
+    structlog.get_logger("matplotlib").info("ours")
+    assert [line["event"] for line in lines(stream)] == [*shown, "ours"]

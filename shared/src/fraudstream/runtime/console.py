@@ -13,7 +13,7 @@ from fraudstream.runtime.escaping import visible, visible_text
 RESET, BOLD, DIM = "\x1b[0m", "\x1b[1m", "\x1b[2m"
 RED, GREEN, YELLOW, MAGENTA, CYAN = (f"\x1b[{number}m" for number in (31, 32, 33, 35, 36))
 
-_EVENT_WIDTH = 24
+_TIME_WIDTH, _EVENT_WIDTH = 9, 25
 _LEVELS = {"debug": DIM, "info": BOLD, "warning": YELLOW, "error": RED, "critical": RED}
 _QUOTED = frozenset(" \t=\r\n\"'")
 
@@ -38,9 +38,9 @@ class Console:
         self._colors = colors
         self._fields = ConsoleRenderer(
             columns=[
-                Column("timestamp", self._column(DIM, postfix=" ")),
+                Column("timestamp", self._column(DIM, width=_TIME_WIDTH)),
                 Column("level", self._level),
-                Column("event", self._column(BOLD, width=_EVENT_WIDTH, postfix=" ")),
+                Column("event", self._column(BOLD, width=_EVENT_WIDTH)),
                 Column("", self._column(CYAN, has_key=True)),
             ],
             sort_keys=False,
@@ -55,9 +55,7 @@ class Console:
             return f"{time}  {self._painted(visible(line.word), line.color)}{visible(line.text)}".rstrip()
         return str(self._fields(logger, method, _escaped(event)))
 
-    def _column(
-        self, style: str, *, width: int = 0, postfix: str = "", has_key: bool = False
-    ) -> KeyValueColumnFormatter:
+    def _column(self, style: str, *, width: int = 0, has_key: bool = False) -> KeyValueColumnFormatter:
         style, reset = (style, RESET) if self._colors else ("", "")
         return KeyValueColumnFormatter(
             key_style=style if has_key else None,
@@ -65,7 +63,6 @@ class Console:
             reset_style=reset,
             value_repr=_quoted if has_key else str,
             width=width,
-            postfix=postfix,
         )
 
     def _level(self, key: str, value: object) -> str:  # noqa: ARG002 - the signature of a column
