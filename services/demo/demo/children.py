@@ -45,7 +45,7 @@ class Service:
             sys.executable,
             "-m",
             name,
-            env=os.environ | {"LOG_COLORS": _colors()} | env,
+            env={**os.environ, "LOG_COLORS": _colors(), **env},
             stdout=PIPE,
             stderr=STDOUT,
             start_new_session=True,
