@@ -61,8 +61,8 @@ def test_lines_are_aligned() -> None:
         "  APPROVE       12.00  p 0.004  7",
         "  REVIEW               p 0.956  240382407737456",
         "  DEAD LETTER          test-payments/1/2         invalid_field  amount: Input should be a number",
-        "  SCORED        4,972  5,000/s  601 flagged  28 dead letters  p99 46.9 ms  lag 12",
-        "  SCORED        4,972  5,000/s  601 flagged  28 dead letters",
+        "  SCORED        4,972  5,000/s    601 flagged   28 dead letters  p99    46.9 ms  lag 12",
+        "  SCORED        4,972  5,000/s    601 flagged   28 dead letters",
     ]
 
 

@@ -80,7 +80,7 @@ async def _score(stop: asyncio.Event) -> None:
     metrics.on_scrape.append(partial(update_models, metrics, champion, challenger))
     metrics.on_scrape.append(partial(update_drift, metrics, drift))
     metrics.on_scrape.append(partial(update_disk, metrics, csv.path.parent))
-    limits = OutputLimits(kafka, (topics.scored, topics.dlq))
+    limits = OutputLimits(kafka, (topics.scored, topics.dlq), stamped=(topics.dlq,))
 
     async with AsyncExitStack() as stack:
         stack.callback(heartbeat.remove)

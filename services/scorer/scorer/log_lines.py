@@ -2,7 +2,7 @@
 
     BLOCK        355.51  p 0.956  240382407737456  7 logins · new device
     DEAD LETTER          test-payments/1/2         invalid_field  amount: Input should be a valid number
-    SCORED          498    498/s  57 flagged  2 dead letters  p99 46.9 ms  lag 12
+    SCORED          498    498/s     57 flagged    2 dead letters  p99    46.9 ms  lag 12
 
 Texts of strangers are escaped, and long ones are cut: the JSON format has them whole.
 """
@@ -49,9 +49,9 @@ def second_line(event: Mapping[str, Any]) -> Headline:
     cells = [
         f"{event['scored']:>{_NUMBER},}",
         f"{event['per_second']:>5,}/s",
-        f"{event['flagged']:,} flagged",
-        f"{event['dead_letters']:,} dead letters",
-        *([] if p99_ms is None else [f"p99 {p99_ms:,} ms"]),
+        f"{event['flagged']:>5,} flagged",
+        f"{event['dead_letters']:>3,} dead letters",
+        *([] if p99_ms is None else [f"p99 {p99_ms:>7,.1f} ms"]),
         *([] if lag is None else [f"lag {lag:,}"]),
     ]
     return Headline(f"{'SCORED':<{_WORD}}", BOLD, _GAP + _GAP.join(cells))
