@@ -99,6 +99,19 @@ def test_reasons_of_a_payment(log: Log) -> None:
     assert [line.get("reasons") for line in log.lines] == [None, ["7 failed logins"]]
 
 
+def test_a_payment_without_amount(log: Log) -> None:
+    """Neither a schema without amount nor a payment without one has the field; a text id is logged as it is."""
+    ones = scored([One(numbered(1), 0.5, "approve", "v1", 0, 0, 0)])
+    for schema, payments in (
+        (replace(FORM.schema, amount=None), {**ones.payments, FORM.schema.id: ["a\x1b[2J"]}),
+        (FORM.schema, {**ones.payments, "amount": [None]}),
+    ):
+        narration = Narration(schema, "test-payments", Summary(log.gauges, log.clock), log.clock)
+        narration.cycle([MagicMock(spec=Outcome, scored=replace(ones, payments=payments), invalid=[])], 0.01)
+    assert [line.keys() & {"amount", "reasons"} for line in log.lines] == [set(), set()]
+    assert [line["payment_id"] for line in log.lines] == ["a\x1b[2J", 1]
+
+
 def test_a_fast_pace_has_one_line_per_second(log: Log) -> None:
     """Also where a cycle is so small that lines for it would be left; each line has the payments of its second."""
     log.run(2, payments=50)
