@@ -26,6 +26,7 @@ GROUPS = [group for group in vars(settings).values() if isinstance(group, type) 
 # settings whose default in Compose is not the library's
 COMPOSE_ALONE = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+    "LOG_COLORS": "always",  # the log of a container is read on a terminal, but not written to one
     "METRICS_HOST": "0.0.0.0",  # noqa: S104 - inside its container
     "METRICS_PORT": "9400",
     "METRICS_HOSTS": "scorer,producer,archiver,dashboard",

@@ -158,3 +158,18 @@ def test_everything_printed_takes_the_same_way() -> None:
         if _prints(path)
     }
     assert places == {"services/volumes/prepare.py"}
+
+
+def test_a_log_keeps_its_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    """Colours only: nothing that clears the screen, hides text or sets a title."""
+    terminal.write("\x1b[31mBLOCK\x1b[0m \x1b[8m\x1b[2J \x1b]0;t\x07\n", keeps_colors=True)
+    assert capsys.readouterr().out == "\x1b[31mBLOCK\x1b[0m \\x1b[8m\\x1b[2J \\x1b]0;t\\x07\n"
+
+
+@given(texts)
+def test_a_text_without_colours_is_written_as_any_other(text: str) -> None:
+    """Where colours may be kept, all else is escaped in the same way."""
+    one, other = io.StringIO(), io.StringIO()
+    terminal.write(text, one)
+    terminal.write(text, other, keeps_colors=True)
+    assert other.getvalue() == one.getvalue()
