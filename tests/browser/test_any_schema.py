@@ -222,7 +222,7 @@ def test_a_dead_letter_of_a_schema_with_secrets_is_masked(make_page: MakePage) -
         page = make_page(served.url)
         page.get_by_test_id("dead-row").click()
         detail = page.get_by_test_id("detail")
-        for text in ("missing_field", "amount: Field required", "28 B", "cli dlq show 0/5 --raw"):
+        for text in ("missing_field", "amount: Field required", "28 B", "./fraudstream dlq show payments/0/17 --raw"):
             expect(detail).to_contain_text(text)
         content = page.content()
         assert "4111111111111111" not in content

@@ -72,7 +72,7 @@ MISTAKES = {
     "a number as 8 bytes": (b"\x00\x00\x00\x01", "invalid_json", "binary, such as Protobuf (byte 1 is a control"),
     "control character in a string": (b'{"a":"\x01"}', "invalid_json", "found while parsing a string"),
     "XML": (b'<?xml version="1.0"?><payment/>', "invalid_json", "XML"),
-    "syslog": (b"<14>1 payment", "invalid_json", "expected value"),
+    "syslog": (b"<14>1 payment", "invalid_json", "text, but not JSON (expected value at"),
     "two objects": (GOOD + b"\n" + GOOD, "invalid_json", "several JSON objects"),
     "two objects in a line": (GOOD + GOOD, "invalid_json", "several JSON objects"),
     "three objects in lines": (
@@ -107,6 +107,7 @@ MISTAKES = {
     "CSV": (b"1,2.5,0.3,0,9,0", "invalid_json", "row of a delimited file"),
     "CSV, tabs": (b'"1"\t2.5', "invalid_json", "row of a delimited file"),
     "CSV, text first": (b"id-1;2,5", "invalid_json", "row of a delimited file"),
+    "any text": (b"payment 1 received", "invalid_json", "text, but not JSON (expected value at line 1 column 1)"),
     "a part of a payment": (GOOD[:-9], "invalid_json", "the value ends too early"),
     "text at the end": (GOOD + b"x", "invalid_json", "trailing characters"),
     "Java object": (b"\xac\xed\x00\x05t\x00\x03abc", "invalid_json", "Java object"),

@@ -155,7 +155,7 @@ def _reject_non_finite(value: bytes | None, event: E | InvalidPayment) -> E | In
         pydantic_core.from_json(value, allow_inf_nan=False)
     except ValueError:
         return InvalidPayment(
-            reason="invalid_json", detail="Invalid JSON: a field has NaN or Infinity, which are not JSON"
+            reason="invalid_json", detail="a field has NaN or Infinity, which are not JSON: send null, or leave it out"
         )
     return event
 
@@ -170,7 +170,8 @@ def _explain(required: int, value: bytes | None, error: ValidationError) -> Inva
         content = f"only white space ({len(value):,} bytes)" if value else "0 bytes"
         return InvalidPayment(reason="empty", detail=f"the value has {content}: send a payment as a JSON object")
     if first["type"] == "json_invalid":
-        detail = wire_formats.of_bytes(value, first["msg"]) or first["msg"]
+        problem = first["msg"].removeprefix("Invalid JSON: ")
+        detail = wire_formats.of_bytes(value, problem) or problem
         return InvalidPayment(reason="invalid_json", detail=detail[:_DETAIL_CHARACTERS])
     if not first["loc"]:
         return InvalidPayment(reason="not_an_object", detail=wire_formats.of_json(value))

@@ -75,10 +75,7 @@ def of_bytes(value: bytes, problem: str = "") -> str | None:
     if "trailing characters" in problem and value.lstrip(_JSON_SPACE).startswith(b"{") and _NEXT_OBJECT.search(value):
         return f"the value has several JSON objects, one after another: {_ONE_EACH}"
     return (
-        _explain_framing(value)
-        or _explain_invisible(value)
-        or _explain_binary(value)
-        or (f"{problem}: the value ends too early; send the whole object" if "EOF while parsing" in problem else None)
+        _explain_framing(value) or _explain_invisible(value) or _explain_binary(value) or _explain_text(value, problem)
     )
 
 
@@ -191,4 +188,13 @@ def _explain_binary(value: bytes) -> str | None:
     control = _CONTROL.search(value)
     if control and not is_text:  # the parser reports those inside JSON strings
         return f"the value is binary, such as Protobuf (byte {control.start() + 1:,} is a control character): {_PLAIN}"
+    return None
+
+
+def _explain_text(value: bytes, problem: str) -> str | None:
+    """Return the detail for text in which the parser has found `problem`."""
+    if "EOF while parsing" in problem:
+        return f"{problem}: the value ends too early; send the whole object"
+    if not value.lstrip(_JSON_SPACE).startswith((b"{", b"[", b'"')):
+        return f"the value is text, but not JSON ({problem}): send one payment as a JSON object"
     return None
