@@ -87,9 +87,9 @@ class Replayed:
     again: bool
 
 
-def place_text(topic: str, partition: int, offset: int) -> str:
-    """Return the text that names a place in Kafka: TOPIC/PARTITION/OFFSET."""
-    return f"{topic}/{partition}/{offset}"
+def place_text(topic: str, partition: int, offsets: int | str) -> str:
+    """Return the text that names a place in Kafka, TOPIC/PARTITION/OFFSET, or several in a partition."""
+    return f"{topic}/{partition}/{offsets}"
 
 
 def raw_headers(unreadable: Unreadable) -> Headers:

@@ -61,6 +61,7 @@ async def verify(settings: AuditSettings, form: ScoredFormat, log: Log, *, with_
             missing = f"There is no CSV at {path}: {own_command('rebuild')} refills it."
             without = missing if with_csv else "Verified by the topics alone, without the CSV."
             return Report(
+                topic=topics.names.input,
                 partitions=judged,
                 unreadable=csv.unreadable,
                 unreadable_lines=csv.unreadable_lines,

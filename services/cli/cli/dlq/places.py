@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
 from cli.ranges import ranges, ranges_text
-from fraudstream.dead_letter import Place
+from fraudstream.dead_letter import Place, place_text
 
 _PLACES = re.compile(r"([\w.-]{1,249})/(\d{1,9})/(\d{1,18}(?:-\d{1,18})?(?:,\d{1,18}(?:-\d{1,18})?)*)", re.ASCII)
 _EXAMPLE = "such as test-payments/3/1234 or test-payments/3/17-20,25"
@@ -40,7 +40,7 @@ class Places(NamedTuple):
         return cls(match[1], int(match[2]), offsets)
 
     def __str__(self) -> str:
-        return f"{self.topic}/{self.partition}/{ranges_text(self.offsets)}"
+        return place_text(self.topic, self.partition, ranges_text(self.offsets))
 
     def contains(self, topic: str, partition: int, offset: int) -> bool:
         """Return whether this place of a topic is among them."""
