@@ -252,7 +252,7 @@ def test_a_list_has_causes_and_places() -> None:
     index = indexed(*letters, marker_record(6, letters[2]), marker_record(7, letters[3]), other)
     text = listing.text(listing.listed(index, Choice(topic="dlq")), "dlq", 6, NOW_MS, "./fs")
     assert text.splitlines() == [
-        "dlq: 7 dead letters, 5 of them not replayed",
+        "dlq: 7 dead letters, 5 not replayed",
         "",
         "reason        letters  not replayed  latest",
         "empty               6             4  1970-01-01T00:00:05.000Z",

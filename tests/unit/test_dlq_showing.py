@@ -3,6 +3,7 @@
 import json
 import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -18,7 +19,7 @@ from fraudstream.dead_letter import (
     DeadLetter,
     Replayed,
 )
-from fraudstream.payment import PaymentFormat
+from fraudstream.payment import InvalidPayment, PaymentFormat
 from fraudstream.payment_schema import parse
 from fraudstream.record import Headers
 from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
@@ -52,10 +53,14 @@ def test_everything_of_a_letter() -> None:
         "null: null",
         "dlq/0/1",
         "1970-01-01T00:00:09.000Z into in, partition 3, edited",
-        "still a dead letter: invalid_json",
+        "still a dead letter: invalid_json: ",
         "  {\n  \\x1b[2J\\xff",
     ):
         assert expected in text
+    why = FORMAT.payment.decode(b"[")
+    assert isinstance(why, InvalidPayment)
+    again = replace(letter_of(letter_record(1, b"[")), reason=why.reason, detail=why.detail)
+    assert "today       still a dead letter\n" in shown(again)
     assert "not yet" in shown(letter_of(letter_record(1, GOOD)))
     assert "can be scored" in shown(letter_of(letter_record(1, GOOD)))
     assert "a tombstone" in shown(letter_of(letter_record(1, None)))

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from shlex import quote
 
 from cli.asking import agreed
+from cli.counts import counted
 from cli.dlq import arguments as given
 from cli.dlq import listing, showing
 from cli.dlq.choosing import Choice
@@ -85,7 +86,7 @@ async def _export(box: Letterbox, stop: asyncio.Event, arguments: argparse.Names
     work = export(box, choice, out, force=arguments.force, masks=masks)
     count = await unless_interrupted(work, stop, _NOTHING_DONE)
     if out is not None:
-        terminal.write(f"{count:,} dead letters written to {out}\n")
+        terminal.write(f"{counted(count, 'dead letter')} written to {out}\n")
         if count and not masks:
             terminal.write(
                 f"Edit the values, then: {own_command(f'dlq replay{choice.options} --from {quote(str(out))}')}\n"
@@ -117,7 +118,7 @@ async def _replay(box: Letterbox, identity: str, stop: asyncio.Event, arguments:
     terminal.write(plan.text(choice, own_command()) + "\n")
     if not plan.entries:
         return 0
-    question = f"Replay {len(plan.entries):,} letters into {plan.target.topic}?"
+    question = f"Replay {counted(len(plan.entries), 'letter')} into {plan.target.topic}?"
     if not arguments.yes and not await agreed(question, stop):
         terminal.write("Nothing was sent.\n")
         return 1

@@ -7,6 +7,7 @@ from itertools import islice
 from shlex import quote
 from typing import Any
 
+from cli.counts import counted
 from cli.dlq.choosing import Choice
 from cli.dlq.index import Entry, Index
 from cli.dlq.places import LetterPlace, grouped
@@ -36,7 +37,7 @@ def text(letters: Sequence[Listed], topic: str, last: int, now_ms: int, command:
     if not letters:
         return f"No matching dead letters in {topic}."
     unreplayed = sum(not replays for _, replays in letters)
-    parts = [f"{topic}: {len(letters):,} dead letters, {unreplayed:,} of them not replayed", *_reasons(letters)]
+    parts = [f"{topic}: {counted(len(letters), 'dead letter')}, {unreplayed:,} not replayed", *_reasons(letters)]
     if last:
         shown = latest(letters, last, now_ms)
         parts += ["", f"the latest {len(shown):,}:" if len(shown) < len(letters) else "all of them:", *_causes(shown)]

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
+from cli.counts import counted
 from cli.dlq.choosing import Choice
 from cli.dlq.index import Entry, Index
 from cli.dlq.lines import EXPORTED, Edit
@@ -73,7 +74,7 @@ class Plan:
     def text(self, choice: Choice, command: str) -> str:
         """Return the text shown before the confirmation; `command` runs the command line."""
         count = len(self.entries)
-        letters = f"{count:,} dead letter{'' if count == 1 else 's'}" if count else "none"
+        letters = counted(count, "dead letter") if count else "none"
         edited, unchanged = self.edited_count, count - self.edited_count
         changes = f", {edited:,} edited, {unchanged:,} unchanged" if self.edits is not None and count else ""
         lines = [f"to be replayed from {choice.topic} into {self.target.topic}: {letters}{changes}"]

@@ -106,7 +106,8 @@ def _today(letter: DeadLetter, rules: PaymentFormat) -> str:
         return "can't be replayed: its key or headers were removed"
     event = rules.decode(letter.value)
     if isinstance(event, InvalidPayment):
-        return f"still a dead letter: {event.reason}: {visible(event.detail)}"
+        is_same = (event.reason, event.detail) == (letter.reason, letter.detail)
+        return "still a dead letter" if is_same else f"still a dead letter: {event.reason}: {event.detail}"
     return "can be scored"
 
 

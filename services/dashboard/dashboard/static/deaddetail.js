@@ -25,7 +25,7 @@ export function deadLetterDetail(letter) {
       ['Key', letter.masked ? 'not shown' : letter.key === null ? 'none' : revealed(letter.key)],
       ['Size', bytes(letter.value_bytes)],
       ['Place', letter.place ?? NONE],
-      ['Stored as', `partition ${letter.partition}, offset ${letter.offset} of the dead letters`],
+      ['Dead letter', `partition ${letter.partition}, offset ${letter.offset}`],
       ['Time', letter.timestamp ? moment(letter.timestamp) : NONE],
       ['Replayed', letter.replayed ? moment(letter.replayed) : 'no'],
     ]),
