@@ -229,6 +229,18 @@ def test_a_dead_letter_of_a_schema_with_secrets_is_masked(make_page: MakePage) -
         assert "anna@" not in content
 
 
+def test_a_dead_letter_has_its_place_and_the_command_that_exports_it(make_page: MakePage) -> None:
+    """The table and the detail name the letter as the commands do."""
+    with PageServer(default_schema()) as served:
+        served.add_dead(b"key", b"{}", "missing_field", "amount: Field required")
+        page = make_page(served.url)
+        row = page.get_by_test_id("dead-row")
+        expect(row.locator(".place")).to_have_text("payments/0/17")
+        row.click()
+        command = page.get_by_test_id("detail").get_by_test_id("command")
+        expect(command).to_have_text("./fraudstream dlq export payments/0/17 --out outputs/letters.jsonl")
+
+
 @pytest.mark.parametrize("width", [390, 1_440])
 def test_long_names_and_texts_keep_the_layout(make_page: MakePage, width: int) -> None:
     """Nothing is wider than the page or takes a second line; the whole text is in a title."""
