@@ -126,11 +126,15 @@ def test_cells_and_findings_are_one_line(text: str) -> None:
     """A value with a line end adds no line to a table or a report."""
     (line,) = aligned([("a", text, "b")])
     assert _is_printable(line)
-    judged = Judged(partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offset=None, detail=text)])
-    report = Report(partitions=[judged], unreadable=2, unreadable_lines=[text], notes=[text]).text()
+    judged = Judged(
+        partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offsets=range(0), detail=text)]
+    )
+    report = Report(topic="in", partitions=[judged], unreadable=2, unreadable_lines=[text], notes=[text]).text()
     assert all(map(_is_printable, report.split("\n")))
-    harmless = Judged(partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offset=None, detail="x")])
-    expected = Report(partitions=[harmless], unreadable=2, unreadable_lines=["x"], notes=["x"]).text()
+    harmless = Judged(
+        partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offsets=range(0), detail="x")]
+    )
+    expected = Report(topic="in", partitions=[harmless], unreadable=2, unreadable_lines=["x"], notes=["x"]).text()
     assert report.count("\n") == expected.count("\n")
     assert Comparison(payments=1).text(text, text).count("\n") == Comparison(payments=1).text("x", "x").count("\n")
 

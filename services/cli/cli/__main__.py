@@ -17,6 +17,7 @@ from cli.erase import arguments as erase
 from cli.schema import arguments as schema
 from fraudstream.errors import FraudstreamError
 from fraudstream.runtime import logs
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.run import run
 from fraudstream.runtime.settings import LogSettings
 
@@ -128,7 +129,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the subcommand in `arguments` with settings from the environment; return the exit code."""
     # typer needs a third more lines here, as subcommands can't share options, 0.05 s more to start, and with rich
     # seven more packages in each image
-    parser = argparse.ArgumentParser(prog="fraudstream", description="Real-time payment-fraud scoring on Kafka.")
+    parser = argparse.ArgumentParser(prog=own_command(), description="Real-time payment-fraud scoring on Kafka.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, command in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=command.help, description=command.help)

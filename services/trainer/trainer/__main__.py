@@ -10,6 +10,7 @@ import structlog
 from fraudstream.errors import FraudstreamError
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime import logs
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.run import PRIVATE_UMASK
 from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import LogSettings, ModelSettings, TrainingSettings
@@ -38,7 +39,7 @@ def run(schema: PaymentSchema, models: ModelSettings, training: TrainingSettings
         active = train.ensure_active(match, models.models_dir, models.pinned, schema)
         log.info("training skipped", kept=match.version, active=active, why="same history, settings and libraries")
         if active != match.version:
-            log.info("another version is active", action=f"fraudstream model promote {match.version}")
+            log.info("another version is active", action=own_command(f"model promote {match.version}"))
         return
     log.info("training a model", meaning="kinds of models are compared: seconds, or minutes for a large history")
     train.train(past, training, models.models_dir)

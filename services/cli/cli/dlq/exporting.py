@@ -4,10 +4,11 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from cli.dlq.choosing import Choice, LetterPlace
+from cli.dlq.choosing import Choice
 from cli.dlq.letterbox import Letterbox
 from cli.dlq.lines import export_line
 from cli.dlq.listing import listed
+from cli.dlq.places import LetterPlace
 from cli.output_file import check_output, convert_errors, part_of
 from fraudstream.runtime import terminal
 from fraudstream.runtime.regular_files import atomic_write
