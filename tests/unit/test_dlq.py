@@ -10,10 +10,11 @@ from tests.letters import GOOD, NOW_MS, TARGET, indexed, letter_record, marker_r
 from tests.scores import FORMAT, Record
 
 from cli.dlq import listing
-from cli.dlq.choosing import Choice, LetterPlace, Status, moment_ms
+from cli.dlq.choosing import Choice, LetterPlace, Status
 from cli.dlq.edited import Edited
 from cli.dlq.index import Index
 from cli.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, planned
+from cli.moments import moment_ms
 
 
 def test_letters_and_the_markers_of_their_replays() -> None:

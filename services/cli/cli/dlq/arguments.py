@@ -1,19 +1,15 @@
 """Arguments of `fraudstream dlq`, and the selection of letters that they make."""
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
-from cli.dlq.choosing import Choice, LetterPlace, moment_ms
+from cli.argument_types import moment, parsed_by
+from cli.dlq.choosing import Choice, LetterPlace
 from fraudstream.payment import REASONS
 
 LATEST = 20
 """Default number of letters listed one by one."""
 _DIGITS = 9
-
-T = TypeVar("T")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -26,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     listing.add_argument("--json", action="store_true", help="print one JSON object per line")
     show = what.add_parser("show", help="show one letter in full")
-    show.add_argument("place", type=_read(LetterPlace.parse), metavar="PARTITION/OFFSET", help="as shown by list")
+    show.add_argument("place", type=parsed_by(LetterPlace.parse), metavar="PARTITION/OFFSET", help="as shown by list")
     _add_raw(show)
     export = what.add_parser("export", help="export letters as JSON Lines, to inspect or edit")
     _add_choice(export, "open")
@@ -58,7 +54,6 @@ def choice(arguments: argparse.Namespace) -> Choice:
 
 
 def _add_choice(parser: argparse.ArgumentParser, status: str) -> None:
-    moment = _read(lambda text: moment_ms(text, int(1_000 * time.time())))
     parser.add_argument(
         "--reason",
         action="append",
@@ -81,7 +76,7 @@ def _add_choice(parser: argparse.ArgumentParser, status: str) -> None:
 
 
 def _add_places(parser: argparse.ArgumentParser) -> None:
-    place = _read(LetterPlace.parse)
+    place = parsed_by(LetterPlace.parse)
     parser.add_argument("places", nargs="*", type=place, metavar="PARTITION/OFFSET", help="only these letters")
 
 
@@ -93,22 +88,10 @@ def _add_raw(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _read(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return `parse` with the message of its ValueError as the argument's error."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
-
-
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise ValueError(f"{text!r} is not a whole number of at most {_DIGITS} digits")
     return int(text)
 
 
-_count = _read(_number)
+_count = parsed_by(_number)
