@@ -19,6 +19,7 @@ from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.regular_files import refuse_planted
 
 _LOCK_WAIT_S = 4.0
+_READ_WAIT_S = 30.0
 _CACHE_KB = 16_384
 _LEAVE_WAL_EVERY_S = 10.0
 # Not WAL: it shares memory between processes through a mapped file, which Docker Desktop's mounts don't offer.
@@ -48,6 +49,17 @@ def engine(url: URL) -> Engine:
     event.listen(sqlite_engine, "connect", file.connected)
     event.listen(sqlite_engine, "begin", file.begin)
     return sqlite_engine
+
+
+def read_only_engine(url: URL) -> Engine:
+    """Return the engine of connections that only read, and hold a lock only while a statement runs."""
+    path = Path(url.database or "")
+
+    def connect() -> sqlite3.Connection:
+        refuse_planted(path)
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_READ_WAIT_S)
+
+    return create_engine(url, creator=connect, poolclass=NullPool, hide_parameters=True)
 
 
 def _refuse_planted(_: object, __: object, arguments: list[Any], ___: object) -> None:
