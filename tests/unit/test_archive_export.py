@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,18 @@ def test_payments_of_earlier_schemas(tmp_path: Path) -> None:
     (row,) = exported(url, CARDS)
     assert [row["transaction_id"], row["amount"], row["card_token"]] == ["7", "5.0", ""]
     assert [row["challenger_probability"], row["challenger_version"]] == ["0.250000", ""]
+
+
+def test_values_from_before_a_field_became_secret(tmp_path: Path) -> None:
+    """A secret field has tokens only; a value that was archived before is left out."""
+    url = sqlite_url(tmp_path)
+    secret = replace(CARDS, fields={**CARDS.fields, "card": replace(CARDS.fields["card"], secret=True)})
+    token = f"{'0' * 8}.{'a' * 24}"
+    with opened(url, CARDS) as database:
+        cards = [{"transaction_id": str(number), "card": {"token": one}} for number, one in enumerate((token, "4111"))]
+        write(database, CARDS, [scored_value(card, number) for number, card in enumerate(cards)])
+    assert [row["card_token"] for row in exported(url, secret)] == [token, ""]
+    assert [row["card_token"] for row in exported(url, CARDS)] == [token, "4111"]
 
 
 def test_the_archiver_writes_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ EXPECTED = {
     ],
     ("top", "table"): [
         "  amount  id    probability  time                      model  reasons",
-        "1,459.04  4711       0.9123  2026-09-21T14:13:20.005Z  v1     7 failed logins; new, device",
+        "1,459.04  4711     0.912345  2026-09-21T14:13:20.005Z  v1     7 failed logins; new, device",
     ],
     ("top", "csv"): [
         "amount,id,fraud_probability,paid_at,model_version,reasons",

@@ -11,7 +11,7 @@ from fraudstream.runtime.escaping import ascii_json, shortened, visible
 
 _NONE = "-"
 _MOST_CHARACTERS = 80
-_RIGHT: frozenset[Kind] = frozenset({"count", "amount", "share"})
+_RIGHT: frozenset[Kind] = frozenset({"count", "amount", "share", "probability"})
 _BETWEEN_REASONS = "; "
 
 _VALUES: Mapping[Kind, Callable[[Any], Any]] = {
@@ -19,6 +19,7 @@ _VALUES: Mapping[Kind, Callable[[Any], Any]] = {
     "count": int,
     "amount": float,
     "share": float,
+    "probability": float,
     "hour": lambda moment: moment_text(moment, "seconds"),
     "time": moment_text,
     "reasons": reasons,
@@ -28,6 +29,7 @@ _CELLS: Mapping[Kind, Callable[[Any], str]] = {
     "count": "{:,}".format,
     "amount": "{:,.2f}".format,
     "share": "{:.4f}".format,
+    "probability": "{:.6f}".format,  # all published digits: 0.999999 is not 1
     "hour": lambda text: f"{text[:10]} {text[11:16]}",
     "reasons": _BETWEEN_REASONS.join,
 }

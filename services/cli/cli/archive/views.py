@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "count", "amount", "share", "hour", "time", "reasons"]
+Kind = Literal["text", "count", "amount", "share", "probability", "hour", "time", "reasons"]
 """What a column has, by which its cells are formatted."""
 
 
@@ -57,7 +57,7 @@ VIEWS: Mapping[str, View] = {
         columns=_columns(
             amount=("amount", "amount"),
             id=("id", "text"),
-            fraud_probability=("probability", "share"),
+            fraud_probability=("probability", "probability"),
             paid_at=("time", "time"),
             model_version=("model", "text"),
             reasons=("reasons", "reasons"),
