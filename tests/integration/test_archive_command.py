@@ -3,6 +3,8 @@
 import csv
 import io
 import json
+import subprocess
+import sys
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -156,6 +158,27 @@ def test_an_archive_of_another_version(
     first_version(database_url, [])
     assert main(["archive", "export"]) == 1
     assert "has the archive's schema 0001" in capsys.readouterr().err
+
+
+def test_after_a_killed_archiver(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A transaction that a killed process left in SQLite's file is not read; the message has what to do."""
+    url = sqlite_url(tmp_path)
+    fill(url)
+    monkeypatch.setenv("DATABASE_URL", url)
+    code = (
+        "import os, sqlite3, sys; connection = sqlite3.connect(sys.argv[1])\n"
+        "connection.execute('PRAGMA journal_mode=TRUNCATE'); connection.execute('PRAGMA cache_size=5')\n"
+        "connection.execute('UPDATE scored_payments SET model_version = id')\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.db")], check=False, timeout=30)
+    assert main(["archive", "models"]) == 1
+    assert "start the archiver" in capsys.readouterr().err
+    with opened(url) as database:
+        assert query(database, "SELECT DISTINCT model_version FROM scored_payments") == [("v1",)]
+    assert main(["archive", "models"]) == 0
 
 
 def test_an_output_file_is_complete_or_absent(

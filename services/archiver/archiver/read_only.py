@@ -1,6 +1,7 @@
 """The database as commands read it: nothing is created, upgraded or changed. Blocks."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,7 +49,12 @@ class ReadOnlyDatabase:
             )
         with options_accepted():
             connection = self._engine.connect()
-        with connection.begin():
-            require_upgraded(connection)
+        try:
+            with connection.begin():
+                require_upgraded(connection)
+        except BaseException:
+            with suppress(*FAILED):
+                connection.close()  # here: SQLite's can't be closed in another thread
+            raise
         self._connection = connection
         return connection

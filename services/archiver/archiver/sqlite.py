@@ -32,6 +32,7 @@ _UNWRITABLE = "let this user write the database's file, the files beside it and 
 _ACTIONS = {
     "SQLITE_BUSY": "another program holds a lock on the file: end its transaction, or close that program",
     "SQLITE_READONLY": _UNWRITABLE,
+    "SQLITE_READONLY_ROLLBACK": "start the archiver: it completes what was interrupted when a process was killed",
     "SQLITE_CANTOPEN": _UNWRITABLE,
     "SQLITE_FULL": "free disk space",
     "SQLITE_IOERR": "check the disk and its free space",
@@ -70,7 +71,7 @@ def _refuse_planted(_: object, __: object, arguments: list[Any], ___: object) ->
 def action(error: BaseException, url: URL) -> str:
     """Return what a user can do about `error`; empty if that is unknown."""
     name = getattr(error, "sqlite_errorname", None) or ""
-    known = _ACTIONS.get("_".join(name.split("_")[:2]), "")
+    known = _ACTIONS.get(name) or _ACTIONS.get("_".join(name.split("_")[:2]), "")
     if known is not _UNWRITABLE or not url.database:
         return known
     files = [Path(url.database + suffix) for suffix in _BESIDE]
