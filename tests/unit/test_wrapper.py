@@ -60,7 +60,7 @@ def test_arguments(path: str, tmp_path: Path, arguments: list[str], expected: li
     done = run(path, *arguments, data="piped", cwd=tmp_path)
     folder, given, piped = done.stdout.split("\n")
     assert folder == str(ROOT)
-    assert given == "".join(f"<{one}>" for one in [*RUN, "--no-TTY", *HINTS, *expected])
+    assert given == "".join(f"<{one}>" for one in [*RUN, "-T", *HINTS, *expected])
     assert piped == "piped"
     assert (done.returncode, done.stderr) == (7, "")
 
@@ -75,9 +75,9 @@ def test_a_terminal(path: str) -> None:
     shown = os.read(terminal, 10_000)
     os.close(terminal)
     os.close(end)
-    assert b"--no-TTY" not in shown
+    assert b"<-T>" not in shown
     assert b"<cli><verify>" in shown
-    assert b"--no-TTY" in redirected.stdout
+    assert b"<-T>" in redirected.stdout
 
 
 def test_without_docker(tmp_path: Path) -> None:
