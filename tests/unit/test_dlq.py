@@ -11,11 +11,12 @@ from tests.letters import GOOD, NOW_MS, TARGET, indexed, letter_record, marker_r
 from tests.scores import FORMAT, Record
 
 from cli.dlq import arguments, listing
-from cli.dlq.choosing import Choice, Status, moment_ms
+from cli.dlq.choosing import Choice, Status
 from cli.dlq.edited import Edited
 from cli.dlq.index import Index
 from cli.dlq.places import LetterPlace, Places, grouped, places_text
 from cli.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, planned
+from cli.moments import moment_ms
 from fraudstream.dead_letter import Place
 
 

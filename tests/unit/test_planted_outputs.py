@@ -20,9 +20,8 @@ from cli.csv.erased import ErasedPlace, ErasedPlaces
 from cli.csv.erasure import CsvErasure
 from cli.csv.reading import CsvSnapshot
 from cli.csv.refill import CsvRefill
-from cli.dlq.exporting import _written
 from cli.erase.wanted import Rows
-from cli.output_file import UnwritableFileError
+from cli.output_file import UnwritableFileError, written
 from fraudstream.errors import SinkUnavailableError
 from scorer.csv_sink import CsvSink
 from trainer.report import files, page
@@ -212,12 +211,12 @@ def test_score_and_export_write_through_no_link(folder: Path, victim: Path, monk
     assert cli.main(["score", str(file), "--out", str(out), "--force"]) == 0
     assert len(out.read_text().splitlines()) == 2
     _plant(folder / ".export.jsonl.part", victim)
-    with _written(folder / "export.jsonl") as write:
+    with written(folder / "export.jsonl") as write:
         write(json.dumps("letter"))
     assert (folder / "export.jsonl").read_text() == '"letter"'
     assert victim.read_bytes() == SECRET
     (folder / ".export.jsonl.part").mkdir()
-    with pytest.raises(UnwritableFileError, match="can't be written"), _written(folder / "export.jsonl"):
+    with pytest.raises(UnwritableFileError, match="can't be written"), written(folder / "export.jsonl"):
         pass
 
 

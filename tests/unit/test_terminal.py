@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import logging
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,20 @@ def test_output_of_a_command(text: str) -> None:
 
 
 @given(texts)
+def test_data(text: str) -> None:
+    """Data are unchanged in a pipe or a file; on a terminal they are escaped as any output of a command."""
+    data = text.encode(errors="replace").decode()
+    for is_terminal, expected in ((False, data), (True, visible_text(data))):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(stream, "isatty", lambda is_terminal=is_terminal: is_terminal)
+            patched.setattr(sys, "stdout", stream)
+            terminal.write_data(data)
+        stream.flush()
+        assert stream.buffer.getvalue().decode() == expected
+
+
+@given(texts)
 def test_cells_and_findings_are_one_line(text: str) -> None:
     """A value with a line end adds no line to a table or a report."""
     (line,) = aligned([("a", text, "b")])
@@ -154,14 +169,14 @@ def _prints(path: Path) -> bool:
 
 
 def test_everything_printed_takes_the_same_way() -> None:
-    """Only the script that runs as root does not."""
+    """Only the script that runs as root does not, and data for a pipe or a file, which `terminal` itself writes."""
     places = {
         str(path.relative_to(ROOT))
         for folder in ("shared/src", "services")
         for path in (ROOT / folder).rglob("*.py")
         if _prints(path)
     }
-    assert places == {"services/volumes/prepare.py"}
+    assert places == {"services/volumes/prepare.py", "shared/src/fraudstream/runtime/terminal.py"}
 
 
 def test_a_log_keeps_its_colours(capsys: pytest.CaptureFixture[str]) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from cli import skip
+from cli.archive import arguments as archive
 from cli.argument_types import positive
 from cli.dlq import arguments as dlq
 from cli.erase import arguments as erase
@@ -110,6 +111,12 @@ COMMANDS: Mapping[str, Command] = {
         run="cli.erase.command:run_erase",
         add_arguments=erase.add,
     ),
+    "archive": Command(
+        help="print the archive's views, and export its payments as CSV",
+        run="cli.archive.command:run_archive",
+        uses_kafka=False,
+        add_arguments=archive.add,
+    ),
     "schema": Command(
         help="infer a payment.toml from payments, or check payments by it",
         run="cli.schema.commands:run_schema",
@@ -123,6 +130,8 @@ COMMANDS: Mapping[str, Command] = {
         add_arguments=_file,
     ),
 }
+_ON_ARCHIVE = frozenset({"archive", "erase"})
+"""Subcommands on the archive's tables, which belong to the archiver."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -141,8 +150,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     async def invoke(stop: asyncio.Event) -> None:
         nonlocal code
-        if parsed.command == "erase" and find_spec("archiver") is None:  # the archive's tables belong to the archiver
-            raise FraudstreamError("erase needs the archiver, as in its image: docker compose run --rm erase …")
+        if parsed.command in _ON_ARCHIVE and find_spec("archiver") is None:
+            service = f"docker compose run --rm {parsed.command} …"
+            raise FraudstreamError(f"{parsed.command} needs the archiver, as in its image: {service}")
         if parsed.uses_kafka:
             resolve_name("fraudstream.kafka.patches:patch_aiokafka")()
         code = await resolve_name(parsed.run)(os.environ, stop, parsed)

@@ -1,20 +1,17 @@
 """Arguments of `fraudstream dlq`, and the selection of letters that they make."""
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Literal
 
-from cli.dlq.choosing import Choice, moment_ms
+from cli.argument_types import moment, parsed_by
+from cli.dlq.choosing import Choice
 from cli.dlq.places import Places
 from fraudstream.payment import REASONS
 
 LATEST = 20
 """Default number of letters listed one by one."""
 _DIGITS = 9
-
-T = TypeVar("T")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +57,6 @@ def choice(arguments: argparse.Namespace, topic: str) -> Choice:
 
 
 def _add_choice(parser: argparse.ArgumentParser, status: str) -> None:
-    moment = _read(lambda text: moment_ms(text, int(1_000 * time.time())))
     parser.add_argument(
         "--reason",
         action="append",
@@ -86,7 +82,7 @@ def _add_places(parser: argparse.ArgumentParser, nargs: Literal["*", "+"]) -> No
     parser.add_argument(
         "places",
         nargs=nargs,
-        type=_read(Places.parse),
+        type=parsed_by(Places.parse),
         metavar="TOPIC/PARTITION/OFFSET",
         help="these letters, by the places of their messages, as printed by list; OFFSET may be ranges: 3-17,20",
     )
@@ -100,22 +96,10 @@ def _add_raw(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _read(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return `parse` with the message of its ValueError as the argument's error."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
-
-
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise ValueError(f"{text!r} is not a whole number of at most {_DIGITS} digits")
     return int(text)
 
 
-_count = _read(_number)
+_count = parsed_by(_number)

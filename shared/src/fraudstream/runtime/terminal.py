@@ -25,6 +25,14 @@ def _visible_in_colors(text: str) -> str:
     return "".join(part if _COLOR.fullmatch(part) else visible_text(part) for part in _COLOR.split(text))
 
 
+def write_data(text: str) -> None:
+    """Write data to standard output: unchanged, as UTF-8, to a pipe or a file, and to a terminal as `write` does."""
+    if sys.stdout.isatty():
+        write(text)
+    else:
+        sys.stdout.buffer.write(text.encode())
+
+
 @contextmanager
 def standard_output() -> Iterator[None]:
     """Flush standard output after the block, and end the block if the reader closes the pipe, as `head` does."""
