@@ -151,8 +151,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     async def invoke(stop: asyncio.Event) -> None:
         nonlocal code
         if parsed.command in _ON_ARCHIVE and find_spec("archiver") is None:
-            service = f"docker compose run --rm {parsed.command} …"
-            raise FraudstreamError(f"{parsed.command} needs the archiver, as in its image: {service}")
+            wrapper = f"./fraudstream {parsed.command} …"
+            raise FraudstreamError(f"{parsed.command} needs the archiver, as in its image: {wrapper}")
         if parsed.uses_kafka:
             resolve_name("fraudstream.kafka.patches:patch_aiokafka")()
         code = await resolve_name(parsed.run)(os.environ, stop, parsed)
