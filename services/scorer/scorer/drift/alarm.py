@@ -8,7 +8,7 @@ import structlog
 from fraudstream.model.drift_reference import Finding, Reference
 from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.timestamps import rfc3339
-from scorer.drift.watch import Change, Drift
+from scorer.drift.watch import LEAST, Change, Drift
 from scorer.scoring import Outcome
 
 
@@ -25,6 +25,11 @@ class DriftAlarm:
     def findings(self) -> Mapping[str, tuple[Finding, bool]]:
         """The last finding of each field, and whether it drifts; empty until there are enough payments."""
         return self._drift.findings if self._drift else {}
+
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Numbers of payments in the current comparison, and from which drift is measured; 0, 0 if it never is."""
+        return (self._drift.payments, LEAST) if self._drift else (0, 0)
 
     def cycle(self, outcomes: Sequence[Outcome], reference: Reference | None) -> None:
         """Add the payments of a committed cycle; a changed reference discards all earlier ones."""
