@@ -22,6 +22,9 @@ __all__ = ["surroundings"]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+_NETWORKS = "ERR_NETWORK_CHANGED"
+"""Another program, such as Docker, added or removed a network of this machine."""
+
 T = TypeVar("T")
 MakePage = Callable[..., Page]
 
@@ -54,14 +57,20 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def _watched(
-    browser: Browser, url: str | None = None, width: int = 1_440, height: int = 900, **options: Any
+    browser: Browser,
+    url: str | None = None,
+    *,
+    width: int = 1_440,
+    height: int = 900,
+    may_fail: str = "",
+    **options: Any,
 ) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
     problems, hosts = list[str](), set[str]()
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("dialog", lambda dialog: _refuse(dialog, problems))
-    page.on("console", lambda message: _note(message, problems))
+    page.on("console", lambda message: _note(message, problems, may_fail))
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     try:
         if url:
@@ -78,15 +87,19 @@ def _refuse(dialog: Dialog, problems: list[str]) -> None:
     dialog.dismiss()
 
 
-def _note(message: ConsoleMessage, problems: list[str]) -> None:
-    """Note errors of the page's own code; an unavailable server is not an error of the page."""
-    if message.type == "error" and "Failed to load resource" not in message.text and "ERR_" not in message.text:
+def _note(message: ConsoleMessage, problems: list[str], may_fail: str) -> None:
+    """Note errors in the console, except failed requests with `may_fail` in their text, which a test causes itself."""
+    causes = [_NETWORKS, *filter(None, [may_fail])]
+    if message.type == "error" and not any(cause in message.text for cause in causes):
         problems.append(message.text)
 
 
 @pytest.fixture
 def make_page(browser: Browser) -> Iterator[MakePage]:
-    """Open pages, `make_page(url, width=390)`; none of them may log an error or contact another host."""
+    """Open pages, `make_page(url, width=390)`; none of them may log an error or contact another host.
+
+    The browser itself logs each failed request: `may_fail="ERR_CONNECTION_REFUSED"` admits those of a stopped server.
+    """
     with ExitStack() as stack:
         yield lambda *url, **options: stack.enter_context(_watched(browser, *url, **options))
 

@@ -9,6 +9,8 @@ import { median } from './summary.js';
 const NAMES = ['p99', 'p50'];
 const SMALLEST_MS = 0.1;
 const PIXELS_PER_POINT = 2.2;
+// The first values follow the first payments after two scrapes.
+const UNKNOWN_SECONDS = 30;
 
 const text = (ms) => duration(ms).join(' ').trim();
 
@@ -33,7 +35,7 @@ export class LatencyPlot {
       label: `Latency now: p50 ${text(now.p50)}, p99 ${text(now.p99)}`,
       spans: points,
       lines: tooltip,
-      since: known[0] && known[0].from > points[0].to ? known[0].from : null,
+      since: known[0] && known[0].from - store.span.from > UNKNOWN_SECONDS ? known[0].from : null,
       empty: known.length ? '' : emptyReason(store),
     };
   }

@@ -68,7 +68,7 @@ export class Status {
 
   #notes(store) {
     note(this.noScorer, store.scorers.length > 0 && !store.hasScorer,
-      ['No scorer answers:', 'payments wait in Kafka and nothing is lost. Lag and models are the latest known.', 'docker compose up -d scorer']);
+      ['No scorer answers:', 'payments wait in Kafka and nothing is lost. The lag is that of their group in Kafka, the models are those of the latest records.', 'docker compose up -d scorer']);
     note(this.otherLayouts, store.otherLayouts.length > 0, differing(store));
     note(this.modelRefused, store.modelRefused,
       ['A model was refused:', 'the active one on disk is damaged or not trusted, so a previous one scores.', 'docker compose run --rm cli model list']);

@@ -3,7 +3,7 @@
 import { el } from './dom.js';
 import { probability } from './format.js';
 
-/** Creates the ticks of the limits `{ review, block }`; null is no limit. */
+/** Creates the ticks of the limits `{ review, block }`; null: the decision is never taken. */
 export function ticks(limits) {
   return known(limits).map(([decision, at]) => {
     const mark = el('i', { class: `tick ${decision}`, 'data-at': at });
