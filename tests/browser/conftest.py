@@ -23,7 +23,7 @@ __all__ = ["surroundings"]
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
 _NETWORKS = "ERR_NETWORK_CHANGED"
-"""Another program, such as Docker, added or removed a network of this machine."""
+"""Chromium's error when another program, such as Docker, adds or removes a network of this machine."""
 
 T = TypeVar("T")
 MakePage = Callable[..., Page]
@@ -67,14 +67,17 @@ def _watched(
 ) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
-    problems, hosts = list[str](), set[str]()
+    problems, hosts, changes = list[str](), set[str](), list[str]()
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("dialog", lambda dialog: _refuse(dialog, problems))
-    page.on("console", lambda message: _note(message, problems, may_fail))
+    page.on("console", lambda message: _note(message, changes if _NETWORKS in message.text else problems, may_fail))
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     try:
         if url:
             page.goto(url)
+        while changes:  # modules may be missing
+            changes.clear()
+            page.reload()
         yield page
         assert problems == []
         assert len(hosts) <= 1, hosts
@@ -89,8 +92,7 @@ def _refuse(dialog: Dialog, problems: list[str]) -> None:
 
 def _note(message: ConsoleMessage, problems: list[str], may_fail: str) -> None:
     """Note errors in the console, except failed requests with `may_fail` in their text, which a test causes itself."""
-    causes = [_NETWORKS, *filter(None, [may_fail])]
-    if message.type == "error" and not any(cause in message.text for cause in causes):
+    if message.type == "error" and not (may_fail and may_fail in message.text):
         problems.append(message.text)
 
 
