@@ -17,11 +17,11 @@ REASONS = [
     {"field": "country_risk_score", "contribution": 0.9, "text": "country risk 0.98"},
     {"field": "is_new_device", "contribution": 0.7, "text": "new device"},
 ]
-CUT = "P", "TH", "SPAN", "TIME", "A", "H1", "H2", "H3", "LABEL"
+CUT = "P", "TH", "SPAN", "TIME", "A", "H1", "H2", "H3", "LABEL", "TD"
 OVERFLOWING = """() => [...document.querySelectorAll('main *, header *')]
   .filter((node) => node.clientWidth > 1 && node.scrollWidth > node.clientWidth + 1)
   .filter((node) => getComputedStyle(node).overflowX !== 'visible')
-  .filter((node) => CUT.includes(node.tagName))
+  .filter((node) => CUT.includes(node.tagName) && !node.matches('.reasons, .detail'))
   .map((node) => `${node.tagName} ${node.className}: ${node.textContent}`)""".replace("CUT", str([*CUT]))
 
 
@@ -37,7 +37,7 @@ def busy() -> Iterator[PageServer]:
         reading.drifting = {name: psi > 0.1 for name, psi in drift.items()}
         served.answer("fraud-scorer-1", reading)
         for number, decision in enumerate(["approve", "review", "block"] * 5):
-            payment = DEFAULT | {"payment_id": number + 1}
+            payment = DEFAULT | {"payment_id": 241_341_611_639_746 + number}
             served.add_scored(payment, 0.01 + 0.06 * number, decision, reasons=REASONS if decision != "approve" else [])
         served.add_dead(b"17", b'{"payment_id":17}', "missing_field", "amount: Field required")
         served.measure()
