@@ -22,8 +22,13 @@ __all__ = ["surroundings"]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
-_NETWORKS = "ERR_NETWORK_CHANGED"
+_NETWORKS = "net::ERR_NETWORK_CHANGED"
 """Chromium's error when another program, such as Docker, adds or removes a network of this machine."""
+_STOPPED = tuple(
+    f"net::ERR_{name}"
+    for name in ("CONNECTION_REFUSED", "CONNECTION_RESET", "EMPTY_RESPONSE", "INCOMPLETE_CHUNKED_ENCODING")
+)
+"""Its errors where a test has stopped the server of an open page: the browser logs each attempt to connect."""
 
 T = TypeVar("T")
 MakePage = Callable[..., Page]
@@ -91,8 +96,9 @@ def _refuse(dialog: Dialog, problems: list[str]) -> None:
 
 
 def _note(message: ConsoleMessage, problems: list[str], may_fail: str) -> None:
-    """Note errors in the console, except failed requests with `may_fail` in their text, which a test causes itself."""
-    if message.type == "error" and not (may_fail and may_fail in message.text):
+    """Note errors in the console, except those of requests that a test lets fail: `may_fail`, or a stopped server."""
+    causes = [*_STOPPED, *filter(None, [may_fail])]
+    if message.type == "error" and not any(cause in message.text for cause in causes):
         problems.append(message.text)
 
 
@@ -100,7 +106,7 @@ def _note(message: ConsoleMessage, problems: list[str], may_fail: str) -> None:
 def make_page(browser: Browser) -> Iterator[MakePage]:
     """Open pages, `make_page(url, width=390)`; none of them may log an error or contact another host.
 
-    The browser itself logs each failed request: `may_fail="ERR_CONNECTION_REFUSED"` admits those of a stopped server.
+    The browser itself logs each failed request: `may_fail="421"` admits those with this status.
     """
     with ExitStack() as stack:
         yield lambda *url, **options: stack.enter_context(_watched(browser, *url, **options))

@@ -129,7 +129,7 @@ def test_time_axes_begin_at_the_first_payment(served: PageServer, make_page: Mak
 
 
 def test_a_refused_page_says_why(served: PageServer, make_page: MakePage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One page too many is told the limit, not that the server is offline."""
+    """The page above the limit shows the limit, not that the server is offline."""
     first = make_page(served.url)
     expect(first.get_by_test_id("banner")).to_have_attribute("data-state", "empty")
     monkeypatch.setattr(viewers, "MOST_OF_ONE", 1)
