@@ -22,6 +22,14 @@ __all__ = ["surroundings"]
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 
+_NETWORKS = "net::ERR_NETWORK_CHANGED"
+"""Chromium's error when another program, such as Docker, adds or removes a network of this machine."""
+_STOPPED = tuple(
+    f"net::ERR_{name}"
+    for name in ("CONNECTION_REFUSED", "CONNECTION_RESET", "EMPTY_RESPONSE", "INCOMPLETE_CHUNKED_ENCODING")
+)
+"""Its errors where a test has stopped the server of an open page: the browser logs each attempt to connect."""
+
 T = TypeVar("T")
 MakePage = Callable[..., Page]
 
@@ -54,18 +62,27 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def _watched(
-    browser: Browser, url: str | None = None, width: int = 1_440, height: int = 900, **options: Any
+    browser: Browser,
+    url: str | None = None,
+    *,
+    width: int = 1_440,
+    height: int = 900,
+    may_fail: str = "",
+    **options: Any,
 ) -> Iterator[Page]:
     context = browser.new_context(viewport={"width": width, "height": height}, **options)
     page = context.new_page()
-    problems, hosts = list[str](), set[str]()
+    problems, hosts, changes = list[str](), set[str](), list[str]()
     page.on("pageerror", lambda error: problems.append(str(error)))
     page.on("dialog", lambda dialog: _refuse(dialog, problems))
-    page.on("console", lambda message: _note(message, problems))
+    page.on("console", lambda message: _note(message, changes if _NETWORKS in message.text else problems, may_fail))
     page.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     try:
         if url:
             page.goto(url)
+        while changes:  # modules may be missing
+            changes.clear()
+            page.reload()
         yield page
         assert problems == []
         assert len(hosts) <= 1, hosts
@@ -78,15 +95,19 @@ def _refuse(dialog: Dialog, problems: list[str]) -> None:
     dialog.dismiss()
 
 
-def _note(message: ConsoleMessage, problems: list[str]) -> None:
-    """Note errors of the page's own code; an unavailable server is not an error of the page."""
-    if message.type == "error" and "Failed to load resource" not in message.text and "ERR_" not in message.text:
+def _note(message: ConsoleMessage, problems: list[str], may_fail: str) -> None:
+    """Note errors in the console, except those of requests that a test lets fail: `may_fail`, or a stopped server."""
+    causes = [*_STOPPED, *filter(None, [may_fail])]
+    if message.type == "error" and not any(cause in message.text for cause in causes):
         problems.append(message.text)
 
 
 @pytest.fixture
 def make_page(browser: Browser) -> Iterator[MakePage]:
-    """Open pages, `make_page(url, width=390)`; none of them may log an error or contact another host."""
+    """Open pages, `make_page(url, width=390)`; none of them may log an error or contact another host.
+
+    The browser itself logs each failed request: `may_fail="421"` admits those with this status.
+    """
     with ExitStack() as stack:
         yield lambda *url, **options: stack.enter_context(_watched(browser, *url, **options))
 

@@ -34,9 +34,9 @@ _WAIT_S = 20
 class PageServer:
     """A page of payments of `schema` at `url`; all methods return once the page's server has the data."""
 
-    def __init__(self, schema: PaymentSchema) -> None:
+    def __init__(self, schema: PaymentSchema, currency: str = "") -> None:
         self.schema = schema
-        self.board = Board("kafka:9092", ScoredFormat(schema), Replicas(), time.time())
+        self.board = Board("kafka:9092", ScoredFormat(schema), Replicas(), time.time(), currency)
         self.url = ""
         self._records = list[Record]()
         self._loop = asyncio.new_event_loop()
@@ -83,6 +83,15 @@ class PageServer:
     def answer(self, name: str, reading: Reading) -> None:
         """Take a scrape's reading of the service `name`."""
         self._call(lambda: self.board.replicas.update(name, {name: Answer(name, reading)}, time.time()))
+
+    def lose(self, name: str) -> None:
+        """Let the service `name` answer no longer."""
+        self._call(lambda: self.board.replicas.update(name, {name: Answer(name, None, "gone")}, time.time()))
+
+    def measure(self, group_lag: int | None = None) -> None:
+        """Store what the scorers measure, or the lag of the group that is read without a scorer."""
+        self.board.replicas.group_lag = group_lag
+        self._call(lambda: self.board.measure(time.time()))
 
     def _call(self, function: Callable[[], object]) -> None:
         done = Future[None]()

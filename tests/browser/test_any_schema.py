@@ -138,7 +138,9 @@ def test_a_schema_without_an_amount_has_no_such_column(make_page: MakePage) -> N
         expect(page.locator("#flagged-amount")).to_be_hidden()
         row.click()
         expect(page.get_by_test_id("because")).to_have_text("Reviewed from a probability of 0.030, blocked from 0.600.")
-        expect(page.get_by_test_id("limits")).to_have_text("▎review from 0.030▎block from 0.600")
+        expect(page.get_by_test_id("detail").get_by_test_id("limits")).to_have_text(
+            "▎review from 0.030▎block from 0.600"
+        )
 
 
 def test_any_text_id_is_found_and_linked(make_page: MakePage) -> None:
@@ -173,8 +175,12 @@ def test_a_decision_is_explained_in_money(make_page: MakePage) -> None:
         page.locator('[data-payment-id="4711"]').click()
         because = page.get_by_test_id("because")
         expect(because).to_have_text("Expected loss 8.31, a review costs 5, a block is expected to cost 93.75.")
-        expect(page.get_by_test_id("limits")).to_have_text("▎review from 0.038▎block from 0.950")
-        ticks = page.locator(".tick").evaluate_all("nodes => nodes.map((node) => node.style.left)")
+        expect(page.get_by_test_id("detail").get_by_test_id("limits")).to_have_text(
+            "▎review from 0.038▎block from 0.950"
+        )
+        ticks = (
+            page.get_by_test_id("detail").locator(".tick").evaluate_all("nodes => nodes.map((node) => node.style.left)")
+        )
         assert [float(tick.rstrip("%")) for tick in ticks] == pytest.approx([500 / 133, 95.0], abs=0.01)
         page.keyboard.press("Escape")
         page.locator('[data-payment-id="2"]').click()

@@ -121,7 +121,7 @@ def test_a_proxy_that_keeps_the_name(
         Dashboard(surroundings, DASHBOARD_HOSTS=hosts) as dashboard,
         Nginx(tmp_path / "nginx", SERVER.replace("http://page", dashboard.url)) as proxy,
     ):
-        page = make_page()
+        page = make_page(may_fail=f"status of {status}")
         answer = page.goto(f"{proxy.url.replace('127.0.0.1', 'fraud.localhost')}/named/")
         assert answer is not None
         assert answer.status == status

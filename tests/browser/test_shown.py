@@ -67,7 +67,7 @@ def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: 
             assert decisions.total() == 3_000
             until(page, lambda: totals(page) == dict(decisions), "all are shown")
             flagged = decisions["review"] + decisions["block"]
-            assert value(page, "fraud-rate") == flagged / 3_000
+            assert value(page, "flagged-share") == flagged / 3_000
             until(page, lambda: value(page, "dead") == 3 * len(BROKEN), "dead letters are shown")
             for reason in REASONS:
                 row = page.locator(f'[data-testid="chart-dead"] [data-reason="{reason}"]')

@@ -1,6 +1,7 @@
 """The dashboard through changes of its topics, and its HTTP answers, without a browser."""
 
 import json
+import time
 import urllib.request
 from pathlib import Path
 from urllib.parse import urlencode
@@ -90,6 +91,28 @@ def test_a_wrong_setting_is_named(surroundings: Surroundings) -> None:
         ):
             with surroundings.service("dashboard", **settings) as second:
                 assert variable in second.wait_for_failure()
+
+
+def test_dead_letters_of_the_history_count_at_their_time(surroundings: Surroundings) -> None:
+    """Letters that were written before the dashboard started are not shown as new ones."""
+    stamp_ms = round(1_000 * time.time()) - 300_000
+    letters = [Message(b"x", None, n % 4, stamp_ms, [("dlq.reason", b"empty")]) for n in range(8)]
+    surroundings.send(letters, "DLQ_TOPIC")
+    with Dashboard(surroundings) as dashboard:
+        wait_until(lambda: snapshot(dashboard.url)["dead_reasons"] == {"empty": 8}, 30, "the letters")
+        series = snapshot(dashboard.url)["series"]
+        counts = {series["first"] + at: count for at, count in enumerate(series["dead"]) if count}
+        assert counts == {stamp_ms // 1_000: 8}
+
+
+def test_the_lag_is_known_without_a_scorer(surroundings: Surroundings) -> None:
+    """It is the distance from the group's committed offsets to the end; of a group without offsets it is unknown."""
+    surroundings.send_payments(40)
+    with Dashboard(surroundings) as dashboard:
+        wait_until(lambda: snapshot(dashboard.url)["kafka"]["state"] == "reading", 30, "Kafka is read")
+        assert snapshot(dashboard.url)["series"]["lag"][-1] is None
+        surroundings.reset({0: 10, 1: 8, 2: 0, 3: 3})
+        wait_until(lambda: snapshot(dashboard.url)["series"]["lag"][-1] == 19, 30, "the lag")
 
 
 def test_it_ends_promptly_on_sigterm(surroundings: Surroundings) -> None:

@@ -255,8 +255,8 @@ def test_silent_viewers_do_not_lock_others_out(monkeypatch: pytest.MonkeyPatch) 
         async with serving(application) as clients:
             silent = [await clients.connect(ASK % b"/events") for _ in range(150)]
             await until(lambda: len(viewers) == MOST_OF_ONE, "the limit of one client")
-            refused = [(await answer(one))[9:12] for one in silent[-5:]]
-            assert refused == [b"503"] * 5
+            for one in silent[-5:]:
+                assert b"event: refused" in await answer(one, b"close one")
             await visit(clients.port, "127.0.0.2")
             await until(lambda: len(viewers) == 0, "connections of silent viewers are ended")
             await until(lambda: len(sockets(clients.port)) == 0, "connections of silent viewers are closed")
@@ -286,7 +286,6 @@ def test_searches_are_limited_and_end_with_their_tab(monkeypatch: pytest.MonkeyP
             tabs = [await clients.connect(ask) for _ in range(24)]
             await until(lambda: begun == 4, "some searches run")
             refused = await answer(await clients.connect(ask), b"seconds")
-            assert refused[9:12] == b"503"
             assert b"try again in a few seconds" in refused
             for tab in tabs[:10]:
                 tab.close()

@@ -11,7 +11,8 @@ from tests.scores import payment
 from tests.unit.test_page_fields import CARDS
 
 from dashboard.board import DEAD_PER_TICK, FLAGGED_ON_A_PAGE, FLAGGED_PER_TICK, Board
-from dashboard.replicas import Replicas
+from dashboard.exposition import Reading
+from dashboard.replicas import Answer, Replicas
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers
 from fraudstream.payment import InvalidPayment
 from fraudstream.payment_schema import PaymentSchema, default_schema
@@ -187,6 +188,22 @@ def test_history_begins_where_reading_did() -> None:
     one.start_history(NOW, (1,))
     one.add_scored(1, [Record(value=scored(1, scored_at="2027-01-15T07:59:00.500Z"))], NOW)
     assert one.snapshot(NOW)["history_since"] == NOW - 60
+
+
+def test_models_are_known_without_a_scorer() -> None:
+    """While no scorer answers, the models are those of the records, the champion first; a scorer knows the kind too."""
+    one = board()
+    shadow: dict[str, Any] = {"challenger_version": "v2", "challenger_probability": 0.25}
+    one.add_scored(0, [Record(number, value=scored(number + 1, **shadow)) for number in range(2)], NOW)
+    unknown = {"kind": "", "replicas": 0, "payments": 2}
+    assert one.snapshot(NOW)["models"] == [
+        {"role": "champion", "version": "v1", "mean": 0.5, **unknown},
+        {"role": "challenger", "version": "v2", "mean": 0.25, **unknown},
+    ]
+    found = Reading(kind="scorer", models=[("champion", "v1", "curves")])
+    one.replicas.update("scorer:9400", {"a": Answer("one", found)}, NOW)
+    (champion,) = one.snapshot(NOW)["models"]
+    assert (champion["kind"], champion["replicas"], champion["payments"]) == ("curves", 1, 2)
 
 
 def test_a_payment_of_another_schema() -> None:

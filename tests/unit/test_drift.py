@@ -16,7 +16,7 @@ from fraudstream.errors import ModelUnfitError
 from fraudstream.model import psi
 from fraudstream.model.drift_reference import KEY, Reference
 from fraudstream.simulation import simulate, true_probability
-from scorer.drift.watch import WINDOW, Change, Drift
+from scorer.drift.watch import LEAST, WINDOW, Change, Drift
 from scorer.drift.window import Window
 
 Floats = NDArray[np.float64]
@@ -148,13 +148,26 @@ def test_values_missing_from_the_history_are_drift() -> None:
     assert {change.finding.field for change in take(drift, matrix)} == {*REFERENCE.fields} - {"country_risk_score"}
 
 
-def test_there_is_no_drift_before_the_window_is_full() -> None:
-    """There is no drift before the window is full, however different the first payments are."""
-    drift, matrix = Drift(REFERENCE), simulate(np.random.default_rng(12), WINDOW - 1).matrix()
+def test_the_first_payments_are_compared_once_there_are_500() -> None:
+    """There is no drift before, however different the first payments are; the number of payments is known."""
+    drift, matrix = Drift(REFERENCE), simulate(np.random.default_rng(12), LEAST - 1).matrix()
     matrix[:, AMOUNT] = 1e6
     assert take(drift, matrix) == take(drift, matrix[:0]) == []
+    assert (drift.payments, drift.findings) == (LEAST - 1, {})
     assert take(drift, matrix[:1]) == []
+    assert drift.payments == LEAST
     assert take(drift, matrix[:250])[0].begins
+
+
+def test_the_comparison_of_the_first_payments_causes_no_alarm() -> None:
+    """Of 200 new scorers, each with its first 2,500 payments like the history, none reports drift."""
+    rng = np.random.default_rng(18)
+    for _ in range(examples(200)):
+        drift = Drift(REFERENCE)
+        for _ in range(WINDOW // 250):
+            assert take(drift, simulate(rng, 250).matrix()) == []
+        assert drift.findings.keys() >= {*REFERENCE.fields} - {REFERENCE.hour_name}
+        assert drift.payments == WINDOW
 
 
 def test_empty_batches_are_not_kept() -> None:
@@ -178,13 +191,15 @@ def test_histograms_of_replicas_add_up(one: int, other: int, seed: int) -> None:
     assert all(finding.psi >= 0 for finding in REFERENCE.compare(whole))
 
 
-@given(st.lists(st.integers(1, 900), max_size=60), st.integers(1, 2_000))
-def test_the_window_slides(blocks: list[int], payments: int) -> None:
-    """The window holds the smallest number of last blocks that is large enough."""
-    window = Window(payments)
+@given(st.lists(st.integers(1, 900), max_size=60), st.integers(1, 2_000), st.integers(0, 2_000))
+def test_the_window_slides(blocks: list[int], payments: int, fewer: int) -> None:
+    """The window holds the smallest number of last blocks that is large enough; while it fills, all blocks."""
+    least = max(1, payments - fewer)
+    window = Window(payments, least)
     for number, count in enumerate(blocks, 1):
         window.push(count, np.array([count, number]))
         enough = [size for size in range(1, number + 1) if sum(blocks[number - size : number]) >= payments]
+        enough += [number] if sum(blocks[:number]) >= least else []
         expected = np.array([[c, n] for n, c in enumerate(blocks[:number], 1)][-enough[0] :]) if enough else None
         found = window.histogram
         assert (found is None) == (expected is None)

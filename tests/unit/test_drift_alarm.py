@@ -12,6 +12,7 @@ from fraudstream.model.drift_reference import Reference
 from fraudstream.model.fraud_model import FraudModel, Thresholds
 from fraudstream.simulation import simulate
 from scorer.drift.alarm import DriftAlarm
+from scorer.drift.watch import LEAST
 from scorer.scoring import Outcome, Scorer
 
 SCORER = Scorer(
@@ -70,3 +71,13 @@ def test_payments_and_scores_are_those_that_are_published() -> None:
     for outcome in cycle(np.random.default_rng(4), 0, richer=1.0):
         np.testing.assert_array_equal(outcome.probabilities, outcome.scored.fraud_probability)
         np.testing.assert_array_equal(outcome.matrix[:, 0], outcome.scored.payments["amount"])
+
+
+def test_the_progress_until_drift_is_measured() -> None:
+    """Known before the first cycle; a model without a reference has none."""
+    alarm = DriftAlarm()
+    assert alarm.progress == (0, LEAST)
+    alarm.cycle(cycle(np.random.default_rng(4), 1_790_000_000, richer=1.0), REFERENCE)
+    assert alarm.progress == (1_000, LEAST)
+    alarm.cycle([], None)
+    assert alarm.progress == (0, 0)

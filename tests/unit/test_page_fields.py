@@ -1,6 +1,7 @@
 """The page's view of a schema: labels and formats of fields, values that JavaScript can hold, ids that are typed."""
 
 import json
+import re
 from pathlib import Path
 
 import pydantic_core
@@ -98,6 +99,7 @@ def test_values_arrive_as_javascript_can_hold_them() -> None:
         "payment.toml",
     )
     value = scored(schema, id=-(2**63) + 1, account=2**53 + 1, at=1_800_000_000_000, is_new=True, missing=None)
+    assert shown(scored(schema, id=1, at=-1), schema, 0)["fields"]["at"] == "1969-12-31T23:59:59.999Z"
     found = shown(value, schema, 0)
     assert found["id"] == "-9223372036854775807"
     assert found["fields"] == {
@@ -165,7 +167,26 @@ def test_any_text_is_an_id_or_an_error(text: str) -> None:
     except NoIdError:
         return
     assert isinstance(found, int)
-    assert text.lstrip("0") == str(found)
+    assert re.sub(r"[_, \u00a0\u202f]", "", text).lstrip("0") == str(found)
+
+
+@pytest.mark.parametrize("text", ["1_234_567", "1,234,567", "1 234 567", "1\u202f234\u202f567", "1234567"])
+def test_an_integer_id_may_have_its_digits_in_groups(text: str) -> None:
+    """As programs and people write integers, with one kind of separator."""
+    assert parse_id(text, default_schema()) == 1_234_567
+
+
+@pytest.mark.parametrize("text", ["1_23", "1,234 567", "1.234", "_123", "1234,567", "1,234,", "1__234"])
+def test_other_separators_are_no_id(text: str) -> None:
+    """A decimal number is not read as a larger integer."""
+    with pytest.raises(NoIdError, match="whole number"):
+        parse_id(text, default_schema())
+
+
+def test_amounts_have_the_currency() -> None:
+    """The page gets the currency with the schema; without one it is empty."""
+    assert described(default_schema(), "EUR")["currency"] == "EUR"
+    assert described(default_schema())["currency"] == ""
 
 
 @given(st.lists(st.sampled_from(list(CARDS.fields)), unique=True), st.text(max_size=600))

@@ -47,6 +47,41 @@ def test_a_scorer_is_read_as_it_shows_itself() -> None:
     assert replicas.drift() == [{"field": "amount", "psi": 0.5, "limit": 0.25, "drifting": True}]
 
 
+def test_a_slow_rate_is_that_of_a_minute() -> None:
+    """One payment in 3 s: ten seconds contain three or four, a minute the rate; at a high rate, ten seconds do."""
+    replicas, metrics = Replicas(), scorer(0, [])
+    for second in range(0, 62, 2):
+        metrics.payments_scored.labels("approve").inc(1 if second % 3 == 0 else 0)
+        replicas.update("scorer:9400", {"a": Answer("one", exposition(metrics))}, float(second))
+    assert replicas.shown()[0]["per_second"] == pytest.approx(10 / 60)
+    metrics.payments_scored.labels("approve").inc(999)
+    replicas.update("scorer:9400", {"a": Answer("one", exposition(metrics))}, 62.0)
+    assert replicas.shown()[0]["per_second"] == pytest.approx(100, rel=0.02)
+
+
+def test_the_lag_of_the_group_is_used_without_a_scorer() -> None:
+    """A scorer that answers knows the lag better; one that is gone measures nothing."""
+    replicas = Replicas()
+    replicas.group_lag = 42
+    assert replicas.measure() == (None, None, 42)
+    replicas.update("scorer:9400", {"a": Answer("one", exposition(scorer(5, [])))}, 0.0)
+    assert replicas.measure().lag == 7
+    replicas.update("scorer:9400", {"a": Answer("one", None, "gone")}, 2.0)
+    assert replicas.measure().lag == 42
+
+
+def test_the_progress_to_a_comparison_is_that_of_the_scorer_with_the_most_payments() -> None:
+    """Each scorer compares its own payments; without scorers there is no progress."""
+    replicas = Replicas()
+    assert replicas.drift_waiting() is None
+    for name, payments in (("one", 104), ("two", 96)):
+        metrics = scorer(5, [])
+        metrics.drift_payments.set(payments)
+        metrics.drift_least_payments.set(500)
+        replicas.update(name, {"a": Answer(name, exposition(metrics))}, 0.0)
+    assert replicas.drift_waiting() == {"least": 500, "payments": 104}
+
+
 def test_the_rule_of_a_model_outlives_it() -> None:
     """Payments that an earlier model decided are still explained by its rule; at most 16 rules are kept."""
     replicas, metrics = Replicas(), scorer(1, [])

@@ -8,7 +8,7 @@ from tests.unit.test_board import NOW, Record, scored
 
 from dashboard.board import Board
 from dashboard.replicas import Replicas
-from dashboard.viewers import Viewers
+from dashboard.viewers import MOST_OF_ONE, Viewers
 from fraudstream.payment_schema import default_schema
 from fraudstream.scored_payment import ScoredFormat
 
@@ -66,6 +66,27 @@ def test_a_page_that_does_not_read_is_disconnected() -> None:
         assert len(viewers) == 0
 
     asyncio.run(one_page())
+
+
+def test_a_refused_page_gets_the_reason() -> None:
+    """At the limit of one client, it gets the reason, until one of its pages is closed; another client is admitted."""
+
+    async def pages() -> None:
+        viewers = Viewers(board())
+        opened = [viewers.events("127.0.0.1") for _ in range(MOST_OF_ONE)]
+        assert viewers.refusal("127.0.0.1") is None
+        for page in opened:
+            await anext(page)
+        refused = viewers.refusal("127.0.0.1")
+        assert refused is not None
+        assert refused.startswith(b"event: refused\ndata: ")
+        assert json.loads(refused.partition(b"data: ")[2])["reason"].startswith(f"{MOST_OF_ONE} pages are open at your")
+        assert viewers.refusal("127.0.0.2") is None
+        for page in opened:
+            await page.aclose()
+        assert viewers.refusal("127.0.0.1") is None
+
+    asyncio.run(pages())
 
 
 def test_at_a_stop_all_streams_end() -> None:

@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.window import BINS, SECONDS, Scores, Window, decision_numbers
+from dashboard.window import BINS, SECONDS, ScoredBy, Scores, Window, decision_numbers
 from fraudstream.payment import DECISIONS
 
 START = 1_000_000
@@ -52,9 +52,11 @@ def test_each_second_has_its_payments(arrivals: list[tuple[int, list[tuple[int, 
 def test_models_are_counted_separately_and_removed() -> None:
     """Each model has its count and mean, and is removed with its last payment."""
     window = Window(START)
-    window.add_version("one", np.array([START, START]), np.array([0.25, 0.75]))
-    window.add_version("two", np.array([START]), np.array([0.125]))
-    assert window.versions() == {"one": (2, 0.5), "two": (1, 0.125)}
+    one, two, promoted = ScoredBy("champion", "one"), ScoredBy("challenger", "two"), ScoredBy("champion", "two")
+    window.add_version(one, np.array([START, START]), np.array([0.25, 0.75]))
+    window.add_version(two, np.array([START]), np.array([0.125]))
+    window.add_version(promoted, np.array([START]), np.array([0.5]))
+    assert window.versions() == {one: (2, 0.5), two: (1, 0.125), promoted: (1, 0.5)}
     window.advance(START + SECONDS + 1)
     assert window.versions() == {}
 
@@ -63,7 +65,7 @@ def test_more_models_than_there_is_room_for() -> None:
     """A topic with invented versions takes no more memory than sixteen."""
     window = Window(START)
     for number in range(100):
-        window.add_version(f"invented-{number}", np.array([START]), np.array([0.5]))
+        window.add_version(ScoredBy("champion", f"invented-{number}"), np.array([START]), np.array([0.5]))
     assert len(window.versions()) == 16
 
 

@@ -9,12 +9,14 @@ from dashboard.announcement import announce
 from dashboard.board import Board
 from dashboard.find import Finder
 from dashboard.follow import Follower
+from dashboard.group_lag import GroupLag
 from dashboard.replicas import Replicas
 from dashboard.scrape import Scraper
 from dashboard.viewers import Viewers
 from dashboard.web import LIMITS, LINKED, application
 from fraudstream.kafka.patches import patch_aiokafka
 from fraudstream.runtime import logs
+from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.endpoint import endpoint
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.http_guard import Guard
@@ -24,6 +26,7 @@ from fraudstream.runtime.run import alongside, run
 from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import (
     DashboardSettings,
+    GroupSettings,
     HeartbeatSettings,
     KafkaSettings,
     LogSettings,
@@ -43,11 +46,13 @@ async def main(stop: asyncio.Event) -> None:
     heartbeat.beat("waiting for Kafka")
     replicas, metrics = Replicas(), DashboardMetrics()
     metrics.set_schema(scored.schema)
-    board = Board(kafka.bootstrap_servers, scored, replicas, time.time())
+    currency = CurrencySettings.from_env(environ).currency
+    board = Board(kafka.bootstrap_servers, scored, replicas, time.time(), currency)
     viewers, finder = Viewers(board), Finder(kafka, topics.scored, board)
     metrics.viewers.set_function(viewers.__len__)
     follower = Follower(kafka=kafka, topics=topics, board=board, heartbeat=heartbeat, metrics=metrics)
     scraper = Scraper(settings.metrics_of, replicas, lambda: board.measure(time.time()))
+    group_lag = GroupLag(kafka, topics.input, GroupSettings.from_env(environ).group, board)
     guard = Guard(names=settings.names, variable="DASHBOARD_HOSTS", linked=LINKED)
     async with (
         endpoint(MetricsSettings.from_env(environ), metrics, heartbeat.path),
@@ -59,7 +64,7 @@ async def main(stop: asyncio.Event) -> None:
             port=settings.port,
             variable="DASHBOARD_PORT",
         ) as address,
-        alongside(viewers.run(), scraper.run()),
+        alongside(viewers.run(), scraper.run(), group_lag.run()),
     ):
         # a free port that was chosen is known from this line only, and is logged at once
         waits = bool(settings.metrics_of and settings.port)

@@ -1,7 +1,7 @@
 """Data shown on the page, in bounded memory: written from Kafka and metrics, read once a second. Pure."""
 
 from collections import deque
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -11,7 +11,7 @@ from dashboard.recent import Recent
 from dashboard.records import Letter, dead_letter, dead_reason, second_of, shown
 from dashboard.replicas import Replicas
 from dashboard.sampling import Sampling
-from dashboard.window import SECONDS, Scores, Window, decision_numbers
+from dashboard.window import SECONDS, ScoredBy, Scores, Window, decision_numbers
 from fraudstream.dead_letter import Replayed, replayed
 from fraudstream.payment import APPROVE
 from fraudstream.record import Record
@@ -27,10 +27,13 @@ KafkaState = Literal["connecting", "catching_up", "reading", "away"]
 class Board:
     """State of the page; times are in seconds since 1970, given by the caller."""
 
-    def __init__(self, servers: str, scored: ScoredFormat, replicas: Replicas, now_s: float) -> None:
-        """Start empty; `servers` is the bootstrap address shown on the page."""
+    def __init__(
+        self, servers: str, scored: ScoredFormat, replicas: Replicas, now_s: float, currency: str = ""
+    ) -> None:
+        """Start empty; `servers` is the bootstrap address shown on the page, `currency` that of the amounts."""
         self.scored = scored
         self.schema = scored.schema
+        self.described = described(scored.schema, currency)
         self.kafka_state: KafkaState = "connecting"
         self.recent = Recent()
         self.found_since_s: int | None = None
@@ -127,7 +130,7 @@ class Board:
         """Return the whole state, for a new page."""
         return {
             **self._state(now_s, SECONDS),
-            "schema": described(self.schema),
+            "schema": self.described,
             "flagged": list(reversed(self._flagged)),
             "flagged_left_out": 0,
             "dead_letters": [letter.shown for letter in reversed(self._dead)],
@@ -166,7 +169,6 @@ class Board:
     def _state(self, now_s: float, seconds: int) -> dict[str, Any]:
         window, replicas = self._window, self.replicas
         window.advance(int(now_s))
-        totals = window.versions()
         return {
             "now": window.now - 1,
             "window_s": SECONDS,
@@ -176,27 +178,36 @@ class Board:
             "series": {"first": window.first(seconds), **window.series(seconds)},
             "scores": window.scores(),
             "dead_reasons": window.dead_reasons(),
-            "models": [
-                {"role": role, "version": version, "kind": kind, "replicas": count, **_scored(totals.get(version))}
-                for (role, version, kind), count in sorted(replicas.models().items(), key=_champion_first)
-            ],
+            "models": self._models(),
             "agreement": replicas.agreement(),
             "model_refused": replicas.model_refused,
             "rules": replicas.rules(),
             "other_layouts": replicas.other_layouts(self.schema.layout),
             "replicas": replicas.shown(),
             "drift": replicas.drift(),
+            "drift_waiting": replicas.drift_waiting(),
         }
+
+    def _models(self) -> list[dict[str, Any]]:
+        """Return the models that the scorers report; where no scorer answers, those of the window's records."""
+        totals = self._window.versions()
+        reported: Mapping[tuple[Any, str, str], int] = self.replicas.models()
+        known = reported or {(*model, ""): 0 for model in totals}
+        return [
+            {"role": role, "version": version, "kind": kind, "replicas": count}
+            | _scored(totals.get(ScoredBy(role, version)))
+            for (role, version, kind), count in sorted(known.items(), key=_champion_first)
+        ]
 
     def _add_versions(self, payments: Sequence[ScoredPayment], seconds: Any, probabilities: Any) -> None:
         for version, ours in _by_version([payment.model_version for payment in payments]):
-            self._window.add_version(version, seconds[ours], probabilities[ours])
+            self._window.add_version(ScoredBy("champion", version), seconds[ours], probabilities[ours])
         shadows = [payment.challenger_version for payment in payments]
         if not any(shadows):
             return
         shadow = np.array([payment.challenger_probability for payment in payments], dtype=float)
         for version, ours in _by_version(shadows):
-            self._window.add_version(version, seconds[ours], shadow[ours])
+            self._window.add_version(ScoredBy("challenger", version), seconds[ours], shadow[ours])
 
     def _enter(self, state: KafkaState, now_s: float) -> None:
         if state != self.kafka_state:

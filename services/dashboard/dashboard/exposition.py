@@ -59,6 +59,10 @@ class Reading:
     psi: dict[str, float] = field(default_factory=dict)
     limit: dict[str, float] = field(default_factory=dict)
     drifting: dict[str, bool] = field(default_factory=dict)
+    drift_payments: int = 0
+    """Payments that are compared with the history, once there are `drift_least`."""
+    drift_least: int = 0
+    """Payments from which drift is measured; 0 if the model has no history to compare with."""
 
     def rules(self) -> dict[str, dict[str, dict[str, float]]]:
         """Return the rule of each model version: `thresholds`, `costs`, or both; incomplete ones are left out."""
@@ -124,7 +128,7 @@ def _check_sizes(metrics: Reading) -> None:
         raise ValueError("more partitions, models, fields or buckets than a fraudstream service has")
 
 
-def _take(metrics: Reading, name: str, labels: Mapping[str, str], value: float) -> None:  # noqa: C901, PLR0912 - a table
+def _take(metrics: Reading, name: str, labels: Mapping[str, str], value: float) -> None:  # noqa: C901, PLR0912, PLR0915 - a table
     match name.removeprefix("fraudstream_"):
         case "payments_scored_total" | "dead_letters_total":
             metrics.kind = "scorer"
@@ -167,6 +171,10 @@ def _take(metrics: Reading, name: str, labels: Mapping[str, str], value: float) 
             metrics.challenged = value
         case "challenger_agreed_total":
             metrics.agreed = value
+        case "drift_payments":
+            metrics.drift_payments = int(value)
+        case "drift_least_payments":
+            metrics.drift_least = int(value)
         case "drift_psi":
             metrics.psi[labels["field"]] = value
         case "drift_limit":

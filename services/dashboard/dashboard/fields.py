@@ -11,14 +11,15 @@ Format = Literal["amount", "flag", "hour", "number", "time", "text"]
 _DAY = 24
 
 
-def described(schema: PaymentSchema) -> dict[str, Any]:
-    """Return the schema for the page: its layout, and the fields in their order."""
+def described(schema: PaymentSchema, currency: str = "") -> dict[str, Any]:
+    """Return the schema for the page: its layout, the currency of its amounts, and the fields in their order."""
     role_of = _roles(schema)
     formats = {name: _format(field, role_of.get(name)) for name, field in schema.fields.items()}
     hours = list(formats.values()).count("hour")
     return {
         "layout": schema.layout,
         "has_secrets": schema.has_secrets,
+        "currency": currency,
         "fields": [
             {
                 "name": name,

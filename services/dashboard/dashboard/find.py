@@ -5,7 +5,6 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from dashboard.board import Board
-from dashboard.fields import described
 from dashboard.records import shown
 from dashboard.search_ids import parse_id
 from fraudstream.kafka.reading import record_at
@@ -54,7 +53,7 @@ class Finder:
             "dead_letters": self._board.dead_with_key(str(wanted)),
             "searched": len(self._board.recent),
             "since": self._board.found_since_s,
-            "schema": described(self._board.schema),
+            "schema": self._board.described,
             "rules": self._board.replicas.rules(),
         }
 

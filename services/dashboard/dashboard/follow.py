@@ -43,6 +43,8 @@ class Follower:
     metrics: DashboardMetrics
     _log: Log = field(default_factory=structlog.get_logger)
     _reached: Mapping[Place, int] = field(default_factory=dict)
+    _history_ends: dict[Place, int] = field(default_factory=dict)
+    """End of each partition when it was first read over this connection: the records before it are its history."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Read, and reconnect after connection errors. Raises KafkaSetupError if waiting does not help."""
@@ -77,6 +79,7 @@ class Follower:
             await asyncio.sleep(_CHECK_EVERY_S)
 
     async def _read(self, follower: TopicFollower, stop: asyncio.Event) -> None:
+        self._history_ends = {}
         check, connected_s = Every(_CHECK_EVERY_S, at_once=True), time.monotonic()
         while not stop.is_set():
             began_s = time.monotonic()
@@ -125,15 +128,25 @@ class Follower:
             self.board.skip(skipped, time.time())
             self.metrics.records_skipped.inc(skipped)
         is_whole = is_settled or not follower.reached.keys() - follower.positions.keys()
-        self.board.connected(time.time(), caught_up=self.board.reading or (is_whole and total <= _CAUGHT_UP))
+        is_caught_up = is_whole and total <= _CAUGHT_UP and self._has_read_history(follower, ends)
+        self.board.connected(time.time(), caught_up=self.board.reading or is_caught_up)
+
+    def _has_read_history(self, follower: TopicFollower, ends: Mapping[Place, int]) -> bool:
+        return all(
+            follower.positions.get(place, end) >= min(end, ends.get(place, end))
+            for place, end in self._history_ends.items()
+        )
 
     async def _resume_and_query_ends(self, follower: TopicFollower) -> Mapping[Place, int]:
         """Return the end offsets of all partitions, after starting to read new ones."""
         ends = await follower.ends()
-        if not ends.keys() - follower.positions.keys():
+        new = ends.keys() - follower.positions.keys()
+        if not new:
             return ends
         scored = sum(topic == self.topics.scored for topic, _ in ends)
         now_s = time.time()
         cut = await follower.extend(round(1_000 * (now_s - SECONDS)), _MOST_HISTORY // max(scored, 1))
         self.board.start_history(now_s, [partition for topic, partition in cut if topic == self.topics.scored])
-        return await follower.ends()
+        ends = await follower.ends()
+        self._history_ends |= {place: ends[place] for place in new & ends.keys()}
+        return ends

@@ -11,7 +11,7 @@ from fraudstream.payment_values import Value
 from fraudstream.record import Record
 from fraudstream.scored_payment import ScoredPayment
 from fraudstream.secret_tokens import is_token
-from fraudstream.timestamps import rfc3339
+from fraudstream.timestamps import rfc3339, time_text
 
 _VALUE_CHARACTERS = 2_000
 _TEXT_CHARACTERS = 500
@@ -66,7 +66,7 @@ def _value(value: Value | None, field: DeclaredField, most: int) -> Value | None
     if value is None or isinstance(value, bool):
         return value
     if field.type == "time":
-        return rfc3339(int(value)) or None
+        return time_text(int(value)) or None
     return value if abs(value) <= _LARGEST_EXACT else str(value)
 
 

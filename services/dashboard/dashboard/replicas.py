@@ -12,6 +12,9 @@ from fraudstream.runtime.latency import BUCKETS_MS, quantile
 
 _FORGET_AFTER_S = 60.0
 _RATE_OVER_S = 10.0
+_SLOW_RATE_OVER_S = 60.0
+_SLOW_PER_SECOND = 1.0
+"""Below it, ten seconds contain too few payments for a rate."""
 _NO_ADDRESS = ""
 _RULES = 16
 """Model versions whose decision rules are kept, for payments that earlier models decided."""
@@ -46,7 +49,7 @@ class Replica:
     per_second: float | None = None
     cpu: float | None = None
     history: list[tuple[float, float, float]] = field(default_factory=list)
-    """Samples of the last 10 s: time, messages handled, seconds of CPU."""
+    """Samples of the last minute: time, messages handled, seconds of CPU."""
     ages: list[int] = field(default_factory=list)
     """Latency counts by bucket since the last call of `measure`."""
 
@@ -70,12 +73,18 @@ class Replica:
 
     def _update_rates(self, now_s: float) -> None:
         self.history.append((now_s, self.reading.handled, self.reading.cpu_s))
-        while len(self.history) > 1 and now_s - self.history[0][0] > _RATE_OVER_S:
+        while len(self.history) > 1 and now_s - self.history[0][0] > _SLOW_RATE_OVER_S:
             self.history.pop(0)
-        then_s, handled, cpu_s = self.history[0]
+        self.per_second, self.cpu = self._rates(_RATE_OVER_S)
+        if self.per_second is not None and self.per_second < _SLOW_PER_SECOND:
+            self.per_second, _ = self._rates(_SLOW_RATE_OVER_S)
+
+    def _rates(self, over_s: float) -> tuple[float | None, float | None]:
+        """Return messages and seconds of CPU per second, over the last `over_s`; None after a single sample."""
+        now_s, handled, cpu_s = self.history[-1]
+        then_s, handled_then, cpu_then_s = next(sample for sample in self.history if now_s - sample[0] <= over_s)
         elapsed_s = now_s - then_s
-        self.per_second = (self.reading.handled - handled) / elapsed_s if elapsed_s else None
-        self.cpu = (self.reading.cpu_s - cpu_s) / elapsed_s if elapsed_s else None
+        return ((handled - handled_then) / elapsed_s, (cpu_s - cpu_then_s) / elapsed_s) if elapsed_s else (None, None)
 
     def shown(self) -> dict[str, Any]:
         """Return the replica for the page."""
@@ -100,6 +109,8 @@ class Replicas:
     """Replicas that answered within the last minute, and a placeholder for each service without any."""
 
     def __init__(self) -> None:
+        self.group_lag: int | None = None
+        """Lag by the group's committed offsets, used while no scorer answers."""
         self._replicas: dict[tuple[str, str], Replica] = {}
         self._rules: dict[str, dict[str, Any]] = {}
 
@@ -129,11 +140,17 @@ class Replicas:
         for replica in self._replicas.values():
             ages, replica.ages = _sum(ages, replica.ages), []
         lags = [lag for reading in self._scorers() for lag in reading.lags.values()]
-        return Measured(quantile(0.5, ages), quantile(0.99, ages), sum(lags) if lags else None)
+        lag = sum(lags) if lags else None if self.has_scorers else self.group_lag
+        return Measured(quantile(0.5, ages), quantile(0.99, ages), lag)
 
     def shown(self) -> list[dict[str, Any]]:
         """Return the replicas for the page, by name."""
         return [replica.shown() for replica in sorted(self._replicas.values(), key=_order)]
+
+    @property
+    def has_scorers(self) -> bool:
+        """Whether any scorer answers."""
+        return any(True for _ in self._scorers())
 
     def models(self) -> Counter[tuple[str, str, str]]:
         """Count the scorers by model: (role, version, kind)."""
@@ -176,6 +193,11 @@ class Replicas:
                 if name not in worst or psi * worst[name]["limit"] > worst[name]["psi"] * limit:
                     worst[name] = found
         return list(worst.values())
+
+    def drift_waiting(self) -> dict[str, int] | None:
+        """Return how many payments the scorer with the most compares, and from how many on; None without scorers."""
+        found = [(one.drift_least, one.drift_payments) for one in self._scorers()]
+        return dict(zip(("least", "payments"), max(found), strict=True)) if found else None
 
     def _scorers(self) -> Iterable[Reading]:
         return (

@@ -5,6 +5,8 @@ import re
 from fraudstream.payment_schema import INTEGER_LIMIT, PaymentSchema, integer_range
 
 _WHOLE = re.compile(r"-?\d{1,19}", re.ASCII)
+_GROUPED = re.compile(r"-?\d{1,3}(?:([_, \u00a0\u202f])\d{3})(?:\1\d{3})*", re.ASCII)
+"""An integer with its digits in groups of three, as programs and people write it."""
 
 
 class NoIdError(ValueError):
@@ -19,7 +21,8 @@ def parse_id(text: str, schema: PaymentSchema) -> int | str:
             raise NoIdError(f"A payment id is a text of 1 to {field.max_length:,} characters.")
         return text
     lowest, highest = integer_range(field)
-    number = int(text) if _WHOLE.fullmatch(text) else None
+    digits = re.sub(r"[^-\d]", "", text) if _GROUPED.fullmatch(text) else text
+    number = int(digits) if _WHOLE.fullmatch(digits) else None
     if number is None or not lowest <= number <= highest:
         raise NoIdError(f"A payment id is a whole number from {_written(lowest)} to {_written(highest)}.")
     return number

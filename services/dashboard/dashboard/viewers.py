@@ -29,9 +29,15 @@ class Viewers:
         """Return the number of open pages, including closing ones until their connection ends."""
         return len(self._clients)
 
-    def is_full(self, client: str) -> bool:
-        """Return whether the limit for that client, or for all, is reached."""
-        return len(self) >= MOST_VIEWERS or sum(one == client for one in self._clients.values()) >= MOST_OF_ONE
+    def refusal(self, client: str) -> bytes | None:
+        """Return an event with the limit that is reached, for that client or for all; None below the limits."""
+        if len(self) >= MOST_VIEWERS:
+            reason = f"{MOST_VIEWERS} pages are open, the most for all visitors: close one."
+        elif sum(one == client for one in self._clients.values()) >= MOST_OF_ONE:
+            reason = f"{MOST_OF_ONE} pages are open at your address, the most for one: close one."
+        else:
+            return None
+        return _event("refused", {"reason": reason})
 
     async def run(self) -> None:
         """Send the changes to all pages once a second, until cancelled."""

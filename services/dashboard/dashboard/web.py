@@ -12,7 +12,7 @@ from aiohttp import web
 from dashboard.assets import Assets
 from dashboard.find import Finder, TooManySearchesError
 from dashboard.search_ids import NoIdError
-from dashboard.viewers import MOST_OF_ONE, MOST_VIEWERS, Viewers
+from dashboard.viewers import Viewers
 from fraudstream.kafka.connection import BROKEN
 from fraudstream.runtime.http_server import Limits, client_of
 
@@ -69,10 +69,8 @@ class _Routes:
 
     async def events(self, request: web.Request) -> web.StreamResponse:
         client = client_of(request.remote)
-        if self.viewers.is_full(client):
-            raise web.HTTPServiceUnavailable(
-                text=f"{MOST_VIEWERS} pages are open, or {MOST_OF_ONE} by you: close one\n"
-            )
+        if refusal := self.viewers.refusal(client):  # an event: the page can't read the status of a stream
+            return web.Response(body=refusal, headers=_EVENT_HEADERS)
         response = web.StreamResponse(headers=_EVENT_HEADERS)
         response.force_close()
         async with aclosing(self.viewers.events(client)) as stream:
@@ -85,16 +83,17 @@ class _Routes:
         return response
 
     async def payment(self, request: web.Request) -> web.StreamResponse:
+        """Answer a search; a refused one has status 200 and an `error`: browsers log any other status as an error."""
         # the page sends the id as `?id=`: browsers and proxies rewrite paths, such as the id ".." or one with a slash
         text = request.match_info.get("id") or request.query.get("id", "")
         try:
             return web.json_response(await self.finder.find(text))
         except NoIdError as error:
-            return web.json_response({"error": str(error)}, status=400)
+            return web.json_response({"error": str(error)})
         except TooManySearchesError:
-            return web.json_response({"error": "Many searches are running: try again in a few seconds."}, status=503)
+            return web.json_response({"error": "Many searches are running: try again in a few seconds."})
         except BROKEN:
-            return web.json_response({"error": "Kafka is unavailable: the payment can't be read now."}, status=503)
+            return web.json_response({"error": "Kafka is unavailable: the payment can't be read now."})
 
     async def end(self, _: web.Application) -> None:
         self.viewers.close_all()

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,13 @@ _MOST_VERSIONS = 16
 
 Integers = NDArray[np.int64]
 Floats = NDArray[np.float64]
+
+
+class ScoredBy(NamedTuple):
+    """A model version, and the role in which it scored."""
+
+    role: Literal["champion", "challenger"]
+    version: str
 
 
 class Scores(NamedTuple):
@@ -48,7 +55,7 @@ class Window:
         self._scores = np.zeros((_SLOTS, BINS), dtype=np.int64)
         self._dead = np.zeros((_SLOTS, len(REASONS) + 1), dtype=np.int64)
         self._measured = {name: np.full(_SLOTS, np.nan) for name in ("p50", "p99", "lag")}
-        self._versions: dict[str, _Version] = {}
+        self._versions: dict[ScoredBy, _Version] = {}
         self._unplaced = 0
         self._changed = now
 
@@ -62,11 +69,11 @@ class Window:
         self._dead[slots] = 0
         for series in self._measured.values():
             series[slots] = series[self.now % _SLOTS]  # until it is measured again, a second or two later
-        for name, version in list(self._versions.items()):
+        for model, version in list(self._versions.items()):
             version.payments[slots] = 0
             version.probability[slots] = 0
             if not version.payments.any():
-                del self._versions[name]
+                del self._versions[model]
         self.now = now
 
     def add(self, scores: Scores) -> None:
@@ -81,11 +88,11 @@ class Window:
         if self._unplaced:
             self.skip(0, self.now)
 
-    def add_version(self, version: str, seconds: Integers, probabilities: Floats) -> None:
+    def add_version(self, model: ScoredBy, seconds: Integers, probabilities: Floats) -> None:
         """Count a model's scores; only the first 16 models are counted."""
-        if version not in self._versions and len(self._versions) >= _MOST_VERSIONS:
+        if model not in self._versions and len(self._versions) >= _MOST_VERSIONS:
             return
-        scores = self._versions.setdefault(version, _Version())
+        scores = self._versions.setdefault(model, _Version())
         second = np.minimum(seconds, self.now)
         inside = second >= self.now - SECONDS
         np.add.at(scores.payments, second[inside] % _SLOTS, 1)
@@ -148,13 +155,13 @@ class Window:
         counts = self._dead.sum(axis=0).tolist()
         return {reason: count for reason, count in zip((*REASONS, _OTHER), counts, strict=True) if count}
 
-    def versions(self) -> dict[str, tuple[int, float | None]]:
+    def versions(self) -> dict[ScoredBy, tuple[int, float | None]]:
         """Return the number of payments and the mean probability of each model in the window."""
         totals = {
-            name: (int(scores.payments.sum()), float(scores.probability.sum()))
-            for name, scores in self._versions.items()
+            model: (int(scores.payments.sum()), float(scores.probability.sum()))
+            for model, scores in self._versions.items()
         }
-        return {name: (count, total / count if count else None) for name, (count, total) in totals.items()}
+        return {model: (count, total / count if count else None) for model, (count, total) in totals.items()}
 
 
 def _rounded(values: Floats) -> list[float | None]:

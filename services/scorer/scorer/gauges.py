@@ -46,7 +46,10 @@ def _update_rule(metrics: ScorerMetrics, model: FraudModel) -> None:
 
 
 def update_drift(metrics: ScorerMetrics, drift: DriftAlarm) -> None:
-    """Update the drift of each field."""
+    """Update the drift of each field, and the number of compared payments."""
+    payments, least = drift.progress
+    metrics.drift_payments.set(payments)
+    metrics.drift_least_payments.set(least)
     for field, (finding, drifting) in drift.findings.items():
         metrics.drift_psi.labels(field).set(finding.psi)
         metrics.drift_limit.labels(field).set(finding.limit)

@@ -22,7 +22,8 @@ import { Tiles } from './tiles.js';
 const at = (id) => document.getElementById(id);
 
 const store = new Store();
-let offline = false;
+let connection = 'open';
+let refusal = '';
 let scheduled = false;
 
 const detail = new Detail(at('detail'));
@@ -35,7 +36,7 @@ const tiles = new Tiles(at('tiles'));
 const payments = new TimeChart(at('chart-payments'), new PaymentsPlot());
 const paymentsLegend = new PaymentsLegend(at('payments-legend'), at('chart-payments'), at('payments-unit'));
 const latency = new TimeChart(at('chart-latency'), new LatencyPlot());
-const latencyLegend = new LatencyLegend(at('latency-legend'), at('latency-unit'));
+const latencyLegend = new LatencyLegend(at('latency-legend'));
 const panels = [
   new ScoresChart(at('chart-scores')),
   new DeadReasons(at('chart-dead'), at('dead-aside')),
@@ -45,14 +46,14 @@ const panels = [
 ];
 const isHeld = () => detail.open;
 const flagged = flaggedTable(at('flagged'), at('flagged-filter'), {
-  open: (payment) => detail.payment(payment, store), isHeld, schema: () => store.schema,
+  open: (payment) => detail.payment(payment, store), isHeld, store,
 });
 const deadLetters = deadLettersTable(at('dead-letters'), { open: (letter) => detail.deadLetter(letter), isHeld });
 
 function render() {
   scheduled = false;
   const summary = store.loaded ? summarize(store) : null;
-  status.render(store, offline, summary);
+  status.render(store, { connection, refusal }, summary);
   if (!store.loaded) return;
   document.body.removeAttribute('data-loading');
   tiles.render(store, summary);
@@ -63,7 +64,7 @@ function render() {
   for (const panel of panels) panel.render(store);
   showAmountColumn(at('flagged-amount'), store.schema);
   search.render(store.schema);
-  flagged.render(store.flagged, store.leftOut);
+  flagged.render(store.flagged, store.leftOut, store.rulesVersion);
   deadLetters.render(store.deadLetters, 0, store.replays);
 }
 
@@ -79,15 +80,20 @@ bindThemeToggle(at('theme-toggle'));
 new Stream({
   onSnapshot: (message) => {
     store.snapshot(message);
-    offline = false;
+    connection = 'open';
     schedule();
   },
   onTick: (message) => {
     store.tick(message);
     schedule();
   },
+  onRefused: ({ reason }) => {
+    connection = 'refused';
+    refusal = reason;
+    schedule();
+  },
   onOffline: () => {
-    offline = true;
+    connection = 'offline';
     schedule();
   },
 });

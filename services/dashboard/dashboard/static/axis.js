@@ -2,6 +2,8 @@
 
 const ROUND = [1, 2, 5, 10];
 const FINE = [1, 1.5, 2, 3, 5, 7, 10];
+const STEPS = [15, 30, 60, 120, 180, 300];
+const PIXELS_PER_LABEL = 86;
 
 /** Returns a linear axis from 0 that contains `max` (> 0), with about three round ticks. */
 export function linearAxis(max) {
@@ -41,10 +43,10 @@ function roundAbove(value) {
   return FINE.find((factor) => factor * power >= value * 0.999) * power;
 }
 
-/** Returns the whole minutes to mark between two seconds, as many as fit into the width. */
-export function timeTicks(first, last, width) {
-  const every = width < 420 ? 300 : width < 800 ? 180 : 120;
+/** Returns the round times to mark in a span of seconds, as many as fit into the width, and their distance in seconds. */
+export function timeTicks({ from, to }, width) {
+  const every = STEPS.find((step) => (step / (to - from)) * width >= PIXELS_PER_LABEL) ?? STEPS.at(-1);
   const ticks = [];
-  for (let second = Math.ceil(first / every) * every; second <= last; second += every) ticks.push(second);
-  return ticks;
+  for (let second = Math.ceil(from / every) * every; second < to; second += every) ticks.push(second);
+  return { ticks, every };
 }

@@ -13,14 +13,15 @@ const BOTTOM = 22;
 /**
  * Draws a plot: an object with `marks` (class names of its paths, from back to front) and `draw(store, area)`, which returns
  * `paths` (one `d` per mark), `ticks` (pairs [y, text]), `label` (the current value as text), `spans` ({from, to} in seconds),
- * which the cursor steps through, and `lines(span)` for the tooltip.
+ * which the cursor steps through, `lines(span)` for the tooltip, `empty` (the reason why there is nothing to draw, or ''), and
+ * perhaps `since` (the second before which its values are unknown, if not that of the history).
  */
 export class TimeChart {
   constructor(host, plot) {
     this.host = host;
     this.plot = plot;
     this.shade = svg('rect', { class: 'no-data', y: TOP });
-    this.shadeText = svg('text', { class: 'no-data-text' });
+    this.note = svg('text', { class: 'chart-note' });
     this.grid = svg('g', { class: 'grid-lines' });
     this.times = svg('g', { class: 'axis' });
     this.paths = plot.marks.map((mark) => svg('path', { class: mark }));
@@ -31,7 +32,7 @@ export class TimeChart {
       xOf: (slot) => this.area.x((this.drawn.spans[slot].from + this.drawn.spans[slot].to) / 2),
       lines: (slot) => this.drawn.lines(this.drawn.spans[slot]),
     });
-    this.picture.append(this.grid, this.times, this.shade, ...this.paths, this.shadeText, this.cursor.line);
+    this.picture.append(this.grid, this.times, this.shade, ...this.paths, this.note, this.cursor.line);
     host.prepend(this.picture);
     // The size is cached: querying it at each rendering makes the browser lay out the whole page.
     this.size = { width: host.clientWidth, height: host.clientHeight };
@@ -43,7 +44,8 @@ export class TimeChart {
     this.store = store;
     const width = Math.max(40, this.size.width - LEFT - RIGHT);
     const height = Math.max(40, this.size.height - TOP - BOTTOM);
-    const x = (second) => LEFT + ((second - store.first) / store.size) * width;
+    const { from, to } = store.span;
+    const x = (second) => LEFT + ((second - from) / (to - from)) * width;
     this.area = { left: LEFT, top: TOP, width, height, bottom: TOP + height, x };
     setAttribute(this.picture, 'viewBox', `0 0 ${this.size.width} ${this.size.height}`);
     this.drawn = this.plot.draw(store, this.area);
@@ -71,27 +73,29 @@ export class TimeChart {
         setAttribute(group, 'transform', `translate(0 ${y.toFixed(1)})`);
         setText(label, text);
       });
-    const minutes = timeTicks(store.first, store.now, width).filter((second) => x(second) < left + width - 14);
-    keyed(this.times, minutes, (second) => second, (second) => svg('text', { y: bottom + 16 }, clockMinute(second)),
+    const { ticks, every } = timeTicks(store.span, width);
+    const format = every < 60 ? clock : clockMinute;
+    keyed(this.times, ticks.filter((second) => x(second) < left + width - 14), (second) => second, () => svg('text'),
       (label, second) => {
-        setAttribute(label, 'x', x(second).toFixed(1));
+        setText(label, format(second));
+        setAttribute(label, 'x', Math.max(x(second), left).toFixed(1));
         setAttribute(label, 'y', bottom + 16);
       });
   }
 
-  /** Shades the seconds before the start of the history, to distinguish "unknown" from "none". */
+  /** Shades the seconds before the start of the history, to distinguish "unknown" from "none"; an empty chart states the reason. */
   #shade(store) {
     const { left, width, height, x } = this.area;
-    const since = store.historySince === null ? store.now + 1 : store.historySince;
-    const end = Math.min(left + width, x(since));
-    const shown = since > store.first;
+    const { from, to } = store.span;
+    const since = Math.min(this.drawn.since ?? store.historySince ?? to, to);
+    const end = since > from ? x(since) : left;
     setAttribute(this.shade, 'x', left);
-    setAttribute(this.shade, 'width', shown ? Math.max(0, end - left).toFixed(1) : 0);
+    setAttribute(this.shade, 'width', (end - left).toFixed(1));
     setAttribute(this.shade, 'height', height);
-    const text = store.historySince === null ? 'no data yet' : `no data before ${clock(since)}`;
-    const room = end - left;
-    setText(this.shadeText, !shown || room < 56 ? '' : room < 140 ? 'no data' : text);
-    setAttribute(this.shadeText, 'x', ((left + end) / 2).toFixed(1));
-    setAttribute(this.shadeText, 'y', TOP + height / 2);
+    const isWhole = end === left || this.drawn.empty;
+    const room = (isWhole ? left + width : end) - left;
+    setText(this.note, isWhole ? this.drawn.empty : room < 56 ? '' : room < 140 ? 'no data' : `no data before ${clock(since)}`);
+    setAttribute(this.note, 'x', (left + room / 2).toFixed(1));
+    setAttribute(this.note, 'y', TOP + height / 2);
   }
 }

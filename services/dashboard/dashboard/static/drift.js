@@ -1,7 +1,7 @@
 // Drift of each field of the current payments from the training history.
 
 import { el, keyed, setAttribute, setText } from './dom.js';
-import { count, words } from './format.js';
+import { count, integer, words } from './format.js';
 import { plain } from './untrusted.js';
 
 // The limit is at the same position in every row, so that rows are comparable.
@@ -17,12 +17,13 @@ export class Drift {
   }
 
   /** Shows the population stability index of each field. */
-  render({ drift }) {
+  render({ drift, driftWaiting }) {
     const drifting = drift.filter((field) => field.drifting).length;
     setText(this.aside, drift.length ? (drifting ? `▲ ${count(drifting, 'field')} drifting` : 'PSI and its limit') : '');
     this.aside.classList.toggle('alert', drifting > 0);
     const fields = drift.length > MOST_IN_ORDER ? drift.toSorted(nearestFirst) : drift;
-    keyed(this.list, fields.length ? fields : [null], (field) => field?.field ?? '', (field) => (field ? row(field) : none()), update);
+    keyed(this.list, fields.length ? fields : [null], (field) => field?.field ?? '', (field) => (field ? row(field) : el('li', { class: 'calm waiting-for', 'data-testid': 'drift-waiting' }, el('span'), el('span', { class: 'track', 'aria-hidden': 'true' }, el('i')))),
+      (node, field) => (field ? update(node, field) : wait(node, driftWaiting)));
   }
 }
 
@@ -30,8 +31,18 @@ function nearestFirst(a, b) {
   return b.drifting - a.drifting || b.psi * a.limit - a.psi * b.limit;
 }
 
-function none() {
-  return el('li', { class: 'calm' }, 'Unknown yet: more payments are needed to compare them with the history.');
+/** States why there is no drift to show, with the progress until there is. */
+function wait(node, waiting) {
+  const [text, track] = node.children;
+  setText(text, reasonFor(waiting));
+  track.hidden = !waiting?.least;
+  if (!track.hidden) track.firstChild.style.width = `${(waiting.payments / waiting.least) * 100}%`;
+}
+
+function reasonFor(waiting) {
+  if (!waiting) return 'Unknown: no scorer answers. Scorers compare payments with the history.';
+  if (!waiting.least) return 'Not measured: the model has no history to compare with. Train it again.';
+  return `${integer(waiting.payments)} of ${count(waiting.least, 'payment')} that a comparison with the history needs.`;
 }
 
 function row(field) {
@@ -43,7 +54,6 @@ function row(field) {
 }
 
 function update(node, field) {
-  if (!field) return;
   const [, value, track] = node.children;
   node.classList.toggle('alert', field.drifting);
   setAttribute(node, 'data-drifting', field.drifting);

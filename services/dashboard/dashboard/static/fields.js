@@ -7,7 +7,7 @@ import { plain } from './untrusted.js';
 const HOURS = 24;
 
 const FORMATS = {
-  amount: (value) => amount(value),
+  amount: (value, currency) => amount(value, currency),
   flag: (value) => (value ? 'yes' : 'no'),
   hour: (value) => (value >= 0 && value < HOURS ? `${pad(value)}:00 – ${pad(value)}:59` : exact(value)),
   number: (value) => exact(value),
@@ -25,17 +25,17 @@ export function amountOf(schema, payment) {
   return typeof value === 'number' ? value : null;
 }
 
-/** Formats a field's value; a missing one is a dash. */
-export function fieldText(field, value) {
+/** Formats a field's value, an amount with the currency; a missing one is a dash. */
+export function fieldText(field, value, currency) {
   if (value === null || value === undefined) return NONE;
   // Text of a field that is not one: an integer that JavaScript can't represent.
   const isText = typeof value === 'string' && field.format !== 'time';
-  return isText || !FORMATS[field.format] ? plain(value) : FORMATS[field.format](value);
+  return isText || !FORMATS[field.format] ? plain(value) : FORMATS[field.format](value, currency);
 }
 
 /** Creates a field's value with the whole text in its title; a secret's is its token, marked as one. */
-export function fieldNode(field, value) {
-  const text = fieldText(field, value);
+export function fieldNode(field, value, currency) {
+  const text = fieldText(field, value, currency);
   if (text === NONE) return NONE;
   if (field.secret) {
     return el('span', { class: 'token', title: `Token of a secret value, the same for equal values: ${text}` }, el('i', { 'aria-hidden': 'true' }, '◆'), text);

@@ -4,6 +4,7 @@ const whole = new Intl.NumberFormat('en-US', { maximumFractionDigits: 0 });
 const upTo2 = new Intl.NumberFormat('en-US', { maximumFractionDigits: 2 });
 const upTo6 = new Intl.NumberFormat('en-US', { maximumFractionDigits: 6 });
 const two = new Intl.NumberFormat('en-US', { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const twoDigits = new Intl.NumberFormat('en-US', { minimumSignificantDigits: 2, maximumSignificantDigits: 2 });
 const threeDigits = new Intl.NumberFormat('en-US', { maximumSignificantDigits: 3 });
 const compact = new Intl.NumberFormat('en-US', { notation: 'compact', maximumSignificantDigits: 3 });
 const seconds = new Intl.DateTimeFormat('en-GB', { hour: '2-digit', minute: '2-digit', second: '2-digit' });
@@ -21,11 +22,19 @@ export const integer = (number) => whole.format(number);
 /** Formats a count for an axis: 12000 → "12K". */
 export const short = (number) => compact.format(number);
 
-/** Formats an amount, which has no currency: "1,200.00". */
-export const amount = (number) => two.format(number);
+/** Formats an amount: "1,200.00 EUR", or "1,200.00" without a currency. */
+export const amount = (number, currency) => priced(two.format(number), currency);
 
-/** Formats an amount for a narrow column: a large one is abbreviated, "1.23B", as a truncated number would look smaller. */
-export const amountShort = (number) => (number < 1e7 ? two.format(number) : compact.format(number));
+/** Formats an amount for a narrow column: a large one is abbreviated, "1.23B EUR", as a truncated number would look smaller. */
+export const amountShort = (number, currency) => priced(number < 1e7 ? two.format(number) : compact.format(number), currency);
+
+/** Formats a cost: "5 EUR"; one below a hundredth is "<0.01 EUR". */
+export const cost = (number, currency) => priced(number > 0 && number < 0.005 ? '<0.01' : upTo2.format(number), currency);
+
+const priced = (text, currency) => (currency ? `${text}\u00a0${currency}` : text);
+
+/** Formats a factor with two digits: "×4.4", "×0.52", "×1,200". */
+export const factor = (number) => `×${twoDigits.format(number)}`;
 
 /** Formats a number with at most two decimals: "0.68". */
 export const decimal = (number) => upTo2.format(number);

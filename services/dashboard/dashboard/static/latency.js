@@ -1,4 +1,5 @@
-// End-to-end latency over time: 50 % of the payments are faster than p50, 99 % faster than p99.
+// End-to-end latency over time: from a payment's Kafka timestamp to the commit of its score. 50 % of the payments are faster than
+// p50, 99 % faster than p99.
 
 import { logAxis } from './axis.js';
 import { el, setText } from './dom.js';
@@ -8,6 +9,8 @@ import { median } from './summary.js';
 const NAMES = ['p99', 'p50'];
 const SMALLEST_MS = 0.1;
 const PIXELS_PER_POINT = 2.2;
+// The first values follow the first payments after two scrapes.
+const UNKNOWN_SECONDS = 30;
 
 const text = (ms) => duration(ms).join(' ').trim();
 
@@ -16,7 +19,8 @@ export class LatencyPlot {
   marks = NAMES.map((name) => `line ${name}`);
 
   draw(store, area) {
-    const step = [1, 5, 10, 15].find((seconds) => (area.width / store.size) * seconds >= PIXELS_PER_POINT) ?? 15;
+    const pixels = area.width / (store.span.to - store.span.from);
+    const step = [5, 10, 15].find((seconds) => pixels * seconds >= PIXELS_PER_POINT) ?? 15;
     const points = bucketed(store, step);
     const known = points.filter((point) => point.p50 !== null);
     const axis = known.length
@@ -26,21 +30,26 @@ export class LatencyPlot {
     const now = Object.fromEntries(NAMES.map((name) => [name, store.latest(name, 60)]));
     return {
       now,
-      unit: `log scale, ${step} s per point`,
       paths: NAMES.map((name) => line(points, name, area, y)),
       ticks: axis.ticks.map((tick) => [y(tick), text(tick)]),
       label: `Latency now: p50 ${text(now.p50)}, p99 ${text(now.p99)}`,
       spans: points,
       lines: tooltip,
+      since: known[0] && known[0].from - store.span.from > UNKNOWN_SECONDS ? known[0].from : null,
+      empty: known.length ? '' : emptyReason(store),
     };
   }
+}
+
+function emptyReason(store) {
+  return store.hasScorer ? 'no payment scored yet' : 'no scorer answers: scorers measure it';
 }
 
 function bucketed(store, step) {
   const points = [];
   let seconds = { p50: [], p99: [] };
-  let from = store.first;
-  for (let i = 0; i < store.size; i += 1) {
+  let { from } = store.span;
+  for (let i = from - store.first; i < store.size; i += 1) {
     for (const name of NAMES) {
       const value = store.series[name][i];
       if (value !== null) seconds[name].push(value);
@@ -77,8 +86,7 @@ function tooltip(point) {
 
 /** Legend with the current values. */
 export class LatencyLegend {
-  constructor(list, unit) {
-    this.unit = unit;
+  constructor(list) {
     this.items = NAMES.toReversed().map((name) => {
       const value = el('b');
       list.append(el('li', { class: name }, el('i', { 'aria-hidden': 'true' }, '━'), name, value));
@@ -87,8 +95,7 @@ export class LatencyLegend {
   }
 
   /** Shows the values that the plot has drawn. */
-  render({ now, unit }) {
-    setText(this.unit, unit);
+  render({ now }) {
     for (const { name, value } of this.items) setText(value, text(now[name]));
   }
 }

@@ -9,6 +9,9 @@ const ORDER = Object.keys(DECISIONS);
 
 const SLOW_PER_SECOND = 2;
 const PIXELS_PER_BAR = 3.5;
+const SLOW_BARS = 20;
+const STEPS = [1, 2, 5, 10, 15, 30];
+const SLOW_STEPS = [5, 10, 15, 30];
 const LEAST_TOP = 3;
 
 /** Plot for TimeChart: bars of whole buckets, aligned to the clock so that they do not flicker while time passes. */
@@ -18,8 +21,10 @@ export class PaymentsPlot {
   draw(store, area) {
     const totals = Object.fromEntries(ORDER.map((decision) => [decision, store.sum(decision)]));
     const all = ORDER.reduce((sum, decision) => sum + totals[decision], 0);
-    const slow = all / store.size < SLOW_PER_SECOND;
-    const step = slow ? 30 : [5, 10, 15, 30].find((seconds) => (area.width / store.size) * seconds >= PIXELS_PER_BAR) ?? 30;
+    const shown = store.now + 1 - store.span.from;
+    const slow = all / shown < SLOW_PER_SECOND;
+    const pixels = area.width / (store.span.to - store.span.from);
+    const step = (slow ? SLOW_STEPS.find((seconds) => shown / seconds <= SLOW_BARS) : STEPS.find((seconds) => pixels * seconds >= PIXELS_PER_BAR)) ?? 30;
     // The rate of a few payments fluctuates, above all in the latest bar: at a low rate, bars are counts.
     const height = slow ? (number) => number : (number, bucket) => number / (bucket.to - bucket.from);
     const buckets = bucketed(store, step);
@@ -32,13 +37,19 @@ export class PaymentsPlot {
       label: `Payments of the last 15 minutes: ${ORDER.map((name) => `${name} ${integer(totals[name])}`).join(', ')}`,
       spans: buckets,
       lines: (bucket) => tooltip(bucket, slow),
+      empty: all ? '' : emptyReason(store),
     };
   }
 }
 
+/** Returns why there are no payments to show. */
+export function emptyReason(store) {
+  return store.historySince === null ? 'nothing read yet' : 'no payments in the last 15 minutes';
+}
+
 function bucketed(store, step) {
   const buckets = [];
-  const known = store.historySince === null ? store.size : Math.max(0, store.historySince - store.first);
+  const known = store.historySince === null ? store.size : Math.max(store.span.from, store.historySince) - store.first;
   for (let i = known; i < store.size; i += 1) {
     const second = store.first + i;
     let bucket = buckets.at(-1);

@@ -14,8 +14,7 @@ export class Replicas {
   }
 
   /** Shows all replicas, scorers first. */
-  render({ replicas }) {
-    const scorers = replicas.filter((replica) => replica.kind === 'scorer');
+  render({ replicas, scorers }) {
     const ready = scorers.filter((replica) => replica.state === 'ready').length;
     setText(this.aside, scorers.length ? `${ready} of ${count(scorers.length, 'scorer')} ready` : '');
     keyed(this.list, replicas.length ? replicas : [null], (replica) => replica?.name ?? '', (replica) => (replica ? row(replica) : none()), update);

@@ -3,6 +3,7 @@
 import { Cursor } from './cursor.js';
 import { keyed, setAttribute, setText, svg } from './dom.js';
 import { count, integer, percent, short } from './format.js';
+import { emptyReason } from './payments.js';
 
 const LEFT = 46;
 const RIGHT = 8;
@@ -26,14 +27,17 @@ export class ScoresChart {
       xOf: (slot) => LEFT + (slot + 0.5) * this.#binWidth(),
       lines: (slot) => this.#lines(slot),
     });
-    this.picture.append(this.grid, this.axis, this.cursor.line, this.bars);
+    this.note = svg('text', { class: 'chart-note' });
+    this.picture.append(this.grid, this.axis, this.cursor.line, this.bars, this.note);
     host.prepend(this.picture);
     this.size = { width: host.clientWidth, height: host.clientHeight };
     new ResizeObserver(([entry]) => this.#resize(entry.contentRect)).observe(host);
   }
 
   /** Draws the store's counts. */
-  render({ scores }) {
+  render(store) {
+    this.store = store;
+    const { scores } = store;
     this.#counts = scores;
     if (!scores.length) return;
     const height = this.size.height - TOP - BOTTOM;
@@ -59,13 +63,16 @@ export class ScoresChart {
     });
     setAttribute(this.cursor.line, 'y1', TOP);
     setAttribute(this.cursor.line, 'y2', bottom);
+    setText(this.note, scores.some(Boolean) ? '' : emptyReason(store));
+    setAttribute(this.note, 'x', (LEFT + this.size.width - RIGHT) / 2);
+    setAttribute(this.note, 'y', TOP + height / 2);
     this.#describe(scores);
     this.cursor.refresh();
   }
 
   #resize({ width, height }) {
     this.size = { width, height };
-    this.render({ scores: this.#counts });
+    if (this.store) this.render(this.store);
   }
 
   #binWidth() {

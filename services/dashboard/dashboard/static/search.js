@@ -83,7 +83,7 @@ async function requestRecords(id) {
   try {
     const response = await fetch(address(`api/payments?${query}`));
     const result = await response.json();
-    if (!response.ok) return { text: result.error };
+    if (result.error) return { text: result.error };
     if (result.payments.length + result.dead_letters.length) return { found: result };
     const since = result.since === null ? '' : `, since ${clock(result.since)}`;
     return { text: `${shortened(plain(result.id), SHOWN)} is not among the last ${integer(result.searched)} payments${since}.` };

@@ -18,19 +18,21 @@ export class Sparkline {
   /** Draws the values that `valueOf(from, to)` gives for each span of the store's indices; null is a gap. */
   render(store, valueOf) {
     const values = [];
+    const { from: begin, to: end } = store.span;
     // Spans are aligned to the clock, so that the shape moves as a whole.
-    const skip = (SECONDS_PER_POINT - (store.first % SECONDS_PER_POINT)) % SECONDS_PER_POINT;
-    for (let from = skip; from + SECONDS_PER_POINT <= store.size; from += SECONDS_PER_POINT) {
+    const first = Math.ceil(begin / SECONDS_PER_POINT) * SECONDS_PER_POINT - store.first;
+    for (let from = first; from + SECONDS_PER_POINT <= store.size; from += SECONDS_PER_POINT) {
       const known = store.historySince !== null && store.first + from >= store.historySince;
       values.push(known ? valueOf(from, from + SECONDS_PER_POINT) : null);
     }
+    const points = Math.max(values.length, Math.floor((end - store.first - first) / SECONDS_PER_POINT));
     const top = values.reduce((most, value) => Math.max(most, value ?? 0), 0) || 1;
     let line = '';
     let area = '';
     let start = null;
     let last = null;
     values.forEach((value, i) => {
-      const x = ((i / (values.length - 1)) * WIDTH).toFixed(1);
+      const x = ((i / (points - 1)) * WIDTH).toFixed(1);
       if (value !== null) {
         const y = (HEIGHT - 1 - (value / top) * (HEIGHT - 3)).toFixed(1);
         line += `${start === null ? 'M' : 'L'}${x} ${y}`;

@@ -5,11 +5,11 @@ import { clock, integer, pace, percent } from './format.js';
 import { plain } from './untrusted.js';
 
 const SLOW_START_MS = 1_500;
-const PILLS = { connecting: 'Connecting', catching_up: 'Catching up', reading: 'Live', away: 'Kafka unavailable', offline: 'Offline', empty: 'Waiting' };
+const PILLS = { connecting: 'Connecting', catching_up: 'Catching up', reading: 'Live', away: 'Kafka unavailable', offline: 'Offline', refused: 'Refused', empty: 'Waiting' };
 
 /** Returns the server's state, or that of the connection to it. */
-function stateOf(store, offline) {
-  if (offline) return 'offline';
+function stateOf(store, connection) {
+  if (connection !== 'open') return connection;
   if (!store.loaded) return 'connecting';
   if (store.kafka.state !== 'reading') return store.kafka.state;
   const isEmpty = ['approve', 'review', 'block', 'dead'].every((name) => store.sum(name) === 0);
@@ -26,6 +26,8 @@ const MESSAGES = {
     'docker compose ps kafka', 'docker compose up -d kafka'],
   offline: (store) => ['The dashboard’s server does not answer; reconnecting.',
     store.loaded ? `The data is from ${clock(store.now)}.` : '', 'docker compose up -d dashboard'],
+  refused: (store, refusal) => ['The dashboard’s server refuses this page:',
+    `${refusal} It asks again every 10 s.${store.loaded ? ` The data is from ${clock(store.now)}.` : ''}`],
   empty: (store) => [store.flagged.length ? 'No payments in the last 15 minutes.' : 'No payments yet.',
     'The producer sends one every 3 s; other programs can send to the topic test-payments. If none arrive:', 'docker compose logs producer'],
 };
@@ -41,14 +43,14 @@ export class Status {
   }
 
   /** Shows the state of store and connection. */
-  render(store, offline, summary) {
-    const state = stateOf(store, offline);
+  render(store, { connection, refusal }, summary) {
+    const state = stateOf(store, connection);
     const isStarting = !store.loaded && state === 'connecting' && Date.now() - this.#started < SLOW_START_MS;
     setAttribute(this.pill, 'data-state', state);
     setText(this.pillText, PILLS[state]);
     setText(this.clock, store.loaded ? clock(store.now) : '');
     setAttribute(this.banner, 'data-state', state);
-    const message = MESSAGES[state]?.(store);
+    const message = MESSAGES[state]?.(store, refusal);
     this.banner.hidden = !message || isStarting;
     if (message && !isStarting) this.#showBanner(message);
     else this.#shown = '';
@@ -65,9 +67,8 @@ export class Status {
   }
 
   #notes(store) {
-    const scorers = store.replicas.filter((replica) => replica.kind === 'scorer');
-    note(this.noScorer, scorers.length > 0 && scorers.every((replica) => replica.state === 'away'),
-      ['No scorer answers:', 'payments wait in Kafka and nothing is lost.', 'docker compose up -d scorer']);
+    note(this.noScorer, store.scorers.length > 0 && !store.hasScorer,
+      ['No scorer answers:', 'payments wait in Kafka and nothing is lost. The lag is that of their group in Kafka, the models are those of the latest records.', 'docker compose up -d scorer']);
     note(this.otherLayouts, store.otherLayouts.length > 0, differing(store));
     note(this.modelRefused, store.modelRefused,
       ['A model was refused:', 'the active one on disk is damaged or not trusted, so a previous one scores.', 'docker compose run --rm cli model list']);
@@ -101,6 +102,6 @@ function fill(node, [strong, text, ...commands]) {
 }
 
 function title(state, summary) {
-  if (state !== 'reading' || !summary) return `${state === 'away' || state === 'offline' ? '⚠ ' : ''}${PILLS[state]} · fraudstream`;
-  return `${pace(summary.rate).join('')} · ${percent(summary.fraudRate)} flagged · fraudstream`;
+  if (state !== 'reading' || !summary) return `${['away', 'offline', 'refused'].includes(state) ? '⚠ ' : ''}${PILLS[state]} · fraudstream`;
+  return `${pace(summary.rate).join('')} · ${percent(summary.flaggedShare)} flagged · fraudstream`;
 }

@@ -1,20 +1,27 @@
 // State of the page: the window's seconds, and the latest values of all else.
 
-const SERIES = ['approve', 'review', 'block', 'dead', 'p50', 'p99', 'lag'];
+const COUNTED = ['approve', 'review', 'block', 'dead'];
+const SERIES = [...COUNTED, 'p50', 'p99', 'lag'];
 const FLAGGED_KEPT = 500;
 const DEAD_LETTERS_KEPT = 100;
+const SHORTEST_SPAN = 60;
+
+/** Sorts payments: those of a history arrive partition by partition. */
+const newestFirst = (payments) => payments.toSorted((a, b) => (a.scored_at < b.scored_at ? 1 : a.scored_at > b.scored_at ? -1 : 0)).slice(0, FLAGGED_KEPT);
 
 /** Holds the 15-minute window and merges each event of the server into it. */
 export class Store {
   loaded = false;
   replays = 0;
+  /** Number of changes of the decision rules. */
+  rulesVersion = 0;
 
   /** Replaces the whole state. */
   snapshot(message) {
     this.size = message.window_s;
     this.now = message.now;
     this.series = Object.fromEntries(SERIES.map((name) => [name, new Array(this.size).fill(null)]));
-    this.flagged = message.flagged.slice(0, FLAGGED_KEPT);
+    this.flagged = newestFirst(message.flagged);
     this.deadLetters = message.dead_letters.slice(0, DEAD_LETTERS_KEPT);
     this.schema = message.schema;
     this.#take(message);
@@ -25,7 +32,7 @@ export class Store {
   tick(message) {
     this.#advance(message.now);
     // New arrays each time, so that a held table keeps the rows that it shows.
-    if (message.flagged.length) this.flagged = [...message.flagged, ...this.flagged].slice(0, FLAGGED_KEPT);
+    if (message.flagged.length) this.flagged = newestFirst([...message.flagged, ...this.flagged]);
     if (message.dead_letters.length) {
       this.deadLetters = [...message.dead_letters, ...this.deadLetters].slice(0, DEAD_LETTERS_KEPT);
     }
@@ -36,6 +43,22 @@ export class Store {
   /** First second of the window. */
   get first() {
     return this.now - this.size + 1;
+  }
+
+  /** The seconds that the time axes show: from the first payment or dead letter of the window until now, and at least a minute. */
+  get span() {
+    const from = this.begins ?? this.first;
+    return { from, to: Math.max(this.now + 1, from + SHORTEST_SPAN) };
+  }
+
+  /** The known scorers. */
+  get scorers() {
+    return this.replicas.filter((replica) => replica.kind === 'scorer');
+  }
+
+  /** Whether any scorer answers. */
+  get hasScorer() {
+    return this.scorers.some((scorer) => scorer.state !== 'away');
   }
 
   /** Returns the sum of a series over the window, or over its last `seconds`. */
@@ -71,6 +94,11 @@ export class Store {
     this.now = now;
   }
 
+  #begins() {
+    const at = this.series.approve.findIndex((_, i) => COUNTED.some((name) => this.series[name][i] > 0));
+    return at < 0 ? null : this.first + at;
+  }
+
   #take(message) {
     const start = message.series.first - this.first;
     for (const name of SERIES) {
@@ -79,6 +107,7 @@ export class Store {
         if (at >= 0 && at < this.size) this.series[name][at] = value;
       });
     }
+    this.begins = this.#begins();
     this.kafka = message.kafka;
     this.historySince = message.history_since;
     this.sampling = message.sampling;
@@ -87,10 +116,12 @@ export class Store {
     this.models = message.models;
     this.agreement = message.agreement;
     this.modelRefused = message.model_refused;
+    if (JSON.stringify(this.rules) !== JSON.stringify(message.rules)) this.rulesVersion += 1;
     this.rules = message.rules;
     this.otherLayouts = message.other_layouts;
     this.replicas = message.replicas;
     this.drift = message.drift;
+    this.driftWaiting = message.drift_waiting;
     this.leftOut = message.flagged_left_out ?? 0;
   }
 }

@@ -5,17 +5,18 @@ import { address } from './address.js';
 // A buffering proxy delivers events in groups, seconds apart: this is not an outage.
 const SILENCE_MS = 15_000;
 const RETRY_MS = 2_000;
+const REFUSED_RETRY_MS = 10_000;
 const HIDDEN_MS = 60_000;
 
-/** Listens to the server's events; calls back with each event, and when the connection is lost. */
+/** Listens to the server's events; calls back with each event, and when the connection is refused or lost. */
 export class Stream {
   #source = null;
   #receivedAt = 0;
   #hiddenSince = null;
   #retry = null;
 
-  constructor({ onSnapshot, onTick, onOffline }) {
-    this.callbacks = { snapshot: onSnapshot, tick: onTick, offline: onOffline };
+  constructor({ onSnapshot, onTick, onRefused, onOffline }) {
+    this.callbacks = { snapshot: onSnapshot, tick: onTick, refused: onRefused, offline: onOffline };
     this.#connect();
     setInterval(() => this.#watch(), 1_000);
     document.addEventListener('visibilitychange', () => this.#visibility());
@@ -28,6 +29,10 @@ export class Stream {
     this.#receivedAt = Date.now();
     source.addEventListener('snapshot', (event) => this.#receive('snapshot', event));
     source.addEventListener('tick', (event) => this.#receive('tick', event));
+    source.addEventListener('refused', (event) => {
+      this.#receive('refused', event);
+      this.#retryIn(REFUSED_RETRY_MS);
+    });
     // The browser's own reconnection stops after an HTTP error, such as a proxy's 502.
     source.addEventListener('error', () => this.#lost());
   }
@@ -38,9 +43,13 @@ export class Stream {
   }
 
   #lost() {
-    this.#close();
     this.callbacks.offline();
-    this.#retry = setTimeout(() => this.#connect(), RETRY_MS);
+    this.#retryIn(RETRY_MS);
+  }
+
+  #retryIn(ms) {
+    this.#close();
+    this.#retry = setTimeout(() => this.#connect(), ms);
   }
 
   #close() {

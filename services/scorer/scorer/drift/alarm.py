@@ -8,7 +8,7 @@ import structlog
 from fraudstream.model.drift_reference import Finding, Reference
 from fraudstream.runtime.log_on_change import LogOnChange
 from fraudstream.timestamps import rfc3339
-from scorer.drift.watch import Change, Drift
+from scorer.drift.watch import LEAST, Change, Drift
 from scorer.scoring import Outcome
 
 
@@ -18,6 +18,7 @@ class DriftAlarm:
     def __init__(self) -> None:
         self._reference: Reference | None = None
         self._drift: Drift | None = None
+        self._has_begun = False
         self._log = structlog.get_logger()
         self._not_measured = LogOnChange(self._log.info, "drift not measured")
 
@@ -26,8 +27,16 @@ class DriftAlarm:
         """The last finding of each field, and whether it drifts; empty until there are enough payments."""
         return self._drift.findings if self._drift else {}
 
+    @property
+    def progress(self) -> tuple[int, int]:
+        """Numbers of payments in the current comparison, and from which drift is measured; 0, 0 if it never is."""
+        if self._drift:
+            return self._drift.payments, LEAST
+        return (0, 0) if self._has_begun else (0, LEAST)  # before the first cycle the reference is not known
+
     def cycle(self, outcomes: Sequence[Outcome], reference: Reference | None) -> None:
         """Add the payments of a committed cycle; a changed reference discards all earlier ones."""
+        self._has_begun = True
         reason = None if reference is not None else "the model's manifest has no reference"
         self._not_measured.report(reason, action="retrain the model")
         if reference is not self._reference:

@@ -15,6 +15,8 @@ Integers = NDArray[np.int64]
 
 WINDOW = 2_500
 """Number of payments in a comparison."""
+LEAST = 500
+"""Number of payments from which the first ones are compared, while the window fills: the limit is higher for fewer."""
 BLOCK = 250
 """Number of payments between comparisons: fewer would add cost, but little information."""
 
@@ -34,7 +36,7 @@ class Drift:
 
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
-        self._window = Window(WINDOW)
+        self._window = Window(WINDOW, LEAST)
         self._days = Days()
         self._alarms: dict[str, _Alarm] = {}
         self._waiting: list[tuple[Floats, Floats, Integers]] = []
@@ -43,6 +45,11 @@ class Drift:
     def findings(self) -> Mapping[str, tuple[Finding, bool]]:
         """The last finding of each field, and whether it drifts."""
         return {name: (alarm.last, alarm.on) for name, alarm in self._alarms.items() if alarm.last}
+
+    @property
+    def payments(self) -> int:
+        """Number of payments taken, up to those of a comparison."""
+        return self._window.count + sum(len(waiting) for _, waiting, _ in self._waiting)
 
     def take(self, matrix: Floats, scores: Floats, timestamps_ms: Integers) -> list[Change]:
         """Add payments; return the changes. `matrix` is encoded, `timestamps_ms` are Kafka's."""

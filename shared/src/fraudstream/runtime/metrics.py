@@ -188,6 +188,13 @@ class ScorerMetrics(ServiceMetrics):
             "fraudstream_challenger_agreed",
             "Payments for which a challenger made the same decision as the active model.",
         )
+        self.drift_payments = self._gauge(
+            "fraudstream_drift_payments", "Payments that are compared with the history, once there are enough."
+        )
+        self.drift_least_payments = self._gauge(
+            "fraudstream_drift_least_payments",
+            "Payments from which drift is measured; 0 if the model has no history to compare with.",
+        )
         self.drift_psi = self._gauge(
             "fraudstream_drift_psi", "Population stability index of a field against the history.", "field"
         )
