@@ -191,12 +191,18 @@ def test_third_party_images_are_pinned() -> None:
 
 
 def test_dockerfile() -> None:
-    """The Dockerfile has two stages on one pinned base, hashed dependencies, a numeric user and a command by `exec`."""
+    """The Dockerfile has one pinned base, hashed dependencies, a numeric user and a command by `exec`."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^FROM ([^\s@]+)", text, re.MULTILINE) == ["python:3.13-slim"] * 2
+    assert re.findall(r"^FROM ([^\s@]+)", text, re.MULTILINE) == [
+        "python:3.13-slim",
+        "tools",
+        "tools",
+        "python:3.13-slim",
+    ]
     assert re.findall(r"^USER (.*)$", text, re.MULTILINE) == ["10001:10001"]
     assert text.rstrip().endswith('CMD ["sh", "-c", "exec python -m $SERVICE"]')
     installs = re.findall(r"\bpip .*?install .*", text)
+    assert len(installs) == 3
     assert all("--require-hashes" in line or "--no-deps" in line for line in installs), installs
 
 
