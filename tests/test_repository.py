@@ -20,7 +20,8 @@ OWN_KAFKA = (ROOT / "docker-compose.own-kafka.yml").read_text(encoding="utf-8")
 POSTGRES_PORT = (ROOT / "docker-compose.postgres-port.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 JAVA = {"zookeeper", "kafka"}
-OURS = sorted(SERVICES.keys() - JAVA - {"prometheus", "postgres"})
+MONITORING = {"prometheus", "alertmanager", "grafana"}
+OURS = sorted(SERVICES.keys() - JAVA - MONITORING - {"postgres"})
 IMAGES = ("producer", "scorer", "trainer", "dashboard", "archiver")
 GROUPS = [group for group in vars(settings).values() if isinstance(group, type) and issubclass(group, Settings)]
 # settings whose default in Compose is not the library's
@@ -37,6 +38,7 @@ PORTS = {
     "kafka": ["127.0.0.1:${KAFKA_HOST_PORT:-29092}:29092"],
     "dashboard": ["127.0.0.1:${DASHBOARD_PORT:-8080}:${DASHBOARD_PORT:-8080}"],
     "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
+    "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"],
 }
 
 
@@ -95,7 +97,7 @@ def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_services_scale_and_publish_no_other_ports(name: str) -> None:
-    """No service has a container name, which would forbid a second replica; three publish ports, on this host only."""
+    """No service has a container name, which would forbid a second replica; four publish ports, on this host only."""
     service = SERVICES[name]
     assert "container_name" not in service
     assert service.get("ports", []) == PORTS.get(name, [])
@@ -185,7 +187,13 @@ def test_secrets_stay_on_this_machine() -> None:
 def test_third_party_images_are_pinned() -> None:
     """Third-party images have a version tag, never `latest`; `make pin-images` adds a digest."""
     foreign = {service["image"].partition("@")[0] for service in SERVICES.values() if "build" not in service}
-    assert foreign == {"confluentinc/cp-zookeeper:7.9.1", "confluentinc/cp-kafka:7.9.1", "prom/prometheus:v3.5.0"}
+    assert foreign == {
+        "confluentinc/cp-zookeeper:7.9.1",
+        "confluentinc/cp-kafka:7.9.1",
+        "prom/prometheus:v3.5.0",
+        "prom/alertmanager:v0.28.1",
+        "grafana/grafana:12.1.1",
+    }
     postgres = (ROOT / "services/postgres/Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^FROM ([^\s@]+)", postgres, re.MULTILINE) == ["postgres:17"]
 
