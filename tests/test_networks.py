@@ -32,7 +32,7 @@ def test_each_network_has_its_members() -> None:
         "metrics": {"scorer", "producer", "archiver", "dashboard", "prometheus"},
         "database": {"archiver", "postgres", "archive", "erase"},
         "kafka-host": {"kafka"},
-        "web": {"dashboard", "prometheus"},
+        "web": {"dashboard", "prometheus", "alertmanager", "grafana"},
         "outside": {"archiver", "archive", "erase"},
     }
     assert {name for name, joined in memberships(STACK).items() if not joined} == NO_NETWORK
@@ -42,7 +42,7 @@ def test_access_to_the_outside_only_where_needed() -> None:
     """Networks are internal, except those of published ports and of an external database or Kafka."""
     assert _names() - internal(STACK) == {"kafka-host", "web", "outside"}
     out = {name for name, joined in memberships(STACK).items() if joined - internal(STACK)}
-    assert out == {"kafka", "archiver", "dashboard", "prometheus", "archive", "erase"}
+    assert out == {"kafka", "archiver", "dashboard", "prometheus", "alertmanager", "grafana", "archive", "erase"}
 
 
 @pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)

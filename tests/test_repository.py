@@ -20,7 +20,8 @@ OWN_KAFKA = (ROOT / "docker-compose.own-kafka.yml").read_text(encoding="utf-8")
 POSTGRES_PORT = (ROOT / "docker-compose.postgres-port.yml").read_text(encoding="utf-8")
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(COMPOSE)["services"]
 JAVA = {"zookeeper", "kafka"}
-OURS = sorted(SERVICES.keys() - JAVA - {"prometheus", "postgres"})
+MONITORING = {"prometheus", "alertmanager", "grafana"}
+OURS = sorted(SERVICES.keys() - JAVA - MONITORING - {"postgres"})
 IMAGES = ("producer", "scorer", "trainer", "dashboard", "archiver")
 GROUPS = [group for group in vars(settings).values() if isinstance(group, type) and issubclass(group, Settings)]
 # settings whose default in Compose is not the library's
@@ -37,6 +38,7 @@ PORTS = {
     "kafka": ["127.0.0.1:${KAFKA_HOST_PORT:-29092}:29092"],
     "dashboard": ["127.0.0.1:${DASHBOARD_PORT:-8080}:${DASHBOARD_PORT:-8080}"],
     "prometheus": ["127.0.0.1:${PROMETHEUS_PORT:-9090}:9090"],
+    "grafana": ["127.0.0.1:${GRAFANA_PORT:-3000}:3000"],
 }
 
 
@@ -95,7 +97,7 @@ def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVICES)
 def test_services_scale_and_publish_no_other_ports(name: str) -> None:
-    """No service has a container name, which would forbid a second replica; three publish ports, on this host only."""
+    """No service has a container name, which would forbid a second replica; four publish ports, on this host only."""
     service = SERVICES[name]
     assert "container_name" not in service
     assert service.get("ports", []) == PORTS.get(name, [])
@@ -126,8 +128,17 @@ def test_long_running_services_have_health_checks() -> None:
     """Each has a health check, and services that wait for another one wait for its health or its end."""
     for name in ("zookeeper", "kafka", "scorer", "producer", "dashboard", "archiver", "postgres"):
         assert SERVICES[name]["healthcheck"]["test"]
-    conditions = [wait["condition"] for service in SERVICES.values() for wait in service.get("depends_on", {}).values()]
-    assert set(conditions) == {"service_healthy", "service_completed_successfully"}
+    waits = {
+        (name, other): wait["condition"]
+        for name, service in SERVICES.items()
+        for other, wait in service.get("depends_on", {}).items()
+    }
+    assert {wait for wait, condition in waits.items() if condition == "service_started"} == {
+        ("kafka", "zookeeper"),  # its image waits itself, and commands too, also for a Kafka that has been paused
+        ("cli", "kafka"),
+        ("erase", "kafka"),
+    }
+    assert set(waits.values()) == {"service_started", "service_healthy", "service_completed_successfully"}
 
 
 def test_kafkas_data_is_in_named_volumes() -> None:
@@ -176,18 +187,30 @@ def test_secrets_stay_on_this_machine() -> None:
 def test_third_party_images_are_pinned() -> None:
     """Third-party images have a version tag, never `latest`; `make pin-images` adds a digest."""
     foreign = {service["image"].partition("@")[0] for service in SERVICES.values() if "build" not in service}
-    assert foreign == {"confluentinc/cp-zookeeper:7.9.1", "confluentinc/cp-kafka:7.9.1", "prom/prometheus:v3.5.0"}
+    assert foreign == {
+        "confluentinc/cp-zookeeper:7.9.1",
+        "confluentinc/cp-kafka:7.9.1",
+        "prom/prometheus:v3.5.0",
+        "prom/alertmanager:v0.28.1",
+        "grafana/grafana:12.1.1",
+    }
     postgres = (ROOT / "services/postgres/Dockerfile").read_text(encoding="utf-8")
     assert re.findall(r"^FROM ([^\s@]+)", postgres, re.MULTILINE) == ["postgres:17"]
 
 
 def test_dockerfile() -> None:
-    """The Dockerfile has two stages on one pinned base, hashed dependencies, a numeric user and a command by `exec`."""
+    """The Dockerfile has one pinned base, hashed dependencies, a numeric user and a command by `exec`."""
     text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
-    assert re.findall(r"^FROM ([^\s@]+)", text, re.MULTILINE) == ["python:3.13-slim"] * 2
+    assert re.findall(r"^FROM ([^\s@]+)", text, re.MULTILINE) == [
+        "python:3.13-slim",
+        "tools",
+        "tools",
+        "python:3.13-slim",
+    ]
     assert re.findall(r"^USER (.*)$", text, re.MULTILINE) == ["10001:10001"]
     assert text.rstrip().endswith('CMD ["sh", "-c", "exec python -m $SERVICE"]')
     installs = re.findall(r"\bpip .*?install .*", text)
+    assert len(installs) == 3
     assert all("--require-hashes" in line or "--no-deps" in line for line in installs), installs
 
 

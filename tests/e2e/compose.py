@@ -41,9 +41,9 @@ class Stack:
         self.folder = folder
         self.settings: dict[str, str] = {}
         self.project = project
-        variables = ("KAFKA_HOST_PORT", "DASHBOARD_PORT", "PROMETHEUS_PORT", "POSTGRES_HOST_PORT")
+        variables = ("KAFKA_HOST_PORT", "DASHBOARD_PORT", "PROMETHEUS_PORT", "GRAFANA_PORT", "POSTGRES_HOST_PORT")
         self._ports = {name: Port.reserve() for name in variables}
-        kafka, page, prometheus, postgres = (port.number for port in self._ports.values())
+        kafka, page, prometheus, _, postgres = (port.number for port in self._ports.values())
         self.bootstrap, self.page = f"127.0.0.1:{kafka}", f"http://127.0.0.1:{page}"
         self.prometheus = f"http://127.0.0.1:{prometheus}"
         self.postgres = f"host=127.0.0.1 port={postgres}"

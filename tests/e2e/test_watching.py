@@ -4,12 +4,20 @@ import json
 import re
 import urllib.request
 from typing import Any
+from urllib.parse import urlencode
 
+from tests.boards import expressions
 from tests.e2e.compose import Stack
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import snapshot
 
 REPLICAS, PARTITIONS = 4, 6
+WATCHED = ("producer", "archiver", "dashboard", "prometheus")
+MAY_BE_EMPTY = {  # without dead letters, alerts or a limit of the reviewers
+    "sum by (reason) (rate(fraudstream_dead_letters_total[1m])) > 0",
+    "count by (alertname, severity, alertstate) (ALERTS)",
+    "fraudstream:review_capacity:max",
+}
 OURS = ("scorer", "producer", "dashboard", "archiver")
 MEGABYTES = {"KiB": 2**10 / 1e6, "MiB": 2**20 / 1e6, "GiB": 2**30 / 1e6}
 
@@ -30,13 +38,19 @@ def test_the_page_shows_every_replica(stack: Stack) -> None:
 def test_prometheus_finds_them_and_has_its_rules(stack: Stack) -> None:
     """With the profile, each replica is a target that is up; every rule is loaded and can be evaluated."""
     load = {"PAYMENTS_PER_SECOND": "50"}
-    stack.up("--scale", f"scorer={REPLICAS}", profile="monitoring", **load)
+    stack.up("--scale", f"scorer={REPLICAS}", *WATCHED, profile="monitoring", **load)
     wanted = sorted(["scorer"] * REPLICAS + ["producer", "dashboard", "archiver", "prometheus"])
     wait_until(lambda: _up(stack) == wanted, 60, f"targets are up: {wanted}")
     groups = _ask(f"{stack.prometheus}/api/v1/rules")["data"]["groups"]
     rules = [rule for group in groups for rule in group["rules"]]
     assert len(rules) > 15
     assert [rule["name"] for rule in rules if rule["health"] == "err"] == []
+
+
+def test_the_boards_queries_have_results(stack: Stack) -> None:
+    """Prometheus evaluates each query of the Grafana board; those of payments, services and archive have a result."""
+    stack.up(*WATCHED, profile="monitoring", PAYMENTS_PER_SECOND="50")
+    wait_until(lambda: _without_result(stack) <= MAY_BE_EMPTY, 90, "each query has a result")
 
 
 def test_memory_of_our_services(stack: Stack) -> None:
@@ -49,6 +63,12 @@ def test_memory_of_our_services(stack: Stack) -> None:
     ours = {name: size for name, size in used.items() if any(f"-{service}-" in name for service in OURS)}
     assert len(ours) == len(OURS)
     assert sum(ours.values()) <= 600, ours
+
+
+def _without_result(stack: Stack) -> set[str]:
+    """Return the queries of the board that select nothing now."""
+    urls = {query: f"{stack.prometheus}/api/v1/query?{urlencode({'query': query})}" for query in expressions()}
+    return {query for query, url in urls.items() if not _ask(url)["data"].get("result")}
 
 
 def _ready(stack: Stack) -> list[str]:

@@ -7,25 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
-
-from fraudstream.runtime.metrics import (
-    ArchiverMetrics,
-    DashboardMetrics,
-    ProducerMetrics,
-    ScorerMetrics,
-    ServiceMetrics,
-)
+from tests.series import PROMETHEUS_ITSELF, SERVICES, exposed, filters, label_values, selected
 
 FOLDER = Path(__file__).parents[2] / "services/prometheus"
-SERVICES: dict[str, type[ServiceMetrics]] = {
-    "scorer": ScorerMetrics,
-    "producer": ProducerMetrics,
-    "dashboard": DashboardMetrics,
-    "archiver": ArchiverMetrics,
-}
-PROMETHEUS_ITSELF = re.compile(r"up|process_\w+")
-SUFFIXES = {"counter": ("_total",), "histogram": ("_bucket", "_count", "_sum")}
-WORDS = {"and", "or", "unless", "offset", "by", "without", "on", "ignoring", "bool"}
 TEXTS = {"summary", "description", "action"}
 
 
@@ -39,20 +23,6 @@ ALERTS: dict[str, dict[str, Any]] = {rule["alert"]: rule for rule in RULES if "a
 RECORDED = {rule["record"] for rule in RULES if "record" in rule}
 TESTS: list[dict[str, Any]] = _load("alerts.test.yml")["tests"]
 JOBS = {job["job_name"] for job in _load("prometheus.yml")["scrape_configs"]}
-
-
-def _exposed() -> Iterator[str]:
-    """Return the names of all series that the services expose."""
-    for service in SERVICES.values():
-        for metric in service().registry.collect():
-            yield from (metric.name + suffix for suffix in SUFFIXES.get(metric.type, ("",)))
-
-
-def _selected(expression: str) -> set[str]:
-    """Return the names of all series that `expression` selects."""
-    bare = re.sub(r'"[^"]*"', "", expression)
-    bare = re.sub(r"\{[^}]*\}|\[[^]]*\]|\b(?:by|on|without|ignoring)\s*\([^)]*\)", " ", bare)
-    return set(re.findall(r"(?<![\w:.])[a-zA-Z_:][\w:]*(?![\w:]*\s*\()", bare)) - WORDS
 
 
 def _asserted(test: dict[str, Any]) -> Iterator[tuple[str, bool]]:
@@ -73,35 +43,27 @@ SILENT = {  # throughout, not only until it fires
 def test_names_are_found_in_an_expression() -> None:
     """Functions, labels, durations and quoted text are not taken for series."""
     expression = 'sum by (le) (rate(a_bucket{b="c d"}[5m])) / on (e) f:g:h > 2 * 1e3 and max_over_time(i[2m] offset 4m)'
-    assert _selected(expression) == {"a_bucket", "f:g:h", "i"}
+    assert selected(expression) == {"a_bucket", "f:g:h", "i"}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
 def test_series_in_rules_exist(rule: dict[str, Any]) -> None:
     """A rule selects series of a service, of Prometheus, or recorded ones: with any other, it would never fire."""
-    selected = _selected(rule["expr"])
-    assert selected
-    assert {name for name in selected if not PROMETHEUS_ITSELF.fullmatch(name)} <= set(_exposed()) | RECORDED
+    names = selected(rule["expr"])
+    assert names
+    assert {name for name in names if not PROMETHEUS_ITSELF.fullmatch(name)} <= exposed().keys() | RECORDED
 
 
 def test_recorded_series_are_used() -> None:
     """Every recorded series is used by an alert or by another recorded one."""
-    assert set.union(*(_selected(rule["expr"]) for rule in RULES)) >= RECORDED
+    assert set.union(*(selected(rule["expr"]) for rule in RULES)) >= RECORDED
 
 
 def test_labels_in_rules_exist() -> None:
     """Label values in rules exist: one that no service exposes would select nothing, or exclude nothing."""
-    shown = {
-        (sample.name, label, value)
-        for service in SERVICES.values()
-        for metric in service().registry.collect()
-        for sample in metric.samples
-        for label, value in sample.labels.items()
-    }
-    named = [each for rule in RULES for each in re.findall(r'([\w:]+)\{(\w+)!?="([^"]*)"\}', rule["expr"])]
-    assert len(named) == sum(rule["expr"].count("{") for rule in RULES)
+    named = [each for rule in RULES for each in filters(rule["expr"])]
     assert {value for _, label, value in named if label == "job"} <= JOBS
-    assert {each for each in named if each[1] != "job"} <= shown
+    assert {each for each in named if each[1] != "job"} <= label_values()
 
 
 def test_every_service_is_scraped() -> None:

@@ -61,6 +61,11 @@ class Cluster(Servers):
             raise RuntimeError(f"Kafka {self.line} has no ZooKeeper: mark this test `zookeeper`")
         return self._zookeeper
 
+    @property
+    def zookeeper_address(self) -> str:
+        """The address at which ZooKeeper answers its clients."""
+        return f"127.0.0.1:{self._controllers[0].number}"
+
     def segment(self, topic: str, partition: int) -> Path:
         """Return the file in which the first broker keeps the partition's records, if it has only one segment."""
         (path,) = (self._folder / "kafka-0" / f"{topic}-{partition}").glob("*.log")
