@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from statistics import median
 
 from demo.service_settings import CSV
 from tests.integration.broker.ports import Port
@@ -18,8 +19,8 @@ from trainer import make_data
 
 _HISTORY_ROWS = 2_000
 _START_S, _STOP_S = 120, 60
-_ENOUGH_ROWS = 2_750
-"""Three quarters of a minute at the demo's pace; drift is compared from 2,500 payments on."""
+_ENOUGH_ROWS = 800
+"""Three quarters of a minute at the demo's pace; drift is compared from 500 payments on."""
 _PANELS = ("scores", "dead_reasons", "models", "rules", "replicas", "drift", "flagged", "dead_letters")
 
 
@@ -67,17 +68,16 @@ def rows(folder: Path) -> int:
 
 
 def medians_ms(output: str) -> list[float]:
-    """Return the median latency of each whole 10 s in the scorer's log."""
+    """Return the median latency of each second in the scorer's log."""
     lines = [line.partition(" | ")[2] for line in output.splitlines() if line.startswith("scorer ")]
-    summaries = [entry for entry in map(json.loads, lines) if entry["event"] == "last 10 s"]
-    return [entry["p50_ms"] for entry in summaries[1:]]
+    return [entry["p50_ms"] for entry in map(json.loads, lines) if entry["event"] == "payments scored"]
 
 
 def test_the_demo_as_a_newcomer_starts_it(tmp_path: Path) -> None:
     """All payments are scored, some are dead letters, the page keeps up, and the latency does not grow."""
     with running_demo(tmp_path) as demo:
         demo.wait_until(lambda: ">>> the page: " in demo.output, _START_S, "the page")
-        assert "60 payments per second, 1 % of them malformed" in demo.output
+        assert "20 payments per second, 1 % of them malformed" in demo.output
         found = re.search(r">>> the page: (\S+)", demo.output)
         assert found is not None
         demo.wait_until(lambda: rows(tmp_path) >= _ENOUGH_ROWS, _START_S, "enough payments")
@@ -86,8 +86,8 @@ def test_the_demo_as_a_newcomer_starts_it(tmp_path: Path) -> None:
         demo.wait_until(lambda: all(map(snapshot(found[1]).get, _PANELS)), 8, "data in all panels")
         assert all(payment["reasons"] for payment in snapshot(found[1])["flagged"])
     medians = medians_ms(demo.output)
-    assert len(medians) >= 3
-    assert medians[-1] <= 3 * medians[0] + 50
+    assert len(medians) >= 30
+    assert median(medians[-10:]) <= 3 * median(medians[:10]) + 50
     counted = {name: int(count) for name, count in re.findall(r"^  (\w.*?) +(\d+)  ", demo.output, re.MULTILINE)}
     assert counted.keys() == {"sent", "scored", "dead letters"}
     assert counted["sent"] == counted["scored"] + counted["dead letters"]

@@ -12,11 +12,11 @@ from demo.service_settings import common, pace
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
-        ({}, {"PAYMENTS_PER_SECOND": "60", "MALFORMED_RATE": "0.01"}),
-        ({"PAYMENTS_PER_SECOND": "", "MALFORMED_RATE": ""}, {"PAYMENTS_PER_SECOND": "60", "MALFORMED_RATE": "0.01"}),
+        ({}, {"PAYMENTS_PER_SECOND": "20", "MALFORMED_RATE": "0.01"}),
+        ({"PAYMENTS_PER_SECOND": "", "MALFORMED_RATE": ""}, {"PAYMENTS_PER_SECOND": "20", "MALFORMED_RATE": "0.01"}),
         ({"PAYMENTS_PER_SECOND": "2"}, {"MALFORMED_RATE": "0.01"}),
         ({"PAYMENT_INTERVAL_S": "3", "MALFORMED_RATE": "0"}, {}),
-        ({"PAYMENTS_FILE": "mine.csv"}, {"PAYMENTS_PER_SECOND": "60"}),
+        ({"PAYMENTS_FILE": "mine.csv"}, {"PAYMENTS_PER_SECOND": "20"}),
     ],
 )
 def test_settings_of_the_user_win(env: Mapping[str, str], expected: Mapping[str, str]) -> None:

@@ -8,8 +8,8 @@ from fraudstream.runtime.settings import GeneratorSettings, KafkaSettings
 
 FOLDER = Path("outputs/demo")
 CSV = FOLDER / "fraud_scores_stream.csv"
-# drift is compared from 2,500 payments on: the page has data in all panels within a minute
-_PER_SECOND = "60"
+# drift is compared from 500 payments on: the page has data in all panels within a minute
+_PER_SECOND = "20"
 _MALFORMED_RATE = "0.01"
 
 

@@ -39,7 +39,6 @@ class Narration:
 
     def cycle(self, outcomes: Sequence[Outcome], duration_s: float) -> None:
         """Log a committed cycle, or count it in the line of this second."""
-        self.tick()
         count = sum(len(outcome.scored) + len(outcome.invalid) for outcome in outcomes)
         if not self._is_fast and self._has_lines(count):
             self._log_each(outcomes)

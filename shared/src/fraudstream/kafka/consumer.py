@@ -15,16 +15,15 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import (
     CommitFailedError,
     InconsistentGroupProtocolError,
-    KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
 
-from fraudstream.kafka.allowance import Fetched, fetch
+from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.connection import BROKEN, client_options
 from fraudstream.kafka.fetch_gate import FetchGate
 from fraudstream.kafka.group_requests import Membership
-from fraudstream.kafka.reading import fingerprint_at, is_behind, offset_after, undecoded_batch
+from fraudstream.kafka.reading import fingerprint_at, offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import Log
 from fraudstream.record import Record, Unreadable
@@ -130,7 +129,7 @@ class InputConsumer:
         self.fetch_ahead()
         try:
             with self._rights.needed():
-                records = await self._fetch_all(timeout_ms, max_records)
+                records = await fetch(self._consumer, timeout_ms=timeout_ms, max_records=max_records)
         except NoOffsetForPartitionError:
             return {}  # the owner is about to seek
         except OffsetOutOfRangeError as error:
@@ -138,27 +137,6 @@ class InputConsumer:
         if self._gate and sum(map(len, records.values())) < max_records // _SMALL_SHARE:
             self._gate.close()
         return {place.partition: some for place, all_ in records.items() if (some := self._stop_undecoded(place, all_))}
-
-    async def _fetch_all(self, timeout_ms: int, max_records: int) -> Fetched:
-        """Return the records of one fetch, and of more fetches from the mock: it answers each with small batches."""
-        fetched = await fetch(self._consumer, timeout_ms=timeout_ms, max_records=max_records)
-        while not self._wakes_fetches and self._is_behind(fetched):
-            left = max_records - sum(map(len, fetched.values()))
-            try:
-                more = await fetch(self._consumer, timeout_ms=_POLL_MS, max_records=left) if left > 0 else {}
-            except KafkaError:
-                break  # the next fetch raises it again; the records fetched so far must not be lost
-            if not more:
-                break
-            fetched = {one: [*fetched.get(one, ()), *more.get(one, ())] for one in fetched.keys() | more.keys()}
-        return fetched
-
-    def _is_behind(self, fetched: Fetched) -> bool:
-        return any(
-            is_behind(self._consumer, place, records[-1].offset + 1)
-            for place, records in fetched.items()
-            if place in self._consumer.assignment() and not undecoded_batch(records[-1])
-        )
 
     def fetch_ahead(self) -> None:
         """Begin to fetch the records that the next `fetch` returns, unless a fetch has begun."""
