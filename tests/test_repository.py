@@ -90,8 +90,10 @@ def test_every_setting_can_be_set_in_compose() -> None:
 
 @pytest.mark.parametrize("name", OURS)
 def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
-    """Containers get `NAME: ${NAME:-default}`, never under another name."""
-    for variable, value in SERVICES[name].get("environment", {}).items():
+    """Containers get `NAME: ${NAME:-default}`, never under another name; and the name of the wrapper."""
+    environment = dict(SERVICES[name].get("environment", {}))
+    assert environment.pop("FRAUDSTREAM_COMMAND", "./fraudstream") == "./fraudstream"
+    for variable, value in environment.items():
         assert re.fullmatch(rf"\$\{{{variable}:-[^}}]*\}}", value), variable
 
 
