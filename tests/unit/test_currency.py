@@ -13,7 +13,7 @@ def test_amounts(currency: str) -> None:
 
 
 def test_amounts_without_currency() -> None:
-    """An empty setting is no currency."""
+    """An empty setting shows none."""
     assert CurrencySettings.from_env({"CURRENCY": ""}).format("12.50") == "12.50"
 
 
