@@ -2,6 +2,7 @@
 
 import re
 import shlex
+import signal
 import subprocess
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -12,7 +13,7 @@ from tests.e2e.compose import Stack
 from tests.e2e.terminal import Terminal
 
 _COMMAND_S, _START_S, _STOP_S = 120, 240, 90
-_INTERRUPTED = (0, 1, 2, 130)  # as Compose, its command and make report Ctrl-C
+_INTERRUPTED = (0, 1, 2, 130, -signal.SIGINT)  # as Compose, a command, make and the shell end with Ctrl-C
 _UP = re.compile(r"docker compose .*\bup\b(?!.*\s(-d|--detach|--wait)\b)")
 _STREAMS = re.compile(r"docker compose logs (-f|--follow)\b|make demo\b")
 _SCORED = re.compile(r"\b(approve|review|block|scored)\b(?!-)", re.IGNORECASE)
@@ -45,7 +46,7 @@ class Reader:
     def start(self) -> None:
         """Start the stack, with some load, unless it runs."""
         if self._first is None or self._first.ended:
-            self._stack.up("--no-recreate", **_LOAD)
+            self._stack.compose("up", "--detach", "--no-recreate", timeout_s=_START_S, **_LOAD)
             self._stack.wait_for_rows(1, timeout_s=_START_S)
 
     def leave(self) -> None:
