@@ -17,6 +17,7 @@ _INTERRUPTED = (0, 1, 2, 130, -signal.SIGINT)  # as Compose, a command, make and
 _UP = re.compile(r"docker compose .*\bup\b(?!.*\s(-d|--detach|--wait)\b)")
 _STREAMS = re.compile(r"docker compose logs (-f|--follow)\b|make demo\b")
 _SCORED = re.compile(r"\b(approve|review|block|scored)\b(?!-)", re.IGNORECASE)
+_ATTACHED = b"Attaching to "
 _LOAD = {"PAYMENTS_PER_SECOND": "20", "MALFORMED_RATE": "0.01"}
 
 
@@ -65,12 +66,13 @@ class Reader:
     def _start(self, text: str) -> None:
         """Leave the first terminal's stack, and start another one there; wait for new scores and the page."""
         self.leave()
-        before = self._changed_ns()
-        self._first = Terminal(text, self._stack.folder, self._stack.variables())
+        first = self._first = Terminal(text, self._stack.folder, self._stack.variables())
         try:
-            self._first.wait_until(lambda: self._changed_ns() > before and self._stack.rows() > 0, _START_S)
-            self._first.wait_until(self._page_answers, _START_S)
-            assert not self._first.ended, self._first.shown()
+            first.wait_until(lambda: _ATTACHED in first.output, _START_S)  # a stack that ran before is replaced
+            before = self._changed_ns()
+            first.wait_until(lambda: self._changed_ns() > before and self._stack.rows() > 0, _START_S)
+            first.wait_until(self._page_answers, _START_S)
+            assert not first.ended, first.shown()
         except BaseException:
             self.leave()
             raise

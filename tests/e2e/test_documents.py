@@ -36,6 +36,7 @@ def reader(make_stack: MakeStack) -> Iterator[tuple[Stack, Reader]]:
     reader = Reader(stack)
     yield stack, reader
     reader.leave()
+    stack.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
 
 
 @pytest.mark.parametrize("name", BLOCKS)
