@@ -1,5 +1,6 @@
 """A reader of the documents, who types their commands: one terminal for the stack, another one for all else."""
 
+import json
 import re
 import shlex
 import signal
@@ -11,6 +12,7 @@ from tests.documents.blocks import Block, commands
 from tests.documents.files import ROOT
 from tests.e2e.compose import Stack
 from tests.e2e.terminal import Terminal
+from tests.integration.broker.deadline import wait_until
 
 _COMMAND_S, _START_S, _STOP_S = 120, 240, 90
 _INTERRUPTED = (0, 1, 2, 130, -signal.SIGINT)  # as Compose, a command, make and the shell end with Ctrl-C
@@ -34,9 +36,13 @@ class Reader:
         for word, value in words.items():
             if re.search(rf"\b{word}\b", text):
                 text = re.sub(rf"\b{word}\b", shlex.quote(value()), text)
+        if re.search(r"\bmake |\.venv/", text):
+            _prepare_environment(self._stack)
         streams = [one for one in commands(text) if _UP.search(one) or _STREAMS.search(one)]
         if not streams:
             self._type(text)
+            if " up " in text:
+                wait_until(self._is_ready, _START_S, f"all services are ready after: {text}")
             return
         assert streams == commands(text)[-1:], f"{block.document}:{block.line}: nothing can follow {streams[0]}"
         if _STREAMS.search(streams[0]):
@@ -79,14 +85,17 @@ class Reader:
 
     def _watch(self, text: str) -> None:
         """Run a command that writes without end until it has written about a scored payment."""
-        if text.startswith("make"):
-            _prepare_environment(self._stack)
         terminal = Terminal(text, self._stack.folder, self._stack.variables())
         try:
             terminal.wait_until(lambda: bool(_SCORED.search(terminal.shown())), _START_S)
             assert _SCORED.search(terminal.shown()), terminal.shown()
         finally:
             _end(terminal)
+
+    def _is_ready(self) -> bool:
+        """Return whether each container that has a health check is healthy."""
+        lines = self._stack.compose("ps", "--format", "json").splitlines()
+        return {json.loads(line)["Health"] for line in lines} <= {"", "healthy"}
 
     def _changed_ns(self) -> int:
         return self._stack.csv.stat().st_mtime_ns if self._stack.csv.exists() else 0
