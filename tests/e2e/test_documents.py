@@ -82,10 +82,15 @@ def _words(stack: Stack) -> Words:
 
 
 def _another_version(stack: Stack) -> str:
-    """Return a version that is not active."""
-    listed = stack.compose("run", "--rm", "-T", "cli", "model", "list").splitlines()[1:]
-    versions = [line.split()[0] for line in listed if not line.startswith("*")]
-    return versions[0]
+    """Return a version that is not active; train one if there is only one."""
+    if len(_versions(stack)) == 1:
+        stack.compose("run", "--rm", "-T", "-e", "COST_OF_REVIEW=10", "trainer")
+    return next(line.split()[0] for line in _versions(stack) if not line.startswith("*"))
+
+
+def _versions(stack: Stack) -> list[str]:
+    """Return the lines of `model list` without its header; the active version's begins with an asterisk."""
+    return stack.compose("run", "--rm", "-T", "cli", "model", "list").splitlines()[1:]
 
 
 def _letter(stack: Stack) -> str:
