@@ -18,8 +18,8 @@ COPY services/$SERVICE/$SERVICE /app/$SERVICE
 RUN chmod -R go=u-w /app && python -m compileall -q /app
 
 FROM python:3.13-slim
-# PYTHONPATH is for the command `fraudstream`, MPLCONFIGDIR for the trainer's plots.
-ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 MPLCONFIGDIR=/tmp/matplotlib
+# PYTHONPATH is for the command `fraudstream`.
+ENV PATH=/venv/bin:$PATH PYTHONPATH=/app PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
 COPY --from=build /venv /venv
 COPY --from=build /app /app
 WORKDIR /app

@@ -103,7 +103,7 @@ def measure(bench: Bench) -> Screen:
         job(bench, "dashboard", partitions=PARTITIONS) as new,
         running(new, METRICS_TARGETS=urlsplit(address(scorer.log, "metrics")).netloc) as process,
     ):
-        url = address(process.log, "dashboard")
+        url = address(process.log, "dashboard ready")
         wait_until(lambda: unhealthy(new.heartbeat()) is None, _READY_S, "the dashboard ready")
         with _viewing(url, 1):
             time.sleep(_SETTLE_S)

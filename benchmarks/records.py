@@ -7,7 +7,10 @@ from fraudstream.dead_letter import Place, dead_letter_headers
 from fraudstream.payment import InvalidPayment
 
 _UNSCORABLE = b'{"payment_id":'
-_WHY = InvalidPayment(reason="invalid_json", detail="Invalid JSON: EOF while parsing a value at line 1 column 14")
+_WHY = InvalidPayment(
+    reason="invalid_json",
+    detail="EOF while parsing a value at line 1 column 14: the value ends too early; send the whole object",
+)
 
 
 class Record(NamedTuple):

@@ -145,16 +145,32 @@ def plan(database: Database, sql: str) -> str:
 
 def first_version(url: str, rows: Sequence[Mapping[str, Any]]) -> None:
     """Create an archive as its first version left it, with these rows of scored payments."""
+    with _of_version(url, "0001") as connection:
+        for name, sql in _PREVIOUS_VIEWS.items():
+            connection.exec_driver_sql(f"CREATE VIEW {name} AS {sql}")
+        _insert(connection, rows)
+
+
+def second_version(url: str) -> None:
+    """Create an archive as its second version left it, whose view had a `fraud_rate`."""
+    with _of_version(url, "0002") as connection:
+        connection.exec_driver_sql("DROP VIEW hourly_fraud")
+        connection.exec_driver_sql(
+            "CREATE VIEW hourly_fraud AS SELECT scored_at AS hour, 0.1 AS fraud_rate FROM scored_payments"
+        )
+
+
+@contextmanager
+def _of_version(url: str, version: str) -> Iterator[Connection]:
+    """Upgrade a new database to this version, and yield the connection, in the same transaction."""
     kind = address(url)
     engine = DIALECTS[kind.get_backend_name()].engine(kind)
     with engine.connect() as connection, connection.begin():
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         config.attributes["connection"] = connection
-        command.upgrade(config, "0001")
-        for name, sql in _PREVIOUS_VIEWS.items():
-            connection.exec_driver_sql(f"CREATE VIEW {name} AS {sql}")
-        _insert(connection, rows)
+        command.upgrade(config, version)
+        yield connection
     engine.dispose()
 
 

@@ -22,7 +22,7 @@ VARIANTS = {"stack": STACK, "own Kafka": OWN_KAFKA, "Postgres' port": POSTGRES_P
 
 
 def test_each_network_has_its_members() -> None:
-    """Only Kafka reaches ZooKeeper, only the archiver and `erase` reach Postgres; offline services have no network."""
+    """Only Kafka reaches ZooKeeper, only three services reach Postgres; offline services have no network."""
     members = {
         network: {name for name, joined in memberships(STACK).items() if network in joined} for network in _names()
     }
@@ -30,10 +30,10 @@ def test_each_network_has_its_members() -> None:
         "zookeeper": {"zookeeper", "kafka"},
         "kafka": {"kafka", "topics", "scorer", "producer", "archiver", "dashboard", "cli", "erase"},
         "metrics": {"scorer", "producer", "archiver", "dashboard", "prometheus"},
-        "database": {"archiver", "postgres", "erase"},
+        "database": {"archiver", "postgres", "archive", "erase"},
         "kafka-host": {"kafka"},
         "web": {"dashboard", "prometheus"},
-        "outside": {"archiver", "erase"},
+        "outside": {"archiver", "archive", "erase"},
     }
     assert {name for name, joined in memberships(STACK).items() if not joined} == NO_NETWORK
 
@@ -42,7 +42,7 @@ def test_access_to_the_outside_only_where_needed() -> None:
     """Networks are internal, except those of published ports and of an external database or Kafka."""
     assert _names() - internal(STACK) == {"kafka-host", "web", "outside"}
     out = {name for name, joined in memberships(STACK).items() if joined - internal(STACK)}
-    assert out == {"kafka", "archiver", "dashboard", "prometheus", "erase"}
+    assert out == {"kafka", "archiver", "dashboard", "prometheus", "archive", "erase"}
 
 
 @pytest.mark.parametrize("model", VARIANTS.values(), ids=VARIANTS)

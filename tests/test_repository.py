@@ -26,6 +26,7 @@ GROUPS = [group for group in vars(settings).values() if isinstance(group, type) 
 # settings whose default in Compose is not the library's
 COMPOSE_ALONE = {
     "KAFKA_BOOTSTRAP_SERVERS": "kafka:9092",
+    "LOG_COLORS": "always",  # the log of a container is read on a terminal, but not written to one
     "METRICS_HOST": "0.0.0.0",  # noqa: S104 - inside its container
     "METRICS_PORT": "9400",
     "METRICS_HOSTS": "scorer,producer,archiver,dashboard",
@@ -149,11 +150,15 @@ def test_windows_checks_out_the_same_bytes(tmp_path: Path) -> None:
 
 
 def test_own_kafka_replaces_the_bundled_one_everywhere() -> None:
-    """With the override, services that wait for the bundled Kafka wait for all else but that, and read the secrets."""
+    """With the override, services that wait for the bundled Kafka wait for all else but that.
+
+    They read the secrets, as does `archive`: the database's address may be one.
+    """
     override = parse(OWN_KAFKA)["services"]
     waiting = {name: service["depends_on"] for name, service in SERVICES.items() if "depends_on" in service}
     ours = {name for name, waits in waiting.items() if "kafka" in waits} - JAVA
-    assert override.keys() == ours | JAVA
+    assert override.keys() == ours | JAVA | {"archive"}
+    assert override["archive"] == {"volumes": ["./secrets:/app/secrets:ro"]}
     for name in ours:
         left = {one: wait for one, wait in waiting[name].items() if one not in JAVA}
         assert override[name]["depends_on"] == left, name

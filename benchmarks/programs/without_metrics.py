@@ -10,7 +10,6 @@ from fraudstream.runtime.run import run
 from scorer.__main__ import main
 from scorer.cycle_report import CycleReport
 from scorer.gauges import PartitionGauges
-from scorer.summary import Summary
 
 
 def _nothing(*_: object) -> None:
@@ -24,7 +23,6 @@ async def _never(*_: object) -> None:
 RECORDING = (
     (CycleReport, "_count", _nothing),
     (Histogram, "observe", _nothing),
-    (Summary, "tick", _nothing),
     (PartitionGauges, "follow", _never),
 )
 """Owner and name of each recording method, and its replacement."""

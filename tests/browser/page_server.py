@@ -76,7 +76,7 @@ class PageServer:
     def add_dead(self, key: bytes, value: bytes, reason: str, detail: str) -> None:
         """Add a dead letter."""
         headers: list[tuple[str, bytes | None]] = [("dlq.reason", reason.encode()), ("dlq.detail", detail.encode())]
-        headers += [("dlq.partition", b"0"), ("dlq.offset", b"17")]
+        headers += [("dlq.topic", b"payments"), ("dlq.partition", b"0"), ("dlq.offset", b"17")]
         record = Record(5, round(1_000 * time.time()), key=key, value=value, headers=headers)
         self._call(lambda: self.board.add_dead(0, [record], time.time()))
 

@@ -222,11 +222,23 @@ def test_a_dead_letter_of_a_schema_with_secrets_is_masked(make_page: MakePage) -
         page = make_page(served.url)
         page.get_by_test_id("dead-row").click()
         detail = page.get_by_test_id("detail")
-        for text in ("missing_field", "amount: Field required", "28 B", "cli dlq show 0/5 --raw"):
+        for text in ("missing_field", "amount: Field required", "28 B", "./fraudstream dlq show payments/0/17 --raw"):
             expect(detail).to_contain_text(text)
         content = page.content()
         assert "4111111111111111" not in content
         assert "anna@" not in content
+
+
+def test_a_dead_letter_has_its_place_and_the_command_that_exports_it(make_page: MakePage) -> None:
+    """The table and the detail name the letter as the commands do."""
+    with PageServer(default_schema()) as served:
+        served.add_dead(b"key", b"{}", "missing_field", "amount: Field required")
+        page = make_page(served.url)
+        row = page.get_by_test_id("dead-row")
+        expect(row.locator(".place")).to_have_text("payments/0/17")
+        row.click()
+        command = page.get_by_test_id("detail").get_by_test_id("command")
+        expect(command).to_have_text("./fraudstream dlq export payments/0/17 --out outputs/letters.jsonl")
 
 
 @pytest.mark.parametrize("width", [390, 1_440])

@@ -96,8 +96,7 @@ def _versions(stack: Stack) -> list[str]:
 def _letter(stack: Stack) -> str:
     """Return the place of a dead letter."""
     listed = stack.compose("run", "--rm", "-T", "cli", "dlq", "list", "--json", "--last", "1")
-    letter = json.loads(listed.splitlines()[-1])
-    return f"{letter['partition']}/{letter['offset']}"
+    return str(json.loads(listed.splitlines()[-1])["place"])
 
 
 def _forget_settings(stack: Stack) -> None:

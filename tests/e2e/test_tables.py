@@ -23,6 +23,13 @@ def test_sqlite_has_what_the_topic_has(stack: Stack) -> None:
     assert len(rows) == len(set(rows)) > 200
 
 
+def test_the_archive_is_read(stack: Stack) -> None:
+    """The service `archive` prints the archive's views, and all of its payments."""
+    assert "flagged share" in stack.compose("run", "--rm", "-T", "archive", "hourly")
+    exported = stack.compose("run", "--rm", "-T", "archive", "export")
+    assert len(exported.splitlines()) > len(_in_sqlite(stack))
+
+
 def test_a_payment_is_erased(stack: Stack) -> None:
     """One command erases a payment from database and CSV; all other rows stay."""
     rows = _in_sqlite(stack)

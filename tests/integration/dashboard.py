@@ -1,8 +1,10 @@
 """A dashboard process, its HTTP answers, and records for it."""
 
 import json
+import socket
 import urllib.request
 from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -33,7 +35,8 @@ class Dashboard:
     def start(self) -> None:
         """Start the dashboard, or start it again."""
         self.service = Service(self._surroundings.folder, "dashboard", self._settings)
-        self.service.wait_for("dashboard")
+        host = self._settings.get("DASHBOARD_HOST", "127.0.0.1").strip("[]")
+        self.service.wait_until(lambda: _listens(host, self._port.number), 60, "the page is served")
 
     def __enter__(self) -> Self:
         return self
@@ -41,6 +44,13 @@ class Dashboard:
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.service.__exit__(kind, error, trace)
         self._port.release()
+
+
+def _listens(host: str, port: int) -> bool:
+    with suppress(OSError):
+        socket.create_connection((host, port), timeout=1).close()
+        return True
+    return False
 
 
 def now(seconds_ago: int = 0) -> str:

@@ -14,7 +14,7 @@ from archiver import carrying_over
 from archiver.database import Database, address
 from archiver.schema import METADATA
 from fraudstream.errors import FraudstreamError
-from tests.archives import CARDS, DEFAULT, first_version, opened, query, scored_value, write
+from tests.archives import CARDS, DEFAULT, first_version, opened, query, scored_value, second_version, write
 from tests.conftest import Names
 from tests.integration.postgres import Postgres
 
@@ -133,6 +133,35 @@ def test_a_view_of_others_is_not_lost(names: Names, postgres: Postgres) -> None:
         connection.execute("DROP VIEW mine, yours")
     with opened(database_url, DEFAULT) as database:
         assert_carried_over(database)
+
+
+def test_views_of_the_second_version_are_replaced(database_url: str) -> None:
+    """The flagged share is called so, and sums, shares and means are rounded, equally in both databases."""
+    second_version(database_url)
+    payment = {**CLEAN, "payment_id": 7, "amount": 0.1}
+    decisions = [("approve", 0.1), ("review", 0.2), ("block", 0.123456)]
+    values = [
+        scored_value(payment, number, decision=decision, fraud_probability=probability, challenger_probability=0.3)
+        for number, (decision, probability) in enumerate(decisions)
+    ]
+    with opened(database_url, DEFAULT) as database:
+        assert write(database, DEFAULT, values) == 3
+        hours = query(database, "SELECT payments, flagged, flagged_share, amount, amount_blocked FROM hourly_fraud")
+        means = "SELECT mean_probability, challenger_mean_probability, mean_difference FROM model_comparison"
+        assert [float(value) for value in hours[0]] == [3, 2, 0.6667, 0.3, 0.1]
+        assert [float(value) for value in query(database, means)[0]] == [0.1412, 0.3, 0.1588]
+
+
+def test_a_view_of_others_on_a_replaced_view(names: Names, postgres: Postgres) -> None:
+    """In Postgres, a view of others on one of the replaced views stops the upgrade with its name."""
+    database_url = postgres.database(names("archive"))
+    second_version(database_url)
+    with psycopg.connect(database_url) as connection:
+        connection.execute("CREATE VIEW mine AS SELECT fraud_rate FROM hourly_fraud")
+    with pytest.raises(FraudstreamError, match="mine"), opened(database_url) as database, database.transaction():
+        pass
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("SELECT fraud_rate FROM mine").fetchall() == []
 
 
 def test_rights_are_kept(names: Names, postgres: Postgres) -> None:

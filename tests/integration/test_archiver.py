@@ -168,7 +168,7 @@ def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
     with archive.archiver() as first, archive.archiver() as second:
         wait_until(lambda: first.is_ready and second.is_ready, 30, "ready")
         made = [line for service in (first, second) for line in service.lines("schema upgraded")]
-        assert [line["version"] for line in made] == ["0002"]
+        assert [line["version"] for line in made] == ["0003"]
         assert "Traceback" not in first.stop() + second.stop()
     url = archive.url if archive.url.startswith("postgres") else f"sqlite:///{archive.file}"
     with Database(address(url)).transaction() as connection:

@@ -31,6 +31,11 @@ def broken(number: int) -> bytes:
     return json.dumps(fields | {"amount": f"{fields['amount']:.2f}"}).encode()
 
 
+def place(surroundings: Surroundings, partition: int, offsets: int | str) -> str:
+    """Return the place of messages in the input, as the commands accept it."""
+    return f"{surroundings.settings['INPUT_TOPIC']}/{partition}/{offsets}"
+
+
 def send_broken(surroundings: Surroundings) -> None:
     """Send 20 payments with a wrong field, one message that is not text, and a valid payment among them."""
     messages = [
@@ -80,12 +85,19 @@ def test_letters_are_fixed_replayed_and_scored(scored: Surroundings) -> None:
     """Letters are fixed, replayed and scored by commands alone; then nothing is left to replay, verify is clean."""
     send_broken(scored)
     listed = tools.run(scored, "dlq", "list", "--last", "3").output
-    assert "21 dead letters, 21 of them not replayed" in listed
-    assert "amount: Input should be a valid number" in listed
+    assert "21 dead letters, 21 not replayed" in listed
+    listed = tools.run(scored, "dlq", "list", "--reason", "invalid_field").output
+    assert "invalid_field: amount: Input should be a valid number\n" in listed
+    for partition in range(2):
+        assert f"\n  {place(scored, partition, '0-9')}  " in listed
     lines = tools.run(scored, "dlq", "list", "--json", "--reason", "invalid_json").output.splitlines()
     (line,) = map(json.loads, lines)
-    shown = tools.run(scored, "dlq", "show", f"{line['partition']}/{line['offset']}").output
+    shown = tools.run(scored, "dlq", "show", line["place"]).output
+    assert f"dead letter {line['place']}\n" in shown
     assert "\\xff{" in shown
+    own = f"{scored.settings['DLQ_TOPIC']}/{line['partition']}/{line['offset']}"
+    assert f"stored as   {own}\n" in shown
+    assert tools.run(scored, "dlq", "show", own).output == shown
     file = scored.folder / "letters.jsonl"
     tools.run(scored, "dlq", "export", "--out", str(file))
     assert len(file.read_text().splitlines()) == COUNT + 1
@@ -113,7 +125,7 @@ def test_letters_are_fixed_replayed_and_scored(scored: Surroundings) -> None:
     assert scored.assert_each_once() == 2 * COUNT + 2
     tools.assert_well(scored, f"({COUNT + 1} scored, {COUNT + 1} dead letters)", "20 dead letters were replayed")
     assert "20 already replayed" in tools.succeed(scored, *replay)
-    assert "20 dead letters, 0 of them not" in tools.run(scored, "dlq", "list", "--replayed").output
+    assert "20 dead letters, 0 not replayed" in tools.run(scored, "dlq", "list", "--replayed").output
     assert len(replays(scored)) == COUNT
     markers = [record for record in read_all(scored.bootstrap, dlq) if record.value is None]
     assert Counter(record.partition for record in markers) == {0: COUNT // 2, 1: COUNT // 2}
@@ -126,18 +138,18 @@ def test_a_replay_unchanged_comes_back(scored: Surroundings) -> None:
     for answer in (b"n\n", b"\x04"):
         assert replay_with_answer(scored, answer).endswith("[y/N] Nothing was sent.\n")
     assert not replays(scored)
-    assert "1 replayed into" in replay_with_answer(scored, b"y\n", "1/0")
+    assert "1 replayed into" in replay_with_answer(scored, b"y\n", place(scored, 1, 0))
     scored.wait_until_drained()
-    assert "22 dead letters, 21 of them not" in tools.run(scored, "dlq", "list").output
-    assert "1 already replayed" in tools.run(scored, "dlq", "replay", "1/0", "--yes").output
+    assert "22 dead letters, 21 not replayed" in tools.run(scored, "dlq", "list").output
+    assert "1 already replayed" in tools.run(scored, "dlq", "replay", place(scored, 1, 0), "--yes").output
     assert "--again" in tools.run(scored, "dlq", "replay", "--replayed", "--yes").output
     assert len(replays(scored)) == 1
-    tools.succeed(scored, "dlq", "replay", "1/0", "--yes", "--again")
+    tools.succeed(scored, "dlq", "replay", place(scored, 1, 0), "--yes", "--again")
     assert len(replays(scored)) == 2
     scored.wait_until_drained()
     tools.assert_well(scored, "1 dead letters were replayed")
     last = json.loads(tools.run(scored, "dlq", "list", "--json", "--last", "1").output)
-    assert "replay of" in tools.run(scored, "dlq", "show", f"{last['partition']}/{last['offset']}").output
+    assert "replay of" in tools.run(scored, "dlq", "show", last["place"]).output
 
 
 def test_letters_that_can_not_be_replayed_are_left_out(scored: Surroundings) -> None:
@@ -146,7 +158,7 @@ def test_letters_that_can_not_be_replayed_are_left_out(scored: Surroundings) -> 
     scored.wait_until_drained()
     alter_config(scored.bootstrap, scored.settings["INPUT_TOPIC"], {"max.message.bytes": "100000"})
     for arguments, words in (
-        (["0/9"], "no dead letter at 0/9"),
+        ([place(scored, 0, 9)], f"no dead letter at {place(scored, 0, 9)}"),
         (["--from", "absent.jsonl"], "can't be read"),
         (["--from", str(_file(scored, '{"partition":0,"offset":1,"value":"{}"}', "x"))], "line 2: not JSON"),
         (["--from", str(_file(scored, '{"partition":7,"offset":1,"value":"{}"}'))], "line 1: there is no dead"),
@@ -179,7 +191,8 @@ def test_forged_letters_are_not_replayed(scored: Surroundings) -> None:
     assert "not verified: 1 whose message" in output
     assert {record.value for record in replays(scored)} == {b"{", b"[", payment(7)}
     delete_records(scored.bootstrap, scored.settings["INPUT_TOPIC"], {0: 1})
-    again = tools.run(scored, "dlq", "replay", "--yes", "--again", "0/0", "0/1").output
+    letters = f"{scored.settings['DLQ_TOPIC']}/0/0-1"
+    again = tools.run(scored, "dlq", "replay", "--yes", "--again", letters).output
     assert "not verified: 1 whose message" in again
 
 
@@ -207,12 +220,12 @@ def _file(surroundings: Surroundings, *lines: str) -> Path:
 def test_a_marker_after_an_open_transaction_is_waited_for(scored: Surroundings) -> None:
     """A scorer's open transaction hides a marker after it: without waiting, its letter would be sent twice."""
     send_broken(scored)
-    with scored.service("cli", "dlq", "replay", "0/0", "--yes", FAILPOINTS="replay_begins=stop") as first:
+    with scored.service("cli", "dlq", "replay", place(scored, 0, 0), "--yes", FAILPOINTS="replay_begins=stop") as first:
         first.wait_until_paused()
         with scored.open_transaction(1, "DLQ_TOPIC"):
             first.resume()
             assert first.wait() == 0, first.output
-            with scored.service("cli", "dlq", "replay", "0/0", "0/1", "--yes") as second:
+            with scored.service("cli", "dlq", "replay", place(scored, 0, "0-1"), "--yes") as second:
                 second.wait_for("waiting for open transactions")
                 scored.end_transaction()
                 assert second.wait() == 0, second.output

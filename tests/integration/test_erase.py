@@ -179,13 +179,13 @@ def test_refused_commands(surroundings: Surroundings, sqlite: Archive, arguments
 def test_no_payment_is_in_a_log(surroundings: Surroundings, sqlite: Archive) -> None:
     """With LOG_PAYMENTS=false, even at debug level, no line of producer, scorer and archiver has an id or an amount."""
     settings = {"LOG_PAYMENTS": "false", "LOG_LEVEL": "debug"}
-    pace = {"PAYMENT_INTERVAL_S": "0.05", "PAYMENT_LIMIT": "20", "MALFORMED_RATE": "0.3", "SIMULATION_SEED": "1"}
+    pace = {"PAYMENT_INTERVAL_S": "0.1", "PAYMENT_LIMIT": "80", "MALFORMED_RATE": "0.3", "SIMULATION_SEED": "1"}
     with surroundings.scorer(**settings) as scorer, sqlite.archiver(**settings) as archiver:
         with surroundings.service("producer", **settings, **pace) as producer:
             assert producer.wait(60) == 0, producer.output
         surroundings.wait_until_committed()
-        wait_until(lambda: sqlite.count() + sqlite.count("dead_letters") == 20, 40, "archived")
-        wait_until(lambda: bool(scorer.lines("last 10 s")), 30, "a summary")
+        wait_until(lambda: sqlite.count() + sqlite.count("dead_letters") == 80, 40, "archived")
+        wait_until(lambda: bool(scorer.lines("payments scored")), 30, "a summary")
         output = "".join(service.output for service in (producer, scorer, archiver))
     values = [str(value) for row in sqlite.query("SELECT id, amount FROM scored_payments") for value in row]
     assert len(values) > 20

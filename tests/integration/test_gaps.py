@@ -103,9 +103,9 @@ def test_the_dead_letter_at_an_offset(surroundings: Surroundings) -> None:
     _score(surroundings)
     surroundings.send_payments_in_transaction(1, commit=False, topic="DLQ_TOPIC")
     end = len(read_all(surroundings.bootstrap, surroundings.topics[2])) + 3
-    answers = [tools.run(surroundings, "dlq", "show", f"0/{offset}") for offset in range(end)]
+    answers = [tools.run(surroundings, "dlq", "show", f"{surroundings.topics[2]}/0/{offset}") for offset in range(end)]
     assert [done.code for done in answers] == [0] + [1] * (end - 1)
-    assert all("there is no dead letter at 0/" in done.output for done in answers[1:])
+    assert all(f"there is no dead letter at {surroundings.topics[2]}/0/" in done.output for done in answers[1:])
 
 
 @pytest.mark.kafka4

@@ -99,4 +99,4 @@ def test_the_page_at_ipv6_alone(names: Names, tmp_path: Path) -> None:
         with pytest.raises(OSError, match="refused"):
             urllib.request.urlopen(dashboard.url, timeout=5)  # noqa: S310 - our own http URL
         assert snapshot(dashboard.url.replace("127.0.0.1", "[::1]"))["kafka"]["state"] == "connecting"
-        assert dashboard.service.lines("dashboard")[0]["url"].startswith("http://[::1]:")
+        assert dashboard.service.wait_for("dashboard ready")[0]["url"].startswith("http://[::1]:")

@@ -28,7 +28,7 @@ def test_of_a_huge_letter_the_beginning_is_shown() -> None:
         huge = replace(
             letter, value=part * (8 << 20), key=part * (8 << 20), headers=[("\x1b" * 100_000, part * 100_000)] * 5_000
         )
-        text = showing.text(huge, [], "dlq", 0, FORMAT.payment, masks=False)
+        text = showing.text(huge, [], "dlq", 0, FORMAT.payment, masks=False, command="fs")
         assert len(text) < 20_000_000
         assert "7,340,032 more bytes; dlq export has all of them" in text
         assert "4,900 more; dlq export has all of them" in text

@@ -26,7 +26,7 @@ def test_a_scorer_counts_what_it_did(surroundings: Surroundings) -> None:
         assert found.partitions == dict.fromkeys(range(4), True)
         wait_until(lambda: metrics(scorer).lags == dict.fromkeys(range(4), 0), 20, "no lag, after transactions too")
         assert found.models == [("champion", surroundings.model.version, "test")]
-        wait_until(lambda: _sum_of_summaries(scorer) == 403, 30, "summary lines count all payments")
+        wait_until(lambda: _logged(scorer) == 403, 30, "each message has a line, or is counted in one")
 
 
 def test_health_names_the_problem(surroundings: Surroundings, tmp_path: Path) -> None:
@@ -70,9 +70,10 @@ def test_a_taken_port_is_named(surroundings: Surroundings) -> None:
             assert "METRICS_PORT" in second.wait_for_failure()
 
 
-def _sum_of_summaries(scorer: Service) -> int:
-    """Return the sum over its lines of every 10 s."""
-    return sum(line["scored"] + line["dead_letters"] for line in scorer.lines("last 10 s"))
+def _logged(scorer: Service) -> int:
+    """Return the number of messages in its log: in lines of their own, and in lines per second."""
+    counted: int = sum(line["scored"] + line["dead_letters"] for line in scorer.lines("payments scored"))
+    return counted + len(scorer.lines("payment scored")) + len(scorer.lines("dead letter"))
 
 
 def metrics(service: Service) -> Reading:

@@ -121,7 +121,7 @@ def test_a_batch_that_cannot_be_decoded_stops_its_partition_until_it_is_skipped(
     assert len(csv_rows(surroundings.csv)) == 115
     assert len(scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"])) == 115
     tools.assert_well(surroundings, f"offsets {first}…{last}", "skipped")
-    shown = tools.run(surroundings, "dlq", "show", f"{_PARTITION}/0")
+    shown = tools.run(surroundings, "dlq", "show", f"{topic}/{_PARTITION}/{first}")
     assert "skipped" in shown.output
     replay = tools.run(surroundings, "dlq", "replay", "--all", "--yes")
     assert "damaged" in replay.output

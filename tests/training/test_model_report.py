@@ -2,7 +2,9 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -19,35 +21,60 @@ from tests.any_schema import ROOT
 from tests.default_payment import ENCODING, SCHEMA
 from tests.histories import history_of
 from trainer import history, make_data, train
+from trainer.__main__ import main
 from trainer.candidates import candidates
-from trainer.report import decisions, facts, files, page
+from trainer.report import card, decisions, facts, files, page
 from trainer.sampling import fitted
 from trainer.study import Study, study
 
-PICTURES = {"ranking", "reliability", "scores", "costs", "effects", "candidates"}
 SETTINGS = TrainingSettings.from_env({})
-VOID = {"meta", "img", "br"}
+VOID = {"meta"}
+SHAPES = {"path", "circle", "text"}
+PERCENT = "\N{NO-BREAK SPACE}%"
 
 
-class Balance(HTMLParser):
-    """A parser that tracks the open elements."""
+class Structure(HTMLParser):
+    """Structure of a page: elements in order, with their attributes; each one must be closed."""
 
-    def __init__(self) -> None:
+    def __init__(self, written: str) -> None:
         super().__init__()
         self.open: list[str] = []
+        self.found: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(written)
+        assert self.open == []
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Open an element; an image must have a text and its own bytes."""
-        if tag == "img":
-            found = dict(attrs)
-            assert found["alt"]
-            assert (found["src"] or "").startswith("data:image/png;base64,")
+        """Open an element."""
+        self.found.append((tag, dict(attrs)))
         if tag not in VOID:
             self.open.append(tag)
 
     def handle_endtag(self, tag: str) -> None:
         """Close the element opened last."""
         assert self.open.pop() == tag
+
+    def of(self, *tags: str) -> list[dict[str, str | None]]:
+        """Return the attributes of the elements with one of these tags."""
+        return [attributes for tag, attributes in self.found if tag in tags]
+
+
+def check_structure(written: str) -> Structure:
+    """Check what a screen reader needs, and that nothing is loaded from elsewhere; return the structure."""
+    found = Structure(written)
+    assert found.of("html") == [{"lang": "en"}]
+    assert {"name": "viewport", "content": "width=device-width, initial-scale=1"} in found.of("meta")
+    levels = [int(tag[1]) for tag, _ in found.found if re.fullmatch("h[1-6]", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert all(one["role"] == "img" and one["aria-label"] for one in found.of("svg"))
+    assert len(found.of("caption")) == len(found.of("table"))
+    assert all(one["scope"] in {"col", "row"} for one in found.of("th"))
+    assert not found.of("script", "link", "img")
+    assert not re.search(r"https?:|url\(|@import|nan\b", written)
+    for attributes in found.of(*SHAPES):
+        assert not re.search("nan|inf", attributes.get("d") or "")
+    return found
 
 
 def small(folder: Path) -> history.History:
@@ -56,32 +83,41 @@ def small(folder: Path) -> history.History:
     return history.read(folder / "history.csv", SCHEMA)
 
 
-def test_training_writes_a_page_and_its_pictures(tmp_path: Path) -> None:
-    """The page loads nothing from elsewhere; a second training replaces it."""
+def test_training_writes_a_page(tmp_path: Path) -> None:
+    """The page loads nothing from elsewhere, and has the currency; a second training replaces it."""
     models = tmp_path / "models"
-    for _ in range(2):
-        manifest = train.train(small(tmp_path), SETTINGS, models)
-    written = (models / files.PAGE).read_text(encoding="utf-8")
-    parser = Balance()
-    parser.feed(written)
-    assert parser.open == []
-    assert written.count("<img") == len(PICTURES)
-    assert not re.search(r"https?:|<script|<link|url\(", written)
-    assert manifest.version in written
-    assert manifest.training_sha256 in written
-    assert {path.name for path in (models / files.FOLDER).iterdir()} == {f"{name}.png" for name in PICTURES}
-    assert all(path.read_bytes().startswith(b"\x89PNG") for path in (models / files.FOLDER).iterdir())
+    for currency in ("", "CHF"):
+        manifest = train.train(small(tmp_path), TrainingSettings.from_env({"CURRENCY": currency}), models)
+        written = (models / files.PAGE).read_text(encoding="utf-8")
+        check_structure(written)
+        assert ("5\N{NO-BREAK SPACE}CHF" in written) == bool(currency)
+        assert manifest.version in written
+        assert manifest.training_sha256 in written
+
+
+def test_the_currency_is_not_part_of_the_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Another one trains nothing: the page keeps the old one until a training, which gives the same version."""
+    make_data.write(tmp_path / "history.csv", rows=1_000, seed=1)
+    models = tmp_path / "models"
+    env = {"TRAINING_DATA": str(tmp_path / "history.csv"), "MODELS_DIR": str(models)}
+    assert main([], env | {"CURRENCY": "CHF"}) == 0
+    version = store.load(models, store.NO_PINS)[1].version
+    assert main([], env | {"CURRENCY": "EUR"}) == 0
+    assert "training skipped" in capsys.readouterr().out
+    assert "CHF" in (models / files.PAGE).read_text(encoding="utf-8")
+    assert main(["--force"], env | {"CURRENCY": "EUR"}) == 0
+    assert "CHF" not in (models / files.PAGE).read_text(encoding="utf-8")
+    assert store.load(models, store.NO_PINS)[1].version == version
 
 
 def test_a_report_that_cannot_be_written_costs_no_model(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The trainer logs a warning with the reason."""
     models = tmp_path / "models"
-    models.mkdir()
-    (models / files.FOLDER).write_text("in the way")
+    (models / files.PAGE).mkdir(parents=True)
     manifest = train.train(small(tmp_path), SETTINGS, models)
     assert store.load(models, store.NO_PINS)[0].version == manifest.version
     assert "report not written" in capsys.readouterr().out
-    assert not (models / files.PAGE).exists()
+    assert (models / files.PAGE).is_dir()
 
 
 def gathered(past: history.History, folder: Path, settings: TrainingSettings = SETTINGS) -> tuple[facts.Facts, Study]:
@@ -101,7 +137,14 @@ def gathered(past: history.History, folder: Path, settings: TrainingSettings = S
         settings="test",
         metrics=found.metrics,
     )
-    return facts.gather(past, found, classifier, manifest), found
+    return facts.gather(past, found, classifier, manifest, settings), found
+
+
+def drawn(known: facts.Facts) -> str:
+    """Return the page, whose structure is valid."""
+    written = page.html_page(known, datetime.now(UTC))
+    check_structure(written)
+    return written
 
 
 def test_the_truth_is_known_only_for_the_sample(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -112,14 +155,15 @@ def test_the_truth_is_known_only_for_the_sample(tmp_path: Path, monkeypatch: pyt
     known, found = gathered(past, tmp_path)
     assert known.truth is not None
     assert len(known.truth) == len(past.labels) == len(found.compared) + len(found.held_out)
-    assert files.draw(known).keys() == PICTURES
+    assert "the true probabilities" in drawn(known)
+    assert "its payments are simulated" in drawn(known)
 
 
 @pytest.mark.parametrize(
     ("env", "expected"),
     [
-        ({}, "no payment is blocked below p = 50 %."),
-        ({"REVIEW_CAPACITY": "0.03"}, "can check 3 % of the payments: so that their share fits"),
+        ({}, f"No payment is blocked below a probability of fraud of 50{PERCENT}."),
+        ({"REVIEW_CAPACITY": "0.03"}, f"can check 3{PERCENT} of the payments: so that their share fits"),
         ({"REVIEW_CAPACITY": "0.9"}, "which is more than the rule needs"),
     ],
 )
@@ -135,7 +179,9 @@ def test_the_decisions_are_explained(tmp_path: Path, env: dict[str, str], expect
     assert ours <= fixed < approved
     _, by_amount = decisions.by_amount(known)
     assert len(by_amount) == 5
-    assert expected in page._decisions(known)
+    written = drawn(known)
+    assert expected in written
+    assert decisions.example(known) in written
     assert decisions.lowest(found.costs, 85.0, REVIEWED) == 0.050001
     assert decisions.lowest(found.costs, 85.0, BLOCKED) == 0.800001
     assert decisions.lowest(Costs(fraud=0.0, review=9.0, wrong_block=9.0, min_block=1.0), 5.0, BLOCKED) is None
@@ -143,7 +189,7 @@ def test_the_decisions_are_explained(tmp_path: Path, env: dict[str, str], expect
 
 def test_the_page_describes_each_candidate() -> None:
     """Every candidate has a description."""
-    assert all(page._kind(candidate.name) != page._kind("another") for candidate in candidates(ENCODING))
+    assert all(card.kind(candidate.name) != card.kind("another") for candidate in candidates(ENCODING))
 
 
 def test_the_sample_is_recognised() -> None:
@@ -158,7 +204,7 @@ def test_a_poor_history_is_drawn(tmp_path: Path) -> None:
     matrix[:, 0], matrix[:, 2], matrix[:, 3], matrix[:, 4] = 10.0, 0.0, 7.0, 0.0
     labels = (np.arange(100) % 10 == 0).astype(np.int64)
     poor, _ = gathered(history_of(matrix, labels), tmp_path)
-    assert files.draw(poor).keys() == PICTURES
+    assert "The test has only 2 frauds" in drawn(poor)
 
 
 def test_a_wide_history_is_drawn(tmp_path: Path) -> None:
@@ -169,8 +215,7 @@ def test_a_wide_history_is_drawn(tmp_path: Path) -> None:
     matrix[:, 2] = np.floor(10 ** rng.uniform(0, 4, 1_000))
     labels = (matrix[:, 0] > 1e7).astype(np.int64)
     wide, _ = gathered(history_of(matrix, labels), tmp_path)
-    for name, content in files.draw(wide).items():
-        (tmp_path / f"{name}.png").write_bytes(content)
+    assert "frauds are stopped" in drawn(wide)
 
 
 @pytest.mark.parametrize("amount", ['amount = "amount"  # what costs are counted in\n', ""])
@@ -192,10 +237,7 @@ def test_a_history_of_another_schema(tmp_path: Path, amount: str) -> None:
     assert again is not None
     assert again.content_sha256 == manifest.content_sha256
     written = (models / files.PAGE).read_text(encoding="utf-8")
-    parser = Balance()
-    parser.feed(written)
-    assert parser.open == []
-    assert written.count("<img") == len(PICTURES)
+    check_structure(written)
     assert ("Payments have no amount" in written) == (not amount)
     for name in past.encoding.names:
-        assert f"<td>{name}</td>" in written
+        assert f'<th scope="row">{name}</th>' in written

@@ -1,6 +1,7 @@
 """The trainer from end to end, the quality of its model, and runs without training."""
 
 import ast
+import json
 import os
 import socket
 import subprocess
@@ -104,7 +105,7 @@ def test_force_trains_anyway_and_makes_the_same_bytes(env: dict[str, str], capsy
     main([], env)
     before = versions(env)
     assert main(["--force"], env) == 0
-    assert "model activated" in capsys.readouterr().out
+    assert "model trained" in capsys.readouterr().out
     path = os.pathsep.join(sys.path)
     other = os.environ | env | {"PYTHONHASHSEED": "7", "OPENBLAS_NUM_THREADS": "3", "PYTHONPATH": path}
     done = subprocess.run(
@@ -112,6 +113,26 @@ def test_force_trains_anyway_and_makes_the_same_bytes(env: dict[str, str], capsy
     )
     assert done.returncode == 0, done.stderr
     assert versions(env) == before
+
+
+def test_one_line_has_the_model_and_its_quality(
+    env: dict[str, str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has which model was chosen, how good it is, and where its report is; the candidates are logged at debug."""
+    monkeypatch.setattr(train, "_report", lambda *_: Path("models/report.html"))
+    main([], env | {"LOG_FORMAT": "json"})
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    shown = [line["event"] for line in lines if line["level"] == "info"]
+    assert shown == ["file format", "history read", "training a model", "model trained"]
+    trained, manifest = lines[-1], active(env)
+    assert (trained["version"], trained["kind"]) == (manifest.version, manifest.kind)
+    assert trained["average_precision"] == round(manifest.metrics["average_precision"], 2) > trained["by_chance"]
+    assert trained["log_loss"] == round(manifest.metrics["log_loss"], 3)
+    assert trained["cost_per_payment"] < trained["without_model"]
+    assert trained["report"] == "models/report.html"
+    assert trained["seconds"] > 0
+    main(["--force"], env | {"LOG_FORMAT": "json", "LOG_LEVEL": "debug"})
+    assert capsys.readouterr().out.count("candidate compared") == 4
 
 
 def test_it_needs_no_network(env: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:

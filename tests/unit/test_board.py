@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.scores import payment
@@ -123,6 +124,16 @@ def test_a_header_of_the_sender_is_not_taken_for_ours() -> None:
     headers: list[tuple[str, bytes | None]] = [("dlq.reason", b"forged"), ("dlq.reason", b"empty")]
     one.add_dead(0, [Record(headers=headers)], NOW)
     assert one.snapshot(NOW)["dead_reasons"] == {"empty": 1}
+
+
+@pytest.mark.parametrize("topic", ["", "a b", "a/b", "a;b", "\u202ea", "a" * 250])
+def test_a_place_is_that_of_the_message(topic: str) -> None:
+    """The page shows the place that the commands accept, and none of a letter with other text in its headers."""
+    one = board()
+    for name in ("test-payments", topic):
+        headers = dead_letter_headers(Place(name, 3, 42, 0), InvalidPayment(reason="empty", detail=""))
+        one.add_dead(2, [Record(5, headers=headers)], NOW)
+    assert [letter["place"] for letter in one.snapshot(NOW)["dead_letters"]] == [None, "test-payments/3/42"]
 
 
 def test_a_marker_is_not_a_dead_letter() -> None:

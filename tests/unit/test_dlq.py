@@ -1,6 +1,7 @@
 """Dead letters selected, listed and planned for a replay: the operations that need no Kafka."""
 
 import json
+from argparse import ArgumentParser
 from pathlib import Path
 
 import pytest
@@ -9,11 +10,14 @@ from hypothesis import strategies as st
 from tests.letters import GOOD, NOW_MS, TARGET, indexed, letter_record, marker_record
 from tests.scores import FORMAT, Record
 
-from cli.dlq import listing
-from cli.dlq.choosing import Choice, LetterPlace, Status, moment_ms
+from cli.dlq import arguments, listing
+from cli.dlq.choosing import Choice, Status
 from cli.dlq.edited import Edited
 from cli.dlq.index import Index
+from cli.dlq.places import LetterPlace, Places, grouped, places_text
 from cli.dlq.plan import CUT, FOREIGN, INCOMPLETE, NO_PARTITION, REPLAYED, TOO_LARGE, Plan, planned
+from cli.moments import moment_ms
+from fraudstream.dead_letter import Place
 
 
 def test_letters_and_the_markers_of_their_replays() -> None:
@@ -50,7 +54,7 @@ def test_a_letter_matches_all_filters(
     ]
     markers = [marker_record(100 + number, letter) for number, letter in enumerate(letters) if number % 3 == 0]
     index = indexed(*letters, *markers, partition=2)
-    choice = Choice(status=status, reasons=reasons, partitions=partitions, since_ms=since, until_ms=until)
+    choice = Choice(topic="dlq", status=status, reasons=reasons, partitions=partitions, since_ms=since, until_ms=until)
     expected = [
         (2, number)
         for number, stamp in enumerate(stamps)
@@ -86,17 +90,95 @@ def test_an_invalid_time(text: str) -> None:
         moment_ms(text, 0)
 
 
-@pytest.mark.parametrize("text", ["", "3", "3/", "/4", "3/4/5", "-1/4", "3/ 4", "٣/4"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "3",
+        "3/4",
+        "/3/4",
+        "in/3/",
+        "in/3/4/5",
+        "in/-1/4",
+        "in/3/ 4",
+        "in/3/4-",
+        "in/3/4,",
+        "in/3/-4",
+        "in/٣/4",
+        "i n/3/4",
+    ],
+)
 def test_an_invalid_place(text: str) -> None:
-    """The error has an example; a valid place is read as it is formatted."""
-    assert str(LetterPlace.parse("3/1234")) == "3/1234"
-    with pytest.raises(ValueError, match="3/1234"):
-        LetterPlace.parse(text)
+    """The error has examples."""
+    with pytest.raises(ValueError, match="TOPIC/PARTITION/OFFSET, such as test-payments/3/1234"):
+        Places.parse(text)
+    with pytest.raises(ValueError, match="ends before it begins"):
+        Places.parse("in/3/4,9-8")
+
+
+@given(st.sets(st.integers(0, 40), min_size=1))
+def test_places_are_read_as_they_are_written(offsets: set[int]) -> None:
+    """Consecutive offsets are one range; the text, which the commands print, is accepted by them."""
+    (written,) = grouped(Place("in-1", 3, offset, 0) for offset in offsets)
+    read = Places.parse(str(written))
+    assert (read, str(read)) == (written, str(written))
+    assert {offset for offset in range(50) if read.contains("in-1", 3, offset)} == offsets
+    assert not read.contains("in", 3, min(offsets))
+    assert not read.contains("in-1", 4, min(offsets))
+    assert str(read).count("-") == 1 + sum(offset + 1 in offsets and offset - 1 not in offsets for offset in offsets)
+
+
+def test_letters_are_named_by_message_or_by_letter() -> None:
+    """The place of a message names its letters, and the place of a letter that one."""
+    index = indexed(letter_record(0), letter_record(1), letter_record(2, topic="other"), letter_record(3))
+
+    def named(*texts: str) -> list[int]:
+        choice = Choice(topic="dlq", places=[Places.parse(text) for text in texts])
+        assert index.absent(choice) is None
+        return [entry.place.offset for entry in index.chosen(choice)]
+
+    assert named("in/0/71") == [1]
+    assert named("other/0/72", "dlq/0/0") == [0, 2]
+    assert named("in/0/70-73") == [0, 1, 3]
+    assert named("in/0/73,70-71") == [0, 1, 3]
+    for text, absent in (("in/0/70,72", "in/0/72"), ("in/1/70", "in/1/70"), ("dlq/0/2-9,10-12", "dlq/0/10-12")):
+        assert index.absent(Choice(topic="dlq", places=[Places.parse("in/0/70"), Places.parse(text)])) == absent
+
+
+def test_many_places_are_cut() -> None:
+    """The first ranges of the first partitions are shown, with the number of the other letters."""
+    scattered = [Place("in", 0, 2 * number, 0) for number in range(30)]
+    assert list(places_text(scattered, "  ")) == ["  in/0/0,2,4,6,8,10,12,14,16,18,20,22", "  … and 18 more"]
+    spread = [Place("in", number, offset, 0) for number in range(15) for offset in range(1_000)]
+    assert [*places_text(spread, "")][-2:] == ["in/11/0-999", "… and 3,000 more"]
+    assert list(places_text([*spread[:9], *spread[:9]], "")) == ["in/0/0-8"]
+    assert not list(places_text([], ""))
+
+
+def test_a_choice_is_given_again() -> None:
+    """The options of a choice, which commands suggest, make the same choice."""
+    parser = ArgumentParser()
+    arguments.add(parser)
+    for text in (
+        "",
+        " --reason empty --reason invalid_json --partition 0 --partition 3",
+        " --since 1970-01-01T00:00:01.500Z --until 1970-01-01T00:00:02.000Z --all in/0/1-3,7 dlq/3/1",
+    ):
+        choice = arguments.choice(parser.parse_args(["export", *text.split()]), "dlq")
+        assert choice.options == text
 
 
 def plan(index: Index, *, status: Status = "open", again: bool = False, limit: int | None = None) -> Plan:
     """Return a plan without a file."""
-    return planned(index, Choice(status=status), None, TARGET, again=again, limit=limit)
+    return planned(index, Choice(topic="dlq", status=status), None, TARGET, again=again, limit=limit)
+
+
+OPEN = Choice(topic="dlq", status="open")
+
+
+def left_out(one: Plan) -> dict[str, int]:
+    """Return the number of letters left out, by reason."""
+    return {why: len(entries) for why, entries in one.left_out.items()}
 
 
 def places(one: Plan) -> list[LetterPlace]:
@@ -118,23 +200,23 @@ def test_letters_left_out_of_a_replay() -> None:
     index = indexed(*letters, marker_record(5, letters[0]))
     first = plan(index)
     assert places(first) == [(0, 4)]
-    assert first.left_out == {
+    assert left_out(first) == {
         REPLAYED: 1,
         FOREIGN.format(topic="in"): 1,
         CUT: 1,
         INCOMPLETE: 2,
         TOO_LARGE.format(topic="in"): 1,
     }
-    assert "It can be scored now." in first.text("dlq")
+    assert "It can be scored now." in first.text(OPEN, "./fs")
     again = plan(index, again=True)
     assert places(again) == [(0, 0), (0, 4)]
     assert again.verdicts == {"invalid_json": 1}
-    assert "1 of them would come back as dead letters: invalid_json 1." in again.text("dlq")
-    assert "unchanged makes sense only where" in again.text("dlq")
+    assert "1 of them would come back as dead letters: invalid_json 1." in again.text(OPEN, "./fs")
+    assert "unchanged makes sense only where" in again.text(OPEN, "./fs")
     assert places(plan(index, status="replayed", again=True)) == [(0, 0)]
     beyond = plan(indexed(letter_record(0), partition=4))
-    assert beyond.left_out == {NO_PARTITION.format(topic="in"): 1}
-    assert "none" in beyond.text("dlq")
+    assert left_out(beyond) == {NO_PARTITION.format(topic="in"): 1}
+    assert "none" in beyond.text(OPEN, "./fs")
 
 
 def test_a_limit_takes_the_oldest() -> None:
@@ -142,7 +224,7 @@ def test_a_limit_takes_the_oldest() -> None:
     index = indexed(*[letter_record(number, timestamp=100 - number) for number in range(5)])
     limited = plan(index, limit=2)
     assert places(limited) == [(0, 3), (0, 4)]
-    assert "left for later: 3 more" in limited.text("dlq")
+    assert "left for later: 3 more" in limited.text(OPEN, "./fs")
 
 
 def test_a_plan_with_a_file(tmp_path: Path) -> None:
@@ -156,31 +238,50 @@ def test_a_plan_with_a_file(tmp_path: Path) -> None:
             for offset, value in ((1, GOOD.decode()), (2, "x" * 5_000), (3, "{}"))
         )
     )
-    one = planned(index, Choice(status="open"), Edited(file, FORMAT.payment).edits, TARGET, again=False, limit=None)
+    one = planned(index, OPEN, Edited(file, FORMAT.payment).edits, TARGET, again=False, limit=None)
     assert places(one) == [(0, 1), (0, 3)]
-    assert one.left_out == {CUT: 1}
+    assert left_out(one) == {CUT: 1}
     assert (one.edited_count, one.verdicts) == (2, {"missing_field": 1})
-    assert "2 edited, 0 unchanged" in one.text("dlq")
-    assert "unchanged makes sense only where" not in one.text("dlq")
+    assert "2 edited, 0 unchanged" in one.text(OPEN, "./fs")
+    assert "unchanged makes sense only where" not in one.text(OPEN, "./fs")
 
 
-def test_a_list_shows_replays() -> None:
-    """A list has counts by reason, the newest letter first, no raw escape; the same as JSON."""
-    letters = [letter_record(number, timestamp=1_000 * number, reason="empty") for number in range(3)]
-    index = indexed(*letters, marker_record(3, letters[1]))
-    text = listing.text(listing.listed(index, Choice()), "dlq", 2, NOW_MS)
-    assert "dlq: 3 dead letters, 2 of them not replayed" in text
-    assert text.index("0/2 ") < text.index("0/1 ")
-    assert "0/0 " not in text
-    assert "1970-01-01T00:00:09.000Z" in text
-    assert "\x1b" not in text
-    assert listing.text([], "dlq", 2, NOW_MS) == "No matching dead letters in dlq."
-    lines = [json.loads(listing.json_line(*one)) for one in listing.listed(index, Choice())]
-    assert [line["replayed"] for line in lines] == [[], ["1970-01-01T00:00:09.000Z"], []]
+def test_a_list_has_causes_and_places() -> None:
+    """A list has counts by reason, then the latest letters by cause, with ranges of places and the latest time."""
+    letters = [letter_record(number, timestamp=1_000 * number, reason="empty") for number in range(6)]
+    other = letter_record(8, topic="another", timestamp=7_000)
+    index = indexed(*letters, marker_record(6, letters[2]), marker_record(7, letters[3]), other)
+    text = listing.text(listing.listed(index, Choice(topic="dlq")), "dlq", 6, NOW_MS, "./fs")
+    assert text.splitlines() == [
+        "dlq: 7 dead letters, 5 not replayed",
+        "",
+        "reason        letters  not replayed  latest",
+        "empty               6             4  1970-01-01T00:00:05.000Z",
+        "invalid_json        1             1  1970-01-01T00:00:07.000Z",
+        "",
+        "the latest 6:",
+        "invalid_json: d\\x1b[1m",
+        "  another/0/78   1970-01-01T00:00:07.000Z",
+        "empty: d\\x1b[1m",
+        "  in/0/71,74-75  1970-01-01T00:00:05.000Z",
+        "  in/0/72-73     1970-01-01T00:00:03.000Z  replayed 1970-01-01T00:00:09.000Z",
+        "",
+        "details: ./fs dlq show another/0/78",
+    ]
+    assert listing.text([], "dlq", 2, NOW_MS, "fs") == "No matching dead letters in dlq."
+    lines = [json.loads(listing.json_line(*one)) for one in listing.listed(index, Choice(topic="dlq"))]
+    assert [line["replayed"] for line in lines[1:3]] == [[], ["1970-01-01T00:00:09.000Z"]]
+    assert [line["place"] for line in lines[-2:]] == ["in/0/75", "another/0/78"]
+
+
+def test_a_suggested_command_is_one_word_per_argument() -> None:
+    """The topic of a letter may be any text of another program: it can't add a command to the suggested one."""
+    letters = listing.listed(indexed(letter_record(0, topic="a; rm -rf b")), Choice(topic="dlq"))
+    assert listing.text(letters, "dlq", 1, NOW_MS, "fs").endswith("dlq show 'a; rm -rf b/0/70'")
 
 
 def test_a_letter_of_the_future_does_not_come_first() -> None:
     """A message's timestamp is chosen by its sender: twenty of the year 9999 would hide all later letters."""
     letters = [letter_record(0, timestamp=253_370_764_800_000), letter_record(1), letter_record(2, timestamp=NOW_MS)]
-    shown = listing.latest(listing.listed(indexed(*letters), Choice()), 3, NOW_MS)
+    shown = listing.latest(listing.listed(indexed(*letters), Choice(topic="dlq")), 3, NOW_MS)
     assert [entry.place.offset for entry, _ in shown] == [2, 1, 0]

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from tests.letters import headers, letter_of, letter_record, values
 from tests.scores import FORMAT
 
-from cli.dlq.choosing import LetterPlace
 from cli.dlq.edited import Edited, EditedFileError
 from cli.dlq.lines import export_line, parse_line
+from cli.dlq.places import LetterPlace
 from fraudstream.record import Headers
 
 

@@ -2,6 +2,8 @@
 
 import json
 import unicodedata
+from collections.abc import Sequence
+from dataclasses import replace
 from hashlib import sha256
 
 import pytest
@@ -14,12 +16,20 @@ from cli.dlq import showing
 from cli.dlq.lines import export_line, parse_line
 from fraudstream.dead_letter import (
     REPLAY_OF,
+    DeadLetter,
     Replayed,
 )
-from fraudstream.payment import PaymentFormat
+from fraudstream.payment import InvalidPayment, PaymentFormat
 from fraudstream.payment_schema import parse
 from fraudstream.record import Headers
 from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
+
+
+def shown(
+    letter: DeadLetter, replays: Sequence[Replayed] = (), *, rules: PaymentFormat = FORMAT.payment, masks: bool = False
+) -> str:
+    """Return the text of the letter."""
+    return showing.text(letter, replays, "dlq", 1_000, rules, masks=masks, command="./fs")
 
 
 @given(st.text() | st.text("\x00\x1b\x9b\u202e\u200b\n\ra"), st.binary())
@@ -35,29 +45,34 @@ def test_everything_of_a_letter() -> None:
     own: Headers = [("trace", b"a\x1b"), ("null", None), (REPLAY_OF, b"dlq/0/1")]
     letter = letter_of(letter_record(7, b"{\n\x1b[2J\xff", own=own), 3)
     marker = Replayed(partition=3, offset=9, letter_offset=7, timestamp_ms=9_000, edited=True, again=False)
-    text = showing.text(letter, [marker], "dlq", 1_000, FORMAT.payment, masks=False)
+    text = shown(letter, [marker])
     for expected in (
-        "dead letter 3/7 of dlq",
-        "in, partition 0, offset 77",
+        "dead letter in/0/77\n",
+        "stored as  dlq/3/7\n",
         "trace: a\\x1b",
         "null: null",
         "dlq/0/1",
-        "1970-01-01T00:00:09.000Z to in, partition 3, edited",
-        "still a dead letter: invalid_json",
+        "1970-01-01T00:00:09.000Z into in, partition 3, edited",
+        "still a dead letter: invalid_json: ",
         "  {\n  \\x1b[2J\\xff",
     ):
         assert expected in text
-    assert "not yet" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0, FORMAT.payment, masks=False)
-    assert "can be scored" in showing.text(letter_of(letter_record(1, GOOD)), [], "dlq", 0, FORMAT.payment, masks=False)
-    assert "a tombstone" in showing.text(letter_of(letter_record(1, None)), [], "dlq", 0, FORMAT.payment, masks=False)
+    why = FORMAT.payment.decode(b"[")
+    assert isinstance(why, InvalidPayment)
+    again = replace(letter_of(letter_record(1, b"[")), reason=why.reason, detail=why.detail)
+    assert "today       still a dead letter\n" in shown(again)
+    assert "not yet" in shown(letter_of(letter_record(1, GOOD)))
+    assert "can be scored" in shown(letter_of(letter_record(1, GOOD)))
+    assert "a tombstone" in shown(letter_of(letter_record(1, None)))
+    assert "replay it  ./fs dlq replay in/0/71\n" in shown(letter_of(letter_record(1, GOOD)))
+    assert "correct it  ./fs dlq export in/0/71 --out outputs/letters.jsonl\n" in shown(letter_of(letter_record(1)))
+    assert "./fs" not in text
     incomplete = letter_of(letter_record(1, GOOD, key=b"k" * 6_000, limit=5_000))
-    text = showing.text(incomplete, [], "dlq", 0, FORMAT.payment, masks=False)
+    text = shown(incomplete)
     assert f"key, 6,000 bytes, too large for the topic; SHA-256 {sha256(6_000 * b'k').hexdigest()}" in text
     assert "can't be replayed: its key or headers were removed" in text
     assert json.loads(export_line(incomplete, 0, ()))["removed"][0]["bytes"] == 6_000
-    assert "only the first 5,000" in showing.text(
-        letter_of(letter_record(1, b"x" * 6_000)), [], "dlq", 0, FORMAT.payment, masks=False
-    )
+    assert "only the first 5,000" in shown(letter_of(letter_record(1, b"x" * 6_000)))
 
 
 SECRET = parse('id = "id"\n[fields.id]\ntype = "text"\n[fields.pan]\ntype = "text"\nsecret = true\n', "payment.toml")
@@ -70,20 +85,21 @@ def test_secrets_are_masked() -> None:
     own: Headers = [("pan", CLEAR.encode()), ("null", None), (REPLAY_OF, b"dlq/0/1")]
     letter = letter_of(letter_record(7, value, own=own, key=CLEAR.encode()), 3)
     rules = PaymentFormat(SECRET)
-    text = showing.text(letter, [], "dlq", 1_000, rules, masks=True)
+    text = shown(letter, rules=rules, masks=True)
     assert CLEAR not in text
     for expected in (
         "masked (16 bytes; --raw shows them)",
         "pan: masked (16 bytes",
         "null: null",
-        "replay of  dlq/0/1",
+        "replay of   dlq/0/1",
         "still a dead letter: missing_field: id: Field required",
         f"value: masked ({len(value)} bytes",
-        "in, partition 0, offset 77",
+        "dead letter in/0/77\n",
+        "./fs dlq export in/0/77 --raw --out",
     ):
         assert expected in text, text
-    assert CLEAR in showing.text(letter, [], "dlq", 1_000, rules, masks=False)
-    assert "masked" not in showing.text(letter_of(letter_record(1, None, key=None)), [], "dlq", 0, rules, masks=True)
+    assert CLEAR in shown(letter, rules=rules, masks=False)
+    assert "masked" not in shown(letter_of(letter_record(1, None, key=None)), rules=rules, masks=True)
     line = export_line(letter, 1_000, (), masks=True)
     exported = json.loads(line)
     assert CLEAR not in line

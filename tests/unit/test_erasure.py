@@ -98,4 +98,4 @@ def test_without_the_archiver(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     """The scorer's image lacks the archiver: the command names the image that has it."""
     monkeypatch.setattr(command_line, "find_spec", lambda _: None)
     assert command_line.main(["erase", "--payment-id", "7"]) == 1
-    assert "docker compose run --rm erase" in capsys.readouterr().out
+    assert "./fraudstream erase …" in capsys.readouterr().out

@@ -137,7 +137,7 @@ def test_invalid_utf_8(tmp_path: Path) -> None:
         (b'{"payment_id":1', "EOF while parsing"),
         (b"[1]", "JSON array"),
         (b'{"payment_id":1}', "column amount: no value"),
-        (b"\xff", "byte 1 of the value is not UTF-8"),
+        (b"\xff", "(byte 1 is not UTF-8 text)"),
         (b"x" + b" " * (1 << 20) + b"x", "longer than 1,048,576 bytes"),
     ],
 )

@@ -27,6 +27,7 @@ class _Consumer:
 
     reported: frozenset[int] = frozenset()
     ends: Mapping[int, int] = {}
+    stable: int | None = None
 
     def __init__(self, **_: object) -> None:
         self.assigned: list[TopicPartition] = []
@@ -36,6 +37,10 @@ class _Consumer:
 
     def assignment(self) -> frozenset[TopicPartition]:
         return frozenset(self.assigned)
+
+    def last_stable_offset(self, place: TopicPartition) -> int | None:
+        assert place in self.assigned
+        return self.stable
 
     def seek(self, place: TopicPartition, _: int) -> None:
         assert place in self.assigned
@@ -101,3 +106,11 @@ def test_a_partition_that_was_never_read_is_cut() -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "AIOKafkaConsumer", _Consumer)
         assert asyncio.run(cut()) == [(TOPIC, 1)]
+
+
+@pytest.mark.parametrize(("stable", "has_more"), [(None, False), (10, False), (11, True)])
+def test_records_that_an_answer_left_out(stable: int | None, *, has_more: bool) -> None:
+    """There are more records where the brokers' last answer ends before the end that it names."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_Consumer, "stable", stable)
+        assert follow([frozenset({0})], {0: 20}, {(TOPIC, 0): 10}).has_more == has_more

@@ -12,6 +12,7 @@ from tests.fuzz import examples
 
 from fraudstream.errors import TrainingDataError
 from fraudstream.payment import InvalidPayment
+from fraudstream.payment_schema import parse
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import make_data
 from trainer.history import History, read
@@ -217,3 +218,30 @@ def test_the_sample_history_is_the_output_of_make_data(tmp_path: Path) -> None:
     committed = Path(__file__).parents[2] / TrainingSettings.from_env({}).data
     assert path.read_bytes() == committed.read_bytes()
     assert len(read(path, SCHEMA).labels) == make_data.ROWS
+
+
+@pytest.mark.parametrize(
+    ("feature", "times", "days"),
+    [
+        ("feature = true", ["2026-03-05T12:00:00Z", "", "2026-03-01T00:00:00Z"], 4.5),
+        ("feature = true", [""], 0.0),
+        ("", ["no time"], 0.0),
+    ],
+)
+def test_days_of_a_history(tmp_path: Path, feature: str, times: list[str], days: float) -> None:
+    """They are known if the time is a feature; otherwise it is not read."""
+    text = f"""id = "id"
+time = "at"
+[fields.id]
+type = "integer"
+[fields.speed]
+type = "number"
+feature = true
+[fields.at]
+type = "time"
+required = false
+{feature}
+"""
+    lines = [f"{place},{times[place % len(times)]},{place % 2}" for place in range(100)]
+    (tmp_path / "history.csv").write_text("\n".join(["speed,at,is_fraud", *lines]))
+    assert read(tmp_path / "history.csv", parse(text, "payment.toml")).days == days

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.fuzz import examples
 from tests.scores import Record
 
-from cli.dlq.choosing import LetterPlace
+from cli.dlq.places import LetterPlace
 from cli.dlq.sources import Claim, Sources
 from fraudstream.dead_letter import DeadLetter, Place, dead_letter, dead_letter_headers, raw_headers
 from fraudstream.fitting import fitted

@@ -26,7 +26,9 @@ class Admin:
         """Disconnect."""
 
 
-def refused(monkeypatch: pytest.MonkeyPatch, *answers: Mapping[str, str] | None) -> Exception:
+def refused(
+    monkeypatch: pytest.MonkeyPatch, *answers: Mapping[str, str] | None, stamped: tuple[str, ...] = ()
+) -> Exception:
     """Return the error raised after a refusal, given the settings read at the start and again."""
     left = iter(answers)
 
@@ -35,7 +37,7 @@ def refused(monkeypatch: pytest.MonkeyPatch, *answers: Mapping[str, str] | None)
         return {"scores": None if settings is None else TopicLimits(topic="scores", settings=settings)}
 
     async def scenario() -> Exception:
-        known = OutputLimits(KAFKA, ("scores",))
+        known = OutputLimits(KAFKA, ("scores",), stamped)
         await known.refresh()
         return await known.refused(known.of("scores"), MessageSizeTooLargeError(), [])
 
@@ -72,3 +74,11 @@ def test_remarks_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
     with capture_logs() as logs:
         refused(monkeypatch, *[{"message.timestamp.type": "LogAppendTime"}] * 2)
     assert [line["setting"] for line in logs] == ["message.timestamp.type=LogAppendTime"]
+
+
+def test_timestamps_of_the_broker_by_intention(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Dead letters have them, as the command that creates the topics sets, and no start logs a warning about it."""
+    settings = {"message.timestamp.type": "LogAppendTime", "cleanup.policy": "compact"}
+    with capture_logs() as logs:
+        refused(monkeypatch, settings, settings, stamped=("scores",))
+    assert [line["setting"] for line in logs] == ["cleanup.policy=compact"]

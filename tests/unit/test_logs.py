@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest.mock import MagicMock
@@ -21,6 +22,7 @@ from fraudstream.runtime.settings import LogSettings
 from producer.report import Report
 from scorer.narration import Narration
 from scorer.scoring import Outcome
+from scorer.summary import Summary
 
 
 def lines(stream: io.StringIO) -> list[dict[str, Any]]:
@@ -39,8 +41,9 @@ def log_each() -> None:
     """Log the lines of a slow stream and of a rejected row."""
     log = structlog.get_logger()
     one = One(PAYMENT, 0.5, "review", "v1", 0, 0, 0)
-    outcome = MagicMock(spec=Outcome, scored=scored([one]), invalid=[])
-    Narration(FORM.schema).cycle([outcome], 0.01)
+    reasons = {0: '[{"field":"amount","contribution":1.0,"text":"amount 12.50"}]'}
+    outcome = MagicMock(spec=Outcome, scored=replace(scored([one]), reasons=reasons), invalid=[])
+    Narration(FORM.schema, "test-payments", MagicMock(spec=Summary)).cycle([outcome], 0.01)
     for value in (json.dumps(PAYMENT).encode(), b'{"payment_id":7}'):
         messages = [KeyedMessage(b"7", value, 0)]
         Report(FORM, log, 1.0, lambda: 0.0).add(Delivery(partition=2, offset=10, messages=messages))
@@ -60,7 +63,7 @@ def test_payments_are_logged_by_default() -> None:
 
 def test_without_payments() -> None:
     """No id and no value is logged; the place of a rejected row is, and so are names other than a file's."""
-    stream = configured(LOG_PAYMENTS="false")
+    stream = configured(LOG_PAYMENTS="false", LOG_LEVEL="debug")
     log_each()
     found = lines(stream)
     assert [line["event"] for line in found] == ["malformed message sent", "row rejected", "stopped", "stopped"]
@@ -75,3 +78,13 @@ def test_the_client_logs_its_requests_only_with_payments(shown: str, level: int)
     """A produce request holds payments."""
     configured(LOG_LEVEL="debug", LOG_PAYMENTS=shown)
     assert logging.getLogger("aiokafka").level == level
+
+
+@pytest.mark.parametrize(("level", "shown"), [("info", ["w"]), ("debug", ["i", "w"])])
+def test_other_libraries_log_warnings_only(level: str, shown: list[str]) -> None:
+    """Such as matplotlib, which logs its font cache at info; ours are unaffected."""
+    stream = configured(LOG_LEVEL=level)
+    logging.getLogger("matplotlib.font_manager").info("i")
+    logging.getLogger("matplotlib.font_manager").warning("w")
+    structlog.get_logger("matplotlib").info("ours")
+    assert [line["event"] for line in lines(stream)] == [*shown, "ours"]

@@ -172,11 +172,15 @@ def test_dead_letters_of_a_previous_topic() -> None:
 
 
 def test_examples_are_limited_counts_are_not() -> None:
-    """The first 20 of a kind are kept."""
+    """The first 20 ranges of a kind are kept; consecutive offsets with the same detail are one range."""
     inputs = list(range(100))
     merge = judged(Outputs(inputs=inputs, rows=[], scored=[], dead=[]), end=100)
     assert found(merge) == {Kind.LOST: 100}
-    assert [finding.offset for finding in merge.examples] == list(range(20))
+    assert [finding.offsets for finding in merge.examples] == [range(100)]
+    rows = [(offset, CONTENT) for offset in range(0, 100, 2)]
+    merge = judged(Outputs(inputs=inputs, rows=rows, scored=rows, dead=[]), end=100)
+    assert found(merge) == {Kind.LOST: 50}
+    assert [finding.offsets for finding in merge.examples] == [range(one, one + 1) for one in range(1, 41, 2)]
 
 
 def test_a_difference_names_the_fields() -> None:
@@ -260,4 +264,4 @@ def test_erased_rows_are_not_missed() -> None:
     merge.window({0: 10, 1: 11, 2: 12, 3: 13}, scored[:1], scored, [])
     merge.finish()
     assert (merge.scored, merge.erased, merge.once) == (1, 2, 3)
-    assert [(one.kind, one.offset) for one in merge.examples] == [(Kind.TOPIC_ONLY, 2)]
+    assert [(one.kind, one.offsets) for one in merge.examples] == [(Kind.TOPIC_ONLY, range(2, 3))]

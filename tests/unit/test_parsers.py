@@ -117,8 +117,8 @@ def headers(data: bytes) -> None:
         Replays(3, 0).add([record])
         index = Index(FORMAT.payment)
         index.add(3, [record])
-        letters = listed(index, Choice())
-        text(letters, "dlq", 5, 0)
+        letters = listed(index, Choice(topic="dlq"))
+        text(letters, "dlq", 5, 0, "fraudstream")
         for one in letters:
             json_line(*one)
         if letter:

@@ -5,6 +5,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
@@ -19,11 +20,11 @@ from cli.csv.erased import ErasedPlace, ErasedPlaces
 from cli.csv.erasure import CsvErasure
 from cli.csv.reading import CsvSnapshot
 from cli.csv.refill import CsvRefill
-from cli.dlq.exporting import _written
 from cli.erase.wanted import Rows
-from cli.output_file import UnwritableFileError
+from cli.output_file import UnwritableFileError, written
 from fraudstream.errors import SinkUnavailableError
 from scorer.csv_sink import CsvSink
+from trainer.report import files, page
 
 SECRET = b"another user's\n"
 STRANGER = 12345
@@ -210,32 +211,23 @@ def test_score_and_export_write_through_no_link(folder: Path, victim: Path, monk
     assert cli.main(["score", str(file), "--out", str(out), "--force"]) == 0
     assert len(out.read_text().splitlines()) == 2
     _plant(folder / ".export.jsonl.part", victim)
-    with _written(folder / "export.jsonl") as write:
+    with written(folder / "export.jsonl") as write:
         write(json.dumps("letter"))
     assert (folder / "export.jsonl").read_text() == '"letter"'
     assert victim.read_bytes() == SECRET
     (folder / ".export.jsonl.part").mkdir()
-    with pytest.raises(UnwritableFileError, match="can't be written"), _written(folder / "export.jsonl"):
+    with pytest.raises(UnwritableFileError, match="can't be written"), written(folder / "export.jsonl"):
         pass
 
 
 def test_the_report_is_written_through_no_link(folder: Path, victim: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Links are not followed for its pictures either."""
-    from trainer.report import files, page  # with matplotlib, which no other unit test loads
-
-    monkeypatch.setattr(files, "gather", lambda *_: None)
-    monkeypatch.setattr(files, "draw", lambda _: {"scores": b"png"})
-    monkeypatch.setattr(page, "html", lambda *_: "html")
-    (folder / files.FOLDER).mkdir()
-    planted = [
-        folder / name for name in (files.PAGE, ".report.html.tmp", "report/scores.png", "report/.scores.png.tmp")
-    ]
-    for path in planted:
-        _plant(path, victim)
-    files.write(folder, *[None] * 4)  # type: ignore[arg-type]
+    """Links at its place and at that of its temporary file are replaced."""
+    monkeypatch.setattr(page, "html_page", lambda *_: "html")
+    for name in (files.PAGE, ".report.html.tmp"):
+        _plant(folder / name, victim)
+    files.write(folder, MagicMock())
     assert victim.read_bytes() == SECRET
     assert (folder / files.PAGE).read_text() == "html"
-    assert (folder / "report" / "scores.png").read_bytes() == b"png"
 
 
 def test_a_database_file_that_is_another_users_link(folder: Path, victim: Path, tmp_path: Path) -> None:

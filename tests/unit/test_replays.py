@@ -6,8 +6,8 @@ from tests.scores import FORMAT, Record
 from archiver.rows import replay_row
 from cli.audit.merge import Kind
 from cli.audit.replays import Replays
-from cli.dlq.choosing import LetterPlace
 from cli.dlq.index import Index
+from cli.dlq.places import LetterPlace
 from dashboard.board import Board
 from dashboard.replicas import Replicas
 from fraudstream.dead_letter import Place, dead_letter, dead_letter_headers, marker_headers

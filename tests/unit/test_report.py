@@ -30,12 +30,13 @@ def test_slow() -> None:
     report = Report(FORM, log, 10.0, lambda: 0.0)
     report.add(_delivery(PAYMENT, None))
     report.add(_delivery(PAYMENT, offset=-1))
-    assert log.info.call_args_list == [
+    assert log.debug.call_args_list == [
         call("payment sent", payment_id=7, amount=12.5, partition=2, offset=10),
         call("malformed message sent", reason="tombstone", partition=2, offset=11),
         call("payment sent", payment_id=7, amount=12.5, partition=2, offset=None),
     ]
     assert report.delivered == 3
+    assert log.info.call_args_list == []  # the scorer's log has the same payments
 
 
 def test_fast() -> None:
@@ -44,7 +45,7 @@ def test_fast() -> None:
     report = Report(FORM, log, 1_000.0, lambda: times[0])
     for times[0] in (0.5, 1.0, 1.5, 3.0):
         report.add(_delivery(*[PAYMENT] * 100))
-    assert log.info.call_args_list == [
+    assert log.debug.call_args_list == [
         call("payments sent", count=200, per_second=200, total=200),
         call("payments sent", count=200, per_second=100, total=400),
     ]

@@ -4,6 +4,7 @@ import ast
 import io
 import json
 import logging
+import sys
 import unicodedata
 from pathlib import Path
 from typing import Any
@@ -122,15 +123,33 @@ def test_output_of_a_command(text: str) -> None:
 
 
 @given(texts)
+def test_data(text: str) -> None:
+    """Data are unchanged in a pipe or a file; on a terminal they are escaped as any output of a command."""
+    data = text.encode(errors="replace").decode()
+    for is_terminal, expected in ((False, data), (True, visible_text(data))):
+        stream = io.TextIOWrapper(io.BytesIO(), encoding="utf-8", newline="")
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(stream, "isatty", lambda is_terminal=is_terminal: is_terminal)
+            patched.setattr(sys, "stdout", stream)
+            terminal.write_data(data)
+        stream.flush()
+        assert stream.buffer.getvalue().decode() == expected
+
+
+@given(texts)
 def test_cells_and_findings_are_one_line(text: str) -> None:
     """A value with a line end adds no line to a table or a report."""
     (line,) = aligned([("a", text, "b")])
     assert _is_printable(line)
-    judged = Judged(partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offset=None, detail=text)])
-    report = Report(partitions=[judged], unreadable=2, unreadable_lines=[text], notes=[text]).text()
+    judged = Judged(
+        partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offsets=range(0), detail=text)]
+    )
+    report = Report(topic="in", partitions=[judged], unreadable=2, unreadable_lines=[text], notes=[text]).text()
     assert all(map(_is_printable, report.split("\n")))
-    harmless = Judged(partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offset=None, detail="x")])
-    expected = Report(partitions=[harmless], unreadable=2, unreadable_lines=["x"], notes=["x"]).text()
+    harmless = Judged(
+        partition=0, start=0, end=1, examples=[Finding(kind=Kind.UNREADABLE, offsets=range(0), detail="x")]
+    )
+    expected = Report(topic="in", partitions=[harmless], unreadable=2, unreadable_lines=["x"], notes=["x"]).text()
     assert report.count("\n") == expected.count("\n")
     assert Comparison(payments=1).text(text, text).count("\n") == Comparison(payments=1).text("x", "x").count("\n")
 
@@ -150,11 +169,26 @@ def _prints(path: Path) -> bool:
 
 
 def test_everything_printed_takes_the_same_way() -> None:
-    """Only the script that runs as root does not."""
+    """Only the script that runs as root does not, and data for a pipe or a file, which `terminal` itself writes."""
     places = {
         str(path.relative_to(ROOT))
         for folder in ("shared/src", "services")
         for path in (ROOT / folder).rglob("*.py")
         if _prints(path)
     }
-    assert places == {"services/volumes/prepare.py"}
+    assert places == {"services/volumes/prepare.py", "shared/src/fraudstream/runtime/terminal.py"}
+
+
+def test_a_log_keeps_its_colours(capsys: pytest.CaptureFixture[str]) -> None:
+    """Colours only: nothing that clears the screen, hides text or sets a title."""
+    terminal.write("\x1b[31mBLOCK\x1b[0m \x1b[8m\x1b[2J \x1b]0;t\x07\n", keeps_colors=True)
+    assert capsys.readouterr().out == "\x1b[31mBLOCK\x1b[0m \\x1b[8m\\x1b[2J \\x1b]0;t\\x07\n"
+
+
+@given(texts)
+def test_a_text_without_colours_is_written_as_any_other(text: str) -> None:
+    """Where colours may be kept, all else is escaped in the same way."""
+    one, other = io.StringIO(), io.StringIO()
+    terminal.write(text, one)
+    terminal.write(text, other, keeps_colors=True)
+    assert other.getvalue() == one.getvalue()

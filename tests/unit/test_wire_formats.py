@@ -7,6 +7,8 @@ import json
 import lzma
 import time
 import zlib
+from contextlib import ExitStack
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +17,7 @@ from tests.fuzz import examples
 from tests.scores import FORMAT, payment
 
 from fraudstream import wire_formats
-from fraudstream.payment import InvalidPayment
+from fraudstream.payment import REASONS, InvalidPayment
 
 decode = FORMAT.payment.decode
 FIELDS = payment(amount=11.5, country_risk_score=0.25)
@@ -42,25 +44,72 @@ MISTAKES = {
     "xz": (lzma.compress(GOOD), "invalid_json", "xz"),
     "bzip2": (bz2.compress(GOOD), "invalid_json", "bzip2"),
     "ZIP": (b"PK\x03\x04\x14\x00", "invalid_json", "ZIP"),
-    "deflate, raw": (zlib.compress(GOOD)[2:-4], "invalid_json", "not UTF-8"),
-    "Latin-1": (b'{"name":"caf\xe9",' + GOOD[1:], "invalid_json", "byte 13 of the value is not UTF-8"),
+    "deflate, raw": (zlib.compress(GOOD)[2:-4], "invalid_json", "is not UTF-8 text"),
+    "Latin-1": (
+        b'{"name":"caf\xe9",' + GOOD[1:],
+        "invalid_json",
+        "byte 13 of the value is not UTF-8 (Latin-1, Windows-1252?)",
+    ),
     "MessagePack": (
         b"\x86\xaapayment_id\x01\xa6amount\xcb@'\x00\x00",
         "invalid_json",
-        "byte 1 of the value is not UTF-8",
+        "looks like MessagePack",
     ),
-    "BSON": (b"\x84\x00\x00\x00\x10payment_id\x00\x01\x00", "invalid_json", "byte 1 of the value is not UTF-8"),
-    "Protobuf": (b"\x08\x01\x11\x00\x00\x00\x00\x00\x00\x27\x40", "invalid_json", "byte 1 of the value is a control"),
+    "MessagePack, many fields": (b"\xde\x00\x11\xaapayment_id\x01", "invalid_json", "looks like MessagePack"),
+    "CBOR": (b"\xa6\x6apayment_id\x01\x66amount\xf9\x3c\x00", "invalid_json", "looks like CBOR"),
+    "CBOR, of unknown length": (b"\xbf\x6apayment_id\x01\xff", "invalid_json", "looks like CBOR"),
+    "BSON": (b"\x15\x00\x00\x00\x10payment_id\x00\x01\x00\x00\x00\x00", "invalid_json", "looks like BSON"),
+    "Protobuf": (
+        b"\x08\x01\x11\x00\x00\x00\x00\x00\x00\x27\x40",
+        "invalid_json",
+        "binary, such as Protobuf (byte 1 is a control character)",
+    ),
+    "Protobuf, text first": (
+        b"\x0a\x02id\x10\x16\x01",
+        "invalid_json",
+        "binary, such as Protobuf (byte 2 is a control",
+    ),
+    "a number as 8 bytes": (b"\x00\x00\x00\x01", "invalid_json", "binary, such as Protobuf (byte 1 is a control"),
     "control character in a string": (b'{"a":"\x01"}', "invalid_json", "found while parsing a string"),
     "XML": (b'<?xml version="1.0"?><payment/>', "invalid_json", "XML"),
-    "syslog": (b"<14>1 payment", "invalid_json", "expected value"),
-    "two objects": (GOOD + b"\n" + GOOD, "invalid_json", "more than one JSON object"),
+    "syslog": (b"<14>1 payment", "invalid_json", "text, but not JSON (expected value at"),
+    "two objects": (GOOD + b"\n" + GOOD, "invalid_json", "several JSON objects"),
+    "two objects in a line": (GOOD + GOOD, "invalid_json", "several JSON objects"),
+    "three objects in lines": (
+        GOOD + b"\r\n" + GOOD + b"\r\n" + GOOD + b"\r\n",
+        "invalid_json",
+        "several JSON objects",
+    ),
     "one object, then text": (GOOD + b" // }", "invalid_json", "trailing characters"),
     "NaN in another field": (GOOD[:-1] + b',"a":NaN}', "invalid_json", "NaN or Infinity"),
-    "Schema Registry, JSON": (b"\x00\x00\x00\x00\x07" + GOOD, "invalid_json", "Schema Registry prefix"),
+    "Schema Registry, JSON": (b"\x00\x00\x00\x00\x07" + GOOD, "invalid_json", "(a zero byte, schema id 7), then JSON"),
+    "Schema Registry, any id": (
+        b"\x00\x00\x0f\x42\x40" + GOOD,
+        "invalid_json",
+        "(a zero byte, a 4-byte schema id), then",
+    ),
+    "AWS Glue": (b"\x03\x00" + bytes(16) + GOOD, "invalid_json", "AWS Glue Schema Registry, then JSON"),
+    "AWS Glue, compressed": (b"\x03\x05" + bytes(16) + b"\x78\x9c", "invalid_json", "then Avro or Protobuf"),
     "Schema Registry, space, JSON": (b"\x00\x00\x00\x00\x07 " + GOOD, "invalid_json", "then JSON"),
     "Schema Registry, Avro": (b"\x00\x00\x00\x00\x07\x02\x00\x00", "invalid_json", "then Avro or Protobuf"),
     "Avro container": (b"Obj\x01\x04\x14avro.codec", "invalid_json", "Avro container"),
+    "Avro, one object": (b"\xc3\x01" + bytes(8) + b"\x02", "invalid_json", "Avro (single-object encoding)"),
+    "Parquet": (b"PAR1\x15\x04", "invalid_json", "Parquet"),
+    "Python's text": (str(FIELDS).encode(), "invalid_json", "single quotes"),
+    "Python's text of a list": (str([FIELDS]).encode(), "invalid_json", "single quotes"),
+    "Python's text of bytes": (str(GOOD).encode(), "invalid_json", "Python bytes literal"),
+    "JavaScript's text": (b"[object Object]", "invalid_json", "JSON.stringify"),
+    "names without quotes": (b"{payment_id: 1, amount: 2}", "invalid_json", "names of fields are not in double quotes"),
+    "Java's text of a map": (b"{payment_id=1, amount=2.5}", "invalid_json", "(name=value)"),
+    "Java's text of a record": (b"Payment[payment_id=1, amount=2.5]", "invalid_json", "(name=value)"),
+    "Python's text of a dataclass": (b"Payment(payment_id=1, amount=2.5)", "invalid_json", "(name=value)"),
+    "form": (b"payment_id=1&amount=2.5", "invalid_json", "URL-encoded form"),
+    "CSV": (b"1,2.5,0.3,0,9,0", "invalid_json", "row of a delimited file"),
+    "CSV, tabs": (b'"1"\t2.5', "invalid_json", "row of a delimited file"),
+    "CSV, text first": (b"id-1;2,5", "invalid_json", "row of a delimited file"),
+    "any text": (b"payment 1 received", "invalid_json", "text, but not JSON (expected value at line 1 column 1)"),
+    "a part of a payment": (GOOD[:-9], "invalid_json", "the value ends too early"),
+    "text at the end": (GOOD + b"x", "invalid_json", "trailing characters"),
     "Java object": (b"\xac\xed\x00\x05t\x00\x03abc", "invalid_json", "Java object"),
     "no-break space": (b"\xc2\xa0" + GOOD, "invalid_json", "begins with U+00A0 (NO-BREAK SPACE)"),
     "no-break space after a space": (b" \xc2\xa0" + GOOD, "invalid_json", "begins with U+00A0"),
@@ -75,10 +124,19 @@ MISTAKES = {
     "base64": (base64.b64encode(GOOD), "invalid_json", "the value is base64"),
     "base64 in a string": (b'"%s"' % base64.b64encode(b'{"payment_id":1}'), "not_an_object", "contains base64"),
     "JSON array": (b"[" + GOOD + b"]", "not_an_object", "JSON array"),
-    "text": (b'"payment"', "not_an_object", "JSON, but not an object"),
+    "no payment in an array": (b" []", "not_an_object", "JSON array"),
+    "text": (b'"payment"', "not_an_object", "JSON, but a string, not an object"),
+    "number": (b"17", "not_an_object", "JSON, but a number, not an object"),
+    "huge number": (b"9" * 400, "not_an_object", "JSON, but a number, not an object"),
+    "NaN": (b"NaN", "not_an_object", "JSON, but a number, not an object"),
+    "true": (b"true", "not_an_object", "JSON, but true or false, not an object"),
+    "null": (b"null", "not_an_object", "JSON, but null, not an object"),
+    "no bytes": (b"", "empty", "0 bytes"),
+    "white space": (b" \r\n", "empty", "only white space (3 bytes)"),
     "Connect": (json.dumps({"schema": {"type": "struct"}, "payload": FIELDS}).encode(), "missing_field", "Connect"),
     "Connect, no schema": (json.dumps({"schema": None, "payload": FIELDS}).encode(), "missing_field", "Connect"),
-    "change event": (json.dumps({"op": "c", "after": FIELDS}).encode(), "missing_field", "an object in 'after'"),
+    "change event": (json.dumps({"op": "c", "after": FIELDS}).encode(), "missing_field", "ExtractNewRecordState"),
+    "several in an object": (json.dumps({"data": [FIELDS]}).encode(), "missing_field", "an array in 'data'"),
     "CloudEvent": (json.dumps({"specversion": "1.0", "data": FIELDS}).encode(), "missing_field", "an object in 'data'"),
     "CloudEvent, text": (
         json.dumps({"specversion": "1.0", "data": TEXT}).encode(),
@@ -114,8 +172,16 @@ def test_different_mistakes_have_different_details() -> None:
         "Schema Registry, JSON",
         "Schema Registry, Avro",
         "Avro container",
+        "MessagePack",
+        "Protobuf",
+        "two objects",
+        "Python's text",
         "JSON in a string",
+        "JSON array",
         "Connect",
+        "change event",
+        "no bytes",
+        "white space",
     )
     details = [event.detail for name in names if isinstance(event := decode(MISTAKES[name][0]), InvalidPayment)]
     assert len(set(details)) == len(names)
@@ -140,17 +206,49 @@ def test_an_envelope_with_a_field_of_a_payment_is_judged_by_its_fields() -> None
     assert event.detail.startswith("payment_id: Field required")
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=9), inner, max_size=3),
+    max_leaves=6,
+)
+NAMES = st.sampled_from(["schema", "payload", "op", "after", "before", "data", "value", "N", "I"]) | st.text(max_size=9)
+CARD = "4111111111111111"
+
+
+@settings(max_examples=examples(300))
+@given(st.dictionaries(NAMES, JSON, max_size=4), st.booleans(), st.sampled_from(["", " ", "\r\n\t"]))
+def test_a_payment_is_never_examined(others: dict[str, object], is_ascii: bool, space: str) -> None:
+    """A payment with any other fields is a payment: the detection of formats neither refuses nor delays it."""
+    value = (space + json.dumps(others | FIELDS, ensure_ascii=is_ascii) + space).encode()
+    with ExitStack() as stack:
+        examined = [
+            stack.enter_context(patch.object(wire_formats, name)) for name in ("of_bytes", "of_json", "of_object")
+        ]
+        assert decode(value) == FIELDS
+        assert not any(one.called for one in examined)
+
+
+@pytest.mark.parametrize("value", [value for value, _, _ in MISTAKES.values()], ids=MISTAKES)
+@pytest.mark.parametrize("secret", [CARD, f'"{CARD}"', f"pan={CARD}&"])
+def test_a_detail_quotes_nothing(value: bytes, secret: str) -> None:
+    """No content reaches the detail, wherever it is in the message."""
+    for changed in (value + secret.encode(), secret.encode() + value, value.replace(b"payment", secret.encode())):
+        event = decode(changed)
+        assert CARD not in getattr(event, "detail", "")
+
+
 starts = st.sampled_from([value[:length] for value, _, _ in MISTAKES.values() for length in (1, 2, 4, 5, 9, 40)])
 
 
 @settings(max_examples=examples(500))
 @given(st.builds(bytes.__add__, starts | st.just(b""), st.binary(max_size=60)))
 def test_any_bytes(value: bytes) -> None:
-    """Nothing raises; a detail is short, or None."""
+    """Any bytes are a payment, or a dead letter with a known reason; a detail is short, or None."""
     for recognise in (wire_formats.of_bytes, wire_formats.of_json, wire_formats.of_object):
         detail = recognise(value)
         assert detail is None or 0 < len(detail) <= 300
-    decode(value)
+    event = decode(value)
+    assert event["payment_id"] if isinstance(event, dict) else event.reason in REASONS
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,8 @@ from fraudstream.errors import SettingsError, SinkUnavailableError
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime.log_on_change import Every
 
-_FAILED = (SQLAlchemyError, sqlite3.Error, psycopg.Error, OSError)
+FAILED = (SQLAlchemyError, sqlite3.Error, psycopg.Error, OSError)
+"""Errors of a database that can't do the work."""
 _POSTGRES = frozenset({"postgres", "postgresql", "postgresql+psycopg"})
 _REASON_CHARACTERS = 300
 _LOG_EVERY_S = 10.0
@@ -82,7 +83,7 @@ class Database:
         """Take the address, and the declared fields that view and indexes are to follow; None changes neither."""
         self._payments = payments
         self._dialect = DIALECTS[url.get_backend_name()]
-        with _options_accepted():
+        with options_accepted():
             self._engine = self._dialect.engine(url)
         self._connection: Connection | None = None
         self._log = structlog.get_logger()
@@ -98,14 +99,14 @@ class Database:
             with connection.begin():
                 self._dialect.limit(connection)
                 yield connection
-        except _FAILED as error:
+        except FAILED as error:
             raise self._failed(error) from error
 
     def compact(self) -> None:
         """Remove the remains of deleted rows from an SQLite file. Raises the same errors as `transaction`."""
         try:
             self._dialect.compact(self._connection or self._connect())
-        except _FAILED as error:
+        except FAILED as error:
             raise self._failed(error) from error
 
     def insert_new(self, connection: Connection, table: str, rows: Sequence[Row]) -> int:
@@ -116,21 +117,20 @@ class Database:
         """Disconnect."""
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(*_FAILED):
+            with suppress(*FAILED):
                 connection.close()
 
     def _failed(self, error: BaseException) -> DatabaseUnavailableError:
         self.close()
-        url = self._engine.url
-        return DatabaseUnavailableError(reason(error, url), action(_original(error), url))
+        return unavailable(error, self._engine.url)
 
     def _connect(self) -> Connection:
-        with _options_accepted():
+        with options_accepted():
             connection = self._engine.connect()
         try:
             self._upgrade(connection)
         except BaseException:
-            with suppress(*_FAILED):
+            with suppress(*FAILED):
                 connection.close()
             raise
         self._connection = connection
@@ -156,7 +156,7 @@ class Database:
 
 
 @contextmanager
-def _options_accepted() -> Iterator[None]:
+def options_accepted() -> Iterator[None]:
     """Raise SettingsError if the driver rejects an option of the address; the driver's own error would quote it."""
     try:
         yield
@@ -165,6 +165,11 @@ def _options_accepted() -> Iterator[None]:
             f"DATABASE_URL: the driver refuses its options or its encoding ({type(error).__name__}); "
             f"what is after ? must be options of the driver, as {_EXAMPLES}"
         ) from None
+
+
+def unavailable(error: BaseException, url: URL) -> DatabaseUnavailableError:
+    """Return one of the errors FAILED as text for a user."""
+    return DatabaseUnavailableError(reason(error, url), action(_original(error), url))
 
 
 def _original(error: BaseException) -> BaseException:

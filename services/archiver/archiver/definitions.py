@@ -16,8 +16,8 @@ from archiver.schema import definitions
 from fraudstream.payment_schema import DeclaredField, PaymentSchema
 
 VIEW = "payments"
-_BEFORE = {"timestamp": "paid_at"}
-_AFTER = (
+BEFORE = {"timestamp": "paid_at"}
+AFTER = (
     "fraud_probability",
     "decision",
     "model_version",
@@ -104,14 +104,20 @@ def _index_name(field: DeclaredField) -> str:
 
 def _columns(schema: PaymentSchema, dialect: Dialect) -> Iterator[str]:
     """Yield the columns of the view, in the order of the CSV's."""
-    used = {name.casefold() for name in (*_BEFORE, *_AFTER)}
-    yield from (f'{source} AS "{name}"' for name, source in _BEFORE.items())
-    for field in schema.fields.values():
+    yield from (f'{source} AS "{name}"' for name, source in BEFORE.items())
+    for name, field in field_columns(schema):
         value = "id" if field.name == schema.id else dialect.value(field)
+        yield f'{value} AS "{name}"'
+    yield from AFTER
+
+
+def field_columns(schema: PaymentSchema) -> Iterator[tuple[str, DeclaredField]]:
+    """Yield the declared fields with the names of their columns, which are between BEFORE and AFTER."""
+    used = {name.casefold() for name in (*BEFORE, *AFTER)}
+    for field in schema.fields.values():
         name = _unused(field.column, used)
         used.add(name.casefold())
-        yield f'{value} AS "{name}"'
-    yield from _AFTER
+        yield name, field
 
 
 def _unused(name: str, used: set[str]) -> str:

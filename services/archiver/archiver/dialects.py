@@ -15,6 +15,8 @@ class Dialect:
     """One kind of database."""
 
     engine: Callable[[URL], Engine]
+    read_only_engine: Callable[[URL], Engine]
+    """Return the engine of connections that can't change anything."""
     limit: Callable[[Connection], None]
     """Limit how long the server lets the current transaction run or wait."""
     lock_schema: Callable[[Connection], None]
@@ -42,6 +44,7 @@ class Dialect:
 DIALECTS: Mapping[str, Dialect] = {
     "sqlite": Dialect(
         engine=sqlite.engine,
+        read_only_engine=sqlite.read_only_engine,
         limit=lambda _: None,
         lock_schema=lambda _: None,  # BEGIN IMMEDIATE holds it
         insert_new=sqlite.insert_new,
@@ -56,6 +59,7 @@ DIALECTS: Mapping[str, Dialect] = {
     ),
     "postgresql": Dialect(
         engine=postgres.engine,
+        read_only_engine=postgres.read_only_engine,
         limit=postgres.limit,
         lock_schema=postgres.lock_schema,
         insert_new=postgres.insert_new,

@@ -49,6 +49,11 @@ def engine(url: URL) -> Engine:
     return create_engine(url, poolclass=NullPool, connect_args=options, hide_parameters=True)
 
 
+def read_only_engine(url: URL) -> Engine:
+    """Return the engine of connections whose transactions are read-only."""
+    return engine(url).execution_options(postgresql_readonly=True)
+
+
 def limit(connection: Connection) -> None:
     """Limit how long the transaction may run or wait."""
     # an archiver that freezes in the middle of a transaction must not block the next one forever

@@ -19,6 +19,7 @@ from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.regular_files import refuse_planted
 
 _LOCK_WAIT_S = 4.0
+_READ_WAIT_S = 30.0
 _CACHE_KB = 16_384
 _LEAVE_WAL_EVERY_S = 10.0
 # Not WAL: it shares memory between processes through a mapped file, which Docker Desktop's mounts don't offer.
@@ -31,6 +32,7 @@ _UNWRITABLE = "let this user write the database's file, the files beside it and 
 _ACTIONS = {
     "SQLITE_BUSY": "another program holds a lock on the file: end its transaction, or close that program",
     "SQLITE_READONLY": _UNWRITABLE,
+    "SQLITE_READONLY_ROLLBACK": "start the archiver: it completes what was interrupted when a process was killed",
     "SQLITE_CANTOPEN": _UNWRITABLE,
     "SQLITE_FULL": "free disk space",
     "SQLITE_IOERR": "check the disk and its free space",
@@ -50,6 +52,17 @@ def engine(url: URL) -> Engine:
     return sqlite_engine
 
 
+def read_only_engine(url: URL) -> Engine:
+    """Return the engine of connections that only read, and hold a lock only while a statement runs."""
+    path = Path(url.database or "")
+
+    def connect() -> sqlite3.Connection:
+        refuse_planted(path)
+        return sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=_READ_WAIT_S)
+
+    return create_engine(url, creator=connect, poolclass=NullPool, hide_parameters=True)
+
+
 def _refuse_planted(_: object, __: object, arguments: list[Any], ___: object) -> None:
     """Raise OSError if another user has replaced the database by a link or anything that is not a regular file."""
     refuse_planted(Path(arguments[0]))
@@ -58,7 +71,7 @@ def _refuse_planted(_: object, __: object, arguments: list[Any], ___: object) ->
 def action(error: BaseException, url: URL) -> str:
     """Return what a user can do about `error`; empty if that is unknown."""
     name = getattr(error, "sqlite_errorname", None) or ""
-    known = _ACTIONS.get("_".join(name.split("_")[:2]), "")
+    known = _ACTIONS.get(name) or _ACTIONS.get("_".join(name.split("_")[:2]), "")
     if known is not _UNWRITABLE or not url.database:
         return known
     files = [Path(url.database + suffix) for suffix in _BESIDE]

@@ -1,13 +1,16 @@
-"""Views over the tables for payments of any fields, with the same columns in every database; a migration creates them.
+"""Views over the tables for payments of any fields, with the same columns in every database; migrations create them.
 
+Sums, shares and means are rounded: databases add numbers in another order, and so differ in the last digits.
 `definitions` has the view that follows from the declared fields.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
 from archiver.dialects import DIALECTS
+from fraudstream.errors import FraudstreamError
 
 _VIEWS: Mapping[str, str] = {
     "hourly_fraud": """
@@ -15,10 +18,10 @@ _VIEWS: Mapping[str, str] = {
                COUNT(*) AS payments,
                COUNT(*) FILTER (WHERE decision <> 'approve') AS flagged,
                COUNT(*) FILTER (WHERE decision = 'block') AS blocked,
-               COUNT(*) FILTER (WHERE decision <> 'approve') * 1.0 / COUNT(*) AS fraud_rate,
-               SUM(amount) AS amount,
+               ROUND(COUNT(*) FILTER (WHERE decision <> 'approve') * 1.0 / COUNT(*), 4) AS flagged_share,
+               ROUND(CAST(SUM(amount) AS NUMERIC), 2) AS amount,
                CASE WHEN COUNT(amount) > 0
-                    THEN COALESCE(SUM(amount) FILTER (WHERE decision = 'block'), 0)
+                    THEN ROUND(CAST(COALESCE(SUM(amount) FILTER (WHERE decision = 'block'), 0) AS NUMERIC), 2)
                END AS amount_blocked
         FROM scored_payments
         GROUP BY 1""",
@@ -49,10 +52,10 @@ _VIEWS: Mapping[str, str] = {
                COUNT(*) FILTER (WHERE decision = 'approve') AS approved,
                COUNT(*) FILTER (WHERE decision = 'review') AS reviewed,
                COUNT(*) FILTER (WHERE decision = 'block') AS blocked,
-               AVG(fraud_probability) AS mean_probability,
-               AVG(challenger_probability) AS challenger_mean_probability,
-               AVG(ABS(fraud_probability - challenger_probability)) AS mean_difference,
-               AVG(CASE
+               ROUND(CAST(AVG(fraud_probability) AS NUMERIC), 4) AS mean_probability,
+               ROUND(CAST(AVG(challenger_probability) AS NUMERIC), 4) AS challenger_mean_probability,
+               ROUND(CAST(AVG(ABS(fraud_probability - challenger_probability)) AS NUMERIC), 4) AS mean_difference,
+               ROUND(AVG(CASE
                        WHEN challenger_probability IS NULL THEN NULL
                        WHEN decision = CASE
                            WHEN challenger_probability >= limits.block THEN 'block'
@@ -60,7 +63,7 @@ _VIEWS: Mapping[str, str] = {
                            ELSE 'approve'
                        END THEN 1.0
                        ELSE 0.0
-                   END) AS agreement
+                   END), 4) AS agreement
         FROM scored_payments
         LEFT JOIN limits
                ON challenger_probability IS NOT NULL AND limits.version = model_version AND limits.band = {band}
@@ -81,22 +84,36 @@ _VIEWS: Mapping[str, str] = {
 
 
 _BAND_STARTS = tuple(step * 10.0**power for power in range(-1, 7) for step in (1.0, 1.5, 2.0, 3.0, 5.0, 7.0))
-NAMES = _VIEWS.keys()
-"""The names of the views."""
 
 
-def create(connection: Connection) -> None:
+@contextmanager
+def replaced(connection: Connection, *tables: str) -> Iterator[None]:
+    """Drop the views of earlier versions, and create the present ones after the block, which may replace `tables`.
+
+    Others keep their rights on views and tables. Raises FraudstreamError if views of others read any of them.
+    """
+    dialect = DIALECTS[connection.dialect.name]
+    ours = (*tables, *_VIEWS)
+    if used := {view for name in ours for view in dialect.views_on(connection, name)}.difference(_VIEWS):
+        raise FraudstreamError(
+            f"DATABASE_URL: the views {', '.join(sorted(used))} read tables or views of the archive that get other "
+            "columns: drop them, start again, and create them again with the new columns (docs/archive.md)"
+        )
+    grants = [grant for name in ours for grant in dialect.grants(connection, name)]
+    for name in _VIEWS:
+        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
+    yield
+    _create(connection)
+    for grant in grants:
+        connection.exec_driver_sql(grant)
+
+
+def _create(connection: Connection) -> None:
     """Create all views in the database's dialect of SQL."""
     hour = DIALECTS[connection.dialect.name].hour.format("COALESCE(paid_at, scored_at)")
     for name, query in _VIEWS.items():
         sql = f"CREATE VIEW {name} AS {query.replace('{hour}', hour).replace('{band}', _band())}"
         connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
-
-
-def drop(connection: Connection) -> None:
-    """Drop the views that exist."""
-    for name in _VIEWS:
-        connection.exec_driver_sql(f"DROP VIEW IF EXISTS {name}")
 
 
 def _band() -> str:

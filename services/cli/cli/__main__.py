@@ -11,12 +11,14 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from cli import skip
+from cli.archive import arguments as archive
 from cli.argument_types import positive
 from cli.dlq import arguments as dlq
 from cli.erase import arguments as erase
 from cli.schema import arguments as schema
 from fraudstream.errors import FraudstreamError
 from fraudstream.runtime import logs
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.run import run
 from fraudstream.runtime.settings import LogSettings
 
@@ -109,6 +111,12 @@ COMMANDS: Mapping[str, Command] = {
         run="cli.erase.command:run_erase",
         add_arguments=erase.add,
     ),
+    "archive": Command(
+        help="print the archive's views, and export its payments as CSV",
+        run="cli.archive.command:run_archive",
+        uses_kafka=False,
+        add_arguments=archive.add,
+    ),
     "schema": Command(
         help="infer a payment.toml from payments, or check payments by it",
         run="cli.schema.commands:run_schema",
@@ -122,13 +130,15 @@ COMMANDS: Mapping[str, Command] = {
         add_arguments=_file,
     ),
 }
+_ON_ARCHIVE = frozenset({"archive", "erase"})
+"""Subcommands on the archive's tables, which belong to the archiver."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the subcommand in `arguments` with settings from the environment; return the exit code."""
     # typer needs a third more lines here, as subcommands can't share options, 0.05 s more to start, and with rich
     # seven more packages in each image
-    parser = argparse.ArgumentParser(prog="fraudstream", description="Real-time payment-fraud scoring on Kafka.")
+    parser = argparse.ArgumentParser(prog=own_command(), description="Real-time payment-fraud scoring on Kafka.")
     subparsers = parser.add_subparsers(dest="command", required=True, metavar="command")
     for name, command in COMMANDS.items():
         subparser = subparsers.add_parser(name, help=command.help, description=command.help)
@@ -140,8 +150,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     async def invoke(stop: asyncio.Event) -> None:
         nonlocal code
-        if parsed.command == "erase" and find_spec("archiver") is None:  # the archive's tables belong to the archiver
-            raise FraudstreamError("erase needs the archiver, as in its image: docker compose run --rm erase …")
+        if parsed.command in _ON_ARCHIVE and find_spec("archiver") is None:
+            wrapper = f"./fraudstream {parsed.command} …"
+            raise FraudstreamError(f"{parsed.command} needs the archiver, as in its image: {wrapper}")
         if parsed.uses_kafka:
             resolve_name("fraudstream.kafka.patches:patch_aiokafka")()
         code = await resolve_name(parsed.run)(os.environ, stop, parsed)

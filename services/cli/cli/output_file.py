@@ -1,10 +1,12 @@
 """Files that a command writes: checked before the work begins, complete under a temporary name before they appear."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from fraudstream.errors import FraudstreamError
+from fraudstream.runtime import terminal
+from fraudstream.runtime.regular_files import atomic_write
 
 
 class UnwritableFileError(FraudstreamError):
@@ -31,3 +33,17 @@ def convert_errors(out: Path) -> Iterator[None]:
         yield
     except OSError as error:
         raise UnwritableFileError(f"{out} can't be written: {error.strerror}") from None
+
+
+@contextmanager
+def written(out: Path | None) -> Iterator[Callable[[str], object]]:
+    """Yield a function that writes text to the file, or to standard output without one.
+
+    A file gets its name at the end; after an exception, it is removed. Raises UnwritableFileError.
+    """
+    if out is None:
+        with terminal.standard_output():
+            yield terminal.write_data
+        return
+    with convert_errors(out), atomic_write(out, part=part_of(out)) as file:
+        yield lambda text: file.write(text.encode())

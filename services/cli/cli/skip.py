@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 from fraudstream.errors import FraudstreamError
 from fraudstream.runtime import logs, terminal
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import CsvSettings, LogSettings, TopicSettings
 
@@ -32,7 +33,7 @@ async def run_skip(env: Mapping[str, str], stop: asyncio.Event, arguments: argpa
         raise FraudstreamError(
             f"no scorer answered within {arguments.timeout:g} s: no scorer that writes to CSV_PATH is stopped in "
             f"partition {request.partition}, or none is running; the request was withdrawn and nothing was skipped, "
-            "unless a scorer was killed in the meantime: check with fraudstream verify"
+            f"unless a scorer was killed in the meantime: check with {own_command('verify')}"
         )
     if not answer.startswith("skipped"):
         raise FraudstreamError(answer)

@@ -5,6 +5,7 @@ import sys
 import time
 from os import environ
 
+from dashboard.announcement import announce
 from dashboard.board import Board
 from dashboard.find import Finder
 from dashboard.follow import Follower
@@ -60,14 +61,11 @@ async def main(stop: asyncio.Event) -> None:
         ) as address,
         alongside(viewers.run(), scraper.run()),
     ):
-        log.info("dashboard", url=_clickable(address))
-        await follower.run(stop)
+        # a free port that was chosen is known from this line only, and is logged at once
+        waits = bool(settings.metrics_of and settings.port)
+        async with alongside(announce(address, replicas, waits=waits)):
+            await follower.run(stop)
     log.info("dashboard stopped")
-
-
-def _clickable(address: str) -> str:
-    """Replace the wildcard address that a container listens on by the host's loopback address."""
-    return address.replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//127.0.0.1:")
 
 
 if __name__ == "__main__":

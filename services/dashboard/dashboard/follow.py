@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import structlog
@@ -12,7 +12,7 @@ from dashboard.window import SECONDS
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
 from fraudstream.kafka.follower import TopicFollower
-from fraudstream.record import Place, Unreadable
+from fraudstream.record import Place, Record, Unreadable
 from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.metrics import DashboardMetrics
@@ -82,21 +82,35 @@ class Follower:
             began_s = time.monotonic()
             if check.due():
                 await self._check_ends(follower, stop, is_settled=began_s - connected_s > _SETTLE_S)
-            fetched = await unless_stopped(follower.fetch(round(1_000 * _ROUND_S), _MOST_PER_ROUND), stop)
-            for (topic, partition), records in (fetched or {}).items():
-                if topic == self.topics.scored:
-                    self.board.add_scored(partition, records, time.time())
-                    self.metrics.records_read.labels("scored").inc(len(records))
-                else:
-                    letters = [record for record in records if not isinstance(record, Unreadable)]
-                    self.board.add_dead(partition, letters, time.time())
-                    self.metrics.records_read.labels("dlq").inc(len(records))
+            await self._read_round(follower, stop)
             if self.board.reading:
                 self.heartbeat.beat()
                 # many small fetches would cost more than a few large ones
                 await wait_for_stop(stop, max(_ROUND_S - (time.monotonic() - began_s), 0.01))
             else:
                 await asyncio.sleep(0)
+
+    async def _read_round(self, follower: TopicFollower, stop: asyncio.Event) -> None:
+        """Add all records that the brokers have to the board, within the time and the number of a round."""
+        ends_s, left = time.monotonic() + _ROUND_S, _MOST_PER_ROUND
+        while left > 0 and (wait_s := ends_s - time.monotonic()) > 0:
+            fetched = await unless_stopped(follower.fetch(round(1_000 * wait_s), left), stop)
+            if fetched is None:
+                return
+            self._add(fetched)
+            left -= sum(map(len, fetched.values()))
+            if not follower.has_more:
+                return
+
+    def _add(self, fetched: Mapping[Place, Sequence[Record]]) -> None:
+        for (topic, partition), records in fetched.items():
+            if topic == self.topics.scored:
+                self.board.add_scored(partition, records, time.time())
+                self.metrics.records_read.labels("scored").inc(len(records))
+            else:
+                letters = [record for record in records if not isinstance(record, Unreadable)]
+                self.board.add_dead(partition, letters, time.time())
+                self.metrics.records_read.labels("dlq").inc(len(records))
 
     async def _check_ends(self, follower: TopicFollower, stop: asyncio.Event, *, is_settled: bool) -> None:
         """Query the topics' end offsets, start reading new partitions, and skip records if too far behind."""

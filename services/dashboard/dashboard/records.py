@@ -1,5 +1,6 @@
 """Records of the scored and the dead-letter topic → JSON for the page. Pure, and safe against any bytes."""
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -21,6 +22,7 @@ HIDDEN = "hidden"
 """In place of a secret field's value that is not a token: the record is older than the field's `secret = true`."""
 _LARGEST_EXACT = 2**53
 """Integers from here on are not exact in JavaScript."""
+_PLACE = re.compile(r"[\w.-]{1,249}/\d{1,9}/\d{1,18}", re.ASCII)
 
 
 @lru_cache(maxsize=10_000)
@@ -86,8 +88,7 @@ def dead_letter(partition: int, record: Record, *, is_masked: bool) -> Letter:
     shown = {
         "partition": partition,
         "offset": record.offset,
-        "source_partition": _number(headers, "dlq.partition"),
-        "source_offset": _number(headers, "dlq.offset"),
+        "place": _place(headers),
         "timestamp": rfc3339(record.timestamp),
         "reason": headers.get("dlq.reason", "unknown"),
         "detail": headers.get("dlq.detail", ""),
@@ -110,9 +111,10 @@ def _texts(headers: Iterable[tuple[str, bytes | None]]) -> dict[str, str]:
     return {name: _text(value or b"", _TEXT_CHARACTERS) for name, value in headers if name.startswith("dlq.")}
 
 
-def _number(headers: Mapping[str, str], name: str) -> int | None:
-    text = headers.get(name, "")
-    return int(text) if text.isascii() and text.isdigit() else None
+def _place(headers: Mapping[str, str]) -> str | None:
+    """Return the place of the letter's message, as the commands accept it; None if another program wrote the letter."""
+    place = "/".join(headers.get(f"dlq.{name}", "") for name in ("topic", "partition", "offset"))
+    return place if _PLACE.fullmatch(place) else None
 
 
 def _text(value: bytes, most: int) -> str:

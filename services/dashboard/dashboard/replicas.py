@@ -140,6 +140,11 @@ class Replicas:
         return Counter(model for reading in self._scorers() for model in reading.models)
 
     @property
+    def scorer_ready(self) -> bool:
+        """Whether any scorer is ready."""
+        return any(one.state == "ready" and one.reading.kind == "scorer" for one in self._replicas.values())
+
+    @property
     def model_refused(self) -> bool:
         """Whether any scorer refuses the active model."""
         return any(reading.model_refused for reading in self._scorers())

@@ -1,84 +1,91 @@
 """Train if needed → embedded broker → scorer → dashboard → producer → stop in order, and print a summary."""
 
 import asyncio
+import csv
 import os
 import shutil
 import sys
+import time
+from collections import Counter
 from pathlib import Path
 
-from demo.broker import PARTITIONS, EmbeddedBroker
+from demo import texts
+from demo.broker import EmbeddedBroker
 from demo.children import Service, free_port
+from demo.service_settings import CSV, FOLDER, common, heartbeat, own, pace
 from fraudstream.errors import SettingsError
 from fraudstream.runtime import terminal
 from fraudstream.runtime.heartbeat import unhealthy
-from fraudstream.runtime.run import run, wait_for_stop
-from fraudstream.runtime.settings import DashboardSettings, GeneratorSettings, KafkaSettings, TopicSettings
+from fraudstream.runtime.run import alongside, run, wait_for_stop
+from fraudstream.runtime.settings import DashboardSettings, GeneratorSettings, TopicSettings
 
-FOLDER = Path("outputs/demo")
-CSV = FOLDER / "fraud_scores_stream.csv"
 _READY_S = 60.0
 _DRAIN_S = 15.0
 _CHECK_EVERY_S = 0.1
-_DEFAULT_INTERVAL_S = "0.5"
+_REMIND_EVERY_S = 30.0
 
 
 async def main(stop: asyncio.Event) -> None:
     """Run the services until Ctrl-C or for DEMO_SECONDS. Raises SettingsError, or SystemExit if a service fails."""
     seconds = _seconds(os.environ.get("DEMO_SECONDS", ""))
-    GeneratorSettings.from_env(os.environ)
+    sending = GeneratorSettings.from_env(os.environ | pace(os.environ))
+    _show(texts.welcome(sending.rate_per_s, sending.malformed_rate))
     _empty(FOLDER)
     if code := await (await Service.start("trainer", {})).wait():
         sys.exit(code)
-    broker = EmbeddedBroker()
-    settings = _settings(broker.address)
+    broker, started_s = EmbeddedBroker(), time.monotonic()
+    code = await _score(stop, seconds, broker)
+    sent, dead = _sent_and_dead(broker)
+    ran_s = time.monotonic() - started_s
+    _show(texts.summary(seconds=ran_s, sent=sent, decisions=_decisions(), dead=dead, csv=CSV))
+    if code:
+        sys.exit(code)
+
+
+async def _score(stop: asyncio.Event, seconds: float | None, broker: EmbeddedBroker) -> int:
+    """Run scorer, dashboard and producer, and stop them in order; return the scorer's exit code."""
+    settings = common(broker.address, os.environ)
     ports = {name: free_port() for name in ("scorer", "producer")}
-    page = free_port(DashboardSettings.from_env(os.environ).port)
-    scorer = await Service.start("scorer", settings | _own("scorer", METRICS_PORT=ports["scorer"]))
+    wanted = DashboardSettings.from_env(os.environ).port
+    page = free_port(wanted)
+    scorer = await Service.start("scorer", settings | own("scorer", METRICS_PORT=ports["scorer"]))
     dashboard = None
     try:
         if await _wait_until_ready(scorer, stop):
             targets = ",".join(f"127.0.0.1:{port}" for port in ports.values())
             dashboard = await Service.start(
-                "dashboard", settings | _own("dashboard", DASHBOARD_PORT=page, METRICS_TARGETS=targets, METRICS_PORT="")
+                "dashboard", settings | own("dashboard", DASHBOARD_PORT=page, METRICS_TARGETS=targets, METRICS_PORT="")
             )
-            producer = await Service.start("producer", settings | _own("producer", METRICS_PORT=ports["producer"]))
-            await _watch(stop, seconds, scorer, producer, dashboard)
+            producer = await Service.start("producer", settings | own("producer", METRICS_PORT=ports["producer"]))
+            async with alongside(_announce_page(texts.page_address(page, wanted), stop)):
+                await _watch(stop, seconds, scorer, producer, dashboard)
             await producer.stop()
             await _drain(broker)
     finally:
         if dashboard:
             await dashboard.stop()
         code = await scorer.stop()
-    _report(broker)
-    if code:
-        sys.exit(code)
+    return code
+
+
+def _show(text: str) -> None:
+    terminal.write(text)
+    sys.stdout.flush()
+
+
+async def _announce_page(text: str, stop: asyncio.Event) -> None:
+    """Show `text` once the page is ready, and again at intervals: the log's lines soon move it off the screen."""
+    while unhealthy(heartbeat("dashboard")):
+        if await wait_for_stop(stop, _CHECK_EVERY_S):
+            return
+    while not stop.is_set():
+        _show(text)
+        await wait_for_stop(stop, _REMIND_EVERY_S)
 
 
 def _empty(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-
-
-def _own(service: str, **settings: object) -> dict[str, str]:
-    """Return the settings that only this service gets."""
-    return {name: str(value) for name, value in settings.items()} | {"HEARTBEAT_FILE": str(_heartbeat(service))}
-
-
-def _heartbeat(service: str) -> Path:
-    return FOLDER / f".{service}-heartbeat"
-
-
-def _settings(address: str) -> dict[str, str]:
-    has_pace = {"PAYMENT_INTERVAL_S", "PAYMENTS_PER_SECOND"} & os.environ.keys()
-    return {
-        **({} if has_pace else {"PAYMENT_INTERVAL_S": _DEFAULT_INTERVAL_S}),
-        # settings for another Kafka don't apply: this one needs no credentials
-        **dict.fromkeys(KafkaSettings.variables(), ""),
-        "KAFKA_BOOTSTRAP_SERVERS": address,
-        "TOPIC_PARTITIONS": str(PARTITIONS),
-        "PROCESSING_GUARANTEE": "at_least_once",  # the embedded broker keeps no offsets of transactions
-        "CSV_PATH": str(CSV),
-    }
 
 
 def _seconds(text: str) -> float | None:
@@ -91,7 +98,7 @@ def _seconds(text: str) -> float | None:
 async def _wait_until_ready(scorer: Service, stop: asyncio.Event) -> bool:
     """Wait until the scorer is ready; return False if stopped first."""
     async with asyncio.timeout(_READY_S):
-        while unhealthy(_heartbeat("scorer")):
+        while unhealthy(heartbeat("scorer")):
             if scorer.ended:
                 sys.exit(1)
             if await wait_for_stop(stop, _CHECK_EVERY_S):
@@ -113,7 +120,7 @@ async def _drain(broker: EmbeddedBroker) -> None:
     deadline = asyncio.get_running_loop().time() + _DRAIN_S
     while asyncio.get_running_loop().time() < deadline:
         sent, dead = _sent_and_dead(broker)
-        if _rows() + dead >= sent:
+        if _decisions().total() + dead >= sent:
             return
         await asyncio.sleep(_CHECK_EVERY_S)
 
@@ -123,21 +130,12 @@ def _sent_and_dead(broker: EmbeddedBroker) -> tuple[int, int]:
     return broker.records(topics.input), broker.records(topics.dlq)
 
 
-def _rows() -> int:
+def _decisions() -> Counter[str]:
+    """Return the number of rows in the CSV by decision."""
     if not CSV.exists():
-        return 0
-    with CSV.open("rb") as file:
-        return sum(1 for _ in file) - 1
-
-
-def _report(broker: EmbeddedBroker) -> None:
-    sent, dead = _sent_and_dead(broker)
-    terminal.write(
-        f"\n{sent} payments sent, {_rows()} scored in {CSV}, {dead} dead letters.\n"
-        "This mode: the CSV has each payment exactly once; the topics at least once (the embedded broker has no\n"
-        "transactions and forgets all at the end). docker compose up --build runs it on Kafka, exactly once "
-        "throughout.\n"
-    )
+        return Counter()
+    with CSV.open(encoding="utf-8", newline="") as file:
+        return Counter(row["decision"] for row in csv.DictReader(file))
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ from asyncio.subprocess import PIPE, STDOUT, Process
 from collections.abc import Mapping
 
 from fraudstream.runtime import terminal
-from fraudstream.runtime.escaping import visible_bytes
+from fraudstream.runtime.settings import LogSettings
 
 _STOP_S = 30.0
 
@@ -25,6 +25,11 @@ def free_port(wanted: int = 0) -> int:
         return number
 
 
+def _colors() -> str:
+    """Return LOG_COLORS for a child, whose output is a pipe, by where its lines appear: on our standard output."""
+    return "always" if LogSettings.from_env(os.environ).uses_colors(is_terminal=sys.stdout.isatty()) else "never"
+
+
 class Service:
     """Child process of a service, with our interpreter, and our environment extended by the given settings."""
 
@@ -37,7 +42,13 @@ class Service:
     async def start(cls, name: str, env: Mapping[str, str]) -> "Service":
         """Start `python -m name` in a new session: Ctrl-C reaches only the demo, which stops services in order."""
         process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", name, env=os.environ | env, stdout=PIPE, stderr=STDOUT, start_new_session=True
+            sys.executable,
+            "-m",
+            name,
+            env={**os.environ, "LOG_COLORS": _colors(), **env},
+            stdout=PIPE,
+            stderr=STDOUT,
+            start_new_session=True,
         )
         return cls(name, process)
 
@@ -66,5 +77,6 @@ class Service:
     async def _show(self) -> None:
         assert self._process.stdout is not None  # noqa: S101 - PIPE
         async for line in self._process.stdout:
-            terminal.write(f"{self.name:<9} | {visible_bytes(line.rstrip())}\n")
+            text = line.rstrip().decode(errors="backslashreplace")
+            terminal.write(f"{self.name:<9} | {text}\n", keeps_colors=True)
             sys.stdout.flush()

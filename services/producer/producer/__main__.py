@@ -68,7 +68,7 @@ async def main(stop: asyncio.Event) -> None:
         if sender is None:
             return
         metrics.messages_waiting.set_function(lambda: sender.waiting)
-        log.info("sending payments", topic=topic, per_second=round(settings.rate_per_s, 3))
+        log.info("sending payments", topic=topic, source=_origin(settings, history), **_pace(settings.rate_per_s))
         numbers = PaymentIds(time.time(), sender.producer_number())
         ids = ids_of(form.schema, numbers, history)
         source: Source
@@ -102,6 +102,18 @@ async def _read_history(
         return stop.is_set()
 
     return await asyncio.to_thread(sample, settings.history, schema, Random(settings.seed), log, is_stopped)
+
+
+def _origin(settings: GeneratorSettings, history: list[Values]) -> str:
+    """Return where the payments come from, for the log."""
+    if settings.file:
+        return str(settings.file)
+    return f"payments of {settings.history}, repeated" if history else "simulation"
+
+
+def _pace(rate_per_s: float) -> dict[str, float]:
+    """Return the rate for the log, below one per second as the interval."""
+    return {"per_second": round(rate_per_s, 1)} if rate_per_s >= 1.0 else {"every_s": round(1.0 / rate_per_s, 1)}
 
 
 def _with_malformed(source: Source, schema: PaymentSchema, settings: GeneratorSettings, ids: Ids) -> Source:

@@ -1,4 +1,7 @@
-"""Log lines for delivered payments: one per payment at a low rate, one per second at a high rate."""
+"""Log lines, at debug level, for delivered payments: one per payment at a low rate, one per second at a high rate.
+
+The scorer logs the same payments at info level.
+"""
 
 from collections.abc import Callable
 
@@ -33,7 +36,7 @@ class Report:
             self._log_each(delivery)
         elif seconds := self._every.due():
             count = self.delivered - self._logged
-            self._log.info("payments sent", count=count, per_second=round(count / seconds), total=self.delivered)
+            self._log.debug("payments sent", count=count, per_second=round(count / seconds), total=self.delivered)
             self._logged = self.delivered
 
     def _log_each(self, delivery: Delivery) -> None:
@@ -41,11 +44,11 @@ class Report:
             offset = delivery.offset + index if delivery.offset >= 0 else None
             payment = self._form.decode(message.value)
             if isinstance(payment, InvalidPayment):
-                self._log.info(
+                self._log.debug(
                     "malformed message sent", reason=payment.reason, partition=delivery.partition, offset=offset
                 )
             else:
                 columns = self._form.columns([payment])
                 values = {key: columns[name][0] for key, name in self._logged_fields.items()}
                 shown = {key: value for key, value in values.items() if value is not None}
-                self._log.info("payment sent", **shown, partition=delivery.partition, offset=offset)
+                self._log.debug("payment sent", **shown, partition=delivery.partition, offset=offset)

@@ -40,6 +40,7 @@ from scorer.cycle_report import CycleReport
 from scorer.drift.alarm import DriftAlarm
 from scorer.gauges import PartitionGauges, update_disk, update_drift, update_models
 from scorer.group_watch import GroupWatch
+from scorer.log_lines import HEADLINES
 from scorer.membership import Memberships
 from scorer.ownership import Ownership
 from scorer.pipeline import Pipeline
@@ -52,7 +53,7 @@ from scorer.watchdog import Watchdog
 
 
 async def main(stop: asyncio.Event) -> None:
-    log = logs.configure(LogSettings.from_env(environ), "scorer")
+    log = logs.configure(LogSettings.from_env(environ), "scorer", headlines=HEADLINES)
     failpoints.arm(environ.get(failpoints.VARIABLE, ""))
     patch_aiokafka()
     await _score(stop)
@@ -79,7 +80,7 @@ async def _score(stop: asyncio.Event) -> None:
     metrics.on_scrape.append(partial(update_models, metrics, champion, challenger))
     metrics.on_scrape.append(partial(update_drift, metrics, drift))
     metrics.on_scrape.append(partial(update_disk, metrics, csv.path.parent))
-    limits = OutputLimits(kafka, (topics.scored, topics.dlq))
+    limits = OutputLimits(kafka, (topics.scored, topics.dlq), stamped=(topics.dlq,))
 
     async with AsyncExitStack() as stack:
         stack.callback(heartbeat.remove)
@@ -102,7 +103,7 @@ async def _score(stop: asyncio.Event) -> None:
         if first is None:
             return
 
-        consumer = InputConsumer(kafka, topics.input, group.group)
+        consumer = InputConsumer(kafka, topics.input, group.group, wakes_fetches=cluster.wakes_fetches)
         takeover = Takeover(consumer=consumer, sink=sink, first=first, records_lost=metrics.records_lost)
         make_owner = partial(Owner, kafka, topics=topics, limits=limits, group=group.group, guarantee=group.guarantee)
         ownership = Ownership(consumer, takeover, make_owner, metrics)
@@ -125,7 +126,7 @@ async def _score(stop: asyncio.Event) -> None:
             sink=sink,
             heartbeat=heartbeat,
             watchdog=watchdog,
-            report=CycleReport(form.schema, metrics, drift, Summary(gauges), topics.dlq),
+            report=CycleReport(form.schema, metrics, drift, Summary(gauges), topics),
             stops=Stops(topics.input, SkipRequests(csv.path)),
             max_records=group.max_records,
         )

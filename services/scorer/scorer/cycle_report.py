@@ -13,6 +13,7 @@ from fraudstream.model.drift_reference import Reference
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime.log_on_change import Every
 from fraudstream.runtime.metrics import ScorerMetrics
+from fraudstream.runtime.settings import TopicSettings
 from scorer.drift.alarm import DriftAlarm
 from scorer.narration import DeadLetterRatio, Narration
 from scorer.scoring import Outcome
@@ -25,14 +26,12 @@ class CycleReport:
     """Reports of the committed cycles of all memberships."""
 
     def __init__(
-        self, schema: PaymentSchema, metrics: ScorerMetrics, drift: DriftAlarm, summary: Summary, dlq: str
+        self, schema: PaymentSchema, metrics: ScorerMetrics, drift: DriftAlarm, summary: Summary, topics: TopicSettings
     ) -> None:
-        """`dlq` is the topic of dead letters."""
         self._metrics = metrics
         self._drift = drift
-        self._summary = summary
-        self._dlq = dlq
-        self._narration = Narration(schema)
+        self._dlq = topics.dlq
+        self._narration = Narration(schema, topics.input, summary)
         self._ratio = DeadLetterRatio()
         self._removals = Every(_REMOVALS_EVERY_S, at_once=True)
         self._removed = Counter[str]()
@@ -48,19 +47,18 @@ class CycleReport:
         """Report a cycle; `reference` belongs to the model that scored it, the durations are in seconds."""
         self._ratio.cycle(outcomes)
         self._drift.cycle(outcomes, reference)
-        self._narration.cycle(outcomes, cycle_s)
         self._metrics.transaction_duration.observe(transaction_s)
         self._metrics.cycle_duration.observe(cycle_s)
         self._count(outcomes)
+        self._narration.cycle(outcomes, cycle_s)
         self._report_removed(outcomes)
 
     def tick(self) -> None:
-        """Log the summaries that are due."""
+        """Log the lines that are due."""
         self._narration.tick()
-        self._summary.tick()
 
     def finish(self) -> None:
-        """Log the summary of the payments that have no line yet."""
+        """Log the payments that have no line yet."""
         self._narration.finish()
 
     def _report_removed(self, outcomes: Sequence[Outcome]) -> None:

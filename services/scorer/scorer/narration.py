@@ -1,5 +1,6 @@
 """Log lines about payments: one per payment at a slow pace, one per second at a fast pace."""
 
+import json
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -7,98 +8,97 @@ from itertools import repeat
 
 import structlog
 
-from fraudstream.payment import APPROVE
 from fraudstream.payment_schema import PaymentSchema
+from scorer.log_lines import DEAD_LETTER, PAYMENT
 from scorer.scoring import Outcome
+from scorer.summary import EVERY_S, Summary
 
 _LINES_PER_S = 5.0
 _BURST_LINES = 20.0
-_SUMMARY_EVERY_S = 1.0
 _WINDOW = 1_000
 
 
 class Narration:
-    """Log of committed cycles, within a budget of lines: 5 per second, up to 20 at a time."""
+    """Log of committed cycles: a line per payment, up to 5 per second and 20 at a time, or else a line per second.
 
-    def __init__(self, schema: PaymentSchema, now: Callable[[], float] = time.monotonic) -> None:
+    After a second with fewer payments, they have lines of their own again: in no second, some have and others have not.
+    """
+
+    def __init__(
+        self, schema: PaymentSchema, topic: str, summary: Summary, now: Callable[[], float] = time.monotonic
+    ) -> None:
+        """`topic` is the input."""
         self._id, self._amount = schema.id, schema.amount
+        self._topic = topic
+        self._summary = summary
         self._now = now
         self._log = structlog.get_logger()
         self._lines = _BURST_LINES
         self._filled_s = now()
-        self._since_s = now()
-        self._scored = self._flagged = self._dead = self._cycles = self._left_out = 0
-        self._busy_s = 0.0
+        self._is_fast = False
 
     def cycle(self, outcomes: Sequence[Outcome], duration_s: float) -> None:
-        """Log a committed cycle, or count it in the summary."""
+        """Log a committed cycle, or count it in the line of this second."""
+        self.tick()
         count = sum(len(outcome.scored) + len(outcome.invalid) for outcome in outcomes)
-        self._refill()
-        if count <= self._lines:
-            self._lines -= count
+        if not self._is_fast and self._has_lines(count):
             self._log_each(outcomes)
+            self._summary.skip()
             return
-        if not self._cycles:
-            self._since_s = self._now() - duration_s
-        self._cycles += 1
-        self._busy_s += duration_s
-        self._left_out += count
-        for outcome in outcomes:
-            self._scored += len(outcome.scored)
-            self._dead += len(outcome.invalid)
-            self._flagged += len(outcome.scored) - outcome.scored.decision.count(APPROVE)
+        if not self._is_fast:
+            self._is_fast = True
+            self._summary.begin(duration_s)
+        self._summary.add(outcomes)
         self.tick()
 
     def tick(self) -> None:
-        """Log the summary if it is due."""
-        if self._now() - self._since_s >= _SUMMARY_EVERY_S:
-            self.finish()
+        """Log the lines that are due."""
+        if self._is_fast and self._summary.due:
+            self._is_fast = self._summary.log() > _LINES_PER_S * EVERY_S
+        self._summary.check_progress()
 
     def finish(self) -> None:
-        """Log the summary of the payments that have no line of their own yet."""
-        if not self._cycles:
-            return
-        elapsed_s = self._now() - self._since_s
-        self._log.info(
-            "payments scored",
-            scored=self._scored,
-            flagged=self._flagged,
-            dead_letters=self._dead,
-            per_second=round((self._scored + self._dead) / elapsed_s) if elapsed_s else None,
-            cycles=self._cycles,
-            ms_per_cycle=round(1000 * self._busy_s / self._cycles, 1),
-            lines_left_out=self._left_out,
-        )
-        self._scored = self._flagged = self._dead = self._cycles = self._left_out = 0
-        self._busy_s = 0.0
+        """Log the payments that have no line yet."""
+        if self._is_fast:
+            self._summary.log()
 
-    def _refill(self) -> None:
+    def _has_lines(self, count: int) -> bool:
+        """Take `count` lines of those left; return False if there are fewer."""
         now = self._now()
         self._lines = min(_BURST_LINES, self._lines + (now - self._filled_s) * _LINES_PER_S)
         self._filled_s = now
+        if count > self._lines:
+            return False
+        self._lines -= count
+        return True
 
     def _log_each(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
-            scored = outcome.scored
-            amounts = scored.payments[self._amount] if self._amount else repeat(None)
-            for payment_id, amount, probability, decision in zip(
-                scored.payments[self._id], amounts, scored.fraud_probability, scored.decision, strict=False
-            ):
-                self._log.info(
-                    "payment scored",
-                    payment_id=payment_id,
-                    **({} if amount is None else {"amount": amount}),
-                    fraud_probability=probability,
-                    decision=decision,
-                )
+            self._log_payments(outcome)
             for offset, invalid in outcome.invalid:
                 self._log.warning(
-                    "dead letter",
+                    DEAD_LETTER,
+                    topic=self._topic,
                     partition=outcome.partition,
                     offset=offset,
                     reason=invalid.reason,
                     detail=invalid.detail,
                 )
+
+    def _log_payments(self, outcome: Outcome) -> None:
+        scored = outcome.scored
+        amounts = scored.payments[self._amount] if self._amount else repeat(None)
+        columns = zip(scored.payments[self._id], amounts, scored.fraud_probability, scored.decision, strict=False)
+        for row, (payment_id, amount, probability, decision) in enumerate(columns):
+            reasons = [reason["text"] for reason in json.loads(scored.reasons.get(row, "[]"))]
+            self._log.info(
+                PAYMENT,
+                payment_id=payment_id,
+                **({} if amount is None else {"amount": amount}),
+                fraud_probability=probability,
+                decision=decision,
+                **({"reasons": reasons} if reasons else {}),
+            )
 
 
 class DeadLetterRatio:

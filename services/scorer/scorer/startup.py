@@ -100,7 +100,8 @@ async def commit_start_offsets(
                     guarantee=group.guarantee,
                 )
                 if starts:
-                    log.info("start offsets committed", group=group.group, reading_from=reset, offsets=starts)
+                    log.info("start offsets committed", group=group.group, reading_from=reset, partitions=len(starts))
+                    log.debug("start offsets", offsets=starts)
         except (SinkUnavailableError, *BROKEN) as error:
             reason = await watch.reason(error)
             not_ready.report(reason, action="retrying every second")

@@ -8,6 +8,7 @@ import structlog
 from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 from fraudstream.record import Unreadable
 from fraudstream.runtime.log_on_change import Every
+from fraudstream.runtime.own_command import own_command
 
 _LOOK_EVERY_S = 0.5
 
@@ -90,4 +91,4 @@ class Stops:
         )
 
     def _command(self, partition: int, batch: Unreadable) -> str:
-        return f"fraudstream skip {self._topic} {partition} {batch.offset}"
+        return own_command(f"skip {self._topic} {partition} {batch.offset}")

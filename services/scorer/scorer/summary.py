@@ -1,61 +1,91 @@
-"""A log line every 10 s with the counts and latencies of that interval, from the metrics."""
+"""Log lines about many payments: one per second at a fast pace, and one every 10 s while payments wait unscored."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import structlog
-from prometheus_client import Counter
 
 from fraudstream.payment import APPROVE
 from fraudstream.runtime.latency import quantile
 from fraudstream.runtime.log_on_change import Every
 from scorer.gauges import PartitionGauges
+from scorer.log_lines import SECOND
+from scorer.scoring import Outcome
 
-_EVERY_S = 10.0
+EVERY_S = 1.0
+_STALLED_EVERY_S = 10.0
 
 
 class Summary:
-    """The summary, logged once the group is joined, also without payments: silence would look like a stall."""
+    """Counts, latency and lag of payments without a line of their own, and whether any payment was handled."""
 
     def __init__(self, gauges: PartitionGauges, now: Callable[[], float] = time.monotonic) -> None:
         self._gauges = gauges
-        self._every = Every(_EVERY_S, now)
-        self._before = self._counts()
-        self._ages = gauges.metrics.end_to_end_latency.counts
+        self._now = now
         self._log = structlog.get_logger()
+        self._stalled = Every(_STALLED_EVERY_S, now)
+        self.begin()
+        self.skip()
+        self._is_idle, self._waited = True, False
 
-    def tick(self) -> None:
-        """Log the line if it is due."""
-        lags, ownership = self._gauges.lags, self._gauges.ownership
-        if not ownership.joined or not (seconds := self._every.due()):
+    def begin(self, since_s: float = 0.0) -> None:
+        """Begin to count; the first payments were fetched `since_s` seconds ago."""
+        self._since_s = self._now() - since_s
+        self._scored = self._flagged = self._dead = 0
+
+    def skip(self) -> None:
+        """Exclude what was handled until now, as it has lines of its own."""
+        self._is_idle = False
+        self._ages = self._gauges.metrics.end_to_end_latency.counts
+
+    def add(self, outcomes: Sequence[Outcome]) -> None:
+        """Count a cycle."""
+        self._is_idle = False
+        for outcome in outcomes:
+            self._scored += len(outcome.scored)
+            self._dead += len(outcome.invalid)
+            self._flagged += len(outcome.scored) - outcome.scored.decision.count(APPROVE)
+
+    @property
+    def due(self) -> bool:
+        """Whether a second is over."""
+        return self._now() - self._since_s >= EVERY_S
+
+    def log(self) -> int:
+        """Log the payments counted, if any; return their number."""
+        handled = self._scored + self._dead
+        if handled:
+            elapsed_s = self._now() - self._since_s
+            fresh: list[int] = (self._gauges.metrics.end_to_end_latency.counts - self._ages).tolist()
+            fields = {
+                "scored": self._scored,
+                "flagged": self._flagged,
+                "dead_letters": self._dead,
+                "per_second": round(handled / elapsed_s) if elapsed_s else handled,
+                "p50_ms": _rounded(quantile(0.5, fresh)),
+                "p99_ms": _rounded(quantile(0.99, fresh)),
+                "lag": self._lag(),
+                "partitions": len(self._gauges.ownership.ready),
+            }
+            self._log.info(SECOND, **{name: value for name, value in fields.items() if value is not None})
+            self.skip()
+        self.begin()
+        return handled
+
+    def check_progress(self) -> None:
+        """Log the lag every 10 s while there is some, and no payment was handled for at least 10 s."""
+        if not self._stalled.due():
             return
-        before, self._before = self._before, self._counts()
-        scored, approved, dead = (now - then for now, then in zip(self._before, before, strict=True))
-        ages, self._ages = self._ages, self._gauges.metrics.end_to_end_latency.counts
-        fresh: list[int] = (self._ages - ages).tolist()
-        fields = {
-            "scored": scored,
-            "flagged": scored - approved,
-            "dead_letters": dead,
-            "per_second": round((scored + dead) / seconds, 1),
-            "p50_ms": _rounded(quantile(0.5, fresh)),
-            "p99_ms": _rounded(quantile(0.99, fresh)),
-            "lag": None if lags is None else sum(lag or 0 for lag in lags.values()),
-            "partitions": len(ownership.ready),
-        }
-        self._log.info("last 10 s", **{name: value for name, value in fields.items() if value is not None})
+        lag = self._lag() if self._gauges.ownership.joined else None
+        waits = self._is_idle and bool(lag)
+        if waits and self._waited:
+            ready = len(self._gauges.ownership.ready)
+            self._log.warning("payments wait unscored", lag=lag, partitions=ready)
+        self._is_idle, self._waited = True, waits
 
-    def _counts(self) -> tuple[int, int, int]:
-        """Return the payments scored, the payments approved, and the dead letters, since the start."""
-        metrics = self._gauges.metrics
-        scored = _by_label(metrics.payments_scored)
-        return sum(scored.values()), scored[APPROVE], sum(_by_label(metrics.dead_letters).values())
-
-
-def _by_label(counter: Counter) -> dict[str, int]:
-    """Return a counter's values, by the value of its only label."""
-    samples = (sample for family in counter.collect() for sample in family.samples)
-    return {next(iter(sample.labels.values())): round(sample.value) for sample in samples}
+    def _lag(self) -> int | None:
+        lags = self._gauges.lags
+        return None if lags is None else sum(lag or 0 for lag in lags.values())
 
 
 def _rounded(milliseconds: float | None) -> float | None:

@@ -3,7 +3,6 @@
 import argparse
 import os
 import sys
-import time
 from collections.abc import Mapping, Sequence
 
 import structlog
@@ -11,6 +10,7 @@ import structlog
 from fraudstream.errors import FraudstreamError
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime import logs
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.run import PRIVATE_UMASK
 from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import LogSettings, ModelSettings, TrainingSettings
@@ -32,18 +32,17 @@ def main(arguments: Sequence[str], env: Mapping[str, str]) -> int:
 
 
 def run(schema: PaymentSchema, models: ModelSettings, training: TrainingSettings, *, force: bool) -> None:
-    log, started = structlog.get_logger("trainer"), time.monotonic()
+    log = structlog.get_logger("trainer")
     past = history.read(training.data, schema, training.max_rejected_rows)
     log.info("history read", file=str(training.data), payments=past.count, frauds=past.fraud_count)
     if match := None if force else train.already_trained(past, training, models.models_dir):
         active = train.ensure_active(match, models.models_dir, models.pinned, schema)
         log.info("training skipped", kept=match.version, active=active, why="same history, settings and libraries")
         if active != match.version:
-            log.info("another version is active", action=f"fraudstream model promote {match.version}")
+            log.info("another version is active", action=own_command(f"model promote {match.version}"))
         return
-    model, folder = train.train(past, training, models.models_dir), str(models.models_dir)
-    seconds = round(time.monotonic() - started, 1)
-    log.info("model activated", version=model.version, kind=model.kind, folder=folder, seconds=seconds)
+    log.info("training a model", meaning="kinds of models are compared: seconds, or minutes for a large history")
+    train.train(past, training, models.models_dir)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ Of a history with more than MOST_VALUES values a random sample is kept, with the
 not in the sample are kept beside it, because models are fitted to all of them.
 """
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +72,11 @@ class Columns:
         self._frauds: list[Kept] = []
         self.count, self.fraud_count = 0, 0
         """Rows and frauds in the history."""
+        self.first, self.last = math.inf, -math.inf
+        """Times of the earliest and the latest payment, in milliseconds, if the payment's time is a feature.
+
+        Other times are not read: a history may lack them, or have them in another format.
+        """
 
     def add(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows: values by field, times in milliseconds since 1970, and the label as 0 or 1."""
@@ -83,7 +89,13 @@ class Columns:
         labels = np.array([row[self._label] for row in rows], dtype=np.int64)
         self.count += len(rows)
         self.fraud_count += int(labels.sum())
+        self._add_times(rows)
         self._keep(Kept(matrix=matrix, amounts=amounts, labels=labels, keys=self._rng.random(len(rows))))
+
+    def _add_times(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        name = self._schema.time
+        times = [row[name] for row in rows if row[name] is not None] if name in self._plain.names else []
+        self.first, self.last = min([self.first, *times]), max([self.last, *times])
 
     def _keep(self, rows: Kept) -> None:
         self._sample.append(self._divided(rows))

@@ -21,7 +21,7 @@ MOST_ROWS_COMPARED = 200_000
 _FRAUDS_COMPARED, _MOST_VALUES_COMPARED = 1_000, 30_000_000
 
 _FOLDS, _REPEATS = 5, 2
-_PROGRESS_EVERY_S = 5.0
+_PROGRESS_EVERY_S = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,7 +57,7 @@ def compare(history: History, rows: Integers, seed: int, tried: Sequence[Candida
                 fits += 1
                 if progress.due():
                     models = f"{fits} of {len(tried) * _REPEATS * folds}"
-                    structlog.get_logger().info("comparing candidates", candidate=candidate.name, models=models)
+                    structlog.get_logger().info("training continues", models=models)
     return _compared(tried, labels, fraud)
 
 

@@ -21,6 +21,7 @@ FEWEST_ROWS = 100
 FEWEST_OF_A_CLASS = 10
 _SEED = 0
 """Of the sample of a large history."""
+_DAY_MS = 86_400_000.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -42,6 +43,8 @@ class History:
     """Payments in the file."""
     sha256: str
     """Hash of the file's bytes."""
+    days: float = 0.0
+    """Days from the first to the last payment; 0 if their time is not a feature."""
 
     @property
     def fraud_count(self) -> int:
@@ -87,6 +90,7 @@ def read(path: Path, schema: PaymentSchema, max_rejected: int = 0) -> History:
         frauds=frauds.matrix,
         count=columns.count,
         sha256=sha256,
+        days=max(0.0, columns.last - columns.first) / _DAY_MS,
     )
 
 

@@ -44,7 +44,7 @@ class Study:
 
 
 def study(history: History, settings: TrainingSettings) -> Study:
-    """Compare, choose, calibrate, set the decision rule and evaluate; log each result."""
+    """Compare, choose, calibrate, set the decision rule and evaluate; log each result at debug level."""
     learn, held_out = evaluate.split(history.labels, settings.seed)
     rows = fit.compared_rows(history, learn, settings.seed)
     labels = history.labels[rows]
@@ -65,9 +65,9 @@ def study(history: History, settings: TrainingSettings) -> Study:
     metrics = evaluate.metrics(outcomes, scores) | evaluate.costs(outcomes, *others, rule, costs)
     metrics |= evaluate.costs_of_thresholds(outcomes, *others, limits, costs)
     log = structlog.get_logger()
-    log.info("calibration checked", **_calibration_fields(labels, chosen.fraud, calibration))
-    log.info("decision rule chosen", **rule.parameters())
-    log.info("thresholds chosen for comparison", **limits.parameters())
+    log.debug("calibration checked", **_calibration_fields(labels, chosen.fraud, calibration))
+    log.debug("decision rule chosen", **rule.parameters())
+    log.debug("thresholds chosen for comparison", **limits.parameters())
     if settings.review_capacity is not None and history.has_amounts:
         capacity.report(
             settings.review_capacity,
@@ -76,7 +76,7 @@ def study(history: History, settings: TrainingSettings) -> Study:
             Effect.of(limited, *others, costs),
             len(held_out),
         )
-    log.info(
+    log.debug(
         "held-out payments evaluated",
         payments=len(held_out),
         **{name: round(value, 4) for name, value in metrics.items()},
@@ -133,7 +133,7 @@ def calibrated(classifier: Classifier, calibration: CalibrationFunction | None) 
 
 def _log_comparisons(comparisons: list[Comparison], chosen: Comparison) -> None:
     for comparison in comparisons:
-        structlog.get_logger().info(
+        structlog.get_logger().debug(
             "candidate compared",
             name=comparison.candidate.name,
             log_loss=round(comparison.log_loss, 5),

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from fraudstream.model.encoding import Encoding
 from fraudstream.model.fraud_model import Classifier, FraudModel
 from fraudstream.model.manifest import Libraries, Manifest
 from fraudstream.payment_schema import PaymentSchema
+from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.settings import TrainingSettings
 from trainer import fit, history_warnings
 from trainer.history import History
+from trainer.report import files
+from trainer.report.facts import gather
 from trainer.study import Study, final_model, study
 from trainer.usual import usual
 
@@ -32,6 +36,7 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
 
     One thread: the order of sums, and so the bytes, would depend on the machine's number of cores.
     """
+    started_s = time.monotonic()
     history_warnings.warn(history)
     with threadpool_limits(1):
         found = study(history, settings)
@@ -51,21 +56,43 @@ def train(history: History, settings: TrainingSettings, models_dir: Path) -> Man
         metrics=found.metrics | {f"cv_log_loss_{item.candidate.name}": item.log_loss for item in found.comparisons},
         reference=reference | {"payment": store.reference_payment(usual(history), history.encoding)},
     )
-    _report(history, found, model.classifier, manifest, models_dir)
+    page = _report(history, found, model.classifier, manifest, models_dir, settings)
+    _log(history, manifest, page, time.monotonic() - started_s)
     return manifest
 
 
-def _report(history: History, found: Study, classifier: Classifier, manifest: Manifest, models_dir: Path) -> None:
-    """Write the report; a failure is only a warning, as the model is active already."""
-    try:
-        from trainer.report import files  # slow to load, and the model is usable if it fails
+def _log(history: History, manifest: Manifest, page: Path | None, seconds: float) -> None:
+    """Log which model is active now, how good it is on the held-out payments, and where the report on it is."""
+    metrics = manifest.metrics
+    costs = {"cost_per_payment": "cost_per_payment", "without_model": "cost_per_payment_all_approved"}
+    structlog.get_logger().info(
+        "model trained",
+        version=manifest.version,
+        kind=manifest.kind,
+        average_precision=round(metrics["average_precision"], 2),
+        by_chance=round(metrics["fraud_rate"], 2),
+        log_loss=round(metrics["log_loss"], 3),
+        **({name: round(metrics[metric], 2) for name, metric in costs.items()} if history.has_amounts else {}),
+        seconds=round(seconds, 1),
+        **({} if page is None else {"report": str(page)}),
+    )
 
+
+def _report(
+    history: History,
+    found: Study,
+    classifier: Classifier,
+    manifest: Manifest,
+    models_dir: Path,
+    currency: CurrencySettings,
+) -> Path | None:
+    """Write the report and return its path; a failure is only a warning, as the model is active already."""
+    try:
         with threadpool_limits(1):
-            page = files.write(models_dir, history, found, classifier, manifest)
-    except Exception as error:  # noqa: BLE001 - from a full disk to a broken font cache
+            return files.write(models_dir, gather(history, found, classifier, manifest, currency))
+    except Exception as error:  # noqa: BLE001 - from a full disk to a field that no plot expects
         structlog.get_logger().warning("report not written", reason=f"{type(error).__name__}: {error}", model="active")
-    else:
-        structlog.get_logger().info("report written", file=str(page))
+        return None
 
 
 def already_trained(history: History, settings: TrainingSettings, models_dir: Path) -> Manifest | None:

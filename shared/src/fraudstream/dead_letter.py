@@ -40,6 +40,11 @@ class Place(NamedTuple):
     offset: int
     timestamp_ms: int
 
+    @property
+    def text(self) -> str:
+        """The text that names the place in logs, commands and on the page."""
+        return place_text(self.topic, self.partition, self.offset)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeadLetter:
@@ -80,6 +85,11 @@ class Replayed:
     timestamp_ms: int
     edited: bool
     again: bool
+
+
+def place_text(topic: str, partition: int, offsets: int | str) -> str:
+    """Return the text that names a place in Kafka, TOPIC/PARTITION/OFFSET, or several in a partition."""
+    return f"{topic}/{partition}/{offsets}"
 
 
 def raw_headers(unreadable: Unreadable) -> Headers:
@@ -169,7 +179,7 @@ def marker_headers(letter: DeadLetter, *, edited: bool, again: bool) -> Headers:
 def replay_headers(letter: DeadLetter, topic: str) -> Headers:
     """Return the original's headers and a link to its letter in `topic`, which replaces a link to an earlier letter."""
     kept = [(name, value) for name, value in letter.headers if name != REPLAY_OF]
-    return [*kept, (REPLAY_OF, f"{topic}/{letter.partition}/{letter.offset}".encode())]
+    return [*kept, (REPLAY_OF, place_text(topic, letter.partition, letter.offset).encode())]
 
 
 def _removed(ours: Mapping[str, str]) -> list[Removed]:

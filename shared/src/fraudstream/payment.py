@@ -155,23 +155,26 @@ def _reject_non_finite(value: bytes | None, event: E | InvalidPayment) -> E | In
         pydantic_core.from_json(value, allow_inf_nan=False)
     except ValueError:
         return InvalidPayment(
-            reason="invalid_json", detail="Invalid JSON: a field has NaN or Infinity, which are not JSON"
+            reason="invalid_json", detail="a field has NaN or Infinity, which are not JSON: send null, or leave it out"
         )
     return event
 
 
 def _explain(required: int, value: bytes | None, error: ValidationError) -> InvalidPayment:
     if value is None:
-        return InvalidPayment(reason="tombstone", detail="the message has no value")
+        return InvalidPayment(
+            reason="tombstone", detail="the message has no value (null): send a payment as a JSON object"
+        )
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     if not value.strip():
-        return InvalidPayment(reason="empty", detail="the message's value is empty")
+        content = f"only white space ({len(value):,} bytes)" if value else "0 bytes"
+        return InvalidPayment(reason="empty", detail=f"the value has {content}: send a payment as a JSON object")
     if first["type"] == "json_invalid":
-        detail = wire_formats.of_bytes(value, first["msg"]) or first["msg"]
+        problem = first["msg"].removeprefix("Invalid JSON: ")
+        detail = wire_formats.of_bytes(value, problem) or problem
         return InvalidPayment(reason="invalid_json", detail=detail[:_DETAIL_CHARACTERS])
     if not first["loc"]:
-        detail = wire_formats.of_json(value) or "the message is JSON, but not an object"
-        return InvalidPayment(reason="not_an_object", detail=detail)
+        return InvalidPayment(reason="not_an_object", detail=wire_formats.of_json(value))
     return _explain_envelope(required, value, error) or _explain_fields(error)
 
 

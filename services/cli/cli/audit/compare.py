@@ -13,6 +13,7 @@ from fraudstream.kafka.reading import TopicReader, connected
 from fraudstream.model import store
 from fraudstream.model.decision import AnyAmount, Rule, Thresholds
 from fraudstream.offsets import Log as Retained
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.settings import KafkaSettings
 from fraudstream.scored_payment import ScoredFormat
 
@@ -63,7 +64,7 @@ def _rule(models_dir: Path, version: str) -> Rule | None:
 
 def _text(comparisons: Comparisons, topic: str) -> str:
     if not comparisons.pairs and not comparisons.left_out:
-        return f"No payment in {topic} was scored by a challenger: fraudstream model challenge VERSION starts one."
+        return f"No payment in {topic} was scored by a challenger: {own_command('model challenge VERSION')} starts one."
     parts = [one.text(*versions) for versions, one in comparisons.pairs.items()]
     if comparisons.left_out:
         parts.append(

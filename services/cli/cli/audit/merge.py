@@ -6,7 +6,7 @@ each offset with a finding distinguishes a repeat from a record that was only ou
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum, StrEnum
 from typing import Any, TypeVar
 
@@ -66,10 +66,10 @@ class Bounds:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """A single problem. The offset is the input's; None if it can't be read."""
+    """The same problem of consecutive records. The offsets are the input's; none if they can't be read."""
 
     kind: Kind
-    offset: int | None
+    offsets: range
     detail: str = ""
 
 
@@ -77,7 +77,7 @@ class Merge:
     """Counts of input `records`: `scored`, `dead`, `unretained` (in the CSV; the scored record was deleted).
 
     `compacted` are offsets with outputs whose record compaction has removed. Call `window` in ascending order, then
-    `finish`; then `findings` holds the counts and `examples` the first of each kind.
+    `finish`; then `findings` holds the counts and `examples` the first ranges of each kind.
     """
 
     def __init__(self, bounds: Bounds, *, csv: bool = True) -> None:
@@ -87,6 +87,7 @@ class Merge:
         self.records = self.scored = self.dead = self.unretained = self.previous = self.uncompared = self.erased = 0
         self.findings: Counter[Kind] = Counter()
         self.examples: list[Finding] = []
+        self._examples_of: dict[Kind, list[int]] = {}
         self._decided_until = bounds.start - 1
         self._highest = dict.fromkeys(Output, bounds.start - 1)
         self.compacted = OffsetSet()
@@ -280,10 +281,19 @@ class Merge:
 
     def _find(self, kind: Kind, offset: int | None, detail: str = "") -> None:
         self.findings[kind] += 1
-        if self.findings[kind] <= EXAMPLES:
-            self.examples.append(Finding(kind=kind, offset=offset, detail=detail))
+        self._add_example(kind, range(0) if offset is None else range(offset, offset + 1), detail)
         if offset is not None and kind is not Kind.NO_INPUT:
             self._affected.add(offset)
+
+    def _add_example(self, kind: Kind, offsets: range, detail: str) -> None:
+        """Extend the last example of this kind, or add one, if there are fewer than EXAMPLES."""
+        mine = self._examples_of.setdefault(kind, [])
+        last = self.examples[mine[-1]] if mine else None
+        if last and offsets and last.detail == detail and last.offsets.stop == offsets.start:
+            self.examples[mine[-1]] = replace(last, offsets=range(last.offsets.start, offsets.stop))
+        elif len(mine) < EXAMPLES:
+            mine.append(len(self.examples))
+            self.examples.append(Finding(kind=kind, offsets=offsets, detail=detail))
 
 
 def _agreement(one: object, other: object) -> str:

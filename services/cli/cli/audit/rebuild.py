@@ -88,7 +88,9 @@ async def _end_transactions(settings: AuditSettings, partitions: Collection[int]
     owner = Owner(
         settings.kafka,
         topics=settings.topics,
-        limits=OutputLimits(settings.kafka, (settings.topics.scored, settings.topics.dlq)),
+        limits=OutputLimits(
+            settings.kafka, (settings.topics.scored, settings.topics.dlq), stamped=(settings.topics.dlq,)
+        ),
         group=settings.group.group,
         guarantee=settings.group.guarantee,
     )

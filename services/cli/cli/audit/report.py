@@ -1,11 +1,13 @@
 """The result of `verify` as text: a table, the findings, the verdict. Pure."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cli.audit.merge import EXAMPLES, Finding, Kind
+from cli.ranges import ranges_text
 from cli.tables import aligned
+from fraudstream.dead_letter import place_text
 from fraudstream.runtime.escaping import visible
 
 _HEAD = ("partition", "judged offsets", "records", "scored", "dead", "findings", "pending")
@@ -36,8 +38,9 @@ class Judged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All partitions, and lines of the CSV that belong to none; `notes` concern all partitions."""
+    """All partitions of the input `topic`, and lines of the CSV that belong to none; `notes` concern all partitions."""
 
+    topic: str
     partitions: Sequence[Judged]
     unreadable: int = 0
     unreadable_lines: Sequence[str] = ()
@@ -65,17 +68,28 @@ class Report:
         return ["\n".join(self._listed(kind, counts[kind])) for kind in Kind if counts[kind]]
 
     def _listed(self, kind: Kind, count: int) -> list[str]:
-        lines = [
-            f"  partition {judged.partition}" + _place(finding)
-            for judged in self.partitions
-            for finding in judged.examples
-            if finding.kind is kind
-        ]
+        found = list(self._places(kind).items())[:EXAMPLES]
+        lines = [self._place(*key, offsets) for key, offsets in found]
+        shown = sum(max(len(one), 1) for _, offsets in found for one in offsets)
         if kind is Kind.UNREADABLE:
-            lines += [f"  {line}" for line in self.unreadable_lines]
-        shown = [visible(line) for line in lines[:EXAMPLES]]
-        more = [f"  … and {count - len(shown):,} more"] if count > len(shown) else []
-        return [f"{kind} ({count:,}):", *shown, *more]
+            others = self.unreadable_lines[: EXAMPLES - len(lines)]
+            lines, shown = [*lines, *others], shown + len(others)
+        more = [f"  … and {count - shown:,} more"] if count > shown else []
+        return [f"{kind} ({count:,}):", *(f"  {visible(line)}" for line in lines), *more]
+
+    def _places(self, kind: Kind) -> Mapping[tuple[int, str], Sequence[range]]:
+        """Return the offsets with a finding of this kind, by partition and detail."""
+        places: dict[tuple[int, str], list[range]] = {}
+        for judged in self.partitions:
+            for finding in judged.examples:
+                if finding.kind is kind:
+                    places.setdefault((judged.partition, finding.detail), []).append(finding.offsets)
+        return places
+
+    def _place(self, partition: int, detail: str, offsets: Sequence[range]) -> str:
+        known = ranges_text([one for one in offsets if one])
+        place = place_text(self.topic, partition, known) if known else f"partition {partition}"
+        return f"{place}: {detail}" if detail else place
 
     def _verdict(self) -> str:
         records = sum(judged.records for judged in self.partitions)
@@ -93,11 +107,6 @@ class Report:
     def _replayed(self) -> str:
         replayed = sum(judged.replayed for judged in self.partitions)
         return f"\n{replayed:,} dead letters were replayed; each replay is a record of its own." if replayed else ""
-
-
-def _place(finding: Finding) -> str:
-    offset = f", offset {finding.offset}" if finding.offset is not None else ""
-    return offset + (f": {finding.detail}" if finding.detail else "")
 
 
 def _table(partitions: Sequence[Judged]) -> str:

@@ -22,6 +22,7 @@ from fraudstream.kafka.connection import Log
 from fraudstream.kafka.reading import undecoded_batch
 from fraudstream.offsets import Log as Retained
 from fraudstream.record import Unreadable
+from fraudstream.runtime.own_command import own_command
 from fraudstream.scored_payment import ScoredFormat
 
 _COUNTED_EXACTLY = 100_000
@@ -57,9 +58,10 @@ async def verify(settings: AuditSettings, form: ScoredFormat, log: Log, *, with_
             judged = [await audit.partition(partition) for partition in topics.partitions]
             audit.progress.finish()
             log.info("verified", records=audit.progress.count, per_second=audit.progress.per_second)
-            missing = f"There is no CSV at {path}: fraudstream rebuild refills it."
+            missing = f"There is no CSV at {path}: {own_command('rebuild')} refills it."
             without = missing if with_csv else "Verified by the topics alone, without the CSV."
             return Report(
+                topic=topics.names.input,
                 partitions=judged,
                 unreadable=csv.unreadable,
                 unreadable_lines=csv.unreadable_lines,

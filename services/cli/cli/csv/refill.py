@@ -14,6 +14,7 @@ from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import FraudstreamError, JournalForeignError
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.regular_files import create_regular, open_regular, open_trusted, sync_folder
 
 _PATIENCE_S = 10.0
@@ -80,7 +81,7 @@ class CsvRefill:
         """Raise CsvExistsError if the CSV has rows, or a damaged one is beside it."""
         for path in self._existing():
             raise CsvExistsError(
-                f"{path} has rows, which would be there twice; fraudstream rebuild --force renames it first"
+                f"{path} has rows, which would be there twice; {own_command('rebuild --force')} renames it first"
             )
 
     def write(self, rows: Sequence[bytes]) -> None:

@@ -1,19 +1,17 @@
 """Arguments of `fraudstream dlq`, and the selection of letters that they make."""
 
 import argparse
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal
 
-from cli.dlq.choosing import Choice, LetterPlace, moment_ms
+from cli.argument_types import moment, parsed_by
+from cli.dlq.choosing import Choice
+from cli.dlq.places import Places
 from fraudstream.payment import REASONS
 
 LATEST = 20
 """Default number of letters listed one by one."""
 _DIGITS = 9
-
-T = TypeVar("T")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -25,18 +23,18 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--last", type=_count, metavar="N", help=f"number of letters to show (default: {LATEST}; with --json: all)"
     )
     listing.add_argument("--json", action="store_true", help="print one JSON object per line")
-    show = what.add_parser("show", help="show one letter in full")
-    show.add_argument("place", type=_read(LetterPlace.parse), metavar="PARTITION/OFFSET", help="as shown by list")
+    show = what.add_parser("show", help="show letters in full")
+    _add_places(show, nargs="+")
     _add_raw(show)
     export = what.add_parser("export", help="export letters as JSON Lines, to inspect or edit")
     _add_choice(export, "open")
-    _add_places(export)
+    _add_places(export, nargs="*")
     export.add_argument("--out", type=Path, metavar="FILE", help="output file (default: standard output)")
     export.add_argument("--force", action="store_true", help="overwrite the file if it exists")
     _add_raw(export)
     replay = what.add_parser("replay", help="send letters to the input topic again, unchanged or edited")
     _add_choice(replay, "open")
-    _add_places(replay)
+    _add_places(replay, nargs="*")
     replay.add_argument(
         "--from", type=Path, dest="file", metavar="FILE", help="an exported file: replay its letters with its values"
     )
@@ -45,20 +43,20 @@ def add(parser: argparse.ArgumentParser) -> None:
     replay.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
-def choice(arguments: argparse.Namespace) -> Choice:
-    """Return the selection of letters made by the parsed arguments."""
+def choice(arguments: argparse.Namespace, topic: str) -> Choice:
+    """Return the selection of letters in the dead-letter `topic` made by the parsed arguments."""
     return Choice(
+        topic=topic,
         status=arguments.status,
         reasons=frozenset(arguments.reason or ()),
         partitions=frozenset(arguments.partition or ()),
-        places=frozenset(getattr(arguments, "places", ())),
+        places=getattr(arguments, "places", ()),
         since_ms=arguments.since,
         until_ms=arguments.until,
     )
 
 
 def _add_choice(parser: argparse.ArgumentParser, status: str) -> None:
-    moment = _read(lambda text: moment_ms(text, int(1_000 * time.time())))
     parser.add_argument(
         "--reason",
         action="append",
@@ -80,9 +78,14 @@ def _add_choice(parser: argparse.ArgumentParser, status: str) -> None:
     parser.set_defaults(status=status)
 
 
-def _add_places(parser: argparse.ArgumentParser) -> None:
-    place = _read(LetterPlace.parse)
-    parser.add_argument("places", nargs="*", type=place, metavar="PARTITION/OFFSET", help="only these letters")
+def _add_places(parser: argparse.ArgumentParser, nargs: Literal["*", "+"]) -> None:
+    parser.add_argument(
+        "places",
+        nargs=nargs,
+        type=parsed_by(Places.parse),
+        metavar="TOPIC/PARTITION/OFFSET",
+        help="these letters, by the places of their messages, as printed by list; OFFSET may be ranges: 3-17,20",
+    )
 
 
 def _add_raw(parser: argparse.ArgumentParser) -> None:
@@ -93,22 +96,10 @@ def _add_raw(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _read(parse: Callable[[str], T]) -> Callable[[str], T]:
-    """Return `parse` with the message of its ValueError as the argument's error."""
-
-    def read(text: str) -> T:
-        try:
-            return parse(text)
-        except ValueError as error:
-            raise argparse.ArgumentTypeError(str(error)) from None
-
-    return read
-
-
 def _number(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
         raise ValueError(f"{text!r} is not a whole number of at most {_DIGITS} digits")
     return int(text)
 
 
-_count = _read(_number)
+_count = parsed_by(_number)

@@ -1,52 +1,37 @@
 """Selection of dead letters by place, reason, time, partition, and whether they were replayed. Pure."""
 
-import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Literal, NamedTuple, Self
+from typing import Literal
+
+from cli.dlq.places import LetterPlace, Places
+from fraudstream.dead_letter import Place
+from fraudstream.timestamps import rfc3339
 
 Status = Literal["open", "replayed", "all"]
-
-_MS = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
-_PLACE = re.compile(r"(\d{1,9})/(\d{1,18})", re.ASCII)
-
-
-class LetterPlace(NamedTuple):
-    """Partition and offset of a letter in the dead-letter topic."""
-
-    partition: int
-    offset: int
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Parse PARTITION/OFFSET. Raises ValueError."""
-        if match := _PLACE.fullmatch(text):
-            return cls(int(match[1]), int(match[2]))
-        raise ValueError(f"{text!r} is not a place: expected PARTITION/OFFSET, such as 3/1234")
-
-    def __str__(self) -> str:
-        return f"{self.partition}/{self.offset}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """Criteria that must all hold; an empty one or None matches every letter. Times: since ≤ timestamp < until."""
+    """Criteria that must all hold; an empty one or None matches every letter. Times: since ≤ timestamp < until.
 
+    `places` are places of messages, or of letters in `topic`, the dead-letter topic.
+    """
+
+    topic: str
     status: Status = "all"
     reasons: Collection[str] = frozenset()
     partitions: Collection[int] = frozenset()
-    places: Collection[LetterPlace] = frozenset()
+    places: Sequence[Places] = ()
     since_ms: int | None = None
     until_ms: int | None = None
 
-    def matches(self, place: LetterPlace, reason: str, timestamp_ms: int) -> bool:
+    def matches(self, place: LetterPlace, source: Place, reason: str, timestamp_ms: int) -> bool:
         """Return whether a letter meets all criteria but the status."""
         return (
             (not self.reasons or reason in self.reasons)
             and (not self.partitions or place.partition in self.partitions)
-            and (not self.places or place in self.places)
+            and (not self.places or self._is_named(place, source))
             and (self.since_ms is None or timestamp_ms >= self.since_ms)
             and (self.until_ms is None or timestamp_ms < self.until_ms)
         )
@@ -55,15 +40,22 @@ class Choice:
         """Return whether the status criterion holds for a letter that was `replayed`, or was not."""
         return self.status == "all" or replayed == (self.status == "replayed")
 
+    def absent(self, letters: Iterable[tuple[LetterPlace, Place]]) -> str | None:
+        """Return the first of the places at which there is none of the letters, or None."""
+        if not self.places:
+            return None
+        known = [one for place, source in letters for one in ((self.topic, *place), source[:3])]
+        return next((absent for some in self.places if (absent := some.absent(known))), None)
 
-def moment_ms(text: str, now_ms: int) -> int:
-    """Parse an RFC 3339 time (UTC without a zone), or an age before now: 90s, 30m, 2h, 3d. Raises ValueError."""
-    if match := _DURATION.fullmatch(text):
-        return now_ms - int(match[1]) * _MS[match[2]]
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        raise ValueError(
-            f"{text!r} is neither a time, such as 2026-09-21T14:00:00Z, nor a duration, such as 2h"
-        ) from None
-    return round((time if time.tzinfo else time.replace(tzinfo=UTC)).timestamp() * 1_000)
+    @property
+    def options(self) -> str:
+        """The options and arguments of `dlq export` and `dlq replay` that make this choice; a space before each."""
+        options = [f"--reason {reason}" for reason in sorted(self.reasons)]
+        options += [f"--partition {partition}" for partition in sorted(self.partitions)]
+        options += [] if self.since_ms is None else [f"--since {rfc3339(self.since_ms)}"]
+        options += [] if self.until_ms is None else [f"--until {rfc3339(self.until_ms)}"]
+        options += [] if self.status == "open" else [f"--{self.status}"]
+        return "".join(f" {option}" for option in (*options, *self.places))
+
+    def _is_named(self, place: LetterPlace, source: Place) -> bool:
+        return any(some.contains(*source[:3]) or some.contains(self.topic, *place) for some in self.places)

@@ -5,21 +5,25 @@ import asyncio
 import sys
 import time
 from collections.abc import Mapping
+from shlex import quote
 
 from cli.asking import agreed
+from cli.counts import counted
 from cli.dlq import arguments as given
 from cli.dlq import listing, showing
-from cli.dlq.choosing import LetterPlace
+from cli.dlq.choosing import Choice
 from cli.dlq.edited import Edited
 from cli.dlq.exporting import export
 from cli.dlq.letterbox import Letterbox, letterbox
-from cli.dlq.plan import absent, planned
+from cli.dlq.places import LetterPlace
+from cli.dlq.plan import planned
 from cli.dlq.replaying import Replay
 from cli.stopping import unless_interrupted
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.producing import transactional_id
 from fraudstream.payment import PaymentFormat
 from fraudstream.runtime import failpoints, logs, terminal
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import GroupSettings, KafkaSettings, LogSettings, TopicSettings
 
@@ -41,7 +45,7 @@ async def run_dlq(env: Mapping[str, str], stop: asyncio.Event, arguments: argpar
 
 async def _list(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     index = await unless_interrupted(box.index(), stop, _NOTHING_DONE)
-    letters = listing.listed(index, given.choice(arguments))
+    letters = listing.listed(index, given.choice(arguments, box.topic))
     last, now_ms = arguments.last, time.time_ns() // 1_000_000
     with terminal.standard_output():
         if arguments.json:
@@ -50,36 +54,49 @@ async def _list(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespa
                 terminal.write(f"{listing.json_line(*one)}\n")
         else:
             shown_last = given.LATEST if last is None else last
-            terminal.write(listing.text(letters, box.topic, shown_last, now_ms) + "\n")
+            terminal.write(listing.text(letters, box.topic, shown_last, now_ms, own_command()) + "\n")
     return 0
 
 
 async def _show(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
-    place = arguments.place
-    index = await unless_interrupted(box.index([place.partition]), stop, _NOTHING_DONE)
-    found = await box.letter(place)
-    if found is None:
-        raise _no_letter(place, box.topic)
+    choice = Choice(topic=box.topic, places=arguments.places)
+    index = await unless_interrupted(box.index({one.partition for one in choice.places}), stop, _NOTHING_DONE)
+    if index.absent(choice):  # a letter that the scorer wrote is in the partition of its message; others may not be
+        index = await unless_interrupted(box.index(), stop, _NOTHING_DONE)
+    if absent := index.absent(choice):
+        raise _no_letter(absent)
     masks = box.rules.schema.has_secrets and not arguments.raw
-    text = showing.text(found.letter, index.replays(place), box.topic, found.timestamp_ms, box.rules, masks=masks)
+    separator = ""
     with terminal.standard_output():
-        terminal.write(f"{text}\n")
+        async for chunk in box.chunks([entry.place for entry in index.chosen(choice)]):
+            for letter, timestamp_ms in chunk:
+                replays = index.replays(LetterPlace(letter.partition, letter.offset))
+                text = showing.text(
+                    letter, replays, box.topic, timestamp_ms, box.rules, masks=masks, command=own_command()
+                )
+                terminal.write(f"{separator}{text}\n")
+                separator = "\n"
     return 0
 
 
 async def _export(box: Letterbox, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     out = arguments.out
     masks = box.rules.schema.has_secrets and not arguments.raw
-    work = export(box, given.choice(arguments), out, force=arguments.force, masks=masks)
+    choice = given.choice(arguments, box.topic)
+    work = export(box, choice, out, force=arguments.force, masks=masks)
     count = await unless_interrupted(work, stop, _NOTHING_DONE)
     if out is not None:
-        terminal.write(f"{count:,} dead letters written to {out}\n")
+        terminal.write(f"{counted(count, 'dead letter')} written to {out}\n")
+        if count and not masks:
+            terminal.write(
+                f"Edit the values, then: {own_command(f'dlq replay{choice.options} --from {quote(str(out))}')}\n"
+            )
     return 0
 
 
 async def _replay(box: Letterbox, identity: str, stop: asyncio.Event, arguments: argparse.Namespace) -> int:
     """Replay the chosen letters as the producer `identity`, the same for every replay of this group."""
-    choice = given.choice(arguments)
+    choice = given.choice(arguments, box.topic)
     if choice.status == "replayed" and not arguments.again:
         raise FraudstreamError(
             "--replayed selects letters that were already replayed: add --again to replay them again; nothing was sent"
@@ -88,9 +105,9 @@ async def _replay(box: Letterbox, identity: str, stop: asyncio.Event, arguments:
         raise FraudstreamError("the broker of make demo does not support transactions: a replay needs real Kafka")
     edited = Edited(arguments.file, box.rules) if arguments.file else None
     index = await unless_interrupted(box.index(judged=edited is None), stop, _NOTHING_DONE)
-    if place := absent(index, choice.places):
-        raise _no_letter(place, box.topic)
-    if edited and (place := absent(index, edited.edits)):
+    if absent := index.absent(choice):
+        raise _no_letter(absent)
+    if edited and (place := next((one for one in edited.edits if index.get(one) is None), None)):
         raise edited.absent(place, box.topic)
     edits = edited.edits if edited else None
     plan = planned(index, choice, edits, box.target, again=arguments.again, limit=arguments.limit)
@@ -98,10 +115,10 @@ async def _replay(box: Letterbox, identity: str, stop: asyncio.Event, arguments:
         compared = box.compared([entry.place for entry in plan.entries])
         sources = await unless_interrupted(compared, stop, _NOTHING_DONE)
         plan = plan.compared(sources.differing, sources.verified)
-    terminal.write(plan.text(box.topic) + "\n")
+    terminal.write(plan.text(choice, own_command()) + "\n")
     if not plan.entries:
         return 0
-    question = f"Replay {len(plan.entries):,} letters into {plan.target.topic}?"
+    question = f"Replay {counted(len(plan.entries), 'letter')} into {plan.target.topic}?"
     if not arguments.yes and not await agreed(question, stop):
         terminal.write("Nothing was sent.\n")
         return 1
@@ -117,9 +134,12 @@ def _done(replay: Replay, took_s: float) -> str:
     lines = [f"{replay.done:,} replayed {into}: {edited}, {replay.done - replay.edited_count:,} unchanged."]
     if replay.already_replayed:
         lines.append(f"{replay.already_replayed:,} were replayed by another process in the meantime, and skipped.")
-    lines.append("Next: fraudstream dlq list shows letters that failed again, fraudstream verify checks all records.")
+    lines += [
+        f"Letters that failed again: {own_command('dlq list --open')}",
+        f"Check of all records: {own_command('verify')}",
+    ]
     return "\n".join(lines)
 
 
-def _no_letter(place: LetterPlace, topic: str) -> FraudstreamError:
-    return FraudstreamError(f"there is no dead letter at {place} in {topic}; see fraudstream dlq list")
+def _no_letter(places: str) -> FraudstreamError:
+    return FraudstreamError(f"there is no dead letter at {places}; see {own_command('dlq list')}")

@@ -5,9 +5,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from cli.dlq.choosing import LetterPlace
 from cli.dlq.index import verdict
 from cli.dlq.lines import Edit, EditedLine, parse_line
+from cli.dlq.places import LetterPlace
+from fraudstream.dead_letter import place_text
 from fraudstream.errors import FraudstreamError
 from fraudstream.payment import PaymentFormat
 
@@ -28,7 +29,7 @@ class Edited:
         for number, begin, line in self._lines():
             one = self._read(number, line)
             if earlier := self.edits.get(one.place):
-                raise self._wrong(number, f"dead letter {one.place} is in line {earlier.number} already")
+                raise self._wrong(number, f"its dead letter is in line {earlier.number} already")
             found = verdict(one.value, rules)
             self.edits[one.place] = Edit(number, begin, len(one.value or b""), hash(one.value), found)
 
@@ -43,7 +44,7 @@ class Edited:
 
     def absent(self, place: LetterPlace, topic: str) -> EditedFileError:
         """Return the error for a line that names a letter which does not exist."""
-        return self._wrong(self.edits[place].number, f"there is no dead letter at {place} in {topic}")
+        return self._wrong(self.edits[place].number, f"there is no dead letter at {place_text(topic, *place)}")
 
     @contextmanager
     def opened(self) -> Iterator[BinaryIO]:

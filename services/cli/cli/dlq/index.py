@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from cli.dlq.choosing import Choice, LetterPlace
+from cli.dlq.choosing import Choice
+from cli.dlq.places import LetterPlace
 from fraudstream.dead_letter import DeadLetter, Place, Replayed, dead_letter, replayed
 from fraudstream.fitting import batch_bytes
 from fraudstream.payment import InvalidPayment, PaymentFormat
@@ -64,11 +65,15 @@ class Index:
 
     def chosen(self, choice: Choice) -> Iterator[Entry]:
         """Yield the letters that meet all criteria of `choice` but the status."""
-        return (one for one in self if choice.matches(one.place, one.reason, one.timestamp_ms))
+        return (one for one in self if choice.matches(one.place, one.source, one.reason, one.timestamp_ms))
 
     def get(self, place: LetterPlace) -> Entry | None:
         """Return the letter at `place`, or None."""
         return self._entries.get(place)
+
+    def absent(self, choice: Choice) -> str | None:
+        """Return the first of the places in `choice` that has no letter, or None."""
+        return choice.absent((one.place, one.source) for one in self)
 
     def replays(self, place: LetterPlace) -> Sequence[Replayed]:
         """Return the markers of the letter's replays, oldest first."""

@@ -6,8 +6,8 @@ from functools import partial
 from itertools import groupby
 from typing import NamedTuple
 
-from cli.dlq.choosing import LetterPlace
 from cli.dlq.index import Index
+from cli.dlq.places import LetterPlace
 from cli.dlq.plan import Target
 from cli.dlq.sources import Sources
 from cli.progress import Progress
@@ -20,6 +20,7 @@ from fraudstream.kafka.reading import TopicReader, all_settled, connected
 from fraudstream.kafka.rights import Operation, Rights
 from fraudstream.offsets import Log as Retained
 from fraudstream.payment import PaymentFormat
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _CHUNK_LETTERS, _CHUNK_BYTES = 2_000, 4 << 20
@@ -70,16 +71,6 @@ class Letterbox:
         log_wait = partial(self.log.info, "waiting for open transactions", at_most_s=int(_SETTLE_S))
         ends = await all_settled(self._stable, self._whole, list(partitions), log_wait, at_most_s=_SETTLE_S)
         return await self._extend(ends, Index())
-
-    async def letter(self, place: LetterPlace) -> Found | None:
-        """Return the letter at `place`, or None."""
-        if place.partition not in self._partitions:
-            return None
-        log = (await self._stable.retained([place.partition]))[place.partition]
-        if not log.start <= place.offset < log.end:
-            return None
-        async with aclosing(self._letters(place.partition, [place.offset])) as found:
-            return await anext(found, None)
 
     async def chunks(self, places: Sequence[LetterPlace]) -> AsyncIterator[list[Found]]:
         """Yield the letters at the sorted `places` in chunks, each of one partition and fit for one transaction."""
@@ -143,7 +134,7 @@ async def letterbox(
         counts = cluster.partitions
         for variable, topic in (("DLQ_TOPIC", topics.dlq), ("INPUT_TOPIC", topics.input)):
             if not counts[topic]:
-                raise KafkaSetupError(f"{variable}: there is no topic {topic}; create it with: fraudstream topics")
+                raise KafkaSetupError(f"{variable}: there is no topic {topic}; create it with: {own_command('topics')}")
         limits = OutputLimits(kafka, (topics.input,))
         await limits.read(admin)
         target = Target(

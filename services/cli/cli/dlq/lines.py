@@ -8,13 +8,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from cli.dlq.choosing import LetterPlace
+from cli.dlq.places import LetterPlace
 from fraudstream.dead_letter import DeadLetter, Replayed
 from fraudstream.runtime.escaping import ascii_json
 from fraudstream.timestamps import rfc3339
 
 _TEXT_BYTES = 4 << 20
 """More than any letter written by the scorer: as text, 60 MB of control characters take six times as much."""
+
+EXPORTED = "outputs/letters.jsonl"
+"""The file in the commands that are suggested: Compose mounts the folder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +49,7 @@ def export_line(letter: DeadLetter, timestamp_ms: int, replays: Sequence[Replaye
     """
     content = _size if masks else _bytes
     line: dict[str, Any] = {
+        "place": letter.source.text,
         "partition": letter.partition,
         "offset": letter.offset,
         "reason": letter.reason,

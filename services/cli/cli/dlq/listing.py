@@ -3,16 +3,20 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from heapq import nlargest
+from itertools import islice
+from shlex import quote
 from typing import Any
 
-from cli.dlq.choosing import Choice, LetterPlace
+from cli.counts import counted
+from cli.dlq.choosing import Choice
 from cli.dlq.index import Entry, Index
+from cli.dlq.places import LetterPlace, grouped
 from cli.tables import aligned
 from fraudstream.dead_letter import Replayed
 from fraudstream.runtime.escaping import ascii_json, shortened, visible
 from fraudstream.timestamps import rfc3339
 
-_DETAIL_CHARACTERS = 70
+_CAUSE_CHARACTERS = 400
 _NONE = "-"
 _AHEAD_MS = 3_600_000
 
@@ -28,17 +32,16 @@ def listed(index: Index, choice: Choice) -> list[Listed]:
     ]
 
 
-def text(letters: Sequence[Listed], topic: str, last: int, now_ms: int) -> str:
-    """Return the text output; `last` is the number of letters shown one by one."""
+def text(letters: Sequence[Listed], topic: str, last: int, now_ms: int, command: str) -> str:
+    """Return the text output; the places of the `last` letters are shown. `command` runs the command line."""
     if not letters:
         return f"No matching dead letters in {topic}."
     unreplayed = sum(not replays for _, replays in letters)
-    parts = [f"{topic}: {len(letters):,} dead letters, {unreplayed:,} of them not replayed", *_reasons(letters)]
+    parts = [f"{topic}: {counted(len(letters), 'dead letter')}, {unreplayed:,} not replayed", *_reasons(letters)]
     if last:
         shown = latest(letters, last, now_ms)
-        rows = [("place", "time", "reason", "replayed", "detail"), *map(_row, shown)]
-        parts += ["", f"the latest {len(shown):,}:" if len(shown) < len(letters) else "all of them:", *aligned(rows)]
-        parts += ["", f"details: fraudstream dlq show {shown[0][0].place}"]
+        parts += ["", f"the latest {len(shown):,}:" if len(shown) < len(letters) else "all of them:", *_causes(shown)]
+        parts += ["", f"details: {command} dlq show {quote(shown[0][0].source.text)}"]
     return "\n".join(parts)
 
 
@@ -55,6 +58,7 @@ def latest(letters: Iterable[Listed], last: int, now_ms: int) -> list[Listed]:
 def json_line(entry: Entry, replays: Sequence[Replayed]) -> str:
     """Return the letter as a JSON object in ASCII, without its bytes."""
     line: dict[str, Any] = {
+        "place": entry.source.text,
         "partition": entry.place.partition,
         "offset": entry.place.offset,
         "timestamp": rfc3339(entry.timestamp_ms),
@@ -83,12 +87,28 @@ def _reasons(letters: Iterable[Listed]) -> list[str]:
     return ["", *aligned([("reason", "letters", "not replayed", "latest"), *rows], right=(1, 2))]
 
 
-def _row(listed: Listed) -> tuple[str, ...]:
-    entry, replays = listed
-    return (
-        str(entry.place),
-        rfc3339(entry.timestamp_ms) or _NONE,
-        visible(entry.reason),
-        (rfc3339(replays[-1].timestamp_ms) or "yes") if replays else _NONE,
-        shortened(visible(entry.detail), _DETAIL_CHARACTERS),
-    )
+def _causes(letters: Iterable[Listed]) -> list[str]:
+    """Return the letters by cause, that of the first letter first, and the places of each cause in ranges."""
+    causes: dict[str, list[Listed]] = {}
+    for one in letters:
+        cause = f"{visible(one[0].reason)}: {visible(one[0].detail)}"
+        causes.setdefault(shortened(cause, _CAUSE_CHARACTERS), []).append(one)
+    rows = [_rows(some) for some in causes.values()]
+    lines = iter(aligned([row for some in rows for row in some]))
+    return [line for cause, some in zip(causes, rows, strict=True) for line in (cause, *islice(lines, len(some)))]
+
+
+def _rows(letters: Iterable[Listed]) -> list[tuple[str, ...]]:
+    """Return the places of the letters, by partition and by whether they were replayed, and the latest times."""
+    groups: dict[tuple[str, int, bool], list[Listed]] = {}
+    for entry, replays in letters:
+        groups.setdefault((entry.source.topic, entry.source.partition, bool(replays)), []).append((entry, replays))
+    return [_row(groups[key]) for key in sorted(groups)]
+
+
+def _row(letters: Sequence[Listed]) -> tuple[str, ...]:
+    (places,) = grouped(entry.source for entry, _ in letters)
+    latest_ms = max(entry.timestamp_ms for entry, _ in letters)
+    replayed_ms = [replays[-1].timestamp_ms for _, replays in letters if replays]
+    replayed = f"replayed {rfc3339(max(replayed_ms))}".rstrip() if replayed_ms else ""
+    return f"  {visible(str(places))}", rfc3339(latest_ms) or _NONE, replayed

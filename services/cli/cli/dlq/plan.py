@@ -5,9 +5,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from cli.dlq.choosing import Choice, LetterPlace
+from cli.counts import counted
+from cli.dlq.choosing import Choice
 from cli.dlq.index import Entry, Index
-from cli.dlq.lines import Edit
+from cli.dlq.lines import EXPORTED, Edit
+from cli.dlq.places import LetterPlace, places_text
+from fraudstream.runtime.escaping import visible
 
 _LINK_BYTES = 320
 """Maximum size of the header that links a message to its letter: a topic name has at most 249 bytes."""
@@ -34,11 +37,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """`entries` to send, in order; `left_out` counts the others by the text of their reason."""
+    """`entries` to send, in order; `left_out` are the others, by the text of their reason."""
 
     target: Target
     entries: Sequence[Entry]
-    left_out: Mapping[str, int]
+    left_out: Mapping[str, Sequence[Entry]]
     edits: Mapping[LetterPlace, Edit] | None
     """The lines of the file that the values come from, if any."""
     limited: int = 0
@@ -63,25 +66,28 @@ class Plan:
         entries = [entry for entry in self.entries if entry.place not in differing]
         left_out = dict(self.left_out)
         if len(entries) < len(self.entries):
-            left_out[DIFFERING.format(topic=self.target.topic)] = len(self.entries) - len(entries)
+            others = [entry for entry in self.entries if entry.place in differing]
+            left_out[DIFFERING.format(topic=self.target.topic)] = others
         unverified = sum(entry.place not in verified for entry in entries)
         return replace(self, entries=entries, left_out=left_out, unverified=unverified)
 
-    def text(self, dlq: str) -> str:
-        """Return the text shown before the confirmation."""
+    def text(self, choice: Choice, command: str) -> str:
+        """Return the text shown before the confirmation; `command` runs the command line."""
         count = len(self.entries)
-        letters = f"{count:,} dead letter{'' if count == 1 else 's'}" if count else "none"
+        letters = counted(count, "dead letter") if count else "none"
         edited, unchanged = self.edited_count, count - self.edited_count
         changes = f", {edited:,} edited, {unchanged:,} unchanged" if self.edits is not None and count else ""
-        lines = [f"to be replayed from {dlq} into {self.target.topic}: {letters}{changes}"]
-        lines += [f"  left out: {number:,} {why}" for why, number in self.left_out.items()]
+        lines = [f"to be replayed from {choice.topic} into {self.target.topic}: {letters}{changes}"]
+        lines += _places(self.entries, "  ")
+        for why, others in self.left_out.items():
+            lines += [f"  left out: {len(others):,} {why}", *_places(others, "    ")]
         if self.limited:
             lines.append(f"  left for later: {self.limited:,} more, because of --limit")
         if self.unverified:
             lines.append(f"  not verified: {self.unverified:,} whose message is no longer in {self.target.topic}")
-        return "\n".join([*lines, *self._expected_results()])
+        return "\n".join([*lines, *self._expected_results(choice, command)])
 
-    def _expected_results(self) -> list[str]:
+    def _expected_results(self, choice: Choice, command: str) -> list[str]:
         count, verdicts = len(self.entries), self.verdicts
         dead = verdicts.total()
         if not count:
@@ -93,7 +99,9 @@ class Plan:
         if dead > self.edited_count:
             lines += [
                 "Replaying them unchanged makes sense only where the scorers were the cause and have been fixed.",
-                "Otherwise edit them first: dlq export --out FILE, edit the values in FILE, dlq replay --from FILE",
+                f"Otherwise export them, edit the values in {EXPORTED}, and replay that file:",
+                f"  {command} dlq export{choice.options} --out {EXPORTED}",
+                f"  {command} dlq replay{choice.options} --from {EXPORTED}",
             ]
         return lines
 
@@ -108,7 +116,7 @@ def planned(
     limit: int | None,
 ) -> Plan:
     """Plan the replay of the chosen letters of `index`; with `edits`, the lines of a file, only of its letters."""
-    entries, left_out = [], Counter[str]()
+    entries, left_out = list[Entry](), dict[str, list[Entry]]()
     for entry in index.chosen(choice):
         if edits is not None and entry.place not in edits:
             continue
@@ -119,7 +127,7 @@ def planned(
         if replayed and not again:
             why = REPLAYED
         if why:
-            left_out[why.format(topic=target.topic)] += 1
+            left_out.setdefault(why.format(topic=target.topic), []).append(entry)
         else:
             entries.append(entry)
     sent = _oldest(entries, limit)
@@ -130,11 +138,6 @@ def planned(
         edits=edits,
         limited=len(entries) - len(sent),
     )
-
-
-def absent(index: Index, places: Collection[LetterPlace]) -> LetterPlace | None:
-    """Return the first of `places` without a letter, or None."""
-    return next((place for place in places if index.get(place) is None), None)
 
 
 def _reason_to_leave_out(entry: Entry, edit: Edit | None, target: Target) -> str | None:
@@ -157,6 +160,10 @@ def _missing_part(entry: Entry, edit: Edit | None) -> str | None:
     if is_unchanged and entry.is_cut:
         return CUT
     return INCOMPLETE if entry.is_incomplete else None
+
+
+def _places(entries: Sequence[Entry], indent: str) -> list[str]:
+    return [visible(line) for line in places_text([entry.source for entry in entries], indent)]
 
 
 def _oldest(entries: Sequence[Entry], limit: int | None) -> Sequence[Entry]:

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import BinaryIO
 
-from cli.dlq.choosing import LetterPlace
 from cli.dlq.edited import Edited
 from cli.dlq.index import Index
 from cli.dlq.letterbox import Found, Letterbox
+from cli.dlq.places import LetterPlace
 from cli.dlq.plan import Plan
 from cli.progress import Progress
 from fraudstream.dead_letter import marker_headers, replay_headers

@@ -1,10 +1,12 @@
 """The output of `dlq show`: one letter in full. Pure."""
 
 from collections.abc import Callable, Sequence
+from shlex import quote
 
+from cli.dlq.lines import EXPORTED
 from cli.dlq.masking import mask
 from cli.tables import aligned
-from fraudstream.dead_letter import REPLAY_OF, DeadLetter, Replayed
+from fraudstream.dead_letter import REPLAY_OF, DeadLetter, Replayed, place_text
 from fraudstream.payment import InvalidPayment, PaymentFormat
 from fraudstream.runtime.escaping import visible, visible_bytes, visible_lines
 from fraudstream.timestamps import rfc3339
@@ -14,19 +16,25 @@ _VALUE_BYTES, _HEADER_BYTES, _HEADERS = 1 << 20, 10_000, 100
 
 
 def text(
-    letter: DeadLetter, replays: Sequence[Replayed], topic: str, timestamp_ms: int, rules: PaymentFormat, *, masks: bool
+    letter: DeadLetter,
+    replays: Sequence[Replayed],
+    topic: str,
+    timestamp_ms: int,
+    rules: PaymentFormat,
+    *,
+    masks: bool,
+    command: str,
 ) -> str:
     """Return the text output; `topic` is the dead-letter topic, `timestamp_ms` the timestamp of the letter's record.
 
     Whether it could be scored now is found by `rules`. With `masks`, the sizes of key, value and headers are shown in
-    place of their content.
+    place of their content. `command` runs the command line.
     """
-    source = letter.source
     show = mask if masks else _beginning
     facts = [
         ("reason", visible(letter.reason)),
         ("detail", visible(letter.detail)),
-        ("sent to", f"{visible(source.topic)}, partition {source.partition}, offset {source.offset}"),
+        ("stored as", place_text(topic, letter.partition, letter.offset)),
         ("time", rfc3339(timestamp_ms) or "none"),
         ("key", "none" if letter.key is None else show(letter.key)),
         ("size", _size(letter)),
@@ -34,9 +42,10 @@ def text(
         *_removed(letter),
         *_replayed(letter, replays),
         ("today", _today(letter, rules)),
+        *([] if replays else _next_step(letter, rules, masks=masks, command=command)),
     ]
     value = _value(letter, masks=masks)
-    return "\n".join([f"dead letter {letter.partition}/{letter.offset} of {topic}", "", *aligned(facts), "", *value])
+    return "\n".join([f"dead letter {visible(letter.source.text)}", "", *aligned(facts), "", *value])
 
 
 def _size(letter: DeadLetter) -> str:
@@ -81,7 +90,7 @@ def _removed(letter: DeadLetter) -> list[tuple[str, str]]:
 def _replayed(letter: DeadLetter, replays: Sequence[Replayed]) -> list[tuple[str, str]]:
     if not replays:
         return [("replayed", "not yet")]
-    where = f"to {visible(letter.source.topic)}, partition {letter.partition}"
+    where = f"into {visible(letter.source.topic)}, partition {letter.partition}"
     return [
         ("replayed", f"{rfc3339(one.timestamp_ms)} {where}, {'edited' if one.edited else 'unchanged'}")
         for one in replays
@@ -97,8 +106,18 @@ def _today(letter: DeadLetter, rules: PaymentFormat) -> str:
         return "can't be replayed: its key or headers were removed"
     event = rules.decode(letter.value)
     if isinstance(event, InvalidPayment):
-        return f"still a dead letter: {event.reason}: {visible(event.detail)}"
+        is_same = (event.reason, event.detail) == (letter.reason, letter.detail)
+        return "still a dead letter" if is_same else f"still a dead letter: {event.reason}: {event.detail}"
     return "can be scored"
+
+
+def _next_step(letter: DeadLetter, rules: PaymentFormat, *, masks: bool, command: str) -> list[tuple[str, str]]:
+    if letter.removed:
+        return []
+    if letter.format or letter.is_cut or isinstance(rules.decode(letter.value), InvalidPayment):
+        raw = " --raw" if masks else ""
+        return [("correct it", f"{command} dlq export {quote(letter.source.text)}{raw} --out {EXPORTED}")]
+    return [("replay it", f"{command} dlq replay {quote(letter.source.text)}")]
 
 
 def _value(letter: DeadLetter, *, masks: bool) -> list[str]:

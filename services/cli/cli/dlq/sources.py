@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from itertools import chain, groupby
 from typing import NamedTuple, Self
 
-from cli.dlq.choosing import LetterPlace
+from cli.dlq.places import LetterPlace
 from cli.progress import Progress
 from fraudstream.dead_letter import DeadLetter
 from fraudstream.errors import AccessRefusedError

@@ -22,6 +22,7 @@ from fraudstream.payment_files.reading import count_lines, is_json, opened
 from fraudstream.payment_files.rows import line_ids, payments
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime import logs, terminal
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.regular_files import atomic_write
 from fraudstream.runtime.schema_file import DEFAULT, load_schema, read_schema
 from fraudstream.runtime.settings import KafkaSettings, LogSettings, SchemaSettings
@@ -59,7 +60,7 @@ async def _infer(env: Mapping[str, str], stop: asyncio.Event, arguments: argpars
             file.write(text.encode())
     done = f"written to {out}; " if out else ""
     skipped = f"; skipped: {unread:,} messages without a JSON object, or lines that can't be split" if unread else ""
-    terminal.write(f"{done}check it, edit it, then: fraudstream schema check{skipped}\n", sys.stderr)
+    terminal.write(f"{done}check it, edit it, then: {own_command('schema check')}{skipped}\n", sys.stderr)
     return 0
 
 

@@ -24,18 +24,29 @@ export function deadLetterDetail(letter) {
     facts([
       ['Key', letter.masked ? 'not shown' : letter.key === null ? 'none' : revealed(letter.key)],
       ['Size', bytes(letter.value_bytes)],
-      ['Sent to', `partition ${letter.source_partition}, offset ${letter.source_offset}`],
+      ['Place', letter.place ?? NONE],
       ['Dead letter', `partition ${letter.partition}, offset ${letter.offset}`],
       ['Time', letter.timestamp ? moment(letter.timestamp) : NONE],
       ['Replayed', letter.replayed ? moment(letter.replayed) : 'no'],
-    ]));
+    ]),
+    ...correction(letter));
+}
+
+function command(text) {
+  return el('pre', { class: 'raw', 'data-testid': 'command' }, `./fraudstream dlq ${text}`);
+}
+
+/** Creates the command that exports a letter to be corrected; none for a replayed one. */
+function correction({ place, masked, replayed }) {
+  if (!place || masked || replayed) return [];
+  return [el('h3', {}, 'Correction'), command(`export ${place} --out outputs/letters.jsonl`)];
 }
 
 function message(letter) {
   if (letter.masked) {
     return el('div', { 'data-testid': 'masked' },
       el('p', { class: 'calm' }, 'Not shown: the payment schema has secret fields, and the message may hold their values in clear. To see it:'),
-      el('pre', { class: 'raw' }, `docker compose run --rm cli dlq show ${letter.partition}/${letter.offset} --raw`));
+      letter.place ? command(`show ${letter.place} --raw`) : '');
   }
   if (letter.value === null) return el('p', { class: 'calm' }, 'No value: a tombstone.');
   const isTruncated = new TextEncoder().encode(letter.value).length < letter.value_bytes;

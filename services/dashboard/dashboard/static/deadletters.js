@@ -2,7 +2,7 @@
 
 import { replayedBadge } from './deaddetail.js';
 import { el } from './dom.js';
-import { bytes, isoClock } from './format.js';
+import { bytes, isoClock, NONE } from './format.js';
 import { cell, LiveTable } from './tables.js';
 import { plain, revealed } from './untrusted.js';
 
@@ -28,7 +28,7 @@ function row(letter, open) {
     cell('reason', button),
     cell('detail', replayedBadge(letter), revealed(letter.detail)),
     cell('key', letter.key === null ? '–' : revealed(letter.key)),
-    cell('place', `${letter.source_partition} / ${letter.source_offset}`),
+    cell('place', letter.place ?? NONE),
     cell('number', bytes(letter.value_bytes)));
   node.addEventListener('click', () => {
     if (String(getSelection())) return;

@@ -1,1 +1,1 @@
-"""The report on a trained model: pictures and a model card. `facts` → one module per picture → `page` → `files`."""
+"""The report on a trained model. `facts` → one module per kind of chart or table → `page` → `files`."""

@@ -1,56 +1,56 @@
-"""Picture of the cost per payment by fixed threshold, expected and actual, beside the cost of the decision rule."""
+"""Plots of the cost per payment by fixed threshold, expected and actual, beside the cost of the decision rule."""
+
+from collections.abc import Sequence
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from fraudstream.arrays import Floats
 from fraudstream.model.decision import Thresholds
 from fraudstream.model.fraud_model import SMALLEST
 from trainer import thresholds
-from trainer.report import style
+from trainer.report import axes
+from trainer.report.axes import Axis
 from trainer.report.facts import Facts
+from trainer.report.plot import Plot
+from trainer.report.texts import percent
 
-_POINTS = 160
+_POINTS = 60
 _HIGHEST = 8.0  # times the least cost: higher values are cut off
 
 
-def picture(facts: Facts) -> Figure:
-    """Draw cost by review threshold (left) and by block threshold (right); the other one stays as is if possible."""
-    figure, (left, right) = style.panels(1, 2, width=11, height=4.9)
-    chosen, costs = facts.study.thresholds, facts.study.costs
+def plots(facts: Facts) -> list[Plot]:
+    """Draw cost by review threshold and by block threshold; the other one stays as is if possible."""
+    chosen = facts.study.thresholds
     tried = np.geomspace(max(SMALLEST, float(np.quantile(facts.fraud, 0.02))), 1.0 - SMALLEST, _POINTS)
-    _curve(left, facts, tried, [Thresholds(float(at), max(float(at), chosen.block)) for at in tried])
+    review = [Thresholds(float(at), max(float(at), chosen.block)) for at in tried]
     even = np.linspace(0.01, 0.99, _POINTS)
-    _curve(right, facts, even, [Thresholds(min(float(at), chosen.review), float(at)) for at in even])
-    left.set(xscale="log", title="Review threshold", xlabel="probability from which payments are reviewed")
-    right.set(title="Block threshold", xlabel="probability from which payments are blocked")
-    for axes in (left, right):
-        axes.xaxis.set_major_formatter(style.percent)
-    left.set_ylabel("cost per payment")
-    handles, labels = left.get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels))
-    style.mark(left, chosen.review, "best", style.REVIEW)
-    style.mark(right, chosen.block, "best", style.BLOCK)
-    figure.suptitle(
-        f"In the payments' currency: a review costs {costs.review:g}, a wrong block {costs.wrong_block:g}, "
-        f"a missed fraud its amount and {costs.fraud:g}",
-        x=0.01,
-        ha="left",
-        fontsize=10.5,
+    block = [Thresholds(min(float(at), chosen.review), float(at)) for at in even]
+    by_review = _plot(facts, "review", axes.logarithmic(tried[0], tried[-1], percent), tried, review)
+    by_review.vertical(chosen.review, "review dashed", f"best: {percent(round(chosen.review, 4))}")
+    by_block = _plot(facts, "block", axes.linear(0, 1, percent), even, block)
+    by_block.vertical(chosen.block, "block dashed", f"best: {percent(round(chosen.block, 4))}")
+    return [by_review, by_block]
+
+
+def _plot(facts: Facts, decision: str, x: Axis, at: Floats, tried: Sequence[Thresholds]) -> Plot:
+    amounts, prices = facts.amounts, facts.study.costs
+    expected = np.array([thresholds.expected_cost(facts.fraud, amounts, one, prices) for one in tried])
+    actual = np.array([thresholds.actual_cost(facts.labels, facts.fraud, amounts, one, prices) for one in tried])
+    rule = thresholds.expected_cost(facts.fraud, amounts, facts.study.rule, prices)
+    best, place = float(expected.min()), percent(round(float(at[expected.argmin()]), 4))
+    plot = Plot(
+        title=f"Threshold of a {decision}",
+        x=x,
+        y=axes.linear(0, min(_HIGHEST * best, 1.15 * float(max(expected.max(), actual.max())))),
+        x_label=f"probability from which payments are {decision}ed",
+        y_label=f"cost per payment{facts.unit}",
+        description=f"The least expected cost with fixed thresholds is {facts.money(best)} per payment, at {place}; "
+        f"the model's decisions are expected to cost {facts.money(rule)}.",
     )
-    return figure
-
-
-def _curve(axes: Axes, facts: Facts, at: Floats, tried: list[Thresholds]) -> None:
-    amounts = facts.amounts
-    expected = [thresholds.expected_cost(facts.fraud, amounts, one, facts.study.costs) for one in tried]
-    actual = [thresholds.actual_cost(facts.labels, facts.fraud, amounts, one, facts.study.costs) for one in tried]
-    axes.plot(at, expected, color=style.MODEL, label="fixed thresholds, expected")
-    axes.plot(at, actual, color=style.FRAUD, linewidth=1.4, linestyle="--", label="fixed thresholds, actual")
-    top = min(_HIGHEST * min(expected), 1.15 * max(*expected, *actual))
-    rule = thresholds.expected_cost(facts.fraud, amounts, facts.study.rule, facts.study.costs)
-    axes.axhline(rule, color=style.INK, linewidth=1.4, label="least cost of each payment, expected")
-    approved = float((facts.labels * (amounts + facts.study.costs.fraud)).mean())
-    axes.axhline(approved, color=style.FAINT, linewidth=1.2, linestyle=":", label="all approved")
-    axes.set_ylim(0, top)
+    plot.line(at, actual, "fraud dashed", "fixed thresholds, actual")
+    plot.line(at, expected, "model", "fixed thresholds, expected")
+    plot.horizontal(rule, "ink", "the model's decisions, expected")
+    approved = float((facts.labels * (amounts + prices.fraud)).mean())
+    if approved <= plot.y.high:
+        plot.horizontal(approved, "faint dotted", "all approved")
+    return plot

@@ -1,21 +1,26 @@
 """The report's section on the decision rule: limits by amount, decisions and their cost."""
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from fraudstream.arrays import Floats
-from fraudstream.model.decision import BLOCKED, REVIEWED, Rule, Thresholds
+from fraudstream.model.decision import BLOCKED, REVIEWED, Costs, Rule, Thresholds
 from fraudstream.payment import DECISIONS
 from trainer import thresholds
 from trainer.report.facts import Facts
-from trainer.report.style import percent
+from trainer.report.texts import Table, percent
 
 _MILLIONTHS = np.arange(1, 1_000_000) / 1e6
 """All probabilities that can be published."""
-_AMOUNTS = {"1 %": 0.01, "10 %": 0.1, "median": 0.5, "90 %": 0.9, "99 %": 0.99}
+_AMOUNTS = {
+    "1 % are smaller": 0.01,
+    "10 % are smaller": 0.1,
+    "half are smaller": 0.5,
+    "90 % are smaller": 0.9,
+    "99 % are smaller": 0.99,
+}
 
-Table = tuple[Sequence[str], Sequence[Sequence[str]]]
+_EXAMPLE = 0.1
+"""Probability of fraud of the payment that explains the rule."""
 
 
 def lowest(rule: Rule, amount: float, decision: int) -> float | None:
@@ -26,32 +31,51 @@ def lowest(rule: Rule, amount: float, decision: int) -> float | None:
 
 def explanation(facts: Facts) -> str:
     """Return the rule as text."""
-    costs, rule, capacity = facts.study.costs, facts.study.rule, facts.manifest.review_capacity
+    money, costs, rule = facts.money, facts.study.costs, facts.study.rule
     if isinstance(rule, Thresholds):
         return (
             f"Payments have no amount, so the probability alone decides: review from {percent(round(rule.review, 4))}, "
-            f"block from {percent(round(rule.block, 4))}. These are the thresholds of least cost if a missed fraud "
-            f"costs {costs.fraud:g}, a review {costs.review:g} and a wrong block {costs.wrong_block:g}."
+            f"block from {percent(round(rule.block, 4))}. With these thresholds, decisions cost least if a missed "
+            f"fraud costs {money(costs.fraud)}, a review {money(costs.review)} and the block of a legitimate payment "
+            f"{money(costs.wrong_block)}."
         )
     text = (
-        "Each payment gets the decision of least expected cost. With its probability of fraud p, approval costs "
-        f"p * (amount + {costs.fraud:g}), a review {costs.review:g}, and a block (1 - p) * {costs.wrong_block:g}; "
-        f"no payment is blocked below p = {percent(costs.min_block)}."
+        "Each payment gets the decision that is expected to cost least. Approving a fraud costs its amount and "
+        f"{money(costs.fraud)}, blocking a legitimate payment {money(costs.wrong_block)}; both count by the "
+        f"probability that they happen. A review always costs {money(costs.review)}. No payment is blocked below a "
+        f"probability of fraud of {percent(costs.min_block)}."
     )
+    return text + _capacity(facts, rule)
+
+
+def _capacity(facts: Facts, rule: Costs) -> str:
+    """Return the effect of the reviewers' capacity as text, empty without a limit."""
+    capacity = facts.manifest.review_capacity
     if capacity is None:
-        return text
-    if rule.review == costs.review:
-        return f"{text} Reviewers can check {percent(capacity)} of the payments, which is more than the rule needs."
+        return ""
+    can = f" Reviewers can check {percent(capacity)} of the payments"
+    if rule.review == facts.study.costs.review:
+        return f"{can}, which is more than the rule needs."
     return (
-        f"{text} Reviewers can check {percent(capacity)} of the payments: so that their share fits on the history, "
-        f"decisions assume that a review costs {rule.review:.4g}."
+        f"{can}: so that their share fits on the history, decisions assume that a review costs "
+        f"{facts.money(rule.review)}."
     )
 
 
-def tables(facts: Facts) -> list[Table]:
-    """Return the tables of the section."""
-    limits = [by_amount(facts)] if facts.history.has_amounts else []
-    return [*limits, by_decision(facts), by_rule(facts)]
+def example(facts: Facts) -> str:
+    """Return the decision on a payment of the median amount as text, empty if the probability alone decides."""
+    costs, rule = facts.study.costs, facts.study.rule
+    if isinstance(rule, Thresholds):
+        return ""
+    amount = float(np.nanmedian(facts.history.amounts))
+    decision = DECISIONS[int(rule.decide(np.array([_EXAMPLE]), np.array([amount]))[0])]
+    approved, blocked = _EXAMPLE * (amount + costs.fraud), (1 - _EXAMPLE) * costs.wrong_block
+    limit = "" if costs.min_block <= _EXAMPLE else ", which is not allowed at this probability"
+    return (
+        f"Example: a payment of {facts.money(amount)}, with a probability of {percent(_EXAMPLE)}. It is expected to "
+        f"cost {facts.money(approved)} if it is approved, {facts.money(rule.review)} if it is reviewed, and "
+        f"{facts.money(blocked)} if it is blocked{limit}. The decision is: {decision}."
+    )
 
 
 def by_amount(facts: Facts) -> Table:
@@ -61,11 +85,11 @@ def by_amount(facts: Facts) -> Table:
         amount = float(np.nanquantile(facts.history.amounts, level))
         limits = [lowest(facts.study.rule, amount, decision) for decision in (REVIEWED, BLOCKED)]
         rows.append([name, f"{amount:,.2f}", *("never" if at is None else percent(round(at, 4)) for at in limits)])
-    return ("amounts of the history", "amount", "reviewed from", "blocked from"), rows
+    return ("amounts of the history", f"amount{facts.unit}", "reviewed from", "blocked from"), rows
 
 
 def by_decision(facts: Facts) -> Table:
-    """Return number, frauds and costs of the payments with each decision, on the payments of the pictures."""
+    """Return number, frauds and costs of the payments with each decision, on the payments of the plots."""
     amounts, decisions = facts.amounts, facts.decisions
     expected = thresholds.cost(facts.fraud, decisions, amounts, facts.study.costs)
     actual = thresholds.cost(facts.labels.astype(np.float64), decisions, amounts, facts.study.costs)
@@ -82,7 +106,8 @@ def by_decision(facts: Facts) -> Table:
                 f"{actual[chosen].sum():,.0f}",
             ]
         )
-    return ("decision", "payments", "share", "frauds", "expected cost", "actual cost"), rows
+    costs = f"expected cost{facts.unit}", f"actual cost{facts.unit}"
+    return ("decision", "payments", "share", "frauds", *costs), rows
 
 
 def _rule_name(facts: Facts) -> str:
@@ -104,4 +129,4 @@ def by_rule(facts: Facts) -> Table:
         each: list[Floats] = [thresholds.cost(one, decisions, amounts, costs) for one in (facts.fraud, outcomes)]
         share = percent(round(float((decisions == REVIEWED).mean()), 4))
         rows.append([rule, *(f"{one.mean():.4f}" for one in each), share])
-    return ("rule", "expected cost per payment", "actual cost per payment", "reviewed"), rows
+    return ("rule", f"expected{facts.unit}", f"actual{facts.unit}", "reviewed"), rows

@@ -1,68 +1,136 @@
-"""Picture of the effect of each field on the probability of fraud."""
+"""Effects of the fields on the probability of fraud: a plot for each, and how much the model depends on it."""
 
 import numpy as np
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.ticker import EngFormatter
 
 from fraudstream.arrays import Floats, Integers
 from fraudstream.model.encoding import HOURS, EncodedField
-from fraudstream.payment_schema import DeclaredField
 from trainer.fit import log_losses
-from trainer.report import style
+from trainer.report import axes
+from trainer.report.axes import Axis
 from trainer.report.facts import Facts
+from trainer.report.plot import Plot
+from trainer.report.texts import Table, percent
 
-_PAYMENTS = 2_000
-_POINTS = 40
-_SHUFFLES = 3
-_MOST_SHUFFLED = 20_000
+_PAYMENTS = 1_000
+_POINTS = 25
+_SHUFFLED = 10_000
 _FEW_FEATURES = 12
-"""Features up to which the losses are those of _MOST_SHUFFLED payments; with more features, of fewer payments."""
-_MOST_DRAWN = 23
-"""Fields with a panel of their own: those of most importance."""
-_MOST_BARS = 11
-"""Fields in the panel of losses."""
+"""Features up to which the losses are those of _SHUFFLED payments; with more features, of fewer payments."""
+_MOST_DRAWN = 9
+"""Fields with a plot of their own: those of most importance."""
 _MOST_LEVELS = 12
-_COLUMNS = 3
+_HALF = 0.3
+"""Half the width of a bar; bars are 1 apart."""
 
 
-def picture(facts: Facts) -> Figure:
-    """Draw for each field the mean probability if all payments had a value, and the loss if the field is shuffled."""
-    increases = _importance(facts)
-    drawn = [*range(len(increases))]
-    if len(drawn) > _MOST_DRAWN:
-        drawn = sorted(sorted(drawn, key=lambda place: -increases[place])[:_MOST_DRAWN])
-    rows = -(-(len(drawn) + 1) // _COLUMNS)
-    figure, panels = style.panels(rows, _COLUMNS, width=12, height=3.5 * rows)
+def importance(facts: Facts) -> Floats:
+    """Return by how many percent the log loss rises if the values of each field are shuffled."""
+    rng = np.random.default_rng(0)
+    features = facts.matrix.shape[1]
+    rows = _spread(len(facts.matrix), _SHUFFLED * _FEW_FEATURES // max(features, _FEW_FEATURES))
+    matrix, labels = facts.matrix[rows], facts.labels[rows]
+    baseline = _loss(facts, matrix, labels)
+    increases = []
+    for column in range(features):
+        shuffled = matrix.copy()
+        shuffled[:, column] = rng.permutation(matrix[:, column])
+        increases.append(100 * (_loss(facts, shuffled, labels) / baseline - 1))
+    return np.array(increases)
+
+
+def ordered(facts: Facts, increases: Floats) -> Table:
+    """Return all fields by their importance, greatest first."""
+    names = facts.history.encoding.names
+    rows = [(names[place], f"{increases[place]:.1f} %") for place in np.argsort(-increases).tolist()]
+    return ("field", "increase of the log loss"), rows
+
+
+def plots(facts: Facts, increases: Floats) -> list[Plot]:
+    """Draw the mean probability by value of the most important fields, greatest first, all on the same y axis."""
+    drawn = np.argsort(-increases)[:_MOST_DRAWN].tolist()
     payments = facts.matrix[_spread(len(facts.matrix), _PAYMENTS)]
-    top = 0.0
-    for place, axes in zip(drawn, panels, strict=False):
-        top = max(top, _effect(axes, facts, payments, place))
-    for axes in panels[: len(drawn)]:
-        axes.set_ylim(0, 1.08 * top)
-    for axes in panels[: len(drawn) : _COLUMNS]:
-        axes.set_ylabel("mean probability of fraud, %")
-    _draw_importance(panels[len(drawn)], facts, increases)
-    for axes in panels[len(drawn) + 1 :]:
-        axes.set_visible(False)
-    return figure
+    effects = [_Effect(facts, payments, place) for place in drawn]
+    y = axes.linear(0, 1.08 * max(one.highest for one in effects), percent)
+    return [one.plot(y) for one in effects]
 
 
-def _effect(axes: Axes, facts: Facts, payments: Floats, place: int) -> float:
-    """Draw the panel of a field, and return the highest mean probability in it, in percent."""
-    one = facts.history.encoding.fields[place]
-    values = _values(one, facts.matrix[:, place])
-    percent = np.array([100 * _mean(facts, payments, place, value) for value in values])
-    declared = facts.history.schema.fields[one.name]
-    axes.set(title=one.name, xlabel=_label(declared, is_amount=one.name == facts.history.schema.amount))
-    _draw(axes, one, declared, values, percent)
-    highest = float(percent.max())
-    if one.may_be_missing and one.kind != "category":
-        missing = 100 * _mean(facts, payments, place, np.nan)
-        axes.axhline(missing, color=style.FAINT, linewidth=1.4, linestyle="--", label="missing")
-        axes.legend(loc="upper left")
-        highest = max(highest, missing)
-    return highest
+class _Effect:
+    """Mean probabilities of fraud if all payments had a value of one field."""
+
+    def __init__(self, facts: Facts, payments: Floats, place: int) -> None:
+        self._facts, self._payments, self._place = facts, payments, place
+        self._field = facts.history.encoding.fields[place]
+        self._declared = facts.history.schema.fields[self._field.name]
+        self._values = _values(self._field, facts.matrix[:, place])
+        self._means = self._mean_of(self._values)
+        has_line = self._field.may_be_missing and self._field.kind != "category"
+        self._missing = float(self._mean_of(np.array([np.nan]))[0]) if has_line else None
+        self.highest = max(float(self._means.max()), self._missing or 0.0)
+
+    def _mean_of(self, values: Floats) -> Floats:
+        """Return the mean probability for each value, of all of them in one call of the classifier."""
+        changed = np.tile(self._payments, (len(values), 1))
+        changed[:, self._place] = np.repeat(values, len(self._payments))
+        scores = self._facts.classifier.predict_proba(changed)[:, 1]
+        return np.asarray(scores.reshape(len(values), -1).mean(axis=1), dtype=np.float64)
+
+    def plot(self, y: Axis) -> Plot:
+        """Draw the effect."""
+        one, values, means = self._field, self._values, self._means
+        is_named = one.kind in {"flag", "category"}
+        plot = Plot(
+            title=one.name.replace("_", " "),
+            x=self._axis(),
+            y=y,
+            x_label=self._label(),
+            y_label="mean probability of fraud",
+            description=self._description(),
+            has_names=is_named,
+        )
+        if is_named:
+            places = np.arange(len(values), dtype=np.float64)
+            plot.bars(places - _HALF, places + _HALF, means, "model")
+        else:
+            plot.line(values, means, "model")
+        if one.kind == "count":
+            plot.points(values, means, "model")
+        if self._missing is not None:
+            plot.horizontal(self._missing, "faint dashed", f"missing: {percent(round(self._missing, 4))}")
+        return plot
+
+    def _axis(self) -> Axis:
+        one, low, high = self._field, float(self._values.min()), float(self._values.max())
+        if one.kind in {"flag", "category"}:
+            return axes.named([self._name(int(value)) for value in self._values])
+        if one.kind == "log":
+            return axes.logarithmic(low, high)
+        is_hour = one.kind == "period" and one.period == HOURS
+        return axes.linear(low, high, at=(0, 6, 12, 18, 23) if is_hour else ())
+
+    def _name(self, value: int) -> str:
+        """Return the text of a flag, or of a category's code."""
+        one, declared = self._field, self._declared
+        if one.kind == "category":
+            return [*one.levels, "rare", "missing"][value]
+        if "{}" in declared.words:
+            return "yes" if value else "no"
+        return declared.words if value else declared.words_if_zero or "no"
+
+    def _label(self) -> str:
+        declared = self._declared
+        name = declared.name.replace("_", " ")
+        if declared.name == self._facts.history.schema.amount:
+            return f"{name}{self._facts.unit}"
+        if declared.type == "number" and declared.min is not None and declared.max is not None:
+            return f"{name} ({declared.min:g} to {declared.max:g})"
+        return f"{name} ({declared.timezone})" if declared.type == "time" else name
+
+    def _description(self) -> str:
+        ends = [int(self._means.argmin()), int(self._means.argmax())]
+        texts = [percent(round(float(self._means[end]), 4)) for end in ends]
+        is_named = self._field.kind in {"flag", "category"}
+        at = [self._name(int(self._values[end])) if is_named else f"{self._values[end]:.4g}" for end in ends]
+        return f"Mean probability of fraud by {self._field.name}: from {texts[0]} at {at[0]} to {texts[1]} at {at[1]}."
 
 
 def _values(one: EncodedField, column: Floats) -> Floats:
@@ -82,74 +150,6 @@ def _values(one: EncodedField, column: Floats) -> Floats:
     if one.kind == "linear":
         return np.linspace(low, high, _POINTS)
     return np.arange(low, high + 1) if high - low < _POINTS else np.unique(np.linspace(low, high, _POINTS).round())
-
-
-def _mean(facts: Facts, payments: Floats, column: int, value: float) -> float:
-    changed = payments.copy()
-    changed[:, column] = value
-    return float(facts.classifier.predict_proba(changed)[:, 1].mean())
-
-
-def _label(declared: DeclaredField, *, is_amount: bool) -> str:
-    name = declared.name.replace("_", " ")
-    if is_amount:
-        return f"{name} (payments' currency)"
-    if declared.type == "number" and declared.min is not None and declared.max is not None:
-        return f"{name} ({declared.min:g} to {declared.max:g})"
-    return f"{name} ({declared.timezone})" if declared.type == "time" else name
-
-
-def _draw(axes: Axes, one: EncodedField, declared: DeclaredField, values: Floats, percent: Floats) -> None:
-    if one.kind in {"flag", "category"}:
-        places = np.arange(len(values))
-        axes.bar(places, percent, width=0.5, color=style.MODEL)
-        names = [_name(one, declared, int(value)) for value in values]
-        axes.set_xticks(places, names, rotation=0 if one.kind == "flag" else 45)
-        axes.set_xlim(-0.6, len(values) - 0.4)
-        return
-    axes.plot(values, percent, color=style.MODEL, marker="o" if one.kind == "count" else "", markersize=5)
-    axes.fill_between(values, percent, color=style.MODEL, alpha=0.08)
-    if one.kind == "log":
-        axes.set_xscale("log")
-        axes.xaxis.set_major_formatter(EngFormatter(sep=""))
-    if one.kind == "period" and one.period == HOURS:
-        axes.set_xticks([0, 6, 12, 18, 23])
-
-
-def _name(one: EncodedField, declared: DeclaredField, value: int) -> str:
-    """Return the text of a flag, or of a category's code."""
-    if one.kind == "category":
-        # a $ would begin a formula
-        return [*one.levels, "rare", "missing"][value].replace("$", r"\$")
-    if "{}" in declared.words:
-        return "yes" if value else "no"
-    return (declared.words if value else declared.words_if_zero or "no").replace("$", r"\$")
-
-
-def _importance(facts: Facts) -> Floats:
-    """Return by how many percent the log loss rises if the values of each field are shuffled."""
-    rng = np.random.default_rng(0)
-    features = facts.matrix.shape[1]
-    rows = _spread(len(facts.matrix), _MOST_SHUFFLED * _FEW_FEATURES // max(features, _FEW_FEATURES))
-    matrix, labels = facts.matrix[rows], facts.labels[rows]
-    baseline = _loss(facts, matrix, labels)
-    increases = []
-    for column in range(features):
-        losses = []
-        for _ in range(_SHUFFLES):
-            shuffled = matrix.copy()
-            shuffled[:, column] = rng.permutation(matrix[:, column])
-            losses.append(_loss(facts, shuffled, labels))
-        increases.append(100 * (np.mean(losses) / baseline - 1))
-    return np.array(increases)
-
-
-def _draw_importance(axes: Axes, facts: Facts, increases: Floats) -> None:
-    order = np.argsort(increases)[-_MOST_BARS:]
-    names = [facts.history.encoding.names[place].replace("_", " ") for place in order.tolist()]
-    axes.barh(names, increases[order], color=style.MODEL, height=0.6)
-    axes.set(title="Field shuffled", xlabel="increase of log loss, %")
-    axes.grid(visible=False, axis="y")
 
 
 def _loss(facts: Facts, matrix: Floats, labels: Integers) -> float:

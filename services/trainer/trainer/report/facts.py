@@ -1,24 +1,27 @@
-"""The data of the report: the study, and the payments of its pictures with their scores."""
+"""The data of the report: the study, and the payments of its plots with their scores."""
 
 from dataclasses import dataclass
 
 import numpy as np
 
 from fraudstream.arrays import Floats, Integers
-from fraudstream.model.decision import Positions
+from fraudstream.model.decision import AnyAmount, Positions
 from fraudstream.model.fraud_model import Classifier, published
 from fraudstream.model.manifest import Manifest
+from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.simulation import true_probability
 from trainer import make_data
 from trainer.history import History
 from trainer.study import Study, known_amounts
 
 _MOST_PAYMENTS = 100_000
+_LARGE_AMOUNT = 10_000
+"""Amounts from which hundredths say nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Facts:
-    """Data of the pictures and the page; each payment was scored by a model that was not fitted to it."""
+    """Data of the plots and the page; each payment was scored by a model that was not fitted to it."""
 
     manifest: Manifest
     history: History
@@ -34,9 +37,22 @@ class Facts:
     """Decisions on the same payments by the model's rule."""
     truth: Floats | None
     """True probabilities of the same payments, known for the simulated history only."""
+    currency: CurrencySettings
+
+    def money(self, amount: float) -> str:
+        """Format an amount with the currency."""
+        is_whole = amount == round(amount) or abs(amount) >= _LARGE_AMOUNT
+        return self.currency.format(f"{amount:,.0f}" if is_whole else f"{amount:,.2f}")
+
+    @property
+    def unit(self) -> str:
+        """The currency as an addition to a column's name, empty without one."""
+        return f" ({self.currency.currency})" if self.currency.currency else ""
 
 
-def gather(history: History, study: Study, classifier: Classifier, manifest: Manifest) -> Facts:
+def gather(
+    history: History, study: Study, classifier: Classifier, manifest: Manifest, currency: CurrencySettings
+) -> Facts:
     """Gather the facts, on at most 100,000 evenly spaced payments."""
     rows = np.concatenate([study.compared, study.held_out])
     fraud = published(np.concatenate([study.compared_fraud, study.scores]))
@@ -53,6 +69,12 @@ def gather(history: History, study: Study, classifier: Classifier, manifest: Man
         amounts=amounts,
         labels=history.labels[rows],
         fraud=fraud,
-        decisions=study.rule.decide(fraud, amounts),
+        decisions=decide(study, fraud, history.amounts[rows]),
         truth=true_probability(matrix) if simulated else None,
+        currency=currency,
     )
+
+
+def decide(study: Study, fraud: Floats, amounts: Floats) -> Positions:
+    """Return the decisions of the scorer: by the study's rule, and by the thresholds where the amount is missing."""
+    return AnyAmount(study.rule, study.thresholds).decide(fraud, amounts)

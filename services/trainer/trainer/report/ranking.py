@@ -1,73 +1,96 @@
-"""Pictures of how the model ranks payments: precision against recall, and ROC."""
+"""Plots of how the model ranks payments: precision against recall, and ROC."""
 
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from sklearn.metrics import average_precision_score, precision_recall_curve, roc_auc_score, roc_curve
+from dataclasses import dataclass
 
-from fraudstream.arrays import Floats
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import average_precision_score, roc_auc_score
+
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.decision import BLOCKED, REVIEWED
-from trainer.report import style
+from trainer.report import axes
 from trainer.report.facts import Facts
+from trainer.report.plot import Plot
+from trainer.report.texts import percent
 
-_ROOM = 0.22  # width of a label, as a share of the axis
+_POINTS = 200
+_MARKED = ((REVIEWED, "review", "reviewed or blocked"), (BLOCKED, "block", "blocked"))
+"""Decision from which payments count as stopped, its kind of mark, and its name."""
 
 
-def picture(facts: Facts) -> Figure:
+@dataclass(frozen=True, slots=True, eq=False)
+class Curve:
+    """Shares where the payments of highest score are stopped, by the share of frauds among all frauds (recall)."""
+
+    recall: Floats
+    precision: Floats
+    wrong: Floats
+    """Share of legitimate payments that are stopped."""
+
+    @classmethod
+    def of(cls, labels: Integers, fraud: Floats) -> "Curve":
+        """Return the curve at about 200 values of the recall; payments of equal score are stopped together."""
+        order = np.argsort(-fraud, kind="stable")
+        is_last = np.append(np.diff(fraud[order]) != 0, True)
+        frauds, stopped = np.cumsum(labels[order])[is_last], np.arange(1, len(labels) + 1)[is_last]
+        recall, precision = frauds / labels.sum(), frauds / stopped
+        wrong = (stopped - frauds) / (len(labels) - labels.sum())
+        at = np.unique(np.append(np.searchsorted(recall, np.linspace(0, 1, _POINTS)), [0, len(recall) - 1]))
+        return cls(recall[at], precision[at], wrong[at])
+
+
+def plots(facts: Facts) -> list[Plot]:
     """Draw both curves, those of the true probabilities if they are known, and the decisions as points."""
-    figure, (precision, roc) = style.panels(1, 2, width=11, height=5.6)
-    shown = [("model", facts.fraud, style.MODEL, "-")]
-    if facts.truth is not None:
-        shown.insert(0, ("true probabilities (upper limit)", facts.truth, style.TRUTH, "--"))
-    for name, fraud, colour, line in shown:
-        _precision(precision, facts, name, fraud, colour, line)
-        _roc(roc, facts, name, fraud, colour, line)
     rate = float(facts.labels.mean())
-    precision.axhline(rate, color=style.FAINT, linewidth=1.2, linestyle=":", label=f"by chance: {rate:.3f}")
-    roc.plot([0, 1], [0, 1], color=style.FAINT, linewidth=1.2, linestyle=":", label="by chance: 0.5")
-    for decision, name, colour in (
-        (REVIEWED, "reviewed or blocked", style.REVIEW),
-        (BLOCKED, "blocked", style.BLOCK),
-    ):
+    precision, roc = _precision(facts), _roc(facts)
+    shown = [("model", facts.fraud, "model")]
+    if facts.truth is not None:
+        shown.insert(0, ("best possible, with the true probabilities", facts.truth, "truth dashed"))
+    for name, fraud, kind in shown:
+        curve = Curve.of(facts.labels, fraud)
+        area = average_precision_score(facts.labels, fraud)
+        precision.line(curve.recall, curve.precision, kind, f"{name}: average precision {area:.3f}")
+        zero, one = np.zeros(1), np.ones(1)
+        under = roc_auc_score(facts.labels, fraud)
+        x, y = np.concatenate([zero, curve.wrong, one]), np.concatenate([zero, curve.recall, one])
+        roc.line(x, y, kind, f"{name}: area {under:.3f}")
+    precision.horizontal(rate, "faint dotted", f"by chance: {rate:.3f}")
+    roc.line(np.array([0.0, 1.0]), np.array([0.0, 1.0]), "faint dotted", "by chance: 0.5")
+    for decision, kind, name in _MARKED:
         stopped = facts.decisions >= decision
         if stopped.any():
-            recall = float(stopped[facts.labels == 1].mean())
-            _dot(precision, recall, float(facts.labels[stopped].mean()), name, colour, left=recall > _ROOM)
-            wrong = float(stopped[facts.labels == 0].mean())
-            _dot(roc, wrong, recall, name, colour, left=wrong > 1 - _ROOM)
-    precision.set(title="Precision and recall", xlabel="recall: share of frauds stopped")
-    precision.set(ylabel="precision: share of frauds among stopped payments")
-    roc.set(title="ROC", xlabel="share of legitimate payments stopped", ylabel="share of frauds stopped")
-    for axes in (precision, roc):
-        axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.02))
-        axes.xaxis.set_major_formatter(style.percent)
-        axes.yaxis.set_major_formatter(style.percent)
-        axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13))  # below, as curves may be anywhere
-    return figure
+            recall, right, wrong = _shares(facts, stopped)
+            precision.points(recall, right, kind, name)
+            roc.points(wrong, recall, kind, name)
+    return [precision, roc]
 
 
-def _dot(axes: Axes, x: float, y: float, name: str, colour: str, *, left: bool) -> None:
-    """Draw a point, with its label below it on the side without the curve."""
-    axes.plot(x, y, "o", color=colour, markersize=7, zorder=3)
-    axes.annotate(
-        name,
-        (x, y),
-        xytext=(-9 if left else 9, -13),
-        textcoords="offset points",
-        ha="right" if left else "left",
-        color=colour,
-        fontsize=9.5,
+def _precision(facts: Facts) -> Plot:
+    area = average_precision_score(facts.labels, facts.fraud)
+    return Plot(
+        title="Precision and recall",
+        x=axes.linear(0, 1, percent),
+        y=axes.linear(0, 1, percent),
+        x_label="recall: share of all frauds that are stopped",
+        y_label="precision: share of frauds among stopped payments",
+        description=f"Curve of precision by recall; the average precision is {area:.3f}.",
     )
 
 
-def _precision(axes: Axes, facts: Facts, name: str, fraud: Floats, colour: str, line: str) -> None:
-    precision, recall, _ = precision_recall_curve(facts.labels, fraud)
-    area = average_precision_score(facts.labels, fraud)
-    axes.step(
-        recall, precision, where="post", color=colour, linestyle=line, label=f"{name}: average precision {area:.3f}"
+def _roc(facts: Facts) -> Plot:
+    area = roc_auc_score(facts.labels, facts.fraud)
+    return Plot(
+        title="ROC",
+        x=axes.linear(0, 1, percent),
+        y=axes.linear(0, 1, percent),
+        x_label="share of legitimate payments that are stopped",
+        y_label="share of all frauds that are stopped",
+        description=f"ROC curve; the area under it is {area:.3f}.",
     )
 
 
-def _roc(axes: Axes, facts: Facts, name: str, fraud: Floats, colour: str, line: str) -> None:
-    wrong, right, _ = roc_curve(facts.labels, fraud)
-    area = roc_auc_score(facts.labels, fraud)
-    axes.plot(wrong, right, color=colour, linestyle=line, label=f"{name}: area {area:.3f}")
+def _shares(facts: Facts, stopped: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+    """Return recall, precision, and the share of legitimate payments, where `stopped` payments are."""
+    values = stopped[facts.labels == 1].mean(), facts.labels[stopped].mean(), stopped[facts.labels == 0].mean()
+    recall, right, wrong = (np.array([value]) for value in values)
+    return recall, right, wrong

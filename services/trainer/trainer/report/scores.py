@@ -1,54 +1,67 @@
-"""Picture of the score distributions of frauds and legitimate payments."""
+"""Plot of the score distributions of frauds and legitimate payments."""
 
 import numpy as np
-from matplotlib.figure import Figure
 
+from fraudstream.arrays import Floats
 from fraudstream.model.decision import BLOCKED, REVIEWED
-from trainer.report import style
+from trainer.report.axes import Axis, linear
 from trainer.report.decisions import lowest
 from trainer.report.facts import Facts
+from trainer.report.plot import Plot
+from trainer.report.texts import percent
 
 _BINS = 40
+_ROOM = 0.15
+"""Least distance of two ticks, as a share of the axis."""
+_TICKS = np.array([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999])
 
 
-def picture(facts: Facts) -> Figure:
+def plots(facts: Facts) -> list[Plot]:
     """Draw a histogram of each class on a log-odds scale, each normalised to 100 %, with a median payment's limits."""
-    figure, (axes,) = style.panels(1, 1, width=9, height=4.4)
-    log_odds = np.log(facts.fraud / (1.0 - facts.fraud))
+    log_odds = _log_odds(facts.fraud)
     edges = np.linspace(log_odds.min(), log_odds.max() + 1e-9, _BINS + 1)
-    for label, name, colour in ((0, "legitimate", style.LEGITIMATE), (1, "fraud", style.FRAUD)):
-        own = log_odds[facts.labels == label]
-        axes.hist(
-            own,
-            edges.tolist(),
-            weights=np.full(len(own), 1 / len(own)),
-            color=colour,
-            alpha=0.55,
-            label=f"{name} ({len(own):,} payments)",
-        )
+    shares = {label: _shares(log_odds[facts.labels == label], edges) for label in (0, 1)}
+    medians = [float(np.median(facts.fraud[facts.labels == label])) for label in (0, 1)]
+    plot = Plot(
+        title="Scores of frauds and legitimate payments",
+        x=_axis(float(edges[0]), float(edges[-1])),
+        y=linear(0, 1.05 * max(one.max() for one in shares.values()), percent),
+        x_label="probability of fraud (unlikely and likely ends stretched: log-odds)",
+        y_label="share of the frauds, or of the legitimate payments",
+        description=f"Half of the legitimate payments score below {percent(round(medians[0], 4))}, half of the frauds "
+        f"above {percent(round(medians[1], 4))}.",
+    )
+    for label, name, kind in ((0, "legitimate", "legitimate"), (1, "fraud", "fraud")):
+        count = (facts.labels == label).sum()
+        plot.bars(edges[:-1], edges[1:], shares[label], kind, f"{name} ({count:,} payments)")
+    _draw_limits(plot, facts)
+    return [plot]
+
+
+def _axis(low: float, high: float) -> Axis:
+    """Return an axis of log-odds whose ticks are probabilities, with room for their texts."""
+    ticks: list[tuple[float, str]] = []
+    for tick, place in zip(_TICKS.tolist(), _log_odds(_TICKS).tolist(), strict=True):
+        has_room = not ticks or place - ticks[-1][0] > _ROOM * (high - low)
+        if low < place < high and has_room:
+            ticks.append((place, percent(tick)))
+    return Axis(low=low, high=high, ticks=ticks)
+
+
+def _draw_limits(plot: Plot, facts: Facts) -> None:
+    """Draw the probabilities from which a payment of the median amount is reviewed and blocked."""
     amount = float(np.median(facts.amounts))
-    of_amount = f"amount {amount:,.2f}: " if facts.history.has_amounts else ""
-    for decision, name, colour in (
-        (REVIEWED, "review from", style.REVIEW),
-        (BLOCKED, "block from", style.BLOCK),
-    ):
+    of_amount = f" for a payment of {facts.money(amount)}" if facts.history.has_amounts else ""
+    for decision, name, kind in ((REVIEWED, "review", "review dashed"), (BLOCKED, "block", "block dashed")):
         limit = lowest(facts.study.rule, amount, decision)
-        if limit is None:
-            continue
-        place = float(np.log(limit / (1.0 - limit)))
-        axes.axvline(
-            place,
-            color=colour,
-            linewidth=1.4,
-            linestyle=(0, (4, 2)),
-            label=f"{of_amount}{name} {style.percent(round(limit, 4))}",
-        )
-    ticks = np.array([1e-5, 1e-4, 1e-3, 3e-3, 0.01, 0.02, 0.05, 0.2, 0.5, 0.8, 0.95, 0.99, 0.999])
-    places = np.log(ticks / (1 - ticks))
-    within = (places > edges[0]) & (places < edges[-1])
-    axes.set_xticks(places[within], [style.percent(tick) for tick in ticks[within]])
-    axes.set(title="Scores of frauds and legitimate payments", xlabel="probability of fraud (log-odds scale)")
-    axes.set_ylabel("share of the class")
-    axes.yaxis.set_major_formatter(style.percent)
-    axes.legend(loc="best")
-    return figure
+        if limit is not None:
+            place = float(_log_odds(np.array([limit]))[0])
+            plot.vertical(place, kind, f"{name} from {percent(round(limit, 4))}{of_amount}")
+
+
+def _shares(log_odds: Floats, edges: Floats) -> Floats:
+    return np.histogram(log_odds, edges)[0] / len(log_odds)
+
+
+def _log_odds(fraud: Floats) -> Floats:
+    return np.log(fraud / (1.0 - fraud))

@@ -9,6 +9,7 @@ from aiokafka.errors import TopicAuthorizationFailedError
 
 from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.connection import client_options
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _CALL_TIMEOUT_MS = 20_000
@@ -28,7 +29,16 @@ class Cluster:
     @property
     def keeps_transactions(self) -> bool:
         """Whether transactions are atomic: librdkafka's mock, which `make demo` embeds, only acknowledges them."""
-        return not self.id.startswith(_MOCK)
+        return not self._is_mock
+
+    @property
+    def wakes_fetches(self) -> bool:
+        """Whether a fetch that waits for records is answered when some arrive: the mock lets it wait to the end."""
+        return not self._is_mock
+
+    @property
+    def _is_mock(self) -> bool:
+        return self.id.startswith(_MOCK)
 
 
 def admin_client(kafka: KafkaSettings) -> AIOKafkaAdminClient:
@@ -72,10 +82,10 @@ def check_partitions(cluster: Cluster, topics: TopicSettings) -> None:
     needed = cluster.partitions[topics.input]
     missing = [topic for topic, count in cluster.partitions.items() if count == 0]
     if missing:
-        raise KafkaSetupError(f"no such topic: {', '.join(missing)}; create it with: fraudstream topics")
+        raise KafkaSetupError(f"no such topic: {', '.join(missing)}; create it with: {own_command('topics')}")
     for variable, topic in (("SCORED_TOPIC", topics.scored), ("DLQ_TOPIC", topics.dlq)):
         if cluster.partitions[topic] < needed:
             raise KafkaSetupError(
                 f"{variable}: {topic} has {cluster.partitions[topic]} partitions, {topics.input} has {needed}; "
-                f"add partitions with: TOPIC_PARTITIONS={needed} fraudstream topics"
+                f"add partitions with: TOPIC_PARTITIONS={needed} {own_command('topics')}"
             )

@@ -15,15 +15,16 @@ from aiokafka.coordinator.assignors.sticky.sticky_assignor import StickyPartitio
 from aiokafka.errors import (
     CommitFailedError,
     InconsistentGroupProtocolError,
+    KafkaError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
 )
 
-from fraudstream.kafka.allowance import fetch
+from fraudstream.kafka.allowance import Fetched, fetch
 from fraudstream.kafka.connection import BROKEN, client_options
 from fraudstream.kafka.fetch_gate import FetchGate
 from fraudstream.kafka.group_requests import Membership
-from fraudstream.kafka.reading import fingerprint_at, offset_after, undecoded_batch
+from fraudstream.kafka.reading import fingerprint_at, is_behind, offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import Log
 from fraudstream.record import Record, Unreadable
@@ -41,6 +42,9 @@ _SESSION_TIMEOUT_MS = 10_000
 _HEARTBEAT_MS = 1_000
 _REBALANCE_TIMEOUT_MS = 60_000
 _FETCH_BYTES = 16 << 20
+_FETCH_WAIT_MS = 500
+# of a broker that does not end a wait when records arrive, so half of it is added to the latency; 4 % of a core
+_POLL_MS = 10
 _POSITION_TIMEOUT_S = 1.0
 _RETRY_STOPPED_S = 5.0
 _SMALL_SHARE = 10
@@ -53,10 +57,12 @@ class _Assignor(StickyPartitionAssignor):
 class InputConsumer:
     """A member of the consumer group that reads one topic; after `stop`, `start` begins another membership."""
 
-    def __init__(self, kafka: KafkaSettings, topic: str, group: str) -> None:
+    def __init__(self, kafka: KafkaSettings, topic: str, group: str, *, wakes_fetches: bool = True) -> None:
+        """`wakes_fetches`: see `Cluster`."""
         self._kafka = kafka
         self._topic = topic
         self._group = group
+        self._wakes_fetches = wakes_fetches
         self._rights = Rights(kafka=kafka, topics={topic: ("Read",)}, group=group)
         self._stopped: dict[int, Unreadable] = {}
         self._retry_s = 0.0
@@ -82,6 +88,7 @@ class InputConsumer:
             rebalance_timeout_ms=_REBALANCE_TIMEOUT_MS,
             max_poll_interval_ms=2**31 - 1,  # progress is checked by the scorer's own watchdog
             fetch_max_bytes=_FETCH_BYTES,
+            fetch_max_wait_ms=_FETCH_WAIT_MS if self._wakes_fetches else _POLL_MS,
             partition_assignment_strategy=[_Assignor],
         )
         with self._rights.needed():
@@ -123,7 +130,7 @@ class InputConsumer:
         self.fetch_ahead()
         try:
             with self._rights.needed():
-                records = await fetch(self._consumer, timeout_ms=timeout_ms, max_records=max_records)
+                records = await self._fetch_all(timeout_ms, max_records)
         except NoOffsetForPartitionError:
             return {}  # the owner is about to seek
         except OffsetOutOfRangeError as error:
@@ -131,6 +138,27 @@ class InputConsumer:
         if self._gate and sum(map(len, records.values())) < max_records // _SMALL_SHARE:
             self._gate.close()
         return {place.partition: some for place, all_ in records.items() if (some := self._stop_undecoded(place, all_))}
+
+    async def _fetch_all(self, timeout_ms: int, max_records: int) -> Fetched:
+        """Return the records of one fetch, and of more fetches from the mock: it answers each with small batches."""
+        fetched = await fetch(self._consumer, timeout_ms=timeout_ms, max_records=max_records)
+        while not self._wakes_fetches and self._is_behind(fetched):
+            left = max_records - sum(map(len, fetched.values()))
+            try:
+                more = await fetch(self._consumer, timeout_ms=_POLL_MS, max_records=left) if left > 0 else {}
+            except KafkaError:
+                break  # the next fetch raises it again; the records fetched so far must not be lost
+            if not more:
+                break
+            fetched = {one: [*fetched.get(one, ()), *more.get(one, ())] for one in fetched.keys() | more.keys()}
+        return fetched
+
+    def _is_behind(self, fetched: Fetched) -> bool:
+        return any(
+            is_behind(self._consumer, place, records[-1].offset + 1)
+            for place, records in fetched.items()
+            if place in self._consumer.assignment() and not undecoded_batch(records[-1])
+        )
 
     def fetch_ahead(self) -> None:
         """Begin to fetch the records that the next `fetch` returns, unless a fetch has begun."""

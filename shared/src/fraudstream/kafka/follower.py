@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizatio
 
 from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.connection import client_options
-from fraudstream.kafka.reading import offset_after, undecoded_batch
+from fraudstream.kafka.reading import is_behind, offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.record import Place, Record, Unreadable
 from fraudstream.runtime.settings import KafkaSettings
@@ -66,6 +66,11 @@ class TopicFollower:
         """The next offset of each partition that was ever read, also where the brokers do not report it at present."""
         offsets = self._reached | self._positions
         return {(place.topic, place.partition): offset for place, offset in offsets.items()}
+
+    @property
+    def has_more(self) -> bool:
+        """Whether the brokers had more records than were read, by their last answers."""
+        return any(is_behind(self._consumer, place, offset) for place, offset in self._positions.items())
 
     async def starts(self, places: Collection[Place]) -> dict[Place, int]:
         """Return the first retained offset of each partition."""

@@ -12,7 +12,7 @@ from aiokafka.errors import BrokerResponseError, KafkaError, NoError, TopicAutho
 from fraudstream.errors import TopicRefusesError
 from fraudstream.kafka.cluster import admin_client
 from fraudstream.kafka.connection import BROKEN, stopped
-from fraudstream.kafka.refused_records import TopicLimits, refusal
+from fraudstream.kafka.refused_records import BROKER_TIME, TopicLimits, refusal
 from fraudstream.kafka.rights import Rights
 from fraudstream.record import Message
 from fraudstream.runtime.settings import KafkaSettings
@@ -30,13 +30,14 @@ class TopicsChangedError(KafkaError):
 class OutputLimits:
     """The latest known limits of each topic. All producers for these topics share one instance."""
 
-    def __init__(self, kafka: KafkaSettings, topics: Collection[str]) -> None:
+    def __init__(self, kafka: KafkaSettings, topics: Collection[str], stamped: Collection[str] = ()) -> None:
+        """Log no remark about the timestamps of the topics `stamped`, which are to be the broker's."""
         self._kafka = kafka
         self._limits = {topic: TopicLimits(topic=topic) for topic in topics}
         self._read_s = -_READ_EVERY_S
         self._reading = asyncio.Lock()
         self._unauthorized: set[str] = set()
-        self._logged: set[tuple[str, str]] = set()
+        self._logged = {(topic, BROKER_TIME) for topic in stamped}
 
     def of(self, topic: str) -> TopicLimits:
         """Return the latest limits of *topic*; Kafka's defaults until they are read."""

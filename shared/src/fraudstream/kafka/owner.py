@@ -32,6 +32,7 @@ from fraudstream.kafka.producing import (
 from fraudstream.kafka.rights import Rights
 from fraudstream.record import Message, Place
 from fraudstream.runtime.failpoints import failpoint
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.settings import KafkaSettings, TopicSettings
 
 _START_TIMEOUT_S = 30.0
@@ -206,7 +207,7 @@ class Owner:
             for partition in sorted(set(partitions) - known):
                 raise KafkaSetupError(
                     f"{topic} has no partition {partition}, but {self._topics.input} has; "
-                    "add partitions with: fraudstream topics"
+                    f"add partitions with: {own_command('topics')}"
                 )
 
     async def _committed(self, partitions: Collection[int], *, stable: bool) -> dict[int, CommittedOffset]:

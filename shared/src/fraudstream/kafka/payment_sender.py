@@ -19,6 +19,7 @@ from fraudstream.kafka.limits import OutputLimits, TopicsChangedError
 from fraudstream.kafka.partitioning import partitions_of
 from fraudstream.kafka.payment_producer import Batch, PaymentProducer
 from fraudstream.record import KeyedMessage
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.settings import KafkaSettings
 
 _MAX_WAITING = 50_000
@@ -57,7 +58,7 @@ async def payment_sender(
         try:
             found = await unless_stopped(producer.find_topic(), stop)
             if found is False:
-                raise KafkaSetupError(f"no such topic: {topic}; create it with: fraudstream topics")
+                raise KafkaSetupError(f"no such topic: {topic}; create it with: {own_command('topics')}")
             if found:
                 sender.open()
             yield sender if found else None

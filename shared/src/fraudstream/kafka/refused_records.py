@@ -26,6 +26,8 @@ _BATCH, _SEGMENT = "max.message.bytes", "segment.bytes"
 _BEFORE, _AFTER = "message.timestamp.before.max.ms", "message.timestamp.after.max.ms"
 _DIFFERENCE = "message.timestamp.difference.max.ms"
 _TIMESTAMP_TYPE, _CLEANUP = "message.timestamp.type", "cleanup.policy"
+BROKER_TIME = f"{_TIMESTAMP_TYPE}=LogAppendTime"
+"""The setting of a topic whose records have the broker's timestamps."""
 _COMPRESSION = "compression.type"
 _DEFAULTS = {_BATCH: 1_048_588, _SEGMENT: 1 << 30, _BEFORE: 2**63 - 1, _AFTER: 2**63 - 1, _DIFFERENCE: 2**63 - 1}
 _NO_TIMESTAMP = -1
@@ -59,9 +61,7 @@ class TopicLimits:
         """By setting: consequences that a user should know, although no record is refused."""
         remarks = {}
         if self.settings.get(_TIMESTAMP_TYPE) == "LogAppendTime":
-            remarks[f"{_TIMESTAMP_TYPE}=LogAppendTime"] = (
-                "the timestamps of its records are the broker's, not the payments'"
-            )
+            remarks[BROKER_TIME] = "the timestamps of its records are the broker's, not the payments'"
         if self._is_compacted:
             remarks[f"{_CLEANUP}={self.settings[_CLEANUP]}"] = (
                 "Kafka deletes all but the last record of each key, and refuses records without a key: "

@@ -40,6 +40,7 @@ from fraudstream.model.manifest import (
     read_manifest,
 )
 from fraudstream.payment_schema import PaymentSchema, default_schema
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.regular_files import SHARED_MODE, make_shared_folder, replace_regular
 
 __all__ = [
@@ -151,7 +152,7 @@ def _find(models_dir: Path, sha256: str) -> Manifest:
     for _, manifest in _versions(models_dir):
         if manifest.content_sha256 == sha256:
             return manifest
-    raise ModelUnfitError(f"{models_dir / VERSIONS} holds no version {sha256}; see: fraudstream model list")
+    raise ModelUnfitError(f"{models_dir / VERSIONS} holds no version {sha256}; see: {own_command('model list')}")
 
 
 def _folder(models_dir: Path, manifest: Manifest) -> Path:

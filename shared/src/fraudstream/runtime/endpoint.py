@@ -45,7 +45,9 @@ async def endpoint(settings: MetricsSettings, metrics: ServiceMetrics, heartbeat
     async with served(
         application, guard, _LIMITS, host=settings.host, port=settings.port, variable="METRICS_PORT"
     ) as address:
-        structlog.get_logger().info("metrics", url=f"{address}/metrics")
+        log = structlog.get_logger()
+        # an address from the settings is known, and in a container it is not one that a browser can open
+        (log.debug if settings.port else log.info)("metrics", url=f"{address}/metrics")
         yield
 
 

@@ -3,24 +3,28 @@
 import logging
 import re
 import sys
-import textwrap
-from io import StringIO
-from typing import Any, TextIO
+from types import MappingProxyType
+from typing import TextIO
 
 import structlog
 
-from fraudstream.runtime.escaping import ascii_json, visible, visible_text
+from fraudstream.runtime.console import Console, Headlines
+from fraudstream.runtime.escaping import ascii_json
 from fraudstream.runtime.settings import LogSettings
 
-_PAYMENT_FIELDS = {"payment_id", "amount", "fraud_probability"}
+_PAYMENT_FIELDS = {"payment_id", "amount", "fraud_probability", "reasons"}
+_NO_HEADLINES: Headlines = MappingProxyType({})
 _FILE_POSITION = re.compile(r"\b(?:line [\d,]+|columns?)\b")
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 
 
-def configure(settings: LogSettings, service: str, stream: TextIO | None = None) -> structlog.stdlib.BoundLogger:
+def configure(
+    settings: LogSettings, service: str, stream: TextIO | None = None, headlines: Headlines = _NO_HEADLINES
+) -> structlog.stdlib.BoundLogger:
     """Set up logging for this process and return its logger, bound to the service's name. Call once.
 
-    Logs are written to standard output, or to `stream` if standard output has another purpose.
+    Logs are written to standard output, or to `stream` if standard output has another purpose. `headlines` are the
+    events whose lines for people have a format of their own.
     """
     stream = stream or sys.stdout
     shared: list[structlog.typing.Processor] = [
@@ -39,10 +43,7 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
             structlog.processors.JSONRenderer(serializer=ascii_json),
         ]
     else:
-        console = structlog.dev.ConsoleRenderer(
-            colors=stream.isatty(), pad_event_to=24, sort_keys=False, exception_formatter=_write_traceback
-        )
-        render = [_escape, console]
+        render = [Console(headlines, colors=settings.uses_colors(is_terminal=stream.isatty()))]
     level = logging.getLevelNamesMapping()[settings.level.upper()]
     structlog.configure(
         processors=[
@@ -55,6 +56,8 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(stream)
+    if level > logging.DEBUG:
+        handler.addFilter(_is_ours_or_warning)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -73,26 +76,6 @@ def configure(settings: LogSettings, service: str, stream: TextIO | None = None)
     return logger.bind(service=service) if settings.format == "json" else logger
 
 
-def _escape(_: Any, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
-    """Escape control characters in keys, texts and other values; a traceback's text is escaped later."""
-    event["event"] = str(event.get("event", ""))
-    return {visible(key): value if key == "exc_info" else _printable(value) for key, value in event.items()}
-
-
-def _printable(value: Any) -> Any:
-    if isinstance(value, str):
-        return visible(value)
-    shown = repr(value)
-    escaped = visible(shown)
-    return value if escaped == shown else escaped
-
-
-def _write_traceback(stream: TextIO, error: structlog.typing.ExcInfo) -> None:
-    text = StringIO()
-    structlog.dev.plain_traceback(text, error)
-    stream.write("\n" + textwrap.indent(visible_text(text.getvalue().strip("\n")), "  "))
-
-
 def _remove_payments(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
     """Drop the line of a single payment; remove quotations of a rejected row, or of a file's cell."""
     if not _PAYMENT_FIELDS.isdisjoint(event):
@@ -102,6 +85,11 @@ def _remove_payments(_: object, __: str, event: structlog.typing.EventDict) -> s
     if isinstance(reason, str) and _FILE_POSITION.search(reason):
         event["reason"] = _QUOTED.sub("'…'", reason)
     return event
+
+
+def _is_ours_or_warning(record: logging.LogRecord) -> bool:
+    """Return whether the record is an event of ours, or a library's warning: matplotlib logs its font cache at info."""
+    return isinstance(record.msg, dict) or record.levelno >= logging.WARNING
 
 
 def _has_no_secret(record: logging.LogRecord) -> bool:

@@ -13,6 +13,7 @@ from pydantic import (
 )
 
 from fraudstream.runtime.addresses import Address, addresses, host, host_names
+from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.environment import Settings
 
 
@@ -231,8 +232,8 @@ class GeneratorSettings(Settings):
         return self.per_second if self.per_second is not None else 1.0 / (self.interval_s or 3.0)
 
 
-class TrainingSettings(Settings):
-    """Training data, and what decisions cost in the payments' currency."""
+class TrainingSettings(CurrencySettings):
+    """Training data, what decisions cost, and the currency, which only the report shows."""
 
     data: Path = Field(Path("data/historical_payments.csv"), alias="TRAINING_DATA")
     max_rejected_rows: int = Field(0, alias="MAX_REJECTED_ROWS", ge=0)
@@ -247,12 +248,19 @@ class TrainingSettings(Settings):
 
 
 class LogSettings(Settings):
-    """Format, level and content of the logs."""
+    """Format, colours, level and content of the logs."""
 
     format: Literal["console", "json"] = Field("console", alias="LOG_FORMAT")
+    colors: Literal["auto", "always", "never"] = Field("auto", alias="LOG_COLORS")
+    no_color: str = Field("", alias="NO_COLOR")
+    """Any text: no colours if LOG_COLORS is auto, by the convention of no-color.org."""
     level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
     payments: bool = Field(default=True, alias="LOG_PAYMENTS")
     """Whether ids and values of payments may be logged."""
+
+    def uses_colors(self, *, is_terminal: bool) -> bool:
+        """Return whether lines for people are coloured, where they are written to a terminal or not."""
+        return self.colors == "always" or (self.colors == "auto" and is_terminal and not self.no_color)
 
 
 class HeartbeatSettings(Settings):

@@ -9,7 +9,6 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from archiver import views
 from archiver.dialects import DIALECTS
-from fraudstream.errors import FraudstreamError
 
 revision = "0002"
 down_revision = "0001"
@@ -24,28 +23,17 @@ _INDEXES = ("scored_payments_payment_id", "scored_payments_scored_at", "scored_p
 def upgrade() -> None:
     """Rename the previous table, and create the new ones and the views; takes no longer for a large table."""
     connection = op.get_bind()
-    dialect = DIALECTS[connection.dialect.name]
-    ours = (_TABLE, *views.NAMES)
-    if used := {view for name in ours for view in dialect.views_on(connection, name)}.difference(views.NAMES):
-        raise FraudstreamError(
-            f"DATABASE_URL: the views {', '.join(sorted(used))} read {_TABLE}, which gets other columns: drop them, "
-            "start again, then create them on the view payments (docs/archive.md)"
+    with views.replaced(connection, _TABLE):
+        for name in _INDEXES:
+            op.drop_index(name)
+        DIALECTS[connection.dialect.name].rename_table(connection, _TABLE, PREVIOUS)
+        _scored_payments()
+        op.create_table(
+            "archive_definitions",
+            sa.Column("name", sa.Text, nullable=False),
+            sa.Column("sha256", sa.Text, nullable=False),
+            sa.PrimaryKeyConstraint("name", name="archive_definitions_pk"),
         )
-    grants = [grant for name in ours for grant in dialect.grants(connection, name)]
-    views.drop(connection)
-    for name in _INDEXES:
-        op.drop_index(name)
-    dialect.rename_table(connection, _TABLE, PREVIOUS)
-    _scored_payments()
-    op.create_table(
-        "archive_definitions",
-        sa.Column("name", sa.Text, nullable=False),
-        sa.Column("sha256", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("name", name="archive_definitions_pk"),
-    )
-    views.create(connection)
-    for grant in grants:
-        connection.exec_driver_sql(grant)
 
 
 def _scored_payments() -> None:

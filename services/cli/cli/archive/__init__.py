@@ -1,0 +1,1 @@
+"""`fraudstream archive`: the archive's views as tables, and its payments as CSV."""
