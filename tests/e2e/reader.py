@@ -18,7 +18,7 @@ _COMMAND_S, _START_S, _STOP_S = 120, 240, 90
 _INTERRUPTED = (0, 1, 2, 130, -signal.SIGINT)  # as Compose, a command, make and the shell end with Ctrl-C
 _UP = re.compile(r"docker compose .*\bup\b(?!.*\s(-d|--detach|--wait)\b)")
 _STREAMS = re.compile(r"docker compose logs (-f|--follow)\b|make demo\b")
-_SCORED = re.compile(r"\b(approve|review|block|scored)\b(?!-)", re.IGNORECASE)
+_SCORED = re.compile(r"approve|review|block|scored(?!-)", re.IGNORECASE)
 _ATTACHED = b"Attaching to "
 _LOAD = {"PAYMENTS_PER_SECOND": "20", "MALFORMED_RATE": "0.01"}
 
