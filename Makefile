@@ -18,7 +18,7 @@ $(VENV): requirements.lock shared/pyproject.toml
 	@PYTHON='$(PYTHON)' sh .ci/venv
 	@touch $@
 
-.PHONY: help demo test unit training test-kafka4 lint check faults chaos bench e2e train files quality data lock sbom audit licences pin-images clean
+.PHONY: help demo test unit training test-kafka4 lint check faults chaos bench e2e docs train files quality data lock sbom audit licences pin-images clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## /\1	/p' $(MAKEFILE_LIST) | expand -t 13
@@ -59,6 +59,9 @@ bench: $(VENV) ## compare the scorer with other stream processors, into benchmar
 
 e2e: $(VENV) ## test the Compose file; needs a Docker engine
 	$(PYTEST) -m e2e
+
+docs: $(VENV) ## test the documents: contents, links, and their commands; needs a Docker engine
+	$(PYTEST) tests/unit/test_documents.py tests/e2e/test_documents.py
 
 train: $(VENV) ## train a model from data/historical_payments.csv into models/
 	@$(RUN) trainer $(ARGS)

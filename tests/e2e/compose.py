@@ -60,16 +60,19 @@ class Stack:
         ports = {name: str(port.number) for name, port in self._ports.items()}
         return {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_ANSI": "never", **ports}
 
+    def variables(self, **settings: str) -> dict[str, str]:
+        """Return the environment of a command for this project."""
+        kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+        return kept | self.environment | self.settings | settings
+
     def compose(self, *arguments: str, timeout_s: float = 120, stdin: str | None = None, **settings: str) -> str:
         """Run `docker compose` with these settings in its environment; return its output."""
-        env = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-        env |= self.environment | self.settings | settings
         # the name as an option: `down` then removes the services of all profiles too
         command = ["docker", "compose", "--project-name", self.project, *arguments]
         done = subprocess.run(
             command,
             cwd=self.folder,
-            env=env,
+            env=self.variables(**settings),
             input=stdin,
             capture_output=True,
             text=True,

@@ -60,6 +60,7 @@ def test_a_deleted_csv_is_recreated_and_nothing_is_scored_twice(path: Path) -> N
         write(path, range(5, 7))
     assert stored_in_csv(path) == {0: [5, 6]}
     assert [entry["event"] for entry in logs] == ["CSV missing"]
+    assert "./fraudstream rebuild --force" in logs[0]["restore_rows"]
 
 
 @pytest.mark.parametrize("change", ["shorter", "edited"])
@@ -73,6 +74,7 @@ def test_a_changed_csv_is_moved_aside(path: Path, change: str) -> None:
     assert moved_aside(path, "damaged").read_bytes() == changed
     assert stored_in_csv(path) == {0: [5, 6]}
     assert [(entry["event"], entry["log_level"]) for entry in logs] == [("CSV damaged", "error")]
+    assert "./fraudstream rebuild --force" in logs[0]["restore_rows"]
 
 
 def test_an_editor_that_saves_by_renaming_does_not_harm(path: Path) -> None:

@@ -22,6 +22,7 @@ from fraudstream.payment_schema import default_schema
 from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_trusted, sync_folder
 
 _TAIL_BYTES = 4096
+_RESTORE_ROWS = "docker compose stop scorer; ./fraudstream rebuild --force; docker compose start scorer"
 
 
 def tail(file: int, length: int) -> int:
@@ -118,14 +119,24 @@ class CsvFile:
         if self._is_rotated(state) and self._is_empty():
             return self._start_next(state)
         aside = self._move_aside("damaged")
-        self._log.error("CSV damaged", file=aside.name, reason="modified by another program; renamed, new file started")
+        self._log.error(
+            "CSV damaged",
+            file=aside.name,
+            reason="modified by another program; renamed, new file started",
+            restore_rows=_RESTORE_ROWS,
+        )
         return self._start_next(state) if self._is_rotated(state) else self._start(_without_ranges(state))
 
     def _replace_missing(self, state: State) -> State:
         if self._is_rotated(state):
             return self._start_next(state)
         if self.has_rows(state):
-            self._log.warning("CSV missing", file=str(self.path), action="new file started; nothing is scored again")
+            self._log.warning(
+                "CSV missing",
+                file=str(self.path),
+                action="new file started; nothing is scored again",
+                restore_rows=_RESTORE_ROWS,
+            )
         return self._start(_without_ranges(state))
 
     def _is_rotated(self, state: State) -> bool:

@@ -1,0 +1,1 @@
+"""Markdown documents of this repository: their commands, headings and links."""
