@@ -127,7 +127,7 @@ def test_decisions_are_coloured(decision: str, color: str) -> None:
         (True, {"NO_COLOR": "1"}, False),
         (True, {"LOG_COLORS": "never"}, False),
         (False, {"LOG_COLORS": "always"}, True),
-        (False, {"LOG_COLORS": "always", "NO_COLOR": "1"}, True),
+        (False, {"LOG_COLORS": "always", "NO_COLOR": "1"}, False),
     ],
 )
 def test_colours_by_setting(terminal: bool, variables: dict[str, str], colored: bool) -> None:

@@ -20,7 +20,8 @@ PAYMENT, DEAD_LETTER, SECOND = "payment scored", "dead letter", "payments scored
 _COLORS = {APPROVE: GREEN, REVIEW: YELLOW, BLOCK: RED}
 _WORD, _NUMBER, _PLACE, _ID = 7, 10, 24, 15
 """Widths of the columns; the place of a dead letter spans those of the probability and the id."""
-_MOST_ID, _MOST_REASON, _MOST_REASONS = 64, 60, 5
+_MOST_ID, _MOST_REASON, _MOST_REASONS, _MOST_DETAIL = 64, 60, 5, 200
+_LARGE = 1e15
 _GAP = "  "
 
 
@@ -28,7 +29,7 @@ def payment_line(event: Mapping[str, Any]) -> Headline:
     """Return the line of a payment: decision, amount if it has one, probability of fraud, id, strongest reasons."""
     decision, amount = event["decision"], event.get("amount")
     cells = [
-        f"{'' if amount is None else f'{amount:,.2f}':>{_NUMBER}}",
+        f"{'' if amount is None else _number(amount):>{_NUMBER}}",
         f"p {event['fraud_probability']:.3f}",
         f"{_short(event['payment_id'], _MOST_ID):<{_ID}}",
         " · ".join(_reasons(event.get("reasons", ()))),
@@ -39,7 +40,7 @@ def payment_line(event: Mapping[str, Any]) -> Headline:
 def dead_letter_line(event: Mapping[str, Any]) -> Headline:
     """Return the line of a dead letter: its place in the input, reason, and detail unless LOG_PAYMENTS removed it."""
     place = f"{event['topic']}/{event['partition']}/{event['offset']}"
-    cells = [f"{place:<{_PLACE}}", event["reason"], visible(event.get("detail", ""))]
+    cells = [f"{place:<{_PLACE}}", event["reason"], _short(event.get("detail", ""), _MOST_DETAIL)]
     return Headline(f"{'DEAD LETTER':<{_WORD + len(_GAP) + _NUMBER}}", MAGENTA, _GAP + _GAP.join(cells))
 
 
@@ -58,6 +59,10 @@ def second_line(event: Mapping[str, Any]) -> Headline:
 
 
 HEADLINES: Headlines = {PAYMENT: payment_line, DEAD_LETTER: dead_letter_line, SECOND: second_line}
+
+
+def _number(amount: float) -> str:
+    return f"{amount:,.2f}" if abs(amount) < _LARGE else f"{amount:.3g}"
 
 
 def _reasons(texts: Sequence[str]) -> Iterator[str]:

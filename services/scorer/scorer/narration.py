@@ -21,7 +21,7 @@ _WINDOW = 1_000
 class Narration:
     """Log of committed cycles: a line per payment, up to 5 per second and 20 at a time, or else a line per second.
 
-    After a second with fewer payments, they have lines of their own again: in no second, some have and others have not.
+    After a second with fewer payments, they have lines of their own again.
     """
 
     def __init__(

@@ -55,13 +55,13 @@ class Summary:
         """Log the payments counted, if any; return their number."""
         handled = self._scored + self._dead
         if handled:
-            elapsed_s = self._now() - self._since_s
+            elapsed_s = max(EVERY_S, self._now() - self._since_s)  # less at the stop
             fresh: list[int] = (self._gauges.metrics.end_to_end_latency.counts - self._ages).tolist()
             fields = {
                 "scored": self._scored,
                 "flagged": self._flagged,
                 "dead_letters": self._dead,
-                "per_second": round(handled / elapsed_s) if elapsed_s else handled,
+                "per_second": round(handled / elapsed_s),
                 "p50_ms": _rounded(quantile(0.5, fresh)),
                 "p99_ms": _rounded(quantile(0.99, fresh)),
                 "lag": self._lag(),

@@ -33,8 +33,8 @@ export const cost = (number, currency) => priced(number > 0 && number < 0.005 ? 
 
 const priced = (text, currency) => (currency ? `${text}\u00a0${currency}` : text);
 
-/** Formats a factor with two digits: "×4.4", "×0.52", "×1,200". */
-export const factor = (number) => `×${twoDigits.format(number)}`;
+/** Formats a factor with two digits: "×4.4", "×0.52", "×1,200"; a larger one than a million is ">×1,000,000". */
+export const factor = (number) => (number > 1e6 ? '>' : '') + `×${twoDigits.format(Math.min(number, 1e6))}`;
 
 /** Formats a number with at most two decimals: "0.68". */
 export const decimal = (number) => upTo2.format(number);

@@ -71,7 +71,7 @@ export class Status {
       ['No scorer answers:', 'payments wait in Kafka and nothing is lost. The lag is that of their group in Kafka, the models are those of the latest records.', 'docker compose up -d scorer']);
     note(this.otherLayouts, store.otherLayouts.length > 0, differing(store));
     note(this.modelRefused, store.modelRefused,
-      ['A model was refused:', 'the active one on disk is damaged or not trusted, so a previous one scores.', 'docker compose run --rm cli model list']);
+      ['A model was refused:', 'the active one on disk is damaged or not trusted, so a previous one scores.', './fraudstream model list']);
     this.samplingNote.hidden = !store.sampling;
     if (store.sampling) {
       setText(this.samplingNote, `A sample: ${integer(store.sampling.read)} of ${integer(store.sampling.of)} payments of the last 10 s `

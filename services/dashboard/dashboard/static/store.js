@@ -116,8 +116,10 @@ export class Store {
     this.models = message.models;
     this.agreement = message.agreement;
     this.modelRefused = message.model_refused;
-    if (JSON.stringify(this.rules) !== JSON.stringify(message.rules)) this.rulesVersion += 1;
-    this.rules = message.rules;
+    if (JSON.stringify(this.rules) !== JSON.stringify(message.rules)) {
+      this.rulesVersion += 1;
+      this.rules = message.rules;
+    }
     this.otherLayouts = message.other_layouts;
     this.replicas = message.replicas;
     this.drift = message.drift;

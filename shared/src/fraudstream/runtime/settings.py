@@ -253,14 +253,14 @@ class LogSettings(Settings):
     format: Literal["console", "json"] = Field("console", alias="LOG_FORMAT")
     colors: Literal["auto", "always", "never"] = Field("auto", alias="LOG_COLORS")
     no_color: str = Field("", alias="NO_COLOR")
-    """Any text: no colours if LOG_COLORS is auto, by the convention of no-color.org."""
+    """Any text: no colours, by the convention of no-color.org."""
     level: Literal["debug", "info", "warning", "error"] = Field("info", alias="LOG_LEVEL")
     payments: bool = Field(default=True, alias="LOG_PAYMENTS")
     """Whether ids and values of payments may be logged."""
 
     def uses_colors(self, *, is_terminal: bool) -> bool:
         """Return whether lines for people are coloured, where they are written to a terminal or not."""
-        return self.colors == "always" or (self.colors == "auto" and is_terminal and not self.no_color)
+        return not self.no_color and (self.colors == "always" or (self.colors == "auto" and is_terminal))
 
 
 class HeartbeatSettings(Settings):
