@@ -93,10 +93,8 @@ def test_every_setting_can_be_set_in_compose() -> None:
 @pytest.mark.parametrize("name", OURS)
 def test_containers_get_the_variable_under_its_own_name(name: str) -> None:
     """Containers get `NAME: ${NAME:-default}`, never under another name; and two constants."""
-    environment = SERVICES[name].get("environment", {})
-    for variable, value in (
-        environment.items() - (CONSTANTS | (TOOLS if name in {"cli", "erase", "archive"} else {})).items()
-    ):
+    constants = CONSTANTS | (OF_TOOLS if "tools" in SERVICES[name].get("profiles", ()) else {})
+    for variable, value in SERVICES[name].get("environment", {}).items() - constants.items():
         assert re.fullmatch(rf"\$\{{{variable}:-[^}}]*\}}", value), variable
 
 
