@@ -113,8 +113,26 @@ def test_losses(amount: float) -> None:
     """A rule that costs more than it saves is shown as a loss; without amounts, their share is left out."""
     costly = held_out((90, 0, REVIEWED, amount), (9, 1, 0, amount), (1, 1, BLOCKED, amount))
     stopped, _, _, saved = statements(facts(), costly)
-    assert saved.meaning == "lost per 1,000 payments"
+    figure, ends = ("4,280", "3,690 to 4,870") if amount else ("4,350", "3,880 to 4,820")
+    assert (saved.figure, saved.meaning) == (figure, "lost per 1,000 payments")
+    assert saved.detail.endswith(f"Likely range: {ends}.")
     assert ("of their amount" in stopped.detail) == (amount > 0)
+
+
+@pytest.mark.parametrize("hits", [29, 57, 58])
+def test_whole_percents(hits: int) -> None:
+    """A share of whole percents is not a percent less."""
+    tested = held_out((100 - hits, 1, 0, 1.0), (hits, 1, REVIEWED, 1.0))
+    assert f"with {hits}{ROOM}% of their amount" in statements(facts(), tested)[0].detail
+
+
+@pytest.mark.parametrize("missing", [0, 540, 900])
+def test_median_amount(missing: int) -> None:
+    """Missing amounts have no part in it."""
+    known = facts()
+    known.history.amounts[:] = 40.0
+    known.history.amounts[:missing] = np.nan
+    assert known.median_amount == (40.0 if missing < 900 else 0.0)
 
 
 def test_decisions_without_an_amount() -> None:

@@ -1,11 +1,12 @@
 """Plots, numbers and colours of the report on a model."""
 
 import re
+from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from trainer.report import axes
+from trainer.report import axes, scores
 from trainer.report.axes import Axis
 from trainer.report.plot import Plot
 from trainer.report.stylesheet import STYLE
@@ -27,18 +28,43 @@ def texts(axis: Axis) -> list[str]:
 def test_linear_axes() -> None:
     """Ticks are round numbers within the range, few of them; a range without a width gets one."""
     assert texts(axes.linear(0, 1)) == ["0", "0.2", "0.4", "0.6", "0.8", "1"]
-    assert texts(axes.linear(-3, 12_000)) == ["0", "2.5k", "5k", "7.5k", "10k"]
+    assert texts(axes.linear(-3, 12_000)) == ["0", "2500", "5000", "7500", "10k"]
     assert texts(axes.linear(0, 23, at=(0, 6, 12, 18, 23, 30))) == ["0", "6", "12", "18", "23"]
     assert axes.linear(7, 7).share(np.array([7.0])).tolist() == [0.5]
 
 
 def test_logarithmic_axes() -> None:
     """Ticks are powers of ten, in a short range also 2 and 5 times them; values outside are clipped."""
-    assert texts(axes.logarithmic(1, 1e4)) == ["1", "10", "100", "1k", "10k"]
+    assert texts(axes.logarithmic(1, 1e4)) == ["1", "10", "100", "1000", "10k"]
     assert texts(axes.logarithmic(15, 150)) == ["20", "50", "100"]
     assert len(axes.logarithmic(1e-6, 1e12).ticks) <= 6
     assert axes.logarithmic(1, 100).share(np.array([10.0, 0.001, 1e9])).tolist() == [0.5, 0.0, 1.0]
     assert axes.logarithmic(3, 3).share(np.array([3.0])).tolist() == pytest.approx([0.5])
+
+
+@pytest.mark.parametrize(
+    ("axis", "ends", "expected"),
+    [
+        (axes.linear, (2015, 2025), ["2016", "2018", "2020", "2022", "2024"]),
+        (axes.linear, (1_002_000, 1_002_002), ["1.002M", "1.0020005M", "1.002001M", "1.0020015M", "1.002002M"]),
+        (axes.linear, (0, 3e-13), ["0", "1e-13", "2e-13", "3e-13"]),
+        (axes.linear, (1e17, 1e17), ["99900000G", "99950000G", "100000000G", "100050000G", "100100000G"]),
+        (axes.logarithmic, (210, 490), ["300", "400"]),
+        (axes.logarithmic, (0.62, 0.98), ["0.7", "0.8", "0.9"]),
+        (axes.logarithmic, (0.1, 0.1 + 1e-16), ["0.05", "0.1", "0.2"]),
+    ],
+)
+def test_narrow_axes(axis: Callable[[float, float], Axis], ends: tuple[float, float], expected: list[str]) -> None:
+    """A narrow range has two ticks or more, with texts that are exact."""
+    assert texts(axis(*ends)) == expected
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "expected"), [(-2.0, -0.3, ["20", "30", "40"]), (-3.0, 3.0, ["10", "50", "90"])]
+)
+def test_an_axis_of_scores(low: float, high: float, expected: list[str]) -> None:
+    """Ticks are the usual probabilities; an axis that has fewer than two of them has round ones."""
+    assert texts(scores.log_odds_axis(low, high)) == [f"{one}\N{NO-BREAK SPACE}%" for one in expected]
 
 
 def test_marks_and_texts() -> None:
@@ -74,11 +100,15 @@ def test_bars() -> None:
     [
         (percent(0.0123456), "1.235\N{NO-BREAK SPACE}%"),
         (compact(1_250_000), "1.25M"),
-        (compact(-4_000), "-4k"),
+        (compact(-40_000), "-40k"),
+        (compact(-4_000), "-4000"),
+        (compact(102_500), "102.5k"),
+        (compact(999.6), "999.6"),
         (compact(0.25), "0.25"),
         (number(float("nan")), ""),
         (number(12_345.6), "12,346"),
         (number(0.123456), "0.1235"),
+        (number(-0.0), "0"),
     ],
 )
 def test_numbers(written: str, expected: str) -> None:

@@ -36,7 +36,7 @@ def _plot(facts: Facts, decision: str, x: Axis, at: Floats, tried: Sequence[Thre
     amounts, prices = facts.amounts, facts.study.costs
     expected = np.array([thresholds.expected_cost(facts.fraud, amounts, one, prices) for one in tried])
     actual = np.array([thresholds.actual_cost(facts.labels, facts.fraud, amounts, one, prices) for one in tried])
-    rule = thresholds.expected_cost(facts.fraud, amounts, facts.study.rule, prices)
+    rule = float(thresholds.cost(facts.fraud, facts.decisions, amounts, prices).mean())
     best, place = float(expected.min()), percent(round(float(at[expected.argmin()]), 4))
     plot = Plot(
         title=f"Threshold of a {decision}",

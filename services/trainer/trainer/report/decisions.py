@@ -67,7 +67,7 @@ def example(facts: Facts) -> str:
     costs, rule = facts.study.costs, facts.study.rule
     if isinstance(rule, Thresholds):
         return ""
-    amount = float(np.nanmedian(facts.history.amounts))
+    amount = facts.median_amount
     decision = DECISIONS[int(rule.decide(np.array([_EXAMPLE]), np.array([amount]))[0])]
     approved, blocked = _EXAMPLE * (amount + costs.fraud), (1 - _EXAMPLE) * costs.wrong_block
     limit = "" if costs.min_block <= _EXAMPLE else ", which is not allowed at this probability"

@@ -9,7 +9,7 @@ from trainer.report import axes
 from trainer.report.axes import Axis
 from trainer.report.facts import Facts
 from trainer.report.plot import Plot
-from trainer.report.texts import Table, percent
+from trainer.report.texts import Table, compact, number, percent
 
 _PAYMENTS = 1_000
 _POINTS = 25
@@ -41,7 +41,7 @@ def importance(facts: Facts) -> Floats:
 def ordered(facts: Facts, increases: Floats) -> Table:
     """Return all fields by their importance, greatest first."""
     names = facts.history.encoding.names
-    rows = [(names[place], f"{increases[place]:.1f} %") for place in np.argsort(-increases).tolist()]
+    rows = [(names[place], f"{increases[place]:z.1f} %") for place in np.argsort(-increases).tolist()]
     return ("field", "increase of the log loss"), rows
 
 
@@ -122,14 +122,14 @@ class _Effect:
         if declared.name == self._facts.history.schema.amount:
             return f"{name}{self._facts.unit}"
         if declared.type == "number" and declared.min is not None and declared.max is not None:
-            return f"{name} ({declared.min:g} to {declared.max:g})"
+            return f"{name} ({compact(declared.min)} to {compact(declared.max)})"
         return f"{name} ({declared.timezone})" if declared.type == "time" else name
 
     def _description(self) -> str:
         ends = [int(self._means.argmin()), int(self._means.argmax())]
         texts = [percent(round(float(self._means[end]), 4)) for end in ends]
         is_named = self._field.kind in {"flag", "category"}
-        at = [self._name(int(self._values[end])) if is_named else f"{self._values[end]:.4g}" for end in ends]
+        at = [self._name(int(self._values[end])) if is_named else number(float(self._values[end])) for end in ends]
         return f"Mean probability of fraud by {self._field.name}: from {texts[0]} at {at[0]} to {texts[1]} at {at[1]}."
 
 
@@ -139,12 +139,15 @@ def _values(one: EncodedField, column: Floats) -> Floats:
         levels = np.arange(min(len(one.levels), _MOST_LEVELS))
         missing = [one.codes - 1] if one.may_be_missing else []
         return np.array([*levels, one.codes - 2, *missing], dtype=np.float64)
+    if one.kind == "flag":
+        return np.array([0.0, 1.0])
     present = column[~np.isnan(column)]
     if one.kind == "log":
         present = present[present > 0.0]
     if not len(present):
         return np.ones(1)
-    low, high = np.quantile(present, [0.005, 0.995])
+    # outliers would stretch the axis; a period has none
+    low, high = np.quantile(present, [0.0, 1.0] if one.kind == "period" else [0.005, 0.995])
     if one.kind == "log":
         return np.geomspace(low, high, _POINTS)
     if one.kind == "linear":

@@ -42,7 +42,14 @@ class Facts:
     def money(self, amount: float) -> str:
         """Format an amount with the currency."""
         is_whole = amount == round(amount) or abs(amount) >= _LARGE_AMOUNT
-        return self.currency.format(f"{amount:,.0f}" if is_whole else f"{amount:,.2f}")
+        return self.currency.format(f"{amount:z,.0f}" if is_whole else f"{amount:z,.2f}")
+
+    @property
+    def median_amount(self) -> float:
+        """The median of the amounts that are not missing; 0 if all are."""
+        amounts = self.history.amounts
+        present = amounts[~np.isnan(amounts)]
+        return float(np.median(present)) if len(present) else 0.0
 
     @property
     def unit(self) -> str:

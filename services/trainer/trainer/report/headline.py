@@ -10,7 +10,7 @@ from fraudstream.model.decision import BLOCKED, REVIEWED, Positions
 from fraudstream.model.fraud_model import published
 from trainer import thresholds
 from trainer.report.facts import Facts, decide
-from trainer.report.texts import interval, of_hundred, percent
+from trainer.report.texts import DEVIATIONS, interval, of_hundred, percent
 from trainer.study import known_amounts
 
 _PER_DAY = 10_000
@@ -18,7 +18,6 @@ _PER_DAY = 10_000
 _DAYS = 2.0
 """Days from which a history's number of payments a day is used."""
 _FEW_FRAUDS = 30
-_DEVIATIONS = 1.96
 _PER_PAYMENTS = 1_000
 _WHOLE = 10
 
@@ -129,8 +128,8 @@ def _saved(facts: Facts, tested: HeldOut) -> Statement:
     ours = thresholds.cost(outcomes, tested.decisions, tested.amounts, prices)
     approved = thresholds.cost(outcomes, np.zeros_like(tested.decisions), tested.amounts, prices)
     each = _PER_PAYMENTS * (approved - ours)
-    mean, half = float(each.mean()), _DEVIATIONS * float(each.std()) / math.sqrt(len(each))
-    low, high = (facts.money(_rounded(end)) for end in (mean - half, mean + half))
+    mean, half = float(each.mean()), DEVIATIONS * float(each.std()) / math.sqrt(len(each))
+    low, high = (facts.money(_rounded(end)) for end in (abs(mean) - half, abs(mean) + half))
     costs = [facts.money(_rounded(_PER_PAYMENTS * float(one.mean()))) for one in (ours, approved)]
     return Statement(
         facts.money(abs(_rounded(mean))),
@@ -143,7 +142,7 @@ def _saved(facts: Facts, tested: HeldOut) -> Statement:
 def _range(hits: int, total: int) -> str:
     """Return the 95 % interval of a share as text."""
     low, high = (float(end[0]) for end in _interval(hits, total))
-    return f"Likely range: {math.floor(100 * low)} to {math.ceil(100 * high)} of 100."
+    return f"Likely range: {math.floor(_hundredths(low))} to {math.ceil(_hundredths(high))} of 100."
 
 
 def _interval(hits: int, total: int) -> tuple[Floats, Floats]:
@@ -157,7 +156,12 @@ def _rounded(amount: float) -> float:
 
 def _share(share: float) -> str:
     """Format a share in whole percent, where only all is 100 %."""
-    return percent(math.floor(100 * share) / 100)
+    return percent(math.floor(_hundredths(share)) / 100)
+
+
+def _hundredths(share: float) -> float:
+    """Return 100 times a share, without the rounding error that makes 0.29 less than 29."""
+    return round(100 * share, 9)
 
 
 def _count(value: float) -> str:

@@ -7,18 +7,19 @@ import numpy as np
 
 from fraudstream.arrays import Floats, Integers
 
-__all__ = ["Table", "compact", "interval", "number", "of_hundred", "percent", "table"]
+__all__ = ["DEVIATIONS", "Table", "compact", "interval", "number", "of_hundred", "percent", "table"]
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
 """Column names and rows; the first cell of a row is its name."""
 
-_DEVIATIONS = 1.96
-"""Half the width of a 95 % interval."""
+DEVIATIONS = 1.96
+"""Half the width of a 95 % interval, in standard deviations."""
 _HUNDRED = 100
 _NO_BREAK_SPACE = "\N{NO-BREAK SPACE}"
 _MANY = 10_000
 """Numbers from which decimals say nothing."""
-_UNITS = ((1e9, "G"), (1e6, "M"), (1e3, "k"))
+_UNITS = ((1e9, 1e9, "G"), (1e6, 1e6, "M"), (1e4, 1e3, "k"))
+"""Least number with a unit, and the unit's size and name: a year such as 2024 has none."""
 
 
 def percent(share: float) -> str:
@@ -27,18 +28,18 @@ def percent(share: float) -> str:
 
 
 def compact(value: float) -> str:
-    """Format the number of an axis: 2500 is 2.5k."""
-    for size, unit in _UNITS:
-        if abs(value) >= size:
-            return f"{value / size:.3g}{unit}"
-    return f"{value:.3g}"
+    """Format the number of an axis with all its digits: 102,500 is 102.5k."""
+    for least, size, unit in _UNITS:
+        if abs(value) >= least:
+            return f"{value / size:.15g}{unit}"
+    return f"{value:.15g}"
 
 
 def number(value: float) -> str:
     """Format a number in a table; a missing one is empty."""
     if np.isnan(value):
         return ""
-    return f"{value:,.0f}" if value == round(value) or abs(value) >= _MANY else f"{value:.4g}"
+    return f"{value:z,.0f}" if value == round(value) or abs(value) >= _MANY else f"{value:.4g}"
 
 
 def of_hundred(hits: int, total: int) -> str:
@@ -53,7 +54,7 @@ def of_hundred(hits: int, total: int) -> str:
 
 def interval(rate: Floats, counts: Integers) -> tuple[Floats, Floats]:
     """Return the Wilson score interval (95 %) of each rate."""
-    square = _DEVIATIONS**2 / counts
+    square = DEVIATIONS**2 / counts
     middle = (rate + square / 2) / (1 + square)
     half = np.sqrt(square * rate * (1 - rate) + square**2 / 4) / (1 + square)
     # rounding errors would put 0 and 1 outside of their own intervals
