@@ -129,7 +129,7 @@ def test_views_are_printed(
     assert main(["archive", "letters"]) == 0
     head, line = capsys.readouterr().out.splitlines()
     assert head.split() == ["place", "archived", "reason", "bytes", "detail"]
-    assert line.split() == ["3/0", NOW, "empty", "1", "\\x1b"]
+    assert line.split() == ["t/0/0", NOW, "empty", "1", "\\x1b"]
     assert main(["archive", "top", "--limit", "7"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 8
     assert main(["archive", "models"]) == 0
@@ -158,6 +158,43 @@ def test_an_archive_of_another_version(
     first_version(database_url, [])
     assert main(["archive", "export"]) == 1
     assert "has the archive's schema 0001" in capsys.readouterr().err
+
+
+def test_an_unfinished_upgrade(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """While payments are in the previous table, nothing is printed: a part of them would look like all."""
+    first_version(database_url, [{"payment_id": 1, "amount": 1.5}])
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    monkeypatch.setattr("archiver.database.carry_over", lambda _: iter(()))
+    with opened(database_url, CARDS) as database, database.transaction():
+        pass
+    assert main(["archive", "hourly"]) == 1
+    assert "has not moved all payments" in capsys.readouterr().err
+    monkeypatch.undo()
+    with opened(database_url, CARDS) as database, database.transaction():
+        pass
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    assert main(["archive", "hourly"]) == 0
+
+
+def test_amounts_without_a_maximum(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A sum above the range of floats is null, and the other hours are printed; a CSV keeps ids as they are."""
+    hours = ("2026-01-01T00:00:00.000Z", "2026-01-01T00:30:00.000Z", "2026-01-01T02:00:00.000Z")
+    with opened(database_url, CARDS) as database:
+        payments = [{"transaction_id": "b\u00ad\u200d", "amount": amount} for amount in (1.7e308, 1.7e308, 2.5)]
+        write(database, CARDS, [scored_value(one, at, scored_at=hours[at]) for at, one in enumerate(payments)])
+        with database.transaction() as connection:
+            connection.exec_driver_sql("UPDATE scored_payments SET paid_at = NULL")
+    monkeypatch.setenv("DATABASE_URL", database_url)
+    capsys.readouterr()
+    assert main(["archive", "hourly", "--format", "json"]) == 0
+    rows = [json.loads(line, parse_constant=pytest.fail) for line in capsys.readouterr().out.splitlines()]
+    assert [(row["amount"], row["amount_blocked"]) for row in rows] == [(2.5, 2.5), (None, None)]
+    assert main(["archive", "top", "--format", "csv"]) == 0
+    assert capsys.readouterr().out.count(",b\u00ad\u200d,") == 3
 
 
 def test_after_a_killed_archiver(

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cli.__main__ import main
 from cli.archive.arguments import _VIEWS
 from cli.archive.printing import PRINTERS
 from cli.archive.views import VIEWS
@@ -73,6 +74,24 @@ def test_a_view_without_rows(name: str) -> None:
     assert list(PRINTERS["json"](VIEWS[name], [])) == []
 
 
+@pytest.mark.parametrize("amount", [float("inf"), Decimal("3.4e308")], ids=["sqlite", "postgres"])
+def test_a_sum_above_the_range_of_floats(amount: Any) -> None:
+    """JSON has null, and the other forms no value."""
+    row = [AT, 2, 0, 0, 0.0, amount, 0.0]
+    (line,) = PRINTERS["json"](VIEWS["hourly"], [row])
+    assert json.loads(line, parse_constant=pytest.fail)["amount"] is None
+    assert list(PRINTERS["csv"](VIEWS["hourly"], [row]))[1].endswith(",0.0,,0.0")
+    assert list(PRINTERS["table"](VIEWS["hourly"], [row]))[1].split()[-2:] == ["-", "0.00"]
+
+
+@pytest.mark.parametrize("command", ["archive hourly --limit", "model compare --last", "dlq list --last"])
+def test_a_number_above_the_range(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Numbers of 10 digits and more, which a database may refuse, are usage errors."""
+    with pytest.raises(SystemExit):
+        main([*command.split(), "9999999999"])
+    assert "of at most 9 digits" in capsys.readouterr().err
+
+
 def test_each_view_is_a_subcommand() -> None:
     """The subcommands are those of the views."""
     assert list(_VIEWS) == list(VIEWS)
@@ -81,7 +100,7 @@ def test_each_view_is_a_subcommand() -> None:
 @given(st.text(max_size=200), st.text(max_size=20))
 def test_any_text_is_one_line(detail: str, reason: str) -> None:
     """Texts of any writer add no line to a table, and are one cell of a CSV and one member of JSON."""
-    row = ["3/15", "2026-09-21T14:13:20.005Z", reason, 7, detail]
+    row = ["in/3/15", "2026-09-21T14:13:20.005Z", reason, 7, detail]
     view = VIEWS["letters"]
     head, line = PRINTERS["table"](view, [row])
     assert visible(line) == line

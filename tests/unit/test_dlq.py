@@ -76,11 +76,21 @@ def test_a_letter_matches_all_filters(
         ("1970-01-01T01:00:01.5+01:00", 1_500),
         ("1970-01-01T00:00:02", 2_000),
         ("1970-01-02", 86_400_000),
+        ("999999999d", 0),
+        ("1969-12-31T23:59:59.999Z", 0),
+        ("0999-01-01", 0),
+        ("9999-12-31T23:59:59.999Z", 253_402_300_799_999),
     ],
 )
 def test_times(text: str, moment: int) -> None:
     """Times are absolute, or spans before now."""
     assert moment_ms(text, 100_000) == moment
+
+
+def test_a_time_that_no_output_can_have() -> None:
+    """A time after the year 9999 in UTC is refused."""
+    with pytest.raises(ValueError, match="is after the year 9999"):
+        moment_ms("9999-12-31T23:59:59-01:00", 0)
 
 
 @pytest.mark.parametrize("text", ["", "h", "2w", "-1h", "tomorrow", "1.5h", "٣h"])
@@ -217,6 +227,29 @@ def test_letters_left_out_of_a_replay() -> None:
     beyond = plan(indexed(letter_record(0), partition=4))
     assert left_out(beyond) == {NO_PARTITION.format(topic="in"): 1}
     assert "none" in beyond.text(OPEN, "./fs")
+
+
+@pytest.mark.parametrize(
+    ("status", "again", "masks", "exported", "replayed"),
+    [
+        ("open", False, False, "", ""),
+        ("open", False, True, " --raw", ""),
+        ("open", True, False, " --all", " --all --again"),
+        ("replayed", True, True, " --replayed --raw", " --replayed --again"),
+    ],
+)
+def test_the_suggested_commands_are_accepted(
+    status: Status, exported: str, replayed: str, *, again: bool, masks: bool
+) -> None:
+    """They export values that can be edited, and replay the letters that this replay would send."""
+    letters = [letter_record(0), letter_record(1)]
+    index = indexed(*letters, marker_record(2, letters[0]))
+    text = plan(index, status=status, again=again).text(Choice(topic="dlq", status=status), "./fs", masks=masks)
+    assert text.splitlines()[-2:] == [
+        f"  ./fs dlq export{exported} --out outputs/letters.jsonl",
+        f"  ./fs dlq replay{replayed} --from outputs/letters.jsonl",
+    ]
+    assert Choice(topic="dlq", status="replayed").replay_options() == " --replayed --again"
 
 
 def test_a_limit_takes_the_oldest() -> None:

@@ -81,6 +81,12 @@ MISTAKES = {
         "several JSON objects",
     ),
     "one object, then text": (GOOD + b" // }", "invalid_json", "trailing characters"),
+    "braces in a string, then text": (b'{"a":"}{"} x', "invalid_json", "trailing characters"),
+    "one object, then braces": (GOOD + b"{x}", "invalid_json", "trailing characters"),
+    "objects in lines, not ASCII": ('{"a":"\u00e9"}\n\n {"b":1}'.encode(), "invalid_json", "several JSON objects"),
+    "text that begins with x": (b"x amount 5", "invalid_json", "text, but not JSON"),
+    "text that begins with x?": (b"x?y", "invalid_json", "text, but not JSON"),
+    "zlib, level 5": (zlib.compress(GOOD, 5), "invalid_json", "zlib"),
     "NaN in another field": (GOOD[:-1] + b',"a":NaN}', "invalid_json", "NaN or Infinity"),
     "Schema Registry, JSON": (b"\x00\x00\x00\x00\x07" + GOOD, "invalid_json", "(a zero byte, schema id 7), then JSON"),
     "Schema Registry, any id": (

@@ -64,6 +64,14 @@ def test_arguments(path: str, tmp_path: Path, arguments: list[str], expected: li
     assert (done.returncode, done.stderr) == (7, "")
 
 
+def test_a_link(path: str, tmp_path: Path) -> None:
+    """Through links in PATH, of any depth, the service runs in the project's folder."""
+    (tmp_path / "one").symlink_to(SCRIPT)
+    (tmp_path / "fs").symlink_to("one")
+    done = subprocess.run(["fs"], cwd="/", env={"PATH": path}, input=b"", stdout=subprocess.PIPE, check=False)
+    assert done.stdout.decode().splitlines()[0] == str(ROOT)
+
+
 def test_a_terminal(path: str) -> None:
     """On a terminal, the container gets one; with a redirected output it does not."""
     terminal, end = pty.openpty()
@@ -81,7 +89,7 @@ def test_a_terminal(path: str) -> None:
 
 def test_without_docker(tmp_path: Path) -> None:
     """The message names what is missing."""
-    for name in ("sh", "dirname"):
+    for name in ("sh", "dirname", "readlink"):
         (tmp_path / name).symlink_to(f"/bin/{name}" if Path(f"/bin/{name}").exists() else f"/usr/bin/{name}")
     done = run(str(tmp_path), "verify")
     assert done.returncode == 127

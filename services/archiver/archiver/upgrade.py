@@ -6,9 +6,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, inspect
 
 from archiver.dialects import DIALECTS
+from archiver.migrations.versions.archive_0002 import PREVIOUS
 from fraudstream.errors import FraudstreamError
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -19,7 +20,7 @@ class SchemaNewerError(FraudstreamError):
 
 
 class SchemaOlderError(FraudstreamError):
-    """The database has no schema of an archive yet, or an older one."""
+    """The database has no schema of an archive yet, an older one, or rows that are not upgraded yet."""
 
 
 def upgrade(connection: Connection) -> str | None:
@@ -43,6 +44,10 @@ def require_upgraded(connection: Connection) -> None:
     if current != head:
         found = f"has the archive's schema {current}, and this version reads {head}" if current else "has no archive"
         raise SchemaOlderError(f"DATABASE_URL: the database {found}: start the archiver, which creates and upgrades it")
+    if inspect(connection).has_table(PREVIOUS):
+        raise SchemaOlderError(
+            "DATABASE_URL: the archiver has not moved all payments of the previous schema: wait for it"
+        )
 
 
 def _current(connection: Connection, script: ScriptDirectory) -> str | None:

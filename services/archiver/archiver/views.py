@@ -13,15 +13,16 @@ from archiver.dialects import DIALECTS
 from fraudstream.errors import FraudstreamError
 
 _VIEWS: Mapping[str, str] = {
+    # sums of NUMERIC: in Postgres, a sum of floats above their range is an error for all hours
     "hourly_fraud": """
         SELECT {hour} AS hour,
                COUNT(*) AS payments,
                COUNT(*) FILTER (WHERE decision <> 'approve') AS flagged,
                COUNT(*) FILTER (WHERE decision = 'block') AS blocked,
                ROUND(COUNT(*) FILTER (WHERE decision <> 'approve') * 1.0 / COUNT(*), 4) AS flagged_share,
-               ROUND(CAST(SUM(amount) AS NUMERIC), 2) AS amount,
+               ROUND(SUM(CAST(amount AS NUMERIC)), 2) AS amount,
                CASE WHEN COUNT(amount) > 0
-                    THEN ROUND(CAST(COALESCE(SUM(amount) FILTER (WHERE decision = 'block'), 0) AS NUMERIC), 2)
+                    THEN ROUND(COALESCE(SUM(CAST(amount AS NUMERIC)) FILTER (WHERE decision = 'block'), 0), 2)
                END AS amount_blocked
         FROM scored_payments
         GROUP BY 1""",

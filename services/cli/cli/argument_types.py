@@ -8,13 +8,8 @@ from typing import TypeVar
 from cli.moments import moment_ms
 
 T = TypeVar("T")
-
-
-def positive(text: str) -> int:
-    """Return the whole number above zero in `text`. Raises ArgumentTypeError."""
-    if not (text.isascii() and text.isdigit() and int(text)):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number above zero")
-    return int(text)
+_DIGITS = 9
+"""So that every number fits into 32 bits, in a database and in Kafka."""
 
 
 def parsed_by(parse: Callable[[str], T]) -> Callable[[str], T]:
@@ -29,5 +24,16 @@ def parsed_by(parse: Callable[[str], T]) -> Callable[[str], T]:
     return read
 
 
+def _whole(text: str, *, least: int, meaning: str) -> int:
+    is_number = text.isascii() and text.isdigit() and len(text) <= _DIGITS
+    if not is_number or int(text) < least:
+        raise ValueError(f"{text!r} is not {meaning} of at most {_DIGITS} digits")
+    return int(text)
+
+
+count = parsed_by(lambda text: _whole(text, least=0, meaning="a whole number"))
+"""Type of a whole number."""
+positive = parsed_by(lambda text: _whole(text, least=1, meaning="a whole number above zero"))
+"""Type of a whole number above zero."""
 moment = parsed_by(lambda text: moment_ms(text, int(1_000 * time.time())))
 """Type of a time or an age, in milliseconds."""

@@ -58,8 +58,8 @@ _FORMATS = (*((re.escape(prefix), detail) for prefix, detail in _PREFIXES), *_PA
 # one expression: a message takes 6 µs, with one for each format 19
 _BEGINNING = re.compile(b"|".join(b"(?P<f%d>%s)" % (at, one) for at, (one, _) in enumerate(_FORMATS)), re.DOTALL)
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-_NEXT_OBJECT = re.compile(rb"\}[ \t\r\n]*+\{")
-_ZLIB = 0x78
+_TRAILING = re.compile(r"trailing characters at line (\d{1,9}) column (\d{1,9})")
+_OBJECT = re.compile(rb"\{[ \t\r\n]*+[\"}]")
 _REGISTRY_BYTES, _GLUE_BYTES = 5, 18
 _MOST_SCHEMAS = 1_000_000
 """A larger number is probably no schema id, but data, which no detail quotes."""
@@ -70,7 +70,7 @@ def of_bytes(value: bytes, problem: str = "") -> str | None:
     """Return the detail for a value that is not JSON, given the parser's `problem`; None if its format is unknown."""
     if found := _BEGINNING.match(value):
         return _FORMATS[int((found.lastgroup or "f0")[1:])][1]
-    if "trailing characters" in problem and value.lstrip(_JSON_SPACE).startswith(b"{") and _NEXT_OBJECT.search(value):
+    if value.lstrip(_JSON_SPACE).startswith(b"{") and _OBJECT.match(_trailing(value, problem)):
         return f"the value has several JSON objects, one after another: {_ONE_EACH}"
     return (
         _explain_framing(value) or _explain_invisible(value) or _explain_binary(value) or _explain_text(value, problem)
@@ -131,9 +131,17 @@ def _parse(value: bytes) -> object:
         return ...
 
 
+def _trailing(value: bytes, problem: str) -> bytes:
+    """Return the bytes after the first JSON value, at the place that the parser's `problem` names."""
+    if not (found := _TRAILING.match(problem)):
+        return b""
+    line, column = int(found[1]), int(found[2])
+    return value.split(b"\n", line - 1)[-1][column - 1 :]
+
+
 def _explain_framing(value: bytes) -> str | None:
     """Return the detail for a prefix that a serializer writes before its own format."""
-    if len(value) > 1 and value[0] == _ZLIB and int.from_bytes(value[:2]) % 31 == 0:
+    if value[:1] == b"x" and int.from_bytes(value[:2]) % 31 == 0 and _explain_binary(value[2:]):  # else text: "x y"
         return f"the value is compressed with zlib: {_UNPACKED}"
     if len(value) > _REGISTRY_BYTES and value[0] == 0 and value[1] != ord("{"):
         schema_id = int.from_bytes(value[1:_REGISTRY_BYTES])

@@ -59,9 +59,10 @@ class _Reading:
 async def _print(reading: _Reading, arguments: argparse.Namespace) -> None:
     view = VIEWS[arguments.what]
     rows = await reading.run(lambda: reading.database.rows(text(view.query), limit=arguments.limit))
+    write = terminal.write_data if arguments.format == "csv" else terminal.write
     with terminal.standard_output():
         for line in PRINTERS[arguments.format](view, rows):
-            terminal.write(f"{line}\n")
+            write(f"{line}\n")
 
 
 async def _export(reading: _Reading, form: ExportRows, arguments: argparse.Namespace) -> None:

@@ -75,9 +75,9 @@ def _spans(database: ReadOnlyDatabase, selection: Selection) -> Iterator[Conditi
 
 def _within(selection: Selection) -> Iterator[ColumnElement[bool]]:
     if selection.since_ms is not None:
-        yield _PAYMENTS.scored_at >= _literal(time_text(max(selection.since_ms, 0)))
+        yield _PAYMENTS.scored_at >= _literal(time_text(selection.since_ms))
     if selection.until_ms is not None:
-        yield _PAYMENTS.scored_at < _literal(time_text(max(selection.until_ms, 0)))
+        yield _PAYMENTS.scored_at < _literal(time_text(selection.until_ms))
 
 
 def _literal(time: Any) -> ColumnElement[Any]:

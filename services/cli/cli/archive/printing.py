@@ -1,6 +1,7 @@
 """Rows of a view as a table for a terminal, as CSV, or as JSON Lines. Pure."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 from cli.archive.values import moment_text, reasons
@@ -11,13 +12,20 @@ from fraudstream.runtime.escaping import ascii_json, shortened, visible
 
 _NONE = "-"
 _MOST_CHARACTERS = 80
-_RIGHT: frozenset[Kind] = frozenset({"count", "amount", "share", "probability"})
+_RIGHT: frozenset[Kind] = frozenset({"count", "amount", "sum", "share", "probability"})
 _BETWEEN_REASONS = "; "
+
+
+def _sum(number: Any) -> float | None:
+    """Return a sum with the digits that are equal for any order of adding, or None if it is too large for JSON."""
+    return value if isfinite(value := float(f"{number:.15g}")) else None
+
 
 _VALUES: Mapping[Kind, Callable[[Any], Any]] = {
     "text": str,
     "count": int,
     "amount": float,
+    "sum": _sum,
     "share": float,
     "probability": float,
     "hour": lambda moment: moment_text(moment, "seconds"),
@@ -28,6 +36,7 @@ _VALUES: Mapping[Kind, Callable[[Any], Any]] = {
 _CELLS: Mapping[Kind, Callable[[Any], str]] = {
     "count": "{:,}".format,
     "amount": "{:,.2f}".format,
+    "sum": "{:,.2f}".format,
     "share": "{:.4f}".format,
     "probability": "{:.6f}".format,  # all published digits: 0.999999 is not 1
     "hour": lambda text: f"{text[:10]} {text[11:16]}",
@@ -73,10 +82,8 @@ def _value(column: Column, value: Any) -> Any:
 
 
 def _cell(column: Column, value: Any) -> str:
-    if value is None:
-        return _NONE
-    text = _CELLS.get(column.kind, str)(_value(column, value))
-    return shortened(visible(text), _MOST_CHARACTERS)
+    shown = _value(column, value)
+    return _NONE if shown is None else shortened(visible(_CELLS.get(column.kind, str)(shown)), _MOST_CHARACTERS)
 
 
 def _csv_cell(value: Any) -> str:

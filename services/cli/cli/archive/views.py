@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["text", "count", "amount", "share", "probability", "hour", "time", "reasons"]
-"""What a column has, by which its cells are formatted."""
+Kind = Literal["text", "count", "amount", "sum", "share", "probability", "hour", "time", "reasons"]
+"""Content of a column, by which its cells are formatted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A column: its name, the heading of tables, and what it has."""
+    """A column: its name, the heading of tables, and its kind of content."""
 
     name: str
     heading: str
@@ -43,8 +43,8 @@ VIEWS: Mapping[str, View] = {
             flagged=("flagged", "count"),
             blocked=("blocked", "count"),
             flagged_share=("flagged share", "share"),
-            amount=("amount", "amount"),
-            amount_blocked=("amount blocked", "amount"),
+            amount=("amount", "sum"),
+            amount_blocked=("amount blocked", "sum"),
         ),
         empty="The archive has no payments.",
     ),
@@ -87,7 +87,7 @@ VIEWS: Mapping[str, View] = {
     ),
     "letters": View(
         query="""
-            SELECT CAST(letter_partition AS TEXT) || '/' || CAST(letter_offset AS TEXT) AS place,
+            SELECT source_topic || '/' || CAST(source_partition AS TEXT) || '/' || CAST(source_offset AS TEXT) AS place,
                    archived_at, reason, value_bytes, detail
             FROM open_dead_letters
             ORDER BY archived_at DESC, letter_partition, letter_offset DESC

@@ -4,14 +4,13 @@ import argparse
 from pathlib import Path
 from typing import Literal
 
-from cli.argument_types import moment, parsed_by
+from cli.argument_types import count, moment, parsed_by
 from cli.dlq.choosing import Choice
 from cli.dlq.places import Places
 from fraudstream.payment import REASONS
 
 LATEST = 20
 """Default number of letters listed one by one."""
-_DIGITS = 9
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -20,7 +19,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     listing = what.add_parser("list", help="count dead letters by reason, and list the latest")
     _add_choice(listing, "all")
     listing.add_argument(
-        "--last", type=_count, metavar="N", help=f"number of letters to show (default: {LATEST}; with --json: all)"
+        "--last", type=count, metavar="N", help=f"number of letters to show (default: {LATEST}; with --json: all)"
     )
     listing.add_argument("--json", action="store_true", help="print one JSON object per line")
     show = what.add_parser("show", help="show letters in full")
@@ -39,7 +38,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--from", type=Path, dest="file", metavar="FILE", help="an exported file: replay its letters with its values"
     )
     replay.add_argument("--again", action="store_true", help="include letters that were already replayed")
-    replay.add_argument("--limit", type=_count, metavar="N", help="replay at most N letters, oldest first")
+    replay.add_argument("--limit", type=count, metavar="N", help="replay at most N letters, oldest first")
     replay.add_argument("--yes", action="store_true", help="do not ask for confirmation")
 
 
@@ -69,7 +68,7 @@ def _add_choice(parser: argparse.ArgumentParser, status: str) -> None:
     )
     parser.add_argument("--until", type=moment, metavar="TIME", help="before this time")
     parser.add_argument(
-        "--partition", action="append", type=_count, metavar="N", help="partition of the letters; can be repeated"
+        "--partition", action="append", type=count, metavar="N", help="partition of the letters; can be repeated"
     )
     which = parser.add_mutually_exclusive_group()
     for name, meaning in (("open", "letters not replayed yet"), ("replayed", "replayed letters"), ("all", "both")):
@@ -94,12 +93,3 @@ def _add_raw(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="with keys, values and headers, which are masked if the payment schema has secret fields",
     )
-
-
-def _number(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) <= _DIGITS):
-        raise ValueError(f"{text!r} is not a whole number of at most {_DIGITS} digits")
-    return int(text)
-
-
-_count = parsed_by(_number)

@@ -49,13 +49,17 @@ class Choice:
 
     @property
     def options(self) -> str:
-        """The options and arguments of `dlq export` and `dlq replay` that make this choice; a space before each."""
+        """The options and arguments of `dlq export` that make this choice; a space before each."""
         options = [f"--reason {reason}" for reason in sorted(self.reasons)]
         options += [f"--partition {partition}" for partition in sorted(self.partitions)]
         options += [] if self.since_ms is None else [f"--since {rfc3339(self.since_ms)}"]
         options += [] if self.until_ms is None else [f"--until {rfc3339(self.until_ms)}"]
         options += [] if self.status == "open" else [f"--{self.status}"]
         return "".join(f" {option}" for option in (*options, *self.places))
+
+    def replay_options(self, *, again: bool = False) -> str:
+        """Return the options and arguments of `dlq replay` for the letters that `options` export."""
+        return f"{self.options} --again" if again or self.status == "replayed" else self.options
 
     def _is_named(self, place: LetterPlace, source: Place) -> bool:
         return any(some.contains(*source[:3]) or some.contains(self.topic, *place) for some in self.places)

@@ -88,9 +88,8 @@ async def _export(box: Letterbox, stop: asyncio.Event, arguments: argparse.Names
     if out is not None:
         terminal.write(f"{counted(count, 'dead letter')} written to {out}\n")
         if count and not masks:
-            terminal.write(
-                f"Edit the values, then: {own_command(f'dlq replay{choice.options} --from {quote(str(out))}')}\n"
-            )
+            replay = f"dlq replay{choice.replay_options()} --from {quote(str(out))}"
+            terminal.write(f"Edit the values, then: {own_command(replay)}\n")
     return 0
 
 
@@ -115,7 +114,7 @@ async def _replay(box: Letterbox, identity: str, stop: asyncio.Event, arguments:
         compared = box.compared([entry.place for entry in plan.entries])
         sources = await unless_interrupted(compared, stop, _NOTHING_DONE)
         plan = plan.compared(sources.differing, sources.verified)
-    terminal.write(plan.text(choice, own_command()) + "\n")
+    terminal.write(plan.text(choice, own_command(), masks=box.rules.schema.has_secrets) + "\n")
     if not plan.entries:
         return 0
     question = f"Replay {counted(len(plan.entries), 'letter')} into {plan.target.topic}?"

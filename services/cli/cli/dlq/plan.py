@@ -44,6 +44,8 @@ class Plan:
     left_out: Mapping[str, Sequence[Entry]]
     edits: Mapping[LetterPlace, Edit] | None
     """The lines of the file that the values come from, if any."""
+    again: bool = False
+    """Whether letters that were already replayed are sent too."""
     limited: int = 0
     """Number of letters beyond the limit."""
     unverified: int = 0
@@ -71,8 +73,11 @@ class Plan:
         unverified = sum(entry.place not in verified for entry in entries)
         return replace(self, entries=entries, left_out=left_out, unverified=unverified)
 
-    def text(self, choice: Choice, command: str) -> str:
-        """Return the text shown before the confirmation; `command` runs the command line."""
+    def text(self, choice: Choice, command: str, *, masks: bool = False) -> str:
+        """Return the text shown before the confirmation; `command` runs the command line.
+
+        With `masks`, an export has the values only with --raw.
+        """
         count = len(self.entries)
         letters = counted(count, "dead letter") if count else "none"
         edited, unchanged = self.edited_count, count - self.edited_count
@@ -85,9 +90,9 @@ class Plan:
             lines.append(f"  left for later: {self.limited:,} more, because of --limit")
         if self.unverified:
             lines.append(f"  not verified: {self.unverified:,} whose message is no longer in {self.target.topic}")
-        return "\n".join([*lines, *self._expected_results(choice, command)])
+        return "\n".join([*lines, *self._expected_results(choice, command, masks=masks)])
 
-    def _expected_results(self, choice: Choice, command: str) -> list[str]:
+    def _expected_results(self, choice: Choice, command: str, *, masks: bool) -> list[str]:
         count, verdicts = len(self.entries), self.verdicts
         dead = verdicts.total()
         if not count:
@@ -97,11 +102,14 @@ class Plan:
         why = ", ".join(f"{reason} {number:,}" for reason, number in sorted(verdicts.items()))
         lines = [f"{dead:,} of them would come back as dead letters: {why}."]
         if dead > self.edited_count:
+            if self.again and choice.status == "open":
+                choice = replace(choice, status="all")
+            raw = " --raw" if masks else ""
             lines += [
                 "Replaying them unchanged makes sense only where the scorers were the cause and have been fixed.",
                 f"Otherwise export them, edit the values in {EXPORTED}, and replay that file:",
-                f"  {command} dlq export{choice.options} --out {EXPORTED}",
-                f"  {command} dlq replay{choice.options} --from {EXPORTED}",
+                f"  {command} dlq export{choice.options}{raw} --out {EXPORTED}",
+                f"  {command} dlq replay{choice.replay_options(again=self.again)} --from {EXPORTED}",
             ]
         return lines
 
@@ -136,6 +144,7 @@ def planned(
         entries=sent,
         left_out=left_out,
         edits=edits,
+        again=again,
         limited=len(entries) - len(sent),
     )
 
