@@ -2,7 +2,9 @@
 
 import ipaddress
 import re
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
+
+from pydantic import AfterValidator
 
 _HIGHEST_PORT = 65_535
 _FORM = re.compile(r"(?:\[(?P<bracketed>[^\[\]]*)\]|(?P<name>[^\s\[\]:/,]+))(?::(?P<port>\d{1,5}))?")
@@ -70,3 +72,12 @@ def _is_ipv6(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _check_host_names(text: str) -> str:
+    host_names(text)
+    return text
+
+
+Host = Annotated[str, AfterValidator(host)]
+HostNames = Annotated[str, AfterValidator(_check_host_names)]

@@ -12,18 +12,9 @@ from pydantic import (
     model_validator,
 )
 
-from fraudstream.runtime.addresses import Address, addresses, host, host_names
+from fraudstream.runtime.addresses import Address, Host, HostNames, addresses, host_names
 from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.environment import Settings
-
-
-def _check_host_names(text: str) -> str:
-    host_names(text)
-    return text
-
-
-Host = Annotated[str, AfterValidator(host)]
-HostNames = Annotated[str, AfterValidator(_check_host_names)]
 
 _SHA256 = "[0-9a-f]{64}"
 _NAME = "[A-Za-z0-9._-]{1,249}"
