@@ -12,12 +12,14 @@ from tests.documents.files import ROOT, documents
 from tests.e2e.compose import Stack
 from tests.e2e.conftest import MakeStack
 from tests.e2e.reader import Reader
+from tests.integration.broker.deadline import wait_until
 
 Words = Mapping[str, Callable[[], str]]
 OTHERS_START_IT = {"README.md"}
 """Documents whose own first command starts the stack."""
 WITHOUT_A_STACK = {"examples/cards/README.md"}
 ROWS = 200
+LETTER_S = 60
 
 
 def _blocks() -> dict[str, list[Block]]:
@@ -94,9 +96,13 @@ def _versions(stack: Stack) -> list[str]:
 
 
 def _letter(stack: Stack) -> str:
-    """Return the place of a dead letter."""
-    listed = stack.compose("run", "--rm", "-T", "cli", "dlq", "list", "--json", "--last", "1")
-    return str(json.loads(listed.splitlines()[-1])["place"])
+    """Return the place of a dead letter, once there is one."""
+    wait_until(lambda: bool(_letters(stack)), LETTER_S, "a dead letter")
+    return str(json.loads(_letters(stack)[-1])["place"])
+
+
+def _letters(stack: Stack) -> list[str]:
+    return stack.compose("run", "--rm", "-T", "cli", "dlq", "list", "--json", "--last", "1").splitlines()
 
 
 def _forget_settings(stack: Stack) -> None:
