@@ -127,13 +127,11 @@ def outputs_without_replicas(cluster: Cluster, names: Names, folder: Path) -> tu
     input_topic, *outputs = own.topics
     own.replication = 3
     own.make_topics({input_topic: 6})
-    own.replication = 1
-    own.make_topics(dict.fromkeys(outputs, 6))
+    led = {partition: partition % 3 for partition in range(6)}
+    own.make_topics(dict.fromkeys(outputs, 6), led)
+    wait_until(lambda: all(leaders(own.bootstrap, topic) == led for topic in outputs), 30, "leaders")
     own.model = save_model(folder / "models")
-    led = leaders(own.bootstrap, outputs[0])
-    healthy = {partition for partition, broker in led.items() if broker != led[5]}
-    assert 0 < len(healthy) < 6
-    return own, cluster.brokers[led[5]], healthy
+    return own, cluster.brokers[led[5]], {partition for partition, broker in led.items() if broker != led[5]}
 
 
 @pytest.mark.kafka4

@@ -68,11 +68,18 @@ class Surroundings:
         self.model = save_model(self.folder / "models")
         return self
 
-    def make_topics(self, partitions: dict[str, int]) -> None:
-        """Create topics with these partition counts, waiting for the end of a deletion."""
+    def make_topics(self, partitions: dict[str, int], brokers: Mapping[int, int] | None = None) -> None:
+        """Create topics with these partition counts, waiting for the end of a deletion.
+
+        `brokers` has the broker of each partition's only replica; by default Kafka chooses.
+        """
         # from Kafka 4.0 on, brokers refuse a timestamp of more than an hour ahead unless the topic takes it
         configs = {"max.message.bytes": str(2 << 20), "message.timestamp.after.max.ms": str(2**63 - 1)}
-        new = [NewTopic(name, count, self.replication, topic_configs=configs) for name, count in partitions.items()]
+        replicas = {partition: [broker] for partition, broker in brokers.items()} if brokers else None
+        new = [
+            NewTopic(name, -1 if brokers else count, -1 if brokers else self.replication, replicas, configs)
+            for name, count in partitions.items()
+        ]
 
         def made() -> bool:
             administer(self.bootstrap, lambda admin: admin.create_topics(new))
