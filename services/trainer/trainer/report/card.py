@@ -9,7 +9,7 @@ from fraudstream.arrays import Floats
 from fraudstream.model.encoding import EncodedField
 from trainer.report import decisions
 from trainer.report.facts import Facts
-from trainer.report.texts import Table, number, percent
+from trainer.report.texts import Table, number, rounded_percent
 
 _KINDS = {
     "lines": "logistic regression with one straight line per field",
@@ -40,7 +40,7 @@ def summary(facts: Facts) -> str:
     history = facts.history
     count = history.fraud_count
     return (
-        f"{history.count:,} payments, {count:,} of them frauds ({percent(round(count / history.count, 4))}); "
+        f"{history.count:,} payments, {count:,} of them frauds ({rounded_percent(count / history.count)}); "
         f"{len(facts.study.held_out):,} were held out. The charts show {len(facts.labels):,} payments, each scored by "
         "a model that was not fitted to it."
     )
@@ -103,12 +103,12 @@ def _quantiles(column: Floats, frauds: Floats) -> Sequence[str]:
     present, of_frauds = column[~np.isnan(column)], frauds[~np.isnan(frauds)]
     values = [*np.quantile(present, _LEVELS), present.mean()] if len(present) else [np.nan] * (len(_LEVELS) + 1)
     mean = of_frauds.mean() if len(of_frauds) else np.nan
-    return [*map(number, [*values, mean]), percent(round(1.0 - len(present) / len(column), 4))]
+    return [*map(number, [*values, mean]), rounded_percent(1.0 - len(present) / len(column))]
 
 
 def _levels(one: EncodedField, column: Floats) -> Sequence[str]:
     """Return a category's number of levels, its most frequent one, and shares."""
     shares = np.bincount(column.astype(np.int64), minlength=one.codes) / len(column)
     most = int(shares[: len(one.levels)].argmax()) if one.levels else None
-    frequent = ["", ""] if most is None else [one.levels[most], percent(round(float(shares[most]), 4))]
-    return [str(len(one.levels)), *frequent, *(percent(round(float(share), 4)) for share in shares[-2:])]
+    frequent = ["", ""] if most is None else [one.levels[most], rounded_percent(shares[most])]
+    return [str(len(one.levels)), *frequent, *(rounded_percent(share) for share in shares[-2:])]

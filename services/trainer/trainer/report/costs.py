@@ -12,7 +12,7 @@ from trainer.report import axes
 from trainer.report.axes import Axis
 from trainer.report.facts import Facts
 from trainer.report.plot import Plot
-from trainer.report.texts import percent
+from trainer.report.texts import percent, rounded_percent
 
 _POINTS = 60
 _HIGHEST = 8.0  # times the least cost: higher values are cut off
@@ -26,9 +26,9 @@ def plots(facts: Facts) -> list[Plot]:
     even = np.linspace(0.01, 0.99, _POINTS)
     block = [Thresholds(min(float(at), chosen.review), float(at)) for at in even]
     by_review = _plot(facts, "review", axes.logarithmic(tried[0], tried[-1], percent), tried, review)
-    by_review.vertical(chosen.review, "review dashed", f"best: {percent(round(chosen.review, 4))}")
+    by_review.vertical(chosen.review, "review dashed", f"best: {rounded_percent(chosen.review)}")
     by_block = _plot(facts, "block", axes.linear(0, 1, percent), even, block)
-    by_block.vertical(chosen.block, "block dashed", f"best: {percent(round(chosen.block, 4))}")
+    by_block.vertical(chosen.block, "block dashed", f"best: {rounded_percent(chosen.block)}")
     return [by_review, by_block]
 
 
@@ -37,7 +37,7 @@ def _plot(facts: Facts, decision: str, x: Axis, at: Floats, tried: Sequence[Thre
     expected = np.array([thresholds.expected_cost(facts.fraud, amounts, one, prices) for one in tried])
     actual = np.array([thresholds.actual_cost(facts.labels, facts.fraud, amounts, one, prices) for one in tried])
     rule = float(thresholds.cost(facts.fraud, facts.decisions, amounts, prices).mean())
-    best, place = float(expected.min()), percent(round(float(at[expected.argmin()]), 4))
+    best, place = float(expected.min()), rounded_percent(at[expected.argmin()])
     plot = Plot(
         title=f"Threshold of a {decision}",
         x=x,

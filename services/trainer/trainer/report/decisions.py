@@ -7,7 +7,7 @@ from fraudstream.model.decision import BLOCKED, REVIEWED, Costs, Rule, Threshold
 from fraudstream.payment import DECISIONS
 from trainer import thresholds
 from trainer.report.facts import Facts
-from trainer.report.texts import Table, percent
+from trainer.report.texts import Table, percent, rounded_percent
 
 _MILLIONTHS = np.arange(1, 1_000_000) / 1e6
 """All probabilities that can be published."""
@@ -34,8 +34,8 @@ def explanation(facts: Facts) -> str:
     money, costs, rule = facts.money, facts.study.costs, facts.study.rule
     if isinstance(rule, Thresholds):
         return (
-            f"Payments have no amount, so the probability alone decides: review from {percent(round(rule.review, 4))}, "
-            f"block from {percent(round(rule.block, 4))}. With these thresholds, decisions cost least if a missed "
+            f"Payments have no amount, so the probability alone decides: review from {rounded_percent(rule.review)}, "
+            f"block from {rounded_percent(rule.block)}. With these thresholds, decisions cost least if a missed "
             f"fraud costs {money(costs.fraud)}, a review {money(costs.review)} and the block of a legitimate payment "
             f"{money(costs.wrong_block)}."
         )
@@ -84,7 +84,7 @@ def by_amount(facts: Facts) -> Table:
     for name, level in _AMOUNTS.items():
         amount = float(np.nanquantile(facts.history.amounts, level))
         limits = [lowest(facts.study.rule, amount, decision) for decision in (REVIEWED, BLOCKED)]
-        rows.append([name, f"{amount:,.2f}", *("never" if at is None else percent(round(at, 4)) for at in limits)])
+        rows.append([name, f"{amount:,.2f}", *("never" if at is None else rounded_percent(at) for at in limits)])
     return ("amounts of the history", f"amount{facts.unit}", "reviewed from", "blocked from"), rows
 
 
@@ -100,7 +100,7 @@ def by_decision(facts: Facts) -> Table:
             [
                 name,
                 f"{chosen.sum():,}",
-                percent(round(float(chosen.mean()), 4)),
+                rounded_percent(chosen.mean()),
                 f"{facts.labels[chosen].sum():,}",
                 f"{expected[chosen].sum():,.0f}",
                 f"{actual[chosen].sum():,.0f}",
@@ -119,7 +119,7 @@ def by_rule(facts: Facts) -> Table:
     costs, limits = facts.study.costs, facts.study.thresholds
     amounts, outcomes = facts.amounts, facts.labels.astype(np.float64)
     fixed = limits.decide(facts.fraud, amounts)
-    review, block = (percent(round(limit, 4)) for limit in (limits.review, limits.block))
+    review, block = (rounded_percent(limit) for limit in (limits.review, limits.block))
     rows = []
     for rule, decisions in (
         (_rule_name(facts), facts.decisions),
@@ -127,6 +127,6 @@ def by_rule(facts: Facts) -> Table:
         ("all approved", np.zeros_like(fixed)),
     ):
         each: list[Floats] = [thresholds.cost(one, decisions, amounts, costs) for one in (facts.fraud, outcomes)]
-        share = percent(round(float((decisions == REVIEWED).mean()), 4))
+        share = rounded_percent((decisions == REVIEWED).mean())
         rows.append([rule, *(f"{one.mean():.4f}" for one in each), share])
     return ("rule", f"expected{facts.unit}", f"actual{facts.unit}", "reviewed"), rows

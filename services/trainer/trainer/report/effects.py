@@ -9,7 +9,7 @@ from trainer.report import axes
 from trainer.report.axes import Axis
 from trainer.report.facts import Facts
 from trainer.report.plot import Plot
-from trainer.report.texts import Table, compact, number, percent
+from trainer.report.texts import Table, compact, number, percent, rounded_percent
 
 _PAYMENTS = 1_000
 _POINTS = 25
@@ -95,7 +95,7 @@ class _Effect:
         if one.kind == "count":
             plot.points(values, means, "model")
         if self._missing is not None:
-            plot.horizontal(self._missing, "faint dashed", f"missing: {percent(round(self._missing, 4))}")
+            plot.horizontal(self._missing, "faint dashed", f"missing: {rounded_percent(self._missing)}")
         return plot
 
     def _axis(self) -> Axis:
@@ -127,7 +127,7 @@ class _Effect:
 
     def _description(self) -> str:
         ends = [int(self._means.argmin()), int(self._means.argmax())]
-        texts = [percent(round(float(self._means[end]), 4)) for end in ends]
+        texts = [rounded_percent(self._means[end]) for end in ends]
         is_named = self._field.kind in {"flag", "category"}
         at = [self._name(int(self._values[end])) if is_named else number(float(self._values[end])) for end in ends]
         return f"Mean probability of fraud by {self._field.name}: from {texts[0]} at {at[0]} to {texts[1]} at {at[1]}."

@@ -8,7 +8,7 @@ from trainer.report.axes import Axis, linear, round_values
 from trainer.report.decisions import lowest
 from trainer.report.facts import Facts
 from trainer.report.plot import Plot
-from trainer.report.texts import percent
+from trainer.report.texts import percent, rounded_percent
 
 _BINS = 40
 _ROOM = 0.15
@@ -30,8 +30,8 @@ def plots(facts: Facts) -> list[Plot]:
         y=linear(0, 1.05 * max(one.max() for one in shares.values()), percent),
         x_label="probability of fraud (unlikely and likely ends stretched: log-odds)",
         y_label="share of the frauds, or of the legitimate payments",
-        description=f"Half of the legitimate payments score below {percent(round(medians[0], 4))}, half of the frauds "
-        f"above {percent(round(medians[1], 4))}.",
+        description=f"Half of the legitimate payments score below {rounded_percent(medians[0])}, half of the frauds "
+        f"above {rounded_percent(medians[1])}.",
     )
     for label, name, kind in ((0, "legitimate", "legitimate"), (1, "fraud", "fraud")):
         count = (facts.labels == label).sum()
@@ -74,7 +74,7 @@ def _draw_limits(plot: Plot, facts: Facts) -> None:
         limit = lowest(facts.study.rule, amount, decision)
         if limit is not None:
             place = float(_log_odds(np.array([limit]))[0])
-            plot.vertical(place, kind, f"{name} from {percent(round(limit, 4))}{of_amount}")
+            plot.vertical(place, kind, f"{name} from {rounded_percent(limit)}{of_amount}")
 
 
 def _shares(log_odds: Floats, edges: Floats) -> Floats:

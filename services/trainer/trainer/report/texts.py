@@ -27,6 +27,11 @@ def percent(share: float) -> str:
     return f"{100 * share:.4g}{_NO_BREAK_SPACE}%"
 
 
+def rounded_percent(share: float) -> str:
+    """Format a measured share as a percentage with at most two decimals."""
+    return percent(round(float(share), 4))
+
+
 def compact(value: float) -> str:
     """Format the number of an axis with all its digits: 102,500 is 102.5k."""
     for least, size, unit in _UNITS:

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError, OffsetOutOfRangeError, TopicAuthorizatio
 
 from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.connection import client_options
-from fraudstream.kafka.reading import is_behind, offset_after, undecoded_batch
+from fraudstream.kafka.reading import offset_after, undecoded_batch
 from fraudstream.kafka.rights import Rights
 from fraudstream.record import Place, Record, Unreadable
 from fraudstream.runtime.settings import KafkaSettings
@@ -69,8 +69,14 @@ class TopicFollower:
 
     @property
     def has_more(self) -> bool:
-        """Whether the brokers had more records than were read, by their last answers."""
-        return any(is_behind(self._consumer, place, offset) for place, offset in self._positions.items())
+        """Whether the brokers had more records than were read, by the ends in their last answers.
+
+        Kafka answers with all records up to a size; librdkafka's mock, with one batch of each partition.
+        """
+        return any(
+            (end := self._consumer.last_stable_offset(place)) is not None and end > offset
+            for place, offset in self._positions.items()
+        )
 
     async def starts(self, places: Collection[Place]) -> dict[Place, int]:
         """Return the first retained offset of each partition."""

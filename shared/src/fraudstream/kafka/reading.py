@@ -171,15 +171,6 @@ def undecoded_batch(record: Record | Unreadable) -> Unreadable | None:
     return record if isinstance(record, Unreadable) and record.is_batch else None
 
 
-def is_behind(consumer: AIOKafkaConsumer, place: TopicPartition, position: int) -> bool:
-    """Return whether *position* is before the end that the broker named in its last answer about this partition.
-
-    Kafka answers with all records up to a size; librdkafka's mock, with one batch of each partition.
-    """
-    end = consumer.last_stable_offset(place)
-    return end is not None and end > position
-
-
 async def offset_after(kafka: KafkaSettings, topic: str, partition: int, batch: Unreadable) -> int:
     """Return the first offset after *batch*, which can't be decoded, at which the broker serves something else.
 
