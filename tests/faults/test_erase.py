@@ -19,6 +19,8 @@ from tests.integration.scorer import Message, Surroundings, payment
 pytestmark = pytest.mark.partitions(2)
 SIGKILLED = -9
 ROTATED = {"CSV_ROTATE_BYTES": "4000"}
+BATCHES_PER_S = 10
+"""A pace at which an erasure does not lengthen the next one: each reads the whole topics."""
 
 
 @pytest.mark.parametrize("step", failpoints.ERASE_NAMES)
@@ -46,11 +48,11 @@ def test_killed_at_each_step(surroundings: Surroundings, sqlite: Archive, step: 
 
 @contextmanager
 def sending(surroundings: Surroundings, sent: list[int]) -> Iterator[None]:
-    """Send payments, batch after batch, within the block; their ids are in `sent`."""
+    """Send batches of 200 payments at a fixed pace within the block; their ids are in `sent`."""
 
     def send(over: Event) -> None:
         for first in itertools.count(1, 200):
-            if over.is_set():
+            if over.wait(1 / BATCHES_PER_S):
                 return
             numbers = range(first, first + 200)
             surroundings.send([Message(payment(one), partition=one % 2) for one in numbers])

@@ -29,6 +29,8 @@ STAMP_MS = 1_790_000_000_000
 _LETTERS_A_ROUND = 3
 _WHY = InvalidPayment(reason="invalid_json", detail="Invalid JSON: EOF")
 _KAFKA_TIMEOUT_S = 20
+_BETWEEN_TRANSACTIONS_S = 0.02
+"""The writer may not outrun an archiver whose backlog is then waited for."""
 
 
 class Archive:
@@ -154,6 +156,7 @@ class Stream:
                         commit = next(self._numbers) % 5 > 0
                         async with asyncio.timeout(_KAFKA_TIMEOUT_S):
                             await self._transaction(producer, payments, commit=commit, stamp_ms=STAMP_MS)
+                        await asyncio.sleep(_BETWEEN_TRANSACTIONS_S)
                 finally:  # also one that could not be started
                     async with asyncio.timeout(_KAFKA_TIMEOUT_S):
                         await producer.stop()
