@@ -134,6 +134,15 @@ def test_what_a_type_accepts(table: str, good: dict[str, Any], bad: list[str]) -
     assert {text: reason for text, reason in reasons.items() if reason not in {"invalid_field", "invalid_json"}} == {}
 
 
+@given(st.lists(st.permutations([*VALID.items(), ("more", 1)]), min_size=1, max_size=3))
+def test_columns_of_members_in_any_order(orders: list[list[tuple[str, float]]]) -> None:
+    """Columns have the order of the fields, whatever that of a message's members, some of which are not declared."""
+    messages = [json.dumps(dict(members)).encode() for members in orders]
+    payments = [one for one in decode_each(messages, DEFAULTS.adapter) if not isinstance(one, InvalidPayment)]
+    columns = {name: list(column) for name, column in DEFAULTS.columns(payments).items()}
+    assert columns == {name: [value] * len(messages) for name, value in VALID.items()}
+
+
 def test_missing_values() -> None:
     """A missing value and null are the same: an error if the field is required, else its default, or None."""
     for message in ('{"id": "a"}', '{"id": "a", "x": null}'):
