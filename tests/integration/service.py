@@ -15,7 +15,9 @@ from typing import Any, Self
 from fraudstream.runtime.heartbeat import READY
 from tests.integration.broker.deadline import wait_until
 
-_END_S = 15
+_END_S = 60
+_GRACE_S = 30
+"""The grace period of scorer, producer and archiver in docker-compose.yml."""
 _NOTED = 8_000
 
 
@@ -90,7 +92,7 @@ class Service:
         """Whether SIGSTOP has stopped it."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] == "T"
 
-    def wait_until_paused(self, timeout_s: float = 30) -> None:
+    def wait_until_paused(self, timeout_s: float = 60) -> None:
         """Wait until SIGSTOP has stopped it, as after a failpoint."""
         self.wait_until(lambda: self.paused, timeout_s, "paused")
 
@@ -125,7 +127,7 @@ class Service:
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout_s} s\n{self.output}") from None
 
-    def stop(self, timeout_s: float = _END_S) -> str:
+    def stop(self, timeout_s: float = _GRACE_S) -> str:
         """Send SIGTERM; it must exit with 0 and without a traceback. Return its output.
 
         A process handles signals from its first log line on, which a test on work that is done already may outrun.
@@ -136,7 +138,7 @@ class Service:
         assert "Traceback" not in self.output, self.output
         return self.output
 
-    def wait_until_killed(self, timeout_s: float = 60) -> None:
+    def wait_until_killed(self, timeout_s: float = _END_S) -> None:
         """Wait for its end by SIGKILL, as at a failpoint."""
         assert self.wait(timeout_s) == -signal.SIGKILL, self.output
 

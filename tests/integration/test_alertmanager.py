@@ -27,7 +27,7 @@ def programs() -> None:
 def test_a_firing_alert_reaches_the_webhook(tmp_path: Path) -> None:
     """Prometheus finds Alertmanager where its settings name it, and the webhook receives the alert with its texts."""
     with webhook() as (url, received), Alerting(tmp_path, RULES, url):
-        message = received.get(timeout=GROUP_WAIT_S + 20)
+        message = received.get(timeout=GROUP_WAIT_S + 60)
     assert message["status"] == "firing"
     (alert,) = message["alerts"]
     assert alert["labels"] == {"alertname": "Proof", "severity": "critical"}

@@ -27,7 +27,7 @@ def test_two_processes_of_one_machine_share_the_default_file(tmp_path: Path) -> 
     for process in processes:
         process.start()
     for process in processes:
-        process.join(30)
+        process.join(60)
     assert [process.exitcode for process in processes] == [0, 0]
     assert unhealthy(path) == f"waiting for Kafka {(_BEATS - 1) % 2}"
     assert list(tmp_path.iterdir()) == [path]

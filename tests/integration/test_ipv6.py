@@ -48,10 +48,10 @@ def test_kafka_page_and_metrics_by_ipv6(make_cluster: MakeCluster, names: Names,
         with Dashboard(surroundings, [archiver], DASHBOARD_HOST="::") as dashboard:
             six = dashboard.url.replace("127.0.0.1", "[::1]")
             wait_until(
-                lambda: [one["state"] for one in snapshot(six)["replicas"]] == ["ready"], 30, "the archiver is shown"
+                lambda: [one["state"] for one in snapshot(six)["replicas"]] == ["ready"], 60, "the archiver is shown"
             )
             for url in (dashboard.url, six):
-                wait_until(lambda: snapshot(url)["kafka"]["state"] == "reading", 30, "the page reads")  # noqa: B023
+                wait_until(lambda: snapshot(url)["kafka"]["state"] == "reading", 60, "the page reads")  # noqa: B023
     port.release()
 
 

@@ -60,7 +60,7 @@ def test_a_dashboard_that_was_frozen_finds_its_connections_reset(names: Names, t
             reset(page)
         dashboard.service.resume()
         assert_well(dashboard)
-        wait_until(lambda: "waiting for Kafka" in dashboard.service.output, 30, "the log is written")
+        wait_until(lambda: "waiting for Kafka" in dashboard.service.output, 60, "the log is written")
         assert_well(dashboard)
 
 
