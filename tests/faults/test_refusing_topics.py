@@ -4,10 +4,12 @@ import hashlib
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
 
+from tests.batches import Sent, batch
 from tests.conftest import MakeCluster, Names
 from tests.integration import tools
 from tests.integration.broker.deadline import wait_until
@@ -15,6 +17,7 @@ from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.service import Service
 from tests.integration.topic import alter_config
 from tests.oracle import committed_records, dead_letters
+from tests.produce import RawProducer
 
 pytestmark = pytest.mark.partitions(2)  # one to be blocked, one to continue
 
@@ -99,6 +102,25 @@ def test_batches_are_sized_by_the_dead_letters_topic(surroundings: Surroundings)
     assert headers["dlq.value_bytes"] == b"30000"
     assert headers["dlq.value_sha256"] == hashlib.sha256(b"y" * 30_000).hexdigest().encode()
     assert 18_000 < len(letter.value or b"") < 20_000
+
+
+def test_a_message_of_ten_megabytes(surroundings: Surroundings) -> None:
+    """With a raised limit of the input, the letter has the message's beginning and hash; its partition continues."""
+    configure(surroundings, "INPUT_TOPIC", max_message_bytes=str(16 << 20))
+    value = Random(1).randbytes(10_000_000)
+    with RawProducer(surroundings.bootstrap) as producer:
+        large = batch([Sent(1_790_000_000_000, b"k", value, ())])
+        assert producer.send(surroundings.settings["INPUT_TOPIC"], 0, large) == 0
+    surroundings.send_payments(10)
+    surroundings.score()
+    assert surroundings.assert_each_once() == 11
+    (letter,) = dead_letters(surroundings.bootstrap, surroundings.settings["DLQ_TOPIC"])[0, 0]
+    headers = dict(letter.headers)
+    assert headers["dlq.value_bytes"] == b"10000000"
+    assert headers["dlq.value_sha256"] == hashlib.sha256(value).hexdigest().encode()
+    assert value.startswith(letter.value or b"no value")
+    assert (2 << 20) - 2_000 < len(letter.value or b"") < 2 << 20
+    tools.assert_well(surroundings)
 
 
 def test_a_key_or_headers_that_do_not_fit_are_removed(surroundings: Surroundings) -> None:
