@@ -158,7 +158,7 @@ class Service:
     def get(self, path: str) -> tuple[int, str]:
         """Return status and text of the answer of its HTTP server for metrics and health."""
         try:
-            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as response:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=60) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

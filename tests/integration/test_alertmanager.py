@@ -43,7 +43,7 @@ def test_a_receiver_with_and_without_a_webhook(tmp_path: Path, url: str, integra
     finally:
         servers.stop()
     checked = subprocess.run(
-        ["amtool", "check-config", servers.configuration], capture_output=True, text=True, timeout=30, check=True
+        ["amtool", "check-config", servers.configuration], capture_output=True, text=True, timeout=60, check=True
     )
     assert "1 receivers" in checked.stdout
     assert servers.configuration.read_text(encoding="utf-8").count("webhook_configs") == integrations

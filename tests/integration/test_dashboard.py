@@ -70,7 +70,7 @@ def test_a_payment_of_another_schema_is_found_by_its_text_id(surroundings: Surro
         surroundings.send([record], "SCORED_TOPIC")
         wait_until(lambda: shown(dashboard) == 1, 60, "the payment")
         address = f"{dashboard.url}/api/payments?{urlencode({'id': identity})}"
-        with urllib.request.urlopen(address, timeout=10) as answer:  # noqa: S310 - our own http URL
+        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - our own http URL
             found = json.load(answer)
         assert [payment["id"] for payment in found["payments"]] == [identity]
         assert found["payments"][0]["fields"]["merchant_category"] == message["merchant"]["category"]
@@ -119,7 +119,7 @@ def test_it_ends_promptly_on_sigterm(surroundings: Surroundings) -> None:
     """The dashboard ends promptly on SIGTERM even while pages are open."""
     with (
         Dashboard(surroundings) as dashboard,
-        urllib.request.urlopen(f"{dashboard.url}/events", timeout=10) as page,  # noqa: S310 - our own http URL
+        urllib.request.urlopen(f"{dashboard.url}/events", timeout=60) as page,  # noqa: S310 - our own http URL
     ):
         assert page.readline() == b"event: snapshot\n"
         dashboard.service.stop(10)

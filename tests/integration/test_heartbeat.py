@@ -47,7 +47,7 @@ def test_a_health_check_does_not_wait(tmp_path: Path, put: Callable[[Path], None
         env=os.environ | {"HEARTBEAT_FILE": str(path)},
         capture_output=True,
         text=True,
-        timeout=20,
+        timeout=60,
         check=False,
     )
     assert done.returncode == 1

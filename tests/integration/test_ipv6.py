@@ -85,7 +85,7 @@ def test_a_name_with_addresses_of_both_families_is_one_replica(
             done = asyncio.Event()
             scraper = Scraper([Address("localhost", port.number)], replicas, done.set)
             running = asyncio.ensure_future(scraper.run())
-            await asyncio.wait_for(done.wait(), 20)
+            await asyncio.wait_for(done.wait(), 60)
             running.cancel()
 
     asyncio.run(asked_once())
