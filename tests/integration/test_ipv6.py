@@ -97,6 +97,6 @@ def test_the_page_at_ipv6_alone(names: Names, tmp_path: Path) -> None:
     """::1 does not answer at 127.0.0.1."""
     with Dashboard(Surroundings("127.0.0.1:1", names, tmp_path), DASHBOARD_HOST="::1") as dashboard:
         with pytest.raises(OSError, match="refused"):
-            urllib.request.urlopen(dashboard.url, timeout=5)  # noqa: S310 - our own http URL
+            urllib.request.urlopen(dashboard.url, timeout=60)  # noqa: S310 - our own http URL
         assert snapshot(dashboard.url.replace("127.0.0.1", "[::1]"))["kafka"]["state"] == "connecting"
         assert dashboard.service.wait_for("dashboard ready")[0]["url"].startswith("http://[::1]:")
