@@ -53,7 +53,7 @@ def dead_letters(bootstrap: str, topic: str) -> dict[Place, list[Record]]:
     return letters
 
 
-def wait_until_drained(path: Path, bootstrap: str, settings: Mapping[str, str], timeout_s: float = 60) -> None:
+def wait_until_drained(path: Path, bootstrap: str, settings: Mapping[str, str], timeout_s: float = 120) -> None:
     """Wait until there are as many rows and dead letters as input records."""
     expected = len(committed_records(bootstrap, settings["INPUT_TOPIC"]))
     dead = 0

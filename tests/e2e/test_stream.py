@@ -36,7 +36,7 @@ def test_down_and_up_keeps_topics_and_offsets(stack: Stack) -> None:
     stack.compose("down")
     stack.up("kafka", "--wait")
     # once the group's coordinator has loaded it
-    wait_until(lambda: _progress(stack) == before, 30, "all offsets are as before")
+    wait_until(lambda: _progress(stack) == before, 60, "all offsets are as before")
     count = stack.rows()
     stack.up()
     stack.wait_for_rows(count + 1, timeout_s=45)
@@ -51,7 +51,7 @@ def test_four_scorers_share_the_load(stack: Stack) -> None:
     stack.up(**load)
     stack.wait_for_rows(count + LOAD * 10, timeout_s=30)
     stack.up("--no-recreate", "--scale", f"scorer={REPLICAS}", **load)
-    wait_until(lambda: len(_owners(stack)) == REPLICAS, 30, f"{REPLICAS} scorers hold partitions")
+    wait_until(lambda: len(_owners(stack)) == REPLICAS, 60, f"{REPLICAS} scorers hold partitions")
     stack.wait_for_rows(total, timeout_s=SECONDS + 30)
     assert sum(offsets.ends(stack.bootstrap, INPUT).values()) == total
     _assert_each_once(stack)
@@ -72,15 +72,15 @@ def test_a_new_kafka(stack: Stack) -> None:
     """After `down -v` and `up`, with an empty Kafka and the previous CSV, payments are scored again."""
     stack.compose("down", "--volumes")
     stack.up()
-    wait_until(lambda: bool(oracle.scored(stack.bootstrap, SCORED)), 30, "payments scored")
+    wait_until(lambda: bool(oracle.scored(stack.bootstrap, SCORED)), 60, "payments scored")
     places = oracle.scored(stack.bootstrap, SCORED).keys()
-    wait_until(lambda: places <= oracle.csv_rows(stack.csv).keys(), 20, "the same in the CSV")
+    wait_until(lambda: places <= oracle.csv_rows(stack.csv).keys(), 60, "the same in the CSV")
 
 
 def _assert_each_once(stack: Stack) -> None:
     """Assert that every payment sent is scored once, alike in CSV and topic. Nothing may be in progress."""
     stack.compose("stop", "producer")
-    wait_until(lambda: _lag(stack) == 0, 30, "all scored")
+    wait_until(lambda: _lag(stack) == 0, 60, "all scored")
     assert oracle.assert_each_once(stack.csv, stack.bootstrap, TOPICS) == stack.rows()
 
 

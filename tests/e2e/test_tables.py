@@ -18,7 +18,7 @@ def test_sqlite_has_what_the_topic_has(stack: Stack) -> None:
     stack.up(PAYMENTS_PER_SECOND="50")
     stack.wait_for_rows(stack.rows() + 200, timeout_s=60)
     stack.compose("stop", "producer")
-    wait_until(lambda: _scored(stack) <= set(_in_sqlite(stack)), 30, "all in the database")
+    wait_until(lambda: _scored(stack) <= set(_in_sqlite(stack)), 60, "all in the database")
     rows = _in_sqlite(stack)
     assert len(rows) == len(set(rows)) > 200
 

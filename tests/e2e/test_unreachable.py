@@ -42,9 +42,9 @@ def everything(stack: Stack) -> Stack:
     one = ("--scale", "scorer=1")
     stack.compose(*PROFILES, "up", "--detach", "--wait", *one, *services, timeout_s=300, DATABASE_URL=POSTGRES_URL)
     wait_until(
-        lambda: ("prometheus", 9090) in _reached(stack, "dashboard", *LISTENING.items()), 30, "Prometheus listens"
+        lambda: ("prometheus", 9090) in _reached(stack, "dashboard", *LISTENING.items()), 60, "Prometheus listens"
     )
-    wait_until(lambda: stack.psql(OWNERS, ROLE) != "", 30, "the archiver has created its tables")
+    wait_until(lambda: stack.psql(OWNERS, ROLE) != "", 60, "the archiver has created its tables")
     return stack
 
 
@@ -114,7 +114,7 @@ def test_postgres_port_on_demand(everything: Stack) -> None:
     everything.settings = {"COMPOSE_FILE": "docker-compose.yml:docker-compose.postgres-port.yml"}
     try:
         everything.compose("--profile", "postgres", "up", "--detach", "--wait", "postgres")
-        wait_until(lambda: _connects(everything, ROLE, PASSWORD), 30, "the host reaches Postgres")
+        wait_until(lambda: _connects(everything, ROLE, PASSWORD), 60, "the host reaches Postgres")
         assert not any(_connects(everything, "postgres", password) for password in ("postgres", PASSWORD, ""))
         assert "postgres" in _published(everything)
     finally:

@@ -27,7 +27,7 @@ def test_the_page_shows_every_replica(stack: Stack) -> None:
     stack.up("--scale", f"scorer={REPLICAS}", PAYMENTS_PER_SECOND="50")
     names = re.compile(r".*-scorer-\d")  # an address is shown until the network resolves the name
     wait_until(lambda: sum(bool(names.fullmatch(one["name"])) for one in _scorers(stack)) == REPLICAS, 60, "four")
-    wait_until(lambda: sum(snapshot(stack.page)["series"]["approve"]) > 100, 30, "payments are shown")
+    wait_until(lambda: sum(snapshot(stack.page)["series"]["approve"]) > 100, 60, "payments are shown")
     shown = snapshot(stack.page)
     assert shown["kafka"]["state"] == "reading"
     assert [model["role"] for model in shown["models"]] == ["champion"]

@@ -68,7 +68,7 @@ def test_killed_at_each_step(archive: Archive, surroundings: Surroundings, step:
     stream.write(1_000)
     stream.write(100, commit=False)
     with archive.archiver(FAILPOINTS=f"{step}=kill@3", ARCHIVE_BATCH_RECORDS=SMALL) as service:
-        service.wait_until_killed(30)
+        service.wait_until_killed()
     assert_continues(archive, 1_000)
 
 
@@ -85,8 +85,8 @@ def test_a_database_that_dies_and_is_paused(surroundings: Surroundings, own_post
         _wait_for_rows(archive, service)
         with own_postgres.paused():
             waits = partial(service.lines, WAITS)
-            wait_until(lambda: waits()[-1]["reason"] == "no answer", 30, "no answer is logged")
-            wait_until(lambda: "no answer" in service.heartbeat, 10, "unready, with the reason")
+            wait_until(lambda: waits()[-1]["reason"] == "no answer", 60, "no answer is logged")
+            wait_until(lambda: "no answer" in service.heartbeat, 60, "unready, with the reason")
         service.wait_for("database available", count=2)
         _wait_for_rows(archive, service)
         service.kill()
@@ -103,7 +103,7 @@ def test_stopped_while_the_database_is_paused(surroundings: Surroundings, own_po
         with own_postgres.paused():
             stream.write(100)
             service.wait_for(WAITS)
-            service.stop(20)
+            service.stop()
     assert_continues(archive, 200)
 
 
@@ -113,7 +113,7 @@ def test_two_archivers_together(archive: Archive, surroundings: Surroundings) ->
     with stream.writing(100), archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as first:
         _wait_for_rows(archive, first)
         with archive.archiver(ARCHIVE_BATCH_RECORDS=SMALL) as second:
-            wait_until(lambda: bool(first.lines(MOVED) + second.lines(MOVED)), 30, "noticed")
+            wait_until(lambda: bool(first.lines(MOVED) + second.lines(MOVED)), 60, "noticed")
             _wait_for_rows(archive, second)
             assert len(first.lines(MOVED)) <= 1
             assert len(second.lines(MOVED)) <= 1
@@ -178,7 +178,7 @@ def test_kafka_restarts(own: Surroundings, own_cluster: Cluster) -> None:
         _wait_for_rows(archive, service)
         own_cluster.broker.kill()
         own_cluster.broker.start()
-        _wait_for_rows(archive, service, timeout_s=60)
+        _wait_for_rows(archive, service)
     assert_continues(archive, stream.written)
 
 
@@ -210,7 +210,7 @@ def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Po
         )
         service = start()
         for blow in blows:
-            _wait_for_rows(archive, service, rows=random.randrange(1, 600), timeout_s=60)
+            _wait_for_rows(archive, service, rows=random.randrange(1, 600))
             if blow in {"kill", "both"}:
                 service.kill()
             if blow == "both" and server:
@@ -229,7 +229,7 @@ def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Po
                 # one that is frozen within a transaction may hold SQLite's lock until it continues
                 wait_until(partial(_works_or_waits, other), 60, "the other one works or waits")
                 service.resume()
-                _wait_for_rows(archive, service, timeout_s=60)
+                _wait_for_rows(archive, service)
                 other.kill()
             if blow == "double":
                 start()
@@ -248,7 +248,7 @@ def _works_or_waits(service: Service) -> bool:
     return service.is_ready or bool(service.lines(WAITS))
 
 
-def _wait_for_rows(archive: Archive, service: Service, rows: int = 300, timeout_s: float = 30) -> None:
+def _wait_for_rows(archive: Archive, service: Service, rows: int = 300) -> None:
     """Wait until `rows` more rows are there."""
     before = archive.count()
-    service.wait_until(lambda: archive.count() >= before + rows, timeout_s, f"{rows} more rows")
+    service.wait_until(lambda: archive.count() >= before + rows, 60, f"{rows} more rows")

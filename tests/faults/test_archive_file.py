@@ -60,7 +60,7 @@ def wait_for_reason(service: Service, reason: str, action: str) -> None:
         lines = service.lines(WAITS)
         return any(reason in line["reason"] and action in line.get("action", "") for line in lines)
 
-    service.wait_until(found, 40, f"{reason}: {action}")
+    service.wait_until(found, 60, f"{reason}: {action}")
 
 
 def test_a_viewer_switches_the_file_to_wal(sqlite: Archive, stream: Stream) -> None:

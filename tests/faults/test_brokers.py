@@ -129,7 +129,7 @@ def outputs_without_replicas(cluster: Cluster, names: Names, folder: Path) -> tu
     own.make_topics({input_topic: 6})
     led = {partition: partition % 3 for partition in range(6)}
     own.make_topics(dict.fromkeys(outputs, 6), led)
-    wait_until(lambda: all(leaders(own.bootstrap, topic) == led for topic in outputs), 30, "leaders")
+    wait_until(lambda: all(leaders(own.bootstrap, topic) == led for topic in outputs), 60, "leaders")
     own.model = save_model(folder / "models")
     return own, cluster.brokers[led[5]], {partition for partition, broker in led.items() if broker != led[5]}
 
@@ -183,7 +183,7 @@ def test_a_crash_during_a_leader_outage_blocks_that_owners_partitions(
         positions = own.positions()
         assert all(positions[partition] == 0 for partition in range(5))
         leader.start()
-        scorer.wait_until_ready(timeout_s=2 * LONGEST_RETRY_S)
+        scorer.wait_until_ready(timeout_s=4 * LONGEST_RETRY_S)
         own.wait_until_committed()
         assert "Traceback" not in scorer.output, scorer.output
     assert own.assert_each_once() == 110
@@ -200,11 +200,11 @@ def test_a_decided_commit_during_a_leader_outage_blocks_no_other_partition(
         scorer.resume()
         own.send_payments(60)
         wait_until(
-            lambda: all(own.positions()[partition] == 10 for partition in led), 15, "the other partitions are scored"
+            lambda: all(own.positions()[partition] == 10 for partition in led), 40, "the other partitions are scored"
         )
         assert own.positions()[5] == 50
         leader.start()
-        scorer.wait_until_ready(timeout_s=2 * LONGEST_RETRY_S)
+        scorer.wait_until_ready(timeout_s=4 * LONGEST_RETRY_S)
         own.wait_until_committed()
         assert "Traceback" not in scorer.output, scorer.output
     assert own.assert_each_once() == 110

@@ -29,7 +29,7 @@ def test_killed_at_each_step(surroundings: Surroundings, sqlite: Archive, step: 
     with running(surroundings, sqlite, **ROTATED):
         for _ in range(2):
             surroundings.send_and_wait(100)
-        wait_until(lambda: sqlite.count() == 200, 40, "archived")
+        wait_until(lambda: sqlite.count() == 200, 60, "archived")
         before = {path: path.read_text().splitlines() for path in files(surroundings.csv)}
         done = erase(sqlite, "--payment-id", "7", "--payment-id", "8", "--yes", FAILPOINTS=f"{step}=kill")
         assert done.code == SIGKILLED, done.output
@@ -37,7 +37,7 @@ def test_killed_at_each_step(surroundings: Surroundings, sqlite: Archive, step: 
             kept = [line for line in lines if line.split(",")[1] not in {"7", "8"}]
             assert path.read_text().splitlines() in (lines, kept)
         surroundings.send_and_wait(6)
-        wait_until(lambda: sqlite.count() in {206, 202}, 40, "archived")
+        wait_until(lambda: sqlite.count() in {206, 202}, 60, "archived")
         erase_all(sqlite, "--payment-id", "7", "--payment-id", "8")
     left = sorted([*range(1, 101)] * 2 + [*range(1, 7)])
     assert ids(surroundings) == [one for one in left if one not in {7, 8}]

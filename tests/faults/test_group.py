@@ -26,7 +26,7 @@ def test_case_15_scaled_up_and_down_under_load(surroundings: Surroundings) -> No
                 assert [service.wait() for service in more] == [0] * members
         surroundings.wait_until_committed()
         wait_until(
-            lambda: first.lines(READY)[-1]["partitions"] == [0, 1, 2, 3], 30, "the first one owns all partitions again"
+            lambda: first.lines(READY)[-1]["partitions"] == [0, 1, 2, 3], 60, "the first one owns all partitions again"
         )
         assert first.running
     assert surroundings.assert_each_once() == total
@@ -70,6 +70,6 @@ def test_more_members_than_partitions_stay_able_to_rejoin(surroundings: Surround
             owner = next(service for service in members if service.lines(READY)[-1]["partitions"])
             owner.kill()
             members.remove(owner)
-            wait_until(lambda: any(s.lines(READY)[-1]["partitions"] for s in members), 40, "another one owns it")
+            wait_until(lambda: any(s.lines(READY)[-1]["partitions"] for s in members), 60, "another one owns it")
             surroundings.send_and_wait(50)
     assert surroundings.assert_each_once() == 100

@@ -35,4 +35,4 @@ def test_page_and_archive_agree_after_ten_restarts(make_cluster: MakeCluster, na
         archive.wait_until_archived(archiver)
         rows = archive.count()
         assert rows >= stream.written > RESTARTS * PAYMENTS
-        wait_until(lambda: total(dashboard.url) == rows, 30, f"the page shows {rows} payments")
+        wait_until(lambda: total(dashboard.url) == rows, 60, f"the page shows {rows} payments")

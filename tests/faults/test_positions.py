@@ -29,7 +29,7 @@ def test_after_offsets_without_a_record(surroundings: Surroundings, before: int,
     surroundings.send_payments_in_transaction(before, commit=True)
     if before:
         with surroundings.scorer() as scorer:
-            wait_until(lambda: len(csv_rows(surroundings.csv)) == before, 30, "the first ones are scored")
+            wait_until(lambda: len(csv_rows(surroundings.csv)) == before, 60, "the first ones are scored")
             scorer.stop()
     surroundings.send_payments_in_transaction(20, commit=commit)
     surroundings.send_payments(200)

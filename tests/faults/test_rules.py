@@ -33,7 +33,7 @@ def overlapping_appends(scene: Surroundings, mutant: str) -> None:
     with scene.mutant(mutant) as first, scene.mutant(mutant, FAILPOINTS="torn=stop") as second:
         for service in (first, second):
             service.wait_for(READY)
-        wait_until(lambda: len(first.lines(READY)[-1]["partitions"]) == 2, 30, "partitions are shared")
+        wait_until(lambda: len(first.lines(READY)[-1]["partitions"]) == 2, 60, "partitions are shared")
         scene.send_payments(400)
         second.wait_until_paused()
         scene.send_payments(800)
@@ -42,7 +42,7 @@ def overlapping_appends(scene: Surroundings, mutant: str) -> None:
         paused_ns = scene.csv.stat().st_mtime_ns
         second.resume()
         # the group may have given its partitions to the other one; then nothing else waits for its write
-        wait_until(lambda: scene.csv.stat().st_mtime_ns != paused_ns, 30, "the second one writes the rest")
+        wait_until(lambda: scene.csv.stat().st_mtime_ns != paused_ns, 60, "the second one writes the rest")
         scene.wait_until_committed()
 
 
@@ -62,7 +62,7 @@ def zombie_with_another_model(scene: Surroundings, mutant: str) -> None:
         zombie.wait_until_paused()
         save_model(scene.folder / "models", strength=0.01)
         with scene.mutant(mutant, MAX_BATCH_RECORDS="50", FAILPOINTS="sent=stop") as owner:
-            owner.wait_until_paused(timeout_s=40)
+            owner.wait_until_paused()
             zombie.resume()
             zombie.wait_for("partitions taken over again")
             zombie.kill()
@@ -98,7 +98,7 @@ def zombie_of_another_host(scene: Surroundings, mutant: str, cycle: int = 1) -> 
         with scene.mutant(mutant, MAX_BATCH_RECORDS="100") as owner:
             scene.wait_until_committed()
             zombie.resume()
-            wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
+            wait_until(lambda: len(zombie.lines(READY)) > 1, 60, "the zombie has joined again")
             assert owner.running
 
 
@@ -121,7 +121,7 @@ def commit_between_read_and_fence(scene: Surroundings, mutant: str) -> None:
     with scene.mutant(mutant, FAILPOINTS="stored=stop") as zombie:
         zombie.wait_until_paused()
         with scene.mutant(mutant, FAILPOINTS="owners_read=stop") as owner:
-            owner.wait_until_paused(timeout_s=40)
+            owner.wait_until_paused()
             zombie.resume()
             scene.wait_until_committed()
             zombie.kill()
@@ -138,7 +138,7 @@ def takeover_of_an_older_generation_on_another_host(scene: Surroundings, mutant:
         zombie.wait_until_paused()
         score(scene, mutant)
         zombie.resume()
-        wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
+        wait_until(lambda: len(zombie.lines(READY)) > 1, 60, "the zombie has joined again")
         zombie.wait_until_ready()
         scene.wait_until_committed()
 

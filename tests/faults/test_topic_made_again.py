@@ -15,7 +15,7 @@ COUNT = 10_000
 
 async def _make_again(bootstrap: str, topic: str) -> None:
     new = NewTopic(topic, 1, 1)
-    async with administrator(bootstrap) as admin, asyncio.timeout(20):
+    async with administrator(bootstrap) as admin, asyncio.timeout(60):
         await admin.delete_topics([topic])
         # refused while the deletion is in progress
         while (await admin.create_topics([new])).topic_errors[0][1]:  # type: ignore[attr-defined]  # noqa: ASYNC110
@@ -25,7 +25,7 @@ async def _make_again(bootstrap: str, topic: str) -> None:
 async def _send(bootstrap: str, topic: str) -> None:
     async with sending(bootstrap, topic, MagicMock()) as sender:
         sender.put([KeyedMessage(b"%d" % number, b"before", 0) for number in range(100)])
-        assert await sender.flush(20) == 0
+        assert await sender.flush(60) == 0
         await _make_again(bootstrap, topic)
         sender.put([KeyedMessage(b"%d" % number, b"after", 0) for number in range(COUNT)])
         assert await sender.flush(90) == 0

@@ -34,7 +34,7 @@ def test_a_replica_that_is_slow_to_find_the_re_created_topic(surroundings: Surro
         surroundings.send_and_wait(400)
         surroundings.recreate()
         surroundings.send_payments(80)
-        slow.wait_until_paused(60)
+        slow.wait_until_paused()
         with surroundings.scorer() as other:
             wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 60, "the new topic is scored")
             assert len(other.lines("CSV renamed")) == 1
@@ -92,7 +92,7 @@ def test_the_group_is_reset_by_hand(surroundings: Surroundings, to: int, event: 
     surroundings.reset(dict.fromkeys(range(4), to))
     with surroundings.scorer() as second:
         assert len(second.wait_for(event, count=4)) == 4
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == rows, 30, f"{rows} rows")
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == rows, 60, f"{rows} rows")
     assert all(len(found) == 1 for found in csv_rows(surroundings.csv).values())
     assert all(
         len(found) == 1 for found in scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"]).values()

@@ -11,8 +11,6 @@ from tests.integration.service import Service
 from tests.integration.trained import save_model
 from tests.oracle import csv_rows, scored
 
-SESSION_TIMEOUT_S = 10
-
 
 @pytest.mark.parametrize("step", ["fetched", "decided", "sent", "stored", "committed"])
 def test_case_3_paused_past_its_session(surroundings: Surroundings, step: str) -> None:
@@ -21,10 +19,10 @@ def test_case_3_paused_past_its_session(surroundings: Surroundings, step: str) -
     with surroundings.scorer(FAILPOINTS=f"{step}=stop@2", MAX_BATCH_RECORDS="300") as zombie:
         zombie.wait_until_paused()
         with surroundings.scorer() as owner:
-            owner.wait_for(READY, timeout_s=SESSION_TIMEOUT_S + 15)
+            owner.wait_for(READY)
             surroundings.wait_until_committed()
             zombie.resume()
-            wait_until(lambda: len(zombie.lines(READY)) > 1, 40, "the zombie has joined again")
+            wait_until(lambda: len(zombie.lines(READY)) > 1, 60, "the zombie has joined again")
             surroundings.send_and_wait(1_000)
             assert zombie.running
             assert "Traceback" not in zombie.output + owner.output
@@ -38,7 +36,7 @@ def test_case_3_resumed_after_a_shorter_batch(surroundings: Surroundings) -> Non
         zombie.wait_until_paused()
         save_model(surroundings.folder / "models", strength=0.01)
         with surroundings.scorer(MAX_BATCH_RECORDS="50", FAILPOINTS="committed=stop") as owner:
-            owner.wait_until_paused(timeout_s=40)
+            owner.wait_until_paused()
             zombie.resume()
             assert "another replica" in zombie.wait_for_reason("partitions taken over again")
             zombie.kill()
@@ -52,7 +50,7 @@ def test_case_4_stopped_inside_the_lock(surroundings: Surroundings) -> None:
     with surroundings.scorer() as first, surroundings.scorer(FAILPOINTS="torn=stop") as second:
         for service in (first, second):
             service.wait_for(READY)
-        wait_until(lambda: len(first.lines(READY)[-1]["partitions"]) == 2, 30, "partitions are shared")
+        wait_until(lambda: len(first.lines(READY)[-1]["partitions"]) == 2, 60, "partitions are shared")
         # until the first is ready for its partitions it would be blocked in taking them over, and log that
         own = first.lines(READY)[-1]["partitions"]
         surroundings.send([Message(payment(number), partition=own[number % 2]) for number in range(1, 101)])
@@ -70,12 +68,10 @@ def test_case_4_stopped_inside_the_lock(surroundings: Surroundings) -> None:
 def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundings) -> None:
     """No task runs in a blocked loop, so a thread ends the process; the next scorer continues."""
     surroundings.send_payments(1_000)
-    began = time.monotonic()
     with surroundings.scorer(FAILPOINTS="sent=block", STALL_TIMEOUT_S="6") as first:
-        assert first.wait(timeout_s=40) == EXIT_STALLED
+        assert first.wait() == EXIT_STALLED
         (line,) = first.lines("stalled")
-        assert line["no_progress_for_s"] >= 6
-    assert time.monotonic() - began < 30
+        assert 6 <= line["no_progress_for_s"] < 20
     surroundings.score()
     assert surroundings.assert_each_once() == 1_000
 
@@ -83,7 +79,7 @@ def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundi
 def assert_keeps_running(scorer: Service) -> None:
     """Assert that the scorer runs for longer than a stall timeout of 5 s."""
     began = time.monotonic()
-    wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 20, "time has passed")
+    wait_until(lambda: time.monotonic() - began > 13 or not scorer.running, 60, "time has passed")
     assert scorer.running, scorer.output
 
 
@@ -98,7 +94,7 @@ def test_a_transactional_write_to_the_input_is_not_a_stall(surroundings: Surroun
     surroundings.send_payments_in_transaction(100, commit=True)
     surroundings.send_payments_in_transaction(50, commit=False)
     with surroundings.scorer(STALL_TIMEOUT_S="5") as scorer:
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 30, "the committed payments are scored")
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == 100, 60, "the committed payments are scored")
         assert_keeps_running(scorer)
     assert surroundings.assert_each_once() == 100
 
@@ -111,5 +107,5 @@ def test_an_open_transaction_of_another_producer_is_not_a_stall(surroundings: Su
             assert_keeps_running(scorer)
     topic = surroundings.settings["SCORED_TOPIC"]
     with surroundings.scorer():
-        wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 100, 30, "the held-back payments are scored")
+        wait_until(lambda: len(scored(surroundings.bootstrap, topic)) == 100, 60, "the held-back payments are scored")
     assert surroundings.assert_each_once() == 100

@@ -64,7 +64,7 @@ class Archive:
         except (sqlite3.Error, psycopg.Error):
             return -1
 
-    def wait_until_archived(self, service: Service | None = None, timeout_s: float = 40) -> None:
+    def wait_until_archived(self, service: Service | None = None, timeout_s: float = 60) -> None:
         """Wait until the database has as many rows as there are committed records of this stream."""
         wanted = {table: len(rows) for table, rows in self._expected().items()}
         try:

@@ -60,7 +60,7 @@ def now(seconds_ago: int = 0) -> str:
 
 def snapshot(url: str) -> dict[str, Any]:
     """Return the first snapshot that a page of the dashboard at `url` gets."""
-    with urllib.request.urlopen(f"{url}/events", timeout=10) as response:  # noqa: S310 - our own http URL
+    with urllib.request.urlopen(f"{url}/events", timeout=60) as response:  # noqa: S310 - our own http URL
         assert response.readline() == b"event: snapshot\n"
         found: dict[str, Any] = json.loads(response.readline().removeprefix(b"data: "))
         return found

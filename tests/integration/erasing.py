@@ -63,4 +63,4 @@ def running(surroundings: Surroundings, archive: Archive, **settings: str) -> It
 def settle(surroundings: Surroundings, archive: Archive, rows: int, letters: int) -> None:
     """Wait until all is scored and archived."""
     surroundings.wait_until_committed()
-    wait_until(lambda: (archive.count(), archive.count("dead_letters")) == (rows, letters), 40, "archived")
+    wait_until(lambda: (archive.count(), archive.count("dead_letters")) == (rows, letters), 60, "archived")

@@ -14,7 +14,7 @@ from fraudstream.kafka.consumer import ASSIGNOR
 from tests.integration.background import in_background
 
 RANGE = RangePartitionAssignor
-_JOINED_S = 40
+_JOINED_S = 60
 
 
 class SameNameAssignor(StickyPartitionAssignor):

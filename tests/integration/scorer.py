@@ -24,6 +24,8 @@ from tests.scores import numbered
 
 READY = "partitions assigned"
 _ROOT = Path(__file__).parents[2]
+_HELD_MS = 600_000
+"""Longer than any test holds a transaction open: the broker aborts it then."""
 
 
 def payment(number: int) -> bytes:
@@ -85,7 +87,7 @@ class Surroundings:
             administer(self.bootstrap, lambda admin: admin.create_topics(new))
             return partition_counts(self.bootstrap, list(partitions)) == list(partitions.values())
 
-        wait_until(made, 30, "topics are created")
+        wait_until(made, 60, "topics are created")
 
     def recreate(self, topic: str = "INPUT_TOPIC") -> None:
         """Delete the input, or another topic, and create it again."""
@@ -151,7 +153,7 @@ class Surroundings:
         """Wait until there are as many rows and dead letters as input records."""
         wait_until_drained(self.csv, self.bootstrap, self.settings)
 
-    def wait_for_positions(self, wanted: Mapping[int, int], timeout_s: float = 30) -> None:
+    def wait_for_positions(self, wanted: Mapping[int, int], timeout_s: float = 60) -> None:
         """Wait until the group has committed these offsets, by partition, or later ones."""
 
         def reached() -> bool:
@@ -190,7 +192,7 @@ class Surroundings:
             lambda over: asyncio.run(_hold_transaction(self.bootstrap, topic, count, begun, over))
         ) as over:
             self.end_transaction = over.set
-            assert begun.wait(30)
+            assert begun.wait(60)
             yield
 
     def aborted_records(self) -> int:
@@ -248,11 +250,13 @@ async def _in_transaction(bootstrap: str, place: tuple[str, int | None], count: 
 
 
 async def _hold_transaction(bootstrap: str, topic: str, count: int, begun: Event, over: Event) -> None:
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, transactional_id=f"{topic}-holder") as producer:
+    async with AIOKafkaProducer(
+        bootstrap_servers=bootstrap, transactional_id=f"{topic}-holder", transaction_timeout_ms=_HELD_MS
+    ) as producer:
         await producer.begin_transaction()
         for partition in await producer.partitions_for(topic):
             for number in range(count):
                 await producer.send_and_wait(topic, payment(number + 1), partition=partition)
         begun.set()
-        await asyncio.to_thread(over.wait, 50)
+        await asyncio.to_thread(over.wait)
         await producer.abort_transaction()

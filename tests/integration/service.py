@@ -15,7 +15,10 @@ from typing import Any, Self
 from fraudstream.runtime.heartbeat import READY
 from tests.integration.broker.deadline import wait_until
 
-_END_S = 15
+_WAIT_S = 120
+"""Python alone took a minute to start where nine processes shared a core."""
+_GRACE_S = 30
+"""The grace period of scorer, producer and archiver in docker-compose.yml."""
 _NOTED = 8_000
 
 
@@ -48,7 +51,7 @@ class Service:
         """The state that its health check reads."""
         return self._heartbeat.read_text(encoding="utf-8")
 
-    def wait_until_ready(self, timeout_s: float = 60) -> None:
+    def wait_until_ready(self, timeout_s: float = _WAIT_S) -> None:
         """Wait until its health check reports that it is ready."""
         self.wait_until(lambda: self.is_ready, timeout_s, "ready")
 
@@ -64,13 +67,13 @@ class Service:
         whole = [line for line in self.output.splitlines(keepends=True) if line.endswith("\n") and line[0] == "{"]
         return [line for line in map(json.loads, whole) if line["event"] == event]
 
-    def wait_for(self, event: str, timeout_s: float = 60, count: int = 1) -> list[dict[str, Any]]:
+    def wait_for(self, event: str, timeout_s: float = _WAIT_S, count: int = 1) -> list[dict[str, Any]]:
         """Wait until that event was logged `count` times."""
         self.wait_until(lambda: len(self.lines(event)) >= count or not self.running, timeout_s, event)
         assert len(self.lines(event)) >= count, self.output
         return self.lines(event)
 
-    def wait_for_reason(self, event: str, timeout_s: float = 60) -> str:
+    def wait_for_reason(self, event: str, timeout_s: float = _WAIT_S) -> str:
         """Wait for that event, which must have been logged once; return its reason."""
         (line,) = self.wait_for(event, timeout_s)
         return str(line["reason"])
@@ -90,7 +93,7 @@ class Service:
         """Whether SIGSTOP has stopped it."""
         return Path(f"/proc/{self.pid}/stat").read_text().rpartition(") ")[2][0] == "T"
 
-    def wait_until_paused(self, timeout_s: float = 30) -> None:
+    def wait_until_paused(self, timeout_s: float = _WAIT_S) -> None:
         """Wait until SIGSTOP has stopped it, as after a failpoint."""
         self.wait_until(lambda: self.paused, timeout_s, "paused")
 
@@ -118,29 +121,29 @@ class Service:
         """Send SIGTERM, without waiting."""
         self._process.send_signal(signal.SIGTERM)
 
-    def wait(self, timeout_s: float = _END_S) -> int:
+    def wait(self, timeout_s: float = _WAIT_S) -> int:
         """Wait for its end; return the exit code."""
         try:
             return self._process.wait(timeout_s)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"still running after {timeout_s} s\n{self.output}") from None
 
-    def stop(self, timeout_s: float = _END_S) -> str:
+    def stop(self, timeout_s: float = _GRACE_S) -> str:
         """Send SIGTERM; it must exit with 0 and without a traceback. Return its output.
 
         A process handles signals from its first log line on, which a test on work that is done already may outrun.
         """
-        self.wait_until(lambda: "\n{" in f"\n{self.output}" or not self.running, 60, "in its log")
+        self.wait_until(lambda: "\n{" in f"\n{self.output}" or not self.running, _WAIT_S, "in its log")
         self.terminate()
         assert self.wait(timeout_s) == 0, self.output
         assert "Traceback" not in self.output, self.output
         return self.output
 
-    def wait_until_killed(self, timeout_s: float = 60) -> None:
+    def wait_until_killed(self, timeout_s: float = _WAIT_S) -> None:
         """Wait for its end by SIGKILL, as at a failpoint."""
         assert self.wait(timeout_s) == -signal.SIGKILL, self.output
 
-    def wait_for_failure(self, timeout_s: float = _END_S) -> str:
+    def wait_for_failure(self, timeout_s: float = _WAIT_S) -> str:
         """Return the reason in its only error line; it must exit with 1 and without a traceback."""
         assert self.wait(timeout_s) == 1, self.output
         assert "Traceback" not in self.output, self.output
@@ -156,7 +159,7 @@ class Service:
     def get(self, path: str) -> tuple[int, str]:
         """Return status and text of the answer of its HTTP server for metrics and health."""
         try:
-            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=10) as response:
+            with urllib.request.urlopen(f"http://{self.address}{path}", timeout=60) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

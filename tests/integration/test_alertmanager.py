@@ -27,7 +27,7 @@ def programs() -> None:
 def test_a_firing_alert_reaches_the_webhook(tmp_path: Path) -> None:
     """Prometheus finds Alertmanager where its settings name it, and the webhook receives the alert with its texts."""
     with webhook() as (url, received), Alerting(tmp_path, RULES, url):
-        message = received.get(timeout=GROUP_WAIT_S + 20)
+        message = received.get(timeout=GROUP_WAIT_S + 60)
     assert message["status"] == "firing"
     (alert,) = message["alerts"]
     assert alert["labels"] == {"alertname": "Proof", "severity": "critical"}
@@ -43,7 +43,7 @@ def test_a_receiver_with_and_without_a_webhook(tmp_path: Path, url: str, integra
     finally:
         servers.stop()
     checked = subprocess.run(
-        ["amtool", "check-config", servers.configuration], capture_output=True, text=True, timeout=30, check=True
+        ["amtool", "check-config", servers.configuration], capture_output=True, text=True, timeout=60, check=True
     )
     assert "1 receivers" in checked.stdout
     assert servers.configuration.read_text(encoding="utf-8").count("webhook_configs") == integrations

@@ -210,7 +210,7 @@ def test_after_a_killed_archiver(
         "connection.execute('UPDATE scored_payments SET model_version = id')\n"
         "os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.db")], check=False, timeout=30)
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.db")], check=False, timeout=60)
     assert main(["archive", "models"]) == 1
     assert "start the archiver" in capsys.readouterr().err
     with opened(url) as database:

@@ -48,7 +48,7 @@ def test_what_is_committed_is_archived_once(archive: Archive, surroundings: Surr
     with archive.archiver(METRICS_PORT="0") as first:
         archive.receive(stream, 100, first)
         first.wait_until_ready()
-        wait_until(lambda: metric(first, "fraudstream_archive_lag_records") == 0, 10, "no lag")
+        wait_until(lambda: metric(first, "fraudstream_archive_lag_records") == 0, 60, "no lag")
         assert metric(first, "fraudstream_archive_records_skipped_total") == 6
         assert metric(first, "fraudstream_archive_rows_total") == 408
         first.stop()
@@ -109,7 +109,7 @@ def test_a_repeated_record_is_one_row(sqlite: Archive, surroundings: Surrounding
     surroundings.send([record, record, other, record], "SCORED_TOPIC")
     with sqlite.archiver(METRICS_PORT="0") as service:
         service.wait_until_ready()
-        wait_until(lambda: metric(service, "fraudstream_archive_rows_there_total") == 2, 20, "two markers are found")
+        wait_until(lambda: metric(service, "fraudstream_archive_rows_there_total") == 2, 60, "two markers are found")
         assert sqlite.count() == 2
         service.stop()
 
@@ -129,7 +129,7 @@ def test_records_deleted_by_retention_are_logged(sqlite: Archive, surroundings: 
         for name in surroundings.topics:
             add_partitions(surroundings.bootstrap, name, PARTITIONS + 1)
         surroundings.send([scored(9, "2026-09-21T14:13:30.000Z", partition=PARTITIONS)], "SCORED_TOPIC")
-        wait_until(lambda: sqlite.count() == 40 + 20 + 11 + 1, 40, "the rest, and the new partition's rows")
+        wait_until(lambda: sqlite.count() == 40 + 20 + 11 + 1, 60, "the rest, and the new partition's rows")
         second.stop()
 
 
@@ -145,7 +145,7 @@ def test_a_re_created_topic_is_read_from_its_beginning(
     Stream(surroundings).write(count, stamp_ms=STAMP_MS + 1_000_000)
     with sqlite.archiver() as second:
         second.wait_for("topic recreated", count=PARTITIONS)
-        wait_until(lambda: sqlite.count() == 40 + count, 20, "both topics' rows")
+        wait_until(lambda: sqlite.count() == 40 + count, 60, "both topics' rows")
         assert "retention passed" not in second.stop()
 
 
@@ -166,7 +166,7 @@ def test_any_record_is_stored_or_skipped(archive: Archive, payments: list[Record
 def test_schema_is_that_of_the_migrations(archive: Archive) -> None:
     """The code writes the schema of Alembic's migrations, created once even if two archivers start together."""
     with archive.archiver() as first, archive.archiver() as second:
-        wait_until(lambda: first.is_ready and second.is_ready, 30, "ready")
+        wait_until(lambda: first.is_ready and second.is_ready, 60, "ready")
         made = [line for service in (first, second) for line in service.lines("schema upgraded")]
         assert [line["version"] for line in made] == ["0003"]
         assert "Traceback" not in first.stop() + second.stop()
@@ -222,7 +222,7 @@ def test_a_password_is_waited_for_and_never_logged(
     with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as wrong:
         (line, *_) = wrong.wait_for("waiting for the database")
         assert "password authentication failed" in line["reason"]
-        wait_until(lambda: "password authentication failed" in wrong.heartbeat, 10, "its health check shows the reason")
+        wait_until(lambda: "password authentication failed" in wrong.heartbeat, 60, "its health check shows the reason")
         assert "wr0ng" not in wrong.output + wrong.heartbeat
         wrong.stop()
     file.write_text(archive.url + "\n", encoding="utf-8")
@@ -241,7 +241,7 @@ def test_old_rows_are_deleted(archive: Archive, surroundings: Surroundings) -> N
     days = ["2020-01-01T00:00:00.000Z"] * 6_000 + ["2999-01-01T00:00:00.000Z"] * 10
     surroundings.send([scored(number, day, partition=0) for number, day in enumerate(days)], "SCORED_TOPIC")
     with archive.archiver() as first:
-        wait_until(lambda: archive.count() == 6_010, 20, "all rows are there")
+        wait_until(lambda: archive.count() == 6_010, 60, "all rows are there")
         assert archive.query("SELECT COUNT(*) FROM scored_payments WHERE scored_at > '2900-01-01'") == [(0,)]
         first.stop()
     with archive.archiver(ARCHIVE_RETENTION_DAYS="30") as second:

@@ -20,7 +20,7 @@ async def _produce(bootstrap: str, topic: str, value: bytes) -> None:
 async def _consume(bootstrap: str, topic: str, count: int) -> list[bytes | None]:
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest") as consumer:
         consumer.assign([TopicPartition(topic, 0)])
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             return [(await consumer.getone()).value for _ in range(count)]
 
 

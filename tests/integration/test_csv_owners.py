@@ -33,7 +33,7 @@ def _refused(stack: Surroundings, owner: str) -> None:
     """Check that a scorer of `stack` ends with one line that names the owner's cluster, and changes nothing."""
     before = _stored(stack)
     with stack.scorer() as scorer:
-        reason = scorer.wait_for_failure(30)
+        reason = scorer.wait_for_failure()
         assert reason.startswith(f"CSV_PATH: {stack.csv} is in use by a running scorer")
         assert owner in reason
     assert _stored(stack) == before

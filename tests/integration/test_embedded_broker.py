@@ -14,7 +14,7 @@ from fraudstream.kafka.group_requests import Membership
 from fraudstream.runtime.settings import KafkaSettings
 
 _TOPIC = "payments"
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 60.0
 _MOST_RECORDS = 1_000
 _BEGUN_MS = 20
 """Time after which a fetch waits at the broker."""

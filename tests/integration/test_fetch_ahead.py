@@ -15,7 +15,7 @@ from tests.integration.topic import create
 
 pytestmark = pytest.mark.kafka4
 _PARTITIONS = 3
-_TIMEOUT_S = 20.0
+_TIMEOUT_S = 60.0
 _MOST_RECORDS = 1_000
 
 

@@ -70,7 +70,7 @@ def test_a_previous_topic_is_known_where_the_present_one_holds_no_record(
         (line,) = scorer.wait_for("topic recreated")
         assert line["position"] == 0
         expected = len(committed_records(surroundings.bootstrap, surroundings.topics[0]))
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == expected, 30, "the present topic is scored")
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == expected, 60, "the present topic is scored")
         scorer.wait_until_ready()
         scorer.stop()
     words = [f"each of {expected} records appears", f"{count} scored records"] if expected else ["Nothing to verify"]
@@ -120,7 +120,7 @@ def test_the_archive_of_a_re_created_scored_topic(surroundings: Surroundings, sq
     with sqlite.archiver() as second:
         (line,) = second.wait_for("topic recreated")
         assert line["begins_at"] == 0
-        wait_until(lambda: sqlite.count() == 4 + 3 + 5, 20, "both topics' rows")
+        wait_until(lambda: sqlite.count() == 4 + 3 + 5, 60, "both topics' rows")
 
 
 def test_model_compare_counts_payments(surroundings: Surroundings) -> None:
@@ -211,6 +211,6 @@ def test_records_deleted_up_to_the_end(surroundings: Surroundings) -> None:
     tools.succeed(surroundings, "verify")
     _in_transactions(7)(surroundings)
     with surroundings.scorer() as scorer:
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == 27, 30, "the new payments are scored")
+        wait_until(lambda: len(csv_rows(surroundings.csv)) == 27, 60, "the new payments are scored")
         scorer.wait_until_ready()
     tools.assert_well(surroundings, "each of 7 records")

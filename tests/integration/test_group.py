@@ -27,7 +27,7 @@ def _wait_for_health(scorer: Service, *words: str) -> str:
         return all(word in state for word in words)
 
     try:
-        scorer.wait_until(found, 40, f"health names {words}")
+        scorer.wait_until(found, 60, f"health names {words}")
     except AssertionError as error:
         error.add_note(state)
         raise

@@ -48,4 +48,4 @@ def _assert_healthy_unless_paused(service: str, server: Process, address: str) -
     server.pause()
     assert not _is_healthy(service, address, timeout_s=1)
     server.resume()
-    wait_until(lambda: _is_healthy(service, address), 15, "healthy again")
+    wait_until(lambda: _is_healthy(service, address), 60, "healthy again")

@@ -70,7 +70,7 @@ def port(dashboard: Dashboard, server: str) -> int:
 
 def ask(number: int, path: str, headers: Mapping[str, str]) -> http.client.HTTPResponse:
     """Return the answer, without reading the body of an event stream."""
-    with closing(http.client.HTTPConnection("127.0.0.1", number, timeout=10)) as connection:
+    with closing(http.client.HTTPConnection("127.0.0.1", number, timeout=60)) as connection:
         connection.request("GET", path, headers=headers)
         response = connection.getresponse()
         if response.getheader("Content-Type") != "text/event-stream":
@@ -80,7 +80,7 @@ def ask(number: int, path: str, headers: Mapping[str, str]) -> http.client.HTTPR
 
 def send(number: int, data: bytes) -> bytes:
     """Return the complete answer to these bytes."""
-    with socket.create_connection(("127.0.0.1", number), timeout=20) as connection:
+    with socket.create_connection(("127.0.0.1", number), timeout=60) as connection:
         got = b""
         with suppress(ConnectionError):
             connection.sendall(data)
@@ -140,7 +140,7 @@ def test_random_requests(dashboard: Dashboard, server: str) -> None:
     rng, number = random.Random(14), port(dashboard, server)
     before_mb = resident_mb(dashboard.service.pid)
     for _ in range(RANDOM_REQUESTS):
-        with socket.create_connection(("127.0.0.1", number), timeout=20) as connection, suppress(ConnectionError):
+        with socket.create_connection(("127.0.0.1", number), timeout=60) as connection, suppress(ConnectionError):
             connection.sendall(damaged(rng))
             if rng.random() < 0.1:
                 connection.shutdown(socket.SHUT_WR)

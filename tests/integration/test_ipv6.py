@@ -48,10 +48,10 @@ def test_kafka_page_and_metrics_by_ipv6(make_cluster: MakeCluster, names: Names,
         with Dashboard(surroundings, [archiver], DASHBOARD_HOST="::") as dashboard:
             six = dashboard.url.replace("127.0.0.1", "[::1]")
             wait_until(
-                lambda: [one["state"] for one in snapshot(six)["replicas"]] == ["ready"], 30, "the archiver is shown"
+                lambda: [one["state"] for one in snapshot(six)["replicas"]] == ["ready"], 60, "the archiver is shown"
             )
             for url in (dashboard.url, six):
-                wait_until(lambda: snapshot(url)["kafka"]["state"] == "reading", 30, "the page reads")  # noqa: B023
+                wait_until(lambda: snapshot(url)["kafka"]["state"] == "reading", 60, "the page reads")  # noqa: B023
     port.release()
 
 
@@ -85,7 +85,7 @@ def test_a_name_with_addresses_of_both_families_is_one_replica(
             done = asyncio.Event()
             scraper = Scraper([Address("localhost", port.number)], replicas, done.set)
             running = asyncio.ensure_future(scraper.run())
-            await asyncio.wait_for(done.wait(), 20)
+            await asyncio.wait_for(done.wait(), 60)
             running.cancel()
 
     asyncio.run(asked_once())
@@ -97,6 +97,6 @@ def test_the_page_at_ipv6_alone(names: Names, tmp_path: Path) -> None:
     """::1 does not answer at 127.0.0.1."""
     with Dashboard(Surroundings("127.0.0.1:1", names, tmp_path), DASHBOARD_HOST="::1") as dashboard:
         with pytest.raises(OSError, match="refused"):
-            urllib.request.urlopen(dashboard.url, timeout=5)  # noqa: S310 - our own http URL
+            urllib.request.urlopen(dashboard.url, timeout=60)  # noqa: S310 - our own http URL
         assert snapshot(dashboard.url.replace("127.0.0.1", "[::1]"))["kafka"]["state"] == "connecting"
         assert dashboard.service.wait_for("dashboard ready")[0]["url"].startswith("http://[::1]:")

@@ -16,7 +16,7 @@ def test_a_scorer_counts_what_it_did(surroundings: Surroundings) -> None:
         surroundings.send_payments(400)
         surroundings.send([Message(b"{"), Message(None), Message(payment(1)[:-1] + b',"amount":-1}')])
         surroundings.wait_until_committed()
-        wait_until(lambda: scorer.get("/readyz")[0] == 200, 20, "ready")
+        wait_until(lambda: scorer.get("/readyz")[0] == 200, 60, "ready")
         text = scorer.get("/metrics")[1]
         found = reading(text)
         assert found.handled == 403
@@ -24,25 +24,25 @@ def test_a_scorer_counts_what_it_did(surroundings: Surroundings) -> None:
             assert f'fraudstream_dead_letters_total{{reason="{reason}"}} 1.0' in text
         assert found.ages[float("inf")] == 400
         assert found.partitions == dict.fromkeys(range(4), True)
-        wait_until(lambda: metrics(scorer).lags == dict.fromkeys(range(4), 0), 20, "no lag, after transactions too")
+        wait_until(lambda: metrics(scorer).lags == dict.fromkeys(range(4), 0), 60, "no lag, after transactions too")
         assert found.models == [("champion", surroundings.model.version, "test")]
-        wait_until(lambda: _logged(scorer) == 403, 30, "each message has a line, or is counted in one")
+        wait_until(lambda: _logged(scorer) == 403, 60, "each message has a line, or is counted in one")
 
 
 def test_health_names_the_problem(surroundings: Surroundings, tmp_path: Path) -> None:
     """With a CSV that can't be locked, the scorer is alive, not ready, with the reason; the lag grows until then."""
     with surroundings.assigned_scorer(METRICS_PORT="0") as scorer:
-        wait_until(lambda: scorer.get("/readyz")[0] == 200, 20, "ready")
+        wait_until(lambda: scorer.get("/readyz")[0] == 200, 60, "ready")
         surroundings.csv.parent.rename(tmp_path / "elsewhere")
         surroundings.send_payments(200)
-        wait_until(lambda: scorer.get("/readyz")[0] == 503, 30, "not ready")
+        wait_until(lambda: scorer.get("/readyz")[0] == 503, 60, "not ready")
         assert "outputs" in json.loads(scorer.get("/readyz")[1])["status"]
         assert scorer.get("/healthz")[0] == 200
-        wait_until(lambda: sum(metrics(scorer).lags.values()) > 0, 30, "lag is seen")
+        wait_until(lambda: sum(metrics(scorer).lags.values()) > 0, 60, "lag is seen")
         (tmp_path / "elsewhere").rename(surroundings.csv.parent)
         surroundings.wait_until_committed()
-        wait_until(lambda: scorer.get("/readyz")[0] == 200, 30, "ready again")
-        wait_until(lambda: sum(metrics(scorer).lags.values()) == 0, 30, "no lag")
+        wait_until(lambda: scorer.get("/readyz")[0] == 200, 60, "ready again")
+        wait_until(lambda: sum(metrics(scorer).lags.values()) == 0, 60, "no lag")
         assert "fraudstream_producers_replaced_total" in scorer.get("/metrics")[1]
 
 
@@ -55,7 +55,7 @@ def test_a_producer_without_kafka_is_alive_and_not_ready(make_cluster: MakeClust
     cluster.broker.pause()
     with Service(tmp_path, "producer", settings) as producer:
         producer.wait_for("metrics")
-        wait_until(lambda: producer.get("/readyz")[0] == 503, 20, "not ready")
+        wait_until(lambda: producer.get("/readyz")[0] == 503, 60, "not ready")
         assert "Kafka" in json.loads(producer.get("/readyz")[1])["status"]
         cluster.broker.resume()
         wait_until(lambda: metrics(producer).handled > 50, 60, "payments sent")

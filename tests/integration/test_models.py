@@ -139,13 +139,13 @@ def test_refused_while_running(surroundings: Surroundings) -> None:
         assert "not the file that its manifest describes" in scorer.wait_for_reason("model refused")
         surroundings.send_and_wait(400)
         wait_until(
-            lambda: heartbeat.read_text().startswith("ready; model refused"), 20, "its health check shows the reason"
+            lambda: heartbeat.read_text().startswith("ready; model refused"), 60, "its health check shows the reason"
         )
         assert unhealthy(heartbeat) is None
         assert {row["model_version"] for rows in csv_rows(surroundings.csv).values() for row in rows} == {first.version}
         kept.write_bytes(content)
         scorer.wait_for("model swapped")
-        wait_until(lambda: heartbeat.read_text() == "ready", 20, "its health check has no remark")
+        wait_until(lambda: heartbeat.read_text() == "ready", 60, "its health check has no remark")
     assert surroundings.assert_each_once() == 400
 
 

@@ -63,8 +63,8 @@ def test_card_payments_from_topic_to_page(cards: Surroundings) -> None:
     archive = Archive(cards, "sqlite:///outputs/payments.db")
     with cards.ready_scorer() as scorer, archive.archiver() as archiver, Dashboard(cards) as page:
         cards.wait_until_drained()
-        archiver.wait_until(lambda: archive.count() == SCORED, 30, "archived")
-        page.service.wait_until(lambda: len(snapshot(page.url)["dead_letters"]) == DEAD, 30, "on the page")
+        archiver.wait_until(lambda: archive.count() == SCORED, 60, "archived")
+        page.service.wait_until(lambda: len(snapshot(page.url)["dead_letters"]) == DEAD, 60, "on the page")
         shown = snapshot(page.url)
         scorer.stop()
         archiver.stop()
@@ -120,5 +120,5 @@ def test_a_schema_with_an_error(cards: Surroundings) -> None:
     file.write_text((CARDS / "payment.toml").read_text().replace('type = "category"', 'type = "kategory"', 1))
     for module in ("scorer", "producer", "archiver", "dashboard", "trainer"):
         with cards.service(module, PAYMENT_SCHEMA=str(file)) as service:
-            reason = service.wait_for_failure(60)
+            reason = service.wait_for_failure()
         assert re.search(r"wrong\.toml, line \d+, fields\.currency\.type", reason), reason

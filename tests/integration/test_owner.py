@@ -87,7 +87,7 @@ def test_a_stable_read_waits_for_an_open_transaction(surroundings: Surroundings)
             done, _ = await asyncio.wait({stable}, timeout=0.5)
             assert not done
             await producer.commit_transaction()
-            assert await asyncio.wait_for(stable, 10) == {0: CommittedOffset(7, "mine")}
+            assert await asyncio.wait_for(stable, 30) == {0: CommittedOffset(7, "mine")}
 
     _run(surroundings, work)
 
@@ -108,7 +108,7 @@ def test_a_start_does_not_wait_for_transactions_where_there_are_offsets(surround
         ) as producer:
             await producer.begin_transaction()
             await producer.send_offsets_to_transaction({TopicPartition(topic, 0): 7}, group)
-            assert await asyncio.wait_for(start(), 10) == {}
+            assert await asyncio.wait_for(start(), 30) == {}
             await producer.commit_transaction()
         assert await requests.committed([0]) == {0: CommittedOffset(7, "")}
 
@@ -127,7 +127,7 @@ def test_a_fence_ends_a_transaction_and_its_producer(surroundings: Surroundings)
         await producer.send_and_wait(topic, b"never to be read", partition=0)
         await producer.send_offsets_to_transaction({TopicPartition(topic, 0): 7}, group)
         await requests.fence(f"{group}-x", LONG_MS)
-        assert await asyncio.wait_for(requests.committed([0]), 10) == {0: CommittedOffset(None, "")}
+        assert await asyncio.wait_for(requests.committed([0]), 30) == {0: CommittedOffset(None, "")}
         with pytest.raises(ProducerFenced):
             await producer.commit_transaction()
         await producer.stop()

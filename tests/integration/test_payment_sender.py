@@ -61,7 +61,7 @@ def _messages(first: int, count: int) -> list[KeyedMessage]:
 
 
 async def _put(sender: PaymentSender, messages: list[KeyedMessage]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not await sender.has_room(1):
             pass
     sender.put(messages)
@@ -88,7 +88,7 @@ async def _send_all(bootstrap: str, topic: str, break_it: Break | None, log: Mag
             if first == COUNT // 2 and break_it:
                 await break_it(sender._producer._producer)
             await asyncio.sleep(0)
-        assert await sender.flush(20) == 0
+        assert await sender.flush(60) == 0
     gc.collect()
     await asyncio.sleep(0)
     assert errors == []
@@ -137,7 +137,7 @@ def test_never_accepted(kafka_bootstrap: str, names: Names) -> None:
             assert reason == log.error.call_args.kwargs["reason"]
             assert f"{topic} refuses records (MESSAGE_SIZE_TOO_LARGE): max.message.bytes=1048588" in str(reason)
             await asyncio.to_thread(alter_config, kafka_bootstrap, topic, {"max.message.bytes": str(4 << 20)})
-            assert await sender.flush(20) == 0
+            assert await sender.flush(60) == 0
             assert sender.refused is None
 
     asyncio.run(scenario())

@@ -59,7 +59,7 @@ def _run(server: Postgres, role: str, password: str) -> subprocess.CompletedProc
     command = ["psql", "-v", "ON_ERROR_STOP=1", "--no-psqlrc", server.address(DATABASE)]
     environment = {"PATH": os.environ["PATH"], "ARCHIVE_ROLE": role, "POSTGRES_PASSWORD": password}
     return subprocess.run(
-        [*command, "-f", str(SCRIPT)], env=environment, capture_output=True, text=True, check=False, timeout=30
+        [*command, "-f", str(SCRIPT)], env=environment, capture_output=True, text=True, check=False, timeout=60
     )
 
 

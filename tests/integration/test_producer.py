@@ -28,7 +28,7 @@ UNAVAILABLE = "Kafka is unavailable: waiting, nothing is lost"
 def run_producer(surroundings: Surroundings, **settings: str) -> Service:
     """Run a producer until it has sent all, and exits with 0."""
     with surroundings.service("producer", **settings) as service:
-        assert service.wait(30) == 0, service.output
+        assert service.wait() == 0, service.output
     return service
 
 
@@ -44,7 +44,7 @@ def ids(surroundings: Surroundings) -> Counter[int]:
 
 def wait_until_sent(service: Service, count: int) -> None:
     """Wait until the producer has counted at least `count` payments as delivered."""
-    wait_until(lambda: reading(service.get("/metrics")[1]).handled >= count, 30, f"{count} payments")
+    wait_until(lambda: reading(service.get("/metrics")[1]).handled >= count, 60, f"{count} payments")
 
 
 def test_limit(surroundings: Surroundings) -> None:
@@ -130,14 +130,14 @@ def test_without_a_history(surroundings: Surroundings) -> None:
     """The error names the settings that repair it."""
     settings = {"PAYMENT_SCHEMA": str(ROOT / "examples/cards/payment.toml"), "TRAINING_DATA": "none.csv"}
     with surroundings.service("producer", **settings) as service:
-        assert "set TRAINING_DATA to a history of its payments, or PAYMENTS_FILE" in service.wait_for_failure(25)
+        assert "set TRAINING_DATA to a history of its payments, or PAYMENTS_FILE" in service.wait_for_failure()
 
 
 def test_stopped(surroundings: Surroundings) -> None:
     """On SIGTERM all payments made are delivered, as many as the log reports, with exit code 0."""
     with surroundings.service("producer", PAYMENTS_PER_SECOND="20000", METRICS_PORT="0") as service:
         wait_until_sent(service, 20_000)
-        service.stop(10)
+        service.stop()
     assert service.heartbeat == "ready"
     found = ids(surroundings)
     assert len(found) == found.total() == service.lines("all sent")[0]["payments"] >= 20_000
@@ -146,7 +146,7 @@ def test_stopped(surroundings: Surroundings) -> None:
 def test_no_topic(surroundings: Surroundings, names: Names) -> None:
     """One line has the command that creates the topic."""
     with surroundings.service("producer", INPUT_TOPIC=names("none")) as service:
-        assert "fraudstream topics" in service.wait_for_failure(25)
+        assert "fraudstream topics" in service.wait_for_failure()
 
 
 @pytest.mark.parametrize("end", [lambda broker: broker.terminate(), lambda broker: broker.kill()], ids=["TERM", "KILL"])
@@ -159,7 +159,7 @@ def test_broker_restarted(own: Surroundings, own_cluster: Cluster, end: Callable
         end(own_cluster.broker)
         service.wait_for(UNAVAILABLE)
         own_cluster.broker.start()
-        assert service.wait(60) == 0, service.output
+        assert service.wait() == 0, service.output
     records = sent(own)
     assert len({record.key for record in records}) == limit
     assert len(service.lines(UNAVAILABLE)) == 1
@@ -177,7 +177,7 @@ def test_broker_not_up_yet(own: Surroundings, own_cluster: Cluster) -> None:
     with own.service("producer", PAYMENTS_PER_SECOND="1000", PAYMENT_LIMIT="500") as service:
         service.wait_for("waiting for Kafka")
         own_cluster.broker.start()
-        assert service.wait(40) == 0, service.output
+        assert service.wait() == 0, service.output
     assert len(ids(own)) == 500
     assert "Unclosed" not in service.output
 
@@ -188,9 +188,9 @@ def test_stopped_while_the_broker_is_unavailable(own: Surroundings, own_cluster:
         wait_until_sent(service, 1_000)
         own_cluster.broker.pause()
         service.wait_for(UNAVAILABLE)
-        wait_until(lambda: service.heartbeat == "Kafka unavailable", 5, "its heartbeat shows the state")
+        wait_until(lambda: service.heartbeat == "Kafka unavailable", 60, "its heartbeat shows the state")
         service.terminate()
-        assert "could not be delivered" in service.wait_for_failure(15)
+        assert "could not be delivered" in service.wait_for_failure()
 
 
 def test_a_topic_with_a_small_limit(surroundings: Surroundings) -> None:
@@ -215,9 +215,9 @@ def test_a_topic_that_refuses_payments(surroundings: Surroundings) -> None:
             f"--entity-name {surroundings.topics[0]} --alter --add-config message.timestamp.before.max.ms="
             in line["reason"]
         )
-        wait_until(lambda: service.heartbeat == line["reason"], 10, "its health check shows the reason")
+        wait_until(lambda: service.heartbeat == line["reason"], 60, "its health check shows the reason")
         alter_config(surroundings.bootstrap, topic, {"message.timestamp.before.max.ms": "36000000"})
-        assert service.wait(40) == 0, service.output
+        assert service.wait() == 0, service.output
     assert len(ids(surroundings)) == 5_000
     assert len(service.lines("payments refused")) == len(service.lines("payments accepted again")) == 1
     assert not service.lines(UNAVAILABLE)

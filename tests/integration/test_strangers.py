@@ -27,7 +27,7 @@ GARBAGE = (
 def connect(dashboard: Dashboard, request: bytes) -> socket.socket:
     """Open a connection and send this request."""
     host, port = dashboard.url.removeprefix("http://").split(":")
-    stranger = socket.create_connection((host, int(port)), timeout=5)
+    stranger = socket.create_connection((host, int(port)), timeout=60)
     stranger.sendall(request)
     return stranger
 
@@ -41,7 +41,7 @@ def reset(stranger: socket.socket) -> None:
 def assert_well(dashboard: Dashboard) -> None:
     """Assert that the dashboard answers, without a log line about these connections."""
     assert snapshot(dashboard.url)["kafka"]["state"] == "connecting"
-    with urllib.request.urlopen(dashboard.url, timeout=5) as answer:  # noqa: S310 - our own http URL
+    with urllib.request.urlopen(dashboard.url, timeout=60) as answer:  # noqa: S310 - our own http URL
         assert answer.status == 200
     for sign in ("Traceback", "KeyError", '"level": "error"'):
         assert sign not in dashboard.service.output
@@ -60,7 +60,7 @@ def test_a_dashboard_that_was_frozen_finds_its_connections_reset(names: Names, t
             reset(page)
         dashboard.service.resume()
         assert_well(dashboard)
-        wait_until(lambda: "waiting for Kafka" in dashboard.service.output, 30, "the log is written")
+        wait_until(lambda: "waiting for Kafka" in dashboard.service.output, 60, "the log is written")
         assert_well(dashboard)
 
 

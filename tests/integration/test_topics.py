@@ -75,7 +75,7 @@ def test_at_the_same_time(unprepared: Surroundings) -> None:
     runs = [unprepared.service("cli", "topics", TOPIC_PARTITIONS=count) for count in ("2", "6", "2", "6")]
     for run in runs:
         with run:
-            assert run.wait(40) == 0, run.output
+            assert run.wait() == 0, run.output
     assert partition_counts(unprepared.bootstrap, unprepared.topics) == [6, 6, 6]
 
 
@@ -93,7 +93,7 @@ def test_waits_for_the_broker(own_cluster: Cluster, names: Names, tmp_path: Path
     with own.service("cli", "topics") as service:
         (line,) = service.wait_for("waiting for Kafka")
         own_cluster.broker.start()
-        assert service.wait(30) == 0, service.output
+        assert service.wait() == 0, service.output
     assert line["bootstrap"] == own_cluster.bootstrap
     lines = service.lines("waiting for Kafka")
     for before, after in pairwise(lines):  # no more than one in 10 s, unless the state changes
@@ -107,4 +107,4 @@ def test_stopped_while_waiting(names: Names, tmp_path: Path) -> None:
     """On SIGTERM the command ends promptly, without an error."""
     with Surroundings("127.0.0.1:1", names, tmp_path).service("cli", "topics") as service:
         service.wait_for("waiting for Kafka")
-        service.stop(3)
+        service.stop()

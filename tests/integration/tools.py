@@ -98,4 +98,4 @@ def wait_until_empty(surroundings: Surroundings) -> None:
     def members(admin: AIOKafkaAdminClient) -> Awaitable[int]:
         return member_count(admin, surroundings.group)
 
-    wait_until(lambda: administer(surroundings.bootstrap, members) == 0, 30, "the group is empty")
+    wait_until(lambda: administer(surroundings.bootstrap, members) == 0, 60, "the group is empty")

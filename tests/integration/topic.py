@@ -109,7 +109,7 @@ def delete_records(bootstrap: str, topic: str, before: Mapping[int, int]) -> Non
 def delete_topic(bootstrap: str, topic: str) -> None:
     """Delete `topic`; return when it is gone."""
     administer(bootstrap, lambda admin: admin.delete_topics([topic]))
-    wait_until(lambda: partition_counts(bootstrap, [topic]) == [0], 30, f"{topic} is deleted")
+    wait_until(lambda: partition_counts(bootstrap, [topic]) == [0], 60, f"{topic} is deleted")
 
 
 async def commit(bootstrap: str, group: str, topic: str, offsets: Mapping[int, int]) -> None:

@@ -52,10 +52,10 @@ def test_no_numbers(text: str) -> None:
 @pytest.mark.parametrize("text", ["9" * (1 << 20) + "x", "." + "9" * (1 << 20) + "x", "1e" + "9" * (1 << 20) + "x"])
 def test_a_long_cell_takes_a_linear_time(text: str) -> None:
     """A cell of a megabyte of digits that is not a number takes a linear time."""
-    began_s = time.monotonic()
+    began_s = time.process_time()
     assert number(text, whole=False) is None
     assert number(text, whole=True) is None
-    assert time.monotonic() - began_s < 2
+    assert time.process_time() - began_s < 2
 
 
 def test_booleans_are_not_decimals() -> None:

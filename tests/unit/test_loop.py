@@ -57,7 +57,7 @@ def _run(folder: Path, sender: FakeSender, source: Endless, *, limit: int | None
             stop.set()
         heartbeat = Heartbeat(folder / "heartbeat")
         loop = make_payments(source, sender, pace=Pace(1e6, 0.0), limit=limit, heartbeat=heartbeat, stop=stop)
-        return await asyncio.wait_for(loop, 10)
+        return await asyncio.wait_for(loop, 60)
 
     return asyncio.run(scenario())
 

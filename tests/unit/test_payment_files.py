@@ -155,12 +155,12 @@ def test_a_line_that_is_too_long_is_one_line(tmp_path: Path, filler: bytes, end:
 @pytest.mark.parametrize("delimiter", [",", ";"])
 def test_a_long_cell_takes_a_linear_time(tmp_path: Path, delimiter: str, cell: str) -> None:
     """The cell has any content, in the header or in a row."""
-    began_s = time.monotonic()
+    began_s = time.process_time()
     row = delimiter.join(["7", f'"{cell}"', *GOOD[2:]]).encode()
     assert found(tmp_path / "some.csv", header(delimiter.encode()) + row).accounts_for(3, 2)
     with pytest.raises(PaymentFileError):
         found(tmp_path / "some.csv", f"{cell}\n".encode())
-    assert time.monotonic() - began_s < 4
+    assert time.process_time() - began_s < 4
 
 
 def test_long_lines_are_not_held_in_memory() -> None:

@@ -114,7 +114,7 @@ def _run(scenario: Callable[[Scene], Coroutine[Any, Any, None]], partitions: int
         topic = Topic(partitions)
         scene = Scene(topic, await topic.start(asyncio.Event()))
         scene.sender.open()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await scenario(scene)
         await scene.sender.close()
         return scene

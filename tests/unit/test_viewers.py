@@ -22,7 +22,7 @@ def board() -> Board:
 
 async def ids(events: AsyncGenerator[bytes, None]) -> tuple[str, list[str]]:
     """Return the next event's name, and the ids of its flagged payments."""
-    name, data = (await asyncio.wait_for(anext(events), 5)).decode().split("\n", 1)
+    name, data = (await asyncio.wait_for(anext(events), 60)).decode().split("\n", 1)
     event = json.loads(data.removeprefix("data: "))
     return name.removeprefix("event: "), [payment["id"] for payment in event["flagged"]]
 

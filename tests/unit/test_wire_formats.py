@@ -279,6 +279,6 @@ def test_any_bytes(value: bytes) -> None:
 )
 def test_a_large_value_takes_a_bounded_time(value: bytes) -> None:
     """1 MiB, Kafka's default limit, takes a fraction of a second."""
-    began_s = time.monotonic()
+    began_s = time.process_time()
     decode(value)
-    assert time.monotonic() - began_s < SLOWEST_S
+    assert time.process_time() - began_s < SLOWEST_S

@@ -39,7 +39,7 @@ def run(path: str, *arguments: str, data: str = "", cwd: Path = ROOT) -> subproc
         capture_output=True,
         text=True,
         check=False,
-        timeout=20,
+        timeout=60,
     )
 
 
@@ -75,9 +75,9 @@ def test_a_link(path: str, tmp_path: Path) -> None:
 def test_a_terminal(path: str) -> None:
     """On a terminal, the container gets one; with a redirected output it does not."""
     terminal, end = pty.openpty()
-    subprocess.run([SCRIPT, "verify"], env={"PATH": path}, stdin=end, stdout=end, check=False, timeout=20)
+    subprocess.run([SCRIPT, "verify"], env={"PATH": path}, stdin=end, stdout=end, check=False, timeout=60)
     redirected = subprocess.run(
-        [SCRIPT, "verify"], env={"PATH": path}, stdin=end, stdout=subprocess.PIPE, check=False, timeout=20
+        [SCRIPT, "verify"], env={"PATH": path}, stdin=end, stdout=subprocess.PIPE, check=False, timeout=60
     )
     shown = os.read(terminal, 10_000)
     os.close(terminal)
@@ -99,7 +99,7 @@ def test_without_docker(tmp_path: Path) -> None:
 def test_it_is_portable() -> None:
     """The script is executable and valid, and no Python module has its name."""
     assert os.access(SCRIPT, os.X_OK)
-    subprocess.run(["sh", "-n", SCRIPT], check=True, timeout=20)
+    subprocess.run(["sh", "-n", SCRIPT], check=True, timeout=60)
     import fraudstream
 
     assert Path(str(fraudstream.__file__)).parent == ROOT / "shared/src/fraudstream"

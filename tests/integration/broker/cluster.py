@@ -81,7 +81,7 @@ class Cluster(Servers):
             process.launch()
         for process in self._processes:
             process.wait_ready()
-        wait_until(self._all_know_all, timeout_s=30, what="every broker knows all the others")
+        wait_until(self._all_know_all, timeout_s=60, what="every broker knows all the others")
 
     def stop(self) -> None:
         """Kill every process and delete the data."""
@@ -127,8 +127,8 @@ class Cluster(Servers):
             "transaction.state.log.replication.factor": replicas,
             "transaction.state.log.min.isr": "1",
             "controlled.shutdown.max.retries": "1",
-            # retention would run 30 s after the start, and delete records with old timestamps
-            "log.initial.task.delay.ms": "3600000",
+            # retention would run 30 s after the start, and delete records with old timestamps: not before the tests end
+            "log.initial.task.delay.ms": str(7 * 24 * 3_600_000),
         }
         return self._process(
             f"kafka-{index}", "kafka.Kafka", {**defaults, **properties}, lambda: index in live_brokers(port)

@@ -26,7 +26,7 @@ from tests.integration.broker.kraft import LISTENER as CONTROLLER
 from tests.integration.broker.line import Line, kafka_line
 from tests.integration.broker.ports import Port
 
-_TIMEOUT_S = 20
+_TIMEOUT_S = 60
 T = TypeVar("T")
 _AUTHORIZER = {
     Line.ZOOKEEPER: "kafka.security.authorizer.AclAuthorizer",
