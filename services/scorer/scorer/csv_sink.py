@@ -17,7 +17,8 @@ from fraudstream.cell_text import split_cells
 from fraudstream.csv_file.file import CsvFile, tail
 from fraudstream.csv_file.journal import Mark, State
 from fraudstream.csv_file.layout import Layout, StoredRow, stored_row
-from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.lock import PATIENCE_S, lock_of
+from fraudstream.csv_file.paths import rotated
 from fraudstream.csv_file.protocol import Batch, Holding, Identity
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.offsets import Decided
@@ -25,7 +26,6 @@ from fraudstream.runtime.failpoints import armed, failpoint
 from fraudstream.runtime.regular_files import open_trusted
 from scorer.filesystem import doubtful, prove_lock
 
-_PATIENCE_S = 10.0
 _REFUSED = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
 
 
@@ -39,12 +39,12 @@ class CsvSink:
         layout: Layout,
         *,
         rotate_bytes: int | None = None,
-        patience_s: float = _PATIENCE_S,
+        patience_s: float = PATIENCE_S,
         waited: Callable[[float], object] = lambda _: None,
     ) -> None:
         """Call `waited` with the seconds that each acquisition of the lock takes."""
         self._file = CsvFile(path, identity, layout)
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s, waited)
+        self._lock = lock_of(path, patience_s, waited)
         self._rotate_bytes = rotate_bytes
 
     def prove(self) -> None:
@@ -166,7 +166,7 @@ class CsvSink:
         return Holding(token=mark.token, decided=decided, rows=self._rows(state, partition, mark))
 
     def _rows(self, state: State, partition: int, mark: Mark) -> dict[int, StoredRow]:
-        path = self._file.path if mark.generation == state.generation else self._file.rotated(mark.generation)
+        path = self._file.path if mark.generation == state.generation else rotated(self._file.path, mark.generation)
         if mark.end <= mark.start or not path.exists():
             return {}
         with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:

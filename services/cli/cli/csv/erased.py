@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from fraudstream.csv_file.paths import beside
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.runtime.regular_files import open_regular, replace_regular, sync_folder
 
@@ -34,7 +35,7 @@ class ErasedPlaces:
     """The list beside the CSV at `path`, for one cluster and topic; the caller of `add` holds the CSV's lock."""
 
     def __init__(self, path: Path, cluster: str, topic: str) -> None:
-        self.path = path.with_name(f".{path.name}.erased")
+        self.path = beside(path, "erased")
         self._source = (cluster, topic)
 
     def read(self) -> frozenset[ErasedPlace]:

@@ -1,7 +1,6 @@
 """The whole CSV, read by partition in order: rotated files, files renamed as damaged, and the live file."""
 
 import os
-import re
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from fraudstream.csv_file.layout import Layout
+from fraudstream.csv_file.paths import damaged_files, rotated_files
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.runtime.regular_files import open_trusted
 
@@ -148,25 +148,6 @@ class CsvSnapshot:
 def files(path: Path) -> list[Path]:
     """Return all files with rows of the CSV at `path`: the live file first, so that a rotation meanwhile hides none."""
     return [path, *rotated_files(path), *damaged_files(path)]
-
-
-def rotated_files(path: Path) -> list[Path]:
-    """Return the rotated files, in order."""
-    return _numbered(path, r"\.(\d{4,})")
-
-
-def damaged_files(path: Path) -> list[Path]:
-    """Return the files that another program changed, and that were renamed, in order."""
-    return _numbered(path, r"\.damaged-(\d+)")
-
-
-def _numbered(path: Path, pattern: str) -> list[Path]:
-    name = re.compile(re.escape(path.stem) + pattern + re.escape(path.suffix))
-    try:
-        numbered = [(int(match[1]), one) for one in path.parent.iterdir() if (match := name.fullmatch(one.name))]
-    except FileNotFoundError:
-        return []
-    return [one for _, one in sorted(numbered)]
 
 
 def _blocks(descriptor: int, start: int, end: int, size: int) -> Iterator[tuple[int, int, list[bytes]]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from fraudstream.csv_file.paths import beside
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.runtime.failpoints import armed, failpoint
 from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_regular
@@ -107,6 +108,11 @@ class Journal:
             failpoint("journal_torn")
             os.pwrite(file, payload, (state.sequence % 2) * _SLOT_BYTES)
             os.fdatasync(file)
+
+
+def journal_of(csv: Path) -> Journal:
+    """Return the journal beside the CSV."""
+    return Journal(beside(csv, "journal"))
 
 
 def _read_slot(descriptor: int, number: int) -> bytes:
