@@ -3,10 +3,9 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from fraudstream.arrays import Floats
+from fraudstream.arrays import Flags, Floats
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.calibration import unwrapped
 from fraudstream.model.classifier import DECIMALS, SMALLEST, Classifier
@@ -61,7 +60,7 @@ class FraudModel:
     # one thread per call: OpenMP's spinning threads cost more tail latency than they save (docs/performance.md)
     _threads: ThreadpoolController = field(default_factory=ThreadpoolController, init=False, repr=False, compare=False)
     _trees: TreeReasons | None = field(init=False, repr=False, compare=False)
-    _may_be_missing: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+    _may_be_missing: Flags = field(init=False, repr=False, compare=False)
     _texts: ReasonTexts = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
