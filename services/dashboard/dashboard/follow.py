@@ -10,7 +10,7 @@ import structlog
 from dashboard.board import Board
 from dashboard.window import SECONDS
 from fraudstream.kafka.attempts import attempts
-from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
+from fraudstream.kafka.connection import BROKEN, Log, error_text, started, stopped, unless_stopped
 from fraudstream.kafka.follower import TopicFollower
 from fraudstream.record import Place, Record, Unreadable
 from fraudstream.runtime.heartbeat import Heartbeat
@@ -63,7 +63,7 @@ class Follower:
                 except BROKEN as error:
                     if not self.board.reading:  # nor has the previous attempt succeeded
                         attempts.check()
-                    reason = attempts.final_refusal() or str(error) or type(error).__name__
+                    reason = attempts.final_refusal() or error_text(error)
                     self._log.warning("Kafka unavailable", reason=reason)
                     self.board.disconnected(time.time())
                 finally:

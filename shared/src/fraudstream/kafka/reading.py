@@ -14,7 +14,7 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.batches import never_a_record, serves_nothing_else
-from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
+from fraudstream.kafka.connection import C, Log, client_options, error_text, quiet_client, started, stopped
 from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import NO_RECORD, fingerprint
 from fraudstream.offsets import Log as Retained
@@ -52,7 +52,7 @@ async def connected(make: Callable[[], C], kafka: KafkaSettings, log: Log) -> As
                 yield client
         except (KafkaError, TimeoutError, ConnectionError) as error:
             attempts.check()
-            raise KafkaSetupError(f"Kafka: {str(error) or type(error).__name__}") from error
+            raise KafkaSetupError(f"Kafka: {error_text(error)}") from error
         finally:
             await stopped(client)
 
