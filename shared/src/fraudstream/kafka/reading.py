@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -19,7 +18,6 @@ from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import NO_RECORD, fingerprint
 from fraudstream.offsets import Log as Retained
 from fraudstream.record import Record, Unreadable
-from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import KafkaSettings
 
 _CONNECT_S = 10.0
@@ -57,6 +55,16 @@ async def connected(make: Callable[[], C], kafka: KafkaSettings, log: Log) -> As
             await stopped(client)
 
 
+@asynccontextmanager
+async def _running(client: C) -> AsyncIterator[C]:
+    """Start a client, and stop it after the block; its own `stop` may raise CancelledError, or never return."""
+    try:
+        await client.start()
+        yield client
+    finally:
+        await stopped(client)
+
+
 class TopicReader:
     """Reader of one partition at a time, started and stopped like a client."""
 
@@ -84,15 +92,6 @@ class TopicReader:
     async def stop(self) -> None:
         """Disconnect."""
         await self._consumer.stop()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     async def never_a_record(self, partition: int, offset: int) -> bool:
         """Return whether the offset holds a transaction marker or an aborted record."""
@@ -176,13 +175,9 @@ async def offset_after(kafka: KafkaSettings, topic: str, partition: int, batch: 
 
     Raises KafkaError where the brokers are unavailable.
     """
-    reader = TopicReader(kafka, topic)
-    try:
-        await reader.start()
+    async with _running(TopicReader(kafka, topic)) as reader:
         end = (await reader.retained([partition]))[partition].end
         return await reader.offset_after(partition, batch, end)
-    finally:
-        await stopped(reader)
 
 
 async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: int, timeout_ms: int) -> Record | None:
@@ -191,17 +186,15 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
     Raises KafkaError where the brokers are unavailable.
     """
     place = TopicPartition(topic, partition)
-    reader = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="none", isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="none", isolation_level="read_committed")
     try:
-        await reader.start()
-        reader.assign([place])
-        reader.seek(place, offset)
-        with _rights(kafka, topic).needed():
-            fetched = await fetch(reader, place, timeout_ms=timeout_ms, max_records=1)
+        async with _running(consumer) as reader:
+            reader.assign([place])
+            reader.seek(place, offset)
+            with _rights(kafka, topic).needed():
+                fetched = await fetch(reader, place, timeout_ms=timeout_ms, max_records=1)
     except OffsetOutOfRangeError:
         return None
-    finally:
-        await reader.stop()
     records: Sequence[Record | Unreadable] = fetched.get(place, ())
     return next((record for record in records if record.offset == offset and not undecoded_batch(record)), None)
 
@@ -214,7 +207,7 @@ async def fingerprint_at(kafka: KafkaSettings, topic: str, partition: int, offse
     record = await record_at(kafka, topic, partition, offset, _FINGERPRINT_TIMEOUT_MS)
     if record is not None:
         return fingerprint(record.timestamp, record.value)
-    async with TopicReader(kafka, topic) as reader:
+    async with _running(TopicReader(kafka, topic)) as reader:
         return NO_RECORD if await reader.never_a_record(partition, offset) else None
 
 
@@ -247,7 +240,7 @@ async def settled(
         if not reported:
             waiting()
             reported = True
-        await wait_for_stop(asyncio.Event(), _SETTLE_POLL_S)
+        await asyncio.sleep(_SETTLE_POLL_S)
 
 
 async def all_settled(
