@@ -152,7 +152,7 @@ class Archiver:
             await unless_stopped(
                 self.resumer.resume_partitions(follower, sorted(new), ends, self._known), stop, _RESUME_S
             )
-        lags = {place: max(end - follower.positions.get(place, end), 0) for place, end in ends.items()}
+        lags = follower.behind(ends)
         for (topic, partition), lag in lags.items():
             label = "scored" if topic == self.topics.scored else "dlq"
             self.metrics.lag.labels(label, partition).set(lag)
