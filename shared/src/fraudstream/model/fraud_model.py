@@ -9,6 +9,7 @@ from fraudstream.arrays import Flags, Floats
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.calibration import unwrapped
 from fraudstream.model.classifier import DECIMALS, SMALLEST, Classifier
+from fraudstream.model.curves import logit
 from fraudstream.model.decision import AnyAmount, Costs, Rule, Thresholds
 from fraudstream.model.encoding import Encoding
 from fraudstream.model.reason_texts import ReasonTexts
@@ -128,9 +129,7 @@ class FraudModel:
         return ["[]"] * len(matrix) if shares is None else self._texts.format(matrix, shares)
 
     def _log_odds(self, matrix: Floats) -> Floats:
-        fraud = np.clip(self._fraud(matrix), SMALLEST, 1.0 - SMALLEST)
-        log_odds: Floats = np.log(fraud / (1.0 - fraud))
-        return log_odds
+        return logit(np.clip(self._fraud(matrix), SMALLEST, 1.0 - SMALLEST))
 
     def _fraud(self, matrix: Floats) -> Floats:
         try:
