@@ -16,17 +16,16 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cli.csv.erased import ErasedPlace, ErasedPlaces
-from cli.csv.reading import convert_errors
 from cli.csv.refill import REBUILT, known
 from cli.erase.wanted import Rows
-from fraudstream.csv_file.file import CsvFile, tail
+from fraudstream.csv_file.file import CsvFile, convert_errors, tail
 from fraudstream.csv_file.journal import Mark, Replacement, State
 from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.lock import PATIENCE_S, lock_of
 from fraudstream.csv_file.paths import all_files, beside, rotated
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.runtime.failpoints import failpoint
-from fraudstream.runtime.regular_files import open_regular, sync_folder, trusted_place
+from fraudstream.runtime.regular_files import open_regular, regular_file, sync_folder, trusted_place
 
 _ALL_BUT_OTHERS = 0o770
 _OWNER_ONLY = 0o600
@@ -58,7 +57,7 @@ class CsvErasure:
         """Return the files of earlier schemas without a column of the ids. Raises SinkUnavailableError."""
         found = []
         for path in all_files(self._path):
-            with convert_errors(path), suppress(FileNotFoundError), _opened(trusted_place(path)) as file:
+            with convert_errors(path), suppress(FileNotFoundError), regular_file(trusted_place(path)) as file:
                 layout = self._layout.found(file.readline())
                 if layout and layout.id_column not in layout.columns:
                     found.append(path)
@@ -122,7 +121,7 @@ class CsvErasure:
             return len(copy.cuts)
 
     def _count(self, path: Path, rows: Rows) -> int:
-        with _opened(trusted_place(path)) as file:
+        with regular_file(trusted_place(path)) as file:
             return sum(is_row for _, is_row in _judged(file, rows, self._layout))
 
     def _generation(self, state: State, path: Path) -> int | None:
@@ -155,7 +154,7 @@ def _copied(path: Path, rows: Rows, layout: Layout) -> Iterator[_Copy]:
     position = 0
     part.unlink(missing_ok=True)
     try:
-        with _opened(target) as source, _created(part) as copy:
+        with regular_file(target) as source, _created(part) as copy:
             for lines, is_row in _judged(source, rows, layout):
                 end = position + len(lines)
                 if is_row:
@@ -172,10 +171,6 @@ def _copied(path: Path, rows: Rows, layout: Layout) -> Iterator[_Copy]:
         yield _Copy(part=part, target=target, cuts=cuts, length=length, tail=checksum)
     finally:
         part.unlink(missing_ok=True)
-
-
-def _opened(path: Path) -> BinaryIO:
-    return os.fdopen(open_regular(path, os.O_RDONLY), "rb")
 
 
 def _created(path: Path) -> BinaryIO:

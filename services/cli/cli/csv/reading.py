@@ -2,14 +2,14 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from fraudstream.csv_file.file import convert_errors
 from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.paths import damaged_files, rotated_files
-from fraudstream.errors import SinkUnavailableError
 from fraudstream.runtime.regular_files import open_trusted
 
 _BLOCK_BYTES = 64 << 10
@@ -29,15 +29,6 @@ class _File:
     size: int
     layout: Layout
     ranges: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-
-
-@contextmanager
-def convert_errors(file: Path | str) -> Iterator[None]:
-    """Raise SinkUnavailableError for an OSError in the block, about `file` unless the error names another one."""
-    try:
-        yield
-    except OSError as error:
-        raise SinkUnavailableError(f"{error.filename or file}: {error.strerror or error}") from error
 
 
 class CsvSnapshot:

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from cli.csv.reading import convert_errors
-from fraudstream.csv_file.file import CsvFile, tail
+from fraudstream.csv_file.file import CsvFile, convert_errors, tail
 from fraudstream.csv_file.journal import Mark, State, journal_of
 from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.lock import PATIENCE_S, lock_of
@@ -16,7 +15,7 @@ from fraudstream.csv_file.paths import beside, damaged_files, highest_rotated, m
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import FraudstreamError, JournalForeignError
 from fraudstream.runtime.own_command import own_command
-from fraudstream.runtime.regular_files import create_regular, open_regular, open_trusted, sync_folder
+from fraudstream.runtime.regular_files import create_regular, regular_file, sync_folder, trusted_file
 
 REBUILT = "rebuilt"
 """The new file, beside the CSV."""
@@ -93,7 +92,7 @@ class CsvRefill:
         self._new.flush()
         length = self._new.tell()
         os.fsync(self._new.fileno())
-        with os.fdopen(open_regular(self._part, os.O_RDONLY), "rb") as file:
+        with regular_file(self._part) as file:
             checksum = tail(file.fileno(), length)
         self._csv.journal.write(
             replace(
@@ -124,7 +123,7 @@ class CsvRefill:
 def _has_rows(path: Path) -> bool:
     """Return whether the file has more than its first line, the header of this schema or of an earlier one."""
     try:
-        with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
+        with trusted_file(path) as file:
             return len(file.readline(_MOST_HEADER_BYTES)) < os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         return False

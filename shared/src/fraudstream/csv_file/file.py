@@ -6,7 +6,7 @@ docs/operations.md describes each case for users. The caller holds the lock; an 
 import errno
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -18,11 +18,21 @@ from fraudstream.csv_file.journal import Mark, State, journal_of
 from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.paths import highest_rotated, move_aside, rotated, rotated_files
 from fraudstream.csv_file.protocol import Identity
+from fraudstream.errors import SinkUnavailableError
 from fraudstream.payment_schema import default_schema
-from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_trusted, sync_folder
+from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_trusted, sync_folder, trusted_file
 
 _TAIL_BYTES = 4096
 _RESTORE_ROWS = "docker compose stop scorer; ./fraudstream rebuild --force; docker compose start scorer"
+
+
+@contextmanager
+def convert_errors(file: Path | str, hint: Callable[[OSError], str] = lambda _: "") -> Iterator[None]:
+    """Raise SinkUnavailableError for an OSError in the block, about `file` unless the error names another one."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkUnavailableError(f"{error.filename or file}: {error.strerror or error}{hint(error)}") from error
 
 
 def tail(file: int, length: int) -> int:
@@ -83,7 +93,7 @@ class CsvFile:
         """Return the state with a file of our layout: one of another layout is kept, as by a rotation."""
         if (state.layout or default_schema().layout_sha256) == self.layout.sha256:
             return state
-        with os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb") as file:
+        with trusted_file(self.path) as file:
             has_rows = len(file.readline()) < state.length
         self._log.info("payment schema changed", file=str(self.path), action="new CSV with its columns")
         return self.rotate(state) if has_rows else self._start(_without_ranges(state))
@@ -151,7 +161,7 @@ class CsvFile:
     def _recover_journal(self) -> State:
         fresh = State(identity=self._identity, generation=highest_rotated(self.path))
         try:
-            file = os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb")
+            file = trusted_file(self.path)
         except FileNotFoundError:
             return self._start(fresh)
         with file:
@@ -195,7 +205,7 @@ class CsvFile:
     def _is_empty(self) -> bool:
         """Return whether the file has no rows: only the header, or a part of it."""
         header = self.layout.header_line
-        with os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb") as file:
+        with trusted_file(self.path) as file:
             return header.startswith(file.read(len(header) + 1))
 
     def _move_all_aside(self) -> Path:
