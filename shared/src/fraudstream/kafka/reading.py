@@ -219,41 +219,30 @@ async def settled(
     stable: TopicReader,
     whole: TopicReader,
     partitions: Collection[int],
-    waiting: Callable[[], object],
+    log: Log,
     *,
     at_most_s: float = _SETTLE_S,
+    required: bool = False,
 ) -> dict[int, Retained]:
     """Return the retained ranges once the transactions that are open now have ended, or after *at_most_s*.
 
     A transaction's offsets may be visible in the group shortly before its records are visible in the topic. One that
-    stays open longer was left by a producer that was killed, and has committed nothing. *waiting* is called once if
-    there is a wait.
+    stays open longer was left by a producer that was killed, and has committed nothing: if their end is *required*,
+    it raises KafkaSetupError. A wait is logged once.
     """
-    ends = {partition: log.end for partition, log in (await whole.retained(partitions)).items()}
+    ends = {partition: one.end for partition, one in (await whole.retained(partitions)).items()}
     deadline_s = asyncio.get_running_loop().time() + at_most_s
     reported = False
     while True:
-        logs = await stable.retained(partitions)
-        open_ones = [partition for partition, log in logs.items() if log.end < ends[partition]]
-        if not open_ones or asyncio.get_running_loop().time() > deadline_s:
-            return logs
+        found = await stable.retained(partitions)
+        if all(one.end >= ends[partition] for partition, one in found.items()):
+            return found
+        if asyncio.get_running_loop().time() > deadline_s:
+            break
         if not reported:
-            waiting()
+            log.info("waiting for open transactions", at_most_s=int(at_most_s))
             reported = True
         await asyncio.sleep(_SETTLE_POLL_S)
-
-
-async def all_settled(
-    stable: TopicReader,
-    whole: TopicReader,
-    partitions: Collection[int],
-    waiting: Callable[[], object],
-    *,
-    at_most_s: float,
-) -> dict[int, Retained]:
-    """Return the ranges like `settled`; raise KafkaSetupError where a transaction is still open after *at_most_s*."""
-    ends = {partition: log.end for partition, log in (await whole.retained(partitions)).items()}
-    logs = await settled(stable, whole, partitions, waiting, at_most_s=at_most_s)
-    if any(log.end < ends[partition] for partition, log in logs.items()):
+    if required:
         raise KafkaSetupError(f"{stable.topic}: a transaction has been open for {at_most_s:g} s; run it again later")
-    return logs
+    return found
