@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, Message, TopicPartition
 
-from fraudstream.csv_file.journal import Journal, State
+from fraudstream.csv_file.journal import State, journal_of
 from tests.chaos.load import Place, client
 from tests.chaos.report import Report
 
@@ -174,7 +174,7 @@ class Tailer:
 
     def __init__(self, path: Path, report: Report) -> None:
         self._path = path
-        self._journal = Journal(path.with_name(f".{path.name}.journal"))
+        self._journal = journal_of(path)
         self._report = report
         self._generation = 0
         self._length = 0

@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from cli.csv.erasure import files
+from fraudstream.csv_file.paths import all_files
 from fraudstream.runtime import failpoints
 from tests.integration import tools
 from tests.integration.archive import Archive
@@ -30,7 +30,7 @@ def test_killed_at_each_step(surroundings: Surroundings, sqlite: Archive, step: 
         for _ in range(2):
             surroundings.send_and_wait(100)
         wait_until(lambda: sqlite.count() == 200, 60, "archived")
-        before = {path: path.read_text().splitlines() for path in files(surroundings.csv)}
+        before = {path: path.read_text().splitlines() for path in all_files(surroundings.csv)}
         done = erase(sqlite, "--payment-id", "7", "--payment-id", "8", "--yes", FAILPOINTS=f"{step}=kill")
         assert done.code == SIGKILLED, done.output
         for path, lines in before.items():

@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from cli.csv.erasure import files
+from fraudstream.csv_file.paths import all_files
 from tests.integration import tools
 from tests.integration.archive import Archive
 from tests.integration.broker.deadline import wait_until
@@ -44,7 +44,7 @@ def send(surroundings: Surroundings, first: int, count: int) -> None:
 
 def ids(surroundings: Surroundings) -> list[int]:
     """Return the payment ids in all files of the CSV."""
-    lines = [line for path in files(surroundings.csv) for line in path.read_text().splitlines()[1:]]
+    lines = [line for path in all_files(surroundings.csv) for line in path.read_text().splitlines()[1:]]
     return sorted(int(line.split(",")[1]) for line in lines)
 
 

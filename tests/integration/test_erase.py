@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from cli.csv.erasure import files
+from fraudstream.csv_file.paths import all_files
 from fraudstream.dead_letter import Place, dead_letter_headers
 from fraudstream.payment import InvalidPayment
 from tests.integration import tools
@@ -35,7 +35,7 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
             send(surroundings, first, 100)
             surroundings.wait_until_committed()
         settle(surroundings, archive, 200, 4)
-        before = {path: path.read_bytes() for path in files(surroundings.csv)}
+        before = {path: path.read_bytes() for path in all_files(surroundings.csv)}
         assert len(before) > 1
         dry = erase(archive, "--payment-id", "7", "--dry-run")
         assert dry.code == 0, dry.output
@@ -52,7 +52,7 @@ def test_beside_running_services(surroundings: Surroundings, archive: Archive) -
         assert "found: no rows" in erase_all(archive, "--payment-id", "7")
     assert "21 erased" in tools.assert_well(surroundings)
     assert ids(surroundings) == [*left, *range(201, 301)]
-    for path in files(surroundings.csv):
+    for path in all_files(surroundings.csv):
         path.unlink()
     tools.rebuild(surroundings)
     assert ids(surroundings) == [*left, *range(201, 301)]

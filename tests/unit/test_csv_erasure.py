@@ -15,9 +15,10 @@ from tests.scores import LAYOUT, PAYMENT, One, Payment, csv_chunk
 
 from cli.csv import erasure
 from cli.csv.erased import ErasedPlace, ErasedPlaces
-from cli.csv.erasure import CsvErasure, files
+from cli.csv.erasure import CsvErasure
 from cli.erase.wanted import Rows, ScoredPlace
 from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.paths import all_files
 from fraudstream.csv_file.protocol import Batch, Identity
 from fraudstream.errors import JournalForeignError, SinkUnavailableError
 from fraudstream.runtime import failpoints
@@ -53,7 +54,7 @@ def written(folder: Path, batches: list[tuple[int, list[int]]], rotate_bytes: in
 
 def contents(folder: Path) -> dict[str, list[bytes]]:
     """Return the lines of each CSV file."""
-    return {path.name: path.read_bytes().splitlines(keepends=True) for path in files(folder / "scores.csv")}
+    return {path.name: path.read_bytes().splitlines(keepends=True) for path in all_files(folder / "scores.csv")}
 
 
 def without(lines: dict[str, list[bytes]], rows: Rows) -> dict[str, list[bytes]]:

@@ -10,8 +10,9 @@ from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
 from tests.scores import LAYOUT
 from tests.unit.test_csv_reading import rows
 
-from cli.csv.refill import CsvExistsError, CsvRefill, Reached, journal_of, known
-from fraudstream.csv_file.journal import Journal
+from cli.csv import refill as refilling
+from cli.csv.refill import CsvExistsError, CsvRefill, Reached, known
+from fraudstream.csv_file.journal import Journal, journal_of
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError, SinkUnavailableError
@@ -110,7 +111,7 @@ def test_killed_in_the_middle(path: Path, monkeypatch: pytest.MonkeyPatch, step:
     if step == "before the journal":
         monkeypatch.setattr(Journal, "write", lambda *_: (_ for _ in ()).throw(OSError("killed")))
     else:
-        monkeypatch.setattr(CsvRefill, "_rename", lambda *_: (_ for _ in ()).throw(OSError("killed")))
+        monkeypatch.setattr(refilling, "move_aside", lambda *_: (_ for _ in ()).throw(OSError("killed")))
     with pytest.raises(SinkUnavailableError, match="killed"):
         refill(path)
     monkeypatch.undo()

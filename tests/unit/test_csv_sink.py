@@ -9,6 +9,7 @@ from structlog.testing import capture_logs
 from tests.contract.test_sinks import IDENTITY, batch, stored_in_csv
 from tests.scores import HEADER, LAYOUT
 
+from fraudstream.csv_file.journal import journal_of
 from fraudstream.csv_file.lock import FileLock
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError, SinkUnavailableError
@@ -192,6 +193,18 @@ def test_rotation_keeps_every_row_once(tmp_path: Path) -> None:
     offsets = [offset for file in [*kept, path] for offset in stored_in_csv(file).get(0, [])]
     assert offsets == list(range(60))
     assert all(file.read_text().startswith(HEADER) for file in [*kept, path])
+
+
+def test_numbers_of_rotated_files_above_9999(path: Path) -> None:
+    """After the loss of the journal, rotations continue from the highest number, also one of five digits."""
+    for number in (9_999, 10_000):
+        path.with_name(f"scores.{number}.csv").write_bytes(b"kept")
+    journal_of(path).path.unlink()
+    sink = CsvSink(path, IDENTITY, LAYOUT, rotate_bytes=1_000)
+    for offset in range(5, 40):
+        sink.append([batch(0, sink.acquire([0])[0].token, range(offset, offset + 1))])
+    assert path.with_name("scores.10000.csv").read_bytes() == b"kept"
+    assert path.with_name("scores.10001.csv").exists()
 
 
 def test_a_replay_finds_its_rows_in_a_rotated_file(tmp_path: Path) -> None:

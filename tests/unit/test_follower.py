@@ -108,6 +108,16 @@ def test_a_partition_that_was_never_read_is_cut() -> None:
         assert asyncio.run(cut()) == [(TOPIC, 1)]
 
 
+def test_partitions_behind_their_ends() -> None:
+    """A partition that is not read yet is not behind, nor is one whose end is older than its position."""
+    found = follow([frozenset({0, 1})], {0: 50, 1: 50}, {(TOPIC, 0): 10, (TOPIC, 1): 30})
+    assert found.behind({(TOPIC, 0): 50, (TOPIC, 1): 20, (TOPIC, 2): 9}) == {
+        (TOPIC, 0): 40,
+        (TOPIC, 1): 0,
+        (TOPIC, 2): 0,
+    }
+
+
 @pytest.mark.parametrize(("stable", "has_more"), [(None, False), (10, False), (11, True)])
 def test_records_that_an_answer_left_out(stable: int | None, *, has_more: bool) -> None:
     """There are more records where the brokers' last answer ends before the end that it names."""

@@ -1,5 +1,6 @@
 """Requests to skip a batch: a scorer continues with any content in their place, and writes to nothing else."""
 
+import argparse
 import json
 import os
 from collections.abc import Callable
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from cli.skip import add_arguments
 from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 
 PARTITION = 3
@@ -92,3 +94,14 @@ def test_a_link_is_replaced_and_not_written_to(requests: SkipRequests, path: Pat
     requests.leave(REQUEST)
     assert requests.pending(PARTITION) == REQUEST
     assert other.read_text() == "kept"
+
+
+@pytest.mark.parametrize(("partition", "offset"), [("-1", "5"), ("1" * 10, "5"), ("0", "-5"), ("0", "9" * 4_000)])
+def test_a_place_that_no_topic_has(partition: str, offset: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is refused at once: a request with thousands of digits could not be read, and the command would wait."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    with pytest.raises(SystemExit):
+        parser.parse_args(["--", "payments", partition, offset])
+    assert "digits" in capsys.readouterr().err
+    assert parser.parse_args(["payments", "3", "9" * 18]).offset == 10**18 - 1

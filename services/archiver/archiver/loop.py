@@ -15,7 +15,7 @@ from archiver.retention import PIECE, Retention
 from archiver.rows import Batch, Rows
 from archiver.store import PositionConflictError, Store
 from fraudstream.kafka.cluster import admin_client, describe
-from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
+from fraudstream.kafka.connection import BROKEN, Log, error_text, started, stopped, unless_stopped
 from fraudstream.kafka.follower import TopicFollower
 from fraudstream.offsets import fingerprint
 from fraudstream.record import Place, Record
@@ -101,7 +101,7 @@ class Archiver:
                 await self._read_positions(stop)
                 await self._follow(follower, stop)
         except BROKEN as error:
-            self._log.warning("Kafka unavailable", reason=str(error) or type(error).__name__)
+            self._log.warning("Kafka unavailable", reason=error_text(error))
             self._kafka_state = "unavailable"
         except PositionConflictError as error:
             self._handle_conflict(error)
@@ -152,7 +152,7 @@ class Archiver:
             await unless_stopped(
                 self.resumer.resume_partitions(follower, sorted(new), ends, self._known), stop, _RESUME_S
             )
-        lags = {place: max(end - follower.positions.get(place, end), 0) for place, end in ends.items()}
+        lags = follower.behind(ends)
         for (topic, partition), lag in lags.items():
             label = "scored" if topic == self.topics.scored else "dlq"
             self.metrics.lag.labels(label, partition).set(lag)

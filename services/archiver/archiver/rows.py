@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -17,8 +17,8 @@ from fraudstream.payment_values import Value
 from fraudstream.record import Headers, Place, Record
 from fraudstream.runtime.settings import TopicSettings
 from fraudstream.scored_payment import Reason, ScoredFormat, ScoredPayment
-from fraudstream.secret_tokens import is_token
-from fraudstream.timestamps import Timestamps, rfc3339, time_text
+from fraudstream.secret_tokens import is_in_clear
+from fraudstream.timestamps import Timestamps, rfc3339, time_text, utc_text
 
 Row = tuple[Any, ...]
 """Values of a table's columns, in their order."""
@@ -56,7 +56,7 @@ class Rows:
         columns = [(name, one.column) for name, one in schema.fields.items()]
         self._columns = None if all(name == column for name, column in columns) else columns
         self._times = [one.column for one in schema.fields.values() if one.type == "time"]
-        self._secrets = {name for name, one in schema.fields.items() if one.secret}
+        self._fields, self._has_secrets = schema.fields, schema.has_secrets
 
     def batch(self, fetched: Mapping[Place, Sequence[Record]], archived_at: str) -> Batch:
         """Return the rows for all fetched records; `archived_at` is now, in RFC 3339."""
@@ -70,7 +70,7 @@ class Rows:
                 skipped["scored"] += len(records) - len(rows)
                 continue
             for record in records:
-                if row := letter_row(topic, partition, record, archived_at, with_content=not self._secrets):
+                if row := letter_row(topic, partition, record, archived_at, with_content=not self._has_secrets):
                     letters.append(row)
                 elif row := replay_row(topic, partition, record, archived_at):
                     replays.append(row)
@@ -108,10 +108,8 @@ class Rows:
     def _document(self, payment: ScoredPayment) -> str:
         """Return the fields that have a value as a JSON object, by their names in outputs."""
         fields = payment.fields
-        if self._secrets:  # a record from before the field became secret has its value
-            fields = {
-                name: value for name, value in fields.items() if name not in self._secrets or is_token(str(value))
-            }
+        if self._has_secrets:
+            fields = {name: value for name, value in fields.items() if not is_in_clear(self._fields[name], value)}
         if self._columns is not None:
             fields = {column: fields[name] for name, column in self._columns if name in fields}
         if self._times:
@@ -127,8 +125,7 @@ class Rows:
 
 
 def _latest(archived_at: str) -> str:
-    moment = datetime.fromisoformat(archived_at) + _AHEAD
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return utc_text(datetime.fromisoformat(archived_at) + _AHEAD)
 
 
 def _time(value: Value | None) -> Value | None:
@@ -236,8 +233,6 @@ def _utc(text: str) -> str | None:
     """Return the time in UTC with milliseconds, or None if invalid; cached: one value per cycle."""
     try:
         moment = datetime.fromisoformat(text)
-        if moment.tzinfo is None:
-            return None
-        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return utc_text(moment) if moment.tzinfo else None
     except (ValueError, OverflowError):
         return None

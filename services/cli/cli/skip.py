@@ -4,6 +4,7 @@ import argparse
 import asyncio
 from collections.abc import Mapping
 
+from cli.argument_types import count, offset
 from fraudstream.csv_file.skip_requests import SkipRequest, SkipRequests
 from fraudstream.errors import FraudstreamError
 from fraudstream.runtime import logs, terminal
@@ -55,6 +56,6 @@ async def _answer(requests: SkipRequests, partition: int, timeout_s: float, stop
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the subcommand."""
     parser.add_argument("topic", metavar="TOPIC", help="the topic in the scorer's error message")
-    parser.add_argument("partition", metavar="PARTITION", type=int)
-    parser.add_argument("offset", metavar="OFFSET", type=int, help="the offset at which the partition is stopped")
+    parser.add_argument("partition", metavar="PARTITION", type=count)
+    parser.add_argument("offset", metavar="OFFSET", type=offset, help="the offset at which the partition is stopped")
     parser.add_argument("--timeout", type=float, default=60.0, metavar="SECONDS", help="how long to wait (default: 60)")

@@ -11,6 +11,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
 from fraudstream.payment import BLOCK, REVIEW
+from fraudstream.payment_schema import MOST_FIELDS
 
 Kind = Literal["scorer", "producer", "archiver", "service"]
 KINDS: tuple[Kind, ...] = ("scorer", "producer", "archiver")
@@ -19,7 +20,7 @@ _NAMES = ("fraudstream_", "process_")
 _LINE_CHARACTERS = 1_000
 _STATUS_CHARACTERS = 500
 _PARTITIONS = 10_000
-_FIELDS = 201
+_FIELDS = MOST_FIELDS + 1
 """Limit of the fields of a payment, and the score."""
 _ENTRIES = 100
 """Limit of any other list that the page shows."""

@@ -10,7 +10,7 @@ import structlog
 from dashboard.board import Board
 from dashboard.window import SECONDS
 from fraudstream.kafka.attempts import attempts
-from fraudstream.kafka.connection import BROKEN, Log, started, stopped, unless_stopped
+from fraudstream.kafka.connection import BROKEN, Log, error_text, started, stopped, unless_stopped
 from fraudstream.kafka.follower import TopicFollower
 from fraudstream.record import Place, Record, Unreadable
 from fraudstream.runtime.heartbeat import Heartbeat
@@ -63,7 +63,7 @@ class Follower:
                 except BROKEN as error:
                     if not self.board.reading:  # nor has the previous attempt succeeded
                         attempts.check()
-                    reason = attempts.final_refusal() or str(error) or type(error).__name__
+                    reason = attempts.final_refusal() or error_text(error)
                     self._log.warning("Kafka unavailable", reason=reason)
                     self.board.disconnected(time.time())
                 finally:
@@ -120,7 +120,7 @@ class Follower:
         ends = await unless_stopped(self._resume_and_query_ends(follower), stop, _ANSWER_S)
         if ends is None:
             return
-        behind = {place: max(end - follower.positions.get(place, end), 0) for place, end in ends.items()}
+        behind = follower.behind(ends)
         total = sum(behind.values())
         if self.board.reading and total > _MOST_BEHIND:
             follower.jump({place: ends[place] for place in behind})
@@ -132,10 +132,8 @@ class Follower:
         self.board.connected(time.time(), caught_up=self.board.reading or is_caught_up)
 
     def _has_read_history(self, follower: TopicFollower, ends: Mapping[Place, int]) -> bool:
-        return all(
-            follower.positions.get(place, end) >= min(end, ends.get(place, end))
-            for place, end in self._history_ends.items()
-        )
+        history = {place: min(end, ends.get(place, end)) for place, end in self._history_ends.items()}
+        return not any(follower.behind(history).values())
 
     async def _resume_and_query_ends(self, follower: TopicFollower) -> Mapping[Place, int]:
         """Return the end offsets of all partitions, after starting to read new ones."""

@@ -4,11 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 CAPACITY = 1_000_000
-
-Integers = NDArray[np.int64]
 
 
 class Place(NamedTuple):

@@ -10,7 +10,7 @@ from fraudstream.payment_schema import MOST_CHARACTERS, DeclaredField, PaymentSc
 from fraudstream.payment_values import Value
 from fraudstream.record import Record
 from fraudstream.scored_payment import ScoredPayment
-from fraudstream.secret_tokens import is_token
+from fraudstream.secret_tokens import is_in_clear
 from fraudstream.timestamps import rfc3339, time_text
 
 _VALUE_CHARACTERS = 2_000
@@ -59,8 +59,8 @@ def shown(payment: ScoredPayment, schema: PaymentSchema, timestamp_ms: int) -> d
 
 def _value(value: Value | None, field: DeclaredField, most: int) -> Value | None:
     """Return a field's value for JavaScript: times as RFC 3339, integers that it can't represent as text."""
-    if field.secret and not (isinstance(value, str) and is_token(value)):
-        return None if value is None else HIDDEN
+    if is_in_clear(field, value):
+        return HIDDEN
     if isinstance(value, str):
         return value if len(value) <= most else f"{value[:most]}…"
     if value is None or isinstance(value, bool):

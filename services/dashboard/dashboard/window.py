@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Literal, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.payment import DECISIONS, REASONS
 
 SECONDS = 900
@@ -15,9 +15,6 @@ BINS = 20
 """Number of equal bins of the probability, 0 … 1."""
 _OTHER = "other"
 _MOST_VERSIONS = 16
-
-Integers = NDArray[np.int64]
-Floats = NDArray[np.float64]
 
 
 class ScoredBy(NamedTuple):

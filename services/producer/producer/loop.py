@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Callable
 from typing import Protocol
 
 from fraudstream.record import KeyedMessage
@@ -40,7 +39,6 @@ async def make_payments(
     limit: int | None,
     heartbeat: Heartbeat,
     stop: asyncio.Event,
-    now: Callable[[], float] = time.monotonic,
 ) -> str:
     """Send payments until `stop` is set, the limit is reached or the source has ended; return which of these it was."""
     left = limit
@@ -49,7 +47,7 @@ async def make_payments(
         heartbeat.beat(sender.refused or ("Kafka unavailable" if sender.kafka_unavailable else READY))
         if not has_room:
             continue
-        if due := pace.due(now()):
+        if due := pace.due(time.monotonic()):
             messages = source.take(due if left is None else min(due, left), time.time_ns() // 1_000_000)
             if not messages:
                 return "end of the source"
@@ -58,7 +56,7 @@ async def make_payments(
             left = None if left is None else left - len(messages)
             if left == 0:
                 return "limit"
-        await _pause(stop, min(pace.wait_s(now()), _LONGEST_SLEEP_S))
+        await _pause(stop, min(pace.wait_s(time.monotonic()), _LONGEST_SLEEP_S))
     return "stop signal"
 
 

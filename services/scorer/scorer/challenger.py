@@ -9,11 +9,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
 import structlog
 
 from fraudstream.arrays import Floats
 from fraudstream.errors import ModelUnfitError
+from fraudstream.model.curves import logit
 from fraudstream.model.fraud_model import FraudModel
 from fraudstream.model.manifest import Manifest
 from fraudstream.payment import Payments
@@ -123,7 +123,7 @@ class Challenger:
         tally.payments += len(shadow)
         tally.agreed += agreed
         self.compared(len(shadow), agreed)
-        tally.shift += float((_log_odds(shadow) - _log_odds(probabilities)).sum())
+        tally.shift += float((logit(shadow) - logit(probabilities)).sum())
         tally.seconds += seconds
         if not self._report.due():
             return
@@ -137,8 +137,3 @@ class Challenger:
             us_per_payment=round(1e6 * tally.seconds / tally.payments, 2),
         )
         self._tally = _Tally()
-
-
-def _log_odds(probabilities: Floats) -> Floats:
-    log_odds: Floats = np.log(probabilities / (1.0 - probabilities))
-    return log_odds

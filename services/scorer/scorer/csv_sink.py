@@ -14,18 +14,17 @@ from pathlib import Path
 import structlog
 
 from fraudstream.cell_text import split_cells
-from fraudstream.csv_file.file import CsvFile, tail
+from fraudstream.csv_file.file import CsvFile, convert_errors, tail
 from fraudstream.csv_file.journal import Mark, State
 from fraudstream.csv_file.layout import Layout, StoredRow, stored_row
-from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.lock import PATIENCE_S, lock_of
+from fraudstream.csv_file.paths import rotated
 from fraudstream.csv_file.protocol import Batch, Holding, Identity
-from fraudstream.errors import SinkUnavailableError
 from fraudstream.offsets import Decided
 from fraudstream.runtime.failpoints import armed, failpoint
-from fraudstream.runtime.regular_files import open_trusted
+from fraudstream.runtime.regular_files import trusted_file
 from scorer.filesystem import doubtful, prove_lock
 
-_PATIENCE_S = 10.0
 _REFUSED = {errno.EACCES, errno.EBUSY, errno.EPERM, errno.ETXTBSY}
 
 
@@ -39,21 +38,19 @@ class CsvSink:
         layout: Layout,
         *,
         rotate_bytes: int | None = None,
-        patience_s: float = _PATIENCE_S,
+        patience_s: float = PATIENCE_S,
         waited: Callable[[float], object] = lambda _: None,
     ) -> None:
         """Call `waited` with the seconds that each acquisition of the lock takes."""
         self._file = CsvFile(path, identity, layout)
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s, waited)
+        self._lock = lock_of(path, patience_s, waited)
         self._rotate_bytes = rotate_bytes
 
     def prove(self) -> None:
         """Prove that the lock works on this file system; call it first. Raises LockUnreliableError."""
         folder = self._file.path.parent
-        try:
+        with convert_errors(folder):
             prove_lock(self._lock, self._lock.path)
-        except OSError as error:
-            raise SinkUnavailableError(f"{error.filename or folder}: {error.strerror or error}") from error
         if kind := doubtful(folder):
             structlog.get_logger().warning(
                 "unknown file system", folder=str(folder), kind=kind, advice="let no other machine write to this CSV"
@@ -142,15 +139,11 @@ class CsvSink:
     @contextmanager
     def _opened(self) -> Iterator[tuple[int, State]]:
         """Yield the file and its state, repaired, under the lock. Raises SinkUnavailableError with nothing changed."""
-        try:
-            with self._lock.held():
-                failpoint("locked")
-                self._file.claim.check()
-                with self._file.opened() as file_and_state:
-                    yield file_and_state
-        except OSError as error:
-            place = error.filename or self._file.path
-            raise SinkUnavailableError(f"{place}: {error.strerror or error}{self._hint(error)}") from error
+        with convert_errors(self._file.path, self._hint), self._lock.held():
+            failpoint("locked")
+            self._file.claim.check()
+            with self._file.opened() as file_and_state:
+                yield file_and_state
 
     def _hint(self, error: OSError) -> str:
         # on Windows a spreadsheet locks its open file, and the container gets no more than this errno
@@ -166,10 +159,10 @@ class CsvSink:
         return Holding(token=mark.token, decided=decided, rows=self._rows(state, partition, mark))
 
     def _rows(self, state: State, partition: int, mark: Mark) -> dict[int, StoredRow]:
-        path = self._file.path if mark.generation == state.generation else self._file.rotated(mark.generation)
+        path = self._file.path if mark.generation == state.generation else rotated(self._file.path, mark.generation)
         if mark.end <= mark.start or not path.exists():
             return {}
-        with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
+        with trusted_file(path) as file:
             has_our_columns = file.readline() == self._file.layout.header_line
             file.seek(mark.start)
             lines = file.read(mark.end - mark.start).decode().split("\n")[:-1]

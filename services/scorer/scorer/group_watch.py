@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import structlog
 
+from fraudstream.kafka.connection import error_text
 from fraudstream.kafka.consumer import ASSIGNOR, CLIENT_ID, NOT_ADMITTED
 from fraudstream.kafka.group import Group, GroupProbe, Member
 from fraudstream.runtime.escaping import shortened, visible
@@ -69,7 +70,7 @@ class GroupWatch:
         if isinstance(error, NOT_ADMITTED):
             await self.look()
             return self.problem or self.remark or f"{type(error).__name__}: other members keep this scorer out"
-        return str(error) or type(error).__name__
+        return error_text(error)
 
     def _note(self, finding: Finding | None) -> None:
         if finding != self._finding:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection
 import structlog
 
 from fraudstream.errors import KafkaSetupError, SinkUnavailableError
-from fraudstream.kafka.connection import BROKEN
+from fraudstream.kafka.connection import BROKEN, error_text
 from fraudstream.kafka.consumer import InputConsumer
 from fraudstream.kafka.group_requests import LEFT_GROUP, Membership
 from fraudstream.kafka.owner import Owner
@@ -203,7 +203,7 @@ class Ownership:
             return partitions
         except (SinkUnavailableError, KafkaSetupError, *BROKEN) as error:
             if owner is self._owner:
-                self._block(partitions, str(error) or type(error).__name__)
+                self._block(partitions, error_text(error))
             if len(partitions) == 1:
                 return frozenset()
             for partition in partitions:  # the cause may concern only one of them

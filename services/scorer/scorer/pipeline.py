@@ -12,13 +12,14 @@ import structlog
 from fraudstream.csv_file.protocol import Batch, Sink
 from fraudstream.errors import AccessRefusedError, ModelUnfitError, SinkUnavailableError, TopicRefusesError
 from fraudstream.kafka.attempts import attempts
-from fraudstream.kafka.connection import BROKEN, unless_stopped
+from fraudstream.kafka.connection import BROKEN, error_text, unless_stopped
 from fraudstream.kafka.consumer import InputConsumer, OffsetDeletedError
 from fraudstream.kafka.producing import FENCED_ERRORS
 from fraudstream.record import Record, Unreadable
 from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.heartbeat import Heartbeat, Status
 from fraudstream.runtime.log_on_change import LogOnChange
+from fraudstream.timestamps import utc_text
 from scorer.blocked import Blocked
 from scorer.champion import Champion
 from scorer.cycle_report import CycleReport
@@ -96,8 +97,7 @@ class Pipeline:
         try:
             following = await unless_stopped(self.consumer.offset_after(partition, batch), stop, _SEARCH_TIMEOUT_S)
         except BROKEN as error:
-            reason = str(error) or type(error).__name__
-            structlog.get_logger().warning("skip postponed", partition=partition, reason=reason)
+            structlog.get_logger().warning("skip postponed", partition=partition, reason=error_text(error))
             return
         if following is None:
             return
@@ -141,7 +141,7 @@ class Pipeline:
         failpoint("decided")
         if not outcomes:
             return
-        transaction_started_s = time.perf_counter()
+        began_s = time.perf_counter()
         committed = await self._commit(ready, outcomes)
         ended_s = time.perf_counter()
         for outcome in committed:
@@ -149,9 +149,7 @@ class Pipeline:
         if committed:
             self.watchdog.progress()
             self.ownership.succeeded()
-            self.report.committed(
-                committed, self.champion.reference, ended_s - started_s, ended_s - transaction_started_s
-            )
+            self.report.committed(committed, self.champion.reference, ended_s - started_s, ended_s - began_s)
 
     def _with_leaders(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Return the outcomes without partitions that lack a leader: a transaction with one of them could not end."""
@@ -225,7 +223,7 @@ class Pipeline:
         if self.scorer.model is not self.champion.model:
             self.scorer = replace(self.scorer, model=self.champion.model)
         scorer = self.scorer
-        scored_at = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        scored_at = utc_text(datetime.now(UTC))
         try:
             if sum(map(len, records.values())) <= _INLINE_RECORDS:
                 return scorer.decide(records, stored, scored_at)
@@ -286,7 +284,7 @@ def _by_text(failed: Mapping[int, BaseException]) -> dict[str, list[int]]:
     """Group the partitions by the text of their error."""
     groups: dict[str, list[int]] = {}
     for partition, error in failed.items():
-        groups.setdefault(str(error) or type(error).__name__, []).append(partition)
+        groups.setdefault(error_text(error), []).append(partition)
     return groups
 
 

@@ -5,9 +5,8 @@ from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fraudstream.arrays import Floats
+from fraudstream.arrays import Floats, Integers
 from fraudstream.csv_file.layout import StoredRow
 from fraudstream.dead_letter import REDUCED_LETTER, Place, dead_letter_headers, raw_headers
 from fraudstream.fitting import fitted
@@ -20,8 +19,6 @@ from fraudstream.runtime.settings import TopicSettings
 from fraudstream.scored_payment import Scored, ScoredFormat
 from fraudstream.secret_tokens import Tokens, is_token
 from scorer.scored_records import ScoredRecords
-
-Integers = NDArray[np.int64]
 
 
 class Shadow(NamedTuple):
@@ -51,7 +48,7 @@ class Outcome:
     """(n,), by the current model, even if the sink already has one."""
     invalid: Sequence[tuple[int, InvalidPayment]]
     removed: Mapping[int, str]
-    """By row, why fields of the received object are not in its scored record (`passthrough.CAUSES`)."""
+    """By row, why fields of the received object are not in its scored record (`scored_payment.REMOVALS`)."""
     rows: bytes
     messages: Mapping[str, Sequence[Message]]
 

@@ -1,7 +1,6 @@
 """Partitions stopped at a batch that can't be decoded: their log events, health, and requests to skip the batch."""
 
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import structlog
 
@@ -16,11 +15,11 @@ _LOOK_EVERY_S = 0.5
 class Stops:
     """Stopped partitions, as of the last `InputConsumer.stopped_at`."""
 
-    def __init__(self, topic: str, requests: SkipRequests, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, topic: str, requests: SkipRequests) -> None:
         self._topic = topic
         self._requests = requests
         self._reported: dict[int, Unreadable] = {}
-        self._look = Every(_LOOK_EVERY_S, now, at_once=True)
+        self._look = Every(_LOOK_EVERY_S, at_once=True)
         self._log = structlog.get_logger()
 
     @property

@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.linear_model import LogisticRegression
 
 from fraudstream.arrays import Floats, Integers
-from fraudstream.model.calibration import Calibrated
+from fraudstream.model.calibration import Calibrated, calibrate
 from fraudstream.model.fraud_model import SMALLEST, Classifier
 from trainer.fit import log_losses
 
@@ -78,14 +78,9 @@ def fit_function(labels: Integers, fraud: Floats) -> CalibrationFunction | None:
 
 def apply(function: CalibrationFunction | None, fraud: Floats) -> Floats:
     """Return the calibrated probabilities, or `fraud` itself without a function."""
-    return fraud if function is None else function.of(_NoClassifier()).calibrate(fraud)
-
-
-class _NoClassifier:
-    """Placeholder for a classifier where only the function is needed."""
-
-    def predict_proba(self, matrix: Floats, /) -> Floats:
-        raise NotImplementedError
+    if function is None:
+        return fraud
+    return calibrate(fraud, rise=function.rise, fall=function.fall, shift=function.shift)
 
 
 def _beta(labels: Integers, fraud: Floats) -> CalibrationFunction:

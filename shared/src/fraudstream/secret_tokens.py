@@ -20,7 +20,7 @@ from fraudstream.errors import SettingsError
 from fraudstream.payment import Payments
 from fraudstream.payment_schema import DeclaredField, PaymentSchema
 
-__all__ = ["FEWEST_KEY_BYTES", "Tokens", "is_token", "masked"]
+__all__ = ["FEWEST_KEY_BYTES", "Tokens", "is_in_clear", "is_token", "masked"]
 
 FEWEST_KEY_BYTES = 32
 _TOKEN_BYTES = 18
@@ -62,9 +62,14 @@ class Tokens:
         return f"{self.key_id}.{base64.urlsafe_b64encode(digest).decode()}"
 
 
-def is_token(text: str) -> bool:
-    """Return whether `text` has the form of a token, of any key."""
-    return _TOKEN.fullmatch(text) is not None
+def is_token(value: object) -> bool:
+    """Return whether the value is a text in the form of a token, of any key."""
+    return isinstance(value, str) and _TOKEN.fullmatch(value) is not None
+
+
+def is_in_clear(one: DeclaredField, value: object) -> bool:
+    """Return whether a stored value is a secret in clear: its record is older than the field's `secret = true`."""
+    return one.secret and value is not None and not is_token(value)
 
 
 def masked(schema: PaymentSchema) -> PaymentSchema:

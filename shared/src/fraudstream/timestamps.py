@@ -1,6 +1,9 @@
 """Kafka timestamps as text: RFC 3339, UTC, with milliseconds. Pure."""
 
 from datetime import UTC, datetime
+from typing import Literal
+
+Precision = Literal["seconds", "milliseconds"]
 
 
 def rfc3339(timestamp_ms: int) -> str:
@@ -15,6 +18,11 @@ def time_text(time_ms: int) -> str:
         return f"{datetime.fromtimestamp(seconds, UTC):%Y-%m-%dT%H:%M:%S}.{milliseconds:03d}Z"
     except (ValueError, OverflowError, OSError):
         return ""
+
+
+def utc_text(moment: datetime, precision: Precision = "milliseconds") -> str:
+    """Return a time that has a zone in RFC 3339, UTC. Raises OverflowError near the years 1 and 9999."""
+    return moment.astimezone(UTC).isoformat(timespec=precision).replace("+00:00", "Z")
 
 
 class Timestamps(dict[int, str]):

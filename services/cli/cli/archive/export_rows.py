@@ -13,7 +13,7 @@ from archiver.definitions import AFTER, BEFORE, field_columns
 from cli.archive.values import moment_text, reasons
 from fraudstream.cell_text import csv_text
 from fraudstream.payment_schema import DeclaredField, PaymentSchema
-from fraudstream.secret_tokens import is_token
+from fraudstream.secret_tokens import is_in_clear
 from fraudstream.timestamps import Timestamps
 
 _WRITE: Mapping[type, Callable[[Any], str]] = {
@@ -52,8 +52,8 @@ class ExportRows:
             values = [payment.get(field.column, id_) for payment, id_ in zip(payments, ids, strict=True)]
         else:
             values = [payment.get(field.column) for payment in payments]
-        if field.secret:  # a row from before the field became secret has its value
-            values = [value if is_token(str(value)) else None for value in values]
+        if field.secret:
+            values = [None if is_in_clear(field, value) else value for value in values]
         elif field.type == "number":
             values = list(map(_decimal, values))
         return _cells(values)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from fraudstream.model.curves import logit
 from fraudstream.model.decision import Rule
 from fraudstream.payment import DECISIONS
 from fraudstream.record import Record
@@ -87,7 +88,8 @@ class Comparisons:
         return math.nan if amount is None else float(amount)
 
     def _count(self, pair: tuple[str, str], ours: str, theirs: str, champion: float, challenger: float) -> None:
-        shift = float(np.log(challenger / (1 - challenger)) - np.log(champion / (1 - champion)))
+        before, after = logit(np.array([champion, challenger])).tolist()
+        shift = after - before
         comparison = self.pairs.setdefault(pair, Comparison())
         comparison.payments += 1
         comparison.decisions[ours, theirs] += 1

@@ -13,7 +13,7 @@ from fraudstream.payment_schema import DeclaredField, PaymentSchema, place
 from fraudstream.payment_values import Value, cell_value, member
 from fraudstream.record import Record
 from fraudstream.scored_payment import Scored, ScoredFormat, ScoredPayment, readable
-from fraudstream.secret_tokens import is_token
+from fraudstream.secret_tokens import is_in_clear
 
 Unreadable = Callable[[str], None]
 _NOT_OURS = (ValueError, TypeError, KeyError, OverflowError)
@@ -126,8 +126,8 @@ def scored_again(records: Iterable[Record], form: ScoredFormat, unreadable: Unre
 
 
 def _column(field: DeclaredField, payments: Sequence[ScoredPayment]) -> list[Value | None]:
-    values = [one.fields[field.name] for one in payments]
-    return [value if is_token(str(value)) else None for value in values] if field.secret else values
+    values = (one.fields[field.name] for one in payments)
+    return [None if is_in_clear(field, value) else value for value in values]
 
 
 def _problem(value: bytes | None, form: ScoredFormat) -> str:

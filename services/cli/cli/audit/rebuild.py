@@ -8,10 +8,11 @@ from cli.audit.entries import ScoredEntries, dead_entries, scored_again, stored_
 from cli.audit.previous_topic import first_of_present_topic
 from cli.audit.topics import AuditSettings, Logs, Topics, opened
 from cli.csv.erased import ErasedPlace, ErasedPlaces
-from cli.csv.reading import CsvSnapshot, rotated_files
+from cli.csv.reading import CsvSnapshot
 from cli.csv.refill import CsvRefill, Reached
 from cli.progress import Progress
 from fraudstream.csv_file.journal import State
+from fraudstream.csv_file.paths import rotated_files
 from fraudstream.errors import FraudstreamError, KafkaSetupError
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.limits import OutputLimits

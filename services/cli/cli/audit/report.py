@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cli.audit.merge import EXAMPLES, Finding, Kind
-from cli.ranges import ranges_text
 from cli.tables import aligned
+from cli.texts import ranges_text
 from fraudstream.dead_letter import place_text
 from fraudstream.runtime.escaping import visible
 

@@ -95,9 +95,7 @@ class Topics:
 
     async def _settled(self, reader: TopicReader) -> dict[int, Retained]:
         async with self._reader(reader.topic, "read_uncommitted") as whole:
-            return await settled(
-                reader, whole, self.partitions, lambda: self._log.info("waiting for open transactions", at_most_s=10)
-            )
+            return await settled(reader, whole, self.partitions, self._log)
 
     def _reader(self, topic: str, isolation: Isolation = "read_committed") -> AbstractAsyncContextManager[TopicReader]:
         return connected(partial(TopicReader, self._kafka, topic, isolation), self._kafka, self._log)

@@ -5,13 +5,13 @@ records.
 """
 
 import json
-import os
 from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
+from fraudstream.csv_file.paths import beside
 from fraudstream.errors import SinkUnavailableError
-from fraudstream.runtime.regular_files import open_regular, replace_regular, sync_folder
+from fraudstream.runtime.regular_files import regular_file, replace_regular, sync_folder
 
 Entry = tuple[str, str, int, int, int]
 """Cluster, topic, partition, offset, timestamp."""
@@ -34,7 +34,7 @@ class ErasedPlaces:
     """The list beside the CSV at `path`, for one cluster and topic; the caller of `add` holds the CSV's lock."""
 
     def __init__(self, path: Path, cluster: str, topic: str) -> None:
-        self.path = path.with_name(f".{path.name}.erased")
+        self.path = beside(path, "erased")
         self._source = (cluster, topic)
 
     def read(self) -> frozenset[ErasedPlace]:
@@ -52,7 +52,7 @@ class ErasedPlaces:
 
     def _entries(self) -> list[Entry]:
         try:
-            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
+            with regular_file(self.path) as file:
                 return list(map(_entry, _lines(file)))
         except FileNotFoundError:
             return []

@@ -5,7 +5,6 @@ a crash in between, they show which of the two is on disk.
 """
 
 import os
-import re
 import stat
 from bisect import bisect_left
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,18 +16,17 @@ from pathlib import Path
 from typing import BinaryIO
 
 from cli.csv.erased import ErasedPlace, ErasedPlaces
-from cli.csv.reading import convert_errors
-from cli.csv.refill import known
+from cli.csv.refill import REBUILT, known
 from cli.erase.wanted import Rows
-from fraudstream.csv_file.file import CsvFile, tail
+from fraudstream.csv_file.file import CsvFile, convert_errors, tail
 from fraudstream.csv_file.journal import Mark, Replacement, State
 from fraudstream.csv_file.layout import Layout
-from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.lock import PATIENCE_S, lock_of
+from fraudstream.csv_file.paths import all_files, beside, rotated
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.runtime.failpoints import failpoint
-from fraudstream.runtime.regular_files import open_regular, sync_folder, trusted_place
+from fraudstream.runtime.regular_files import open_regular, regular_file, sync_folder, trusted_place
 
-_PATIENCE_S = 10.0
 _ALL_BUT_OTHERS = 0o770
 _OWNER_ONLY = 0o600
 _BLOCK_BYTES = 1 << 20
@@ -40,17 +38,17 @@ Cut = tuple[int, int]
 class CsvErasure:
     """Erasure of rows from the CSV at `path`, while scorers of `identity` may be running."""
 
-    def __init__(self, path: Path, identity: Identity, layout: Layout, *, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, path: Path, identity: Identity, layout: Layout, *, patience_s: float = PATIENCE_S) -> None:
         self._path = path
         self._file = CsvFile(path, identity, layout)
         self._layout = layout
         self._identity = identity
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
+        self._lock = lock_of(path, patience_s)
 
     def count(self, rows: Rows) -> dict[Path, int]:
         """Return the number of rows in each file that has some. Raises SinkUnavailableError."""
         counts = {}
-        for path in files(self._path):
+        for path in all_files(self._path):
             with convert_errors(path), suppress(FileNotFoundError):  # renamed by a scorer meanwhile
                 counts[path] = self._count(path, rows)
         return {path: count for path, count in counts.items() if count}
@@ -58,8 +56,8 @@ class CsvErasure:
     def without_ids(self) -> list[Path]:
         """Return the files of earlier schemas without a column of the ids. Raises SinkUnavailableError."""
         found = []
-        for path in files(self._path):
-            with convert_errors(path), suppress(FileNotFoundError), _opened(trusted_place(path)) as file:
+        for path in all_files(self._path):
+            with convert_errors(path), suppress(FileNotFoundError), regular_file(trusted_place(path)) as file:
                 layout = self._layout.found(file.readline())
                 if layout and layout.id_column not in layout.columns:
                     found.append(path)
@@ -75,13 +73,13 @@ class CsvErasure:
             state = known(self._path, self._identity)
             ErasedPlaces(self._path, self._identity.cluster, self._identity.topic).add(places)
             failpoint("erase_listed")
-            self._path.with_name(f".{self._path.name}.rebuilt").unlink(missing_ok=True)
+            beside(self._path, REBUILT).unlink(missing_ok=True)
             return self._erase(rows, has_live=state is not None or self._path.exists())
 
     def _erase(self, rows: Rows, *, has_live: bool) -> dict[Path, int]:
         counts = {self._path: self._erase_live(rows)} if has_live else {}
         # listed after the live file: opening it may have renamed it
-        for path in files(self._path):
+        for path in all_files(self._path):
             if path != self._path and self._count(path, rows):
                 counts[path] = self._erase_kept(path, rows)
         return {path: count for path, count in counts.items() if count}
@@ -123,13 +121,13 @@ class CsvErasure:
             return len(copy.cuts)
 
     def _count(self, path: Path, rows: Rows) -> int:
-        with _opened(trusted_place(path)) as file:
+        with regular_file(trusted_place(path)) as file:
             return sum(is_row for _, is_row in _judged(file, rows, self._layout))
 
     def _generation(self, state: State, path: Path) -> int | None:
         """Return the generation of a rotated file, if the last batch of a partition is in it."""
         generations = {mark.generation for mark in state.marks.values() if mark.end > mark.start}
-        return next((one for one in generations if one != state.generation and self._file.rotated(one) == path), None)
+        return next((one for one in generations if one != state.generation and rotated(self._path, one) == path), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,12 +149,12 @@ class _Copy:
 def _copied(path: Path, rows: Rows, layout: Layout) -> Iterator[_Copy]:
     """Copy the file without the rows, beside it; delete the copy at the end, unless it was moved into place."""
     target = trusted_place(path)  # resolves our own link: otherwise the linked file would keep the rows
-    part = target.with_name(f".{target.name}.erasing")
+    part = beside(target, "erasing")
     cuts: list[Cut] = []
     position = 0
     part.unlink(missing_ok=True)
     try:
-        with _opened(target) as source, _created(part) as copy:
+        with regular_file(target) as source, _created(part) as copy:
             for lines, is_row in _judged(source, rows, layout):
                 end = position + len(lines)
                 if is_row:
@@ -175,10 +173,6 @@ def _copied(path: Path, rows: Rows, layout: Layout) -> Iterator[_Copy]:
         part.unlink(missing_ok=True)
 
 
-def _opened(path: Path) -> BinaryIO:
-    return os.fdopen(open_regular(path, os.O_RDONLY), "rb")
-
-
 def _created(path: Path) -> BinaryIO:
     return os.fdopen(open_regular(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY), "w+b")
 
@@ -188,16 +182,6 @@ def _copy_owner_and_mode(source: os.stat_result, copy: BinaryIO) -> None:
     with suppress(PermissionError):
         os.fchown(copy.fileno(), source.st_uid, source.st_gid)
     os.fchmod(copy.fileno(), stat.S_IMODE(source.st_mode) & _ALL_BUT_OTHERS)
-
-
-def files(path: Path) -> list[Path]:
-    """Return the CSV at `path`, and each file renamed from it: full, damaged, replaced, or of a previous topic."""
-    kept = rf"\.(?:\d{{4,}}|(?:damaged|former|replaced)-\d+){re.escape(path.suffix)}"
-    name = re.compile(re.escape(path.stem) + rf"(?:{kept}|{re.escape(path.suffix)})")
-    try:
-        return sorted(one for one in path.parent.iterdir() if name.fullmatch(one.name))
-    except FileNotFoundError:
-        return []
 
 
 def _judged(file: BinaryIO, rows: Rows, layout: Layout) -> Iterator[tuple[bytes, bool]]:

@@ -1,15 +1,15 @@
 """The whole CSV, read by partition in order: rotated files, files renamed as damaged, and the live file."""
 
 import os
-import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
 
+from fraudstream.csv_file.file import convert_errors
 from fraudstream.csv_file.layout import Layout
-from fraudstream.errors import SinkUnavailableError
+from fraudstream.csv_file.paths import damaged_files, rotated_files
 from fraudstream.runtime.regular_files import open_trusted
 
 _BLOCK_BYTES = 64 << 10
@@ -29,15 +29,6 @@ class _File:
     size: int
     layout: Layout
     ranges: dict[int, list[tuple[int, int]]] = field(default_factory=dict)
-
-
-@contextmanager
-def convert_errors(file: Path | str) -> Iterator[None]:
-    """Raise SinkUnavailableError for an OSError in the block, about `file` unless the error names another one."""
-    try:
-        yield
-    except OSError as error:
-        raise SinkUnavailableError(f"{error.filename or file}: {error.strerror or error}") from error
 
 
 class CsvSnapshot:
@@ -148,25 +139,6 @@ class CsvSnapshot:
 def files(path: Path) -> list[Path]:
     """Return all files with rows of the CSV at `path`: the live file first, so that a rotation meanwhile hides none."""
     return [path, *rotated_files(path), *damaged_files(path)]
-
-
-def rotated_files(path: Path) -> list[Path]:
-    """Return the rotated files, in order."""
-    return _numbered(path, r"\.(\d{4,})")
-
-
-def damaged_files(path: Path) -> list[Path]:
-    """Return the files that another program changed, and that were renamed, in order."""
-    return _numbered(path, r"\.damaged-(\d+)")
-
-
-def _numbered(path: Path, pattern: str) -> list[Path]:
-    name = re.compile(re.escape(path.stem) + pattern + re.escape(path.suffix))
-    try:
-        numbered = [(int(match[1]), one) for one in path.parent.iterdir() if (match := name.fullmatch(one.name))]
-    except FileNotFoundError:
-        return []
-    return [one for _, one in sorted(numbered)]
 
 
 def _blocks(descriptor: int, start: int, end: int, size: int) -> Iterator[tuple[int, int, list[bytes]]]:

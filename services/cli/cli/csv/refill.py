@@ -7,17 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from cli.csv.reading import convert_errors, damaged_files, rotated_files
-from fraudstream.csv_file.file import CsvFile, tail
-from fraudstream.csv_file.journal import Journal, Mark, State
+from fraudstream.csv_file.file import CsvFile, convert_errors, tail
+from fraudstream.csv_file.journal import Mark, State, journal_of
 from fraudstream.csv_file.layout import Layout
-from fraudstream.csv_file.lock import FileLock
+from fraudstream.csv_file.lock import PATIENCE_S, lock_of
+from fraudstream.csv_file.paths import beside, damaged_files, highest_rotated, move_aside
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import FraudstreamError, JournalForeignError
 from fraudstream.runtime.own_command import own_command
-from fraudstream.runtime.regular_files import create_regular, open_regular, open_trusted, sync_folder
+from fraudstream.runtime.regular_files import create_regular, regular_file, sync_folder, trusted_file
 
-_PATIENCE_S = 10.0
+REBUILT = "rebuilt"
+"""The new file, beside the CSV."""
 _MOST_HEADER_BYTES = 1 << 20
 
 
@@ -47,21 +48,16 @@ def known(path: Path, identity: Identity) -> State | None:
     )
 
 
-def journal_of(path: Path) -> Journal:
-    """Return the journal beside the CSV at `path`."""
-    return Journal(path.with_name(f".{path.name}.journal"))
-
-
 class CsvRefill:
     """Rebuild of a CSV: in `with refill.locked():`, `write` rows, then `finish`, which makes the first change."""
 
-    def __init__(self, path: Path, identity: Identity, layout: Layout, *, patience_s: float = _PATIENCE_S) -> None:
+    def __init__(self, path: Path, identity: Identity, layout: Layout, *, patience_s: float = PATIENCE_S) -> None:
         self._path = path
         self._identity = identity
         self._layout = layout
         self._csv = CsvFile(path, identity, layout)
-        self._lock = FileLock(path.with_name(f".{path.name}.lock"), patience_s)
-        self._part = path.with_name(f".{path.name}.rebuilt")
+        self._lock = lock_of(path, patience_s)
+        self._part = beside(path, REBUILT)
         self._file: BinaryIO | None = None
 
     @contextmanager
@@ -96,14 +92,13 @@ class CsvRefill:
         self._new.flush()
         length = self._new.tell()
         os.fsync(self._new.fileno())
-        with os.fdopen(open_regular(self._part, os.O_RDONLY), "rb") as file:
+        with regular_file(self._part) as file:
             checksum = tail(file.fileno(), length)
-        rotated = (int(path.stem.rpartition(".")[2]) for path in rotated_files(self._path))
         self._csv.journal.write(
             replace(
                 state,
                 sequence=state.sequence + 1,
-                generation=max([state.generation, *rotated]),
+                generation=max(state.generation, highest_rotated(self._path)),
                 length=length,
                 tail=checksum,
                 marks=_marks(state, reached),
@@ -111,7 +106,7 @@ class CsvRefill:
                 layout=self._layout.sha256,
             )
         )
-        renamed = [self._rename(path) for path in self._existing()]
+        renamed = [move_aside(self._path, "replaced", file) for file in self._existing()]
         self._part.rename(self._path)
         sync_folder(self._path.parent)
         return renamed
@@ -124,18 +119,11 @@ class CsvRefill:
     def _existing(self) -> list[Path]:
         return [*([self._path] if _has_rows(self._path) else []), *damaged_files(self._path)]
 
-    def _rename(self, path: Path) -> Path:
-        number = 1
-        while (renamed := self._path.with_name(f"{self._path.stem}.replaced-{number}{self._path.suffix}")).exists():
-            number += 1
-        path.rename(renamed)
-        return renamed
-
 
 def _has_rows(path: Path) -> bool:
     """Return whether the file has more than its first line, the header of this schema or of an earlier one."""
     try:
-        with os.fdopen(open_trusted(path, os.O_RDONLY), "rb") as file:
+        with trusted_file(path) as file:
             return len(file.readline(_MOST_HEADER_BYTES)) < os.fstat(file.fileno()).st_size
     except FileNotFoundError:
         return False

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 from shlex import quote
 
 from cli.asking import agreed
-from cli.counts import counted
 from cli.dlq import arguments as given
 from cli.dlq import listing, showing
 from cli.dlq.choosing import Choice
@@ -19,6 +18,7 @@ from cli.dlq.places import LetterPlace
 from cli.dlq.plan import planned
 from cli.dlq.replaying import Replay
 from cli.stopping import unless_interrupted
+from cli.texts import counted
 from fraudstream.errors import FraudstreamError
 from fraudstream.kafka.producing import transactional_id
 from fraudstream.payment import PaymentFormat

@@ -16,7 +16,7 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.cluster import admin_client, describe
 from fraudstream.kafka.connection import Log
 from fraudstream.kafka.limits import OutputLimits
-from fraudstream.kafka.reading import TopicReader, all_settled, connected
+from fraudstream.kafka.reading import TopicReader, connected, settled
 from fraudstream.kafka.rights import Operation, Rights
 from fraudstream.offsets import Log as Retained
 from fraudstream.payment import PaymentFormat
@@ -68,8 +68,8 @@ class Letterbox:
 
         Raises KafkaSetupError if one stays open.
         """
-        log_wait = partial(self.log.info, "waiting for open transactions", at_most_s=int(_SETTLE_S))
-        ends = await all_settled(self._stable, self._whole, list(partitions), log_wait, at_most_s=_SETTLE_S)
+        some = list(partitions)
+        ends = await settled(self._stable, self._whole, some, self.log, at_most_s=_SETTLE_S, required=True)
         return await self._extend(ends, Index())
 
     async def chunks(self, places: Sequence[LetterPlace]) -> AsyncIterator[list[Found]]:

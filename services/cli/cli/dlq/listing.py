@@ -7,11 +7,11 @@ from itertools import islice
 from shlex import quote
 from typing import Any
 
-from cli.counts import counted
 from cli.dlq.choosing import Choice
 from cli.dlq.index import Entry, Index
 from cli.dlq.places import LetterPlace, grouped
 from cli.tables import aligned
+from cli.texts import counted
 from fraudstream.dead_letter import Replayed
 from fraudstream.runtime.escaping import ascii_json, shortened, visible
 from fraudstream.timestamps import rfc3339

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Self
 
-from cli.ranges import ranges, ranges_text
+from cli.texts import ranges, ranges_text
 from fraudstream.dead_letter import Place, place_text
 
 _PLACES = re.compile(r"([\w.-]{1,249})/(\d{1,9})/(\d{1,18}(?:-\d{1,18})?(?:,\d{1,18}(?:-\d{1,18})?)*)", re.ASCII)

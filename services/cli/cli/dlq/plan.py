@@ -5,11 +5,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Self
 
-from cli.counts import counted
 from cli.dlq.choosing import Choice
 from cli.dlq.index import Entry, Index
 from cli.dlq.lines import EXPORTED, Edit
 from cli.dlq.places import LetterPlace, places_text
+from cli.texts import counted
 from fraudstream.runtime.escaping import visible
 
 _LINK_BYTES = 320

@@ -20,7 +20,7 @@ from cli.dlq.plan import Plan
 from cli.progress import Progress
 from fraudstream.dead_letter import marker_headers, replay_headers
 from fraudstream.errors import FraudstreamError
-from fraudstream.kafka.connection import BROKEN, unless_stopped
+from fraudstream.kafka.connection import BROKEN, error_text, unless_stopped
 from fraudstream.kafka.producing import FENCED_ERRORS, TRANSACTION_TIMEOUT_S
 from fraudstream.kafka.reading import connected
 from fraudstream.kafka.transactions import Transactions
@@ -64,7 +64,7 @@ class Replay:
                 paused = f"or this one was paused for more than {TRANSACTION_TIMEOUT_S} s"
                 raise self._stopped(f"another replay has started, {paused}") from None
             except BROKEN as error:
-                problem = f"the outcome of the last transaction is unknown ({str(error) or type(error).__name__})"
+                problem = f"the outcome of the last transaction is unknown ({error_text(error)})"
                 raise self._stopped(problem) from error
 
     async def _still_open(self) -> list[LetterPlace]:

@@ -4,7 +4,6 @@ from collections.abc import Callable, Sequence
 from shlex import quote
 
 from cli.dlq.lines import EXPORTED
-from cli.dlq.masking import mask
 from cli.tables import aligned
 from fraudstream.dead_letter import REPLAY_OF, DeadLetter, Replayed, place_text
 from fraudstream.payment import InvalidPayment, PaymentFormat
@@ -30,7 +29,7 @@ def text(
     Whether it could be scored now is found by `rules`. With `masks`, the sizes of key, value and headers are shown in
     place of their content. `command` runs the command line.
     """
-    show = mask if masks else _beginning
+    show = _mask if masks else _beginning
     facts = [
         ("reason", visible(letter.reason)),
         ("detail", visible(letter.detail)),
@@ -46,6 +45,15 @@ def text(
     ]
     value = _value(letter, masks=masks)
     return "\n".join([f"dead letter {visible(letter.source.text)}", "", *aligned(facts), "", *value])
+
+
+def _mask(content: bytes) -> str:
+    """Return the text shown in place of what may hold secrets.
+
+    The topic keeps the original messages. A key may repeat a secret field, and an invalid message may have a secret
+    anywhere.
+    """
+    return f"masked ({len(content):,} bytes; --raw shows them)"
 
 
 def _size(letter: DeadLetter) -> str:
@@ -124,6 +132,6 @@ def _value(letter: DeadLetter, *, masks: bool) -> list[str]:
     if letter.value is None:
         return []
     if masks:
-        return [f"value: {mask(letter.value)}"]
+        return [f"value: {_mask(letter.value)}"]
     lines = [*visible_lines(letter.value[:_VALUE_BYTES]), *_more(letter.value, _VALUE_BYTES)]
     return ["value:", *(f"  {line}" for line in lines)]

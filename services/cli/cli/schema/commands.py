@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pydantic_core
 
-from cli.output_file import check_output, convert_errors, part_of
+from cli.output_file import check_output, written
 from cli.progress import Progress
 from cli.schema.any_rows import Content
 from cli.schema.checking import Checked, Outcomes, check_messages, check_rows
 from cli.schema.inference import Inference
 from cli.schema.sources import Rows, opened_file, opened_topic
-from fraudstream.errors import FraudstreamError
+from cli.stopping import check_stop
 from fraudstream.kafka.connection import Log
 from fraudstream.payment import PaymentFormat
 from fraudstream.payment_files.reading import count_lines, is_json, opened
@@ -23,7 +23,6 @@ from fraudstream.payment_files.rows import line_ids, payments
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime import logs, terminal
 from fraudstream.runtime.own_command import own_command
-from fraudstream.runtime.regular_files import atomic_write
 from fraudstream.runtime.schema_file import DEFAULT, load_schema, read_schema
 from fraudstream.runtime.settings import KafkaSettings, LogSettings, SchemaSettings
 
@@ -50,14 +49,10 @@ async def _infer(env: Mapping[str, str], stop: asyncio.Event, arguments: argpars
                     unread += 1
                 else:
                     inference.add(row)
-            await _continue(stop)
+            await check_stop(stop)
     text = inference.infer(_name(arguments)).text
-    if out is None:
-        with terminal.standard_output():
-            terminal.write(text)
-    else:
-        with convert_errors(out), atomic_write(out, part=part_of(out)) as file:
-            file.write(text.encode())
+    with written(out) as write:
+        write(text)
     done = f"written to {out}; " if out else ""
     skipped = f"; skipped: {unread:,} messages without a JSON object, or lines that can't be split" if unread else ""
     terminal.write(f"{done}check it, edit it, then: {own_command('schema check')}{skipped}\n", sys.stderr)
@@ -81,7 +76,7 @@ async def _check(env: Mapping[str, str], stop: asyncio.Event, arguments: argpars
     outcomes = Outcomes()
     async for checked in _checked(schema, env, arguments, log):
         outcomes.add(checked)
-        await _continue(stop)
+        await check_stop(stop)
     used = arguments.schema or SchemaSettings.from_env(env).file or DEFAULT
     terminal.write(f"{outcomes.text(_name(arguments), str(used))}\n")
     return 1 if outcomes.invalid else 0
@@ -120,9 +115,3 @@ def _row(content: Content) -> Mapping[str, object] | None:
     except ValueError:
         return None
     return parsed if isinstance(parsed, dict) else None
-
-
-async def _continue(stop: asyncio.Event) -> None:
-    await asyncio.sleep(0)  # lets signal handlers run
-    if stop.is_set():
-        raise FraudstreamError("interrupted: nothing was written")

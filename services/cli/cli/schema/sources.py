@@ -1,17 +1,20 @@
 """Rows of a file, whatever its columns, and messages of a topic, in chunks."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
+from cli.latest import latest_records
 from cli.progress import Progress
 from cli.schema import any_rows
 from cli.schema.any_rows import Content
 from cli.schema.checking import Message
 from fraudstream.kafka.connection import Log
+from fraudstream.kafka.patches import patch_aiokafka
 from fraudstream.payment_files.reading import count_lines
+from fraudstream.record import Record, Unreadable
 from fraudstream.runtime.settings import KafkaSettings
 
 _CHUNK = 1_000
@@ -44,37 +47,11 @@ async def opened_topic(
     kafka: KafkaSettings, topic: str, last: int, log: Log
 ) -> AsyncIterator[AsyncIterator[Sequence[Message]]]:
     """Open the last `last` messages of each partition; no group is joined. Raises KafkaSetupError."""
-    # here, so that files can be read where aiokafka is not installed
-    from cli.audit.compare import start_of_last
-    from fraudstream.errors import KafkaSetupError
-    from fraudstream.kafka.cluster import admin_client, describe
-    from fraudstream.kafka.patches import patch_aiokafka
-    from fraudstream.kafka.reading import TopicReader, connected
-    from fraudstream.record import Unreadable
-
     patch_aiokafka()
-    async with AsyncExitStack() as stack:
-        admin = await stack.enter_async_context(connected(lambda: admin_client(kafka), kafka, log))
-        count = (await describe(admin, (topic,))).partitions[topic]
-        if not count:
-            raise KafkaSetupError(f"--topic: topic {topic} does not exist")
-        reader = await stack.enter_async_context(connected(lambda: TopicReader(kafka, topic), kafka, log))
-        ranges = await reader.retained(range(count))
-        starts = {partition: await start_of_last(reader, partition, one, last) for partition, one in ranges.items()}
-        progress = Progress("reading", sum(one.end - starts[partition] for partition, one in ranges.items()), log)
+    async with latest_records(kafka, topic, last, log, option="--topic", verb="reading") as chunks:
+        yield ([_message(partition, record) for record in records] async for partition, records in chunks)
 
-        async def chunks() -> AsyncIterator[Sequence[Message]]:
-            for partition, one in ranges.items():
-                async for records in reader.records(partition, starts[partition], one.end):
-                    yield [
-                        Message(
-                            f"partition {partition}, offset {record.offset}",
-                            record.value,
-                            record.damage if isinstance(record, Unreadable) else None,
-                        )
-                        for record in records
-                    ]
-                    progress.advance(partition, len(records))
 
-        yield chunks()
-        progress.finish()
+def _message(partition: int, record: Record) -> Message:
+    damage = record.damage if isinstance(record, Unreadable) else None
+    return Message(f"partition {partition}, offset {record.offset}", record.value, damage)

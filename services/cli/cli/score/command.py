@@ -9,7 +9,7 @@ from pathlib import Path
 from cli.output_file import UnwritableFileError, check_output
 from cli.progress import Progress
 from cli.score.writing import Results, rejected_beside
-from fraudstream.errors import FraudstreamError
+from cli.stopping import check_stop
 from fraudstream.model import store
 from fraudstream.model.amounts import amounts_of
 from fraudstream.model.fraud_model import FraudModel
@@ -52,9 +52,7 @@ async def run_score(env: Mapping[str, str], stop: asyncio.Event, arguments: argp
             _score(batch, form, tokens, model, results)
             rejections.add(batch.rejected)
             progress.advance(None, len(batch.lines))
-            await asyncio.sleep(0)  # lets signal handlers run
-            if stop.is_set():
-                raise FraudstreamError("interrupted: nothing was written")
+            await check_stop(stop)
         results.keep()
     rejections.finish(written_to=str(results.rejected_out))
     log.info(

@@ -3,12 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fraudstream.arrays import Integers
 from fraudstream.model import psi
 from fraudstream.model.drift_reference import HOURS, Finding, Reference
-
-Integers = NDArray[np.int64]
 
 _MS_AN_HOUR = 3_600_000
 _MS_A_DAY = HOURS * _MS_AN_HOUR

@@ -4,14 +4,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from fraudstream.arrays import Floats, Integers
 from fraudstream.model.drift_reference import Finding, Reference
 from scorer.drift.days import Days
 from scorer.drift.window import Window
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
 
 WINDOW = 2_500
 """Number of payments in a comparison."""

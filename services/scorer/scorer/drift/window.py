@@ -2,10 +2,7 @@
 
 from collections import deque
 
-import numpy as np
-from numpy.typing import NDArray
-
-Integers = NDArray[np.int64]
+from fraudstream.arrays import Integers
 
 
 class Window:

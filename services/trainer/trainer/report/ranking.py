@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from fraudstream.arrays import Floats, Integers
+from fraudstream.arrays import Flags, Floats, Integers
 from fraudstream.model.decision import BLOCKED, REVIEWED
 from trainer.report import axes
 from trainer.report.facts import Facts
@@ -89,7 +88,7 @@ def _roc(facts: Facts) -> Plot:
     )
 
 
-def _shares(facts: Facts, stopped: NDArray[np.bool_]) -> tuple[Floats, Floats, Floats]:
+def _shares(facts: Facts, stopped: Flags) -> tuple[Floats, Floats, Floats]:
     """Return recall, precision, and the share of legitimate payments, where `stopped` payments are."""
     values = stopped[facts.labels == 1].mean(), facts.labels[stopped].mean(), stopped[facts.labels == 0].mean()
     recall, right, wrong = (np.array([value]) for value in values)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from fraudstream.arrays import Floats
+from fraudstream.model.curves import logit
 from fraudstream.model.decision import BLOCKED, REVIEWED
 from trainer.report.axes import Axis, linear, round_values
 from trainer.report.decisions import lowest
@@ -20,7 +21,7 @@ _TICKS = np.array([1e-5, 1e-4, 1e-3, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999])
 
 def plots(facts: Facts) -> list[Plot]:
     """Draw a histogram of each class on a log-odds scale, each normalised to 100 %, with a median payment's limits."""
-    log_odds = _log_odds(facts.fraud)
+    log_odds = logit(facts.fraud)
     edges = _edges(log_odds)
     shares = {label: _shares(log_odds[facts.labels == label], edges) for label in (0, 1)}
     medians = [float(np.median(facts.fraud[facts.labels == label])) for label in (0, 1)]
@@ -59,7 +60,7 @@ def log_odds_axis(low: float, high: float) -> Axis:
 def _ticks(probabilities: Floats, low: float, high: float) -> list[tuple[float, str]]:
     """Return the probabilities within the axis that have room for their texts."""
     ticks: list[tuple[float, str]] = []
-    for tick, place in zip(probabilities.tolist(), _log_odds(probabilities).tolist(), strict=True):
+    for tick, place in zip(probabilities.tolist(), logit(probabilities).tolist(), strict=True):
         has_room = not ticks or place - ticks[-1][0] > _ROOM * (high - low)
         if low < place < high and has_room:
             ticks.append((place, percent(tick)))
@@ -73,13 +74,9 @@ def _draw_limits(plot: Plot, facts: Facts) -> None:
     for decision, name, kind in ((REVIEWED, "review", "review dashed"), (BLOCKED, "block", "block dashed")):
         limit = lowest(facts.study.rule, amount, decision)
         if limit is not None:
-            place = float(_log_odds(np.array([limit]))[0])
+            place = float(logit(np.array([limit]))[0])
             plot.vertical(place, kind, f"{name} from {rounded_percent(limit)}{of_amount}")
 
 
 def _shares(log_odds: Floats, edges: Floats) -> Floats:
     return np.histogram(log_odds, edges)[0] / len(log_odds)
-
-
-def _log_odds(fraud: Floats) -> Floats:
-    return np.log(fraud / (1.0 - fraud))

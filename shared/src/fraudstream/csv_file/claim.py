@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fraudstream.csv_file.layout import Layout
 from fraudstream.csv_file.lock import is_current, try_lock
+from fraudstream.csv_file.paths import beside
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.errors import JournalForeignError
 from fraudstream.payment_schema import default_schema
@@ -25,7 +26,7 @@ class Claim:
     """
 
     def __init__(self, path: Path, identity: Identity, layout: Layout) -> None:
-        self.path = path.with_name(f".{path.name}.claim")
+        self.path = beside(path, "claim")
         self._csv = path
         self._identity = identity
         self._content = json.dumps(asdict(identity) | _stated(layout)).encode()

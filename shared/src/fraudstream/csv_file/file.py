@@ -4,10 +4,9 @@ docs/operations.md describes each case for users. The caller holds the lock; an 
 """
 
 import errno
-import glob
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,14 +14,25 @@ from pathlib import Path
 import structlog
 
 from fraudstream.csv_file.claim import Claim
-from fraudstream.csv_file.journal import Journal, Mark, State
+from fraudstream.csv_file.journal import Mark, State, journal_of
 from fraudstream.csv_file.layout import Layout
+from fraudstream.csv_file.paths import highest_rotated, move_aside, rotated, rotated_files
 from fraudstream.csv_file.protocol import Identity
+from fraudstream.errors import SinkUnavailableError
 from fraudstream.payment_schema import default_schema
-from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_trusted, sync_folder
+from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_trusted, sync_folder, trusted_file
 
 _TAIL_BYTES = 4096
 _RESTORE_ROWS = "docker compose stop scorer; ./fraudstream rebuild --force; docker compose start scorer"
+
+
+@contextmanager
+def convert_errors(file: Path | str, hint: Callable[[OSError], str] = lambda _: "") -> Iterator[None]:
+    """Raise SinkUnavailableError for an OSError in the block, about `file` unless the error names another one."""
+    try:
+        yield
+    except OSError as error:
+        raise SinkUnavailableError(f"{error.filename or file}: {error.strerror or error}{hint(error)}") from error
 
 
 def tail(file: int, length: int) -> int:
@@ -37,7 +47,7 @@ class CsvFile:
     def __init__(self, path: Path, identity: Identity, layout: Layout) -> None:
         self.path = path
         self.layout = layout
-        self.journal = Journal(path.with_name(f".{path.name}.journal"))
+        self.journal = journal_of(path)
         self.claim = Claim(path, identity, layout)
         self._identity = identity
         self._log = structlog.get_logger()
@@ -49,22 +59,13 @@ class CsvFile:
         with closing(open_trusted(self.path, os.O_RDWR)) as file:
             yield file, state
 
-    def rotated(self, number: int) -> Path:
-        """Return the name of the file of that generation after its rotation."""
-        return self.path.with_name(f"{self.path.stem}.{number + 1:04d}{self.path.suffix}")
-
-    def highest(self) -> int:
-        """Return the highest number of a rotated file, 0 without any; generations start from it."""
-        return max((int(file.stem.rpartition(".")[2]) for file in self._list_rotated()), default=0)
-
     def rotate(self, state: State) -> State:
         """Rename the file to its number and start the next one; byte ranges still refer to the old file."""
-        if self.rotated(state.generation).exists():
-            raise FileExistsError(
-                errno.EEXIST, "a rotated file is never overwritten", str(self.rotated(state.generation))
-            )
-        self.path.rename(self.rotated(state.generation))
-        self._log.info("CSV rotated", kept=self.rotated(state.generation).name, bytes=state.length)
+        kept = rotated(self.path, state.generation)
+        if kept.exists():
+            raise FileExistsError(errno.EEXIST, "a rotated file is never overwritten", str(kept))
+        self.path.rename(kept)
+        self._log.info("CSV rotated", kept=kept.name, bytes=state.length)
         return self._start_next(state)
 
     def renew(self, state: State, partitions: frozenset[int]) -> None:
@@ -92,7 +93,7 @@ class CsvFile:
         """Return the state with a file of our layout: one of another layout is kept, as by a rotation."""
         if (state.layout or default_schema().layout_sha256) == self.layout.sha256:
             return state
-        with os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb") as file:
+        with trusted_file(self.path) as file:
             has_rows = len(file.readline()) < state.length
         self._log.info("payment schema changed", file=str(self.path), action="new CSV with its columns")
         return self.rotate(state) if has_rows else self._start(_without_ranges(state))
@@ -118,7 +119,7 @@ class CsvFile:
             return current
         if self._is_rotated(state) and self._is_empty():
             return self._start_next(state)
-        aside = self._move_aside("damaged")
+        aside = move_aside(self.path, "damaged")
         self._log.error(
             "CSV damaged",
             file=aside.name,
@@ -141,8 +142,8 @@ class CsvFile:
 
     def _is_rotated(self, state: State) -> bool:
         """Return whether a rotation renamed the file of this state and was killed before it wrote the journal."""
-        rotated = self.rotated(state.generation)
-        return rotated.exists() and rotated.stat().st_size == state.length
+        kept = rotated(self.path, state.generation)
+        return kept.exists() and kept.stat().st_size == state.length
 
     def _start_next(self, state: State) -> State:
         return self._start(replace(state, generation=state.generation + 1))
@@ -155,12 +156,12 @@ class CsvFile:
         if self.path.exists():
             aside = self._move_all_aside()
             self._log.warning("CSV renamed", file=aside.name, reason="belongs to another Kafka cluster or topic")
-        return self._start(State(identity=ours, sequence=state.sequence, generation=self.highest()))
+        return self._start(State(identity=ours, sequence=state.sequence, generation=highest_rotated(self.path)))
 
     def _recover_journal(self) -> State:
-        fresh = State(identity=self._identity, generation=self.highest())
+        fresh = State(identity=self._identity, generation=highest_rotated(self.path))
         try:
-            file = os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb")
+            file = trusted_file(self.path)
         except FileNotFoundError:
             return self._start(fresh)
         with file:
@@ -169,7 +170,7 @@ class CsvFile:
         if layout:
             return self._rebuild_journal(replace(fresh, layout=layout.sha256), length, ranges)
         if self.path.stat().st_size:
-            aside = self._move_aside("damaged")
+            aside = move_aside(self.path, "damaged")
             self._log.error("CSV damaged", file=aside.name, reason="unknown header; renamed, new file started")
         return self._start(fresh)
 
@@ -204,24 +205,14 @@ class CsvFile:
     def _is_empty(self) -> bool:
         """Return whether the file has no rows: only the header, or a part of it."""
         header = self.layout.header_line
-        with os.fdopen(open_trusted(self.path, os.O_RDONLY), "rb") as file:
+        with trusted_file(self.path) as file:
             return header.startswith(file.read(len(header) + 1))
-
-    def _list_rotated(self) -> list[Path]:
-        return sorted(self.path.parent.glob(f"{glob.escape(self.path.stem)}.[0-9][0-9][0-9][0-9]{self.path.suffix}"))
 
     def _move_all_aside(self) -> Path:
         """Move the rotated files and the current one aside; return the current one's new name."""
-        for file in self._list_rotated():
-            self._move_aside("former", file)
-        return self._move_aside("former")
-
-    def _move_aside(self, label: str, file: Path | None = None) -> Path:
-        number = 1
-        while (aside := self.path.with_name(f"{self.path.stem}.{label}-{number}{self.path.suffix}")).exists():
-            number += 1
-        (file or self.path).rename(aside)
-        return aside
+        for file in rotated_files(self.path):
+            move_aside(self.path, "former", file)
+        return move_aside(self.path, "former")
 
 
 def _match(file: int, state: State) -> State | None:

@@ -9,9 +9,10 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from fraudstream.csv_file.paths import beside
 from fraudstream.csv_file.protocol import Identity
 from fraudstream.runtime.failpoints import armed, failpoint
-from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, closing, open_regular, regular_file
 
 _HEADER = struct.Struct("<4sII")
 _MAGIC = b"FSJ1"
@@ -90,7 +91,7 @@ class Journal:
     def read(self) -> State | None:
         """Return the newest intact state, None if there is no journal, or no slot of it is readable."""
         try:
-            with os.fdopen(open_regular(self.path, os.O_RDONLY), "rb") as file:
+            with regular_file(self.path) as file:
                 slots = [_unpack(_read_slot(file.fileno(), number)) for number in (0, 1)]
         except FileNotFoundError:
             return None
@@ -107,6 +108,11 @@ class Journal:
             failpoint("journal_torn")
             os.pwrite(file, payload, (state.sequence % 2) * _SLOT_BYTES)
             os.fdatasync(file)
+
+
+def journal_of(csv: Path) -> Journal:
+    """Return the journal beside the CSV."""
+    return Journal(beside(csv, "journal"))
 
 
 def _read_slot(descriptor: int, number: int) -> bytes:

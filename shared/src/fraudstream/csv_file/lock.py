@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fraudstream.csv_file.paths import beside
 from fraudstream.errors import SinkUnavailableError
 from fraudstream.runtime.regular_files import SHARED_MODE, open_regular
 
+PATIENCE_S = 10.0
+"""Longest wait for the lock of a CSV."""
 _FIRST_WAIT_S = 0.0005
 _LONGEST_WAIT_S = 0.02
 
@@ -54,6 +57,11 @@ class FileLock:
                 raise SinkUnavailableError(f"{self.path}: another process has held the lock for {self._timeout_s:g} s")
             time.sleep(wait_s)
             wait_s = min(wait_s * 2, _LONGEST_WAIT_S)
+
+
+def lock_of(csv: Path, timeout_s: float = PATIENCE_S, waited: Callable[[float], object] = lambda _: None) -> FileLock:
+    """Return the lock that each writer of the CSV holds while it writes."""
+    return FileLock(beside(csv, "lock"), timeout_s, waited)
 
 
 def try_lock(descriptor: int) -> bool:

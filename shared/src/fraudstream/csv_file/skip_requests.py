@@ -5,13 +5,12 @@ at that very offset. Its answer replaces the request.
 """
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from fraudstream.errors import FraudstreamError
-from fraudstream.runtime.regular_files import SHARED_MODE, open_regular, replace_regular
+from fraudstream.runtime.regular_files import SHARED_MODE, regular_file, replace_regular
 
 _MOST_BYTES = 4096
 
@@ -69,7 +68,7 @@ class SkipRequests:
 
     def _read(self, partition: int) -> dict[str, Any]:
         try:
-            with os.fdopen(open_regular(self._path(partition), os.O_RDONLY), "rb") as file:
+            with regular_file(self._path(partition)) as file:
                 content = json.loads(file.read(_MOST_BYTES))
         except (OSError, ValueError, RecursionError):
             return {}

@@ -43,6 +43,11 @@ _STOP_S = 5.0
 _ATTEMPT_S = 90.0
 
 
+def error_text(error: BaseException) -> str:
+    """Return the message of an error, or else its type: a TimeoutError has none."""
+    return str(error) or type(error).__name__
+
+
 class Client(Protocol):
     """Common interface of aiokafka's clients; each also has a `stop`, or a `close` (the admin client)."""
 

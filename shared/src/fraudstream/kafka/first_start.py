@@ -41,7 +41,7 @@ async def commit_start(
         consumer = AIOKafkaConsumer(
             **client_options(kafka), group_id=group, enable_auto_commit=False, auto_offset_reset="none"
         )
-        stack.push_async_callback(consumer.stop)
+        stack.push_async_callback(stopped, consumer)
         await consumer.start()
         if guarantee == "at_least_once":
             starts = await _commit(consumer, places, latest=latest)

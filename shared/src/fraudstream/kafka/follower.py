@@ -78,6 +78,11 @@ class TopicFollower:
             for place, offset in self._positions.items()
         )
 
+    def behind(self, ends: Mapping[Place, int]) -> dict[Place, int]:
+        """Return the distance of each partition to its end; 0 if it is not read yet."""
+        positions = self.positions  # made of all partitions at each call
+        return {place: max(end - positions.get(place, end), 0) for place, end in ends.items()}
+
     async def starts(self, places: Collection[Place]) -> dict[Place, int]:
         """Return the first retained offset of each partition."""
         starts = await self._consumer.beginning_offsets([TopicPartition(*place) for place in places])

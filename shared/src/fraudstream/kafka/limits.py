@@ -11,7 +11,7 @@ from aiokafka.errors import BrokerResponseError, KafkaError, NoError, TopicAutho
 
 from fraudstream.errors import TopicRefusesError
 from fraudstream.kafka.cluster import admin_client
-from fraudstream.kafka.connection import BROKEN, stopped
+from fraudstream.kafka.connection import BROKEN, error_text, stopped
 from fraudstream.kafka.refused_records import BROKER_TIME, TopicLimits, refusal
 from fraudstream.kafka.rights import Rights
 from fraudstream.record import Message
@@ -74,7 +74,7 @@ class OutputLimits:
                     await admin.start()
                     await self.read(admin)
             except BROKEN as error:  # retried at the next refusal, or in 30 s
-                structlog.get_logger().debug("reading topic settings failed", reason=str(error) or type(error).__name__)
+                structlog.get_logger().debug("reading topic settings failed", reason=error_text(error))
             finally:
                 await stopped(admin)
 

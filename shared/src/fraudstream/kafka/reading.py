@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from types import TracebackType
-from typing import Literal, Self
+from typing import Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError, OffsetOutOfRangeError
@@ -14,12 +13,11 @@ from fraudstream.errors import KafkaSetupError
 from fraudstream.kafka.allowance import fetch
 from fraudstream.kafka.attempts import attempts
 from fraudstream.kafka.batches import never_a_record, serves_nothing_else
-from fraudstream.kafka.connection import C, Log, client_options, quiet_client, started, stopped
+from fraudstream.kafka.connection import C, Log, client_options, error_text, quiet_client, started, stopped
 from fraudstream.kafka.rights import Rights
 from fraudstream.offsets import NO_RECORD, fingerprint
 from fraudstream.offsets import Log as Retained
 from fraudstream.record import Record, Unreadable
-from fraudstream.runtime.run import wait_for_stop
 from fraudstream.runtime.settings import KafkaSettings
 
 _CONNECT_S = 10.0
@@ -52,9 +50,19 @@ async def connected(make: Callable[[], C], kafka: KafkaSettings, log: Log) -> As
                 yield client
         except (KafkaError, TimeoutError, ConnectionError) as error:
             attempts.check()
-            raise KafkaSetupError(f"Kafka: {str(error) or type(error).__name__}") from error
+            raise KafkaSetupError(f"Kafka: {error_text(error)}") from error
         finally:
             await stopped(client)
+
+
+@asynccontextmanager
+async def _running(client: C) -> AsyncIterator[C]:
+    """Start a client, and stop it after the block; its own `stop` may raise CancelledError, or never return."""
+    try:
+        await client.start()
+        yield client
+    finally:
+        await stopped(client)
 
 
 class TopicReader:
@@ -84,15 +92,6 @@ class TopicReader:
     async def stop(self) -> None:
         """Disconnect."""
         await self._consumer.stop()
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.stop()
 
     async def never_a_record(self, partition: int, offset: int) -> bool:
         """Return whether the offset holds a transaction marker or an aborted record."""
@@ -176,13 +175,9 @@ async def offset_after(kafka: KafkaSettings, topic: str, partition: int, batch: 
 
     Raises KafkaError where the brokers are unavailable.
     """
-    reader = TopicReader(kafka, topic)
-    try:
-        await reader.start()
+    async with _running(TopicReader(kafka, topic)) as reader:
         end = (await reader.retained([partition]))[partition].end
         return await reader.offset_after(partition, batch, end)
-    finally:
-        await stopped(reader)
 
 
 async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: int, timeout_ms: int) -> Record | None:
@@ -191,17 +186,15 @@ async def record_at(kafka: KafkaSettings, topic: str, partition: int, offset: in
     Raises KafkaError where the brokers are unavailable.
     """
     place = TopicPartition(topic, partition)
-    reader = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="none", isolation_level="read_committed")
+    consumer = AIOKafkaConsumer(**client_options(kafka), auto_offset_reset="none", isolation_level="read_committed")
     try:
-        await reader.start()
-        reader.assign([place])
-        reader.seek(place, offset)
-        with _rights(kafka, topic).needed():
-            fetched = await fetch(reader, place, timeout_ms=timeout_ms, max_records=1)
+        async with _running(consumer) as reader:
+            reader.assign([place])
+            reader.seek(place, offset)
+            with _rights(kafka, topic).needed():
+                fetched = await fetch(reader, place, timeout_ms=timeout_ms, max_records=1)
     except OffsetOutOfRangeError:
         return None
-    finally:
-        await reader.stop()
     records: Sequence[Record | Unreadable] = fetched.get(place, ())
     return next((record for record in records if record.offset == offset and not undecoded_batch(record)), None)
 
@@ -214,7 +207,7 @@ async def fingerprint_at(kafka: KafkaSettings, topic: str, partition: int, offse
     record = await record_at(kafka, topic, partition, offset, _FINGERPRINT_TIMEOUT_MS)
     if record is not None:
         return fingerprint(record.timestamp, record.value)
-    async with TopicReader(kafka, topic) as reader:
+    async with _running(TopicReader(kafka, topic)) as reader:
         return NO_RECORD if await reader.never_a_record(partition, offset) else None
 
 
@@ -226,41 +219,30 @@ async def settled(
     stable: TopicReader,
     whole: TopicReader,
     partitions: Collection[int],
-    waiting: Callable[[], object],
+    log: Log,
     *,
     at_most_s: float = _SETTLE_S,
+    required: bool = False,
 ) -> dict[int, Retained]:
     """Return the retained ranges once the transactions that are open now have ended, or after *at_most_s*.
 
     A transaction's offsets may be visible in the group shortly before its records are visible in the topic. One that
-    stays open longer was left by a producer that was killed, and has committed nothing. *waiting* is called once if
-    there is a wait.
+    stays open longer was left by a producer that was killed, and has committed nothing: if their end is *required*,
+    it raises KafkaSetupError. A wait is logged once.
     """
-    ends = {partition: log.end for partition, log in (await whole.retained(partitions)).items()}
+    ends = {partition: one.end for partition, one in (await whole.retained(partitions)).items()}
     deadline_s = asyncio.get_running_loop().time() + at_most_s
     reported = False
     while True:
-        logs = await stable.retained(partitions)
-        open_ones = [partition for partition, log in logs.items() if log.end < ends[partition]]
-        if not open_ones or asyncio.get_running_loop().time() > deadline_s:
-            return logs
+        found = await stable.retained(partitions)
+        if all(one.end >= ends[partition] for partition, one in found.items()):
+            return found
+        if asyncio.get_running_loop().time() > deadline_s:
+            break
         if not reported:
-            waiting()
+            log.info("waiting for open transactions", at_most_s=int(at_most_s))
             reported = True
-        await wait_for_stop(asyncio.Event(), _SETTLE_POLL_S)
-
-
-async def all_settled(
-    stable: TopicReader,
-    whole: TopicReader,
-    partitions: Collection[int],
-    waiting: Callable[[], object],
-    *,
-    at_most_s: float,
-) -> dict[int, Retained]:
-    """Return the ranges like `settled`; raise KafkaSetupError where a transaction is still open after *at_most_s*."""
-    ends = {partition: log.end for partition, log in (await whole.retained(partitions)).items()}
-    logs = await settled(stable, whole, partitions, waiting, at_most_s=at_most_s)
-    if any(log.end < ends[partition] for partition, log in logs.items()):
+        await asyncio.sleep(_SETTLE_POLL_S)
+    if required:
         raise KafkaSetupError(f"{stable.topic}: a transaction has been open for {at_most_s:g} s; run it again later")
-    return logs
+    return found

@@ -9,7 +9,7 @@ from fraudstream.kafka.connection import client_options
 from fraudstream.kafka.limits import OutputLimits
 from fraudstream.kafka.producing import failed_producer, publish, start, transactional
 from fraudstream.kafka.rights import Rights
-from fraudstream.record import Message
+from fraudstream.record import Message, Place
 from fraudstream.runtime.failpoints import failpoint
 from fraudstream.runtime.settings import KafkaSettings
 
@@ -17,9 +17,6 @@ _REQUEST_BYTES = 4 << 20
 # together less than the transaction timeout
 _SEND_TIMEOUT_S = 40.0
 _COMMIT_TIMEOUT_S = 15.0
-
-Topic = str
-Partition = int
 
 
 class Transactions:
@@ -52,7 +49,7 @@ class Transactions:
         """Disconnect; an open transaction ends at the next start, or by its timeout."""
         await self._producer.stop()
 
-    async def publish(self, messages: Mapping[tuple[Topic, Partition], Sequence[Message]]) -> None:
+    async def publish(self, messages: Mapping[Place, Sequence[Message]]) -> None:
         """Publish *messages* in one transaction, and return when it is committed.
 
         Raises TopicRefusesError as `producing.publish` does.
@@ -60,7 +57,7 @@ class Transactions:
         with self._rights.needed(), failed_producer():
             await self._publish(messages)
 
-    async def _publish(self, messages: Mapping[tuple[Topic, Partition], Sequence[Message]]) -> None:
+    async def _publish(self, messages: Mapping[Place, Sequence[Message]]) -> None:
         async with asyncio.timeout(_SEND_TIMEOUT_S):
             await self._producer.begin_transaction()
             await publish(self._producer, self._limits, messages, _SEND_TIMEOUT_S)

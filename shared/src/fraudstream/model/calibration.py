@@ -6,8 +6,7 @@ import numpy as np
 
 from fraudstream.arrays import Floats, Integers
 from fraudstream.model.classifier import SMALLEST, Classifier
-
-_LARGEST_EXPONENT = 500.0
+from fraudstream.model.curves import logistic_function
 
 
 def unwrapped(classifier: Classifier) -> tuple[Classifier, float]:
@@ -48,7 +47,10 @@ class Calibrated:
 
     def calibrate(self, fraud: Floats) -> Floats:
         """Return the calibrated probability for each one of `fraud`."""
-        fraud = np.clip(fraud, SMALLEST, 1.0 - SMALLEST)
-        log_odds = self.rise * np.log(fraud) - self.fall * np.log1p(-fraud) + self.shift
-        calibrated: Floats = 1.0 / (1.0 + np.exp(np.clip(-log_odds, -_LARGEST_EXPONENT, _LARGEST_EXPONENT)))
-        return calibrated
+        return calibrate(fraud, rise=self.rise, fall=self.fall, shift=self.shift)
+
+
+def calibrate(fraud: Floats, *, rise: float, fall: float, shift: float) -> Floats:
+    """Return the calibrated probability for each one of `fraud`, by the function of `Calibrated`."""
+    fraud = np.clip(fraud, SMALLEST, 1.0 - SMALLEST)
+    return logistic_function(rise * np.log(fraud) - fall * np.log1p(-fraud) + shift)

@@ -159,6 +159,12 @@ def logistic_function(log_odds: Floats) -> Floats:
     return probabilities
 
 
+def logit(probabilities: Floats) -> Floats:
+    """Return the log-odds of each probability, none of them 0 or 1."""
+    log_odds: Floats = np.log(probabilities / (1.0 - probabilities))
+    return log_odds
+
+
 def spline_width(knots: Floats) -> int:
     """Return the number of columns of `spline`."""
     return max(1, len(knots) - 1)

@@ -3,13 +3,13 @@
 from dataclasses import dataclass, field
 
 import numpy as np
-from numpy.typing import NDArray
 from threadpoolctl import ThreadpoolController
 
-from fraudstream.arrays import Floats
+from fraudstream.arrays import Flags, Floats
 from fraudstream.errors import ModelUnfitError
 from fraudstream.model.calibration import unwrapped
 from fraudstream.model.classifier import DECIMALS, SMALLEST, Classifier
+from fraudstream.model.curves import logit
 from fraudstream.model.decision import AnyAmount, Costs, Rule, Thresholds
 from fraudstream.model.encoding import Encoding
 from fraudstream.model.reason_texts import ReasonTexts
@@ -61,7 +61,7 @@ class FraudModel:
     # one thread per call: OpenMP's spinning threads cost more tail latency than they save (docs/performance.md)
     _threads: ThreadpoolController = field(default_factory=ThreadpoolController, init=False, repr=False, compare=False)
     _trees: TreeReasons | None = field(init=False, repr=False, compare=False)
-    _may_be_missing: NDArray[np.bool_] = field(init=False, repr=False, compare=False)
+    _may_be_missing: Flags = field(init=False, repr=False, compare=False)
     _texts: ReasonTexts = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -129,9 +129,7 @@ class FraudModel:
         return ["[]"] * len(matrix) if shares is None else self._texts.format(matrix, shares)
 
     def _log_odds(self, matrix: Floats) -> Floats:
-        fraud = np.clip(self._fraud(matrix), SMALLEST, 1.0 - SMALLEST)
-        log_odds: Floats = np.log(fraud / (1.0 - fraud))
-        return log_odds
+        return logit(np.clip(self._fraud(matrix), SMALLEST, 1.0 - SMALLEST))
 
     def _fraud(self, matrix: Floats) -> Floats:
         try:

@@ -25,6 +25,7 @@ from fraudstream.errors import ModelUnfitError
 from fraudstream.model.decision import Costs, Thresholds
 from fraudstream.model.encoding import EncodedFields, Encoding
 from fraudstream.model.fraud_model import VERSION_DIGITS
+from fraudstream.payment_schema import MOST_FIELDS
 from fraudstream.runtime.escaping import ascii_json, shortened, visible
 from fraudstream.runtime.regular_files import read_regular
 
@@ -113,7 +114,7 @@ class Manifest(BaseModel):
     """SHA-256 of the model file's bytes."""
     kind: Label
     """Name of the trainer's candidate."""
-    features: Annotated[tuple[FeatureName, ...], Field(max_length=200)]
+    features: Annotated[tuple[FeatureName, ...], Field(max_length=MOST_FIELDS)]
     encoding: EncodedFields | None = None  # None, as in manifests of earlier releases: that of the default schema
     thresholds: ManifestThresholds
     """The decision rule of a model without costs; otherwise the fixed thresholds of least cost, for comparison."""
@@ -175,9 +176,8 @@ class Manifest(BaseModel):
     @property
     def rule(self) -> Costs | Thresholds:
         """The rule that decides: the costs, or the thresholds of a model without costs."""
-        if self.costs is not None:
-            return self.costs.rule()
-        return Thresholds(self.thresholds.review, self.thresholds.block)
+        own = Thresholds(self.thresholds.review, self.thresholds.block)
+        return own if self.costs is None else self.costs.rule()
 
     @property
     def version(self) -> str:

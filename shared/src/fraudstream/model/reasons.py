@@ -13,9 +13,8 @@ from functools import cache
 from math import factorial
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fraudstream.arrays import Floats, Integers
+from fraudstream.arrays import Flags, Floats, Integers
 
 LogOdds = Callable[[Floats], Floats]
 
@@ -26,7 +25,7 @@ class _Coalitions:
 
     codes: Integers
     bits: Integers
-    members: NDArray[np.bool_]
+    members: Flags
     """Shape (coalitions, fields)."""
     weights: Floats
     """Weight of each coalition's value in each field's share, shape (fields, coalitions)."""

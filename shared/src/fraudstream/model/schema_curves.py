@@ -16,9 +16,8 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from numpy.typing import NDArray
 
-from fraudstream.arrays import Floats
+from fraudstream.arrays import Flags, Floats
 from fraudstream.model.curves import spline, spline_width
 from fraudstream.model.encoding import EncodedField, Encoding, Kind
 
@@ -32,8 +31,6 @@ _MOST_TABULATED = 1_000
 """Longest period of whole numbers with a table of sines and cosines, which takes a third of the time."""
 _CONSTANT = 1e-9
 """Columns whose spread is at most this share of their largest value are constant, but for rounding."""
-
-Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -18,6 +18,7 @@ import hashlib
 import io
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal
 
@@ -107,10 +108,12 @@ def save(
     for same in kept(models_dir):
         if same.content_sha256 == manifest.content_sha256:
             manifest = manifest.model_copy(update={"previous": same.previous, "older_version": same.older_version})
-    try:
-        _store(models_dir, manifest, content)
-    except OSError as error:
-        raise _unwritable(models_dir, error) from error
+    folder = _folder(models_dir, manifest)
+    with _writing(models_dir):
+        for needed in (models_dir, folder.parent, folder):
+            make_shared_folder(needed)
+        replace_regular(folder / MODEL_FILE, content, SHARED_MODE)
+        replace_regular(folder / MANIFEST_FILE, encode(manifest), SHARED_MODE)
     return activate(models_dir, manifest.content_sha256, by="trainer")
 
 
@@ -176,12 +179,10 @@ def _switch(models_dir: Path, manifest: Manifest) -> Manifest:
     content = _content(folder, manifest)
     if content is None:
         raise ModelUnfitError(f"{folder / MODEL_FILE} is missing or damaged; {TRAIN_AGAIN}")
-    try:
+    with _writing(models_dir):
         replace_regular(folder / MANIFEST_FILE, encode(manifest), SHARED_MODE)
         replace_regular(models_dir / MODEL_FILE, content, SHARED_MODE)
         replace_regular(models_dir / MANIFEST_FILE, encode(manifest), SHARED_MODE)
-    except OSError as error:
-        raise _unwritable(models_dir, error) from error
     return manifest
 
 
@@ -211,13 +212,11 @@ def _is_intact(folder: Path, manifest: Manifest) -> bool:
 
 def challenge(models_dir: Path, content_sha256: str | None) -> None:
     """Make a stored version the challenger, which scores in shadow mode; None: remove the challenger."""
-    try:
+    with _writing(models_dir):
         if content_sha256 is None:
             (models_dir / CHALLENGER_FILE).unlink(missing_ok=True)
         else:
             replace_regular(models_dir / CHALLENGER_FILE, encode(_find(models_dir, content_sha256)), SHARED_MODE)
-    except OSError as error:
-        raise _unwritable(models_dir, error) from error
 
 
 def load_challenger(
@@ -289,13 +288,11 @@ def _content(folder: Path, manifest: Manifest) -> bytes | None:
     return content if hashlib.sha256(content).hexdigest() == manifest.sha256 else None
 
 
-def _store(models_dir: Path, manifest: Manifest, content: bytes) -> None:
-    folder = _folder(models_dir, manifest)
-    for needed in (models_dir, folder.parent, folder):
-        make_shared_folder(needed)
-    replace_regular(folder / MODEL_FILE, content, SHARED_MODE)
-    replace_regular(folder / MANIFEST_FILE, encode(manifest), SHARED_MODE)
-
-
-def _unwritable(models_dir: Path, error: OSError) -> ModelUnfitError:
-    return ModelUnfitError(f"{models_dir} can't be written ({error.strerror}); make the folder writable for this user")
+@contextmanager
+def _writing(models_dir: Path) -> Iterator[None]:
+    """Raise ModelUnfitError for an OSError in the block."""
+    try:
+        yield
+    except OSError as error:
+        problem = f"{models_dir} can't be written ({error.strerror}); make the folder writable for this user"
+        raise ModelUnfitError(problem) from error

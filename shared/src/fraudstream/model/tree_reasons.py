@@ -20,11 +20,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fraudstream.arrays import Floats, Integers
+from fraudstream.arrays import Flags, Floats, Integers
 from fraudstream.model.calibration import unwrapped
 from fraudstream.model.classifier import Classifier
 
-Flags = NDArray[np.bool_]
 Penalties = NDArray[np.uint32]
 
 _REFERENCE_ONLY = 1

@@ -13,7 +13,7 @@ from pathlib import Path
 from fraudstream.errors import SettingsError
 from fraudstream.runtime import terminal
 from fraudstream.runtime.escaping import visible
-from fraudstream.runtime.regular_files import open_regular, replace_regular
+from fraudstream.runtime.regular_files import regular_file, replace_regular
 
 FILE_VARIABLE = "HEARTBEAT_FILE"
 DEFAULT_FILE = "/tmp/fraudstream-heartbeat"  # noqa: S108 - a tmpfs of its own in each container
@@ -92,7 +92,7 @@ def stalled(path: Path) -> str | None:
 def _read(path: Path) -> tuple[str | None, Status]:
     """Return why the loop makes no progress, and its last status; one read, as the file may be removed between two."""
     try:
-        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+        with regular_file(path) as file:
             age_s = time.time() - os.fstat(file.fileno()).st_mtime
             status = Status.parse(visible(file.read(_MOST_BYTES).decode(errors="backslashreplace")))
     except OSError as error:

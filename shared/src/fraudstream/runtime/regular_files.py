@@ -63,6 +63,16 @@ def open_trusted(path: Path, flags: int, mode: int = 0o666) -> int:
     return open_regular(target, flags, mode)
 
 
+def regular_file(path: Path) -> BinaryIO:
+    """Return the regular file at `path`, open for reading. Raises OSError as `open_regular` does."""
+    return os.fdopen(open_regular(path, os.O_RDONLY), "rb")
+
+
+def trusted_file(path: Path) -> BinaryIO:
+    """Return the file at `path`, or that of a trusted link, open for reading. Raises OSError as `open_trusted` does."""
+    return os.fdopen(open_trusted(path, os.O_RDONLY), "rb")
+
+
 def trusted_place(path: Path) -> Path:
     """Return the target of `path` if it is a link made by the user of this process or root; else `path`.
 
@@ -89,7 +99,7 @@ def refuse_planted(path: Path) -> None:
 
 def read_regular(path: Path, most_bytes: int) -> bytes:
     """Return the content of the regular file at `path`. Raises OSError, with EFBIG if it has more bytes."""
-    with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
+    with regular_file(path) as file:
         size = os.fstat(file.fileno()).st_size
         content = file.read(most_bytes + 1) if size <= most_bytes else b""
     if max(size, len(content)) > most_bytes:

@@ -15,6 +15,7 @@ from pydantic import (
 from fraudstream.runtime.addresses import Address, Host, HostNames, addresses, host_names
 from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.runtime.environment import Settings
+from fraudstream.runtime.heartbeat import DEFAULT_FILE
 
 _SHA256 = "[0-9a-f]{64}"
 _NAME = "[A-Za-z0-9._-]{1,249}"
@@ -257,7 +258,7 @@ class LogSettings(Settings):
 class HeartbeatSettings(Settings):
     """The file from which a health check reads the loop's state."""
 
-    file: Path = Field(Path("/tmp/fraudstream-heartbeat"), alias="HEARTBEAT_FILE")  # noqa: S108 - a tmpfs of its own in each container
+    file: Path = Field(Path(DEFAULT_FILE), alias="HEARTBEAT_FILE")
 
 
 class MetricsSettings(Settings):

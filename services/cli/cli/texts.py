@@ -1,6 +1,11 @@
-"""Offsets as text: consecutive ones as one range, such as `3-17,20`. Pure."""
+"""Numbers with their nouns, and offsets as ranges, as text. Pure."""
 
 from collections.abc import Iterable, Sequence
+
+
+def counted(count: int, noun: str) -> str:
+    """Return the number and the noun, such as `1 dead letter` or `1,200 dead letters`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def ranges(offsets: Iterable[int]) -> list[range]:
@@ -15,5 +20,5 @@ def ranges(offsets: Iterable[int]) -> list[range]:
 
 
 def ranges_text(some: Sequence[range]) -> str:
-    """Return the ranges as text: first and last offset of each."""
+    """Return the ranges as text, first and last offset of each, such as `3-17,20`."""
     return ",".join(f"{one.start}-{one.stop - 1}" if len(one) > 1 else str(one.start) for one in some)
