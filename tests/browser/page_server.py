@@ -21,6 +21,7 @@ from dashboard.web import LIMITS, LINKED, application
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime.http_guard import Guard
 from fraudstream.runtime.http_server import served
+from fraudstream.runtime.own_command import IN_COMPOSE
 from fraudstream.runtime.run import alongside
 from fraudstream.runtime.settings import KafkaSettings
 from fraudstream.scored_payment import ScoredFormat
@@ -34,9 +35,11 @@ _WAIT_S = 20
 class PageServer:
     """A page of payments of `schema` at `url`; all methods return once the page's server has the data."""
 
-    def __init__(self, schema: PaymentSchema, currency: str = "") -> None:
+    def __init__(self, schema: PaymentSchema, currency: str = "", command: str = IN_COMPOSE) -> None:
         self.schema = schema
-        self.board = Board("kafka:9092", ScoredFormat(schema), Replicas(), time.time(), currency)
+        self.board = Board(
+            "kafka:9092", ScoredFormat(schema), Replicas(), time.time(), currency=currency, command=command
+        )
         self.url = ""
         self._records = list[Record]()
         self._loop = asyncio.new_event_loop()

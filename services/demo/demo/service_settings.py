@@ -1,9 +1,11 @@
 """Settings of the demo's services, from the embedded broker's address and the environment."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from demo.broker import PARTITIONS
+from fraudstream.runtime.own_command import VARIABLE as OWN_COMMAND
 from fraudstream.runtime.settings import GeneratorSettings, KafkaSettings
 
 FOLDER = Path("outputs/demo")
@@ -32,7 +34,15 @@ def common(address: str, env: Mapping[str, str]) -> dict[str, str]:
         "TOPIC_PARTITIONS": str(PARTITIONS),
         "PROCESSING_GUARANTEE": "at_least_once",  # the embedded broker keeps no offsets of transactions
         "CSV_PATH": str(CSV),
+        # in the commands that the services and the page suggest: a user runs them in another terminal
+        OWN_COMMAND: f"KAFKA_BOOTSTRAP_SERVERS={address} {_installed()}",
     }
+
+
+def _installed() -> str:
+    """Return the path of the command line beside this interpreter, which need not be in PATH."""
+    path = Path(sys.executable).with_name("fraudstream")
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def own(service: str, **settings: object) -> dict[str, str]:

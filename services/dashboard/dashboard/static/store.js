@@ -24,6 +24,7 @@ export class Store {
     this.flagged = newestFirst(message.flagged);
     this.deadLetters = message.dead_letters.slice(0, DEAD_LETTERS_KEPT);
     this.schema = message.schema;
+    this.commands = message.commands;
     this.#take(message);
     this.loaded = true;
   }
