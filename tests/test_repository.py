@@ -154,6 +154,18 @@ def test_kafkas_data_is_in_named_volumes() -> None:
     }
 
 
+def test_a_private_umask_hides_no_configuration() -> None:
+    """`volumes` gives our group access to each folder that a monitoring service mounts, and that is in the group."""
+    prepared = {mount.split(":")[0] for mount in SERVICES["volumes"]["volumes"]}
+    for name in MONITORING:
+        mounted = {
+            f"./services/{mount.split('/')[2].split(':')[0]}" for mount in SERVICES[name]["volumes"] if mount[0] == "."
+        }
+        assert mounted == {f"./services/{name}"} <= prepared
+        assert SERVICES[name]["group_add"] == ["10001"]
+        assert SERVICES[name]["depends_on"] == {"volumes": {"condition": "service_completed_successfully"}}
+
+
 def test_windows_checks_out_the_same_bytes(tmp_path: Path) -> None:
     """Files have LF line ends on Windows: with CRLF, scripts in containers fail and the history's checksum differs."""
     as_windows = ["-c", "core.autocrlf=true", "-c", "core.eol=crlf"]
