@@ -80,8 +80,18 @@ def test_example_has_the_defaults_of_compose() -> None:
 
 
 def test_compose_has_no_variable_without_default() -> None:
-    """Every variable of the Compose file has a default."""
-    assert re.findall(r"\$\{\w+(?!\w*:-)[^}]*\}", COMPOSE) == []
+    """Every variable of the Compose file has a default, except the project's name, which Compose itself sets."""
+    assert set(re.findall(r"\$\{\w+(?!\w*:-)[^}]*\}", COMPOSE)) == {"${COMPOSE_PROJECT_NAME}"}
+
+
+def test_an_update_renews_the_command_line() -> None:
+    """`up --build` builds no service of the profile `tools`: each has the image of a service that it does build."""
+    for name in OURS:
+        service = SERVICES[name]
+        if "tools" in service.get("profiles", ()):
+            built = service["image"].removeprefix("${COMPOSE_PROJECT_NAME}-")
+            assert SERVICES[built]["build"] == service["build"]
+            assert SERVICES[built].keys() & {"image", "profiles"} == set()
 
 
 def test_every_setting_can_be_set_in_compose() -> None:
