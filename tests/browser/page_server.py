@@ -76,12 +76,14 @@ class PageServer:
         self._records.append(record)
         self._call(lambda: self.board.add_scored(0, [record], time.time()))
 
-    def add_dead(self, key: bytes, value: bytes, reason: str, detail: str) -> None:
-        """Add a dead letter."""
+    def add_dead(
+        self, key: bytes, value: bytes, reason: str, detail: str, *, partition: int = 0, seconds_ago: float = 0
+    ) -> None:
+        """Add a dead letter of the partition, written that long ago."""
         headers: list[tuple[str, bytes | None]] = [("dlq.reason", reason.encode()), ("dlq.detail", detail.encode())]
         headers += [("dlq.topic", b"payments"), ("dlq.partition", b"0"), ("dlq.offset", b"17")]
-        record = Record(5, round(1_000 * time.time()), key=key, value=value, headers=headers)
-        self._call(lambda: self.board.add_dead(0, [record], time.time()))
+        record = Record(5, round(1_000 * (time.time() - seconds_ago)), key=key, value=value, headers=headers)
+        self._call(lambda: self.board.add_dead(partition, [record], time.time()))
 
     def answer(self, name: str, reading: Reading) -> None:
         """Take a scrape's reading of the service `name`."""
