@@ -34,13 +34,12 @@ def common(address: str, env: Mapping[str, str]) -> dict[str, str]:
         "TOPIC_PARTITIONS": str(PARTITIONS),
         "PROCESSING_GUARANTEE": "at_least_once",  # the embedded broker keeps no offsets of transactions
         "CSV_PATH": str(CSV),
-        # in the commands that the services and the page suggest: a user runs them in another terminal
-        OWN_COMMAND: f"KAFKA_BOOTSTRAP_SERVERS={address} {_installed()}",
+        OWN_COMMAND: f"KAFKA_BOOTSTRAP_SERVERS={address} {command_line()}",
     }
 
 
-def _installed() -> str:
-    """Return the path of the command line beside this interpreter, which need not be in PATH."""
+def command_line() -> str:
+    """Return the path of `fraudstream` beside this interpreter: a user runs suggested commands in another terminal."""
     path = Path(sys.executable).with_name("fraudstream")
     return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
