@@ -80,8 +80,18 @@ def test_example_has_the_defaults_of_compose() -> None:
 
 
 def test_compose_has_no_variable_without_default() -> None:
-    """Every variable of the Compose file has a default."""
-    assert re.findall(r"\$\{\w+(?!\w*:-)[^}]*\}", COMPOSE) == []
+    """Every variable of the Compose file has a default, except the project's name, which Compose itself sets."""
+    assert set(re.findall(r"\$\{\w+(?!\w*:-)[^}]*\}", COMPOSE)) == {"${COMPOSE_PROJECT_NAME}"}
+
+
+def test_an_update_renews_the_command_line() -> None:
+    """`up --build` builds no service of the profile `tools`: each has the image of a service that it does build."""
+    for name in OURS:
+        service = SERVICES[name]
+        if "tools" in service.get("profiles", ()):
+            built = service["image"].removeprefix("${COMPOSE_PROJECT_NAME}-")
+            assert SERVICES[built]["build"] == service["build"]
+            assert SERVICES[built].keys() & {"image", "profiles"} == set()
 
 
 def test_every_setting_can_be_set_in_compose() -> None:
@@ -152,6 +162,18 @@ def test_kafkas_data_is_in_named_volumes() -> None:
         "zookeeper-data": "/var/lib/zookeeper/data",
         "zookeeper-log": "/var/lib/zookeeper/log",
     }
+
+
+def test_a_private_umask_hides_no_configuration() -> None:
+    """`volumes` gives our group access to each folder that a monitoring service mounts, and that is in the group."""
+    prepared = {mount.split(":")[0] for mount in SERVICES["volumes"]["volumes"]}
+    for name in MONITORING:
+        mounted = {
+            f"./services/{mount.split('/')[2].split(':')[0]}" for mount in SERVICES[name]["volumes"] if mount[0] == "."
+        }
+        assert mounted == {f"./services/{name}"} <= prepared
+        assert SERVICES[name]["group_add"] == ["10001"]
+        assert SERVICES[name]["depends_on"] == {"volumes": {"condition": "service_completed_successfully"}}
 
 
 def test_windows_checks_out_the_same_bytes(tmp_path: Path) -> None:

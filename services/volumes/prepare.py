@@ -19,7 +19,7 @@ from pathlib import Path
 
 SERVICES_GROUP = 10001
 WRITTEN = (Path("/mnt/models"), Path("/mnt/outputs"))
-READ = (Path("/mnt/data"),)
+READ = tuple(Path("/mnt") / name for name in ("data", "prometheus", "alertmanager", "grafana"))
 
 _WRITTEN_FOLDER = 0o2775  # new files in it take its group
 _ROOT = 0

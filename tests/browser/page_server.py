@@ -21,6 +21,7 @@ from dashboard.web import LIMITS, LINKED, application
 from fraudstream.payment_schema import PaymentSchema
 from fraudstream.runtime.http_guard import Guard
 from fraudstream.runtime.http_server import served
+from fraudstream.runtime.own_command import IN_COMPOSE
 from fraudstream.runtime.run import alongside
 from fraudstream.runtime.settings import KafkaSettings
 from fraudstream.scored_payment import ScoredFormat
@@ -34,9 +35,11 @@ _WAIT_S = 20
 class PageServer:
     """A page of payments of `schema` at `url`; all methods return once the page's server has the data."""
 
-    def __init__(self, schema: PaymentSchema, currency: str = "") -> None:
+    def __init__(self, schema: PaymentSchema, currency: str = "", command: str = IN_COMPOSE) -> None:
         self.schema = schema
-        self.board = Board("kafka:9092", ScoredFormat(schema), Replicas(), time.time(), currency)
+        self.board = Board(
+            "kafka:9092", ScoredFormat(schema), Replicas(), time.time(), currency=currency, command=command
+        )
         self.url = ""
         self._records = list[Record]()
         self._loop = asyncio.new_event_loop()
@@ -73,12 +76,14 @@ class PageServer:
         self._records.append(record)
         self._call(lambda: self.board.add_scored(0, [record], time.time()))
 
-    def add_dead(self, key: bytes, value: bytes, reason: str, detail: str) -> None:
-        """Add a dead letter."""
+    def add_dead(
+        self, key: bytes, value: bytes, reason: str, detail: str, *, partition: int = 0, seconds_ago: float = 0
+    ) -> None:
+        """Add a dead letter of the partition, written that long ago."""
         headers: list[tuple[str, bytes | None]] = [("dlq.reason", reason.encode()), ("dlq.detail", detail.encode())]
         headers += [("dlq.topic", b"payments"), ("dlq.partition", b"0"), ("dlq.offset", b"17")]
-        record = Record(5, round(1_000 * time.time()), key=key, value=value, headers=headers)
-        self._call(lambda: self.board.add_dead(0, [record], time.time()))
+        record = Record(5, round(1_000 * (time.time() - seconds_ago)), key=key, value=value, headers=headers)
+        self._call(lambda: self.board.add_dead(partition, [record], time.time()))
 
     def answer(self, name: str, reading: Reading) -> None:
         """Take a scrape's reading of the service `name`."""

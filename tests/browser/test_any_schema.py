@@ -247,6 +247,19 @@ def test_a_dead_letter_has_its_place_and_the_command_that_exports_it(make_page: 
         expect(command).to_have_text("./fraudstream dlq export payments/0/17 --out outputs/letters.jsonl")
 
 
+def test_without_compose_the_page_suggests_no_command_of_compose(make_page: MakePage) -> None:
+    """An empty page shows none, and a dead letter's command is that of the user's own command line."""
+    with PageServer(default_schema(), command=".venv/bin/fraudstream") as served:
+        page = make_page(served.url)
+        banner = page.get_by_test_id("banner")
+        expect(banner).to_contain_text("No payments yet")
+        expect(banner).not_to_contain_text("docker")
+        served.add_dead(b"key", b"{}", "missing_field", "amount: Field required")
+        page.get_by_test_id("dead-row").click()
+        command = page.get_by_test_id("detail").get_by_test_id("command")
+        expect(command).to_have_text(".venv/bin/fraudstream dlq export payments/0/17 --out outputs/letters.jsonl")
+
+
 @pytest.mark.parametrize("width", [390, 1_440])
 def test_long_names_and_texts_keep_the_layout(make_page: MakePage, width: int) -> None:
     """Nothing is wider than the page or takes a second line; the whole text is in a title."""

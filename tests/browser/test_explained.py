@@ -149,3 +149,22 @@ def test_a_search_for_anything_is_answered(served: PageServer, make_page: MakePa
     page.get_by_test_id("search").fill("4,711")
     page.keyboard.press("Enter")
     expect(page.get_by_test_id("detail")).to_be_visible()
+
+
+def test_the_latest_dead_letters_are_in_the_order_of_their_times(make_page: MakePage) -> None:
+    """A history arrives partition by partition, and the table shows the newest letter first."""
+    with PageServer(default_schema()) as served:
+        for partition, (reason, seconds_ago) in enumerate((("empty", 20), ("tombstone", 5), ("not_an_object", 60))):
+            served.add_dead(b"key", b"", reason, "", partition=partition, seconds_ago=seconds_ago)
+        page = make_page(served.url)
+        reasons = page.get_by_test_id("dead-row").locator(".reason")
+        expect(reasons).to_have_text(["tombstone", "empty", "not_an_object"])
+
+
+@pytest.mark.parametrize("probability", [0.0001, 0.9999])
+def test_the_longest_probabilities_are_not_cut(served: PageServer, make_page: MakePage, probability: float) -> None:
+    """The column has room for a probability next to 0 or 1, which has one more character."""
+    served.add_scored(DEFAULT, probability, "block")
+    node = make_page(served.url).get_by_test_id("flagged-row").locator(".probability")
+    expect(node).to_have_text(re.compile(r"[<>]0\.\d{3}"))
+    assert node.evaluate("node => node.scrollWidth <= node.clientWidth") is True

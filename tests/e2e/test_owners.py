@@ -2,10 +2,13 @@
 
 import os
 import subprocess
+import urllib.request
+from contextlib import suppress
 
 import pytest
 
 from tests.e2e.conftest import MakeStack
+from tests.integration.broker.deadline import wait_until
 
 OWNER = 4321
 
@@ -24,10 +27,18 @@ def test_a_clone_of_another_user_with_a_private_umask(make_stack: MakeStack) -> 
     _as_owner("cat", str(stack.csv), str(stack.folder / "models" / "fraud_model.json"))
     stack.up("postgres", "--wait", profile="postgres")  # its script must be readable for another user
     assert stack.psql("SELECT current_user", "fraudstream") == "fraudstream"
-    stack.compose("--profile", "postgres", "stop")
+    stack.up("prometheus", profile="monitoring")
+    wait_until(lambda: _answers(stack.prometheus), 30, "Prometheus has read its configuration")
+    stack.compose("--profile", "*", "stop")
     for name in written:
         _as_owner("find", str(stack.folder / name), "-mindepth", "1", "-delete")
         assert list((stack.folder / name).iterdir()) == []
+
+
+def _answers(prometheus: str) -> bool:
+    with suppress(OSError), urllib.request.urlopen(f"{prometheus}/-/ready", timeout=5):  # noqa: S310 - our own http URL
+        return True
+    return False
 
 
 def _as_owner(*command: str) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Self
 
 from fraudstream.payment import DECISIONS
+from fraudstream.runtime.own_command import IN_COMPOSE, VARIABLE
 from fraudstream.timestamps import rfc3339
 from tests.integration.broker.ports import Port
 from tests.integration.scorer import Message, Surroundings
@@ -26,6 +27,7 @@ class Dashboard:
         self._port = Port.reserve()
         self._settings = surroundings.settings | {
             "DASHBOARD_PORT": str(self._port.number),
+            VARIABLE: IN_COMPOSE,
             "METRICS_TARGETS": ",".join(scorer.address for scorer in scorers),
             **settings,
         }

@@ -1,5 +1,6 @@
 """The demo's pace, and the texts that it shows."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from demo import texts
 from demo.service_settings import common, pace
+from fraudstream.runtime.own_command import VARIABLE
 
 
 @pytest.mark.parametrize(
@@ -35,6 +37,13 @@ def test_welcome() -> None:
     """The first lines name the pace."""
     assert "0.3333 payments per second. " in texts.welcome(1 / 3, 0)
     assert "2 payments per second, 20 % of them malformed. " in texts.welcome(2, 0.2)
+
+
+def test_suggested_commands_run_in_another_terminal() -> None:
+    """They name the embedded broker, and the command line beside the interpreter, which is not in PATH."""
+    *_, broker, command = common("127.0.0.1:4711", {})[VARIABLE].split()
+    assert broker == "KAFKA_BOOTSTRAP_SERVERS=127.0.0.1:4711"
+    assert Path(command).samefile(Path(sys.executable).with_name("fraudstream"))
 
 
 @pytest.mark.parametrize(("port", "wanted", "is_other"), [(8080, 8080, False), (4711, 8080, True), (4711, 0, False)])

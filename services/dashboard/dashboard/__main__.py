@@ -22,6 +22,7 @@ from fraudstream.runtime.heartbeat import Heartbeat
 from fraudstream.runtime.http_guard import Guard
 from fraudstream.runtime.http_server import served
 from fraudstream.runtime.metrics import DashboardMetrics
+from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.run import alongside, run
 from fraudstream.runtime.schema_file import load_schema
 from fraudstream.runtime.settings import (
@@ -47,7 +48,7 @@ async def main(stop: asyncio.Event) -> None:
     replicas, metrics = Replicas(), DashboardMetrics()
     metrics.set_schema(scored.schema)
     currency = CurrencySettings.from_env(environ).currency
-    board = Board(kafka.bootstrap_servers, scored, replicas, time.time(), currency)
+    board = Board(kafka.bootstrap_servers, scored, replicas, time.time(), currency=currency, command=own_command())
     viewers, finder = Viewers(board), Finder(kafka, topics.scored, board)
     metrics.viewers.set_function(viewers.__len__)
     follower = Follower(kafka=kafka, topics=topics, board=board, heartbeat=heartbeat, metrics=metrics)

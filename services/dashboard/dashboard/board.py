@@ -15,6 +15,7 @@ from dashboard.window import SECONDS, ScoredBy, Scores, Window, decision_numbers
 from fraudstream.dead_letter import Replayed, replayed
 from fraudstream.payment import APPROVE
 from fraudstream.record import Record
+from fraudstream.runtime.own_command import IN_COMPOSE
 from fraudstream.scored_payment import ScoredFormat, ScoredPayment
 from fraudstream.timestamps import rfc3339
 
@@ -28,12 +29,20 @@ class Board:
     """State of the page; times are in seconds since 1970, given by the caller."""
 
     def __init__(
-        self, servers: str, scored: ScoredFormat, replicas: Replicas, now_s: float, currency: str = ""
+        self,
+        servers: str,
+        scored: ScoredFormat,
+        replicas: Replicas,
+        now_s: float,
+        *,
+        currency: str = "",
+        command: str = IN_COMPOSE,
     ) -> None:
-        """Start empty; `servers` is the bootstrap address shown on the page, `currency` that of the amounts."""
+        """Start empty; the page shows `servers`, Kafka's address, and suggests `command`, the user's command line."""
         self.scored = scored
         self.schema = scored.schema
         self.described = described(scored.schema, currency)
+        self.commands = {"fraudstream": command, "compose": command == IN_COMPOSE}
         self.kafka_state: KafkaState = "connecting"
         self.recent = Recent()
         self.found_since_s: int | None = None
@@ -131,6 +140,7 @@ class Board:
         return {
             **self._state(now_s, SECONDS),
             "schema": self.described,
+            "commands": self.commands,
             "flagged": list(reversed(self._flagged)),
             "flagged_left_out": 0,
             "dead_letters": [letter.shown for letter in reversed(self._dead)],

@@ -54,6 +54,7 @@ class Finder:
             "searched": len(self._board.recent),
             "since": self._board.found_since_s,
             "schema": self._board.described,
+            "commands": self._board.commands,
             "rules": self._board.replicas.rules(),
         }
 

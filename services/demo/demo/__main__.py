@@ -12,10 +12,11 @@ from pathlib import Path
 from demo import texts
 from demo.broker import EmbeddedBroker
 from demo.children import Service, free_port
-from demo.service_settings import CSV, FOLDER, common, heartbeat, own, pace
+from demo.service_settings import CSV, FOLDER, command_line, common, heartbeat, own, pace
 from fraudstream.errors import SettingsError
 from fraudstream.runtime import terminal
 from fraudstream.runtime.heartbeat import unhealthy
+from fraudstream.runtime.own_command import VARIABLE as OWN_COMMAND
 from fraudstream.runtime.run import alongside, run, wait_for_stop
 from fraudstream.runtime.settings import DashboardSettings, GeneratorSettings, TopicSettings
 
@@ -31,7 +32,7 @@ async def main(stop: asyncio.Event) -> None:
     sending = GeneratorSettings.from_env(os.environ | pace(os.environ))
     _show(texts.welcome(sending.rate_per_s, sending.malformed_rate))
     _empty(FOLDER)
-    if code := await (await Service.start("trainer", {})).wait():
+    if code := await (await Service.start("trainer", {OWN_COMMAND: command_line()})).wait():
         sys.exit(code)
     broker, started_s = EmbeddedBroker(), time.monotonic()
     code = await _score(stop, seconds, broker)

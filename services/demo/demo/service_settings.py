@@ -1,9 +1,11 @@
 """Settings of the demo's services, from the embedded broker's address and the environment."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from demo.broker import PARTITIONS
+from fraudstream.runtime.own_command import VARIABLE as OWN_COMMAND
 from fraudstream.runtime.settings import GeneratorSettings, KafkaSettings
 
 FOLDER = Path("outputs/demo")
@@ -32,7 +34,14 @@ def common(address: str, env: Mapping[str, str]) -> dict[str, str]:
         "TOPIC_PARTITIONS": str(PARTITIONS),
         "PROCESSING_GUARANTEE": "at_least_once",  # the embedded broker keeps no offsets of transactions
         "CSV_PATH": str(CSV),
+        OWN_COMMAND: f"KAFKA_BOOTSTRAP_SERVERS={address} {command_line()}",
     }
+
+
+def command_line() -> str:
+    """Return the path of `fraudstream` beside this interpreter: a user runs suggested commands in another terminal."""
+    path = Path(sys.executable).with_name("fraudstream")
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
 
 
 def own(service: str, **settings: object) -> dict[str, str]:

@@ -48,7 +48,7 @@ const isHeld = () => detail.open;
 const flagged = flaggedTable(at('flagged'), at('flagged-filter'), {
   open: (payment) => detail.payment(payment, store), isHeld, store,
 });
-const deadLetters = deadLettersTable(at('dead-letters'), { open: (letter) => detail.deadLetter(letter), isHeld });
+const deadLetters = deadLettersTable(at('dead-letters'), { open: (letter) => detail.deadLetter(letter, store), isHeld });
 
 function render() {
   scheduled = false;

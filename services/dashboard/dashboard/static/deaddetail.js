@@ -13,13 +13,13 @@ export function replayedBadge({ replayed }) {
   return badge;
 }
 
-/** Creates the detail of a dead letter. */
-export function deadLetterDetail(letter) {
+/** Creates the detail of a dead letter; `commands` names the command line of the user. */
+export function deadLetterDetail(letter, { commands }) {
   return el('article', { class: 'record' },
     el('div', { class: 'verdict' }, el('span', { class: 'badge dead' }, el('i', { 'aria-hidden': 'true' }, '✕'), plain(letter.reason)), replayedBadge(letter)),
     el('p', { class: 'letter-detail' }, revealed(letter.detail)),
     el('h3', {}, 'Message'),
-    message(letter),
+    message(letter, commands),
     el('h3', {}, 'Origin and time'),
     facts([
       ['Key', letter.masked ? 'not shown' : letter.key === null ? 'none' : revealed(letter.key)],
@@ -29,24 +29,24 @@ export function deadLetterDetail(letter) {
       ['Time', letter.timestamp ? moment(letter.timestamp) : NONE],
       ['Replayed', letter.replayed ? moment(letter.replayed) : 'no'],
     ]),
-    ...correction(letter));
+    ...correction(letter, commands));
 }
 
-function command(text) {
-  return el('pre', { class: 'raw', 'data-testid': 'command' }, `./fraudstream dlq ${text}`);
+function command(commands, text) {
+  return el('pre', { class: 'raw', 'data-testid': 'command' }, `${commands.fraudstream} dlq ${text}`);
 }
 
 /** Creates the command that exports a letter to be corrected; none for a replayed one. */
-function correction({ place, masked, replayed }) {
+function correction({ place, masked, replayed }, commands) {
   if (!place || masked || replayed) return [];
-  return [el('h3', {}, 'Correction'), command(`export ${place} --out outputs/letters.jsonl`)];
+  return [el('h3', {}, 'Correction'), command(commands, `export ${place} --out outputs/letters.jsonl`)];
 }
 
-function message(letter) {
+function message(letter, commands) {
   if (letter.masked) {
     return el('div', { 'data-testid': 'masked' },
       el('p', { class: 'calm' }, 'Not shown: the payment schema has secret fields, and the message may hold their values in clear. To see it:'),
-      letter.place ? command(`show ${letter.place} --raw`) : '');
+      letter.place ? command(commands, `show ${letter.place} --raw`) : '');
   }
   if (letter.value === null) return el('p', { class: 'calm' }, 'No value: a tombstone.');
   const isTruncated = new TextEncoder().encode(letter.value).length < letter.value_bytes;

@@ -26,19 +26,19 @@ export class Detail {
     return this.dialog.open;
   }
 
-  /** Shows one payment; `context` has the schema and the decision rules. */
+  /** Shows one payment; `context` has the schema, the decision rules and the user's command line. */
   payment(payment, context) {
     this.records(payment.id, [payment], [], context);
   }
 
   /** Shows one dead letter. */
-  deadLetter(letter) {
-    this.#show('Dead letter', [deadLetterDetail(letter)], null);
+  deadLetter(letter, context) {
+    this.#show('Dead letter', [deadLetterDetail(letter, context)], null);
   }
 
   /** Shows all records with one payment id. */
   records(id, payments, letters, context) {
-    const all = [...payments.map((payment) => paymentDetail(payment, context)), ...letters.map(deadLetterDetail)];
+    const all = [...payments.map((payment) => paymentDetail(payment, context)), ...letters.map((letter) => deadLetterDetail(letter, context))];
     const several = all.length > 1 ? [el('p', { class: 'several' }, `${count(all.length, 'record')} with this id`)] : [];
     this.#show(`Payment ${plain(id)}`, [...several, ...all], id);
   }

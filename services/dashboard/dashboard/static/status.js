@@ -29,7 +29,7 @@ const MESSAGES = {
   refused: (store, refusal) => ['The dashboard’s server refuses this page:',
     `${refusal} It asks again every 10 s.${store.loaded ? ` The data is from ${clock(store.now)}.` : ''}`],
   empty: (store) => [store.flagged.length ? 'No payments in the last 15 minutes.' : 'No payments yet.',
-    'The producer sends one every 3 s; other programs can send to the topic test-payments. If none arrive:', 'docker compose logs producer'],
+    'They appear once the producer, or another program, sends some to the input topic.', 'docker compose logs producer'],
 };
 
 /** Shows the state in all these places. Live regions change only with the state, so screen readers announce only changes. */
@@ -52,26 +52,28 @@ export class Status {
     setAttribute(this.banner, 'data-state', state);
     const message = MESSAGES[state]?.(store, refusal);
     this.banner.hidden = !message || isStarting;
-    if (message && !isStarting) this.#showBanner(message);
+    if (message && !isStarting) this.#showBanner(message, store);
     else this.#shown = '';
     document.body.dataset.state = state;
     document.title = title(state, summary);
     if (store.loaded) this.#notes(store);
   }
 
-  #showBanner(message) {
+  #showBanner(message, { commands }) {
     const text = message.join('\n');
     if (text === this.#shown) return;
     this.#shown = text;
-    fill(this.banner, message);
+    fill(this.banner, message, commands);
   }
 
   #notes(store) {
-    note(this.noScorer, store.scorers.length > 0 && !store.hasScorer,
+    const { commands } = store;
+    const show = (node, shown, message) => note(node, shown, message, commands);
+    show(this.noScorer, store.scorers.length > 0 && !store.hasScorer,
       ['No scorer answers:', 'payments wait in Kafka and nothing is lost. The lag is that of their group in Kafka, the models are those of the latest records.', 'docker compose up -d scorer']);
-    note(this.otherLayouts, store.otherLayouts.length > 0, differing(store));
-    note(this.modelRefused, store.modelRefused,
-      ['A model was refused:', 'the active one on disk is damaged or not trusted, so a previous one scores.', './fraudstream model list']);
+    show(this.otherLayouts, store.otherLayouts.length > 0, differing(store));
+    show(this.modelRefused, store.modelRefused,
+      ['A model was refused:', 'the active one on disk is damaged or not trusted, so a previous one scores.', `${commands.fraudstream} model list`]);
     this.samplingNote.hidden = !store.sampling;
     if (store.sampling) {
       setText(this.samplingNote, `A sample: ${integer(store.sampling.read)} of ${integer(store.sampling.of)} payments of the last 10 s `
@@ -89,16 +91,18 @@ function differing({ otherLayouts, schema }) {
 
 const shownNotes = new WeakMap();
 
-function note(node, shown, message) {
+function note(node, shown, message, commands) {
   node.hidden = !shown;
   const text = shown ? message.join('\n') : '';
   if (!shown || shownNotes.get(node) === text) return;
   shownNotes.set(node, text);
-  fill(node, message);
+  fill(node, message, commands);
 }
 
-function fill(node, [strong, text, ...commands]) {
-  node.replaceChildren(el('p', {}, el('strong', {}, strong), ` ${text}`), ...commands.map((command) => el('code', {}, command)));
+/** Shows a message; the commands of Docker Compose are left out where the services are known to run without it. */
+function fill(node, [strong, text, ...suggested], commands) {
+  const runnable = suggested.filter((command) => commands?.compose !== false || !command.startsWith('docker '));
+  node.replaceChildren(el('p', {}, el('strong', {}, strong), ` ${text}`), ...runnable.map((command) => el('code', {}, command)));
 }
 
 function title(state, summary) {

@@ -6,8 +6,9 @@ const FLAGGED_KEPT = 500;
 const DEAD_LETTERS_KEPT = 100;
 const SHORTEST_SPAN = 60;
 
-/** Sorts payments: those of a history arrive partition by partition. */
-const newestFirst = (payments) => payments.toSorted((a, b) => (a.scored_at < b.scored_at ? 1 : a.scored_at > b.scored_at ? -1 : 0)).slice(0, FLAGGED_KEPT);
+/** Sorts items by a time: those of a history arrive partition by partition. */
+const newestFirst = (items, time) => items.toSorted((a, b) => (a[time] < b[time] ? 1 : a[time] > b[time] ? -1 : 0));
+const latestFlagged = (payments) => newestFirst(payments, 'scored_at').slice(0, FLAGGED_KEPT);
 
 /** Holds the 15-minute window and merges each event of the server into it. */
 export class Store {
@@ -21,9 +22,10 @@ export class Store {
     this.size = message.window_s;
     this.now = message.now;
     this.series = Object.fromEntries(SERIES.map((name) => [name, new Array(this.size).fill(null)]));
-    this.flagged = newestFirst(message.flagged);
-    this.deadLetters = message.dead_letters.slice(0, DEAD_LETTERS_KEPT);
+    this.flagged = latestFlagged(message.flagged);
+    this.deadLetters = newestFirst(message.dead_letters, 'timestamp');
     this.schema = message.schema;
+    this.commands = message.commands;
     this.#take(message);
     this.loaded = true;
   }
@@ -32,8 +34,9 @@ export class Store {
   tick(message) {
     this.#advance(message.now);
     // New arrays each time, so that a held table keeps the rows that it shows.
-    if (message.flagged.length) this.flagged = newestFirst([...message.flagged, ...this.flagged]);
+    if (message.flagged.length) this.flagged = latestFlagged([...message.flagged, ...this.flagged]);
     if (message.dead_letters.length) {
+      // Not sorted: a sender may choose the timestamp, and could keep others from being shown.
       this.deadLetters = [...message.dead_letters, ...this.deadLetters].slice(0, DEAD_LETTERS_KEPT);
     }
     this.#mark(message.replays);

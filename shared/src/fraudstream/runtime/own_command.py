@@ -4,6 +4,8 @@ import os
 
 VARIABLE = "FRAUDSTREAM_COMMAND"
 _INSTALLED = "fraudstream"
+IN_COMPOSE = "./fraudstream"
+"""The name that docker-compose.yml sets: the script that runs the command line in its container."""
 
 
 def own_command(arguments: str = "") -> str:
