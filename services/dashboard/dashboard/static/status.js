@@ -29,7 +29,7 @@ const MESSAGES = {
   refused: (store, refusal) => ['The dashboard’s server refuses this page:',
     `${refusal} It asks again every 10 s.${store.loaded ? ` The data is from ${clock(store.now)}.` : ''}`],
   empty: (store) => [store.flagged.length ? 'No payments in the last 15 minutes.' : 'No payments yet.',
-    'The producer sends one every 3 s; other programs can send to the topic test-payments. If none arrive:', 'docker compose logs producer'],
+    'By default the producer sends one every 3 s to the topic test-payments; other programs can send there, too. If none arrive:', 'docker compose logs producer'],
 };
 
 /** Shows the state in all these places. Live regions change only with the state, so screen readers announce only changes. */
