@@ -83,6 +83,61 @@ def test_reasons_have_their_strength(served: PageServer, make_page: MakePage) ->
     expect(page.locator(".contributions")).not_to_contain_text("weak")
 
 
+@pytest.mark.parametrize(
+    ("decision", "reason"), [("approve", "approved payments have none"), ("block", "model gives none")]
+)
+def test_a_payment_without_reasons(served: PageServer, make_page: MakePage, decision: str, reason: str) -> None:
+    """A reviewed or blocked payment without reasons is not described as an approved one."""
+    served.add_scored(DEFAULT, 0.9, decision)
+    page = make_page(f"{served.url}#payment={DEFAULT['payment_id']}")
+    expect(page.get_by_test_id("detail")).to_contain_text(reason)
+
+
+def test_a_legend_follows_its_chart(served: PageServer, make_page: MakePage) -> None:
+    """A chart that is drawn again because its size has changed states the seconds of its new bars immediately."""
+    for _ in range(200):
+        served.add_scored(DEFAULT, 0.01, "approve")
+    page = make_page(served.url)
+    expect(page.locator("#payments-unit")).to_have_text("payments/s, 1 s per bar")
+    unit = page.evaluate("""async () => {
+      document.getElementById('chart-payments').style.width = '90px';
+      for (let i = 0; i < 3; i += 1) await new Promise(requestAnimationFrame);
+      return document.getElementById('payments-unit').textContent;
+    }""")
+    assert unit == "payments/s, 10 s per bar"
+
+
+@pytest.mark.parametrize("width", [768, 1_440])
+def test_no_number_is_cut(served: PageServer, make_page: MakePage, width: int) -> None:
+    """Amounts and probabilities of any size fit into their columns; no amount above 0 is shown as 0."""
+    amounts = {0.0012: "<0.01", 118.0: "118.00", 123_456.78: "123,456.78", 9_999_999.5: "10M", 1e12: "1T"}
+    for number, amount in enumerate(amounts):
+        served.add_scored(DEFAULT | {"amount": amount}, [1e-7, 0.5, 0.9999999][number % 3], "review")
+    page = make_page(served.url, width=width)
+    cells = page.locator("td.number, td.probability")
+    expect(cells).to_have_count(2 * len(amounts))
+    shown = page.locator("td.number").all_inner_texts()
+    assert sorted(shown) == sorted(f"{text}\u00a0EUR" for text in amounts.values())
+    assert cells.evaluate_all("nodes => nodes.every((node) => node.scrollWidth <= node.clientWidth)") is True
+    page.get_by_test_id("flagged-row").filter(has_text="<0.01").click()
+    expect(page.locator(".facts.fields dd").first).to_have_text("0.0012\u00a0EUR")
+
+
+def test_a_long_kind_of_model_leaves_room_for_its_name(served: PageServer, make_page: MakePage) -> None:
+    """The names of a model's facts are on one line each, beside a challenger and a kind of any length."""
+    kind = "HistGradientBoostingClassifier"
+    models = [("champion", VERSION, kind), ("challenger", "ba9876543210", kind)]
+    served.answer(SCORER, Reading(kind="scorer", ready=True, models=models, layout=LAYOUT))
+    page = make_page(served.url)
+    expect(page.get_by_test_id("model-card")).to_have_count(2)
+    lines = page.locator(".model dt").evaluate_all("""nodes => nodes.map((node) => {
+      const range = document.createRange();
+      range.selectNodeContents(node);
+      return range.getClientRects().length;
+    })""")
+    assert lines == [1] * 8
+
+
 def test_the_progress_to_a_comparison_is_shown(served: PageServer, make_page: MakePage) -> None:
     """In payments; each other state of drift has its reason."""
     page = make_page(served.url)
@@ -142,7 +197,7 @@ def test_a_search_for_anything_is_answered(served: PageServer, make_page: MakePa
     """Text that is not an id gets an explanation; digits may be in groups. The console stays empty."""
     served.add_scored(DEFAULT, 0.2, "review")
     page = make_page(served.url)
-    for text, answer in (("abc", "whole number"), ("4_712", "4712 is not among the last 1 payments")):
+    for text, answer in (("abc", "whole number"), ("4_712", "4712 is not among the last 1 payment,")):
         page.get_by_test_id("search").fill(text)
         page.keyboard.press("Enter")
         expect(page.locator("#search-answer")).to_contain_text(answer)

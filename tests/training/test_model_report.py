@@ -207,6 +207,22 @@ def test_a_poor_history_is_drawn(tmp_path: Path) -> None:
     assert "The test has only 2 frauds" in drawn(poor)
 
 
+def test_a_history_without_any_amount(tmp_path: Path) -> None:
+    """A declared amount, which is a feature, that every row lacks: a model is trained, and its page has no amounts."""
+    fields = 'required = false\nfeature = true\n[fields.risk]\ntype = "number"\nmin = 0\nmax = 1\nfeature = true\n'
+    text = f'id = "id"\namount = "sum"\n[fields.id]\ntype = "text"\n[fields.sum]\ntype = "number"\n{fields}'
+    rows = (f",{number % 100 / 100},{int(number % 100 > 93)}\n" for number in range(1_000))
+    (tmp_path / "history.csv").write_text(f"sum,risk,is_fraud\n{''.join(rows)}", encoding="utf-8")
+    models = tmp_path / "models"
+    train.train(history.read(tmp_path / "history.csv", parse(text, "payment.toml")), SETTINGS, models)
+    written = (models / files.PAGE).read_text(encoding="utf-8")
+    check_structure(written)
+    assert "A payment without an amount is reviewed from" in written
+    assert "are smaller" not in written
+    assert "Example: a payment" not in written
+    assert "for a payment of" not in written
+
+
 def test_a_wide_history_is_drawn(tmp_path: Path) -> None:
     """Amounts over ten orders of magnitude, thousands of failed logins, and frauds defined by a rule are drawn."""
     rng = np.random.default_rng(6)

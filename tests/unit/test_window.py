@@ -56,9 +56,26 @@ def test_models_are_counted_separately_and_removed() -> None:
     window.add_version(one, np.array([START, START]), np.array([0.25, 0.75]))
     window.add_version(two, np.array([START]), np.array([0.125]))
     window.add_version(promoted, np.array([START]), np.array([0.5]))
+    window.advance(START + 1)
     assert window.versions() == {one: (2, 0.5), two: (1, 0.125), promoted: (1, 0.5)}
     window.advance(START + SECONDS + 1)
     assert window.versions() == {}
+
+
+def test_totals_have_the_seconds_of_the_series() -> None:
+    """The current second is in no total until it is whole: bins, models and reasons add up to the series."""
+    window, model = Window(START), ScoredBy("champion", "one")
+    for second in (START, START + 1):
+        window.advance(second)
+        add(window, [(second, "review", 0.5)])
+        window.add_version(model, np.array([second]), np.array([0.5]))
+        window.add_dead(second, "empty")
+        series = window.series(SECONDS)
+        whole = second - START
+        assert sum(map(sum, _decisions(window))) == whole
+        assert series["dead"] == [0] * (SECONDS - whole) + [1] * whole
+        assert sum(window.scores()) == sum(window.dead_reasons().values()) == whole
+        assert window.versions() == ({model: (1, 0.5)} if whole else {})
 
 
 def test_more_models_than_there_is_room_for() -> None:
@@ -66,6 +83,7 @@ def test_more_models_than_there_is_room_for() -> None:
     window = Window(START)
     for number in range(100):
         window.add_version(ScoredBy("champion", f"invented-{number}"), np.array([START]), np.array([0.5]))
+    window.advance(START + 1)
     assert len(window.versions()) == 16
 
 
@@ -74,8 +92,8 @@ def test_dead_letters_by_reason() -> None:
     window = Window(START)
     for second, reason in ((START, "empty"), (START, "<b>"), (START, "other"), (START - SECONDS - 1, "empty")):
         window.add_dead(second, reason)
-    assert window.dead_reasons() == {"empty": 1, "other": 2}
     window.advance(START + 1)
+    assert window.dead_reasons() == {"empty": 1, "other": 2}
     assert window.series(1)["dead"] == [3]
 
 

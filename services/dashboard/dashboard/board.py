@@ -237,6 +237,6 @@ def _champion_first(entry: tuple[tuple[str, str, str], int]) -> tuple[bool, tupl
     return role != "champion", (role, version, kind)
 
 
-def _scored(totals: tuple[int, float | None] | None) -> dict[str, Any]:
+def _scored(totals: tuple[int, float] | None) -> dict[str, Any]:
     payments, mean = totals or (0, None)
     return {"payments": payments, "mean": mean}

@@ -143,22 +143,28 @@ class Window:
         return self.now - seconds
 
     def scores(self) -> list[int]:
-        """Return the number of payments in the window by bin of probability."""
-        counts: list[int] = self._scores.sum(axis=0).tolist()
+        """Return the number of payments in the seconds of `series` by bin of probability."""
+        counts: list[int] = self._scores[self._whole].sum(axis=0).tolist()
         return counts
 
     def dead_reasons(self) -> dict[str, int]:
-        """Return the number of dead letters in the window by reason, without zeros."""
-        counts = self._dead.sum(axis=0).tolist()
+        """Return the number of dead letters in the seconds of `series` by reason, without zeros."""
+        counts = self._dead[self._whole].sum(axis=0).tolist()
         return {reason: count for reason, count in zip((*REASONS, _OTHER), counts, strict=True) if count}
 
-    def versions(self) -> dict[ScoredBy, tuple[int, float | None]]:
-        """Return the number of payments and the mean probability of each model in the window."""
+    def versions(self) -> dict[ScoredBy, tuple[int, float]]:
+        """Return the number of payments and the mean probability of each model in the seconds of `series`."""
+        slots = self._whole
         totals = {
-            model: (int(scores.payments.sum()), float(scores.probability.sum()))
+            model: (int(scores.payments[slots].sum()), float(scores.probability[slots].sum()))
             for model, scores in self._versions.items()
         }
-        return {model: (count, total / count if count else None) for model, (count, total) in totals.items()}
+        return {model: (count, total / count) for model, (count, total) in totals.items() if count}
+
+    @property
+    def _whole(self) -> Integers:
+        """Slots of the whole seconds: totals that included the current one would differ from those of `series`."""
+        return np.arange(self.now - SECONDS, self.now) % _SLOTS
 
 
 def _rounded(values: Floats) -> list[float | None]:

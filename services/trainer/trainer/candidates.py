@@ -71,10 +71,16 @@ def boosting(**options: Any) -> Fit:
 
     def fit(matrix: Floats, labels: Integers, seed: int) -> Classifier:
         trees = HistGradientBoostingClassifier(**TREES, **options, random_state=seed)
-        classifier: Classifier = trees.fit(matrix, labels)
+        classifier: Classifier = trees.fit(_with_values(matrix), labels)
         return classifier
 
     return fit
+
+
+def _with_values(matrix: Floats) -> Floats:
+    """Return the matrix with 0 in columns without any value, for which scikit-learn raises; no tree can split them."""
+    is_empty = np.isnan(matrix).all(axis=0)
+    return np.where(is_empty, 0.0, matrix) if is_empty.any() else matrix
 
 
 def _lines(make_basis: MakeBasis) -> Fit:

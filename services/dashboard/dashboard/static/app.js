@@ -33,11 +33,10 @@ const status = new Status({
   noScorer: at('no-scorer'), modelRefused: at('model-refused'), otherLayouts: at('other-layouts'), samplingNote: at('sampling-note'),
 });
 const tiles = new Tiles(at('tiles'));
-const payments = new TimeChart(at('chart-payments'), new PaymentsPlot());
-const paymentsLegend = new PaymentsLegend(at('payments-legend'), at('chart-payments'), at('payments-unit'));
-const latency = new TimeChart(at('chart-latency'), new LatencyPlot());
-const latencyLegend = new LatencyLegend(at('latency-legend'));
 const panels = [
+  new TimeChart(at('chart-payments'), new PaymentsPlot(),
+    new PaymentsLegend(at('payments-legend'), at('chart-payments'), at('payments-unit'))),
+  new TimeChart(at('chart-latency'), new LatencyPlot(), new LatencyLegend(at('latency-legend'))),
   new ScoresChart(at('chart-scores')),
   new DeadReasons(at('chart-dead'), at('dead-aside')),
   new Drift(at('drift'), at('drift-aside')),
@@ -57,10 +56,6 @@ function render() {
   if (!store.loaded) return;
   document.body.removeAttribute('data-loading');
   tiles.render(store, summary);
-  payments.render(store);
-  paymentsLegend.render(payments.drawn);
-  latency.render(store);
-  latencyLegend.render(latency.drawn);
   for (const panel of panels) panel.render(store);
   showAmountColumn(at('flagged-amount'), store.schema);
   search.render(store.schema);

@@ -14,12 +14,12 @@ const BOTTOM = 22;
  * Draws a plot: an object with `marks` (class names of its paths, from back to front) and `draw(store, area)`, which returns
  * `paths` (one `d` per mark), `ticks` (pairs [y, text]), `label` (the current value as text), `spans` ({from, to} in seconds),
  * which the cursor steps through, `lines(span)` for the tooltip, `empty` (the reason why there is nothing to draw, or ''), and
- * perhaps `since` (the second before which its values are unknown, if not that of the history).
+ * perhaps `since` (the second before which its values are unknown, if not that of the history). The legend shows what was drawn,
+ * also after a change of the size.
  */
 export class TimeChart {
-  constructor(host, plot) {
-    this.host = host;
-    this.plot = plot;
+  constructor(host, plot, legend) {
+    Object.assign(this, { host, plot, legend });
     this.shade = svg('rect', { class: 'no-data', y: TOP });
     this.note = svg('text', { class: 'chart-note' });
     this.grid = svg('g', { class: 'grid-lines' });
@@ -49,6 +49,7 @@ export class TimeChart {
     this.area = { left: LEFT, top: TOP, width, height, bottom: TOP + height, x };
     setAttribute(this.picture, 'viewBox', `0 0 ${this.size.width} ${this.size.height}`);
     this.drawn = this.plot.draw(store, this.area);
+    this.legend.render(this.drawn);
     this.paths.forEach((path, i) => setAttribute(path, 'd', this.drawn.paths[i]));
     setAttribute(this.picture, 'aria-label', this.drawn.label);
     this.#axes(store);

@@ -13,6 +13,9 @@ const dateTime = new Intl.DateTimeFormat('en-GB', {
   year: 'numeric', month: 'short', day: 'numeric', hour: '2-digit', minute: '2-digit', second: '2-digit', fractionalSecondDigits: 3,
 });
 
+// The longest amount that fits into its column.
+const AMOUNT_CHARACTERS = 14;
+
 /** Placeholder for a missing value. */
 export const NONE = '–';
 
@@ -22,15 +25,19 @@ export const integer = (number) => whole.format(number);
 /** Formats a count for an axis: 12000 → "12K". */
 export const short = (number) => compact.format(number);
 
-/** Formats an amount: "1,200.00 EUR", or "1,200.00" without a currency. */
-export const amount = (number, currency) => priced(two.format(number), currency);
+/** Formats an amount: "1,200.00 EUR", or "1,200.00" without a currency; one below a hundredth has more digits, "0.0012". */
+export const amount = (number, currency) => priced(isTiny(number) ? exact(number) : two.format(number), currency);
 
-/** Formats an amount for a narrow column: a large one is abbreviated, "1.23B EUR", as a truncated number would look smaller. */
-export const amountShort = (number, currency) => priced(number < 1e7 ? two.format(number) : compact.format(number), currency);
+/** Formats an amount for a narrow column: a long one is abbreviated, "1.23B EUR", as a truncated number would look smaller. */
+export function amountShort(number, currency) {
+  const text = priced(isTiny(number) ? '<0.01' : two.format(number), currency);
+  return text.length > AMOUNT_CHARACTERS ? priced(compact.format(number), currency) : text;
+}
 
 /** Formats a cost: "5 EUR"; one below a hundredth is "<0.01 EUR". */
-export const cost = (number, currency) => priced(number > 0 && number < 0.005 ? '<0.01' : upTo2.format(number), currency);
+export const cost = (number, currency) => priced(isTiny(number) ? '<0.01' : upTo2.format(number), currency);
 
+const isTiny = (number) => number > 0 && number < 0.005;
 const priced = (text, currency) => (currency ? `${text}\u00a0${currency}` : text);
 
 /** Formats a factor with two digits: "×4.4", "×0.52", "×1,200"; a larger one than a million is ">×1,000,000". */

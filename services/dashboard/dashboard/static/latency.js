@@ -42,7 +42,7 @@ export class LatencyPlot {
 }
 
 function emptyReason(store) {
-  return store.hasScorer ? 'no payment scored yet' : 'no scorer answers: scorers measure it';
+  return store.hasScorer ? 'not measured yet' : 'no scorer answers: scorers measure it';
 }
 
 function bucketed(store, step) {

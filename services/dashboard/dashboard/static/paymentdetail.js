@@ -18,7 +18,7 @@ export function paymentDetail(payment, { schema, rules }) {
     verdict(payment, rule ? limits(rule, amount) : {}),
     ...(rule ? because(rule, payment, amount, schema) : []),
     el('h3', {}, 'Reasons'),
-    reasonList(payment.reasons),
+    reasonList(payment),
     el('h3', {}, 'Fields'),
     facts(schema.fields.filter((field) => field.role !== 'id')
       .map((field) => [plain(field.label), fieldNode(field, payment.fields[field.name], schema.currency), field.name]), 'fields'),

@@ -15,9 +15,12 @@ export function strong(reasons) {
 /** Formats the strength of a reason: "×4.4". */
 export const strength = (reason) => factor(Math.exp(reason.contribution));
 
-/** Creates the list of reasons with a bar each, which shows the contribution to the log-odds. */
-export function reasonList(reasons) {
-  if (!reasons.length) return el('p', { class: 'calm' }, 'No reasons: approved payments have none.');
+/** Creates the list of a payment's reasons with a bar each, which shows the contribution to the log-odds. */
+export function reasonList({ reasons, decision }) {
+  if (!reasons.length) {
+    return el('p', { class: 'calm' }, decision === 'approve' ? 'No reasons: approved payments have none.'
+      : 'No reasons: the model gives none, or the record was published again after a model change.');
+  }
   const listed = strong(reasons);
   const most = Math.max(...listed.map(size));
   return el('ul', { class: 'contributions' }, ...listed.map((reason) => {

@@ -1,6 +1,6 @@
 // The rule by which a model decides: the least expected cost of each payment, or thresholds of the probability where there is no amount.
 
-import { cost as money, decimal, probability as formatted } from './format.js';
+import { cost as money, probability as formatted } from './format.js';
 
 const NEVER = { review: null, block: null };
 const EXAMPLES = [2, 20, 200];
@@ -41,7 +41,7 @@ export function explanation(rule, payment, amount, currency) {
   const block = (1 - payment.fraud_probability) * wrongBlock;
   const isBlockRefused = payment.decision !== 'block' && payment.fraud_probability < minBlock && block < Math.min(loss, review);
   return `Expected loss ${money(loss, currency)}, a review costs ${money(review, currency)}, a block is expected to cost ${money(block, currency)}.`
-    + (isBlockRefused ? ` Nothing is blocked below a probability of ${decimal(minBlock)}.` : '');
+    + (isBlockRefused ? ` Nothing is blocked below a probability of ${formatted(minBlock)}.` : '');
 }
 
 /** Returns how the expected costs of a payment are computed; empty where thresholds decide. */

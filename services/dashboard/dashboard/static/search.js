@@ -3,7 +3,7 @@
 import { address } from './address.js';
 import { setAttribute } from './dom.js';
 import { fieldOf } from './fields.js';
-import { clock, integer, shortened } from './format.js';
+import { clock, count, shortened } from './format.js';
 import { plain } from './untrusted.js';
 
 const HASH = '#payment=';
@@ -86,7 +86,7 @@ async function requestRecords(id) {
     if (result.error) return { text: result.error };
     if (result.payments.length + result.dead_letters.length) return { found: result };
     const since = result.since === null ? '' : `, since ${clock(result.since)}`;
-    return { text: `${shortened(plain(result.id), SHOWN)} is not among the last ${integer(result.searched)} payments${since}.` };
+    return { text: `${shortened(plain(result.id), SHOWN)} is not among the last ${count(result.searched, 'payment')}${since}.` };
   } catch {
     return { text: 'The dashboard’s server does not answer.' };
   }

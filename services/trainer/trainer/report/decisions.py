@@ -45,7 +45,7 @@ def explanation(facts: Facts) -> str:
         f"probability that they happen. A review always costs {money(costs.review)}. No payment is blocked below a "
         f"probability of fraud of {percent(costs.min_block)}."
     )
-    return text + _capacity(facts, rule)
+    return text + _capacity(facts, rule) + _without_amount(facts)
 
 
 def _capacity(facts: Facts, rule: Costs) -> str:
@@ -62,10 +62,18 @@ def _capacity(facts: Facts, rule: Costs) -> str:
     )
 
 
+def _without_amount(facts: Facts) -> str:
+    """Return the thresholds of payments without an amount as text, empty if the history has none."""
+    if len(facts.present_amounts) == len(facts.history.amounts):
+        return ""
+    review, block = (rounded_percent(limit) for limit in (facts.study.thresholds.review, facts.study.thresholds.block))
+    return f" A payment without an amount is reviewed from {review} and blocked from {block}."
+
+
 def example(facts: Facts) -> str:
     """Return the decision on a payment of the median amount as text, empty if the probability alone decides."""
     costs, rule = facts.study.costs, facts.study.rule
-    if isinstance(rule, Thresholds):
+    if isinstance(rule, Thresholds) or not len(facts.present_amounts):
         return ""
     amount = facts.median_amount
     decision = DECISIONS[int(rule.decide(np.array([_EXAMPLE]), np.array([amount]))[0])]
@@ -82,7 +90,7 @@ def by_amount(facts: Facts) -> Table:
     """Return the limits of the rule for amounts of the history."""
     rows = []
     for name, level in _AMOUNTS.items():
-        amount = float(np.nanquantile(facts.history.amounts, level))
+        amount = float(np.quantile(facts.present_amounts, level))
         limits = [lowest(facts.study.rule, amount, decision) for decision in (REVIEWED, BLOCKED)]
         rows.append([name, f"{amount:,.2f}", *("never" if at is None else rounded_percent(at) for at in limits)])
     return ("amounts of the history", f"amount{facts.unit}", "reviewed from", "blocked from"), rows

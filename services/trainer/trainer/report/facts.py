@@ -45,10 +45,14 @@ class Facts:
         return self.currency.format(f"{amount:z,.0f}" if is_whole else f"{amount:z,.2f}")
 
     @property
+    def present_amounts(self) -> Floats:
+        """The amounts of the history that are not missing."""
+        return self.history.amounts[~np.isnan(self.history.amounts)]
+
+    @property
     def median_amount(self) -> float:
         """The median of the amounts that are not missing; 0 if all are."""
-        amounts = self.history.amounts
-        present = amounts[~np.isnan(amounts)]
+        present = self.present_amounts
         return float(np.median(present)) if len(present) else 0.0
 
     @property

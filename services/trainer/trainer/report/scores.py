@@ -70,9 +70,11 @@ def _ticks(probabilities: Floats, low: float, high: float) -> list[tuple[float, 
 def _draw_limits(plot: Plot, facts: Facts) -> None:
     """Draw the probabilities from which a payment of the median amount is reviewed and blocked."""
     amount = facts.median_amount
-    of_amount = f" for a payment of {facts.money(amount)}" if facts.history.has_amounts else ""
+    has_amounts = len(facts.present_amounts) > 0
+    rule = facts.study.rule if has_amounts else facts.study.thresholds
+    of_amount = f" for a payment of {facts.money(amount)}" if has_amounts else ""
     for decision, name, kind in ((REVIEWED, "review", "review dashed"), (BLOCKED, "block", "block dashed")):
-        limit = lowest(facts.study.rule, amount, decision)
+        limit = lowest(rule, amount, decision)
         if limit is not None:
             place = float(logit(np.array([limit]))[0])
             plot.vertical(place, kind, f"{name} from {rounded_percent(limit)}{of_amount}")

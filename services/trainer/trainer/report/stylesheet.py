@@ -36,7 +36,7 @@ section > p { margin: 4px 0 12px; }
 .tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 236px), 1fr)); gap: 12px; }
 .tiles { margin: 18px 0; }
 .tile { background: var(--panel); border: 1px solid var(--edge); border-radius: 10px; padding: 14px 18px; }
-.tile b { display: block; font-size: 26px; font-weight: 650; line-height: 1.25; }
+.tile b { display: block; font-size: 26px; font-weight: 650; line-height: 1.25; overflow-wrap: anywhere; }
 .tile h2 { font-size: 16px; margin: 0 0 6px; }
 .tile p { color: var(--muted); font-size: 14px; line-height: 1.45; margin: 0; }
 details { margin: 18px 0 0; } details p { margin: 8px 0; }
