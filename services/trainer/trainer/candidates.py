@@ -71,7 +71,9 @@ def boosting(**options: Any) -> Fit:
 
     def fit(matrix: Floats, labels: Integers, seed: int) -> Classifier:
         trees = HistGradientBoostingClassifier(**TREES, **options, random_state=seed)
-        classifier: Classifier = trees.fit(matrix, labels)
+        # scikit-learn can't bin a column without any value
+        without_empty = np.where(np.isnan(matrix).all(axis=0), 0.0, matrix)
+        classifier: Classifier = trees.fit(without_empty, labels)
         return classifier
 
     return fit
