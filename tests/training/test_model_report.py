@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -185,6 +186,15 @@ def test_the_decisions_are_explained(tmp_path: Path, env: dict[str, str], expect
     assert decisions.lowest(found.costs, 85.0, REVIEWED) == 0.050001
     assert decisions.lowest(found.costs, 85.0, BLOCKED) == 0.800001
     assert decisions.lowest(Costs(fraud=0.0, review=9.0, wrong_block=9.0, min_block=1.0), 5.0, BLOCKED) is None
+
+
+def test_amounts_that_are_all_missing(tmp_path: Path) -> None:
+    """The page has no limits by amount, and nothing that is not a number."""
+    past = small(tmp_path)
+    known, _ = gathered(replace(past, amounts=np.full_like(past.amounts, np.nan)), tmp_path)
+    written = drawn(known)
+    assert "Probability from which a payment is reviewed" not in written
+    assert not re.search(r"\bnan\b", written)
 
 
 def test_the_page_describes_each_candidate() -> None:

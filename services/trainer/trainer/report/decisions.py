@@ -79,10 +79,10 @@ def example(facts: Facts) -> str:
 
 
 def by_amount(facts: Facts) -> Table:
-    """Return the limits of the rule for amounts of the history."""
+    """Return the limits of the rule for amounts of the history, which has some."""
     rows = []
     for name, level in _AMOUNTS.items():
-        amount = float(np.nanquantile(facts.history.amounts, level))
+        amount = float(np.quantile(facts.known_amounts, level))
         limits = [lowest(facts.study.rule, amount, decision) for decision in (REVIEWED, BLOCKED)]
         rows.append([name, f"{amount:,.2f}", *("never" if at is None else rounded_percent(at) for at in limits)])
     return ("amounts of the history", f"amount{facts.unit}", "reviewed from", "blocked from"), rows

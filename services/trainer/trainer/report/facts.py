@@ -45,11 +45,15 @@ class Facts:
         return self.currency.format(f"{amount:z,.0f}" if is_whole else f"{amount:z,.2f}")
 
     @property
-    def median_amount(self) -> float:
-        """The median of the amounts that are not missing; 0 if all are."""
+    def known_amounts(self) -> Floats:
+        """The amounts of the history that are not missing; none if the schema has no amount."""
         amounts = self.history.amounts
-        present = amounts[~np.isnan(amounts)]
-        return float(np.median(present)) if len(present) else 0.0
+        return amounts[~np.isnan(amounts)]
+
+    @property
+    def median_amount(self) -> float:
+        """The median of the known amounts; 0 without any."""
+        return float(np.median(self.known_amounts)) if len(self.known_amounts) else 0.0
 
     @property
     def unit(self) -> str:

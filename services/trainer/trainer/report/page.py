@@ -63,7 +63,7 @@ def _decisions(facts: Facts) -> Iterable[str]:
         table(decisions.by_decision(facts), "Decisions on the payments of the history"),
         table(decisions.by_rule(facts), "Cost per payment of this rule and of others"),
     ]
-    if facts.history.has_amounts:
+    if len(facts.known_amounts):
         tables.insert(0, table(decisions.by_amount(facts), "Probability from which a payment is reviewed or blocked"))
     texts = (decisions.explanation(facts), decisions.example(facts), _COMPARED)
     yield _section("Decisions", "".join(f"<p>{html.escape(text)}</p>" for text in texts if text) + "".join(tables))
