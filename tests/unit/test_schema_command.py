@@ -96,6 +96,10 @@ def test_cells_of_every_type(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         ("p.csv", 'a,"b\n', "a quote in the header is not closed"),
         ("p.xml", "<a/>", "must end in .csv"),
         ("p.jsonl", '{"flag": true}\n', "no field can be the id"),
+        ("p.jsonl", '[{"id": 1}]\n', "no message is a JSON object; in a file, each line must be one"),
+        ("p.jsonl", "", "no payment to infer from"),
+        ("p.csv", "id,amount\n", "no line after the header"),
+        ("p.csv", "# export\nid,amount\n1,2\n", "no line after the header can be split into its columns"),
     ],
 )
 def test_files_that_cannot_be_used(
