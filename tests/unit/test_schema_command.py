@@ -1,5 +1,6 @@
 """`fraudstream schema`: a file's payments → a payment.toml, and a report of those that are invalid."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,7 @@ def test_cells_of_every_type(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         ("p.jsonl", '{"flag": true}\n', "no field can be the id"),
         ("p.jsonl", '[{"id": 1}]\n', "no message is a JSON object; in a file, each line must be one"),
         ("p.jsonl", "", "no payment to infer from"),
+        ("p.csv", "id|amount\n1|2\n", "one column: comma, semicolon and tab are supported as delimiters"),
         ("p.csv", "id,amount\n", "no line after the header"),
         ("p.csv", "# export\nid,amount\n1,2\n", "no line after the header can be split into its columns"),
     ],
@@ -108,6 +110,23 @@ def test_files_that_cannot_be_used(
     """The error is one line with the file and the problem."""
     code, out, err = run(capsys, "infer", written(tmp_path, name, content))
     assert (code, out, problem in err) == (1, "", True)
+
+
+@pytest.mark.parametrize(
+    ("content", "types"),
+    [
+        ("id;amount;x\na;12,50;1\nb;3;2\n", ["text", "number", "integer"]),
+        ("id;amount;x\na;1.234,50;1\nb;0,5;2\n", ["text", "text", "integer"]),
+        ("id;amount;x\na;12,50;1.5\nb;0,5;2.5\n", ["text", "text", "number"]),
+        ('id,amount,x\na,"12,50",1\nb,"1,5",2\n', ["text", "number", "integer"]),
+    ],
+)
+def test_decimal_commas(capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, types: Sequence[str]) -> None:
+    """A column with decimal commas has numbers, unless the file has points too; the check has the same rules."""
+    file = written(tmp_path, "p.csv", content)
+    text = run(capsys, "infer", file)[1]
+    assert [one.type for one in parse(text, "payment.toml").fields.values()] == types
+    assert run(capsys, "check", file, "--schema", written(tmp_path, "payment.toml", text))[0] == 0
 
 
 def test_a_required_field_without_a_column(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
