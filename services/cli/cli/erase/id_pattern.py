@@ -26,7 +26,7 @@ _IN_A_NAME = re.compile(rb"[\w-]")
 _LINE_ENDS = (b"\\n", b"\\r", b"\\t")
 # also in quotes, with leading zeros, a decimal point or an exponent
 _NUMBER = rb"[\\\"'\s\[+nrt]*(-?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+)(?![\d.])"
-_EXPONENT = rb"[\d.][eE][+-]?\d"
+_EXPONENT = re.compile(rb"[\d.][eE][+-]?\d")
 _BEFORE_TEXT = rb"(?:[\s\[]|\\{1,8}[nrt])*+"
 _OPENING = re.compile(rb"(\\{0,15})([\"'])")
 _BARE = re.compile(r"[^\s,;&}\])\"'\\]*")
@@ -65,12 +65,15 @@ class _Numbers:
         # valid payments of a lax field have forms of the id that are not found below
         self._is_lax = not id_field.strict
         self._ids = frozenset(map(int, payment_ids))
-        digits = b"|".join(b"%d" % abs(one) for one in sorted(self._ids))
-        self._anywhere = re.compile(rb"(?<!\d)0*+(?:" + digits + rb")(?!\d)|" + _EXPONENT)
+        # looked at from its end: a pattern that begins with the digits is found ten times as fast
+        digits = (rb"%d(?<![1-9]%d)(?!\d)" % (abs(one), abs(one)) for one in sorted(self._ids))
+        self._anywhere = re.compile(b"|".join(digits))
         self._plain, self._escaped = (re.compile(key + _NUMBER) for key in _keys(id_field))
 
     def may_be_in(self, value: bytes) -> bool:
-        return bool(self._ids) and (self._is_lax or self._anywhere.search(value) is not None)
+        if not self._ids or self._is_lax:
+            return bool(self._ids)
+        return self._anywhere.search(value) is not None or _EXPONENT.search(value) is not None
 
     def is_in(self, value: bytes) -> bool:
         numbers = self._escaped if _ESCAPE in value else self._plain
