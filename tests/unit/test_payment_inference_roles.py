@@ -146,7 +146,7 @@ def test_many_fields() -> None:
     inferred = infer(rows)
     assert len(inferred.schema.fields) == 200
     assert {"id", "f249"} <= set(inferred.schema.fields)
-    assert "# left out, above the 200 that a schema may have: 51 field(s)\n" in inferred.text
+    assert "# left out, above the 200 that a schema may have: 51 fields\n" in inferred.text
     text = infer([{"id": f"a{number}", f"n{number}": {"a": 1}} for number in range(10_000)]).text
     assert "# left out, since messages have thousands of names: those that occur first after the others\n" in text
 
@@ -157,7 +157,7 @@ def test_deep_and_long_names() -> None:
     for _ in range(100):
         deep = {"a": deep}
     text = infer([{"id": "a", "deep": deep, "x" * 1_000: 1}]).text
-    assert "# left out, with names of hundreds of characters: 1 field(s)\n" in text
+    assert "# left out, with names of hundreds of characters: 1 field\n" in text
     assert "values of several types, or of types that no field has" in text
 
 

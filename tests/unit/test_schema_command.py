@@ -50,7 +50,7 @@ def test_what_would_become_a_dead_letter(capsys: pytest.CaptureFixture[str]) -> 
     """The report has each reason, its count, and the line of the first one, and quotes no value."""
     code, out, _ = run(capsys, "check", CARDS / "messages.jsonl", "--schema", CARDS / "payment.toml")
     assert code == 1
-    assert out.splitlines()[0].endswith("17 are valid.")
+    assert out.splitlines()[0].endswith("17 valid.")
     assert "invalid_field      1  line 5    amount: Input should be a valid number" in out
     assert "missing_field      1  line 11   card: Field required" in out
     assert "invalid_json       1  line 18" in out
@@ -61,7 +61,7 @@ def test_the_committed_history_is_valid(capsys: pytest.CaptureFixture[str], monk
     monkeypatch.chdir(ROOT)
     code, out, _ = run(capsys, "check", "data/historical_payments.csv")
     assert code == 0
-    assert "20,000 are valid." in out
+    assert "20,000 valid." in out
 
 
 def test_cells_of_every_type(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_cells_of_every_type(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     good = "a;3;2.50;True;2026-09-21T14:00:00Z;007;\nb;3.0;7;0;1789999200;x;9\n"
     file = written(tmp_path, "good.csv", f"id;n;x;b;t;c;o\n{good}")
     code, out, _ = run(capsys, "check", file, "--schema", schema)
-    assert (code, out) == (0, f"2 payments of {file} checked by {schema}: 2 are valid.\n")
+    assert (code, out) == (0, f"2 payments of {file} checked by {schema}: 2 valid.\n")
     file = written(tmp_path, "bad.csv", f"id;n;x;b;t;c;o\n{good}c;3;2x5;1;1;x;\nd;;1;1;1;x;\ne;1\n")
     code, out, _ = run(capsys, "check", file, "--schema", schema)
     assert code == 1
@@ -127,6 +127,16 @@ def test_decimal_commas(capsys: pytest.CaptureFixture[str], tmp_path: Path, cont
     text = run(capsys, "infer", file)[1]
     assert [one.type for one in parse(text, "payment.toml").fields.values()] == types
     assert run(capsys, "check", file, "--schema", written(tmp_path, "payment.toml", text))[0] == 0
+
+
+def test_one_payment(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Counts of one are in the singular."""
+    file, schema = written(tmp_path, "p.jsonl", '{"id": "a"}\n[]\n'), tmp_path / "payment.toml"
+    code, _, err = run(capsys, "infer", file, "--out", schema)
+    assert (code, "skipped: 1 message without a JSON object" in err) == (0, True)
+    assert "1 message. Check every line" in schema.read_text()
+    out = run(capsys, "check", file, "--schema", schema)[1]
+    assert out.splitlines()[:2] == [f"2 payments of {file} checked by {schema}: 1 valid.", "1 dead letter:"]
 
 
 def test_a_required_field_without_a_column(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

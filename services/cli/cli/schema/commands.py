@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pydantic_core
 
+from cli.counts import counted
 from cli.output_file import check_output, convert_errors, part_of
 from cli.progress import Progress
 from cli.schema.any_rows import Content
@@ -59,7 +60,7 @@ async def _infer(env: Mapping[str, str], stop: asyncio.Event, arguments: argpars
         with convert_errors(out), atomic_write(out, part=part_of(out)) as file:
             file.write(text.encode())
     done = f"written to {out}; " if out else ""
-    skipped = f"; skipped: {unread:,} messages without a JSON object, or lines that can't be split" if unread else ""
+    skipped = f"; skipped: {counted(unread, 'message')} without a JSON object or separable cells" if unread else ""
     terminal.write(f"{done}check it, edit it, then: {own_command('schema check')}{skipped}\n", sys.stderr)
     return 0
 
