@@ -110,6 +110,19 @@ def test_the_file_keeps_nothing(tmp_path: Path, mode: str) -> None:
     assert b"secret-of-1" not in content
 
 
+def test_letters_name_an_id_in_any_form(tmp_path: Path) -> None:
+    """An id is found in letters that do not have its digits in a row, and in UTF-16."""
+    forms = ["4711", "04711", "4.711e3", "471100E-2", ".4711e+4", '"4711"']
+    values = [b'{"payment_id":%b' % form.encode() for form in forms] + ['{"payment_id":4711}'.encode("utf-16")]
+    others = [b'{"payment_id":47110}', b'{"payment_id":4.711e4}', b'{"amount":4711e0}']
+    letters = [letter(offset, None, value) for offset, value in enumerate([*values, *others])]
+    database = opened(tmp_path, [], letters)
+    wanted = Wanted(id_field=ID, payment_ids=frozenset([4711]))
+    archive.erase(database, archive.find(database, wanted, TOPIC, [], []))
+    assert [row[10] for row in stored(tmp_path, "dead_letters")] == others
+    database.close()
+
+
 def test_ids_of_any_text_are_found(tmp_path: Path) -> None:
     """Payments are found by text ids, also by those with characters that the archive stores in another way."""
     ids = ["a'b", "\u00e9", "a\x00b", "%s", "007"]

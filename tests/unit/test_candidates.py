@@ -24,9 +24,9 @@ def test_the_simplest_candidate_as_good_as_the_best_wins() -> None:
 
 @pytest.mark.parametrize("candidate", candidates.candidates(ENCODING), ids=lambda candidate: candidate.name)
 def test_each_candidate_can_be_fitted_to_a_poor_history(candidate: candidates.Candidate) -> None:
-    """The history has ten frauds in a hundred payments, one hour, one amount."""
+    """The history has ten frauds in a hundred payments, one hour, one amount, and no value of a feature."""
     matrix = simulate(np.random.default_rng(5), 100).matrix()
-    matrix[:, 0], matrix[:, 3] = 10.0, 7.0
+    matrix[:, 0], matrix[:, 1], matrix[:, 3] = 10.0, np.nan, 7.0
     outcomes = (np.arange(100) < 10).astype(np.int64)
     with threadpool_limits(1):  # as the trainer does
         classifier = candidate.fit(matrix, outcomes, 0)

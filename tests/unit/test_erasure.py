@@ -36,6 +36,19 @@ SMALL = st.integers(1, 99)
         (b'{"\\u0071ayment_id":7', False),
         (b'"{\\"payment_id\\":\\n7}"', True),
         (b"payment_id=7&amount=1", True),
+        (b'{"payment_id":007}', True),
+        (b'{"payment_id":"0007"}', True),
+        (b'{"payment_id":7e0}', True),
+        (b'{"payment_id":.07E+2}', True),
+        (b'{"payment_id":"700e-2"', True),
+        ('{"payment_id":7}'.encode("utf-16"), True),
+        ('{"payment_id":7'.encode("utf-16-le"), True),
+        ('payment_id: "7"'.encode("utf-16-be"), True),
+        ('{"payment_id":7}'.encode("utf-32"), True),
+        ('{"payment_id":17}'.encode("utf-16"), False),
+        (b'{"payment_id":7e1}', False),
+        (b'{"payment_id":7e999999999999999999999}', False),
+        (b'{"payment_id":0.7}', False),
         (b'{"payment_id":7.05}', False),
         (b'{"payment_id":7.0.1}', False),
         (b'{"payment_id":-7}', False),
@@ -48,12 +61,15 @@ SMALL = st.integers(1, 99)
     ],
 )
 def test_an_id_in_any_text(value: bytes | None, named: bool) -> None:
-    """An id is found in valid and invalid JSON, but never as another number or another field."""
-    assert Wanted(id_field=ID, payment_ids=frozenset([7])).names_payment(value) is named
+    """An id is found in any form of its number and in any encoding, but never as another number or another field."""
+    wanted = Wanted(id_field=ID, payment_ids=frozenset([7]))
+    assert wanted.names_payment(value) is named
+    assert wanted.may_be_in(value) or not named
 
 
 @pytest.mark.parametrize(
-    "part", [b"payment_id", b"\\", b"\\n", b" ", b'"', b":", b"payment_id:", b"7", b"7.", b".0", b"0", b"\\u0070"]
+    "part",
+    [b"payment_id", b"\\", b"\\n", b" ", b'"', b":", b"payment_id:", b"7", b"7.", b".0", b"0", b"\\u0070", b"e7", b"-"],
 )
 @pytest.mark.parametrize("start", [b"", b"payment_id", b"payment_id:", b"payment_id:7.0"])
 def test_long_texts_are_searched_in_one_pass(start: bytes, part: bytes) -> None:

@@ -21,6 +21,7 @@ def id_field(text: str) -> DeclaredField:
 UUID = id_field('type = "text"\npath = "payment.uuid"')
 LAX = id_field('type = "integer"\nstrict = false')
 STRICT = id_field('type = "integer"')
+NESTED = id_field('type = "integer"\npath = "card.id"')
 WANTED = "3f0c-é/1"
 
 
@@ -119,6 +120,14 @@ def test_forms_of_a_lax_number(written: str) -> None:
     assert not id_pattern(STRICT, {7}).may_be_in(b'{"id":77}')
     assert not id_pattern(STRICT, ()).may_be_in(b'{"id":7}')
     assert not id_pattern(LAX, ()).may_be_in(b'{"id":7}')
+
+
+@pytest.mark.parametrize("written", ["7", "7.0", "7e0", '"007"', "[7]", '"70e-1"'])
+def test_forms_of_a_number_in_an_object(written: str) -> None:
+    """They are found at the id's path only."""
+    pattern = id_pattern(NESTED, {7})
+    assert pattern.is_in(b'{"card":{"id":%b}}' % written.encode())
+    assert not pattern.is_in(b'{"customer":{"id":%b}}' % written.encode())
 
 
 @pytest.mark.parametrize("value", [b'{"customer_id":7}', b'{"id":17}', b'{"ids":7}', b'{"id":-7}'])

@@ -194,8 +194,8 @@ def test_missing_values() -> None:
     rows[3] |= {"some": 1, "other": {"rare": 3}}
     inferred = infer(rows)
     assert [*inferred.schema.fields] == ["id", "some"]
-    assert "# left out, in under 1 % of the messages: 2 field(s)\n" in inferred.text
-    assert "# left out, without any value: 1 field(s)\n" in inferred.text
+    assert "# left out, in under 1 % of the messages: 2 fields\n" in inferred.text
+    assert "# left out, without any value: 1 field\n" in inferred.text
     assert "required = false  # missing in 99 % of the messages\n" in inferred.text
 
 

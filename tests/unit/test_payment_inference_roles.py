@@ -69,7 +69,7 @@ def test_an_id_that_repeats() -> None:
     assert "# values repeat: choose another id, if payments have one\n[fields.id]" in infer([*rows, rows[7]]).text
 
 
-@pytest.mark.parametrize("rows", [[], [{}], [{"x": 1.5}], [{"x": "a"}, {"x": "a"}], [{"id": [1]}], [{"is_fraud": 1}]])
+@pytest.mark.parametrize("rows", [[{}], [{"x": 1.5}], [{"x": "a"}, {"x": "a"}], [{"id": [1]}], [{"is_fraud": 1}]])
 def test_no_id(rows: Sequence[Mapping[str, object]]) -> None:
     """Rows without anything that can be an id have no schema."""
     with pytest.raises(SchemaError) as caught:
@@ -91,6 +91,7 @@ def test_no_id(rows: Sequence[Mapping[str, object]]) -> None:
         ("label", [1, None], True),
         ("label", ["a", "b"], False),
         ("label", [0, 2], False),
+        ("fraud", [0.5, 0.25], False),
         ("fraud_score", [0, 1], False),
     ],
 )
@@ -123,6 +124,14 @@ def test_the_labels_name_with_other_values(value: object) -> None:
     assert beside.schema.fields[name].path[0] == "is_fraud"
 
 
+@pytest.mark.parametrize("values", [["yes", "no"] * 5, [1, 2] * 5, [0.5, 0.25] * 5])
+def test_an_outcome_in_another_notation_is_not_a_feature(values: Sequence[object]) -> None:
+    """A field named as an outcome is known too late, whatever its values are."""
+    inferred = infer([{"id": f"a{number}", "fraud": value} for number, value in enumerate(values)])
+    assert inferred.schema.fields["fraud"].feature is None
+    assert "# may be a result of the investigation" in inferred.text
+
+
 def test_a_second_label_is_not_a_feature() -> None:
     """A chargeback beside the label is known as late as the label."""
     inferred = infer([{"id": "a", "chargeback": 0, "is_fraud": 0}, {"id": "b", "chargeback": 1, "is_fraud": 1}])
@@ -137,7 +146,7 @@ def test_many_fields() -> None:
     inferred = infer(rows)
     assert len(inferred.schema.fields) == 200
     assert {"id", "f249"} <= set(inferred.schema.fields)
-    assert "# left out, above the 200 that a schema may have: 51 field(s)\n" in inferred.text
+    assert "# left out, above the 200 that a schema may have: 51 fields\n" in inferred.text
     text = infer([{"id": f"a{number}", f"n{number}": {"a": 1}} for number in range(10_000)]).text
     assert "# left out, since messages have thousands of names: those that occur first after the others\n" in text
 
@@ -148,7 +157,7 @@ def test_deep_and_long_names() -> None:
     for _ in range(100):
         deep = {"a": deep}
     text = infer([{"id": "a", "deep": deep, "x" * 1_000: 1}]).text
-    assert "# left out, with names of hundreds of characters: 1 field(s)\n" in text
+    assert "# left out, with names of hundreds of characters: 1 field\n" in text
     assert "values of several types, or of types that no field has" in text
 
 

@@ -25,6 +25,8 @@ KEYS = (
 NAME = "a name has letters, digits and _, does not begin with a digit, 64 at most"
 PATH = 'keys are separated by dots, keys with dots are quoted: a."b.c"'
 TWICE = "a key or table that occurs before: remove one of the two"
+OTHER_NAME = 'give one another name there, as = "NAME"'
+OTHER_PATH = "remove one, or give it another path"
 
 
 def schema(text: str) -> PaymentSchema:
@@ -105,6 +107,18 @@ def test_the_default_file() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("id = id", ", line 1: Invalid value: a text is in straight quotes"),
+        ('id = "id\n', ", line 1: Illegal character '\\n': a quote is closed on its own line"),
+        (
+            f"{X}type = 'text'\namount = 'x'",
+            ", line 6, fields.x.amount: belongs at the top of the file, before the first table",
+        ),
+        (f"headers = 'a'\n{HEAD}", ', line 1, headers: must be a list, such as ["traceparent"]'),
+        (f"{X}type = 'text'\nas = ''", f", line 6, fields.x.as: {NAME}"),
+        (
+            f"{X}type = 'category'\nfeature = {{ scale = 'log' }}",
+            ", line 6, fields.x.feature: scale and period are for types integer and number, not for category",
+        ),
         ("x", ", line 1: Expected '=' after a key in a key/value pair"),
         (f"{HEAD}[fields.x\n", ", line 4: Expected ']' at the end of a table declaration"),
         (f'{X}type = "text"\ntype = "number"', f", line 6: {TWICE}"),
@@ -253,9 +267,12 @@ def test_the_default_file() -> None:
         (f"{HEAD}[fields.{'a' * 65}]\ntype = 'text'", f", line 4, fields.{'a' * 65}: {NAME}; use path"),
         (f"{HEAD}[fields.9]\ntype = 'text'", f", line 4, fields.9: {NAME}; use path"),
         (f"{X}type = 'text'\nas = '9'", f", line 6, fields.x.as: {NAME}"),
-        (f"{X}type = 'text'\nas = 'id'", ", line 6, fields.x.as: two fields are named id in the outputs"),
+        (
+            f"{X}type = 'text'\nas = 'id'",
+            f", line 6, fields.x.as: two fields are named id in the outputs: {OTHER_NAME}",
+        ),
         (f"{X}type = 'text'\npath = 'a..b'", f", line 6, fields.x.path: {PATH}"),
-        (f"{X}type = 'text'\npath = 'id'", ", line 6, fields.x.path: two fields are read from id"),
+        (f"{X}type = 'text'\npath = 'id'", f", line 6, fields.x.path: two fields are read from id: {OTHER_PATH}"),
         (
             f"{X}type = 'text'\npath = 'id.number'",
             ", line 6, fields.x.path: is inside the value of field id, which can't be an object: remove one of the two",

@@ -1,5 +1,6 @@
 """`fraudstream schema`: a file's payments → a payment.toml, and a report of those that are invalid."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -49,7 +50,7 @@ def test_what_would_become_a_dead_letter(capsys: pytest.CaptureFixture[str]) -> 
     """The report has each reason, its count, and the line of the first one, and quotes no value."""
     code, out, _ = run(capsys, "check", CARDS / "messages.jsonl", "--schema", CARDS / "payment.toml")
     assert code == 1
-    assert out.splitlines()[0].endswith("17 are valid.")
+    assert out.splitlines()[0].endswith("17 valid.")
     assert "invalid_field      1  line 5    amount: Input should be a valid number" in out
     assert "missing_field      1  line 11   card: Field required" in out
     assert "invalid_json       1  line 18" in out
@@ -60,7 +61,7 @@ def test_the_committed_history_is_valid(capsys: pytest.CaptureFixture[str], monk
     monkeypatch.chdir(ROOT)
     code, out, _ = run(capsys, "check", "data/historical_payments.csv")
     assert code == 0
-    assert "20,000 are valid." in out
+    assert "20,000 valid." in out
 
 
 def test_cells_of_every_type(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_cells_of_every_type(capsys: pytest.CaptureFixture[str], tmp_path: Path)
     good = "a;3;2.50;True;2026-09-21T14:00:00Z;007;\nb;3.0;7;0;1789999200;x;9\n"
     file = written(tmp_path, "good.csv", f"id;n;x;b;t;c;o\n{good}")
     code, out, _ = run(capsys, "check", file, "--schema", schema)
-    assert (code, out) == (0, f"2 payments of {file} checked by {schema}: 2 are valid.\n")
+    assert (code, out) == (0, f"2 payments of {file} checked by {schema}: 2 valid.\n")
     file = written(tmp_path, "bad.csv", f"id;n;x;b;t;c;o\n{good}c;3;2x5;1;1;x;\nd;;1;1;1;x;\ne;1\n")
     code, out, _ = run(capsys, "check", file, "--schema", schema)
     assert code == 1
@@ -96,6 +97,11 @@ def test_cells_of_every_type(capsys: pytest.CaptureFixture[str], tmp_path: Path)
         ("p.csv", 'a,"b\n', "a quote in the header is not closed"),
         ("p.xml", "<a/>", "must end in .csv"),
         ("p.jsonl", '{"flag": true}\n', "no field can be the id"),
+        ("p.jsonl", '[{"id": 1}]\n', "no message is a JSON object; in a file, each line must be one"),
+        ("p.jsonl", "", "no payment to infer from"),
+        ("p.csv", "id|amount\n1|2\n", "one column: comma, semicolon and tab are supported as delimiters"),
+        ("p.csv", "id,amount\n", "no line after the header"),
+        ("p.csv", "# export\nid,amount\n1,2\n", "no line after the header can be split into its columns"),
     ],
 )
 def test_files_that_cannot_be_used(
@@ -104,6 +110,33 @@ def test_files_that_cannot_be_used(
     """The error is one line with the file and the problem."""
     code, out, err = run(capsys, "infer", written(tmp_path, name, content))
     assert (code, out, problem in err) == (1, "", True)
+
+
+@pytest.mark.parametrize(
+    ("content", "types"),
+    [
+        ("id;amount;x\na;12,50;1\nb;3;2\n", ["text", "number", "integer"]),
+        ("id;amount;x\na;1.234,50;1\nb;0,5;2\n", ["text", "text", "integer"]),
+        ("id;amount;x\na;12,50;1.5\nb;0,5;2.5\n", ["text", "text", "number"]),
+        ('id,amount,x\na,"12,50",1\nb,"1,5",2\n', ["text", "number", "integer"]),
+    ],
+)
+def test_decimal_commas(capsys: pytest.CaptureFixture[str], tmp_path: Path, content: str, types: Sequence[str]) -> None:
+    """A column with decimal commas has numbers, unless the file has points too; the check has the same rules."""
+    file = written(tmp_path, "p.csv", content)
+    text = run(capsys, "infer", file)[1]
+    assert [one.type for one in parse(text, "payment.toml").fields.values()] == types
+    assert run(capsys, "check", file, "--schema", written(tmp_path, "payment.toml", text))[0] == 0
+
+
+def test_one_payment(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Counts of one are in the singular."""
+    file, schema = written(tmp_path, "p.jsonl", '{"id": "a"}\n[]\n'), tmp_path / "payment.toml"
+    code, _, err = run(capsys, "infer", file, "--out", schema)
+    assert (code, "skipped: 1 message without a JSON object" in err) == (0, True)
+    assert "1 message. Check every line" in schema.read_text()
+    out = run(capsys, "check", file, "--schema", schema)[1]
+    assert out.splitlines()[:2] == [f"2 payments of {file} checked by {schema}: 1 valid.", "1 dead letter:"]
 
 
 def test_a_required_field_without_a_column(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -153,10 +153,11 @@ def test_warnings() -> None:
     matrix, outcomes = simulated(10_000)
     assert events(matrix, outcomes) == []
     poor = np.concatenate([matrix[:900], matrix[:100]])
-    poor[:, 3] = 7.0
+    poor[:, 0], poor[:, 3] = np.nan, 7.0
     assert events(poor, np.concatenate([outcomes[:900], outcomes[:100]])) == [
         "few frauds in the history",
         "features with one value",
+        "no payment of the history has an amount",
         "rows repeat in the history",
     ]
 

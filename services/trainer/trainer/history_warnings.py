@@ -29,6 +29,12 @@ def warn(history: History) -> None:
             meaning="no model can learn from them, and other values are scored like this one",
             action="check the column, or set feature = false",
         )
+    if history.has_amounts and np.isnan(history.amounts).all():
+        log.warning(
+            "no payment of the history has an amount",
+            meaning="each counts as 0 in the costs, and fixed thresholds decide on payments without an amount",
+            action="check the column",
+        )
     share = repeated(history)
     if share > _REPEATED_SHARE:
         log.warning(

@@ -58,7 +58,7 @@ class PaymentValues:
         _collect(self._tree, payment, values)
         return values
 
-    def columns(self, payments: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Value | None]]:
+    def columns(self, payments: Sequence[dict[str, Any]]) -> dict[str, Sequence[Value | None]]:
         """Return the values of each field of validated objects, by name, as `values` does."""
         if self._is_flat and payments:  # the validator puts the fields first, in their order
             return dict(zip(self._fields, zip(*map(dict.values, payments), strict=True), strict=False))

@@ -1,6 +1,7 @@
 """Erasure of payments' rows from the archive: found first, then deleted by their keys, in one transaction."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
 from typing import Any, TypeVar
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, delete, func, or_, select, tuple_
@@ -15,7 +16,8 @@ T = TypeVar("T")
 Keys = Mapping[str, set[tuple[Any, ...]]]
 """The primary keys of rows, by table."""
 
-_ESCAPE = b"\\"
+_ANY_FORM = (b"\\", b"\0", *(b"%c%c" % two for two in product(b"eE", b"+-0123456789")))
+"""Of which a value has one that does not have the id's text: JSON's escapes, UTF-16, exponents of numbers."""
 _PART = 200
 """Parameters per statement."""
 _CONTAINS: Mapping[str, Callable[[Column[Any], bytes], ColumnElement[bool]]] = {
@@ -74,8 +76,7 @@ def _naming(connection: Connection, wanted: Wanted) -> Iterator[tuple[Any, ...]]
     """Yield the dead letters whose value gives one of the ids, valid JSON or not."""
     contains = _CONTAINS[connection.dialect.name]
     for part in _parts(sorted(map(str, wanted.payment_ids))):
-        # JSON may have any character of a text as an escape
-        searched = {_ESCAPE, *(one.encode(errors="surrogatepass") for one in part)}
+        searched = {*_ANY_FORM, *(one.lstrip("-").encode(errors="surrogatepass") for one in part)}
         maybe = or_(*(contains(dead_letters.c.value, one) for one in sorted(searched)))
         statement = select(*dead_letters.primary_key, dead_letters.c.value).where(maybe)
         # an option of the statement: one of the connection would apply to the DELETE as well

@@ -7,6 +7,7 @@ object that is valid JSON must have all of them, at its top or in an envelope: `
 
 import re
 from collections.abc import Collection, Sequence
+from decimal import Decimal, InvalidOperation
 from typing import Protocol
 
 from pydantic_core import from_json
@@ -23,8 +24,9 @@ _BACKSLASHES = rb"\\{1,8}"
 _KEY_ENDS = rb"[\\\"'\s]*[:=]"
 _IN_A_NAME = re.compile(rb"[\w-]")
 _LINE_ENDS = (b"\\n", b"\\r", b"\\t")
-# also in quotes and as a number with a decimal point
-_BEFORE_NUMBER, _AFTER_NUMBER = rb"[\\\"'\s\[+nrt]*", rb"(?:\.0*)?(?![\d.])"
+# also in quotes, with leading zeros, a decimal point or an exponent
+_NUMBER = rb"[\\\"'\s\[+nrt]*(-?+(?:\d++(?:\.\d*+)?+|\.\d++)(?:[eE][+-]?+\d++)?+)(?![\d.])"
+_EXPONENT = re.compile(rb"[\d.][eE][+-]?\d")
 _BEFORE_TEXT = rb"(?:[\s\[]|\\{1,8}[nrt])*+"
 _OPENING = re.compile(rb"(\\{0,15})([\"'])")
 _BARE = re.compile(r"[^\s,;&}\])\"'\\]*")
@@ -45,12 +47,15 @@ class IdPattern(Protocol):
     def is_in(self, value: bytes) -> bool:
         """Return whether `value`, which may be no valid payment, has one of the ids."""
 
+    def is_id(self, text: str) -> bool:
+        """Return whether the text of a value is one of the ids."""
+
 
 def id_pattern(id_field: DeclaredField, payment_ids: Collection[int | str]) -> IdPattern:
     """Return the pattern of ids of this field."""
     kind = _Numbers if id_field.type == "integer" else _Texts
     found = kind(id_field, payment_ids)
-    return _Nested(found, id_field.path, frozenset(map(str, payment_ids))) if len(id_field.path) > 1 else found
+    return _Nested(found, id_field.path) if len(id_field.path) > 1 else found
 
 
 class _Numbers:
@@ -58,19 +63,27 @@ class _Numbers:
 
     def __init__(self, id_field: DeclaredField, payment_ids: Collection[int | str]) -> None:
         # valid payments of a lax field have forms of the id that are not found below
-        self._is_lax = not id_field.strict and bool(payment_ids)
-        ids = b"(?:" + (b"|".join(b"%d" % one for one in sorted(map(int, payment_ids))) or b"(?!)") + b")"
-        self._anywhere = re.compile(rb"(?<!\d)" + ids + rb"(?!\d)")
-        after = _BEFORE_NUMBER + ids + _AFTER_NUMBER
-        self._plain, self._escaped = (re.compile(key + after) for key in _keys(id_field))
+        self._is_lax = not id_field.strict
+        self._ids = frozenset(map(int, payment_ids))
+        # looked at from its end: a pattern that begins with the digits is found ten times as fast
+        digits = (rb"%d(?<![1-9]%d)(?!\d)" % (abs(one), abs(one)) for one in sorted(self._ids))
+        self._anywhere = re.compile(b"|".join(digits))
+        self._plain, self._escaped = (re.compile(key + _NUMBER) for key in _keys(id_field))
 
     def may_be_in(self, value: bytes) -> bool:
-        return self._is_lax or self._anywhere.search(value) is not None
+        if not self._ids or self._is_lax:
+            return bool(self._ids)
+        return self._anywhere.search(value) is not None or _EXPONENT.search(value) is not None
 
     def is_in(self, value: bytes) -> bool:
-        ids = self._escaped if _ESCAPE in value else self._plain
-        # most letters have none: the loop alone takes twice as long
-        return ids.search(value) is not None and any(_begins(value, found.start()) for found in ids.finditer(value))
+        numbers = self._escaped if _ESCAPE in value else self._plain
+        return any(self.is_id(found[1].decode()) and _begins(value, found.start()) for found in numbers.finditer(value))
+
+    def is_id(self, text: str) -> bool:
+        try:
+            return Decimal(text) in self._ids
+        except InvalidOperation:
+            return False
 
 
 class _Texts:
@@ -93,6 +106,9 @@ class _Texts:
             if _begins(value, found.start())
         )
 
+    def is_id(self, text: str) -> bool:
+        return text in self._ids
+
     def _text(self, value: bytes, start: int) -> str | None:
         """Return the text that begins at `start`; None if it is longer than the ids, or there is none."""
         opening = _OPENING.match(value, start)
@@ -110,11 +126,10 @@ class _Texts:
 class _Nested:
     """Ids within objects of a payment."""
 
-    def __init__(self, pattern: IdPattern, path: Sequence[str], texts: Collection[str]) -> None:
-        """`pattern` recognises the ids anywhere; `texts` are the ids as texts."""
+    def __init__(self, pattern: IdPattern, path: Sequence[str]) -> None:
+        """`pattern` recognises the ids anywhere."""
         self._pattern = pattern
         self._path = path
-        self._texts = texts
 
     def may_be_in(self, value: bytes) -> bool:
         return self._pattern.may_be_in(value)
@@ -128,13 +143,16 @@ class _Nested:
             return True
         return not isinstance(found, dict | list) or self._is_in_json(found)
 
+    def is_id(self, text: str) -> bool:
+        return self._pattern.is_id(text)
+
     def _is_in_json(self, found: object) -> bool:
         """Return whether an object in a parsed value has an id at its path, or a string of it may be such an object."""
         left = [found]
         while left:
             one = left.pop()
             if isinstance(one, dict):
-                if _text(member(one, self._path)) in self._texts:
+                if self.is_id(_text(member(one, self._path))):
                     return True
                 left += one.values()
             elif isinstance(one, list):

@@ -1,7 +1,8 @@
 """The payments to erase, and their recognition in records, dead letters and CSV rows. Pure."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
+from json import detect_encoding
 from typing import NamedTuple
 
 from cli.erase.id_pattern import IdPattern, id_pattern
@@ -51,11 +52,18 @@ class Wanted:
 
     def may_be_in(self, value: bytes | None) -> bool:
         """Return whether `value` may be a payment with one of the ids."""
-        return value is not None and self._pattern.may_be_in(value)
+        return value is not None and any(map(self._pattern.may_be_in, _texts(value)))
 
     def names_payment(self, value: bytes | None) -> bool:
         """Return whether `value`, which may be invalid JSON, has one of the ids as its payment's id."""
-        return value is not None and self._pattern.is_in(value)
+        return value is not None and any(map(self._pattern.is_in, _texts(value)))
+
+
+def _texts(value: bytes) -> Iterator[bytes]:
+    """Yield a value, and its text in UTF-8 if it may be in UTF-16 or UTF-32."""
+    yield value
+    if b"\0" in value[:4]:
+        yield value.decode(detect_encoding(value), errors="replace").encode()
 
 
 class Rows:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from cli.tables import aligned
+from cli.texts import counted
 from fraudstream.payment import UNREADABLE_RECORD, InvalidPayment, PaymentFormat
 from fraudstream.payment_files.rows import Batch
 
@@ -75,12 +76,13 @@ class Outcomes:
 
     def text(self, source: str, schema: str) -> str:
         """Return the report; `source` and `schema` name what was checked."""
-        lines = [f"{self.valid + self.invalid:,} payments of {source} checked by {schema}: {self.valid:,} are valid."]
+        payments = counted(self.valid + self.invalid, "payment")
+        lines = [f"{payments} of {source} checked by {schema}: {self.valid:,} valid."]
         if self.invalid:
             ordered = sorted(self._counts.items(), key=lambda entry: -entry[1].count)
             rows = [("reason", "count", "first at", "detail")]
             rows += [(reason, f"{one.count:,}", one.first, detail) for (reason, detail), one in ordered[:_MOST_SHOWN]]
-            lines += [f"{self.invalid:,} would become dead letters:", *aligned(rows, right={1})]
+            lines += [f"{counted(self.invalid, 'dead letter')}:", *aligned(rows, right={1})]
         if len(self._counts) > _MOST_SHOWN:
-            lines.append(f"and {len(self._counts) - _MOST_SHOWN:,} more kinds")
+            lines.append(f"and {counted(len(self._counts) - _MOST_SHOWN, 'kind')} more")
         return "\n".join(lines)

@@ -16,6 +16,7 @@ from cli.schema.checking import Checked, Outcomes, check_messages, check_rows
 from cli.schema.inference import Inference
 from cli.schema.sources import Rows, opened_file, opened_topic
 from cli.stopping import check_stop
+from cli.texts import counted
 from fraudstream.kafka.connection import Log
 from fraudstream.payment import PaymentFormat
 from fraudstream.payment_files.reading import count_lines, is_json, opened
@@ -54,7 +55,7 @@ async def _infer(env: Mapping[str, str], stop: asyncio.Event, arguments: argpars
     with written(out) as write:
         write(text)
     done = f"written to {out}; " if out else ""
-    skipped = f"; skipped: {unread:,} messages without a JSON object, or lines that can't be split" if unread else ""
+    skipped = f"; skipped: {counted(unread, 'message')} without a JSON object or separable cells" if unread else ""
     terminal.write(f"{done}check it, edit it, then: {own_command('schema check')}{skipped}\n", sys.stderr)
     return 0
 

@@ -87,7 +87,7 @@ def example(facts: Facts) -> str:
 
 
 def by_amount(facts: Facts) -> Table:
-    """Return the limits of the rule for amounts of the history."""
+    """Return the limits of the rule for amounts of the history, which has some."""
     rows = []
     for name, level in _AMOUNTS.items():
         amount = float(np.quantile(facts.present_amounts, level))

@@ -75,6 +75,11 @@ def convert(text: str, decimal_mark: str, *, whole: bool) -> float | str:
     return text.strip() if found is None else found
 
 
+def with_point(text: str) -> str:
+    """Return a number with a decimal comma as the same with a point, and any other text unchanged."""
+    return text.replace(COMMA, POINT) if COMMA in text and _MARKED.fullmatch(text.strip()) else text
+
+
 def number(text: str, *, whole: bool) -> int | float | None:
     """Return the cell's number, the same double as the JSON parser's; None if the text is not a number.
 

@@ -66,9 +66,9 @@ def _role_problems(contents: File) -> Iterator[Problem]:
 
 
 def _name_problems(contents: File) -> Iterator[Problem]:
-    columns = Counter(table.as_ or name for name, table in contents.fields.items())
+    columns = Counter(_column(name, table) for name, table in contents.fields.items())
     for name, table in contents.fields.items():
-        column, place = table.as_ or name, ("fields", name, *(("as",) if table.as_ else ()))
+        column, place = _column(name, table), ("fields", name, *(("as",) if table.as_ is not None else ()))
         if not _NAME.fullmatch(name):
             yield (
                 ("fields", name),
@@ -82,7 +82,11 @@ def _name_problems(contents: File) -> Iterator[Problem]:
                 f'{column} is a column of the outputs: give the field another name there, as = "payment_{column}"',
             )
         elif columns[column] > 1:
-            yield place, f"two fields are named {column} in the outputs"
+            yield place, f'two fields are named {column} in the outputs: give one another name there, as = "NAME"'
+
+
+def _column(name: str, table: FieldTable) -> str:
+    return name if table.as_ is None else table.as_
 
 
 def is_reserved(column: str) -> bool:
@@ -99,7 +103,7 @@ def _path_problems(contents: File) -> Iterator[Problem]:
         if table.path is not None and parse_path(table.path) is None:
             yield place, 'keys are separated by dots, keys with dots are quoted: a."b.c"'
         elif counts[path] > 1:
-            yield place, f"two fields are read from {dotted(path)}"
+            yield place, f"two fields are read from {dotted(path)}: remove one, or give it another path"
         elif outer is not None:
             yield place, f"is inside the value of field {outer}, which can't be an object: remove one of the two"
         elif len(path) > _MOST_KEYS:
@@ -130,7 +134,7 @@ def _taken(contents: File, name: str, path: Sequence[str], paths: Mapping[str, S
     """Return the other field that is read from the name that this one has in records, if its path is a name of ours."""
     if not is_ours(path[0]):
         return None
-    column = contents.fields[name].as_ or name
+    column = _column(name, contents.fields[name])
     return next((other for other, there in paths.items() if other != name and there[0] == column), None)
 
 
@@ -255,6 +259,7 @@ def _feature_problems(table: FieldTable) -> Iterator[str]:
         yield "set scale or period, not both"
     if (feature.scale or feature.period) and table.type not in _NUMERIC:
         yield f"scale and period are for types integer and number, not for {table.type}"
+        return
     lowest = table.min if table.min is not None else table.above
     if feature.scale in {"log", "count"} and (lowest is None or lowest < 0):
         yield f"scale {feature.scale} needs min = 0 or above = 0 at least"

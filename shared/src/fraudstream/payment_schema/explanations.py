@@ -31,6 +31,8 @@ def _reworded(message: str) -> str:
 
 
 def _extra(place: Place, _: Any) -> str:
+    if place[0] == "fields" and len(place) == len(("fields", "name", "key")) and place[-1] in File.model_fields:
+        return "belongs at the top of the file, before the first table"
     return f"is not a key here{nearest(place[-1], _known_keys(place))}"
 
 
@@ -49,6 +51,7 @@ _MESSAGES: Mapping[str, Callable[[Place, Any], str]] = {
     "bool_type": lambda *_: "must be true or false",
     "dict_type": lambda *_: "must be a table",
     "model_type": lambda *_: "must be a table",
+    "list_type": lambda *_: 'must be a list, such as ["traceparent"]',
     "string_type": lambda *_: "must be a text, in quotes",
     "string_too_long": lambda _, problem: f"has at most {problem['ctx']['max_length']} characters",
     "too_long": lambda *_: f"has at most {MOST_FIELDS} fields",

@@ -57,6 +57,13 @@ def _load(text: str, file: str) -> dict[str, Any]:
         raise SchemaError(f"{file}: a number has too many digits") from None
 
 
+_HINTS = {
+    "Invalid value": ": a text is in straight quotes",
+    "Illegal character '\\n'": ": a quote is closed on its own line",
+}
+"""Additions to messages of tomllib."""
+
+
 def _toml_problem(message: str, text: str) -> str:
     """Return tomllib's message with the line in front."""
     found = re.fullmatch(r"(.*) \(at (?:line (\d+), column \d+|end of document)\)", message, re.DOTALL)
@@ -65,7 +72,7 @@ def _toml_problem(message: str, text: str) -> str:
     line = found[2] or text.rstrip("\n").count("\n") + 1
     if re.match(r"Cannot (overwrite|declare|mutate)", found[1]):
         return f"line {line}: a key or table that occurs before: remove one of the two"
-    return f"line {line}: {found[1]}"
+    return f"line {line}: {found[1]}{_HINTS.get(found[1], '')}"
 
 
 def _schema(contents: File) -> PaymentSchema:

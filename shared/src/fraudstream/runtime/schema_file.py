@@ -45,5 +45,7 @@ def read_schema(file: Path) -> PaymentSchema:
     except OSError as error:
         raise SettingsError(f"PAYMENT_SCHEMA: {file} can't be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise SettingsError(f"PAYMENT_SCHEMA: {file} is not UTF-8: byte {error.start + 1:,}") from None
+        raise SettingsError(
+            f"PAYMENT_SCHEMA: {file} is not UTF-8: byte {error.start + 1:,}; save it as UTF-8"
+        ) from None
     return parse(text, str(file))

@@ -45,7 +45,7 @@ def choose(path: names.Path, column: Column, *, is_cells: bool) -> Choice | None
         _limit(choice)
     if not choice.secret:
         _scale(choice)
-    if is_label(path, column):
+    if names.label_rank(path[-1]) is not None:
         choice.feature = ""
         choice.notes.append("may be a result of the investigation: known too late to be a feature")
     return choice
@@ -56,8 +56,7 @@ def is_label(path: names.Path, column: Column) -> bool:
     if names.label_rank(path[-1]) is None or not column.present or not column.is_usable:
         return False
     numbers_fit = float not in column.kinds and _is_within(column, 0, 1)
-    texts_fit = str not in column.kinds or forms.BOOLEAN in column.forms
-    return texts_fit and (numbers_fit or not column.kinds & {int, bool})
+    return numbers_fit and (str not in column.kinds or forms.BOOLEAN in column.forms)
 
 
 def is_id(path: names.Path, column: Column, rows: int) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from cli.schema.inference.choices import Choice
 from cli.schema.inference.column import Column
 from cli.schema.inference.names import Path, path_text, quoted
+from cli.texts import counted
 from fraudstream.payment_schema import LONGEST, MOST_CHARACTERS, MOST_FIELDS
 
 _MOST_LISTED, _MOST_SHOWN = 20, 100
@@ -44,13 +45,13 @@ class LeftOut:
             "named as the label, but with other values than 0, 1, true and false": self.outcome,
         }
         yield from (f"left out, {why}: {_listed(paths)}" for why, paths in listed.items() if paths)
-        counted = {
+        numbers = {
             "in under 1 % of the messages": self.rare,
             "without any value": self.empty,
             "with names of hundreds of characters": self.long_names,
             f"above the {MOST_FIELDS} that a schema may have": self.excess,
         }
-        yield from (f"left out, {why}: {count} field(s)" for why, count in counted.items() if count)
+        yield from (f"left out, {why}: {counted(count, 'field')}" for why, count in numbers.items() if count)
         if self.has_more_paths:
             yield "left out, since messages have thousands of names: those that occur first after the others"
 
@@ -84,7 +85,8 @@ class Document:
         return "\n".join([*self._head(), *(line for choice in self.choices for line in self._table(choice)), ""])
 
     def _head(self) -> Iterator[str]:
-        yield f"# What a payment is: inferred from {quoted(self.source)}, {self.rows:,} messages. Check every line."
+        rows = counted(self.rows, "message")
+        yield f"# What a payment is: inferred from {quoted(self.source)}, {rows}. Check every line."
         yield "# docs/payment-schema.md describes every key."
         yield from (f"# {comment}" for comment in self.left_out.comments())
         yield f'id = "{self.names[self.id][0]}"'

@@ -14,6 +14,11 @@ from fraudstream.payment_schema import LABEL, MOST_FIELDS, PaymentSchema, parse
 _ROWS_AT_ONCE = 500
 _MOST_PATHS = 2_000
 _DEEPEST, _LONGEST_PATH = 32, 400
+_NO_ROWS = {
+    False: "no message is a JSON object; in a file, each line must be one",
+    True: "no line after the header can be split into its columns",
+}
+"""Causes by whether rows are of a delimited file."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,8 +60,10 @@ class Inference:
     def infer(self, source: str) -> Inferred:
         """Return the schema that all rows are valid by; `source` names them in a comment.
 
-        Raises SchemaError if no field can be the id.
+        Raises SchemaError without rows, or if no field can be the id.
         """
+        if not self._rows:
+            raise SchemaError(f"{source}: no payment to infer from: {_NO_ROWS[self._is_cells]}")
         self._update()
         left_out = LeftOut(has_more_paths=self._has_more_paths)
         columns = dict(self._columns(self._root, (), left_out))
