@@ -15,9 +15,6 @@ from sqlalchemy import text
 from archiver.database import address
 from archiver.read_only import ReadOnlyDatabase
 from cli.__main__ import main
-from cli.archive import pages
-from cli.archive.printing import PRINTERS
-from cli.archive.views import VIEWS as PRINTED
 from fraudstream.errors import FraudstreamError
 from fraudstream.timestamps import time_text
 from tests.archives import CARDS, NOW, first_version, opened, query, scored_value, sqlite_url, write
@@ -137,37 +134,6 @@ def test_views_are_printed(
     assert len(capsys.readouterr().out.splitlines()) == 8
     assert main(["archive", "models"]) == 0
     assert len(capsys.readouterr().out.splitlines()) == 3
-
-
-@pytest.mark.parametrize(("what", "view"), [("hourly", "hourly_fraud"), ("models", "model_comparison")])
-def test_totals_are_read_in_short_transactions(
-    database_url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str, view: str
-) -> None:
-    """The archiver writes between two spans, and the numbers are those of the view, which is one long read."""
-    fill(database_url)
-    with opened(database_url, CARDS) as database, database.transaction() as connection:
-        connection.exec_driver_sql("UPDATE scored_payments SET model_version = 'v2' WHERE source_offset > 300")
-    reads = []
-
-    class Database(ReadOnlyDatabase):
-        def rows(self, *arguments: Any, **parameters: Any) -> Any:
-            reads.append(super().rows(*arguments, **parameters))
-            with opened(database_url) as writer, writer.transaction() as connection:
-                connection.exec_driver_sql("UPDATE positions SET next_offset = 0")
-            return reads[-1]
-
-    monkeypatch.setenv("DATABASE_URL", database_url)
-    monkeypatch.setattr(pages, "_SPAN_ROWS", 50)
-    monkeypatch.setattr("cli.archive.command.ReadOnlyDatabase", Database)
-    capsys.readouterr()
-    assert main(["archive", what, "--format", "csv"]) == 0
-    printed = capsys.readouterr().out.splitlines()
-    assert len(reads) > 500 / 50
-    with opened(database_url) as database:
-        columns = ", ".join(column.name for column in PRINTED[what].columns)
-        rows = query(database, f"SELECT {columns} FROM {view}")  # noqa: S608 - our own names
-    assert len(printed) == 1 + len(rows) > 1
-    assert set(printed) == set(PRINTERS["csv"](PRINTED[what], rows))
 
 
 def test_nothing_can_be_changed(database_url: str) -> None:

@@ -18,10 +18,9 @@ class ReadOnlyDatabase:
     """Connection that only reads, opened at first use."""
 
     def __init__(self, url: URL) -> None:
-        self.dialect = DIALECTS[url.get_backend_name()]
         self._url = url
         with options_accepted():
-            self._engine = self.dialect.read_only_engine(url)
+            self._engine = DIALECTS[url.get_backend_name()].read_only_engine(url)
         self._connection: Connection | None = None
 
     def rows(self, statement: Executable, **parameters: Any) -> Sequence[Row[Any]]:

@@ -113,11 +113,11 @@ def _create(connection: Connection) -> None:
     """Create all views in the database's dialect of SQL."""
     hour = DIALECTS[connection.dialect.name].hour.format("COALESCE(paid_at, scored_at)")
     for name, query in _VIEWS.items():
-        sql = f"CREATE VIEW {name} AS {query.replace('{hour}', hour).replace('{band}', amount_band())}"
+        sql = f"CREATE VIEW {name} AS {query.replace('{hour}', hour).replace('{band}', _band())}"
         connection.exec_driver_sql(sql, execution_options={"no_parameters": True})
 
 
-def amount_band() -> str:
+def _band() -> str:
     """Return the SQL expression for the number of an amount's band, 0 without an amount."""
     cases = (
         f"WHEN amount >= {start:.2f} THEN {number}" for number, start in reversed(list(enumerate(_BAND_STARTS, 2)))

@@ -14,7 +14,6 @@ from archiver.worker import Worker
 from cli.archive.export_rows import ExportRows
 from cli.archive.pages import Selection, pages
 from cli.archive.printing import PRINTERS
-from cli.archive.totals import hourly, models
 from cli.archive.views import VIEWS
 from cli.output_file import check_output, written
 from cli.stopping import unless_interrupted
@@ -24,7 +23,6 @@ from fraudstream.runtime.settings import ArchiveSettings, LogSettings
 
 T = TypeVar("T")
 _END: Any = object()
-_TOTALS = {"hourly": hourly, "models": models}
 
 
 async def run_archive(env: Mapping[str, str], stop: asyncio.Event, arguments: argparse.Namespace) -> int:
@@ -60,10 +58,7 @@ class _Reading:
 
 async def _print(reading: _Reading, arguments: argparse.Namespace) -> None:
     view = VIEWS[arguments.what]
-    if arguments.what in _TOTALS:
-        rows = await reading.run(_TOTALS[arguments.what], reading.database, arguments.limit)
-    else:
-        rows = await reading.run(lambda: reading.database.rows(text(view.query), limit=arguments.limit))
+    rows = await reading.run(lambda: reading.database.rows(text(view.query), limit=arguments.limit))
     write = terminal.write_data if arguments.format == "csv" else terminal.write
     with terminal.standard_output():
         for line in PRINTERS[arguments.format](view, rows):

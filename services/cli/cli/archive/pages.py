@@ -46,7 +46,7 @@ class Selection:
 def pages(database: ReadOnlyDatabase, selection: Selection) -> Iterator[Sequence[Row[Any]]]:
     """Yield the selected rows in the order in which they were scored, a page at a time, without later ones. Blocks."""
     wanted = [_PAYMENTS.decision.in_(selection.decisions)] if selection.decisions else []
-    for span in spans(database, selection):
+    for span in _spans(database, selection):
         rest: Conditions = span
         while True:
             rows = database.rows(select(*_COLUMNS).where(*rest, *wanted).order_by(*_KEY).limit(_PAGE_ROWS))
@@ -56,11 +56,10 @@ def pages(database: ReadOnlyDatabase, selection: Selection) -> Iterator[Sequence
             rest = [*span, *_after(rows[-1])]
 
 
-def spans(database: ReadOnlyDatabase, selection: Selection) -> Iterator[Conditions]:
+def _spans(database: ReadOnlyDatabase, selection: Selection) -> Iterator[Conditions]:
     """Yield the conditions of consecutive spans of time, each with about the same number of rows, wanted or not.
 
     So a read takes no longer if few rows are wanted. The index of `scored_at` has all that is read for it.
-    Rows that are scored after the start are in no span.
     """
     time = _PAYMENTS.scored_at
     rest = list(_within(selection))

@@ -1,4 +1,4 @@
-"""The views that `fraudstream archive` prints: their columns, and SQL that is the same for both databases. Pure."""
+"""The views that `fraudstream archive` prints: their SQL, the same for both databases, and their columns. Pure."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,12 +19,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """Rows to print: their columns, the line that is printed without rows, and a query with the parameter `limit`."""
+    """Rows to print: a query with the parameter `limit`, its columns, and the line that is printed without rows."""
 
+    query: str
     columns: Sequence[Column]
     empty: str
-    query: str = ""
-    """Empty if `totals` reads the rows."""
 
 
 def _columns(**columns: tuple[str, Kind]) -> Sequence[Column]:
@@ -33,6 +32,11 @@ def _columns(**columns: tuple[str, Kind]) -> Sequence[Column]:
 
 VIEWS: Mapping[str, View] = {
     "hourly": View(
+        query="""
+            SELECT hour, payments, flagged, blocked, flagged_share, amount, amount_blocked
+            FROM hourly_fraud
+            ORDER BY hour DESC
+            LIMIT :limit""",
         columns=_columns(
             hour=("hour (UTC)", "hour"),
             payments=("payments", "count"),
@@ -61,6 +65,12 @@ VIEWS: Mapping[str, View] = {
         empty="The archive has no blocked payments with an amount.",
     ),
     "models": View(
+        query="""
+            SELECT model_version, challenger_version, payments, approved, reviewed, blocked,
+                   mean_probability, challenger_mean_probability, mean_difference, agreement
+            FROM model_comparison
+            ORDER BY payments DESC, model_version, challenger_version
+            LIMIT :limit""",
         columns=_columns(
             model_version=("model", "text"),
             challenger_version=("challenger", "text"),
