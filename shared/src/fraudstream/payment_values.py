@@ -7,6 +7,7 @@ the forms listed at its type below, which are fewer than pydantic's lax mode acc
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from operator import itemgetter
 from typing import Annotated, Any, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
@@ -44,10 +45,11 @@ class PaymentValues:
         """Validator of a message's object, to be passed to `payment.decode_each`."""
         self.required = sum(map(_is_required, self._tree.values()))
         """Number of members that a message's object must have."""
-        self._is_flat = self.required == len(schema.fields) == len(self._tree) and not any(
+        # all values in one step, where there are neither objects nor missing values
+        is_flat = self.required == len(schema.fields) == len(self._tree) > 1 and not any(
             isinstance(node, dict) for node in self._tree.values()
         )
-        """Whether a message has all fields, none of them inside another object."""
+        self._row = itemgetter(*self._tree) if is_flat else None
         self._members = _members(schema)
 
     def values(self, payment: Mapping[str, Any]) -> dict[str, Value | None]:
@@ -58,10 +60,10 @@ class PaymentValues:
         _collect(self._tree, payment, values)
         return values
 
-    def columns(self, payments: Sequence[dict[str, Any]]) -> dict[str, Sequence[Value | None]]:
+    def columns(self, payments: Sequence[Mapping[str, Any]]) -> dict[str, Sequence[Value | None]]:
         """Return the values of each field of validated objects, by name, as `values` does."""
-        if self._is_flat and payments:  # the validator puts the fields first, in their order
-            return dict(zip(self._fields, zip(*map(dict.values, payments), strict=True), strict=False))
+        if self._row and payments:
+            return dict(zip(self._fields, zip(*map(self._row, payments), strict=True), strict=True))
         columns: dict[str, Sequence[Value | None]] = dict.fromkeys(self._fields, ())
         columns.update(_columns(self._tree, payments))
         return columns

@@ -90,7 +90,7 @@ class RowSchema:
         """Return the rows with these validated values by field name."""
         return [{**self._missing, **row} for row in rows] if self.has_optional else rows
 
-    def of_messages(self, messages: Sequence[dict[str, Any]]) -> Sequence[Row]:
+    def of_messages(self, messages: Sequence[Mapping[str, Any]]) -> Sequence[Row]:
         """Return the rows of validated JSON objects."""
         if self._is_flat:
             return messages
