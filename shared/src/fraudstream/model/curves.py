@@ -175,6 +175,6 @@ def spline(values: Floats, knots: Floats) -> list[Floats]:
     if len(knots) < 3:  # noqa: PLR2004 - two knots give a straight line
         return [values]
     above = np.maximum(values - knots[:, None], 0.0)
-    cubes = above * above * above  # a fifth of the time of `above ** 3`
+    cubes = above * above * above  # a quarter of the time of `above ** 3`
     curves = (cubes[:-1] - cubes[-1]) / (knots[-1] - knots[:-1])[:, None]
     return [values, *(curves[:-1] - curves[-1])]
