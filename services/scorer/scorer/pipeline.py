@@ -141,7 +141,7 @@ class Pipeline:
         failpoint("decided")
         if not outcomes:
             return
-        began_s = time.perf_counter()
+        decided_s = time.perf_counter()
         committed = await self._commit(ready, outcomes)
         ended_s = time.perf_counter()
         for outcome in committed:
@@ -149,7 +149,7 @@ class Pipeline:
         if committed:
             self.watchdog.progress()
             self.ownership.succeeded()
-            self.report.committed(committed, self.champion.reference, ended_s - started_s, ended_s - began_s)
+            self.report.committed(committed, self.champion.reference, ended_s - started_s, ended_s - decided_s)
 
     def _with_leaders(self, outcomes: Sequence[Outcome]) -> list[Outcome]:
         """Return the outcomes without partitions that lack a leader: a transaction with one of them could not end."""
