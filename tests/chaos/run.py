@@ -21,8 +21,8 @@ from tests.chaos.schedule import Disturbance, schedule
 from tests.chaos.storm import Storm
 from tests.chaos.verdict import judge
 from tests.chaos.watch import Reader, Tailer
-from tests.integration.broker import Cluster, Line
-from tests.integration.broker.cluster import QUICK_JVM
+from tests.integration.broker import Cluster, Line, kafka_line
+from tests.integration.broker.cluster import quick_jvm
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Surroundings
 from tests.integration.trained import save_model, save_model_of
@@ -97,7 +97,7 @@ def run(plan: Plan) -> Result:
     report = Report()
     report.log(f"seed {plan.seed}, logs and outputs in {folder}")
     with ExitStack() as stack:
-        cluster = stack.enter_context(Cluster(jvm=(*QUICK_JVM, _GROUP_LOG)))
+        cluster = stack.enter_context(Cluster(jvm=(*quick_jvm(kafka_line()), _GROUP_LOG)))
         stack.callback(lambda: shutil.copy(cluster.broker.log, folder))
         surroundings = Surroundings(cluster.bootstrap, "chaos-{}".format, folder, PARTITIONS).prepare()
         settings = surroundings.settings

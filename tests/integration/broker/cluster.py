@@ -13,14 +13,16 @@ from tests.integration.broker.ports import Port
 from tests.integration.broker.process import Process, Servers
 
 # The brokers are short-lived: the fast first compiler and a collector without helper threads halve their start.
-QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+_QUICK_JVM = ("-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xshare:auto")
+_CLASSES = "classes.jsa"
 
 
 class Cluster(Servers):
     """A cluster for tests, on fixed ports, whose processes can be killed, paused and started again on the same data.
 
-    `properties` are added to each broker's, `jvm` replaces its JVM's options; `listeners` are more ports of a single
-    broker, by name, at this machine's address `host`; `line` is by default the one that TEST_KAFKA names.
+    `properties` are added to each broker's, `jvm` replaces the options `quick_jvm` of its JVM; `listeners` are more
+    ports of a single broker, by name, at this machine's address `host`; `line` is by default the one that TEST_KAFKA
+    names.
     Starting and stopping block.
     """
 
@@ -28,7 +30,7 @@ class Cluster(Servers):
         self,
         brokers: int = 1,
         properties: Mapping[str, str] | None = None,
-        jvm: Sequence[str] = QUICK_JVM,
+        jvm: Sequence[str] | None = None,
         listeners: Mapping[str, int] | None = None,
         host: str = "127.0.0.1",
         line: Line | None = None,
@@ -39,7 +41,7 @@ class Cluster(Servers):
         # of the ZooKeeper, or of the controller in each broker
         self._controllers = [Port.reserve() for _ in range(1 if self.line is Line.ZOOKEEPER else brokers)]
         quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
-        self._java = ["java", *jvm, quiet, "-cp", f"{jars.folder(self.line)}/*"]
+        self._java = ["java", *(jvm or quick_jvm(self.line)), quiet, "-cp", f"{jars.folder(self.line)}/*"]
         self._more_listeners = "".join(f",{name}://{host}:{port}" for name, port in (listeners or {}).items())
         self._zookeeper = self._make_zookeeper() if self.line is Line.ZOOKEEPER else None
         self.brokers = [self._make_broker(index, properties or {}) for index in range(brokers)]
@@ -141,3 +143,19 @@ class Cluster(Servers):
 
     def _settings(self, name: str) -> Path:
         return self._folder / f"{name}.properties"
+
+
+def quick_jvm(line: Line) -> tuple[str, ...]:
+    """Return options for a quick start, with an archive of a broker's classes, which is made once.
+
+    The archive halves the CPU time of a broker's start (2.9 → 1.5 s). A JVM ignores one that it can't use, or that is
+    empty as it could not make it.
+    """
+    jar_folder = jars.folder(line)
+    classes = jar_folder / _CLASSES
+    with jars.locked(jar_folder / "classes.lock"):
+        if not classes.exists():
+            with Cluster(jvm=(*_QUICK_JVM, f"-XX:ArchiveClassesAtExit={classes}"), line=line) as cluster:
+                cluster.broker.terminate(timeout_s=120)
+            classes.touch()
+    return (*_QUICK_JVM, f"-XX:SharedArchiveFile={classes}")

@@ -3,6 +3,8 @@
 import fcntl
 import shutil
 import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from tests.integration.broker.line import Line
@@ -23,12 +25,19 @@ def folder(line: Line) -> Path:
     """Return the folder with all jars; fetch them if the cache is empty or from another list of dependencies."""
     cache = _CACHE / line
     cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with locked(cache / "lock"):
         jars = cache / "jars"
         if not _is_complete(jars, pom(line)):
             _fetch(jars, pom(line))
     return jars
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of that file within the block; blocks."""
+    with path.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def pom(line: Line) -> Path:
