@@ -58,10 +58,10 @@ bench: $(VENV) ## compare the scorer with other stream processors, into benchmar
 	@$(BIN)/python -m benchmarks
 
 e2e: $(VENV) ## test the Compose file; needs a Docker engine
-	$(PYTEST) -m e2e
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m e2e
 
 docs: $(VENV) ## test the documents: contents, links, and their commands; needs a Docker engine
-	$(PYTEST) tests/unit/test_documents.py tests/e2e/test_documents.py
+	$(PYTEST) -n 2 --dist loadfile tests/unit/test_documents.py tests/e2e/test_documents.py tests/e2e/test_readme.py
 
 train: $(VENV) ## train a model from data/historical_payments.csv into models/
 	@$(RUN) trainer $(ARGS)

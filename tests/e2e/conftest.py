@@ -10,6 +10,8 @@ import pytest
 
 from tests.e2e.clone import clone
 from tests.e2e.compose import Stack, why_unavailable
+from tests.e2e.documents import prepare_reader
+from tests.e2e.reader import Reader
 from tests.missing import skip
 
 MakeStack = Callable[..., Stack]
@@ -30,6 +32,16 @@ def make_stack() -> Iterator[MakeStack]:
             return stack
 
         yield make
+
+
+@pytest.fixture(scope="module")
+def reader(make_stack: MakeStack) -> Iterator[tuple[Stack, Reader]]:
+    """Provide a clone with a user's own files in data/, and a reader in it."""
+    stack = make_stack()
+    reader = prepare_reader(stack)
+    yield stack, reader
+    reader.leave()
+    stack.compose("--profile", "*", "down", "--volumes", "--timeout", "5")
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""Contents, links and commands of the documents; tests/e2e/test_documents.py runs the commands."""
+"""Contents, links and commands of the documents; tests/e2e/documents.py runs the commands."""
 
 import re
 
