@@ -53,7 +53,7 @@ def study(history: History, settings: TrainingSettings) -> Study:
     _log_comparisons(comparisons, chosen)
     calibration = calibrate.fit_function(labels, chosen.fraud)
     fraud = published(calibrate.apply(calibration, chosen.fraud))
-    costs, amounts = costs_of(settings), known_amounts(history)
+    costs, amounts = costs_of(settings), amounts_or_zero(history)
     rule: Costs | Thresholds
     rule = limited = capacity.limited(fraud, amounts[rows], costs, settings.review_capacity)
     limits = thresholds.choose(fraud, amounts[rows], costs, settings.review_capacity)
@@ -106,7 +106,7 @@ def costs_of(settings: TrainingSettings) -> Costs:
     )
 
 
-def known_amounts(history: History) -> Floats:
+def amounts_or_zero(history: History) -> Floats:
     """Return the amounts, 0 where one is missing: then a missed fraud costs the chargeback's fee only."""
     return np.nan_to_num(history.amounts)
 

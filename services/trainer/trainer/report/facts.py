@@ -12,7 +12,7 @@ from fraudstream.runtime.currency import CurrencySettings
 from fraudstream.simulation import true_probability
 from trainer import make_data
 from trainer.history import History
-from trainer.study import Study, known_amounts
+from trainer.study import Study, amounts_or_zero
 
 _MOST_PAYMENTS = 100_000
 _LARGE_AMOUNT = 10_000
@@ -69,7 +69,7 @@ def gather(
     fraud = published(np.concatenate([study.compared_fraud, study.scores]))
     kept = np.unique(np.linspace(0, len(rows) - 1, min(len(rows), _MOST_PAYMENTS)).astype(np.int64))
     rows, fraud = rows[kept], fraud[kept]
-    matrix, amounts = history.matrix[rows], known_amounts(history)[rows]
+    matrix, amounts = history.matrix[rows], amounts_or_zero(history)[rows]
     simulated = history.sha256 == make_data.sha256()
     return Facts(
         manifest=manifest,

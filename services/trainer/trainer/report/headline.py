@@ -11,7 +11,7 @@ from fraudstream.model.fraud_model import published
 from trainer import thresholds
 from trainer.report.facts import Facts, decide
 from trainer.report.texts import DEVIATIONS, interval, of_hundred, percent
-from trainer.study import known_amounts
+from trainer.study import amounts_or_zero
 
 _PER_DAY = 10_000
 """Payments a day of the example, if the history does not have the times of its payments."""
@@ -44,7 +44,7 @@ class HeldOut:
         """Return the payments that had no part in choosing, calibrating or fitting."""
         rows, history = facts.study.held_out, facts.history
         decisions = decide(facts.study, published(facts.study.scores), history.amounts[rows])
-        return cls(labels=history.labels[rows], amounts=known_amounts(history)[rows], decisions=decisions)
+        return cls(labels=history.labels[rows], amounts=amounts_or_zero(history)[rows], decisions=decisions)
 
 
 def statements(facts: Facts, tested: HeldOut) -> list[Statement]:
