@@ -188,8 +188,7 @@ def test_a_flood_is_sampled_and_reported(dashboard: Dashboard, surroundings: Sur
     surroundings.send(payments[:few], "SCORED_TOPIC")
     backlog = list(batches(payments[few:], size=2_000))
     until(page, lambda: totals(page)["approve"] == few, "the first are read")
-    # It finds the whole backlog together. Paused for long, it would connect to Kafka again, and read a history.
-    dashboard.service.pause()
+    dashboard.service.pause()  # so that it finds the whole backlog together
     with RawProducer(surroundings.bootstrap) as producer:
         for partition, data in backlog:
             assert producer.send(surroundings.settings["SCORED_TOPIC"], partition, data) == 0
