@@ -27,7 +27,7 @@ demo: $(VENV) ## score payments on this machine without Docker; DEMO_SECONDS=30 
 	@$(RUN) demo
 
 test: $(VENV) ## run unit, contract, training, integration and browser tests, on real Kafka if java and mvn are installed
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m 'not faults and not e2e'
+	$(PYTEST) -n 3 --dist loadfile --no-loadscope-reorder -m 'not faults and not e2e'
 
 unit: $(VENV) ## run the unit tests in half a minute, with a tenth of the random cases
 	FUZZ_SHARE=0.1 $(PYTEST) -n 2 --dist load tests/unit
