@@ -36,7 +36,7 @@ training: $(VENV) ## run the tests that train real models
 	$(PYTEST) -n 2 --dist load tests/training
 
 test-kafka4: $(VENV) ## run the short selection of broker tests (marker kafka4) on Kafka 4 in KRaft mode
-	TEST_KAFKA=4 $(PYTEST) -n 3 --dist loadfile -m kafka4
+	TEST_KAFKA=4 $(PYTEST) -n 3 --dist loadfile -m kafka4 tests/integration tests/faults
 
 lint: $(VENV) ## check format, lint and words, as pre-commit does
 	$(BIN)/python -m ruff format --check .
@@ -49,7 +49,7 @@ check: lint ## check format, lint, words, types and layers
 	$(BIN)/lint-imports
 
 faults: $(VENV) ## run all fault tests, on their own brokers
-	$(PYTEST) -n 3 --dist loadfile -m faults
+	$(PYTEST) -n 3 --dist loadfile tests/faults
 
 chaos: $(VENV) ## run seeded random kills, pauses and restarts; CHAOS_SEED, CHAOS_MINUTES, CHAOS_REPLICAS
 	@$(BIN)/python -m tests.chaos
@@ -58,7 +58,7 @@ bench: $(VENV) ## compare the scorer with other stream processors, into benchmar
 	@$(BIN)/python -m benchmarks
 
 e2e: $(VENV) ## test the Compose file; needs a Docker engine
-	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder -m e2e
+	$(PYTEST) -n 2 --dist loadfile --no-loadscope-reorder tests/e2e
 
 docs: $(VENV) ## test the documents: contents, links, and their commands; needs a Docker engine
 	$(PYTEST) -n 2 --dist loadfile tests/unit/test_documents.py tests/e2e/test_documents.py tests/e2e/test_readme.py
