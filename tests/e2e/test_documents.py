@@ -1,4 +1,4 @@
-"""The commands of the documents but the README."""
+"""The commands of all documents but the README."""
 
 import pytest
 

@@ -11,7 +11,7 @@ import pytest
 
 from fraudstream.dead_letter import Place, dead_letter_headers
 from fraudstream.payment import InvalidPayment
-from tests.bombs import MIB, compressed_batch, record, zeros
+from tests.bombs import CODECS, MIB, compressed_batch, record, zeros
 from tests.conftest import Names
 from tests.integration import offsets, tools
 from tests.integration.archive import SQLITE, Archive
@@ -28,7 +28,7 @@ MOST_MB = 512
 _TOPICS = ("INPUT_TOPIC", "SCORED_TOPIC", "DLQ_TOPIC")
 _REFUSED = 1
 """The partition of the batches above the limit."""
-_ALL = {"gzip": (0,), "snappy": (2,), "lz4": (3,), "zstd": (4,)}
+_ALL = dict(zip(CODECS, [(0,), (2,), (3,), (4,)], strict=True))
 """The other partitions of each codec."""
 _ZSTD = {"zstd": (0, 2, 3)}
 _MANY_VALUES = b'{"x":[' + b"[]," * 340_000 + b"0]}"

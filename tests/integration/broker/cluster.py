@@ -148,8 +148,8 @@ class Cluster(Servers):
 def quick_jvm(line: Line) -> tuple[str, ...]:
     """Return options for a quick start, with an archive of a broker's classes, which is made once.
 
-    The archive halves the CPU time of a broker's start (2.9 → 1.5 s). A JVM ignores one that it can't use, or that is
-    empty as it could not make it.
+    The archive halves the CPU time of a broker's start (2.9 → 1.5 s). A JVM ignores an archive that it can't use; where
+    it can't make one, the file is empty.
     """
     jar_folder = jars.folder(line)
     classes = jar_folder / _CLASSES
