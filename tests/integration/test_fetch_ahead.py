@@ -1,4 +1,4 @@
-"""Records that arrive during a cycle are in the next one, of any partition."""
+"""Records that arrive during a cycle are in the next one, of any partition; which partitions have an answer."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -55,6 +55,43 @@ async def _cycles(bootstrap: str, topic: str, group: str) -> list[dict[int, list
     finally:
         await consumer.stop()
     return [{partition: [one.value for one in records] for partition, records in each.items()} for each in found]
+
+
+async def _answers(bootstrap: str, topic: str, group: str) -> list[bool]:
+    """Return whether a consumer has an answer: on its assignment, after a while, when resumed, and a while later."""
+    found = list[bool]()
+
+    def ready(partitions: frozenset[int], _: Membership) -> None:
+        consumer.resume(dict.fromkeys(partitions, 0))
+        found.append(consumer.has_answer(partitions))
+
+    consumer = InputConsumer(KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}), topic, group)
+    every = range(_PARTITIONS)
+
+    async def answered() -> bool:
+        async with asyncio.timeout(_TIMEOUT_S):
+            while not (found and consumer.has_answer(every)):
+                assert not await consumer.fetch(200, _MOST_RECORDS)
+        return True
+
+    await consumer.start()
+    consumer.join(assigned=ready, revoked=_nothing)
+    try:
+        found.append(await answered())
+        consumer.pause([1])
+        consumer.resume({1: 0})
+        found.append(consumer.has_answer(every))
+        found.append(await answered())
+    finally:
+        await consumer.stop()
+    return found
+
+
+def test_an_empty_topic_answers_too(kafka_bootstrap: str, names: Names) -> None:
+    """A partition without records has an answer soon after it is resumed, and not before."""
+    topic, group = names("payments"), names("group")
+    create(kafka_bootstrap, topic, _PARTITIONS)
+    assert asyncio.run(_answers(kafka_bootstrap, topic, group)) == [False, True, False, True]
 
 
 def test_a_cycle_gets_all_that_came_during_the_last_one(kafka_bootstrap: str, names: Names) -> None:

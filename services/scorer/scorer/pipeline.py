@@ -62,7 +62,7 @@ class Pipeline:
     )
     """Why brokers refuse this client now; the client itself only retries."""
     _proven: bool = False
-    """Whether a fetch and its cycle were completed since all partitions are ready, which shows any blocked one."""
+    """Whether all partitions are ready, and a cycle with the first records of each was completed, if it had any."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run cycles until `stop` is set; raises KafkaError if membership is lost and a new consumer is needed."""
@@ -72,6 +72,7 @@ class Pipeline:
             self._refusal.report(attempts.final_refusal(), action="retrying")
             self._settle()
             complete = self.ownership.complete
+            answered = self._proven or self.consumer.has_answer(self.ownership.ready)
             self.heartbeat.beat(self._status())
             if self._blocked.reason or self.ownership.problem or self.stops.state:
                 self.watchdog.progress()
@@ -89,7 +90,7 @@ class Pipeline:
             self.stops.follow(self.consumer.stopped_at)
             for partition, batch in self.stops.requested().items():
                 await self._skip(partition, batch, stop)
-            self._proven = complete
+            self._proven = complete and answered
         self.report.finish()
 
     async def _skip(self, partition: int, batch: Unreadable, stop: asyncio.Event) -> None:

@@ -64,6 +64,8 @@ class InputConsumer:
         self._wakes_fetches = wakes_fetches
         self._rights = Rights(kafka=kafka, topics={topic: ("Read",)}, group=group)
         self._stopped: dict[int, Unreadable] = {}
+        self._polled_ms: dict[int, int | None] = {}
+        """Time of the last answer with a partition when it was resumed, by partition."""
         self._retry_s = 0.0
         self._gate: FetchGate | None = None
         self._consumer: Any = None
@@ -154,6 +156,17 @@ class InputConsumer:
         for partition in self._only_assigned(positions):
             self._consumer.seek(partition, positions[partition.partition])
             self._consumer.resume(partition)
+            self._polled_ms[partition.partition] = self._consumer.last_poll_timestamp(partition)
+
+    def has_answer(self, partitions: Collection[int]) -> bool:
+        """Return whether a broker has answered with each of these partitions, also without records, since its resume.
+
+        Its records, if any, are in the next `fetch`.
+        """
+        return all(
+            self._consumer.last_poll_timestamp(one) != self._polled_ms.get(one.partition)
+            for one in self._only_assigned(partitions)
+        )
 
     async def committed(self, partition: int) -> int | None:
         """Return the group's committed offset, read from the broker."""

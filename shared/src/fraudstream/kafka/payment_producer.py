@@ -18,7 +18,8 @@ from fraudstream.record import KeyedMessage
 from fraudstream.runtime.settings import KafkaSettings
 
 _BATCH_BYTES = 256 << 10
-_TOPIC_APPEARS_S = 5.0
+# a broker accepts connections before its controller has sent it the topics
+_TOPIC_APPEARS_S = 15.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ class PaymentProducer:
         return number
 
     async def find_topic(self) -> bool:
-        """Wait up to 5 s for the topic's partitions; return whether they are known."""
+        """Wait up to 15 s for the topic's partitions; return whether they are known."""
         with suppress(*BROKEN), self._rights.needed():
             return bool(await asyncio.wait_for(self._producer.partitions_for(self._topic), _TOPIC_APPEARS_S))
         return False

@@ -18,6 +18,7 @@ from fraudstream.kafka.connection import BROKEN, Log, quiet_client, started, sto
 from fraudstream.kafka.limits import OutputLimits, TopicsChangedError
 from fraudstream.kafka.partitioning import partitions_of
 from fraudstream.kafka.payment_producer import Batch, PaymentProducer
+from fraudstream.kafka.refused_records import NEVER_ACCEPTED
 from fraudstream.record import KeyedMessage
 from fraudstream.runtime.own_command import own_command
 from fraudstream.runtime.settings import KafkaSettings
@@ -219,6 +220,8 @@ class PaymentSender:
 
     async def _finish(self, producer: PaymentProducer, number: int) -> None:
         batch = self._in_flight.pop(number)
+        if isinstance(batch.stored.exception(), NEVER_ACCEPTED):  # an answer too; its limits take time to read
+            self._answered_s = time.monotonic()
         try:
             offset = await producer.result(batch)
         except TopicRefusesError as error:
