@@ -7,6 +7,7 @@ import csv
 import json
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from aiokafka import ConsumerRecord
@@ -60,7 +61,7 @@ def wait_until_drained(path: Path, bootstrap: str, settings: Mapping[str, str], 
 
     def decided() -> bool:
         nonlocal dead
-        rows = _line_count(path) - 1
+        rows = row_count(path)
         if rows + dead < expected:
             dead = len(dead_letters(bootstrap, settings["DLQ_TOPIC"]))
         return rows + dead >= expected and len(committed_records(bootstrap, settings["SCORED_TOPIC"])) >= rows
@@ -68,8 +69,11 @@ def wait_until_drained(path: Path, bootstrap: str, settings: Mapping[str, str], 
     wait_until(decided, timeout_s, f"{expected} records decided")
 
 
-def _line_count(path: Path) -> int:
-    return path.read_bytes().count(b"\n") if path.exists() else 0
+def row_count(path: Path) -> int:
+    """Return the number of complete rows of a CSV, which may be written, renamed or missing at this moment."""
+    with suppress(FileNotFoundError):
+        return max(path.read_bytes().count(b"\n") - 1, 0)
+    return 0
 
 
 def assert_each_once(path: Path, bootstrap: str, settings: Mapping[str, str], *, id_name: str = "payment_id") -> int:

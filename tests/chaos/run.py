@@ -32,7 +32,7 @@ PARTITIONS = 6
 # who joined, who was removed: what else would explain why nothing is scored for a while
 _GROUP_LOG = "-Dorg.slf4j.simpleLogger.log.kafka.coordinator.group.GroupCoordinator=info"
 _CLEAN_SCORERS = 2
-_READY_S = 60.0
+_READY_S = 120.0
 _ENDS_S = 90.0
 _DRAIN_S = 120.0
 

@@ -12,7 +12,7 @@ import pytest
 
 from fraudstream.runtime import failpoints
 from tests.conftest import MakeCluster, Names, require_pooler, require_postgres
-from tests.integration.archive import PARTITIONS, SQLITE, Archive, Stream
+from tests.integration.archive import PARTITIONS, SQLITE, WAITS, Archive, Stream
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.pgbouncer import PgBouncer
@@ -22,7 +22,7 @@ from tests.integration.service import Service
 
 pytestmark = pytest.mark.partitions(PARTITIONS)
 SMALL = "100"
-WAITS, MOVED = "waiting for the database", "positions moved by another archiver"
+MOVED = "positions moved by another archiver"
 
 
 @pytest.fixture(scope="module")
@@ -227,7 +227,7 @@ def _apply_faults(random: Random, archive: Archive, cluster: Cluster, server: Po
                 service.pause()
                 other = start()
                 # one that is frozen within a transaction may hold SQLite's lock until it continues
-                wait_until(partial(_works_or_waits, other), 60, "the other one works or waits")
+                wait_until(partial(_works_or_waits, other), 120, "the other one works or waits")
                 service.resume()
                 _wait_for_rows(archive, service)
                 other.kill()

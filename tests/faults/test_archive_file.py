@@ -9,12 +9,12 @@ from contextlib import closing, contextmanager
 
 import pytest
 
-from tests.integration.archive import Archive, Stream
+from tests.integration.archive import WAITS, Archive, Stream, wait_for_reason
 from tests.integration.scorer import Surroundings
 from tests.integration.service import Service
 
 pytestmark = pytest.mark.partitions(2)
-WAITS, WAL, NO_WAL = "waiting for the database", "database in WAL mode", "database out of WAL mode"
+WAL, NO_WAL = "database in WAL mode", "database out of WAL mode"
 VIEWER = """
 import sqlite3, sys
 connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)
@@ -56,16 +56,6 @@ def is_wal(sqlite: Archive) -> bool:
 def wait_until_out_of_wal(sqlite: Archive, service: Service) -> None:
     """Wait for the file's header; a query of this test could have the file open when the archiver tries to switch."""
     service.wait_until(lambda: not is_wal(sqlite), 60, "the file is out of WAL mode")
-
-
-def wait_for_reason(service: Service, reason: str, action: str) -> None:
-    """Wait until the log has this reason for waiting, and this action."""
-
-    def found() -> bool:
-        lines = service.lines(WAITS)
-        return any(reason in line["reason"] and action in line.get("action", "") for line in lines)
-
-    service.wait_until(found, 60, f"{reason}: {action}")
 
 
 def test_a_viewer_switches_the_file_to_wal(sqlite: Archive, stream: Stream) -> None:
@@ -126,7 +116,7 @@ def test_the_file_is_deleted_while_in_use(sqlite: Archive, stream: Stream, mode:
         else:
             copy.replace(sqlite.file)
         stream.write(50)
-        wait_for_reason(service, "moved, deleted or replaced", "")
+        wait_for_reason(service, "moved, deleted or replaced")
         sqlite.wait_until_archived(service)
         service.stop()
     assert sqlite.assert_each_once() >= 200

@@ -10,6 +10,7 @@ import pytest
 from fraudstream.kafka.connection import BROKEN
 from tests.conftest import Names
 from tests.faults.proxy import EndTxnCutter
+from tests.integration import offsets
 from tests.integration.background import in_background
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
@@ -144,9 +145,9 @@ def test_an_output_partition_without_a_leader(three_brokers: Cluster, names: Nam
             leader.kill()
             scorer.wait_for("partitions taken over again")
             for _ in range(4):  # the first time, a coordinator may have to move
-                before = own.positions()
+                before = _positions(own)
                 own.wait_for_positions({partition: before[partition] + 1 for partition in healthy}, timeout_s=60)
-            stuck = own.positions()
+            stuck = _positions(own)
             assert all(stuck[partition] == before[partition] for partition in stuck.keys() - healthy)
             assert not scorer.is_ready
             leader.start()
@@ -175,12 +176,15 @@ def test_a_crash_during_a_leader_outage_blocks_that_owners_partitions(
     """All partitions of that owner are blocked until the leader is back, though only one is in its transaction."""
     own, leader, _ = outputs_without_replicas(three_brokers, names, tmp_path)
     with ExitStack() as stack:
-        _transaction_without_a_leader(stack, own, leader).kill()
+        crashed = _paused_in_a_transaction(stack, own)
+        leader.kill()
+        _wait_until_no_leader(own)
+        crashed.kill()
         scorer = stack.enter_context(own.scorer())
         own.send_payments(60)
         wait_until(lambda: blocked_partitions(scorer) == set(range(6)), 90, "all partitions are blocked")
         assert not scorer.is_ready
-        positions = own.positions()
+        positions = _positions(own)
         assert all(positions[partition] == 0 for partition in range(5))
         leader.start()
         scorer.wait_until_ready(timeout_s=4 * LONGEST_RETRY_S)
@@ -196,13 +200,15 @@ def test_a_decided_commit_during_a_leader_outage_blocks_no_other_partition(
     """A commit is acknowledged but can't be marked in the partition without a leader: a new owner continues."""
     own, leader, led = outputs_without_replicas(three_brokers, names, tmp_path)
     with ExitStack() as stack:
-        scorer = _transaction_without_a_leader(stack, own, leader)
-        scorer.resume()
+        scorer = _paused_in_a_transaction(stack, own)
+        leader.kill()
+        scorer.resume()  # before its session ends: the outage is noticed only after some seconds
+        _wait_until_no_leader(own)
         own.send_payments(60)
         wait_until(
-            lambda: all(own.positions()[partition] == 10 for partition in led), 40, "the other partitions are scored"
+            lambda: all(own.positions().get(partition) == 10 for partition in led), 40, "the other ones are scored"
         )
-        assert own.positions()[5] == 50
+        assert _positions(own)[5] == 50
         leader.start()
         scorer.wait_until_ready(timeout_s=4 * LONGEST_RETRY_S)
         own.wait_until_committed()
@@ -210,15 +216,23 @@ def test_a_decided_commit_during_a_leader_outage_blocks_no_other_partition(
     assert own.assert_each_once() == 110
 
 
-def _transaction_without_a_leader(stack: ExitStack, own: Surroundings, leader: Process) -> Service:
-    """Return a scorer that is paused within a transaction, one partition of which has lost its leader."""
+def _paused_in_a_transaction(stack: ExitStack, own: Surroundings) -> Service:
+    """Return a scorer that is paused within a transaction with one partition."""
     scorer = stack.enter_context(own.scorer(FAILPOINTS="offsets_sent=stop"))
     scorer.wait_until_ready()
     own.send([Message(payment(number), partition=5) for number in range(1, 51)])
     scorer.wait_until_paused()
-    leader.kill()
-    wait_until(lambda: _has_no_leader(own, 5), 60, "the scored partition has no leader")
     return scorer
+
+
+def _wait_until_no_leader(own: Surroundings) -> None:
+    wait_until(lambda: _has_no_leader(own, 5), 60, "the scored partition has no leader")
+
+
+def _positions(own: Surroundings) -> dict[int, int]:
+    """Return the positions of all partitions, once the group's coordinator, which may have moved, has loaded them."""
+    wait_until(lambda: len(own.positions()) == own.partitions, 60, "all positions are known")
+    return own.positions()
 
 
 @pytest.mark.usefixtures("own_cluster_is_possible")
@@ -242,7 +256,9 @@ def test_case_14_a_transaction_that_times_out(surroundings: Surroundings) -> Non
     surroundings.send_payments(500)
     with surroundings.scorer(FAILPOINTS="sent=stop") as scorer:
         scorer.wait_until_paused()
-        Event().wait(75)
+        place = surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"]
+        assert offsets.ends(*place) != offsets.ends(*place, "read_committed")
+        wait_until(lambda: offsets.ends(*place) == offsets.ends(*place, "read_committed"), 120, "it is aborted")
         scorer.resume()
         surroundings.wait_until_committed()
         assert scorer.running, scorer.output

@@ -97,7 +97,7 @@ def test_case_26_a_lock_held_for_long_with_a_backlog(surroundings: Surroundings)
             scorer.wait_for("partitions taken over again")
             scorer.wait_for("partitions not ready")
             assert resident_bytes(scorer.pid) < 300 * MEGABYTE
-        surroundings.wait_until_committed(timeout_s=120)
+        surroundings.wait_until_committed(timeout_s=240)
         assert resident_bytes(scorer.pid) < 300 * MEGABYTE
         assert len(scorer.lines(READY)) == 1
     assert surroundings.assert_each_once() == 200_000

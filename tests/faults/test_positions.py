@@ -8,7 +8,7 @@ import pytest
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
 from tests.integration.topic import add_partitions, delete_records
-from tests.oracle import csv_rows, scored
+from tests.oracle import csv_rows, row_count, scored
 
 BETWEEN_CSV_AND_COMMIT = "stored=kill"
 
@@ -29,7 +29,7 @@ def test_after_offsets_without_a_record(surroundings: Surroundings, before: int,
     surroundings.send_payments_in_transaction(before, commit=True)
     if before:
         with surroundings.scorer() as scorer:
-            wait_until(lambda: len(csv_rows(surroundings.csv)) == before, 60, "the first ones are scored")
+            wait_until(lambda: row_count(surroundings.csv) == before, 120, "the first ones are scored")
             scorer.stop()
     surroundings.send_payments_in_transaction(20, commit=commit)
     surroundings.send_payments(200)

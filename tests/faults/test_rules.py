@@ -11,8 +11,8 @@ import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import ProducerFenced
 
+from tests.integration import offsets
 from tests.integration.broker.deadline import wait_until
-from tests.integration.offsets import delete_group
 from tests.integration.scorer import READY, Surroundings
 from tests.integration.topic import alter_config
 from tests.integration.trained import save_model
@@ -122,8 +122,9 @@ def commit_between_read_and_fence(scene: Surroundings, mutant: str) -> None:
         zombie.wait_until_paused()
         with scene.mutant(mutant, FAILPOINTS="owners_read=stop") as owner:
             owner.wait_until_paused()
+            ends = offsets.ends(scene.bootstrap, scene.settings["INPUT_TOPIC"])
             zombie.resume()
-            scene.wait_until_committed()
+            scene.wait_for_positions(ends)  # soon: the owner's session may not end meanwhile
             zombie.kill()
             owner.resume()
             owner.wait_until_ready()
@@ -159,7 +160,7 @@ def late_start_on_another_host(scene: Surroundings, mutant: str) -> None:
     _one_partition(scene)
     other = str(scene.folder / "outputs" / "of_another_host.csv")
     score(scene, mutant)
-    delete_group(scene.bootstrap, scene.group)
+    offsets.delete_group(scene.bootstrap, scene.group)
     with scene.mutant(mutant, FAILPOINTS="start_read=stop", CSV_PATH=other) as late:
         late.wait_until_paused()
         with scene.mutant(mutant) as owner:

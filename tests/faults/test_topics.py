@@ -5,7 +5,7 @@ import pytest
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings
 from tests.integration.topic import delete_records, delete_topic
-from tests.oracle import csv_rows, scored
+from tests.oracle import csv_rows, row_count, scored
 
 
 def renamed_row_counts(surroundings: Surroundings) -> list[int]:
@@ -23,7 +23,7 @@ def test_case_22_the_topic_is_re_created(surroundings: Surroundings, running: bo
         surroundings.recreate()
         surroundings.send_payments(80)
         with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
-            wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 90, "the new topic is scored")
+            wait_until(lambda: row_count(surroundings.csv) == 80, 120, "the new topic is scored")
     assert set(csv_rows(surroundings.csv)) == {(partition, offset) for partition in range(4) for offset in range(20)}
     assert renamed_row_counts(surroundings) == [400]
 
@@ -36,7 +36,7 @@ def test_a_replica_that_is_slow_to_find_the_re_created_topic(surroundings: Surro
         surroundings.send_payments(80)
         slow.wait_until_paused()
         with surroundings.scorer() as other:
-            wait_until(lambda: len(csv_rows(surroundings.csv)) == 80, 60, "the new topic is scored")
+            wait_until(lambda: row_count(surroundings.csv) == 80, 120, "the new topic is scored")
             assert len(other.lines("CSV renamed")) == 1
             told = len(slow.lines(READY))
             slow.resume()
@@ -92,7 +92,7 @@ def test_the_group_is_reset_by_hand(surroundings: Surroundings, to: int, event: 
     surroundings.reset(dict.fromkeys(range(4), to))
     with surroundings.scorer() as second:
         assert len(second.wait_for(event, count=4)) == 4
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == rows, 60, f"{rows} rows")
+        wait_until(lambda: row_count(surroundings.csv) == rows, 120, f"{rows} rows")
     assert all(len(found) == 1 for found in csv_rows(surroundings.csv).values())
     assert all(
         len(found) == 1 for found in scored(surroundings.bootstrap, surroundings.settings["SCORED_TOPIC"]).values()

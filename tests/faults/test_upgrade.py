@@ -18,7 +18,7 @@ def test_an_earlier_release_killed_within_its_transactions(surroundings: Surroun
             earlier.wait_until_killed()
     assert surroundings.committed() < 8_000
     with surroundings.scorer() as scorer:
-        surroundings.wait_until_committed(TRANSACTION_TIMEOUT_S / 2)
+        surroundings.wait_until_committed(TRANSACTION_TIMEOUT_S - 10)
         scorer.wait_until_ready()
         assert "Traceback" not in scorer.output
     assert surroundings.assert_each_once() == 8_000

@@ -24,6 +24,7 @@ from tests.oracle import committed_records
 from tests.scores import FORMAT, One, Record, numbered, scored_values
 
 SQLITE = "sqlite:///outputs/payments.db"
+WAITS = "waiting for the database"
 PARTITIONS = 2
 STAMP_MS = 1_790_000_000_000
 _LETTERS_A_ROUND = 3
@@ -52,7 +53,7 @@ class Archive:
     def query(self, sql: str) -> list[tuple[Any, ...]]:
         """Query the database as any of its users may."""
         if self.url.startswith("sqlite"):
-            with closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=10)) as connection:
+            with closing(sqlite3.connect(f"file:{self.file}?mode=ro", uri=True, timeout=60)) as connection:
                 return connection.execute(sql).fetchall()
         with psycopg.connect(self.url) as connection:
             return connection.execute(sql.encode()).fetchall()
@@ -64,7 +65,7 @@ class Archive:
         except (sqlite3.Error, psycopg.Error):
             return -1
 
-    def wait_until_archived(self, service: Service | None = None, timeout_s: float = 60) -> None:
+    def wait_until_archived(self, service: Service | None = None, timeout_s: float = 120) -> None:
         """Wait until the database has as many rows as there are committed records of this stream."""
         wanted = {table: len(rows) for table, rows in self._expected().items()}
         try:
@@ -106,6 +107,16 @@ class Archive:
             elif marker := replayed(record.partition, record):
                 rows["replays"].append((marker.partition, marker.letter_offset, marker.offset))
         return rows
+
+
+def wait_for_reason(service: Service, reason: str, action: str = "") -> None:
+    """Wait until the archiver's log has this reason for waiting, and this action."""
+
+    def found() -> bool:
+        lines = service.lines(WAITS)
+        return any(reason in line["reason"] and action in line.get("action", "") for line in lines)
+
+    service.wait_until(found, 60, f"{reason}: {action}")
 
 
 _COLUMNS = {

@@ -7,7 +7,7 @@ from itertools import product
 import psycopg
 
 from tests.conftest import Names
-from tests.integration.archive import Archive, Stream
+from tests.integration.archive import WAITS, Archive, Stream
 from tests.integration.pgbouncer import PgBouncer
 from tests.integration.scorer import Surroundings
 
@@ -38,7 +38,8 @@ def test_nothing_is_left_in_a_shared_session(surroundings: Surroundings, pooler:
                 session.execute(f"CREATE TEMP TABLE incoming_{table} (LIKE {table}) ON COMMIT DELETE ROWS".encode())
         for _ in range(BATCHES):
             archive.receive(stream, 20, service)
-        assert not service.lines("waiting for the database"), service.output
+        waits = service.lines(WAITS)
+        assert {line["reason"] for line in waits} <= {"no answer"}, service.output  # for 5 s, on a busy machine
         service.stop()
     with both_sessions(archive) as sessions:
         assert [session.execute(LEFT).fetchone() for session in sessions] == [(0, "0", 0)] * 2

@@ -17,7 +17,7 @@ from archiver.schema import METADATA
 from archiver.store import Store
 from fraudstream.runtime.settings import TopicSettings
 from tests.conftest import Names
-from tests.integration.archive import STAMP_MS, Archive, Stream
+from tests.integration.archive import STAMP_MS, Archive, Stream, wait_for_reason
 from tests.integration.broker.deadline import wait_until
 from tests.integration.dashboard import scored
 from tests.integration.postgres import PASSWORD, Postgres
@@ -220,15 +220,13 @@ def test_a_password_is_waited_for_and_never_logged(
     file = surroundings.folder / "address"
     file.write_text(postgres.address(name, "wr0ng"), encoding="utf-8")
     with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as wrong:
-        (line, *_) = wrong.wait_for("waiting for the database")
-        assert "password authentication failed" in line["reason"]
+        wait_for_reason(wrong, "password authentication failed")
         wait_until(lambda: "password authentication failed" in wrong.heartbeat, 60, "its health check shows the reason")
         assert "wr0ng" not in wrong.output + wrong.heartbeat
         wrong.stop()
     file.write_text(archive.url + "\n", encoding="utf-8")
     with surroundings.service("archiver", DATABASE_URL_FILE=str(file)) as right:
-        (line, *_) = right.wait_for("waiting for the database")
-        assert "does not exist" in line["reason"]
+        wait_for_reason(right, "does not exist")
         postgres.database(name)
         right.wait_for("database available")
         archive.wait_until_archived(right)

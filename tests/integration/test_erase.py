@@ -15,7 +15,7 @@ from fraudstream.csv_file.paths import all_files
 from fraudstream.dead_letter import Place, dead_letter_headers
 from fraudstream.payment import InvalidPayment
 from tests.integration import tools
-from tests.integration.archive import Archive
+from tests.integration.archive import WAITS, Archive
 from tests.integration.broker.deadline import wait_until
 from tests.integration.erasing import CUSTOMER, NOW_MS, erase, erase_all, ids, letter, running, send, settle
 from tests.integration.scorer import Message, Surroundings, payment
@@ -158,7 +158,7 @@ def test_a_locked_archive_is_waited_for(surroundings: Surroundings, sqlite: Arch
         other.execute("BEGIN IMMEDIATE")
         arguments = ("erase", "--payment-id", "7", "--yes")
         with surroundings.service("cli", *arguments, DATABASE_URL=sqlite.url) as service:
-            service.wait_for("waiting for the database")
+            service.wait_for(WAITS)
             other.execute("COMMIT")
             assert service.wait() == 0, service.output
     assert sqlite.count() == 19
