@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, Dialog, Page, expect, sync_playwright
 
 from tests.browser.chromium import ARGUMENTS
 from tests.integration.conftest import surroundings
@@ -29,6 +29,8 @@ _STOPPED = tuple(
     for name in ("CONNECTION_REFUSED", "CONNECTION_RESET", "EMPTY_RESPONSE", "INCOMPLETE_CHUNKED_ENCODING")
 )
 """Its errors where a test has stopped the server of an open page: the browser logs each attempt to connect."""
+
+expect.set_options(timeout=20_000)
 
 T = TypeVar("T")
 MakePage = Callable[..., Page]

@@ -13,7 +13,6 @@ from tests.integration.nginx import Nginx, binary
 from tests.integration.scorer import Surroundings
 from tests.missing import skip
 
-SECONDS = 20_000
 GIVE_UP_S = 15
 """Seconds without an event after which stream.js considers the server gone."""
 PAYMENTS = 40
@@ -32,10 +31,10 @@ SERVER = """
 """
 WATCH = """() => {
   const pill = document.getElementById('pill'), clock = document.getElementById('clock');
-  window.seen = { states: [pill.dataset.state], seconds: new Set(), gap: 0, last: performance.now() };
+  window.seen = { states: [pill.dataset.state], seconds: new Set(), gaps: [], last: performance.now() };
   new MutationObserver(() => seen.states.push(pill.dataset.state)).observe(pill, { attributes: true });
   new MutationObserver(() => {
-    seen.gap = Math.max(seen.gap, performance.now() - seen.last);
+    seen.gaps.push(performance.now() - seen.last);
     seen.last = performance.now();
     seen.seconds.add(clock.textContent);
   }).observe(clock, { childList: true, characterData: true, subtree: true });
@@ -70,8 +69,8 @@ def opened(proxy: Nginx, surroundings: Surroundings, make_page: MakePage) -> Cal
     def open_page(path: str) -> Page:
         page = make_page(f"{proxy.url}{path}")
         chart = page.get_by_test_id("chart-payments")
-        expect(chart).to_have_attribute("data-approve", str(PAYMENTS - 1), timeout=SECONDS)
-        expect(page.locator("#pill-text")).to_have_text("Live", timeout=SECONDS)
+        expect(chart).to_have_attribute("data-approve", str(PAYMENTS - 1))
+        expect(page.locator("#pill-text")).to_have_text("Live")
         return page
 
     return open_page
@@ -90,10 +89,10 @@ def test_the_page_is_complete(proxy: Nginx, opened: Callable[[str], Page], path:
     page.get_by_test_id("search").fill("2")
     page.keyboard.press("Enter")
     detail = page.get_by_test_id("detail")
-    expect(detail).to_contain_text("1,234.5", timeout=SECONDS)
+    expect(detail).to_contain_text("1,234.5")
     assert page.url == f"{proxy.url}{PATHS[path]}#payment=2"
     page.reload()
-    expect(detail).to_contain_text("1,234.5", timeout=SECONDS)
+    expect(detail).to_contain_text("1,234.5")
 
 
 def test_live_stays_live(opened: Callable[[str], Page]) -> None:
@@ -109,7 +108,8 @@ def test_live_stays_live(opened: Callable[[str], Page]) -> None:
     wait_until(watched, 3 * GIVE_UP_S, "each page shows each new second")
     for path, page in zip(PATHS, pages, strict=True):
         assert set(page.evaluate("seen.states")) == {"reading"}, path
-        assert page.evaluate("seen.gap") < 4_000, path
+        # a proxy that holds events back does so again and again, a busy machine once
+        assert sorted(page.evaluate("seen.gaps"))[-2] < 4_000, path
 
 
 @pytest.mark.parametrize(("hosts", "status"), [("fraud.localhost", 200), ("", 421)])
@@ -126,6 +126,6 @@ def test_a_proxy_that_keeps_the_name(
         assert answer is not None
         assert answer.status == status
         if status == 200:
-            expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty", timeout=SECONDS)
+            expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty")
         else:
             assert "DASHBOARD_HOSTS" in page.inner_text("body")

@@ -1,24 +1,20 @@
 """The page shows exactly the payments that were sent."""
 
 import json
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from playwright.sync_api import Page, expect
 
-from tests.batches import Sent, batch
 from tests.browser.conftest import MakePage
 from tests.integration.broker.deadline import wait_until
-from tests.integration.dashboard import MODEL, Dashboard, now, scored
+from tests.integration.dashboard import MODEL, Dashboard, now, scored, total
 from tests.integration.scorer import READY, Message, Surroundings, payment
 from tests.integration.tools import run
 from tests.integration.topic import read_all
 from tests.integration.trained import save_model
-from tests.produce import RawProducer
 
-SECONDS = 20_000
 BROKEN = [b"{", b"[]", b"", None, payment(1)[:-1] + b',"amount":-1}', b'{"payment_id":1}']
 NAMES = ("scorer", "archiver")
 REASONS = ("invalid_json", "not_an_object", "empty", "tombstone", "invalid_field", "missing_field")
@@ -52,17 +48,6 @@ def until(page: Page, condition: Callable[[], bool], what: str) -> None:
     wait_until(holds, 30, what)
 
 
-def batches(messages: Iterable[Message], size: int) -> Iterator[tuple[int, bytes]]:
-    """Yield partitions and batches of `size` messages, with the present time."""
-    partitions: dict[int, list[Sent]] = {}
-    stamp_ms = int(time.time() * 1_000)
-    for message in messages:
-        partitions.setdefault(message.partition, []).append(Sent(stamp_ms, message.key, message.value))
-    for partition, records in partitions.items():
-        for start in range(0, len(records), size):
-            yield partition, batch(records[start : start + size])
-
-
 def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: MakePage) -> None:
     """Payments and broken messages are scored, archived and shown while the page stays open, without a reload."""
     with (
@@ -72,7 +57,7 @@ def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: 
         scorer.wait_for(READY)
         with Dashboard(surroundings, [scorer, archiver]) as dashboard:
             page = make_page(dashboard.url)
-            expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty", timeout=SECONDS)
+            expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty")
             surroundings.send_payments(3_000)
             surroundings.send([Message(broken) for broken in BROKEN] * 3)
             surroundings.wait_until_committed()
@@ -98,13 +83,13 @@ def test_a_real_stream_is_shown_as_it_is(surroundings: Surroundings, make_page: 
             holder, archive = (page.locator(f'[data-testid="replica-row"]:has-text("{name}")') for name in NAMES)
             for partition in range(4):
                 expect(holder).to_contain_text(f"p{partition}")
-            expect(archive.locator(".partitions")).to_have_text("dlq0scored0", timeout=SECONDS)
+            expect(archive.locator(".partitions")).to_have_text("dlq0scored0")
             assert surroundings.model.version[:8] in page.get_by_test_id("model-card").inner_text()
             replayed = page.locator('[data-testid="dead-row"] [data-testid="replayed"]:visible')
             expect(replayed).to_have_count(0)
             page.locator('[data-testid="dead-row"] button').first.focus()  # a focused row does not move
             assert run(surroundings, "dlq", "replay", "--reason", "missing_field", "--yes").code == 0
-            expect(replayed).to_have_count(3, timeout=SECONDS)
+            expect(replayed).to_have_count(3)
             expect(replayed.first).to_contain_text("replayed ")
             until(page, lambda: value(page, "dead") == 3 * len(BROKEN) + 3, "markers are not counted as dead letters")
             badge = page.locator('[data-testid="replayed"]:visible')
@@ -158,9 +143,9 @@ def test_champion_beside_challenger(surroundings: Surroundings, make_page: MakeP
             page = make_page(dashboard.url)
             for role, version in (("champion", champion.version), ("challenger", challenger.version)):
                 card = page.locator(f'[data-testid="model-card"][data-role="{role}"]')
-                expect(card).to_contain_text(version[:8], timeout=SECONDS)
-                expect(card).to_contain_text("500", timeout=SECONDS)
-            expect(page.locator("#agreement")).to_contain_text("%", timeout=SECONDS)
+                expect(card).to_contain_text(version[:8])
+                expect(card).to_contain_text("500")
+            expect(page.locator("#agreement")).to_contain_text("%")
 
 
 def test_a_dashboard_that_starts_later_reads_the_last_fifteen_minutes(
@@ -173,31 +158,26 @@ def test_a_dashboard_that_starts_later_reads_the_last_fifteen_minutes(
         page = make_page(dashboard.url)
         until(page, lambda: totals(page)["review"] == 300, "300 are shown")
         assert totals(page) == {"approve": 0, "review": 300, "block": 0}
+        assert total(dashboard.url) == 300  # a page that is opened now gets them at once
         late = make_page(dashboard.url)
-        until(late, lambda: totals(late)["review"] == 300, "300 are shown immediately")
-        painted_ms = late.evaluate("performance.now()")
-        assert painted_ms < 5_000  # the goal of 1 s is checked by the benchmark: this machine may be busy
+        until(late, lambda: totals(late)["review"] == 300, "300 are shown")
 
 
 def test_a_flood_is_sampled_and_reported(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
     """Of a backlog of 150,000 payments the page shows a sample and mentions that; the total counts all."""
     page = make_page(dashboard.url)
-    expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty", timeout=SECONDS)
+    expect(page.get_by_test_id("banner")).to_have_attribute("data-state", "empty")
     stamp, count, few = now(), 150_000, 100
     payments = [scored(number + 1, stamp) for number in range(count)]
     surroundings.send(payments[:few], "SCORED_TOPIC")
-    backlog = list(batches(payments[few:], size=2_000))
     until(page, lambda: totals(page)["approve"] == few, "the first are read")
-    dashboard.service.pause()  # so that it finds the whole backlog together
-    with RawProducer(surroundings.bootstrap) as producer:
-        for partition, data in backlog:
-            assert producer.send(surroundings.settings["SCORED_TOPIC"], partition, data) == 0
-    dashboard.service.resume()
-    expect(page.get_by_test_id("sampling-note")).to_be_visible(timeout=SECONDS)
+    # one transaction, so that the page finds the whole backlog together
+    surroundings.send(payments[few:], "SCORED_TOPIC", transactional_id=surroundings.group)
+    expect(page.get_by_test_id("sampling-note")).to_be_visible()
     expect(page.get_by_test_id("sampling-note")).to_contain_text("sample")
     until(page, lambda: totals(page)["approve"] >= count - 4, "all are counted")
     assert totals(page)["approve"] <= count + 16  # the topic's offsets also count transaction markers
-    expect(page.get_by_test_id("sampling-note")).to_be_hidden(timeout=SECONDS)
+    expect(page.get_by_test_id("sampling-note")).to_be_hidden()
 
 
 def test_search_finds_any_payment(dashboard: Dashboard, surroundings: Surroundings, make_page: MakePage) -> None:
@@ -209,7 +189,7 @@ def test_search_finds_any_payment(dashboard: Dashboard, surroundings: Surroundin
         "SCORED_TOPIC",
     )
     page = make_page(dashboard.url)
-    expect(page.get_by_test_id("flagged-row")).to_have_count(1, timeout=SECONDS)
+    expect(page.get_by_test_id("flagged-row")).to_have_count(1)
     search, detail = page.get_by_test_id("search"), page.get_by_test_id("detail")
     page.keyboard.press("/")
     expect(search).to_be_focused()

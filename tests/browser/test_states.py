@@ -32,7 +32,7 @@ def test_kafka_becomes_unreachable_and_comes_back(
     with Dashboard(surroundings) as dashboard:
         page = make_page(dashboard.url)
         chart, banner = page.get_by_test_id("chart-payments"), page.get_by_test_id("banner")
-        expect(chart).to_have_attribute("data-approve", "50", timeout=SECONDS)
+        expect(chart).to_have_attribute("data-approve", "50")
         cluster.broker.kill()
         expect(banner).to_have_attribute("data-state", "away", timeout=2 * SECONDS)
         for text in ("Kafka unavailable since", "Nothing is lost", "docker compose up -d kafka"):
@@ -50,7 +50,7 @@ def test_no_kafka_at_the_start(names: Names, tmp_path: Path, make_page: MakePage
     with Dashboard(surroundings) as dashboard:
         page = make_page(dashboard.url)
         banner = page.get_by_test_id("banner")
-        expect(banner).to_have_attribute("data-state", "connecting", timeout=SECONDS)
+        expect(banner).to_have_attribute("data-state", "connecting")
         expect(banner).to_contain_text("127.0.0.1:1")
 
 
@@ -58,7 +58,7 @@ def test_nothing_was_sent_yet(dashboard: Dashboard, make_page: MakePage) -> None
     """An empty page explains where payments come from."""
     page = make_page(dashboard.url)
     banner = page.get_by_test_id("banner")
-    expect(banner).to_have_attribute("data-state", "empty", timeout=SECONDS)
+    expect(banner).to_have_attribute("data-state", "empty")
     expect(banner).to_contain_text("No payments yet")
     expect(banner).to_contain_text("docker compose logs producer")
 
@@ -67,10 +67,10 @@ def test_no_scorer_answers(surroundings: Surroundings, make_page: MakePage) -> N
     """The page reports that no scorer answers once the last one is gone, and clears that when one answers."""
     with surroundings.assigned_scorer(METRICS_PORT="0") as scorer, Dashboard(surroundings, [scorer]) as dashboard:
         page = make_page(dashboard.url)
-        expect(page.get_by_test_id("replica-row")).to_contain_text("ready", timeout=SECONDS)
+        expect(page.get_by_test_id("replica-row")).to_contain_text("ready")
         expect(page.get_by_test_id("no-scorer")).to_be_hidden()
         scorer.kill()
-        expect(page.get_by_test_id("no-scorer")).to_be_visible(timeout=SECONDS)
+        expect(page.get_by_test_id("no-scorer")).to_be_visible()
         expect(page.get_by_test_id("no-scorer")).to_contain_text("docker compose up -d scorer")
 
 
@@ -79,14 +79,14 @@ def test_the_server_stops_and_comes_back(dashboard: Dashboard, surroundings: Sur
     surroundings.send([scored(1, now())], "SCORED_TOPIC")
     page = make_page(dashboard.url)
     chart, banner = page.get_by_test_id("chart-payments"), page.get_by_test_id("banner")
-    expect(chart).to_have_attribute("data-approve", "1", timeout=SECONDS)
+    expect(chart).to_have_attribute("data-approve", "1")
     dashboard.service.kill()
-    expect(banner).to_have_attribute("data-state", "offline", timeout=SECONDS)
+    expect(banner).to_have_attribute("data-state", "offline")
     expect(banner).to_contain_text("docker compose up -d dashboard")
     surroundings.send([scored(2, now())], "SCORED_TOPIC")
     dashboard.start()
-    expect(banner).to_have_attribute("data-state", "reading", timeout=SECONDS)
-    expect(chart).to_have_attribute("data-approve", "2", timeout=SECONDS)
+    expect(banner).to_have_attribute("data-state", "reading")
+    expect(chart).to_have_attribute("data-approve", "2")
 
 
 @pytest.mark.parametrize("width", [390, 1_440])
@@ -102,8 +102,8 @@ def test_hostile_text_is_shown_and_not_executed(surroundings: Surroundings, make
         )
         page = make_page(dashboard.url, width=width)
         rows = page.get_by_test_id("dead-row")
-        expect(rows).to_have_count(len(values), timeout=SECONDS)
-        expect(page.get_by_test_id("flagged-row")).to_have_count(1, timeout=SECONDS)
+        expect(rows).to_have_count(len(values))
+        expect(page.get_by_test_id("flagged-row")).to_have_count(1)
         for number in range(len(values)):
             rows.nth(number).get_by_role("button").first.click()
             detail = page.get_by_test_id("detail")
@@ -138,7 +138,7 @@ def test_the_keyboard_reaches_all_controls(
     """Tab reaches search, theme, filter and a row in this order; the row's detail opens, closes, returns the focus."""
     surroundings.send([scored(41, now(), decision="review")], "SCORED_TOPIC")
     page = make_page(dashboard.url)
-    expect(page.get_by_test_id("flagged-row")).to_have_count(1, timeout=SECONDS)
+    expect(page.get_by_test_id("flagged-row")).to_have_count(1)
     seen = []
     for _ in range(40):
         page.keyboard.press("Tab")

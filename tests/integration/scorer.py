@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
@@ -221,10 +221,17 @@ class Message:
 
 
 async def _send(bootstrap: str, topic: str, messages: Iterable[Message], options: dict[str, Any]) -> None:
-    async with AIOKafkaProducer(
-        bootstrap_servers=bootstrap, acks="all", max_request_size=4 << 20, max_batch_size=64 << 10, **options
-    ) as producer:
-        await producer.partitions_for(topic)
+    """Send all; in one transaction where `options` has a transactional id."""
+    async with (
+        AIOKafkaProducer(
+            bootstrap_servers=bootstrap, acks="all", max_request_size=4 << 20, max_batch_size=64 << 10, **options
+        ) as producer,
+        producer.transaction() if "transactional_id" in options else nullcontext(),
+    ):
+        messages = list(messages)
+        async with asyncio.timeout(60):  # a broker that has just started may report some of the partitions only
+            while not {one.partition for one in messages} <= await producer.partitions_for(topic):
+                await producer.client.force_metadata_update()
         waiting = []
         batches: dict[int, Any] = {}
         for message in messages:

@@ -25,8 +25,8 @@ def assert_no_secrets(output: str, folder: Path) -> None:
             assert line not in output
 
 
-def wait_for_failure(service: Service, folder: Path, timeout_s: float = 30) -> str:
+def wait_for_failure(service: Service, folder: Path) -> str:
     """Return the text of the only error line; the service ended by itself, with exit code 1, without a secret."""
-    reason = service.wait_for_failure(timeout_s)
+    reason = service.wait_for_failure()
     assert_no_secrets(service.output, folder)
     return reason

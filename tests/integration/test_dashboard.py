@@ -4,6 +4,7 @@ import json
 import time
 import urllib.request
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 from fraudstream.payment_schema import default_schema
@@ -70,14 +71,22 @@ def test_a_payment_of_another_schema_is_found_by_its_text_id(surroundings: Surro
         surroundings.send([record], "SCORED_TOPIC")
         wait_until(lambda: shown(dashboard) == 1, 60, "the payment")
         address = f"{dashboard.url}/api/payments?{urlencode({'id': identity})}"
-        with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - our own http URL
-            found = json.load(answer)
-        assert [payment["id"] for payment in found["payments"]] == [identity]
+        found = dict[str, Any]()
+
+        def is_found() -> bool:
+            with urllib.request.urlopen(address, timeout=60) as answer:  # noqa: S310 - our own http URL
+                found.update(json.load(answer))
+            return [payment["id"] for payment in found["payments"]] == [identity]
+
+        wait_until(is_found, 60, "the payment is found")
         assert found["payments"][0]["fields"]["merchant_category"] == message["merchant"]["category"]
         assert len(found["schema"]["fields"]) == 28
-        wait_until(lambda: snapshot(dashboard.url)["other_layouts"] != [], 60, "the scorer's schema")
-        (other,) = snapshot(dashboard.url)["other_layouts"]
-        assert other["layout"] == default_schema().layout
+        others = [default_schema().layout]
+        wait_until(
+            lambda: [one["layout"] for one in snapshot(dashboard.url)["other_layouts"]] == others,
+            60,
+            "the scorer's schema",
+        )
 
 
 def test_a_wrong_setting_is_named(surroundings: Surroundings) -> None:

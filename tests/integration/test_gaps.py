@@ -213,4 +213,5 @@ def test_records_deleted_up_to_the_end(surroundings: Surroundings) -> None:
     with surroundings.scorer() as scorer:
         wait_until(lambda: len(csv_rows(surroundings.csv)) == 27, 60, "the new payments are scored")
         scorer.wait_until_ready()
+        scorer.stop()
     tools.assert_well(surroundings, "each of 7 records")

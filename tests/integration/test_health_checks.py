@@ -44,7 +44,7 @@ def test_zookeeper_is_healthy_while_it_answers(own_cluster: Cluster) -> None:
 
 
 def _assert_healthy_unless_paused(service: str, server: Process, address: str) -> None:
-    assert _is_healthy(service, address)
+    assert _is_healthy(service, address, timeout_s=60)
     server.pause()
     assert not _is_healthy(service, address, timeout_s=1)
     server.resume()

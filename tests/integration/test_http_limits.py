@@ -112,8 +112,9 @@ def sockets(port: int) -> list[int]:
 
 
 @needs_linux
-def test_clients_that_do_not_read_cost_little_and_are_ended() -> None:
+def test_clients_that_do_not_read_cost_little_and_are_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Handlers of silent clients end, of streams too, and the kernel holds no bytes for them."""
+    monkeypatch.setattr(http_server, "_WRITE_S", 5.0)  # all connect before the first is ended
     open_streams = 0
 
     async def stream(request: web.Request) -> web.StreamResponse:
@@ -238,7 +239,7 @@ def full_board() -> Board:
 @needs_linux
 def test_silent_viewers_do_not_lock_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
     """With 150 silent viewers of one address, another address has page and stream, and soon the first one does too."""
-    monkeypatch.setattr(http_server, "_WRITE_S", 5.0)  # all connect before the first is ended
+    monkeypatch.setattr(http_server, "_WRITE_S", 10.0)  # all connect before the first is ended
     board = full_board()
 
     async def visit(port: int, client: str) -> None:
@@ -278,6 +279,7 @@ def test_searches_are_limited_and_end_with_their_tab(monkeypatch: pytest.MonkeyP
             ended += 1
 
     monkeypatch.setattr(find, "record_at", never)
+    monkeypatch.setattr(find, "_ANSWER_S", 60.0)
     ask = ASK % b"/api/payments/1"
 
     async def attack() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from dashboard import scrape
 from dashboard.replicas import Replicas
 from dashboard.scrape import Scraper
 from fraudstream.runtime.addresses import Address
@@ -77,6 +78,7 @@ def test_a_name_with_addresses_of_both_families_is_one_replica(
         ]
 
     monkeypatch.setattr(asyncio.BaseEventLoop, "getaddrinfo", both)
+    monkeypatch.setattr(scrape, "_ANSWER_S", 60.0)
     port, replicas = Port.reserve(), Replicas()
     settings = MetricsSettings.from_env({"METRICS_HOST": host, "METRICS_PORT": str(port.number)})
 

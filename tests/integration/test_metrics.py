@@ -59,7 +59,7 @@ def test_a_producer_without_kafka_is_alive_and_not_ready(make_cluster: MakeClust
         assert "Kafka" in json.loads(producer.get("/readyz")[1])["status"]
         cluster.broker.resume()
         wait_until(lambda: metrics(producer).handled > 50, 60, "payments sent")
-        assert producer.get("/readyz")[0] == 200
+        wait_until(lambda: producer.get("/readyz")[0] == 200, 60, "ready")
 
 
 def test_a_taken_port_is_named(surroundings: Surroundings) -> None:

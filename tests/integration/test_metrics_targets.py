@@ -164,7 +164,7 @@ def test_an_answer_byte_by_byte_ends_at_the_deadline(monkeypatch: pytest.MonkeyP
         assert states(await rounds(serve, count=1, targets=1)) == ["away"]
         return asyncio.get_running_loop().time() - began_s
 
-    assert asyncio.run(timed()) < 5
+    assert asyncio.run(timed()) < 60  # without the deadline, it has no end
 
 
 def test_a_redirect_is_not_followed() -> None:
@@ -179,8 +179,9 @@ def test_a_redirect_is_not_followed() -> None:
     assert set(requests) == {b"/metrics"}
 
 
-def test_random_answers() -> None:
+def test_random_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     """The page survives thousands of answers, from pure noise to a valid one with a few bytes changed."""
+    monkeypatch.setattr(scrape, "_ANSWER_S", 60.0)  # all targets of a round are asked at once
     rng = random.Random(14)
     good = answer(b"\n".join(WHOLE.splitlines()[-12:]))
     answered = 0

@@ -64,4 +64,4 @@ def test_a_topic(
     assert capsys.readouterr().out.startswith("3 payments")
     assert main(["schema", "check", "--topic", f"{topic}-none"]) == 1
     assert "does not exist" in capsys.readouterr().err
-    assert groups(kafka_bootstrap) == before
+    assert set(groups(kafka_bootstrap)) <= set(before)  # the broker may remove old ones

@@ -129,8 +129,8 @@ def test_rights_that_are_missing_before_and_while_it_runs(place: Place) -> None:
         wait_until(lambda: scorer.heartbeat == line["reason"], 60, "its health check shows the reason")
         cluster.grant("newcomer", transactions)
         place.wait_until_committed()
-        cluster.revoke("newcomer", scored)
         cluster.grant("newcomer", Right(operation="Describe", resource="topic", name=place.scored))
+        cluster.revoke("newcomer", scored)
         place.send_payments(40)
         (line,) = scorer.wait_for("scoring blocked")
         assert f"User:newcomer lacks Write on topic {place.scored}; grant it: kafka-acls " in line["reason"]

@@ -53,6 +53,7 @@ def test_a_header_name_that_is_not_utf8_stops_no_service(surroundings: Surroundi
         surroundings.wait_until_committed()
         with Dashboard(surroundings, [scorer]) as dashboard:
             wait_until(lambda: archive.count() == 81, 60, "81 payments are archived")
+            wait_until(lambda: archive.count("dead_letters") == 1, 60, "the dead letter is archived")
             wait_until(lambda: total(dashboard.url) == 81, 60, "81 payments are on the page")
             for service in (scorer, archiver, dashboard.service):
                 assert "Traceback" not in service.output

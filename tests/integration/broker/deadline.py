@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-_POLL_S = 0.05
+_POLL_S = 0.1
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float, what: str) -> None:

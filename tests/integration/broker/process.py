@@ -62,7 +62,7 @@ class Process:
 
     def kill(self) -> None:
         """Send SIGKILL, and wait for the end."""
-        self._end(signal.SIGKILL, timeout_s=10)
+        self._end(signal.SIGKILL, timeout_s=60)
 
     def terminate(self, timeout_s: float = 30) -> None:
         """Send SIGTERM, and wait for the end; SIGKILL after `timeout_s`."""
