@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.integration.broker.deadline import wait_until
 from tests.integration.broker.ports import Port
+from tests.oracle import row_count
 
 _DOCKER = ("DOCKER_HOST", "DOCKER_CONFIG", "DOCKER_CONTEXT", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")
 _KEPT_VARIABLES = ("PATH", "HOME", *_DOCKER)
@@ -111,7 +112,7 @@ class Stack:
 
     def rows(self) -> int:
         """Return the number of complete rows in the CSV."""
-        return max(self.csv.read_bytes().count(b"\n") - 1, 0) if self.csv.exists() else 0
+        return row_count(self.csv)
 
     def remove(self) -> None:
         """Remove containers, volumes and the images built here; pulled images stay."""

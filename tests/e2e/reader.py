@@ -14,7 +14,7 @@ from tests.e2e.compose import Stack
 from tests.e2e.terminal import Terminal
 from tests.integration.broker.deadline import wait_until
 
-_COMMAND_S, _START_S, _STOP_S = 120, 240, 90
+_COMMAND_S, _START_S, _STOP_S = 240, 240, 90
 _INTERRUPTED = (0, 1, 2, 130, -signal.SIGINT)  # as Compose, a command, make and the shell end with Ctrl-C
 _UP = re.compile(r"docker compose .*\bup\b(?!.*\s(-d|--detach|--wait)\b)")
 _STREAMS = re.compile(r"docker compose logs (-f|--follow)\b|make demo\b")
@@ -55,6 +55,7 @@ class Reader:
         if self._first is None or self._first.ended:
             self._stack.compose("up", "--detach", "--no-recreate", timeout_s=_START_S, **_LOAD)
             self._stack.wait_for_rows(1, timeout_s=_START_S)
+            wait_until(self._is_ready, _START_S, "all services are ready")
 
     def leave(self) -> None:
         """End the stack in the first terminal."""

@@ -2,6 +2,7 @@
 
 import ast
 import json
+import math
 import os
 import socket
 import subprocess
@@ -17,7 +18,7 @@ from fraudstream.model.drift_reference import Reference
 from fraudstream.model.manifest import Manifest
 from fraudstream.simulation import simulate
 from tests.unit.test_older_models import older
-from trainer import calibrate, make_data, quality, train
+from trainer import calibrate, fit, make_data, quality, train
 from trainer.__main__ import main
 
 ROWS = 1_000
@@ -120,6 +121,7 @@ def test_one_line_has_the_model_and_its_quality(
 ) -> None:
     """It has which model was chosen, how good it is, and where its report is; the candidates are logged at debug."""
     monkeypatch.setattr(train, "_report", lambda *_: Path("models/report.html"))
+    monkeypatch.setattr(fit, "_PROGRESS_EVERY_S", math.inf)
     main([], env | {"LOG_FORMAT": "json"})
     lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     shown = [line["event"] for line in lines if line["level"] == "info"]

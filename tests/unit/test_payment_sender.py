@@ -226,6 +226,7 @@ def test_full(monkeypatch: pytest.MonkeyPatch) -> None:
     _run(scenario)
 
 
+@pytest.mark.usefixtures("clock")
 def test_unacknowledged_messages_are_sent_again() -> None:
     """They may be stored twice, in order; each is reported once."""
 
