@@ -62,7 +62,7 @@ class Pipeline:
     )
     """Why brokers refuse this client now; the client itself only retries."""
     _proven: bool = False
-    """Whether all partitions are ready, and a cycle with the first records of each was completed, if it had any."""
+    """Whether all partitions are ready, and the first records of each, if any, were in a completed cycle."""
 
     async def run(self, stop: asyncio.Event) -> None:
         """Run cycles until `stop` is set; raises KafkaError if membership is lost and a new consumer is needed."""
@@ -71,8 +71,7 @@ class Pipeline:
             self.ownership.check()
             self._refusal.report(attempts.final_refusal(), action="retrying")
             self._settle()
-            complete = self.ownership.complete
-            answered = self._proven or self.consumer.has_answer(self.ownership.ready)
+            answered = self.ownership.complete and (self._proven or self.consumer.has_answer(self.ownership.ready))
             self.heartbeat.beat(self._status())
             if self._blocked.reason or self.ownership.problem or self.stops.state:
                 self.watchdog.progress()
@@ -90,7 +89,7 @@ class Pipeline:
             self.stops.follow(self.consumer.stopped_at)
             for partition, batch in self.stops.requested().items():
                 await self._skip(partition, batch, stop)
-            self._proven = complete and answered
+            self._proven = answered
         self.report.finish()
 
     async def _skip(self, partition: int, batch: Unreadable, stop: asyncio.Event) -> None:

@@ -65,7 +65,7 @@ class InputConsumer:
         self._rights = Rights(kafka=kafka, topics={topic: ("Read",)}, group=group)
         self._stopped: dict[int, Unreadable] = {}
         self._polled_ms: dict[int, int | None] = {}
-        """Time of the last answer with a partition when it was resumed, by partition."""
+        """The time of the last fetch response with a partition before it was resumed, by partition."""
         self._retry_s = 0.0
         self._gate: FetchGate | None = None
         self._consumer: Any = None
@@ -159,9 +159,9 @@ class InputConsumer:
             self._polled_ms[partition.partition] = self._consumer.last_poll_timestamp(partition)
 
     def has_answer(self, partitions: Collection[int]) -> bool:
-        """Return whether a broker has answered with each of these partitions, also without records, since its resume.
+        """Return whether each of these partitions was in a fetch response, even without records, since it was resumed.
 
-        Its records, if any, are in the next `fetch`.
+        The next `fetch` returns the records of these responses.
         """
         return all(
             self._consumer.last_poll_timestamp(one) != self._polled_ms.get(one.partition)

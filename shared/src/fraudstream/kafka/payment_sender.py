@@ -220,7 +220,7 @@ class PaymentSender:
 
     async def _finish(self, producer: PaymentProducer, number: int) -> None:
         batch = self._in_flight.pop(number)
-        if isinstance(batch.stored.exception(), NEVER_ACCEPTED):  # an answer too; its limits take time to read
+        if isinstance(batch.stored.exception(), NEVER_ACCEPTED):  # an answer too; reading the limits takes time
             self._answered_s = time.monotonic()
         try:
             offset = await producer.result(batch)
