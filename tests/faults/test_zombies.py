@@ -11,6 +11,9 @@ from tests.integration.service import Service
 from tests.integration.trained import save_model
 from tests.oracle import row_count, scored
 
+STALL_S = "15"
+"""Longer than the pauses of a busy machine, and than a query of the lag may take."""
+
 
 @pytest.mark.parametrize("step", ["fetched", "decided", "sent", "stored", "committed"])
 def test_case_3_paused_past_its_session(surroundings: Surroundings, step: str) -> None:
@@ -74,10 +77,6 @@ def test_case_17_a_blocked_loop_is_ended_by_the_watchdog(surroundings: Surroundi
         assert 6 <= line["no_progress_for_s"] < 20
     surroundings.score()
     assert surroundings.assert_each_once() == 1_000
-
-
-STALL_S = "15"
-"""Longer than the pauses of a busy machine, and than a query of the lag may take."""
 
 
 def assert_keeps_running(scorer: Service) -> None:

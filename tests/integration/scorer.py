@@ -229,8 +229,9 @@ async def _send(bootstrap: str, topic: str, messages: Iterable[Message], options
         producer.transaction() if "transactional_id" in options else nullcontext(),
     ):
         messages = list(messages)
-        async with asyncio.timeout(60):  # a broker that has just started may report some of the partitions only
-            while not {one.partition for one in messages} <= await producer.partitions_for(topic):
+        partitions = {one.partition for one in messages}
+        async with asyncio.timeout(60):  # a broker that has just started may report only some of them
+            while not partitions <= await producer.partitions_for(topic):
                 await producer.client.force_metadata_update()
         waiting = []
         batches: dict[int, Any] = {}

@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +21,11 @@ _WAIT_S = 120
 _GRACE_S = 30
 """The grace period of scorer, producer and archiver in docker-compose.yml."""
 _NOTED = 8_000
+
+
+def logged_at(line: Mapping[str, Any]) -> datetime:
+    """Return the time of a log line."""
+    return datetime.fromisoformat(line["timestamp"])
 
 
 class Service:

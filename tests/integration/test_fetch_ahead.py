@@ -1,7 +1,8 @@
 """Records that arrive during a cycle are in the next one, of any partition; which partitions have an answer."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -23,8 +24,9 @@ async def _nothing() -> None:
     """Do nothing: no owner has to release a partition."""
 
 
-async def _cycles(bootstrap: str, topic: str, group: str) -> list[dict[int, list[bytes | None]]]:
-    """Return the records of four cycles: one sent before the first, one in each partition during it."""
+@asynccontextmanager
+async def _joined(bootstrap: str, topic: str, group: str) -> AsyncIterator[InputConsumer]:
+    """Yield a consumer that all partitions have just been assigned to, from offset 0 on."""
     assigned = asyncio.Event()
 
     def ready(partitions: frozenset[int], _: Membership) -> None:
@@ -32,58 +34,49 @@ async def _cycles(bootstrap: str, topic: str, group: str) -> list[dict[int, list
         assigned.set()
 
     consumer = InputConsumer(KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}), topic, group)
-
-    async def fetched() -> Mapping[int, Sequence[Record]]:
-        async with asyncio.timeout(_TIMEOUT_S):
-            while not (found := await consumer.fetch(200, _MOST_RECORDS)):
-                pass
-            return found
-
-    found = []
     await consumer.start()
     consumer.join(assigned=ready, revoked=_nothing)
     try:
-        async with AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
-            await producer.send_and_wait(topic, b"first", partition=0)
-            found.append(await fetched())
-            for ahead in (False, True):
-                for partition in range(_PARTITIONS):
-                    await producer.send_and_wait(topic, b"meanwhile", partition=partition)
-                if ahead:
-                    consumer.fetch_ahead()
-                found.append(await fetched())
+        await asyncio.wait_for(assigned.wait(), _TIMEOUT_S)
+        yield consumer
     finally:
         await consumer.stop()
+
+
+async def _cycles(bootstrap: str, topic: str, group: str) -> list[dict[int, list[bytes | None]]]:
+    """Return the records of three cycles: one sent before the first, one in each partition during it."""
+    found = list[Mapping[int, Sequence[Record]]]()
+
+    async def cycle(consumer: InputConsumer) -> None:
+        async with asyncio.timeout(_TIMEOUT_S):
+            while not (records := await consumer.fetch(200, _MOST_RECORDS)):
+                pass
+        found.append(records)
+
+    async with _joined(bootstrap, topic, group) as consumer, AIOKafkaProducer(bootstrap_servers=bootstrap) as producer:
+        await producer.send_and_wait(topic, b"first", partition=0)
+        await cycle(consumer)
+        for ahead in (False, True):
+            for partition in range(_PARTITIONS):
+                await producer.send_and_wait(topic, b"meanwhile", partition=partition)
+            if ahead:
+                consumer.fetch_ahead()
+            await cycle(consumer)
     return [{partition: [one.value for one in records] for partition, records in each.items()} for each in found]
 
 
 async def _answers(bootstrap: str, topic: str, group: str) -> list[bool]:
     """Return whether a consumer has an answer: on its assignment, after a while, when resumed, and a while later."""
-    found = list[bool]()
-
-    def ready(partitions: frozenset[int], _: Membership) -> None:
-        consumer.resume(dict.fromkeys(partitions, 0))
-        found.append(consumer.has_answer(partitions))
-
-    consumer = InputConsumer(KafkaSettings.from_env({"KAFKA_BOOTSTRAP_SERVERS": bootstrap}), topic, group)
-    every = range(_PARTITIONS)
-
-    async def answered() -> bool:
-        async with asyncio.timeout(_TIMEOUT_S):
-            while not (found and consumer.has_answer(every)):
-                assert not await consumer.fetch(200, _MOST_RECORDS)
-        return True
-
-    await consumer.start()
-    consumer.join(assigned=ready, revoked=_nothing)
-    try:
-        found.append(await answered())
-        consumer.pause([1])
-        consumer.resume({1: 0})
-        found.append(consumer.has_answer(every))
-        found.append(await answered())
-    finally:
-        await consumer.stop()
+    found, every = list[bool](), range(_PARTITIONS)
+    async with _joined(bootstrap, topic, group) as consumer:
+        for _ in range(2):
+            found.append(consumer.has_answer(every))
+            async with asyncio.timeout(_TIMEOUT_S):
+                while not consumer.has_answer(every):
+                    assert not await consumer.fetch(200, _MOST_RECORDS)
+            found.append(consumer.has_answer(every))
+            consumer.pause([1])
+            consumer.resume({1: 0})
     return found
 
 

@@ -14,7 +14,7 @@ from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Message, Surroundings, payment
 from tests.integration.topic import alter_config, delete_records, read_all
 from tests.integration.trained import save_model
-from tests.oracle import committed_records, csv_rows
+from tests.oracle import committed_records, row_count
 
 pytestmark = pytest.mark.partitions(1)  # so that each test knows its offsets
 Fill = Callable[[Surroundings], None]
@@ -70,7 +70,7 @@ def test_a_previous_topic_is_known_where_the_present_one_holds_no_record(
         (line,) = scorer.wait_for("topic recreated")
         assert line["position"] == 0
         expected = len(committed_records(surroundings.bootstrap, surroundings.topics[0]))
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == expected, 60, "the present topic is scored")
+        wait_until(lambda: row_count(surroundings.csv) == expected, 60, "the present topic is scored")
         scorer.wait_until_ready()
         scorer.stop()
     words = [f"each of {expected} records appears", f"{count} scored records"] if expected else ["Nothing to verify"]
@@ -211,7 +211,7 @@ def test_records_deleted_up_to_the_end(surroundings: Surroundings) -> None:
     tools.succeed(surroundings, "verify")
     _in_transactions(7)(surroundings)
     with surroundings.scorer() as scorer:
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == 27, 60, "the new payments are scored")
+        wait_until(lambda: row_count(surroundings.csv) == 27, 60, "the new payments are scored")
         scorer.wait_until_ready()
         scorer.stop()
     tools.assert_well(surroundings, "each of 7 records")

@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
 from aiokafka.partitioner import murmur2
@@ -17,7 +16,7 @@ from tests.conftest import Names
 from tests.integration.broker import Cluster
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import Surroundings
-from tests.integration.service import Service
+from tests.integration.service import Service, logged_at
 from tests.integration.topic import alter_config, read_all
 from tests.oracle import Record
 from tests.scores import FORMAT
@@ -42,11 +41,6 @@ def sent(surroundings: Surroundings) -> list[Record]:
 def ids(surroundings: Surroundings) -> Counter[int]:
     """Return the payment ids sent so far."""
     return Counter(json.loads(record.value)["payment_id"] for record in sent(surroundings) if record.value)
-
-
-def at(line: dict[str, Any]) -> datetime:
-    """Return the time of a log line."""
-    return datetime.fromisoformat(line["timestamp"])
 
 
 def wait_until_sent(service: Service, count: int) -> None:
@@ -144,7 +138,7 @@ def test_stopped(surroundings: Surroundings) -> None:
     """On SIGTERM all payments made are delivered, as many as the log reports, with exit code 0."""
     with surroundings.service("producer", PAYMENTS_PER_SECOND="5000", METRICS_PORT="0") as service:
         wait_until_sent(service, 5_000)
-        wait_until(lambda: service.heartbeat == "ready", 60, "its heartbeat shows the state")
+        service.wait_until_ready()
         service.stop()
     found = ids(surroundings)
     assert len(found) == found.total() == service.lines("all sent")[0]["payments"] >= 5_000
@@ -165,14 +159,18 @@ def test_broker_restarted(own: Surroundings, own_cluster: Cluster, end: Callable
         wait_until_sent(service, 2 * rate)
         ended_at = datetime.now(UTC)
         end(own_cluster.broker)
-        service.wait_until(lambda: any(at(line) > ended_at for line in service.lines(UNAVAILABLE)), 60, UNAVAILABLE)
+        service.wait_until(
+            lambda: any(logged_at(line) > ended_at for line in service.lines(UNAVAILABLE)), 60, UNAVAILABLE
+        )
         own_cluster.broker.start()
         started_at = datetime.now(UTC)
         assert service.wait() == 0, service.output
     records = sent(own)
     assert len({record.key for record in records}) == limit
     # a slow broker may also be silent for 2 s before or after
-    (outage,) = [number for number, line in enumerate(service.lines(UNAVAILABLE)) if ended_at < at(line) < started_at]
+    (outage,) = [
+        number for number, line in enumerate(service.lines(UNAVAILABLE)) if ended_at < logged_at(line) < started_at
+    ]
     recoveries = service.lines("Kafka is available again")
     assert len(recoveries) == len(service.lines(UNAVAILABLE))
     stamps = [record.timestamp for record in records]

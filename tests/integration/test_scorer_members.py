@@ -7,7 +7,7 @@ import pytest
 from tests.integration import tools
 from tests.integration.broker.deadline import wait_until
 from tests.integration.scorer import READY, Message, Surroundings, payment
-from tests.oracle import csv_rows, scored
+from tests.oracle import csv_rows, row_count, scored
 from tests.scores import HEADER
 
 
@@ -68,7 +68,7 @@ def test_latest_is_for_the_very_first_start_only(surroundings: Surroundings) -> 
         assert not scorer.lines("csv begins here")
     surroundings.send([Message(payment(number), partition=number % 4) for number in range(11, 31)])
     with surroundings.scorer(AUTO_OFFSET_RESET="latest"):
-        wait_until(lambda: len(csv_rows(surroundings.csv)) == 20, 60, "20 rows")
+        wait_until(lambda: row_count(surroundings.csv) == 20, 60, "20 rows")
     assert {int(rows[0]["payment_id"]) for rows in csv_rows(surroundings.csv).values()} == set(range(11, 31))
 
 

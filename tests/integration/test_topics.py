@@ -1,16 +1,15 @@
 """`fraudstream topics` on real Kafka."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.conftest import Names
 from tests.integration.broker import Cluster
 from tests.integration.scorer import Surroundings
-from tests.integration.service import Service
+from tests.integration.service import Service, logged_at
 from tests.integration.topic import config, create, partition_counts
 
 pytestmark = pytest.mark.kafka4
@@ -29,10 +28,6 @@ def make_topics(surroundings: Surroundings, **settings: str) -> Service:
     with surroundings.service("cli", "topics", **settings) as service:
         assert service.wait() == 0, service.output
     return service
-
-
-def _at(line: dict[str, Any]) -> datetime:
-    return datetime.fromisoformat(line["timestamp"])
 
 
 def test_makes_the_topics(unprepared: Surroundings) -> None:
@@ -97,7 +92,9 @@ def test_waits_for_the_broker(own_cluster: Cluster, names: Names, tmp_path: Path
     assert line["bootstrap"] == own_cluster.bootstrap
     lines = service.lines("waiting for Kafka")
     for before, after in pairwise(lines):  # no more than one in 10 s, unless the state changes
-        assert after.get("reason") != before.get("reason") or _at(after) - _at(before) > timedelta(seconds=9.5)
+        assert after.get("reason") != before.get("reason") or logged_at(after) - logged_at(before) > timedelta(
+            seconds=9.5
+        )
     assert len(service.lines("topic created")) == 3
     assert "Unclosed" not in service.output
     assert "Traceback" not in service.output
